@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from guardrails.model import iam_action_table
 from local.emulation.iam.policy_evaluator import AccessRequest
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.resource_graph import Graph, Resource
@@ -29,6 +30,11 @@ def required_actions() -> set[str]:
         for actions_text in arn_patterns.values()
         for action_text in actions_text.split()
     }
+
+
+def is_read_only(action: str) -> bool:
+    """Return True if IAM's list of actions gives the action the access level Read or List."""
+    return any(entry["access_level"] in {"Read", "List"} for entry in iam_action_table.list_entries(action))
 
 
 def list_requests(resource: Resource, graph: Graph, stack: str, boundary: str) -> Iterator[AccessRequest]:

@@ -15,7 +15,6 @@ import pytest
 
 from components.model_lifecycle import list_models
 from components.settings import load_settings
-from guardrails.model import iam_action_table
 from local.emulation.iam.policy_conditions import as_list, lower_case_keys, operator_holds
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.generate import documented_graph
@@ -24,7 +23,7 @@ from local.platform.engine import ALL_DRIVERS
 from local.preview.input_checks import UNUSED_BY_DRIVER, find_invalid_inputs
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig, read_stack
-from tests.bootstrap.required_actions import list_requests, needs, required_actions
+from tests.bootstrap.required_actions import is_read_only, list_requests, needs, required_actions
 from tests.bootstrap.role_template import REPOSITORY, STATE_KEY_ARN, resolve_template, template
 from tests.whole_program import DOCUMENTED, changed_in
 
@@ -397,7 +396,7 @@ def test_the_preview_role_may_read_the_configuration_of_every_resource_and_chang
     for resource in graph.customs():
         for request in list_requests(resource, graph, stack, template_of_stack.boundary_arn):
             action = request.action
-            reads = iam_action_table.is_read_only(action) and action not in CONTENT and API_KEYS not in request.resource
+            reads = is_read_only(action) and action not in CONTENT and API_KEYS not in request.resource
             readable |= {action} if reads else set()
             if evaluate_policies(documents, request).allowed != reads:
                 wrong.add(f"{action} on {request.resource}")

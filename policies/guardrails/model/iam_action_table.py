@@ -17,16 +17,21 @@ EXTRA_ARN_FORMATS = {
 }
 
 
+def list_entries(action: str) -> list[dict[str, str]]:
+    """Return the table's entries for an action, one for each resource type, or an empty list for an unknown action."""
+    from policy_sentry.querying.actions import get_action_data  # noqa: PLC0415 - reads 13 MB, so only when needed
+
+    service, _, name = action.partition(":")
+    entries: list[dict[str, str]] = (get_action_data(service, name) or {}).get(service, [])
+    return entries
+
+
 @functools.cache
 def get_arn_formats(action: str) -> tuple[str, ...]:
     """Return the ARN formats of the resources that an action can have: `*` for any resource, and an empty tuple if
     AWS has no such action.
     """
-    from policy_sentry.querying.actions import get_action_data  # noqa: PLC0415 - reads 13 MB, so only when needed
-
-    service, _, name = action.partition(":")
-    data = get_action_data(service, name) or {}
-    return (*(entry["resource_arn_format"] for entry in data.get(service, ())), *EXTRA_ARN_FORMATS.get(action, ()))
+    return (*(entry["resource_arn_format"] for entry in list_entries(action)), *EXTRA_ARN_FORMATS.get(action, ()))
 
 
 def load_action_table() -> None:
@@ -53,12 +58,3 @@ def get_arn_patterns(action: str) -> tuple[str, ...]:
 def has_resource_level(action: str) -> bool:
     """Return True if the action can be limited to single resources."""
     return bool(get_arn_patterns(action))
-
-
-def is_read_only(action: str) -> bool:
-    """Return True if IAM's list of actions gives the action the access level Read or List."""
-    from policy_sentry.querying.actions import get_action_data  # noqa: PLC0415 - reads 13 MB, so only when needed
-
-    service, _, name = action.partition(":")
-    entries = (get_action_data(service, name) or {}).get(service, ())
-    return any(entry["access_level"] in {"Read", "List"} for entry in entries)
