@@ -5,7 +5,7 @@ Rich prints colours on a terminal, and plain text to a pipe.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,8 @@ def print_preview(result: "Preview", console: Console | None = None) -> None:
     out.print(_count_by_service(result.graph))
     _print_changes(out, result)
     _print_warnings(out, result)
-    _print_invalid_inputs(out, result)
-    _print_handler_faults(out, result)
+    _print_errors(out, "invalid inputs", result.invalid_inputs)
+    _print_errors(out, "handler faults", result.handler_faults)
     _print_findings(out, result)
     print_monthly_cost(out, result)
     _print_preview_outputs(out, result)
@@ -96,18 +96,12 @@ def _print_warnings(out: Console, result: "Preview") -> None:
         out.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
 
 
-def _print_invalid_inputs(out: Console, result: "Preview") -> None:
-    if result.invalid_inputs:
-        out.print(f"\n[bold red]{len(result.invalid_inputs)} invalid inputs[/]")
-    for invalid_input in result.invalid_inputs:
-        out.print(f"  {escape(str(invalid_input))}", soft_wrap=True)
-
-
-def _print_handler_faults(out: Console, result: "Preview") -> None:
-    if result.handler_faults:
-        out.print(f"\n[bold red]{len(result.handler_faults)} handler faults[/]")
-    for fault in result.handler_faults:
-        out.print(f"  {escape(str(fault))}", soft_wrap=True)
+def _print_errors(out: Console, kind: str, errors: Sequence[object]) -> None:
+    """Print the number of errors of a kind and each error on a line, or nothing if there are none."""
+    if errors:
+        out.print(f"\n[bold red]{len(errors)} {kind}[/]")
+    for error in errors:
+        out.print(f"  {escape(str(error))}", soft_wrap=True)
 
 
 def _print_findings(out: Console, result: "Preview") -> None:
