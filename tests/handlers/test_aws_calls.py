@@ -4,7 +4,6 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import botocore
 import botocore.session
@@ -12,7 +11,8 @@ import pytest
 from botocore import xform_name
 from botocore.model import ListShape, OperationModel, Shape, StructureShape
 
-ROOT = Path(__file__).parents[2]
+from local import ROOT
+
 SESSION = botocore.session.get_session()
 NOT_CALLED_ON_A_CLIENT = {"scan", "create_connection"}
 """Names of other methods that equal the name of an operation."""

@@ -17,8 +17,8 @@ import pytest
 from handlers.common.environment import HandlerEnvironment
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
 from handlers.transcription import transcribe_stream_urls
+from local import ROOT
 
-ROOT = Path(__file__).parents[2]
 SHORTEST_ROLE_SESSION = 900
 """Shortest role session, in seconds (AWS STS API reference, AssumeRole, DurationSeconds)."""
 REQUIRED_SECONDS = {
