@@ -63,7 +63,10 @@ def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
 
 
 def _check_region(region: str | None) -> Iterator[SettingsProblem]:
-    """Yield a problem if the AWS provider does not know the region. Without it, the provider reads its environment."""
+    """Yield a problem if the AWS provider does not know the region.
+
+    A stack file may lack the region. The provider then takes it from the environment of its process.
+    """
     if region is None:
         return
     from pulumi_aws import Region  # noqa: PLC0415 - the import takes long, and few callers have a region
