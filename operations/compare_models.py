@@ -24,11 +24,12 @@ from pydantic import ValidationError
 from handlers.common.aws.retry import Retrier, RetryTiming
 from handlers.common.aws.service_faults import ServiceFailed
 from handlers.common.bedrock.converse import BedrockModel, InferenceOptions, TokenUsage, build_client_config
+from handlers.common.bedrock.model_families import HAIKU, SONNET
 from handlers.common.bedrock.model_questions import MAX_ATTEMPTS, NoAnswer, ask_model
 from handlers.common.text.text_windows import WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem, merge_items, verify_items
-from handlers.meetings.bedrock_summarize.environment import ANSWER_SECONDS, HAIKU, SONNET, SummaryEnvironment
+from handlers.meetings.bedrock_summarize.environment import ANSWER_SECONDS, SummaryEnvironment
 from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, WindowPosition
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens

@@ -15,9 +15,9 @@ from components.settings.settings_base import (
     SubsystemSettings,
 )
 from components.settings.web_origins import Origin
-from handlers.common.bedrock.model_families import get_model_family
+from handlers.common.bedrock.model_families import HAIKU, get_model_family
 from handlers.common.identifier_types import ModelId
-from handlers.livestream.agent.environment import ANSWER_SECONDS, HAIKU, MAX_OUTPUT_TOKENS
+from handlers.livestream.agent.environment import ANSWER_SECONDS, MAX_OUTPUT_TOKENS
 from handlers.livestream.episode_cleanup.environment import LimitMinutes
 from handlers.livestream.episodes_api.environment import (
     MultipartMegabytes,

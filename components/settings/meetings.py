@@ -18,12 +18,12 @@ from components.settings.settings_base import (
     SubsystemSettings,
 )
 from components.settings.web_origins import Origin
+from handlers.common.bedrock.model_families import SONNET
 from handlers.common.identifier_types import ModelId
 from handlers.meetings.bedrock_summarize.environment import (
     ANSWER_SECONDS,
     MAX_OUTPUT_TOKENS,
     OVERLAP_CHARACTERS,
-    SONNET,
     AnswerSeconds,
     AtOnce,
     OutputTokens,

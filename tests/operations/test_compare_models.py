@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.aws.retry import RetryTiming
-from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
+from handlers.common.bedrock.model_families import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.transcript import Transcript
 from local.emulation.bedrock.converse_service import REPEATING, THROTTLED, read_lines, serve
 from local.emulation.bedrock.meeting_answers import parse_meeting

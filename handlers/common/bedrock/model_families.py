@@ -1,4 +1,4 @@
-"""Differences between families of Bedrock models in Converse requests: prompt caching and thinking.
+"""Default Bedrock models, and differences between model families in Converse requests: prompt caching and thinking.
 
 A thinking model reasons before it answers. Its thinking tokens are output tokens: they are billed, and count against
 `maxTokens`. Claude models from version 5 on think unless a request disables it, and Claude Sonnet 5.5 refuses to disable
@@ -18,6 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+SONNET = "us.anthropic.claude-sonnet-5-5"
+"""Claude Sonnet 5.5 through an inference profile, which uses any of its regions with free capacity."""
+HAIKU = "us.anthropic.claude-haiku-5-5"
+"""Claude Haiku 5.5 through such a profile."""
 _LARGEST_CACHE_MINIMUM = 4_096
 """Largest minimum of any Claude model. It also applies to Claude models whose minimum is not looked up."""
 THINKING_TOKENS = 4_000

@@ -10,8 +10,6 @@ from pydantic import Field, model_validator
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
 
-HAIKU = "us.anthropic.claude-haiku-5-5"
-"""Default model: Claude Haiku 5.5 through an inference profile, which uses any of its regions with free capacity."""
 MAX_OUTPUT_TOKENS = 3_900
 """Default of `max_output_tokens`."""
 ANSWER_SECONDS = 65

@@ -4,14 +4,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from handlers.common.bedrock.model_families import SONNET
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
 
-SONNET = "us.anthropic.claude-sonnet-5-5"
-"""Claude Sonnet 5.5 through an inference profile, which uses any of its regions with free capacity."""
-HAIKU = "us.anthropic.claude-haiku-5-5"
-"""Claude Haiku 5.5 through such a profile. Use it for action items once `operations/compare_models.py` has approved it.
-"""
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 MAX_OUTPUT_TOKENS = 5_200
 """Default limit for one answer: about 15,000 characters of JSON."""
@@ -33,6 +29,7 @@ class SummaryEnvironment(HandlerEnvironment):
     """Dimension of the metrics."""
     summary_model_id: ModelId = SONNET
     action_model_id: ModelId = SONNET
+    """Model for action items. Haiku may replace Sonnet once `operations/compare_models.py` has approved it."""
     guardrail_id: GuardrailId | None = None
     """Guardrail of Amazon Bedrock that checks requests and answers. None means no guardrail."""
     guardrail_version: GuardrailVersion | None = None

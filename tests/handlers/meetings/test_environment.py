@@ -6,9 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.common.bedrock.converse import Guardrail, InferenceOptions
+from handlers.common.bedrock.model_families import HAIKU, SONNET
 from handlers.common.environment import HandlerEnvironment
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
-from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
+from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.bedrock_summarize.handler import to_summary_settings
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment, MediaEnvironment
 from handlers.meetings.storage.environment import StorageEnvironment
