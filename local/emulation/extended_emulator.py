@@ -16,6 +16,7 @@ from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, worker_process_corrections
 from local.emulation.lambda_.sqs_event_sources import SqsEventSources
 from local.emulation.s3 import object_version_corrections
+from local.emulation.step_functions import retry_delays
 from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
 
 
@@ -37,6 +38,7 @@ def serve(folder: Path) -> None:
     TargetPermissions(permissions).install()
     batch_service.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder).run).install()
+    retry_delays.install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()

@@ -1,0 +1,85 @@
+"""Tests of the pauses between the attempts of a failed state, with the emulator's own interpreter of state machines."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from components.blocks.workflow.state_definitions import Retry, total_pause_seconds
+from components.ingestion.manifest_workflow_states import CAPACITY_ERRORS, RUN_RETRIES
+from tests.local.emulation.emulator_python import run_in_emulator_python
+
+pytestmark = pytest.mark.unit
+TASK = {"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun.sync", "End": True}
+RUN_STATE = """
+import json, random
+from ministack.services import stepfunctions
+from local.emulation.step_functions import retry_delays
+
+wanted = json.load(sys.stdin)
+errors, pauses = list(wanted["errors"]), []
+
+def invoke(resource, arguments):
+    if errors:
+        raise stepfunctions._ExecutionError(errors.pop(0), "")
+    return {}
+
+stepfunctions._invoke_resource = invoke
+stepfunctions._scaled_sleep = lambda seconds: pauses.append(seconds) if seconds else None
+random.seed(1)
+retry_delays.install()
+try:
+    stepfunctions._run_sub_machine({"Run": wanted["state"]}, "Run", {}, {"events": []}, {"State": {"Name": "Run"}})
+    failed = False
+except stepfunctions._ExecutionError:
+    failed = True
+print(json.dumps({"failed": failed, "pauses": pauses}))
+"""
+
+
+def run_state(state: dict[str, Any], errors: Sequence[str]) -> dict[str, Any]:
+    """Run a state whose task first fails with these errors. Return its pauses, and whether it failed."""
+    result: dict[str, Any] = run_in_emulator_python(RUN_STATE, {"state": state, "errors": errors})
+    return result
+
+
+def retrier(**fields: Any) -> Retry:
+    return {"ErrorEquals": ["Busy"], "IntervalSeconds": 30, "MaxAttempts": 8, **fields}
+
+
+@pytest.mark.parametrize(
+    ("fields", "pauses"),
+    [
+        ({}, [30, 60, 120, 240, 480, 960]),
+        ({"BackoffRate": 1}, [30] * 6),
+        ({"MaxDelaySeconds": 200}, [30, 60, 120, 200, 200, 200]),
+        ({"MaxDelaySeconds": 200, "JitterStrategy": "NONE"}, [30, 60, 120, 200, 200, 200]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["Task", "Parallel"])
+def test_each_pause_is_as_long_as_the_retrier_says(kind: str, fields: dict[str, Any], pauses: list[float]) -> None:
+    state = {**TASK, "Retry": [retrier(**fields)]}
+    if kind == "Parallel":
+        branch = {"StartAt": "Inner", "States": {"Inner": TASK}}
+        state = {"Type": "Parallel", "Branches": [branch], "End": True, "Retry": [retrier(**fields)]}
+    assert run_state(state, ["Busy"] * 6) == {"failed": False, "pauses": pauses}
+
+
+def test_full_jitter_shortens_each_pause_by_a_random_part() -> None:
+    pauses = run_state({**TASK, "Retry": [retrier(JitterStrategy="FULL", BackoffRate=1.0)]}, ["Busy"] * 8)["pauses"]
+    assert len(set(pauses)) == 8
+    assert all(0 <= pause <= 30 for pause in pauses)
+
+
+def test_a_state_fails_after_its_last_attempt_and_each_retrier_counts_alone() -> None:
+    state = {**TASK, "Retry": [retrier(MaxAttempts=1), {"ErrorEquals": ["Slow"], "IntervalSeconds": 7}]}
+    assert run_state(state, ["Busy", "Slow", "Busy", "Busy"]) == {"failed": True, "pauses": [30, 7]}
+
+
+def test_a_manifest_waits_for_a_run_most_of_a_day_as_on_aws() -> None:
+    """The emulator's own pauses ended after at most a minute, so manifests failed that AWS would have let wait."""
+    attempts = RUN_RETRIES[0]["MaxAttempts"]
+    waited = run_state({**TASK, "Retry": RUN_RETRIES}, CAPACITY_ERRORS[:1] * attempts)
+    assert waited["failed"] is False
+    assert 0.4 < sum(waited["pauses"]) / total_pause_seconds(RUN_RETRIES[0]) < 0.6
+    assert run_state({**TASK, "Retry": RUN_RETRIES}, CAPACITY_ERRORS[:1] * (attempts + 1))["failed"] is True
