@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from components.blocks.workflow.state_definitions import least_pause_seconds
+from components.ingestion.manifest_workflow_states import WAIT_FOR_RUN
 from components.ingestion.usage import (
     INDEX_WRITES_PER_FILE,
     OBJECTS_PER_RUN,
@@ -51,6 +53,7 @@ NOT_VERIFIED = "AWS quotas page, not verified"
 VERIFIED = "AWS quotas page, verified"
 REQUIREMENT = "requirement, System Utilization"
 SETTING = "setting"
+WORKFLOW = "retries of the workflow"
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ class PeakLoad:
         """Concurrent Glue runs in the busiest hour."""
         self.day_runs = load.files_per_day / settings.files_per_run / DAY * run_seconds
         """Concurrent Glue runs on average over the day."""
+        self.backlog_seconds = self.day_runs * DAY / settings.spark.concurrent_runs
+        """Time until the last run has ended if all files of a day arrive at once."""
         self.dpus = self.runs * settings.spark.workers * DPUS[settings.spark.worker_type]
         """Data processing units of the concurrent Glue runs."""
         self.index_reads = (self._rate("ingestion-manifest-builder") + self.manifests) * max(
@@ -240,6 +245,10 @@ def _runs(settings: IngestionSettings, account: AccountQuotas) -> list[Quota]:
         Quota(
             "Glue runs of the job, whole day", "at once", spark.concurrent_runs, SETTING,
             "ingestion.spark.concurrentRuns", lambda load: load.day_runs,
+        ),
+        Quota(
+            "Wait for a run, a day's files at once", "h", least_pause_seconds(WAIT_FOR_RUN) / 3600, WORKFLOW,
+            "ingestion.spark.concurrentRuns", lambda load: load.backlog_seconds / 3600,
         ),
         Quota(
             "Glue runs of the account", "at once", account.glue_runs, VERIFIED,

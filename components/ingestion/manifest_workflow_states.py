@@ -36,12 +36,13 @@ START_ERRORS = [
 """Errors of a start that Glue rejected or did not confirm. Glue reports a throttled start as `Glue.AWSGlueException`.
 If Glue has started the run nevertheless, the retry starts a second run. The first run then stops before it publishes,
 because it finds that a newer run has started (`NewerRunStarted`)."""
+WAIT_FOR_RUN = retry([*CAPACITY_ERRORS, *START_ERRORS], attempts=100, first_seconds=30, longest_seconds=1800)
+"""Retrier of a start, while no further run may start or Glue throttles starts. After a large delivery, a manifest may
+wait for most of a day. The interval grows, because otherwise all waiting manifests together would exceed Glue's rate
+limit for starts. Throttled starts count as the others do, because many waiting manifests cause many throttled starts
+(`benchmarks/waiting_manifests.py`)."""
 RUN_RETRIES = [
-    # No further run may start at present. After a large delivery, a manifest may wait for most of a day. The interval
-    # grows, because otherwise all waiting manifests together would exceed Glue's rate limit for starts.
-    retry(CAPACITY_ERRORS, attempts=100, first_seconds=30, longest_seconds=1800),
-    # Glue throttles starts now and then, also the repeated ones above.
-    retry(START_ERRORS, attempts=20, first_seconds=30, longest_seconds=600),
+    WAIT_FOR_RUN,
     # A failure may be due to a bad worker. A repeated run replaces the output of the failed one.
     retry(["States.TaskFailed"], attempts=1, first_seconds=60),
 ]

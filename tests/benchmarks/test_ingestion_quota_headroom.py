@@ -14,7 +14,11 @@ from benchmarks.ingestion_quotas import (
     binding_quotas,
     exceeded_quotas,
     list_quotas,
+    scale_load,
 )
+from benchmarks.waiting_manifests import STARTS_PER_SECOND, simulate_day_at_once
+from components.blocks.workflow.state_definitions import least_pause_seconds, retry
+from components.ingestion.manifest_workflow_states import START_ERRORS, WAIT_FOR_RUN
 from components.settings import IngestionSettings
 from local import ROOT
 from local.preview import stack_files
@@ -23,6 +27,7 @@ from local.preview.stack_files import StackConfig
 
 SETTINGS = IngestionSettings()
 RUNS = "Glue runs of the job, busiest hour"
+BACKLOG = "Wait for a run, a day's files at once"
 RUNS_OF_DAY = "Glue runs of the job, whole day"
 ACCOUNT_RUNS = "Glue runs of the account"
 RECONCILIATION = "Sweeper's daily reconciliation"
@@ -48,15 +53,16 @@ def test_more_load_never_uses_less(factor: float, more: float) -> None:
 
 def test_quotas_are_used_up_in_this_order() -> None:
     found = [(quota.name, round(factor)) for quota, factor in binding_quotas(SETTINGS)]
-    assert found[:6] == [
+    assert found[:7] == [
         (RUNS, 30),
+        (BACKLOG, 63),
         (RUNS_OF_DAY, 90),
         (ACCOUNT_RUNS, 150),
         (RECONCILIATION, 292),
         (DPUS, 450),
         (DAY_PARTITION, 720),
     ]
-    assert found[6][1] > 3000
+    assert found[7][1] > 3000
     assert {quota.name for quota in list_quotas(SETTINGS)} - {name for name, _ in found} == set(UNLIMITED)
 
 
@@ -73,6 +79,7 @@ def test_with_one_concurrent_glue_run_the_first_quota_is_used_up_at_three_times_
     [
         (RUNS, "spark", {"concurrent_runs": 20}),
         (RUNS_OF_DAY, "spark", {"concurrent_runs": 20}),
+        (BACKLOG, "spark", {"concurrent_runs": 20}),
         ("Lambda, builders of the queue", "intake", {"max_concurrency": 20}),
         (RECONCILIATION, "manifests", {"sweep_minutes": 1}),
         (RECONCILIATION, "intake", {"landing_days": 7}),
@@ -90,7 +97,7 @@ def test_the_setting_that_a_quota_names_raises_its_limit(name: str, section: str
 
 def test_six_hundred_times_the_load_does_not_fit_with_the_default_limits() -> None:
     exceeded = {quota.name for quota in exceeded_quotas(SETTINGS, 600)}
-    assert exceeded == {RUNS, RUNS_OF_DAY, ACCOUNT_RUNS, DPUS, RECONCILIATION}
+    assert exceeded == {RUNS, BACKLOG, RUNS_OF_DAY, ACCOUNT_RUNS, DPUS, RECONCILIATION}
 
 
 @pytest.mark.parametrize("factor", FACTORS)
@@ -122,6 +129,31 @@ def test_the_usage_is_that_of_the_busiest_hour() -> None:
     assert load.runs == pytest.approx(200)
     assert load.day_runs == pytest.approx(66.67, rel=0.01)
     assert math.isinf(find_quota("SQS messages").limit)
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_no_manifest_uses_half_of_its_retries_if_all_files_of_a_day_arrive_at_once(factor: int) -> None:
+    settings = scale_load(raise_limits(SETTINGS, factor).apply(SETTINGS), factor)
+    result = simulate_day_at_once(settings, WAIT_FOR_RUN)
+    assert (result.manifests, result.failed) == (40 * factor, 0)
+    assert result.max_attempts < WAIT_FOR_RUN["MaxAttempts"] / 2
+    assert result.hours * 3600 < least_pause_seconds(WAIT_FOR_RUN) / 2
+
+
+def test_retries_for_an_hour_and_a_half_are_too_few_for_six_hundred_times_the_load() -> None:
+    """Throttled starts had such retries, of which a waiting manifest used one with most of its attempts."""
+    settings = scale_load(raise_limits(SETTINGS, 600).apply(SETTINGS), 600)
+    retrier = retry(START_ERRORS, attempts=20, first_seconds=30, longest_seconds=600)
+    assert simulate_day_at_once(settings, retrier).failed > 10_000
+
+
+def test_a_day_at_once_lasts_longer_if_glue_throttles_more_starts_than_runs_end() -> None:
+    settings = scale_load(raise_limits(SETTINGS, 100).apply(SETTINGS), 100)
+    runs_per_second = settings.spark.concurrent_runs / (settings.load.run_minutes * 60)
+    assert runs_per_second < STARTS_PER_SECOND
+    slow, fast = (simulate_day_at_once(settings, WAIT_FOR_RUN, factor * runs_per_second) for factor in (0.5, 2))
+    assert 1 < fast.hours * 3600 / PeakLoad(settings, 1).backlog_seconds < 1.2
+    assert slow.hours > 1.8 * fast.hours
 
 
 def test_the_page_shows_the_order_in_which_quotas_are_used_up(

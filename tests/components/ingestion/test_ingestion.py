@@ -100,17 +100,27 @@ def test_a_run_waits_for_capacity_and_is_retried_once() -> None:
     text = plain().one("sfn.StateMachine").inputs["definition"]
     assert Linter.validate(json.loads(text)) == []
     run = json.loads(text)["States"]["Run"]
-    errors = [retry["ErrorEquals"] for retry in run["Retry"]]
-    assert errors[0] == ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
-    # Step Functions gives a throttled start the name of Glue's exceptions in general.
-    assert "Glue.AWSGlueException" in errors[1]
-    assert run["Retry"][1]["IntervalSeconds"] >= 30, (
-        "Glue allows few starts per second, and many runs start at the same time"
+    wait, repeat = run["Retry"]
+    assert {"Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"} < set(
+        wait["ErrorEquals"]
     )
-    assert run["Retry"][-1] == {**run["Retry"][-1], "ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}
+    # Step Functions gives a throttled start the name of Glue's exceptions in general.
+    assert "Glue.AWSGlueException" in wait["ErrorEquals"]
+    assert wait["IntervalSeconds"] >= 30, "Glue allows few starts per second, and many runs start at the same time"
+    assert repeat == {**repeat, "ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}
     assert [catch["Next"] for catch in run["Catch"]] == ["MarkFailed"]
     assert "errorOutput.Error" in text
     assert "errorOutput.Cause" not in text, "the text of an error may quote a file"
+
+
+def test_the_retries_stay_within_the_limits_of_step_functions() -> None:
+    """https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and .../service-quotas.html"""
+    states = json.loads(plain().one("sfn.StateMachine").inputs["definition"])["States"]
+    retriers = [retrier for state in states.values() for retrier in state.get("Retry", [])]
+    assert all(retrier["IntervalSeconds"] <= retrier["MaxDelaySeconds"] < 31_622_400 for retrier in retriers)
+    # A failed attempt adds three events: scheduled, started, failed. A state adds two: entered, exited.
+    attempts = sum(retrier["MaxAttempts"] + 1 for retrier in retriers)
+    assert 3 * attempts + 2 * len(states) < 25_000 / 10, "an execution fails when its history has 25,000 events"
 
 
 @pytest.mark.parametrize("changes", [{}, {"timeoutMinutes": 480}])

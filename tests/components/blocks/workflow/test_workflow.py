@@ -12,6 +12,7 @@ from components.blocks.workflow.state_definitions import (
     choice_state,
     fail_state,
     lambda_state,
+    least_pause_seconds,
     retry,
     task_state,
     total_pause_seconds,
@@ -62,6 +63,12 @@ def test_a_retrier_backs_off_exponentially_with_full_jitter() -> None:
 @pytest.mark.parametrize(("attempts", "seconds"), [(0, 0), (1, 1), (3, 7), (5, 24)])
 def test_the_total_pause_of_a_retrier_respects_the_maximum_delay(attempts: int, seconds: int) -> None:
     assert total_pause_seconds(retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9)) == seconds
+
+
+def test_many_small_pauses_are_rarely_much_shorter_than_their_average() -> None:
+    few, many = (retry(["X"], attempts=attempts, first_seconds=60, longest_seconds=60) for attempts in (100, 400))
+    assert least_pause_seconds(few) / total_pause_seconds(few) == pytest.approx(0.5 - 5 / 12**0.5 / 10)
+    assert least_pause_seconds(many) / total_pause_seconds(many) == pytest.approx(0.5 - 5 / 12**0.5 / 20)
 
 
 def register_workflow(engine: Engine) -> Recorded:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.blocks.workflow.state_definitions import Retry, total_pause_seconds
-from components.ingestion.manifest_workflow_states import CAPACITY_ERRORS, RUN_RETRIES
+from components.ingestion.manifest_workflow_states import CAPACITY_ERRORS, RUN_RETRIES, WAIT_FOR_RUN
 from tests.local.emulation.emulator_python import run_in_emulator_python
 
 pytestmark = pytest.mark.unit
@@ -78,8 +78,8 @@ def test_a_state_fails_after_its_last_attempt_and_each_retrier_counts_alone() ->
 
 def test_a_manifest_waits_for_a_run_most_of_a_day_as_on_aws() -> None:
     """The emulator's own pauses ended after at most a minute, so manifests failed that AWS would have let wait."""
-    attempts = RUN_RETRIES[0]["MaxAttempts"]
+    attempts = WAIT_FOR_RUN["MaxAttempts"]
     waited = run_state({**TASK, "Retry": RUN_RETRIES}, CAPACITY_ERRORS[:1] * attempts)
     assert waited["failed"] is False
-    assert 0.4 < sum(waited["pauses"]) / total_pause_seconds(RUN_RETRIES[0]) < 0.6
+    assert 0.4 < sum(waited["pauses"]) / total_pause_seconds(WAIT_FOR_RUN) < 0.6
     assert run_state({**TASK, "Retry": RUN_RETRIES}, CAPACITY_ERRORS[:1] * (attempts + 1))["failed"] is True
