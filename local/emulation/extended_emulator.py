@@ -7,6 +7,8 @@ from ministack import app
 from local.emulation import in_process_services, loopback_counts_as_tls
 from local.emulation.api_gateway import rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
+from local.emulation.cloudwatch.alarm_evaluator import AlarmEvaluator
+from local.emulation.cloudwatch.service_metrics import ServiceMetrics
 from local.emulation.cognito import guest_credential_corrections
 from local.emulation.event_bridge.target_permissions import TargetPermissions
 from local.emulation.glue.glue_job_runs import GlueJobRuns
@@ -42,5 +44,15 @@ def serve(folder: Path) -> None:
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()
+    install_alarms()
     in_process_services.install(permissions)
     app.main()
+
+
+def install_alarms() -> None:
+    """Publish the metrics of the emulated services, and evaluate the alarms on them."""
+    evaluator = AlarmEvaluator()
+    metrics = ServiceMetrics(evaluator.wake)
+    metrics.install()
+    evaluator.install()
+    evaluator.start(metrics.sample_queues)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local import CannotRun
+from local.emulation.cloudwatch.evaluated_metrics import metric_label, why_not_evaluated
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -69,6 +70,10 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                     report.print_line("recorded only, because the emulator lacks the service or the feature:")
                     for kind in recorded:
                         report.print_line(f"  {kind}: {RECORDED_ONLY[kind].reason}")
+                if unevaluated := list_unevaluated_alarms(deployed.graph):
+                    report.print_line("alarms that are not evaluated, because their metric does not exist here:")
+                    for line in unevaluated:
+                        report.print_line(f"  {line}")
                 findings = list_deployed_findings(config, deployed.graph)
                 for finding in findings:
                     report.print_line(
@@ -147,6 +152,20 @@ def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFind
         pack.policies()  # configures the pack
         findings, _ = pack.analyze(graph)
     return [finding for finding in findings if finding.level in {"mandatory", "unknown"}]
+
+
+def list_unevaluated_alarms(graph: Graph) -> list[str]:
+    """Return the metrics of alarms that are not evaluated on the local platform, each with its alarms and the reason."""
+    alarms_by_metric: dict[tuple[str, str], list[str]] = {}
+    for alarm in graph.customs():
+        if alarm.kind == "MetricAlarm":
+            metric = (alarm.inputs["namespace"], alarm.inputs["metricName"])
+            alarms_by_metric.setdefault(metric, []).append(alarm.inputs["name"])
+    return sorted(
+        f"{metric_label(*metric)}: {reason} ({', '.join(sorted(names))})"
+        for metric, names in alarms_by_metric.items()
+        if (reason := why_not_evaluated(*metric))
+    )
 
 
 def deploy(config: StackConfig, running: Emulator, progress: Progress) -> DeployedPlatform:

@@ -1,0 +1,158 @@
+"""Tests that alarms react to what happens in the emulator, and that their topic's subscriber gets the message."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.flows import eventually
+from local.platform import emulator
+from local.platform.emulator_clients import EmulatorClients
+from local.preview.preview_provider import ACCOUNT, REGION
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("alarms")]
+
+CODE = """
+import json, sys
+def handler(event, context):
+    print(json.dumps({"message": "work_failed", "items": 3}), file=sys.stderr)
+    raise ValueError("as asked")
+"""
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
+CLOSED_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:closed"
+INBOX = f"arn:aws:sqs:{REGION}:{ACCOUNT}:inbox"
+LOG_GROUP = "/aws/lambda/failing"
+RULE: dict[str, Any] = {
+    "Statistic": "Sum",
+    "Period": 300,
+    "EvaluationPeriods": 1,
+    "Threshold": 0,
+    "ComparisonOperator": "GreaterThanThreshold",
+    "TreatMissingData": "notBreaching",
+    "AlarmActions": [TOPIC, CLOSED_TOPIC],
+}
+
+
+class AlarmSite:
+    """Harness with a topic and its subscriber, a failing function, a failing workflow and a queue."""
+
+    def __init__(self, clients: EmulatorClients) -> None:
+        self.clients = clients
+        self.inbox = self._create_inbox()
+        role = self._create_role()
+        self.machine = clients("stepfunctions").create_state_machine(
+            name="failing",
+            roleArn=role,
+            definition=json.dumps({"StartAt": "Stop", "States": {"Stop": {"Type": "Fail", "Error": "Asked"}}}),
+        )["stateMachineArn"]
+        self._create_function(role)
+        clients("sqs").create_queue(QueueName="dead-letters")
+
+    def put_alarm(self, name: str, namespace: str, metric: str, **dimensions: str) -> None:
+        listed = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+        self.clients("cloudwatch").put_metric_alarm(
+            AlarmName=name, Namespace=namespace, MetricName=metric, Dimensions=listed, **RULE
+        )
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each alarm."""
+        alarms = self.clients("cloudwatch").describe_alarms()["MetricAlarms"]
+        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
+
+    def read_messages(self, count: int) -> list[dict[str, Any]]:
+        """Return the first messages that the topic's subscriber gets."""
+        sqs, messages = self.clients("sqs"), []
+
+        def receive() -> bool | None:
+            for message in sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10).get("Messages", []):
+                messages.append(json.loads(json.loads(message["Body"])["Message"]))
+                sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
+            return len(messages) >= count or None
+
+        eventually(receive, f"{count} messages about alarms")
+        return messages
+
+    def _create_inbox(self) -> str:
+        sqs, sns = self.clients("sqs"), self.clients("sns")
+        url: str = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        for topic in (TOPIC, CLOSED_TOPIC):
+            sns.create_topic(Name=topic.rpartition(":")[2])
+            sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=INBOX)
+        admit_topics = _policy("sns.amazonaws.com", "sqs:SendMessage", INBOX)
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": admit_topics})
+        admit_alarms = _policy("cloudwatch.amazonaws.com", "sns:Publish", TOPIC)
+        sns.set_topic_attributes(TopicArn=TOPIC, AttributeName="Policy", AttributeValue=admit_alarms)
+        return url
+
+    def _create_role(self) -> str:
+        iam = self.clients("iam")
+        logs = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
+        role: str = iam.create_role(RoleName="any", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        iam.put_role_policy(RoleName="any", PolicyName="own", PolicyDocument=json.dumps({"Statement": [logs]}))
+        return role
+
+    def _create_function(self, role: str) -> None:
+        archive_bytes = io.BytesIO()
+        with zipfile.ZipFile(archive_bytes, "w") as archive:
+            archive.writestr("failing.py", CODE)
+        functions, logs = self.clients("lambda"), self.clients("logs")
+        functions.create_function(
+            FunctionName="failing",
+            Runtime="python3.13",
+            Role=role,
+            Handler="failing.handler",
+            Code={"ZipFile": archive_bytes.getvalue()},
+            Publish=True,
+        )
+        functions.create_alias(FunctionName="failing", Name="live", FunctionVersion="1")
+        logs.create_log_group(logGroupName=LOG_GROUP)
+        logs.put_metric_filter(
+            logGroupName=LOG_GROUP,
+            filterName="failed",
+            filterPattern='{ $.message = "work_failed" }',
+            metricTransformations=[{"metricNamespace": "own", "metricName": "failed", "metricValue": "$.items"}],
+        )
+
+
+def _policy(service: str, action: str, resource: str) -> str:
+    """Return a resource policy that admits a service."""
+    allow = {"Effect": "Allow", "Principal": {"Service": service}, "Action": action, "Resource": resource}
+    return json.dumps({"Statement": [allow]})
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlarmSite]:
+    with emulator.start(tmp_path_factory.mktemp("alarms")) as started:
+        yield AlarmSite(EmulatorClients(started.emulator.endpoint))
+
+
+def test_each_failure_raises_its_alarm_and_the_subscriber_gets_the_message(site: AlarmSite) -> None:
+    site.put_alarm("workflow", "AWS/States", "ExecutionsFailed", StateMachineArn=site.machine)
+    site.put_alarm("other-workflow", "AWS/States", "ExecutionsFailed", StateMachineArn=f"{site.machine}-other")
+    site.put_alarm("errors", "AWS/Lambda", "Errors", FunctionName="failing", Resource="failing:live")
+    site.put_alarm("throttles", "AWS/Lambda", "Throttles", FunctionName="failing", Resource="failing:live")
+    site.put_alarm("dead-letters", "AWS/SQS", "ApproximateNumberOfMessagesVisible", QueueName="dead-letters")
+    site.put_alarm("log", "own", "failed")
+    site.put_alarm("published", "Own", "Failed", Stack="local")
+    site.put_alarm("table", "AWS/DynamoDB", "WriteThrottleEvents", TableName="any")
+    site.clients("sqs").send_message(
+        QueueUrl=site.clients("sqs").get_queue_url(QueueName="dead-letters")["QueueUrl"], MessageBody="failed"
+    )
+    site.clients("lambda").invoke(FunctionName="failing", Qualifier="live", Payload=b"{}")
+    site.clients("cloudwatch").put_metric_data(
+        Namespace="Own",
+        MetricData=[{"MetricName": "Failed", "Value": 1, "Dimensions": [{"Name": "Stack", "Value": "local"}]}],
+    )
+    site.clients("stepfunctions").start_execution(stateMachineArn=site.machine)
+
+    raised = {"workflow", "errors", "dead-letters", "log", "published"}
+    messages = site.read_messages(len(raised))
+    assert {(message["AlarmName"], message["NewStateValue"]) for message in messages} == {
+        (name, "ALARM") for name in raised
+    }
+    assert len(messages) == len(raised), "a topic whose policy does not admit CloudWatch was notified"
+    not_raised = {"other-workflow": "OK", "throttles": "OK", "table": "INSUFFICIENT_DATA"}
+    assert site.states() == dict.fromkeys(raised, "ALARM") | not_raised

@@ -1,0 +1,71 @@
+"""Tests of metric filters' patterns and values for JSON log events."""
+
+from typing import Any
+
+import pytest
+
+from local.emulation.cloudwatch.log_metric_patterns import (
+    UnsupportedPattern,
+    metric_value,
+    parse_log_event,
+    parse_pattern,
+)
+from tests.whole_program import ONE_WORKER, graph
+
+pytestmark = ONE_WORKER
+CASES = [
+    ('{ $.message = "sweep" }', {"message": "sweep"}, True),
+    ('{ $.message = "sweep" }', {"message": "sweeps"}, False),
+    ('{ $.message = "two words" }', {"message": "two words"}, True),
+    ('{ $.message = "sweep" }', {}, False),
+    ('{ $.code != "A" }', {"code": "B"}, True),
+    ('{ $.code != "A" }', {"code": "A"}, False),
+    ('{ $.a = "1" || $.b = "1" && $.c = "1" }', {"a": "1"}, True),
+    ('{ ($.a = "1" || $.b = "1") && $.c = "1" }', {"a": "1"}, False),
+    ('{ ($.a = "1" || $.b = "1") && $.c = "1" }', {"b": "1", "c": "1"}, True),
+    ('{ $.record.type = "x" }', {"record": {"type": "x"}}, True),
+    ('{ $.record.type = "x" }', {"record": "x"}, False),
+]
+
+
+@pytest.mark.parametrize(("pattern", "event", "matches"), CASES)
+def test_a_pattern_matches_events(pattern: str, event: dict[str, Any], matches: bool) -> None:
+    assert parse_pattern(pattern)(event) is matches
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["", "ERROR", "{ $.a }", "{ $.a > 1 }", '{ $.a = "1" ', '{ $.a = "1" } x', '{ $.a = "1" && }', "{ $.a IS NULL }"],
+)
+def test_a_pattern_that_is_not_implemented_is_refused(pattern: str) -> None:
+    with pytest.raises(UnsupportedPattern):
+        parse_pattern(pattern)
+
+
+def test_every_pattern_of_the_program_is_implemented() -> None:
+    patterns = [
+        resource.inputs["pattern"] for resource in graph("local").customs() if resource.kind == "LogMetricFilter"
+    ]
+    assert len(patterns) > 20
+    assert all(parse_pattern(pattern)({"message": "other"}) is False for pattern in patterns)
+
+
+@pytest.mark.parametrize(
+    ("value", "event", "expected"),
+    [
+        ("1", {}, 1),
+        ("$.failed", {"failed": 3}, 3),
+        ("$.a.b", {"a": {"b": 0.5}}, 0.5),
+        ("$.failed", {}, None),
+        ("$.failed", {"failed": "many"}, None),
+        ("$.failed", {"failed": {}}, None),
+    ],
+)
+def test_the_value_is_a_number_or_a_field(value: str, event: dict[str, Any], expected: float | None) -> None:
+    assert metric_value(value, event) == expected
+
+
+@pytest.mark.parametrize("line", ["START RequestId: 1", "", "{broken", "[1]"])
+def test_other_lines_are_no_events(line: str) -> None:
+    assert parse_log_event(line) is None
+    assert parse_log_event('{"a": 1}') == {"a": 1}
