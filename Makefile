@@ -12,19 +12,14 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 # Each virtual environment has a stamp file, whose prerequisite is the environment's lock file.
-# Python must not be newer than 3.13, because the locked pyarrow of Spark's environment has no wheel for it.
 # An environment is created from scratch when its lock changes, so that no old package stays in it.
+# Several `make` commands may run at the same time: one of them installs, the others wait for it.
 .venv/.locked: requirements/tools.txt
 .venv-emulator/.locked: requirements/emulator.txt
 .venv-spark/.locked: requirements/spark.txt
 policies/.venv/.locked: policies/requirements.txt
 .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked:
-	@echo "installing $< into $(@D)" >&2
-	@$(PYTHON) -c 'import sys; sys.exit("Polyphony needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + "; name another by PYTHON=python3.13") if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
-	@rm -rf $(@D)
-	@$(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
+	@$(PYTHON) local/environment_installation.py $(@D) $<
 
 lint: .venv/.locked ## check code with ruff, the bootstrap template with cfn-lint, and the workflows with zizmor
 	@.venv/bin/ruff check .

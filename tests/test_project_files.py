@@ -1,13 +1,6 @@
 """Tests of Pulumi's project and stack files against the rules of its CLI, which these tests cannot run."""
 
-import json
-import os
-import re
-import shutil
-import subprocess
-import sys
 from importlib.metadata import distributions
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,49 +60,3 @@ def test_every_locked_package_supports_every_supported_python(environment: str, 
         for name, requirement in requirements_by_package.items()
         if requirement and python not in SpecifierSet(str(requirement))
     }
-
-
-@pytest.mark.parametrize(
-    ("version", "accepted"), [((3, 10), False), ((3, 11), True), ((3, 13), True), ((3, 14), False)]
-)
-def test_make_reports_an_unsupported_python_immediately(
-    monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], accepted: bool
-) -> None:
-    [check] = re.findall(r"\$\(PYTHON\) -c '(.*)'$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    monkeypatch.setattr(sys, "version_info", (*version, 1))
-    monkeypatch.setattr(sys, "version", f"{version[0]}.{version[1]}.1 (main)")
-    if accepted:
-        exec(check)  # noqa: S102 - it is what make runs
-    else:
-        with pytest.raises(SystemExit, match=rf"Python 3\.11 to 3\.13, this is {version[0]}\.{version[1]}\.1"):
-            exec(check)  # noqa: S102
-
-
-FAKE_PYTHON = """#!/bin/sh
-case "$*" in
-  "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
-  "-m local "*) echo "{}" ;;
-esac
-"""
-"""Fake Python that supports only what the Makefile calls."""
-
-
-@pytest.mark.parametrize("target", ["cost", "preview"])
-def test_a_command_that_installs_first_still_prints_only_json(target: str, tmp_path: Path) -> None:
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    for lock in ("requirements/tools.txt", "policies/requirements.txt"):
-        (tmp_path / lock).parent.mkdir()
-        (tmp_path / lock).touch()
-    python = tmp_path / "python"
-    python.write_text(FAKE_PYTHON)
-    python.chmod(0o755)
-    process = subprocess.run(  # noqa: S603 - this project's own Makefile
-        ["make", target, "JSON=1", f"PYTHON={python}"],  # noqa: S607
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"]},  # minimal, because make may have started these tests itself
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(process.stdout) == {}
-    assert "installing requirements/tools.txt into .venv" in process.stderr

@@ -1,0 +1,197 @@
+"""Tests of the Makefile's installation of virtual environments, with the real `make`.
+
+Most tests replace Python's module `venv`, so that an installation takes no time and waits where the test wants it.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local import ROOT
+from local.environment_installation import check_python
+
+STAMP = ".venv/.locked"
+FAKE_VENV = """
+import pathlib, sys
+binaries = pathlib.Path(sys.argv[1]) / "bin"
+binaries.mkdir(parents=True)
+python = binaries / "python"
+python.write_text('''#!/bin/sh
+case "$*" in
+  "-m local "*) echo "{}" ;;
+  "-m pip "*)
+    echo installing >> calls.txt
+    test -e fatal && rm fatal && kill -9 $PPID
+    test -p gate && echo "pip waits" >&2 && cat gate
+    touch .venv/package ;;
+esac
+''')
+python.chmod(0o755)
+"""
+"""Module that creates environments with a pip that waits for the named pipe `gate` if the test has created it. If there
+is a file `fatal`, pip first kills the process that started it."""
+
+
+@pytest.mark.parametrize(
+    ("version", "accepted"), [((3, 10, 1), False), ((3, 11, 0), True), ((3, 13, 1), True), ((3, 14, 0), False)]
+)
+def test_make_reports_an_unsupported_python_immediately(version: tuple[int, int, int], accepted: bool) -> None:
+    if accepted:
+        check_python(version)
+    else:
+        with pytest.raises(
+            SystemExit, match=rf"Python 3\.11 to 3\.13, this is {version[0]}\.{version[1]}\.{version[2]}"
+        ):
+            check_python(version)
+
+
+class Checkout:
+    """Folder with the Makefile and what it needs to install environments."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "local").mkdir()
+        (folder / "fakes").mkdir()
+        (folder / "policies").mkdir()
+        (folder / "requirements").mkdir()
+        shutil.copy(ROOT / "Makefile", folder)
+        shutil.copy(ROOT / "local" / "environment_installation.py", folder / "local")
+        (folder / "fakes" / "venv.py").write_text(FAKE_VENV)
+        for lock in ("requirements/tools.txt", "policies/requirements.txt"):
+            (folder / lock).touch()
+
+    @contextmanager
+    def make(self, *arguments: str, fake: bool = True) -> Iterator["subprocess.Popen[str]"]:
+        """Run make in its own process group, which is killed at the end."""
+        variables = {"PYTHONPATH": str(self.folder / "fakes")} if fake else {}
+        with subprocess.Popen(  # noqa: S603 - this project's own Makefile
+            ["make", f"PYTHON={sys.executable}", *arguments],  # noqa: S607
+            cwd=self.folder,
+            # The environment is minimal, because make may have started these tests itself.
+            env={"PATH": os.environ["PATH"], "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.folder), **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                kill_group(process)
+
+    def close_gate(self) -> None:
+        """Let pip wait until the gate is opened."""
+        os.mkfifo(self.folder / "gate")
+
+    def open_gate(self) -> None:
+        """Let the waiting pip continue, and do not stop later ones."""
+        with (self.folder / "gate").open("w"):  # waits until pip reads
+            (self.folder / "gate").unlink()
+
+    @property
+    def installations(self) -> int:
+        """Number of started installations."""
+        return len((self.folder / "calls.txt").read_text().splitlines())
+
+
+def kill_group(process: "subprocess.Popen[str]") -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def read_line(process: "subprocess.Popen[str]") -> str:
+    """Return the next line that make prints on standard error."""
+    assert process.stderr is not None
+    return process.stderr.readline().strip()
+
+
+INSTALLING = "installing requirements/tools.txt into .venv"
+WAITING = "another command is installing .venv: waiting until it has ended"
+PIP_WAITS = "pip waits"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+@pytest.mark.parametrize("target", ["cost", "preview"])
+def test_a_command_that_installs_first_still_prints_only_json(target: str, checkout: Checkout) -> None:
+    with checkout.make(target, "JSON=1") as process:
+        output, errors = process.communicate()
+    assert (process.returncode, json.loads(output)) == (0, {})
+    assert INSTALLING in errors
+
+
+def test_a_second_command_waits_and_does_not_install_again(checkout: Checkout) -> None:
+    checkout.close_gate()
+    with checkout.make(STAMP) as first, checkout.make(STAMP) as second:
+        assert {read_line(first), read_line(second)} == {INSTALLING, WAITING}
+        checkout.open_gate()
+        assert (first.wait(), second.wait()) == (0, 0)
+    assert checkout.installations == 1
+    assert (checkout.folder / ".venv" / "package").exists()
+
+
+def test_an_installation_that_was_killed_is_repeated_from_the_start(checkout: Checkout) -> None:
+    checkout.close_gate()
+    with checkout.make(STAMP) as first:
+        assert (read_line(first), read_line(first)) == (INSTALLING, PIP_WAITS)
+        with checkout.make(STAMP) as second:
+            assert read_line(second) == WAITING
+            (checkout.folder / ".venv" / "half").touch()
+            kill_group(first)
+            assert read_line(second) == INSTALLING
+            checkout.open_gate()
+            assert second.wait() == 0
+    assert checkout.installations == 2
+    assert not (checkout.folder / ".venv" / "half").exists()
+    assert (checkout.folder / STAMP).exists()
+
+
+def test_the_next_command_waits_for_a_pip_whose_parent_was_killed(checkout: Checkout) -> None:
+    (checkout.folder / "fatal").touch()
+    checkout.close_gate()
+    with checkout.make(STAMP) as first:
+        assert read_line(first) == INSTALLING
+        assert first.wait() != 0
+        with checkout.make(STAMP) as second:
+            assert read_line(second) == WAITING
+            checkout.open_gate()
+            assert read_line(second) == INSTALLING
+            assert second.wait() == 0
+    assert checkout.installations == 2
+
+
+def test_two_commands_install_a_working_environment_together(checkout: Checkout) -> None:
+    """Real environments and a real pip, which installs a wheel from the folder."""
+    wheel = checkout.folder / "small-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("small.py", "VALUE = 7\n")
+        archive.writestr("small-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: small\nVersion: 1.0\n")
+        archive.writestr(
+            "small-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        archive.writestr("small-1.0.dist-info/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (checkout.folder / "requirements" / "tools.txt").write_text(f"small==1.0 --hash=sha256:{digest}\n")
+    with checkout.make(STAMP, fake=False) as first, checkout.make(STAMP, fake=False) as second:
+        errors = [process.communicate()[1] for process in (first, second)]
+        assert (first.returncode, second.returncode) == (0, 0), errors
+    assert "".join(errors).count(INSTALLING) == 1
+    python = checkout.folder / ".venv" / "bin" / "python"
+    found = subprocess.run([python, "-c", "import small; print(small.VALUE)"], capture_output=True, check=True)  # noqa: S603
+    assert found.stdout == b"7\n"
