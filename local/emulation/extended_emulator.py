@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from ministack import app
+from ministack.services import lambda_svc
 
-from local.emulation import in_process_services, loopback_counts_as_tls
+from local.emulation import get_private, in_process_services, loopback_counts_as_tls
 from local.emulation.api_gateway import rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
 from local.emulation.cloudwatch.alarm_evaluator import AlarmEvaluator
@@ -17,6 +18,7 @@ from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, worker_process_corrections
 from local.emulation.lambda_.sqs_event_sources import SqsEventSources
+from local.emulation.lambda_.worker_limit import WorkerLimit, max_workers
 from local.emulation.s3 import object_version_corrections
 from local.emulation.step_functions import retry_delays
 from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
@@ -35,6 +37,7 @@ def serve(folder: Path) -> None:
     resource_arn_corrections.install()
     permissions.install()
     worker_process_corrections.install()
+    WorkerLimit(max_workers(get_private(lambda_svc, "_memory_budget_bytes")())).install()
     async_invocation_corrections.install()
     SqsEventSources(permissions).install()
     TargetPermissions(permissions).install()

@@ -188,6 +188,9 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "AUTH": "true",
         "LOG_LEVEL": "INFO",
         "LAMBDA_EXECUTOR": "local",
+        # The default of an AWS account. The emulator's own default throttles at once; here, `worker_limit.py` limits the
+        # processes, and invocations wait for one.
+        "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
         # Wait states and retry intervals of workflows take 2 % of their time; timeouts are unchanged.
         "SFN_WAIT_SCALE": "0.02",
         # This project does not use these listeners, and the first listener would use every address.

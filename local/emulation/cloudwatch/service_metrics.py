@@ -68,6 +68,9 @@ class ServiceMetrics:
         started = self._clock()
         result = original(function, config, *arguments)
         for alias in _alias_dimensions(config):
+            if result.get("throttle"):
+                self._publish("AWS/Lambda", "Throttles", 1, **alias)
+                continue
             self._publish("AWS/Lambda", "Errors", int(bool(result.get("error"))), **alias)
             self._publish("AWS/Lambda", "Duration", (self._clock() - started) * 1000, **alias)
         return result

@@ -1,4 +1,5 @@
-"""Corrects asynchronous invocations: they use the settings of the called alias and the function's reserved concurrency.
+"""Corrects asynchronous invocations: they use the settings of the called alias and the function's reserved concurrency,
+and wait for a free worker as long as their event may live.
 
 On AWS, retries, event age and failure destination belong to a qualifier, so an invocation of `live` does not use the
 settings of `$LATEST`. The emulator uses only those of `$LATEST`, and its EventBridge invokes a function once, without
@@ -12,6 +13,10 @@ from typing import Any
 from ministack.services import eventbridge, lambda_svc
 
 from local.emulation import get_private, wrap_function
+from local.emulation.lambda_.worker_limit import asynchronous_wait_seconds
+
+DEFAULT_EVENT_AGE_SECONDS = 21_600
+"""Lambda's default for the maximum age of an event in its queue."""
 
 
 def install() -> None:
@@ -43,8 +48,13 @@ def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
     if get_private(lambda_svc, "_reserved_concurrency")(function, config) == 0:
         # Lambda does not retry the invocation of a function whose reserved concurrency is 0.
         settings = {**settings, "MaximumRetryAttempts": 0}
-    # If `event_invoke_config` is empty, the emulator would use the settings of `$LATEST` in `event_invoke_configs`.
-    original({**record, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
+    # The emulator invokes the function in a thread that gets a copy of this context.
+    context = asynchronous_wait_seconds.set(settings.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS))
+    try:
+        # If `event_invoke_config` is empty, the emulator would use the settings of `$LATEST` in `event_invoke_configs`.
+        original({**record, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
+    finally:
+        asynchronous_wait_seconds.reset(context)
 
 
 def _invoke_from_bus(arn: str, payload: str) -> None:

@@ -1,0 +1,125 @@
+"""Tests of the limit of Lambda's worker processes, with the emulator's own pools of workers.
+
+Workers are leased as for invocations, but run no process. A thread that waits is awaited through a wait of no time.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.local.emulation.emulator_python import run_in_emulator_python
+
+pytestmark = pytest.mark.unit
+SITE = """
+import contextvars, json, threading, time
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+from local.emulation.lambda_ import worker_limit
+
+worker_limit.SYNCHRONOUS_WAIT_SECONDS = 0
+limit = worker_limit.WorkerLimit(8)  # six for clients, two more for functions
+limit.install()
+killed = []
+lambda_runtime.kill_workers = lambda workers: killed.extend(worker.func_name for worker in workers)
+
+def lease(name, depth=1, seconds=0):
+    def acquire():
+        lambda_svc._invoke_depth.set(depth)
+        worker_limit.asynchronous_wait_seconds.set(seconds)
+        config = {"FunctionName": name, "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:" + name}
+        return lambda_svc.acquire_worker(name, config, b"")[0]
+    return contextvars.copy_context().run(acquire)
+
+def lease_in_thread(results, *arguments):
+    thread = threading.Thread(target=lambda: results.append(lease(*arguments)))
+    thread.start()
+    while not (limit._free_for_client._waiters or limit._free_for_function._waiters):
+        time.sleep(0)
+    return thread
+
+def count():
+    return sum(map(len, lambda_runtime._workers.values()))
+
+json.load(sys.stdin)
+"""
+
+
+def run(script: str) -> Any:
+    return run_in_emulator_python(SITE + script, None)
+
+
+def test_a_client_is_throttled_if_no_worker_becomes_free_in_time() -> None:
+    assert run("print(json.dumps([lease('one') is not None for _ in range(8)]))") == [True] * 6 + [False] * 2
+
+
+def test_workers_for_functions_that_clients_have_invoked_are_reserved() -> None:
+    """Otherwise, functions that hold all workers would wait for the function that they have invoked."""
+    script = "print(json.dumps([lease('outer') is not None for _ in range(7)] + [lease('inner', 2) is not None for _ in range(3)]))"
+    assert run(script) == [True] * 6 + [False] + [True] * 2 + [False]
+
+
+def test_a_waiting_invocation_gets_the_worker_that_becomes_free() -> None:
+    script = """
+workers, results = [lease("one") for _ in range(6)], []
+worker_limit.SYNCHRONOUS_WAIT_SECONDS = 3600
+thread = lease_in_thread(results, "one")
+lambda_svc.release_worker(workers[3])
+thread.join()
+print(json.dumps([results[0] is workers[3], count()]))
+"""
+    assert run(script) == [True, 6]
+
+
+def test_a_waiting_call_of_a_function_goes_on_when_any_worker_becomes_free() -> None:
+    script = """
+workers, results = [lease("one") for _ in range(6)] + [lease("two", 2) for _ in range(2)], []
+worker_limit.SYNCHRONOUS_WAIT_SECONDS = 3600
+thread = lease_in_thread(results, "two", 2)
+lambda_svc.release_worker(workers[0])
+thread.join()
+print(json.dumps([results[0].func_name, count(), killed]))
+"""
+    assert run(script) == ["two", 8, ["one"]]
+
+
+def test_an_asynchronous_invocation_waits_as_long_as_its_event_may_live() -> None:
+    script = """
+workers, results = [lease("one") for _ in range(6)], []
+thread = lease_in_thread(results, "one", 2, 21600)
+lambda_svc.release_worker(workers[0])
+thread.join()
+print(json.dumps(results[0] is workers[0]))
+"""
+    assert run(script) is True
+
+
+def test_a_new_worker_replaces_the_one_that_was_idle_for_the_longest_time() -> None:
+    script = """
+for number in range(8):
+    worker = lease(f"function-{number}")
+    worker.last_used = 100 + (number - 3) % 8  # function-3 was used first
+    lambda_svc.release_worker(worker)
+idle_killed = list(killed)
+lease("new")
+lease("function-5")  # its own worker is idle
+print(json.dumps([idle_killed, killed, count()]))
+"""
+    assert run(script) == [[], ["function-3"], 8]
+
+
+def test_a_throttled_invocation_is_reported_as_on_aws() -> None:
+    script = """
+while lease("one"):
+    pass
+config = {"FunctionName": "two", "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:two"}
+print(json.dumps(lambda_svc._execute_function_warm({"config": config, "code_zip": b"code"}, {}, "id")))
+"""
+    result = run(script)
+    assert result["throttle"] is True
+    assert result["body"]["__type"] == "TooManyRequestsException"
+    assert result["body"]["Reason"] == "ConcurrentInvocationLimitExceeded"
+
+
+@pytest.mark.parametrize(("gibibytes", "workers"), [(1, 16), (4, 25), (8, 51), (64, 64)])
+def test_the_number_of_workers_follows_the_memory(gibibytes: int, workers: int) -> None:
+    assert run(f"print(json.dumps(worker_limit.max_workers({gibibytes} * 1024**3)))") == workers
