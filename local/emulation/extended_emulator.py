@@ -1,5 +1,6 @@
 """Installs all corrections of `local/emulation` in the emulator, starts the services in its process, and serves."""
 
+import os
 from pathlib import Path
 
 from ministack import app
@@ -37,7 +38,8 @@ def serve(folder: Path) -> None:
     resource_arn_corrections.install()
     permissions.install()
     worker_process_corrections.install()
-    WorkerLimit(max_workers(get_private(lambda_svc, "_memory_budget_bytes")())).install()
+    workers = max_workers(get_private(lambda_svc, "_memory_budget_bytes")())
+    WorkerLimit(workers, max_starting=os.cpu_count() or 1).install()
     async_invocation_corrections.install()
     SqsEventSources(permissions).install()
     TargetPermissions(permissions).install()

@@ -2,7 +2,9 @@
 
 The emulator starts a process for each concurrent invocation, and keeps it for minutes. So 500 clients at once took
 12.8 GB. Here, an invocation that finds all workers in use waits for one, and is throttled as on AWS if none becomes free
-in time. If no worker of its function is idle, it takes the place of another function's idle worker.
+in time. If no worker of its function is idle, it takes the place of another function's idle worker. Few workers start at
+a time, because a start occupies a processor for up to a second. In this time, a worker that has started ends many
+invocations, so a burst needs few workers.
 
 A function that invokes another one synchronously keeps its own worker while it waits. So a quarter of the workers is
 reserved for invocations by functions, which would otherwise wait for their own callers. A chain of functions may be
@@ -27,8 +29,8 @@ MEMORY_SHARE = 0.25
 FEWEST_WORKERS, MOST_WORKERS = 16, 64
 RESERVED_SHARE = 0.25
 """Share of the workers for synchronous invocations by functions."""
-SYNCHRONOUS_WAIT_SECONDS = 10.0
-"""Longest time that the caller of a function waits for a worker."""
+SYNCHRONOUS_WAIT_SECONDS = 25.0
+"""Longest time that the caller of a function waits for a worker. API Gateway gives up after 29 seconds."""
 asynchronous_wait_seconds: contextvars.ContextVar[float] = contextvars.ContextVar(
     "asynchronous_wait_seconds", default=0
 )
@@ -48,17 +50,26 @@ def max_workers(memory_bytes: int) -> int:
 class WorkerLimit:
     """Maximum number of worker processes of all functions together."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, max_starting: int) -> None:
+        """`max_starting` is the number of workers that may start at the same time."""
         self._limit = limit
+        self._max_starting = max_starting
         self._lock = threading.Lock()
         self._free_for_client = threading.Condition(self._lock)
         self._free_for_function = threading.Condition(self._lock)
 
     def install(self) -> None:
-        """Replace three functions of `lambda_svc`."""
+        """Replace three functions of `lambda_svc`, and `Worker._spawn`."""
         wrap_function(lambda_svc, "acquire_worker", self._acquire)
         wrap_function(lambda_svc, "release_worker", self._release)
         wrap_function(lambda_svc, "_execute_function_warm", _execute_function)
+        spawn = get_private(lambda_runtime.Worker, "_spawn")
+
+        def spawn_and_wake(worker: Any) -> None:
+            spawn(worker)
+            self._wake_waiting()
+
+        lambda_runtime.Worker._spawn = spawn_and_wake  # noqa: SLF001
 
     def _acquire(
         self, original: Any, name: str, config: Mapping[str, Any], code: bytes, qualifier: str = "$LATEST"
@@ -68,35 +79,43 @@ class WorkerLimit:
         is_by_function = not asynchronous and get_private(lambda_svc, "_invoke_depth").get() > 1
         became_free = self._free_for_function if is_by_function else self._free_for_client
         limit = self._limit if is_by_function else self._limit - int(self._limit * RESERVED_SHARE)
+        key = get_private(lambda_runtime, "_worker_key")(name, config, qualifier)
         deadline = time.monotonic() + (asynchronous or SYNCHRONOUS_WAIT_SECONDS)
         with self._lock:
-            while not self._has_free_place(limit):
+            while (replaced := self._make_room(key, limit)) is None:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     return NO_WORKER
                 became_free.wait(remaining)
-            replaced = self._remove_idle_worker(get_private(lambda_runtime, "_worker_key")(name, config, qualifier))
             lease: tuple[Any, str] = original(name, config, code, qualifier=qualifier)
         get_private(lambda_runtime, "kill_workers")(replaced)
         return lease
 
     def _release(self, original: Any, worker: Any) -> None:
         original(worker)
+        self._wake_waiting()
+
+    def _wake_waiting(self) -> None:
         with self._lock:
             self._free_for_function.notify()
             self._free_for_client.notify()
 
-    def _has_free_place(self, limit: int) -> bool:
-        workers = get_private(lambda_runtime, "_workers")
-        with get_private(lambda_runtime, "_lock"):
-            return bool(sum(worker.in_use for pool in workers.values() for worker in pool) < limit)
+    def _make_room(self, key: str, limit: int) -> list[Any] | None:
+        """Make room for a lease of one more worker of a function. Return the removed workers, or None if there is no room.
 
-    def _remove_idle_worker(self, key: str) -> list[Any]:
-        """Remove the worker that was idle for the longest time if its place is needed for a new worker. Return it."""
+        `key` identifies the function's workers. `limit` is the number of workers that may be in use afterwards.
+        """
         pools: dict[str, list[Any]] = get_private(lambda_runtime, "_workers")
         with get_private(lambda_runtime, "_lock"):
             workers = [worker for pool in pools.values() for worker in pool]
-            if len(workers) < self._limit or any(not worker.in_use for worker in pools.get(key, ())):
+            in_use = [worker for worker in workers if worker.in_use]
+            if len(in_use) >= limit:
+                return None
+            if any(not worker.in_use for worker in pools.get(key, ())):
+                return []
+            if sum(worker._start_time is None for worker in in_use) >= self._max_starting:  # noqa: SLF001
+                return None
+            if len(workers) < self._limit:
                 return []
             idle = min((worker for worker in workers if not worker.in_use), key=lambda worker: worker.last_used)
             for pool in pools.values():

@@ -17,17 +17,21 @@ from ministack.services import lambda_svc
 from local.emulation.lambda_ import worker_limit
 
 worker_limit.SYNCHRONOUS_WAIT_SECONDS = 0
-limit = worker_limit.WorkerLimit(8)  # six for clients, two more for functions
+lambda_runtime.Worker._spawn = lambda worker: setattr(worker, "_start_time", 0.0)
+limit = worker_limit.WorkerLimit(8, max_starting=2)  # six for clients, two more for functions
 limit.install()
 killed = []
 lambda_runtime.kill_workers = lambda workers: killed.extend(worker.func_name for worker in workers)
 
-def lease(name, depth=1, seconds=0):
+def lease(name, depth=1, seconds=0, start=True):
     def acquire():
         lambda_svc._invoke_depth.set(depth)
         worker_limit.asynchronous_wait_seconds.set(seconds)
         config = {"FunctionName": name, "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:" + name}
-        return lambda_svc.acquire_worker(name, config, b"")[0]
+        worker = lambda_svc.acquire_worker(name, config, b"")[0]
+        if worker and start:
+            worker._spawn()
+        return worker
     return contextvars.copy_context().run(acquire)
 
 def lease_in_thread(results, *arguments):
@@ -80,6 +84,19 @@ thread.join()
 print(json.dumps([results[0].func_name, count(), killed]))
 """
     assert run(script) == ["two", 8, ["one"]]
+
+
+def test_few_workers_start_at_a_time() -> None:
+    script = """
+starting = [lease("one", start=False) for _ in range(3)]
+results = []
+worker_limit.SYNCHRONOUS_WAIT_SECONDS = 3600
+thread = lease_in_thread(results, "two")
+starting[0]._spawn()
+thread.join()
+print(json.dumps([[worker is not None for worker in starting], results[0].func_name]))
+"""
+    assert run(script) == [[True, True, False], "two"]
 
 
 def test_an_asynchronous_invocation_waits_as_long_as_its_event_may_live() -> None:
