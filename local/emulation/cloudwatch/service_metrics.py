@@ -14,6 +14,8 @@ from local.emulation import get_private, wrap_function
 from local.emulation.cloudwatch.log_metric_patterns import metric_value, parse_log_event, parse_pattern
 
 BAD_REQUEST, SERVER_ERROR = 400, 500
+SAMPLE_SECONDS = 60
+"""Time after which the metrics of an unchanged queue are published again, as SQS does it."""
 UNANSWERED = {500, 502}
 """Statuses of a WebSocket route whose function could not be called, raised an exception or returned no valid answer."""
 
@@ -25,6 +27,8 @@ class ServiceMetrics:
         """`on_publish` is called after each published metric."""
         self._on_publish = on_publish
         self._clock = clock
+        self._samples: dict[str, tuple[int, float]] = {}
+        """Number of visible messages in each queue's last sample, and its time."""
 
     def install(self) -> None:
         """Replace seven functions of the emulator. The corrections of these functions must be installed before."""
@@ -37,7 +41,9 @@ class ServiceMetrics:
         wrap_function(cloudwatch_logs, "_fanout_to_subscription_filters", self._apply_metric_filters)
 
     def sample_queues(self) -> None:
-        """Publish the number of visible messages and the age of the oldest message of each queue."""
+        """Publish the number of visible messages and the age of the oldest message of each queue: every minute, and
+        earlier if the number has changed.
+        """
         now = self._clock()
         with get_private(sqs, "_queues_lock"):
             queues = [
@@ -46,6 +52,10 @@ class ServiceMetrics:
             ]
         for name, messages in queues:
             visible = sum(message.get("visible_at", 0) <= now for message in messages)
+            last_visible, sampled_at = self._samples.get(name, (-1, 0))
+            if visible == last_visible and now - sampled_at < SAMPLE_SECONDS:
+                continue
+            self._samples[name] = visible, now
             oldest = min((message.get("sent_at", now) for message in messages), default=now)
             self._record("AWS/SQS", "ApproximateNumberOfMessagesVisible", visible, QueueName=name)
             self._record("AWS/SQS", "ApproximateAgeOfOldestMessage", now - oldest, QueueName=name)

@@ -41,7 +41,8 @@ for step in wanted["steps"]:
     metrics.sample_queues()
     evaluator.evaluate_all()
     states.append(cloudwatch._alarms["alarm"]["StateValue"])
-print(json.dumps({"states": states, "notified": notified}))
+samples = sum(len(points) for key, points in cloudwatch._metrics.items() if key[0] == "AWS/SQS")
+print(json.dumps({"states": states, "notified": notified, "samples": samples}))
 """
 ALARM = {
     "AlarmName": "alarm",
@@ -112,7 +113,7 @@ def test_an_alarm_on_a_metric_that_does_not_exist_here_is_not_evaluated() -> Non
 def test_a_topic_whose_policy_does_not_admit_cloudwatch_is_not_notified() -> None:
     closed = {"AlarmActions": ["arn:aws:sns:us-east-1:123456789012:closed"], "OKActions": []}
     played = play(closed, {"at": 1000, "values": [1]})
-    assert played == {"states": ["ALARM"], "notified": []}
+    assert (played["states"], played["notified"]) == (["ALARM"], [])
 
 
 @pytest.mark.parametrize(
@@ -134,3 +135,10 @@ def test_a_queues_visible_messages_and_oldest_age_are_sampled(metric: str, thres
     }
     hidden, visible = {"sent_at": 100, "visible_at": 2000}, {"sent_at": 400, "visible_at": 400}
     assert play(alarm, {"at": 1000}, messages=(hidden, visible))["states"] == [state]
+
+
+def test_a_queue_is_sampled_every_minute_and_when_it_changes() -> None:
+    appears_later = {"sent_at": 400, "visible_at": 1031}
+    times = [1000, 1001, 1030, 1031, 1032, 1090, 1091]
+    played = play({}, *({"at": at} for at in times), messages=[appears_later])
+    assert played["samples"] == 2 * len({1000, 1031, 1091})
