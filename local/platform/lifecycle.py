@@ -186,7 +186,7 @@ def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
     """Yield the running emulator, or a new one. A new emulator stays only if the block succeeds."""
     running = emulator.find_running(folder)
     if running is not None and _open_state(running).interrupted:
-        report.print_line("the last run was killed while it created a resource: starting a new platform")
+        report.print_line("the last run was killed before it was finished: starting a new platform")
         emulator.stop(folder)
         running = None
     if running is not None:
@@ -206,7 +206,7 @@ def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
 def delete_all(running: Emulator, report: Progress) -> list[str]:
     """Delete all resources, dependants first. Return the URNs of those that could not be deleted."""
     state = _open_state(running)
-    Engine(EmulatorClients(running.endpoint), state, report).delete(set(state.entries()))
+    Engine(EmulatorClients(running.endpoint), state, report).delete_all()
     return sorted(state.entries())
 
 
