@@ -134,6 +134,12 @@ class PlatformState:
                 f"{path.name} cannot be read ({type(error).__name__}: {error}): run `make down`, then `make up`"
             ) from error
 
+    @staticmethod
+    def remove(path: Path) -> None:
+        """Remove the file, and what a killed run may have left of its replacement."""
+        for file in (_partial_path(path), path):
+            file.unlink(missing_ok=True)
+
     @property
     def interrupted(self) -> bool:
         """True if a run was killed while it created or deleted a resource, or while it removed the platform."""
@@ -229,11 +235,16 @@ class PlatformState:
             "removalStarted": self._removal_started,
         }
         resources = ",\n".join(f"{json.dumps(urn)}: {text}" for urn, text in self._texts.items())
-        partial = self._path.with_suffix(".partial")
+        partial = _partial_path(self._path)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(f'{json.dumps(header)[:-1]}, "resources": {{\n{resources}\n}}}}\n')
         partial.replace(self._path)
+
+
+def _partial_path(path: Path) -> Path:
+    """Return the path of the file that replaces the state file when it is complete."""
+    return path.with_suffix(".partial")
 
 
 def _to_json(entry: ResourceEntry) -> str:
