@@ -174,6 +174,7 @@ def test_up_and_down_work_after_a_kill_at_every_point(runner: CommandRunner, sig
     up = runner.run("up", with_policies=True)
     for version in (2, 1):
         for point in runner.run("up", version).points:
+            require_complete(runner, 3 - version)
             kill(runner, "up", point, signal_number, version)
             require_complete(runner, 3 - version)
             kill(runner, "up", point, signal_number, version)
