@@ -263,7 +263,7 @@ def _wait_ms(event: ProcessorEvent, outcome: UtteranceOutcome, *, has_results: b
     if outcome.throttled:
         return WAIT_MS
     if outcome.end is UtteranceEnd.BROKEN and not has_results:
-        return WAIT_MS * WAIT_FACTOR ** (event.utterance_attempt - 1)
+        return int(WAIT_MS * WAIT_FACTOR ** (event.utterance_attempt - 1))
     return None
 
 
