@@ -82,7 +82,7 @@ def handler(event, context):
     signal.pause()
 """
 """Code of a function whose invocation does not end."""
-WHOLE_PROGRAM_STEP = 100
+WHOLE_PROGRAM_STEP = 200
 """Distance of the tested points of the whole program, which has thousands of points."""
 
 
