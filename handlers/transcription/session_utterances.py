@@ -30,7 +30,7 @@ class SlotOutcome(StrEnum):
     BUSY = "busy"
     """All slots of the session are taken."""
     EARLY = "early"
-    """The utterance must wait, because Amazon Transcribe had no free stream."""
+    """The utterance must wait, because Amazon Transcribe had no free stream or gave no result."""
 
 
 class LiveItem(VersionedState):
@@ -65,7 +65,7 @@ class PendingResend(LiveItem):
     attempts: int
     """Number of attempts so far. Attempts without a free stream are not counted."""
     wait_until_ms: int = Field(default=0, alias="rests_until_ms")
-    """Earliest time of the next attempt, because Amazon Transcribe had no free stream."""
+    """Earliest time of the next attempt, because Amazon Transcribe had no free stream or gave no result."""
 
 
 @dataclass(frozen=True)
@@ -200,11 +200,13 @@ class SessionUtterances(LiveItem):
             }
         )
 
-    def plan_resend(self, utterance: str, attempt: int, from_ms: int, wait_until_ms: int = 0) -> Self:
-        """Release the slot, and remember that the client must send the utterance again.
+    def plan_resend(
+        self, utterance: str, attempt: int, from_ms: int, *, wait_until_ms: int = 0, is_counted: bool = True
+    ) -> Self:
+        """Release the slot, and remember that the client must send the utterance again, at `wait_until_ms` or later.
 
-        Captions up to `from_ms` remain valid. With `wait_until_ms`, Amazon Transcribe had no free stream, and the
-        attempt does not count. Nothing changes if the attempt has lost its slot.
+        Captions up to `from_ms` remain valid. An attempt for which Amazon Transcribe had no free stream is not counted.
+        Nothing changes if the attempt has lost its slot.
         """
         if not self.holds_slot(utterance, attempt):
             return self
@@ -213,7 +215,7 @@ class SessionUtterances(LiveItem):
         resend = PendingResend(
             utterance=utterance,
             from_ms=from_ms,
-            attempts=before if wait_until_ms else before + 1,
+            attempts=before + 1 if is_counted else before,
             wait_until_ms=wait_until_ms,
         )
         return self.model_copy(

@@ -1,13 +1,15 @@
 """Starts the local services that run in a separate process: Transcribe streaming, the voice Q&A agent and the identity
 provider.
 
-The launcher starts the process, which ends with the emulator. Handlers get the services' URLs through environment
-variables.
+The launcher starts the process. Each of the two processes ends if the other one ends, because a platform works only with
+both. If the launcher was killed, this process also ends the launcher's other child processes: Lambda workers and jobs.
+Handlers get the services' URLs through environment variables.
 """
 
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,22 +19,20 @@ STREAMING_VARIABLE = "AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING"
 AGENT_VARIABLE = "AGENTCORE_ENDPOINT"
 KEYS_VARIABLE = "JWKS_URL"
 """Environment variable with the URL of the identity provider's keys, for handlers whose deployment does not set it."""
-_processes: "list[subprocess.Popen[bytes]]" = []
-"""Reference to the started process, which ends when its standard input is closed. Without a reference, Python would
-close it."""
 
 
-def start_services() -> dict[str, str]:
-    """Start the services, and return the variables with their URLs."""
+def start_services() -> "tuple[dict[str, str], subprocess.Popen[bytes]]":
+    """Start the services. Return the variables with their URLs, and the process. The process ends when its standard input
+    is closed, so the caller must keep the object.
+    """
     process = subprocess.Popen(
         [sys.executable, "-P", str(Path(__file__).resolve())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    _processes.append(process)
     line = process.stdout.readline() if process.stdout else b""
     if not line:
         raise RuntimeError("the local services did not start: see their output in the emulator's log")
     variables: dict[str, str] = json.loads(line)
-    return variables
+    return variables, process
 
 
 async def _serve() -> None:
@@ -52,6 +52,8 @@ async def _serve() -> None:
             print(json.dumps(variables), flush=True)
             # The parent process holds the other end of this pipe, which is closed when the parent ends.
             await asyncio.get_running_loop().run_in_executor(None, os.read, sys.stdin.fileno(), 1)
+            # The launcher has started a process group, which also contains its Lambda workers and jobs.
+            os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,13 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
 
 def _run_flow(out: Console, name: str, flow: Flow, deployment: Deployment) -> None:
     with _print_step(out, f"{name}: {flow.title} ({flow.scripted})"):
-        if problems := flow.play(deployment, StepTimer(out)):
+        try:
+            problems = flow.play(deployment, StepTimer(out))
+        except Exception as error:
+            if emulator.has_ended(FOLDER):
+                raise DemoFailed(f"the emulator ended during the flow {name}") from error
+            raise
+        if problems:
             raise DemoFailed(f"the flow {name} has problems: {'; '.join(problems)}")
         out.print(f"  {flow.promise}")
 

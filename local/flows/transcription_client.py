@@ -4,6 +4,7 @@ The words are tones, which the local Transcribe recognises.
 """
 
 import base64
+import random
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -165,6 +166,8 @@ class Speaker(WebSocketClient):
         Send it again whenever the service requests that, which happens on a busy machine.
         """
         while (end := self.wait_for_end(utterance))["type"] == "resend":
+            wait_ms = max(again.get("waitMs", 0) for again in end["utterances"] if again["utterance"] == utterance)
+            time.sleep(random.uniform(1, 2) * wait_ms / 1000)
             self.say(utterance, words, sequence=sequence)
         return end
 

@@ -1,9 +1,9 @@
 """The AWS emulator ministack as a process: start it, find a running one, and stop it. `local/emulation/` changes its
 behaviour.
 
-The launcher (`local/emulation/launcher.py`) is the program of this process. It holds a file lock while it lives, and
-the lock shows whether the emulator runs. A process id would not, because the system may give it to another process. The
-emulator has no data that must survive, so it is killed, not shut down.
+The launcher (`local/emulation/launcher.py`) is the program of this process. It inherits a file lock, which it holds
+from its first moment to its last, so the lock shows whether the emulator runs. A process id would not, because the
+system may give it to another process. The emulator has no data that must survive, so it is killed, not shut down.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -67,6 +67,9 @@ class Emulator:
     port: int
     folder: Path
     """Folder of the emulator's files."""
+    kept: bool = False
+    """True if the emulator outlives the command that started it. If it is False and that command was killed, the
+    emulator is about to end."""
 
     @property
     def endpoint(self) -> str:
@@ -93,6 +96,8 @@ class StartedEmulator:
         if self._process.stdin is not None:
             self._process.stdin.write(KEEP_RUNNING)
             self._process.stdin.close()
+        # The record comes last. If this process is killed before, the next command replaces the emulator.
+        _write_record(replace(self.emulator, kept=True))
         self._process.returncode = 0  # avoids Popen's warning about a process that is still running
         self._kept = True
 
@@ -128,20 +133,24 @@ def start(folder: Path = FOLDER, port: int | None = None) -> StartedEmulator:
 
 def _launch(folder: Path, port: int) -> StartedEmulator:
     home = _home_folder(folder)
-    with _log_path(folder).open("wb") as log:
+    with _log_path(folder).open("wb") as log, _lock_path(folder).open("wb") as lock:
+        # `_is_locked` holds the lock for a moment, so this waits. The launcher inherits the lock: if it took the lock
+        # itself, the next command would not notice a launcher whose parent was killed just after the start.
+        fcntl.flock(lock, fcntl.LOCK_EX)
         process = subprocess.Popen(
-            [str(PYTHON), "-P", "-u", str(LAUNCHER), str(folder)],
+            [str(PYTHON), "-P", "-u", str(LAUNCHER), str(folder), str(lock.fileno())],
             cwd=home / "cwd",
             env=_environment(home, port),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=(lock.fileno(),),
         )
     started = StartedEmulator(Emulator(process.pid, port, folder), process)
     try:
         _await_health(started.emulator, process)
-        _write_record(folder, started.emulator)
+        _write_record(started.emulator)
     except BaseException:
         started.__exit__(None, None, None)
         raise
@@ -156,7 +165,12 @@ def find_running(folder: Path = FOLDER) -> Emulator | None:
         record = json.loads(_record_path(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return Emulator(int(record["pid"]), int(record["port"]), folder)
+    return Emulator(int(record["pid"]), int(record["port"]), folder, kept=bool(record.get("kept")))
+
+
+def has_ended(folder: Path = FOLDER) -> bool:
+    """Return True if the emulator of this folder was killed or has failed, so that its files are left."""
+    return _record_path(folder).exists() and not _is_locked(folder)
 
 
 def stop(folder: Path = FOLDER) -> bool:
@@ -264,7 +278,7 @@ def _is_free(port: int) -> bool:
 
 def _is_locked(folder: Path) -> bool:
     try:
-        with (folder / "emulator.lock").open("rb") as lock:
+        with _lock_path(folder).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -273,10 +287,11 @@ def _is_locked(folder: Path) -> bool:
     return False
 
 
-def _write_record(folder: Path, emulator: Emulator) -> None:
-    record = _record_path(folder)
+def _write_record(emulator: Emulator) -> None:
+    record = _record_path(emulator.folder)
     partial = record.with_suffix(".partial")
-    partial.write_text(json.dumps({"pid": emulator.pid, "port": emulator.port}), encoding="utf-8")
+    content = {"pid": emulator.pid, "port": emulator.port, "kept": emulator.kept}
+    partial.write_text(json.dumps(content), encoding="utf-8")
     partial.replace(record)
 
 
@@ -288,7 +303,8 @@ def _remove_files(folder: Path) -> None:
     if not _wait_until(lambda: not _is_locked(folder), STOP_SECONDS):
         raise EmulatorError(f"the emulator in this folder does not stop; its log is {_log_path(folder)}")
     shutil.rmtree(_home_folder(folder), ignore_errors=True)
-    for path in (_record_path(folder), folder / "emulator.lock"):
+    record = _record_path(folder)
+    for path in (record.with_suffix(".partial"), record, _lock_path(folder)):
         path.unlink(missing_ok=True)
 
 
@@ -303,6 +319,10 @@ def _home_folder(folder: Path) -> Path:
 
 def _record_path(folder: Path) -> Path:
     return folder / "emulator.json"
+
+
+def _lock_path(folder: Path) -> Path:
+    return folder / "emulator.lock"
 
 
 def _log_path(folder: Path) -> Path:

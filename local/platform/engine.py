@@ -3,13 +3,14 @@
 It takes the place of Pulumi's engine and AWS provider. The Pulumi SDK determines order and concurrency: it registers a
 resource, in a thread, when everything that the resource depends on exists. For each resource, the engine plans the
 change and makes the service calls that the driver of the resource's type lists. It saves the state of each resource
-before and after its calls, so a run may end at any point.
+before and after its calls, so a run may end at any point: the next run knows which resources may be incomplete.
 """
 
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from botocore import xform_name
@@ -133,6 +134,11 @@ class Engine:
             except ResourceFailed:
                 continue
 
+    def delete_all(self) -> None:
+        """Delete all resources, dependants first. A resource that cannot be deleted stays in the state."""
+        self._state.start_removal()
+        self.delete(set(self._state.entries()))
+
     def _create_or_update(
         self,
         driver: Driver | RecordedOnly,
@@ -144,8 +150,9 @@ class Engine:
         """Create a resource that has no entry, or update it. Return its id and outputs.
 
         If the creation fails before a call has succeeded, the resource does not exist, so its entry is removed. If it
-        fails later, the entry becomes `BROKEN`, and the next run replaces the resource. After a failed update, the
-        entry keeps the hashes of the old inputs, so the next run repeats the update.
+        fails later, the entry becomes `BROKEN`, and the next run replaces the resource. An update first removes the
+        hashes of the changed inputs from the entry. So if it fails or the process is killed, the next run updates the
+        resource again, whether the program then has the new inputs or the old ones.
         """
         values = ResourceValues(resource.inputs, entry.id if entry else "", dict(entry.outputs) if entry else {})
         if isinstance(driver, RecordedOnly):
@@ -159,6 +166,8 @@ class Engine:
             return values.id, values.outputs
         if entry is None:
             self._state.put(resource.urn, self._to_entry(resource, hashes, values, ResourceStatus.MAKING))
+        else:
+            self._state.put(resource.urn, _to_updating_entry(entry, change, resource))
         calls = change.calls if entry else driver.create
         finished_calls = 0
         try:
@@ -265,11 +274,21 @@ class Engine:
     def _delete(self, urn: str) -> None:
         """Delete a resource with the calls in its entry, and then the entry.
 
-        A resource that is already gone is no error.
+        A resource that is already gone is no error. After a failure, the entry is `BROKEN`, because a part of the resource
+        may be gone.
         """
         entry = self._state.get(urn)
         if entry is None:
             return
+        self._state.put(urn, replace(entry, status=ResourceStatus.DELETING))
+        try:
+            self._call_deletions(entry)
+        except BaseException:
+            self._state.put(urn, replace(entry, status=ResourceStatus.BROKEN))
+            raise
+        self._state.drop(urn)
+
+    def _call_deletions(self, entry: ResourceEntry) -> None:
         for index, deletion in enumerate(entry.deletion):
             client = self._clients(deletion.service)
             driver = self._drivers.get(entry.type)
@@ -280,7 +299,6 @@ class Engine:
             except ClientError as error:
                 if not _is_not_found(error):
                     raise
-        self._state.drop(urn)
 
     @contextmanager
     def _report_step(self, urn: str, action: ResourceAction) -> Iterator[None]:
@@ -303,6 +321,18 @@ class Engine:
         self.failures.append(failure)
         self._progress.on_failure(urn, message)
         return failure
+
+
+def _to_updating_entry(entry: ResourceEntry, change: ResourceChange, resource: Resource) -> ResourceEntry:
+    """Return the entry of a resource during an update: without the hashes of the properties that the update changes, and
+    with the old and the new keys of maps, because a part of the update may already have been made.
+    """
+    keys = {
+        name: sorted({*entry.keys.get(name, ()), *value})
+        for name, value in resource.inputs.items()
+        if isinstance(value, Mapping)
+    }
+    return replace(entry, inputs={**entry.inputs, **dict.fromkeys(change.changed, "")}, keys={**entry.keys, **keys})
 
 
 def _call_service(client: Any, operation: str, parameters: Props) -> Props:

@@ -105,13 +105,14 @@ def down(folder: Path = emulator.FOLDER) -> int:
     with lock_folder(folder, OTHER_COMMANDS), ProgressReporter() as report:
         running = emulator.find_running(folder)
         try:
-            if running is not None:
+            # An emulator that is not kept belongs to a killed `up`. It is about to end, with all its resources.
+            if running is not None and running.kept:
                 undeleted_urns = delete_all(running, report)
         except StateError as error:
             report.print_line(f"the emulator is stopped without deleting its resources first: {error}")
         finally:
             emulator.stop(folder)
-            _state_file(folder).unlink(missing_ok=True)
+            PlatformState.remove(_state_file(folder))
         if running is None:
             report.print_line(NOT_RUNNING)
             return 0
@@ -131,8 +132,10 @@ def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | No
 
 
 def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[PlannedStep]:
-    """Return what `make up` would do with each resource. Without a running emulator, that is to create all of them."""
-    running = emulator.find_running(folder)
+    """Return what `make up` would do with each resource. If it would start a new platform, it would create all of
+    them.
+    """
+    running, _ = _find_usable_emulator(folder)
     state = _open_state(running) if running else PlatformState.empty(_state_file(folder), "")
     return PlanningProvider(state).list_steps(config)
 
@@ -203,29 +206,40 @@ def _run_in_thread(work: Callable[[], ProgramRun], stop: Callable[[], None]) -> 
 @contextmanager
 def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
     """Yield the running emulator, or a new one. A new emulator stays only if the block succeeds."""
-    running = emulator.find_running(folder)
-    if running is not None and _open_state(running).interrupted:
-        report.print_line("the last run was killed while it created a resource: starting a new platform")
-        emulator.stop(folder)
-        running = None
+    running, unusable_because = _find_usable_emulator(folder)
     if running is not None:
         yield running
         return
-    _state_file(folder).unlink(missing_ok=True)
+    if unusable_because:
+        report.print_line(f"{unusable_because}: starting a new platform")
+        emulator.stop(folder)
+    PlatformState.remove(_state_file(folder))
     try:
         with emulator.start(folder, emulator.PORT) as started:
             yield started.emulator
             started.keep()
     except BaseException:
         emulator.stop(folder)  # an interrupt may have come at any point of the start
-        _state_file(folder).unlink(missing_ok=True)  # its resources ended with the emulator
+        PlatformState.remove(_state_file(folder))  # its resources ended with the emulator
         raise
+
+
+def _find_usable_emulator(folder: Path) -> tuple[Emulator | None, str]:
+    """Return the running emulator, or None and the reason why the last platform cannot be continued. The reason is empty
+    if there is none.
+    """
+    running = emulator.find_running(folder)
+    if running is None:
+        return None, "the emulator of the last platform has ended" if emulator.has_ended(folder) else ""
+    if not running.kept or _open_state(running).interrupted:
+        return None, "the last run was killed before it was finished"
+    return running, ""
 
 
 def delete_all(running: Emulator, report: Progress) -> list[str]:
     """Delete all resources, dependants first. Return the URNs of those that could not be deleted."""
     state = _open_state(running)
-    Engine(EmulatorClients(running.endpoint), state, report).delete(set(state.entries()))
+    Engine(EmulatorClients(running.endpoint), state, report).delete_all()
     return sorted(state.entries())
 
 

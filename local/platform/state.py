@@ -28,7 +28,7 @@ class StateError(CannotRun):
 
 
 class ResourceStatus(StrEnum):
-    """Stage of a resource's creation."""
+    """Stage of a resource's creation or deletion."""
 
     MAKING = "making"
     """The creation was started. If this status is in a file, the run was killed, and it is unknown which parts exist.
@@ -36,7 +36,11 @@ class ResourceStatus(StrEnum):
     MADE = "made"
     """The resource exists with all its settings."""
     BROKEN = "broken"
-    """A part of the creation failed. The resource will be deleted and created again."""
+    """A part of the creation or of the deletion failed. The resource will be deleted, and created again if the program
+    has it."""
+    DELETING = "deleting"
+    """The deletion was started. If this status is in a file, the run was killed, and it is unknown which parts exist.
+    """
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class ResourceEntry:
     """Type in Pulumi, for example `aws:s3/bucket:Bucket`."""
     status: ResourceStatus
     inputs: Mapping[str, str]
-    """Hash of each input property."""
+    """Hash of each input property, or an empty text while an update changes the property. If an update is killed or
+    fails, the empty text remains, so the next run sets the property again, even to its old value."""
     keys: Mapping[str, list[str]] = field(default_factory=dict)
     """Keys of each input property that is a map. An update of some services only adds entries, so removed keys need
     another call."""
@@ -79,11 +84,19 @@ class PlatformState:
     """All entries of one emulator. Several threads use it."""
 
     def __init__(
-        self, path: Path, instance: str, salt: str, entries: dict[str, ResourceEntry], outputs: Props | None = None
+        self,
+        path: Path,
+        instance: str,
+        salt: str,
+        entries: dict[str, ResourceEntry],
+        outputs: Props | None = None,
+        *,
+        removal_started: bool = False,
     ) -> None:
         """Create the state in memory. `instance` identifies the emulator by process id and port."""
         self._path = path
         self._outputs = outputs or {}
+        self._removal_started = removal_started
         self._instance = instance
         self._salt = salt
         self._entries = entries
@@ -114,16 +127,30 @@ class PlatformState:
             if content["instance"] != instance:
                 return cls.empty(path, instance)
             entries = {urn: _from_json(fields) for urn, fields in content["resources"].items()}
-            return cls(path, instance, content["salt"], entries, content["outputs"])
+            removal_started = content.get("removalStarted", False)  # a file of an earlier version lacks it
+            return cls(path, instance, content["salt"], entries, content["outputs"], removal_started=removal_started)
         except (ValueError, KeyError, TypeError) as error:
             raise StateError(
                 f"{path.name} cannot be read ({type(error).__name__}: {error}): run `make down`, then `make up`"
             ) from error
 
+    @staticmethod
+    def remove(path: Path) -> None:
+        """Remove the file, and what a killed run may have left of its replacement."""
+        for file in (_partial_path(path), path):
+            file.unlink(missing_ok=True)
+
     @property
     def interrupted(self) -> bool:
-        """True if a run was killed while it created a resource."""
-        return any(entry.status is ResourceStatus.MAKING for entry in self._entries.values())
+        """True if a run was killed while it created or deleted a resource, or while it removed the platform."""
+        unknown = {ResourceStatus.MAKING, ResourceStatus.DELETING}
+        return self._removal_started or any(entry.status in unknown for entry in self._entries.values())
+
+    def start_removal(self) -> None:
+        """Save that all resources will be deleted. From now on, the platform is incomplete, so it has no outputs."""
+        with self._lock:
+            self._removal_started, self._outputs = True, {}
+            self._write()
 
     def entries(self) -> dict[str, ResourceEntry]:
         """Return all entries by URN, in the order of their creation."""
@@ -200,13 +227,24 @@ class PlatformState:
         return dependants
 
     def _write(self) -> None:
-        header = {"schemaVersion": SCHEMA, "instance": self._instance, "salt": self._salt, "outputs": self._outputs}
+        header = {
+            "schemaVersion": SCHEMA,
+            "instance": self._instance,
+            "salt": self._salt,
+            "outputs": self._outputs,
+            "removalStarted": self._removal_started,
+        }
         resources = ",\n".join(f"{json.dumps(urn)}: {text}" for urn, text in self._texts.items())
-        partial = self._path.with_suffix(".partial")
+        partial = _partial_path(self._path)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(f'{json.dumps(header)[:-1]}, "resources": {{\n{resources}\n}}}}\n')
         partial.replace(self._path)
+
+
+def _partial_path(path: Path) -> Path:
+    """Return the path of the file that replaces the state file when it is complete."""
+    return path.with_suffix(".partial")
 
 
 def _to_json(entry: ResourceEntry) -> str:

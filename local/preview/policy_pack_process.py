@@ -25,6 +25,18 @@ FOLDER = ROOT / "policies"
 """Folder of the policy pack."""
 PYTHON = FOLDER / ".venv" / "bin" / "python"
 """Python of the policy pack's virtual environment."""
+PACK_PROGRAM = """
+import os, runpy, threading
+
+def end_with_the_parent():
+    os.read(0, 1)
+    os._exit(1)
+
+threading.Thread(target=end_with_the_parent, daemon=True).start()
+runpy.run_module("pulumi.policy", run_name="__main__", alter_sys=True)
+"""
+"""Program that runs the pack as `python -m pulumi.policy` does. It ends when its standard input is closed, so it ends
+with the parent process, even if that process is killed."""
 NO_ENGINE = f"{LOOPBACK}:0"
 """Address of Pulumi's engine. The pack requires it as an argument but never connects to it."""
 UNLIMITED_MESSAGES = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -110,9 +122,10 @@ class PolicyPackProcess:
             "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
         }
         self._process = subprocess.Popen(
-            [str(PYTHON), "-u", "-m", "pulumi.policy", NO_ENGINE, "."],
+            [str(PYTHON), "-u", "-c", PACK_PROGRAM, NO_ENGINE, "."],
             cwd=FOLDER,
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -154,14 +154,15 @@ def test_one_clients_flood_does_not_affect_another_client(speaker: Speaker, url:
 
 
 def test_an_utterance_that_transcribe_rejects_fails_once_and_for_all(speaker: Speaker) -> None:
+    # The first word gives a result. Without a result, the client would have to wait before it sends the utterance again.
     for _ in range(2):
-        speaker.say("u1", "broken again")
+        speaker.say("u1", "again broken")
         assert speaker.wait_for_end("u1")["type"] == "resend"
         assert speaker.screen.text() == [], "its lines were retracted"
-    speaker.say("u1", "broken again")
+    speaker.say("u1", "again broken")
     failed = speaker.next()
     assert (failed["type"], failed["code"], failed["utterance"]) == ("error", "NOT_TRANSCRIBED", "u1")
-    assert speaker.say("u1", "broken again")["done"], "it is not retried when it is sent again"
+    assert speaker.say("u1", "again broken")["done"], "it is not retried when it is sent again"
 
 
 def test_a_direct_url_streams_without_the_caption_rules(speaker: Speaker) -> None:

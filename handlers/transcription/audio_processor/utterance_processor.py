@@ -48,8 +48,11 @@ The utterance is given up if this attempt or a later one had a stream and ends a
 lost, or whose client was gone, the utterance is always repeated, so `utterance_attempt` can exceed this number. An
 utterance that Amazon Transcribe rejects is given up at any attempt."""
 WAIT_MS = 3_000
-"""Minimum time that the client waits before it sends an utterance again for which no stream was free. Most streams that
-run now have ended by then."""
+"""Minimum time that the client waits before it sends an utterance again for which no stream was free, or whose first
+attempt got no result. Most streams that run now have ended by then."""
+WAIT_FACTOR = 4
+"""Factor by which the wait grows with each attempt that got no result. So the attempts at an utterance span at least 15
+seconds, because an outage of the network or of Amazon Transcribe may last some seconds."""
 RETRIED = "retried"
 """Reason for showing only final captions: an earlier attempt failed."""
 
@@ -187,10 +190,15 @@ class UtteranceProcessor:
             again = Again(
                 utterance=event.utterance,
                 from_ms=0 if sent_elsewhere else outcome.from_ms,
-                wait_ms=WAIT_MS if outcome.throttled else None,
+                wait_ms=_wait_ms(event, outcome, has_results=transcription.has_results),
             )
-            wait_until_ms = self._clock_ms() + WAIT_MS if outcome.throttled else 0
-            planned = utterances.plan_resend(event.utterance, event.attempt, again.from_ms, wait_until_ms)
+            planned = utterances.plan_resend(
+                event.utterance,
+                event.attempt,
+                again.from_ms,
+                wait_until_ms=self._clock_ms() + again.wait_ms if again.wait_ms else 0,
+                is_counted=not outcome.throttled,
+            )
             return planned, _ReleasedAttempt(utterances.connection, again)
 
         # An attempt that has lost its slot changes nothing in the session's state, and sends no last message.
@@ -243,6 +251,19 @@ def _give_up_reason(event: ProcessorEvent, outcome: UtteranceOutcome) -> str | N
         return "Amazon Transcribe refuses this utterance. Sending it again would not help."
     if outcome.end is UtteranceEnd.BROKEN and event.utterance_attempt >= MAX_ATTEMPTS and not outcome.throttled:
         return f"This utterance was sent at least {MAX_ATTEMPTS} times without success and is given up."
+    return None
+
+
+def _wait_ms(event: ProcessorEvent, outcome: UtteranceOutcome, *, has_results: bool) -> int | None:
+    """Return the minimum time that the client waits before it sends the utterance again; None if it need not wait.
+
+    The client adds a random time. An attempt that got results shows that Amazon Transcribe can be reached, so the next
+    one may follow at once. The same applies if only the client was gone.
+    """
+    if outcome.throttled:
+        return WAIT_MS
+    if outcome.end is UtteranceEnd.BROKEN and not has_results:
+        return int(WAIT_MS * WAIT_FACTOR ** (event.utterance_attempt - 1))
     return None
 
 

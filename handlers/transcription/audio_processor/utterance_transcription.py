@@ -179,6 +179,11 @@ class UtteranceTranscription:
             self._delivery.retract(result_id)
 
     @property
+    def has_results(self) -> bool:
+        """True if Amazon Transcribe has sent results on any stream of this attempt."""
+        return any(captions.has_results for captions in self.captions_by_stream)
+
+    @property
     def valid_ms(self) -> int:
         """Position in the utterance up to which the delivered captions remain valid, whatever follows.
 

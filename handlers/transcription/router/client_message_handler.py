@@ -140,9 +140,11 @@ class ClientMessageHandler:
                 429,
             )
         if decision.outcome is SlotOutcome.EARLY:
-            # Amazon Transcribe had no free stream at the last attempt, and the pause after it is not over.
+            # Amazon Transcribe had no free stream or gave no result at the last attempt. The wait after it is not over.
             raise HandlerError(
-                TranscriptionErrorCode.BUSY, "No stream is free for this utterance yet. Send it again later.", 429
+                TranscriptionErrorCode.BUSY,
+                "This utterance must wait before the next attempt. Send it again later.",
+                429,
             )
         if decision.outcome is SlotOutcome.TAKEN:
             self._start_attempt(message, decision, now_ms)

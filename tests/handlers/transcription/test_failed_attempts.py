@@ -10,9 +10,10 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
-from handlers.transcription.audio_processor.utterance_processor import WAIT_MS
+from handlers.transcription.audio_processor.utterance_processor import WAIT_FACTOR, WAIT_MS
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
+from handlers.transcription.session_utterances import SlotOutcome
 from handlers.transcription.shared_names import GIVEN_UP_EVENT
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.processor_harness import ENDED, ProcessorHarness, final, partial, use_recording
@@ -109,9 +110,41 @@ def test_throttled_attempts_make_clients_wait_and_do_not_count(processor: Proces
     assert processor.sent_messages() == [("Hel", False), ("Hello.", True)]
 
 
+@pytest.mark.parametrize("failure", [StreamFailureCode.DROPPED, StreamFailureCode.SILENT, StreamFailureCode.INTERNAL])
+def test_an_utterance_survives_an_outage_of_fifteen_seconds(
+    processor: ProcessorHarness, failure: StreamFailureCode
+) -> None:
+    """The client waits for the shortest time that the platform asks for. Clients wait up to twice as long."""
+    outage_ends_ms = processor.clock() + 15_000
+    waits_ms: list[int] = []
+    while processor.clock() < outage_ends_ms:
+        processor.scripts += [failure] * 2
+        taken = processor.take("u1")
+        assert processor.call(attempts=taken.utterance_attempt) is UtteranceEnd.BROKEN
+        [again] = processor.sent_messages("resend")[-1]["utterances"]
+        waits_ms.append(again["waitMs"])
+        assert processor.take("u1").outcome is SlotOutcome.EARLY, "a client that does not wait is refused"
+        processor.clock.now_ms += again["waitMs"]
+    assert waits_ms == [3_000, 12_000]
+    taken = processor.take("u1")
+    assert taken.utterance_attempt == 3
+    processor.scripts.clear()
+    processor.scripts.append([final(1_100, "Hello."), ENDED])
+    assert processor.call(attempts=3) is UtteranceEnd.DONE
+    assert processor.sent_messages() == [("Hello.", True)]
+    assert processor.sent_messages("error") == []
+
+
+def test_an_utterance_with_results_is_repeated_at_once(processor: ProcessorHarness) -> None:
+    processor.scripts.append([partial(300, "Hello"), (900, StreamFailureCode.DROPPED)])
+    assert processor.process_utterance((9_999, None)) is UtteranceEnd.BROKEN
+    assert processor.sent_messages("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
+
+
 def test_attempts_before_a_throttled_one_count(processor: ProcessorHarness) -> None:
     processor.scripts += [StreamFailureCode.DROPPED] * 2
     processor.process_utterance()
+    processor.clock.now_ms += WAIT_MS
     processor.scripts.append(StreamFailureCode.THROTTLED)
     processor.call(attempts=processor.take("u1").utterance_attempt)
     processor.clock.now_ms += WAIT_MS
@@ -121,7 +154,8 @@ def test_attempts_before_a_throttled_one_count(processor: ProcessorHarness) -> N
 def test_an_attempt_with_a_stream_counts_even_if_its_second_stream_is_throttled(processor: ProcessorHarness) -> None:
     processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED]
     assert processor.process_utterance() is UtteranceEnd.BROKEN
-    assert processor.sent_messages("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
+    assert processor.sent_messages("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}]
+    processor.clock.now_ms += WAIT_MS
     assert processor.take("u1").utterance_attempt == 2
 
 
@@ -194,6 +228,7 @@ def test_the_third_attempt_is_the_last(processor: ProcessorHarness) -> None:
     for attempt in (1, 2, 3):
         processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.DROPPED]
         processor.process_utterance(attempts=attempt)
+        processor.clock.now_ms += WAIT_MS * WAIT_FACTOR  # the longest wait
     assert [len(processor.sent_messages(kind)) for kind in ("resend", "error")] == [2, 1]
     assert "3 times" in processor.sent_messages("error")[0]["message"], (
         "the message does not claim that resending is useless"

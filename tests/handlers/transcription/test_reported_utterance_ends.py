@@ -27,7 +27,9 @@ def test_an_utterance_that_must_wait_is_refused_and_each_answer_states_the_wait(
     session = router.open_session()
     router.send_utterance(session, "u1")
     until = router.clock() + 3_000
-    router.change_utterances(session, lambda utterances: utterances.plan_resend("u1", 1, 0, until))
+    router.change_utterances(
+        session, lambda utterances: utterances.plan_resend("u1", 1, 0, wait_until_ms=until, is_counted=False)
+    )
     router.clock.now_ms += 1_000
     rests = [{"utterance": "u1", "fromMs": 0, "waitMs": 2_000}]
     assert router.send_utterance(session, "u2")["resend"] == rests

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from components.blocks.naming.context import Subsystem
 from local.__main__ import main
-from local.flows import Deployment, StepReporter, demo
+from local.flows import Deployment, NotInTime, StepReporter, demo
 from local.flows.flow_registry import FLOWS, Flow
 from local.preview import stack_files
 from local.preview.stack_files import StackFileError
@@ -45,6 +46,16 @@ def test_a_flow_prints_its_scripted_parts_its_steps_and_its_result() -> None:
 def test_a_flow_with_problems_fails_the_demo_and_lists_them() -> None:
     with pytest.raises(demo.DemoFailed, match="the flow captions has problems: said is 'a', not 'b'; more"):
         output_of(make_flow(lambda _stage, _tell: ["said is 'a', not 'b'", "more"]))
+
+
+def test_the_end_of_the_emulator_during_a_flow_fails_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def play(_deployment: Deployment, _report_step: StepReporter) -> list[str]:
+        (tmp_path / "emulator.json").touch()  # its lock is gone
+        raise NotInTime("a caption did not appear within 20 s")
+
+    monkeypatch.setattr(demo, "FOLDER", tmp_path)
+    with pytest.raises(demo.DemoFailed, match="the emulator ended during the flow captions"):
+        output_of(make_flow(play))
 
 
 def test_an_unknown_flow_is_refused_with_a_list_of_flows(capsys: pytest.CaptureFixture[str]) -> None:

@@ -279,12 +279,39 @@ def count_writes_as_steps(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def kill_and_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    count_writes_as_steps(aws, monkeypatch)
     program_that_dies = second_program if (folder / "state.json").exists() else first_program
-    with pytest.raises(Killed):
-        run(program_that_dies, aws, folder)
-    aws.dies_at = None
+    kill_run(program_that_dies, aws, folder, monkeypatch)
     run(program_that_dies, aws, folder)
+
+
+def kill_run(program: Callable[[], object], aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run an `up` that is killed at the step `aws.dies_at`."""
+    count_writes_as_steps(aws, monkeypatch)
+    with pytest.raises(Killed):
+        run(program, aws, folder)
+    aws.dies_at = None
+
+
+def copy_of_first_run(tmp_path: Path, folder: str, dies_at: int) -> FakeAws:
+    """Return the services after a complete `up` of the first program, whose state is in `folder`."""
+    before = tmp_path / "before"
+    if not before.exists():
+        before.mkdir()
+        run(first_program, FakeAws(), before)
+    shutil.copytree(before, tmp_path / folder)
+    aws, first = FakeAws(dies_at), FakeAws()
+    (tmp_path / f"{folder}-services").mkdir()
+    run(first_program, first, tmp_path / f"{folder}-services")
+    aws.things = first.things
+    return aws
+
+
+def without_versions(things: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return resources without the number of the function's versions, which rises with each publication."""
+    return {
+        name: {key: value for key, value in thing.items() if key != "version" and value not in ("1", "2", "3")}
+        for name, thing in things.items()
+    }
 
 
 @pytest.mark.usefixtures("_collected_garbage")
@@ -323,6 +350,56 @@ def test_after_a_kill_at_any_step_of_a_second_up_the_next_one_works(
         # A function that was published twice has one more version, and so do the resources that use the version.
         assert result["new-name"].pop("kmsKeyId") == str(aws.things["code"]["version"])
         assert result == wanted, f"killed at step {step}"
+
+
+@pytest.mark.usefixtures("_collected_garbage")
+def test_after_a_kill_at_any_step_of_a_second_up_the_first_program_can_be_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, both, _ = count_steps_of_a_clean_run(tmp_path, monkeypatch)
+    clean = FakeAws()
+    (tmp_path / "clean").mkdir()
+    run(first_program, clean, tmp_path / "clean")
+    for step in range(1, both - first + 1):
+        aws = copy_of_first_run(tmp_path, f"second-{step}", dies_at=step)
+        kill_run(second_program, aws, tmp_path / f"second-{step}", monkeypatch)
+        run(first_program, aws, tmp_path / f"second-{step}")
+        assert without_versions(aws.things) == without_versions(clean.things), f"killed at step {step}"
+
+
+def test_after_a_failed_update_the_old_program_is_applied_again(tmp_path: Path) -> None:
+    aws = FakeAws()
+    run(first_program, aws, tmp_path)
+    aws.refuses = {"publish_version": "TooManyRequestsException"}
+    with pytest.raises(ResourceFailed):
+        run(second_program, aws, tmp_path)
+    assert aws.things["code"]["Code"] == {"ZipFile": "print(2)"}
+    aws.refuses = {}
+    run(first_program, aws, tmp_path)
+    assert aws.things["code"]["Code"] == {"ZipFile": "print(1)"}
+
+
+@pytest.mark.usefixtures("_collected_garbage")
+def test_after_a_kill_at_any_step_of_a_down_the_next_up_makes_a_complete_platform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = FakeAws()
+    (tmp_path / "clean").mkdir()
+    run(first_program, clean, tmp_path / "clean")
+    for step in range(1, 1000):
+        folder = tmp_path / f"down-{step}"
+        aws = copy_of_first_run(tmp_path, f"down-{step}", dies_at=step)
+        count_writes_as_steps(aws, monkeypatch)
+        engine = Engine(aws, PlatformState.read(folder / "state.json", INSTANCE), SilentProgress(), DRIVERS)
+        try:
+            engine.delete_all()
+        except Killed:
+            aws.dies_at = None
+            run(first_program, aws, folder)
+            assert aws.things == clean.things, f"killed at step {step}"
+        else:
+            break
+    assert step > 4 * len(clean.things), "every deletion has at least two steps of its own, and two of its entry"
 
 
 DOCUMENT = "test:index/document:Document"

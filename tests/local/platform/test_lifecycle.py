@@ -25,7 +25,7 @@ def test_down_reports_undeleted_resources_and_stops_the_emulator(
 ) -> None:
     stopped: list[Path] = []
 
-    monkeypatch.setattr(emulator, "find_running", lambda folder: Emulator(1, 2, folder))
+    monkeypatch.setattr(emulator, "find_running", lambda folder: Emulator(1, 2, folder, kept=True))
     monkeypatch.setattr(emulator, "stop", stopped.append)
     monkeypatch.setattr(lifecycle, "delete_all", lambda _emulator, _report: remains)
     assert lifecycle.down(tmp_path) == status

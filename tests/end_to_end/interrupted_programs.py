@@ -1,0 +1,68 @@
+"""Programs that the interruption tests deploy: two versions of a few resources, and the whole stack `local`."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+from pulumi_aws import cloudwatch, sns, sqs
+
+from local import __main__ as command_line
+from local.platform import lifecycle
+from local.preview import program_run, stack_files
+from local.preview.policy_pack_process import PolicyFinding
+from local.preview.program_run import ProgramRun
+from local.preview.resource_graph import Graph
+from local.preview.resource_monitor import Provider
+from local.preview.stack_files import StackConfig
+from tests.end_to_end.interruptible_commands import PROGRAM
+
+CONFIG = StackConfig("polyphony", "local", {"polyphony:environment": "local", "polyphony:exceptions": "[]"})
+QUEUES = {1: "before", 2: "after"}
+"""Name of the queue by version. A queue with another name is a replacement."""
+RETENTION_DAYS = {1: 7, 2: 30}
+"""Retention of the log group by version."""
+TOPIC, GROUP, GONE = "kept", "changed", "gone"
+
+
+def deploy_small_stack(version: int) -> None:
+    """Register the resources of a version, each after the one before, so that the points are always the same."""
+    topic = sns.Topic("topic", name=TOPIC)
+    pulumi.export("topic", topic.arn)
+    previous: pulumi.Resource = topic
+    if version == 1:
+        previous = sns.Topic("gone", name=GONE, opts=pulumi.ResourceOptions(depends_on=[previous]))
+    previous = cloudwatch.LogGroup(
+        "group",
+        name=GROUP,
+        retention_in_days=RETENTION_DAYS[version],
+        opts=pulumi.ResourceOptions(depends_on=[previous]),
+    )
+    sqs.Queue("queue", name=QUEUES[version], opts=pulumi.ResourceOptions(depends_on=[previous]))
+
+
+def run_command(request: Mapping[str, Any]) -> int:
+    """Run a command of `python -m local` with the program that the request names, and return its exit status."""
+    find_policy_violations = lifecycle.list_deployed_findings
+
+    def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
+        sys.audit("polyphony.point", PROGRAM)
+        if request["stack"] != "small":
+            return program_run.run_program(config, provider, preview=preview)
+        return program_run.run_function(
+            lambda: deploy_small_stack(request["version"]), config, provider, preview=preview
+        )
+
+    def list_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
+        return find_policy_violations(config, graph) if request["withPolicies"] else []
+
+    lifecycle.run_program = run_program  # type: ignore[attr-defined]
+    lifecycle.list_deployed_findings = list_findings
+    if request["stack"] == "small":
+        stack_files.read_stack = lambda *_: CONFIG
+    return command_line.main(request["arguments"])
+
+
+def import_all() -> None:
+    """Import what the commands import when they run."""
+    from local.platform import emulator_clients, resource_drivers  # noqa: F401, PLC0415

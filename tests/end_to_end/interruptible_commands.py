@@ -1,0 +1,252 @@
+"""Program that runs `up` and `down` of the local platform, and kills them at named points.
+
+The tests start it as a child process (`CommandRunner`) and send it one request in JSON per line. It imports all modules
+once and forks for each command, because the imports would take most of the time of a test. It is the parent of all
+processes that a killed command leaves behind (Linux's child subreaper), so it can wait for their end without polling.
+
+A *point* is the moment before a command starts or kills a process, sends a request to a service, or opens, replaces or
+removes one of the platform's files. The interpreter's audit events report these moments. A point has a name and a
+number, for example `request 3`, because a command reaches some points several times.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local import ROOT
+
+PR_SET_CHILD_SUBREAPER = 36
+"""Option of prctl(2) on Linux."""
+MAX_WAIT_SECONDS = 30
+"""Maximum time until the processes of a killed command have ended."""
+FILES = {"command.lock", "emulator.json", "emulator.lock", "emulator", "services.json", "state.json", "state.partial"}
+"""Names of the platform's files and folders whose changes are points."""
+START, REQUEST, KILL = "start of", "request", "kill of"
+EMULATOR, PACK, PROGRAM, END = "the emulator", "the policy pack", "run of the program", "end of the command"
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """Result of a command that ended or was killed."""
+
+    status: int
+    """Exit status, or the negative number of the signal that killed the command."""
+    output: str
+    points: tuple[str, ...]
+    """Points that the command reached, in this order."""
+
+
+class CommandRunner:
+    """Client of the program: runs commands on the platform in one folder."""
+
+    def __init__(self, folder: Path, stack: str) -> None:
+        """Start the program. `stack` is `small` for a few resources, or `local` for the whole stack."""
+        self.folder = folder
+        self.stack = stack
+        for name in ("home", "tmp"):
+            (folder / name).mkdir()
+        self._process = subprocess.Popen(  # noqa: S603 - this project's own code
+            [sys.executable, __file__],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def platform(self) -> Path:
+        """Folder of the platform's files."""
+        return self.folder / "platform"
+
+    def run(
+        self,
+        command: str,
+        version: int = 1,
+        *,
+        kill_at: str = "",
+        signal_number: int = signal.SIGKILL,
+        with_policies: bool = False,
+    ) -> CommandResult:
+        """Run a command with a version of the program, and send it a signal at a point unless `kill_at` is empty."""
+        reply = self._request(
+            {
+                "arguments": [command, "--folder", str(self.platform)],
+                "stack": self.stack,
+                "version": version,
+                "killAt": kill_at,
+                "signal": int(signal_number),
+                "withPolicies": with_policies,
+            }
+        )
+        return CommandResult(reply["status"], reply["output"], tuple(reply["points"]))
+
+    def await_processes(self, *pids: int) -> list[str]:
+        """Wait until no descendants are left but these child processes. Return the command lines of other processes
+        that still run after `MAX_WAIT_SECONDS`.
+        """
+        remaining: list[str] = self._request({"awaited": pids})["remaining"]
+        return remaining
+
+    def close(self) -> None:
+        """End the program."""
+        self._process.communicate()
+
+    def _request(self, request: Mapping[str, object]) -> dict[str, Any]:
+        if self._process.stdin is None or self._process.stdout is None:
+            raise BrokenPipeError
+        self._process.stdin.write(f"{json.dumps(request)}\n")
+        self._process.stdin.flush()
+        reply: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return reply
+
+
+def describe_point(event: str, arguments: Sequence[Any]) -> str | None:
+    """Return the name of the point that an audit event reports; None if it reports no point."""
+    match event, arguments:
+        case "subprocess.Popen", (_, command, *_):
+            return f"{START} {EMULATOR if 'launcher.py' in str(command) else PACK}"
+        case "os.killpg", _:
+            return f"{KILL} {EMULATOR}"
+        case "os.kill", _:
+            return f"{KILL} {PACK}"
+        case "http.client.send", (_, bytes(data)) if data.startswith((b"GET ", b"POST ", b"PUT ", b"DELETE ")):
+            return None if b"/_ministack/" in data else REQUEST  # the number of health checks varies
+        case "os.rename", (_, target, *_) if Path(str(target)).name in FILES:
+            return f"replacement of {Path(str(target)).name}"
+        case (("os.remove" | "shutil.rmtree"), (path, *_)) if Path(str(path)).name in FILES:
+            return f"removal of {Path(str(path)).name}"
+        case "open", (str(path), *_) if path.endswith(("/command.lock", "/state.partial")):
+            return f"opening of {Path(path).name}"
+        case "polyphony.point", (name,):
+            return str(name)
+    return None
+
+
+def install_points(report: Callable[[str], None], kill_at: str, signal_number: int) -> None:
+    """Report each point of this process, and send a signal when the point `kill_at` is reached.
+
+    SIGKILL and SIGTERM go to the command alone, as from the system and from `kill`. The other signals come from a
+    terminal, which sends them to all processes of the group.
+    """
+    counts: Counter[str] = Counter()
+    lock = threading.RLock()
+    is_sent = False
+
+    def handle(event: str, arguments: Sequence[Any]) -> None:
+        nonlocal is_sent
+        name = describe_point(event, arguments)
+        if name is None:
+            return
+        with lock:
+            if is_sent:  # the command continues after SIGINT
+                return
+            counts[name] += 1
+            point = f"{name} {counts[name]}"
+            report(point)
+            if point != kill_at:
+                return
+            is_sent = True
+            if signal_number in {signal.SIGKILL, signal.SIGTERM}:
+                os.kill(os.getpid(), signal_number)
+            else:
+                os.killpg(0, signal_number)
+
+    sys.addaudithook(handle)
+
+
+def serve() -> None:
+    """Answer requests until the standard input is closed."""
+    from local import __main__ as command_line  # noqa: PLC0415 - imported after `prepare`
+
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    command_line.prepare()
+    from tests.end_to_end import interrupted_programs  # noqa: PLC0415
+
+    interrupted_programs.import_all()
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "awaited" in request:
+            reply: dict[str, Any] = {"remaining": await_children(set(request["awaited"]))}
+        else:
+            reply = run_in_child(request, interrupted_programs.run_command)
+        sys.stdout.write(f"{json.dumps(reply)}\n")
+        sys.stdout.flush()
+
+
+def run_in_child(request: Mapping[str, Any], run: Callable[[Mapping[str, Any]], int]) -> dict[str, Any]:
+    """Run a command in a child process, and return its status, output and points."""
+    read_end, write_end = os.pipe()
+    output = Path(os.environ["TMPDIR"]).parent / "output.txt"
+    child = os.fork()
+    if child == 0:
+        status = 99
+        try:
+            os.setpgid(0, 0)
+            os.close(read_end)
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # programs in the background ignore it
+            with output.open("w") as file:
+                os.dup2(file.fileno(), 1)
+                os.dup2(file.fileno(), 2)
+            points_file = os.fdopen(write_end, "w", buffering=1)
+            install_points(lambda point: print(point, file=points_file), request["killAt"], request["signal"])
+            status = run(request)
+            sys.audit("polyphony.point", END)
+        except KeyboardInterrupt:
+            status = 130
+        except BaseException:  # noqa: BLE001 - shown in the assertion's message
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    os.close(write_end)
+    with os.fdopen(read_end) as pipe:
+        points = pipe.read().splitlines()
+    _, wait_status = os.waitpid(child, 0)
+    return {"status": os.waitstatus_to_exitcode(wait_status), "output": output.read_text(), "points": points}
+
+
+def await_children(expected: set[int]) -> list[str]:
+    """Wait until this process has no other children than the expected ones. Return the command lines of those left."""
+    with _time_limit():
+        while set(_children()) - expected:
+            os.waitpid(-1, 0)
+    others = set(_children()) - expected
+    return [Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in others]
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    """Leave the block after `MAX_WAIT_SECONDS`."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(MAX_WAIT_SECONDS)
+    try:
+        yield
+    except TimeoutError:
+        pass
+    finally:
+        signal.alarm(0)
+
+
+def _children() -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+if __name__ == "__main__":
+    serve()
