@@ -10,7 +10,7 @@ from local.emulation.batch.batch_service import BatchService
 from local.emulation.cognito import guest_credential_corrections
 from local.emulation.event_bridge.target_permissions import TargetPermissions
 from local.emulation.glue.glue_job_runs import GlueJobRuns
-from local.emulation.iam import decision_corrections, resource_arn_corrections
+from local.emulation.iam import decision_corrections, resource_arn_corrections, wildcard_corrections
 from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, worker_process_corrections
@@ -30,6 +30,7 @@ def serve(folder: Path) -> None:
     decision_corrections.install(recorder)
     guest_credential_corrections.install()
     resource_arn_corrections.install()
+    wildcard_corrections.install()
     permissions.install()
     worker_process_corrections.install()
     async_invocation_corrections.install()
