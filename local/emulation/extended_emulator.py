@@ -15,7 +15,7 @@ from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, worker_process_corrections
 from local.emulation.lambda_.sqs_event_sources import SqsEventSources
-from local.emulation.s3 import object_version_corrections
+from local.emulation.s3 import object_version_corrections, upload_condition_keys
 from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
 
 
@@ -41,5 +41,6 @@ def serve(folder: Path) -> None:
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()
+    upload_condition_keys.install()
     in_process_services.install(permissions)
     app.main()
