@@ -79,6 +79,7 @@ headroom: .venv/.locked ## compare usage with every quota at 1, 12, 100 and 600 
 
 fuzz: .venv/.locked ## run the property tests with many more examples
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers
+	@$(MAKE) --no-print-directory .venv-emulator/.locked .venv-spark/.locked && $(RUN) -m tests.end_to_end.ingestion_chaos
 
 # Stale generated files fail before any test runs.
 fresh: .venv/.locked

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.glue.line_reader import KEPT_BYTES, SourceLine, read_lines
+from tests.readable_gzip import unpack_readable
 
 CONTENT = st.lists(st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")), max_size=20)
 
@@ -53,33 +54,6 @@ def test_a_damaged_gzip_stream_gives_complete_lines_and_a_last_line_with_the_pro
     found = list(read_lines(pieces(packed[: 10 + cut % (len(packed) - 10)], cuts)))
     assert found[-1].problem == DataProblem.DAMAGED_GZIP
     assert found[:-1] == plain(body)[: len(found) - 1]
-
-
-def unpack_readable(packed: bytes) -> tuple[bytes, bool]:
-    """Return the content of the longest beginning of a gzip file in which zlib finds no damage, and True if it is all.
-
-    Each beginning is unpacked at once, so the result is independent of how the reader divides its input.
-    """
-    readable, damaged = 0, len(packed) + 1
-    while damaged - readable > 1:
-        middle = (readable + damaged) // 2
-        try:
-            unpack_members(packed[:middle])
-            readable = middle
-        except zlib.error:
-            damaged = middle
-    content, has_end = unpack_members(packed[:readable])
-    return content, has_end and readable == len(packed)
-
-
-def unpack_members(packed: bytes) -> tuple[bytes, bool]:
-    """Return the content of all members, and True if the last one is complete."""
-    content, has_end = b"", True
-    while packed:
-        member = zlib.decompressobj(31)
-        content += member.decompress(packed)
-        packed, has_end = member.unused_data.lstrip(b"\0"), member.eof
-    return content, has_end
 
 
 def log_lines(count: int) -> bytes:
