@@ -14,7 +14,7 @@ from handlers.meetings.bedrock_summarize.action_item_verification import Located
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 
-_PRICED_MODEL = re.compile(r"^(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-5-5$")
+_PRICED_MODEL = re.compile(r"(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-5-5")
 """Id of a model that has prices in the price book: the area of its inference profile, and its family."""
 HEADINGS = (
     ("transcript", "items", "", "both", "agreement", "tokens in", "", "tokens out", "", "USD", ""),
@@ -84,7 +84,7 @@ def compute_cost(model_id: str, tokens: SummaryTokens, prices: Mapping[str, floa
     """Return the cost in USD, or None for a model without prices. `prices`: USD per token, by name in the price
     book. Each request has at most 100,000 tokens, because Claude Haiku 5.5 bills longer ones at a higher price.
     """
-    match = _PRICED_MODEL.match(model_id)
+    match = _PRICED_MODEL.fullmatch(model_id)
     if match is None:
         return None
     regional = f"bedrock_{match['family']}_"

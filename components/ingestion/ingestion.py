@@ -142,6 +142,7 @@ class Ingestion(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="LandingBucket",
                 versioned=True,
+                upload_prefix=INCOMING,
                 # The version is part of a file's key in the file table, so the page that uploads a file must read it.
                 cors=CorsRule([intake.cors_origin], ("PUT",), exposed_headers=["x-amz-version-id"])
                 if intake.cors_origin

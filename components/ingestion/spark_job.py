@@ -214,6 +214,8 @@ class SparkJob(pulumi.ComponentResource):
             *(lake.grant("PutObject", "DeleteObject", prefix=f"{prefix}/*") for prefix in (POINTERS, REJECTED)),
             lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
             lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
+            # If S3 refuses a file, the job compares the file's encryption with that of the bucket.
+            grant("s3", ["GetEncryptionConfiguration"], args.landing.arn),
             # Without ListBucket, S3 answers 403 instead of 404 for a deleted key or version.
             grant("s3", ["ListBucket"], [args.landing.arn, lake.arn]),
             # Glue calls CreateLogGroup also for groups that exist.

@@ -128,6 +128,7 @@ class Meetings(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="Recordings",
                 versioned=True,
+                upload_prefix=RAW,
                 cors=CorsRule(
                     [settings.exchange.cors_origin], methods=("GET", "PUT", "HEAD"), exposed_headers=["ETag"]
                 ),

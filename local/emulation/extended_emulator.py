@@ -14,13 +14,13 @@ from local.emulation.cloudwatch.service_metrics import ServiceMetrics
 from local.emulation.cognito import guest_credential_corrections
 from local.emulation.event_bridge.target_permissions import TargetPermissions
 from local.emulation.glue.glue_job_runs import GlueJobRuns
-from local.emulation.iam import decision_corrections, resource_arn_corrections
+from local.emulation.iam import decision_corrections, resource_arn_corrections, wildcard_corrections
 from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, worker_process_corrections
 from local.emulation.lambda_.sqs_event_sources import SqsEventSources
 from local.emulation.lambda_.worker_limit import WorkerLimit, max_workers
-from local.emulation.s3 import object_version_corrections
+from local.emulation.s3 import object_version_corrections, upload_condition_keys
 from local.emulation.step_functions import retry_delays
 from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
 
@@ -36,6 +36,7 @@ def serve(folder: Path) -> None:
     decision_corrections.install(recorder)
     guest_credential_corrections.install()
     resource_arn_corrections.install()
+    wildcard_corrections.install()
     permissions.install()
     worker_process_corrections.install()
     workers = max_workers(get_private(lambda_svc, "_memory_budget_bytes")())
@@ -49,6 +50,7 @@ def serve(folder: Path) -> None:
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()
+    upload_condition_keys.install()
     install_alarms()
     in_process_services.install(permissions)
     app.main()

@@ -21,7 +21,21 @@ REPEATED_EVERY = 30
 """Every n-th file is announced twice."""
 LINES = 3
 """Number of valid lines in each file."""
-UNUSUAL_NAMES = {1: " two words", 2: "+plus+", 3: "%2Bpercent%", 4: "-ü-日本", 5: "/deep//er", 6: "&amp;=?#"}
+UNUSUAL_NAMES = {
+    1: " two words",
+    2: "+plus+",
+    3: "%2Bpercent%",
+    4: "-ü-日本",
+    5: "/deep//er",
+    6: "&amp;=?#",
+    9: "new\nline",
+    10: "\"quotes'`",
+    11: "-\N{PARTY POPPER}",
+    12: "/../dots/.",
+    13: "\0zero",
+    14: "\t\r\x1b\x7f\x85\u2028",
+    15: "*?[a-z]${aws:username}\\",
+}
 """Additions to the names of some files, by file number."""
 LONGEST_KEY, MAX_KEY_BYTES = 7, 1024
 """Number of the file with the longest key that S3 allows, and the length of that key."""

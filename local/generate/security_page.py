@@ -155,7 +155,7 @@ def is_telemetry(statement: Statement, role: str) -> bool:
 
 
 def list_resource_policies(graph: Graph) -> Iterator[str]:
-    """Return the table of resource policies, without the statements that deny requests without TLS."""
+    """Return the table of resource policies, without the statements that deny requests."""
     yield from _table_head("resource", "principal", "actions", "conditions")
     rows: set[str] = set()
     for resource in graph.customs():

@@ -32,8 +32,11 @@ def test_the_landing_bucket_has_the_configuration_of_its_block(platform: Platfor
     [rule] = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
     assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
-    [policy] = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
-    assert (policy["Sid"], policy["Effect"]) == ("OnlyTls", "Deny")
+    statements = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    assert [(statement["Sid"], statement["Effect"]) for statement in statements] == [
+        ("OnlyTls", "Deny"),
+        ("NoNamedKmsKey", "Deny"),
+    ]
     rules = {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
     assert rules["expire-files"]["Expiration"]["Days"] == 30
     assert rules["expire-files"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 7

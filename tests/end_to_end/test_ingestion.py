@@ -1,12 +1,16 @@
 """Intake of ingestion on the local platform: the handler runs from the deployed zip, with its role."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local import ROOT
 from local.flows import eventually
 from local.flows.ingestion_client import IngestionIntake
+from local.platform.emulator_clients import EmulatorClients
 from tests.end_to_end.conftest import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -75,3 +79,48 @@ def test_the_handler_runs_from_the_deployed_zip_and_not_from_the_checkout(
     assert frames, "the traceback names the file"
     assert all(str(platform.emulator.folder) in line for line in frames), frames
     assert not any(str(ROOT / "handlers") in line for line in frames), frames
+
+
+FOREIGN_KEY = {
+    "ServerSideEncryption": "aws:kms",
+    "SSEKMSKeyId": "arn:aws:kms:us-east-1:999999999999:key/0b6f3ba7-6b1b-4a93-8d12-1f0d8c1b7c11",
+}
+
+
+@pytest.fixture
+def producer(platform: Platform) -> Iterator[Any]:
+    """S3 client of a user who may do everything with S3."""
+    iam, user = platform.client("iam"), {"UserName": "producer"}
+    iam.create_user(**user)
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    iam.put_user_policy(**user, PolicyName="s3", PolicyDocument=json.dumps({"Statement": [statement]}))
+    key = iam.create_access_key(**user)["AccessKey"]
+    yield EmulatorClients(platform.emulator.endpoint, (key["AccessKeyId"], key["SecretAccessKey"], None))("s3")
+    iam.delete_access_key(**user, AccessKeyId=key["AccessKeyId"])
+    iam.delete_user_policy(**user, PolicyName="s3")
+    iam.delete_user(**user)
+
+
+def test_no_upload_may_name_a_kms_key(producer: Any, intake: IngestionIntake) -> None:
+    target = {"Bucket": intake.bucket, "Key": "incoming/kms.ndjson"}
+    source = {"Bucket": intake.bucket, "Key": "incoming/plain.ndjson"}
+    producer.put_object(**source, Body=b"{}\n")
+    for upload, arguments in (
+        (producer.put_object, {"Body": b"{}\n"}),
+        (producer.copy_object, {"CopySource": source}),
+        (producer.create_multipart_upload, {}),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            upload(**target, **arguments, **FOREIGN_KEY)
+    producer.put_object(**source, Body=b"{}\n", ServerSideEncryption="AES256")
+    producer.copy_object(Bucket=intake.bucket, Key="incoming/copy.ndjson", CopySource=source)
+    parts = {"Bucket": intake.bucket, "Key": "incoming/parts.ndjson"}
+    upload_id = producer.create_multipart_upload(**parts)["UploadId"]
+    tag = producer.upload_part(**parts, UploadId=upload_id, PartNumber=1, Body=b"{}\n")["ETag"]
+    producer.complete_multipart_upload(
+        **parts, UploadId=upload_id, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]}
+    )
+    for name in ("copy", "parts"):
+        intake.wait_until_tracked(f"incoming/{name}.ndjson")
+    intake.wait_until_empty()
+    assert intake.find_records(target["Key"]) == []

@@ -75,6 +75,9 @@ class BucketArgs:
     """True to send the events of all objects to EventBridge."""
     access_logged: bool = True
     """False for the audit bucket only, because it would log its own log deliveries endlessly."""
+    upload_prefix: str | None = None
+    """Prefix below which users upload objects, or None. Uploads that name a KMS key are denied there, because no role of
+    the program may use such a key, so nothing could read the object."""
     statements: Sequence[dict[str, object]] = field(default_factory=tuple)
     """Further statements of the bucket policy, each limited to its source account."""
 
@@ -200,12 +203,32 @@ class Bucket(Block):
             "Resource": [self.arn, f"{self.arn}/*"],
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
+        statements = [only_tls, *args.statements]
+        if args.upload_prefix is not None:
+            statements.append(self._refuse_kms_keys(args.upload_prefix))
         self.policy = s3.BucketPolicy(
             self.part_name("policy"),
             bucket=bucket.bucket,
-            policy=json.dumps({"Version": "2012-10-17", "Statement": [only_tls, *args.statements]}),
+            policy=json.dumps({"Version": "2012-10-17", "Statement": statements}),
             opts=self.part_options(block),
         )
+
+    def _refuse_kms_keys(self, prefix: str) -> dict[str, object]:
+        """Return the statement that denies objects with a KMS key that the request names, for every way of writing one.
+
+        A request without the condition key is allowed. It gets the bucket's default encryption, or the key `aws/s3` of
+        this account, which S3 uses for every reader of the account. A copy also gets the default encryption, and the
+        parts of a multipart upload that of the request that created it.
+        https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+        """
+        return {
+            "Sid": "NoNamedKmsKey",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["s3:PutObject", "s3:ReplicateObject", "s3:UpdateObjectEncryption"],
+            "Resource": f"{self.arn}/{prefix}*",
+            "Condition": {"Null": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "false"}},
+        }
 
     def _set_lifecycle(self, bucket: s3.Bucket, args: BucketArgs) -> None:
         abort: s3.BucketLifecycleConfigurationRuleArgsDict = {

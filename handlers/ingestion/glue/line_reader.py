@@ -1,12 +1,14 @@
 """Reader that turns the bytes of a file into lines, with bounded memory.
 
 Gzip is detected by its content, not by the name of the object. Only the beginning of a line above the limit is kept. A
-gzip stream that is damaged or cut off gives the lines before the damage, and one last line with that problem.
+gzip stream that is damaged or cut off gives every complete line before the byte at which zlib finds the damage, and one
+last line with that problem.
 """
 
 import math
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import NamedTuple
 
@@ -116,7 +118,8 @@ def _unpack_members(start: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
             pending = chunk[begin : begin + PACKED_BYTES]
             while pending:
                 if member is None:
-                    if not pending.strip(b"\0"):  # zero bytes that tapes and block devices append
+                    pending = pending.lstrip(b"\0")  # zero bytes that tapes and block devices append
+                    if not pending:
                         break
                     member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
                 yield from _unpack(member, pending)
@@ -129,11 +132,24 @@ def _unpack_members(start: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
 
 def _unpack(member: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
     """Unpack one piece of input in chunks, because the output may be a thousand times larger."""
-    try:
-        piece = member.decompress(packed, CHUNK_BYTES)
-        while piece:
+    piece = None
+    while piece != b"" and not member.eof:
+        before = member.copy()
+        try:
+            piece = member.decompress(packed, CHUNK_BYTES)
+        except zlib.error:
+            yield _unpack_until_error(before, packed)
+            raise DamagedGzip from None
+        if piece:
             yield piece
-            # After a full chunk zlib may hold more output, even if it has consumed all input.
-            piece = b"" if member.eof else member.decompress(member.unconsumed_tail, CHUNK_BYTES)
-    except zlib.error:
-        raise DamagedGzip from None
+        # After a full chunk zlib may hold more output, even if it has consumed all input.
+        packed = member.unconsumed_tail
+
+
+def _unpack_until_error(member: "zlib._Decompress", packed: bytes) -> bytes:
+    """Unpack damaged input byte by byte, because a call that fails gives none of the output before the damage."""
+    content = bytearray()
+    with suppress(zlib.error):
+        for byte in packed:
+            content += member.decompress(bytes([byte]))
+    return bytes(content)

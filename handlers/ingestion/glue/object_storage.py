@@ -28,6 +28,11 @@ FOLDER_VARIABLE = "POLYPHONY_OBJECTS"
 """Environment variable with the folder that replaces S3."""
 GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
 """Error codes of S3 for an object that does not exist. `MethodNotAllowed` means that the version is a delete marker."""
+KEY_CODES = frozenset(
+    {"AccessDenied", "KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException"}
+)
+"""Error codes of S3 for an object whose KMS key the job cannot use. `AccessDenied` also means that the job's role lacks a
+permission."""
 DELETE_BATCH_SIZE = 1000
 """Maximum number of objects that a DeleteObjects call deletes."""
 
@@ -108,7 +113,9 @@ class S3Storage:
             response = self._client.get_object(Bucket=bucket, Key=key, VersionId=version)
             yield from response["Body"].iter_chunks(CHUNK_BYTES)
         except (ClientError, BotoCoreError) as error:
-            raise UnreadableObject if _error_code(error) in UNREADABLE_CODES else _translate_error(error) from None
+            code = _error_code(error)
+            is_sealed = code in UNREADABLE_CODES or (code in KEY_CODES and self._has_uploader_key(bucket, key, version))
+            raise UnreadableObject if is_sealed else _translate_error(error) from None
 
     def read(self, uri: str) -> bytes:
         bucket, key = split_uri(uri)
@@ -142,6 +149,21 @@ class S3Storage:
                 )
             if response.get("Errors"):
                 raise StorageFailed(f"DeleteObjects: {response['Errors'][0].get('Code', '')}")
+
+    def _has_uploader_key(self, bucket: str, key: str, version: str) -> bool:
+        """Return True if the uploader chose a KMS key for a version whose content S3 refuses.
+
+        HeadObject needs the same permission as GetObject, but none for the key, so its success shows that the job's role
+        has not lost its permission (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). If objects get
+        a KMS key by default, somebody has changed the bucket's encryption, and all new files would be refused.
+        """
+        try:
+            metadata = self._client.head_object(Bucket=bucket, Key=key, VersionId=version)
+            encryption = self._client.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+        except (ClientError, BotoCoreError):
+            return False
+        defaults = [rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] for rule in encryption["Rules"]]
+        return metadata.get("ServerSideEncryption", "").startswith("aws:kms") and defaults == ["AES256"]
 
 
 class FolderStorage:

@@ -1,10 +1,13 @@
-"""Corrects two faults of Lambda's Python worker processes: the next invocation gets the last lines of a log, and the
-class of a raised exception is not reported.
+"""Corrects three faults of Lambda's Python worker processes: the next invocation gets the last lines of a log, the class
+of a raised exception is not reported, and a process that dies while it starts ends all other processes of its function.
 
 The emulator waits 50 ms for the first log line and stops if no line comes for 5 ms. So on a busy machine, the last
 lines appear in the next invocation's log. It also gives every failure the error type `Runtime.HandlerError`, so a
 workflow could never catch an exception by its class. For both corrections, the script that the processes run writes
 marks to the log, which the emulator's process reads and removes.
+
+If a process dies while it starts, the emulator kills the function's other processes, although they may be working. Here,
+only the invocation of the dead process fails.
 """
 
 import queue
@@ -35,7 +38,7 @@ equals the emulator's limit for reading a whole log."""
 
 
 def install() -> None:
-    """Replace two methods of `lambda_runtime.Worker`, its script, and `lambda_svc._execute_function_warm`."""
+    """Replace three methods of `lambda_runtime.Worker`, its script, and `lambda_svc._execute_function_warm`."""
     script = get_private(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
     for before, after in EDITS.items():
         if script.count(before) != 1:
@@ -52,7 +55,23 @@ def install() -> None:
 
     Worker._read_stderr = read_to_the_end  # noqa: SLF001
     Worker._drain_stderr_bounded = _read_log  # noqa: SLF001
+    Worker.invoke = _invoke_alone(get_private(Worker, "invoke"))
     wrap_function(lambda_svc, "_execute_function_warm", _execute_function)
+
+
+def _invoke_alone(invoke: Any) -> Any:
+    """Return the method for an invocation that fails, without an exception, if the process dies while it starts."""
+    end_processes = get_private(lambda_runtime, "kill_workers")
+
+    def invoke_alone(self: Any, *arguments: Any, **keywords: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = invoke(self, *arguments, **keywords)
+        except Exception as error:  # noqa: BLE001 # the emulator would kill the other processes of the function
+            end_processes([self])
+            return {"status": "error", "error": str(error)}
+        return answer
+
+    return invoke_alone
 
 
 def _read_log(worker: Any, **_timeouts: float) -> str:

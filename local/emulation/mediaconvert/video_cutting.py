@@ -20,7 +20,7 @@ VIDEO_STREAM, AUDIO_STREAM = "0:V:0", "0:a:0?"
 SEGMENT_FILE_PREFIX = "segment_"
 """Prefix of the segments' file names on disk. The name in the job could have a meaning for ffmpeg or the file system.
 """
-_URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.*)")
+_URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.*)", re.DOTALL)
 _LENGTH = re.compile(r"^#EXTINF:([0-9.]+)", re.MULTILINE)
 
 

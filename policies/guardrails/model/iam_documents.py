@@ -107,7 +107,8 @@ def _parse_principals(given: str | Mapping[str, Any]) -> Iterator[tuple[str, str
 
 def matches_pattern(text: str, pattern: str) -> bool:
     """Return True if an IAM pattern with `*` and `?` matches a text. Case is ignored, as IAM does for actions."""
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, re.IGNORECASE) is not None
+    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(expression, text, re.IGNORECASE | re.DOTALL) is not None
 
 
 def patterns_overlap(first: str, second: str) -> bool:

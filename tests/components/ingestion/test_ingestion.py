@@ -53,6 +53,7 @@ ROLES: dict[str, set[Permission]] = {
     "spark": {
         # Other keys of both buckets cannot be read or written. A run replaces the output of an earlier one.
         *may("s3", "GetObjectVersion", f"{LANDING}/incoming/*"),
+        *may("s3", "GetEncryptionConfiguration", LANDING),
         *may("s3", "AbortMultipartUpload DeleteObject GetObject ListMultipartUploadParts PutObject", f"{LAKE}/data/*"),
         *may("s3", "ListBucketMultipartUploads", LAKE),
         *may("s3", "DeleteObject PutObject", f"{LAKE}/pointers/*", f"{LAKE}/rejected/*"),

@@ -59,6 +59,11 @@ def test_each_kind_of_object_has_its_lifecycle() -> None:
     assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
 
 
+def test_no_upload_may_name_a_kms_key() -> None:
+    _, deny = json.loads(plain().one("s3.BucketPolicy", "recordings").inputs["policy"])["Statement"]
+    assert (deny["Sid"], deny["Resource"]) == ("NoNamedKmsKey", f"arn:aws:s3:::{BUCKET}/{RAW}*")
+
+
 def test_the_partition_key_is_the_user_and_an_index_sorts_by_date() -> None:
     table_inputs = table(complete())
     assert (table_inputs["name"], table_inputs["hashKey"], table_inputs["rangeKey"]) == (TABLE, "user", "meetingId")

@@ -64,6 +64,7 @@ def test_actions_match_patterns_without_regard_to_case() -> None:
     assert matches_pattern("s3:GetObject", "S3:get*")
     assert matches_pattern("s3:GetObject", "s3:GetObjec?")
     assert not matches_pattern("s3:GetObject", "s3.GetObject")
+    assert matches_pattern("a line\nbreak", "a*?break"), "a wildcard matches every character"
 
 
 @given(PATTERNS, WORDS)

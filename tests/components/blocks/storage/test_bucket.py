@@ -33,6 +33,15 @@ def test_plain_http_is_refused(engine: Engine) -> None:
     assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
+def test_uploads_by_users_may_not_name_a_kms_key(engine: Engine) -> None:
+    policy = json.loads(register_bucket(engine, upload_prefix="incoming/").one("s3.BucketPolicy").inputs["policy"])
+    _, deny = policy["Statement"]
+    assert (deny["Effect"], deny["Principal"], deny["Resource"]) == ("Deny", "*", f"arn:aws:s3:::{NAME}/incoming/*")
+    assert set(deny["Action"]) == {"s3:PutObject", "s3:ReplicateObject", "s3:UpdateObjectEncryption"}
+    # The key exists only if the request names a KMS key, so other requests are not affected.
+    assert deny["Condition"] == {"Null": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "false"}}
+
+
 def test_every_lifecycle_rule_has_a_filter_and_incomplete_uploads_are_aborted(engine: Engine) -> None:
     recorded = register_bucket(
         engine, lifecycle=[LifecycleRule("old", "incoming/", 90, 30), LifecycleRule("tier", "", None, None, 0)]

@@ -1,13 +1,19 @@
 """Reading of lines: gzip by content, line numbers, bounded memory."""
 
 import gzip
+import json
+import random
+import zlib
+from collections.abc import Iterator
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.glue.line_reader import KEPT_BYTES, SourceLine, read_lines
+from tests.readable_gzip import unpack_readable
 
 CONTENT = st.lists(st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")), max_size=20)
 
@@ -50,9 +56,98 @@ def test_a_damaged_gzip_stream_gives_complete_lines_and_a_last_line_with_the_pro
     assert found[:-1] == plain(body)[: len(found) - 1]
 
 
-def test_other_bytes_after_a_gzip_stream_are_damage() -> None:
-    *good, last = read_lines([gzip.compress(b"{}\n") + b"garbage"])
+def log_lines(count: int) -> bytes:
+    """Return lines that resemble those of a log. They are always the same."""
+    source = random.Random(28)  # noqa: S311 - the same lines each time
+    lines = (
+        {"id": number, "name": f"user{source.randrange(10**6)}", "seconds": source.random()} for number in range(count)
+    )
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def gzip_files() -> Iterator[tuple[str, bytes]]:
+    """Yield gzip files as programs write them: one block, several blocks, several members, uncompressed blocks."""
+    body = log_lines(20)
+    yield "one block", gzip.compress(body)
+    yield "fast", gzip.compress(body, 1)
+    packer = zlib.compressobj(wbits=31)
+    blocks = [packer.compress(line) + packer.flush(zlib.Z_SYNC_FLUSH) for line in body.splitlines(keepends=True)]
+    yield "a block for each line", b"".join(blocks) + packer.flush()
+    yield "a member for each line", b"".join(map(gzip.compress, body.splitlines(keepends=True)[:12]))
+    yield "members that end within a line", gzip.compress(body[:700]) + gzip.compress(body[700:])
+    yield "zeros between and after members", gzip.compress(body[:700]) + bytes(9) + gzip.compress(body[700:]) + bytes(9)
+    yield "not compressed", gzip.compress(body[:700], 0)
+    yield "repeated lines", gzip.compress(body.splitlines(keepends=True)[0] * 400)
+
+
+GZIP_FILES = dict(gzip_files())
+
+
+@pytest.mark.parametrize("packed", GZIP_FILES.values(), ids=GZIP_FILES)
+def test_every_complete_line_before_damage_at_any_byte_of_a_gzip_file_is_read(packed: bytes) -> None:
+    damage_count = 0
+    for place in range(2, len(packed)):  # without the first two bytes, it is not a gzip file
+        flipped = packed[:place] + bytes([packed[place] ^ 1 << place % 8]) + packed[place + 1 :]
+        for changed in (flipped, packed[:place], packed[:place] + packed[place + 3 :]):
+            content, is_whole = unpack_readable(changed)
+            lines = list(read_lines([changed]))
+            if is_whole:  # the change is in a field of the header or in the zeros, or removed whole members
+                assert lines == plain(content), place
+                continue
+            damage_count += 1
+            assert lines.pop() == SourceLine(
+                content.count(b"\n") + 1, content[content.rfind(b"\n") + 1 :], DataProblem.DAMAGED_GZIP
+            ), place
+            assert lines == plain(content[: content.rfind(b"\n") + 1]), place
+    assert damage_count > 2 * len(packed), "most changes are damage"
+
+
+@given(st.integers(0, 2**32), st.lists(st.integers(0, 10**6), max_size=4), st.sampled_from(["flip", "zero", "insert"]))
+def test_lines_before_damage_do_not_depend_on_chunks(place: int, cuts: list[int], kind: str) -> None:
+    packed = LARGE_FILE
+    place = 10 + place % (len(packed) - 10)
+    damage, removed = {"flip": (bytes([packed[place] ^ 0x55]), 1), "zero": (bytes(64), 64), "insert": (b"x", 0)}[kind]
+    damaged = packed[:place] + damage + packed[place + removed :]
+    content, _ = unpack_readable(damaged)
+    *lines, last = read_lines(pieces(damaged, cuts))
+    assert last.problem == DataProblem.DAMAGED_GZIP
+    assert lines == plain(content[: content.rfind(b"\n") + 1])
+    assert last.number == content.count(b"\n") + 1
+
+
+LARGE_FILE = gzip.compress(log_lines(4000))
+
+
+@pytest.mark.parametrize("trailer", [b"garbage", b"\0garbage", b"\0" * 20_000 + b"garbage"])
+def test_other_bytes_after_a_gzip_stream_are_damage(trailer: bytes) -> None:
+    *good, last = read_lines([gzip.compress(b"{}\n") + trailer])
     assert good == [SourceLine(1, b"{}")]
+    assert last.problem == DataProblem.DAMAGED_GZIP
+
+
+def test_a_wrong_checksum_is_damage_after_the_last_line() -> None:
+    packed = bytearray(gzip.compress(b"{}\n[]\n"))
+    packed[-5] ^= 1
+    assert list(read_lines([bytes(packed)])) == [
+        SourceLine(1, b"{}"),
+        SourceLine(2, b"[]"),
+        SourceLine(3, b"", DataProblem.DAMAGED_GZIP),
+    ]
+
+
+@pytest.mark.parametrize("zeros", [1, 16 * 1024, 20_000])
+def test_a_member_after_zeros_is_read(zeros: int) -> None:
+    packed = gzip.compress(b"{}\n") + bytes(zeros) + gzip.compress(b"[]\n")
+    assert list(read_lines([packed])) == [SourceLine(1, b"{}"), SourceLine(2, b"[]")]
+    assert gzip.decompress(packed) == b"{}\n[]\n", "Python's module does the same"
+
+
+def test_lines_before_damage_are_read_if_one_piece_of_input_gives_several_pieces_of_output() -> None:
+    lines = [b"%d" % number + b"x" * 1_000_000 for number in range(6)]
+    packed = bytearray(gzip.compress(b"\n".join(lines) + b"\n"))
+    packed[-5] ^= 1  # the checksum is in the same 16 KiB as all lines
+    *found, last = read_lines([bytes(packed)])
+    assert [line.raw for line in found] == lines
     assert last.problem == DataProblem.DAMAGED_GZIP
 
 

@@ -88,22 +88,67 @@ def test_an_archived_version_is_sealed(client: Any, kind: str) -> None:
         list(S3Storage(client).read_chunks("s3://landing/a", version))
 
 
-@pytest.mark.parametrize(
-    ("code", "error", "message"),
-    [("InvalidRequest", UnreadableObject, "^$"), ("AccessDenied", StorageFailed, "^GetObject: AccessDenied$")],
-    ids=["with a key of the client's own", "with another key of KMS"],
-)
-def test_only_the_upload_method_makes_a_version_sealed_and_other_errors_are_failures(
-    client: Any, monkeypatch: pytest.MonkeyPatch, code: str, error: type[Exception], message: str
-) -> None:
-    def refused(**_: object) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "GetObject")
+def refuse(client: Any, monkeypatch: pytest.MonkeyPatch, operation: str, code: str) -> None:
+    """Let S3 refuse all requests of an operation."""
 
-    monkeypatch.setattr(client, "get_object", refused)
-    with pytest.raises(error, match=message):
+    def refused(**_: object) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, operation)
+
+    monkeypatch.setattr(client, operation, refused)
+
+
+def test_a_version_with_a_customer_provided_key_is_sealed(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(client, monkeypatch, "get_object", "InvalidRequest")
+    with pytest.raises(UnreadableObject, match=r"^$"):
         list(S3Storage(client).read_chunks("s3://landing/canary", "v"))
-    with pytest.raises(StorageFailed, match=f"^GetObject: {code}$"):  # only source objects can be sealed
+    with pytest.raises(StorageFailed, match=r"^get_object: InvalidRequest$"):  # only source objects can be sealed
         S3Storage(client).read("s3://lake/canary")
+
+
+FOREIGN_KEY = "arn:aws:kms:us-east-1:999999999999:key/0b6f3ba7-6b1b-4a93-8d12-1f0d8c1b7c11"
+
+
+def put_with_kms_key(client: Any, default: str = "AES256", **encryption: str) -> str:
+    """Write a version, encrypted with a foreign key unless told otherwise, to a bucket with a default encryption."""
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": default}}
+    client.put_bucket_encryption(Bucket="landing", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    encryption = encryption or {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": FOREIGN_KEY}
+    version: str = client.put_object(Bucket="landing", Key="canary", Body=b"x", **encryption)["VersionId"]
+    return version
+
+
+@pytest.mark.parametrize(
+    "code", ["AccessDenied", "KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException"]
+)
+def test_a_version_with_a_kms_key_that_the_job_cannot_use_is_sealed(
+    client: Any, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    version = put_with_kms_key(client)
+    refuse(client, monkeypatch, "get_object", code)
+    with pytest.raises(UnreadableObject, match=r"^$"):
+        list(S3Storage(client).read_chunks("s3://landing/canary", version))
+
+
+@pytest.mark.parametrize(
+    ("code", "default", "encryption", "refused"),
+    [
+        ("AccessDenied", "AES256", {"ServerSideEncryption": "AES256"}, ""),
+        ("AccessDenied", "AES256", {}, "head_object"),
+        ("AccessDenied", "AES256", {}, "get_bucket_encryption"),
+        ("AccessDenied", "aws:kms", {}, ""),
+        ("SlowDown", "AES256", {}, ""),
+    ],
+    ids=["no key", "metadata refused", "bucket's encryption unknown", "bucket's own default is a key", "throttled"],
+)
+def test_a_refusal_that_may_concern_all_files_is_a_failure(
+    client: Any, monkeypatch: pytest.MonkeyPatch, code: str, default: str, encryption: dict[str, str], refused: str
+) -> None:
+    version = put_with_kms_key(client, default, **encryption)
+    refuse(client, monkeypatch, "get_object", code)
+    if refused:
+        refuse(client, monkeypatch, refused, "403")
+    with pytest.raises(StorageFailed, match=f"^get_object: {code}$"):
+        list(S3Storage(client).read_chunks("s3://landing/canary", version))
 
 
 def test_objects_are_written_listed_and_removed(storage: ObjectStorage) -> None:

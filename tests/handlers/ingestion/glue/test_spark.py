@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pytest
@@ -27,7 +27,7 @@ DRIFT = [
     b'{"id":4,"big":123456789012345678901234567890,"o":null,"w":true}',
     b'{"id":5,"a.b":1,"with space":2,"semi;colon=(x),{y}":3,"tab\\tline\\n":4,"`tick`":5,"quo\\"te":6,"o":{"x":7,"y":"\\u0000"}}',
 ]
-AWKWARD = ["a b.ndjson", "a+b.ndjson", "100%.ndjson", "a%20b%2F.ndjson", "ü/日本 🎈.MOV", "k" * 900]
+AWKWARD = ["a b.ndjson", "a+b.ndjson", "100%.ndjson", "a%20b%2F.ndjson", "ü/日本 🎈.MOV", "k" * 900, "a\n'\"\0.ndjson"]
 
 
 def good(count: int, start: int = 0) -> list[bytes]:
@@ -101,7 +101,7 @@ def outcome(mixed: dict[str, Any], name: str) -> tuple[str, str, int, int]:
         ("next day", good(2, 10500)),
         *((name, good(1, 10800 + number)) for number, name in enumerate(AWKWARD)),
     ],
-    ids=["plain", "gzip", "misnamed", "one line", "next day", *AWKWARD[:-1], "long"],
+    ids=["plain", "gzip", "misnamed", "one line", "next day", *AWKWARD[:-2], "long", "control characters"],
 )
 def test_each_line_of_a_file_becomes_a_row_with_any_key_and_compression(
     mixed: dict[str, Any], name: str, lines: list[bytes]
@@ -322,6 +322,26 @@ def test_a_sealed_file_is_rejected_unless_its_rows_are_published(
     assert [row["_source_version"] for row in lake.rows("sealed")] == [row["_source_version"] for row in seen]
 
 
+def test_a_file_with_a_foreign_kms_key_is_rejected_and_a_role_without_permission_fails_the_run(
+    lake: SparkHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:us-east-1:999999999999:key/of-the-uploader"}
+    names = ("a", "canary", "c")
+    files = [
+        lake.land(f"incoming/foreign/{name}", body(good(2)), **(key if name == "canary" else {})) for name in names
+    ]
+    lake.confirm("foreign", files)
+    _refuse(lake, monkeypatch, "canary", 403, "AccessDenied")
+    assert not lake.run("foreign", "r1").error
+    results = [(file["status"], file["reason"], file["rows"]) for file in lake.result("foreign")["files"]]
+    assert results == [("processed", "", 2), ("rejected", "sealed", 0), ("processed", "", 2)]
+    assert len(lake.rows("foreign")) == 4
+    lake.confirm("foreign-2", files)
+    _refuse(lake, monkeypatch, "incoming/", 403, "AccessDenied", methods=("GET", "HEAD"))
+    assert "StorageFailed (GetObject: AccessDenied)" in lake.run("foreign-2", "r1").error
+    assert lake.rows("foreign-2") == []
+
+
 def test_a_storage_error_is_reported_with_its_code_and_the_number_of_the_file(
     lake: SparkHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -361,13 +381,20 @@ def test_only_an_argument_makes_the_job_write_through_this_machine(lake: SparkHa
     assert not lake.keys("pointers/dt=2026-01-02/direct")
 
 
-def _refuse(lake: SparkHarness, monkeypatch: pytest.MonkeyPatch, part: str, status: int, code: str) -> None:
+def _refuse(
+    lake: SparkHarness,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    status: int,
+    code: str,
+    methods: Collection[str] = ("GET",),
+) -> None:
     """Let S3 return this error for every object with this text in its key."""
     forward = lake.gate.forward
 
     def refusing(method: str, path: str, headers: dict[str, str], sent: bytes) -> tuple[int, dict[str, str], bytes]:
-        if method == "GET" and part in path.partition("?")[0] and "versionId" in path:
-            answer = f"<Error><Code>{code}</Code><Message>canary</Message></Error>"
+        if method in methods and part in path.partition("?")[0] and "versionId" in path:
+            answer = f"<Error><Code>{code}</Code><Message>canary</Message></Error>" if method != "HEAD" else ""
             return status, {"Content-Type": "application/xml"}, answer.encode()
         return forward(method, path, headers, sent)
 

@@ -110,6 +110,18 @@ def test_the_value_of_a_session_tag_matches_only_itself(tag: str) -> None:
             assert evaluate_policies([{"Statement": statements}], request).verdict is verdict
 
 
+@pytest.mark.parametrize("name", ["a\nb", "\n", "a\r\u2028b\n"])
+def test_a_wildcard_matches_a_line_break(name: str) -> None:
+    folder = "arn:aws:s3:::landing/incoming/"
+    request = AccessRequest("s3:GetObject", f"{folder}{name}", {"s3:prefix": name})
+    for pattern, condition in (("*", "*"), ("?" * len(name), "?" * len(name))):
+        statement = allow("s3:GetObject", f"{folder}{pattern}", condition={"StringLike": {"s3:prefix": condition}})
+        assert evaluate_policies([{"Statement": statement}], request).verdict is ALLOW
+    without_wildcard = allow("s3:GetObject", f"{folder}{name.removesuffix(chr(10))}")
+    expected = IMPLICIT if name.endswith("\n") else ALLOW
+    assert evaluate_policies([{"Statement": without_wildcard}], request).verdict is expected
+
+
 def test_all_policies_of_a_role_count_and_a_deny_in_any_of_them_wins() -> None:
     documents = [{"Statement": allow()}, {"Statement": deny()}]
     assert evaluate_policies(documents, AccessRequest("dynamodb:PutItem", TABLE)).verdict is DENY

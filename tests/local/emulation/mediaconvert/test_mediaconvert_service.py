@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.emulation.mediaconvert.video_cutting import parse_job
 from tests.local.emulation.mediaconvert.served_mediaconvert import (
+    BUCKET,
     PICTURES,
     ROLE,
     SOUND,
@@ -66,6 +68,13 @@ def test_a_video_is_cut_into_segments_of_the_requested_length(service: ServedMed
     lengths = [float(line.removeprefix("#EXTINF:").rstrip(",")) for line in lines if line.startswith("#EXTINF:")]
     assert lengths == pytest.approx([2, 2, 2, 1], abs=0.01)
     assert f"{UPLOAD}_chunk.m3u8" in files[f"{UPLOAD}.m3u8"].decode().splitlines()
+
+
+def test_the_key_of_a_video_may_contain_a_line_break(service: ServedMediaConvert) -> None:
+    request = job(service.upload(b""))
+    key = "videos/line\nbreak.mp4"
+    request["Settings"]["Inputs"][0]["FileInput"] = f"s3://{BUCKET}/{key}"
+    assert parse_job(request).input_key == key
 
 
 def test_a_segment_of_two_minutes_has_exactly_that_length(service: ServedMediaConvert) -> None:

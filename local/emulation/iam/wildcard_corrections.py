@@ -1,0 +1,27 @@
+"""Lets the wildcards of IAM policies match a line break, as IAM does: `*` and `?` stand for any characters.
+
+In the emulator they match any character except a line break, so each request about an S3 key with a line break would be
+refused. A pattern would also match a text that has one more line break at its end.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+"""
+
+import re
+from functools import lru_cache
+
+from ministack.core import iam_evaluator
+
+from local.emulation import get_private
+from local.emulation.iam.policy_conditions import MAX_CACHED_PATTERNS, compile_pattern
+
+
+def install() -> None:
+    """Replace `iam_evaluator._fnmatch_compile`."""
+    get_private(iam_evaluator, "_fnmatch_compile")  # fails if the name is missing
+    iam_evaluator._fnmatch_compile = _compile  # noqa: SLF001
+
+
+@lru_cache(MAX_CACHED_PATTERNS)
+def _compile(pattern: str, ignore_case: bool) -> "re.Pattern[str]":
+    """Return a regular expression whose `match` matches only whole texts."""
+    compiled = compile_pattern(pattern)
+    return re.compile(rf"{compiled.pattern}\Z", compiled.flags | (re.IGNORECASE if ignore_case else 0))

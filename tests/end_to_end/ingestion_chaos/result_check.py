@@ -1,0 +1,63 @@
+"""Comparison of the file table and of the lake's rows with the results that the chaos run expects."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.end_to_end.ingestion_chaos.uploaded_files import ExpectedResult
+
+Version = tuple[str, str]
+"""Key and version id of a file."""
+
+
+def find_wrong_results(
+    expected: Mapping[Version, ExpectedResult], records: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Return a text for each file that has not exactly one record with the expected status and counts, and for each line
+    that is not exactly once in the lake with its content.
+
+    `records` are the items of the file table, `rows` the rows that a reader sees.
+    """
+    return [*_compare_records(expected, records), *_compare_rows(expected, rows)]
+
+
+def _compare_records(expected: Mapping[Version, ExpectedResult], records: Sequence[Mapping[str, Any]]) -> list[str]:
+    found = Counter((record["object_key"]["S"], record["version_id"]["S"]) for record in records)
+    problems = [
+        f"{version}: {found[version]} records, expected {int(version in expected)}"
+        for version in expected.keys() | found.keys()
+        if found[version] != (version in expected)
+    ]
+    for record in records:
+        result = expected.get((record["object_key"]["S"], record["version_id"]["S"]))
+        actual = (
+            record["status"]["S"],
+            *(int(record.get(name, {"N": "0"})["N"]) for name in ("rows", "rejected_rows")),
+        )
+        if result and actual != (result.status, len(result.rows), result.rejected_rows):
+            problems.append(
+                f"{record['object_key']['S']!r}: status, rows and rejected lines are {actual}, "
+                f"expected {(result.status, len(result.rows), result.rejected_rows)}"
+            )
+    return problems
+
+
+def _compare_rows(expected: Mapping[Version, ExpectedResult], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = {
+        (*version, number): record for version, result in expected.items() for number, record in result.rows.items()
+    }
+    found = Counter((row["_source_key"], row["_source_version"], row["_source_line"]) for row in rows)
+    problems = [
+        f"{line}: {found[line]} times in the lake, expected {int(line in lines)}"
+        for line in lines.keys() | found.keys()
+        if found[line] != (line in lines)
+    ]
+    for row in rows:
+        record = lines.get((row["_source_key"], row["_source_version"], row["_source_line"]), {})
+        # Damage may have changed a value or a name. Only values of the usual type must be in their column.
+        usual = {
+            name: record.get(name) for name, kind in (("id", int), ("text", str)) if type(record.get(name)) is kind
+        }
+        if {name: row[name] for name in usual} != usual:
+            problems.append(f"{row['_source_key']!r} line {row['_source_line']}: other values than in the file")
+    return problems
