@@ -19,11 +19,11 @@ import boto3
 from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.aws.sqs_batches import BatchFailures
-from handlers.common.error_responses import HandlerError, to_http_response
+from handlers.common.error_responses import HandlerError
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.new_ids import new_id
-from handlers.common.websocket.message_dispatch import MessageDispatcher, ProxyResponse
+from handlers.common.websocket.message_dispatch import ProxyResponse, WebSocketDispatcher
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 from handlers.voice_qa.client_messages import REQUESTS, Ping, Pong, Query, Upload, VoiceQaErrorCode
@@ -67,8 +67,7 @@ class SocketHandler:
         self._intake = intake
         self._checks = checks
         self._identity_pool = identity_pool
-        self._log = log
-        self._dispatcher = MessageDispatcher(REQUESTS, log)
+        self._dispatcher = WebSocketDispatcher(REQUESTS, log)
 
     def handle(self, event: Mapping[str, Any]) -> ProxyResponse | BatchFailures:
         """Handle one event."""
@@ -77,19 +76,17 @@ class SocketHandler:
         context = event["requestContext"]
         match context["eventType"]:
             case "CONNECT":
-                return self._connect(event, context)
+                return self._dispatcher.connect(context, partial(self._accept, event, context))
             case "DISCONNECT":
-                return {"statusCode": 200}
+                return {"statusCode": 200}  # nothing to clean up: the connection's item expires
             case _:
                 answer_message = partial(self._answer_message, context["connectionId"])
                 return self._dispatcher.answer(event.get("body") or "", context, answer_message)
 
-    def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
+    def _accept(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
         identity = _guest_identity(context.get("identity"), self._identity_pool)
         if identity is None:
-            error = HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
-            self._log.warning("connection_refused", code=error.code)
-            return to_http_response(error, context["requestId"])
+            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
         key = connection_key(context["connectionId"])
         self._items.change(GuestConnection, key, lambda _: (GuestConnection(identity=identity), None))
         if _preferred_subprotocol(event.get("headers")) == PROTOCOL:
