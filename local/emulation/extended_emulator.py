@@ -5,7 +5,7 @@ from pathlib import Path
 from ministack import app
 
 from local.emulation import in_process_services, loopback_counts_as_tls
-from local.emulation.api_gateway import rest_api_corrections, websocket_api_corrections
+from local.emulation.api_gateway import invoke_url_corrections, rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
 from local.emulation.cognito import guest_credential_corrections
 from local.emulation.event_bridge.target_permissions import TargetPermissions
@@ -37,6 +37,7 @@ def serve(folder: Path) -> None:
     TargetPermissions(permissions).install()
     batch_service.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder).run).install()
+    invoke_url_corrections.install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()
