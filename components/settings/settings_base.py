@@ -20,6 +20,9 @@ KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-
 """ARN of a KMS key."""
 GATEWAY_SECONDS = 29
 """Time that API Gateway waits for a function."""
+MIN_WEBSOCKET_SECONDS = 10
+"""Minimum timeout of a function behind a WebSocket API. The AWS calls of a handshake time out earlier, so that the
+client gets a clear answer."""
 
 
 class Environment(StrEnum):

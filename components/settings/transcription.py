@@ -6,6 +6,7 @@ from pydantic import Field
 
 from components.settings.settings_base import (
     GATEWAY_SECONDS,
+    MIN_WEBSOCKET_SECONDS,
     ClientFunctionSettings,
     FunctionSettings,
     RequestsPerSecond,
@@ -100,7 +101,7 @@ class CaptionAlarmSettings(SettingsModel):
 class RouterSettings(FunctionSettings):
     """Size and version of the function behind the WebSocket API."""
 
-    timeout_seconds: Annotated[int, Field(ge=1, le=GATEWAY_SECONDS)] = 20
+    timeout_seconds: Annotated[int, Field(ge=MIN_WEBSOCKET_SECONDS, le=GATEWAY_SECONDS)] = 20
     """Maximum time for one message. API Gateway waits for 29 seconds."""
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from components.settings.settings_base import (
     GATEWAY_SECONDS,
+    MIN_WEBSOCKET_SECONDS,
     ClientFunctionSettings,
     FunctionSettings,
     RequestsPerSecond,
@@ -102,7 +103,7 @@ class QaAlarmSettings(SettingsModel):
 class SocketHandlerSettings(ClientFunctionSettings):
     """Size, version and concurrency of the function behind the WebSocket API."""
 
-    timeout_seconds: Annotated[int, Field(ge=1, le=GATEWAY_SECONDS)] = GATEWAY_SECONDS
+    timeout_seconds: Annotated[int, Field(ge=MIN_WEBSOCKET_SECONDS, le=GATEWAY_SECONDS)] = GATEWAY_SECONDS
     """Maximum time for one message. API Gateway waits for 29 seconds."""
     provisioned_concurrency: Annotated[int, Field(ge=0, le=100)] = 1
     """Number of execution environments that are kept warm. Each costs money per hour."""

@@ -81,6 +81,12 @@ def register_alarms(
         severity=Severity.CRITICAL,
     )
     handler.alarm_on_log_lines(
+        "answers-overdue",
+        '{ $.message = "query_overdue" }',
+        "Workers died or did not start, so questions were not answered within their time limit.",
+        answers,
+    )
+    handler.alarm_on_log_lines(
         "messages-failed",
         f"{{ {FAILED_MESSAGES} }}",
         "The WebSocket handler fails to process messages, or cannot invoke the query worker.",

@@ -38,8 +38,8 @@ MESSAGES_PER_QUESTION = 6
 response, the question and its acceptance, and the message that the answer is complete."""
 ITEM_KILOBYTES = 4
 """Assumed: size of a conversation of some turns."""
-READS_PER_QUESTION = 12
-WRITES_PER_QUESTION = 12
+READS_PER_QUESTION = 14
+WRITES_PER_QUESTION = 13
 """Assumed, both: capacity units for connection, allowance, question and conversation."""
 PUTS_PER_QUESTION = 3
 """Uploads for one question: the spoken question, all pieces of the answer as one JSONL file, and the joined spoken
@@ -60,7 +60,8 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     lectures = load.lectures_per_day * DAYS_PER_MONTH
     minutes = questions * CONNECTED_MINUTES
     pings = minutes * 60 / settings.sessions.ping_seconds
-    handled = 4 * questions + pings  # connect, upload, question, disconnect
+    requests = 4 * questions + pings  # connect, upload, question, disconnect
+    checks = questions
     sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES
     audio, old_days = settings.audio, OLD_VERSION_DAYS if settings.audio.versioned else 0
     query_mb = QUERY_MEGABYTES * (audio.query_days + old_days)
@@ -74,12 +75,13 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
         "voice-qa-socket": {
             "messages": questions * (MESSAGES_PER_QUESTION + PIECES_PER_ANSWER) + 2 * pings,  # each ping has an answer
             "connectionMinutes": minutes,
-            "logGb": handled * LOG_BYTES_PER_CALL / GB,
+            "logGb": requests * LOG_BYTES_PER_CALL / GB,
         },
-        "voice-qa-websocket-handler": function_usage(handled, HANDLED_MILLISECONDS),
+        "voice-qa-websocket-handler": function_usage(requests + checks, HANDLED_MILLISECONDS),
         "voice-qa-query-worker": function_usage(questions, (ANSWER_SECONDS + WORKER_OVERHEAD_SECONDS) * 1000),
         "voice-qa-validate-lecture": function_usage(lectures + sweeps, VALIDATION_MILLISECONDS),
         "voice-qa-uploads": {"messages": lectures, "batches": lectures},
+        "voice-qa-time-limits": {"messages": checks, "batches": checks},
         "voice-qa-queries-failed": {"messages": 0},
         "voice-qa-validator-failed": {"messages": 0},
         "voice-qa-audio": {

@@ -3,7 +3,8 @@
 This module creates the storage, the API and the functions, and gives each function its permissions and environment
 variables. There are two paths:
 
-- questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection
+- questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection. A queue
+  of delayed messages makes the WebSocket handler check that each question ends in time.
 - lectures: audio bucket → queue → lecture validator → lecture items. Only validated lectures can be asked about.
 """
 
@@ -133,6 +134,15 @@ class VoiceQa(pulumi.ComponentResource):
                 logical_name="LectureUploads",
                 consumer_timeout_seconds=settings.validator.timeout_seconds,
                 senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "audio")))],
+            ),
+            self._child,
+        )
+        self.time_limits = Queue(
+            "time-limits",
+            QueueArgs(
+                scope=scope,
+                logical_name="QuestionTimeLimits",
+                consumer_timeout_seconds=settings.socket_handler.timeout_seconds,
             ),
             self._child,
         )
@@ -284,6 +294,8 @@ class VoiceQa(pulumi.ComponentResource):
                     "dynamodb_table": self.sessions.name,
                     "session_days": settings.sessions.days,
                     "worker": self.worker.live_arn,
+                    "time_limit_queue": self.time_limits.url,
+                    "answer_seconds": settings.agentcore.answer_seconds,
                     "identity_pool": self.pool.pool_id,
                     "lecture_uploads": settings.lectures.uploads.value,
                     "url_seconds": settings.sessions.url_seconds,
@@ -298,7 +310,11 @@ class VoiceQa(pulumi.ComponentResource):
                     *(self.audio.grant("PutObject", prefix=f"{prefix}*") for prefix in upload_prefixes),
                     self.sessions.grant("GetItem", "UpdateItem"),
                     self.worker.grant_invoke(),
+                    self.time_limits.grant("SendMessage"),
+                    self.socket.grant_post(),
                 ],
+                endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
+                queues=[QueueSource(self.time_limits, batch_size=10, max_concurrency=5)],
             ),
             self._child,
         )
@@ -308,5 +324,5 @@ class VoiceQa(pulumi.ComponentResource):
             [function_chart(self.handler), duration_chart(self.handler)],
             [function_chart(self.worker), duration_chart(self.worker)],
             [function_chart(self.validator), queue_chart(self.uploads)],
-            [table_chart(self.sessions)],
+            [table_chart(self.sessions), queue_chart(self.time_limits)],
         ]

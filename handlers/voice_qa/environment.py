@@ -6,6 +6,9 @@ from pydantic import Field
 
 from handlers.common.environment import HandlerEnvironment
 
+AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
+"""Maximum time from a question to the end of its answer. It is below the 15 minutes that an invocation may take, and
+for which SQS can delay the check of this limit."""
 MAX_QUERY_BYTES = 10_000_000
 """Default for the maximum size of a spoken question."""
 SessionDays = Annotated[int, Field(ge=1, le=365)]
@@ -21,3 +24,4 @@ class VoiceQaEnvironment(HandlerEnvironment):
     session_days: SessionDays = 7
     max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = MAX_QUERY_BYTES
     """Maximum size of a spoken question."""
+    answer_seconds: AnswerSeconds = 600

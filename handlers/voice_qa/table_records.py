@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedState
 from handlers.common.json_models import Message
-from handlers.voice_qa.client_messages import QueryId
+from handlers.voice_qa.client_messages import QueryId, VoiceQaErrorCode
 
 Key = dict[str, str]
 TTL_ATTRIBUTE = "expiresAt"
@@ -25,6 +25,9 @@ DAY_MS = 24 * HOUR_MS
 MAX_CALLS = 20
 """Maximum number of worker invocations for one question. Each one costs money, even if it only sends a stored
 answer."""
+CHECK_GRACE_SECONDS = 5
+"""Time between the end of a question's time limit and its check. It exceeds the time in which a worker that reached the
+limit reports it, and the difference between the clocks of two functions."""
 RETRY_MS = 50_000
 """Minimum time between an invocation and Lambda's retry of it, which comes after a minute. A repeated invocation that
 comes earlier is a duplicate delivery, so the first invocation may still be running."""
@@ -55,12 +58,28 @@ def conversation_key(identity: str, session: str, lecture_id: str) -> Key:
     return {"sessionId": f"{identity}#{session}", "lectureId": lecture_id}
 
 
+GuestIdentity = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:_-]{1,128}$")]
+"""Cognito identity id of a guest in the messages between functions."""
+
+
 class WorkerEvent(Message):
     """Event of the query worker: the question to answer."""
 
     schema_version: Literal[1] = 1
-    identity: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:_-]{1,128}$")]
+    identity: GuestIdentity
     query_id: QueryId
+
+
+class TimeLimitCheck(Message):
+    """Delayed message of the time limit queue: check that the worker that was invoked with this message has ended the
+    question.
+    """
+
+    schema_version: Literal[1] = 1
+    identity: GuestIdentity
+    query_id: QueryId
+    call: Annotated[int, Field(ge=1)]
+    """Number of the worker's invocation, as `QuestionRecord.calls` counts them."""
 
 
 class GuestConnection(VersionedState):
@@ -122,7 +141,7 @@ class QuestionRecord(VersionedState):
     attempt: int = 0
     """Number of answer attempts so far."""
     running_until_ms: int = 0
-    """Time at which the invocation of the current attempt times out. The attempt has ended by then."""
+    """Time at which the current attempt must have ended. A later request starts a new attempt."""
     begun_ms: int = 0
     """Time at which the current attempt began."""
     begun_by: str = ""
@@ -135,6 +154,8 @@ class QuestionRecord(VersionedState):
     """Time at which the current attempt was requested."""
     calls: int = 0
     """Number of worker invocations for the question."""
+    reported_calls: int = 0
+    """Value of `calls` when a worker last posted the end of the question to a client."""
 
     def apply_request(self, new: "QuestionRecord", now_ms: int) -> tuple[Self, bool]:
         """Apply a client's request for the question. Return True if a worker must be invoked.
@@ -185,6 +206,22 @@ class QuestionRecord(VersionedState):
     def mark_failed(self, code: str, *, retryable: bool) -> Self:
         """Mark the question as failed."""
         return self.model_copy(update={"status": QuestionStatus.FAILED, "code": code, "retryable": retryable})
+
+    def mark_reported(self, calls: int) -> Self:
+        """Record that a client received the end of the question, after this number of worker invocations."""
+        return self.model_copy(update={"reported_calls": max(self.reported_calls, calls)})
+
+    def check_time_limit(self, call: int, now_ms: int, limit_ms: int) -> tuple[Self, bool]:
+        """Fail the question if it has not ended within its time limit. Return True if the client must get an error.
+
+        `call` is the number of the worker invocation that is checked. A worker may have died after it ended the
+        question and before it reported that. Then the question stays as it is, because the client gets the stored
+        answer or failure when it asks again. An invocation that came later has its own check.
+        """
+        if self.status in {QuestionStatus.ACCEPTED, QuestionStatus.RUNNING}:
+            overdue = self.asked_ms + limit_ms <= now_ms
+            return (self.mark_failed(VoiceQaErrorCode.AGENT_FAILED, retryable=True) if overdue else self), overdue
+        return self, self.reported_calls < call == self.calls
 
     def release(self) -> Self:
         """Let the next invocation begin, because an unexpected exception stopped the current attempt."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.voice_qa.table_records import lecture_key
+from handlers.voice_qa.table_records import TimeLimitCheck, lecture_key
 from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, eventually, invoke
@@ -32,6 +32,7 @@ class VoiceQaBackend:
         self.url, self.pool_id = frontend["url"], frontend["identityPoolId"]
         self.bucket = deployment.ids["voice-qa-audio-bucket"]
         self.table = deployment.ids["voice-qa-sessions-table"]
+        self.time_limit_queue = deployment.ids["voice-qa-time-limits-queue"]
         self.validator = deployment.function("voice-qa-validate-lecture")
 
     def create_guest(self) -> Guest:
@@ -53,6 +54,25 @@ class VoiceQaBackend:
         key = {"sessionId": {"S": f"{identity}#{session}"}, "lectureId": {"S": lecture_id}}
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True)["Item"]
         return int(item["totalTurns"]["N"])
+
+    def send_time_limit_check(self, identity: str, query_id: str, call: int = 1) -> None:
+        """Send the check of a question's time limit without its delay."""
+        check = TimeLimitCheck(identity=identity, query_id=query_id, call=call)
+        body = check.model_dump_json(by_alias=True)
+        self.client("sqs").send_message(QueueUrl=self.time_limit_queue, MessageBody=body)
+
+    def count_delayed_checks(self) -> int:
+        """Return the number of time limit checks that SQS has not delivered yet because of their delay."""
+        return self._count_checks("Delayed")
+
+    def all_checks_performed(self) -> bool:
+        """Return True if all time limit checks were performed, except those that SQS still delays."""
+        return self._count_checks("") + self._count_checks("NotVisible") == 0
+
+    def _count_checks(self, state: str) -> int:
+        name: Any = f"ApproximateNumberOfMessages{state}"
+        queue = self.client("sqs").get_queue_attributes(QueueUrl=self.time_limit_queue, AttributeNames=[name])
+        return int(queue["Attributes"][name])
 
     def sweep(self) -> dict[str, Any]:
         """Invoke the validator as its schedule does."""

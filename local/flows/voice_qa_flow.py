@@ -3,7 +3,7 @@
 The local agent recognises the words of lecture and questions, and answers from the lecture by fixed rules.
 """
 
-from local.flows import Checks, StepReporter
+from local.flows import Checks, StepReporter, eventually
 from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend
 
 LECTURE = (
@@ -49,6 +49,9 @@ def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
         )
     checks.equal("numbers of the resumed pieces", replayed.numbers, list(range(2, len(first.pieces))))
     report_step(f"resumed on another connection from piece 2: {len(replayed.pieces)} stored pieces")
+    backend.send_time_limit_check(listener.guest.identity_id, "first-question")
+    eventually(lambda: True if backend.all_checks_performed() else None, "a check of a time limit")
+    report_step("the check of a question's time limit found that it had ended")
     missing = backend.sweep()["missing"]
     checks.equal("lectures without validation", missing, 0)
     report_step(f"the scheduled sweep found {missing} lectures without validation")

@@ -163,7 +163,9 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         **function_alarms(VOICE, "websocket-handler"),
         **function_alarms(VOICE, "query-worker"),
         **function_alarms(VOICE, "validate-lecture"),
-        **dead_letter_alarms(VOICE, "queries-failed", "validator-failed", "uploads-dlq", "sweep-dlq"),
+        **dead_letter_alarms(
+            VOICE, "queries-failed", "validator-failed", "uploads-dlq", "sweep-dlq", "time-limits-dlq"
+        ),
         **websocket_alarms("Prod"),
         "handler-duration-warning": live_version_alarm(
             VOICE, "websocket-handler", "Duration", 23_200, "answers-late", statistic="p95"
@@ -176,6 +178,7 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         ),
         "answer-latency-warning": log_alarm(VOICE, "answer-milliseconds", "answers-late", 10_000, statistic="p95"),
         "answers-failed-warning": log_alarm(VOICE, "answers-failed", "answers-late"),
+        "answers-overdue-warning": log_alarm(VOICE, "answers-overdue", "answers-late"),
         "answers-unheard-critical": log_alarm(VOICE, "answers-unheard", "answers-late", 2),
         "messages-failed-critical": log_alarm(VOICE, "messages-failed", "websocket-errors"),
         "lectures-missed-warning": log_alarm(VOICE, "lectures-missed", "lectures-missed"),

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("targets")]
 
 CODE = """
 def handler(event, context):
+    print("own id", context.aws_request_id)
     raise ValueError("as asked")
 """
 RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/rule"
@@ -200,3 +201,14 @@ def test_concurrency_reserved_for_a_function_holds_for_its_versions(site: Target
         assert site.message("of-the-alias")["requestPayload"] == {"n": 3}
     finally:
         lambda_.delete_function_concurrency(FunctionName="failing")
+
+
+def test_a_retry_of_an_asynchronous_invocation_has_its_request_id(site: TargetPermissions) -> None:
+    lambda_, logs = site.clients("lambda"), site.clients("logs")
+    lambda_.update_function_event_invoke_config(FunctionName="failing", Qualifier="live", MaximumRetryAttempts=1)
+    event = {"n": "retried"}
+    lambda_.invoke(FunctionName="failing", Qualifier="live", InvocationType="Event", Payload=json.dumps(event))
+    assert site.message("of-the-alias")["requestPayload"] == event
+    written = [line["message"] for line in logs.filter_log_events(logGroupName="/aws/lambda/failing")["events"]]
+    first, second = [line for line in written if line.startswith("own id")][-2:]
+    assert first == second

@@ -153,6 +153,15 @@ def test_an_error_has_one_form_and_no_details(
     assert error_status_and_code(notes.request(method, path, body, headers)) == error
 
 
+@pytest.mark.parametrize("part", [-1, -2], ids=["stage", "api"])
+def test_an_unknown_stage_or_api_is_forbidden(notes: NotesClient, part: int) -> None:
+    parts = notes.stack.outputs["open"].split("/")
+    parts[part] = "unknown"
+    answer = send("GET", "/".join([*parts, "notes"]))
+    assert (answer.status, answer.data) == (403, b'{"message":"Forbidden"}')
+    assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
+
+
 def test_a_missing_parameter_is_named(notes: NotesClient) -> None:
     answer = notes.request("GET", "/notes")
     assert error_status_and_code(answer) == (400, "MALFORMED")

@@ -1,18 +1,28 @@
 """Voice Q&A over a real WebSocket with real audio and signed handshakes of guests. Some tests have the names that
 the requirement gives them."""
 
+import os
+import signal
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from handlers.common.aws.dynamodb_versioned_items import VersionedItems
+from handlers.common.time_and_ids import clock
+from handlers.voice_qa.table_records import TTL_ATTRIBUTE, QuestionRecord, QuestionStatus, query_key
+from local.flows import eventually
 from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend, upload_by_form
 from tests.end_to_end.conftest import Platform, Played
+from tests.process_tree import tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 LECTURE = (
@@ -139,6 +149,57 @@ def test_an_agents_failure_is_reported(
     assert heard.end["type"] == type_
     assert heard.end.get("retryable") == retryable
     assert listener.ask("ping")["type"] == "pong", "the connection stays open"
+
+
+def question_items(lectures: VoiceQaBackend) -> VersionedItems:
+    """Return the gateway of the items of questions."""
+    return VersionedItems(
+        lectures.client("dynamodb"),
+        lectures.table,
+        ttl_attribute=TTL_ATTRIBUTE,
+        kept_seconds=DAYS,
+        clock_ms=clock.now_ms,
+    )
+
+
+def running_question(lectures: VoiceQaBackend, identity: str, query_id: str) -> QuestionRecord | None:
+    """Return the record of a question that a worker is answering; None before and after that."""
+    record = question_items(lectures).read(QuestionRecord, query_key(identity, query_id))
+    return record if record.status is QuestionStatus.RUNNING else None
+
+
+def kill_function(platform: Platform, function: str) -> None:
+    """Kill the processes that run a function, as a lost container does."""
+    for pid in tree(platform.emulator.pid):
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            variables = Path(f"/proc/{pid}/environ").read_text(encoding="utf-8", errors="replace").split("\0")
+            if f"AWS_LAMBDA_FUNCTION_NAME={function}" in variables:
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads process trees from /proc")
+def test_the_client_of_a_killed_worker_gets_an_error_and_then_an_answer(
+    platform: Platform, listener: GuestConnection, lectures: VoiceQaBackend, lecture_id: str
+) -> None:
+    """The agent refuses the question once and asks for a pause of a second, in which the worker is killed."""
+    identity, query_id = listener.guest.identity_id, uuid.uuid4().hex
+    content = {"queryId": query_id, "lectureId": lecture_id, "text": "throttled tones"}
+    assert listener.ask("query", **content)["type"] == "queryAccepted"
+    record = eventually(lambda: running_question(lectures, identity, query_id), "a running worker")
+    kill_function(platform, "polyphony-local-voice-qa-query-worker")
+    assert lectures.count_delayed_checks() > 0, "the check of the time limit is scheduled"
+    asked_earlier = {"asked_ms": record.asked_ms - 3_600_000}  # instead of waiting for the end of the time limit
+    question_items(lectures).change(
+        QuestionRecord, query_key(identity, query_id), lambda state: (state.model_copy(update=asked_earlier), None)
+    )
+    lectures.send_time_limit_check(identity, query_id, record.calls)
+    error = listener.wait_for_answer(query_id).end
+    assert error is not None
+    assert (error["type"], error["code"], error["retryable"]) == ("error", "AGENT_FAILED", True)
+    listener.answers.clear()
+    _, answer = listener.ask_question(lecture_id, query_id, text="throttled tones")
+    assert answer.end is not None
+    assert (answer.end["type"], answer.end["attempt"]) == ("answered", 2)
 
 
 def test_audio_that_was_never_uploaded_is_missing(listener: GuestConnection, lecture_id: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from handlers.common.aws.dynamodb_values import AttributeValue, Item, serialize_item
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -39,8 +40,11 @@ class VersionedState(BaseModel):
 S = TypeVar("S", bound=VersionedState)
 
 
-class TooManyWriters(Exception):
-    """Concurrent writers changed the item each time before this writer could."""
+class TooManyWriters(ServiceFailed):
+    """Concurrent writers changed the item each time before this writer could. Another attempt may succeed."""
+
+    def __init__(self) -> None:
+        super().__init__(ServiceFault.THROTTLED)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ TRANSIENT_FAULTS = frozenset([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, 
 """Faults after which another attempt may succeed."""
 _FAULTS_BY_CODE = {
     "ThrottlingException": ServiceFault.THROTTLED,
+    "ProvisionedThroughputExceededException": ServiceFault.THROTTLED,
     "ThrottledException": ServiceFault.THROTTLED,
     "Throttling": ServiceFault.THROTTLED,
     "RequestLimitExceeded": ServiceFault.THROTTLED,
@@ -82,20 +83,30 @@ def call_service(operation: Callable[..., Mapping[str, Any]], **request: Any) ->
     """Call an operation of a boto3 client. Raises ServiceFailed for every exception of botocore."""
     try:
         return operation(**request)
-    except ClientError as error:
-        fault = _find_fault(error)
-    except ReadTimeoutError:
-        fault = ServiceFault.TIMED_OUT
-    except (Unreachable, HTTPClientError):
-        fault = ServiceFault.UNAVAILABLE
-    except BotoCoreError:
-        # Invalid parameters, or a response that botocore cannot parse.
-        fault = ServiceFault.REJECTED
-    # Raised outside the except blocks, so that the new exception has no reference to the original message.
+    except (ClientError, BotoCoreError) as error:
+        fault = find_fault(error)
+    # Raised outside the except block, so that the new exception has no reference to the original message.
     raise ServiceFailed(fault)
 
 
-def _find_fault(error: ClientError) -> ServiceFault:
-    fault = _FAULTS_BY_CODE.get(error.response["Error"]["Code"])
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return fault or (ServiceFault.UNAVAILABLE if status >= _SERVER_ERROR else ServiceFault.UNKNOWN)
+def find_fault(error: ClientError | BotoCoreError) -> ServiceFault:
+    """Return the reason why an AWS call failed."""
+    match error:
+        case ClientError():
+            fault = _FAULTS_BY_CODE.get(error.response["Error"]["Code"])
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            return fault or (ServiceFault.UNAVAILABLE if status >= _SERVER_ERROR else ServiceFault.UNKNOWN)
+        case ReadTimeoutError():
+            return ServiceFault.TIMED_OUT
+        case Unreachable() | HTTPClientError():
+            return ServiceFault.UNAVAILABLE
+        case _:
+            # Invalid parameters, or a response that botocore cannot parse.
+            return ServiceFault.REJECTED
+
+
+def is_transient_failure(error: Exception) -> bool:
+    """Return True if an AWS call failed and another attempt may succeed."""
+    if isinstance(error, ServiceFailed):
+        return error.is_transient
+    return isinstance(error, (ClientError, BotoCoreError)) and find_fault(error) in TRANSIENT_FAULTS

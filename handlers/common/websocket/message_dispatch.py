@@ -1,6 +1,8 @@
-"""Dispatch of WebSocket messages: parse a client's message, call the subsystem's function for it, and answer.
+"""Dispatch of the events of a WebSocket API: handshakes, messages of clients, and ends of connections.
 
-Every message gets exactly one answer, and no error closes the connection. The subsystem defines the actions.
+The subsystem defines the actions. Every message gets exactly one answer, and no error closes the connection. If an AWS
+call fails in a way after which another attempt may succeed, such as a timeout or throttling, the error has the code
+`UNAVAILABLE`.
 """
 
 import json
@@ -8,9 +10,12 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
-from handlers.common.error_responses import HandlerError, to_malformed_error, to_websocket_error
+from handlers.common.aws.retry import Retrier, RetryTiming
+from handlers.common.aws.service_faults import ServiceFailed, find_fault, is_transient_failure
+from handlers.common.error_responses import HandlerError, to_http_response, to_malformed_error, to_websocket_error
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import MAX_MESSAGE_ID_LENGTH, ClientMessage, ReplyMessage
 
@@ -18,20 +23,70 @@ ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""
 
 
+CLEANUP_SECONDS = 9.0
+"""Time in which the cleanup after a connection is retried."""
+CLEANUP_ATTEMPT_SECONDS = 4.0
+"""Maximum duration of an attempt in which the first call times out. Two attempts fit into `CLEANUP_SECONDS`."""
+
+
 class WebSocketErrorCode(StrEnum):
-    """Error codes of messages that are rejected before their action is performed."""
+    """Error codes that all WebSocket APIs use."""
 
     MALFORMED_MESSAGE = "MALFORMED_MESSAGE"
     UNKNOWN_ACTION = "UNKNOWN_ACTION"
+    UNAVAILABLE = "UNAVAILABLE"
+    """A transient failure. The client can try again."""
 
 
-class MessageDispatcher:
-    """Dispatcher for the messages of one WebSocket API."""
+class WebSocketDispatcher:
+    """Dispatcher for the events of one WebSocket API."""
 
-    def __init__(self, requests: Mapping[str, type[ClientMessage]], log: EventLog) -> None:
-        """`requests` maps each action to the model of its message."""
+    def __init__(
+        self, requests: Mapping[str, type[ClientMessage]], log: EventLog, timing: RetryTiming | None = None
+    ) -> None:
+        """`requests` maps each action to the model of its message. `timing` is the timing of retries."""
         self._requests = requests
         self._log = log
+        self._timing = timing or RetryTiming()
+
+    def connect(self, context: Mapping[str, Any], accept: Callable[[], ProxyResponse]) -> ProxyResponse:
+        """Return the answer to a handshake. `accept` stores the connection, or raises HandlerError to refuse it.
+
+        If the answer has a status other than 2xx, API Gateway does not establish the connection, and the status is the
+        response to the handshake. A transient failure has the status 503, so that the client connects again.
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
+        """
+        try:
+            return accept()
+        except HandlerError as error:
+            self._log.warning("connection_refused", code=error.code)
+            return to_http_response(error, context["requestId"])
+        except Exception as error:  # noqa: BLE001 - the client gets a clear status
+            self._log.error("message_failed", error_type=type(error).__name__, route=context["routeKey"])
+            return to_http_response(_explain(error), context["requestId"])
+
+    def disconnect(self, context: Mapping[str, Any], clean_up: Callable[[], None]) -> ProxyResponse:
+        """Clean up after a connection, and retry transient failures.
+
+        API Gateway does not repeat this event, and delivers it on a best-effort basis. So the subsystem must also clean
+        up after a connection whose end was never reported.
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
+        """
+
+        def attempt() -> None:
+            try:
+                clean_up()
+            except (ClientError, BotoCoreError) as error:
+                raise ServiceFailed(find_fault(error)) from None
+
+        try:
+            Retrier(self._timing, self._timing.now() + CLEANUP_SECONDS).call(attempt, CLEANUP_ATTEMPT_SECONDS)
+        except ServiceFailed as error:
+            self._log.error(
+                "message_failed", error_type=type(error).__name__, cause=error.fault, route=context["routeKey"]
+            )
+            return to_http_response(_explain(error), context["requestId"])
+        return {"statusCode": 200}
 
     def answer(self, body: str, context: Mapping[str, Any], act: Callable[[str, Any], ReplyMessage]) -> ProxyResponse:
         """Return the answer to a message. `act` performs an action, given its name and the parsed message."""
@@ -46,7 +101,7 @@ class MessageDispatcher:
             return _to_response(to_websocket_error(error, context["requestId"], message_id))
         except Exception as error:  # noqa: BLE001 - the client gets an answer, and the connection stays open
             self._log.error("message_failed", error_type=type(error).__name__, route=context["routeKey"])
-            return _to_response(to_websocket_error(error, context["requestId"], message_id))
+            return _to_response(to_websocket_error(_explain(error), context["requestId"], message_id))
         identified = answer.model_copy(update={"id": message_id})
         return _to_response(identified.model_dump(mode="json", by_alias=True, exclude_none=True))
 
@@ -59,6 +114,13 @@ class MessageDispatcher:
             return str(action), model.model_validate(content)
         except ValidationError as error:
             raise to_malformed_error(error) from None
+
+
+def _explain(error: Exception) -> Exception:
+    """Return the error for the client: UNAVAILABLE if another attempt may succeed, otherwise an internal error."""
+    if not is_transient_failure(error):
+        return error
+    return HandlerError(WebSocketErrorCode.UNAVAILABLE, "The service is busy. Try again a little later.", 503)
 
 
 def _parse_json_object(body: str) -> Mapping[str, Any]:

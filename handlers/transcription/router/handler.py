@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from handlers.common.aws.client_config import LIVE_CONFIG
-from handlers.common.error_responses import HandlerError, to_http_response
+from handlers.common.aws.retry import RetryTiming
+from handlers.common.error_responses import HandlerError
 from handlers.common.identity import user_ids
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.new_ids import new_id
-from handlers.common.websocket.message_dispatch import MessageDispatcher, ProxyResponse
+from handlers.common.websocket.message_dispatch import ProxyResponse, WebSocketDispatcher
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
@@ -44,14 +45,16 @@ class Router:
         connections: WebSocketConnections,
         create_authorizer: Callable[[], "ConnectionAuthorizer"],
         log: EventLog,
+        timing: RetryTiming | None = None,
     ) -> None:
-        """`create_authorizer` is called only for a handshake, because the token libraries load slowly."""
+        """`create_authorizer` is called only for a handshake, because the token libraries load slowly. `timing` is the
+        timing of retries after a connection has closed.
+        """
         self._messages = messages
         self._live = live
         self._sweep = LostUtteranceSweep(live, connections, log)
         self._create_authorizer = create_authorizer
-        self._log = log
-        self._dispatcher = MessageDispatcher(REQUESTS, log)
+        self._dispatcher = WebSocketDispatcher(REQUESTS, log, timing)
         self._actions: Mapping[str, Callable[[ConnectedUser, Any], ReplyMessage]] = {
             "open": messages.open_session,
             "audio": messages.accept_utterance,
@@ -67,20 +70,15 @@ class Router:
         context = event["requestContext"]
         match context["eventType"]:
             case "CONNECT":
-                return self._connect(event, context)
+                return self._dispatcher.connect(context, partial(self._accept, event, context))
             case "DISCONNECT":
-                self._messages.disconnect(context["connectionId"])
-                return {"statusCode": 200}
+                return self._dispatcher.disconnect(context, partial(self._messages.disconnect, context["connectionId"]))
             case _:
                 answer_message = partial(self._answer_message, context["connectionId"])
                 return self._dispatcher.answer(event.get("body") or "", context, answer_message)
 
-    def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
-        try:
-            user = self._create_authorizer().authorize(event.get("headers") or {})
-        except HandlerError as error:
-            self._log.warning("connection_refused", code=error.code)
-            return to_http_response(error, context["requestId"])
+    def _accept(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
+        user = self._create_authorizer().authorize(event.get("headers") or {})
         key = connection_key(context["connectionId"])
         self._live.change(ClientConnection, key, lambda _: (ClientConnection(user=user), None))
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}

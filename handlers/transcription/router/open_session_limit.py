@@ -4,7 +4,8 @@ A session counts towards the limit until it ends. It is removed from the count e
 utterance is in progress, or a minute after its connection has closed.
 
 If the limit is reached, `SessionCounter` looks for an abandoned session, whose client has sent nothing for some time.
-It removes this session from the count to make room for the new one.
+It removes this session from the count to make room for the new one. So a session is removed even if API Gateway did not
+report the end of its connection, or the removal failed then.
 """
 
 from collections.abc import Callable

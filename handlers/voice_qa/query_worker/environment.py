@@ -1,13 +1,10 @@
-"""Environment variables of the query worker. Stack settings use `AnswerSeconds` too."""
+"""Environment variables of the query worker."""
 
 from typing import Annotated
 
 from pydantic import Field
 
 from handlers.voice_qa.environment import VoiceQaEnvironment
-
-AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
-"""Maximum time from a question to the end of its answer. It is below the 15 minutes that an invocation may take."""
 
 
 class WorkerEnvironment(VoiceQaEnvironment):
@@ -26,4 +23,3 @@ class WorkerEnvironment(VoiceQaEnvironment):
     """Maximum time from a question to the first byte of its answer, including retries."""
     silence_seconds: Annotated[float, Field(ge=2, le=120)] = 20
     """Maximum time between two lines of an answer."""
-    answer_seconds: AnswerSeconds = 600

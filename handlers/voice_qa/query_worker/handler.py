@@ -29,8 +29,8 @@ from handlers.voice_qa.query_worker.conversations import Conversations
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.query_worker.question_answering import AnswerOutcome, QuestionAnswering
 from handlers.voice_qa.query_worker.question_context import QuestionContext
-from handlers.voice_qa.query_worker.question_item import QuestionItem
-from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, WorkerEvent
+from handlers.voice_qa.question_item import QuestionItem
+from handlers.voice_qa.table_records import CHECK_GRACE_SECONDS, DAY_SECONDS, TTL_ATTRIBUTE, WorkerEvent
 
 
 class AnsweringFailed(Exception):
@@ -105,6 +105,7 @@ def _worker() -> QueryWorker:
         AnswerStore(s3, bucket),
         WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         agent=create_agent(environment, session),
+        max_attempt_ms=int((environment.answer_seconds + CHECK_GRACE_SECONDS) * 1000),
         clock_ms=clock.now_ms,
         pause=time.sleep,
         log=log,

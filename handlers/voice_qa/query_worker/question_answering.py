@@ -23,7 +23,7 @@ from handlers.voice_qa.query_worker.answer_forwarding import AnswerForwarder
 from handlers.voice_qa.query_worker.answer_store import AnswerNotStored, AnswerStore
 from handlers.voice_qa.query_worker.conversations import Conversations
 from handlers.voice_qa.query_worker.question_context import QuestionContext
-from handlers.voice_qa.query_worker.question_item import QuestionItem
+from handlers.voice_qa.question_item import QuestionItem
 from handlers.voice_qa.table_records import QuestionRecord, QuestionStatus, conversation_key
 
 ANSWER_GONE = UnanswerableQuestion(
@@ -56,7 +56,8 @@ class AnswerOutcome(StrEnum):
     NOTHING_TO_DO = "nothing_to_do"
     """Another invocation is answering the question, or the question has failed."""
     NEWER_ATTEMPT_BEGAN = "overtaken"
-    """Another invocation has begun an attempt, because it assumed that this one was dead."""
+    """Another invocation has begun an attempt, because it assumed that this one was dead. Or the question has failed,
+    because its time limit ended."""
 
 
 @dataclass
@@ -106,16 +107,22 @@ class QuestionAnswering:
         connections: WebSocketConnections,
         *,
         agent: Agent,
+        max_attempt_ms: int,
         clock_ms: Callable[[], int],
         pause: Callable[[float], None],
         log: EventLog,
     ) -> None:
-        """Initialise the worker's logic. `pause` waits for a number of seconds."""
+        """Initialise the worker's logic.
+
+        An attempt must end within `max_attempt_ms`, so that a client can ask again soon if this process dies. `pause`
+        waits for a number of seconds.
+        """
         self._context = context
         self._conversations = conversations
         self._answers = answers
         self._connections = connections
         self._agent = agent
+        self._max_attempt_ms = max_attempt_ms
         self._clock_ms = clock_ms
         self._pause = pause
         self._log = log
@@ -123,7 +130,7 @@ class QuestionAnswering:
     def answer(self, item: QuestionItem, remaining_ms: int, request_id: str) -> AnswerOutcome:
         """Answer a question if it needs an answer. Send a stored answer again."""
         now_ms = self._clock_ms()
-        question, must_answer = item.begin(now_ms, now_ms + remaining_ms, request_id)
+        question, must_answer = item.begin(now_ms, now_ms + min(remaining_ms, self._max_attempt_ms), request_id)
         if must_answer:
             forwarder = self._create_forwarder(item, question, question.attempt)
             return self._answer_or_release(AnswerAttempt(item, question, forwarder, question.asked_ms or now_ms))
@@ -154,8 +161,7 @@ class QuestionAnswering:
         except AnswerNotStored:
             return self._fail_gone_answer(item, question)
         forwarder = self._create_forwarder(item, question, attempt, messages)
-        forwarder.end(question.listener, self._answered_message(item, attempt, messages))
-        item.stop_counting()
+        self._report_end(item, question, forwarder, self._answered_message(item, attempt, messages))
         self._log.info("query_replayed", pieces=len(messages))
         return AnswerOutcome.REPLAYED
 
@@ -164,10 +170,8 @@ class QuestionAnswering:
         new answer.
         """
         item.mark_answer_gone(ANSWER_GONE.code, retryable=ANSWER_GONE.retryable)
-        self._create_forwarder(item, question, question.attempt).end(
-            question.listener, _failed_message(item, ANSWER_GONE)
-        )
-        item.stop_counting()
+        forwarder = self._create_forwarder(item, question, question.attempt)
+        self._report_end(item, question, forwarder, _failed_message(item, ANSWER_GONE))
         self._log.warning("answer_not_kept")
         return AnswerOutcome.FAILED
 
@@ -234,17 +238,27 @@ class QuestionAnswering:
     ) -> bool:
         """Write how the question ended, and then notify the listener that the record names at that moment.
 
-        `before_message` is called between the two steps. Return False if another attempt has begun. A client that
-        reconnects later is served by another invocation.
+        `before_message` is called between the two steps. Return False if another attempt has begun, or if the question
+        has failed because its time limit ended. A client that reconnects later is served by another invocation.
         """
-        listener = attempt.item.end(attempt.question.attempt, transition)
-        if listener is None:
+        ended = attempt.item.end(attempt.question.attempt, transition)
+        if ended is None:
             return False
         if before_message is not None:
             before_message()
-        attempt.forwarder.end(listener, last_message)
-        attempt.item.stop_counting()
+        self._report_end(attempt.item, ended, attempt.forwarder, last_message)
         return True
+
+    def _report_end(
+        self, item: QuestionItem, ended: QuestionRecord, forwarder: AnswerForwarder, last_message: Message
+    ) -> None:
+        """Notify the listener that the question has ended, and record that it was notified.
+
+        If this process dies before the record is written, the check of the time limit notifies the client.
+        """
+        if forwarder.end(ended.listener, last_message):
+            item.mark_reported(ended.calls)
+        item.stop_counting()
 
     def _log_end(self, attempt: AnswerAttempt, outcome: AnswerOutcome, cause: str = "") -> AnswerOutcome:
         received = attempt.received

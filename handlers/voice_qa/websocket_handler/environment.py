@@ -22,6 +22,8 @@ class SocketEnvironment(VoiceQaEnvironment):
 
     worker: str
     """ARN of the query worker's alias."""
+    time_limit_queue: str
+    """URL of the queue with the delayed checks of the questions' time limits."""
     identity_pool: str
     """The identity pool whose guests may connect."""
     lecture_uploads: Literal["guests", "off"] = "off"

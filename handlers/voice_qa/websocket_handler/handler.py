@@ -1,11 +1,13 @@
 """Lambda function behind voice Q&A's WebSocket API: handshakes of guests, and one reply to each client message.
 
-The reply to a question only confirms it. The query worker sends the answer later.
+The reply to a question only confirms it. The query worker sends the answer later. A queue also invokes the function,
+with the checks of the questions' time limits.
 
 API Gateway verifies the signature of the handshake. Only the handshake identifies the guest; no field of a message
 changes that. `upload_forms` and `question_intake` handle the messages.
 """
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -16,17 +18,28 @@ import boto3
 
 from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
-from handlers.common.error_responses import HandlerError, to_http_response
+from handlers.common.aws.sqs_batches import BatchFailures
+from handlers.common.error_responses import HandlerError
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.new_ids import new_id
-from handlers.common.websocket.message_dispatch import MessageDispatcher, ProxyResponse
+from handlers.common.websocket.message_dispatch import ProxyResponse, WebSocketDispatcher
+from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 from handlers.voice_qa.client_messages import REQUESTS, Ping, Pong, Query, Upload, VoiceQaErrorCode
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, GuestConnection, WorkerEvent, connection_key
+from handlers.voice_qa.table_records import (
+    CHECK_GRACE_SECONDS,
+    DAY_SECONDS,
+    TTL_ATTRIBUTE,
+    GuestConnection,
+    TimeLimitCheck,
+    WorkerEvent,
+    connection_key,
+)
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.question_intake import ConnectedGuest, QuestionIntake
+from handlers.voice_qa.websocket_handler.time_limit_checks import TimeLimitChecks
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 
 PROTOCOL = "polyphony.voice-qa.v1"
@@ -36,37 +49,44 @@ _IDENTITY = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-[0-9]{1,2}:[0-9a-f]{8}(-[0-9a-
 
 
 class SocketHandler:
-    """Handles events of API Gateway."""
+    """Handles events of API Gateway, and of the queue of time limit checks."""
 
     def __init__(
-        self, items: VersionedItems, uploads: UploadForms, intake: QuestionIntake, *, identity_pool: str, log: EventLog
+        self,
+        items: VersionedItems,
+        uploads: UploadForms,
+        intake: QuestionIntake,
+        checks: TimeLimitChecks,
+        *,
+        identity_pool: str,
+        log: EventLog,
     ) -> None:
         """Initialise the handler. Guests of `identity_pool` may connect."""
         self._items = items
         self._uploads = uploads
         self._intake = intake
+        self._checks = checks
         self._identity_pool = identity_pool
-        self._log = log
-        self._dispatcher = MessageDispatcher(REQUESTS, log)
+        self._dispatcher = WebSocketDispatcher(REQUESTS, log)
 
-    def handle(self, event: Mapping[str, Any]) -> ProxyResponse:
+    def handle(self, event: Mapping[str, Any]) -> ProxyResponse | BatchFailures:
         """Handle one event."""
+        if "Records" in event:
+            return self._checks.handle(event["Records"])
         context = event["requestContext"]
         match context["eventType"]:
             case "CONNECT":
-                return self._connect(event, context)
+                return self._dispatcher.connect(context, partial(self._accept, event, context))
             case "DISCONNECT":
-                return {"statusCode": 200}
+                return {"statusCode": 200}  # nothing to clean up: the connection's item expires
             case _:
                 answer_message = partial(self._answer_message, context["connectionId"])
                 return self._dispatcher.answer(event.get("body") or "", context, answer_message)
 
-    def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
+    def _accept(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
         identity = _guest_identity(context.get("identity"), self._identity_pool)
         if identity is None:
-            error = HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
-            self._log.warning("connection_refused", code=error.code)
-            return to_http_response(error, context["requestId"])
+            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
         key = connection_key(context["connectionId"])
         self._items.change(GuestConnection, key, lambda _: (GuestConnection(identity=identity), None))
         if _preferred_subprotocol(event.get("headers")) == PROTOCOL:
@@ -114,6 +134,7 @@ def _handler() -> SocketHandler:
     environment = SocketEnvironment.read()
     session = boto3.Session()
     dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)
+    queues = session.client("sqs", config=LIVE_CONFIG)
     log = EventLog(environment.log_level)
     lectures = LectureTable(dynamodb, environment.dynamodb_table)
     items = VersionedItems(
@@ -131,6 +152,13 @@ def _handler() -> SocketHandler:
             Payload=event.model_dump_json(by_alias=True).encode(),
         )
 
+    def schedule_check(check: TimeLimitCheck) -> None:
+        queues.send_message(
+            QueueUrl=environment.time_limit_queue,
+            MessageBody=check.model_dump_json(by_alias=True),
+            DelaySeconds=math.ceil(environment.answer_seconds) + CHECK_GRACE_SECONDS,
+        )
+
     uploads = UploadForms(
         session.client("s3", config=LIVE_CONFIG.merge(build_presigning_config(accelerated=environment.accelerated))),
         lectures,
@@ -140,12 +168,26 @@ def _handler() -> SocketHandler:
         new_id=new_id,
     )
     intake = QuestionIntake(
-        items, lectures, environment, invoke_worker=invoke_worker, new_id=new_id, clock_ms=clock.now_ms, log=log
+        items,
+        lectures,
+        environment,
+        schedule_check=schedule_check,
+        invoke_worker=invoke_worker,
+        new_id=new_id,
+        clock_ms=clock.now_ms,
+        log=log,
     )
-    return SocketHandler(items, uploads, intake, identity_pool=environment.identity_pool, log=log)
+    checks = TimeLimitChecks(
+        items,
+        WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
+        limit_ms=int(environment.answer_seconds * 1000),
+        clock_ms=clock.now_ms,
+        log=log,
+    )
+    return SocketHandler(items, uploads, intake, checks, identity_pool=environment.identity_pool, log=log)
 
 
-def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
+def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse | BatchFailures:
     """Handle an invocation: the entry point of the function."""
     return _handler().handle(event)
 

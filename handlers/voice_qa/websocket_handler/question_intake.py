@@ -1,7 +1,8 @@
 """Intake of questions: check a question, count it, store it, and invoke a worker if one is needed.
 
 The query worker reads the stored question and begins at most one attempt at a time. So an unnecessary invocation does
-no harm. A lost invocation is repeated when the client asks again.
+no harm. Before each invocation, a check of the question's time limit is scheduled, so that the client gets an error if
+the invocation is lost or the worker dies. A lost invocation is repeated when the client asks again.
 """
 
 from collections.abc import Callable
@@ -15,20 +16,19 @@ from handlers.common.logging import EventLog
 from handlers.voice_qa.client_messages import Query, QueryAccepted, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
+    CHECK_GRACE_SECONDS,
     MAX_CALLS,
     Allowance,
     Listener,
     QuestionRecord,
     QuestionStatus,
+    TimeLimitCheck,
     WorkerEvent,
     allowance_key,
     query_key,
 )
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
-
-COUNTED_MS = 15 * 60 * 1000
-"""Time for which a question counts as being answered, unless its end is recorded. No worker runs longer."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class QuestionIntake:
         lectures: LectureTable,
         environment: SocketEnvironment,
         *,
+        schedule_check: Callable[[TimeLimitCheck], None],
         invoke_worker: Callable[[WorkerEvent], None],
         new_id: Callable[[], str],
         clock_ms: Callable[[], int],
@@ -68,6 +69,7 @@ class QuestionIntake:
         self._items = items
         self._lectures = lectures
         self._environment = environment
+        self._schedule_check = schedule_check
         self._invoke_worker = invoke_worker
         self._new_id = new_id
         self._clock_ms = clock_ms
@@ -104,7 +106,7 @@ class QuestionIntake:
         question = self._items.change(QuestionRecord, query_key(caller.identity, message.query_id), update)
         _check_answerable(question, now_ms)
         if question.worker_needed:
-            self._start_worker(WorkerEvent(identity=caller.identity, query_id=message.query_id), now_ms)
+            self._start_worker(caller.identity, message.query_id, question.record.calls, now_ms)
         return QueryAccepted(query_id=message.query_id, session_id=question.record.session, repeated=question.repeated)
 
     def _check_lecture(self, lecture_id: str) -> None:
@@ -115,9 +117,11 @@ class QuestionIntake:
 
     def _count_question(self, identity: str, query_id: str, now_ms: int) -> None:
         at_once, per_hour = self._environment.queries_at_once, self._environment.queries_per_hour
+        # The question stops counting when it ends, and at this time if that could not be recorded.
+        until_ms = now_ms + int((self._environment.answer_seconds + CHECK_GRACE_SECONDS) * 1000)
 
         def count(allowance: Allowance) -> tuple[Allowance, bool]:
-            return allowance.count_question(query_id, now_ms, now_ms + COUNTED_MS, at_once, per_hour)
+            return allowance.count_question(query_id, now_ms, until_ms, at_once, per_hour)
 
         if not self._items.change(Allowance, allowance_key(identity), count):
             raise HandlerError(
@@ -126,17 +130,18 @@ class QuestionIntake:
                 429,
             )
 
-    def _start_worker(self, event: WorkerEvent, now_ms: int) -> None:
+    def _start_worker(self, identity: str, query_id: str, call: int, now_ms: int) -> None:
         try:
-            self._invoke_worker(event)
+            self._schedule_check(TimeLimitCheck(identity=identity, query_id=query_id, call=call))
+            self._invoke_worker(WorkerEvent(identity=identity, query_id=query_id))
         except (ClientError, BotoCoreError) as error:
             # The invocation may have succeeded. So the question stays accepted: any invocation can begin it, and asking
             # again invokes a worker. It no longer counts, because the failure is not the guest's.
             self._log.error("worker_not_called", error_type=type(error).__name__)
             self._items.change(
                 Allowance,
-                allowance_key(event.identity),
-                lambda allowance: (_without_question(allowance, event.query_id, now_ms), None),
+                allowance_key(identity),
+                lambda allowance: (_without_question(allowance, query_id, now_ms), None),
             )
             raise HandlerError(
                 VoiceQaErrorCode.UNAVAILABLE, "The question could not be accepted. Ask it again.", 503

@@ -9,6 +9,8 @@ These faults of the emulator are corrected:
 - It sends tracebacks of functions to clients.
 - It sends answers of functions on routes without a route response.
 - It accepts messages of any size.
+- It accepts handshakes for unknown stages, and for paths below a stage.
+- It calls the function of `$connect` or `$disconnect` for a message whose action has that name, and answers nothing.
 """
 
 import contextvars
@@ -23,6 +25,7 @@ from ministack.core import concurrency
 from ministack.services import apigateway, apigateway_v1, lambda_svc
 
 from local.emulation import get_private, wrap_function
+from local.emulation.api_gateway.invoke_url_corrections import InvokeRefusal, find_handshake_refusal
 from local.emulation.api_gateway.websocket_message_size import MessageSize
 from local.emulation.api_gateway.websocket_route_answers import (
     FAILED,
@@ -70,9 +73,17 @@ class ServedConnection:
 _connection: contextvars.ContextVar[ServedConnection] = contextvars.ContextVar("websocket_connection")
 
 
+LIFECYCLE_ROUTES = frozenset(["$connect", "$disconnect"])
+"""Routes that API Gateway calls when a connection begins and ends, and not for messages.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html
+"""
+
+
 def install() -> None:
-    """Replace two functions of `apigateway`, and the server's `ws_stream.WebsocketBuffer`."""
+    """Replace three functions of `apigateway`, and the server's `ws_stream.WebsocketBuffer`."""
     wrap_function(apigateway, "handle_websocket", _serve_connection)
+    wrap_function(apigateway, "_evaluate_route_selection", _select_route)
     wrap_function(apigateway, "_invoke_ws_lambda", _call_route)
     _limit_message_sizes()
 
@@ -82,10 +93,15 @@ async def _serve_connection(
     scope: Message,
     receive: Callable[[], Awaitable[Message]],
     send: Callable[[Message], Awaitable[None]],
-    *arguments: Any,
-    **keywords: Any,
+    api_id: str,
+    path_override: str,
 ) -> None:
     """Serve one connection. Correct the messages between the emulator's function and the web server."""
+    refusal = find_handshake_refusal(api_id, path_override)
+    if refusal is not None:
+        await receive()  # the handshake
+        await _refuse_handshake(refusal, send)
+        return
     connection = ServedConnection(tuple(scope.get("subprotocols") or ()), int(time.time() * 1000))
     _connection.set(connection)
 
@@ -108,7 +124,20 @@ async def _serve_connection(
             message = await receive()  # skip an empty message, the rest of one that was too long
         return message
 
-    await original(scope, receive_complete, send_corrected, *arguments, **keywords)
+    await original(scope, receive_complete, send_corrected, api_id, path_override=path_override)
+
+
+async def _refuse_handshake(refusal: InvokeRefusal, send: Callable[[Message], Awaitable[None]]) -> None:
+    status, headers, body = refusal.response()
+    encoded_headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": encoded_headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _select_route(original: Any, expression: str, message: str) -> str:
+    """Return the key of the route for a client's message."""
+    key: str = original(expression, message)
+    return "$default" if key in LIFECYCLE_ROUTES else key
 
 
 def _limit_message_sizes() -> None:

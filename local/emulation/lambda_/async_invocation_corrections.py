@@ -1,13 +1,16 @@
 """Corrects asynchronous invocations: they use the settings of the called alias and the function's reserved concurrency,
-and wait for a free worker as long as their event may live.
+wait for a free worker as long as their event may live, and all attempts have the same request id.
 
 On AWS, retries, event age and failure destination belong to a qualifier, so an invocation of `live` does not use the
 settings of `$LATEST`. The emulator uses only those of `$LATEST`, and its EventBridge invokes a function once, without
-retries. Here, EventBridge uses the same settings as any other caller.
+retries. Here, EventBridge uses the same settings as any other caller. On AWS, a retry has the request id of the
+invocation, by which voice Q&A's query worker recognises it. The emulator gives each attempt its own id.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
 """
 
+import contextvars
 import json
+import uuid
 from typing import Any
 
 from ministack.services import eventbridge, lambda_svc
@@ -18,11 +21,15 @@ from local.emulation.lambda_.worker_limit import asynchronous_wait_seconds
 DEFAULT_EVENT_AGE_SECONDS = 21_600
 """Lambda's default for the maximum age of an event in its queue."""
 
+_request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("async_request_id", default=None)
+"""Request id of all attempts of the current asynchronous invocation; None in a synchronous one."""
+
 
 def install() -> None:
-    """Replace two functions of `lambda_svc`, and `eventbridge._dispatch_to_lambda`."""
+    """Replace three functions of `lambda_svc`, and `eventbridge._dispatch_to_lambda`."""
     wrap_function(lambda_svc, "_reserved_concurrency", _get_reserved_concurrency)
     wrap_function(lambda_svc, "invoke_async_with_retry", _invoke_async)
+    wrap_function(lambda_svc, "_execute_function_dispatch", _execute_attempt)
     get_private(eventbridge, "_dispatch_to_lambda")  # fails if the name is missing
     eventbridge._dispatch_to_lambda = _invoke_from_bus  # noqa: SLF001
 
@@ -48,13 +55,20 @@ def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
     if get_private(lambda_svc, "_reserved_concurrency")(function, config) == 0:
         # Lambda does not retry the invocation of a function whose reserved concurrency is 0.
         settings = {**settings, "MaximumRetryAttempts": 0}
-    # The emulator invokes the function in a thread that gets a copy of this context.
-    context = asynchronous_wait_seconds.set(settings.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS))
+    # The emulator makes all attempts in a thread that gets a copy of this context.
+    wait = asynchronous_wait_seconds.set(settings.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS))
+    request_id = _request_id.set(str(uuid.uuid4()))
     try:
         # If `event_invoke_config` is empty, the emulator would use the settings of `$LATEST` in `event_invoke_configs`.
         original({**record, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
     finally:
-        asynchronous_wait_seconds.reset(context)
+        asynchronous_wait_seconds.reset(wait)
+        _request_id.reset(request_id)
+
+
+def _execute_attempt(original: Any, function: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
+    """Execute one attempt of an asynchronous invocation, or a synchronous invocation."""
+    return original(function, config, event, _request_id.get() or request_id, started)
 
 
 def _invoke_from_bus(arn: str, payload: str) -> None:

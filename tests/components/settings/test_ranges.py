@@ -117,8 +117,8 @@ def test_the_limits_of_a_range_are_accepted_and_values_beyond_are_refused(number
         ("livestream.agent.windowCharacters", 1_200, 50_000),  # windows overlap by at most half
         ("livestream.video.chunkingMinutes", 30, 1_380),
         ("meetings.models.partCharacters", 4_000, 400_000),
-        ("transcription.router.timeoutSeconds", 1, 29),  # API Gateway waits no longer
-        ("voiceQa.socketHandler.timeoutSeconds", 1, 29),
+        ("transcription.router.timeoutSeconds", 10, 29),  # API Gateway waits no longer
+        ("voiceQa.socketHandler.timeoutSeconds", 10, 29),
         ("voiceQa.queryWorker.timeoutSeconds", 60, 900),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.logging import EventLog
-from handlers.common.websocket.message_dispatch import MessageDispatcher
+from handlers.common.websocket.message_dispatch import WebSocketDispatcher
 from handlers.transcription.messages import REQUESTS
 from handlers.transcription.shared_names import GIVEN_UP_EVENT
 from operations.function_target import FunctionTarget
@@ -34,7 +34,7 @@ def test_a_message_that_the_router_fails_to_process_is_counted_at_any_log_level(
 ) -> None:
     """The client gets an answer, so neither API Gateway nor Lambda counts an error."""
     with own_logger():
-        talk = MessageDispatcher(REQUESTS, EventLog("ERROR"))
+        talk = WebSocketDispatcher(REQUESTS, EventLog("ERROR"))
         talk.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
     [line] = capsys.readouterr().out.splitlines()
     assert is_counted("messages-failed", json.loads(line)["message"])

@@ -50,6 +50,9 @@ HANDLER_MAY: set[Permission] = {
     *may("s3", "PutObject", f"{AUDIO}/queries/*"),
     *may("dynamodb", "GetItem UpdateItem", SESSIONS),
     *may("lambda", "InvokeFunction", f"{WORKER}:live"),
+    *may("sqs", "SendMessage", f"{QUEUES}-time-limits"),
+    *may_consume(f"{PREFIX}-time-limits"),
+    *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
 }
 WORKER_MAY: set[Permission] = {
     *may_run(f"{PREFIX}-query-worker"),

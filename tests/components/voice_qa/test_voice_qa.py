@@ -5,10 +5,13 @@ from typing import Any
 
 import pulumi
 import pytest
+from pydantic import TypeAdapter
 
 from components.frontend_output import build_frontend
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.client_messages import REQUESTS
+from handlers.voice_qa.environment import AnswerSeconds
+from handlers.voice_qa.table_records import CHECK_GRACE_SECONDS
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
@@ -42,6 +45,9 @@ COMMON = {
     "POWERTOOLS_SERVICE_NAME": "voice-qa",
 }
 """Environment variables of all functions: those of the requirement, log service name and log level."""
+CALLBACK_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+MAX_DELAY_SECONDS = 900
+"""Maximum delay of an SQS message."""
 ENVIRONMENTS: dict[str, dict[str, str]] = {
     "websocket-handler": {
         **COMMON,
@@ -56,6 +62,9 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "LECTURES_PER_DAY": "20",
         "QUERIES_AT_ONCE": "2",
         "QUERIES_PER_HOUR": "60",
+        "ANSWER_SECONDS": "600.0",
+        "TIME_LIMIT_QUEUE": f"https://sqs.us-east-1.amazonaws.com/123456789012/{PREFIX}-time-limits",
+        CALLBACK_VARIABLE: CALLBACK,
     },
     "query-worker": {
         **COMMON,
@@ -67,7 +76,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "FIRST_BYTE_SECONDS": "10.0",
         "SILENCE_SECONDS": "20.0",
         "ANSWER_SECONDS": "600.0",
-        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": CALLBACK,
+        CALLBACK_VARIABLE: CALLBACK,
     },
     "validate-lecture": {
         **COMMON,
@@ -84,8 +93,8 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize(
     ("function", "unknown"),
     [
-        ("websocket-handler", {"IDENTITY_POOL": UNKNOWN}),
-        ("query-worker", {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": UNKNOWN}),
+        ("websocket-handler", dict.fromkeys(("IDENTITY_POOL", "TIME_LIMIT_QUEUE", CALLBACK_VARIABLE), UNKNOWN)),
+        ("query-worker", {CALLBACK_VARIABLE: UNKNOWN}),
         ("validate-lecture", {}),
     ],
 )
@@ -109,6 +118,7 @@ def test_each_function_reads_the_listed_variables(function: str, unknown: dict[s
                 "QUERIES_PER_HOUR": "5",
                 "URL_SECONDS": "61",
                 "LECTURES_PER_DAY": "8",
+                "ANSWER_SECONDS": "50.0",
             },
         ),
         (
@@ -219,10 +229,18 @@ def test_the_visibility_timeout_allows_six_validations() -> None:
 
 
 def test_the_validator_takes_five_uploads_at_once_and_returns_only_failed_messages() -> None:
-    source = complete().one("lambda.EventSourceMapping").inputs
+    source = complete().one("lambda.EventSourceMapping", "uploads").inputs
     assert (source["functionName"], source["eventSourceArn"]) == (f"{VALIDATOR}:live", f"{QUEUES}-uploads")
     assert (source["batchSize"], source["scalingConfig"]) == (5, {"maximumConcurrency": 5})
     assert source["functionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_checks_of_time_limits_are_delivered_to_the_handler_and_can_be_delayed_long_enough() -> None:
+    source = complete().one("lambda.EventSourceMapping", "time-limits").inputs
+    assert (source["functionName"], source["eventSourceArn"]) == (f"{HANDLER}:live", f"{QUEUES}-time-limits")
+    assert source["functionResponseTypes"] == ["ReportBatchItemFailures"]
+    longest = TypeAdapter(AnswerSeconds).json_schema()["maximum"]
+    assert longest + CHECK_GRACE_SECONDS <= MAX_DELAY_SECONDS
 
 
 def test_a_schedule_starts_the_sweep_for_missed_lectures() -> None:

@@ -12,6 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from handlers.common.aws.retry import RetryTiming
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.new_ids import new_id
@@ -260,7 +261,8 @@ class RouterHarness:
             new_id=new_id,
             log=log,
         )
-        return Router(routes, self.live, self.clients, lambda: self.authorizer, log)
+        timing = RetryTiming(now=lambda: self.clock.now_ms / 1000, wait=self._wait)
+        return Router(routes, self.live, self.clients, lambda: self.authorizer, log, timing)
 
     def connect(self, connection: str = "c1", *offers: str) -> dict[str, Any]:
         """Send a handshake."""
@@ -311,6 +313,9 @@ class RouterHarness:
     def _event(self, connection: str, kind: str, route: str, **more: Any) -> dict[str, Any]:
         context = {"connectionId": connection, "eventType": kind, "routeKey": route, "requestId": "r1"}
         return self.router.handle({"requestContext": context, **more}, self.clock.now_ms)
+
+    def _wait(self, seconds: float) -> None:
+        self.clock.now_ms += round(seconds * 1000)
 
     def _invoke_processor(self, event: ProcessorEvent) -> None:
         if self.invocation_error is not None:

@@ -20,6 +20,7 @@ from handlers.voice_qa.table_records import (
     TTL_ATTRIBUTE,
     Allowance,
     QuestionRecord,
+    TimeLimitCheck,
     WorkerEvent,
     allowance_key,
     query_key,
@@ -27,9 +28,10 @@ from handlers.voice_qa.table_records import (
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
 from handlers.voice_qa.websocket_handler.question_intake import QuestionIntake
+from handlers.voice_qa.websocket_handler.time_limit_checks import TimeLimitChecks
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 from tests.credentials import credentials
-from tests.handlers.transcription.router_harness import START_MS, Clock
+from tests.handlers.transcription.router_harness import START_MS, Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, create_lecture_harness, put_lecture
 
 POOL = "us-east-1:11111111-2222-4333-8444-555555555555"
@@ -40,6 +42,7 @@ LIMITS = SocketEnvironment(
     s3_bucket=BUCKET,
     dynamodb_table=TABLE,
     worker="arn:aws:lambda:us-east-1:123456789012:function:worker:live",
+    time_limit_queue="https://sqs.us-east-1.amazonaws.com/123456789012/time-limits",
     identity_pool=POOL,
     lecture_uploads="guests",
     max_query_bytes=10_000,
@@ -63,6 +66,8 @@ class SocketHarness:
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
+    clients: Clients = field(default_factory=Clients)
+    scheduled_checks: list[TimeLimitCheck] = field(default_factory=list)
     worker_events: list[WorkerEvent] = field(default_factory=list)
     invocation_error: Exception | None = None
     """Error of the worker's invocation; None if it succeeds."""
@@ -82,12 +87,20 @@ class SocketHarness:
             self.items,
             lectures,
             self.limits,
+            schedule_check=self.scheduled_checks.append,
             invoke_worker=self._call,
             new_id=self._new_id,
             clock_ms=self.clock,
             log=log,
         )
-        return SocketHandler(self.items, uploads, asking, identity_pool=POOL, log=log)
+        checks = TimeLimitChecks(
+            self.items,
+            self.clients,
+            limit_ms=int(self.limits.answer_seconds * 1000),
+            clock_ms=self.clock,
+            log=log,
+        )
+        return SocketHandler(self.items, uploads, asking, checks, identity_pool=POOL, log=log)
 
     def connect(self, connection: str = "c1", identity: Any = ANN, pool: Any = POOL, **more: Any) -> dict[str, Any]:
         """Send a signed handshake."""

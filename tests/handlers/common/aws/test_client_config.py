@@ -6,8 +6,13 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from pydantic import ValidationError
 
+from components.settings.settings_base import MIN_WEBSOCKET_SECONDS
+from components.settings.transcription import RouterSettings
+from components.settings.voice_qa import SocketHandlerSettings
 from handlers.common.aws import client_config
+from handlers.common.websocket.message_dispatch import CLEANUP_ATTEMPT_SECONDS, CLEANUP_SECONDS
 from tests.credentials import credentials
 
 CANARY = "canary-caption"
@@ -25,6 +30,20 @@ def test_the_sdk_logs_no_content_even_at_level_debug(
     assert CANARY not in caplog.text
 
 
-def test_live_calls_fail_within_three_seconds() -> None:
+def longest_live_call() -> float:
+    """Return the seconds of a call whose attempts all time out, with botocore's longest pause of one second."""
     live: Any = client_config.LIVE_CONFIG
-    assert (live.connect_timeout + live.read_timeout) * 2 < 3
+    attempts = live.retries["total_max_attempts"]
+    return float(attempts * (live.connect_timeout + live.read_timeout) + (attempts - 1) * 1.0)
+
+
+def test_live_calls_fail_within_four_seconds() -> None:
+    assert longest_live_call() < CLEANUP_ATTEMPT_SECONDS == 4
+
+
+def test_a_websocket_handler_outlasts_the_timeouts_of_its_calls() -> None:
+    """A handshake needs two calls, for the connection's item."""
+    assert max(2 * longest_live_call(), CLEANUP_SECONDS) < MIN_WEBSOCKET_SECONDS
+    for settings in (SocketHandlerSettings, RouterSettings):
+        with pytest.raises(ValidationError):
+            settings.model_validate({"timeoutSeconds": MIN_WEBSOCKET_SECONDS - 1})

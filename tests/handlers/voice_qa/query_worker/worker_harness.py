@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
+from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.voice_qa.lecture_table import LectureTable
@@ -20,13 +21,16 @@ from handlers.voice_qa.query_worker.handler import QueryWorker
 from handlers.voice_qa.query_worker.question_answering import AnswerOutcome, QuestionAnswering
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.table_records import (
+    CHECK_GRACE_SECONDS,
     Allowance,
     Listener,
     QuestionRecord,
+    TimeLimitCheck,
     allowance_key,
     conversation_key,
     query_key,
 )
+from handlers.voice_qa.websocket_handler.time_limit_checks import TimeLimitChecks
 from tests.handlers.transcription.router_harness import Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
 
@@ -36,6 +40,8 @@ AUDIO_KEY = f"queries/{IDENTITY}/canary.webm"
 LECTURE_KEY = f"lectures/{LECTURE}/canary.mp3"
 WORDS = "What is the canary?"
 REMAINING_MS = 900_000
+LIMIT_MS = 600_000
+"""Time limit of a question."""
 MAX_QUERY_BYTES = 1_000
 
 HELLO, WORLD = agent_types.AgentTextPiece("Canaries "), agent_types.AgentTextPiece("sing.")
@@ -142,6 +148,7 @@ class WorkerHarness:
             self.answers,
             self.clients,
             agent=self.agent,
+            max_attempt_ms=LIMIT_MS + CHECK_GRACE_SECONDS * 1000,
             clock_ms=self.clock,
             pause=self.paused.append,
             log=log,
@@ -185,6 +192,14 @@ class WorkerHarness:
         self.calls += 1
         event = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
         return self.worker.handle(event, REMAINING_MS, request_id or f"call-{self.calls}")
+
+    def check_time_limit(self, call: int = 1) -> BatchFailures:
+        """Perform the check of the time limit for one invocation of the worker."""
+        checks = TimeLimitChecks(
+            self.items, self.clients, limit_ms=LIMIT_MS, clock_ms=self.clock, log=EventLog("DEBUG")
+        )
+        body = TimeLimitCheck(identity=IDENTITY, query_id=QUERY, call=call).model_dump_json(by_alias=True)
+        return checks.handle([{"messageId": "check-1", "body": body}])
 
     def answer_question(self, *steps: Step) -> AnswerOutcome:
         """Ask the question, script the answer, and invoke the worker."""

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.time_and_ids import clock
-from handlers.voice_qa.table_records import GuestConnection, connection_key
+from handlers.voice_qa.table_records import CHECK_GRACE_SECONDS, GuestConnection, connection_key
 from handlers.voice_qa.websocket_handler import handler
 from tests.handlers.voice_qa.socket_harness import ANN, BOB, LECTURE, POOL, SocketHarness, create_socket_harness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 
+QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/time-limits"
 WORKER = "arn:aws:lambda:us-east-1:123456789012:function:worker:live"
 
 
@@ -166,24 +167,29 @@ def test_no_identity_key_text_or_url_is_logged(api: SocketHarness, capsys: pytes
 
 @pytest.fixture
 def function(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """Return the function as the deployment configures it, and the events with which it invokes its worker."""
-    invoked: list[dict[str, Any]] = []
+    """Return the function as the deployment configures it, with the messages that it sends to its queue and worker."""
+    sent: list[dict[str, Any]] = []
 
-    class Functions:
-        def invoke(self, **asked: Any) -> None:
-            invoked.append(asked)
+    class Recorder:
+        def send_message(self, **message: Any) -> None:
+            sent.append(message)
+
+        def invoke(self, **event: Any) -> None:
+            sent.append(event)
 
     session = boto3.Session
 
     class Session(session):  # type: ignore[valid-type,misc]
         def client(self, service: str, **more: Any) -> Any:
-            return Functions() if service == "lambda" else super().client(service, **more)
+            return Recorder() if service in {"lambda", "sqs"} else super().client(service, **more)
 
     monkeypatch.setattr(boto3, "Session", Session)
     variables = {
         "S3_BUCKET": BUCKET,
         "DYNAMODB_TABLE": TABLE,
         "WORKER": WORKER,
+        "TIME_LIMIT_QUEUE": QUEUE,
+        "ANSWER_SECONDS": "11.5",
         "IDENTITY_POOL": POOL,
         "SESSION_DAYS": "3",
         "QUERIES_PER_HOUR": "1",
@@ -193,7 +199,7 @@ def function(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[li
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     handler._handler.cache_clear()
-    yield invoked
+    yield sent
     handler._handler.cache_clear()
 
 
@@ -207,7 +213,7 @@ def _api_event(event_type: str, **content: Any) -> dict[str, Any]:
         "identity": signed,
     }
     answer = handler.handler({"requestContext": context, "body": json.dumps(content)}, None)
-    said: dict[str, Any] = json.loads(answer.get("body", "{}"))
+    said: dict[str, Any] = json.loads(str(answer.get("body", "{}")))
     return said
 
 
@@ -219,7 +225,14 @@ def test_the_function_uses_its_environment(api: SocketHarness, function: list[di
     question = {"action": "query", "lectureId": LECTURE, "text": "Why?"}
     assert _api_event("MESSAGE", queryId="question-1", **question)["type"] == "queryAccepted"
     assert _api_event("MESSAGE", queryId="question-2", **question)["code"] == "TOO_MANY_QUERIES"
-    [asked] = function
+    check, asked = function
+    assert (check["QueueUrl"], check["DelaySeconds"]) == (QUEUE, 12 + CHECK_GRACE_SECONDS)
+    assert json.loads(check["MessageBody"]) == {
+        "schemaVersion": 1,
+        "identity": ANN,
+        "queryId": "question-1",
+        "call": 1,
+    }
     assert (asked["FunctionName"], asked["InvocationType"]) == (WORKER, "Event")
     assert json.loads(asked["Payload"]) == {"schemaVersion": 1, "identity": ANN, "queryId": "question-1"}
 

@@ -5,11 +5,20 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from handlers.voice_qa.table_records import HOUR_MS, MAX_CALLS, Listener, QuestionRecord, QuestionStatus, WorkerEvent
-from handlers.voice_qa.websocket_handler.question_intake import COUNTED_MS
+from handlers.voice_qa.table_records import (
+    CHECK_GRACE_SECONDS,
+    HOUR_MS,
+    MAX_CALLS,
+    Listener,
+    QuestionRecord,
+    QuestionStatus,
+    TimeLimitCheck,
+    WorkerEvent,
+)
 from tests.handlers.transcription.router_harness import START_MS
 from tests.handlers.voice_qa.socket_harness import ANN, BOB, LECTURE, LIMITS, SocketHarness
 
+COUNTED_MS = int((LIMITS.answer_seconds + CHECK_GRACE_SECONDS) * 1000)
 ULID = "01ARYZ6S410000000000000001"
 OTHER = "01ARYZ6S410000000000000002"
 UNREACHABLE = EndpointConnectionError(endpoint_url="https://somewhere")
@@ -26,6 +35,7 @@ def test_a_question_is_stored_and_a_worker_is_invoked(api: SocketHarness) -> Non
         "repeated": False,
     }
     assert api.worker_events == [WorkerEvent(identity=ANN, query_id="question-1")]
+    assert api.scheduled_checks == [TimeLimitCheck(identity=ANN, query_id="question-1", call=1)]
     assert api.question() == QuestionRecord(
         status=QuestionStatus.ACCEPTED,
         lecture_id=LECTURE,

@@ -1,7 +1,8 @@
-"""A question's stored record, and the query worker's changes to it: begin, release and end an answer attempt.
+"""A question's stored record, and its changes after it was asked: begin, release and end an answer attempt.
 
-Only one attempt runs at a time, and only the attempt that runs can end the question. When a question ends, the worker
-also changes the guest's allowance, which counts the questions that are being answered.
+The query worker makes these changes. Only one attempt runs at a time, and only the attempt that runs can end the
+question, unless the question's time limit ends first: then the WebSocket handler fails the question. When a question
+ends, the guest's allowance, which counts the questions that are being answered, is changed too.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from handlers.voice_qa.table_records import (
 
 
 class QuestionItem:
-    """The stored record of one guest's question, and its changes by the query worker."""
+    """The stored record of one guest's question, and its changes after it was asked."""
 
     def __init__(self, items: VersionedItems, identity: str, query_id: str, log: EventLog) -> None:
         self.identity, self.query_id = identity, query_id
@@ -54,13 +55,35 @@ class QuestionItem:
 
         self._items.change(QuestionRecord, self._key, update)
 
-    def end(self, attempt: int, transition: Callable[[QuestionRecord], QuestionRecord]) -> Listener | None:
-        """End the question. Return the listener at that moment; None if another attempt has begun."""
+    def end(self, attempt: int, transition: Callable[[QuestionRecord], QuestionRecord]) -> QuestionRecord | None:
+        """End the question. Return its record at that moment; None if this attempt is not the current one any more."""
 
-        def update(record: QuestionRecord) -> tuple[QuestionRecord, Listener | None]:
-            return (transition(record), record.listener) if _is_current(record, attempt) else (record, None)
+        def update(record: QuestionRecord) -> tuple[QuestionRecord, QuestionRecord | None]:
+            if not _is_current(record, attempt):
+                return record, None
+            ended = transition(record)
+            return ended, ended
 
         return self._items.change(QuestionRecord, self._key, update)
+
+    def check_time_limit(self, call: int, now_ms: int, limit_ms: int) -> QuestionRecord | None:
+        """Fail the question if its time limit has ended. Return its record if its client must get an error, else None.
+
+        `call` is the number of the worker invocation that is checked.
+        """
+
+        def update(record: QuestionRecord) -> tuple[QuestionRecord, QuestionRecord | None]:
+            checked, must_report = record.check_time_limit(call, now_ms, limit_ms)
+            return checked, checked if must_report else None
+
+        return self._items.change(QuestionRecord, self._key, update)
+
+    def mark_reported(self, calls: int) -> None:
+        """Record that a client received the end of the question. If this fails, the client may get an error later."""
+        try:
+            self._items.change(QuestionRecord, self._key, lambda record: (record.mark_reported(calls), None))
+        except (ClientError, BotoCoreError, TooManyWriters) as error:
+            self._log.warning("report_not_marked", error_type=type(error).__name__)
 
     def mark_answer_gone(self, code: str, *, retryable: bool) -> None:
         """Mark an answered question as failed, because its stored answer no longer exists."""

@@ -1,0 +1,82 @@
+"""Corrects requests to the invoke URLs of APIs: an unknown API or stage is forbidden, and a WebSocket API serves only
+handshakes and the paths of `@connections`.
+
+The emulator calls a function of a WebSocket API for any HTTP request, without IAM, and answers a handshake for an unknown
+stage with status 500. On AWS:
+
+- An unknown API or stage has status 403 and the message `Forbidden`. A client does not learn what exists.
+  https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden
+- A WebSocket API has no paths below its stage. They have the same answer.
+  https://robanderson.dev/blog/cloudfront-url-transform.html
+- The answer of a WebSocket API to a request without an upgrade is not documented. Here it is the one of RFC 9110, section
+  15.5.22: 426 with the header `Upgrade`.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from ministack import app
+from ministack.services import apigateway, apigateway_v1
+
+from local.emulation import get_private, wrap_function
+
+Response = tuple[int, dict[str, str], bytes]
+CONNECTIONS_PATH = "/@connections/"
+
+
+@dataclass(frozen=True)
+class InvokeRefusal:
+    """Answer of API Gateway itself to a request that reaches no stage or no handshake."""
+
+    status: HTTPStatus
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> Response:
+        """Return status, headers and body."""
+        body = json.dumps({"message": self.status.phrase}, separators=(",", ":")).encode()
+        return self.status.value, {"Content-Type": "application/json", **self.headers}, body
+
+
+FORBIDDEN = InvokeRefusal(HTTPStatus.FORBIDDEN, {"x-amzn-ErrorType": "ForbiddenException"})
+UPGRADE_REQUIRED = InvokeRefusal(HTTPStatus.UPGRADE_REQUIRED, {"Upgrade": "websocket"})
+
+
+def install() -> None:
+    """Replace `app._handle_execute_api_request`."""
+    wrap_function(app, "_handle_execute_api_request", _answer_request)
+
+
+async def _answer_request(
+    original: Callable[..., Awaitable[Response | None]], host: str, path: str, *arguments: Any, **keywords: Any
+) -> Response | None:
+    """Answer an HTTP request. None means that it is not a request to an API."""
+    invoked = get_private(app, "_parse_execute_api_url")(host, path)
+    refusal = None if invoked is None else _find_http_refusal(*invoked)
+    return refusal.response() if refusal else await original(host, path, *arguments, **keywords)
+
+
+def _find_http_refusal(api_id: str, stage: str, path: str) -> InvokeRefusal | None:
+    """Return the answer to an HTTP request; None if the emulator answers it correctly."""
+    if get_private(apigateway_v1, "find_api_scope")(api_id) is not None:
+        return None  # the emulator forbids unknown stages of REST APIs
+    owner = get_private(apigateway, "_api_owner")(api_id)
+    if owner is None:
+        return FORBIDDEN
+    if owner[0] != "WEBSOCKET" or path.startswith(CONNECTIONS_PATH):
+        return None
+    return find_handshake_refusal(api_id, f"/{stage}{path}") or UPGRADE_REQUIRED
+
+
+def find_handshake_refusal(api_id: str, path: str) -> InvokeRefusal | None:
+    """Return the answer to a WebSocket handshake with a path that is not the one of a stage of a WebSocket API.
+
+    Return None if the path names a stage.
+    """
+    protocol, account, region = get_private(apigateway, "_api_owner")(api_id) or (None, None, None)
+    if protocol != "WEBSOCKET":
+        return FORBIDDEN
+    stages = get_private(apigateway, "_stages").get_scoped(account, region, api_id, {})
+    return None if path.strip("/") in stages else FORBIDDEN

@@ -1,0 +1,48 @@
+"""Failures of AWS calls as botocore raises them."""
+
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
+
+ENDPOINT = "https://dynamodb.canary.amazonaws.com"
+
+
+def client_error(code: str, status: int = 400) -> ClientError:
+    """Return an error answer of a service."""
+    return ClientError(
+        {"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        "GetItem",
+    )
+
+
+TRANSIENT: list[Exception] = [
+    ReadTimeoutError(endpoint_url=ENDPOINT),
+    ConnectTimeoutError(endpoint_url=ENDPOINT),
+    EndpointConnectionError(endpoint_url=ENDPOINT),
+    ConnectionClosedError(endpoint_url=ENDPOINT),
+    client_error("ProvisionedThroughputExceededException"),
+    client_error("ThrottlingException"),
+    client_error("RequestLimitExceeded"),
+    client_error("InternalServerError", 500),
+    client_error("ServiceUnavailable", 503),
+    TooManyWriters(),
+]
+"""Failures after which another attempt may succeed."""
+LASTING: list[Exception] = [
+    client_error("AccessDeniedException"),
+    client_error("ValidationException"),
+    client_error("ResourceNotFoundException"),
+    ZeroDivisionError("canary"),
+]
+"""Failures that another attempt does not change."""
+
+
+def name_failure(error: Exception) -> str:
+    """Return a short name for a test's id."""
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__

@@ -1,0 +1,145 @@
+"""Failed AWS calls in the WebSocket handlers of voice Q&A and transcription: a clear answer that a client can retry."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from handlers.transcription.router.open_session_limit import DISCONNECTED_MS
+from tests.handlers.common.aws.aws_failures import LASTING, TRANSIENT, name_failure
+from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, tables
+from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
+
+Harness = SocketHarness | RouterHarness
+CALLS = ("get_item", "update_item")
+transient_failures = pytest.mark.parametrize("error", TRANSIENT, ids=name_failure)
+lasting_failures = pytest.mark.parametrize("error", LASTING, ids=name_failure)
+
+
+@dataclass
+class FailingTable:
+    """DynamoDB client whose calls fail while a test wants it."""
+
+    client: Any
+    monkeypatch: pytest.MonkeyPatch
+
+    def fail(self, error: Exception, *calls: str, times: int = 1_000) -> None:
+        """Let the next calls of these operations fail."""
+        for name in calls:
+            self.monkeypatch.setattr(self.client, name, self._failing(getattr(self.client, name), error, times))
+
+    @staticmethod
+    def _failing(original: Callable[..., Any], error: Exception, times: int) -> Callable[..., Any]:
+        failures = iter([error] * times)
+
+        def call(**request: Any) -> Any:
+            if (failure := next(failures, None)) is not None:
+                raise failure
+            return original(**request)
+
+        return call
+
+
+@pytest.fixture(params=["voice-qa", "transcription"])
+def api(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
+    """Return the handler of each WebSocket API, without connections."""
+    if request.param == "voice-qa":
+        with create_socket_harness(monkeypatch) as socket_handler:
+            yield socket_handler
+    else:
+        with tables(monkeypatch) as dynamodb:
+            yield RouterHarness(dynamodb)
+
+
+@pytest.fixture
+def table(api: Harness, monkeypatch: pytest.MonkeyPatch) -> FailingTable:
+    return FailingTable(api.dynamodb, monkeypatch)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@transient_failures
+def test_a_handshake_during_a_transient_failure_is_answered_with_503(
+    api: Harness, table: FailingTable, call: str, error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.fail(error, call)
+    answer = api.connect()
+    body = json.loads(answer["body"])
+    assert (answer["statusCode"], body["code"], body["requestId"]) == (503, "UNAVAILABLE", "r1")
+    [line] = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert (line["message"], line["error_type"]) == ("message_failed", type(error).__name__), "an alarm counts it"
+    assert "canary" not in f"{answer}{line}"
+
+
+def test_a_client_that_was_refused_can_connect_again(api: Harness, table: FailingTable) -> None:
+    table.fail(TRANSIENT[0], "update_item", times=1)
+    assert api.connect()["statusCode"] == 503
+    assert api.connect()["statusCode"] == 200
+    assert api.send("ping")["type"] == "pong"
+
+
+@lasting_failures
+def test_a_handshake_during_a_lasting_failure_is_answered_with_500(
+    api: Harness, table: FailingTable, error: Exception
+) -> None:
+    table.fail(error, *CALLS)
+    answer = api.connect()
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (500, "INTERNAL")
+    assert "canary" not in str(answer)
+
+
+@transient_failures
+def test_a_message_during_a_transient_failure_can_be_sent_again(
+    api: Harness, table: FailingTable, error: Exception
+) -> None:
+    api.connect()
+    table.fail(error, "get_item", times=1)
+    answer = api.send("ping")
+    assert (answer["type"], answer["code"], answer["id"]) == ("error", "UNAVAILABLE", "m1")
+    assert api.send("ping")["type"] == "pong"
+
+
+@lasting_failures
+def test_a_message_during_a_lasting_failure_gets_an_internal_error(
+    api: Harness, table: FailingTable, error: Exception
+) -> None:
+    api.connect()
+    table.fail(error, *CALLS)
+    assert api.send("ping")["code"] == "INTERNAL"
+
+
+def open_all_sessions(router: RouterHarness) -> None:
+    """Open as many sessions as allowed, each on its own connection."""
+    for number in range(LIMITS.sessions_per_user):
+        router.open_session(f"c{number}")
+
+
+@pytest.mark.parametrize("call", CALLS)
+@transient_failures
+def test_the_cleanup_after_a_connection_is_retried(
+    monkeypatch: pytest.MonkeyPatch, call: str, error: Exception
+) -> None:
+    with tables(monkeypatch) as dynamodb:
+        router = RouterHarness(dynamodb)
+        open_all_sessions(router)
+        FailingTable(dynamodb, monkeypatch).fail(error, call, times=1)
+        assert router.disconnect("c0") == {"statusCode": 200}
+        router.connect("c9")
+        assert router.send("open", "c9")["code"] == "TOO_MANY_SESSIONS"
+        router.clock.now_ms += DISCONNECTED_MS
+        assert router.send("open", "c9")["type"] == "opened", "the session on c0 does not count any more"
+
+
+def test_a_cleanup_that_fails_for_too_long_ends_and_is_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tables(monkeypatch) as dynamodb:
+        router = RouterHarness(dynamodb)
+        router.open_session()
+        begun_ms = router.clock.now_ms
+        FailingTable(dynamodb, monkeypatch).fail(TRANSIENT[4], "get_item")
+        assert router.disconnect()["statusCode"] == 503
+        assert router.clock.now_ms - begun_ms < 10_000
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (line["message"], line["route"], line["cause"]) == ("message_failed", "$disconnect", "throttled")
