@@ -23,6 +23,8 @@ EVALUATION_SECONDS = 60
 """Longest time between two evaluations. CloudWatch evaluates each alarm every minute."""
 COLLECTION_SECONDS = 0.2
 """Time to collect further metrics after the first one, so that a burst of metrics causes few evaluations."""
+MAX_EVALUATION_SHARE = 0.05
+"""Largest share of the time in which alarms are evaluated, because the evaluation delays the emulator's requests."""
 
 
 class AlarmEvaluator:
@@ -86,12 +88,15 @@ class AlarmEvaluator:
     def _run(self, sample: Callable[[], None]) -> None:
         set_request_account_id("")  # the default account applies, because no request is being served
         set_request_region(get_region())
+        seconds = 0.0
         while True:
             if self._published.wait(EVALUATION_SECONDS):
-                time.sleep(COLLECTION_SECONDS)
+                time.sleep(max(COLLECTION_SECONDS, seconds / MAX_EVALUATION_SHARE))
             self._published.clear()
+            started = time.monotonic()
             sample()
             self.evaluate_all()
+            seconds = time.monotonic() - started
 
 
 def _notify_admitting_topics(original: Any, alarm: Mapping[str, Any], *arguments: Any) -> None:
