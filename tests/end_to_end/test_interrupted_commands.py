@@ -52,7 +52,6 @@ UP_POINTS = (
     "request 1",
     "opening of state.partial 3",
     "request 4",
-    "start of the policy pack 1",
     "kill of the policy pack 1",
     EMULATOR_IS_KEPT,
     f"{END} 1",
@@ -69,7 +68,6 @@ DOWN_POINTS = (
     "kill of the emulator 1",
     "removal of emulator 1",
     "removal of emulator.json 1",
-    "removal of emulator.lock 1",
     "removal of state.json 1",
     f"{END} 1",
 )
