@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 from local.emulation.glue import spark_process
 from local.flows import Deployment, eventually, invoke
@@ -55,7 +56,7 @@ class IngestionIntake:
             "s3": {
                 "bucket": {"name": record["bucket"]["S"]},
                 "object": {
-                    "key": record["object_key"]["S"],
+                    "key": quote_plus(record["object_key"]["S"]),
                     "size": int(record["size"]["N"]),
                     "versionId": record["version_id"]["S"],
                 },
