@@ -314,7 +314,8 @@ class VoiceQa(pulumi.ComponentResource):
                     self.socket.grant_post(),
                 ],
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
-                queues=[QueueSource(self.time_limits, batch_size=10, max_concurrency=5)],
+                # One check per invocation: its retries must not delay another check.
+                queues=[QueueSource(self.time_limits, batch_size=1, max_concurrency=10)],
             ),
             self._child,
         )

@@ -15,12 +15,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, find_fault
 
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 8.0
 MAX_TIMEOUTS = 2
 """Number of timeouts after which a call with a known maximum duration fails."""
+LIVE_RETRY_SECONDS = 9.0
+"""Time in which `retry_live_calls` makes its attempts."""
+LIVE_ATTEMPT_SECONDS = 4.0
+"""Maximum duration of an attempt whose first call times out, with `LIVE_CONFIG`. Two attempts fit into
+`LIVE_RETRY_SECONDS`."""
 T = TypeVar("T")
 
 
@@ -70,3 +77,19 @@ class Retrier:
         # Half of this attempt's longest pause is random. The other half is always waited, because throttling lasts for
         # a while.
         return longest * (1 + self.timing.share()) / 2
+
+
+def retry_live_calls(operation: Callable[[], T], timing: RetryTiming) -> T:
+    """Return the result of an operation that nobody repeats soon, and whose boto3 clients have `LIVE_CONFIG`.
+
+    Transient failures are retried for some seconds. Raises ServiceFailed if that does not help, or for a lasting fault.
+    """
+
+    def attempt() -> T:
+        try:
+            return operation()
+        except (ClientError, BotoCoreError) as error:
+            fault = find_fault(error)
+        raise ServiceFailed(fault)
+
+    return Retrier(timing, timing.now() + LIVE_RETRY_SECONDS).call(attempt, LIVE_ATTEMPT_SECONDS)

@@ -10,23 +10,16 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
-from handlers.common.aws.retry import Retrier, RetryTiming
-from handlers.common.aws.service_faults import ServiceFailed, find_fault, is_transient_failure
+from handlers.common.aws.retry import RetryTiming, retry_live_calls
+from handlers.common.aws.service_faults import ServiceFailed, is_transient_failure
 from handlers.common.error_responses import HandlerError, to_http_response, to_malformed_error, to_websocket_error
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import MAX_MESSAGE_ID_LENGTH, ClientMessage, ReplyMessage
 
 ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""
-
-
-CLEANUP_SECONDS = 9.0
-"""Time in which the cleanup after a connection is retried."""
-CLEANUP_ATTEMPT_SECONDS = 4.0
-"""Maximum duration of an attempt in which the first call times out. Two attempts fit into `CLEANUP_SECONDS`."""
 
 
 class WebSocketErrorCode(StrEnum):
@@ -72,15 +65,8 @@ class WebSocketDispatcher:
         up after a connection whose end was never reported.
         https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
         """
-
-        def attempt() -> None:
-            try:
-                clean_up()
-            except (ClientError, BotoCoreError) as error:
-                raise ServiceFailed(find_fault(error)) from None
-
         try:
-            Retrier(self._timing, self._timing.now() + CLEANUP_SECONDS).call(attempt, CLEANUP_ATTEMPT_SECONDS)
+            retry_live_calls(clean_up, self._timing)
         except ServiceFailed as error:
             self._log.error(
                 "message_failed", error_type=type(error).__name__, cause=error.fault, route=context["routeKey"]

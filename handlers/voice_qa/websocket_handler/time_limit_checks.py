@@ -3,7 +3,7 @@
 A worker can die at any moment, or never start, and then it reports nothing. So each invocation of the worker has a
 message in a queue, whose delivery SQS delays until the time limit has passed. If the question has not ended by then, it
 fails, and its client gets an error and can ask again. The same applies if the question has ended, but the worker died
-before it reported that.
+before it reported that. SQS redelivers a failed check only after minutes, so transient failures are retried.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
+from handlers.common.aws.retry import RetryTiming, retry_live_calls
 from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.aws.sqs_batches import BatchFailures, process_batch
 from handlers.common.logging import EventLog
@@ -45,12 +46,15 @@ class TimeLimitChecks:
         limit_ms: int,
         clock_ms: Callable[[], int],
         log: EventLog,
+        timing: RetryTiming | None = None,
     ) -> None:
+        """Initialise the checks. `timing` is the timing of retries."""
         self._items = items
         self._connections = connections
         self._limit_ms = limit_ms
         self._clock_ms = clock_ms
         self._log = log
+        self._timing = timing or RetryTiming()
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """Perform the checks of a batch. Return the messages that SQS must redeliver."""
@@ -61,6 +65,10 @@ class TimeLimitChecks:
             check = TimeLimitCheck.model_validate_json(body)
         except ValidationError:
             raise InvalidEvent("the message is not a check of a time limit") from None
+        return retry_live_calls(lambda: self._report_if_overdue(check), self._timing)
+
+    def _report_if_overdue(self, check: TimeLimitCheck) -> TimeLimitOutcome:
+        """Perform a check. If it is repeated after a failure, the question already has the status `failed`."""
         item = QuestionItem(self._items, check.identity, check.query_id, self._log)
         overdue = item.check_time_limit(check.call, self._clock_ms(), self._limit_ms)
         if overdue is None:
@@ -69,7 +77,6 @@ class TimeLimitChecks:
         error = QueryFailed(
             code=VoiceQaErrorCode.AGENT_FAILED, message=OVERDUE_MESSAGE, query_id=check.query_id, retryable=True
         )
-        # An exception makes SQS redeliver the message. The question then has the status `failed`, so it is found again.
         if overdue.listener.connection and self._connections.post(overdue.listener.connection, error):
             item.mark_reported(overdue.calls)
         item.stop_counting()

@@ -1,14 +1,12 @@
 """Failed AWS calls in the WebSocket handlers of voice Q&A and transcription: a clear answer that a client can retry."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from handlers.transcription.router.open_session_limit import DISCONNECTED_MS
-from tests.handlers.common.aws.aws_failures import LASTING, TRANSIENT, name_failure
+from tests.handlers.common.aws.aws_failures import LASTING, TRANSIENT, FailingTable, name_failure
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, tables
 from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
 
@@ -16,30 +14,6 @@ Harness = SocketHarness | RouterHarness
 CALLS = ("get_item", "update_item")
 transient_failures = pytest.mark.parametrize("error", TRANSIENT, ids=name_failure)
 lasting_failures = pytest.mark.parametrize("error", LASTING, ids=name_failure)
-
-
-@dataclass
-class FailingTable:
-    """DynamoDB client whose calls fail while a test wants it."""
-
-    client: Any
-    monkeypatch: pytest.MonkeyPatch
-
-    def fail(self, error: Exception, *calls: str, times: int = 1_000) -> None:
-        """Let the next calls of these operations fail."""
-        for name in calls:
-            self.monkeypatch.setattr(self.client, name, self._failing(getattr(self.client, name), error, times))
-
-    @staticmethod
-    def _failing(original: Callable[..., Any], error: Exception, times: int) -> Callable[..., Any]:
-        failures = iter([error] * times)
-
-        def call(**request: Any) -> Any:
-            if (failure := next(failures, None)) is not None:
-                raise failure
-            return original(**request)
-
-        return call
 
 
 @pytest.fixture(params=["voice-qa", "transcription"])

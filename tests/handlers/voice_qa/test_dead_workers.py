@@ -13,6 +13,7 @@ from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFai
 from handlers.voice_qa.query_worker.question_answering import AnswerOutcome
 from handlers.voice_qa.question_item import QuestionItem
 from handlers.voice_qa.table_records import QuestionStatus
+from tests.handlers.common.aws.aws_failures import TRANSIENT, FailingTable, name_failure
 from tests.handlers.voice_qa.query_worker.worker_harness import ERROR, HELLO, LIMIT_MS, QUERY, WORLD, WorkerHarness
 
 NO_FAILURES: dict[str, list[dict[str, str]]] = {"batchItemFailures": []}
@@ -192,11 +193,29 @@ def test_a_check_of_an_earlier_request_leaves_a_newer_attempt_alone(worker: Work
     assert len(worker.sent_messages("error")) == 1, "only the agent's failure"
 
 
-def test_an_error_that_cannot_be_posted_is_posted_when_the_check_is_redelivered(worker: WorkerHarness) -> None:
+@pytest.mark.parametrize("failing", ["get_item", "update_item", "post"])
+@pytest.mark.parametrize("error", TRANSIENT, ids=name_failure)
+def test_a_check_retries_transient_failures(
+    worker: WorkerHarness, error: Exception, failing: str, monkeypatch: Patch
+) -> None:
     worker.ask()
     worker.clock.now_ms += LIMIT_MS
-    worker.clients.failures = [ERROR]
+    if failing == "post":
+        worker.clients.failures = [error]
+    else:
+        FailingTable(worker.dynamodb, monkeypatch).fail(error, failing, times=1)
+    begun_ms = worker.clock.now_ms
+    assert worker.check_time_limit() == NO_FAILURES
+    assert len(worker.sent_messages("error")) == 1
+    assert worker.clock.now_ms - begun_ms < 5_000
+
+
+def test_a_check_that_fails_for_too_long_is_redelivered(worker: WorkerHarness) -> None:
+    worker.ask()
+    worker.clock.now_ms += LIMIT_MS
+    worker.clients.failures = [ERROR] * 100
     assert worker.check_time_limit() == {"batchItemFailures": [{"itemIdentifier": "check-1"}]}
+    worker.clients.failures = []
     assert worker.check_time_limit() == NO_FAILURES
     assert len(worker.sent_messages("error")) == 1
 

@@ -1,5 +1,10 @@
-"""Failures of AWS calls as botocore raises them."""
+"""Failures of AWS calls as botocore raises them, and a DynamoDB client that has them."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
@@ -46,3 +51,27 @@ LASTING: list[Exception] = [
 def name_failure(error: Exception) -> str:
     """Return a short name for a test's id."""
     return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+
+
+@dataclass
+class FailingTable:
+    """DynamoDB client whose calls fail while a test wants it."""
+
+    client: Any
+    monkeypatch: pytest.MonkeyPatch
+
+    def fail(self, error: Exception, *calls: str, times: int = 1_000) -> None:
+        """Let the next calls of these operations fail."""
+        for name in calls:
+            self.monkeypatch.setattr(self.client, name, self._failing(getattr(self.client, name), error, times))
+
+    @staticmethod
+    def _failing(original: Callable[..., Any], error: Exception, times: int) -> Callable[..., Any]:
+        failures = iter([error] * times)
+
+        def call(**request: Any) -> Any:
+            if (failure := next(failures, None)) is not None:
+                raise failure
+            return original(**request)
+
+        return call

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
+from handlers.common.aws.retry import RetryTiming
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
@@ -196,7 +197,14 @@ class WorkerHarness:
     def check_time_limit(self, call: int = 1) -> BatchFailures:
         """Perform the check of the time limit for one invocation of the worker."""
         checks = TimeLimitChecks(
-            self.items, self.clients, limit_ms=LIMIT_MS, clock_ms=self.clock, log=EventLog("DEBUG")
+            self.items,
+            self.clients,
+            limit_ms=LIMIT_MS,
+            clock_ms=self.clock,
+            log=EventLog("DEBUG"),
+            timing=RetryTiming(
+                now=lambda: self.clock.now_ms / 1000, wait=lambda seconds: self.wait(round(seconds * 1000))()
+            ),
         )
         body = TimeLimitCheck(identity=IDENTITY, query_id=QUERY, call=call).model_dump_json(by_alias=True)
         return checks.handle([{"messageId": "check-1", "body": body}])
