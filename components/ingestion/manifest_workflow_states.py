@@ -35,7 +35,8 @@ START_ERRORS = [
 ]
 """Errors of a start that Glue rejected or did not confirm. Glue reports a throttled start as `Glue.AWSGlueException`.
 If Glue has started the run nevertheless, the retry starts a second run. The first run then stops before it publishes,
-because it finds that a newer run has started (`NewerRunStarted`)."""
+because it finds that a newer run has started (`NewerRunStarted`). If it has begun to publish, the second run stops
+(`AnotherRunPublished`)."""
 RUN_RETRIES = [
     # No further run may start at present. After a large delivery, a manifest may wait for most of a day. The interval
     # grows, because otherwise all waiting manifests together would exceed Glue's rate limit for starts.
