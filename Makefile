@@ -77,8 +77,9 @@ bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.
 headroom: .venv/.locked ## compare usage with every quota at 1, 12, 100 and 600 times the load, with the cost
 	@$(RUN) -m benchmarks.ingestion_quota_headroom --stack $(if $(filter file,$(origin STACK)),prod,$(STACK))
 
-fuzz: .venv/.locked ## run the property tests with many more examples
+fuzz: .venv/.locked ## run the property tests with many more examples, and 50,000 schedules of ingestion's claim protocol
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers
+	@.venv/bin/python -m tests.handlers.ingestion.claim_protocol
 
 # Stale generated files fail before any test runs.
 fresh: .venv/.locked

@@ -91,7 +91,7 @@ class ManifestLifecycle:
         if not self.records.begin(manifest_id, execution.arn, len(manifest.files), execution.redrive):
             return no_files  # this execution has already ended, or a later one has the manifest
         file_records = self.parallel.call_all(
-            lambda file: self.table.mark_manifested(file.record_id, manifest_id, redriven=execution.redrive > 0),
+            lambda file: self.table.mark_manifested(file.record_id, manifest_id, execution.redrive),
             manifest.files,
         )
         own_records = _keep_own_records(manifest_id, file_records)
@@ -132,7 +132,7 @@ class ManifestLifecycle:
             raise ResultMissing(manifest_id)
         results_by_id = {file_result.record_id: file_result for file_result in result.files}
         results = [results_by_id.get(file.record_id, _failed_result(file, NO_RESULT)) for file in confirmed.files]
-        counts = self._record_results(manifest_id, results)
+        counts = self._record_results(execution, results)
         if counts.get(FileStatus.FAILED, 0):
             self._end(execution, ManifestStatus.FAILED, counts, FILES_FAILED)
         else:
@@ -147,7 +147,7 @@ class ManifestLifecycle:
         if not self.records.begin(manifest_id, execution.arn, len(files), execution.redrive):
             return {}  # this execution has already ended, or a later one has the manifest
         error_name = cause if ERROR_NAME.fullmatch(cause) else UNNAMED_CAUSE
-        counts = self._record_results(manifest_id, [_failed_result(file, error_name) for file in files])
+        counts = self._record_results(execution, [_failed_result(file, error_name) for file in files])
         self._end(execution, ManifestStatus.FAILED, counts, error_name)
         return counts
 
@@ -168,8 +168,11 @@ class ManifestLifecycle:
         reported = {file_result.record_id for file_result in results if file_result.status != "failed"}
         return all(record.id in reported for record in records)
 
-    def _record_results(self, manifest_id: str, results: Iterable[FileResult]) -> StatusCounts:
-        file_records = self.parallel.call_all(lambda result: self.table.record_result(result, manifest_id), results)
+    def _record_results(self, execution: ManifestExecution, results: Iterable[FileResult]) -> StatusCounts:
+        manifest_id = execution.manifest_id
+        file_records = self.parallel.call_all(
+            lambda result: self.table.record_result(result, manifest_id, execution.redrive), results
+        )
         return dict(Counter(record.status.value for record in _keep_own_records(manifest_id, file_records)))
 
     def _end(self, execution: ManifestExecution, status: ManifestStatus, counts: StatusCounts, cause: str = "") -> None:
