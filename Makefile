@@ -72,8 +72,9 @@ bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.
 headroom: .venv/.locked ## compare usage with every quota at 1, 12, 100 and 600 times the load, with the cost
 	@$(RUN) -m benchmarks.ingestion_quota_headroom --stack $(if $(filter file,$(origin STACK)),prod,$(STACK))
 
-fuzz: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## run the property tests with many more examples, commands that are interrupted at every point, and ingestion while its workers are killed
+fuzz: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## run the property tests and the fault tests with many more examples, which takes long
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers tests/end_to_end/test_interrupted_commands.py
+	@$(RUN) -m tests.handlers.ingestion.claim_protocol
 	@$(RUN) -m tests.end_to_end.ingestion_chaos
 
 # Stale generated files fail before any test runs.

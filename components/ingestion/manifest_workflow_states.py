@@ -35,7 +35,8 @@ START_ERRORS = [
 ]
 """Errors of a start that Glue rejected or did not confirm. Glue reports a throttled start as `Glue.AWSGlueException`.
 If Glue has started the run nevertheless, the retry starts a second run. The first run then stops before it publishes,
-because it finds that a newer run has started (`NewerRunStarted`)."""
+because it finds that a newer run has started (`NewerRunStarted`). If it has begun to publish, the second run stops
+(`AnotherRunPublished`)."""
 WAIT_FOR_RUN = retry([*CAPACITY_ERRORS, *START_ERRORS], attempts=100, first_seconds=30, longest_seconds=1800)
 """Retrier of a start, while no further run may start or Glue throttles starts. After a large delivery, a manifest may
 wait for most of a day. The interval grows, because otherwise all waiting manifests together would exceed Glue's rate

@@ -211,7 +211,10 @@ class SparkJob(pulumi.ComponentResource):
                 prefix=f"{DATA}/*",
             ),
             grant("s3", ["ListBucketMultipartUploads"], lake.arn),
-            *(lake.grant("PutObject", "DeleteObject", prefix=f"{prefix}/*") for prefix in (POINTERS, REJECTED)),
+            # A write with the condition `If-Match` also needs GetObject. See "How to prevent object overwrites with
+            # conditional writes" in the S3 User Guide.
+            lake.grant("GetObject", "PutObject", prefix=f"{POINTERS}/*"),
+            lake.grant("PutObject", "DeleteObject", prefix=f"{REJECTED}/*"),
             lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
             lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
             # If S3 refuses a file, the job compares the file's encryption with that of the bucket.

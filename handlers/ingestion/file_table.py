@@ -5,7 +5,7 @@ in `status_transitions`, so a late, repeated or misplaced call changes nothing.
 """
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -98,7 +98,7 @@ class FileTable:
         """
         record = self._transition(
             record_id,
-            source_statuses(FileStatus.CLAIMED),
+            dict.fromkeys(source_statuses(FileStatus.CLAIMED)),
             None,
             assign={
                 "status": FileStatus.CLAIMED,
@@ -116,7 +116,7 @@ class FileTable:
         """
         record = self._transition(
             record_id,
-            source_statuses(FileStatus.PENDING),
+            dict.fromkeys(source_statuses(FileStatus.PENDING)),
             manifest_id,
             assign={"status": FileStatus.PENDING, "open_shard": self._choose_open_shard(FileStatus.PENDING, record_id)},
             copy={"open_since": "tracked_at"},
@@ -124,32 +124,41 @@ class FileTable:
         )
         return record is not None and record.status is FileStatus.PENDING
 
-    def mark_manifested(self, record_id: RecordId, manifest_id: str, *, redriven: bool = False) -> FileRecord | None:
+    def mark_manifested(self, record_id: RecordId, manifest_id: str, redrive: int = 0) -> FileRecord | None:
         """Mark a claimed file as `manifested`: it is part of the manifest's run.
 
-        A redriven manifest also marks its failed files. Return the record as it is afterwards, whatever its status and
-        manifest are, or None if the record no longer exists.
+        `redrive` is the number of the execution, or 0 for the first one. A redrive also marks the files that an earlier
+        execution has failed. Return the record as it is afterwards, whatever its status and manifest are, or None if
+        the record no longer exists.
         """
         allowed = [
-            status for status in source_statuses(FileStatus.MANIFESTED) if redriven or status is not FileStatus.FAILED
+            status for status in source_statuses(FileStatus.MANIFESTED) if redrive or status != FileStatus.FAILED
         ]
         return self._transition(
             record_id,
-            tuple(allowed),
+            dict.fromkeys(allowed, redrive - 1),
             manifest_id,
-            assign={"status": FileStatus.MANIFESTED},
+            assign={"status": FileStatus.MANIFESTED, "redrives": redrive},
             remove=("open_shard", "open_since", "reason"),
         )
 
-    def record_result(self, result: FileResult, manifest_id: str) -> FileRecord | None:
-        """Write the result of a run for a file, once. Return the record as it is afterwards, or None if it is gone."""
+    def record_result(self, result: FileResult, manifest_id: str, redrive: int = 0) -> FileRecord | None:
+        """Write the result of an execution for a file, once, unless a later execution has marked the file.
+
+        Return the record as it is afterwards, or None if it is gone.
+        """
         status = FileStatus(result.status)
         counts: Values = {"rows": result.rows, "rejected_rows": result.rejected_rows}
+        allowed: dict[FileStatus, int | None] = dict.fromkeys(source_statuses(status), redrive)
+        if status is FileStatus.FAILED:
+            # A redrive that fails before it has marked the file also writes its number. Otherwise, a late call of the
+            # redrive could still mark the file.
+            allowed[FileStatus.FAILED] = redrive - 1
         return self._transition(
             result.record_id,
-            source_statuses(status),
+            allowed,
             manifest_id,
-            assign={"status": status, "reason": result.reason, **counts},
+            assign={"status": status, "reason": result.reason, "redrives": redrive, **counts},
             remove=("open_shard", "open_since"),
         )
 
@@ -182,16 +191,27 @@ class FileTable:
             }
 
     def _transition(
-        self, record_id: RecordId, allowed: tuple[FileStatus, ...], manifest_id: str | None, **changes: Any
+        self, record_id: RecordId, allowed: Mapping[FileStatus, int | None], manifest_id: str | None, **changes: Any
     ) -> FileRecord | None:
         """Change the record if its status is allowed and, unless `manifest_id` is None, if it has that manifest.
 
-        Return the record after the change, or the unchanged record if the condition failed.
+        `allowed` maps each status to the highest redrive that may have changed the record before, or to None for any.
+        So a late call of a stopped execution changes nothing. Return the record after the change, or the unchanged
+        record if the condition failed.
         """
-        values: dict[str, str | int] = {f"from_{index}": status for index, status in enumerate(allowed)}
-        condition = f"#status IN ( {', '.join(f':{name}' for name in values)} )"
+        values: dict[str, str | int] = {}
+        alternatives = []
+        for index, (status, max_redrives) in enumerate(allowed.items()):
+            alternative = f"#status = :from_{index}"
+            values[f"from_{index}"] = status
+            if max_redrives is not None:
+                alternative += f" AND ( attribute_not_exists( #redrives ) OR #redrives <= :max_redrives_{index} )"
+                values[f"max_redrives_{index}"] = max_redrives
+            alternatives.append(alternative)
+        condition = " OR ".join(alternatives)
         if manifest_id is not None:
-            condition += " AND #manifest_id = :mine"
+            # DynamoDB refuses redundant parentheses.
+            condition = f"{f'( {condition} )' if len(alternatives) > 1 else condition} AND #manifest_id = :mine"
             values["mine"] = manifest_id
         try:
             response: Item = self._client.update_item(

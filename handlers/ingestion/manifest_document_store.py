@@ -1,7 +1,7 @@
 """S3 gateway for the JSON documents of manifests in the lake bucket.
 
-A manifest has three documents: the list of the files that the builder claimed, the list of the files that the workflow
-confirmed, and the result of the run.
+A manifest has three kinds of documents: the list of the files that the builder claimed, for each execution the list of
+the files that it confirmed, and the result of the last finished run.
 """
 
 from typing import TYPE_CHECKING, TypeVar
@@ -34,15 +34,15 @@ class ManifestDocuments:
         """Return the list of files that a builder claimed, or None if there is no list."""
         return self._read(list_key(manifest_id), Manifest)
 
-    def write_confirmed(self, manifest: Manifest) -> str:
-        """Write the list of confirmed files, which the run processes, and return its URI."""
-        key = confirmed_key(manifest.manifest_id)
+    def write_confirmed(self, manifest: Manifest, redrive: int) -> str:
+        """Write the list of files that an execution confirmed, which its run processes. Return the list's URI."""
+        key = confirmed_key(manifest.manifest_id, redrive)
         self._write(key, manifest)
         return self.uri(key)
 
-    def read_confirmed(self, manifest_id: str) -> Manifest | None:
-        """Return the list of confirmed files, or None if there is no list."""
-        return self._read(confirmed_key(manifest_id), Manifest)
+    def read_confirmed(self, manifest_id: str, redrive: int) -> Manifest | None:
+        """Return the list of files that an execution confirmed, or None if there is no list."""
+        return self._read(confirmed_key(manifest_id, redrive), Manifest)
 
     def read_result(self, manifest_id: str) -> RunResult | None:
         """Return the result of the last finished run, or None if no run has finished."""

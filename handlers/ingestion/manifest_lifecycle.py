@@ -77,7 +77,8 @@ class ManifestLifecycle:
         """Mark the files that still belong to the manifest as `manifested`, and write their list for the run.
 
         A file no longer belongs to the manifest if its record is gone or names another manifest. No run is needed if no
-        file is left to process, or if this execution is no longer the manifest's current one.
+        file is left to process, if this execution is no longer the manifest's current one, or if another call is
+        recording its failure.
 
         A redrive also needs no run if an earlier run has reported a result other than `failed` for every confirmed
         file. The output of that run is already published, so the redrive only marks the files with these results.
@@ -86,14 +87,18 @@ class ManifestLifecycle:
         manifest = self.documents.read(manifest_id)
         if manifest is None:
             raise ListMissing(manifest_id)
-        no_files = ConfirmedFiles(0, self.documents.uri(confirmed_key(manifest_id)))
+        no_files = ConfirmedFiles(0, self.documents.uri(confirmed_key(manifest_id, execution.redrive)))
         if not self.records.begin(manifest_id, execution.arn, len(manifest.files), execution.redrive):
             return no_files  # this execution has already ended, or a later one has the manifest
         file_records = self.parallel.call_all(
-            lambda file: self.table.mark_manifested(file.record_id, manifest_id, redriven=execution.redrive > 0),
+            lambda file: self.table.mark_manifested(file.record_id, manifest_id, execution.redrive),
             manifest.files,
         )
         own_records = _keep_own_records(manifest_id, file_records)
+        if any(record.status is FileStatus.FAILED for record in own_records):
+            # This execution was stopped, and `fail` is running for it. Only `fail` may end the manifest: a manifest that
+            # ends as processed cannot be redriven.
+            return no_files
         manifested_count = sum(record.status is FileStatus.MANIFESTED for record in own_records)
         if not manifested_count:
             self.records.end(manifest_id, execution.arn, ManifestStatus.PROCESSED, {})
@@ -101,7 +106,8 @@ class ManifestLifecycle:
             return no_files
         # A run replaces the output of the previous run, so the run of a redrive also repeats the processed files.
         confirmed = [record for record in own_records if record.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
-        uri = self.documents.write_confirmed(_build_manifest(manifest_id, self.clock(), confirmed))
+        confirmed_list = _build_manifest(manifest_id, self.clock(), confirmed)
+        uri = self.documents.write_confirmed(confirmed_list, execution.redrive)
         if execution.redrive and self._has_results(manifest_id, confirmed):
             # The earlier run succeeded, and only the recording of its result failed. Some object versions may be
             # deleted by now, and the output of a new run would lack their rows.
@@ -120,12 +126,13 @@ class ManifestLifecycle:
         record = self.records.get(manifest_id)
         if record is None or (record.execution_arn, record.status) != (execution.arn, ManifestStatus.RUNNING):
             return {}  # this execution has no record or has already ended, or a later one has the manifest
-        confirmed, result = self.documents.read_confirmed(manifest_id), self.documents.read_result(manifest_id)
+        confirmed = self.documents.read_confirmed(manifest_id, execution.redrive)
+        result = self.documents.read_result(manifest_id)
         if confirmed is None or result is None or (run_id is not None and result.run_id != run_id):
             raise ResultMissing(manifest_id)
         results_by_id = {file_result.record_id: file_result for file_result in result.files}
         results = [results_by_id.get(file.record_id, _failed_result(file, NO_RESULT)) for file in confirmed.files]
-        counts = self._record_results(manifest_id, results)
+        counts = self._record_results(execution, results)
         if counts.get(FileStatus.FAILED, 0):
             self._end(execution, ManifestStatus.FAILED, counts, FILES_FAILED)
         else:
@@ -140,7 +147,7 @@ class ManifestLifecycle:
         if not self.records.begin(manifest_id, execution.arn, len(files), execution.redrive):
             return {}  # this execution has already ended, or a later one has the manifest
         error_name = cause if ERROR_NAME.fullmatch(cause) else UNNAMED_CAUSE
-        counts = self._record_results(manifest_id, [_failed_result(file, error_name) for file in files])
+        counts = self._record_results(execution, [_failed_result(file, error_name) for file in files])
         self._end(execution, ManifestStatus.FAILED, counts, error_name)
         return counts
 
@@ -161,8 +168,11 @@ class ManifestLifecycle:
         reported = {file_result.record_id for file_result in results if file_result.status != "failed"}
         return all(record.id in reported for record in records)
 
-    def _record_results(self, manifest_id: str, results: Iterable[FileResult]) -> StatusCounts:
-        file_records = self.parallel.call_all(lambda result: self.table.record_result(result, manifest_id), results)
+    def _record_results(self, execution: ManifestExecution, results: Iterable[FileResult]) -> StatusCounts:
+        manifest_id = execution.manifest_id
+        file_records = self.parallel.call_all(
+            lambda result: self.table.record_result(result, manifest_id, execution.redrive), results
+        )
         return dict(Counter(record.status.value for record in _keep_own_records(manifest_id, file_records)))
 
     def _end(self, execution: ManifestExecution, status: ManifestStatus, counts: StatusCounts, cause: str = "") -> None:

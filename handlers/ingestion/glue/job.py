@@ -8,6 +8,7 @@ are counted, and the output is published, as `run_output` describes. The log con
 """
 
 import json
+import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,14 +20,13 @@ from handlers.ingestion.glue import file_list_and_result, parquet_column_inferen
 from handlers.ingestion.glue.arrow_batches import plan_columns
 from handlers.ingestion.glue.file_scan import FileScan
 from handlers.ingestion.glue.job_arguments import JobArguments, parse_arguments
-from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.glue.json_schema_inference import MAX_NODES, JsonShape, limit_nodes
 from handlers.ingestion.glue.object_storage import ObjectStorage, open_storage
 from handlers.ingestion.glue.parquet_row_count import count_stored_rows
-from handlers.ingestion.glue.run_output import RunOutput, read_if_exists
+from handlers.ingestion.glue.run_input import check_published_files, read_input
+from handlers.ingestion.glue.run_output import RunOutput
 from handlers.ingestion.glue.spark_stages import SparkStages
 from handlers.ingestion.glue.task_sizing import count_writers, max_rows_per_file
-from handlers.ingestion.manifest_s3_keys import list_key, result_key
 
 SPARK_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -40,10 +40,6 @@ STATUSES = ("processed", "rejected", "superseded")
 
 class TooManyRejected(Exception):
     """The share of rejected lines exceeds the setting, so nothing is published."""
-
-
-class VersionsGone(Exception):
-    """Files whose rows are published can no longer be read. Publishing would remove these rows."""
 
 
 class RowsMissing(Exception):
@@ -61,18 +57,19 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         if arguments.schema_ddl
         else None
     )
-    file_list, previous_result = _read_input(arguments, storage)
+    file_list, previous_result = read_input(arguments.manifest_uri, arguments.lake_uri, storage)
     output = RunOutput(
         storage,
         arguments.lake_uri,
         file_list.manifest_id,
-        arguments.run_id,
+        # Glue and Step Functions may repeat a run id, but the name must be unique.
+        f"{arguments.run_id}-{secrets.token_hex(4)}",
         (file.date_prefix for file in file_list.files),
     )
     output.begin()
     timer = PhaseTimer()
     scans = stages.scan(file_list.files, output.rejected_uri) if file_list.files else []
-    _check_published_files(scans, previous_result, output)
+    check_published_files(scans, previous_result, output)
     _check_rejected_share(scans, arguments.max_rejected_share)
     timer.end("seconds_first_pass")
     shape = JsonShape()
@@ -111,38 +108,6 @@ class PhaseTimer:
         """End a phase and start the next one."""
         now = time.monotonic()
         self.seconds[phase], self._since = round(now - self._since, 3), now
-
-
-def _read_input(arguments: JobArguments, storage: ObjectStorage) -> tuple[file_list_and_result.FileList, bytes | None]:
-    """Return the files to process, and the result of the manifest's previous finished run, or None."""
-    confirmed = file_list_and_result.parse_file_list(storage.read(arguments.manifest_uri))
-    previous_result = read_if_exists(storage, f"{arguments.lake_uri}{result_key(confirmed.manifest_id)}")
-    published = file_list_and_result.published_file_keys(previous_result)
-    claimed = read_if_exists(storage, f"{arguments.lake_uri}{list_key(confirmed.manifest_id)}") if published else None
-    return file_list_and_result.add_published_files(
-        confirmed, file_list_and_result.parse_file_list(claimed) if claimed else None, published
-    ), previous_result
-
-
-def _check_published_files(scans: Sequence[FileScan], previous_result: bytes | None, output: RunOutput) -> None:
-    """Raise VersionsGone if a version that can no longer be read may have published rows.
-
-    A run that died after it wrote its pointers, but before its result, has reported no files. So a file that the latest
-    result does not contain may be published too, if readers see rows of this manifest under the file's date.
-    """
-    published = file_list_and_result.published_file_keys(previous_result)
-    reported = file_list_and_result.reported_file_keys(previous_result)
-    unreadable = [scan.file for scan in scans if scan.unreadable in {DataProblem.VERSION_GONE, DataProblem.SEALED}]
-    lost = [
-        file
-        for file in unreadable
-        if file.file_key in published or (file.file_key not in reported and output.is_visible(file.date_prefix))
-    ]
-    if lost:
-        raise VersionsGone(
-            f"{len(lost)} published versions are deleted or sealed, so this run would remove their rows: "
-            "see the runbook workflow-failures"
-        )
 
 
 def _check_rejected_share(scans: Sequence[FileScan], max_share: float) -> None:

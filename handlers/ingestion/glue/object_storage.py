@@ -33,12 +33,20 @@ KEY_CODES = frozenset(
 )
 """Error codes of S3 for an object whose KMS key the job cannot use. `AccessDenied` also means that the job's role lacks a
 permission."""
+CHANGED_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+"""Error codes of S3 for a write with `If-Match` or `If-None-Match` whose condition is not true: the object has changed,
+another request is changing it at this moment, or it was deleted. See "How to prevent object overwrites with conditional
+writes" in the S3 User Guide (conditional-writes.html)."""
 DELETE_BATCH_SIZE = 1000
 """Maximum number of objects that a DeleteObjects call deletes."""
 
 
 class ObjectGone(Exception):
     """The object, or this version of it, does not exist."""
+
+
+class ObjectChanged(Exception):
+    """The object is not the one that a conditional write was to replace, so it was not written."""
 
 
 class StorageFailed(Exception):
@@ -68,6 +76,17 @@ class ObjectStorage(Protocol):
 
     def put(self, uri: str, body: bytes) -> None:
         """Write an object as a whole."""
+        ...
+
+    def find_etag(self, uri: str) -> str | None:
+        """Return the ETag of an object's content, or None if the object does not exist."""
+        ...
+
+    def put_if_unchanged(self, uri: str, body: bytes, etag: str | None) -> None:
+        """Write an object if it still has this ETag or, for None, if it still does not exist.
+
+        Otherwise, raise ObjectChanged.
+        """
         ...
 
     def list_uris(self, prefix: str) -> list[str]:
@@ -131,6 +150,27 @@ class S3Storage:
         bucket, key = split_uri(uri)
         with _translated_errors():
             self._client.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def find_etag(self, uri: str) -> str | None:
+        bucket, key = split_uri(uri)
+        try:
+            with _translated_errors():
+                return self._client.head_object(Bucket=bucket, Key=key)["ETag"]
+        except ObjectGone:
+            return None
+
+    def put_if_unchanged(self, uri: str, body: bytes, etag: str | None) -> None:
+        bucket, key = split_uri(uri)
+        with _translated_errors():
+            try:
+                if etag is None:
+                    self._client.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
+                else:
+                    self._client.put_object(Bucket=bucket, Key=key, Body=body, IfMatch=etag)
+            except ClientError as error:
+                if _error_code(error) in CHANGED_CODES:
+                    raise ObjectChanged from None
+                raise
 
     def list_uris(self, prefix: str) -> list[str]:
         bucket, key = split_uri(prefix)
@@ -200,6 +240,18 @@ class FolderStorage:
         partial = path.with_name(f".{path.name}.partial")
         partial.write_bytes(body)
         partial.replace(path)
+
+    def find_etag(self, uri: str) -> str | None:
+        try:
+            return hashlib.sha256(self.read(uri)).hexdigest()
+        except ObjectGone:
+            return None
+
+    def put_if_unchanged(self, uri: str, body: bytes, etag: str | None) -> None:
+        # Not atomic, because nothing else writes to the folder during a benchmark.
+        if self.find_etag(uri) != etag:
+            raise ObjectChanged
+        self.put(uri, body)
 
     def list_uris(self, prefix: str) -> list[str]:
         bucket, key = split_uri(prefix)

@@ -5,14 +5,15 @@ the Parquet files of one manifest and date, and it is replaced atomically. The o
 deletion of the previous runs' objects, result. An object that a pointer names is never deleted. If a run dies at any
 point, the next run repairs the state.
 
-Two runs of a manifest should not run at the same time, but after a timeout the workflow may start another run while the first run is still working. So each run records at its start that it is the newest, and publishes only while it is. It
-deletes only objects that existed when it started.
+Two runs of a manifest should not run at the same time, but after a timeout the workflow may start another run while the
+first run is still working. A request of a run may even arrive after the run has died. So each run records at its start
+that it is the newest, and publishes only while it is. In addition, S3 refuses each write that other runs depend on if
+the object has changed since the run began. A run deletes only objects that existed when it started.
 """
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 
-from handlers.ingestion.glue.object_storage import ObjectGone, ObjectStorage
+from handlers.ingestion.glue.object_storage import ObjectChanged, ObjectGone, ObjectStorage
 from handlers.ingestion.manifest_s3_keys import newest_run_key, result_key
 
 
@@ -20,38 +21,39 @@ class NewerRunStarted(Exception):
     """A newer run of the same manifest has started, so this run must not publish."""
 
 
+class AnotherRunPublished(Exception):
+    """Another run of the same manifest has published since this run began, so this run must not replace its output."""
+
+
 class RunOutput:
     """Folders, pointers and result of one run. The caller must call `begin` first."""
 
     def __init__(
-        self, storage: ObjectStorage, lake_uri: str, manifest_id: str, run_id: str, dates: Iterable[str]
+        self, storage: ObjectStorage, lake_uri: str, manifest_id: str, run_name: str, dates: Iterable[str]
     ) -> None:
+        """`run_name`: name that no other run of the manifest has, not even a repeated run with the same run id."""
+        self.folder = f"{manifest_id}-{run_name}"
+        """Name of this run's folders."""
         self._storage = storage
         self._lake = lake_uri
         self._manifest_id = manifest_id
-        self._run_id = run_id
         self._dates = sorted(set(dates))
         self._previous_uris: tuple[str, ...] = ()
-
-    @cached_property
-    def folder(self) -> str:
-        """Name of this run's folders. A repeated run id gets a new name, so that no folder is used twice."""
-        used = {uri.split("/run=")[1].split("/")[0] for uri in self._previous_uris}
-        name = first = f"{self._manifest_id}-{self._run_id}"
-        attempt = 2
-        while name in used:
-            name, attempt = f"{first}.{attempt}", attempt + 1
-        return name
+        self._etags: dict[str, str | None] = {}
 
     def begin(self) -> None:
-        """List the objects of previous runs, and record this run as the newest."""
+        """Record this run as the newest, and read the state that `publish` and `finish` may replace."""
+        newest_etag = self._storage.find_etag(self._newest_run_uri)
+        if not self._replace(self._newest_run_uri, newest_etag, self.folder.encode()):
+            raise NewerRunStarted("another run of this manifest has just started, so this run stops")
+        replaced_uris = [self._result_uri, *map(self._pointer_uri, self._dates)]
+        self._etags = {uri: self._storage.find_etag(uri) for uri in replaced_uris}
         self._previous_uris = tuple(
             uri
             for kind in ("data", "rejected")
             for date in self._dates
             for uri in self._storage.list_uris(f"{self._lake}{kind}/dt={date}/run={self._manifest_id}-")
         )
-        self._storage.put(self._newest_run_uri, self.folder.encode())
 
     def data_uri(self, date: str) -> str:
         """Return the URI of the folder for a date's Parquet files."""
@@ -63,28 +65,47 @@ class RunOutput:
 
     def is_visible(self, date: str) -> bool:
         """Return True if readers see rows of this manifest under a date, from any run."""
-        return bool(self._storage.list_uris(self._pointer_uri(date)))
+        return bool(read_if_exists(self._storage, self._pointer_uri(date)))
 
     def publish(self, paths: Mapping[str, Iterable[str]]) -> None:
-        """Replace the pointers by this run's Parquet files (URIs by date), and delete the previous runs' objects."""
+        """Replace the pointers by this run's Parquet files (URIs by date), and delete the previous runs' objects.
+
+        A date without rows gets an empty pointer, for which Athena reads nothing: it reads one path from each line.
+        Without the empty pointer, a late request of an earlier run could still create its own pointer.
+        """
         if self._storage.read(self._newest_run_uri) != self.folder.encode():
             raise NewerRunStarted("a newer run of this manifest has started, so this run does not publish its output")
         for date in self._dates:
             # Sorted, so that a pointer's content depends only on the files it names.
             content = "".join(f"{path}\n" for path in sorted(paths.get(date, ())))
-            if content:
-                self._storage.put(self._pointer_uri(date), content.encode())
-            else:
-                self._storage.delete([self._pointer_uri(date)])
+            self._replace_unchanged(self._pointer_uri(date), content.encode())
         self._storage.delete(self._previous_uris)
 
     def finish(self, result: bytes) -> None:
         """Write the result. It shows that everything else is done."""
-        self._storage.put(f"{self._lake}{result_key(self._manifest_id)}", result)
+        self._replace_unchanged(self._result_uri, result)
+
+    def _replace_unchanged(self, uri: str, body: bytes) -> None:
+        """Replace an object. Raise AnotherRunPublished if it has changed since `begin`."""
+        if not self._replace(uri, self._etags[uri], body):
+            raise AnotherRunPublished("another run of this manifest has published its output, so this run stops")
+
+    def _replace(self, uri: str, etag: str | None, body: bytes) -> bool:
+        """Replace the object that has this ETag. Return False if another run has changed the object."""
+        try:
+            self._storage.put_if_unchanged(uri, body, etag)
+        except ObjectChanged:
+            # If the response to a write is lost, boto3 repeats the request, and S3 refuses the repeated one.
+            return read_if_exists(self._storage, uri) == body
+        return True
 
     @property
     def _newest_run_uri(self) -> str:
         return f"{self._lake}{newest_run_key(self._manifest_id)}"
+
+    @property
+    def _result_uri(self) -> str:
+        return f"{self._lake}{result_key(self._manifest_id)}"
 
     def _pointer_uri(self, date: str) -> str:
         return f"{self._lake}pointers/dt={date}/{self._manifest_id}.txt"

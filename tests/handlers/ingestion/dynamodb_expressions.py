@@ -13,6 +13,7 @@ TOKEN = re.compile(r"[(),]|<=|>=|<|>|=|[#:]?\w+")
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda left, right: left == right,
     "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
     ">": lambda left, right: left > right,
 }
 ASSIGNMENT = re.compile(r"(#\w+) = (?:if_not_exists\((#\w+), (:\w+)\)|([#:]\w+))")

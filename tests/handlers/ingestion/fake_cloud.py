@@ -1,14 +1,16 @@
 """In-memory AWS for crash tests, with the operations that ingestion's gateways use.
 
-Conditions work like DynamoDB's, and the index lags behind until a test updates it. S3 keeps whole objects. The start of
-an execution may be refused, lost before or after it happened, or delayed. Every call passes a gate, which can stop or
-kill its caller.
+Conditions work like DynamoDB's, and the index lags behind until a test updates it. S3 keeps whole objects with ETags, and
+has conditional writes. The start of an execution may be refused, lost before or after it happened, or delayed. Every
+call passes a gate, which can stop or kill its caller. The model of the claim protocol replaces the gate by a function
+that decides itself when, how often and whether a call happens.
 """
 
+import hashlib
 import io
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -19,6 +21,8 @@ from tests.handlers.ingestion.dynamodb_expressions import Item, condition, updat
 
 Key = tuple[str, str]
 Gate = Callable[[str], None]
+Transport = Callable[[str, Callable[[], Any]], Any]
+"""Function that gets the name of an operation and the function that executes it, and returns the response."""
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:files"
 PROJECTED = frozenset({"date_prefix", "file_key", "open_shard", "open_since", "manifest_id", "execution_arn"})
 """Attributes in the index: the keys of table and index, and the projected attributes."""
@@ -46,6 +50,8 @@ class Cloud:
         self.pending_index_entries: deque[tuple[Key, Item]] = deque()
         self.lag = False
         self.objects: dict[str, bytes] = {}
+        self.versions: dict[tuple[str, str], bytes] = {}
+        """Content of each version of the landing bucket's objects, by key and version id."""
         self.executions: dict[str, str] = {}
         """Status of each execution by name."""
         self.inputs: dict[str, str] = {}
@@ -131,11 +137,12 @@ class Exceptions:
 
 
 class _Client:
-    def __init__(self, cloud: Cloud, gate: Gate) -> None:
+    def __init__(self, cloud: Cloud, gate: Gate, transport: Transport | None = None) -> None:
         self._cloud = cloud
         self._gate = gate
+        self._call = transport or self._call_through_gate
 
-    def _call(self, name: str, act: Callable[[], Any]) -> Any:
+    def _call_through_gate(self, name: str, act: Callable[[], Any]) -> Any:
         self._gate(f"before {name}")
         fate = self._cloud.next_calls.popleft() if self._cloud.next_calls and name != "StartExecution" else ""
         if fate == "lost":
@@ -234,23 +241,71 @@ def _sort_key(item: Item) -> tuple[str, Key]:
     return item["open_since"]["S"], key_of(item)
 
 
+class _Body(io.BytesIO):
+    """Content of an object in a response."""
+
+    def iter_chunks(self, _size: int) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
 class FakeS3(_Client):
-    """S3 with whole objects."""
+    """S3 with whole objects. All buckets share the keys. Only the landing bucket has versions."""
 
     def put_object(self, **given: Any) -> Any:
-        def act() -> dict[str, Any]:
-            self._cloud.objects[given["Key"]] = given["Body"]
-            return {}
-
-        return self._call("PutObject", act)
+        return self._call("PutObject", lambda: self._put(**given))
 
     def get_object(self, **given: Any) -> Any:
+        return self._call("GetObject", lambda: self._get(**given))
+
+    def head_object(self, **given: Any) -> Any:
         def act() -> dict[str, Any]:
             if given["Key"] not in self._cloud.objects:
-                raise client_error("NoSuchKey", "GetObject", 404)
-            return {"Body": io.BytesIO(self._cloud.objects[given["Key"]])}
+                raise client_error("404", "HeadObject", 404)
+            return {"ETag": _etag(self._cloud.objects[given["Key"]])}
 
-        return self._call("GetObject", act)
+        return self._call("HeadObject", act)
+
+    def delete_objects(self, **given: Any) -> Any:
+        def act() -> dict[str, Any]:
+            for entry in given["Delete"]["Objects"]:
+                self._cloud.objects.pop(entry["Key"], None)
+            return {}
+
+        return self._call("DeleteObjects", act)
+
+    def get_paginator(self, operation: str) -> "FakeS3":
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, **given: Any) -> Any:
+        def act() -> list[dict[str, Any]]:
+            return [{"Contents": [{"Key": key} for key in self._cloud.objects if key.startswith(given["Prefix"])]}]
+
+        return self._call("ListObjectsV2", act)
+
+    def _put(self, **given: Any) -> dict[str, Any]:
+        held = self._cloud.objects.get(given["Key"])
+        if given.get("IfNoneMatch") == "*" and held is not None:
+            raise client_error("PreconditionFailed", "PutObject", 412)
+        if "IfMatch" in given and held is None:
+            raise client_error("NoSuchKey", "PutObject", 404)
+        if "IfMatch" in given and held is not None and given["IfMatch"] != _etag(held):
+            raise client_error("PreconditionFailed", "PutObject", 412)
+        self._cloud.objects[given["Key"]] = given["Body"]
+        return {}
+
+    def _get(self, **given: Any) -> dict[str, Any]:
+        if "VersionId" in given:
+            body, missing = self._cloud.versions.get((given["Key"], given["VersionId"])), "NoSuchVersion"
+        else:
+            body, missing = self._cloud.objects.get(given["Key"]), "NoSuchKey"
+        if body is None:
+            raise client_error(missing, "GetObject", 404)
+        return {"Body": _Body(body)}
 
 
 class FakeStepFunctions(_Client):

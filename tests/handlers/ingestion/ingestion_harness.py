@@ -18,7 +18,7 @@ from handlers.ingestion.manifest_builder.file_intake import FileIntake
 from handlers.ingestion.manifest_creation import ManifestCreator
 from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_documents import FileResult, RunResult
-from handlers.ingestion.manifest_executions import ManifestWorkflow
+from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
 from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.manifest_s3_keys import result_key
@@ -207,7 +207,7 @@ class IngestionHarness:
     def _glue(self, manifest_id: str, run_id: str, broken: str) -> None:
         if broken == "run":
             raise RunFailed
-        confirmed = self.lists().read_confirmed(manifest_id)
+        confirmed = self.lists().read_confirmed(manifest_id, ManifestExecution.from_arn(arn(run_id)).redrive)
         assert confirmed is not None, "the run was started without a list"
         self.runs.append((manifest_id, frozenset(file.file_key for file in confirmed.files)))
         results = tuple(

@@ -149,10 +149,29 @@ def test_only_a_redrive_marks_a_failed_file_as_manifested(table: FileTable, dyna
     (record_id,) = track_files(table, "a")
     table.claim(record_id, "M1")
     table.record_result(result(record_id, "failed", "WHY"), "M1")
-    record = table.mark_manifested(record_id, "M1", redriven=True)
+    record = table.mark_manifested(record_id, "M1", 1)
     assert record is not None
     assert record.status is FileStatus.MANIFESTED
     assert "reason" not in read_item(dynamodb, record_id)
+
+
+def test_a_late_call_of_an_earlier_execution_changes_nothing(table: FileTable, dynamodb: Any) -> None:
+    (record_id,) = track_files(table, "a")
+    table.claim(record_id, "M1")
+    table.mark_manifested(record_id, "M1")
+    table.record_result(result(record_id, "failed"), "M1")
+    table.mark_manifested(record_id, "M1", 1)
+    before = read_item(dynamodb, record_id)
+    table.record_result(result(record_id, "failed"), "M1")
+    assert read_item(dynamodb, record_id) == before, "the redrive has marked the file"
+    table.record_result(result(record_id, "failed"), "M1", 1)
+    before = read_item(dynamodb, record_id)
+    table.mark_manifested(record_id, "M1", 1)
+    assert read_item(dynamodb, record_id) == before, "the redrive has failed"
+    table.record_result(result(record_id, "failed"), "M1", 2)
+    before = read_item(dynamodb, record_id)
+    table.mark_manifested(record_id, "M1", 2)
+    assert read_item(dynamodb, record_id) == before, "the second redrive has failed before it could mark the file"
 
 
 def test_a_deleted_record_is_never_created_again(table: FileTable, dynamodb: Any) -> None:

@@ -1,9 +1,10 @@
 """In-memory object storage for tests. It can kill the run after any write."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
 from handlers.common.aws.unreadable_objects import UnreadableObject
-from handlers.ingestion.glue.object_storage import ObjectGone
+from handlers.ingestion.glue.object_storage import ObjectChanged, ObjectGone
 
 
 class Killed(BaseException):
@@ -41,6 +42,14 @@ class MemoryStorage:
     def put(self, uri: str, body: bytes) -> None:
         self.objects[uri] = body
         self._written()
+
+    def find_etag(self, uri: str) -> str | None:
+        return hashlib.sha256(self.objects[uri]).hexdigest() if uri in self.objects else None
+
+    def put_if_unchanged(self, uri: str, body: bytes, etag: str | None) -> None:
+        if self.find_etag(uri) != etag:
+            raise ObjectChanged
+        self.put(uri, body)
 
     def list_uris(self, prefix: str) -> list[str]:
         return sorted(uri for uri in self.objects if uri.startswith(prefix))

@@ -13,6 +13,7 @@ from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.ingestion.glue import object_storage as module
 from handlers.ingestion.glue.object_storage import (
     FolderStorage,
+    ObjectChanged,
     ObjectGone,
     ObjectStorage,
     S3Storage,
@@ -160,6 +161,32 @@ def test_objects_are_written_listed_and_removed(storage: ObjectStorage) -> None:
     storage.delete(["s3://lake/a/b.txt", "s3://lake/never"])
     storage.delete([])
     assert storage.list_uris("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS[1:])
+
+
+def test_a_conditional_write_replaces_only_the_object_that_was_read(storage: ObjectStorage) -> None:
+    uri = "s3://lake/a"
+    assert storage.find_etag(uri) is None
+    storage.put_if_unchanged(uri, b"one", None)
+    with pytest.raises(ObjectChanged):
+        storage.put_if_unchanged(uri, b"two", None)
+    first = storage.find_etag(uri)
+    storage.put_if_unchanged(uri, b"two", first)
+    with pytest.raises(ObjectChanged):
+        storage.put_if_unchanged(uri, b"three", first)
+    assert storage.read(uri) == b"two"
+    storage.delete([uri])
+    with pytest.raises(ObjectChanged):
+        storage.put_if_unchanged(uri, b"three", first)
+    assert storage.find_etag(uri) is None
+
+
+def test_a_conflict_with_a_simultaneous_request_is_a_change(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "ConditionalRequestConflict", "Message": "canary"}}, "PutObject")
+
+    monkeypatch.setattr(client, "put_object", refused)
+    with pytest.raises(ObjectChanged):
+        S3Storage(client).put_if_unchanged("s3://lake/a", b"", None)
 
 
 def test_the_end_of_an_object_is_read(storage: ObjectStorage) -> None:

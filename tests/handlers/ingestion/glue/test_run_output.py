@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.run_output import NewerRunStarted, RunOutput
+from handlers.ingestion.glue.run_output import AnotherRunPublished, NewerRunStarted, RunOutput
 from tests.handlers.ingestion.glue.memory_storage import Killed, MemoryStorage
 
 LAKE = "s3://lake/"
@@ -111,26 +111,12 @@ def test_a_pointer_lists_its_paths_sorted_one_per_line() -> None:
     assert storage.objects[f"{LAKE}pointers/dt={DATES[0]}/m.txt"] == b"s3://lake/a.parquet\ns3://lake/b.parquet\n"
 
 
-def test_the_pointer_of_a_date_that_lost_its_rows_is_deleted() -> None:
+def test_a_date_without_rows_gets_an_empty_pointer() -> None:
     storage = fresh()
     one_run(storage, "first", ROWS)
     one_run(storage, "second", {DATES[0]: ["a"]})
-    assert seen(storage) == {DATES[0]: ["a"]}
-
-
-def test_a_repeated_run_id_gets_a_new_folder() -> None:
-    storage = fresh()
-    one_run(storage, "same", ROWS)
-    storage.after_each = watching(storage)
-    one_run(storage, "same", ROWS)
-    assert seen(storage) == ROWS
-    assert output_folders(storage) == {"m-same.2"}
-    one_run(storage, "same", ROWS)
-    assert output_folders(storage) == {"m-same"}
-
-
-def output_folders(storage: MemoryStorage) -> set[str]:
-    return {uri.split("/run=")[1].split("/")[0] for uri in storage.objects if "/run=m-" in uri}
+    assert seen(storage) == {DATES[0]: ["a"], DATES[1]: []}
+    assert not output(storage, "third").is_visible(DATES[1])
 
 
 def test_an_older_run_cannot_publish_after_a_newer_run_started() -> None:
@@ -142,6 +128,84 @@ def test_an_older_run_cannot_publish_after_a_newer_run_started() -> None:
     with pytest.raises(NewerRunStarted):
         slow.publish({DATES[0]: [f"{slow.data_uri(DATES[0])}part-0.parquet"]})
     assert seen(storage) == ROWS
+
+
+class PausedStorage(MemoryStorage):
+    """Storage that calls a function after the next read or before the next conditional write of a run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.after_read: Callable[[], None] = lambda: None
+        self.before_replacement: Callable[[], None] = lambda: None
+
+    def read(self, uri: str) -> bytes:
+        body = super().read(uri)
+        after, self.after_read = self.after_read, lambda: None
+        after()
+        return body
+
+    def put_if_unchanged(self, uri: str, body: bytes, etag: str | None) -> None:
+        before, self.before_replacement = self.before_replacement, lambda: None
+        before()
+        super().put_if_unchanged(uri, body, etag)
+
+
+def begin_slow_run(storage: MemoryStorage, rows: dict[str, list[str]] = ROWS) -> tuple[RunOutput, dict[str, list[str]]]:
+    """Begin a run and write its data. Return the run and the paths to publish."""
+    slow = output(storage, "slow")
+    slow.begin()
+    paths = {date: [f"{slow.data_uri(date)}part-0.parquet"] for date in rows}
+    for (path,) in paths.values():
+        storage.put(path, b"slow")
+    return slow, paths
+
+
+@pytest.mark.parametrize("earlier", [[], ["first"]])
+def test_a_run_that_another_run_overtakes_after_its_check_does_not_replace_the_pointers(earlier: list[str]) -> None:
+    storage = PausedStorage()
+    for run in earlier:
+        one_run(storage, run, ROWS)
+    slow, paths = begin_slow_run(storage)
+    storage.after_read = lambda: one_run(storage, "quick", ROWS)
+    with pytest.raises(AnotherRunPublished):
+        slow.publish(paths)
+    assert seen(storage) == ROWS
+
+
+def test_a_late_pointer_for_a_date_whose_rows_are_gone_is_refused() -> None:
+    storage = PausedStorage()
+    slow, paths = begin_slow_run(storage, {DATES[1]: ["c"]})
+    storage.after_read = lambda: one_run(storage, "quick", {})
+    with pytest.raises(AnotherRunPublished):
+        slow.publish(paths)
+    assert seen(storage) == {date: [] for date in DATES}
+
+
+def test_a_late_result_does_not_replace_that_of_another_run() -> None:
+    storage = PausedStorage()
+    slow, paths = begin_slow_run(storage)
+    slow.publish(paths)
+    storage.before_replacement = lambda: one_run(storage, "quick", ROWS)
+    with pytest.raises(AnotherRunPublished):
+        slow.finish(b"slow")
+    assert storage.read(f"{LAKE}manifests/m.result.json") == b"quick"
+
+
+def test_of_two_runs_that_begin_together_one_stops() -> None:
+    storage = PausedStorage()
+    slow = output(storage, "slow")
+    storage.before_replacement = output(storage, "quick").begin
+    with pytest.raises(NewerRunStarted):
+        slow.begin()
+
+
+def test_a_repeated_request_for_the_same_write_is_no_conflict() -> None:
+    storage = PausedStorage()
+    slow, paths = begin_slow_run(storage)
+    pointer, content = f"{LAKE}pointers/dt={DATES[0]}/m.txt", f"{paths[DATES[0]][0]}\n".encode()
+    storage.before_replacement = lambda: storage.put(pointer, content)  # its response was lost
+    slow.publish(paths)
+    slow.finish(b"slow")
 
 
 def test_a_run_deletes_only_objects_that_existed_when_it_started() -> None:

@@ -1,11 +1,14 @@
 """Workflow steps: they are idempotent, and work in any order with the builder's own writes."""
 
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from handlers.ingestion.manifest_documents import FileResult, Manifest, RunResult
+from handlers.ingestion.manifest_executions import ManifestExecution
 from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
 from handlers.ingestion.manifest_s3_keys import confirmed_key, result_key
 from handlers.ingestion.status_transitions import ManifestStatus
@@ -22,7 +25,8 @@ def start_manifest(harness: IngestionHarness) -> str:
 
 
 def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: str = "run") -> None:
-    confirmed = Manifest.model_validate_json(harness.cloud.objects[confirmed_key(name[:26])])
+    key = confirmed_key(name[:26], ManifestExecution.from_arn(arn(name)).redrive)
+    confirmed = Manifest.model_validate_json(harness.cloud.objects[key])
     files = tuple(
         FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status=status, reason="WHY", rows=2)
         for file, status in zip(confirmed.files, statuses, strict=False)
@@ -57,8 +61,8 @@ def start_late(harness: IngestionHarness) -> tuple[str, str]:
 def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
     for _ in range(2):
-        assert harness.step("confirm", name) == {"files": 3, "manifestUri": f"s3://lake/{confirmed_key(name[:26])}"}
-        assert len(Manifest.model_validate_json(harness.cloud.objects[confirmed_key(name[:26])]).files) == 3
+        assert harness.step("confirm", name) == {"files": 3, "manifestUri": f"s3://lake/{confirmed_key(name[:26], 0)}"}
+        assert len(Manifest.model_validate_json(harness.cloud.objects[confirmed_key(name[:26], 0)]).files) == 3
         assert harness.statuses() == ["manifested"] * 3
 
 
@@ -68,7 +72,7 @@ def test_there_is_no_run_if_all_files_were_released(harness: IngestionHarness) -
     record = harness.records().get(late[:26])
     assert record is not None
     assert record.status is ManifestStatus.PROCESSED
-    assert confirmed_key(late[:26]) not in harness.cloud.objects
+    assert confirmed_key(late[:26], 0) not in harness.cloud.objects
 
 
 def test_a_workflow_may_finish_before_its_builder_has_written_anything(harness: IngestionHarness) -> None:
@@ -135,6 +139,50 @@ def test_a_redrive_runs_again_if_the_result_is_incomplete(
     harness.step("finish", name)
     assert harness.step("confirm", start_redrive(harness, name))["files"] == 3
     assert harness.statuses() == ["processed", "processed", "manifested"]
+
+
+class CallCounter:
+    """Gate that calls functions before chosen calls to AWS: the first, second, … of an operation."""
+
+    def __init__(self, actions: dict[tuple[str, int], Callable[[], object]]) -> None:
+        self.actions = actions
+        self.counts: Counter[str] = Counter()
+
+    def __call__(self, point: str) -> None:
+        self.counts[point] += 1
+        if action := self.actions.get((point, self.counts[point])):
+            action()
+
+
+def test_a_late_confirmation_of_a_stopped_execution_does_not_change_the_list_of_a_redrive(
+    harness: IngestionHarness,
+) -> None:
+    name = start_manifest(harness)
+    lists: dict[str, bytes] = {}
+
+    def redrive_manifest() -> None:
+        harness.step("fail", name, cause="EXECUTION_ABORTED")
+        harness.cloud.advance_time(60)  # changes `createdAt`, so that the two lists differ
+        key = harness.step("confirm", start_redrive(harness, name))["manifestUri"].removeprefix("s3://lake/")
+        lists[key] = harness.cloud.objects[key]
+
+    harness.step("confirm", name, CallCounter({("before PutObject", 1): redrive_manifest}))
+    assert len(lists) == 1
+    assert lists.items() <= harness.cloud.objects.items()
+
+
+@pytest.mark.parametrize("failed", [1, 2, 3])
+def test_a_confirmation_that_finds_failed_files_changes_nothing(harness: IngestionHarness, failed: int) -> None:
+    name = start_manifest(harness)
+    confirmed: list[int] = []
+    # Of the calls of UpdateItem, the first writes the manifest record, the next three the files, the last the record.
+    gate = CallCounter(
+        {("before UpdateItem", 2 + failed): lambda: confirmed.append(harness.step("confirm", name)["files"])}
+    )
+    harness.step("fail", name, gate, cause="EXECUTION_ABORTED")
+    assert confirmed == [0]
+    assert harness.statuses() == ["failed"] * 3
+    assert harness.manifest()["status"] == "failed", "so that it can be redriven"
 
 
 def test_the_result_of_another_run_is_not_used(harness: IngestionHarness) -> None:

@@ -1,0 +1,144 @@
+"""Deliberate defects of the claim protocol, each of which the model must notice."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from handlers.ingestion import manifest_document_store, manifest_lifecycle
+from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.glue.object_storage import S3Storage
+from handlers.ingestion.glue.run_output import RunOutput
+from handlers.ingestion.manifest_lifecycle import ConfirmedFiles, ManifestLifecycle
+from handlers.ingestion.manifest_records import ManifestRecords
+from handlers.ingestion.manifest_s3_keys import list_key
+from handlers.ingestion.status_transitions import FileStatus
+
+Replacement = tuple[object, str, Callable[..., Any]]
+
+
+def _claim_any_file(self: FileTable, record_id: Any, allowed: Any, manifest_id: Any, **changes: Any) -> Any:
+    """Claim a file that another manifest has, as a plain write would."""
+    if changes["assign"]["status"] is FileStatus.CLAIMED:
+        allowed = dict.fromkeys(FileStatus)
+    return _TRANSITION(self, record_id, allowed, manifest_id, **changes)
+
+
+def _ignore_the_manifest(self: FileTable, record_id: Any, allowed: Any, _manifest_id: Any, **changes: Any) -> Any:
+    return _TRANSITION(self, record_id, allowed, None, **changes)
+
+
+def _ignore_the_redrive(self: FileTable, record_id: Any, allowed: Any, manifest_id: Any, **changes: Any) -> Any:
+    return _TRANSITION(self, record_id, dict.fromkeys(allowed), manifest_id, **changes)
+
+
+def _change_any_status(self: FileTable, record_id: Any, _allowed: Any, manifest_id: Any, **changes: Any) -> Any:
+    return _TRANSITION(self, record_id, dict.fromkeys(FileStatus), manifest_id, **changes)
+
+
+def _confirm_without_check(self: ManifestLifecycle, execution: Any) -> ConfirmedFiles:
+    """Let the run publish the builder's list, without a confirmation of its files."""
+    confirmed = _CONFIRM(self, execution)
+    manifest = self.documents.read(execution.manifest_id)
+    if manifest is None or not self.records.begin(execution.manifest_id, execution.arn, 0, execution.redrive):
+        return confirmed
+    self.documents.write_confirmed(manifest, execution.redrive)
+    return ConfirmedFiles(len(manifest.files), self.documents.uri(list_key(execution.manifest_id)))
+
+
+def _hide_failed_files(self: FileTable, *arguments: Any, **options: Any) -> Any:
+    """Let a confirmation treat failed files as files of another manifest, as it once did."""
+    record = _MARK(self, *arguments, **options)
+    return None if record is not None and record.status is FileStatus.FAILED else record
+
+
+def _one_confirmed_key(manifest_id: str, _redrive: int) -> str:
+    return f"manifests/{manifest_id}.confirmed.json"
+
+
+def _end_without_execution(
+    self: ManifestRecords, manifest_id: str, condition: str, *values: Any, **changes: Any
+) -> Any:
+    condition_values = dict(values[0])
+    if condition.startswith("#status = :running AND"):
+        condition = "#status = :running"
+        del condition_values["execution_arn"]
+    return _RECORD_UPDATE(self, manifest_id, condition, condition_values, **changes)
+
+
+def _begin_in_any_status(self: ManifestRecords, manifest_id: str, condition: str, *values: Any, **changes: Any) -> Any:
+    condition_values = dict(values[0])
+    if condition.startswith("attribute_not_exists"):
+        condition = "attribute_not_exists( #status ) OR #redrives < :redrives OR #redrives = :redrives"
+        condition_values = {"redrives": condition_values["redrives"]}
+    return _RECORD_UPDATE(self, manifest_id, condition, condition_values, **changes)
+
+
+def _put_always(self: S3Storage, uri: str, body: bytes, _etag: str | None) -> None:
+    self.put(uri, body)
+
+
+def _replace_pointers_always(self: RunOutput, uri: str, body: bytes) -> None:
+    self._storage.put(uri, body)
+
+
+def _delete_before_pointers(self: RunOutput, paths: Any) -> None:
+    self._storage.delete(self._previous_uris)
+    _PUBLISH(self, paths)
+
+
+def _publish_nothing_yet(self: RunOutput, paths: Any) -> None:
+    self.__dict__["paths"] = paths
+
+
+def _publish_after_result(self: RunOutput, result: bytes) -> None:
+    _FINISH(self, result)
+    _PUBLISH(self, self.__dict__["paths"])
+
+
+def _publish_without_empty_pointers(self: RunOutput, paths: Any) -> None:
+    dates = self._dates
+    self._dates = [date for date in dates if paths.get(date)]
+    _PUBLISH(self, paths)
+    self._storage.delete([self._pointer_uri(date) for date in dates if not paths.get(date)])
+
+
+def _name_runs_after_ids(self: RunOutput, storage: Any, lake: str, manifest_id: str, run_name: str, dates: Any) -> None:
+    _INIT(self, storage, lake, manifest_id, run_name.rpartition("-")[0].rpartition("-")[0], dates)
+
+
+_TRANSITION, _CONFIRM, _RECORD_UPDATE = FileTable._transition, ManifestLifecycle.confirm_files, ManifestRecords._update
+_MARK = FileTable.mark_manifested
+_PUBLISH, _FINISH, _INIT = RunOutput.publish, RunOutput.finish, RunOutput.__init__
+BROKEN_PROTOCOLS: dict[str, tuple[Replacement, ...]] = {
+    "a file is claimed in any status": ((FileTable, "_transition", _claim_any_file),),
+    "a file changes without the condition on its status": ((FileTable, "_transition", _change_any_status),),
+    "a file changes without the condition on its manifest": ((FileTable, "_transition", _ignore_the_manifest),),
+    "a stopped execution changes the files of a redrive": ((FileTable, "_transition", _ignore_the_redrive),),
+    "a record begins again in any status": ((ManifestRecords, "_update", _begin_in_any_status),),
+    "a record ends without the condition on its execution": ((ManifestRecords, "_update", _end_without_execution),),
+    "a run publishes files that are not confirmed": ((ManifestLifecycle, "confirm_files", _confirm_without_check),),
+    "failed files are confirmed, and the lists of all executions have one key": (
+        (FileTable, "mark_manifested", _hide_failed_files),
+        (manifest_lifecycle, "confirmed_key", _one_confirmed_key),
+        (manifest_document_store, "confirmed_key", _one_confirmed_key),
+    ),
+    "conditional writes to S3 are plain ones": ((S3Storage, "put_if_unchanged", _put_always),),
+    "pointers are replaced without a condition": ((RunOutput, "_replace_unchanged", _replace_pointers_always),),
+    "the pointer of a date without rows is deleted": ((RunOutput, "publish", _publish_without_empty_pointers),),
+    "old output is deleted before the pointers are written": ((RunOutput, "publish", _delete_before_pointers),),
+    "the result is written before the pointers": (
+        (RunOutput, "publish", _publish_nothing_yet),
+        (RunOutput, "finish", _publish_after_result),
+    ),
+    "a repeated run id gives the same folder": ((RunOutput, "__init__", _name_runs_after_ids),),
+}
+
+
+@contextmanager
+def broken(name: str) -> Iterator[None]:
+    """Break the protocol in one way."""
+    with ExitStack() as patches:
+        for replacement in BROKEN_PROTOCOLS[name]:
+            patches.enter_context(patch.object(*replacement))
+        yield

@@ -1,0 +1,142 @@
+"""Actors of the model: invocations and runs in threads of which only one works at a time.
+
+An actor works until it has sent as many calls as the scheduler allows. The scheduler decides the fate of the last one.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from enum import StrEnum
+from typing import Any
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from tests.handlers.ingestion.fake_cloud import client_error
+from tests.handlers.ingestion.ingestion_harness import Killed
+
+WRITES = frozenset({"PutItem", "TransactWriteItems", "UpdateItem", "PutObject", "DeleteObjects", "StartExecution"})
+Act = Callable[[], Any]
+
+
+class CallFate(StrEnum):
+    """Fate of one call to AWS. A read that is delayed or repeated has no effect, so it is lost instead."""
+
+    DONE = "done"
+    REFUSED = "refused by the service"
+    LOST = "lost"
+    RESPONSE_LOST = "done, response lost"
+    REPEATED = "sent twice"
+    DELAYED = "delayed, and the caller times out"
+    COPY_DELAYED = "done, and a copy of the request is delayed"
+    KILLED_BEFORE = "caller killed before the call"
+    KILLED_AFTER = "caller killed after the call"
+    KILLED_DELAYED = "delayed, and the caller is killed"
+
+
+class ScheduledActor:
+    """One invocation of a function, one run of the Spark job, or one command of an operator."""
+
+    def __init__(self, label: str, work: Act, delay: Callable[[str, Act], None], note: Callable[[str], None]) -> None:
+        """`delay` keeps a request that arrives later, and `note` adds a line to the schedule's log."""
+        self.label = label
+        self.start_fate = CallFate.DONE
+        """Fate of the actor's next call of StartExecution."""
+        self.ended = False
+        self.failure: BaseException | None = None
+        self.answer: Any = None
+        self._work, self._delay, self._note = work, delay, note
+        self._calls_left, self._fate, self._dies = 0, CallFate.DONE, False
+        self._thread = _IDLE_THREADS.pop() if _IDLE_THREADS else _ActorThread()
+        self._thread.work = self._live
+
+    def resume(self, calls: int = 1_000_000, fate: CallFate = CallFate.DONE) -> None:
+        """Let the actor send some calls. `fate` is that of the last one."""
+        self._calls_left, self._fate = calls, fate
+        self._thread.resume()
+        if self.ended:
+            _IDLE_THREADS.append(self._thread)
+
+    def kill(self) -> None:
+        """End the actor before its next call."""
+        self._dies = True
+        self.resume()
+
+    def send(self, name: str, act: Act) -> Any:
+        """Send a call of this actor, as soon as the scheduler allows it."""
+        if not self._calls_left:
+            self._thread.pause()
+        if self._dies:
+            raise Killed
+        self._calls_left -= 1
+        fate = CallFate.DONE if self._calls_left else self._fate
+        if name == "StartExecution":
+            fate, self.start_fate = self.start_fate, CallFate.DONE
+        if name not in WRITES and fate in {CallFate.REPEATED, CallFate.DELAYED, CallFate.COPY_DELAYED}:
+            fate = CallFate.LOST
+        self._note(f"{self.label}: {name}{'' if fate is CallFate.DONE else f' ({fate})'}")
+        return self._execute(name, act, fate)
+
+    def _execute(self, name: str, act: Act, fate: CallFate) -> Any:
+        match fate:
+            case CallFate.REFUSED:
+                raise client_error("StateMachineDoesNotExist" if name == "StartExecution" else "InternalError", name)
+            case CallFate.KILLED_BEFORE:
+                raise Killed
+            case CallFate.LOST:
+                raise ReadTimeoutError(endpoint_url=name)
+            case CallFate.DELAYED | CallFate.KILLED_DELAYED:
+                if name in WRITES:
+                    self._delay(f"{self.label}: {name}", act)
+                raise ReadTimeoutError(endpoint_url=name) if fate is CallFate.DELAYED else Killed
+        if fate is CallFate.COPY_DELAYED:
+            self._delay(f"{self.label}: {name}", act)
+        if fate is CallFate.REPEATED:
+            run_late(act)
+        if fate in {CallFate.RESPONSE_LOST, CallFate.KILLED_AFTER}:
+            run_late(act)
+            raise Killed if fate is CallFate.KILLED_AFTER else ReadTimeoutError(endpoint_url=name)
+        return act()
+
+    def _live(self) -> None:
+        try:
+            self.answer = self._work()
+        except BaseException as error:  # noqa: BLE001 - the scheduler decides whether it is a defect
+            self.failure = error
+        self.ended = True
+
+
+class _ActorThread:
+    """Thread for one actor after the other. To start a thread takes longer than most actors."""
+
+    def __init__(self) -> None:
+        self.work: Callable[[], None] = lambda: None
+        # Each lock is released by one thread and acquired by the other, like a semaphore, but twice as fast.
+        self._go, self._stopped = threading.Lock(), threading.Lock()
+        self._go.acquire()
+        self._stopped.acquire()
+        threading.Thread(target=self._live, daemon=True).start()
+
+    def resume(self) -> None:
+        """Let the thread work until it pauses or its work ends. The scheduler calls this."""
+        self._go.release()
+        self._stopped.acquire()
+
+    def pause(self) -> None:
+        """Wait until the scheduler resumes the thread. The actor calls this."""
+        self._stopped.release()
+        self._go.acquire()
+
+    def _live(self) -> None:
+        self._go.acquire()
+        while True:
+            self.work()
+            self.pause()
+
+
+_IDLE_THREADS: list[_ActorThread] = []
+
+
+def run_late(act: Act) -> None:
+    """Execute a request to whose response nobody listens."""
+    with suppress(ClientError):
+        act()

