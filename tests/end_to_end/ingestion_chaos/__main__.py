@@ -20,13 +20,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import boto3
+from botocore.config import Config
+
 from local.flows import Deployment, NotInTime, eventually
 from local.flows.ingestion_client import IngestionRuns
 from local.platform import emulator
-from local.platform.emulator_clients import EmulatorClients
+from local.platform.emulator_clients import CONFIG, EmulatorClients
 from local.platform.lifecycle import deploy
 from local.platform.progress import SilentProgress
 from local.preview import stack_files
+from local.preview.preview_provider import REGION
 from operations.__main__ import main as run_operation
 from tests.end_to_end.ingestion_chaos.process_killer import ProcessKiller
 from tests.end_to_end.ingestion_chaos.result_check import find_wrong_results
@@ -48,6 +52,8 @@ GROUP = 24
 """Number of files that are uploaded without a pause."""
 NOTIFY_AGAIN_EVERY = 20
 """Every n-th file is announced twice."""
+SWEEP_SECONDS = 330
+"""Time to wait for the answer of a sweep. It is longer than the timeout of the sweeper."""
 MAX_ROUNDS = 10
 """Maximum number of sweeps and redrives after the kills."""
 
@@ -64,6 +70,14 @@ class ChaosRun:
         """Uploaded files by key and version."""
         self.killer = ProcessKiller(deployment.emulator.pid, seed)
         self.redrives: Counter[str] = Counter()
+        self._functions = boto3.client(
+            "lambda",
+            endpoint_url=deployment.emulator.endpoint,
+            region_name=REGION,
+            aws_access_key_id=emulator.ROOT_ACCESS_KEY,
+            aws_secret_access_key=emulator.ROOT_ACCESS_KEY,
+            config=CONFIG.merge(Config(read_timeout=SWEEP_SECONDS)),
+        )
         self._random = random.Random(seed)  # noqa: S311 - the same choices for a seed
         self.client("sqs").set_queue_attributes(
             QueueUrl=self.intake.queue_url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
@@ -114,7 +128,7 @@ class ChaosRun:
     def _repair(self) -> None:
         """Do what the schedules and an operator do a quarter of an hour after the last kill."""
         self._redrive_dead_letters()
-        eventually(lambda: self.intake.count_messages(self.intake.queue_url) == (0, 0) or None, "an empty queue", 60)
+        eventually(lambda: self.intake.count_messages(self.intake.queue_url) == (0, 0) or None, "an empty queue", 300)
         self._wait_for_executions()
         # The latest version has the live version's code, but checks claims that are a second old, not 15 minutes.
         # No builder is working now, so all claims are left behind.
@@ -141,21 +155,21 @@ class ChaosRun:
                 self.redrives["dead letters"] += 1
 
     def _check_young_claims(self) -> None:
-        function, functions = self.runs.sweeper.partition(":")[0], self.client("lambda")
-        variables = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-        functions.update_function_configuration(
+        function = self.runs.sweeper.partition(":")[0]
+        variables = self._functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+        self._functions.update_function_configuration(
             FunctionName=function, Environment={"Variables": {**variables, "CLAIM_SECONDS": "1"}}
         )
 
     def _sweep(self, qualifier: str = "live") -> None:
         """Invoke the sweeper. A killed invocation is repeated by the next sweep."""
-        self.client("lambda").invoke(
+        self._functions.invoke(
             FunctionName=self.runs.sweeper.partition(":")[0], Qualifier=qualifier, Payload=b'{"kind": "flush"}'
         )
 
     def _wait_for_executions(self) -> None:
         eventually(
-            lambda: "RUNNING" not in self.runs.execution_statuses().values() or None, "the end of all executions", 600
+            lambda: "RUNNING" not in self.runs.execution_statuses().values() or None, "the end of all executions", 900
         )
 
     def _list_failed_manifests(self) -> list[str]:
