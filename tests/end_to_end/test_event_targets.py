@@ -19,12 +19,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("targets")]
 
 CODE = """
 def handler(event, context):
-    print("own id", context.aws_request_id)
+    print("attempt of", context.aws_request_id)
     raise ValueError("as asked")
 """
 RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/rule"
 SQS = f"arn:aws:sqs:{REGION}:{ACCOUNT}"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:failing"
+LOG_GROUP = "/aws/lambda/failing"
 GROUP = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
 ADMITTED, REFUSED = {"n": "admitted"}, {"n": "refused"}
 
@@ -110,7 +111,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TargetPermissions
         targets = TargetPermissions(EmulatorClients(started.emulator.endpoint))
         for name in ("heard", "of-the-alias", "of-the-function"):
             targets.clients("sqs").create_queue(QueueName=name)
-        role = targets.role("function", "lambda.amazonaws.com", sqs_SendMessage=f"{SQS}:*")
+        logs = {"logs_CreateLogStream": "*", "logs_PutLogEvents": "*"}
+        role = targets.role("function", "lambda.amazonaws.com", sqs_SendMessage=f"{SQS}:*", **logs)
+        targets.clients("logs").create_log_group(logGroupName=LOG_GROUP)
         archive_bytes = io.BytesIO()
         with zipfile.ZipFile(archive_bytes, "w") as archive:
             archive.writestr("failing.py", CODE)
@@ -204,11 +207,15 @@ def test_concurrency_reserved_for_a_function_holds_for_its_versions(site: Target
 
 
 def test_a_retry_of_an_asynchronous_invocation_has_its_request_id(site: TargetPermissions) -> None:
-    lambda_, logs = site.clients("lambda"), site.clients("logs")
-    lambda_.update_function_event_invoke_config(FunctionName="failing", Qualifier="live", MaximumRetryAttempts=1)
-    event = {"n": "retried"}
-    lambda_.invoke(FunctionName="failing", Qualifier="live", InvocationType="Event", Payload=json.dumps(event))
-    assert site.message("of-the-alias")["requestPayload"] == event
-    written = [line["message"] for line in logs.filter_log_events(logGroupName="/aws/lambda/failing")["events"]]
-    first, second = [line for line in written if line.startswith("own id")][-2:]
+    lambda_ = site.clients("lambda")
+    lambda_.put_function_event_invoke_config(
+        FunctionName="failing",
+        Qualifier="live",
+        MaximumRetryAttempts=1,
+        DestinationConfig={"OnFailure": {"Destination": f"{SQS}:of-the-alias"}},
+    )
+    lambda_.invoke(FunctionName="failing", Qualifier="live", InvocationType="Event", Payload=b'{"n": 4}')
+    assert site.message("of-the-alias")["requestPayload"] == {"n": 4}
+    events = site.clients("logs").filter_log_events(logGroupName=LOG_GROUP)["events"]
+    *_, first, second = [event["message"] for event in events if event["message"].startswith("attempt of")]
     assert first == second
