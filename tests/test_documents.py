@@ -169,7 +169,8 @@ def test_every_type_in_the_glossary_exists() -> None:
     definitions = {
         name
         for path in modules
-        for name in re.findall(r"^ *(?:(?:async )?(?:class|def) )?(\w+)(?:\(|: |:$)", path.read_text(), re.MULTILINE)
+        for names in re.findall(r"^ *(?:(?:async )?(?:class|def) (\w+)|(\w+): )", path.read_text(), re.MULTILINE)
+        for name in names
     } | {"UnknownValueError"}
     rows = re.findall(r"^\|[^|]+\|[^|]+\| (.*) \|$", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
     terms = [term for row in rows for term in re.findall(r"`([^`]+)`", row)]

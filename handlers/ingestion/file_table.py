@@ -1,7 +1,8 @@
 """DynamoDB gateway for file records. No other module reads or writes them.
 
 Each status change is one conditional update of the file's record. The condition is built from the allowed transitions
-in `status_transitions`, so a late, repeated or misplaced call changes nothing.
+in `status_transitions`, so a late, repeated or misplaced call changes nothing. A file that belongs to a run also has
+the number of the redrive that last changed it, so a stopped execution does not change the files of a redrive.
 """
 
 import heapq

@@ -7,8 +7,8 @@ schedule, and the command that repeats it.
 import argparse
 import os
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 
 from tests.handlers.ingestion.claim_protocol.schedule_choices import from_text
 from tests.handlers.ingestion.claim_protocol.schedule_search import describe, describe_choices, search
@@ -18,7 +18,7 @@ MAX_DESCRIBED = 3
 """Maximum number of failing schedules that are printed."""
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.handlers.ingestion.claim_protocol", description=__doc__)
     parser.add_argument("--schedules", type=int, default=50_000, help="number of schedules to run")
@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="number of parallel processes")
     parser.add_argument("--seed", type=int, help="run only the schedule of this seed, and print its shortened form")
     parser.add_argument("--replay", help="repeat the schedule with these choices, as a failing search printed them")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.replay is not None:
         print(describe_choices(from_text(options.replay)))  # noqa: T201
         return 0
@@ -38,7 +38,7 @@ def main() -> int:
     counts: Counter[str] = Counter()
     failing: list[int] = []
     with ProcessPoolExecutor(options.processes) as processes:
-        for result in processes.map(partial(search, stop_at_first=False), tasks):
+        for result in processes.map(search, tasks):
             counts += result.counts
             failing += result.failing_seeds
     for seed in failing[:MAX_DESCRIBED]:

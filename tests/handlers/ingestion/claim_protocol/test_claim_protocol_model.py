@@ -3,6 +3,9 @@
 If a test fails, it prints a shortened schedule and the command that repeats it.
 """
 
+import pytest
+
+from tests.handlers.ingestion.claim_protocol.__main__ import main
 from tests.handlers.ingestion.claim_protocol.broken_protocols import broken
 from tests.handlers.ingestion.claim_protocol.claim_protocol_model import ClaimProtocolModel
 from tests.handlers.ingestion.claim_protocol.schedule_choices import ScheduleChoices, from_text, shorten, to_text
@@ -27,6 +30,13 @@ def test_a_failing_schedule_is_shortened_and_repeated() -> None:
         choices = from_text(text.rpartition("--replay ")[2])
         assert describe_choices(choices) == text
     assert "Wrong result: none" in describe_choices(choices)
+
+
+def test_the_command_repeats_a_schedule(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--replay", "0:2,2:1"]) == 0
+    printed = capsys.readouterr().out
+    assert "builder (1): PutItem" in printed
+    assert printed.endswith("--replay 0:2,2:1\n")
 
 
 def test_the_same_seed_gives_the_same_schedule() -> None:
