@@ -15,7 +15,6 @@ from local.platform.driver_model.driver import (
     from_template,
     name_or_prefixed,
 )
-from local.preview.property_values import UNKNOWN
 
 
 def _tag_specifications(kind: str) -> ComputedValue:
