@@ -1,4 +1,4 @@
-"""Accesses outside the stack that IAM cannot prevent, because AWS supports neither a name nor a tag for them.
+"""Accesses outside the stack that the policies do not prevent, because no name or tag of the stack limits them.
 
 docs/deploying.md lists the titles. A test compares both lists, and another one finds entries that nothing needs.
 """

@@ -432,6 +432,9 @@ def test_the_preview_role_may_read_the_state_and_no_content() -> None:
     for action, resource in (
         ("s3:PutObject", f"{state}/.pulumi/stacks/polyphony/prod.json"),
         ("s3:GetObject", "arn:aws:s3:::polyphony-prod-meetings-recordings-123456789012/raw/x"),
+        # Earlier states contain earlier secrets.
+        ("s3:GetObject", f"{state}/.pulumi/history/polyphony/prod/prod-1.checkpoint.json"),
+        ("s3:GetObject", f"{state}/.pulumi/backups/polyphony/prod/prod.1.json"),
         ("kms:Encrypt", STATE_KEY_ARN),
         ("iam:CreateRole", PROGRAM_ROLE),
         ("lambda:GetFunction", f"arn:aws:lambda:{HERE}:function:polyphony-prod-meetings-steps"),

@@ -97,7 +97,7 @@ WILDCARDS = {
     *("s3:GetBucket*", "scheduler:*Schedule", "states:*StateMachine", "wafv2:*WebACL"),
     # The boundary, which grants nothing.
     *("bedrock:InvokeModel*", "dynamodb:*Backup", "dynamodb:*Item", "glue:*JobRun*", "logs:*LogDeliver*"),
-    *("s3:ListBucket*", "sqs:*Message", "xray:GetSampling*"),
+    *("s3:ListBucket*", "sqs:*Message", "transcribe:StartStreamTranscription*", "xray:GetSampling*"),
     # A denial.
     "iam:*",
 }

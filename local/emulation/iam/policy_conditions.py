@@ -18,6 +18,8 @@ MAX_CACHED_PATTERNS = 8192
 SPECIAL_CHARACTERS = frozenset("*?$")
 """Variables that stand for one character, so that `${*}` matches an asterisk and nothing else (IAM guide, "IAM policy
 elements: Variables and tags")."""
+IF_EXISTS = "IfExists"
+"""Suffix of condition operators that also hold for a request without the key."""
 LITERAL = "\ue000"
 """Marks a character that came from a policy variable. A `*` or `?` with this mark matches only itself."""
 
@@ -79,6 +81,10 @@ def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, co
     actual = context.get(key)
     if operator == "Null":
         return (actual is None or actual == []) == (expected[0].lower() == "true")
+    if operator.endswith(IF_EXISTS):
+        if actual is None:
+            return True
+        operator = operator.removesuffix(IF_EXISTS)
     is_negated = operator in NEGATED_OPERATORS
     compare = OPERATORS.get(NEGATED_OPERATORS.get(operator, operator))
     if compare is None:

@@ -46,6 +46,8 @@ CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], AccessVerdict]] = [
     ("a literal asterisk is no wildcard", [allow(resource=f"{TABLE[:-8]}${{*}}")], {}, IMPLICIT),
     ("no key is one of these", [OTHER_KEYS], {"aws:TagKeys": ["Owner", "Name"]}, ALLOW),
     ("a key is one of these, in any case", [OTHER_KEYS], {"aws:TagKeys": ["Owner", "project"]}, IMPLICIT),
+    ("IfExists without the key", [when("StringEqualsIfExists", "s3:prefix", "a")], {}, ALLOW),
+    ("IfExists with another value", [when("StringEqualsIfExists", "s3:prefix", "a")], {"s3:prefix": "b"}, IMPLICIT),
     ("named", [allow()], {}, ALLOW),
     ("another action", [allow("dynamodb:GetItem")], {}, IMPLICIT),
     ("actions by wildcard", [allow("dynamodb:Put*")], {}, ALLOW),
