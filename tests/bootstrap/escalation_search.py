@@ -16,18 +16,16 @@ from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, e
 from local.preview.preview_provider import ACCOUNT
 from tests.bootstrap.account_model import (
     OTHER_STACK,
-    OWN_BOUNDARY,
     STACK,
     Access,
     AccessLevel,
-    Attempt,
     Ownership,
     Tags,
     Target,
     expand_actions,
-    list_attempts,
     list_targets,
 )
+from tests.bootstrap.attack_requests import OWN_BOUNDARY, Attempt, list_attempts
 from tests.bootstrap.role_template import REPOSITORY
 
 Statement = Mapping[str, Any]
@@ -224,19 +222,9 @@ class EscalationSearch:
 
 def _index(statements: Sequence[Statement]) -> dict[str, list[Statement]]:
     """Return the statements that concern each action that some statement allows."""
-    expanded = {id(statement): _actions(statement) for statement in statements}
+    expanded = {id(item): expand_actions(as_list(item["Action"])) for item in statements}
     allowed = {action for item in statements if item["Effect"] == "Allow" for action in expanded[id(item)]}
     return {action: [item for item in statements if action in expanded[id(item)]] for action in allowed}
-
-
-_EXPANDED: dict[tuple[str, ...], frozenset[str]] = {}
-
-
-def _actions(statement: Statement) -> frozenset[str]:
-    patterns = tuple(as_list(statement["Action"]))
-    if patterns not in _EXPANDED:
-        _EXPANDED[patterns] = expand_actions(patterns)
-    return _EXPANDED[patterns]
 
 
 def _is_goal(target: Target, attempt: Attempt) -> bool:

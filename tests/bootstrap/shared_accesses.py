@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.preview.preview_provider import ACCOUNT, REGION
-from tests.bootstrap.account_model import NO_TAGS, STACK, STACK_SERVICES, AccessLevel, Attempt, Target
+from tests.bootstrap.account_model import NO_TAGS, STACK, AccessLevel, Ownership, Target
+from tests.bootstrap.attack_requests import STACK_SERVICES, Attempt
 from tests.bootstrap.escalation_search import PROGRAM
 from tests.bootstrap.role_template import STATE_KEY_ARN
 
@@ -128,10 +129,10 @@ SHARED = (
     ),
     SharedAccess("Metrics and traces", "cloudwatch:PutMetricData xray:Put*"),
     SharedAccess(
-        "Backups without the tag `Environment`",
+        "Backups without the tag `Environment`, and the tags of the stack's own backups",
         "backup:*",
         "*:recovery-point:*",
-        lambda _, target, __: target.tags == NO_TAGS,
+        lambda _, target, __: target.tags == NO_TAGS or target.ownership is Ownership.OWN,
     ),
 )
 """Accesses that docs/deploying.md lists."""

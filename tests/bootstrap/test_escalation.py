@@ -179,6 +179,94 @@ def test_a_path_can_use_a_role_of_the_program() -> None:
     ]
 
 
+HERE = f"us-east-1:{ACCOUNT}"
+OWN = {"StringEquals": {"aws:ResourceTag/Project": "polyphony", "aws:ResourceTag/Environment": STACK}}
+BAD_STATEMENTS = {
+    "reads all secrets": {"Action": "secretsmanager:*", "Resource": "*"},
+    "passes a foreign role": {"Action": "iam:PassRole", "Resource": "*"},
+    "assumes a foreign role": {"Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::{ACCOUNT}:role/*"},
+    "changes the trust of a foreign role": {"Action": "iam:UpdateAssumeRolePolicy", "Resource": "*"},
+    "changes its own permissions": {
+        "Action": "iam:PutRolePolicy",
+        "Resource": f"arn:aws:iam::{ACCOUNT}:role/polyphony*",
+    },
+    "changes the boundary": {"Action": "iam:CreatePolicy*", "Resource": "*"},
+    "changes the code of a foreign function": {
+        "Action": "lambda:Update*",
+        "Resource": f"arn:aws:lambda:{HERE}:function:*",
+    },
+    "adds a grant to a foreign key": {"Action": "kms:CreateGrant", "Resource": "*"},
+    "tags itself into a key": {
+        "Action": ["kms:TagResource", "kms:PutKeyPolicy"],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:RequestTag/Project": "polyphony", "aws:RequestTag/Environment": STACK}},
+    },
+    "tags itself into an API": {"Action": "apigateway:PUT", "Resource": "arn:aws:apigateway:us-east-1::/tags/*"},
+    "opens a foreign bucket": {"Action": "s3:PutBucketPolicy", "Resource": "arn:aws:s3:::*"},
+    "reads the data of machines": {"Action": "ec2:DescribeInstanceAttribute", "Resource": "*"},
+    "changes networks by one tag": {
+        "Action": "ec2:Delete*",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:ResourceTag/Environment": STACK}},
+    },
+}
+HARMLESS_STATEMENTS = {
+    "deletes its own roles, because a denial keeps their boundary": {
+        "Action": "iam:Delete*",
+        "Resource": f"arn:aws:iam::{ACCOUNT}:role/polyphony-{STACK}-*",
+    },
+    "invokes its own functions": {
+        "Action": "lambda:InvokeFunction",
+        "Resource": f"arn:aws:lambda:{HERE}:function:polyphony-{STACK}-*",
+    },
+    "deletes its own network": {"Action": "ec2:DeleteEgressOnlyInternetGateway", "Resource": "*", "Condition": OWN},
+    "changes its own key": {"Action": "kms:EnableKeyRotation", "Resource": "*", "Condition": OWN},
+    "reads its own objects": {"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::polyphony-{STACK}-*"},
+    "reads its own log": {
+        "Action": "logs:GetLogEvents",
+        "Resource": f"arn:aws:logs:{HERE}:log-group:*polyphony-{STACK}-*",
+    },
+}
+
+
+def find_path_with(statement: Statement) -> Counterexample | None:
+    current = policies()
+    widened = Policies((*current.deploy, statement), current.preview, current.boundary, current.trusts)
+    return search().find_path(widened, expand_actions(as_list(statement["Action"])))
+
+
+@pytest.mark.parametrize("statement", BAD_STATEMENTS.values(), ids=BAD_STATEMENTS)
+def test_a_statement_that_reaches_further_is_found(statement: dict[str, Any]) -> None:
+    assert find_path_with({"Effect": "Allow", **statement}) is not None
+
+
+@pytest.mark.parametrize("statement", HARMLESS_STATEMENTS.values(), ids=HARMLESS_STATEMENTS)
+def test_a_statement_within_the_stack_is_not_reported(statement: dict[str, Any]) -> None:
+    assert find_path_with({"Effect": "Allow", **statement}) is None
+
+
+def test_the_model_sends_every_condition_key_of_the_template() -> None:
+    """A key that no request contains would make its statement invisible to the search."""
+    used = {
+        key
+        for _, statement in list_statements()
+        for keys in statement.get("Condition", {}).values()
+        for key in keys
+        if not key.startswith("token.actions.githubusercontent.com:")
+    }
+    # A request on an existing resource never contains `ec2:CreateAction`.
+    assert used - {"ec2:CreateAction", "iam:PassedToService", "iam:AWSServiceName"} <= {
+        *(
+            "aws:RequestTag/Project",
+            "aws:RequestTag/Environment",
+            "aws:ResourceTag/Project",
+            "aws:ResourceTag/Environment",
+        ),
+        *("aws:TagKeys", "aws:RequestedRegion", "events:source", "iam:PermissionsBoundary", "kms:ViaService"),
+        *("kms:GrantIsForAWSResource", "lambda:FunctionArn"),
+    }
+
+
 # Denials, which hold even if an administrator attaches another policy to the role
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role"
