@@ -332,6 +332,42 @@ def test_the_models_are_checked_before_the_deployment() -> None:
     assert check < deployment
 
 
+# The check of the account's public access block
+
+
+FAKE_S3_CONTROL = """\
+#!/bin/bash
+case "$1 $2" in
+"sts get-caller-identity") echo 123456789012 ;;
+"s3control get-public-access-block") [ "$4" = 123456789012 ] && [ -n "$BLOCKS" ] && printf "$BLOCKS\\n" ;;
+*) exit 2 ;;
+esac
+"""
+"""Fake AWS CLI that prints the account's public access block, or fails if the account has none."""
+BLOCKED = r"True\tTrue\tTrue\tTrue"
+
+
+@pytest.mark.parametrize(("blocks", "exit_code"), [(BLOCKED, 0), (r"True\tTrue\tFalse\tTrue", 1), ("None", 1), ("", 1)])
+def test_a_deployment_stops_unless_the_account_blocks_public_access(
+    tmp_path: Path, blocks: str, exit_code: int
+) -> None:
+    (tmp_path / "aws").write_text(FAKE_S3_CONTROL)
+    (tmp_path / "aws").chmod(0o700)
+    scripts_of_job = [str(step.get("run")) for step in load_workflow("stack.yml")["jobs"]["deploy"]["steps"]]
+    [check] = [index for index, script in enumerate(scripts_of_job) if "get-public-access-block" in script]
+    [deployment] = [index for index, script in enumerate(scripts_of_job) if "pulumi up" in script]
+    assert check < deployment
+    process = subprocess.run(  # noqa: S603
+        ["/bin/bash", "-e", "-c", scripts_of_job[check]],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "BLOCKS": blocks},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == exit_code, process.stderr
+    assert ("::error::" in process.stdout) == (exit_code == 1)
+
+
 # The container image
 
 

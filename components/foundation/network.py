@@ -67,10 +67,6 @@ class Network(pulumi.ComponentResource):
             tags=self._tags("vpc"),
             opts=self._child,
         )
-        # No resource uses the VPC's default security group, so all its rules are removed.
-        ec2.DefaultSecurityGroup(
-            "foundation-network-default-group", vpc_id=built.id, tags=self._tags("unused"), opts=self._child
-        )
         routes = ec2.RouteTable(
             "foundation-network-routes", vpc_id=built.id, tags=self._tags("private"), opts=self._child
         )

@@ -41,10 +41,6 @@ class JobNetwork(Block):
             tags=self._tags,
             opts=self.part_options(),
         )
-        # No resource uses the VPC's default security group, so it allows no traffic.
-        ec2.DefaultSecurityGroup(
-            self.part_name("default-group"), vpc_id=network.id, tags=self._tags, opts=self.part_options()
-        )
         routes = self._create_routes(network)
         self.subnet_ids = self._create_subnets(network, routes, settings)
         region, opts = scope.context.region, self.part_options()

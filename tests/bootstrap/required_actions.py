@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from guardrails.model import iam_action_table
+from local.emulation.iam.policy_conditions import Context
 from local.emulation.iam.policy_evaluator import AccessRequest
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.resource_graph import Graph, Resource
 
 TABLE = Path(__file__).with_name("needs.toml")
-KMS_VIA_SERVICE = f"dynamodb.{REGION}.amazonaws.com"
 
 
 @cache
@@ -47,16 +47,19 @@ def list_requests(resource: Resource, graph: Graph, stack: str, boundary: str) -
             yield AccessRequest(action, arn, _context(condition, stack, boundary, placeholders))
 
 
-def _context(condition: str, stack: str, boundary: str, placeholders: Mapping[str, str]) -> dict[str, str]:
+def _context(condition: str, stack: str, boundary: str, placeholders: Mapping[str, str]) -> Context:
     tags = {"Project": "polyphony", "Environment": stack}
+    resource_tags = {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
     kind, _, detail = condition.partition(":")
     match kind:
         case "":
             return {}
         case "request-tags":
-            return {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+            return {"aws:TagKeys": list(tags), **{f"aws:RequestTag/{key}": value for key, value in tags.items()}}
         case "resource-tags":
-            return {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
+            return resource_tags
+        case "other-tags":
+            return {"aws:TagKeys": ["Owner"], "aws:RequestTag/Owner": "x", **resource_tags}
         case "created-by":
             return {"ec2:CreateAction": detail}
         case "region":
@@ -66,7 +69,9 @@ def _context(condition: str, stack: str, boundary: str, placeholders: Mapping[st
         case "function":
             return {"lambda:FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{placeholders['function']}"}
         case "via":
-            return {"kms:ViaService": KMS_VIA_SERVICE}
+            return {"kms:ViaService": f"{detail}.{REGION}.amazonaws.com"}
+        case "grant-to":
+            return {"kms:ViaService": f"{detail}.{REGION}.amazonaws.com", "kms:GrantIsForAWSResource": "true"}
     return {"iam:PassedToService": condition}
 
 

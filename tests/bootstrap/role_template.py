@@ -102,12 +102,23 @@ class ResolvedTemplate:
             case [("Ref", str(name))]:
                 return self._ref(name)
             case [("Sub", str(text))]:
-                return re.sub(r"\$\{([\w:.]+)\}", lambda match: self._reference_value(match[1]), text)
+                return self._substituted(text, {})
+            case [("Sub", [str(text), dict(names)])]:
+                return self._substituted(text, {name: self._resolved(item) for name, item in names.items()})
+            case [("Split", [str(delimiter), text])]:
+                return self._resolved(text).split(delimiter)
             case [("GetAtt", str(name))]:
                 return self._reference_value(name)
             case [("If", [str(condition), if_true, if_false])]:
                 return self._resolved(if_true if self._is_condition_true(condition) else if_false)
         return {key: self._resolved(item) for key, item in value.items()}
+
+    def _substituted(self, text: str, names: dict[str, str]) -> str:
+        """Return the text of `Sub` with its references replaced. `${!*}` becomes IAM's variable `${*}`."""
+        replaced = re.sub(
+            r"\$\{([\w:.]+)\}", lambda match: names.get(match[1]) or self._reference_value(match[1]), text
+        )
+        return replaced.replace("${!", "${")
 
     def _is_condition_true(self, condition: str) -> bool:
         [(kind, [left, right])] = template()["Conditions"][condition].items()

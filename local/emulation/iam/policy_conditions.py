@@ -15,6 +15,11 @@ WILDCARDS = {"*": ".*", "?": "."}
 """Regular expressions for IAM's wildcards."""
 MAX_CACHED_PATTERNS = 8192
 """Size of the cache of compiled patterns. It is larger than the number of patterns in the policies of all stacks."""
+SPECIAL_CHARACTERS = frozenset("*?$")
+"""Variables that stand for one character, so that `${*}` matches an asterisk and nothing else (IAM guide, "IAM policy
+elements: Variables and tags")."""
+IF_EXISTS = "IfExists"
+"""Suffix of condition operators that also hold for a request without the key."""
 LITERAL = "\ue000"
 """Marks a character that came from a policy variable. A `*` or `?` with this mark matches only itself."""
 
@@ -45,7 +50,7 @@ def substitute_variables(text: str, context: Context) -> str | None:
 
     def replace(match: re.Match[str]) -> str:
         nonlocal is_missing
-        value = context.get(match[1].lower())
+        value = match[1] if match[1] in SPECIAL_CHARACTERS else context.get(match[1].lower())
         if isinstance(value, str):
             return "".join(f"{LITERAL}{letter}" if letter in WILDCARDS else letter for letter in value)
         is_missing = True
@@ -76,7 +81,12 @@ def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, co
     actual = context.get(key)
     if operator == "Null":
         return (actual is None or actual == []) == (expected[0].lower() == "true")
-    compare = OPERATORS.get(operator)
+    if operator.endswith(IF_EXISTS):
+        if actual is None:
+            return True
+        operator = operator.removesuffix(IF_EXISTS)
+    is_negated = operator in NEGATED_OPERATORS
+    compare = OPERATORS.get(NEGATED_OPERATORS.get(operator, operator))
     if compare is None:
         raise NotEvaluable(
             f"the condition operator {operator} is not supported; supported are {', '.join(sorted(OPERATORS))}"
@@ -84,7 +94,7 @@ def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, co
     values = [value for text in expected if (value := substitute_variables(text, context)) is not None]
 
     def matches_any(value: str) -> bool:
-        return any(compare(value, text) for text in values)
+        return any(compare(value, text) for text in values) != is_negated
 
     match quantifier:
         case "ForAllValues":
@@ -92,7 +102,7 @@ def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, co
             return all(matches_any(value) for value in as_list(actual if actual is not None else []))
         case "ForAnyValue":
             return actual is not None and any(matches_any(value) for value in as_list(actual))
-        case "":
+        case "" if not is_negated:
             if isinstance(actual, list):
                 raise NotEvaluable(f"{key} has several values: {operator} needs ForAllValues or ForAnyValue")
             return actual is not None and matches_any(actual)
@@ -101,6 +111,10 @@ def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, co
 
 def _is_equal(value: str, expected: str) -> bool:
     return value == expected.replace(LITERAL, "")
+
+
+def _is_equal_ignoring_case(value: str, expected: str) -> bool:
+    return _is_equal(value.lower(), expected.lower())
 
 
 def _matches_pattern(value: str, expected: str) -> bool:
@@ -118,7 +132,11 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringLike": _matches_pattern,
     "ArnEquals": _matches_arn,
     "ArnLike": _matches_arn,
-    "Bool": lambda value, expected: _is_equal(value.lower(), expected.lower()),
+    "StringEqualsIgnoreCase": _is_equal_ignoring_case,
+    "Bool": _is_equal_ignoring_case,
 }
 """Comparisons by condition operator, for the operators that this project's policies use. `Null` is handled separately.
 """
+NEGATED_OPERATORS = {"StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase"}
+"""Negated condition operators with the operator that they negate. They are supported only with a set operator, because
+without one they also match a request without the key."""

@@ -15,7 +15,6 @@ from local.platform.driver_model.driver import (
     from_template,
     name_or_prefixed,
 )
-from local.preview.property_values import UNKNOWN
 
 
 def _tag_specifications(kind: str) -> ComputedValue:
@@ -72,15 +71,6 @@ def _rule_id(values: ResourceValues) -> str:
     return str(rules[0]["SecurityGroupRuleId"]) if rules else f"{values['securityGroupId']}:{values['ipProtocol']}"
 
 
-def _default_group_filters(values: ResourceValues) -> list[dict[str, Any]]:
-    return [{"Name": "vpc-id", "Values": [values["vpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
-
-
-def _default_group_id(values: ResourceValues) -> Any:
-    groups = values.responses.get("DescribeSecurityGroups", {}).get("SecurityGroups")
-    return groups[0]["GroupId"] if groups else UNKNOWN
-
-
 PUBLIC_ADDRESSES = {"MapPublicIpOnLaunch.Value": "mapPublicIpOnLaunch"}
 """Parameter with which instances in a subnet get public IP addresses."""
 GATEWAY_ID = from_response("CreateInternetGateway", "InternetGateway.InternetGatewayId")
@@ -104,15 +94,6 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteVpc", {"VpcId": "id"}),),
         id=from_response("CreateVpc", "Vpc.VpcId"),
-    ),
-    Driver(
-        type="aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
-        service="ec2",
-        # Each VPC has a default group from the start. The provider adopts this group and removes its rules. The driver
-        # only finds it.
-        create=(DriverCall("DescribeSecurityGroups", {"Filters": ComputedValue(_default_group_filters, ("vpcId",))}),),
-        id=ComputedValue(_default_group_id),
-        ignored={"tags": "the driver only finds the group and does not change it"},
     ),
     Driver(
         type="aws:ec2/subnet:Subnet",

@@ -160,8 +160,7 @@ def test_old_images_expire_but_an_image_in_use_outlives_newer_images() -> None:
 def test_the_jobs_network_allows_no_inbound_traffic() -> None:
     network = {resource.kind for resource in complete().graph if resource.type.startswith(("aws:vpc/", "aws:ec2/"))}
     assert not network & {"SecurityGroupIngressRule", "SecurityGroupRule", "NatGateway", "Eip"}
-    for kind in ("ec2.SecurityGroup", "ec2.DefaultSecurityGroup"):
-        assert "ingress" not in complete().one(kind).inputs
+    assert "ingress" not in complete().one("ec2.SecurityGroup").inputs
     [out] = complete().all("vpc.SecurityGroupEgressRule")
     reached = [out.inputs[name] for name in ("cidrIpv4", "ipProtocol", "fromPort", "toPort")]
     assert reached == ["0.0.0.0/0", "tcp", 443, 443]

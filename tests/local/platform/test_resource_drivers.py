@@ -24,7 +24,6 @@ from tests.whole_program import ONE_WORKER, STACKS, graph
 pytestmark = pytest.mark.unit
 
 NEVER_DELETED = {
-    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "a network's own group goes with the network",
     "aws:sns/topicPolicy:TopicPolicy": "a topic always has a policy; it goes with the topic",
 }
 

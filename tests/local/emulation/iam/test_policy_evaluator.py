@@ -35,12 +35,19 @@ OWN = allow(
     }
 )
 
+OTHER_KEYS = when("ForAllValues:StringNotEqualsIgnoreCase", "aws:TagKeys", ["Project", "Environment"])
+
 CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], AccessVerdict]] = [
     ("a list names it", [allow(["dynamodb:GetItem", "dynamodb:PutItem"], ["arn:other", TABLE])], {}, ALLOW),
     ("actions by one character", [allow("dynamodb:PutIte?")], {}, ALLOW),
     ("one of several values", [when("StringEquals", "aws:SourceAccount", ["1", "2"])], {"aws:SourceAccount": "2"}, ALLOW),
     ("Null true of a key that is", [when("Null", KEYS, "true")], {KEYS: ["a"]}, IMPLICIT),
     ("a variable in any case", [allow(resource=f"{TABLE[:-8]}${{{SUB.upper()}}}")], {SUB: "sessions"}, ALLOW),
+    ("a literal asterisk is no wildcard", [allow(resource=f"{TABLE[:-8]}${{*}}")], {}, IMPLICIT),
+    ("no key is one of these", [OTHER_KEYS], {"aws:TagKeys": ["Owner", "Name"]}, ALLOW),
+    ("a key is one of these, in any case", [OTHER_KEYS], {"aws:TagKeys": ["Owner", "project"]}, IMPLICIT),
+    ("IfExists without the key", [when("StringEqualsIfExists", "s3:prefix", "a")], {}, ALLOW),
+    ("IfExists with another value", [when("StringEqualsIfExists", "s3:prefix", "a")], {"s3:prefix": "b"}, IMPLICIT),
     ("named", [allow()], {}, ALLOW),
     ("another action", [allow("dynamodb:GetItem")], {}, IMPLICIT),
     ("actions by wildcard", [allow("dynamodb:Put*")], {}, ALLOW),

@@ -1,0 +1,147 @@
+"""Requests that an attacker makes to get an access: with all tags, services and boundaries that the attacker can choose."""
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from local.emulation.iam.policy_conditions import Context
+from local.emulation.iam.policy_evaluator import AccessRequest
+from local.preview.preview_provider import ACCOUNT, REGION
+from tests.bootstrap.account_model import (
+    NO_TAGS,
+    OTHER_PROJECT_TAGS,
+    OTHER_STACK,
+    OTHER_STACK_TAGS,
+    OWN_TAGS,
+    STACK,
+    Access,
+    AccessLevel,
+    Ownership,
+    Tags,
+    tags,
+)
+
+ANOTHER_REGION = "eu-west-1"
+LOWER_CASE_TAGS = tags(project="polyphony", environment=STACK)
+"""IAM ignores case in the name of the key `aws:ResourceTag/Project`, so these tags could pass for the stack's tags."""
+CHOSEN_TAGS = (
+    *(OWN_TAGS, LOWER_CASE_TAGS, tags(Environment=STACK), tags(Project="polyphony"), OTHER_STACK_TAGS, tags(Owner="x")),
+    # The tag of Glue's network interfaces.
+    tags(**{"aws-glue-service-resource": "x"}),
+)
+"""Tags that an attacker puts on a resource, one set for each request."""
+
+OWN_BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/polyphony-bootstrap/boundary-{STACK}"
+FOREIGN_FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:Administrator"
+ESM_ACTIONS = frozenset(
+    f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Get", "Update")
+)  # Their condition key names the function that the mapping invokes.
+REMOVES_TAGS = re.compile(r":(Untag|Delete|Remove|DELETE)")
+"""Actions that remove tags. Other actions of the same access level put tags."""
+NOT_SENT: Context = {}
+"""Request that changes tags without their keys in its context."""
+STACK_SERVICES = frozenset({"backup", "dynamodb", "lambda", "ssm"})
+"""Services that use the keys in a stack's settings."""
+GRANT_KEY = "kms:GrantIsForAWSResource"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Access with the values that the attacker chooses for the request."""
+
+    access: Access
+    context: Context
+    put: Tags | None = None
+    """Tags that the request puts on the resource."""
+    removed: frozenset[str] = field(default_factory=frozenset)
+    """Keys of the tags that the request removes."""
+
+    @functools.cached_property
+    def request(self) -> AccessRequest:
+        """Request for the evaluation of policies."""
+        return AccessRequest(self.access.action, self.access.arn, self.context)
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Text that identifies the request."""
+        return f"{self.access.action} {self.access.arn} {sorted(self.context.items())}"
+
+    def tags_after(self, before: Tags) -> Tags:
+        """Return the tags of the resource after the request."""
+        put = self.put or NO_TAGS
+        replaced = {key for key, _ in put} | self.removed
+        return frozenset(item for item in before if item[0] not in replaced) | put
+
+
+@functools.cache
+def list_attempts(ownership: Ownership, access: Access, now: Tags) -> tuple[Attempt, ...]:
+    """Return the requests that an attacker can make to get an access, while the target has some tags."""
+    return tuple(_list_attempts(ownership, access, now))
+
+
+def _list_attempts(ownership: Ownership, access: Access, now: Tags) -> Iterator[Attempt]:
+    for seen in _seen_tags(now) if access.sees_tags else (NO_TAGS,):
+        resource_tags = {f"aws:ResourceTag/{key}": value for key, value in seen}
+        if ownership is Ownership.NEW:
+            for put in (OTHER_STACK_TAGS, OTHER_PROJECT_TAGS):
+                yield Attempt(access, {**_request_tags(put), **_region(access)}, put)
+        elif access.level is AccessLevel.TAGGING:
+            # A service may change tags without sending their keys to IAM. So IAM recommends `Null` beside `ForAllValues`.
+            if REMOVES_TAGS.search(access.action):
+                for key in ("Environment", "Owner"):
+                    for sent in ({"aws:TagKeys": [key]}, NOT_SENT):
+                        yield Attempt(access, {**resource_tags, **sent, **_region(access)}, removed=frozenset({key}))
+            else:
+                for put in CHOSEN_TAGS:
+                    for sent in (_request_tags(put), NOT_SENT):
+                        yield Attempt(access, {**resource_tags, **sent, **_region(access)}, put)
+        else:
+            for choice in _list_choices(access.action):
+                yield Attempt(access, {**resource_tags, **_region(access), **choice})
+
+
+def _seen_tags(now: Tags) -> Iterator[Tags]:
+    """Yield the tags that IAM may see if two keys differ only in case: either of them."""
+    by_key: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for item in sorted(now):
+        by_key[item[0].lower()].append(item)
+    yield frozenset(items[0] for items in by_key.values())
+    if any(len(items) > 1 for items in by_key.values()):
+        yield frozenset(items[-1] for items in by_key.values())
+
+
+def _request_tags(put: Tags) -> dict[str, str | list[str]]:
+    return {"aws:TagKeys": sorted(key for key, _ in put), **{f"aws:RequestTag/{key}": value for key, value in put}}
+
+
+def _region(access: Access) -> dict[str, str]:
+    return {"aws:RequestedRegion": access.arn.split(":")[3] or REGION} if access.arn != "*" else {}
+
+
+def _list_choices(action: str) -> Sequence[Context]:
+    """Return the values that an attacker can choose for an action's own condition keys."""
+    if action.startswith("kms:"):
+        uses = [(service, grant) for service in (*sorted(STACK_SERVICES), "ec2") for grant in ("false", "true")]
+        return [
+            {},
+            *({"kms:ViaService": f"{service}.{REGION}.amazonaws.com", GRANT_KEY: grant} for service, grant in uses),
+        ]
+    if action in ESM_ACTIONS:
+        return [{"lambda:FunctionArn": FOREIGN_FUNCTION}]
+    match action:
+        case "iam:CreateRole" | "iam:PutRolePermissionsBoundary":
+            return [{"iam:PermissionsBoundary": OWN_BOUNDARY}]
+        case "iam:PassRole":
+            return [{"iam:PassedToService": "lambda.amazonaws.com"}]
+        case "iam:CreateServiceLinkedRole":
+            return [
+                {"iam:AWSServiceName": "backup.amazonaws.com"},
+                {"iam:AWSServiceName": "organizations.amazonaws.com"},
+            ]
+        case "events:PutEvents":
+            return [{"events:source": f"polyphony-{OTHER_STACK}.livestream"}]
+    if action.startswith("ec2:Describe"):
+        return [{"aws:RequestedRegion": REGION}, {"aws:RequestedRegion": ANOTHER_REGION}]
+    return [{}]

@@ -1,0 +1,281 @@
+"""Breadth-first search for what the bootstrap's roles can reach outside their stack.
+
+A state is what an attacker has changed so far: the tags of a target, or the boundary and the policies of a role. The
+search starts with the roles of the template, and adds the role that the deploy role can create for itself: a role of
+the program with every permission that the boundary allows. It makes each request of the account's model that the
+policies allow, follows those that change the state, and reports each request that affects something outside the stack.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.emulation.iam.policy_conditions import as_list, lower_case_keys, operator_holds
+from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
+from local.preview.preview_provider import ACCOUNT
+from tests.bootstrap.account_model import (
+    OTHER_STACK,
+    STACK,
+    Access,
+    AccessLevel,
+    Ownership,
+    Tags,
+    Target,
+    expand_actions,
+    list_targets,
+)
+from tests.bootstrap.attack_requests import OWN_BOUNDARY, Attempt, list_attempts
+from tests.bootstrap.role_template import REPOSITORY
+
+Statement = Mapping[str, Any]
+IsAccepted = Callable[[str, Target, Attempt], bool]
+"""True for a principal's known and documented request outside the stack."""
+
+DEPLOY, PREVIEW, PROGRAM = "deploy role", "preview role", "role of the program"
+OWN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/polyphony-{STACK}-own"
+BOUNDARIES = (
+    OWN_BOUNDARY,
+    f"arn:aws:iam::{ACCOUNT}:policy/polyphony-bootstrap/boundary-{OTHER_STACK}",
+    "arn:aws:iam::aws:policy/AdministratorAccess",
+    None,
+)
+SEVERITY = [AccessLevel.PERMISSIONS, AccessLevel.WRITE, AccessLevel.TAGGING, AccessLevel.READ, AccessLevel.LIST]
+
+
+@dataclass(frozen=True)
+class Policies:
+    """Policy statements of one stack's bootstrap."""
+
+    deploy: tuple[Statement, ...]
+    preview: tuple[Statement, ...]
+    boundary: tuple[Statement, ...]
+    trusts: tuple[tuple[str, Statement], ...]
+    """Trust policy statement of each role."""
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """Path to something outside the stack."""
+
+    steps: tuple[str, ...]
+    principal: str
+    attempt: Attempt | None = None
+    """Last request of the path, or None if the path ends in another way."""
+    target: Target | None = None
+
+    def __str__(self) -> str:
+        return " -> ".join(self.steps)
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Sort key: worst effect first, then the shortest path."""
+        return (SEVERITY.index(self.attempt.access.level) if self.attempt else 0, len(self.steps))
+
+
+@dataclass
+class SearchResult:
+    """Counterexamples, and the number of states that were explored."""
+
+    counterexamples: list[Counterexample] = field(default_factory=list)
+    state_count: int = 0
+
+
+@dataclass(frozen=True)
+class RoleState:
+    """Role of the program that the attacker manages."""
+
+    exists: bool = False
+    boundary: str | None = None
+    has_all_permissions: bool = False
+
+
+class EscalationSearch:
+    """Search of one set of policies. Verdicts on a statement are kept, because a changed template shares most of them."""
+
+    def __init__(self, is_accepted: IsAccepted, tagged_creations: frozenset[str]) -> None:
+        self._is_accepted = is_accepted
+        self._tagged_creations = tagged_creations
+        self._verdicts: dict[tuple[int, str], AccessVerdict] = {}
+        self._kept: list[Statement] = []  # keeps statements alive, because verdicts are stored by their identity
+        self._targets: dict[frozenset[str], list[Target]] = {}
+
+    def run(self, policies: Policies) -> SearchResult:
+        """Explore everything."""
+        return self._run(policies, None)
+
+    def find_path(self, policies: Policies, changed_actions: frozenset[str]) -> Counterexample | None:
+        """Return a counterexample if the policies differ from safe ones only in some actions.
+
+        Other targets are not explored, because the change does not concern them.
+        """
+        result = self._run(policies, changed_actions)
+        return min(result.counterexamples, key=lambda example: example.rank, default=None)
+
+    def _run(self, policies: Policies, changed_actions: frozenset[str] | None) -> SearchResult:
+        result = SearchResult()
+        self._search_tokens(policies, result)
+        prefix = self._search_own_role(policies, result)
+        principals: dict[str, tuple[tuple[Statement, ...], tuple[str, ...]]] = {
+            DEPLOY: (policies.deploy, ()),
+            PREVIEW: (policies.preview, ()),
+        }
+        if prefix is not None:
+            principals[PROGRAM] = (policies.boundary, prefix)
+        indexes = {name: (_index(statements), path) for name, (statements, path) in principals.items()}
+        actions = frozenset(action for index, _ in indexes.values() for action in index)
+        for target in self._list_targets(actions):
+            if changed_actions is None or any(access.action in changed_actions for access in target.accesses):
+                self._search_target(target, indexes, result)
+            if changed_actions is not None and result.counterexamples:
+                break
+        return result
+
+    def _list_targets(self, actions: frozenset[str]) -> list[Target]:
+        if actions not in self._targets:
+            self._targets[actions] = list(list_targets(actions, self._tagged_creations))
+        return self._targets[actions]
+
+    def _search_target(
+        self,
+        target: Target,
+        indexes: Mapping[str, tuple[Mapping[str, list[Statement]], tuple[str, ...]]],
+        result: SearchResult,
+    ) -> None:
+        paths: dict[Tags, tuple[str, ...]] = {target.tags: ()}
+        queue = deque([target.tags])
+        found: set[tuple[str, Access]] = set()
+        while queue:
+            now = queue.popleft()
+            for principal, (index, prefix) in indexes.items():
+                for access in target.accesses:
+                    statements = index.get(access.action)
+                    # The tags of the target change nothing if IAM does not compare them.
+                    if not statements or (now != target.tags and not access.sees_tags):
+                        continue
+                    for attempt in list_attempts(target.ownership, access, now):
+                        if not self._allows(statements, attempt.request, attempt.key):
+                            continue
+                        steps = (
+                            *(prefix if not paths[now] else ()),
+                            *paths[now],
+                            _describe(principal, target, attempt),
+                        )
+                        after = attempt.tags_after(now)
+                        if target.ownership is Ownership.OUTSIDE and after != now and after not in paths:
+                            paths[after] = steps
+                            queue.append(after)
+                        is_new = (principal, access) not in found and _is_goal(target, attempt)
+                        if is_new and not self._is_accepted(principal, target, attempt):
+                            found.add((principal, access))
+                            result.counterexamples.append(Counterexample(steps, principal, attempt, target))
+        result.state_count += len(paths)
+
+    def _search_own_role(self, policies: Policies, result: SearchResult) -> tuple[str, ...] | None:
+        """Search for a role above the boundary. Return the path to a role within the boundary, or None."""
+        index = _index(policies.deploy)
+        within: tuple[str, ...] | None = None
+        paths: dict[RoleState, tuple[str, ...]] = {RoleState(): ()}
+        queue = deque(paths)
+        while queue:
+            state = queue.popleft()
+            for action, context, after in _list_role_changes(state):
+                request = AccessRequest(action, OWN_ROLE, context)
+                if after in paths or not self._allows(index.get(action, []), request, repr(request)):
+                    continue
+                paths[after] = (
+                    *paths[state],
+                    f"{DEPLOY}: {action} on {OWN_ROLE} with {dict(context) or 'no boundary'}",
+                )
+                queue.append(after)
+                if after.has_all_permissions and after.boundary != OWN_BOUNDARY:
+                    result.counterexamples.append(Counterexample(paths[after], DEPLOY))
+                elif after.has_all_permissions and within is None:
+                    within = paths[after]
+        passed = AccessRequest("iam:PassRole", OWN_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"})
+        if self._allows(index.get("iam:PassRole", []), passed, repr(passed)):
+            step = f"{DEPLOY}: iam:PassRole of {OWN_ROLE} to a service whose resources no stack has (ec2.amazonaws.com)"
+            result.counterexamples.append(Counterexample((step,), DEPLOY))
+        result.state_count += len(paths)
+        return within
+
+    def _search_tokens(self, policies: Policies, result: SearchResult) -> None:
+        for role, trust in policies.trusts:
+            for description, claims in _list_foreign_tokens(role):
+                result.state_count += 1
+                conditions = trust.get("Condition", {}).items()
+                if all(operator_holds(operator, lower_case_keys(keys), claims) for operator, keys in conditions):
+                    step = f"{description}: sts:AssumeRoleWithWebIdentity of the {role}"
+                    result.counterexamples.append(Counterexample((step,), description))
+
+    def _allows(self, statements: list[Statement], request: AccessRequest, key: str) -> bool:
+        verdicts = {self._verdict(statement, request, key) for statement in statements}
+        return AccessVerdict.ALLOW in verdicts and AccessVerdict.DENY not in verdicts
+
+    def _verdict(self, statement: Statement, request: AccessRequest, key: str) -> AccessVerdict:
+        if (id(statement), key) not in self._verdicts:
+            self._kept.append(statement)
+            only_this_action = {**statement, "Action": request.action}  # The caller found that the action matches.
+            self._verdicts[id(statement), key] = evaluate_policies([{"Statement": [only_this_action]}], request).verdict
+        return self._verdicts[id(statement), key]
+
+
+def _index(statements: Sequence[Statement]) -> dict[str, list[Statement]]:
+    """Return the statements that concern each action that some statement allows."""
+    expanded = {id(item): expand_actions(as_list(item["Action"])) for item in statements}
+    allowed = {action for item in statements if item["Effect"] == "Allow" for action in expanded[id(item)]}
+    return {action: [item for item in statements if action in expanded[id(item)]] for action in allowed}
+
+
+def _is_goal(target: Target, attempt: Attempt) -> bool:
+    match target.ownership:
+        case Ownership.OUTSIDE:
+            return True
+        case Ownership.NEW:
+            return attempt.put is not None
+        case Ownership.OWN:
+            changed = attempt.tags_after(target.tags)
+            return attempt.access.level is AccessLevel.TAGGING and not target.tags <= changed
+    raise AssertionError(target.ownership)
+
+
+def _describe(principal: str, target: Target, attempt: Attempt) -> str:
+    text = f"{principal}: {attempt.access.action} on {attempt.access.arn}"
+    labels = ", ".join(f"{key}={value}" for key, value in sorted(target.tags)) or "no tags"
+    chosen = {
+        key: value for key, value in attempt.context.items() if not key.startswith("aws:Re") or "RequestTag" in key
+    }
+    return f"{text} ({target.ownership}, {labels})" + (f" with {chosen}" if chosen else "")
+
+
+def _list_role_changes(state: RoleState) -> Iterator[tuple[str, Mapping[str, str], RoleState]]:
+    def key(boundary: str | None) -> dict[str, str]:
+        return {"iam:PermissionsBoundary": boundary} if boundary else {}
+
+    if not state.exists:
+        for boundary in BOUNDARIES:
+            yield "iam:CreateRole", key(boundary), RoleState(exists=True, boundary=boundary)
+        return
+    for boundary in BOUNDARIES[:-1]:
+        after = RoleState(exists=True, boundary=boundary, has_all_permissions=state.has_all_permissions)
+        yield "iam:PutRolePermissionsBoundary", key(boundary), after
+    unbounded = RoleState(exists=True, has_all_permissions=state.has_all_permissions)
+    yield "iam:DeleteRolePermissionsBoundary", key(state.boundary), unbounded
+    granted = RoleState(exists=True, boundary=state.boundary, has_all_permissions=True)
+    yield "iam:PutRolePolicy", key(state.boundary), granted
+    yield "iam:AttachRolePolicy", key(state.boundary), granted
+
+
+def _list_foreign_tokens(role: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield tokens of GitHub that must not assume a role."""
+    issuer = "token.actions.githubusercontent.com"
+    environment = f"{STACK}-preview" if role == PREVIEW else STACK
+    right = {f"{issuer}:aud": "sts.amazonaws.com", f"{issuer}:sub": f"repo:{REPOSITORY}:environment:{environment}"}
+    wrong_subjects = {
+        "token of another repository": f"repo:another@1/repository@2:environment:{environment}",
+        "token of another stack's environment": f"repo:{REPOSITORY}:environment:{OTHER_STACK}",
+        "token of a branch": f"repo:{REPOSITORY}:ref:refs/heads/main",
+    }
+    for description, subject in wrong_subjects.items():
+        yield description, {**right, f"{issuer}:sub": subject}
+    yield "token for another audience", {**right, f"{issuer}:aud": "https://github.com/another"}

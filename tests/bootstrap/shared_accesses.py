@@ -1,0 +1,150 @@
+"""Accesses outside the stack that the policies do not prevent, because no name or tag of the stack limits them.
+
+docs/deploying.md lists the titles. A test compares both lists, and another one finds entries that nothing needs.
+"""
+
+import fnmatch
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from local.preview.preview_provider import ACCOUNT, REGION
+from tests.bootstrap.account_model import NO_TAGS, STACK, AccessLevel, Ownership, Target
+from tests.bootstrap.attack_requests import STACK_SERVICES, Attempt
+from tests.bootstrap.escalation_search import PROGRAM
+from tests.bootstrap.role_template import STATE_KEY_ARN
+
+OWNERSHIP_TAGS = {"project", "environment"}
+STATE = f"arn:aws:s3:::polyphony-bootstrap-{STACK}-{ACCOUNT}"
+READS = (AccessLevel.READ, AccessLevel.LIST)
+
+
+@dataclass(frozen=True)
+class SharedAccess:
+    """Group of accesses, as a row of the page."""
+
+    title: str
+    actions: str
+    """Patterns of actions, separated by spaces."""
+    arns: str = "*"
+    """Patterns of ARNs, separated by spaces."""
+    holds: Callable[[str, Target, Attempt], bool] = lambda *_: True
+    """Further condition on the request."""
+
+    def matches(self, principal: str, target: Target, attempt: Attempt) -> bool:
+        """Return True if the request belongs to this group."""
+        access = attempt.access
+        return (
+            any(fnmatch.fnmatchcase(access.action, pattern) for pattern in self.actions.split())
+            and any(fnmatch.fnmatchcase(access.arn, pattern) for pattern in self.arns.split())
+            and self.holds(principal, target, attempt)
+        )
+
+
+def _keeps_ownership(principal: str, target: Target, attempt: Attempt) -> bool:
+    changed = {key.lower() for key, _ in attempt.put or ()} | {key.lower() for key in attempt.removed}
+    return not changed & OWNERSHIP_TAGS
+
+
+def _is_through_service(principal: str, target: Target, attempt: Attempt) -> bool:
+    service = str(attempt.context.get("kms:ViaService", "")).partition(".")[0]
+    is_grant = attempt.access.action == "kms:CreateGrant"
+    return service in STACK_SERVICES and (not is_grant or attempt.context.get("kms:GrantIsForAWSResource") == "true")
+
+
+def _is_here(principal: str, target: Target, attempt: Attempt) -> bool:
+    # The boundary does not limit roles of the program to one region, because their own policies do.
+    return principal == PROGRAM or attempt.context.get("aws:RequestedRegion", REGION) == REGION
+
+
+def _is_read(principal: str, target: Target, attempt: Attempt) -> bool:
+    return attempt.access.level in READS and _is_here(principal, target, attempt)
+
+
+SHARED = (
+    SharedAccess(
+        "Configuration of APIs, identity pools, memories, backup plans, anomaly monitors and event source mappings",
+        "apigateway:GET backup:* bedrock-agentcore:GetMemory bedrock-agentcore:ListTagsForResource ce:* cognito-identity:* "
+        "lambda:GetEventSourceMapping lambda:ListTags wafv2:GetWebACLForResource",
+        "arn:aws:apigateway:*::/account *::/restapis/* *::/apis/* *::/tags/* *:backup-plan:* *:memory/* *:anomaly* "
+        "*:identitypool/* *:event-source-mapping:*",
+        _is_read,
+    ),
+    SharedAccess(
+        "Lists and descriptions of the account: alarms, networks, jobs, parameters without values, keys, log groups, tags",
+        "backup:Describe* batch:Describe* batch:ListJobs bedrock:GetFoundationModel cloudwatch:DescribeAlarms ec2:Describe* "
+        "ecr:GetAuthorizationToken glue:GetSecurityConfiguration logs:DescribeLogGroups logs:DescribeResourcePolicies "
+        "logs:*LogDeliver* s3:GetAccountPublicAccessBlock sns:GetSubscriptionAttributes ssm:DescribeParameters "
+        "states:ValidateStateMachineDefinition tag:GetResources xray:Get*",
+        holds=_is_read,
+    ),
+    SharedAccess("Tags of APIs except `Project` and `Environment`", "apigateway:*", "*::/tags/*", _keeps_ownership),
+    SharedAccess("Roles of identity pools", "cognito-identity:SetIdentityPoolRoles"),
+    SharedAccess(
+        "Log groups of APIs, whose names contain only the API's id",
+        "logs:*",
+        "*:log-group:/aws/apigateway/* *:log-group:API-Gateway-Execution-Logs_*",
+    ),
+    SharedAccess(
+        "Settings of the account: API Gateway's role for logs, AWS Backup's settings, log deliveries and their resource policies",
+        "apigateway:PATCH backup:UpdateRegionSettings backup-storage:MountCapsule logs:PutResourcePolicy logs:*LogDelivery",
+        "arn:aws:apigateway:*::/account [*]",
+    ),
+    SharedAccess(
+        "Glue security configurations and subscriptions of topics",
+        "glue:*SecurityConfiguration sns:SetSubscriptionAttributes sns:Unsubscribe",
+    ),
+    SharedAccess(
+        "Network interfaces: creation, and deletion of an unattached one",
+        "ec2:CreateNetworkInterface ec2:DeleteNetworkInterface",
+    ),
+    SharedAccess(
+        "The tag `aws-glue-service-resource` of network interfaces",
+        "ec2:CreateTags",
+        "*:network-interface/*",
+        lambda _, __, attempt: attempt.context.get("aws:TagKeys") == ["aws-glue-service-resource"],
+    ),
+    SharedAccess(
+        "KMS keys, only as AWS Backup, DynamoDB, Lambda and Systems Manager use them for the stack's own resources",
+        "kms:*",
+        holds=_is_through_service,
+    ),
+    SharedAccess("Private hosted zones, to which a network can be associated", "route53:AssociateVPCWithHostedZone"),
+    SharedAccess(
+        "Service-linked roles of AWS Backup, Batch and API Gateway",
+        "iam:CreateServiceLinkedRole",
+        "*:role/aws-service-role/*",
+        lambda _, __, attempt: attempt.context["iam:AWSServiceName"] == "backup.amazonaws.com",
+    ),
+    SharedAccess("Archives of all events of the account's event bus", "events:CreateArchive", "*:event-bus/default"),
+    SharedAccess("Managed rule sets of AWS WAF", "wafv2:*", "*:regional/managedruleset/*"),
+    SharedAccess("Calls of APIs and messages to WebSocket connections", "execute-api:*"),
+    SharedAccess(
+        "Jobs: cancellation of Batch jobs, MediaConvert queues, transcription jobs and streams",
+        "batch:*Job mediaconvert:CreateJob transcribe:Start*",
+        "*:job/* *:queues/* [*]",
+    ),
+    SharedAccess(
+        "Agents, guardrails, inference profiles and models",
+        "bedrock-agentcore:InvokeAgentRuntime bedrock:ApplyGuardrail bedrock:InvokeModel*",
+    ),
+    SharedAccess("Metrics and traces", "cloudwatch:PutMetricData xray:Put*"),
+    SharedAccess(
+        "Backups without the tag `Environment`, and the tags of the stack's own backups",
+        "backup:*",
+        "*:recovery-point:*",
+        lambda _, target, __: target.tags == NO_TAGS or target.ownership is Ownership.OWN,
+    ),
+)
+"""Accesses that docs/deploying.md lists."""
+
+OF_THE_STACK = (
+    SharedAccess("state", "s3:*Object", f"{STATE}/*"),
+    SharedAccess("bucket of the state", "s3:GetBucketLocation s3:ListBucket", STATE),
+    SharedAccess("key of the state", "kms:Decrypt kms:Encrypt kms:GenerateDataKey", STATE_KEY_ARN),
+)
+"""Accesses to the bootstrap's resources that hold the stack's state."""
+
+
+def is_accepted(principal: str, target: Target, attempt: Attempt) -> bool:
+    """Return True if a request outside the stack is known and documented."""
+    return any(group.matches(principal, target, attempt) for group in (*SHARED, *OF_THE_STACK))

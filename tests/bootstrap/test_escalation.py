@@ -1,0 +1,341 @@
+"""Search for a path from the bootstrap's roles to something outside their stack, and proof that the search is not blind.
+
+Each condition, each denial and each name of the stack in the template is taken out once. The search must then find a
+path. A failure prints the path, or the part of the template whose removal changes nothing.
+"""
+
+import copy
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+
+from local import ROOT
+from local.emulation.iam.policy_conditions import as_list
+from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
+from local.preview.preview_provider import ACCOUNT
+from tests.bootstrap.account_model import OTHER_STACK, STACK, expand_actions
+from tests.bootstrap.escalation_search import (
+    DEPLOY,
+    PREVIEW,
+    Counterexample,
+    EscalationSearch,
+    Policies,
+    SearchResult,
+    Statement,
+)
+from tests.bootstrap.role_template import resolve_template
+from tests.bootstrap.shared_accesses import OF_THE_STACK, SHARED, is_accepted
+
+pytestmark = pytest.mark.xdist_group("escalation")
+
+NAME = re.compile(rf"polyphony[-_?]{STACK}[-_?]")
+
+
+@dataclass(frozen=True)
+class Weakening:
+    """Statement of the template with one part taken out."""
+
+    description: str
+    original: Statement
+    weakened: Statement
+    service: str = ""
+    """Service of the resource that was widened."""
+
+
+def statements_of(documents: list[dict[str, Any]]) -> tuple[Statement, ...]:
+    return tuple(statement for document in documents for statement in document["Statement"])
+
+
+@cache
+def policies() -> Policies:
+    template = resolve_template(STACK)
+    return Policies(
+        deploy=statements_of(template.documents("DeployRole")),
+        preview=statements_of(template.documents("PreviewRole")),
+        boundary=statements_of([template.boundary]),
+        trusts=((DEPLOY, template.trust("DeployRole")), (PREVIEW, template.trust("PreviewRole"))),
+    )
+
+
+@cache
+def search() -> EscalationSearch:
+    tagged = {
+        action
+        for statement in policies().deploy
+        if "aws:RequestTag/" in str(statement.get("Condition"))
+        for action in expand_actions(as_list(statement["Action"]))
+    }
+    return EscalationSearch(is_accepted, frozenset(tagged))
+
+
+def replaced(weakening: Weakening) -> Policies:
+    def replace(statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
+        return tuple(weakening.weakened if item is weakening.original else item for item in statements)
+
+    current = policies()
+    return Policies(
+        deploy=replace(current.deploy),
+        preview=replace(current.preview),
+        boundary=replace(current.boundary),
+        trusts=tuple(
+            (role, weakening.weakened if trust is weakening.original else trust) for role, trust in current.trusts
+        ),
+    )
+
+
+def find_path(weakening: Weakening, service: str = "") -> Counterexample | None:
+    """Return a path that the weakening opens, on resources of one service or of all."""
+    actions = {action for action in expand_actions(as_list(weakening.original["Action"])) if action.startswith(service)}
+    return search().find_path(replaced(weakening), frozenset(actions))
+
+
+def list_statements() -> Iterator[tuple[str, Statement]]:
+    """Yield each statement of the template once, with its name."""
+    current, seen = policies(), set()
+    groups = {
+        DEPLOY: current.deploy,
+        PREVIEW: current.preview,
+        "boundary": current.boundary,
+        "trust of the": tuple(trust for _, trust in current.trusts),
+    }
+    for owner, statements in groups.items():
+        for statement in statements:
+            if id(statement) not in seen:
+                seen.add(id(statement))
+                yield f"{owner} {statement.get('Sid') or as_list(statement['Action'])[0]}", statement
+
+
+def list_removed_conditions() -> Iterator[Weakening]:
+    for name, statement in list_statements():
+        for operator, keys in statement.get("Condition", {}).items():
+            for key in keys:
+                weakened = copy.deepcopy(dict(statement))
+                del weakened["Condition"][operator][key]
+                yield Weakening(f"{name}: {operator} {key}", statement, weakened)
+
+
+def list_widened_names() -> Iterator[Weakening]:
+    for name, statement in list_statements():
+        for number, pattern in enumerate(as_list(statement.get("Resource", []))):
+            if NAME.search(pattern) and statement["Effect"] == "Allow":
+                weakened = copy.deepcopy(dict(statement))
+                weakened["Resource"] = as_list(weakened["Resource"])
+                weakened["Resource"][number] = re.sub(rf"{NAME.pattern}.*", "*", pattern)
+                yield Weakening(f"{name}: {pattern}", statement, weakened, pattern.split(":")[2])
+
+
+CONDITIONS, NAMES = list(list_removed_conditions()), list(list_widened_names())
+
+
+def report(result: SearchResult) -> str:
+    """Return the number of states and the worst paths, as the output of a failure."""
+    examples = sorted(result.counterexamples, key=lambda example: example.rank)
+    return "\n".join([f"{result.state_count} states, {len(examples)} counterexamples", *map(str, examples[:20])])
+
+
+def test_no_role_reaches_anything_outside_its_stack() -> None:
+    result = search().run(policies())
+    assert result.state_count > 500, "the search explores nothing"
+    assert not result.counterexamples, report(result)
+
+
+@pytest.mark.parametrize("weakening", CONDITIONS, ids=lambda item: item.description)
+def test_the_search_finds_a_path_without_any_condition(weakening: Weakening) -> None:
+    path = find_path(weakening)
+    sys.stdout.write(f"without {weakening.description}: {path}\n")  # pytest -rP prints it
+    assert path is not None, f"no path without {weakening.description}"
+
+
+def test_the_search_finds_a_path_without_any_name_of_the_stack() -> None:
+    assert len(NAMES) > 50
+    blind = [item.description for item in NAMES if find_path(item, item.service) is None]
+    assert blind == []
+
+
+def test_a_path_can_change_tags_first_and_then_the_resource() -> None:
+    description = f"{DEPLOY} TagsOfNewNetworks: StringEquals ec2:CreateAction"
+    [weakening] = [item for item in CONDITIONS if item.description == description]
+    examples = search().run(replaced(weakening)).counterexamples
+    paths = [[step.split()[2] for step in example.steps] for example in examples]
+    assert ["ec2:CreateTags", "ec2:AuthorizeSecurityGroupIngress"] in paths
+
+
+def test_a_path_can_use_a_role_of_the_program() -> None:
+    """Otherwise the search would not explore the boundary."""
+    everything = {"Effect": "Allow", "Action": "kms:DisableKey", "Resource": "*"}
+    current = policies()
+    widened = Policies(current.deploy, current.preview, (*current.boundary, everything), current.trusts)
+    path = search().find_path(widened, frozenset({"kms:DisableKey"}))
+    assert path is not None
+    assert [re.findall(r"\w+:\w+", step.partition(": ")[2])[0] for step in path.steps] == [
+        "iam:CreateRole",
+        "iam:PutRolePolicy",
+        "kms:DisableKey",
+    ]
+
+
+HERE = f"us-east-1:{ACCOUNT}"
+OWN = {"StringEquals": {"aws:ResourceTag/Project": "polyphony", "aws:ResourceTag/Environment": STACK}}
+BAD_STATEMENTS = {
+    "reads all secrets": {"Action": "secretsmanager:*", "Resource": "*"},
+    "passes a foreign role": {"Action": "iam:PassRole", "Resource": "*"},
+    "assumes a foreign role": {"Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::{ACCOUNT}:role/*"},
+    "changes the trust of a foreign role": {"Action": "iam:UpdateAssumeRolePolicy", "Resource": "*"},
+    "changes its own permissions": {
+        "Action": "iam:PutRolePolicy",
+        "Resource": f"arn:aws:iam::{ACCOUNT}:role/polyphony*",
+    },
+    "changes the boundary": {"Action": "iam:CreatePolicy*", "Resource": "*"},
+    "changes the code of a foreign function": {
+        "Action": "lambda:Update*",
+        "Resource": f"arn:aws:lambda:{HERE}:function:*",
+    },
+    "adds a grant to a foreign key": {"Action": "kms:CreateGrant", "Resource": "*"},
+    "tags itself into a key": {
+        "Action": ["kms:TagResource", "kms:PutKeyPolicy"],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:RequestTag/Project": "polyphony", "aws:RequestTag/Environment": STACK}},
+    },
+    "tags itself into an API": {"Action": "apigateway:PUT", "Resource": "arn:aws:apigateway:us-east-1::/tags/*"},
+    "opens a foreign bucket": {"Action": "s3:PutBucketPolicy", "Resource": "arn:aws:s3:::*"},
+    "reads the data of machines": {"Action": "ec2:DescribeInstanceAttribute", "Resource": "*"},
+    "changes networks by one tag": {
+        "Action": "ec2:Delete*",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:ResourceTag/Environment": STACK}},
+    },
+}
+HARMLESS_STATEMENTS = {
+    "deletes its own roles, because a denial keeps their boundary": {
+        "Action": "iam:Delete*",
+        "Resource": f"arn:aws:iam::{ACCOUNT}:role/polyphony-{STACK}-*",
+    },
+    "invokes its own functions": {
+        "Action": "lambda:InvokeFunction",
+        "Resource": f"arn:aws:lambda:{HERE}:function:polyphony-{STACK}-*",
+    },
+    "deletes its own network": {"Action": "ec2:DeleteEgressOnlyInternetGateway", "Resource": "*", "Condition": OWN},
+    "changes its own key": {"Action": "kms:EnableKeyRotation", "Resource": "*", "Condition": OWN},
+    "reads its own objects": {"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::polyphony-{STACK}-*"},
+    "reads its own log": {
+        "Action": "logs:GetLogEvents",
+        "Resource": f"arn:aws:logs:{HERE}:log-group:*polyphony-{STACK}-*",
+    },
+}
+
+
+def find_path_with(statement: Statement) -> Counterexample | None:
+    current = policies()
+    widened = Policies((*current.deploy, statement), current.preview, current.boundary, current.trusts)
+    return search().find_path(widened, expand_actions(as_list(statement["Action"])))
+
+
+@pytest.mark.parametrize("statement", BAD_STATEMENTS.values(), ids=BAD_STATEMENTS)
+def test_a_statement_that_reaches_further_is_found(statement: dict[str, Any]) -> None:
+    assert find_path_with({"Effect": "Allow", **statement}) is not None
+
+
+@pytest.mark.parametrize("statement", HARMLESS_STATEMENTS.values(), ids=HARMLESS_STATEMENTS)
+def test_a_statement_within_the_stack_is_not_reported(statement: dict[str, Any]) -> None:
+    assert find_path_with({"Effect": "Allow", **statement}) is None
+
+
+def test_the_model_sends_every_condition_key_of_the_template() -> None:
+    """A key that no request contains would make its statement invisible to the search."""
+    used = {
+        key
+        for _, statement in list_statements()
+        for keys in statement.get("Condition", {}).values()
+        for key in keys
+        if not key.startswith("token.actions.githubusercontent.com:")
+    }
+    # A request on an existing resource never contains `ec2:CreateAction`.
+    assert used - {"ec2:CreateAction", "iam:PassedToService", "iam:AWSServiceName"} <= {
+        *(
+            "aws:RequestTag/Project",
+            "aws:RequestTag/Environment",
+            "aws:ResourceTag/Project",
+            "aws:ResourceTag/Environment",
+        ),
+        *("aws:TagKeys", "aws:RequestedRegion", "events:source", "iam:PermissionsBoundary", "kms:ViaService"),
+        *("kms:GrantIsForAWSResource", "lambda:FunctionArn"),
+    }
+
+
+# Denials, which hold even if an administrator attaches another policy to the role
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role"
+GUARDED = [
+    AccessRequest("iam:CreatePolicyVersion", f"arn:aws:iam::{ACCOUNT}:policy/polyphony-bootstrap/boundary-{STACK}"),
+    AccessRequest("iam:PutRolePolicy", f"{ROLE}/polyphony-bootstrap/deploy-{STACK}"),
+    AccessRequest(
+        "iam:AddClientIDToOpenIDConnectProvider",
+        f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com",
+    ),
+    AccessRequest("iam:DeleteRolePermissionsBoundary", f"{ROLE}/polyphony-{STACK}-steps"),
+    AccessRequest("iam:AttachRolePolicy", f"{ROLE}/polyphony-{STACK}-steps"),
+    AccessRequest("s3:PutAccountPublicAccessBlock", "*"),
+]
+
+
+def list_removed_denials() -> Iterator[tuple[str, tuple[Statement, ...]]]:
+    """Yield the deploy role's statements without one action or resource of a denial."""
+    for index, statement in enumerate(policies().deploy):
+        if statement["Effect"] == "Deny":
+            for element in ("Action", "Resource"):
+                for item in as_list(statement[element]):
+                    rest = [other for other in as_list(statement[element]) if other != item]
+                    changed = ({**statement, element: rest},) if rest else ()
+                    deploy = policies().deploy
+                    yield f"{statement['Sid']}: {item}", (*deploy[:index], *changed, *deploy[index + 1 :])
+
+
+def succeeds(statements: tuple[Statement, ...]) -> list[str]:
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    documents = [{"Statement": [*statements, everything]}]
+    return [request.action for request in GUARDED if evaluate_policies(documents, request).allowed]
+
+
+def test_no_attached_policy_opens_the_bootstrap_or_the_accounts_public_access_block() -> None:
+    assert succeeds(policies().deploy) == []
+
+
+def test_every_part_of_every_denial_is_needed() -> None:
+    weakened = dict(list_removed_denials())
+    assert len(weakened) >= 7
+    assert [description for description, statements in weakened.items() if not succeeds(statements)] == []
+
+
+# Accesses that cannot be separated
+
+
+def test_every_shared_access_is_found_and_on_the_page() -> None:
+    found: list[Counterexample] = EscalationSearch(lambda *_: False, frozenset()).run(policies()).counterexamples
+    used = {group.title for group in (*SHARED, *OF_THE_STACK) for example in found if is_of_group(group, example)}
+    assert used == {group.title for group in (*SHARED, *OF_THE_STACK)}
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    assert [group.title for group in SHARED if f"- {group.title}" not in page] == []
+
+
+def is_of_group(group: Any, example: Counterexample) -> bool:
+    return bool(
+        example.attempt is not None
+        and example.target is not None
+        and group.matches(example.principal, example.target, example.attempt)
+    )
+
+
+def test_all_stacks_have_the_searched_statements() -> None:
+    """The search explores dev, so another stack must not have other statements."""
+    for other in ("staging", OTHER_STACK):
+        template = resolve_template(other)
+        for role in ("DeployRole", "PreviewRole"):
+            searched = str(statements_of(resolve_template(STACK).documents(role)))
+            for statement in statements_of(template.documents(role)):
+                assert str(statement).replace(other, STACK) in searched, statement
+        assert str(template.boundary).replace(other, STACK) == str(resolve_template(STACK).boundary)
