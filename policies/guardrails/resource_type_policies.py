@@ -49,7 +49,7 @@ TYPES_WITHOUT_POLICY = {
     "aws:backup/regionSettings:RegionSettings": "It enables the backup of types of resources.",
     t.BACKUP_SELECTION: "table-backed-up checks it together with the tables.",
     t.BACKUP_VAULT: "resource-policy-not-public checks its policy.",
-    t.BATCH_ENVIRONMENT: "job-spot-first and network-not-open check its capacity and network.",
+    t.BATCH_ENVIRONMENT: "batch-spot-first and network-not-open check its capacity and network.",
     t.BATCH_QUEUE: "It only connects jobs and compute environments, which are checked themselves.",
     t.AGENT_MEMORY: "memory-expires checks it, and resource-policy-not-public its policy.",
     "aws:bedrock/agentcoreMemoryStrategy:AgentcoreMemoryStrategy": "account-known checks its model and role.",

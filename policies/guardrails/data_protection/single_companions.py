@@ -1,8 +1,9 @@
 """Guardrail policy about companions: resources that configure another resource, for example a bucket's public access
-block. A resource may have only one companion of each type.
+block. A resource may have only one companion of each type, and only one resource of a type may have a name.
 
 AWS keeps one setting of each kind. If a stack has two companions of one type, the one that is deployed last replaces the
-other, so a check of either says nothing about the result. The same holds for a companion and an inline property.
+other, so a check of either says nothing about the result. The same holds for a companion and an inline property, and for
+two resources of one name, which AWS creates as one.
 """
 
 from collections import defaultdict
@@ -38,11 +39,28 @@ class CompanionType:
     """Property of the parent that configures the same inline; empty if there is none."""
 
 
+NAMED = CompanionType(("name",))
+"""A resource whose name is unique in the account and Region. AWS creates or changes the same one for each definition."""
+
+
 def _of_bucket(inline: str = "") -> CompanionType:
     return CompanionType(("bucket",), t.BUCKETS, inline)
 
 
 COMPANION_TYPES: Final[Mapping[str, CompanionType]] = {
+    t.PLATFORM: CompanionType(()),
+    t.ALARM: NAMED,
+    t.BUCKET: CompanionType(("bucket",)),
+    t.DASHBOARD: CompanionType(("dashboardName",)),
+    "aws:cloudwatch/eventRule:EventRule": CompanionType(("name", "eventBusName")),
+    t.FUNCTION: NAMED,
+    t.LOG_GROUP: NAMED,
+    t.QUEUE: NAMED,
+    t.ROLE: NAMED,
+    t.SSM_PARAMETER: NAMED,
+    t.TABLE: NAMED,
+    t.TOPIC: NAMED,
+    t.WORKFLOW: NAMED,
     "aws:apigateway/account:Account": CompanionType(()),
     t.REST_METHOD_SETTINGS: CompanionType(("restApi", "stageName", "methodPath"), {t.REST_API}),
     t.REST_POLICY: CompanionType(("restApiId",), {t.REST_API}, "policy"),
@@ -94,55 +112,56 @@ OPTIONAL_KEYS = frozenset({"eventBusName", "qualifier"})
     excusable=False,
 )
 def _check_one_companion_a_resource(stack: CheckedStack) -> Iterator[Finding]:
-    parents_by_name, by_urn = _index_by_name(stack), {resource.urn: resource for resource in stack.resources}
+    parents = _index_by_type_and_id(stack)
     by_identity: dict[tuple[str, ...], list[CheckedResource]] = defaultdict(list)
     for companion in stack.list_resources(*COMPANION_TYPES):
         companion_type = COMPANION_TYPES[companion.type]
-        identity = [_identify(companion, key, companion_type.parents, parents_by_name) for key in companion_type.keys]
-        parent = by_urn.get(identity[0] or "") if identity else None
-        if parent and companion_type.inline and _sets_inline(parent, companion_type.inline, stack):
-            yield Finding(
-                f"The property {companion_type.inline} and {companion.name} configure the same, and one replaces the other.",
-                parent.urn,
-            )
-        if None not in identity:
-            by_identity[companion.type, *(str(part) for part in identity)].append(companion)
+        ids = [_identify(companion, key, companion_type.parents, parents) for key in companion_type.keys]
+        for parent_type in companion_type.parents if companion_type.inline else ():
+            for parent in parents.get((parent_type, ids[0] or ""), ()):
+                if _sets_inline(parent, companion_type.inline, stack):
+                    yield Finding(
+                        f"The property {companion_type.inline} and {companion.name} configure the same, and one replaces "
+                        "the other.",
+                        parent.urn,
+                    )
+        if None not in ids:
+            by_identity[companion.type, *map(str, ids)].append(companion)
     for companions in by_identity.values():
         for companion in companions if len(companions) > 1 else ():
             others = ", ".join(sorted(other.name for other in companions if other is not companion))
             yield Finding(f"{others} configures the same as this resource, and one replaces the other.", companion.urn)
 
 
-def _index_by_name(stack: CheckedStack) -> dict[tuple[str, str], str]:
-    """Return the URNs of the stack's resources by type and physical name."""
-    index: dict[tuple[str, str], str] = {}
+def _index_by_type_and_id(stack: CheckedStack) -> Mapping[tuple[str, str], list[CheckedResource]]:
+    """Return the stack's resources by type and id. Several have one id if they have the same physical name."""
+    index: dict[tuple[str, str], list[CheckedResource]] = defaultdict(list)
     for resource in stack.resources:
-        for key in NAME_PROPERTIES:
-            name = _read_text(resource, key)
-            if name:
-                index.setdefault((resource.type, name), resource.urn)
+        index[resource.type, _get_id(resource)].append(resource)
     return index
 
 
+def _get_id(resource: CheckedResource) -> str:
+    """Return the physical name of a resource, or its URN if the name is unknown."""
+    return next(filter(None, (_read_text(resource, key) for key in NAME_PROPERTIES)), resource.urn)
+
+
 def _identify(
-    companion: CheckedResource, key: str, parent_types: Collection[str], parents_by_name: Mapping[tuple[str, str], str]
+    companion: CheckedResource,
+    key: str,
+    parent_types: Collection[str],
+    parents: Mapping[tuple[str, str], list[CheckedResource]],
 ) -> str | None:
-    """Return the parent's URN or the value of a key. None means that the value is unknown, or that the provider generates
+    """Return the parent's id or the value of a key. None means that the value is unknown, or that the provider generates
     a unique value.
     """
-    references = {
-        reference.urn
-        for reference in companion.references.get(key, ())
-        if reference.type in parent_types or not parent_types
-    }
     value = _read_text(companion, key)
-    if value:
-        for part in {value, *value.replace("/", ":").split(":")}:
-            for parent_type in parent_types:
-                if (parent_type, part) in parents_by_name:
-                    return parents_by_name[parent_type, part]
-    if len(references) == 1:
-        return references.pop()
+    for part in (value or "").replace("/", ":").split(":"):
+        if any((parent_type, part) in parents for parent_type in parent_types):
+            return part
+    parent_ids = {_get_id(parent) for parent in companion.references.get(key, ()) if parent.type in parent_types}
+    if len(parent_ids) == 1:
+        return parent_ids.pop()
     return value or ("" if key in OPTIONAL_KEYS and not companion.has_property(key) else None)
 
 

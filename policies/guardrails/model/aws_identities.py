@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import unquote
 
 from guardrails.model.nested_values import NestedValue
 
@@ -25,7 +26,7 @@ BUCKET_URLS = (
 )
 """URLs with the name of a bucket: s3:// and its variants of Hadoop, virtual-hosted and path-style URLs."""
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-BUCKET_KEY = re.compile(r"bucket[_-]?(name)?$", re.IGNORECASE)
+BUCKET_KEY = re.compile(r"bucket[_-]?(name)?s?$", re.IGNORECASE)
 """Endings of keys whose value is the name of a bucket."""
 
 ACCOUNT_KEY = re.compile(
@@ -38,11 +39,12 @@ QUANTITY_KEY = re.compile(
     re.IGNORECASE,
 )
 """Keys whose value is a quantity, a time, a number of a build, or prose."""
-ACCOUNT_TOKEN = re.compile(r"(?<![\w.+-])\d{12}(?![\w-]|\.\d)")
+ACCOUNT_TOKEN = re.compile(r"(?<![\w.+-])(\d{12}|\d{4}-\d{4}-\d{4})(?![\w-]|\.\d)")
+"""An account id, also as the AWS console writes it."""
 QUOTED_ACCOUNT = re.compile(r"(?:^|[\"'])(\d{12})(?:$|[\"'])")
 """Twelve digits that are a whole text, or a literal in an expression, for example in JSONata."""
 ADDRESSES_WITH_ACCOUNT = (
-    re.compile(r"(?<![\w-])(\d{12})\.[\w.-]*(?:amazonaws\.com|amazon\.com|api\.aws)"),
+    re.compile(r"(?<![\w-])(\d{12})\.[\w.-]*(?:amazonaws\.com|amazon\.com|(?:api|on)\.aws)"),
     re.compile(r"(?:amazonaws\.com(?:\.cn)?|api\.aws)(?::\d+)?/(\d{12})(?!\w)"),
     re.compile(r"(?<![\w:-])(\d{12}):(?:function|role|root|user)\b"),
 )
@@ -65,10 +67,17 @@ ORGANIZATION = re.compile(r"(?<![\w-])o-(?=[a-z]*\d)[a-z0-9]{10,32}(?![\w-])")
 ENDPOINT_SERVICE = re.compile(r"\bvpce-svc-[0-9a-f]+", re.IGNORECASE)
 """Endpoint service (PrivateLink) that an account offers to others. AWS's own services have names without an id."""
 
-SERVICE_KEY = re.compile(r"^service$|principal|passedtoservice|calledvia|viaservice", re.IGNORECASE)
+SERVICE_KEY = re.compile(r"^service$|principal|passedtoservice", re.IGNORECASE)
 SERVICE_PRINCIPAL = re.compile(
     r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.[a-z]+)*|[a-z0-9-]+\.amazon\.com", re.IGNORECASE
 )
+
+
+MAY_CONTAIN_IDENTITY = re.compile(
+    r"\d{12}|\d{4}-\d{4}-|arn:|vpce-svc-|\b(?:o|ou|r)-|A(?:ROA|IDA|GPA|NPA|IPA)|[0-9a-f]{64}", re.IGNORECASE
+)
+"""A text without a match contains no identity. Most texts have none, so this makes the search fast."""
+MAY_CONTAIN_BUCKET = re.compile(r"s3", re.IGNORECASE)
 
 
 class IdentityKind(StrEnum):
@@ -99,7 +108,9 @@ def find_identities(nested: NestedValue) -> Iterator[AwsIdentity]:
         if ACCOUNT_KEY.search(nested.key) and len(number) == 12:
             yield AwsIdentity(IdentityKind.ACCOUNT, number, number)
         return
-    text = nested.value
+    text = unquote(nested.value)
+    if not MAY_CONTAIN_IDENTITY.search(text):
+        return
     yield from _find_accounts(nested, text)
     for pattern, kind, is_possible in (
         (UNIQUE_ID, IdentityKind.UNIQUE_ID, True),
@@ -118,7 +129,7 @@ def _find_accounts(nested: NestedValue, text: str) -> Iterator[AwsIdentity]:
         account = match["account"]
         if "*" in account or "?" in account:
             if "Condition" not in nested.keys and not nested.is_denied:
-                yield AwsIdentity(IdentityKind.ARN_OF_EVERY_ACCOUNT, text, text)
+                yield AwsIdentity(IdentityKind.ARN_OF_EVERY_ACCOUNT, match[0], match[0])
         # API Gateway's own ARNs of targets have the called service instead of an account.
         elif account and account != "aws" and not (match["service"] == "apigateway" and not account.isdigit()):
             yield AwsIdentity(IdentityKind.ACCOUNT, account, match[0])
@@ -129,7 +140,7 @@ def _find_accounts(nested: NestedValue, text: str) -> Iterator[AwsIdentity]:
             yield AwsIdentity(IdentityKind.ACCOUNT, match[1], match[0])
     if ACCOUNT_KEY.search(nested.key):
         for match in ACCOUNT_TOKEN.finditer(text):
-            yield AwsIdentity(IdentityKind.ACCOUNT, match[0], match[0])
+            yield AwsIdentity(IdentityKind.ACCOUNT, match[0].replace("-", ""), match[0])
     elif not QUANTITY_KEY.search(nested.key):
         for match in QUOTED_ACCOUNT.finditer(text):
             if not MINUTE.fullmatch(match[1]) and int(match[1]) % ROUND_NUMBER:
@@ -140,9 +151,11 @@ def find_buckets(nested: NestedValue) -> Iterator[str]:
     """Yield the names of buckets in a value: in ARNs and URLs, and below a key that is called like a bucket."""
     if not isinstance(nested.value, str):
         return
-    text = nested.value
+    text = unquote(nested.value)
     if BUCKET_KEY.search(nested.key) and BUCKET_NAME.fullmatch(text):
         yield text
+    if not MAY_CONTAIN_BUCKET.search(text):
+        return
     # The service that delivers access logs is called logging.s3.amazonaws.com.
     for pattern in (BUCKET_ARN, *(BUCKET_URLS if not SERVICE_KEY.search(nested.key) else ())):
         for match in pattern.finditer(text):

@@ -7,6 +7,7 @@ resources of the stack, and the next run after the deployment finds them.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,8 +16,10 @@ from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 
-MAX_DEPTH = 40
-"""Maximum number of nested levels. Deeper values are compared as one text."""
+MAX_DEPTH = 120
+"""Maximum number of nested levels. A document that is deeper is searched as one text. Only JSON in a text can be deeper,
+because the engine's messages have at most 100 levels.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,41 +49,39 @@ def list_program_values(resource: CheckedResource, stack: CheckedStack) -> tuple
             nested
             for key in list(resource.props)
             if stack.is_set_by_program(resource, key)
-            for nested in _list_entry(resource.props, key, (), is_denied=False)
+            for nested in _list_entry(resource.props, key, (), 0, is_denied=False)
         )
     return _VALUES_BY_RESOURCE[resource]
 
 
 def _list_entry(
-    holder: Mapping[str, Any], key: str, keys: tuple[str, ...], *, is_denied: bool
+    holder: Mapping[str, Any], key: str, keys: tuple[str, ...], depth: int, *, is_denied: bool
 ) -> Iterator[NestedValue]:
     """Yield the values of one entry of a mapping. Reading an unknown value raises an error, so this reads it alone."""
     try:
         value = holder[key]
     except UnknownValueError:
         return
-    yield from _list_values(value, (*keys, str(key)), is_denied=is_denied)
+    yield from _list_values(value, (*keys, str(key)), depth + 1, is_denied=is_denied)
 
 
-def _list_values(value: Any, keys: tuple[str, ...], *, is_denied: bool) -> Iterator[NestedValue]:
-    if isinstance(value, Mapping) and len(keys) < MAX_DEPTH:
+def _list_values(value: Any, keys: tuple[str, ...], depth: int, *, is_denied: bool) -> Iterator[NestedValue]:
+    if depth > MAX_DEPTH:
+        raise RecursionError
+    if isinstance(value, Mapping):
         is_denied = is_denied or _is_deny_statement(value)
         for key in list(value):
             yield NestedValue((*keys, "(key)"), str(key), is_denied)
-            yield from _list_entry(value, key, keys, is_denied=is_denied)
+            yield from _list_entry(value, key, keys, depth, is_denied=is_denied)
     elif isinstance(value, str):
-        document = _parse_document(value)
-        if document is None:
-            yield NestedValue(keys, value, is_denied)
-        else:
-            yield from _list_values(document, keys, is_denied=is_denied)
-    elif isinstance(value, Sequence) and len(keys) < MAX_DEPTH:
+        yield from _list_text_values(value, keys, depth, is_denied=is_denied)
+    elif isinstance(value, Sequence):
         for position in range(len(value)):
             try:
                 item = value[position]
             except UnknownValueError:
                 continue
-            yield from _list_values(item, keys, is_denied=is_denied)
+            yield from _list_values(item, keys, depth + 1, is_denied=is_denied)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield NestedValue(keys, float(value), is_denied)
 
@@ -92,11 +93,10 @@ def _is_deny_statement(value: Mapping[str, Any]) -> bool:
         return False
 
 
-def _parse_document(text: str) -> Any:
-    """Return the JSON object, list or text that a text contains, or None."""
-    if not text.lstrip().startswith(("{", "[", '"')):
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+def _list_text_values(text: str, keys: tuple[str, ...], depth: int, *, is_denied: bool) -> Iterator[NestedValue]:
+    """Yield the values of the JSON object, list or text that a text contains, or else the text."""
+    if text.lstrip().startswith(("{", "[", '"')):
+        with suppress(ValueError, RecursionError):
+            yield from list(_list_values(json.loads(text), keys, depth + 1, is_denied=is_denied))
+            return
+    yield NestedValue(keys, text, is_denied)

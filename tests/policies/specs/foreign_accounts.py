@@ -3,6 +3,7 @@
 import json
 
 from guardrails.model import resource_types as t
+from local.preview.property_values import SECRET, SIGNATURE
 from tests.policies.policy_harness import (
     UNKNOWN,
     PolicyCase,
@@ -533,6 +534,40 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         "tag with an account",
         "meetings-recordings-bucket",
         {"tags": {"Name": "x", "SharedWithAccount": FOREIGN}},
+        ACCOUNTS,
+    ),
+    changed_nested(
+        "account as the console writes it",
+        "meetings-start-function",
+        ("environment", "variables", "PARTNER_ACCOUNT"),
+        "9999-9999-9999",
+        ACCOUNTS,
+    ),
+    changed_nested(
+        "list of accounts",
+        "meetings-storage-function",
+        ("environment", "variables", "ACCOUNTS"),
+        f"{ACCOUNT},{FOREIGN}",
+        ACCOUNTS,
+    ),
+    changed_nested(
+        "encoded ARN",
+        "livestream-care-function",
+        ("environment", "variables", "GUIDE"),
+        f"https://example.com/?to=arn%3Aaws%3Asqs%3A{REGION}%3A{FOREIGN}%3Ax",
+        ACCOUNTS,
+    ),
+    changed_nested(
+        "registry with two protocols",
+        "livestream-agent-function",
+        ("environment", "variables", "IMAGE"),
+        f"{FOREIGN}.dkr-ecr.{REGION}.on.aws/x",
+        ACCOUNTS,
+    ),
+    changed(
+        "secret parameter",
+        "livestream-cursors-parameter",
+        {"value": {SIGNATURE: SECRET, "value": f"copy to {FOREIGN_QUEUE}"}},
         ACCOUNTS,
     ),
     # Buckets.
