@@ -145,17 +145,17 @@ PolicyName = Annotated[str, StringConstraints(pattern=r"^([\w+=,.@-]+/)*[\w+=,.@
 PartnerId = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(\d{12}|o-[a-z0-9]{10,32}|[0-9a-f]{64}|vpce-svc-[0-9a-f]+|arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$"
+        pattern=r"^(\d{12}|o-[a-z0-9]{10,32}|[0-9a-f]{64}|vpc(e(-svc)?)?-[0-9a-f]+|arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$"
     ),
 ]
-"""Id of an account, an organisation, a canonical user or an endpoint service, or the ARN of a bucket."""
+"""Id of an account, organisation, canonical user, network, endpoint or endpoint service, or the ARN of a bucket."""
 
 
 class Partner(SettingsModel):
     """A foreign account, organisation or bucket that resources of the stack may name."""
 
     id: PartnerId
-    """Account id, organisation id, canonical user id, id of an endpoint service, or ARN of a bucket."""
+    """Id of an account, organisation, canonical user, network, endpoint or endpoint service, or ARN of a bucket."""
     reason: Annotated[str, StringConstraints(min_length=15)]
     """Reason why resources of this stack may name it, as a sentence."""
 

@@ -19,7 +19,7 @@ from guardrails.model.aws_identities import (
     find_services,
 )
 from guardrails.model.nested_values import NestedValue, list_program_values
-from guardrails.model.resource_types import BUCKETS, PLATFORM
+from guardrails.model.resource_types import BUCKETS, PLATFORM, ROLE
 from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,
@@ -146,12 +146,18 @@ def _list_own_buckets(stack: CheckedStack) -> Iterator[str]:
     "service-known",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Only services that the program uses are principals of IAM policies and permissions.",
+    description=(
+        "Only services that the program uses are principals of IAM policies and permissions, and only roles trust "
+        "federated identities."
+    ),
     remedy="Remove the service, or add it to KNOWN_SERVICES in policies/guardrails/least_privilege/foreign_accounts.py.",
     excusable=False,
 )
 def _check_service_known(stack: CheckedStack) -> Iterator[Finding]:
     for resource, nested in _list_values(stack):
+        # Trust policies of roles compare the claims of federated identities (`federated_trust`). Others cannot.
+        if nested.keys[-2:] == ("Principal", "Federated") and resource.type != ROLE and not nested.is_denied:
+            yield Finding(f"{'.'.join(nested.keys)} lets in federated identities of {nested.value}.", resource.urn)
         for service in find_services(nested):
             name = service.lower().removesuffix(".amazonaws.com")
             if name not in KNOWN_SERVICES and REGION.sub("", name) not in KNOWN_SERVICES:

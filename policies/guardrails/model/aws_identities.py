@@ -67,6 +67,10 @@ ORGANIZATION = re.compile(r"(?<![\w-])o-(?=[a-z]*\d)[a-z0-9]{10,32}(?![\w-])")
 ENDPOINT_SERVICE = re.compile(r"\bvpce-svc-[0-9a-f]+", re.IGNORECASE)
 """Endpoint service (PrivateLink) that an account offers to others. AWS's own services have names without an id."""
 
+NETWORK_KEY = re.compile(r"sourcevpce?$", re.IGNORECASE)
+NETWORK = re.compile(r"vpce?-[\w*?-]+", re.IGNORECASE)
+"""Network or endpoint in a condition. Its id does not show its account, and an id of this stack is unknown in a preview."""
+
 SERVICE_KEY = re.compile(r"^service$|principal|passedtoservice", re.IGNORECASE)
 SERVICE_PRINCIPAL = re.compile(
     r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.[a-z]+)*|[a-z0-9-]+\.amazon\.com", re.IGNORECASE
@@ -74,7 +78,7 @@ SERVICE_PRINCIPAL = re.compile(
 
 
 MAY_CONTAIN_IDENTITY = re.compile(
-    r"\d{12}|\d{4}-\d{4}-|arn:|vpce-svc-|\b(?:o|ou|r)-|A(?:ROA|IDA|GPA|NPA|IPA)|[0-9a-f]{64}", re.IGNORECASE
+    r"\d{12}|\d{4}-\d{4}-|arn:|vpce?-|\b(?:o|ou|r)-|A(?:ROA|IDA|GPA|NPA|IPA)|[0-9a-f]{64}", re.IGNORECASE
 )
 """A text without a match contains no identity. Most texts have none, so this makes the search fast."""
 MAY_CONTAIN_BUCKET = re.compile(r"s3", re.IGNORECASE)
@@ -89,6 +93,7 @@ class IdentityKind(StrEnum):
     CANONICAL_USER = "canonical user"
     ORGANIZATION = "organisation"
     ENDPOINT_SERVICE = "endpoint service"
+    NETWORK = "network"
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ def find_identities(nested: NestedValue) -> Iterator[AwsIdentity]:
         (ORGANIZATION, IdentityKind.ORGANIZATION, True),
         (ORGANIZATION_BY_KEY, IdentityKind.ORGANIZATION, ORGANIZATION_KEY.search(nested.key)),
         (ENDPOINT_SERVICE, IdentityKind.ENDPOINT_SERVICE, True),
+        (NETWORK, IdentityKind.NETWORK, NETWORK_KEY.search(nested.key)),
     ):
         for match in pattern.finditer(text) if is_possible else ():
             yield AwsIdentity(kind, match[0], match[0])
@@ -166,6 +172,8 @@ def find_buckets(nested: NestedValue) -> Iterator[str]:
 
 def find_services(nested: NestedValue) -> Iterator[str]:
     """Yield the service principals in a value below a key that names a principal."""
-    is_principal = SERVICE_KEY.search(nested.key) and not nested.is_denied
-    if is_principal and isinstance(nested.value, str) and SERVICE_PRINCIPAL.fullmatch(nested.value):
+    if not isinstance(nested.value, str) or nested.is_denied or not SERVICE_KEY.search(nested.key):
+        return
+    # A principal of the kind Service is always a service, also if it contains wildcards.
+    if nested.keys[-2:] == ("Principal", "Service") or SERVICE_PRINCIPAL.fullmatch(nested.value):
         yield nested.value

@@ -23,6 +23,7 @@ PARTNERS = {
     "o-a1b2c3d4e5": "o-a1b2c3d4e5",
     CANONICAL_USER: {"CanonicalUser": CANONICAL_USER},
     "vpce-svc-0e3f5a7b9c1d2e4f6": "com.amazonaws.vpce.us-east-1.vpce-svc-0e3f5a7b9c1d2e4f6",
+    "vpce-0e3f5a7b": {"aws:SourceVpce": "vpce-0e3f5a7b"},
     BUCKET_ARN: {"AWS": f"{BUCKET_ARN}/x"},
 }
 """Ids of partners, each with a principal or another text that contains it."""

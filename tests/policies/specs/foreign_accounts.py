@@ -570,6 +570,30 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         {"value": {SIGNATURE: SECRET, "value": f"copy to {FOREIGN_QUEUE}"}},
         ACCOUNTS,
     ),
+    granted(
+        "foreign endpoint",
+        "ingestion-lake-policy",
+        reads("*", {"StringEquals": {"aws:SourceVpce": "vpce-0e3f5a7b"}}),
+        ACCOUNTS,
+    ),
+    granted(
+        "foreign network",
+        "voice-qa-audio-policy",
+        reads("*", {"StringEquals": {"aws:SourceVpc": "vpc-0e3f5a7b"}}),
+        ACCOUNTS,
+    ),
+    granted(
+        "federated identities of a bucket policy",
+        "ingestion-landing-policy",
+        reads({"Federated": "cognito-identity.amazonaws.com"}),
+        SERVICES,
+    ),
+    granted(
+        "every service",
+        "livestream-video-completed-dlq-policy",
+        sends({"Service": "*"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        SERVICES,
+    ),
     # Buckets.
     changed("target of access logs", "ingestion-lake-logging", {"targetBucket": "copies-of-logs"}, BUCKETS),
     granted(
@@ -719,6 +743,17 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         SERVICES,
     ),
     # Harmless.
+    changed("own network", "meetings-jobs-group", {"vpcId": "vpc-0a1b2c3d4e5f60718"}),
+    granted(
+        "use of a key through a service",
+        "ingestion-lake-policy",
+        allow(
+            "s3:GetObject",
+            ON_BUCKET.format("ingestion-lake"),
+            {"StringEquals": {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com"}},
+            Principal={"AWS": ACCOUNT},
+        ),
+    ),
     granted(
         "own account in a condition",
         "meetings-recordings-policy",
