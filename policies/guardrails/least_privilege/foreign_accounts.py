@@ -101,7 +101,9 @@ def _check_account_known(stack: CheckedStack) -> Iterator[Finding]:
     }
     known_ids = own_accounts | stack.context.partners
     for resource, nested in _list_values(stack):
-        for identity in find_identities(nested):
+        # A text may contain one id in several forms.
+        identities = {identity.id: identity for identity in reversed(list(find_identities(nested)))}
+        for identity in identities.values():
             if identity.id not in known_ids and not _is_aws_resource(str(nested.value)):
                 yield Finding(_describe_identity(identity, nested), resource.urn)
 

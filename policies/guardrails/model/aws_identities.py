@@ -34,7 +34,7 @@ ACCOUNT_KEY = re.compile(
 )
 """Keys whose value names an account. A twelve-digit number below such a key is always an account id."""
 QUANTITY_KEY = re.compile(
-    r"bytes|size|limit|max|min|quota|count|number|second|milli|time|date|stamp|build|version|release|cutoff|threshold"
+    r"bytes|size|limit|max|(?<!ad)min|quota|count|number|second|milli|time|date|stamp|build|version|release|cutoff|threshold"
     r"|budget|phone|description|name$",
     re.IGNORECASE,
 )
@@ -62,7 +62,8 @@ CANONICAL_KEY = re.compile(r"canonical|owner|grant|principal|^id$", re.IGNORECAS
 CANONICAL_USER = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", re.IGNORECASE)
 """Canonical user id of an account in S3. A SHA-256 hash has the same form, so the key must match `CANONICAL_KEY`."""
 ORGANIZATION_KEY = re.compile(r"org(anization)?_?(id|path|arn)|organizational_?unit", re.IGNORECASE)
-ORGANIZATION_BY_KEY = re.compile(r"(?<![\w-])(?:o|ou|r)-[\w*?-]+")
+ORGANIZATION_BY_KEY = re.compile(r"(?<![\w/-])(?:o|ou|r)-[\w*?-]+")
+"""Organisation, or an organisational unit without the organisation in its path."""
 ORGANIZATION = re.compile(r"(?<![\w-])o-(?=[a-z]*\d)[a-z0-9]{10,32}(?![\w-])")
 ENDPOINT_SERVICE = re.compile(r"\bvpce-svc-[0-9a-f]+", re.IGNORECASE)
 """Endpoint service (PrivateLink) that an account offers to others. AWS's own services have names without an id."""

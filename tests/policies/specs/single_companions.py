@@ -161,6 +161,10 @@ BROKEN_BESIDE_RIGHT: tuple[PolicyCase, ...] = (
 )
 CASES: tuple[PolicyCase, ...] = (
     *BROKEN_BESIDE_RIGHT,
+    # The provider generates the names.
+    expect_no_finding(
+        COMPANIONS, SampleResource(t.ALARM, {"name": UNKNOWN}, "a"), SampleResource(t.ALARM, {"name": UNKNOWN}, "b")
+    ),
     expect_finding(
         COMPANIONS,
         "The property policy and thing configure the same",
@@ -291,8 +295,6 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     added("alarm of one name", t.ALARM, {"name": "polyphony-prod-foundation-backup-failed-dlq-critical"}, COMPANIONS),
     added("second platform", t.PLATFORM, {"account": "999999999999", "environment": "dev"}, COMPANIONS),
     # Harmless.
-    added("alarm with a generated name", t.ALARM, {"name": UNKNOWN}),
-    added("queue of another name", t.QUEUE, {"name": "polyphony-prod-ingestion-copies"}),
     added("role policy of another name", t.ROLE_POLICY, {**ROLE, "name": "polyphony-prod-more"}),
     added("role policy with a generated name", t.ROLE_POLICY, ROLE),
     added("companion of another bucket", t.BUCKET_CORS, {"bucket": "polyphony-prod-ingestion-lake-123456789012"}),
@@ -305,7 +307,12 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     added(
         "second target of a rule",
         t.EVENT_TARGET,
-        {"rule": "polyphony-prod-livestream-video-jobs", "targetId": "copies", "arn": QUEUE_ARN},
+        {
+            "rule": "polyphony-prod-livestream-video-jobs",
+            "targetId": "copies",
+            "arn": QUEUE_ARN,
+            "deadLetterConfig": {"arn": QUEUE_ARN},
+        },
     ),
     added(
         "permission of another statement",
