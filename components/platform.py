@@ -1,7 +1,7 @@
 """Component of a whole stack: the foundation and the enabled subsystems.
 
-The component has the values that policies need (`environment`, `usage`, `budget`, `exceptions`) both as inputs and as
-outputs, because Pulumi's engine shows inputs to resource policies and outputs to stack policies.
+The component has the values that policies need (`account`, `environment`, `usage`, `budget`, `exceptions`) both as inputs
+and as outputs, because Pulumi's engine shows inputs to resource policies and outputs to stack policies.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,6 +50,7 @@ class Platform(pulumi.ComponentResource):
         self, name: str, context: Context, settings: StackSettings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         published = {
+            "account": context.account,
             "environment": settings.environment.value,
             "budget": settings.foundation.spend.monthly_budget,
             "usage": monthly_usage(settings),

@@ -8,7 +8,7 @@ import pytest
 
 from local import ROOT
 from local.preview import program_run, stack_files
-from local.preview.preview_provider import PreviewProvider
+from local.preview.preview_provider import ACCOUNT, PreviewProvider
 from local.preview.property_values import UNKNOWN, Props
 from local.preview.resource_graph import Graph
 from tests.whole_program import ONE_WORKER, STACKS, changed, changed_in, graph, previewed, recorded
@@ -315,13 +315,14 @@ def test_a_deployment_without_a_layer_archive_names_the_command_that_builds_it(m
 
 def test_the_platform_publishes_the_values_that_policies_need() -> None:
     (platform,) = [resource for resource in graph("prod") if resource.kind == "Platform"]
+    assert platform.inputs["account"] == ACCOUNT
     assert platform.inputs["environment"] == "prod"
     assert platform.inputs["budget"] == 500
     assert platform.inputs["usage"]["ingestion-landing"]["puts"] == 8_000 * 30
     assert platform.inputs["usage"]["transcription-audio-processor"]["invocations"] == 1_000 * 30
     assert platform.inputs["usage"]["voice-qa-query-worker"]["invocations"] == 200 * 30
     outputs = dict(platform.outputs)
-    assert {"environment", "budget", "usage", "exceptions", "frontend"} == set(outputs)
+    assert {"account", "environment", "budget", "usage", "exceptions", "frontend"} == set(outputs)
 
 
 def test_only_tables_that_are_backed_up_count_as_backups() -> None:

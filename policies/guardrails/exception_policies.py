@@ -1,13 +1,15 @@
 """Guardrail policies about exceptions, and about the settings that the program publishes.
 
 An exception excuses one resource from one policy until a date. These policies report the exceptions in force. An
-exception that has expired, or that names an unknown policy or resource, is a violation. So is a difference between the
-exceptions, or the environment, that the program publishes and the stack's configuration.
+exception is a violation if it has expired, ends too late, or names an unknown policy or resource, or a policy that cannot
+be excused. So is a difference between the exceptions, or the environment, that the program publishes and the stack's
+configuration.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
-from guardrails import cost, data_protection, least_privilege, reliability
+from guardrails import cost, data_protection, least_privilege, reliability, resource_type_policies
 from guardrails.model.resource_types import PLATFORM
 from guardrails.pack.policy_kinds import (
     ADVISORY_EVERYWHERE,
@@ -20,13 +22,16 @@ from guardrails.pack.policy_kinds import (
     PolicySeverity,
 )
 
-EXCUSABLE_POLICIES: tuple[Policy, ...] = (
+CHECKING_POLICIES: tuple[Policy, ...] = (
     *least_privilege.POLICIES,
+    *resource_type_policies.POLICIES,
     *cost.POLICIES,
     *data_protection.POLICIES,
     *reliability.POLICIES,
 )
-"""The policies that an exception may name."""
+"""All policies except those about exceptions. An exception may name those of them that are excusable."""
+MAX_EXCEPTION_DAYS = 90
+"""Maximum number of days from today until an exception expires."""
 POLICIES = PolicySet(PolicyGroup.EXCEPTIONS)
 
 
@@ -52,18 +57,28 @@ def _check_exceptions_in_force(stack: CheckedStack) -> Iterator[Finding]:
     "exceptions-in-order",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Every exception names a policy of the pack and a resource of the stack, and has not expired.",
+    description=(
+        "Every exception names a policy of the pack that can be excused and a resource of the stack, has not expired, and "
+        f"expires within {MAX_EXCEPTION_DAYS} days."
+    ),
     remedy="Fix the resource and remove the exception, or correct or renew its entry in polyphony:exceptions.",
 )
 def _check_exceptions_in_order(stack: CheckedStack) -> Iterator[Finding]:
-    policy_names = {policy.name for policy in EXCUSABLE_POLICIES}
+    policies = {policy.name: policy for policy in CHECKING_POLICIES}
+    last_day = stack.context.today + timedelta(days=MAX_EXCEPTION_DAYS)
     resource_names = {resource.name for resource in stack.resources}
     for entry in stack.context.exceptions:
         subject = f"The exception for {entry.resource} from {entry.policy}"
         if not entry.is_in_force(stack.context.today):
             yield Finding(f"{subject} expired on {entry.expires}.")
-        if entry.policy not in policy_names:
+        if entry.expires > last_day:
+            yield Finding(f"{subject} expires on {entry.expires}, but the last day allowed today is {last_day}.")
+        if entry.policy not in policies:
             yield Finding(f"{subject} names a policy that this pack does not have.")
+        elif not policies[entry.policy].excusable:
+            yield Finding(
+                f"{subject} has no effect: no exception can excuse public data, foreign accounts or privilege escalation."
+            )
         if entry.resource not in resource_names:
             yield Finding(f"{subject} names a resource that this stack does not have.")
 

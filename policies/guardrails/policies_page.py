@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator
 
-from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
+from guardrails.pack.policy_kinds import (
+    EVERY_TYPE,
+    EnforcementLevel,
+    Policy,
+    PolicyGroup,
+    RelationPolicy,
+    ResourcePolicy,
+)
 from guardrails.policy_catalogue import POLICIES
 
 INTRODUCTION = """\
@@ -17,9 +24,10 @@ reported. A policy that *remediates* corrects the resource and shows it before a
 `local` has the levels of `dev`. A dash (—) means that the policy is disabled.
 
 **Exceptions** are entries of the setting `polyphony:exceptions` in a stack file. An entry names a policy, a resource,
-a reason and an expiry date. The resource is a Pulumi name, or `platform` for the stack as a whole. Every run reports
-the exceptions in force. An exception that has expired, or that names an unknown policy or resource, is itself a
-violation. The policies of the group "Exceptions" cannot be excused.
+a reason and an expiry date at most 90 days from now. The resource is a Pulumi name, or `platform` for the stack as a
+whole. Every run reports the exceptions in force. An exception that has expired, that ends too late, or that names an
+unknown policy or resource, is itself a violation. No exception can excuse public data, foreign accounts or privilege
+escalation, nor a policy of the group "Exceptions": the page says so at each such policy.
 
 **Limits** are set by the pack's configuration: `pulumi preview --policy-pack policies --policy-pack-config limits.json`.
 The file has the policy's name and the limit's name, for example `{"function-memory-ceiling": {"megabytes": 3008}}`.
@@ -67,6 +75,8 @@ def _render_group(group: PolicyGroup) -> Iterator[str]:
         levels = (f"{env} {LEVEL_WORDS[policy.levels.for_environment(env)]}" for env in ("dev", "staging", "prod"))
         yield f"- severity {policy.severity}; {', '.join(levels)}"
         yield f"- checks {_describe_scope(policy)}"
+        if not policy.excusable:
+            yield "- no exception can excuse a violation"
         if policy.remedy:
             yield f"- to do: {policy.remedy}"
         for limit in policy.limits:
@@ -76,6 +86,8 @@ def _render_group(group: PolicyGroup) -> Iterator[str]:
 
 
 def _describe_scope(policy: Policy) -> str:
+    if isinstance(policy, ResourcePolicy) and EVERY_TYPE in policy.types:
+        return "resources of every type"
     if isinstance(policy, ResourcePolicy | RelationPolicy):
         types = ", ".join(f"`{resource_type}`" for resource_type in sorted(policy.types))
         return types if isinstance(policy, ResourcePolicy) else f"{types}, together with the resources related to it"

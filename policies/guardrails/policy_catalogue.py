@@ -5,7 +5,7 @@ entry may name, and those that check the entries.
 """
 
 from guardrails import exception_policies
-from guardrails.exception_policies import EXCUSABLE_POLICIES
+from guardrails.exception_policies import CHECKING_POLICIES
 from guardrails.pack.policy_kinds import Policy
 
-POLICIES: tuple[Policy, ...] = (*EXCUSABLE_POLICIES, *exception_policies.POLICIES)
+POLICIES: tuple[Policy, ...] = (*CHECKING_POLICIES, *exception_policies.POLICIES)

@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any
 
 import pulumi_policy
+from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import policy as sdk
 
@@ -26,6 +27,7 @@ from guardrails.pack.sdk_patches import ANALYZER_CLASS, DECODING_FUNCTIONS, cach
 from guardrails.pack.stack_configuration import ExceptionEntry, StackContext
 from guardrails.policy_catalogue import POLICIES
 from local.preview.policy_pack_process import _analyze_request, _analyzer_resource
+from local.preview.preview_provider import ACCOUNT
 from local.preview.property_values import UNKNOWN_STRING
 from local.preview.resource_graph import Graph
 
@@ -103,6 +105,10 @@ class EngineMessages:
     def json(self, name: str, key: str) -> Any:
         """Return the value of a property that contains JSON."""
         return json.loads(self.inputs[name].properties.fields[key].string_value)
+
+    def copy_property(self, name: str, key: str) -> Any:
+        """Return a copy of the value of a property as plain Python values."""
+        return MessageToDict(self.inputs[name].properties.fields[key])
 
 
 ProgramBreak = Callable[[EngineMessages], str]
@@ -320,7 +326,9 @@ def _urn(kind: str, name: str) -> str:
 
 def build_context(environment: str = "prod", *exceptions: ExceptionEntry) -> StackContext:
     """Return the context of the pack in a test."""
-    return StackContext(environment, exceptions, TODAY, {**TAGS, "Environment": environment})
+    return StackContext(
+        environment, exceptions, TODAY, {**TAGS, "Environment": environment}, accounts=frozenset({ACCOUNT})
+    )
 
 
 def build_exception(policy: str, resource: str, expires: date = date(2026, 12, 31)) -> ExceptionEntry:

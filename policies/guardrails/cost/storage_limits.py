@@ -37,10 +37,9 @@ def _list_enabled_rules(lifecycle: CheckedResource) -> list[Props]:
     return [rule for rule in lifecycle.props.get("rules") or () if rule.get("status") == "Enabled"]
 
 
-def _list_bucket_rules(bucket: CheckedResource, stack: CheckedStack) -> list[Props]:
-    """Return the enabled lifecycle rules of a bucket."""
-    lifecycles = list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE)
-    return [rule for lifecycle in lifecycles for rule in _list_enabled_rules(lifecycle)]
+def _list_bucket_rules(bucket: CheckedResource, stack: CheckedStack) -> list[list[Props]]:
+    """Return the enabled rules of each lifecycle configuration of a bucket."""
+    return [list(_list_enabled_rules(lifecycle)) for lifecycle in list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE)]
 
 
 def _covers_whole_bucket(rule: Props) -> bool:
@@ -58,8 +57,10 @@ def _covers_whole_bucket(rule: Props) -> bool:
     types=BUCKETS,
 )
 def _check_bucket_objects_expire(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    rules = _list_bucket_rules(bucket, stack)
-    if not any(rule.get(action) for rule in rules for action in LIFECYCLE_ACTIONS):
+    rules_by_lifecycle = _list_bucket_rules(bucket, stack)
+    if not rules_by_lifecycle or not all(
+        any(rule.get(action) for rule in rules for action in LIFECYCLE_ACTIONS) for rules in rules_by_lifecycle
+    ):
         yield "No enabled lifecycle rule of the bucket has an expiration or a transition, so objects are kept for ever."
 
 
@@ -99,8 +100,11 @@ def _check_bucket_old_versions_expire(bucket: CheckedResource, stack: CheckedSta
         versioning.get_nested("versioningConfiguration", "status") == "Enabled"
         for versioning in list_bucket_settings(bucket, stack, BUCKET_VERSIONING)
     )
-    rules = _list_bucket_rules(bucket, stack)
-    if versioned and not any(rule.get("noncurrentVersionExpiration") for rule in rules):
+    rules_by_lifecycle = _list_bucket_rules(bucket, stack)
+    if versioned and not (
+        rules_by_lifecycle
+        and all(any(rule.get("noncurrentVersionExpiration") for rule in rules) for rules in rules_by_lifecycle)
+    ):
         yield "No lifecycle rule has noncurrentVersionExpiration, so old versions are kept for ever."
 
 

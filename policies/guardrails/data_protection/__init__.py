@@ -10,6 +10,7 @@ from guardrails.data_protection import (
     ecr_and_glue,
     network_ingress,
     queues_and_topics,
+    single_companions,
     table_protection,
 )
 from guardrails.pack.policy_kinds import Policy
@@ -23,5 +24,6 @@ MODULES = (
     api_authorization,
     ecr_and_glue,
     network_ingress,
+    single_companions,
 )
 POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

@@ -42,6 +42,7 @@ send their token in the body.
     ),
     frameworks=("AWS FSBP APIGateway.8",),
     types={REST_API, REST_METHOD, API_V2, API_V2_ROUTE},
+    excusable=False,
 )
 def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
     # The decorator is `relation`, because `POLICIES.resource` passes resources without references.

@@ -44,13 +44,16 @@ LOG_DELIVERY = ("Service", "logging.s3.amazonaws.com")
     types=BUCKETS,
 )
 def _check_bucket_encrypted(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    rules = [
-        rule
-        for encryption in list_bucket_settings(bucket, stack, BUCKET_ENCRYPTION)
-        for rule in encryption.props.get("rules") or ()
-    ]
-    if not any((rule.get("applyServerSideEncryptionByDefault") or {}).get("sseAlgorithm") for rule in rules):
+    encryptions = list(list_bucket_settings(bucket, stack, BUCKET_ENCRYPTION))
+    if not encryptions or not all(map(_has_algorithm, encryptions)):
         yield "The bucket has no encryption configuration with an sseAlgorithm."
+
+
+def _has_algorithm(encryption: CheckedResource) -> bool:
+    return any(
+        (rule.get("applyServerSideEncryptionByDefault") or {}).get("sseAlgorithm")
+        for rule in encryption.props.get("rules") or ()
+    )
 
 
 @POLICIES.relation(
@@ -61,10 +64,15 @@ def _check_bucket_encrypted(bucket: CheckedResource, stack: CheckedStack) -> Ite
     remedy="Use the bucket block, which sets all four settings.",
     frameworks=("AWS FSBP S3.8", "CIS AWS 3.0 2.1.4"),
     types=BUCKETS,
+    excusable=False,
 )
 def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     blocks = list(list_bucket_settings(bucket, stack, BUCKET_PUBLIC_ACCESS))
-    missing = [key for key in PUBLIC_ACCESS_SETTINGS if not any(access_block.props.get(key) for access_block in blocks)]
+    missing = [
+        key
+        for key in PUBLIC_ACCESS_SETTINGS
+        if not blocks or not all(access_block.props.get(key) is True for access_block in blocks)
+    ]
     if missing:
         yield f"The bucket's public access block does not enable {', '.join(missing)}."
 
@@ -79,10 +87,8 @@ def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedS
     types=BUCKETS,
 )
 def _check_bucket_tls_only(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    if not any(
-        refuses_plain_http(policy)
-        for policy in (*list_bucket_settings(bucket, stack, BUCKET_POLICY), *list_inline_policies(bucket, stack))
-    ):
+    policies = [*list_bucket_settings(bucket, stack, BUCKET_POLICY), *list_inline_policies(bucket, stack)]
+    if not policies or not all(map(refuses_plain_http, policies)):
         yield "The bucket policy does not refuse requests without TLS (plain HTTP)."
 
 
@@ -94,14 +100,15 @@ def _check_bucket_tls_only(bucket: CheckedResource, stack: CheckedStack) -> Iter
     remedy="Set objectOwnership to BucketOwnerEnforced.",
     frameworks=("AWS FSBP S3.12",),
     types=BUCKETS,
+    excusable=False,
 )
 def _check_bucket_owner_enforced(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     modes = [
         ownership.get_nested("rule", "objectOwnership")
         for ownership in list_bucket_settings(bucket, stack, BUCKET_OWNERSHIP)
     ]
-    if "BucketOwnerEnforced" not in modes:
-        yield f"objectOwnership is {modes[0] if modes else 'not set'}, so access control lists are in effect."
+    for mode in {*modes} - {"BucketOwnerEnforced"} if modes else {"not set"}:
+        yield f"objectOwnership is {mode}, so access control lists are in effect."
 
 
 @POLICIES.relation(
@@ -167,7 +174,7 @@ def _check_bucket_originals_versioned(bucket: CheckedResource, stack: CheckedSta
         versioning.get_nested("versioningConfiguration", "status")
         for versioning in list_bucket_settings(bucket, stack, BUCKET_VERSIONING)
     ]
-    if "Enabled" not in statuses:
+    if set(statuses) != {"Enabled"}:
         yield "The bucket receives uploads, but versioning is not enabled, so an overwritten or deleted upload is lost."
 
 

@@ -23,6 +23,7 @@ RANGE_PROPERTIES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
     remedy="Allow a security group or a small IP range instead. Functions and jobs need no inbound rule.",
     frameworks=("AWS FSBP EC2.18", "AWS FSBP EC2.19"),
     types={DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE},
+    excusable=False,
 )
 def _check_network_not_open(resource: CheckedResource) -> Iterator[str]:
     for rule in _list_ingress_rules(resource):

@@ -49,7 +49,7 @@ def _check_tls_only(resource: CheckedResource, stack: CheckedStack) -> Iterator[
         for policy in (*stack.list_resources(POLICY_TYPES[resource.type]), *list_inline_policies(resource, stack))
         if _names_resource(policy, resource)
     ]
-    if not any(refuses_plain_http(policy) for policy in policies):
+    if not policies or not all(map(refuses_plain_http, policies)):
         yield (
             "The IAM policy does not refuse requests without TLS (plain HTTP)."
             if policies

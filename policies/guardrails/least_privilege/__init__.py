@@ -1,6 +1,8 @@
 """Guardrail policies about least privilege: every identity may use only the actions and resources that it needs."""
 
 from guardrails.least_privilege import (
+    federated_trust,
+    foreign_accounts,
     guest_permissions,
     managed_policies_and_credentials,
     policy_documents,
@@ -18,8 +20,10 @@ MODULES = (
     role_passing,
     privilege_escalation,
     trust_policies,
+    federated_trust,
     guest_permissions,
     resource_policies,
     secret_values,
+    foreign_accounts,
 )
 POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

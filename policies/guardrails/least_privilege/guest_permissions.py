@@ -85,6 +85,7 @@ def _contains_own_id(pattern: str) -> bool:
     description="Guests of an identity pool may call only S3, DynamoDB and execute-api.",
     remedy="Let a Lambda function make the call with its own role, and remove the action from the guest role.",
     types={ROLE},
+    excusable=False,
 )
 def _check_guests_few_services(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     for statement in _list_guest_statements(role, stack):
@@ -103,6 +104,7 @@ def _check_guests_few_services(role: CheckedResource, stack: CheckedStack) -> It
     description="Guests of an identity pool may reach only S3 objects below their own identity.",
     remedy=f"Put {OWN_ID} into the ARN, for example arn:aws:s3:::<bucket>/guests/{OWN_ID}/*, with no wildcard before it.",
     types={ROLE},
+    excusable=False,
 )
 def _check_guests_own_objects_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     for statement in _list_service_statements(role, stack, "s3"):
@@ -130,6 +132,7 @@ def _lists_own_objects_only(statement: Statement) -> bool:
     description="Guests of an identity pool may reach only DynamoDB items with their identity in the partition key.",
     remedy=f"Add the conditions ForAllValues with {LEADING_KEYS}: {OWN_ID}, and Null with {LEADING_KEYS}: false.",
     types={ROLE},
+    excusable=False,
 )
 def _check_guests_own_items_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     for statement in _list_service_statements(role, stack, "dynamodb"):

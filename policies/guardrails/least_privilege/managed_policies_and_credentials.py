@@ -57,6 +57,7 @@ BROAD_POLICY_WORDS = ("AdministratorAccess", "PowerUserAccess", "FullAccess", "R
     remedy="Detach the policy and grant the actions that the code calls.",
     frameworks=("AWS FSBP IAM.1", "CIS AWS 3.0 1.16"),
     types=ATTACHMENTS | {ROLE},
+    excusable=False,
 )
 def _check_iam_no_full_access_policy(resource: CheckedResource) -> Iterator[str]:
     for arn in list_policy_arns(resource):
@@ -87,6 +88,7 @@ def _check_iam_no_managed_policy(resource: CheckedResource) -> Iterator[str]:
     remedy="Use a role that a service or a federated identity assumes.",
     frameworks=("AWS Well-Architected SEC02-BP02",),
     types={ACCESS_KEY, USER_LOGIN_PROFILE, USER},
+    excusable=False,
 )
 def _check_iam_no_long_lived_credentials(resource: CheckedResource) -> Iterator[str]:
     kind = {ACCESS_KEY: "an access key", USER_LOGIN_PROFILE: "a password", USER: "an IAM user"}[resource.type]

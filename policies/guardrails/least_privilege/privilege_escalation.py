@@ -65,6 +65,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     remedy="Remove one of the actions. Deployments need such actions, but functions do not.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types={ROLE},
+    excusable=False,
 )
 def _check_iam_no_escalation(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     statements = list_all_role_statements(role, stack)

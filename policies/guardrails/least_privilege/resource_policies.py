@@ -82,6 +82,7 @@ def _get_document(resource: CheckedResource) -> str | Mapping[str, Any] | None:
     remedy="Name the principal, or add a condition on the caller (aws:SourceAccount or aws:PrincipalArn).",
     frameworks=("AWS FSBP KMS.5", "AWS FSBP S3.2", "AWS FSBP S3.3", "AWS FSBP SNS.4", "AWS FSBP SQS.3"),
     types=RESOURCE_POLICIES,
+    excusable=False,
 )
 def _check_resource_policy_not_public(resource: CheckedResource) -> Iterator[str]:
     for statement in _list_allow_statements(resource):
@@ -111,6 +112,7 @@ def _limits_caller(statement: Statement) -> bool:
     remedy="Add a StringEquals condition on aws:SourceAccount.",
     frameworks=("AWS Well-Architected SEC03-BP07",),
     types=RESOURCE_POLICIES,
+    excusable=False,
 )
 def _check_resource_policy_source_account(resource: CheckedResource) -> Iterator[str]:
     for statement in _list_allow_statements(resource):
@@ -174,6 +176,7 @@ def _check_resource_policy_no_wildcard_action(resource: CheckedResource) -> Iter
     remedy="Set sourceArn. Also set sourceAccount if the ARN contains no account, as for a bucket.",
     frameworks=("AWS FSBP Lambda.1",),
     types={FUNCTION_PERMISSION},
+    excusable=False,
 )
 def _check_function_permission_source(permission: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
     # The decorator is `relation`, because `POLICIES.resource` passes resources without references.
@@ -219,6 +222,7 @@ def _source_has_account(permission: CheckedResource) -> bool:
     description="A function URL requires signed requests.",
     remedy="Set authorizationType to AWS_IAM, or use an API with an authorizer.",
     types={FUNCTION_URL},
+    excusable=False,
 )
 def _check_function_url_not_public(url: CheckedResource) -> Iterator[str]:
     if url.props.get("authorizationType") != "AWS_IAM":

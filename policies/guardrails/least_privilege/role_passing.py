@@ -4,7 +4,7 @@ service. An IAM policy that allows mediaconvert:CreateJob also allows passing a 
 
 from collections.abc import Iterator
 
-from guardrails.model.iam_documents import Statement
+from guardrails.model.iam_documents import Statement, is_exact_role_arn
 from guardrails.model.resource_types import IDENTITY_POLICIES
 from guardrails.model.role_statements import list_allow_statements
 from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
@@ -12,6 +12,8 @@ from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 MEDIA_CONVERT = "mediaconvert.amazonaws.com"
+ASSUME_ACTIONS = ("sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoot")
+"""Actions that return the credentials of another identity."""
 
 
 def _list_pass_role_statements(resource: CheckedResource) -> list[Statement]:
@@ -26,6 +28,7 @@ def _list_pass_role_statements(resource: CheckedResource) -> list[Statement]:
     remedy="Use the ARN of the role that is passed.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types=IDENTITY_POLICIES,
+    excusable=False,
 )
 def _check_iam_pass_role_exact(resource: CheckedResource) -> Iterator[str]:
     for statement in _list_pass_role_statements(resource):
@@ -60,11 +63,12 @@ def _check_iam_pass_role_to_service(resource: CheckedResource) -> Iterator[str]:
     description="sts:AssumeRole names exact role ARNs without wildcards.",
     remedy="Use the ARN of the role that is assumed.",
     types=IDENTITY_POLICIES,
+    excusable=False,
 )
 def _check_iam_assume_role_exact(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
-        for arn in statement.resources if statement.covers_action("sts:AssumeRole") else ():
-            if "*" in arn or ":role/" not in arn:
+        for arn in statement.resources if statement.covers_action(*ASSUME_ACTIONS) else ():
+            if not is_exact_role_arn(arn):
                 yield f"The IAM policy allows sts:AssumeRole on {arn}, which is not the ARN of one role."
 
 

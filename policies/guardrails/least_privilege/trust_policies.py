@@ -1,12 +1,11 @@
-"""Guardrail policies about trust policies of roles: which services, federated identities and roles may assume a
-role.
+"""Guardrail policies about trust policies of roles: which services and roles may assume a role. `federated_trust` checks
+federated identities.
 """
 
-import re
 from collections.abc import Iterator
 
 from guardrails.least_privilege.trust_condition_keys import SENT_KEYS_BY_SERVICE
-from guardrails.model.iam_documents import Statement, parse_statements
+from guardrails.model.iam_documents import Statement, is_exact_role_arn, parse_statements
 from guardrails.model.resource_types import IDENTITY_POLICIES, ROLE
 from guardrails.model.role_statements import list_statements_and_trust
 from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
@@ -14,7 +13,6 @@ from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 ACCOUNT, ARN = "aws:SourceAccount", "aws:SourceArn"
-COGNITO = "cognito-identity.amazonaws.com"
 
 
 def _list_trust_statements(resource: CheckedResource) -> list[Statement]:
@@ -81,55 +79,18 @@ def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
 
 
 @POLICIES.resource(
-    "iam-trust-federated-conditioned",
-    severity=PolicySeverity.CRITICAL,
-    levels=MANDATORY_EVERYWHERE,
-    description=(
-        "A role for federated identities compares audience and subject. For Cognito it compares "
-        "audience and authentication type."
-    ),
-    remedy=(
-        "Compare the audience (aud) with StringEquals. Compare the subject (sub) with StringEquals, or with "
-        "StringLike and a pattern that names the owner before its first wildcard. For Cognito, compare the "
-        "authentication type (amr) instead of the subject, with ForAnyValue:StringLike."
-    ),
-    types={ROLE},
-)
-def _check_iam_trust_federated_conditioned(role: CheckedResource) -> Iterator[str]:
-    for statement in _list_trust_statements(role):
-        for kind, provider in statement.principals:
-            if kind != "Federated":
-                continue
-            # Condition keys begin with the provider's host name. Cognito has no ARN, only its host name.
-            host = provider.partition(":oidc-provider/")[2] or provider
-            for claim in ("aud", "amr") if host == COGNITO else ("aud", "sub"):
-                if not statement.is_narrowed_by(f"{host}:{claim}"):
-                    yield f"The role trusts {host}, but does not compare {host}:{claim}."
-            for subject in statement.condition_values(f"{host}:sub"):
-                if not _names_owner(subject):
-                    yield f"The role trusts {host} for the subject {subject}, which matches identities of other owners."
-
-
-def _names_owner(subject: str) -> bool:
-    """Return True if a subject has no wildcard, or names the owner before the first wildcard, for example
-    `repo:owner/*`.
-    """
-    head = re.split(r"[*?]", subject, maxsplit=1)[0]
-    return head == subject or "/" in head
-
-
-@POLICIES.resource(
     "iam-trust-exact-principal",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="A role that other roles assume names each of them by its exact ARN.",
     remedy="Use the role's ARN. Add the role to depends_on, because IAM refuses an ARN that does not exist yet.",
     types={ROLE},
+    excusable=False,
 )
 def _check_iam_trust_exact_principal(role: CheckedResource) -> Iterator[str]:
     for statement in _list_trust_statements(role):
         for kind, value in statement.principals:
-            if kind == "*" or (kind == "AWS" and (":role/" not in value or "*" in value)):
+            if kind not in {"Service", "Federated"} and not is_exact_role_arn(value):
                 yield f"The role trusts the principal {value}, which is not the ARN of one role."
 
 

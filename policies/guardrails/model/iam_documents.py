@@ -12,6 +12,7 @@ KEY_REQUIRING_OPERATORS = frozenset({"ArnEquals", "ArnLike", "StringEquals", "St
 """Condition operators that are met only if the request has the condition key with one of the given values."""
 NOT_ELEMENTS = ("NotAction", "NotResource", "NotPrincipal")
 """Elements of a statement that cover everything except the listed values."""
+EXACT_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,11 @@ def patterns_overlap(first: str, second: str) -> bool:
         if i < len(first) and j < len(second) and first[i] == second[j]:
             pending.append((i + 1, j + 1))
     return False
+
+
+def is_exact_role_arn(arn: str) -> bool:
+    """Return True if a text is the ARN of one role, without wildcards and policy variables."""
+    return EXACT_ROLE_ARN.fullmatch(arn) is not None
 
 
 def to_list(value: Any) -> list[Any]:

@@ -21,6 +21,8 @@ Props = Mapping[str, Any]
 LimitValues = Mapping[str, float]
 """Limits of a policy by name: the values of the pack's configuration, or else the defaults."""
 
+EVERY_TYPE: Final = "*"
+"""Entry of a policy's types that stands for the resources of every type."""
 REASON_TAG: Final = "Reason"
 """Tag of a resource that deviates from a policy on purpose. Its value is the reason."""
 MIN_REASON_LENGTH: Final = 15
@@ -206,6 +208,8 @@ class Policy:
     frameworks: tuple[str, ...] = ()
     """Controls of public frameworks that the policy covers, for example `AWS FSBP SQS.1`."""
     limits: tuple[PolicyLimit, ...] = ()
+    excusable: bool = True
+    """False if no exception can excuse a violation: public data, foreign accounts and privilege escalation."""
 
     def resolve_limits(self, configured: Mapping[str, Any]) -> LimitValues:
         """Return the limits: the configured values, or else the defaults."""
@@ -223,14 +227,16 @@ class ResourcePolicy(Policy):
     """Policy that checks one resource by its inputs."""
 
     types: frozenset[str]
-    """The types that the policy checks. An entry that ends in `/` means all types of that module."""
+    """The types that the policy checks. An entry that ends in `/` means all types of that module, and `EVERY_TYPE` means
+    all types.
+    """
     check: ResourceCheck
     remediate: Callable[[CheckedResource], Props] | None = None
     """Function that returns corrections, which are merged into the resource's properties."""
 
     def applies_to(self, resource_type: str) -> bool:
         """Return True if the policy checks resources of a type."""
-        return resource_type in self.types or f"{resource_type.rpartition('/')[0]}/" in self.types
+        return not self.types.isdisjoint({resource_type, f"{resource_type.rpartition('/')[0]}/", EVERY_TYPE})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,6 +281,7 @@ class _PolicyFields(TypedDict):
     remedy: str
     frameworks: NotRequired[tuple[str, ...]]
     limits: NotRequired[tuple[PolicyLimit, ...]]
+    excusable: NotRequired[bool]
 
 
 class PolicySet:

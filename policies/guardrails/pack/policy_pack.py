@@ -1,6 +1,6 @@
 """Start of the policy pack in its own process, and conversion of the policy records to policies of Pulumi's SDK.
 
-A resource that an exception covers is not checked. The finding could not be made advisory, because the SDK has one
+A resource that an exception covers is not checked, if the policy is excusable. The finding could not be made advisory, because the SDK has one
 enforcement level for all findings of a policy. The policies about exceptions report every exception instead, and cannot
 be excused.
 """
@@ -135,7 +135,8 @@ class PolicyBuilder:
 
     def _must_check(self, record: ResourcePolicy, args: sdk.ResourceValidationArgs) -> bool:
         """Return True if the policy checks the resource and no exception covers it."""
-        return record.applies_to(args.resource_type) and not self._context.is_excepted(record.name, args.name)
+        is_excepted = record.excusable and self._context.is_excepted(record.name, args.name)
+        return record.applies_to(args.resource_type) and not is_excepted
 
     def _to_checked_resource(self, args: sdk.ResourceValidationArgs, record: Policy) -> CheckedResource:
         """Return the single resource that a `ResourcePolicy` checks, with the limits of this policy."""
@@ -154,7 +155,7 @@ class PolicyBuilder:
             names = {resource.urn: resource.name for resource in stack.resources}
             # An exception for the stack as a whole names the platform.
             platform_name = next((platform.name for platform in stack.list_resources(PLATFORM)), "")
-            excusable = record.group is not PolicyGroup.EXCEPTIONS
+            excusable = record.excusable and record.group is not PolicyGroup.EXCEPTIONS
             for finding in _stop_at_malformed_data(check(stack)):
                 if not (excusable and self._context.is_excepted(record.name, names.get(finding.urn, platform_name))):
                     report(f"{finding.message} {record.remedy}".rstrip(), finding.urn or None)

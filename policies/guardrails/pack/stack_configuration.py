@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 
@@ -44,6 +45,10 @@ class StackContext:
     today: date
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags that all resources of the stack have in common, as far as the configuration gives them."""
+    accounts: frozenset[str] = frozenset()
+    """Accounts to which the AWS provider may deploy the stack (`aws:allowedAccountIds`); empty if it is not set."""
+    partners: frozenset[str] = frozenset()
+    """Ids that the setting `foundation.partners` lists: foreign accounts, organisations, canonical users and buckets."""
 
     def is_excepted(self, policy: str, resource: str) -> bool:
         """Return True if an exception excuses the resource from the policy today."""
@@ -75,7 +80,14 @@ def read_stack_context(config: Mapping[str, str], project: str, today: date) -> 
             f"Each entry of {project}:exceptions must have policy, resource, reason and expires "
             "(YYYY-MM-DD). Correct the stack file."
         ) from error
-    return StackContext(environment, exceptions, today, _read_tags(config, project, environment))
+    return StackContext(
+        environment,
+        exceptions,
+        today,
+        _read_tags(config, project, environment),
+        accounts=_read_allowed_accounts(config),
+        partners=_read_partners(config, project),
+    )
 
 
 def _parse_date(given: str) -> date:
@@ -83,11 +95,35 @@ def _parse_date(given: str) -> date:
     return date.fromisoformat(given.removesuffix("T00:00:00Z"))
 
 
+def _read_allowed_accounts(config: Mapping[str, str]) -> frozenset[str]:
+    """Return the accounts of the AWS provider's setting. YAML turns an unquoted id into a number without its leading
+    zeros.
+    """
+    try:
+        return frozenset(str(account).zfill(12) for account in json.loads(config.get("aws:allowedAccountIds", "[]")))
+    except (ValueError, TypeError) as error:
+        raise InvalidStackConfiguration(
+            'aws:allowedAccountIds must be a list of account ids, for example ["123456789012"]. Correct the stack file.'
+        ) from error
+
+
+def _read_partners(config: Mapping[str, str], project: str) -> frozenset[str]:
+    """Return the ids of the partners in the foundation's settings."""
+    with suppress(ValueError, AttributeError, KeyError, TypeError):  # the program refuses such a file more precisely
+        return frozenset(partner["id"] for partner in _read_foundation(config, project).get("partners", ()))
+    return frozenset()
+
+
 def _read_tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:
     """Return the stack's tags. The foundation's settings give owner and cost center."""
     tags = {"Project": project, "Environment": environment}
     with suppress(ValueError, AttributeError):  # the program refuses such a file with a more precise message
-        foundation = json.loads(config.get(f"{project}:foundation", "{}"))
+        foundation = _read_foundation(config, project)
         candidates = {"Owner": foundation.get("owner"), "CostCenter": foundation.get("costCenter")}
         tags |= {tag: value for tag, value in candidates.items() if isinstance(value, str)}
     return tags
+
+
+def _read_foundation(config: Mapping[str, str], project: str) -> Mapping[str, Any]:
+    foundation: Mapping[str, Any] = json.loads(config.get(f"{project}:foundation", "{}"))
+    return foundation

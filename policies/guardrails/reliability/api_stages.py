@@ -64,8 +64,9 @@ def _belongs_to_stage(settings: CheckedResource, stage: CheckedResource) -> bool
     types=ANY_STAGE,
 )
 def _check_api_throttled(stage: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    stage_settings = _list_stage_settings(stage, stack)
     for key in ("throttlingRateLimit", "throttlingBurstLimit"):
-        if not any(float(settings.get(key) or -1) > 0 for settings in _list_stage_settings(stage, stack)):
+        if not stage_settings or not all(float(settings.get(key) or -1) > 0 for settings in stage_settings):
             yield f"{key} is not a positive number, so one client can use the account's whole request quota."
 
 
@@ -81,7 +82,8 @@ def _check_api_throttled(stage: CheckedResource, stack: CheckedStack) -> Iterato
 def _check_api_logged(stage: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     if not stage.references.get("accessLogSettings") and not stage.get_nested("accessLogSettings", "destinationArn"):
         yield "accessLogSettings is not set, so the stage writes no access log."
-    if not any(settings.get("loggingLevel") in {"ERROR", "INFO"} for settings in _list_stage_settings(stage, stack)):
+    stage_settings = _list_stage_settings(stage, stack)
+    if not stage_settings or not all(settings.get("loggingLevel") in {"ERROR", "INFO"} for settings in stage_settings):
         yield "loggingLevel is not ERROR or INFO, so the stage writes no execution log."
 
 
@@ -95,7 +97,8 @@ def _check_api_logged(stage: CheckedResource, stack: CheckedStack) -> Iterator[s
     types={REST_STAGE},
 )
 def _check_api_measured(stage: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    if not any(settings.get("metricsEnabled") for settings in _list_stage_settings(stage, stack)):
+    stage_settings = _list_stage_settings(stage, stack)
+    if not stage_settings or not all(settings.get("metricsEnabled") for settings in stage_settings):
         yield "metricsEnabled is not true, so there are no metrics by method."
 
 

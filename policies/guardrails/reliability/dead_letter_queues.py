@@ -224,7 +224,7 @@ def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -
         for async_config in stack.list_resources(FUNCTION_ASYNC_CONFIG)
         if refers_to_function(async_config, function)
     ]
-    if any(config.get_nested("destinationConfig", "onFailure", "destination") for config in configs):
+    if configs and all(config.get_nested("destinationConfig", "onFailure", "destination") for config in configs):
         return
     # The tag does not excuse calls by an AWS service. Our own functions can repeat a call whose event was lost.
     for caller in sorted(find_calling_services(function, stack) & ASYNCHRONOUS_CALLERS):

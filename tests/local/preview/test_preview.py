@@ -4,7 +4,7 @@ import io
 import json
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ def blocked(tmp_path_factory: pytest.TempPathFactory) -> Preview:
     foundation = json.loads(config.values["polyphony:foundation"])
     foundation["spend"]["monthlyBudget"] = 1
     exception = {"policy": "logs-expire", "resource": "ingestion-manifest-builder-logs"}
-    exception |= {"reason": "a reason that is long enough", "expires": "2999-12-31"}
+    in_a_month = datetime.now(UTC).date() + timedelta(days=30)
+    exception |= {"reason": "a reason that is long enough", "expires": str(in_a_month)}
     exceptions = [exception, {**exception, "expires": "2026-01-01"}]
     exceptions.append({**exception, "policy": "no-such", "resource": "nothing"})
     changes = {"polyphony:foundation": json.dumps(foundation), "polyphony:exceptions": json.dumps(exceptions)}

@@ -336,8 +336,9 @@ CASES = (
         "bucket-tls-only", "HTTP", SampleResource(t.BUCKET, {"bucket": "b"}, provider_outputs={"policy": tls_only()})
     ),
     expect_no_finding("queue-tls-only", SampleResource(t.QUEUE, {"name": "q", "policy": tls_only(Resource=QUEUE_ARN)})),
-    expect_no_finding(
+    expect_finding(
         "queue-tls-only",
+        "does not refuse",
         SampleResource(t.QUEUE, {"name": "q", "policy": tls_only(Resource=QUEUE_ARN)}),
         SampleResource(t.QUEUE_POLICY, {"policy": LETS_IN}, "beside"),
     ),

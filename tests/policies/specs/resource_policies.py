@@ -223,8 +223,7 @@ CASES = (
         ),
     ),
     expect_finding(FEDERATED, "token.example.com:sub", federated()),
-    expect_finding(FEDERATED, "identities of other owners", federated(StringLike={"token.example.com:sub": "repo:*"})),
-    expect_no_finding(FEDERATED, federated(StringLike={"token.example.com:sub": "repo:owner/*"})),
+    expect_finding(FEDERATED, "token.example.com:sub", federated(StringLike={"token.example.com:sub": "repo:owner/*"})),
     expect_finding(
         "iam-session-tags-conditioned",
         "any tag",

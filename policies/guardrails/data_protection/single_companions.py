@@ -1,0 +1,184 @@
+"""Guardrail policy about companions: resources that configure another resource, for example a bucket's public access
+block. A resource may have only one companion of each type, and only one resource of a type may have a name.
+
+AWS keeps one setting of each kind. If a stack has two companions of one type, the one that is deployed last replaces the
+other, so a check of either says nothing about the result. The same holds for a companion and an inline property, and for
+two resources of one name, which AWS creates as one.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pulumi_policy.proxy import UnknownValueError
+
+from guardrails.model import resource_types as t
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    Finding,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
+
+POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
+
+
+@dataclass(frozen=True)
+class CompanionType:
+    """The properties by which companions of one type are told apart, and the parents that they configure."""
+
+    keys: tuple[str, ...]
+    """Properties that together identify the setting. The first one names the parent. Without any, an account has one."""
+    parents: Collection[str] = ()
+    """Types of the parent."""
+    inline: str = ""
+    """Property of the parent that configures the same inline; empty if there is none."""
+
+
+NAMED = CompanionType(("name",))
+"""A resource whose name is unique in the account and Region. AWS creates or changes the same one for each definition."""
+
+
+def _of_bucket(inline: str = "") -> CompanionType:
+    return CompanionType(("bucket",), t.BUCKETS, inline)
+
+
+COMPANION_TYPES: Final[Mapping[str, CompanionType]] = {
+    t.PLATFORM: CompanionType(()),
+    t.ALARM: NAMED,
+    t.BUCKET: CompanionType(("bucket",)),
+    t.DASHBOARD: CompanionType(("dashboardName",)),
+    "aws:cloudwatch/eventRule:EventRule": CompanionType(("name", "eventBusName")),
+    t.FUNCTION: NAMED,
+    t.LOG_GROUP: NAMED,
+    t.QUEUE: NAMED,
+    t.ROLE: NAMED,
+    t.SSM_PARAMETER: NAMED,
+    t.TABLE: NAMED,
+    t.TOPIC: NAMED,
+    t.WORKFLOW: NAMED,
+    "aws:apigateway/account:Account": CompanionType(()),
+    t.REST_METHOD_SETTINGS: CompanionType(("restApi", "stageName", "methodPath"), {t.REST_API}),
+    t.REST_POLICY: CompanionType(("restApiId",), {t.REST_API}, "policy"),
+    t.BACKUP_VAULT_POLICY: CompanionType(("backupVaultName",), {t.BACKUP_VAULT}),
+    t.AGENTCORE_POLICY: CompanionType(("resourceArn",)),
+    t.EVENT_BUS_POLICY: CompanionType(("eventBusName",)),
+    t.EVENT_TARGET: CompanionType(("rule", "targetId"), {"aws:cloudwatch/eventRule:EventRule"}),
+    t.LOG_DESTINATION_POLICY: CompanionType(("destinationName",)),
+    t.LOG_RESOURCE_POLICY: CompanionType(("policyName",)),
+    t.IDENTITY_POOL_ROLES: CompanionType(("identityPoolId",), {t.IDENTITY_POOL}),
+    t.TABLE_POLICY: CompanionType(("resourceArn",), {t.TABLE}),
+    t.IMAGE_REPOSITORY_LIFECYCLE: CompanionType(("repository",), {t.IMAGE_REPOSITORY}),
+    t.IMAGE_REPOSITORY_POLICY: CompanionType(("repository",), {t.IMAGE_REPOSITORY}),
+    t.GLUE_CATALOG_POLICY: CompanionType(()),
+    t.ROLE_POLICY: CompanionType(("role", "name"), {t.ROLE}, "inlinePolicies"),
+    t.KMS_KEY_POLICY: CompanionType(("keyId",), {t.KMS_KEY, t.KMS_EXTERNAL_KEY, t.KMS_REPLICA_KEY}, "policy"),
+    t.FUNCTION_ASYNC_CONFIG: CompanionType(("functionName", "qualifier"), {t.FUNCTION}),
+    t.FUNCTION_PERMISSION: CompanionType(("function", "qualifier", "statementId"), {t.FUNCTION}),
+    t.FUNCTION_URL: CompanionType(("functionName", "qualifier"), {t.FUNCTION}),
+    t.PROVISIONED_CONCURRENCY: CompanionType(("functionName", "qualifier"), {t.FUNCTION}),
+    t.BUCKET_CORS: _of_bucket("corsRules"),
+    t.BUCKET_ENCRYPTION: _of_bucket("serverSideEncryptionConfiguration"),
+    t.BUCKET_LIFECYCLE: _of_bucket("lifecycleRules"),
+    t.BUCKET_LOGGING: _of_bucket("logging"),
+    t.BUCKET_NOTIFICATION: _of_bucket(),
+    t.BUCKET_OWNERSHIP: _of_bucket(),
+    t.BUCKET_POLICY: _of_bucket("policy"),
+    t.BUCKET_PUBLIC_ACCESS: _of_bucket(),
+    t.BUCKET_VERSIONING: _of_bucket("versioning"),
+    t.SECRET_POLICY: CompanionType(("secretArn",), {t.SECRET}, "policy"),
+    t.TOPIC_POLICY: CompanionType(("arn",), {t.TOPIC}, "policy"),
+    t.QUEUE_POLICY: CompanionType(("queueUrl",), {t.QUEUE}, "policy"),
+}
+NAME_PROPERTIES = ("bucket", "name", "functionName")
+"""Properties with the physical name of a parent, which is also the last part of its ARN and of its URL."""
+OPTIONAL_KEYS = frozenset({"eventBusName", "qualifier"})
+"""Keys that have the same default in every companion that does not set them."""
+
+
+@POLICIES.stack(
+    "one-companion-a-resource",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description=(
+        "A bucket, queue, topic, role or other resource has one public access block, one policy and one setting of each "
+        "other kind, either inline or as a separate resource."
+    ),
+    remedy="Remove one of them, or merge both into one resource.",
+    excusable=False,
+)
+def _check_one_companion_a_resource(stack: CheckedStack) -> Iterator[Finding]:
+    parents = _index_by_type_and_id(stack)
+    by_identity: dict[tuple[str, ...], list[CheckedResource]] = defaultdict(list)
+    for companion in stack.list_resources(*COMPANION_TYPES):
+        companion_type = COMPANION_TYPES[companion.type]
+        ids = [_identify(companion, key, companion_type.parents, parents) for key in companion_type.keys]
+        for parent_type in companion_type.parents if companion_type.inline else ():
+            for parent in parents.get((parent_type, ids[0] or ""), ()):
+                if _sets_inline(parent, companion_type.inline, stack):
+                    yield Finding(
+                        f"The property {companion_type.inline} and {companion.name} configure the same, and one replaces "
+                        "the other.",
+                        parent.urn,
+                    )
+        if None not in ids:
+            by_identity[companion.type, *map(str, ids)].append(companion)
+    for companions in by_identity.values():
+        for companion in companions if len(companions) > 1 else ():
+            others = ", ".join(sorted(other.name for other in companions if other is not companion))
+            yield Finding(f"{others} configures the same as this resource, and one replaces the other.", companion.urn)
+
+
+def _index_by_type_and_id(stack: CheckedStack) -> Mapping[tuple[str, str], list[CheckedResource]]:
+    """Return the stack's resources by type and id. Several have one id if they have the same physical name."""
+    index: dict[tuple[str, str], list[CheckedResource]] = defaultdict(list)
+    for resource in stack.resources:
+        index[resource.type, _get_id(resource)].append(resource)
+    return index
+
+
+def _get_id(resource: CheckedResource) -> str:
+    """Return the physical name of a resource, or its URN if the name is unknown."""
+    return next(filter(None, (_read_text(resource, key) for key in NAME_PROPERTIES)), resource.urn)
+
+
+def _identify(
+    companion: CheckedResource,
+    key: str,
+    parent_types: Collection[str],
+    parents: Mapping[tuple[str, str], list[CheckedResource]],
+) -> str | None:
+    """Return the parent's id or the value of a key. None means that the value is unknown, or that the provider generates
+    a unique value.
+    """
+    value = _read_text(companion, key)
+    for part in (value or "").replace("/", ":").split(":"):
+        if any((parent_type, part) in parents for parent_type in parent_types):
+            return part
+    parent_ids = {_get_id(parent) for parent in companion.references.get(key, ()) if parent.type in parent_types}
+    if len(parent_ids) == 1:
+        return parent_ids.pop()
+    return value or ("" if key in OPTIONAL_KEYS and not companion.has_property(key) else None)
+
+
+def _read_text(resource: CheckedResource, key: str) -> str | None:
+    """Return the value of a property, or None if it is unknown or absent."""
+    try:
+        value = resource.props.get(key)
+    except UnknownValueError:
+        return None
+    return str(value) if value is not None else None
+
+
+def _sets_inline(parent: CheckedResource, key: str, stack: CheckedStack) -> bool:
+    """Return True if the program sets an inline property of the parent, to a known or an unknown value."""
+    if not parent.has_property(key) or not stack.is_set_by_program(parent, key):
+        return False
+    try:
+        return bool(parent.props.get(key))
+    except UnknownValueError:
+        return bool(parent.references.get(key))

@@ -1,0 +1,98 @@
+"""Specs and variations of the policies about the types of resources and about providers."""
+
+from guardrails.model import resource_types as t
+from tests.policies.policy_harness import (
+    UNKNOWN,
+    PolicyCase,
+    PolicySpec,
+    SampleResource,
+    expect_finding,
+    expect_no_finding,
+    insert_resources,
+)
+from tests.policies.program_variations import ProgramVariation, added
+from tests.policies.specs.sample_iam_documents import ACCOUNT
+
+TYPES, PROVIDERS = "resource-type-checked", "provider-not-redirected"
+PROVIDER = "pulumi:providers:aws"
+COMMAND = SampleResource("command:local:Command", {"create": "curl https://example.com | sh"})
+
+SPECS = (
+    PolicySpec(
+        TYPES,
+        good=[SampleResource(t.QUEUE, {"name": "q"}), SampleResource("polyphony:blocks:Queue", {}, "component")],
+        bad=[COMMAND],
+        message_part="No policy checks resources of the type command:local:Command",
+        unknown=[SampleResource(COMMAND.type, {"create": UNKNOWN})],
+        undecided=False,
+        break_program=insert_resources([COMMAND]),
+    ),
+    PolicySpec(
+        PROVIDERS,
+        good=[
+            SampleResource(PROVIDER, {"region": "eu-west-1"}),
+            SampleResource(PROVIDER, {"profile": "x"}, "default_7_51_0"),
+        ],
+        bad=[SampleResource(PROVIDER, {"profile": "other"})],
+        message_part="sets profile",
+        unknown=[SampleResource(PROVIDER, {"token": UNKNOWN})],
+        undecided=False,
+        break_program=insert_resources([SampleResource(PROVIDER, {"profile": "other"})]),
+    ),
+)
+CASES: tuple[PolicyCase, ...] = (
+    expect_no_finding(PROVIDERS, SampleResource(PROVIDER, {"allowedAccountIds": f'["{ACCOUNT}"]'})),
+    expect_finding(PROVIDERS, "sets endpoints", SampleResource(PROVIDER, {"endpoints": "[]"}, "default_7_51_0")),
+    expect_finding(PROVIDERS, "sets assumeRoles", SampleResource(PROVIDER, {"assumeRoles": "[]"}, "defaults")),
+)
+
+UNCHECKED_TYPES = {
+    "stack": "aws:cloudformation/stack:Stack",
+    "stack set": "aws:cloudformation/stackSet:StackSet",
+    "Cloud Control": "aws:cloudcontrol/resource:Resource",
+    "native bucket": "aws-native:s3:Bucket",
+    "native role": "aws-native:iam:Role",
+    "extension of native": "aws-native:index:ExtensionResource",
+    "local command": "command:local:Command",
+    "remote command": "command:remote:Command",
+    "file copy": "command:remote:CopyToRemote",
+    "dynamic provider": "pulumi-python:dynamic:Resource",
+    "dynamic provider with a module": "pulumi-python:dynamic/uploads:Upload",
+    "dynamic provider of Node": "pulumi-nodejs:dynamic:Resource",
+    "other stack": "pulumi:pulumi:StackReference",
+    "image build": "docker-build:index:Image",
+    "Kubernetes manifest": "kubernetes:yaml:ConfigFile",
+    "provider of another cloud": "pulumi:providers:gcp",
+    "Terraform module": "terraform-module:index:Module",
+    "component of a package": "awsx:ec2:Vpc",
+    "instance": "aws:ec2/instance:Instance",
+    "database": "aws:rds/instance:Instance",
+    "function in Lightsail": "aws:lightsail/containerService:ContainerService",
+    "deprecated access control list": "aws:s3/bucketAclV2:BucketAclV2",
+    "deprecated versioning": "aws:s3/bucketVersioningV2:BucketVersioningV2",
+    "access control list": "aws:s3/bucketAcl:BucketAcl",
+    "website": "aws:s3/bucketWebsiteConfiguration:BucketWebsiteConfiguration",
+    "identity provider": "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+    "share": "aws:ram/resourceShare:ResourceShare",
+    "build project": "aws:codebuild/project:Project",
+    "document for SSM": "aws:ssm/document:Document",
+    "type in another case": "aws:S3/bucket:Bucket",
+}
+VARIATIONS: tuple[ProgramVariation, ...] = (
+    *(added(label, kind, {}, TYPES) for label, kind in UNCHECKED_TYPES.items()),
+    added("provider with a role", PROVIDER, {"assumeRoles": '[{"roleArn": "x"}]'}, PROVIDERS),
+    added("provider with a key", PROVIDER, {"accessKey": "x", "secretKey": "y"}, PROVIDERS),
+    added("provider with a profile", PROVIDER, {"profile": "other"}, PROVIDERS),
+    added("provider with endpoints", PROVIDER, {"endpoints": '[{"s3": "https://s3.example.com"}]'}, PROVIDERS),
+    added("provider with a web identity", PROVIDER, {"assumeRoleWithWebIdentity": "{}"}, PROVIDERS),
+    added("provider with a proxy", PROVIDER, {"httpsProxy": "http://proxy.example.com"}, PROVIDERS),
+    # Harmless.
+    added("provider of a region", PROVIDER, {"region": "eu-west-1"}),
+    added("provider with tags", PROVIDER, {"region": "eu-west-1", "defaultTags": '{"tags": {"Owner": "x"}}'}),
+    added("component", "polyphony:blocks:Workflow", {}),
+    added("metric filter", t.METRIC_FILTER, {"name": "x", "logGroupName": "/x", "pattern": "x"}),
+    added("bucket metric", t.BUCKET_METRIC, {"bucket": "polyphony-prod-ingestion-lake-123456789012", "name": "all"}),
+    added("route", "aws:ec2/route:Route", {"routeTableId": UNKNOWN, "destinationCidrBlock": "10.0.0.0/16"}),
+    added("alias", t.FUNCTION_ALIAS, {"name": "next", "functionName": "x", "functionVersion": "1"}),
+    added("table of a catalog", "aws:glue/catalogTable:CatalogTable", {"name": "x", "databaseName": "y"}),
+)

@@ -1,0 +1,328 @@
+"""Spec and variations of the policy about companions: resources that configure another resource."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from guardrails.model import resource_types as t
+from tests.policies.policy_harness import (
+    UNKNOWN,
+    PolicyCase,
+    PolicySpec,
+    Props,
+    SampleResource,
+    expect_finding,
+    expect_no_finding,
+    insert_resources,
+)
+from tests.policies.program_variations import ProgramVariation, added, changed
+from tests.policies.specs.data_protection import tls_only
+from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, allow, document
+
+COMPANIONS = "one-companion-a-resource"
+LANDING = "polyphony-prod-ingestion-landing-123456789012"
+ALL_BLOCKED = {
+    "blockPublicAcls": True,
+    "blockPublicPolicy": True,
+    "ignorePublicAcls": True,
+    "restrictPublicBuckets": True,
+}
+BUCKET = SampleResource(t.BUCKET, {"bucket": "b"}, "b")
+BLOCK = SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "b", **ALL_BLOCKED}, "block")
+OPEN = dict.fromkeys(ALL_BLOCKED, False)
+
+SPECS = (
+    PolicySpec(
+        COMPANIONS,
+        good=[BUCKET, BLOCK, SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "c", **ALL_BLOCKED}, "other")],
+        bad=[BUCKET, BLOCK, SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "b", **OPEN})],
+        message_part="block configures the same as this resource",
+        unknown=[
+            BUCKET,
+            SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": UNKNOWN}, "other"),
+            SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": UNKNOWN}, references={"bucket": ["b"]}),
+            BLOCK,
+        ],
+        undecided=False,
+        break_program=insert_resources([SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": LANDING, **OPEN})]),
+        also_faulty=["ingestion-landing-public-access-block"],
+    ),
+)
+
+
+def two_companions(policy: str, message_part: str, parent: SampleResource, *companions: SampleResource) -> PolicyCase:
+    """Return a case of a parent with two companions, of which only one is right."""
+    return expect_finding(policy, message_part, parent, *companions)
+
+
+def companions(kind: str, key: str, *settings: Props) -> Sequence[SampleResource]:
+    """Return the companions of the parent `b`."""
+    return [SampleResource(kind, {key: "b", **props}, f"companion-{number}") for number, props in enumerate(settings)]
+
+
+QUEUE = SampleResource(t.QUEUE, {"name": "q"}, "q")
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
+LETS_IN = document(allow("sqs:SendMessage", QUEUE_ARN, Principal={"AWS": ACCOUNT}))
+ENCRYPTED = {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]}
+OWNED = {"rule": {"objectOwnership": "BucketOwnerEnforced"}}
+VERSIONED = {"versioningConfiguration": {"status": "Enabled"}}
+UPLOADS = SampleResource(t.BUCKET_NOTIFICATION, {"bucket": "b"}, "notification")
+STAGE = SampleResource(t.REST_STAGE, {"restApi": "a", "stageName": "live"}, "stage")
+LIMITS = {"throttlingRateLimit": 1, "throttlingBurstLimit": 1, "loggingLevel": "ERROR", "metricsEnabled": True}
+EXPIRES = {
+    "rules": [{"status": "Enabled", "expiration": {"days": 1}, "noncurrentVersionExpiration": {"noncurrentDays": 1}}]
+}
+FUNCTION = SampleResource(t.FUNCTION, {"name": "f"}, "f")
+LANDS = {"destinationConfig": {"onFailure": {"destination": "arn:x"}}}
+
+
+def stage_settings(**settings: object) -> SampleResource:
+    """Return settings of all methods of the stage."""
+    name = f"settings-{len(settings)}"
+    return SampleResource(
+        t.REST_METHOD_SETTINGS, {"restApi": "a", "stageName": "live", "methodPath": "*/*", "settings": settings}, name
+    )
+
+
+# One companion with the right setting is not enough: the other one may be the one that AWS keeps.
+BROKEN_BESIDE_RIGHT: tuple[PolicyCase, ...] = (
+    two_companions(
+        "bucket-public-access-blocked",
+        "does not enable",
+        BUCKET,
+        *companions(t.BUCKET_PUBLIC_ACCESS, "bucket", ALL_BLOCKED, {**ALL_BLOCKED, "blockPublicPolicy": False}),
+    ),
+    two_companions(
+        "bucket-encrypted",
+        "no encryption",
+        BUCKET,
+        *companions(t.BUCKET_ENCRYPTION, "bucket", ENCRYPTED, {"rules": []}),
+    ),
+    two_companions(
+        "bucket-tls-only",
+        "plain HTTP",
+        BUCKET,
+        *companions(t.BUCKET_POLICY, "bucket", {"policy": tls_only()}, {"policy": document()}),
+    ),
+    two_companions(
+        "bucket-owner-enforced",
+        "ObjectWriter",
+        BUCKET,
+        *companions(t.BUCKET_OWNERSHIP, "bucket", OWNED, {"rule": {"objectOwnership": "ObjectWriter"}}),
+    ),
+    two_companions(
+        "bucket-originals-versioned",
+        "not enabled",
+        BUCKET,
+        UPLOADS,
+        *companions(t.BUCKET_VERSIONING, "bucket", VERSIONED, {"versioningConfiguration": {"status": "Suspended"}}),
+    ),
+    two_companions(
+        "bucket-objects-expire",
+        "kept for ever",
+        BUCKET,
+        *companions(t.BUCKET_LIFECYCLE, "bucket", EXPIRES, {"rules": []}),
+    ),
+    two_companions(
+        "bucket-old-versions-expire",
+        "kept for ever",
+        BUCKET,
+        *companions(t.BUCKET_VERSIONING, "bucket", VERSIONED),
+        SampleResource(t.BUCKET_LIFECYCLE, {"bucket": "b", **EXPIRES}, "l1"),
+        SampleResource(t.BUCKET_LIFECYCLE, {"bucket": "b", "rules": []}, "l2"),
+    ),
+    two_companions(
+        "queue-tls-only",
+        "plain HTTP",
+        QUEUE,
+        SampleResource(t.QUEUE_POLICY, {"policy": tls_only(Resource=QUEUE_ARN)}, "p1"),
+        SampleResource(t.QUEUE_POLICY, {"policy": LETS_IN}, "p2"),
+    ),
+    two_companions(
+        "topic-tls-only",
+        "plain HTTP",
+        SampleResource(t.TOPIC, {"name": "q"}, "q"),
+        SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=QUEUE_ARN, Action="sns:Publish")}, "p1"),
+        SampleResource(t.TOPIC_POLICY, {"policy": LETS_IN}, "p2"),
+    ),
+    two_companions(
+        "api-throttled", "throttlingRateLimit", STAGE, stage_settings(**LIMITS), stage_settings(loggingLevel="ERROR")
+    ),
+    two_companions("api-logged", "loggingLevel", STAGE, stage_settings(**LIMITS), stage_settings(loggingLevel="OFF")),
+    two_companions(
+        "api-measured", "metricsEnabled", STAGE, stage_settings(**LIMITS), stage_settings(metricsEnabled=False)
+    ),
+    two_companions(
+        "async-failure-lands",
+        "no failure destination",
+        FUNCTION,
+        SampleResource(t.FUNCTION_ASYNC_CONFIG, {"functionName": "f", "qualifier": "live", **LANDS}, "a1"),
+        SampleResource(t.FUNCTION_ASYNC_CONFIG, {"functionName": "f", "qualifier": "next"}, "a2"),
+    ),
+)
+CASES: tuple[PolicyCase, ...] = (
+    *BROKEN_BESIDE_RIGHT,
+    # The provider generates the names.
+    expect_no_finding(
+        COMPANIONS, SampleResource(t.ALARM, {"name": UNKNOWN}, "a"), SampleResource(t.ALARM, {"name": UNKNOWN}, "b")
+    ),
+    expect_finding(
+        COMPANIONS,
+        "The property policy and thing configure the same",
+        SampleResource(t.QUEUE, {"name": "q", "policy": LETS_IN}, "q"),
+        SampleResource(t.QUEUE_POLICY, {"queueUrl": "https://x/q", "policy": LETS_IN}),
+    ),
+    expect_no_finding(
+        COMPANIONS,
+        SampleResource(t.QUEUE, {"name": "q"}, "q", provider_outputs={"policy": LETS_IN}),
+        SampleResource(t.QUEUE_POLICY, {"queueUrl": "https://x/q", "policy": LETS_IN}),
+    ),
+)
+
+OF_LANDING: Mapping[str, tuple[str, Props]] = {
+    "public access block": (t.BUCKET_PUBLIC_ACCESS, OPEN),
+    "weaker public access block": (t.BUCKET_PUBLIC_ACCESS, {**ALL_BLOCKED, "restrictPublicBuckets": False}),
+    "equal public access block": (t.BUCKET_PUBLIC_ACCESS, ALL_BLOCKED),
+    "ownership": (t.BUCKET_OWNERSHIP, {"rule": {"objectOwnership": "ObjectWriter"}}),
+    "bucket policy": (t.BUCKET_POLICY, {"policy": document()}),
+    "encryption": (t.BUCKET_ENCRYPTION, ENCRYPTED),
+    "versioning": (t.BUCKET_VERSIONING, {"versioningConfiguration": {"status": "Suspended"}}),
+    "lifecycle": (t.BUCKET_LIFECYCLE, EXPIRES),
+    "access log": (t.BUCKET_LOGGING, {"targetBucket": LANDING}),
+    "CORS": (t.BUCKET_CORS, {"corsRules": []}),
+    "notification": (t.BUCKET_NOTIFICATION, {"queues": []}),
+}
+ROLE = {"role": "polyphony-prod-ingestion-sweeper", "policy": document()}
+VARIATIONS: tuple[ProgramVariation, ...] = (
+    *(
+        added(f"second {label}", kind, {"bucket": LANDING, **props}, COMPANIONS)
+        for label, (kind, props) in OF_LANDING.items()
+    ),
+    added(
+        "block by reference",
+        t.BUCKET_PUBLIC_ACCESS,
+        {"bucket": UNKNOWN, **OPEN},
+        COMPANIONS,
+        {"bucket": ["voice-qa-audio-bucket"]},
+    ),
+    added("block by ARN", t.BUCKET_PUBLIC_ACCESS, {"bucket": f"arn:aws:s3:::{LANDING}", **OPEN}, COMPANIONS),
+    added("policy of an unknown API", t.REST_POLICY, {"restApiId": UNKNOWN, "policy": "{}"}),
+    added("role policy of one name", t.ROLE_POLICY, {**ROLE, "name": "grants"}, COMPANIONS),
+    added(
+        "role policy by reference",
+        t.ROLE_POLICY,
+        {"role": UNKNOWN, "name": "grants", "policy": "{}"},
+        COMPANIONS,
+        {"role": ["ingestion-steps-role"]},
+    ),
+    added(
+        "queue policy by URL",
+        t.QUEUE_POLICY,
+        {
+            "queueUrl": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/polyphony-prod-ingestion-intake",
+            "policy": document(),
+        },
+        COMPANIONS,
+    ),
+    added(
+        "queue policy by reference",
+        t.QUEUE_POLICY,
+        {"queueUrl": UNKNOWN, "policy": document()},
+        COMPANIONS,
+        {"queueUrl": ["ingestion-intake-queue"]},
+    ),
+    added(
+        "topic policy by ARN",
+        t.TOPIC_POLICY,
+        {"arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-prod-foundation-alerts", "policy": document()},
+        COMPANIONS,
+    ),
+    added(
+        "topic policy by reference",
+        t.TOPIC_POLICY,
+        {"arn": UNKNOWN, "policy": document()},
+        COMPANIONS,
+        {"arn": ["foundation-alerts-topic"]},
+    ),
+    added(
+        "settings of a stage",
+        t.REST_METHOD_SETTINGS,
+        {"restApi": UNKNOWN, "stageName": "api", "methodPath": "*/*", "settings": {}},
+        COMPANIONS,
+        {"restApi": ["livestream-api-api"]},
+    ),
+    added(
+        "failure destination",
+        t.FUNCTION_ASYNC_CONFIG,
+        {"functionName": "polyphony-prod-ingestion-sweeper", "qualifier": "live"},
+        COMPANIONS,
+    ),
+    added(
+        "lifecycle of images",
+        t.IMAGE_REPOSITORY_LIFECYCLE,
+        {"repository": UNKNOWN, "policy": "{}"},
+        COMPANIONS,
+        {"repository": ["meetings-media-images-repository"]},
+    ),
+    added(
+        "roles of a pool",
+        t.IDENTITY_POOL_ROLES,
+        {"identityPoolId": UNKNOWN, "roles": {}},
+        COMPANIONS,
+        {"identityPoolId": ["voice-qa-guests-pool"]},
+    ),
+    added("API Gateway's account", "aws:apigateway/account:Account", {}, COMPANIONS),
+    added(
+        "event target",
+        t.EVENT_TARGET,
+        {"rule": "polyphony-prod-livestream-video-jobs", "targetId": "video-jobs", "arn": QUEUE_ARN},
+        COMPANIONS,
+    ),
+    changed("inline queue policy", "ingestion-intake-queue", {"policy": LETS_IN}, COMPANIONS),
+    changed("inline bucket policy", "ingestion-lake-bucket", {"policy": document()}, COMPANIONS),
+    changed(
+        "inline encryption", "voice-qa-audio-bucket", {"serverSideEncryptionConfiguration": {"rule": {}}}, COMPANIONS
+    ),
+    changed("inline topic policy", "foundation-alerts-topic", {"policy": LETS_IN}, COMPANIONS),
+    changed(
+        "inline role policy",
+        "ingestion-steps-role",
+        {"inlinePolicies": [{"name": "x", "policy": json.dumps({})}]},
+        COMPANIONS,
+    ),
+    added("bucket of one name", t.BUCKET, {"bucket": LANDING, "forceDestroy": True}, COMPANIONS),
+    added("queue of one name", t.QUEUE, {"name": "polyphony-prod-ingestion-intake"}, COMPANIONS),
+    added("topic of one name", t.TOPIC, {"name": "polyphony-prod-foundation-alerts"}, COMPANIONS),
+    added("alarm of one name", t.ALARM, {"name": "polyphony-prod-foundation-backup-failed-dlq-critical"}, COMPANIONS),
+    added("second platform", t.PLATFORM, {"account": "999999999999", "environment": "dev"}, COMPANIONS),
+    # Harmless.
+    added("role policy of another name", t.ROLE_POLICY, {**ROLE, "name": "polyphony-prod-more"}),
+    added("role policy with a generated name", t.ROLE_POLICY, ROLE),
+    added("companion of another bucket", t.BUCKET_CORS, {"bucket": "polyphony-prod-ingestion-lake-123456789012"}),
+    added(
+        "settings of a method",
+        t.REST_METHOD_SETTINGS,
+        {"restApi": UNKNOWN, "stageName": "api", "methodPath": "x/GET", "settings": {}},
+        references={"restApi": ["livestream-api-api"]},
+    ),
+    added(
+        "second target of a rule",
+        t.EVENT_TARGET,
+        {
+            "rule": "polyphony-prod-livestream-video-jobs",
+            "targetId": "copies",
+            "arn": QUEUE_ARN,
+            "deadLetterConfig": {"arn": QUEUE_ARN},
+        },
+    ),
+    added(
+        "permission of another statement",
+        t.FUNCTION_PERMISSION,
+        {"function": "polyphony-prod-ingestion-sweeper", "qualifier": "live", "principal": ACCOUNT},
+    ),
+    added(
+        "asynchronous settings of another alias",
+        t.FUNCTION_ASYNC_CONFIG,
+        {"functionName": "polyphony-prod-ingestion-sweeper", "qualifier": "next", **LANDS},
+    ),
+    added("second bucket metric", t.BUCKET_METRIC, {"bucket": LANDING, "name": "all"}),
+)

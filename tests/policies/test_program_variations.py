@@ -1,0 +1,86 @@
+"""Tests of the variations of the recorded program: the named policy finds each bad one, and none finds a harmless one.
+
+Variations of different resources are tested together, so that the policies run a few times instead of hundreds of times.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from guardrails.policy_catalogue import POLICIES
+from tests.policies.policy_harness import (
+    BY_NAME,
+    EngineMessages,
+    PolicyAnswer,
+    build_context,
+    patched_sdk,
+    run_policies,
+)
+from tests.policies.program_variations import ProgramVariation
+from tests.policies.specs import federated_trust, foreign_accounts, resource_types, single_companions
+
+FAMILIES = {
+    "accounts": foreign_accounts.VARIATIONS,
+    "companions": single_companions.VARIATIONS,
+    "resource types": resource_types.VARIATIONS,
+    "trust": federated_trust.VARIATIONS,
+}
+CONTEXT = build_context()
+POLICY_NAMES = sorted({variation.policy for variations in FAMILIES.values() for variation in variations} - {""})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _patched_sdk() -> Iterator[None]:
+    with patched_sdk():
+        yield
+
+
+@pytest.fixture(scope="module")
+def unbroken(prod: EngineMessages) -> Counter[PolicyAnswer]:
+    """Return the answers of the policies of these families about the unchanged program."""
+    return Counter(run_policies([BY_NAME[name] for name in POLICY_NAMES], prod, CONTEXT))
+
+
+def batches(variations: tuple[ProgramVariation, ...]) -> Iterator[list[ProgramVariation]]:
+    """Yield groups of variations that change different resources."""
+    remaining = list(variations)
+    while remaining:
+        batch = list({variation.resource: variation for variation in reversed(remaining)}.values())
+        yield batch
+        remaining = [variation for variation in remaining if variation not in batch]
+
+
+def find_changes(prod: EngineMessages, batch: list[ProgramVariation], policies: list[str]) -> Counter[PolicyAnswer]:
+    """Return all answers about the program with the changes of a batch."""
+    stack = prod.copy()
+    for variation in batch:
+        variation.change(stack)
+    return Counter(run_policies([BY_NAME[name] for name in policies], stack, CONTEXT))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_named_policy_finds_every_bad_variation(family: str, prod: EngineMessages) -> None:
+    missed = []
+    for batch in batches(tuple(variation for variation in FAMILIES[family] if variation.policy)):
+        answers = find_changes(prod, batch, sorted({variation.policy for variation in batch}))
+        found = {(answer.policy, answer.name) for answer in answers if not answer.undecided}
+        missed += [variation for variation in batch if (variation.policy, variation.resource) not in found]
+    assert [repr(variation) for variation in missed] == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_policy_of_these_families_finds_a_harmless_variation(
+    family: str, prod: EngineMessages, unbroken: Counter[PolicyAnswer]
+) -> None:
+    for batch in batches(tuple(variation for variation in FAMILIES[family] if not variation.policy)):
+        found = find_changes(prod, batch, POLICY_NAMES) - unbroken
+        assert [(answer.policy, answer.name, answer.message) for answer in found if not answer.undecided] == []
+
+
+def test_labels_are_unique_and_every_family_has_bad_and_harmless_variations() -> None:
+    for variations in FAMILIES.values():
+        labels = [variation.label for variation in variations]
+        assert len(labels) == len(set(labels))
+        assert {bool(variation.policy) for variation in variations} == {True, False}
+    assert set(POLICY_NAMES) <= {policy.name for policy in POLICIES}
