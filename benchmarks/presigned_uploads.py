@@ -85,7 +85,7 @@ def _episodes_request(content: Mapping[str, object]) -> UploadRequest:
 UPLOAD_REQUESTS = {
     "voice Q&A: form": UploadRequest(
         "handlers.voice_qa.websocket_handler.handler",
-        {"S3_BUCKET": "b", "DYNAMODB_TABLE": "t", "WORKER": "w", "IDENTITY_POOL": "p"},
+        {"S3_BUCKET": "b", "DYNAMODB_TABLE": "t", "WORKER": "w", "TIME_LIMIT_QUEUE": "q", "IDENTITY_POOL": "p"},
         {
             "requestContext": {"connectionId": "c", "eventType": "MESSAGE", "routeKey": "upload", "requestId": "r"},
             "body": json.dumps({"action": "upload", "id": "m", "kind": "query", "contentType": "audio/ogg"}),

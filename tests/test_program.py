@@ -34,6 +34,7 @@ UNKNOWN_DOCUMENTS = {
     "voice-qa-guests-guest-grants-2",
     "voice-qa-guests-guest-role",
     "voice-qa-query-worker-grants-2",
+    "voice-qa-websocket-handler-grants-2",
 }
 """Policy documents that contain the id of an API or identity pool, which AWS generates. The tests of their subsystems
 check their content."""

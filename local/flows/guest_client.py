@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
+from local.flows.websocket_client import connect_to_api
 from local.platform.emulator_clients import Clients, EmulatorClients
 from local.preview.preview_provider import REGION
 
@@ -55,4 +56,4 @@ class Guest:
 
     def connect(self, url: str) -> ClientConnection:
         """Connect to a WebSocket API."""
-        return connect(self.signed_url(url), proxy=None, close_timeout=1)
+        return connect_to_api(self.signed_url(url))

@@ -10,15 +10,12 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from websockets.sync.client import connect
-from websockets.typing import Subprotocol
-
 from handlers.transcription.messages import USER_PREFIX
 from handlers.transcription.shared_names import FALLBACK_METRIC, METRICS_NAMESPACE, PROTOCOL
 from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, invoke
-from local.flows.websocket_client import Message, WebSocketClient
+from local.flows.websocket_client import Message, WebSocketClient, connect_to_api
 
 SAMPLE_RATE = 16_000
 
@@ -106,9 +103,7 @@ class Speaker(WebSocketClient):
 
     def __init__(self, url: str, user: str = "somebody", protocols: tuple[str, ...] | None = None) -> None:
         offered = protocols or (PROTOCOL, f"{USER_PREFIX}{user}")
-        super().__init__(
-            connect(url, subprotocols=[Subprotocol(name) for name in offered], proxy=None, close_timeout=1)
-        )
+        super().__init__(connect_to_api(url, offered))
         self.protocol = self._connection.subprotocol
         self.screen = Screen()
         self.session = ""

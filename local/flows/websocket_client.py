@@ -1,17 +1,22 @@
 """Base class of the WebSocket clients: it sends requests and waits for their responses.
 
-A response has the id of its request. Other messages may arrive in between.
+A response has the id of its request. Other messages may arrive in between. If a service is not available for a moment,
+the client tries again a little later, as the documentation asks of every client.
 """
 
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
-from websockets.sync.client import ClientConnection
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
+from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from local.flows import NotInTime
 
 Message = dict[str, Any]
@@ -20,6 +25,23 @@ PATIENCE_SECONDS = 30
 FRAME_BYTES = 30_000
 """Maximum size of a sent frame. API Gateway accepts at most 32 KB. A browser sends a message as one frame, but other
 clients may split it."""
+MAX_ATTEMPTS = 5
+"""Maximum number of attempts at a request or handshake while a service is not available."""
+RETRY_SECONDS = 0.5
+"""Pause between two attempts."""
+
+
+def connect_to_api(url: str, subprotocols: Sequence[str] | None = None) -> ClientConnection:
+    """Connect to a WebSocket API."""
+    offered = [Subprotocol(name) for name in subprotocols] if subprotocols else None
+    for _ in range(MAX_ATTEMPTS - 1):
+        try:
+            return connect(url, subprotocols=offered, proxy=None, close_timeout=1)
+        except InvalidStatus as error:
+            if error.response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+        time.sleep(RETRY_SECONDS)
+    return connect(url, subprotocols=offered, proxy=None, close_timeout=1)
 
 
 class WebSocketClient(ABC):
@@ -45,6 +67,14 @@ class WebSocketClient(ABC):
 
     def ask(self, action: str, **content: Any) -> Message:
         """Send a request and return its response."""
+        for _ in range(MAX_ATTEMPTS - 1):
+            response = self._ask_once(action, content)
+            if response.get("code") != WebSocketErrorCode.UNAVAILABLE:
+                return response
+            time.sleep(RETRY_SECONDS)
+        return self._ask_once(action, content)
+
+    def _ask_once(self, action: str, content: Message) -> Message:
         self._request_count += 1
         request_id = f"m{self._request_count}"
         self.send(json.dumps({"action": action, "id": request_id, **content}))

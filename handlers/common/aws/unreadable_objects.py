@@ -1,8 +1,9 @@
 """Recognition of S3 objects that exist but cannot be read because of how they were uploaded.
 
-The uploader encrypted the object with a customer-provided key (SSE-C), or stored it in an archive storage class. For a
-KMS key that cannot be used, S3 has no error code of its own, so ingestion's `object_storage` recognises it. Another attempt would fail too. So callers report it as a property of the object, and not as a failure that a retry
-could repair.
+The uploader encrypted the object with a customer-provided key (SSE-C), or stored it in an archive storage class.
+Another attempt would fail too. So callers report it as a property of the object, and not as a failure that a retry
+could repair. S3 has no error code of its own for a KMS key that cannot be used; ingestion's `object_storage` recognises
+that case.
 """
 
 from typing import Final

@@ -28,10 +28,12 @@ def bytecode(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.pyc"))
 
 
-def test_modules_get_unchecked_bytecode_with_the_layers_paths(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_get_unchecked_bytecode_with_the_layers_paths(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The layer's files have other dates, so bytecode that is checked against its source would be compiled again."""
     monkeypatch.setattr(lambda_layer_archive, "RUNTIME", sys.version_info[:2])
-    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(folder / "elsewhere"))
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("elsewhere")))
     assert lambda_layer_archive.add_bytecode(folder)
     [compiled_file] = bytecode(folder)
     content = compiled_file.read_bytes()
