@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator
 
-from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
+from guardrails.pack.policy_kinds import (
+    ANY_TYPE,
+    EnforcementLevel,
+    Policy,
+    PolicyGroup,
+    RelationPolicy,
+    ResourcePolicy,
+)
 from guardrails.policy_catalogue import POLICIES
 
 INTRODUCTION = """\
@@ -77,6 +84,8 @@ def _render_group(group: PolicyGroup) -> Iterator[str]:
 
 def _describe_scope(policy: Policy) -> str:
     if isinstance(policy, ResourcePolicy | RelationPolicy):
+        if ANY_TYPE in policy.types:
+            return "all resources"
         types = ", ".join(f"`{resource_type}`" for resource_type in sorted(policy.types))
         return types if isinstance(policy, ResourcePolicy) else f"{types}, together with the resources related to it"
     return "the stack as a whole"

@@ -31,6 +31,8 @@ from local.preview.resource_graph import Graph
 
 TODAY = date(2026, 11, 20)
 TAGS = {"Project": "polyphony", "Environment": "prod", "Owner": "platform", "CostCenter": "voice"}
+BOUNDARY = "polyphony-bootstrap/boundary-prod"
+"""Permissions boundary of the prod stack, as path and name of a managed policy."""
 UNKNOWN = UNKNOWN_STRING
 """An unknown value in a protocol message."""
 UNDECIDED = "can't run policy"
@@ -320,7 +322,10 @@ def _urn(kind: str, name: str) -> str:
 
 def build_context(environment: str = "prod", *exceptions: ExceptionEntry) -> StackContext:
     """Return the context of the pack in a test."""
-    return StackContext(environment, exceptions, TODAY, {**TAGS, "Environment": environment})
+    tags = {**TAGS, "Environment": environment}
+    return StackContext(
+        environment, exceptions, TODAY, tags, permissions_boundary=BOUNDARY, name_prefix="polyphony-prod-"
+    )
 
 
 def build_exception(policy: str, resource: str, expires: date = date(2026, 12, 31)) -> ExceptionEntry:

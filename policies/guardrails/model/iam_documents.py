@@ -2,6 +2,7 @@
 `iam_action_table`.
 """
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,10 @@ class Statement:
     """Pairs of kind (`AWS`, `Service`, `Federated`) and value. The principal `"*"` has the kind `*`."""
     conditions: Mapping[str, Mapping[str, Any]]
     """Values by condition operator and condition key, as in the document."""
+    not_actions: tuple[str, ...] = ()
+    """Values of `NotAction`. If there are some, the statement covers all other actions."""
+    not_resources: tuple[str, ...] = ()
+    """Values of `NotResource`. If there are some, the statement covers all other resources."""
 
     @property
     def is_allow(self) -> bool:
@@ -91,6 +96,8 @@ def parse_statements(document: str | Mapping[str, Any] | None) -> list[Statement
             not_elements=tuple(key for key in NOT_ELEMENTS if key in element),
             principals=tuple(_parse_principals(element.get("Principal", {}))),
             conditions=element.get("Condition", {}),
+            not_actions=tuple(to_list(element.get("NotAction", []))),
+            not_resources=tuple(to_list(element.get("NotResource", []))),
         )
         for element in to_list(parsed.get("Statement", []))
     ]
@@ -110,6 +117,7 @@ def matches_pattern(text: str, pattern: str) -> bool:
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, re.IGNORECASE) is not None
 
 
+@functools.cache
 def patterns_overlap(first: str, second: str) -> bool:
     """Return True if at least one text matches both patterns. Only `*` is a wildcard here.
 

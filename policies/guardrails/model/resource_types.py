@@ -100,6 +100,7 @@ BUCKET_V2: Final = "aws:s3/bucketV2:BucketV2"
 SCHEDULE: Final = "aws:scheduler/schedule:Schedule"
 SECRET: Final = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type token, not a secret
 SECRET_POLICY: Final = "aws:secretsmanager/secretPolicy:SecretPolicy"  # noqa: S105 - a type token, not a secret
+SECRET_VERSION: Final = "aws:secretsmanager/secretVersion:SecretVersion"  # noqa: S105 - a type token, not a secret
 WORKFLOW: Final = "aws:sfn/stateMachine:StateMachine"
 TOPIC: Final = "aws:sns/topic:Topic"
 TOPIC_POLICY: Final = "aws:sns/topicPolicy:TopicPolicy"

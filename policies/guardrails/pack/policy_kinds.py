@@ -212,6 +212,9 @@ class Policy:
         return {limit.name: float(configured.get(limit.name, limit.default)) for limit in self.limits}
 
 
+ANY_TYPE: Final = "*"
+"""Entry of a policy's types that means all types."""
+
 ResourceCheck = Callable[[CheckedResource], Iterable[str]]
 RelationCheck = Callable[[CheckedResource, CheckedStack], Iterable[str]]
 StackCheck = Callable[[CheckedStack], Iterable[Finding]]
@@ -223,14 +226,16 @@ class ResourcePolicy(Policy):
     """Policy that checks one resource by its inputs."""
 
     types: frozenset[str]
-    """The types that the policy checks. An entry that ends in `/` means all types of that module."""
+    """The types that the policy checks. An entry that ends in `/` means all types of that module, and `ANY_TYPE` means
+    all types.
+    """
     check: ResourceCheck
     remediate: Callable[[CheckedResource], Props] | None = None
     """Function that returns corrections, which are merged into the resource's properties."""
 
     def applies_to(self, resource_type: str) -> bool:
         """Return True if the policy checks resources of a type."""
-        return resource_type in self.types or f"{resource_type.rpartition('/')[0]}/" in self.types
+        return bool({ANY_TYPE, resource_type, f"{resource_type.rpartition('/')[0]}/"} & self.types)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,12 @@ start without environment and exceptions. The configuration may contain decrypte
 """
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 
@@ -44,6 +46,10 @@ class StackContext:
     today: date
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags that all resources of the stack have in common, as far as the configuration gives them."""
+    permissions_boundary: str = ""
+    """Path and name of the managed policy that bounds every role (`foundation.permissionsBoundary`); empty for none."""
+    name_prefix: str = ""
+    """Beginning of all names on AWS, for example `polyphony-prod-`; empty if the stack's name is not known."""
 
     def is_excepted(self, policy: str, resource: str) -> bool:
         """Return True if an exception excuses the resource from the policy today."""
@@ -53,7 +59,7 @@ class StackContext:
         )
 
 
-def read_stack_context(config: Mapping[str, str], project: str, today: date) -> StackContext:
+def read_stack_context(config: Mapping[str, str], project: str, today: date, stack: str = "") -> StackContext:
     """Return the context from a stack's configuration (the variable `PULUMI_CONFIG`)."""
     environment = config.get(f"{project}:environment")
     if environment not in ENVIRONMENTS:
@@ -75,7 +81,14 @@ def read_stack_context(config: Mapping[str, str], project: str, today: date) -> 
             f"Each entry of {project}:exceptions must have policy, resource, reason and expires "
             "(YYYY-MM-DD). Correct the stack file."
         ) from error
-    return StackContext(environment, exceptions, today, _read_tags(config, project, environment))
+    return StackContext(
+        environment,
+        exceptions,
+        today,
+        _read_tags(config, project, environment),
+        _read_permissions_boundary(config, project),
+        _to_name_prefix(project, stack),
+    )
 
 
 def _parse_date(given: str) -> date:
@@ -86,8 +99,27 @@ def _parse_date(given: str) -> date:
 def _read_tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:
     """Return the stack's tags. The foundation's settings give owner and cost center."""
     tags = {"Project": project, "Environment": environment}
-    with suppress(ValueError, AttributeError):  # the program refuses such a file with a more precise message
+    foundation = _read_foundation(config, project)
+    candidates = {"Owner": foundation.get("owner"), "CostCenter": foundation.get("costCenter")}
+    return tags | {tag: value for tag, value in candidates.items() if isinstance(value, str)}
+
+
+def _read_foundation(config: Mapping[str, str], project: str) -> Mapping[str, Any]:
+    """Return the settings of the foundation; empty if they cannot be read."""
+    with suppress(ValueError):  # the program refuses such a file with a more precise message
         foundation = json.loads(config.get(f"{project}:foundation", "{}"))
-        candidates = {"Owner": foundation.get("owner"), "CostCenter": foundation.get("costCenter")}
-        tags |= {tag: value for tag, value in candidates.items() if isinstance(value, str)}
-    return tags
+        if isinstance(foundation, Mapping):
+            return foundation
+    return {}
+
+
+def _read_permissions_boundary(config: Mapping[str, str], project: str) -> str:
+    return str(_read_foundation(config, project).get("permissionsBoundary") or "")
+
+
+def _to_name_prefix(project: str, stack: str) -> str:
+    """Return the beginning of all names on AWS. A stack name that is not a valid part of a name is changed like in
+    `components/blocks/naming/physical_names.py`, where a hash follows it.
+    """
+    cleaned = re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")
+    return f"{project}-{cleaned}-" if cleaned else ""
