@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from guardrails.model import iam_action_table
 from guardrails.model.iam_documents import patterns_overlap
-from guardrails.model.resource_arns import list_name_segments, parse_arn
+from guardrails.model.resource_arns import has_name
 from guardrails.model.resource_types import IDENTITY_POLICIES, RESOURCE_POLICIES
 from guardrails.model.role_statements import (
     list_allow_statements,
@@ -78,16 +78,8 @@ def _check_iam_resource_is_named(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
         actions = ", ".join(statement.actions)
         for arn in statement.resources if not set(statement.actions) <= ACTIONS_ON_GENERATED_IDS else ():
-            if arn != "*" and not _contains_name(arn):
+            if arn != "*" and not has_name(arn):
                 yield f"The IAM policy allows {actions} on {arn}, which matches every resource of that type."
-
-
-def _contains_name(arn: str) -> bool:
-    """Return True if an ARN contains at least a part of the resource's name, and not only resource types and
-    wildcards.
-    """
-    parts = parse_arn(arn)
-    return parts is not None and any(letter.isalnum() for letter in "".join(list_name_segments(parts)[:1]))
 
 
 @POLICIES.resource(

@@ -4,7 +4,7 @@ with secrets are encrypted.
 
 from collections.abc import Iterator, Mapping
 
-from guardrails.model.property_walker import list_texts
+from guardrails.model.property_walker import list_values
 from guardrails.model.resource_types import (
     BATCH_JOB,
     FUNCTION,
@@ -70,8 +70,8 @@ def _find_secrets(resource: CheckedResource) -> Iterator[str]:
     stored = SECRET_STORES.get(resource.type, frozenset())
     if resource.type == SSM_PARAMETER and resource.props.get("type") != ENCRYPTED:
         stored = frozenset()
-    for path, name, text in list_texts(resource.props):
-        if path.partition(".")[0] in stored:
+    for path, name, text in list_values(resource.props):
+        if not isinstance(text, str) or path.partition(".")[0] in stored:
             continue
         kind = find_secret(name, text, is_hash=is_hash_path(path))
         if kind is not None:

@@ -87,7 +87,18 @@ class Statement:
 
 def parse_statements(document: str | Mapping[str, Any] | None) -> list[Statement]:
     """Return the statements of a policy document; empty if there is no document."""
-    parsed = json.loads(document) if isinstance(document, str) else document or {}
+    if isinstance(document, str):
+        return list(_parse_text(document))
+    return _parse_document(document or {})
+
+
+@functools.cache
+def _parse_text(document: str) -> tuple[Statement, ...]:
+    """Return the statements of a JSON document. The result is cached, because many policies read the same documents."""
+    return tuple(_parse_document(json.loads(document)))
+
+
+def _parse_document(parsed: Mapping[str, Any]) -> list[Statement]:
     return [
         Statement(
             effect=element.get("Effect", ""),

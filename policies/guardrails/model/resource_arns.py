@@ -58,6 +58,14 @@ def _starts_with_type(arn: Arn) -> bool:
     return arn.service not in SERVICES_WITHOUT_RESOURCE_TYPE and not is_bucket
 
 
+def has_name(arn: str) -> bool:
+    """Return True if an ARN contains at least a part of the resource's name, and not only resource types and
+    wildcards.
+    """
+    parts = parse_arn(arn)
+    return parts is not None and any(letter.isalnum() for letter in "".join(list_name_segments(parts)[:1]))
+
+
 def is_exact(arn: str) -> bool:
     """Return True if an ARN names one resource: only what follows the resource's name, or the region, may contain
     wildcards.
