@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from guardrails.pack.policy_kinds import (
-    ANY_TYPE,
+    EVERY_TYPE,
     EnforcementLevel,
     Policy,
     PolicyGroup,
@@ -83,9 +83,9 @@ def _render_group(group: PolicyGroup) -> Iterator[str]:
 
 
 def _describe_scope(policy: Policy) -> str:
+    if isinstance(policy, ResourcePolicy) and EVERY_TYPE in policy.types:
+        return "resources of every type"
     if isinstance(policy, ResourcePolicy | RelationPolicy):
-        if ANY_TYPE in policy.types:
-            return "all resources"
         types = ", ".join(f"`{resource_type}`" for resource_type in sorted(policy.types))
         return types if isinstance(policy, ResourcePolicy) else f"{types}, together with the resources related to it"
     return "the stack as a whole"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.model import resource_types as t
-from guardrails.pack.policy_kinds import Policy, RelationPolicy, ResourcePolicy
+from guardrails.pack.policy_kinds import EVERY_TYPE, Policy, RelationPolicy, ResourcePolicy
 from guardrails.policy_catalogue import POLICIES
 from tests.policies.policy_harness import (
     TAGS,
@@ -38,7 +38,8 @@ properties = st.fixed_dictionaries(
 def list_checked_types(policy: Policy) -> list[str]:
     """Return the resource types that a policy checks."""
     if isinstance(policy, ResourcePolicy | RelationPolicy):
-        return sorted(kind.replace("/", "/thing:Thing") if kind.endswith("/") else kind for kind in policy.types)
+        named = policy.types - {EVERY_TYPE} or KINDS
+        return sorted(kind.replace("/", "/thing:Thing") if kind.endswith("/") else kind for kind in named)
     return KINDS
 
 

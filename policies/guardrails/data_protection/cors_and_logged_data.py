@@ -72,7 +72,7 @@ def _list_origins(resource: CheckedResource) -> Iterator[str]:
         if resource.type == FUNCTION:
             if name in ORIGIN_VARIABLES and path.startswith("environment."):
                 yield value
-        elif name.lower() in ORIGIN_LISTS or (name.lower().endswith(ORIGIN_HEADER) and value.startswith("'")):
+        elif name.lower() in ORIGIN_LISTS or name.lower().endswith(ORIGIN_HEADER):
             yield value
 
 

@@ -1,6 +1,7 @@
 """Guardrail policies about least privilege: every identity may use only the actions and resources that it needs."""
 
 from guardrails.least_privilege import (
+    client_permissions,
     guest_permissions,
     managed_policies_and_credentials,
     policy_documents,
@@ -21,6 +22,7 @@ MODULES = (
     privilege_escalation,
     trust_policies,
     guest_permissions,
+    client_permissions,
     resource_policies,
     secret_values,
 )

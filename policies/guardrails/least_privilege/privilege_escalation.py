@@ -52,6 +52,8 @@ BOUNDARY_KEY = "iam:PermissionsBoundary"
 BOUNDARY_REMOVALS = frozenset({"iam:DeleteRolePermissionsBoundary", "iam:DeleteUserPermissionsBoundary"})
 """Actions that remove a boundary. A condition on the boundary only says which boundary they may remove."""
 CREATE_GRANT = "kms:CreateGrant"
+ROLE_ACTIONS = frozenset({PASS_ROLE, "sts:AssumeRole"})
+"""Actions by which somebody acts with a role. Wildcards in the role's name are findings of `role_passing`."""
 NEEDED_BY_SERVICES = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html: the role of a workflow with logs needs it on *.
     "logs:PutResourcePolicy": "states.amazonaws.com",
@@ -84,6 +86,7 @@ def _check_iam_no_escalation(resource: CheckedResource, stack: CheckedStack) -> 
     for statement in statements:
         yield from _find_single_actions(statement, holder, role, stack)
     yield from _find_passed_roles(statements, holder)
+    yield from _find_roles_outside(statements, holder, stack)
     yield from _find_replaced_code(statements, holder, role, stack)
 
 
@@ -190,6 +193,18 @@ def _may_pass_to_service_of(action: str, statement: Statement) -> bool:
     services = statement.condition_values("iam:PassedToService")
     labels = {service.partition(".")[0].lower() for service in services}
     return bool(labels & get_principal_labels(action)) or any({"*", "?"} & set(service) for service in services)
+
+
+def _find_roles_outside(statements: Iterable[Statement], holder: str, stack: CheckedStack) -> Iterator[str]:
+    """Yield a fault for each role that can be passed or assumed, and that is no resource of this stack. Nobody knows its
+    permissions here.
+    """
+    names = {str(role.props.get("name", role.name)) for role in stack.list_resources(ROLE)}
+    for statement in statements:
+        if list_actions(statement) & ROLE_ACTIONS:
+            for arn in statement.resources:
+                if is_exact(arn) and arn.rpartition("/")[2] not in names:
+                    yield f"{holder} may pass or assume {arn}, which is no role of this stack."
 
 
 def _find_replaced_code(

@@ -15,7 +15,7 @@ from guardrails.model.resource_types import (
 )
 from guardrails.model.secret_detection import find_secret, is_hash_path, is_secret_name
 from guardrails.pack.policy_kinds import (
-    ANY_TYPE,
+    EVERY_TYPE,
     MANDATORY_EVERYWHERE,
     CheckedResource,
     PolicyGroup,
@@ -58,7 +58,7 @@ def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
         "resource with an entry in polyphony:exceptions."
     ),
     frameworks=("AWS Well-Architected SEC02-BP03",),
-    types={ANY_TYPE},
+    types={EVERY_TYPE},
 )
 def _check_no_secret_in_properties(resource: CheckedResource) -> Iterator[str]:
     if resource.type not in PROGRAM_TYPES:

@@ -64,10 +64,10 @@ HARMLESS_LAST_WORDS = frozenset(
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 REFERENCE = re.compile(
-    r"arn:|alias/|ssm:|secretsmanager:|s3://|\$|%|<|\{\{|\{%|@\{"
+    r"arn:|alias/|ssm:|secretsmanager:|s3://|\{\{|\{%|@\{|\$[.{(]|\$(?:context|input|stageVariables|states)\b"
+    r"|\$[A-Z_][A-Z0-9_]*$|%[A-Z_]+%$|<[\w -]+>$|(?:context|integration|method|stageVariables)\.[\w.-]+$"
     r"|https?://(?![^?]*\?)"
-    r"|/?[\w.-]+(?:/[\w.-]+)+$(?<![=+])"
-    r"|/[\w.-]+$"
+    r"|(?:/[\w.-]+)+$"
 )
 """Beginnings of values that refer to a secret instead of containing it: an ARN, the path of a parameter, a variable."""
 HARMLESS_VALUE = re.compile(r"true|false|null|none|[0-9.]*|\*", re.IGNORECASE)

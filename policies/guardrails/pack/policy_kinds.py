@@ -21,6 +21,8 @@ Props = Mapping[str, Any]
 LimitValues = Mapping[str, float]
 """Limits of a policy by name: the values of the pack's configuration, or else the defaults."""
 
+EVERY_TYPE: Final = "*"
+"""Entry of a policy's types that stands for the resources of every type."""
 REASON_TAG: Final = "Reason"
 """Tag of a resource that deviates from a policy on purpose. Its value is the reason."""
 MIN_REASON_LENGTH: Final = 15
@@ -212,9 +214,6 @@ class Policy:
         return {limit.name: float(configured.get(limit.name, limit.default)) for limit in self.limits}
 
 
-ANY_TYPE: Final = "*"
-"""Entry of a policy's types that means all types."""
-
 ResourceCheck = Callable[[CheckedResource], Iterable[str]]
 RelationCheck = Callable[[CheckedResource, CheckedStack], Iterable[str]]
 StackCheck = Callable[[CheckedStack], Iterable[Finding]]
@@ -226,7 +225,7 @@ class ResourcePolicy(Policy):
     """Policy that checks one resource by its inputs."""
 
     types: frozenset[str]
-    """The types that the policy checks. An entry that ends in `/` means all types of that module, and `ANY_TYPE` means
+    """The types that the policy checks. An entry that ends in `/` means all types of that module, and `EVERY_TYPE` means
     all types.
     """
     check: ResourceCheck
@@ -235,7 +234,7 @@ class ResourcePolicy(Policy):
 
     def applies_to(self, resource_type: str) -> bool:
         """Return True if the policy checks resources of a type."""
-        return bool({ANY_TYPE, resource_type, f"{resource_type.rpartition('/')[0]}/"} & self.types)
+        return not self.types.isdisjoint({resource_type, f"{resource_type.rpartition('/')[0]}/", EVERY_TYPE})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ QUEUE_OF_MEDIA = f"arn:aws:mediaconvert:{REGION}:{ACCOUNT}:queues/Default"
 CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 WITH_BOUNDARY = {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY_ARN}}
 ONLY_FOR_AWS = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+MEDIA_ROLE = SampleResource(t.ROLE, {"name": "polyphony-prod-media"}, "media")
 WORKFLOW_TRUST = service("states.amazonaws.com")
 SCRIPT = {"scriptLocation": "s3://polyphony-prod-lake/scripts/1/job.py"}
 
@@ -187,6 +188,13 @@ RUNNING_CODE = (
         ],
     ),
 )
+ROLES_OUTSIDE = (
+    bad("no role of this stack", allow("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/OrganizationAccountAccessRole")),
+    bad(
+        "no role of this stack", allow("sts:AssumeRole", ROLE_ARN), around=[SampleResource(t.ROLE, {"name": "x"}, "x")]
+    ),
+    bad("no role of this stack", passes("mediaconvert.amazonaws.com", f"arn:aws:iam::{ACCOUNT}:role/ci/deploy")),
+)
 HOLDERS_OUTSIDE = tuple(
     expect_finding(ESCALATION, "The holder of the policy may call iam:PutRolePolicy", SampleResource(kind, props))
     for kind in (t.MANAGED_POLICY, t.ROLE_POLICY, t.USER_POLICY, t.GROUP_POLICY)
@@ -226,9 +234,18 @@ HARMLESS = (
     harmless(allow("kms:CreateGrant", KEY_ARN, ONLY_FOR_AWS)),
     harmless(allow("iam:PutRolePolicy", ROLE_ARN, WITH_BOUNDARY)),
     harmless({"Effect": "Deny", "Action": "iam:*", "Resource": "*"}),
-    harmless(passes("mediaconvert.amazonaws.com"), allow("mediaconvert:CreateJob", QUEUE_OF_MEDIA)),
-    harmless(passes("mediaconvert.amazonaws.com"), allow("lambda:InvokeFunction", FUNCTION_ARN)),
-    harmless(passes("lambda.amazonaws.com"), allow(["lambda:GetFunction", "lambda:DeleteFunction"], FUNCTION_ARN)),
+    harmless(
+        passes("mediaconvert.amazonaws.com"),
+        allow("mediaconvert:CreateJob", QUEUE_OF_MEDIA),
+        around=[MEDIA_ROLE],
+    ),
+    harmless(passes("mediaconvert.amazonaws.com"), allow("lambda:InvokeFunction", FUNCTION_ARN), around=[MEDIA_ROLE]),
+    harmless(allow("sts:AssumeRole", ROLE_ARN), around=[MEDIA_ROLE]),
+    harmless(
+        passes("lambda.amazonaws.com"),
+        allow(["lambda:GetFunction", "lambda:DeleteFunction"], FUNCTION_ARN),
+        around=[MEDIA_ROLE],
+    ),
     harmless(allow("logs:PutResourcePolicy", "*"), assumeRolePolicy=WORKFLOW_TRUST),
     harmless(
         allow("lambda:UpdateFunctionConfiguration", FUNCTION_ARN),
@@ -267,6 +284,7 @@ FAMILIES = {
     "wildcards": WILDCARDS,
     "passed roles": PASSED_ROLES,
     "running code": RUNNING_CODE,
+    "roles outside the stack": ROLES_OUTSIDE,
     "holders outside the stack": HOLDERS_OUTSIDE,
     "grants by resources": RESOURCE_GRANTS,
     "harmless": HARMLESS,

@@ -458,6 +458,18 @@ ORIGINS = (
             "HTTP://app.example.com",
         )
     ),
+    expect_finding(
+        ORIGIN,
+        "origin is method.request.header.Origin",
+        SampleResource(
+            t.REST_RESPONSE,
+            {
+                "responseParameters": {
+                    "gatewayresponse.header.Access-Control-Allow-Origin": "method.request.header.Origin"
+                }
+            },
+        ),
+    ),
     *(expect_no_finding(ORIGIN, sample) for sample in cors("https://app.example.com")),
     expect_no_finding(ORIGIN, SampleResource(t.FUNCTION, {"environment": {"variables": {"ORIGIN": UNKNOWN}}})),
 )

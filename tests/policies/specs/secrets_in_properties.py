@@ -132,6 +132,10 @@ NAMES = tuple(
         ("ACCESS_TOKEN", "changeme"),
         ("WEBHOOK_SECRET", PASSWORD),
         ("SSH_PASSPHRASE", "correct horse battery"),
+        ("PGPASSWORD", PASSWORD),
+        ("DB_PASSWORD", f"half/{PASSWORD}"),
+        ("DB_PASSWORD", f"${PASSWORD}"),
+        ("DB_PASSWORD", f"%{PASSWORD}"),
     )
 )
 IN_TEXTS = (
@@ -239,6 +243,8 @@ HARMLESS = (
             ("DB_PASSWORD", "/polyphony-prod/db/password"),
             ("ENCRYPTION_KEY", "/polyphony-prod-livestream-cursors"),
             ("API_KEY", "{{resolve:secretsmanager:x}}"),
+            ("API_KEY", "${stageVariables.apiKey}"),
+            ("DB_PASSWORD", "$DB_PASSWORD_FROM_SECRETS"),
             ("TOKEN_CHECK_ENABLED", "true"),
             ("TOKEN", ""),
             ("TOKEN", UNKNOWN),
