@@ -49,8 +49,9 @@ SECRET_WORDS = (
 )
 """Ends of words that make a name the name of a secret, for example of `PGPASSWORD`."""
 WORDS_BEFORE_KEY = frozenset(
-    {"access", "account", "api", "auth", "client", "encryption", "license", "master", "private", "secret", "shared"}
-    | {"signing", "webhook"}
+    {"access", "account", "admin", "api", "auth", "cipher", "client", "cookie", "decryption", "deploy", "encryption"}
+    | {"hmac", "host", "jwt", "license", "master", "private", "rsa", "secret", "session", "shared", "signing", "ssh"}
+    | {"storage", "tls", "webhook"}
 )
 """Words that make the following word `key` the name of a secret."""
 HARMLESS_LAST_WORDS = frozenset(
@@ -75,7 +76,7 @@ HARMLESS_VALUE = re.compile(r"true|false|null|none|[0-9.]*|\*", re.IGNORECASE)
 _ASSIGNMENT = re.compile(
     r"""(?<![A-Za-z0-9])(?P<name>[\w.-]{0,40}?(?:password|passwd|passphrase|pwd|secret|token|credentials?
     |api[_-]?key|(?:access|account|private|secret|signing|encryption)[_-]?key))
-    (?:["']?\s*=\s*["']?|["']?\s*:\s*["']|(?<=[\w-])\s+(?=\S*\d))
+    (?:["']?\s*=\s*["']?|["']?\s*:\s*["']|:\s*(?=\S*\d)(?=\S*[a-z])|(?<=[\w-])\s+(?=\S*\d))
     (?P<value>[^\s"'&;,)|]{4,})""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -125,7 +126,7 @@ def is_secret_name(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name)]
     while words and words[-1].isdigit():
         words.pop()
-    if "pass" in words:
+    if {"pass", "pw"} & set(words):
         return True
     if not words or words[-1] in HARMLESS_LAST_WORDS:
         return False
