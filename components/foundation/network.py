@@ -12,7 +12,12 @@ import pulumi
 from pulumi_aws import ec2, vpc
 
 from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.network.egress_and_endpoints import HTTPS, allow_egress, create_gateway_endpoints
+from components.blocks.network.egress_and_endpoints import (
+    HTTPS,
+    allow_egress,
+    build_endpoint_policy,
+    create_gateway_endpoints,
+)
 from components.settings.foundation import NetworkSettings
 
 
@@ -85,7 +90,9 @@ class Network(pulumi.ComponentResource):
                 f"foundation-network-routes-{zone}", subnet_id=subnet.id, route_table_id=routes.id, opts=self._child
             )
             subnets.append(subnet)
-        create_gateway_endpoints("foundation-network", region, built.id, routes.id, self._tags, self._child)
+        create_gateway_endpoints(
+            "foundation-network", self._scope.context, built.id, routes.id, self._tags, self._child
+        )
         self.vpc_id = built.id
         self._create_interface_endpoints([subnet.id for subnet in subnets], services)
         return built.id, [subnet.id for subnet in subnets]
@@ -110,6 +117,7 @@ class Network(pulumi.ComponentResource):
                 vpc_id=self.vpc_id,
                 service_name=f"com.amazonaws.{self._scope.context.region}.{service}",
                 vpc_endpoint_type="Interface",
+                policy=build_endpoint_policy(self._scope.context, service),
                 private_dns_enabled=True,
                 subnet_ids=list(subnets),
                 security_group_ids=[group.id],

@@ -43,8 +43,8 @@ class JobNetwork(Block):
         )
         routes = self._create_routes(network)
         self.subnet_ids = self._create_subnets(network, routes, settings)
-        region, opts = scope.context.region, self.part_options()
-        create_gateway_endpoints(self.label, region, network.id, routes.id, lambda _: self._tags, opts)
+        opts = self.part_options()
+        create_gateway_endpoints(self.label, scope.context, network.id, routes.id, lambda _: self._tags, opts)
         group = ec2.SecurityGroup(
             self.part_name("group"),
             name_prefix=f"{scope.name(Kind.SECURITY_GROUP, short_name)}-",

@@ -96,7 +96,5 @@ class AgentNetwork(Block):
                 self.part_name("routed"), subnet_id=subnet.id, route_table_id=routes.id, opts=self.part_options()
             ),
         ]
-        create_gateway_endpoints(
-            self.label, scope.context.region, vpc_id, routes.id, lambda _: tags, self.part_options()
-        )
+        create_gateway_endpoints(self.label, scope.context, vpc_id, routes.id, lambda _: tags, self.part_options())
         return pulumi.Output.all(subnet.id, *(resource.id for resource in routing)).apply(lambda ids: ids[0])

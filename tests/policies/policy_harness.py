@@ -33,6 +33,8 @@ from local.preview.resource_graph import Graph
 
 TODAY = date(2026, 11, 20)
 TAGS = {"Project": "polyphony", "Environment": "prod", "Owner": "platform", "CostCenter": "voice"}
+BOUNDARY = "polyphony-bootstrap/boundary-prod"
+"""Permissions boundary of the prod stack, as path and name of a managed policy."""
 UNKNOWN = UNKNOWN_STRING
 """An unknown value in a protocol message."""
 UNDECIDED = "can't run policy"
@@ -327,7 +329,13 @@ def _urn(kind: str, name: str) -> str:
 def build_context(environment: str = "prod", *exceptions: ExceptionEntry) -> StackContext:
     """Return the context of the pack in a test."""
     return StackContext(
-        environment, exceptions, TODAY, {**TAGS, "Environment": environment}, accounts=frozenset({ACCOUNT})
+        environment,
+        exceptions,
+        TODAY,
+        {**TAGS, "Environment": environment},
+        accounts=frozenset({ACCOUNT}),
+        permissions_boundary=BOUNDARY,
+        name_prefix="polyphony-prod-",
     )
 
 

@@ -1,9 +1,15 @@
-"""Egress rules of security groups, and gateway endpoints for S3 and DynamoDB, for all networks of the program."""
+"""Egress rules of security groups, gateway endpoints for S3 and DynamoDB, and the policies of endpoints, for all
+networks of the program.
+"""
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pulumi
 from pulumi_aws import ec2, vpc
+
+from components.blocks.naming.context import Context
 
 HTTPS = 443
 ANYWHERE = "0.0.0.0/0"
@@ -33,9 +39,27 @@ def allow_egress(
     )
 
 
+def build_endpoint_policy(context: Context, service: str) -> str:
+    """Return the policy of a VPC endpoint: only identities of this account may use it.
+
+    Without a policy, foreign credentials could copy data out through the endpoint
+    (https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html). The exception is the bucket with
+    the layers of ECR images, which are downloaded with presigned URLs of ECR
+    (https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html).
+    """
+    own_account = {"StringEquals": {"aws:PrincipalAccount": context.account}}
+    statements: list[dict[str, Any]] = [
+        {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": own_account}
+    ]
+    if service == "s3":
+        layers = f"arn:{context.partition}:s3:::prod-{context.region}-starport-layer-bucket/*"
+        statements.append({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": layers})
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
 def create_gateway_endpoints(
     name_prefix: str,
-    region: str,
+    context: Context,
     vpc_id: pulumi.Input[str],
     route_table_id: pulumi.Input[str],
     tags: Callable[[str], dict[str, str]],
@@ -46,8 +70,9 @@ def create_gateway_endpoints(
         ec2.VpcEndpoint(
             f"{name_prefix}-{service}",
             vpc_id=vpc_id,
-            service_name=f"com.amazonaws.{region}.{service}",
+            service_name=f"com.amazonaws.{context.region}.{service}",
             vpc_endpoint_type="Gateway",
+            policy=build_endpoint_policy(context, service),
             route_table_ids=[route_table_id],
             tags=tags(service),
             opts=opts,

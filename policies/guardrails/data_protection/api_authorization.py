@@ -24,6 +24,8 @@ ANY = "x-amazon-apigateway-any-method"
 """Key of the operation that serves all other methods of a path, in API Gateway's extension of OpenAPI."""
 VERBS = frozenset({"get", "put", "post", "delete", "patch", "head", ANY})
 """Keys of the operations that need authorization. Browsers call `options` without credentials."""
+AUTHORIZER = "x-amazon-apigateway-authorizer"
+AUTHENTICATION_TYPE = "x-amazon-apigateway-authtype"
 CHECKED_BY = "CallersCheckedBy"
 """Tag of an API that has no authorizer. Its value describes the check of callers that replaces the authorizer. A
 WebSocket API needs it because a browser cannot set a header, and the REST API of the token exchange because callers
@@ -49,7 +51,7 @@ def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -
     if resource.type == REST_METHOD:
         method = resource.props.get("httpMethod")
         if method != "OPTIONS" and _is_unauthorized(resource):
-            yield f"{method} requires no authorization: authorization is NONE and apiKeyRequired is not true."
+            yield f"{method} requires no authorization: authorization is NONE. An API key identifies no caller."
     elif resource.type == API_V2_ROUTE:
         yield from _find_unauthorized_route(resource)
     elif not resource.has_reason(CHECKED_BY):
@@ -87,13 +89,18 @@ def _has_target(api: CheckedResource) -> bool:
 
 
 def _is_unauthorized(method: CheckedResource) -> bool:
-    return method.props.get("authorization", "NONE") == "NONE" and not method.props.get("apiKeyRequired")
+    """Return True if a method asks for no identity.
+
+    An API key is no authorization, because callers share it
+    (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html).
+    """
+    return bool(method.props.get("authorization", "NONE") == "NONE")
 
 
 def _find_unauthorized_operations(resource: CheckedResource) -> Iterator[str]:
-    """Yield a message for each operation of an OpenAPI document without a security requirement. API Gateway ignores a
-    requirement for the whole document. An any-method with a mock integration may have none, because it reaches no
-    backend.
+    """Yield a message for each operation of an OpenAPI document whose security requirement asks for no identity. API
+    Gateway ignores a requirement for the whole document. An any-method with a mock integration may have none, because
+    it reaches no backend.
     """
     body = resource.props.get("body")
     try:
@@ -101,21 +108,38 @@ def _find_unauthorized_operations(resource: CheckedResource) -> Iterator[str]:
     except json.JSONDecodeError:
         yield "body is not JSON, so its operations cannot be checked. Write the OpenAPI document as JSON."
         return
+    schemes = {**document.get("securityDefinitions", {}), **document.get("components", {}).get("securitySchemes", {})}
     for path, operations in document.get("paths", {}).items():
         for verb, operation in operations.items():
-            if verb in VERBS and not _is_secured(operation) and not (verb == ANY and _is_mock(operation)):
-                yield (
-                    f"{'ANY' if verb == ANY else verb.upper()} {path} requires no authorization: the operation "
-                    "has no security requirement."
-                )
+            if verb in VERBS and not (verb == ANY and _is_mock(operation)):
+                fault = _find_security_fault(operation, schemes)
+                if fault:
+                    yield f"{'ANY' if verb == ANY else verb.upper()} {path} requires no authorization: {fault}."
 
 
-def _is_secured(operation: Mapping[str, Any]) -> bool:
-    """Return True if every alternative in an operation's security requirement asks for something. The alternative
-    `{}` asks for nothing.
+def _find_security_fault(operation: Mapping[str, Any], schemes: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with an operation's security requirement; None if it asks every caller for an identity. The
+    alternative `{}` asks for nothing.
     """
     alternatives = list(operation.get("security") or ())
-    return alternatives != [] and all(alternatives)
+    if not alternatives or not all(alternatives):
+        return "the operation has no security requirement"
+    for alternative in alternatives:
+        undefined = [name for name in alternative if name not in schemes]
+        if undefined:
+            return f"the document does not define the security scheme {', '.join(undefined)}"
+        if not any(_identifies_caller(schemes[name]) for name in alternative):
+            return (
+                f"the security scheme {', '.join(alternative)} has no authorizer, and an API key identifies no caller"
+            )
+    return None
+
+
+def _identifies_caller(scheme: Mapping[str, Any]) -> bool:
+    """Return True if API Gateway checks an identity for a security scheme: by an authorizer, or by IAM. Other schemes
+    only describe the API to readers.
+    """
+    return bool(scheme.get(AUTHORIZER)) or scheme.get(AUTHENTICATION_TYPE) == "awsSigv4"
 
 
 def _is_mock(operation: Mapping[str, Any]) -> bool:

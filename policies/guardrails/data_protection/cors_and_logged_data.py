@@ -3,15 +3,19 @@ events or workflow data in logs.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
+from guardrails.model.nested_values import list_values
 from guardrails.model.resource_types import (
     API_V2,
     API_V2_STAGE,
     BUCKET_CORS,
     BUCKETS,
     FUNCTION,
+    FUNCTION_URL,
+    REST_API,
+    REST_INTEGRATION_RESPONSE,
     REST_METHOD_SETTINGS,
+    REST_RESPONSE,
     WORKFLOW,
 )
 from guardrails.model.subsystem_of_resource import to_settings_section
@@ -30,32 +34,46 @@ BODY_LOGGING_VARIABLES = ("POWERTOOLS_LOGGER_LOG_EVENT", "POWERTOOLS_TRACER_CAPT
 """Variables of Powertools for AWS Lambda. With `true` or `1`, events are logged or responses are traced."""
 ORIGIN_VARIABLES = ("ORIGIN", "CORS_ORIGIN")
 """Environment variables from which this program's functions take the allowed origin."""
+ORIGIN_LISTS = frozenset({"alloworigins", "allowedorigins"})
+"""Keys of lists of allowed origins, in lower case."""
+ORIGIN_HEADER = "header.access-control-allow-origin"
+"""End of the keys that set the response header of CORS in API Gateway, in lower case."""
 
 
 @POLICIES.resource(
     "cors-origin-named",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_IN_PROD,
-    description="In prod, browsers may use buckets and APIs only from named origins.",
+    description="In prod, browsers may use buckets and APIs only from named origins with HTTPS.",
     remedy="Use the origin of the console, for example https://console.example.com.",
-    types=BUCKETS | {BUCKET_CORS, FUNCTION, API_V2},
+    types=BUCKETS | {API_V2, BUCKET_CORS, FUNCTION, FUNCTION_URL, REST_API, REST_INTEGRATION_RESPONSE, REST_RESPONSE},
 )
 def _check_cors_origin_named(resource: CheckedResource) -> Iterator[str]:
-    for origin in _list_origins(resource):
-        if "*" in str(origin):
+    for origin in sorted({origin.strip().strip("'\"") for origin in _list_origins(resource)}):
+        if not _is_named(origin):
             section = to_settings_section(resource.name)
-            yield f"The allowed origin is {origin}. Set an origin without a wildcard in polyphony:{section}."
+            yield f"The allowed origin is {origin}. Set an https origin without a wildcard in polyphony:{section}."
 
 
-def _list_origins(resource: CheckedResource) -> Iterator[Any]:
-    if resource.type == FUNCTION:
-        variables = resource.get_nested("environment", "variables") or {}
-        yield from (variables[name] for name in ORIGIN_VARIABLES if name in list(variables))
-    elif resource.type == API_V2:
-        yield from resource.get_nested("corsConfiguration", "allowOrigins") or ()
-    else:
-        for rule in resource.props.get("corsRules") or ():
-            yield from rule.get("allowedOrigins") or ()
+def _is_named(origin: str) -> bool:
+    """Return True for an origin with HTTPS and without wildcards.
+
+    Any web page can have the origin `null`, for example in a sandboxed frame, and anybody in the network can change
+    pages without HTTPS.
+    """
+    return not origin or (origin.startswith("https://") and "*" not in origin)
+
+
+def _list_origins(resource: CheckedResource) -> Iterator[str]:
+    """Yield the allowed origins: items of lists of origins, values of response headers, environment variables."""
+    for nested in list_values(resource.props):
+        if not isinstance(nested.value, str) or not nested.name:
+            continue
+        if resource.type == FUNCTION:
+            if nested.name in ORIGIN_VARIABLES and nested.path.startswith("environment."):
+                yield nested.value
+        elif nested.name.lower() in ORIGIN_LISTS or nested.name.lower().endswith(ORIGIN_HEADER):
+            yield nested.value
 
 
 @POLICIES.resource(

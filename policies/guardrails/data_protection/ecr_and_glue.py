@@ -1,11 +1,21 @@
 """Guardrail policies about ECR image repositories and Glue jobs: images are scanned, tags are immutable, and jobs have
-a security configuration.
+a security configuration that encrypts.
 """
 
 from collections.abc import Iterator
 
-from guardrails.model.resource_types import GLUE_JOB, IMAGE_REPOSITORY
-from guardrails.pack.policy_kinds import ADVISORY_IN_DEV, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
+from pulumi_policy.proxy import UnknownValueError
+
+from guardrails.model.resource_types import GLUE_JOB, GLUE_SECURITY, IMAGE_REPOSITORY
+from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
 POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
@@ -24,6 +34,10 @@ def _check_repository_scans(repository: CheckedResource) -> Iterator[str]:
         yield "imageScanningConfiguration.scanOnPush is not true, so images are not searched for known vulnerabilities."
 
 
+DISABLED_MODES = frozenset({None, "", "DISABLED"})
+"""Values of an encryption mode that encrypt nothing."""
+BOOKMARKS_DISABLED = "job-bookmark-disable"
+"""Default of the argument `--job-bookmark-option`."""
 MUTABLE_TAG = "latest"
 """The only tag that may move to another image. In staging and prod, jobs run images by digest."""
 
@@ -56,5 +70,41 @@ def _check_repository_tags_immutable(repository: CheckedResource) -> Iterator[st
     types={GLUE_JOB},
 )
 def _check_glue_encrypts(job: CheckedResource) -> Iterator[str]:
-    if not job.has_property("securityConfiguration"):
+    try:
+        is_set = bool(job.props.get("securityConfiguration"))
+    except UnknownValueError:
+        is_set = True
+    if not is_set:
         yield "securityConfiguration is not set, so the encryption of the job's output is not configured."
+
+
+@POLICIES.relation(
+    "glue-encryption-enabled",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="No security configuration of Glue disables the encryption of output, or of bookmarks that a job writes.",
+    remedy="Set s3EncryptionMode to SSE-S3 or SSE-KMS, and jobBookmarksEncryptionMode to CSE-KMS if a job has bookmarks.",
+    types={GLUE_SECURITY},
+)
+def _check_glue_encryption_enabled(security: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    s3_mode = security.get_nested("encryptionConfiguration", "s3Encryption", "s3EncryptionMode")
+    if s3_mode in DISABLED_MODES:
+        yield f"s3EncryptionMode is {s3_mode or 'not set'}, so the output of jobs is not encrypted."
+    bookmarks_mode = security.get_nested(
+        "encryptionConfiguration", "jobBookmarksEncryption", "jobBookmarksEncryptionMode"
+    )
+    if bookmarks_mode in DISABLED_MODES:
+        for job in stack.list_resources(GLUE_JOB):
+            if _uses_security(job, security) and _writes_bookmarks(job):
+                yield f"jobBookmarksEncryptionMode is {bookmarks_mode or 'not set'}, but {job.name} writes bookmarks."
+
+
+def _uses_security(job: CheckedResource, security: CheckedResource) -> bool:
+    if job.references.get("securityConfiguration"):
+        return security in job.references["securityConfiguration"]
+    return bool(job.props.get("securityConfiguration") == security.props.get("name", security.name))
+
+
+def _writes_bookmarks(job: CheckedResource) -> bool:
+    option = (job.props.get("defaultArguments") or {}).get("--job-bookmark-option", BOOKMARKS_DISABLED)
+    return bool(option != BOOKMARKS_DISABLED)

@@ -1,12 +1,19 @@
-"""Guardrail policies about SQS queues and SNS topics: refusal of requests without TLS, encryption at rest, and topic
-keys through which alarms can publish.
+"""Guardrail policies about SQS queues and SNS topics: refusal of requests without TLS, encryption at rest, topic
+keys through which alarms can publish, and deliveries over TLS.
 """
 
 from collections.abc import Iterator
 
 from guardrails.model.iam_documents import parse_statements
 from guardrails.model.plain_http_refusal import list_inline_policies, refuses_plain_http
-from guardrails.model.resource_types import QUEUE, QUEUE_POLICY, TOPIC, TOPIC_POLICY
+from guardrails.model.resource_types import (
+    EVENT_API_DESTINATION,
+    QUEUE,
+    QUEUE_POLICY,
+    TOPIC,
+    TOPIC_POLICY,
+    TOPIC_SUBSCRIPTION,
+)
 from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,
@@ -93,3 +100,20 @@ def _check_queue_encrypted(queue: CheckedResource) -> Iterator[str]:
 def _check_topic_key_lets_alarms_in(topic: CheckedResource) -> Iterator[str]:
     if str(topic.props.get("kmsMasterKeyId", "")).endswith("alias/aws/sns"):
         yield "kmsMasterKeyId is alias/aws/sns. Alarms and EventBridge cannot publish to a topic with this key."
+
+
+@POLICIES.resource(
+    "deliveries-over-tls",
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Topics and event rules deliver messages only over TLS.",
+    remedy="Use the protocol https and an endpoint that starts with https://, or a queue.",
+    frameworks=("AWS Well-Architected SEC09-BP02",),
+    types={EVENT_API_DESTINATION, TOPIC_SUBSCRIPTION},
+)
+def _check_deliveries_over_tls(resource: CheckedResource) -> Iterator[str]:
+    if resource.props.get("protocol") == "http":
+        yield "protocol is http, so messages are delivered unencrypted."
+    key = "endpoint" if resource.type == TOPIC_SUBSCRIPTION else "invocationEndpoint"
+    if str(resource.props.get(key)).strip().lower().startswith("http://"):
+        yield f"{key} starts with http://, so messages are delivered unencrypted."

@@ -1,6 +1,7 @@
 """Guardrail policies about least privilege: every identity may use only the actions and resources that it needs."""
 
 from guardrails.least_privilege import (
+    client_permissions,
     federated_trust,
     foreign_accounts,
     guest_permissions,
@@ -8,6 +9,7 @@ from guardrails.least_privilege import (
     policy_documents,
     privilege_escalation,
     resource_policies,
+    role_limits,
     role_passing,
     secret_values,
     trust_policies,
@@ -18,10 +20,12 @@ MODULES = (
     policy_documents,
     managed_policies_and_credentials,
     role_passing,
+    role_limits,
     privilege_escalation,
     trust_policies,
     federated_trust,
     guest_permissions,
+    client_permissions,
     resource_policies,
     secret_values,
     foreign_accounts,

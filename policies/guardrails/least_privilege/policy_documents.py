@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from guardrails.model import iam_action_table
 from guardrails.model.iam_documents import patterns_overlap
+from guardrails.model.resource_arns import has_name
 from guardrails.model.resource_types import IDENTITY_POLICIES, RESOURCE_POLICIES
 from guardrails.model.role_statements import (
     list_allow_statements,
@@ -29,14 +30,6 @@ ACTIONS_ON_GENERATED_IDS = frozenset(
     }
 )
 """Actions on resources whose id AWS generates when they are created: a job, a network interface, a recovery point."""
-SERVICES_WITHOUT_RESOURCE_TYPE = frozenset({"codecommit", "execute-api", "sns", "sqs"})
-"""Services whose ARNs start with the resource's name instead of a resource type. S3 buckets are a special case: their
-ARNs have no region.
-"""
-SEGMENTS_BEFORE_NAME = {"autoScalingGroup": 2, "global": 1, "loadbalancer": 1, "regional": 1}
-"""Number of segments between the first segment and the name, by the first segment. For example, the ARN of a web ACL
-ends in `regional/webacl/<name>/<id>`. In other ARNs the name follows the first segment, which is the resource type.
-"""
 
 
 @POLICIES.resource(
@@ -51,7 +44,7 @@ ends in `regional/webacl/<name>/<id>`. In other ARNs the name follows the first 
 def _check_iam_no_wildcard_action(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
         for action in statement.actions:
-            if "*" in action:
+            if {"*", "?"} & set(action):
                 yield f"The IAM policy allows the action pattern {action}."
 
 
@@ -85,23 +78,8 @@ def _check_iam_resource_is_named(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
         actions = ", ".join(statement.actions)
         for arn in statement.resources if not set(statement.actions) <= ACTIONS_ON_GENERATED_IDS else ():
-            if arn != "*" and not _contains_name(arn):
+            if arn != "*" and not has_name(arn):
                 yield f"The IAM policy allows {actions} on {arn}, which matches every resource of that type."
-
-
-def _contains_name(arn: str) -> bool:
-    """Return True if an ARN contains at least a part of the resource's name, and not only resource types and
-    wildcards.
-    """
-    parts = arn.split(":", 5)  # arn, partition, service, region, account, resource
-    if len(parts) < 6:
-        return False
-    service, region = parts[2:4]
-    segments = [segment for segment in parts[5].replace(":", "/").split("/") if segment]
-    if len(segments) > 1 and service not in SERVICES_WITHOUT_RESOURCE_TYPE and not (service == "s3" and not region):
-        first, *segments = segments
-        segments = segments[min(SEGMENTS_BEFORE_NAME.get(first, 0), len(segments) - 1) :]
-    return any(letter.isalnum() for letter in "".join(segments[:1]))
 
 
 @POLICIES.resource(
@@ -115,7 +93,7 @@ def _contains_name(arn: str) -> bool:
 def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:
     for statement in list_statements(resource):
         for action in statement.actions:
-            if "*" not in action and not iam_action_table.is_known_action(action):
+            if not {"*", "?"} & set(action) and not iam_action_table.is_known_action(action):
                 yield f"AWS has no action {action}, so the statement allows nothing."
 
 
@@ -133,7 +111,7 @@ def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:
 def _check_iam_resource_fits_action(resource: CheckedResource) -> Iterator[str]:
     for statement in list_statements(resource):
         for action in statement.actions:
-            arn_patterns = iam_action_table.get_arn_patterns(action) if "*" not in action else ()
+            arn_patterns = iam_action_table.get_arn_patterns(action) if not {"*", "?"} & set(action) else ()
             for arn in statement.resources if arn_patterns else ():
                 if arn != "*" and not any(patterns_overlap(arn, pattern) for pattern in arn_patterns):
                     yield f"{action} can never be allowed on {arn}. Its resources have the form {arn_patterns[0]}."

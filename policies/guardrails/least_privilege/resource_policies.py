@@ -164,7 +164,7 @@ def _check_resource_policy_no_wildcard_action(resource: CheckedResource) -> Iter
     for statement in _list_allow_statements(resource):
         is_for_account = all(kind == "AWS" and value.endswith(":root") for kind, value in statement.principals)
         for action in statement.actions:
-            if "*" in action and not (is_for_account and action == "kms:*"):
+            if {"*", "?"} & set(action) and not (is_for_account and action == "kms:*"):
                 yield f"The IAM policy allows the action pattern {action}."
 
 

@@ -1,83 +1,87 @@
-"""Guardrail policies about secrets: environment variables and job arguments contain references to secrets, never the
-secrets, and SSM parameters with secrets are encrypted.
+"""Guardrail policies about secrets: properties contain references to secrets, never the secrets, and SSM parameters
+with secrets are encrypted.
 """
 
-import json
-import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from typing import Any
 
-from pulumi_policy.proxy import UnknownValueError
-
-from guardrails.model.resource_types import BATCH_JOB, FUNCTION, GLUE_JOB, SSM_PARAMETER, TASK_DEFINITION
-from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
+from guardrails.model.nested_values import list_values
+from guardrails.model.resource_types import (
+    BATCH_JOB,
+    FUNCTION,
+    GLUE_JOB,
+    SECRET_VERSION,
+    SSM_PARAMETER,
+    TASK_DEFINITION,
+)
+from guardrails.model.secret_detection import find_secret, is_hash_path, is_secret_name
+from guardrails.pack.policy_kinds import (
+    EVERY_TYPE,
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
-SECRET_NAME = re.compile(
-    r"(SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIALS?|(API|ACCESS|PRIVATE|ENCRYPTION|SIGNING|SECRET)_?KEY)$", re.IGNORECASE
-)
-"""Endings of names that usually belong to secrets. `TOKEN_ISSUER` or `MAX_TOKENS` does not match."""
-REFERENCE_PREFIXES = ("arn:", "/", "alias/", "ssm:", "secretsmanager:", "{{resolve:", "https://", "s3://")
-"""Beginnings of values that refer to a secret, for example by the name of a parameter, instead of containing it."""
-HARMLESS_VALUE = re.compile(r"(true|false|[0-9.]*)", re.IGNORECASE)
-"""Values that are no secret, even if the variable is named like a secret: a flag, a number, or an empty text."""
-SECRET_PATTERNS = {
-    "an AWS access key": re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
-    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    "a JSON web token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\."),
-    "a URL with a password": re.compile(r"://[^/\s:@]+:[^/\s:@]+@"),
-    "a GitHub token": re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30,}"),
-    "a Slack token": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
+PROGRAM_TYPES = frozenset({BATCH_JOB, FUNCTION, GLUE_JOB, TASK_DEFINITION})
+"""Types of functions, tasks and jobs, whose environment variables and arguments contain most secrets."""
+SECRET_STORES: Mapping[str, frozenset[str]] = {
+    SECRET_VERSION: frozenset({"secretString", "secretBinary"}),
+    SSM_PARAMETER: frozenset({"value", "valueWo"}),
 }
-"""Forms of secrets that are recognised by their value, whatever the variable's name is."""
-
-
-def _list_variables(resource: CheckedResource) -> Iterator[tuple[str, str]]:
-    """Yield the names and known values of a function's, task's or job's environment variables or arguments. An unknown
-    value is skipped, because it comes from another resource of the stack.
-    """
-    variables: Mapping[str, Any] = {}
-    if resource.type == FUNCTION:
-        variables = resource.get_nested("environment", "variables") or {}
-    elif resource.type == GLUE_JOB:
-        variables = resource.props.get("defaultArguments") or {}
-    else:
-        containers = (
-            [json.loads(resource.props.get("containerProperties") or "{}")]
-            if resource.type == BATCH_JOB
-            else json.loads(resource.props.get("containerDefinitions") or "[]")
-        )
-        pairs = [pair for container in containers for pair in container.get("environment", [])]
-        variables = {pair["name"]: pair.get("value", "") for pair in pairs}
-    for name in variables:
-        with suppress(UnknownValueError):
-            yield name, str(variables[name])
+"""Properties that store a secret encrypted. An SSM parameter does so only if its type is SecureString."""
+ENCRYPTED = "SecureString"
 
 
 @POLICIES.resource(
     "no-secret-in-environment",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="Environment variables of functions and tasks, and arguments of jobs, contain no secrets.",
+    description="Environment variables, commands and arguments of functions, tasks and jobs contain no secrets.",
     remedy="Store the secret in an SSM SecureString parameter, and put the parameter's name into the variable.",
     frameworks=("AWS Well-Architected SEC02-BP03",),
-    types={BATCH_JOB, FUNCTION, GLUE_JOB, TASK_DEFINITION},
+    types=PROGRAM_TYPES,
 )
 def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
-    for name, value in _list_variables(resource):
-        for kind, pattern in SECRET_PATTERNS.items():
-            if pattern.search(value):
-                yield f"The variable {name} contains {kind}."
-                break
-        else:
-            if (
-                SECRET_NAME.search(name)
-                and not value.startswith(REFERENCE_PREFIXES)
-                and not HARMLESS_VALUE.fullmatch(value)
-            ):
-                yield f"The variable {name} is named like a secret, but contains a value instead of a reference."
+    yield from _find_secrets(resource)
+
+
+@POLICIES.resource(
+    "no-secret-in-properties",
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="No property of any other resource contains a secret, for example a tag or a stage variable.",
+    remedy=(
+        "Store the secret in an SSM SecureString parameter and refer to it. If the value is no secret, excuse the "
+        "resource with an entry in polyphony:exceptions."
+    ),
+    frameworks=("AWS Well-Architected SEC02-BP03",),
+    types={EVERY_TYPE},
+)
+def _check_no_secret_in_properties(resource: CheckedResource) -> Iterator[str]:
+    if resource.type not in PROGRAM_TYPES:
+        yield from _find_secrets(resource)
+
+
+def _find_secrets(resource: CheckedResource) -> Iterator[str]:
+    """Yield a message for each secret in a resource's properties. The message has its path, never its value."""
+    stored = SECRET_STORES.get(resource.type, frozenset())
+    if resource.type == SSM_PARAMETER and resource.props.get("type") != ENCRYPTED:
+        stored = frozenset()
+    for nested in list_values(resource.props):
+        if not isinstance(nested.value, str) or nested.path.partition(".")[0] in stored:
+            continue
+        kind = find_secret(nested.name, nested.value, is_hash=is_hash_path(nested.path))
+        if kind is not None:
+            yield f"The property {_describe(nested.path, nested.name)} contains {kind}."
+
+
+def _describe(path: str, name: str) -> str:
+    """Return the path of a property with the name that it belongs to. A name may itself be a secret."""
+    label = path if not name or path.endswith(f".{name}") else f"{path} ({name})"
+    return label if find_secret("", label) is None else path.partition(".")[0]
 
 
 @POLICIES.resource(
@@ -90,5 +94,5 @@ def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
 )
 def _check_secret_parameter_encrypted(parameter: CheckedResource) -> Iterator[str]:
     name = str(parameter.props.get("name", parameter.name))
-    if SECRET_NAME.search(name.replace("-", "_")) and parameter.props.get("type") != "SecureString":
+    if is_secret_name(name) and parameter.props.get("type") != ENCRYPTED:
         yield f"The parameter {name} has type {parameter.props.get('type')}, so the secret is stored in plain text."

