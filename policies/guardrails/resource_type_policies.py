@@ -42,7 +42,6 @@ TYPES_WITHOUT_POLICY = {
     STACK: "It is the stack itself, whose inputs are the stack's configuration.",
     "aws:apigateway/account:Account": "It names the role that writes logs, and the policies about roles check that role.",
     "aws:apigatewayv2/deployment:Deployment": "It copies the routes and integrations, which are checked themselves.",
-    "aws:apigatewayv2/integration:Integration": "account-known checks its target.",
     "aws:apigatewayv2/routeResponse:RouteResponse": "It only makes a route answer.",
     t.ATHENA_WORKGROUP: "bucket-known checks its output, and query-scans-limited its limits.",
     t.BACKUP_PLAN: "account-known checks the vaults that it copies to.",
@@ -70,11 +69,9 @@ TYPES_WITHOUT_POLICY = {
     "aws:ec2/routeTableAssociation:RouteTableAssociation": _OWN_NETWORK,
     "aws:ec2/subnet:Subnet": _OWN_NETWORK,
     "aws:ec2/vpc:Vpc": _OWN_NETWORK,
-    t.VPC_ENDPOINT: "account-known checks its service and its policy.",
     t.IMAGE_REPOSITORY_LIFECYCLE: "It only deletes images.",
     "aws:glue/catalogDatabase:CatalogDatabase": "account-known and bucket-known check its catalog and location.",
     "aws:glue/catalogTable:CatalogTable": "account-known and bucket-known check its catalog and location.",
-    "aws:glue/securityConfiguration:SecurityConfiguration": "glue-encrypts checks the jobs that use it.",
     t.FUNCTION_ALIAS: "It names a version of a function, which is checked itself.",
     "aws:lambda/layerVersion:LayerVersion": "It contains code of this program, which no caller can read or run alone.",
     t.PROVISIONED_CONCURRENCY: "function-provisioned-ceiling checks it.",
@@ -85,8 +82,6 @@ TYPES_WITHOUT_POLICY = {
     t.BUCKET_OWNERSHIP: _WITH_BUCKET,
     t.BUCKET_PUBLIC_ACCESS: _WITH_BUCKET,
     t.BUCKET_VERSIONING: _WITH_BUCKET,
-    "aws:s3/bucketObjectv2:BucketObjectv2": "bucket-known checks its bucket, whose owner owns all objects.",
-    "aws:sns/topicSubscription:TopicSubscription": "account-known checks its topic and its endpoint.",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "It lets nothing in.",
 }
 """Types that no policy of the chapters about access, data and reliability checks, each with the reason."""

@@ -18,7 +18,7 @@ from tests.policies.policy_harness import (
     run_policies,
 )
 
-EXCUSABLE_CRITICAL_POLICIES = {"key-keeps-its-account", "no-secret-in-environment"}
+EXCUSABLE_CRITICAL_POLICIES = {"key-keeps-its-account", "no-secret-in-environment", "no-secret-in-properties"}
 """A value that only looks like a secret, and a key that nobody could manage, are neither public nor foreign."""
 TABLE = SampleResource(t.TABLE, {"name": "t"}, "table")
 PLATFORM = SampleResource(t.PLATFORM, {}, "platform")

@@ -17,6 +17,7 @@ from guardrails.model.subsystem_of_resource import parse_subsystem, to_settings_
 from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
 from guardrails.policy_catalogue import POLICIES
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
+from guardrails.resource_type_policies import TYPES_WITHOUT_POLICY, list_checked_types
 from local.generate import documented_graph
 from local.preview.resource_graph import Graph
 from tests.policies.policy_harness import build_context, messages_from_graph, patched_sdk, run_policies
@@ -146,3 +147,7 @@ def test_no_document_has_a_fault_or_is_undecided_when_all_ids_are_known() -> Non
     messages = messages_from_graph(documented_graph.build_stack_graph())
     with patched_sdk():
         assert run_policies(policies, messages, build_context()) == []
+
+
+def test_no_type_with_a_policy_is_listed_as_a_type_without_one() -> None:
+    assert not TYPES_WITHOUT_POLICY.keys() & list_checked_types()

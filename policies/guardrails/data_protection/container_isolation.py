@@ -43,6 +43,7 @@ OWN_IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P
     remedy="Remove the setting. Jobs on Fargate need none of them.",
     frameworks=("AWS FSBP ECS.4", "AWS FSBP ECS.3"),
     types={BATCH_JOB, ECS_SERVICE, TASK_DEFINITION},
+    excusable=False,
 )
 def _check_container_isolated(resource: CheckedResource) -> Iterator[str]:
     for setting in _list_settings(resource):

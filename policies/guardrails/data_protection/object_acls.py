@@ -22,6 +22,7 @@ GRANTING_PROPERTIES = ("accessControlPolicy", "grants")
     remedy="Remove the access control list. Bucket policies grant access.",
     frameworks=("AWS FSBP S3.12",),
     types=BUCKETS | {BUCKET_ACL, BUCKET_OBJECT, BUCKET_OBJECT_V2, OBJECT_COPY},
+    excusable=False,
 )
 def _check_acl_owner_only(resource: CheckedResource) -> Iterator[str]:
     acl = str(resource.props.get("acl") or "")

@@ -37,6 +37,7 @@ PREFIX = "s3:prefix"
         "before it. Let a Lambda function call other services with its own role."
     ),
     types={ROLE},
+    excusable=False,
 )
 def _check_clients_own_data_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     if not _is_for_clients(role):

@@ -246,6 +246,7 @@ def _list_code_arns(job: CheckedResource) -> Iterator[str]:
     remedy="Allow only the actions that the principal needs, for example lambda:InvokeFunction or sqs:SendMessage.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types=RESOURCE_POLICIES | {FUNCTION_PERMISSION},
+    excusable=False,
 )
 def _check_resource_policy_no_escalation(resource: CheckedResource) -> Iterator[str]:
     if resource.type == FUNCTION_PERMISSION:

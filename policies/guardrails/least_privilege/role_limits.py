@@ -48,6 +48,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
     remedy="Create the role with components/blocks/iam/role.py, which sets foundation.permissionsBoundary.",
     frameworks=("AWS Well-Architected SEC03-BP05",),
     types={ROLE},
+    excusable=False,
 )
 def _check_iam_role_has_boundary(role: CheckedResource) -> Iterator[str]:
     expected = role.context.permissions_boundary

@@ -70,7 +70,6 @@ UNCHECKED_TYPES = {
     "function in Lightsail": "aws:lightsail/containerService:ContainerService",
     "deprecated access control list": "aws:s3/bucketAclV2:BucketAclV2",
     "deprecated versioning": "aws:s3/bucketVersioningV2:BucketVersioningV2",
-    "access control list": "aws:s3/bucketAcl:BucketAcl",
     "website": "aws:s3/bucketWebsiteConfiguration:BucketWebsiteConfiguration",
     "identity provider": "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
     "share": "aws:ram/resourceShare:ResourceShare",
