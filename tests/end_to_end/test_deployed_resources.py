@@ -15,7 +15,9 @@ from components.blocks.bedrock.agentcore_memory import SUMMARIES, AgentMemory, A
 from components.blocks.naming.physical_names import Kind
 from components.blocks.storage.secret_parameter import Secret, SecretArgs
 from components.blocks.storage.table import Table, TableArgs
+from local.flows.ingestion_flow import UNUSUAL_NAMES
 from local.platform.resource_change_planning import ResourceAction
+from local.platform.resource_drivers.s3 import delete_all_versions
 from local.platform.state import PlatformState
 from local.preview import stack_files
 from tests.end_to_end.conftest import Platform
@@ -274,6 +276,17 @@ def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(workshop: SmallS
     workshop.up(lambda: None)
     with pytest.raises(ClientError, match="ResourceNotFound"):
         rates()
+
+
+def test_a_bucket_with_objects_under_unusual_keys_can_be_emptied_and_deleted(platform: Platform) -> None:
+    s3 = platform.client("s3")
+    s3.create_bucket(Bucket="unusual-keys")
+    s3.put_bucket_versioning(Bucket="unusual-keys", VersioningConfiguration={"Status": "Enabled"})
+    for name in UNUSUAL_NAMES.values():
+        s3.put_object(Bucket="unusual-keys", Key=f"incoming/{name}", Body=b"")
+        s3.delete_object(Bucket="unusual-keys", Key=f"incoming/{name}")
+    delete_all_versions(s3, {"Bucket": "unusual-keys"})
+    s3.delete_bucket(Bucket="unusual-keys")
 
 
 def test_removed_settings_of_a_bucket_and_a_queue_are_reset(workshop: SmallStack) -> None:

@@ -1,11 +1,16 @@
-"""Corrects two cases in which the emulator ignores the version of an S3 object.
+"""Corrects what the emulator does wrong with versions of S3 objects.
 
-On AWS, an event on the bus contains the version, and a range request for a version returns only the range.
+On AWS, an event on the bus contains the version, and a range request for a version returns only the range. A list of
+versions contains encoded keys if the request asks for that, because XML cannot contain all characters of a key. boto3
+always asks.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 """
 
 import contextvars
 import json
+from collections.abc import Mapping
 from typing import Any
+from xml.etree.ElementTree import Element, SubElement
 
 from ministack.services import eventbridge, s3
 
@@ -13,15 +18,21 @@ from local.emulation import get_private, wrap_function
 
 Answer = tuple[int, dict[str, str], Any]
 """Status, headers and body of an HTTP response."""
+ENCODED_TAGS = frozenset({"Delimiter", "Key", "KeyMarker", "NextKeyMarker", "Prefix"})
+"""Elements of a list of versions that are encoded."""
 _version: contextvars.ContextVar[str | None] = contextvars.ContextVar("object_version", default=None)
 """Version of the object whose event is being sent, or None."""
+_has_encoded_keys: contextvars.ContextVar[bool] = contextvars.ContextVar("has_encoded_keys", default=False)
+"""True while a list of versions with encoded keys is made."""
 
 
 def install() -> None:
-    """Replace `s3._fire_s3_event`, `eventbridge._dispatch_event` and `s3._get_object`."""
+    """Replace four functions of `s3`, and `eventbridge._dispatch_event`."""
     wrap_function(s3, "_fire_s3_event", _send_event)
     wrap_function(eventbridge, "_dispatch_event", _dispatch_event)
     wrap_function(s3, "_get_object", _get_object)
+    wrap_function(s3, "_list_object_versions", _list_object_versions)
+    wrap_function(s3, "_xml_body", _to_xml)
 
 
 def _send_event(original: Any, *arguments: Any, **keywords: Any) -> None:
@@ -54,3 +65,21 @@ def _get_object(original: Any, bucket: str, key: str, headers: dict[str, str], q
     start, end = bounds
     range_headers = {"Content-Range": f"bytes {start}-{end}/{len(body)}", "Content-Length": str(end - start + 1)}
     return 206, {**response_headers, **range_headers}, body[start : end + 1]
+
+
+def _list_object_versions(original: Any, bucket: str, query: Mapping[str, Any]) -> Answer:
+    token = _has_encoded_keys.set(get_private(s3, "_qp")(query, "encoding-type") == "url")
+    try:
+        answer: Answer = original(bucket, query)
+    finally:
+        _has_encoded_keys.reset(token)
+    return answer
+
+
+def _to_xml(original: Any, root: Element) -> Any:
+    if _has_encoded_keys.get():
+        for element in root.iter():
+            if element.tag in ENCODED_TAGS:
+                element.text = get_private(s3, "_url_encode")(element.text or "")
+        SubElement(root, "EncodingType").text = "url"
+    return original(root)
