@@ -249,7 +249,8 @@ class VoiceQa(pulumi.ComponentResource):
                 },
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
-                    self.audio.grant("GetObject", prefix=f"{s3_prefixes.QUERIES}*"),
+                    # The agent's URLs are signed with this role and name an object version.
+                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.QUERIES}*"),
                     self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*"),
                     self.audio.grant("GetObject", "PutObject", prefix=f"{s3_prefixes.RESPONSES}*"),
                     self.audio.grant_list(),

@@ -57,7 +57,7 @@ HANDLER_MAY: set[Permission] = {
 WORKER_MAY: set[Permission] = {
     *may_run(f"{PREFIX}-query-worker"),
     *may("s3", "GetObject", f"{AUDIO}/queries/*", f"{AUDIO}/lectures/*", f"{AUDIO}/responses/*"),
-    *may("s3", "GetObjectVersion", f"{AUDIO}/lectures/*"),
+    *may("s3", "GetObjectVersion", f"{AUDIO}/queries/*", f"{AUDIO}/lectures/*"),
     *may("s3", "PutObject", f"{AUDIO}/responses/*"),
     *may("s3", "ListBucket", AUDIO),
     *may("dynamodb", "GetItem UpdateItem", SESSIONS),

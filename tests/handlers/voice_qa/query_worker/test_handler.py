@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from unittest.mock import Mock
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -85,6 +86,19 @@ def test_a_spoken_question_is_sent_as_a_url_and_stored_as_its_transcript(worker:
     assert asked.query.format == "webm"
     assert unquote(urlsplit(asked.query.url).path).endswith(AUDIO_KEY)
     assert worker.turns == [("who sings", "Canaries sing.")]
+
+
+def test_the_agent_gets_the_version_of_a_spoken_question_that_was_checked(worker: WorkerHarness) -> None:
+    """The upload form stays valid after the question was checked, so the guest may upload other audio with it."""
+    worker.upload_audio(b"checked")
+    replace_audio = partial(worker.s3.put_object, Bucket=BUCKET, Key=AUDIO_KEY, Body=bytes(MAX_QUERY_BYTES + 1))
+    worker.script_answer(replace_audio, HELLO)
+    worker.call()
+    [asked] = worker.agent.asked
+    assert isinstance(asked.query, agent_types.SpokenQuery)
+    [version] = parse_qs(urlsplit(asked.query.url).query)["versionId"]
+    assert worker.s3.get_object(Bucket=BUCKET, Key=AUDIO_KEY, VersionId=version)["Body"].read() == b"checked"
+    assert worker.s3.head_object(Bucket=BUCKET, Key=AUDIO_KEY)["VersionId"] != version
 
 
 @pytest.mark.parametrize(("code", "begins"), [*((code, True) for code in AgentCode), (AgentCode.UNAVAILABLE, False)])
