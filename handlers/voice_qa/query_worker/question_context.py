@@ -55,14 +55,14 @@ class QuestionContext:
         self._bucket = bucket
         self._max_query_bytes = max_query_bytes
 
-    def collect(self, identity: str, query_id: str, record: QuestionRecord) -> agent_types.AgentQuestion:
+    def collect(self, guest_id: str, query_id: str, record: QuestionRecord) -> agent_types.AgentQuestion:
         """Return the question with its context. Raises UnanswerableQuestion."""
         lecture = self._build_lecture(record.lecture_id)
-        query = self._build_query(identity, record)
-        key = conversation_key(identity, record.session, record.lecture_id)
+        query = self._build_query(guest_id, record)
+        key = conversation_key(record.identity, record.session, record.lecture_id)
         return agent_types.AgentQuestion(
             query_id=query_id,
-            session_id=agent_types.opaque_session_id(f"{identity}#{record.session}"),
+            session_id=agent_types.opaque_session_id(f"{guest_id}#{record.session}"),
             lecture=lecture,
             query=query,
             conversation=context_turns(self._conversations.turns(key)),
@@ -74,15 +74,15 @@ class QuestionContext:
         url = self._presign_url(ready.key, ready.version_id)
         return agent_types.Lecture(lecture_id, url, ready.format, ready.duration_ms)
 
-    def _build_query(self, identity: str, record: QuestionRecord) -> agent_types.SpokenQuery | agent_types.WrittenQuery:
+    def _build_query(self, guest_id: str, record: QuestionRecord) -> agent_types.SpokenQuery | agent_types.WrittenQuery:
         if record.audio_key is not None:
-            return self._build_spoken_query(identity, record.audio_key)
+            return self._build_spoken_query(guest_id, record.audio_key)
         if not record.text:
             raise UnanswerableQuestion(VoiceQaErrorCode.QUERY_FAILED, "The question is empty.")
         return agent_types.WrittenQuery(record.text)
 
-    def _build_spoken_query(self, identity: str, key: str) -> agent_types.SpokenQuery:
-        if not key.startswith(f"{s3_prefixes.QUERIES}{identity}/"):
+    def _build_spoken_query(self, guest_id: str, key: str) -> agent_types.SpokenQuery:
+        if not key.startswith(f"{s3_prefixes.QUERIES}{guest_id}/"):
             raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_FOREIGN, "The audio is not one of your uploads.")
         try:
             head = self._s3.head_object(Bucket=self._bucket, Key=key)
