@@ -1,6 +1,7 @@
 """Voice Q&A over a real WebSocket with real audio and signed handshakes of guests. Some tests have the names that
 the requirement gives them."""
 
+import json
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from botocore.exceptions import ClientError
@@ -61,7 +63,7 @@ def test_1_websocket_connection(listener: GuestConnection) -> None:
 def test_2_s3_presigned_url_generation(listener: GuestConnection, kind: str) -> None:
     ready = listener.ask("upload", kind=kind, contentType="audio/ogg")
     assert ready["expiresSeconds"] == 3600
-    assert ready["key"].startswith({"query": f"queries/{listener.guest.identity_id}/", "lecture": "lectures/"}[kind])
+    assert ready["key"].startswith({"query": f"queries/{listener.request_guest_id()}/", "lecture": "lectures/"}[kind])
     assert upload_by_form(ready, b"x" * 1000) in {200, 204}
 
 
@@ -69,7 +71,7 @@ def test_3_lecture_upload_and_validation(listener: GuestConnection, lectures: Vo
     uploaded = listener.upload_lecture(LECTURE, "pcm", "audio/wav")
     record = lectures.wait_until_validated(uploaded)
     assert record["status"] == "rejected", "samples without a header are not WAV, whatever the file is called"
-    assert record["owner"] == listener.guest.identity_id
+    assert record["owner"] == listener.request_guest_id()
 
 
 def test_4_dynamodb_session_storage(listener: GuestConnection, lectures: VoiceQaBackend, lecture_id: str) -> None:
@@ -250,3 +252,18 @@ def test_no_text_key_or_identity_is_in_any_log(platform: Platform, listener: Gue
         assert "captions please" not in line
         assert listener.guest.identity_id not in line
         assert "X-Amz-Signature" not in line
+
+
+def test_no_answer_and_no_s3_key_contains_the_identity_id(
+    listener: GuestConnection, lectures: VoiceQaBackend, lecture_id: str
+) -> None:
+    """The URL of the spoken answer contains the S3 key. Anyone can log in with an identity id."""
+    accepted, heard = listener.ask_question(lecture_id, audioKey=listener.upload_question("captions please"))
+    forms = [listener.ask("upload", kind=kind, contentType="audio/ogg") for kind in ("query", "lecture")]
+    assert heard.end is not None
+    assert "audioUrl" in heard.end
+    versions = lectures.client("s3").list_object_versions(Bucket=lectures.bucket)["Versions"]
+    keys = [version["Key"] for version in versions]
+    assert any(key.startswith(f"responses/{listener.request_guest_id()}/") for key in keys)
+    seen = unquote(json.dumps([accepted, heard.pieces, heard.end, forms, keys]))
+    assert listener.guest.identity_id.split(":")[1] not in seen
