@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.time_and_ids import clock
 from handlers.voice_qa.table_records import CHECK_GRACE_SECONDS, GuestConnection, connection_key
 from handlers.voice_qa.websocket_handler import handler
@@ -83,6 +84,25 @@ def _assert_refused(api: SocketHarness, said: dict[str, Any]) -> None:
     assert answer["statusCode"] == 401
     assert json.loads(answer["body"])["code"] == "UNAUTHENTICATED"
     assert api.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
+
+
+def test_a_handshake_without_the_key_of_guest_ids_can_be_tried_again(
+    api: SocketHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> str:
+        raise ServiceFailed(ServiceFault.TIMED_OUT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(api.handler, "_guest_id_key", fail)
+        assert api.connect()["statusCode"] == 503
+    assert api.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
+    assert api.connect()["statusCode"] == 200
+
+
+def test_a_connection_that_an_earlier_version_stored_is_refused(api: SocketHarness) -> None:
+    """It has no guest id."""
+    api.items.change(GuestConnection, connection_key("c1"), lambda _: (GuestConnection(identity=ANN), None))
+    assert api.send("ping")["code"] == "UNAUTHENTICATED"
 
 
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
