@@ -9,7 +9,8 @@ import pulumi
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization
 from components.blocks.compute.function import Function, FunctionArgs
-from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items, grant_own_objects
+from components.blocks.iam.grant import IDENTITY_ID_VARIABLE
+from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items
 from components.blocks.storage.bucket import Bucket, BucketArgs
 from components.blocks.storage.table import Table, TableArgs
 from components.foundation.api_log_role import ApiLogRole
@@ -34,7 +35,8 @@ def with_guests() -> None:
     public = WebSocketApi("open", WebSocketApiArgs(own, "OpenApi", "live", throttle))
     bucket = Bucket("audio", BucketArgs(own, "Audio"))
     table = Table("sessions", TableArgs(own, "Sessions", "sessionId", "lectureId"))
-    grants = [grant_own_objects(bucket, "queries", "PutObject"), grant_own_items(table, "GetItem", "PutItem")]
+    own_objects = bucket.grant("PutObject", prefix=f"queries/{IDENTITY_ID_VARIABLE}/*")
+    grants = [own_objects, grant_own_items(table, "GetItem", "PutItem")]
     pool = IdentityPool("visitors", IdentityPoolArgs(own, "Visitors", [*grants, api.grant_connect()]))
     others = IdentityPool("others", IdentityPoolArgs(own, "Others", grants))
     echo = Function(

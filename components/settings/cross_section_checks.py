@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from components.settings.error_messages import SettingsProblem
 from components.settings.foundation import Auth
 from components.settings.livestream import AuthorizerKind, min_agent_timeout_seconds
@@ -46,7 +48,7 @@ def find_conflicts(stack: "StackSettings", name: str) -> Iterator[SettingsProble
     if stack.transcription.enabled:
         yield from _check_transcription(stack)
     if stack.voice_qa.enabled:
-        yield from _check_voice_qa(stack)
+        yield from _check_voice_qa(stack, name)
     if stack.livestream.enabled:
         yield from _check_livestream(stack, name)
     if stack.meetings.enabled:
@@ -128,8 +130,15 @@ def _check_transcription(stack: "StackSettings") -> Iterator[SettingsProblem]:
         )
 
 
-def _check_voice_qa(stack: "StackSettings") -> Iterator[SettingsProblem]:
+def _check_secret(key: str, secret: SecretStr | None, stack_name: str) -> Iterator[SettingsProblem]:
+    if secret is None:
+        command = f"pulumi config set --secret --path 'polyphony:{key}' --stack {stack_name}"
+        yield SettingsProblem(key, None, f"is a secret and not set; set it with: {command}")
+
+
+def _check_voice_qa(stack: "StackSettings", name: str) -> Iterator[SettingsProblem]:
     settings, agent = stack.voice_qa, stack.voice_qa.agentcore
+    yield from _check_secret("voiceQa.guestIdKey", settings.guest_id_key, name)
     if agent.mode is AgentMode.HTTP and agent.endpoint is None and stack.environment is not Environment.LOCAL:
         yield SettingsProblem("voiceQa.agentcore.endpoint", None, "is required with mode http: the URL of the agent")
     if agent.endpoint is not None and agent.endpoint.scheme != "https" and not stack.environment.relaxed:
@@ -164,10 +173,7 @@ def _check_voice_qa(stack: "StackSettings") -> Iterator[SettingsProblem]:
 
 def _check_livestream(stack: "StackSettings", name: str) -> Iterator[SettingsProblem]:
     settings, api = stack.livestream, stack.livestream.api
-    if settings.encryption_key is None:
-        key = "livestream.encryptionKey"
-        command = f"pulumi config set --secret --path 'polyphony:{key}' --stack {name}"
-        yield SettingsProblem(key, None, f"is a secret and not set; set it with: {command}")
+    yield from _check_secret("livestream.encryptionKey", settings.encryption_key, name)
     yield from _check_origin("livestream.api.corsOrigin", api.cors_origin, stack, "use the API, in prod")
     if api.authorizer is AuthorizerKind.NONE and not stack.environment.relaxed:
         yield SettingsProblem(

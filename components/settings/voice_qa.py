@@ -5,7 +5,7 @@ alarms.
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from components.settings.settings_base import (
     GATEWAY_SECONDS,
@@ -80,9 +80,8 @@ class ConversationSettings(SettingsModel):
     lectures_per_day: LecturesPerDay = 20
     """Maximum number of lectures that a guest may upload per day. Each may have `lectures.maxGigabytes`."""
     guest_writes: bool = True
-    """Allow guests to write audio of questions to the bucket, and items to the table, with their own AWS credentials.
-    Their number and size is not limited, because such calls do not pass our functions. Without this, guests upload only
-    with forms, as the console does. Guests upload lectures only with forms in any case (see `lectures.uploads`)."""
+    """Allow guests to write their conversations in the table with their own AWS credentials. Their number and size is
+    not limited, because such calls do not pass our functions. Guests upload audio only with forms in any case."""
     url_seconds: UrlSeconds = 3600
     """Maximum validity of an upload form. A form ends earlier if the temporary credentials that signed it do. AWS does
     not document how long those of a function last, so clients request another form if S3 refuses one."""
@@ -123,6 +122,9 @@ class WorkerSettings(ClientFunctionSettings):
 class VoiceQaSettings(SubsystemSettings):
     """Settings of voice Q&A, which answers spoken questions about lectures."""
 
+    guest_id_key: Annotated[SecretStr, Field(min_length=32, max_length=4096)] | None = None
+    """Key of the keyed hash that identifies a guest in S3 keys, in messages and for the agent. The guest's Cognito
+    identity id would be a login for all who read it. The key is required if the subsystem is enabled."""
     load: VoiceQaLoad = VoiceQaLoad()
     lectures: LectureSettings = LectureSettings()
     audio: AudioSettings = AudioSettings()

@@ -23,7 +23,7 @@ from components.blocks.api.websocket_api import (
 from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment, QueueSource
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant, grant
-from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items, grant_own_objects
+from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
 from components.blocks.monitoring.dashboard import (
     Chart,
@@ -37,6 +37,7 @@ from components.blocks.monitoring.dashboard import (
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
+from components.blocks.storage.secret_parameter import Secret, SecretArgs
 from components.blocks.storage.table import Table, TableArgs
 from components.settings import VoiceQaSettings
 from components.settings.voice_qa import LectureUploads
@@ -167,10 +168,14 @@ class VoiceQa(pulumi.ComponentResource):
             self._child,
         )
 
+        key = settings.guest_id_key
+        if key is None:
+            raise ValueError("voiceQa.guestIdKey is not set. The settings loader should have refused this.")
+        self.guest_id_key = Secret("guest-ids", SecretArgs(scope, "GuestIdKey", key.get_secret_value()), self._child)
+
     def _guest_grants(self) -> list[Grant]:
         writes = self._settings.sessions.guest_writes
         return [
-            *([grant_own_objects(self.audio, "queries", "PutObject")] if writes else []),
             grant_own_items(self.sessions, "GetItem", *(["PutItem"] if writes else [])),
             self.socket.grant_connect(),
         ]
@@ -249,7 +254,8 @@ class VoiceQa(pulumi.ComponentResource):
                 },
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
-                    self.audio.grant("GetObject", prefix=f"{s3_prefixes.QUERIES}*"),
+                    # The agent's URLs are signed with this role and name an object version.
+                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.QUERIES}*"),
                     self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*"),
                     self.audio.grant("GetObject", "PutObject", prefix=f"{s3_prefixes.RESPONSES}*"),
                     self.audio.grant_list(),
@@ -297,6 +303,8 @@ class VoiceQa(pulumi.ComponentResource):
                     "time_limit_queue": self.time_limits.url,
                     "answer_seconds": settings.agentcore.answer_seconds,
                     "identity_pool": self.pool.pool_id,
+                    "guest_id_key": self.guest_id_key.name,
+                    "guest_id_key_version": self.guest_id_key.version,
                     "lecture_uploads": settings.lectures.uploads.value,
                     "url_seconds": settings.sessions.url_seconds,
                     "accelerated": settings.audio.accelerated,
@@ -311,6 +319,7 @@ class VoiceQa(pulumi.ComponentResource):
                     self.sessions.grant("GetItem", "UpdateItem"),
                     self.worker.grant_invoke(),
                     self.time_limits.grant("SendMessage"),
+                    self.guest_id_key.grant_read(),
                     self.socket.grant_post(),
                 ],
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},

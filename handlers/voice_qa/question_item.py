@@ -24,10 +24,10 @@ from handlers.voice_qa.table_records import (
 class QuestionItem:
     """The stored record of one guest's question, and its changes after it was asked."""
 
-    def __init__(self, items: VersionedItems, identity: str, query_id: str, log: EventLog) -> None:
-        self.identity, self.query_id = identity, query_id
+    def __init__(self, items: VersionedItems, guest_id: str, query_id: str, log: EventLog) -> None:
+        self.guest_id, self.query_id = guest_id, query_id
         self._items = items
-        self._key = query_key(identity, query_id)
+        self._key = query_key(guest_id, query_id)
         self._log = log
 
     def begin(self, now_ms: int, until_ms: int, request_id: str) -> tuple[QuestionRecord, bool]:
@@ -98,7 +98,7 @@ class QuestionItem:
         """Stop counting the question as being answered. If this fails, the count expires later."""
         try:
             self._items.change(
-                Allowance, allowance_key(self.identity), lambda allowance: (allowance.end_question(self.query_id), None)
+                Allowance, allowance_key(self.guest_id), lambda allowance: (allowance.end_question(self.query_id), None)
             )
         except (ClientError, BotoCoreError, TooManyWriters) as error:
             self._log.warning("allowance_kept", error_type=type(error).__name__)

@@ -1,8 +1,16 @@
 """Keys of the items in voice Q&A's table, and the states of connections, questions and allowances.
 
 The table's key attributes are `sessionId` and `lectureId`. A guest can read and write the items whose `sessionId`
-begins with the guest's own identity and `#`. These items are conversations. The keys of all other items begin with a
-word that begins no identity, so guests cannot access them. `lecture_table` and `conversations` define the content of
+begins with the guest's own Cognito identity id and `#`. These items are conversations. The keys of all other items
+begin with a word that begins no identity id, so guests cannot access them.
+
+With an identity id, anyone gets the guest's credentials. So only this table contains it: in the keys of conversations,
+because IAM can compare nothing else, and in the items of connections and questions. Everything else identifies a guest
+by the guest id, a keyed hash of the identity id: other keys of this table, S3 keys, messages between functions, and
+requests to the agent.
+https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html
+
+`lecture_table` and `conversations` define the content of
 their items. A field's alias is its stored name.
 """
 
@@ -12,6 +20,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedState
+from handlers.common.identity.user_ids import USER_ID_PATTERN
 from handlers.common.json_models import Message
 from handlers.voice_qa.client_messages import QueryId, VoiceQaErrorCode
 
@@ -43,14 +52,14 @@ def connection_key(connection_id: str) -> Key:
     return {"sessionId": f"connection#{connection_id}", "lectureId": NO_RANGE_KEY}
 
 
-def query_key(identity: str, query_id: str) -> Key:
+def query_key(guest_id: str, query_id: str) -> Key:
     """Return the key of a question."""
-    return {"sessionId": f"query#{identity}#{query_id}", "lectureId": NO_RANGE_KEY}
+    return {"sessionId": f"query#{guest_id}#{query_id}", "lectureId": NO_RANGE_KEY}
 
 
-def allowance_key(identity: str) -> Key:
+def allowance_key(guest_id: str) -> Key:
     """Return the key of a guest's allowance."""
-    return {"sessionId": f"allowance#{identity}", "lectureId": NO_RANGE_KEY}
+    return {"sessionId": f"allowance#{guest_id}", "lectureId": NO_RANGE_KEY}
 
 
 def conversation_key(identity: str, session: str, lecture_id: str) -> Key:
@@ -58,15 +67,15 @@ def conversation_key(identity: str, session: str, lecture_id: str) -> Key:
     return {"sessionId": f"{identity}#{session}", "lectureId": lecture_id}
 
 
-GuestIdentity = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:_-]{1,128}$")]
-"""Cognito identity id of a guest in the messages between functions."""
+GuestId = Annotated[str, StringConstraints(pattern=rf"^{USER_ID_PATTERN}$")]
+"""Guest id in the messages between functions: a keyed hash of the guest's Cognito identity id."""
 
 
 class WorkerEvent(Message):
     """Event of the query worker: the question to answer."""
 
     schema_version: Literal[1] = 1
-    identity: GuestIdentity
+    guest_id: GuestId
     query_id: QueryId
 
 
@@ -76,7 +85,7 @@ class TimeLimitCheck(Message):
     """
 
     schema_version: Literal[1] = 1
-    identity: GuestIdentity
+    guest_id: GuestId
     query_id: QueryId
     call: Annotated[int, Field(ge=1)]
     """Number of the worker's invocation, as `QuestionRecord.calls` counts them."""
@@ -85,7 +94,10 @@ class TimeLimitCheck(Message):
 class GuestConnection(VersionedState):
     """One WebSocket connection and its guest, as the signed handshake identified the guest."""
 
-    identity: str = ""
+    identity: str = Field(default="", repr=False)
+    """Cognito identity id of the guest."""
+    guest_id: str = ""
+    """Keyed hash of the identity id."""
 
 
 class QuestionStatus(StrEnum):
@@ -129,6 +141,8 @@ class QuestionRecord(VersionedState):
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     status: QuestionStatus = QuestionStatus.NEW
+    identity: str = Field(default="", repr=False)
+    """Cognito identity id of the guest, for the key of the conversation."""
     lecture_id: str = ""
     session: str = ""
     """Id of the conversation."""

@@ -55,9 +55,9 @@ class VoiceQaBackend:
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True)["Item"]
         return int(item["totalTurns"]["N"])
 
-    def send_time_limit_check(self, identity: str, query_id: str, call: int = 1) -> None:
+    def send_time_limit_check(self, guest_id: str, query_id: str, call: int = 1) -> None:
         """Send the check of a question's time limit without its delay."""
-        check = TimeLimitCheck(identity=identity, query_id=query_id, call=call)
+        check = TimeLimitCheck(guest_id=guest_id, query_id=query_id, call=call)
         body = check.model_dump_json(by_alias=True)
         self.client("sqs").send_message(QueueUrl=self.time_limit_queue, MessageBody=body)
 
@@ -123,6 +123,10 @@ class GuestConnection(WebSocketClient):
         super().__init__(self.guest.connect(backend.url))
         self.answers: dict[str, ReceivedAnswer] = {}
         """Received answers by query id."""
+
+    def request_guest_id(self) -> str:
+        """Return the guest id, a keyed hash of the identity id. The keys of the guest's uploads contain it."""
+        return str(self.ask("upload", kind="query", contentType="audio/ogg")["key"]).split("/")[1]
 
     def upload_lecture(self, words: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
         """Upload a spoken lecture; return its id."""

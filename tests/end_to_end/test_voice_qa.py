@@ -1,6 +1,7 @@
 """Voice Q&A over a real WebSocket with real audio and signed handshakes of guests. Some tests have the names that
 the requirement gives them."""
 
+import json
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from botocore.exceptions import ClientError
@@ -61,7 +63,7 @@ def test_1_websocket_connection(listener: GuestConnection) -> None:
 def test_2_s3_presigned_url_generation(listener: GuestConnection, kind: str) -> None:
     ready = listener.ask("upload", kind=kind, contentType="audio/ogg")
     assert ready["expiresSeconds"] == 3600
-    assert ready["key"].startswith({"query": f"queries/{listener.guest.identity_id}/", "lecture": "lectures/"}[kind])
+    assert ready["key"].startswith({"query": f"queries/{listener.request_guest_id()}/", "lecture": "lectures/"}[kind])
     assert upload_by_form(ready, b"x" * 1000) in {200, 204}
 
 
@@ -69,7 +71,7 @@ def test_3_lecture_upload_and_validation(listener: GuestConnection, lectures: Vo
     uploaded = listener.upload_lecture(LECTURE, "pcm", "audio/wav")
     record = lectures.wait_until_validated(uploaded)
     assert record["status"] == "rejected", "samples without a header are not WAV, whatever the file is called"
-    assert record["owner"] == listener.guest.identity_id
+    assert record["owner"] == listener.request_guest_id()
 
 
 def test_4_dynamodb_session_storage(listener: GuestConnection, lectures: VoiceQaBackend, lecture_id: str) -> None:
@@ -162,9 +164,9 @@ def question_items(lectures: VoiceQaBackend) -> VersionedItems:
     )
 
 
-def running_question(lectures: VoiceQaBackend, identity: str, query_id: str) -> QuestionRecord | None:
+def running_question(lectures: VoiceQaBackend, guest_id: str, query_id: str) -> QuestionRecord | None:
     """Return the record of a question that a worker is answering; None before and after that."""
-    record = question_items(lectures).read(QuestionRecord, query_key(identity, query_id))
+    record = question_items(lectures).read(QuestionRecord, query_key(guest_id, query_id))
     return record if record.status is QuestionStatus.RUNNING else None
 
 
@@ -182,17 +184,17 @@ def test_the_client_of_a_killed_worker_gets_an_error_and_then_an_answer(
     platform: Platform, listener: GuestConnection, lectures: VoiceQaBackend, lecture_id: str
 ) -> None:
     """The agent refuses the question once and asks for a pause of a second, in which the worker is killed."""
-    identity, query_id = listener.guest.identity_id, uuid.uuid4().hex
+    guest_id, query_id = listener.request_guest_id(), uuid.uuid4().hex
     content = {"queryId": query_id, "lectureId": lecture_id, "text": "throttled tones"}
     assert listener.ask("query", **content)["type"] == "queryAccepted"
-    record = eventually(lambda: running_question(lectures, identity, query_id), "a running worker")
+    record = eventually(lambda: running_question(lectures, guest_id, query_id), "a running worker")
     kill_function(platform, "polyphony-local-voice-qa-query-worker")
     assert lectures.count_delayed_checks() > 0, "the check of the time limit is scheduled"
     asked_earlier = {"asked_ms": record.asked_ms - 3_600_000}  # instead of waiting for the end of the time limit
     question_items(lectures).change(
-        QuestionRecord, query_key(identity, query_id), lambda state: (state.model_copy(update=asked_earlier), None)
+        QuestionRecord, query_key(guest_id, query_id), lambda state: (state.model_copy(update=asked_earlier), None)
     )
-    lectures.send_time_limit_check(identity, query_id, record.calls)
+    lectures.send_time_limit_check(guest_id, query_id, record.calls)
     error = listener.wait_for_answer(query_id).end
     assert error is not None
     assert (error["type"], error["code"], error["retryable"]) == ("error", "AGENT_FAILED", True)
@@ -209,17 +211,22 @@ def test_audio_that_was_never_uploaded_is_missing(listener: GuestConnection, lec
     assert heard.end["code"] == "AUDIO_MISSING"
 
 
-def test_a_guest_can_access_only_the_own_keys_and_prefix(
+def test_a_guest_can_access_only_the_guests_own_conversations(
     platform: Platform, listener: GuestConnection, lectures: VoiceQaBackend, lecture_id: str
 ) -> None:
     """The guest's credentials are used directly with the services."""
     guest, other = listener.guest, lectures.create_guest()
-    guest.client("s3").put_object(Bucket=lectures.bucket, Key=f"queries/{guest.identity_id}/mine", Body=b"x")
+    own_upload = f"queries/{listener.request_guest_id()}/mine"
+    own_conversation = {"sessionId": {"S": f"{guest.identity_id}#x"}, "lectureId": {"S": "y"}}
+    guest.client("dynamodb").put_item(TableName=lectures.table, Item=own_conversation)
+    found = guest.client("dynamodb").get_item(TableName=lectures.table, Key=own_conversation)
+    assert found["Item"] == own_conversation
     refused: list[Callable[[], object]] = [
+        lambda: guest.client("s3").put_object(Bucket=lectures.bucket, Key=own_upload, Body=b"x"),
         lambda: guest.client("s3").put_object(
-            Bucket=lectures.bucket, Key=f"queries/{other.identity_id}/theirs", Body=b"x"
+            Bucket=lectures.bucket, Key=f"queries/{guest.identity_id}/mine", Body=b"x"
         ),
-        lambda: guest.client("s3").get_object(Bucket=lectures.bucket, Key=f"queries/{guest.identity_id}/mine"),
+        lambda: guest.client("s3").get_object(Bucket=lectures.bucket, Key=own_upload),
         lambda: guest.client("dynamodb").get_item(
             TableName=lectures.table,
             Key={"sessionId": {"S": f"{other.identity_id}#x"}, "lectureId": {"S": "y"}},
@@ -245,3 +252,18 @@ def test_no_text_key_or_identity_is_in_any_log(platform: Platform, listener: Gue
         assert "captions please" not in line
         assert listener.guest.identity_id not in line
         assert "X-Amz-Signature" not in line
+
+
+def test_no_answer_and_no_s3_key_contains_the_identity_id(
+    listener: GuestConnection, lectures: VoiceQaBackend, lecture_id: str
+) -> None:
+    """The URL of the spoken answer contains the S3 key. Anyone can log in with an identity id."""
+    accepted, heard = listener.ask_question(lecture_id, audioKey=listener.upload_question("captions please"))
+    forms = [listener.ask("upload", kind=kind, contentType="audio/ogg") for kind in ("query", "lecture")]
+    assert heard.end is not None
+    assert "audioUrl" in heard.end
+    versions = lectures.client("s3").list_object_versions(Bucket=lectures.bucket)["Versions"]
+    keys = [version["Key"] for version in versions]
+    assert any(key.startswith(f"responses/{listener.request_guest_id()}/") for key in keys)
+    seen = unquote(json.dumps([accepted, heard.pieces, heard.end, forms, keys]))
+    assert listener.guest.identity_id.split(":")[1] not in seen

@@ -1,7 +1,7 @@
 """Cognito identity pool for guests: any browser gets an identity and credentials of one role for an hour.
 
-The subsystem decides what the role allows. `grant_own_objects` and `grant_own_items` build grants that cover only the
-guest's own objects and items. The pool has no authenticated users and no other role.
+The subsystem decides what the role allows. `grant_own_items` builds a grant that covers only the guest's own items. The
+pool has no authenticated users and no other role.
 
 Clients get credentials by the enhanced flow only (`GetId`, `GetCredentialsForIdentity`); the classic flow is disabled.
 In the enhanced flow, Cognito adds its own session policy for guests, and a call must be allowed by both that policy and
@@ -23,7 +23,6 @@ from components.blocks.iam.grant import IDENTITY_ID_VARIABLE, Grant
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 
 COGNITO = "cognito-identity.amazonaws.com"
@@ -89,11 +88,6 @@ def guest_trust(pool_id: str) -> str:
         },
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
-
-
-def grant_own_objects(bucket: Bucket, folder: str, *actions: str) -> Grant:
-    """Grant actions on the objects below `<folder>/<identity id>/`."""
-    return bucket.grant(*actions, prefix=f"{folder}/{IDENTITY_ID_VARIABLE}/*")
 
 
 def grant_own_items(table: Table, *actions: str) -> Grant:

@@ -9,6 +9,7 @@ import boto3
 from botocore.config import Config
 
 from handlers.common.aws.client_config import CONFIG, LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.secret_parameter import SecretParameter
 from handlers.common.http.rest_dispatch import ProxyResponse, RestAnswer, RestDispatcher, RestRequest
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
@@ -17,7 +18,7 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
 from handlers.livestream.episodes_api.episode_operations import EpisodeOperations
-from handlers.livestream.episodes_api.page_cursors import Cursors, CursorSecret
+from handlers.livestream.episodes_api.page_cursors import Cursors
 from handlers.livestream.episodes_api.upload_bucket import UploadBucket
 from handlers.livestream.episodes_api.upload_operations import UploadLimits, UploadOperations
 from handlers.livestream.event_publisher import EventPublisher
@@ -63,7 +64,7 @@ def _rest() -> RestDispatcher:
     log = EventLog(environment.log_level)
     table = EpisodeTable(session.client("dynamodb", config=LIVE_CONFIG), environment.table_name)
     cursors = Cursors(
-        CursorSecret(session.client("ssm", config=LIVE_CONFIG), environment.encryption_key),
+        SecretParameter(session.client("ssm", config=LIVE_CONFIG), environment.encryption_key),
         seconds=environment.cursor_seconds,
         clock=clock.now,
         nonce=os.urandom,

@@ -16,9 +16,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -28,41 +26,12 @@ from handlers.common.error_responses import HandlerError
 from handlers.livestream.episodes_api.environment import parse_secrets
 from handlers.livestream.error_codes import LivestreamErrorCode
 
-if TYPE_CHECKING:
-    from types_boto3_ssm.client import SSMClient
-
 NONCE_BYTES = 12
 """Length of AES-GCM's nonce."""
 _EXPIRY_BYTES = 8
 """Length of the expiry, in epoch seconds, at the start of the encrypted content. The position follows."""
 _PURPOSE = b"polyphony.livestream.cursor"
 """Context of the key derivation. With another purpose, the same secret gives another key."""
-
-
-class CursorSecretUnavailable(Exception):
-    """The secret could not be read from SSM. The exception contains no part of it."""
-
-
-class CursorSecret:
-    """Secret in an SSM SecureString parameter, read once per container at its first use.
-
-    A deployment that changes the secret starts new containers, which read the new value.
-    """
-
-    def __init__(self, client: "SSMClient", name: str) -> None:
-        self._client = client
-        self._name = name
-        self._value: str | None = None
-
-    def __call__(self) -> str:
-        """Return the secret. A failure is not cached, so the next call tries again."""
-        if self._value is None:
-            try:
-                answer = self._client.get_parameter(Name=self._name, WithDecryption=True)
-            except (ClientError, BotoCoreError):
-                raise CursorSecretUnavailable from None
-            self._value = answer["Parameter"]["Value"]
-        return self._value
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Store of complete answers in the audio bucket: the messages as they were sent, and the spoken part as one file.
 
 An answer is stored so that it can be sent again to a client that reconnects.
-`responses/<identity>/<queryId>.<attempt>.jsonl` contains one message per line. The same name with `.ogg` or `.mp3`
+`responses/<guestId>/<queryId>.<attempt>.jsonl` contains one message per line. The same name with `.ogg` or `.mp3`
 contains the joined audio of the pieces. Each attempt has its own names, because an attempt that was assumed to be dead
 may still store its answer. The question's record names the valid attempt. An answer that is read back is validated
 against its format and its maximum size before it is sent. The bucket's lifecycle rules delete answers.
@@ -46,23 +46,23 @@ class AnswerStore:
         self._client = client
         self._bucket = bucket
 
-    def put(self, identity: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> None:
+    def put(self, guest_id: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> None:
         """Store an answer."""
         audio_pieces = _audio_pieces(messages)
         if audio_pieces:
             kind = AnswerAudioFormat(audio_pieces[0].format)
             self._put_object(
-                _key(identity, query_id, attempt, EXTENSIONS[kind]),
+                _key(guest_id, query_id, attempt, EXTENSIONS[kind]),
                 b"".join(base64.b64decode(piece.audio) for piece in audio_pieces),
                 CONTENT_TYPES[kind],
             )
         lines = "".join(f"{piece.model_dump_json(by_alias=True, exclude_none=True)}\n" for piece in messages)
-        self._put_object(_key(identity, query_id, attempt, "jsonl"), lines.encode(), "application/jsonl")
+        self._put_object(_key(guest_id, query_id, attempt, "jsonl"), lines.encode(), "application/jsonl")
 
-    def get(self, identity: str, query_id: str, attempt: int) -> tuple[Piece, ...]:
+    def get(self, guest_id: str, query_id: str, attempt: int) -> tuple[Piece, ...]:
         """Return an answer as it was sent. Raises AnswerNotStored."""
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=_key(identity, query_id, attempt, "jsonl"))
+            answer = self._client.get_object(Bucket=self._bucket, Key=_key(guest_id, query_id, attempt, "jsonl"))
         except ClientError as error:
             if error.response["Error"]["Code"] == NO_SUCH_KEY:
                 raise AnswerNotStored from None
@@ -71,12 +71,12 @@ class AnswerStore:
             data = body.read(MAX_BYTES + 1)
         return _parse(query_id, attempt, data)
 
-    def audio_url(self, identity: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> str | None:
+    def audio_url(self, guest_id: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> str | None:
         """Return a presigned URL of the spoken answer; None if the answer has no audio."""
         audio_pieces = _audio_pieces(messages)
         if not audio_pieces:
             return None
-        key = _key(identity, query_id, attempt, EXTENSIONS[AnswerAudioFormat(audio_pieces[0].format)])
+        key = _key(guest_id, query_id, attempt, EXTENSIONS[AnswerAudioFormat(audio_pieces[0].format)])
         return self._client.generate_presigned_url(
             "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=PRESIGNED_SECONDS
         )
@@ -85,8 +85,8 @@ class AnswerStore:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
 
 
-def _key(identity: str, query_id: str, attempt: int, extension: str) -> str:
-    return f"{s3_prefixes.RESPONSES}{identity}/{query_id}.{attempt}.{extension}"
+def _key(guest_id: str, query_id: str, attempt: int, extension: str) -> str:
+    return f"{s3_prefixes.RESPONSES}{guest_id}/{query_id}.{attempt}.{extension}"
 
 
 def _audio_pieces(messages: Sequence[Piece]) -> list[AudioPiece]:

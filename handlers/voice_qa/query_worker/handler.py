@@ -58,7 +58,7 @@ class QueryWorker:
         """Answer one question. A retry by Lambda has the same `request_id`."""
         parsed = WorkerEvent.model_validate(event)
         try:
-            item = QuestionItem(self._items, parsed.identity, parsed.query_id, self._log)
+            item = QuestionItem(self._items, parsed.guest_id, parsed.query_id, self._log)
             return self._answering.answer(item, remaining_ms, request_id)
         except Exception as error:  # noqa: BLE001 - its text may contain keys, and Lambda would log it
             self._log.error("query_broken", error_type=type(error).__name__)

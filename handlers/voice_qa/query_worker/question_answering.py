@@ -157,7 +157,7 @@ class QuestionAnswering:
     def _send_stored_answer(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
         attempt = question.attempt
         try:
-            messages = self._answers.get(item.identity, item.query_id, attempt)
+            messages = self._answers.get(item.guest_id, item.query_id, attempt)
         except AnswerNotStored:
             return self._fail_gone_answer(item, question)
         forwarder = self._create_forwarder(item, question, attempt, messages)
@@ -185,7 +185,7 @@ class QuestionAnswering:
     def _answer_with_agent(self, attempt: AnswerAttempt) -> AnswerOutcome:
         item = attempt.item
         try:
-            self._forward_answer(attempt, self._context.collect(item.identity, item.query_id, attempt.question))
+            self._forward_answer(attempt, self._context.collect(item.guest_id, item.query_id, attempt.question))
         except UnanswerableQuestion as error:
             return self._fail(attempt, error, cause=error.code)
         except AgentFailed as error:
@@ -194,7 +194,7 @@ class QuestionAnswering:
             )
             return self._fail(attempt, failed, cause=error.code)
         number, messages = attempt.question.attempt, tuple(attempt.forwarder.messages)
-        self._answers.put(item.identity, item.query_id, number, messages)
+        self._answers.put(item.guest_id, item.query_id, number, messages)
         answered = self._answered_message(item, number, messages)
         ended = self._end(attempt, QuestionRecord.mark_answered, answered, lambda: self._append_turn(attempt))
         return self._log_end(attempt, AnswerOutcome.ANSWERED if ended else AnswerOutcome.NEWER_ATTEMPT_BEGAN)
@@ -213,7 +213,7 @@ class QuestionAnswering:
         answer is complete.
         """
         question, received = attempt.question, attempt.received
-        key = conversation_key(attempt.item.identity, question.session, question.lecture_id)
+        key = conversation_key(question.identity, question.session, question.lecture_id)
         asked_text = received.transcript if question.audio_key is not None else question.text or ""
         try:
             self._conversations.append(key, attempt.item.query_id, asked_text, "".join(received.text))
@@ -221,7 +221,7 @@ class QuestionAnswering:
             self._log.warning("turn_lost", error_type=type(error).__name__)
 
     def _answered_message(self, item: QuestionItem, attempt: int, messages: tuple[Piece, ...]) -> Answered:
-        url = self._answers.audio_url(item.identity, item.query_id, attempt, messages)
+        url = self._answers.audio_url(item.guest_id, item.query_id, attempt, messages)
         return Answered(query_id=item.query_id, attempt=attempt, pieces=len(messages), audio_url=url)
 
     def _fail(self, attempt: AnswerAttempt, error: UnanswerableQuestion, *, cause: str) -> AnswerOutcome:

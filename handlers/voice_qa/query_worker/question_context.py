@@ -1,7 +1,9 @@
 """Context of a question for the agent: the lecture, the question itself, and the conversation so far.
 
-This module decides whether a question can be sent to the agent. Audio URLs are presigned for the agent. The lecture's
-URL names the version that was validated.
+This module decides whether a question can be sent to the agent. Audio URLs are presigned for the agent. Each URL names
+one object version: that of the lecture which was validated, and that of the spoken question which was checked here. So
+a guest who uploads other audio with the same form cannot replace what was checked. In a bucket without versioning,
+every version id is `null`, so there a replacement is possible.
 """
 
 from typing import TYPE_CHECKING
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from handlers.common.aws.presigned_lifetime import PRESIGNED_SECONDS
+from handlers.common.aws.s3_notifications import NULL_VERSION_ID
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.client_messages import UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.lecture_table import LectureTable
@@ -52,14 +55,14 @@ class QuestionContext:
         self._bucket = bucket
         self._max_query_bytes = max_query_bytes
 
-    def collect(self, identity: str, query_id: str, record: QuestionRecord) -> agent_types.AgentQuestion:
+    def collect(self, guest_id: str, query_id: str, record: QuestionRecord) -> agent_types.AgentQuestion:
         """Return the question with its context. Raises UnanswerableQuestion."""
         lecture = self._build_lecture(record.lecture_id)
-        query = self._build_query(identity, record)
-        key = conversation_key(identity, record.session, record.lecture_id)
+        query = self._build_query(guest_id, record)
+        key = conversation_key(record.identity, record.session, record.lecture_id)
         return agent_types.AgentQuestion(
             query_id=query_id,
-            session_id=agent_types.opaque_session_id(f"{identity}#{record.session}"),
+            session_id=agent_types.opaque_session_id(f"{guest_id}#{record.session}"),
             lecture=lecture,
             query=query,
             conversation=context_turns(self._conversations.turns(key)),
@@ -68,18 +71,18 @@ class QuestionContext:
 
     def _build_lecture(self, lecture_id: str) -> agent_types.Lecture:
         ready = self._lectures.find_ready(lecture_id)
-        url = self._presign_url(ready.key, VersionId=ready.version_id)
+        url = self._presign_url(ready.key, ready.version_id)
         return agent_types.Lecture(lecture_id, url, ready.format, ready.duration_ms)
 
-    def _build_query(self, identity: str, record: QuestionRecord) -> agent_types.SpokenQuery | agent_types.WrittenQuery:
+    def _build_query(self, guest_id: str, record: QuestionRecord) -> agent_types.SpokenQuery | agent_types.WrittenQuery:
         if record.audio_key is not None:
-            return self._build_spoken_query(identity, record.audio_key)
+            return self._build_spoken_query(guest_id, record.audio_key)
         if not record.text:
             raise UnanswerableQuestion(VoiceQaErrorCode.QUERY_FAILED, "The question is empty.")
         return agent_types.WrittenQuery(record.text)
 
-    def _build_spoken_query(self, identity: str, key: str) -> agent_types.SpokenQuery:
-        if not key.startswith(f"{s3_prefixes.QUERIES}{identity}/"):
+    def _build_spoken_query(self, guest_id: str, key: str) -> agent_types.SpokenQuery:
+        if not key.startswith(f"{s3_prefixes.QUERIES}{guest_id}/"):
             raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_FOREIGN, "The audio is not one of your uploads.")
         try:
             head = self._s3.head_object(Bucket=self._bucket, Key=key)
@@ -99,8 +102,8 @@ class QuestionContext:
             raise UnanswerableQuestion(
                 VoiceQaErrorCode.QUERY_FAILED, "The audio has a content type that is not accepted."
             )
-        return agent_types.SpokenQuery(self._presign_url(key), kind)
+        return agent_types.SpokenQuery(self._presign_url(key, head.get("VersionId", NULL_VERSION_ID)), kind)
 
-    def _presign_url(self, key: str, **version: str) -> str:
-        params = {"Bucket": self._bucket, "Key": key, **version}
+    def _presign_url(self, key: str, version_id: str) -> str:
+        params = {"Bucket": self._bucket, "Key": key, "VersionId": version_id}
         return self._s3.generate_presigned_url("get_object", Params=params, ExpiresIn=PRESIGNED_SECONDS)

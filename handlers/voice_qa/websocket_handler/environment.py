@@ -26,6 +26,11 @@ class SocketEnvironment(VoiceQaEnvironment):
     """URL of the queue with the delayed checks of the questions' time limits."""
     identity_pool: str
     """The identity pool whose guests may connect."""
+    guest_id_key: str
+    """Name of the SSM SecureString parameter with the key of guest ids; never the key itself."""
+    guest_id_key_version: str | None = None
+    """Deployed version of the parameter. No code reads it; its change starts new containers, which read the parameter
+    again."""
     lecture_uploads: Literal["guests", "off"] = "off"
     """`guests` if guests may upload lectures. `off` if only operators may."""
     url_seconds: UrlSeconds = 3600

@@ -10,7 +10,7 @@ changes that. `upload_forms` and `question_intake` handle the messages.
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -18,8 +18,10 @@ import boto3
 
 from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
+from handlers.common.aws.secret_parameter import SecretParameter
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.error_responses import HandlerError
+from handlers.common.identity.user_ids import derive_keyed_user_id
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.new_ids import new_id
@@ -45,7 +47,7 @@ from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 PROTOCOL = "polyphony.voice-qa.v1"
 SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 _IDENTITY = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-[0-9]{1,2}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""Identity id of a guest: region and UUID. It contains no `/` and no `#`, so it can be a part of keys."""
+"""Cognito identity id of a guest: region and UUID. It contains no `#`, so it can be a part of keys."""
 
 
 class SocketHandler:
@@ -59,14 +61,18 @@ class SocketHandler:
         checks: TimeLimitChecks,
         *,
         identity_pool: str,
+        guest_id_key: Callable[[], str],
         log: EventLog,
     ) -> None:
-        """Initialise the handler. Guests of `identity_pool` may connect."""
+        """Initialise the handler. Guests of `identity_pool` may connect. `guest_id_key` returns the key of guest
+        ids.
+        """
         self._items = items
         self._uploads = uploads
         self._intake = intake
         self._checks = checks
         self._identity_pool = identity_pool
+        self._guest_id_key = guest_id_key
         self._dispatcher = WebSocketDispatcher(REQUESTS, log)
 
     def handle(self, event: Mapping[str, Any]) -> ProxyResponse | BatchFailures:
@@ -87,22 +93,22 @@ class SocketHandler:
         identity = _guest_identity(context.get("identity"), self._identity_pool)
         if identity is None:
             raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
-        key = connection_key(context["connectionId"])
-        self._items.change(GuestConnection, key, lambda _: (GuestConnection(identity=identity), None))
+        guest = GuestConnection(identity=identity, guest_id=derive_keyed_user_id(self._guest_id_key(), identity))
+        self._items.change(GuestConnection, connection_key(context["connectionId"]), lambda _: (guest, None))
         if _preferred_subprotocol(event.get("headers")) == PROTOCOL:
             # A browser that offered subprotocols closes the connection unless the response selects one.
             return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
         return {"statusCode": 200}
 
     def _answer_message(self, connection_id: str, _action: str, message: ClientMessage) -> ReplyMessage:
-        identity = self._items.read(GuestConnection, connection_key(connection_id)).identity
-        if not identity:
+        guest = self._items.read(GuestConnection, connection_key(connection_id))
+        if not guest.guest_id:
             raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.", 401)
         match message:
             case Upload():
-                return self._uploads.create_form(identity, message)
+                return self._uploads.create_form(guest.guest_id, message)
             case Query():
-                return self._intake.ask(ConnectedGuest(identity, connection_id), message)
+                return self._intake.ask(ConnectedGuest(guest.identity, guest.guest_id, connection_id), message)
             case Ping():
                 return Pong()
             case _:
@@ -184,7 +190,15 @@ def _handler() -> SocketHandler:
         clock_ms=clock.now_ms,
         log=log,
     )
-    return SocketHandler(items, uploads, intake, checks, identity_pool=environment.identity_pool, log=log)
+    return SocketHandler(
+        items,
+        uploads,
+        intake,
+        checks,
+        identity_pool=environment.identity_pool,
+        guest_id_key=SecretParameter(session.client("ssm", config=LIVE_CONFIG), environment.guest_id_key),
+        log=log,
+    )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse | BatchFailures:

@@ -6,7 +6,7 @@ the invocation is lost or the worker dies. A lost invocation is repeated when th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -35,8 +35,10 @@ from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
 class ConnectedGuest:
     """The guest who asks, and the connection."""
 
-    identity: str
+    identity: str = field(repr=False)
     """Cognito identity id of the guest."""
+    guest_id: str
+    """Keyed hash of the identity id."""
     connection: str
     """Id of the connection, which receives the answer."""
 
@@ -80,6 +82,7 @@ class QuestionIntake:
         _check_question(caller, message)
         now_ms = self._clock_ms()
         new = QuestionRecord(
+            identity=caller.identity,
             lecture_id=message.lecture_id,
             session=message.session_id or self._new_id(),
             audio_key=message.audio_key,
@@ -99,14 +102,14 @@ class QuestionIntake:
                 # Raises an exception if a limit is reached, so the question is not changed. After a conflict, `update`
                 # is called again. It does not count the question twice, because the question then counts as being
                 # answered.
-                self._count_question(caller.identity, message.query_id, now_ms)
+                self._count_question(caller.guest_id, message.query_id, now_ms)
             repeated = stored.status is not QuestionStatus.NEW
             return changed, RequestedQuestion(changed, worker_needed=worker_needed, repeated=repeated)
 
-        question = self._items.change(QuestionRecord, query_key(caller.identity, message.query_id), update)
+        question = self._items.change(QuestionRecord, query_key(caller.guest_id, message.query_id), update)
         _check_answerable(question, now_ms)
         if question.worker_needed:
-            self._start_worker(caller.identity, message.query_id, question.record.calls, now_ms)
+            self._start_worker(caller.guest_id, message.query_id, question.record.calls, now_ms)
         return QueryAccepted(query_id=message.query_id, session_id=question.record.session, repeated=question.repeated)
 
     def _check_lecture(self, lecture_id: str) -> None:
@@ -115,7 +118,7 @@ class QuestionIntake:
         except UnanswerableQuestion as error:
             raise HandlerError(error.code, error.message, 409) from None
 
-    def _count_question(self, identity: str, query_id: str, now_ms: int) -> None:
+    def _count_question(self, guest_id: str, query_id: str, now_ms: int) -> None:
         at_once, per_hour = self._environment.queries_at_once, self._environment.queries_per_hour
         # The question stops counting when it ends, and at this time if that could not be recorded.
         until_ms = now_ms + int((self._environment.answer_seconds + CHECK_GRACE_SECONDS) * 1000)
@@ -123,24 +126,24 @@ class QuestionIntake:
         def count(allowance: Allowance) -> tuple[Allowance, bool]:
             return allowance.count_question(query_id, now_ms, until_ms, at_once, per_hour)
 
-        if not self._items.change(Allowance, allowance_key(identity), count):
+        if not self._items.change(Allowance, allowance_key(guest_id), count):
             raise HandlerError(
                 VoiceQaErrorCode.TOO_MANY_QUERIES,
                 f"Limit of {at_once} questions at the same time or {per_hour} per hour reached. Ask again later.",
                 429,
             )
 
-    def _start_worker(self, identity: str, query_id: str, call: int, now_ms: int) -> None:
+    def _start_worker(self, guest_id: str, query_id: str, call: int, now_ms: int) -> None:
         try:
-            self._schedule_check(TimeLimitCheck(identity=identity, query_id=query_id, call=call))
-            self._invoke_worker(WorkerEvent(identity=identity, query_id=query_id))
+            self._schedule_check(TimeLimitCheck(guest_id=guest_id, query_id=query_id, call=call))
+            self._invoke_worker(WorkerEvent(guest_id=guest_id, query_id=query_id))
         except (ClientError, BotoCoreError) as error:
             # The invocation may have succeeded. So the question stays accepted: any invocation can begin it, and asking
             # again invokes a worker. It no longer counts, because the failure is not the guest's.
             self._log.error("worker_not_called", error_type=type(error).__name__)
             self._items.change(
                 Allowance,
-                allowance_key(identity),
+                allowance_key(guest_id),
                 lambda allowance: (_without_question(allowance, query_id, now_ms), None),
             )
             raise HandlerError(
@@ -156,7 +159,7 @@ def _check_question(caller: ConnectedGuest, message: Query) -> None:
             "Send a question either as audio or as text.",
             fields=[FieldProblem("audioKey", "exactly one of audioKey and text is required")],
         )
-    if message.audio_key is not None and not is_own_query(caller.identity, message.audio_key):
+    if message.audio_key is not None and not is_own_query(caller.guest_id, message.audio_key):
         raise HandlerError(VoiceQaErrorCode.AUDIO_FOREIGN, "audioKey is not the key of one of your uploads.", 403)
 
 

@@ -69,7 +69,7 @@ class TimeLimitChecks:
 
     def _report_if_overdue(self, check: TimeLimitCheck) -> TimeLimitOutcome:
         """Perform a check. If it is repeated after a failure, the question already has the status `failed`."""
-        item = QuestionItem(self._items, check.identity, check.query_id, self._log)
+        item = QuestionItem(self._items, check.guest_id, check.query_id, self._log)
         overdue = item.check_time_limit(check.call, self._clock_ms(), self._limit_ms)
         if overdue is None:
             return TimeLimitOutcome.ENDED

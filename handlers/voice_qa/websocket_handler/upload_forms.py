@@ -44,28 +44,28 @@ class UploadForms:
         self._clock_ms = clock_ms
         self._new_id = new_id
 
-    def create_form(self, identity: str, message: Upload) -> UploadReady:
+    def create_form(self, guest_id: str, message: Upload) -> UploadReady:
         """Return a form for the requested kind of upload. Raises HandlerError if lectures are refused."""
         match message.kind:
             case UploadKind.QUERY:
-                key = f"{s3_prefixes.QUERIES}{identity}/{self._new_id()}"
+                key = f"{s3_prefixes.QUERIES}{guest_id}/{self._new_id()}"
                 return self._sign_form(message, key, self._environment.max_query_bytes)
             case UploadKind.LECTURE:
-                return self._create_lecture_form(identity, message)
+                return self._create_lecture_form(guest_id, message)
 
-    def _create_lecture_form(self, identity: str, message: Upload) -> UploadReady:
+    def _create_lecture_form(self, guest_id: str, message: Upload) -> UploadReady:
         if self._environment.lecture_uploads == "off":
             raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.", 403)
         now_ms, limit = self._clock_ms(), self._environment.lectures_per_day
         if not self._items.change(
-            Allowance, allowance_key(identity), lambda allowance: allowance.count_upload(now_ms, limit)
+            Allowance, allowance_key(guest_id), lambda allowance: allowance.count_upload(now_ms, limit)
         ):
             raise HandlerError(
                 VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again later.", 429
             )
         lecture_id = self._new_id()
         key = f"{s3_prefixes.LECTURES}{lecture_id}/{self._new_id()}"
-        self._lectures.store_owner(lecture_id, identity)
+        self._lectures.store_owner(lecture_id, guest_id)
         return self._sign_form(message, key, self._environment.max_lecture_bytes, lecture_id)
 
     def _sign_form(self, message: Upload, key: str, max_bytes: int, lecture_id: str | None = None) -> UploadReady:
@@ -88,6 +88,6 @@ class UploadForms:
         )
 
 
-def is_own_query(identity: str, key: str) -> bool:
+def is_own_query(guest_id: str, key: str) -> bool:
     """Return True if the key has the form of the keys that this guest gets for spoken questions."""
-    return re.fullmatch(rf"{s3_prefixes.QUERIES}{re.escape(identity)}/{ulid.ULID_PATTERN}", key) is not None
+    return re.fullmatch(rf"{s3_prefixes.QUERIES}{re.escape(guest_id)}/{ulid.ULID_PATTERN}", key) is not None

@@ -16,7 +16,11 @@ COMPLETE: dict[str, Any] = {
     "foundation": {**FOUNDATION, "identity": IDENTITY},
     "ingestion": {"intake": {"corsOrigin": PAGE}},
     "transcription": {},
-    "voiceQa": {"agentcore": {"endpoint": "https://agent.example.com"}, "audio": {"origins": [PAGE]}},
+    "voiceQa": {
+        "guestIdKey": ENCRYPTION_KEY,
+        "agentcore": {"endpoint": "https://agent.example.com"},
+        "audio": {"origins": [PAGE]},
+    },
     "livestream": {"encryptionKey": ENCRYPTION_KEY, "api": {"corsOrigin": PAGE}},
     "meetings": {"exchange": {"corsOrigin": PAGE}, "processing": {"imageDigest": DIGEST}},
 }

@@ -294,13 +294,13 @@ def test_the_agent_has_time_to_store_findings_and_every_accepted_transcript_is_r
     assert largest.max_transcript_megabytes * MEGABYTE <= MAX_TRANSCRIPT_BYTES
 
 
-def test_the_encryption_key_is_required_if_livestream_is_enabled() -> None:
-    [problem] = problems(complete({"livestream.encryptionKey": None}))
+@pytest.mark.parametrize("key", ["livestream.encryptionKey", "voiceQa.guestIdKey"])
+def test_a_secret_is_required_if_its_subsystem_is_enabled(key: str) -> None:
+    [problem] = problems(complete({key: None}))
     assert problem == (
-        "livestream.encryptionKey: is a secret and not set; set it with: "
-        "pulumi config set --secret --path 'polyphony:livestream.encryptionKey' --stack dev"
+        f"{key}: is a secret and not set; set it with: pulumi config set --secret --path 'polyphony:{key}' --stack dev"
     ), "the command can be copied unchanged"
-    load_settings(complete({"livestream.enabled": False, "livestream.encryptionKey": None}, "prod"), "prod")
+    load_settings(complete({f"{key.split('.', maxsplit=1)[0]}.enabled": False, key: None}, "prod"), "prod")
     settings = load_settings(complete(), "dev")
     assert ENCRYPTION_KEY not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
 

@@ -18,6 +18,7 @@ WORKER = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-query-worker"
 VALIDATOR = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-validate-lecture"
 RUNTIME = f"arn:aws:bedrock-agentcore:{ACCOUNT}:runtime/lecturer-a1B2c3"
 ENDPOINT = "https://agent.example.com"
+KEY = "canary-" + "k" * 40
 CHANGES: dict[str, Any] = {
     "lectures": {"uploads": "guests", "maxGigabytes": 1.5},
     "audio": {
@@ -34,7 +35,11 @@ CHANGES: dict[str, Any] = {
 """Settings in which no two numbers are equal, so that a test can recognise each of them."""
 
 VOICE_QA = Deployment(
-    Subsystem.VOICE_QA, VoiceQa, VoiceQaArgs, VoiceQaSettings, given={"agentcore": {"endpoint": ENDPOINT}}
+    Subsystem.VOICE_QA,
+    VoiceQa,
+    VoiceQaArgs,
+    VoiceQaSettings,
+    given={"guestIdKey": KEY, "agentcore": {"endpoint": ENDPOINT}},
 )
 voice_qa, complete = VOICE_QA.preview, VOICE_QA.complete
 plain = VOICE_QA.preview

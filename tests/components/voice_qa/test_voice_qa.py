@@ -23,6 +23,7 @@ from tests.components.voice_qa.recorded_deployment import (
     CALLBACK,
     ENDPOINT,
     HANDLER,
+    KEY,
     PREFIX,
     RUNTIME,
     TABLE,
@@ -53,6 +54,8 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         **COMMON,
         "WORKER": f"{WORKER}:live",
         "IDENTITY_POOL": POOL,
+        "GUEST_ID_KEY": f"/{PREFIX}-guest-ids",
+        "GUEST_ID_KEY_VERSION": "3",
         "LECTURE_UPLOADS": "off",
         "SESSION_DAYS": "7",
         "URL_SECONDS": "3600",
@@ -93,7 +96,10 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize(
     ("function", "unknown"),
     [
-        ("websocket-handler", dict.fromkeys(("IDENTITY_POOL", "TIME_LIMIT_QUEUE", CALLBACK_VARIABLE), UNKNOWN)),
+        (
+            "websocket-handler",
+            dict.fromkeys(("IDENTITY_POOL", "GUEST_ID_KEY_VERSION", "TIME_LIMIT_QUEUE", CALLBACK_VARIABLE), UNKNOWN),
+        ),
         ("query-worker", {CALLBACK_VARIABLE: UNKNOWN}),
         ("validate-lecture", {}),
     ],
@@ -249,6 +255,14 @@ def test_a_schedule_starts_the_sweep_for_missed_lectures() -> None:
     assert (target["arn"], target["input"]) == (f"{VALIDATOR}:live", '{"kind": "sweep"}')
     assert target["deadLetterConfig"] == {"arn": f"{QUEUES}-sweep-dlq"}
     assert sweep["scheduleExpression"] == "rate(15 minutes)"
+
+
+def test_only_the_ssm_parameter_contains_the_key_of_guest_ids() -> None:
+    parameter = complete().one("ssm.Parameter").inputs
+    assert (parameter["name"], parameter["type"]) == (f"/{PREFIX}-guest-ids", "SecureString")
+    for resource in complete().graph:
+        if resource.kind != "Parameter":
+            assert KEY not in str(resource.request), resource.name
 
 
 def bucket(kind: str, recorded: Recorded | None = None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pytest
 
 from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
+from handlers.common.identity.user_ids import derive_keyed_user_id
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.lecture_table import LectureTable
@@ -37,6 +38,8 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TAB
 POOL = "us-east-1:11111111-2222-4333-8444-555555555555"
 ANN = "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"
 BOB = "us-east-1:bbbbbbbb-0000-4000-8000-00000000000b"
+GUEST_ID_KEY_NAME, GUEST_ID_KEY = "/guest-ids", "canary-key-of-guest-ids"
+ANN_ID, BOB_ID = (derive_keyed_user_id(GUEST_ID_KEY, identity) for identity in (ANN, BOB))
 LECTURE = ulid(datetime.fromtimestamp(START_MS / 1000, UTC), 7)
 LIMITS = SocketEnvironment(
     s3_bucket=BUCKET,
@@ -44,6 +47,7 @@ LIMITS = SocketEnvironment(
     worker="arn:aws:lambda:us-east-1:123456789012:function:worker:live",
     time_limit_queue="https://sqs.us-east-1.amazonaws.com/123456789012/time-limits",
     identity_pool=POOL,
+    guest_id_key=GUEST_ID_KEY_NAME,
     lecture_uploads="guests",
     max_query_bytes=10_000,
     max_lecture_bytes=2_000_000,
@@ -100,7 +104,9 @@ class SocketHarness:
             clock_ms=self.clock,
             log=log,
         )
-        return SocketHandler(self.items, uploads, asking, checks, identity_pool=POOL, log=log)
+        return SocketHandler(
+            self.items, uploads, asking, checks, identity_pool=POOL, guest_id_key=lambda: GUEST_ID_KEY, log=log
+        )
 
     def connect(self, connection: str = "c1", identity: Any = ANN, pool: Any = POOL, **more: Any) -> dict[str, Any]:
         """Send a signed handshake."""
@@ -132,19 +138,19 @@ class SocketHarness:
         """Write a lecture's item."""
         put_lecture(self.dynamodb, lecture_id, **attributes)
 
-    def question(self, query_id: str = "question-1", identity: str = ANN) -> QuestionRecord:
-        return self.items.read(QuestionRecord, query_key(identity, query_id))
+    def question(self, query_id: str = "question-1", guest_id: str = ANN_ID) -> QuestionRecord:
+        return self.items.read(QuestionRecord, query_key(guest_id, query_id))
 
     def put_question(self, question: QuestionRecord, query_id: str = "question-1") -> None:
         """Store a question's record, as the worker would."""
-        self.items.change(QuestionRecord, query_key(ANN, query_id), lambda _: (question, None))
+        self.items.change(QuestionRecord, query_key(ANN_ID, query_id), lambda _: (question, None))
 
-    def allowance(self, identity: str = ANN) -> Allowance:
-        return self.items.read(Allowance, allowance_key(identity))
+    def allowance(self, guest_id: str = ANN_ID) -> Allowance:
+        return self.items.read(Allowance, allowance_key(guest_id))
 
     def end_question(self, query_id: str) -> None:
         """End a question, as the worker would."""
-        self.items.change(Allowance, allowance_key(ANN), lambda state: (state.end_question(query_id), None))
+        self.items.change(Allowance, allowance_key(ANN_ID), lambda state: (state.end_question(query_id), None))
 
     def stored(self) -> list[dict[str, Any]]:
         """Return all items of the table."""

@@ -243,7 +243,7 @@ def test_an_overdue_question_is_logged_without_its_content(
     assert len(worker.sent_messages("error")) == (0 if gone else 1)
 
 
-@pytest.mark.parametrize("body", ["", "{}", '{"schemaVersion": 1, "identity": "canary", "queryId": "canary-q"}', "[]"])
+@pytest.mark.parametrize("body", ["", "{}", '{"schemaVersion": 1, "guestId": "canary", "queryId": "canary-q"}', "[]"])
 def test_an_invalid_check_is_redelivered_and_its_content_is_not_logged(
     worker: WorkerHarness, body: str, capsys: pytest.CaptureFixture[str], monkeypatch: Patch
 ) -> None:

@@ -12,8 +12,8 @@ from handlers.voice_qa.table_records import QuestionRecord, QuestionStatus, quer
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     BROKE,
     ERROR,
+    GUEST_ID,
     HELLO,
-    IDENTITY,
     QUERY,
     REMAINING_MS,
     SOUND,
@@ -38,7 +38,7 @@ def test_a_question_whose_answer_is_no_longer_stored_can_be_asked_again(
     worker: WorkerHarness, body: bytes | None
 ) -> None:
     worker.answer_question(HELLO)
-    key = f"responses/{IDENTITY}/{QUERY}.1.jsonl"
+    key = f"responses/{GUEST_ID}/{QUERY}.1.jsonl"
     if body is None:
         worker.s3.delete_object(Bucket=BUCKET, Key=key)
     else:
@@ -134,7 +134,7 @@ def test_a_restarted_answer_is_another_attempt(worker: WorkerHarness) -> None:
     assert worker.clients.pieces("c1") == [(1, 0), (2, 0), (2, 1)]
     [answered] = worker.sent_messages("answered")
     assert (answered["attempt"], answered["pieces"]) == (2, 2)
-    assert {answer.attempt for answer in worker.answers.get(IDENTITY, QUERY, 2)} == {2}
+    assert {answer.attempt for answer in worker.answers.get(GUEST_ID, QUERY, 2)} == {2}
 
 
 def test_a_client_with_pieces_of_a_failed_attempt_gets_all_of_the_next_one(worker: WorkerHarness) -> None:
@@ -186,7 +186,7 @@ def test_an_answer_of_a_replaced_invocation_is_not_in_the_conversation(worker: W
         worker.clock.now_ms += REMAINING_MS
         begun, mine = worker.question.begin(worker.clock.now_ms, worker.clock.now_ms + REMAINING_MS, "second")
         assert mine
-        worker.items.change(QuestionRecord, query_key(IDENTITY, QUERY), lambda _: (begun, None))
+        worker.items.change(QuestionRecord, query_key(GUEST_ID, QUERY), lambda _: (begun, None))
 
     assert worker.answer_question(HELLO, overtaken, WORLD) is AnswerOutcome.NEWER_ATTEMPT_BEGAN
     assert worker.turns == []

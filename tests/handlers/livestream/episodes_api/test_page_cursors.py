@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.error_responses import HandlerError
-from handlers.livestream.episodes_api.page_cursors import Cursors, CursorSecret, CursorSecretUnavailable, ListIdentity
-from tests.handlers.livestream.rest_api_harness import ANN, BOB, PARAMETER, SECRET, START, ApiHarness
+from handlers.livestream.episodes_api.page_cursors import Cursors, ListIdentity
+from tests.handlers.livestream.rest_api_harness import ANN, BOB, START
 
 ONE, TWO = "secret-number-one", "secret-number-two"
 LIST = ListIdentity("listClaims", ANN, {"episodeId": "E"})
@@ -122,21 +122,3 @@ def test_a_short_secret_is_refused(secret: str) -> None:
     with pytest.raises(ValueError, match="each line must have at least") as raised:
         CursorHarness(secret).cursors.encrypt(POSITION, LIST)
     assert "short\n" not in repr(raised.value)
-
-
-def test_the_secret_is_read_decrypted_and_once(harness: ApiHarness) -> None:
-    secret = CursorSecret(harness.ssm, PARAMETER)
-    assert secret() == SECRET
-    harness.ssm.put_parameter(Name=PARAMETER, Value="another", Type="SecureString", Overwrite=True)
-    assert secret() == SECRET
-
-
-def test_a_failed_read_of_the_secret_is_retried_and_reveals_nothing(harness: ApiHarness) -> None:
-    secret = CursorSecret(harness.ssm, "/canary")
-    for _ in range(2):
-        with pytest.raises(CursorSecretUnavailable) as raised:
-            secret()
-        assert "canary" not in repr(raised.value)
-        assert raised.value.__cause__ is None
-    harness.ssm.put_parameter(Name="/canary", Value=SECRET, Type="SecureString")
-    assert secret() == SECRET

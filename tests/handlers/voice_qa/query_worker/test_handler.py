@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from unittest.mock import Mock
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -26,6 +27,7 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO_KEY,
     BROKE,
     ERROR,
+    GUEST_ID,
     HELLO,
     IDENTITY,
     LECTURE,
@@ -68,7 +70,7 @@ def test_the_agent_gets_the_lecture_the_question_and_the_conversation(worker: Wo
     [asked] = worker.agent.asked
     assert (asked.query_id, asked.language, asked.conversation) == (QUERY, "de-DE", (agent_types.Turn("Q", "A"),))
     assert asked.query == agent_types.WrittenQuery(WORDS)
-    assert asked.session_id == agent_types.opaque_session_id(f"{IDENTITY}#{SESSION}")
+    assert asked.session_id == agent_types.opaque_session_id(f"{GUEST_ID}#{SESSION}")
     assert (asked.lecture.format, asked.lecture.duration_ms) == ("mp3", 60_000)
     url = urlsplit(asked.lecture.url)
     assert unquote(url.path).endswith(LECTURE_KEY)
@@ -85,6 +87,19 @@ def test_a_spoken_question_is_sent_as_a_url_and_stored_as_its_transcript(worker:
     assert asked.query.format == "webm"
     assert unquote(urlsplit(asked.query.url).path).endswith(AUDIO_KEY)
     assert worker.turns == [("who sings", "Canaries sing.")]
+
+
+def test_the_agent_gets_the_version_of_a_spoken_question_that_was_checked(worker: WorkerHarness) -> None:
+    """The upload form stays valid after the question was checked, so the guest may upload other audio with it."""
+    worker.upload_audio(b"checked")
+    replace_audio = partial(worker.s3.put_object, Bucket=BUCKET, Key=AUDIO_KEY, Body=bytes(MAX_QUERY_BYTES + 1))
+    worker.script_answer(replace_audio, HELLO)
+    worker.call()
+    [asked] = worker.agent.asked
+    assert isinstance(asked.query, agent_types.SpokenQuery)
+    [version] = parse_qs(urlsplit(asked.query.url).query)["versionId"]
+    assert worker.s3.get_object(Bucket=BUCKET, Key=AUDIO_KEY, VersionId=version)["Body"].read() == b"checked"
+    assert worker.s3.head_object(Bucket=BUCKET, Key=AUDIO_KEY)["VersionId"] != version
 
 
 @pytest.mark.parametrize(("code", "begins"), [*((code, True) for code in AgentCode), (AgentCode.UNAVAILABLE, False)])
@@ -149,7 +164,7 @@ def test_audio_with_another_content_type_is_not_sent_to_the_agent(worker: Worker
 
 
 @pytest.mark.parametrize(
-    "key", ["queries/us-east-1:somebody-else/a.webm", f"queries/{IDENTITY}x/a.webm", LECTURE_KEY, f"x{AUDIO_KEY}"]
+    "key", ["queries/us-east-1:somebody-else/a.webm", f"queries/{GUEST_ID}X/a.webm", LECTURE_KEY, f"x{AUDIO_KEY}"]
 )
 def test_another_guests_audio_is_never_read(worker: WorkerHarness, key: str) -> None:
     worker.s3.put_object(Bucket=BUCKET, Key=key, Body=b"theirs", ContentType="audio/webm")
@@ -249,7 +264,7 @@ def test_an_invocation_that_was_replaced_releases_nothing(worker: WorkerHarness)
     def overtaken() -> None:
         now_ms = worker.clock.now_ms * 2
         worker.items.change(
-            QuestionRecord, query_key(IDENTITY, QUERY), lambda state: state.begin(now_ms, 1 << 50, "another")
+            QuestionRecord, query_key(GUEST_ID, QUERY), lambda state: state.begin(now_ms, 1 << 50, "another")
         )
         raise ZeroDivisionError
 
@@ -283,11 +298,18 @@ def test_an_allowance_that_cannot_be_updated_does_not_affect_the_answer(
     assert worker.call() is AnswerOutcome.ANSWERED
 
 
-EVENT = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
+EVENT = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": QUERY}
 
 
 @pytest.mark.parametrize(
-    "event", [{}, EVENT | {"schemaVersion": 2}, EVENT | {"identity": "../canary"}, EVENT | {"queryId": "canary/../x"}]
+    "event",
+    [
+        {},
+        EVENT | {"schemaVersion": 2},
+        EVENT | {"guestId": "../canary"},
+        EVENT | {"guestId": IDENTITY},
+        EVENT | {"queryId": "canary/../x"},
+    ],
 )
 def test_an_invalid_event_raises_an_error_without_its_content(worker: WorkerHarness, event: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as raised:
@@ -326,7 +348,7 @@ def test_the_logged_milliseconds_are_always_a_number(
         text=WORDS,
         status=QuestionStatus.ACCEPTED,
     )
-    worker.items.change(QuestionRecord, query_key(IDENTITY, QUERY), lambda _: (question.model_copy(update=asked), None))
+    worker.items.change(QuestionRecord, query_key(GUEST_ID, QUERY), lambda _: (question.model_copy(update=asked), None))
     worker.script_answer(worker.wait(7), script)
     worker.call()
     [line] = worker.logged(capsys.readouterr().out, "query_ended")
@@ -337,7 +359,7 @@ def test_the_logged_milliseconds_are_always_a_number(
 def test_no_text_and_no_identity_is_logged(worker: WorkerHarness, capsys: pytest.CaptureFixture[str]) -> None:
     for steps in ([HEARD, HELLO, SOUND, CITED], [AgentFailed(AgentCode.REJECTED)], [ERROR]):
         worker.dynamodb.delete_item(
-            TableName=TABLE, Key={name: {"S": key} for name, key in query_key(IDENTITY, QUERY).items()}
+            TableName=TABLE, Key={name: {"S": key} for name, key in query_key(GUEST_ID, QUERY).items()}
         )
         worker.upload_audio()
         worker.clients.failures = [ERROR]

@@ -35,9 +35,10 @@ from handlers.voice_qa.websocket_handler.time_limit_checks import TimeLimitCheck
 from tests.handlers.transcription.router_harness import Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
 
-IDENTITY, QUERY, SESSION = "us-east-1:canary-guest", "canary-query-1", "01M7W8GQNQY865WCQPRM59D2J7"
+IDENTITY = "us-east-1:canary-guest"
+GUEST_ID, QUERY, SESSION = "CANARYGUESTID2345672345672345672", "canary-query-1", "01M7W8GQNQY865WCQPRM59D2J7"
 LECTURE = "01M7W8GQNQY865WCQPRM59D2J8"
-AUDIO_KEY = f"queries/{IDENTITY}/canary.webm"
+AUDIO_KEY = f"queries/{GUEST_ID}/canary.webm"
 LECTURE_KEY = f"lectures/{LECTURE}/canary.mp3"
 WORDS = "What is the canary?"
 REMAINING_MS = 900_000
@@ -163,18 +164,18 @@ class WorkerHarness:
 
     def ask(self, connection: str = "c1", resume_from: int = 0, attempt: int = 1, **asked: Any) -> bool:
         """Ask the question, perhaps again. Return True if a worker must be invoked."""
-        plain = {"lecture_id": LECTURE, "session": SESSION, "asked_ms": self.clock.now_ms}
+        plain = {"identity": IDENTITY, "lecture_id": LECTURE, "session": SESSION, "asked_ms": self.clock.now_ms}
         words = {} if "audio_key" in asked else {"text": WORDS}
         place = Listener(connection=connection, attempt=attempt, resume_from=resume_from)
         new = QuestionRecord(place=place, **plain | words | asked)
         until_ms = self.clock.now_ms + REMAINING_MS
         self.items.change(
             Allowance,
-            allowance_key(IDENTITY),
+            allowance_key(GUEST_ID),
             lambda state: state.count_question(QUERY, self.clock.now_ms, until_ms, 2, 60),
         )
         return self.items.change(
-            QuestionRecord, query_key(IDENTITY, QUERY), lambda state: state.apply_request(new, self.clock.now_ms)
+            QuestionRecord, query_key(GUEST_ID, QUERY), lambda state: state.apply_request(new, self.clock.now_ms)
         )
 
     def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:
@@ -191,7 +192,7 @@ class WorkerHarness:
     def call(self, request_id: str | None = None) -> AnswerOutcome:
         """Invoke the worker. A retry by Lambda has the same request id."""
         self.calls += 1
-        event = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
+        event = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": QUERY}
         return self.worker.handle(event, REMAINING_MS, request_id or f"call-{self.calls}")
 
     def check_time_limit(self, call: int = 1) -> BatchFailures:
@@ -206,7 +207,7 @@ class WorkerHarness:
                 now=lambda: self.clock.now_ms / 1000, wait=lambda seconds: self.wait(round(seconds * 1000))()
             ),
         )
-        body = TimeLimitCheck(identity=IDENTITY, query_id=QUERY, call=call).model_dump_json(by_alias=True)
+        body = TimeLimitCheck(guest_id=GUEST_ID, query_id=QUERY, call=call).model_dump_json(by_alias=True)
         return checks.handle([{"messageId": "check-1", "body": body}])
 
     def answer_question(self, *steps: Step) -> AnswerOutcome:
@@ -235,12 +236,12 @@ class WorkerHarness:
 
     @property
     def question(self) -> QuestionRecord:
-        return self.items.read(QuestionRecord, query_key(IDENTITY, QUERY))
+        return self.items.read(QuestionRecord, query_key(GUEST_ID, QUERY))
 
     @property
     def counted(self) -> int:
         """Return the questions that count as being answered."""
-        return len(self.items.read(Allowance, allowance_key(IDENTITY)).running)
+        return len(self.items.read(Allowance, allowance_key(GUEST_ID)).running)
 
     @property
     def turns(self) -> list[tuple[str, str]]:

@@ -10,10 +10,21 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.time_and_ids import clock
 from handlers.voice_qa.table_records import CHECK_GRACE_SECONDS, GuestConnection, connection_key
 from handlers.voice_qa.websocket_handler import handler
-from tests.handlers.voice_qa.socket_harness import ANN, BOB, LECTURE, POOL, SocketHarness, create_socket_harness
+from tests.handlers.voice_qa.socket_harness import (
+    ANN,
+    ANN_ID,
+    BOB,
+    GUEST_ID_KEY,
+    GUEST_ID_KEY_NAME,
+    LECTURE,
+    POOL,
+    SocketHarness,
+    create_socket_harness,
+)
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/time-limits"
@@ -29,7 +40,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
 
 def test_a_guest_of_the_pool_connects_with_the_signed_identity(api: SocketHarness) -> None:
     assert api.connect() == {"statusCode": 200}
-    assert api.items.read(GuestConnection, connection_key("c1")) == GuestConnection(identity=ANN)
+    assert api.items.read(GuestConnection, connection_key("c1")) == GuestConnection(identity=ANN, guest_id=ANN_ID)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +84,25 @@ def _assert_refused(api: SocketHarness, said: dict[str, Any]) -> None:
     assert answer["statusCode"] == 401
     assert json.loads(answer["body"])["code"] == "UNAUTHENTICATED"
     assert api.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
+
+
+def test_a_handshake_without_the_key_of_guest_ids_can_be_tried_again(
+    api: SocketHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> str:
+        raise ServiceFailed(ServiceFault.TIMED_OUT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(api.handler, "_guest_id_key", fail)
+        assert api.connect()["statusCode"] == 503
+    assert api.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
+    assert api.connect()["statusCode"] == 200
+
+
+def test_a_connection_that_an_earlier_version_stored_is_refused(api: SocketHarness) -> None:
+    """It has no guest id."""
+    api.items.change(GuestConnection, connection_key("c1"), lambda _: (GuestConnection(identity=ANN), None))
+    assert api.send("ping")["code"] == "UNAUTHENTICATED"
 
 
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
@@ -119,8 +149,8 @@ def test_identities_in_a_message_are_ignored(api: SocketHarness) -> None:
     forged: dict[str, Any] = {"identity": BOB, "requestContext": {"identity": {"cognitoIdentityId": BOB}}}
     api.ask(**forged)
     upload = api.send("upload", kind="query", contentType="audio/ogg", **forged)
-    assert [event.identity for event in api.worker_events] == [ANN]
-    assert upload["key"].startswith(f"queries/{ANN}/")
+    assert [event.guest_id for event in api.worker_events] == [ANN_ID]
+    assert upload["key"].startswith(f"queries/{ANN_ID}/")
     assert BOB not in json.dumps(api.stored())
 
 
@@ -191,11 +221,13 @@ def function(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[li
         "TIME_LIMIT_QUEUE": QUEUE,
         "ANSWER_SECONDS": "11.5",
         "IDENTITY_POOL": POOL,
+        "GUEST_ID_KEY": GUEST_ID_KEY_NAME,
         "SESSION_DAYS": "3",
         "QUERIES_PER_HOUR": "1",
         "MAX_QUERY_BYTES": "4321",
         "URL_SECONDS": "61",
     }
+    boto3.client("ssm").put_parameter(Name=GUEST_ID_KEY_NAME, Value=GUEST_ID_KEY, Type="SecureString")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     handler._handler.cache_clear()
@@ -229,12 +261,12 @@ def test_the_function_uses_its_environment(api: SocketHarness, function: list[di
     assert (check["QueueUrl"], check["DelaySeconds"]) == (QUEUE, 12 + CHECK_GRACE_SECONDS)
     assert json.loads(check["MessageBody"]) == {
         "schemaVersion": 1,
-        "identity": ANN,
+        "guestId": ANN_ID,
         "queryId": "question-1",
         "call": 1,
     }
     assert (asked["FunctionName"], asked["InvocationType"]) == (WORKER, "Event")
-    assert json.loads(asked["Payload"]) == {"schemaVersion": 1, "identity": ANN, "queryId": "question-1"}
+    assert json.loads(asked["Payload"]) == {"schemaVersion": 1, "guestId": ANN_ID, "queryId": "question-1"}
 
 
 def test_items_expire_days_after_their_last_change(api: SocketHarness, function: list[dict[str, Any]]) -> None:

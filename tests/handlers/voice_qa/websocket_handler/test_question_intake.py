@@ -16,7 +16,7 @@ from handlers.voice_qa.table_records import (
     WorkerEvent,
 )
 from tests.handlers.transcription.router_harness import START_MS
-from tests.handlers.voice_qa.socket_harness import ANN, BOB, LECTURE, LIMITS, SocketHarness
+from tests.handlers.voice_qa.socket_harness import ANN, ANN_ID, BOB, BOB_ID, LECTURE, LIMITS, SocketHarness
 
 COUNTED_MS = int((LIMITS.answer_seconds + CHECK_GRACE_SECONDS) * 1000)
 ULID = "01ARYZ6S410000000000000001"
@@ -34,10 +34,11 @@ def test_a_question_is_stored_and_a_worker_is_invoked(api: SocketHarness) -> Non
         "sessionId": ULID,
         "repeated": False,
     }
-    assert api.worker_events == [WorkerEvent(identity=ANN, query_id="question-1")]
-    assert api.scheduled_checks == [TimeLimitCheck(identity=ANN, query_id="question-1", call=1)]
+    assert api.worker_events == [WorkerEvent(guest_id=ANN_ID, query_id="question-1")]
+    assert api.scheduled_checks == [TimeLimitCheck(guest_id=ANN_ID, query_id="question-1", call=1)]
     assert api.question() == QuestionRecord(
         status=QuestionStatus.ACCEPTED,
+        identity=ANN,
         lecture_id=LECTURE,
         session=ULID,
         text="Why?",
@@ -49,7 +50,7 @@ def test_a_question_is_stored_and_a_worker_is_invoked(api: SocketHarness) -> Non
 
 
 def test_a_question_can_be_spoken_and_starts_a_new_session_without_a_session_id(api: SocketHarness) -> None:
-    key = f"queries/{ANN}/{ULID}"
+    key = f"queries/{ANN_ID}/{ULID}"
     first, second = api.ask("question-1", text=None, audioKey=key), api.ask("question-2")
     assert len({first["sessionId"], second["sessionId"], ULID}) == 3
     asked = api.question()
@@ -65,7 +66,7 @@ def test_a_question_keeps_its_session(api: SocketHarness, again: str | None) -> 
     assert api.question().session == session
 
 
-@pytest.mark.parametrize("content", [{"text": None}, {"audioKey": f"queries/{ANN}/{ULID}"}])
+@pytest.mark.parametrize("content", [{"text": None}, {"audioKey": f"queries/{ANN_ID}/{ULID}"}])
 def test_a_question_is_either_spoken_or_written(api: SocketHarness, content: dict[str, Any]) -> None:
     answer = api.ask(**content)
     assert (answer["code"], [item["field"] for item in answer["fields"]]) == ("MALFORMED", ["audioKey"])
@@ -89,7 +90,14 @@ def test_values_out_of_range_are_refused(api: SocketHarness, content: dict[str, 
 
 @pytest.mark.parametrize(
     "key",
-    [f"queries/{BOB}/{ULID}", f"queries/{ANN}/../{BOB}/{ULID}", f"lectures/{ULID}/{ULID}", f"queries/{ANN}/x", ""],
+    [
+        f"queries/{BOB_ID}/{ULID}",
+        f"queries/{ANN_ID}/../{BOB_ID}/{ULID}",
+        f"lectures/{ULID}/{ULID}",
+        f"queries/{ANN_ID}/x",
+        f"queries/{ANN}/{ULID}",
+        "",
+    ],
 )
 def test_another_guests_audio_is_refused(api: SocketHarness, key: str) -> None:
     assert api.ask(text=None, audioKey=key)["code"] == "AUDIO_FOREIGN"
@@ -178,10 +186,10 @@ def test_two_guests_can_use_the_same_name_for_their_questions(api: SocketHarness
     api.connect("c2", BOB)
     api.ask(text="Why?")
     assert not api.ask(connection="c2", text="How?")["repeated"]
-    assert (api.question().text, api.question(identity=BOB).text) == ("Why?", "How?")
+    assert (api.question().text, api.question(guest_id=BOB_ID).text) == ("Why?", "How?")
     assert api.worker_events == [
-        WorkerEvent(identity=ANN, query_id="question-1"),
-        WorkerEvent(identity=BOB, query_id="question-1"),
+        WorkerEvent(guest_id=ANN_ID, query_id="question-1"),
+        WorkerEvent(guest_id=BOB_ID, query_id="question-1"),
     ]
 
 
@@ -246,7 +254,7 @@ def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repe
     api.invocation_error = None
     again = api.ask()
     assert (again["type"], again["sessionId"]) == ("queryAccepted", api.question().session)
-    assert api.worker_events == [WorkerEvent(identity=ANN, query_id="question-1")]
+    assert api.worker_events == [WorkerEvent(guest_id=ANN_ID, query_id="question-1")]
     assert api.allowance().asked_ms == (START_MS,)
     assert api.question().attempt == known.attempt, "a stored answer is not lost"
 

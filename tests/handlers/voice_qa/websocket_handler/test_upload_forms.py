@@ -18,7 +18,7 @@ from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lecture_upload_rules import LectureStatus, LectureVerdict, parse_upload
 from handlers.voice_qa.table_records import DAY_MS
 from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
-from tests.handlers.voice_qa.socket_harness import ANN, BOB, LIMITS, SocketHarness
+from tests.handlers.voice_qa.socket_harness import ANN_ID, BOB_ID, LIMITS, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
@@ -40,7 +40,7 @@ def test_a_form_has_a_limited_lifetime(api: SocketHarness) -> None:
 
 def test_a_spoken_question_is_uploaded_below_the_guests_own_prefix_and_can_be_asked(api: SocketHarness) -> None:
     first, second = (api.send("upload", kind="query", contentType="audio/ogg") for _ in range(2))
-    assert is_own_query(ANN, first["key"])
+    assert is_own_query(ANN_ID, first["key"])
     assert first["key"] != second["key"]
     assert "lectureId" not in first
     assert len(api.stored()) == 2, "only the lecture and the connection: the upload of a question stores no item"
@@ -71,7 +71,7 @@ def test_a_lectures_item_names_its_owner_and_has_no_time_to_live(api: SocketHarn
     assert item == {
         "sessionId": {"S": f"lecture#{lecture}"},
         "lectureId": {"S": lecture},
-        "owner": {"S": ANN},
+        "owner": {"S": ANN_ID},
         "schema_version": {"N": "1"},
     }
     assert api.ask(lectureId=lecture)["code"] == "LECTURE_NOT_READY"
@@ -86,9 +86,9 @@ def test_a_lecture_is_uploaded_to_the_validated_prefix_and_keeps_its_owner(api: 
     verdict = LectureVerdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
     assert table.write_verdict(upload, verdict, table.find_upload(upload.lecture_id), NOW)
     assert api.ask(lectureId=answer["lectureId"])["type"] == "queryAccepted"
-    table.store_owner(upload.lecture_id, BOB)
+    table.store_owner(upload.lecture_id, BOB_ID)
     [item] = [item for item in api.stored() if item["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
-    assert (item["owner"]["S"], item["status"]["S"], item["format"]["S"]) == (ANN, "ready", "mp3")
+    assert (item["owner"]["S"], item["status"]["S"], item["format"]["S"]) == (ANN_ID, "ready", "mp3")
 
 
 def test_without_guest_uploads_no_lecture_is_created(api: SocketHarness) -> None:
@@ -127,20 +127,25 @@ def test_form_urls_name_the_region_or_the_edge_and_use_the_current_signature_ver
 @pytest.mark.parametrize(
     "key",
     [
-        *(f"queries/{BOB}/{ULID}", f"lectures/{ANN}/{ULID}", f"responses/{ANN}/{ULID}", f"/queries/{ANN}/{ULID}"),
-        *(f"QUERIES/{ANN}/{ULID}", f"queries/{ANN}%2F{ULID}", "", f"queries/{ULID}"),
-        f"queries/{ANN}/{'0' * 25}U",
+        *(
+            f"queries/{BOB_ID}/{ULID}",
+            f"lectures/{ANN_ID}/{ULID}",
+            f"responses/{ANN_ID}/{ULID}",
+            f"/queries/{ANN_ID}/{ULID}",
+        ),
+        *(f"QUERIES/{ANN_ID}/{ULID}", f"queries/{ANN_ID}%2F{ULID}", "", f"queries/{ULID}"),
+        f"queries/{ANN_ID}/{'0' * 25}U",
     ],
 )
 def test_other_keys_are_not_the_guests_own(key: str) -> None:
-    assert not is_own_query(ANN, key)
-    assert not is_own_query(".*", f"queries/{ANN}/{ULID}"), "an identity is not a pattern"
+    assert not is_own_query(ANN_ID, key)
+    assert not is_own_query(".*", f"queries/{ANN_ID}/{ULID}"), "a guest id is not a pattern"
 
 
 @given(st.text(st.sampled_from([*ALPHABET, *"./-:a"]), max_size=80) | st.text(max_size=80))
 @example(ULID)
 def test_a_key_belongs_to_a_guest_only_with_one_id_below_the_guests_prefix(rest: str) -> None:
-    own = is_own_query(ANN, f"queries/{ANN}/{rest}")
+    own = is_own_query(ANN_ID, f"queries/{ANN_ID}/{rest}")
     assert own == (len(rest) == 26 and set(rest) <= set(ALPHABET) and rest[0] in "01234567")
 
 
