@@ -156,10 +156,11 @@ class PartUrl(Message):
 class MultipartUpload(Message):
     """Presigned URLs for a multipart upload.
 
-    Send the file with PUT in parts of `partBytes`; the last part may be smaller. Each response has an ETag header.
-    Finally POST `multipartId` and the numbers and ETags of the parts to the upload itself. If S3 refuses a
-    part with status 403, or with 400 and the code `ExpiredToken`, POST `multipartId` to the upload's `parts` for new
-    URLs. Parts that were sent stay valid.
+    Send the file with PUT in parts of `partBytes`; the last part is the rest of the file. S3 refuses a part of another
+    size, or without the header Content-Length, with status 403. Each response has an ETag header. Finally POST
+    `multipartId` and the numbers and ETags of the parts to the upload itself. If S3 refuses a part with status 403, or
+    with 400 and the code `ExpiredToken`, POST `multipartId` to the upload's `parts` for new URLs. Parts that were sent
+    stay valid.
     """
 
     multipart_id: str
