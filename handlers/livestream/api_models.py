@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.json_models import Message
+from handlers.common.text.visible_text import VISIBLE_TEXT
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.track_states import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
 from handlers.livestream.upload_object_keys import EPISODE_ID_PATTERN
@@ -25,9 +26,9 @@ def _text_constraints(max_length: int, pattern: str = _LINE) -> StringConstraint
 
 EpisodeId = Annotated[str, StringConstraints(pattern=rf"^{EPISODE_ID_PATTERN}$")]
 """A ULID, or an id of the same length that is derived from the client token of the creation."""
-Title = Annotated[str, _text_constraints(200)]
-Description = Annotated[str, _text_constraints(5_000, _LINES)]
-Speakers = Annotated[tuple[Annotated[str, _text_constraints(100)], ...], Field(max_length=20)]
+Title = Annotated[str, _text_constraints(200), VISIBLE_TEXT]
+Description = Annotated[str, _text_constraints(5_000, _LINES), VISIBLE_TEXT]
+Speakers = Annotated[tuple[Annotated[str, _text_constraints(100), VISIBLE_TEXT], ...], Field(max_length=20)]
 Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
 """Time from the start of the broadcast."""

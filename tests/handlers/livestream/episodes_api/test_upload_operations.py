@@ -156,7 +156,9 @@ def is_signed_for(url: str, size: int) -> bool:
     headers = {name: sent[name] for name in query["X-Amz-SignedHeaders"].split(";")}
     request = AWSRequest("PUT", f"{url.partition('?')[0]}?{urlencode(query)}", headers)
     request.context["timestamp"] = query["X-Amz-Date"]
-    auth = S3SigV4QueryAuth(boto3.Session().get_credentials(), "s3", credential[2])
+    credentials = boto3.Session().get_credentials()
+    assert credentials is not None
+    auth = S3SigV4QueryAuth(credentials, "s3", credential[2])
     computed: str = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
     return computed == signature
 
