@@ -4,19 +4,26 @@ Each parser through which such a text enters is called with a text that contains
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Annotated, Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
+from handlers.common.text.visible_text import VISIBLE_TEXT
 from handlers.livestream.agent.answer_verification import verify_answer
 from handlers.livestream.agent.model_request import MemoryEvent, select_memories
 from handlers.livestream.api_models import EpisodeChanges, NewEpisode
+from handlers.livestream.episodes_api.api_operations import OPERATIONS as LIVESTREAM_OPERATIONS
 from handlers.livestream.transcript.transcript_reader import read_transcript
+from handlers.meetings.auth_exchange.api_operations import OPERATIONS as MEETINGS_OPERATIONS
 from handlers.meetings.bedrock_summarize.model_answers import SummaryTask, parse_summary
 from handlers.meetings.bedrock_summarize.transcript_assembly import TranscribedPart, parse_part
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import parse_results
+from handlers.transcription.messages import REQUESTS as TRANSCRIPTION_REQUESTS
+from handlers.voice_qa.client_messages import REQUESTS as VOICE_QA_REQUESTS
 from handlers.voice_qa.client_messages import Query
 from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
 from handlers.voice_qa.query_worker.conversations import StoredTurn, context_turns
@@ -135,3 +142,55 @@ def test_a_text_without_a_visible_character_is_refused(
     monkeypatch.setitem(globals(), "HOSTILE", HIDDEN)
     with pytest.raises(ValidationError, match="at least one visible character"):
         read()
+
+
+NEVER_SHOWN = {
+    # Fields that may contain any character, and why nobody sees their text.
+    ("ExchangeRequest", "token"): "verified and not stored",
+    ("PageQuery", "cursor"): "decrypted",
+    ("Query", "audio_key"): "compared with the form of the guest's keys",
+    ("Audio", "audio"): "decoded from base64",
+}
+
+
+def list_client_models() -> list[type[BaseModel]]:
+    """Return the models of everything that clients send or write, without nested ones."""
+    operations = (*LIVESTREAM_OPERATIONS, *MEETINGS_OPERATIONS)
+    rest = [model for operation in operations for model in (operation.parameters, operation.query, operation.body)]
+    messages = (*VOICE_QA_REQUESTS.values(), *TRANSCRIPTION_REQUESTS.values())
+    return [model for model in (*rest, *messages, CompleteFile, StoredTurn) if model is not None]
+
+
+def list_fields_with_hidden_characters(models: Iterable[type[BaseModel]]) -> set[tuple[str, str]]:
+    """Return the fields, by model, that accept and keep the hidden characters of a text or of a list of texts."""
+    found = set()
+    for model in models:
+        for name, field in model.model_fields.items():
+            constrained: Any = Annotated[field.annotation, Field(), *field.metadata]
+            adapter = TypeAdapter[Any](constrained)
+            for text in (HOSTILE, [HOSTILE]):
+                with suppress(ValidationError):
+                    if any(character in str(adapter.validate_python(text)) for character in HIDDEN):
+                        found.add((model.__name__, name))
+    return found
+
+
+def test_every_text_of_a_client_is_cleaned_or_never_shown() -> None:
+    models = list_client_models()
+    assert {NewEpisode, EpisodeChanges, Query, CompleteFile} <= set(models)
+    assert list_fields_with_hidden_characters(models) == set(NEVER_SHOWN)
+
+
+def test_a_field_that_keeps_hidden_characters_is_found() -> None:
+    class NewField(BaseModel):
+        text: str
+        short: Annotated[str, StringConstraints(max_length=200)] | None = None
+        line: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*$")] = ""
+        many: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+        word: Annotated[str, StringConstraints(pattern=r"^[a-z]*$")] = ""
+        clean: Annotated[str, VISIBLE_TEXT] = ""
+        cleaned: tuple[Annotated[str, VISIBLE_TEXT], ...] = ()
+        number: int = 0
+
+    found = list_fields_with_hidden_characters([NewField])
+    assert found == {("NewField", name) for name in ("text", "short", "line", "many")}
