@@ -73,12 +73,6 @@ def test_every_workflow_matches_githubs_schema(name: str) -> None:
     jsonschema.Draft7Validator(schema()).validate(load_workflow(name))
 
 
-def test_dependabot_updates_the_pinned_actions() -> None:
-    document = yaml.safe_load((FOLDER.parent / "dependabot.yml").read_text())
-    jsonschema.Draft7Validator(schema("dependabot")).validate(document)
-    assert "github-actions" in {update["package-ecosystem"] for update in document["updates"]}
-
-
 @pytest.mark.parametrize(("name", "script"), scripts())
 def test_every_script_is_valid_bash(name: str, script: str) -> None:
     process = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)  # noqa: S607

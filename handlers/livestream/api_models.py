@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.json_models import Message
+from handlers.common.text.visible_text import VISIBLE_TEXT
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.track_states import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
 from handlers.livestream.upload_object_keys import EPISODE_ID_PATTERN
@@ -25,9 +26,9 @@ def _text_constraints(max_length: int, pattern: str = _LINE) -> StringConstraint
 
 EpisodeId = Annotated[str, StringConstraints(pattern=rf"^{EPISODE_ID_PATTERN}$")]
 """A ULID, or an id of the same length that is derived from the client token of the creation."""
-Title = Annotated[str, _text_constraints(200)]
-Description = Annotated[str, _text_constraints(5_000, _LINES)]
-Speakers = Annotated[tuple[Annotated[str, _text_constraints(100)], ...], Field(max_length=20)]
+Title = Annotated[str, _text_constraints(200), VISIBLE_TEXT]
+Description = Annotated[str, _text_constraints(5_000, _LINES), VISIBLE_TEXT]
+Speakers = Annotated[tuple[Annotated[str, _text_constraints(100), VISIBLE_TEXT], ...], Field(max_length=20)]
 Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
 """Time from the start of the broadcast."""
@@ -156,10 +157,11 @@ class PartUrl(Message):
 class MultipartUpload(Message):
     """Presigned URLs for a multipart upload.
 
-    Send the file with PUT in parts of `partBytes`; the last part may be smaller. Each response has an ETag header.
-    Finally POST `multipartId` and the numbers and ETags of the parts to the upload itself. If S3 refuses a
-    part with status 403, or with 400 and the code `ExpiredToken`, POST `multipartId` to the upload's `parts` for new
-    URLs. Parts that were sent stay valid.
+    Send the file with PUT in parts of `partBytes`; the last part is the rest of the file. S3 refuses a part of another
+    size, or without the header Content-Length, with status 403. Each response has an ETag header. Finally POST
+    `multipartId` and the numbers and ETags of the parts to the upload itself. If S3 refuses a part with status 403, or
+    with 400 and the code `ExpiredToken`, POST `multipartId` to the upload's `parts` for new URLs. Parts that were sent
+    stay valid.
     """
 
     multipart_id: str

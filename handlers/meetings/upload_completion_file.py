@@ -14,6 +14,7 @@ from pydantic import AfterValidator, FailFast, Field, StringConstraints, model_v
 from pydantic_core import PydanticCustomError
 
 from handlers.common.json_models import Message, WrongField
+from handlers.common.text.visible_text import VISIBLE_TEXT
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.s3_keys import CHUNK_NAME_PATTERN, COMPLETE_FILE_NAME
 from handlers.meetings.transcribe_languages import LANGUAGES, validate_language
@@ -35,9 +36,9 @@ def _validate_timestamp(text: str) -> str:
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ChunkName = Annotated[str, StringConstraints(pattern=rf"^{CHUNK_NAME_PATTERN}$")]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Person = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), VISIBLE_TEXT]
+Person = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), VISIBLE_TEXT]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True), VISIBLE_TEXT]
 Participants = Annotated[tuple[Person, ...], FailFast(), Field(max_length=100)]
 Tags = Annotated[tuple[Tag, ...], FailFast(), Field(max_length=50)]
 UtcTimestamp = Annotated[

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 
 from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.json_models import Message
+from handlers.common.text.visible_text import VISIBLE_TEXT
 from handlers.common.websocket.messages import ClientMessage, ErrorMessage, ReplyMessage
 
 QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
@@ -72,7 +73,7 @@ class Query(ClientMessage):
     session_id: Ulid | None = None
     """The conversation that the question continues. Without it, a new conversation begins."""
     audio_key: Annotated[str, StringConstraints(max_length=300)] | None = None
-    text: Annotated[str, StringConstraints(min_length=1, max_length=2_000)] | None = None
+    text: Annotated[str, StringConstraints(min_length=1, max_length=2_000), VISIBLE_TEXT] | None = None
     language: LanguageCode = "en-US"
     attempt: Annotated[int, Field(ge=1, le=100_000)] = 1
     """The answer attempt to which `resumeFrom` refers. Each piece of an answer states its attempt."""

@@ -59,8 +59,12 @@ def test_parts_can_be_sent_to_newly_signed_urls(livestream: LivestreamBackend) -
     again = livestream.ask("POST", f"/episodes/{episode}/uploads/{ready['uploadId']}/parts", named)
     assert again.status == 200
     assert len(again.body["multipart"]["parts"]) == len(ready["multipart"]["parts"])
-    first = again.body["multipart"]["parts"][0]
-    assert send("PUT", first["url"], b"x" * 100).headers["etag"]
+    first, last = again.body["multipart"]["parts"][0], again.body["multipart"]["parts"][-1]
+    size, last_size = again.body["multipart"]["partBytes"], 101_000_000 % again.body["multipart"]["partBytes"]
+    for url, other_size in ((first["url"], 100), (first["url"], size + 1), (last["url"], last_size + 1)):
+        assert send("PUT", url, b"x" * other_size).status == 403, "the URL is signed for the size of its part"
+    assert send("PUT", first["url"], b"x" * size).headers["etag"]
+    assert send("PUT", last["url"], b"x" * last_size).headers["etag"]
 
 
 def test_a_cursor_is_valid_for_its_own_list_only(livestream: LivestreamBackend) -> None:

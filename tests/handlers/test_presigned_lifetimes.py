@@ -103,6 +103,44 @@ def test_the_console_signs_a_videos_url_for_no_longer_than_its_credentials_last(
     assert int(found[1]) <= AuthEnvironment.model_fields["renew_before_seconds"].default
 
 
+def is_size_bound(call: ast.Call) -> bool:
+    """Return True if a call presigns no upload, or an upload whose size S3 checks."""
+    arguments = ast.unparse(call)
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "generate_presigned_post":
+        return "'content-length-range'" in arguments
+    return isinstance(call.args[0], ast.Constant) and (
+        call.args[0].value == "get_object" or "'ContentLength': " in arguments
+    )
+
+
+def test_every_presigned_upload_is_bound_to_a_size() -> None:
+    """A form has the condition `content-length-range`, and the signature of a URL contains the header Content-Length."""
+    calls = [
+        (path.relative_to(ROOT), call)
+        for path in sorted((ROOT / "handlers").rglob("*.py"))
+        for call in presigning_calls(ast.parse(path.read_text()))
+    ]
+    assert len(calls) == 5
+    assert [f"{path}:{call.lineno}" for path, call in calls if not is_size_bound(call)] == []
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("generate_presigned_url('upload_part', Params={'Bucket': b, 'Key': k})", False),
+        ("generate_presigned_url('put_object', Params={'Bucket': b, 'Key': k}, ExpiresIn=9)", False),
+        ("generate_presigned_url(operation, Params={'Bucket': b, 'Key': k})", False),
+        ("generate_presigned_url('put_object', Params={'Bucket': b, 'ContentLength': size})", True),
+        ("generate_presigned_url('get_object', Params={'Bucket': b})", True),
+        ("generate_presigned_post(b, k, Conditions=[content_type])", False),
+        ("generate_presigned_post(b, k, Conditions=[['content-length-range', 1, 9]])", True),
+    ],
+)
+def test_an_upload_without_a_size_is_found(call: str, expected: bool) -> None:
+    [found] = presigning_calls(ast.parse(f"client.{call}"))
+    assert is_size_bound(found) is expected
+
+
 @pytest.mark.parametrize(
     ("arguments", "seconds"),
     [

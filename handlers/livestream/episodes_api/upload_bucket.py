@@ -78,11 +78,15 @@ class UploadBucket:
         return self.sign_parts(target, response["UploadId"], part_bytes, parts)
 
     def sign_parts(self, target: UploadTarget, multipart_id: str, part_bytes: int, parts: int) -> MultipartUpload:
-        """Return new presigned URLs for the parts of a multipart upload.
+        """Return new presigned URLs for the parts of a multipart upload. Each accepts only a part of the exact size.
 
-        S3 checks the multipart id only when a client uses a URL.
+        Every part has `part_bytes`, except the last one, which has the rest. S3 checks the multipart id only when a
+        client uses a URL.
         """
-        urls = (self._part_url(target.key, multipart_id, number) for number in range(1, parts + 1))
+        urls = (
+            self._part_url(target.key, multipart_id, number, min(part_bytes, target.size - (number - 1) * part_bytes))
+            for number in range(1, parts + 1)
+        )
         return MultipartUpload(multipart_id=multipart_id, part_bytes=part_bytes, parts=tuple(urls))
 
     def complete(self, target: UploadTarget, multipart_id: str, parts: Iterable[Part]) -> CompletionResult:
@@ -117,10 +121,22 @@ class UploadBucket:
                 return None
             raise
 
-    def _part_url(self, key: str, multipart_id: str, number: int) -> PartUrl:
+    def _part_url(self, key: str, multipart_id: str, number: int, size: int) -> PartUrl:
+        """Return a URL whose signature contains the header Content-Length.
+
+        S3 answers 403 `SignatureDoesNotMatch` if a signed header has another value (IAM user guide, "Troubleshoot
+        Signature Version 4 signing for AWS API requests"). Browsers compute this header from the body, and scripts cannot
+        set it (MDN, "Forbidden request header").
+        """
         url = self._client.generate_presigned_url(
             "upload_part",
-            Params={"Bucket": self._name, "Key": key, "UploadId": multipart_id, "PartNumber": number},
+            Params={
+                "Bucket": self._name,
+                "Key": key,
+                "UploadId": multipart_id,
+                "PartNumber": number,
+                "ContentLength": size,
+            },
             ExpiresIn=self.url_seconds,
         )
         return PartUrl(part_number=number, url=url)

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.aws.dynamodb_versioned_items import MAX_ATTEMPTS, TooManyWriters
 from handlers.common.json_models import Message
+from handlers.common.text.text_cleaning import remove_hidden_characters
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.voice_qa.client_messages import QueryId
 from handlers.voice_qa.query_worker.agent.agent_types import Turn
@@ -40,13 +41,16 @@ _NUMBER = re.compile(r"[0-9]{1,12}")
 _ABSENT: Mapping[str, Any] = {}
 """Value of an attribute that an item does not have."""
 
+_StoredText = Annotated[str, AfterValidator(remove_hidden_characters), Field(repr=False)]
+"""Question or answer. It is cleaned because a guest may have written it, and agents read it."""
+
 
 class StoredTurn(Message):
     """A stored turn: a question and its answer."""
 
     query_id: QueryId
-    question: str = Field(repr=False)
-    answer: str = Field(repr=False)
+    question: _StoredText
+    answer: _StoredText
     at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
     """Time at which the turn was stored, after its answer was complete."""
 

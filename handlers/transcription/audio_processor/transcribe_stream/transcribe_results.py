@@ -11,6 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
 
+from handlers.common.text.text_cleaning import remove_hidden_characters
+
 MAX_PAYLOAD_BYTES = 256 * 1024
 """Maximum size of a payload. An event about five seconds of speech has some ten kilobytes."""
 MAX_RESULTS = 32
@@ -97,7 +99,7 @@ def _result(received: _Result) -> Result:
     flags = [item.stable for item in items if item.stable is not None]
     return Result(
         result_id=received.result_id,
-        text=(best.transcript or "").strip(),
+        text=remove_hidden_characters(best.transcript or "").strip(),
         final=not received.is_partial,
         start_ms=round(received.start_time * 1000),
         end_ms=round(received.end_time * 1000),

@@ -17,7 +17,7 @@ are accepted too: `data: ` before the object, and all other lines that such even
 is accepted if its `error` is a text. It means that the agent failed: the AgentCore runtime's own server ends an answer
 with such an object if the agent raised an exception.
 
-This module interprets lines and limits the size of an answer. `agent_call` enforces the time limits. No exception
+This module interprets lines, removes hidden characters from texts and limits the size of an answer. `agent_call` enforces the time limits. No exception
 contains anything that the agent sent.
 """
 
@@ -27,6 +27,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from handlers.common.text.text_cleaning import CONTEXT_CHARACTERS, remove_hidden_characters
 from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentAudioPiece,
     AgentCitationPiece,
@@ -100,6 +101,8 @@ class AnswerReader:
         """True once the agent has sent `done`."""
         self._duration_ms = duration_ms
         self._partial_line = bytearray()
+        self._text_end = ""
+        """End of the answer's text so far."""
         self._bytes = self._text_bytes = self._audio_bytes = self._citations = 0
         self._format: AnswerAudioFormat | None = None
         self._parsers: dict[str, Callable[[dict[str, Any]], AgentPiece | None]] = {
@@ -148,11 +151,12 @@ class AnswerReader:
         return None if parser is None else parser(message)
 
     def _text_piece(self, message: dict[str, Any]) -> AgentPiece | None:
-        text = self._counted_text(message, "text")
+        text = remove_hidden_characters(self._counted_text(message, "text"), self._text_end)
+        self._text_end = (self._text_end + text)[-CONTEXT_CHARACTERS:]
         return AgentTextPiece(text) if text else None
 
     def _transcript_piece(self, message: dict[str, Any]) -> AgentPiece | None:
-        return AgentTranscriptPiece(self._counted_text(message, "text"))
+        return AgentTranscriptPiece(remove_hidden_characters(self._counted_text(message, "text")))
 
     def _audio_piece(self, message: dict[str, Any]) -> AgentPiece | None:
         audio = _decode_base64(message.get("audio"))
@@ -170,7 +174,7 @@ class AnswerReader:
         # Compares `type`, because true and false are integers too.
         if type(start) is not int or type(end) is not int:
             _raise_malformed()
-        quote = self._counted_text(message, "quote")
+        quote = remove_hidden_characters(self._counted_text(message, "quote"))
         if not 0 <= start < end <= self._duration_ms:
             self.dropped_citations += 1
             return None

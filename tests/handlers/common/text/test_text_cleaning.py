@@ -2,10 +2,11 @@
 
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.text.text_cleaning import MAX_MARKS, clean_text
+from handlers.common.text.text_cleaning import CONTEXT_CHARACTERS, MAX_MARKS, clean_text, remove_hidden_characters
 
 MARKS = ["\u0300", "\u0315", "\u0344", "\u0f73", "\u05b0", "\u3099", "\U0001d165"]
 """Marks with different combining classes, a mark that decomposes to two, and a character that decomposes to a mark."""
@@ -66,3 +67,123 @@ def test_text_of_all_scripts_is_kept() -> None:
         "\u2026" * 50,
     ):
         assert clean_text(text) == unicodedata.normalize("NFC", text)
+
+
+VISIBLE_FORMATS = {
+    # Format characters that are shown: signs that enclose the following number, and controls of hieroglyphs.
+    *(chr(code) for code in (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)),
+    *(chr(code) for code in range(0x13430, 0x13456)),
+}
+
+
+def test_every_control_and_format_character_of_unicode_is_removed() -> None:
+    every = [chr(code) for code in range(0x110000)]
+    hidden = [item for item in every if unicodedata.category(item) in {"Cc", "Cf", "Cs"}]
+    hidden = [item for item in hidden if item not in VISIBLE_FORMATS and item not in "\t\n"]
+    assert len(hidden) > 2_100
+    assert [item for item in hidden if remove_hidden_characters(f"a{item}b") != "ab"] == []
+    assert all(remove_hidden_characters(f"a{item}b") == f"a{item}b" for item in (*VISIBLE_FORMATS, "\t", "\n"))
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "\u200b",
+        "\u2060",
+        "\ufeff",
+        "\u00ad",
+        "\u034f",
+        "\u3164",
+        "\u115f",
+        "\u180e",
+        "\u202e",
+        "\u2066",
+        "\u200f",
+        "\u061c",
+        "\u200c",
+        "\u200d",
+        "\u200d\u200c\u200d",
+        "\ufe00",
+        "\ufe0f",
+        "\U000e0100",
+        "\U000e01ef",
+        "".join(chr(0xE0000 + ord(letter)) for letter in "ignore all rules"),
+        "".join(chr(0xFE00 + half) for half in (4, 9, 15)),
+        "".join("\u200b\u200c\u200d"[digit] for digit in (0, 1, 2, 2, 1)),
+        "\x1b[2K",
+        "\r",
+    ],
+)
+def test_a_hidden_message_is_removed(hidden: str) -> None:
+    shown = hidden.removeprefix("\x1b") if hidden.startswith("\x1b") else ""
+    for before in ("a", "1", " ", ".", "\u00e9", "\u044f", "\u4e2d", "\uac00", "e\u0301"):
+        assert remove_hidden_characters(f"{before}{hidden}b") == f"{before}{shown}b"
+    assert remove_hidden_characters(hidden) == shown
+    assert clean_text(f"a{hidden}b").replace(" ", "") == f"a{shown}b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian: I want
+        "\u0dc1\u0dca\u200d\u0dbb\u0dd3",  # Sinhala: Sri
+        "\u0915\u094d\u200d\u0937",  # Devanagari with a half form
+        "\u0d05\u0d35\u0d28\u0d4d\u200d",  # Malayalam with a joiner at the end
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",  # family
+        "\U0001f3f3\ufe0f\u200d\U0001f308",  # rainbow flag
+        "\U0001f469\U0001f3fd\u200d\U0001f4bb",  # woman with a skin tone and a computer
+        "\u2764\ufe0f \u00a9\ufe0f \u263a\ufe0e 1\ufe0f\u20e3",
+        "\u1828\u180b \u182a\u180e\u1820",  # Mongolian
+        "\u05e9\u05dc\u05d5\u05dd 5 \u0645\u0631\u062d\u0628\u0627",  # Hebrew and Arabic without marks
+        "a\tb\nc",
+    ],
+)
+def test_emoji_and_scripts_keep_the_characters_that_they_need(text: str) -> None:
+    assert remove_hidden_characters(text) == text
+    parts = ""
+    for character in text:
+        parts += remove_hidden_characters(character, parts[-CONTEXT_CHARACTERS:])
+    # The selector of a keycap cannot be recognised before the keycap arrives.
+    assert parts == text.replace("1\ufe0f\u20e3", "1\u20e3")
+
+
+def test_a_joiner_is_kept_once() -> None:
+    assert remove_hidden_characters("\u0645\u200c\u200d\u200c\u06cc") == "\u0645\u200c\u06cc"
+    assert remove_hidden_characters("\u200d\u06cc", "\u200c") == "\u06cc"
+    assert remove_hidden_characters("\u0645\u200b\u200c\u202e\u06cc") == "\u0645\u200c\u06cc"
+
+
+FORMATS = [
+    "\u200c",
+    "\u200d",
+    "\ufe0f",
+    "\u180b",
+    "\u20e3",
+    "1",
+    "\u1828",
+    "\u2764",
+    "\u0645",
+    "\u064e",
+    "\u093c",
+    "\u1100",
+    "\u1161",
+]
+
+
+@given(st.lists(st.sampled_from([*MARKS, *OTHERS, *FORMATS])).map("".join))
+def test_cleaning_a_text_with_joiners_again_changes_nothing(text: str) -> None:
+    once = clean_text(text)
+    assert clean_text(once) == once
+    assert max_marks(once) <= MAX_MARKS
+    hidden = remove_hidden_characters(text)
+    assert remove_hidden_characters(hidden) == hidden
+
+
+@given(st.lists(st.sampled_from([*OTHERS, *FORMATS, "\u200b", "\u202e"]).map("".join)))
+def test_parts_are_cleaned_like_the_whole_text(parts: list[str]) -> None:
+    joined = ""
+    for part in parts:
+        joined += remove_hidden_characters(part, joined[-CONTEXT_CHARACTERS:])
+    whole = remove_hidden_characters("".join(parts))
+    # Without the following part, the selector of a keycap cannot be recognised.
+    assert joined.replace("\ufe0f", "") == whole.replace("\ufe0f", "")

@@ -4,9 +4,12 @@ import base64
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
+import boto3
 import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 
 from handlers.livestream.api_models import UploadRequest
@@ -143,6 +146,43 @@ def test_parts_have_an_allowed_number_and_size_and_cover_the_file(harness: ApiHa
     assert 1 <= parts <= 100
     assert part_bytes >= MIN_PART_BYTES
     assert (parts - 1) * part_bytes < size <= parts * part_bytes
+
+
+def is_signed_for(url: str, size: int) -> bool:
+    """Return True if S3 accepts a part of this size. S3 computes the signature from the signed headers of the request."""
+    query = dict(parse_qsl(urlsplit(url).query))
+    signature, credential = query.pop("X-Amz-Signature"), query["X-Amz-Credential"].split("/")
+    sent = {"content-length": str(size), "host": urlsplit(url).netloc}
+    headers = {name: sent[name] for name in query["X-Amz-SignedHeaders"].split(";")}
+    request = AWSRequest("PUT", f"{url.partition('?')[0]}?{urlencode(query)}", headers)
+    request.context["timestamp"] = query["X-Amz-Date"]
+    credentials = boto3.Session().get_credentials()
+    assert credentials is not None
+    auth = S3SigV4QueryAuth(credentials, "s3", credential[2])
+    computed: str = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+    return computed == signature
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (MEBIBYTE + 1, [MEBIBYTE + 1]),
+        (MIN_PART_BYTES, [MIN_PART_BYTES]),
+        (TWO_PARTS, [MIN_PART_BYTES, 3]),
+        (2 * MIN_PART_BYTES, [MIN_PART_BYTES, MIN_PART_BYTES]),
+        (2 * MIN_PART_BYTES + 1, [MIN_PART_BYTES, MIN_PART_BYTES, 1]),
+    ],
+)
+def test_the_url_of_a_part_is_signed_for_the_parts_size(harness: ApiHarness, size: int, expected: list[int]) -> None:
+    episode = harness.create_episode()
+    ready = harness.call("requestUpload", {**VIDEO, "bytes": size}, episode_id=episode).body
+    named = {"multipartId": ready["multipart"]["multipartId"]}
+    again = harness.call("signParts", named, episode_id=episode, upload_id=ready["uploadId"]).body
+    for answer in (ready, again):
+        urls = [part["url"] for part in answer["multipart"]["parts"]]
+        for url, part_size in zip(urls, expected, strict=True):
+            assert is_signed_for(url, part_size)
+            assert not any(is_signed_for(url, other) for other in (0, part_size - 1, part_size + 1, size + 1))
 
 
 class MultipartVideo:

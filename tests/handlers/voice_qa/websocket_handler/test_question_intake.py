@@ -104,6 +104,16 @@ def test_another_guests_audio_is_refused(api: SocketHarness, key: str) -> None:
     _assert_nothing_happened(api)
 
 
+def test_a_guest_can_ask_about_another_guests_lecture(api: SocketHarness) -> None:
+    """Decision 0056: lectures are shared. The other guest's questions stay separate."""
+    lecture = api.send("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
+    api.lecture(lecture)
+    api.connect("c2", BOB)
+    for connection in ("c1", "c2"):
+        assert api.ask(connection=connection, lectureId=lecture)["repeated"] is False
+    assert api.worker_events == [WorkerEvent(identity=guest, query_id="question-1") for guest in (ANN, BOB)]
+
+
 @pytest.mark.parametrize(
     ("attributes", "code"),
     [
