@@ -118,7 +118,7 @@ CASES: tuple[PolicyCase, ...] = (
     expect_finding(
         ACCOUNTS, "whose account is a wildcard", SampleResource(t.EVENT_TARGET, {"arn": "arn:aws:sqs:*:*:x"})
     ),
-    # The Platform component publishes the account. Its figures are not checked.
+    # The Platform component publishes the stack's account, so this account is not foreign.
     expect_no_finding(
         ACCOUNTS,
         SampleResource(t.PLATFORM, {"account": FOREIGN}, "platform"),
@@ -336,7 +336,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         ACCOUNTS,
     ),
     added(
-        "object for a canonical user",
+        "bucket for a canonical user",
         "aws:s3/bucketAcl:BucketAcl",
         {"accessControlPolicy": {"grants": [{"grantee": {"id": CANONICAL_USER}}]}},
         ACCOUNTS,
