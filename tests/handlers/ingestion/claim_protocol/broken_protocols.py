@@ -117,7 +117,7 @@ def _publish_without_empty_pointers(self: RunOutput, paths: Any) -> None:
 
 
 def _name_runs_after_ids(self: RunOutput, storage: Any, lake: str, manifest_id: str, run_name: str, dates: Any) -> None:
-    """Leave out the last two parts of a run's name, which make it unique if a run id is repeated."""
+    """Leave out the number of the retry and the random part of a run's name."""
     _INIT(self, storage, lake, manifest_id, run_name.rpartition("-")[0].rpartition("-")[0], dates)
 
 
