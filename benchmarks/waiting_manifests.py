@@ -1,7 +1,8 @@
 """Simulation of the manifests of one day that arrive at once: how often each of them tries to start its Glue run.
 
 A start is throttled above Glue's rate limit, and refused while all concurrent runs are taken. Then the manifest waits
-as the workflow's retrier says, and tries again. The clock is simulated.
+and tries again. The workflow's retrier gives the number of attempts and the longest pauses. A pause is random between 0
+and the longest one (full jitter). The clock is simulated.
 """
 
 import heapq
@@ -26,7 +27,7 @@ class WaitingResult:
     failed: int
     """Manifests that used all their attempts without a run."""
     max_attempts: int
-    """Most attempts of one manifest, without the first."""
+    """Most retries of one manifest: its attempts without the first one."""
     hours: float
     """Time until the last run has ended."""
 

@@ -24,7 +24,7 @@ def _unpack_members(packed: bytes) -> tuple[bytes, bool]:
     """Return the content of all members, and True if the last one is complete."""
     content, has_end = b"", True
     while packed:
-        member = zlib.decompressobj(31)
+        member = zlib.decompressobj(31)  # the format gzip, with the largest window
         content += member.decompress(packed)
         packed, has_end = member.unused_data.lstrip(b"\0"), member.eof
     return content, has_end

@@ -1,8 +1,11 @@
-"""Model of an AWS account with several stacks: resources that do not belong to the searched stack, and accesses to them.
+"""Model of an AWS account with several stacks: resources that an attacker may try to reach, and accesses to them.
+
+Most of the resources have other owners. Resources of the searched stack, and new ones, are part of the model because
+they could get the tags of another stack.
 
 The resources are not listed by hand. Each action that the searched policies allow contributes the ARN formats of its
-resources, from IAM's table of actions. Each format becomes a few resources with names and tags of other owners. A
-resource is matched by tags only if the table says that the action supports `aws:ResourceTag`.
+resources, from IAM's table of actions. Each format becomes a few resources with names and tags of other owners, an own
+one and a new one. A resource is matched by tags only if the table says that the action supports `aws:ResourceTag`.
 """
 
 import fnmatch
@@ -25,7 +28,7 @@ Tags = frozenset[tuple[str, str]]
 
 
 def tags(**values: str) -> Tags:
-    """Return tags as a value that can be part of a state."""
+    """Return tags as a hashable value."""
     return frozenset(values.items())
 
 
@@ -104,9 +107,10 @@ class Ownership(StrEnum):
     OUTSIDE = "outside"
     """Existing resource of another stack or project, or of the bootstrap."""
     OWN = "own"
-    """Existing resource that has the stack's tags. The only goal is to give it the tags of another stack."""
+    """Existing resource that has the stack's tags. A request is only a finding if it changes these tags."""
     NEW = "new"
-    """Resource that a request creates with tags. The only goal is to create it with the tags of another stack."""
+    """Resource that a request creates. The request is only a finding if it gives the resource the tags of another stack
+    or project."""
 
 
 @dataclass(frozen=True)
@@ -125,15 +129,19 @@ def expand_actions(patterns: Iterable[str]) -> frozenset[str]:
 
 
 def list_targets(actions: Iterable[str], tagged_creations: frozenset[str]) -> Iterator[Target]:
-    """Yield the targets of all actions. `tagged_creations` are the actions whose resources belong to a stack by tags."""
+    """Yield the targets of all actions.
+
+    `tagged_creations` are the actions that the template allows only with the stack's tags in the request. The tags of
+    resources that other actions create decide nothing, so these resources are no targets.
+    """
     accesses: defaultdict[tuple[str, Ownership, Tags], list[Access]] = defaultdict(list)
     for action in sorted(actions):
         for name, ownership, foreign_tags, access in _list_accesses(action):
-            is_untied = ownership is Ownership.NEW and action not in tagged_creations
-            if not is_untied and not NEEDS_ANOTHER_ACCESS.fullmatch(f"{action} {access.arn}"):
+            is_tagless_creation = ownership is Ownership.NEW and action not in tagged_creations
+            if not is_tagless_creation and not NEEDS_ANOTHER_ACCESS.fullmatch(f"{action} {access.arn}"):
                 accesses[name, ownership, foreign_tags].append(access)
     for (name, ownership, foreign_tags), items in accesses.items():
-        # A type of resource that can only be tagged shows nothing that the other types do not show.
+        # A target that can only be tagged is skipped. The other targets show which tags can be changed.
         if any(access.level is not AccessLevel.TAGGING for access in items):
             yield Target(name, ownership, foreign_tags, tuple(items))
 

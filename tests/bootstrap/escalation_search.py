@@ -40,7 +40,9 @@ BOUNDARIES = (
     "arn:aws:iam::aws:policy/AdministratorAccess",
     None,
 )
+"""Permissions boundaries that the attacker tries: the stack's own one, two others, and none."""
 SEVERITY = [AccessLevel.PERMISSIONS, AccessLevel.WRITE, AccessLevel.TAGGING, AccessLevel.READ, AccessLevel.LIST]
+"""Effects of actions, worst first."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class RoleState:
 
 
 class EscalationSearch:
-    """Search of one set of policies. Verdicts on a statement are kept, because a changed template shares most of them."""
+    """Search of several sets of policies. Verdicts on a statement are kept, because most sets share most statements."""
 
     def __init__(self, is_accepted: IsAccepted, tagged_creations: frozenset[str]) -> None:
         self._is_accepted = is_accepted
@@ -101,13 +103,14 @@ class EscalationSearch:
         self._targets: dict[frozenset[str], list[Target]] = {}
 
     def run(self, policies: Policies) -> SearchResult:
-        """Explore everything."""
+        """Return all counterexamples of a set of policies."""
         return self._run(policies, None)
 
     def find_path(self, policies: Policies, changed_actions: frozenset[str]) -> Counterexample | None:
-        """Return a counterexample if the policies differ from safe ones only in some actions.
+        """Return the worst counterexample, or None.
 
-        Other targets are not explored, because the change does not concern them.
+        Only targets that `changed_actions` can reach are explored, so the policies must be safe except for these
+        actions. The exploration ends with the first target that has a counterexample.
         """
         result = self._run(policies, changed_actions)
         return min(result.counterexamples, key=lambda example: example.rank, default=None)
@@ -157,7 +160,8 @@ class EscalationSearch:
                         if not self._allows(statements, attempt.request, attempt.key):
                             continue
                         steps = (
-                            *(prefix if not paths[now] else ()),
+                            # The path to the tags starts with the prefix already, if the same principal changed them.
+                            *(step for step in prefix if step not in paths[now]),
                             *paths[now],
                             _describe(principal, target, attempt),
                         )
@@ -172,9 +176,12 @@ class EscalationSearch:
         result.state_count += len(paths)
 
     def _search_own_role(self, policies: Policies, result: SearchResult) -> tuple[str, ...] | None:
-        """Search for a role above the boundary. Return the path to a role within the boundary, or None."""
+        """Report each way to a role that has all permissions, and another boundary than the stack's or none.
+
+        Return the path to a role that has all permissions within the stack's boundary, or None.
+        """
         index = _index(policies.deploy)
-        within: tuple[str, ...] | None = None
+        bounded_path: tuple[str, ...] | None = None
         paths: dict[RoleState, tuple[str, ...]] = {RoleState(): ()}
         queue = deque(paths)
         while queue:
@@ -190,14 +197,14 @@ class EscalationSearch:
                 queue.append(after)
                 if after.has_all_permissions and after.boundary != OWN_BOUNDARY:
                     result.counterexamples.append(Counterexample(paths[after], DEPLOY))
-                elif after.has_all_permissions and within is None:
-                    within = paths[after]
+                elif after.has_all_permissions and bounded_path is None:
+                    bounded_path = paths[after]
         passed = AccessRequest("iam:PassRole", OWN_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"})
         if self._allows(index.get("iam:PassRole", []), passed, repr(passed)):
             step = f"{DEPLOY}: iam:PassRole of {OWN_ROLE} to a service whose resources no stack has (ec2.amazonaws.com)"
             result.counterexamples.append(Counterexample((step,), DEPLOY))
         result.state_count += len(paths)
-        return within
+        return bounded_path
 
     def _search_tokens(self, policies: Policies, result: SearchResult) -> None:
         for role, trust in policies.trusts:
@@ -242,9 +249,8 @@ def _is_goal(target: Target, attempt: Attempt) -> bool:
 def _describe(principal: str, target: Target, attempt: Attempt) -> str:
     text = f"{principal}: {attempt.access.action} on {attempt.access.arn}"
     labels = ", ".join(f"{key}={value}" for key, value in sorted(target.tags)) or "no tags"
-    chosen = {
-        key: value for key, value in attempt.context.items() if not key.startswith("aws:Re") or "RequestTag" in key
-    }
+    given_keys = ("aws:ResourceTag/", "aws:RequestedRegion")  # They follow from the target and the ARN.
+    chosen = {key: value for key, value in attempt.context.items() if not key.startswith(given_keys)}
     return f"{text} ({target.ownership}, {labels})" + (f" with {chosen}" if chosen else "")
 
 

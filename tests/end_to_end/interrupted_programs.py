@@ -1,4 +1,7 @@
-"""Programs that the interruption tests deploy: two versions of a few resources, and the whole stack `local`."""
+"""Programs that the interruption tests deploy: two versions of a few resources, and the whole stack `local`.
+
+`interruptible_commands.py` imports this module, forks for each command, and calls `run_command` in the child process.
+"""
 
 import sys
 from collections.abc import Mapping
@@ -23,10 +26,14 @@ QUEUES = {1: "before", 2: "after"}
 RETENTION_DAYS = {1: 7, 2: 30}
 """Retention of the log group by version."""
 TOPIC, GROUP, GONE = "kept", "changed", "gone"
+"""Names of resources. Version 2 keeps the topic, changes the log group, and deletes the second topic."""
 
 
 def deploy_small_stack(version: int) -> None:
-    """Register the resources of a version, each after the one before, so that the points are always the same."""
+    """Register the resources of a version, each after the one before.
+
+    In this order, a command always reaches the same points, at which a test may kill it (`interruptible_commands.py`).
+    """
     topic = sns.Topic("topic", name=TOPIC)
     pulumi.export("topic", topic.arn)
     previous: pulumi.Resource = topic
@@ -42,7 +49,12 @@ def deploy_small_stack(version: int) -> None:
 
 
 def run_command(request: Mapping[str, Any]) -> int:
-    """Run a command of `python -m local` with the program that the request names, and return its exit status."""
+    """Run a command of `python -m local` with the program that the request names, and return its exit status.
+
+    `CommandRunner.run` builds the request. Its fields are `stack` (`small` or `local`), `version` (of the small stack),
+    `withPolicies` (True if the policy pack checks the program) and `arguments` (of the command line). The child process
+    ends with the command, so the replaced functions are not restored.
+    """
     find_policy_violations = lifecycle.list_deployed_findings
 
     def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
@@ -64,5 +76,5 @@ def run_command(request: Mapping[str, Any]) -> int:
 
 
 def import_all() -> None:
-    """Import what the commands import when they run."""
+    """Import what the commands import when they run. This is done before the fork, so that each command starts fast."""
     from local.platform import emulator_clients, resource_drivers  # noqa: F401, PLC0415

@@ -36,7 +36,7 @@ RULE: dict[str, Any] = {
 }
 
 
-class AlarmSite:
+class AlarmHarness:
     """Harness with a topic and its subscriber, a failing function, a failing workflow and a queue."""
 
     def __init__(self, clients: EmulatorClients) -> None:
@@ -124,35 +124,35 @@ def _policy(service: str, action: str, resource: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlarmSite]:
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlarmHarness]:
     with emulator.start(tmp_path_factory.mktemp("alarms")) as started:
-        yield AlarmSite(EmulatorClients(started.emulator.endpoint))
+        yield AlarmHarness(EmulatorClients(started.emulator.endpoint))
 
 
-def test_each_failure_raises_its_alarm_and_the_subscriber_gets_the_message(site: AlarmSite) -> None:
-    site.put_alarm("workflow", "AWS/States", "ExecutionsFailed", StateMachineArn=site.machine)
-    site.put_alarm("other-workflow", "AWS/States", "ExecutionsFailed", StateMachineArn=f"{site.machine}-other")
-    site.put_alarm("errors", "AWS/Lambda", "Errors", FunctionName="failing", Resource="failing:live")
-    site.put_alarm("throttles", "AWS/Lambda", "Throttles", FunctionName="failing", Resource="failing:live")
-    site.put_alarm("dead-letters", "AWS/SQS", "ApproximateNumberOfMessagesVisible", QueueName="dead-letters")
-    site.put_alarm("log", "own", "failed")
-    site.put_alarm("published", "Own", "Failed", Stack="local")
-    site.put_alarm("table", "AWS/DynamoDB", "WriteThrottleEvents", TableName="any")
-    site.clients("sqs").send_message(
-        QueueUrl=site.clients("sqs").get_queue_url(QueueName="dead-letters")["QueueUrl"], MessageBody="failed"
+def test_each_failure_raises_its_alarm_and_the_subscriber_gets_the_message(harness: AlarmHarness) -> None:
+    harness.put_alarm("workflow", "AWS/States", "ExecutionsFailed", StateMachineArn=harness.machine)
+    harness.put_alarm("other-workflow", "AWS/States", "ExecutionsFailed", StateMachineArn=f"{harness.machine}-other")
+    harness.put_alarm("errors", "AWS/Lambda", "Errors", FunctionName="failing", Resource="failing:live")
+    harness.put_alarm("throttles", "AWS/Lambda", "Throttles", FunctionName="failing", Resource="failing:live")
+    harness.put_alarm("dead-letters", "AWS/SQS", "ApproximateNumberOfMessagesVisible", QueueName="dead-letters")
+    harness.put_alarm("log", "own", "failed")
+    harness.put_alarm("published", "Own", "Failed", Stack="local")
+    harness.put_alarm("table", "AWS/DynamoDB", "WriteThrottleEvents", TableName="any")
+    harness.clients("sqs").send_message(
+        QueueUrl=harness.clients("sqs").get_queue_url(QueueName="dead-letters")["QueueUrl"], MessageBody="failed"
     )
-    site.clients("lambda").invoke(FunctionName="failing", Qualifier="live", Payload=b"{}")
-    site.clients("cloudwatch").put_metric_data(
+    harness.clients("lambda").invoke(FunctionName="failing", Qualifier="live", Payload=b"{}")
+    harness.clients("cloudwatch").put_metric_data(
         Namespace="Own",
         MetricData=[{"MetricName": "Failed", "Value": 1, "Dimensions": [{"Name": "Stack", "Value": "local"}]}],
     )
-    site.clients("stepfunctions").start_execution(stateMachineArn=site.machine)
+    harness.clients("stepfunctions").start_execution(stateMachineArn=harness.machine)
 
     raised = {"workflow", "errors", "dead-letters", "log", "published"}
-    messages = site.read_messages(len(raised))
+    messages = harness.read_messages(len(raised))
     assert {(message["AlarmName"], message["NewStateValue"]) for message in messages} == {
         (name, "ALARM") for name in raised
     }
     assert len(messages) == len(raised), "a topic whose policy does not admit CloudWatch was notified"
     not_raised = {"other-workflow": "OK", "throttles": "OK", "table": "INSUFFICIENT_DATA"}
-    assert site.states() == dict.fromkeys(raised, "ALARM") | not_raised
+    assert harness.states() == dict.fromkeys(raised, "ALARM") | not_raised

@@ -1,4 +1,5 @@
-"""Tests that the deployed services publish the metrics of alarms, and that all alarms of the platform are evaluated."""
+"""Tests that the deployed services publish the metrics that alarms read, and that all alarms of the platform are
+evaluated."""
 
 from typing import Any
 

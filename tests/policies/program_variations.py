@@ -1,7 +1,8 @@
 """Variations of the recorded program: small changes that one policy must find, or that no policy may find.
 
-A specs module lists the variations of its family. Unlike a `PolicySpec`, a variation shows the policy among all resources
-of the real program, where a foreign account or a second companion is easily missed.
+A specs module lists the variations of its family. Unlike a `PolicySpec`, a variation shows the policy among all
+resources of the real program, where a foreign account is easily missed, and so is a second companion (a resource that
+configures another one, such as a bucket's public access block).
 """
 
 import json

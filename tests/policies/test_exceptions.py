@@ -19,7 +19,8 @@ from tests.policies.policy_harness import (
 )
 
 EXCUSABLE_CRITICAL_POLICIES = {"key-keeps-its-account", "no-secret-in-environment", "no-secret-in-properties"}
-"""A value that only looks like a secret, and a key that nobody could manage, are neither public nor foreign."""
+"""Critical policies that an exception may excuse, because their findings concern neither public nor foreign access: a
+value that only looks like a secret, and a key that nobody could manage."""
 TABLE = SampleResource(t.TABLE, {"name": "t"}, "table")
 PLATFORM = SampleResource(t.PLATFORM, {}, "platform")
 
@@ -56,7 +57,7 @@ def test_an_exception_from_public_data_foreign_accounts_or_escalation_is_a_findi
     assert "no exception can excuse public data, foreign accounts or privilege escalation" in answer.message
 
 
-def test_a_critical_policy_is_not_excusable() -> None:
+def test_a_critical_policy_is_not_excusable_unless_it_is_listed() -> None:
     excusable = {
         policy.name for policy in CHECKING_POLICIES if policy.severity is PolicySeverity.CRITICAL and policy.excusable
     }

@@ -68,7 +68,11 @@ class TimeLimitChecks:
         return retry_live_calls(lambda: self._report_if_overdue(check), self._timing)
 
     def _report_if_overdue(self, check: TimeLimitCheck) -> TimeLimitOutcome:
-        """Perform a check. If it is repeated after a failure, the question already has the status `failed`."""
+        """Perform a check.
+
+        If the check is repeated after a failure, the question already has the status `failed`. But it is not marked as
+        reported, so its client still gets the error.
+        """
         item = QuestionItem(self._items, check.guest_id, check.query_id, self._log)
         overdue = item.check_time_limit(check.call, self._clock_ms(), self._limit_ms)
         if overdue is None:

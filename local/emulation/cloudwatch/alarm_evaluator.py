@@ -1,7 +1,7 @@
 """Evaluates the emulator's alarms as CloudWatch does, and notifies their topics.
 
 The emulator evaluates an alarm only when a metric is put or the alarm is created. It ignores dimensions, periods,
-datapoints to alarm and the treatment of missing data. It notifies a topic whose policy does not admit CloudWatch.
+datapoints to alarm and the treatment of missing data. It also notifies topics whose policies do not admit CloudWatch.
 """
 
 import threading
@@ -20,7 +20,7 @@ from local.emulation.iam.policy_evaluator import AccessRequest, policy_admits
 
 CLOUDWATCH = "cloudwatch.amazonaws.com"
 EVALUATION_SECONDS = 60
-"""Longest time between two evaluations. CloudWatch evaluates each alarm every minute."""
+"""Time after which alarms are evaluated if no metric is published. CloudWatch evaluates each alarm every minute."""
 COLLECTION_SECONDS = 0.2
 """Time to collect further metrics after the first one, so that a burst of metrics causes few evaluations."""
 MAX_EVALUATION_SHARE = 0.05
@@ -100,7 +100,9 @@ class AlarmEvaluator:
 
 
 def _notify_admitting_topics(original: Any, alarm: Mapping[str, Any], *arguments: Any) -> None:
-    """Notify the topics of an alarm whose policies admit CloudWatch."""
+    """Perform the actions of an alarm, but leave out each topic in `AlarmActions` and `OKActions` whose policy does not
+    admit CloudWatch.
+    """
     keys = {
         "aws:SourceArn": alarm["AlarmArn"],
         "aws:SourceAccount": get_account_id(),

@@ -1,6 +1,7 @@
-"""Metrics of AWS services that exist on the local platform. Alarms on other metrics are not evaluated here.
+"""Lists of the metrics that exist on the local platform. Only their alarms are evaluated there.
 
-Metrics that handlers publish, and those of metric filters, exist too, unless this module names them.
+Of the metrics of AWS services, those in `EVALUATED` exist. Of the program's own metrics, which handlers publish or
+metric filters derive from logs, all exist except those in `NOT_EVALUATED`.
 """
 
 EVALUATED = {
@@ -17,7 +18,7 @@ EVALUATED = {
     "AWS/SQS": {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
     "AWS/States": {"ExecutionsFailed"},
 }
-"""Metrics that the local platform publishes, by namespace."""
+"""Metrics of AWS services that the local platform publishes, by namespace."""
 NOT_EVALUATED = {
     "AWS/DynamoDB ReadThrottleEvents": "the emulator throttles no table",
     "AWS/DynamoDB WriteThrottleEvents": "the emulator throttles no table",
@@ -25,8 +26,9 @@ NOT_EVALUATED = {
     "AWS/States ExecutionsTimedOut": "the emulator does not end executions at their timeout",
     "audio-processor-memory": "the emulator does not measure the memory of functions",
 }
-"""Reason why an alarm's metric does not exist here, by namespace and name. A namespace of the program is left out,
-because it contains the stack's name."""
+"""Reasons why metrics of the program's alarms do not exist here. The key is `metric_label`: namespace and name of a
+service's metric, for example `AWS/States ExecutionThrottled`, but only the name of the program's own metric. The
+namespace of the program's metrics contains the stack's name, so it differs between stacks."""
 UNKNOWN_METRIC = "the local platform does not publish this metric"
 
 

@@ -1,7 +1,8 @@
-"""Publishes the metrics that AWS services publish on AWS, from what happens in the emulator, for the evaluation of alarms.
+"""Publishes the metrics that AWS services publish on AWS, from what happens in the emulator, for the evaluation of
+alarms.
 
-`evaluated_metrics.py` lists them. Metric filters of log groups publish their metrics here too, because the emulator
-only stores them.
+`evaluated_metrics.py` lists them. The metrics of log groups' metric filters are published here too, because the
+emulator stores the filters but does not apply them.
 """
 
 import time
@@ -24,7 +25,9 @@ class ServiceMetrics:
     """Metrics of Lambda, Step Functions, API Gateway, SQS and CloudWatch Logs."""
 
     def __init__(self, on_publish: Callable[[], None], clock: Callable[[], float] = time.time) -> None:
-        """`on_publish` is called after each published metric."""
+        """`on_publish` is called after each published metric, except those of `sample_queues`: its caller evaluates the
+        alarms afterwards.
+        """
         self._on_publish = on_publish
         self._clock = clock
         self._samples: dict[str, tuple[int, float]] = {}

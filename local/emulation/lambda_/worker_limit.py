@@ -1,10 +1,10 @@
 """Limits the number of Lambda's worker processes by the machine's memory.
 
-The emulator starts a process for each concurrent invocation, and keeps it for minutes. So 500 clients at once took
-12.8 GB. Here, an invocation that finds all workers in use waits for one, and is throttled as on AWS if none becomes free
-in time. If no worker of its function is idle, it takes the place of another function's idle worker. Few workers start at
-a time, because a start occupies a processor for up to a second. In this time, a worker that has started ends many
-invocations, so a burst needs few workers.
+The emulator starts a process for each concurrent invocation, and keeps it for minutes. So 500 clients at once took 12.8
+GB. Here, an invocation that finds all workers in use waits for one, and is throttled as on AWS if none becomes free in
+time. If no worker of its function is idle, it takes the place of another function's idle worker. Few workers start at a
+time, because a start occupies a processor for up to a second. A worker that runs already ends many invocations in a
+second, so a burst needs few workers.
 
 A function that invokes another one synchronously keeps its own worker while it waits. So a quarter of the workers is
 reserved for invocations by functions, which would otherwise wait for their own callers. A chain of functions may be
@@ -27,6 +27,7 @@ WORKER_BYTES = 40 * 1024**2
 MEMORY_SHARE = 0.25
 """Share of the machine's memory for all workers."""
 FEWEST_WORKERS, MOST_WORKERS = 16, 64
+"""Bounds of the number of workers, whatever the machine's memory is."""
 RESERVED_SHARE = 0.25
 """Share of the workers for synchronous invocations by functions."""
 SYNCHRONOUS_WAIT_SECONDS = 25.0
@@ -34,8 +35,8 @@ SYNCHRONOUS_WAIT_SECONDS = 25.0
 asynchronous_wait_seconds: contextvars.ContextVar[float] = contextvars.ContextVar(
     "asynchronous_wait_seconds", default=0
 )
-"""Longest time that an asynchronous invocation waits for a worker: the maximum age of its event. It is 0 in a synchronous
-invocation."""
+"""Longest time that an asynchronous invocation waits for a worker: the maximum age of its event. It is 0 in a
+synchronous invocation."""
 NO_WORKER = (None, "func_cap")
 """Result of the emulator's `acquire_worker` that throttles the invocation."""
 THROTTLED = {"Reason": "ConcurrentInvocationLimitExceeded", "message": "Rate Exceeded."}
@@ -101,7 +102,8 @@ class WorkerLimit:
             self._free_for_client.notify()
 
     def _make_room(self, key: str, limit: int) -> list[Any] | None:
-        """Make room for a lease of one more worker of a function. Return the removed workers, or None if there is no room.
+        """Make room for a lease of one more worker of a function. Return the removed workers, or None if there is no
+        room.
 
         `key` identifies the function's workers. `limit` is the number of workers that may be in use afterwards.
         """

@@ -1,7 +1,7 @@
 """Makes a failed state of a workflow wait as long before its next attempt as its retrier says.
 
-The emulator ignores `MaxDelaySeconds` and `JitterStrategy`, and no pause of it is longer than 60 seconds. So a task with
-many attempts used them up long before the time for which its definition lets it wait.
+The emulator ignores `MaxDelaySeconds` and `JitterStrategy`, and no pause of it is longer than 60 seconds. So a task
+with many attempts used them up much earlier than its definition says, which may let it wait for hours.
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 """
 

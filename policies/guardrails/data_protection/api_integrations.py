@@ -1,5 +1,5 @@
-"""Guardrail policy about the integrations of APIs: requests go to AWS services of this stack, never over HTTP to other
-servers.
+"""Guardrail policy about the integrations of APIs: requests go to functions, to AWS services, or with https through a
+VPC link to private servers. They never go to servers on the internet.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,8 @@ EXTENSION = "x-amazon-apigateway-integration"
 """Key of an operation's integration in an OpenAPI document."""
 PRIVATE = "vpc_link"
 """Connection type of an integration whose server is inside a VPC, in lower case."""
+URL = ("http://", "https://")
+"""Beginnings of URLs, in lower case."""
 
 
 @POLICIES.resource(
@@ -31,11 +33,15 @@ def _check_api_integration_inside_aws(resource: CheckedResource) -> Iterator[str
     settings = {nested.path: str(nested.value) for nested in list_values(resource.props) if nested.name}
     for path, value in settings.items():
         parent, _, key = path.rpartition(".")
-        inside = resource.type in {API_V2_INTEGRATION, REST_INTEGRATION} or parent.endswith(EXTENSION)
-        if inside and key in {"type", "integrationType"} and value.lower() in HTTP_TYPES:
+        is_integration = resource.type in {API_V2_INTEGRATION, REST_INTEGRATION} or parent.endswith(EXTENSION)
+        if is_integration and key in {"type", "integrationType"} and value.lower() in HTTP_TYPES:
             connection = settings.get(f"{parent}.connectionType".removeprefix("."), "")
             if connection.lower() != PRIVATE:
                 yield f"{path} is {value}, so requests are forwarded to a server on the internet."
-        is_target = key in {"uri", "integrationUri"} or (resource.type == API_V2 and path == "target")
-        if is_target and value.strip().lower().startswith("http://"):
+        address = value.strip().lower()
+        # AWS creates the integration of this target itself, and never with a VPC link.
+        is_api_target = resource.type == API_V2 and path == "target"
+        if is_api_target and address.startswith(URL):
+            yield f"{path} is a URL, so requests are forwarded to a server on the internet."
+        if (is_api_target or key in {"uri", "integrationUri"}) and address.startswith("http://"):
             yield f"{path} starts with http://, so requests are forwarded unencrypted."

@@ -29,5 +29,6 @@ def _check_acl_owner_only(resource: CheckedResource) -> Iterator[str]:
     if acl not in OWNER_ACLS:
         yield f"acl is {acl}, which gives access to others than the owner."
     for key in GRANTING_PROPERTIES:
+        # A single value is enough, because a list without grants has none.
         if any(True for _ in list_values(resource.props.get(key) or {})):
-            yield f"{key} gives access to others than the owner."
+            yield f"{key} is set, so it may give access to others than the owner."

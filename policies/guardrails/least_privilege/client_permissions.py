@@ -1,5 +1,5 @@
-"""Guardrail policies about clients: callers that assume a role with a session tag, which names the user. Each client may
-reach only data whose prefix or partition key is the value of this tag.
+"""Guardrail policies about clients: callers that assume a role with a session tag, which names the user. Each client
+may reach only data whose prefix or partition key is the value of this tag.
 """
 
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def _reaches_own_data_only(statement: Statement) -> bool:
 
 
 def _compares_own_tag(statement: Statement, key: str) -> bool:
-    """Return True if a condition requires a key, all of whose values begin with the tag or contain it."""
+    """Return True if a condition requires a key, all of whose values contain the tag with no wildcard before it."""
     values = [
         str(value)
         for operator, keys in statement.conditions.items()

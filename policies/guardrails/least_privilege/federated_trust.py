@@ -25,8 +25,10 @@ GITHUB_SUBJECT = re.compile(r"repo:[\w.-]+(@\d+)?/[\w.-]+(@\d+)?:environment:[^:
 """Subject of a job with an environment. The ids after `@` are the immutable ones of owner and repository:
 https://docs.github.com/en/actions/reference/security/oidc
 """
-EXACT_OPERATORS = frozenset({"ForAnyValue:StringEquals", "ForAnyValue:StringLike", "StringEquals", "StringLike"})
-"""Condition operators that compare a key as it is, and refuse a token without it."""
+OPERATORS_REQUIRING_KEY = frozenset(
+    {"ForAnyValue:StringEquals", "ForAnyValue:StringLike", "StringEquals", "StringLike"}
+)
+"""Condition operators that compare a key with allowed values, and refuse a token without the key."""
 
 
 @POLICIES.resource(
@@ -63,8 +65,8 @@ def _check_iam_trust_federated_conditioned(role: CheckedResource) -> Iterator[st
 
 
 def _list_federated_statements(role: CheckedResource) -> Iterator[tuple[Statement, str]]:
-    """Yield each Allow statement for federated identities with the host name of their provider, which is the beginning of
-    its condition keys. Cognito has no ARN, only its host name.
+    """Yield each Allow statement for federated identities with the host name of their provider, which is the beginning
+    of its condition keys. Cognito has no ARN, only its host name.
     """
     for statement in parse_statements(role.props.get("assumeRolePolicy")):
         for kind, provider in statement.principals if statement.is_allow else ():
@@ -76,7 +78,7 @@ def _list_exact_values(statement: Statement, key: str) -> list[str]:
     """Return the values of the first condition that limits a key to exact values; empty if there is none. One such
     condition is enough, because all conditions of a statement must be met.
     """
-    for operator in sorted(EXACT_OPERATORS & statement.conditions.keys()):
+    for operator in sorted(OPERATORS_REQUIRING_KEY & statement.conditions.keys()):
         for name, given in statement.conditions[operator].items():
             values = [str(value) for value in to_list(given)]
             if name.lower() == key.lower() and not any({"*", "?", "$"} & set(value) for value in values):

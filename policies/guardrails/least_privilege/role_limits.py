@@ -1,5 +1,8 @@
-"""Guardrail policies that limit roles: the permissions boundary, the length of sessions, managed policies of this stack
-only, conditions that also refuse requests without the key, and wildcards that stay within the stack's names.
+"""Guardrail policies that limit roles and policy documents.
+
+Roles have the permissions boundary, short sessions, and only managed policies of AWS or of this stack. In policies, a
+ForAllValues condition needs a Null condition that refuses requests without its key, also in policies of resources. A
+wildcard in a resource's name stays within the stack's names.
 """
 
 from collections.abc import Iterator

@@ -18,7 +18,7 @@ from pulumi_policy.proxy import UnknownValueError
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 
 MAX_DEPTH = 120
-"""Maximum number of nested levels. A document that is deeper is searched as one text. Only JSON in a text can be deeper,
+"""Maximum number of nested levels. Deeper JSON in a text is searched as one text. Other values cannot be deeper,
 because the engine's messages have at most 100 levels.
 """
 NAME_KEYS = ("name", "key")
@@ -34,8 +34,8 @@ class NestedValue:
     path: str
     """Path for messages, for example `environment.variables.TOKEN` or `command[2]`."""
     name: str
-    """Name that the value belongs to: its key, the name of its pair, or the flag that precedes it in a list. It is empty
-    if the value is itself the key of a mapping.
+    """Name that the value belongs to: its key, the name of its pair, or the flag that precedes it in a list. It is
+    empty if the value is itself the key of a mapping.
     """
     value: str | float | bool
     is_denied: bool = False

@@ -1,7 +1,7 @@
 """Detection of secrets in texts: by the known formats of keys and tokens, by the name that a text belongs to, by
 assignments inside the text, and by randomness.
 
-No function returns the secret, so that no message can contain it.
+No public function returns the secret, so that no message can contain it.
 """
 
 import base64
@@ -76,24 +76,42 @@ HARMLESS_VALUE = re.compile(r"true|false|null|none|[0-9.]*|\*", re.IGNORECASE)
 _ASSIGNMENT = re.compile(
     r"""(?<![A-Za-z0-9])(?P<name>[\w.-]{0,40}?(?:password|passwd|passphrase|pwd|secret|token|credentials?
     |api[_-]?key|(?:access|account|private|secret|signing|encryption)[_-]?key))
-    (?:["']?\s*=\s*["']?|["']?\s*:\s*["']|:\s*(?=\S*\d)(?=\S*[a-z])|(?<=[\w-])\s+(?=\S*\d))
+    (?:
+        ["']?\s*=\s*["']?               # password=value or password = "value"
+        |["']?\s*:\s*["']               # "password": "value"
+        |:\s*(?=\S*\d)(?=\S*[a-z])     # password: value, with a digit and a letter in the value
+        |(?<=[\w-])\s+(?=\S*\d)        # --password value, with a digit in the value
+    )
     (?P<value>[^\s"'&;,)|]{4,})""",
     re.IGNORECASE | re.VERBOSE,
 )
+"""Assignment of a value to a name that may be the name of a secret."""
 
-MIN_FORMAT_LENGTH = 8
-"""Minimum length of a text that may contain a secret whose name is unknown."""
+MIN_LENGTH_WITHOUT_NAME = 8
+"""Minimum length of a text in which more than the name that the text belongs to is examined."""
 MIN_RANDOM_LENGTH = 20
+"""Minimum number of letters and digits of a text that looks random."""
+MIN_HEX_LENGTH = 32
+"""Minimum length of a hexadecimal text that looks random. It is longer, because such a text has fewer different
+characters."""
+MIN_ENTROPY, MIN_HEX_ENTROPY = 3.6, 3.0
+"""Minimum entropy of the letters and digits of a text that looks random, in bits per character."""
+MIN_CHANGE_SHARE, MIN_MIXED_CHANGE_SHARE, MIN_HEX_CHANGE_SHARE = 0.3, 0.35, 0.25
+"""Minimum share of adjacent characters that differ in their class, in a text that looks random. `MIXED` is for a text
+with all three classes (digits, capitals, small letters), `HEX` for hexadecimal digits."""
 _CANDIDATE = re.compile(rf"[A-Za-z0-9+/_=-]{{{MIN_RANDOM_LENGTH},}}")
+"""Part of a text that is long enough to be random, with the separators and signs that keys contain."""
 _NO_SECRET = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # a UUID
     r"|[a-z]+-[0-9a-f]{8,17}"  # an id of EC2
     r"|sha(?:256|384|512)[:-][A-Za-z0-9+/=]+"
 )
+"""Random parts of a text that are no secrets: ids and hashes."""
 HASH_WORDS = frozenset({"checksum", "digest", "etag", "fingerprint", "hash", "hashes", "md5", "thumbprint", "triggers"})
 """Words in names whose values are hashes, which are random but no secrets."""
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
+"""Part of a text that may be Base64."""
 
 
 @functools.cache
@@ -103,7 +121,7 @@ def find_secret(name: str, text: str, *, is_hash: bool = False) -> str | None:
     `name` is the name that the text belongs to, for example of an environment variable. `is_hash` says that the text is
     expected to be random. The result is cached, because a stack repeats most texts.
     """
-    if len(text) < MIN_FORMAT_LENGTH:
+    if len(text) < MIN_LENGTH_WITHOUT_NAME:
         return _find_by_name(name, text)
     return (
         _find_format(text)
@@ -171,6 +189,10 @@ def _decode_base64(encoded: str) -> str:
 
 
 def _find_random(text: str) -> str | None:
+    """Return the kind of secret if a part of a text looks random.
+
+    Base64 of readable text is left out, because `_find_in_text` has read its content.
+    """
     if len(text) < MIN_RANDOM_LENGTH:
         return None
     text = _BASE64.sub(lambda encoded: "" if _decode_base64(encoded[0]) else encoded[0], text)
@@ -178,8 +200,10 @@ def _find_random(text: str) -> str | None:
 
 
 def _list_candidates(text: str) -> Iterator[str]:
-    """Yield the parts of a text that may be random: whole, if they contain capital and small letters and digits, and
-    else without separators.
+    """Yield the parts of a text that may be random.
+
+    A part with capitals, small letters and digits is yielded whole. Another part is split at its separators, because it
+    may consist of words.
     """
     for candidate in _CANDIDATE.findall(_NO_SECRET.sub(" ", text)):
         if len(_list_classes(candidate)) == 3:
@@ -197,10 +221,7 @@ def _get_class(letter: str) -> str:
 
 
 def _is_random(text: str) -> bool:
-    """Return True if a text looks random: many different characters, whose class changes more often than in words.
-
-    Texts of hexadecimal digits are longer for the same randomness.
-    """
+    """Return True if a text looks random: many different characters, whose class changes more often than in words."""
     letters = [letter for letter in text if letter.isalnum()]
     classes = _list_classes(text)
     if len(letters) < MIN_RANDOM_LENGTH or "digit" not in classes or len(classes) < 2:
@@ -209,5 +230,5 @@ def _is_random(text: str) -> bool:
     share = changes / (len(letters) - 1)
     entropy = -sum(n / len(letters) * math.log2(n / len(letters)) for n in Counter(letters).values())
     if _HEX.fullmatch(text):
-        return len(text) >= 32 and entropy >= 3 and share >= 0.25
-    return entropy >= 3.6 and share >= (0.35 if len(classes) == 3 else 0.3)
+        return len(text) >= MIN_HEX_LENGTH and entropy >= MIN_HEX_ENTROPY and share >= MIN_HEX_CHANGE_SHARE
+    return entropy >= MIN_ENTROPY and share >= (MIN_MIXED_CHANGE_SHARE if len(classes) == 3 else MIN_CHANGE_SHARE)

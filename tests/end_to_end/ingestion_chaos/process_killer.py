@@ -1,7 +1,8 @@
 """Thread that kills the emulator's worker processes at random times: Lambda workers, and the processes of Glue runs.
 
-The emulator itself is not killed, because it holds the data of S3, DynamoDB and SQS in its memory. Its service process
-is not killed either, because the platform ends with it, and ingestion does not use it.
+The emulator itself is not killed, because it holds the data of S3, DynamoDB and SQS in its memory. The process of
+`local/emulation/separate_process_services.py` is not killed either, because the platform ends with it, and ingestion
+does not use its services.
 """
 
 import contextlib
@@ -46,8 +47,8 @@ class ProcessKiller:
         self._emulator_pid = emulator_pid
         self._random = random.Random(seed)  # noqa: S311 - the same choices for a seed
         self._kill_at: dict[int, float] = {}
-        """Time of the kill of each Lambda worker and each Glue run that was seen, by process id. It is infinite for a run
-        that is not killed."""
+        """Time of the kill of each Lambda worker and each Glue run that was seen, by process id. It is infinite after
+        this time, and for a run that is not killed."""
         self._stop = threading.Event()
         self.kills: Counter[str] = Counter()
         """Number of killed processes by kind."""

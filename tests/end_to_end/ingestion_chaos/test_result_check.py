@@ -21,7 +21,9 @@ from tests.handlers.ingestion.glue.memory_storage import MemoryStorage
 pytestmark = pytest.mark.unit
 
 VERSION = ("incoming/a", "v1")
-EXPECTED = {VERSION: ExpectedResult("processed", {1: {"id": 1, "text": "a"}, 3: {"id": 2, "text": "b"}}, 1)}
+ROWS = {1: {"id": 1, "text": "a"}, 3: {"id": 2, "text": "b"}}
+"""Values of the rows of the expected file, by line. Line 2 is rejected."""
+EXPECTED = {VERSION: ExpectedResult("processed", ROWS, 1)}
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -30,10 +32,9 @@ def record(**changes: Any) -> dict[str, Any]:
 
 
 def row(line: int, **changes: Any) -> dict[str, Any]:
-    return {"_source_key": "incoming/a", "_source_version": "v1", "_source_line": line, "id": line // 2 + 1} | {
-        "text": "ab"[line // 2],
-        **changes,
-    }
+    """Return a row of the lake. A row of line 2 has the values of line 1."""
+    values = ROWS.get(line, ROWS[1])
+    return {"_source_key": "incoming/a", "_source_version": "v1", "_source_line": line, **values, **changes}
 
 
 def test_the_expected_result_is_not_wrong() -> None:
@@ -63,17 +64,23 @@ def test_a_wrong_result_is_noticed(records: list[dict[str, Any]], rows: list[dic
     assert len(find_wrong_results(EXPECTED, records, rows)) == 1
 
 
-def test_a_tenth_of_the_files_is_damaged_in_every_way() -> None:
-    files = generate_files(1000, 1, "incoming/")
-    damaged = [file for file in files if file.damage]
+def test_a_tenth_of_the_files_is_damaged_and_every_kind_of_damage_occurs() -> None:
+    damaged = [file for file in generate_files(1000, 1, "incoming/") if file.damage]
     assert len(damaged) == 100
     assert {file.damage for file in damaged} == GZIP_DAMAGES.keys() | PLAIN_DAMAGES.keys()
-    assert len({file.key for file in files}) == 961, "39 files are new versions of a key"
-    assert files == generate_files(1000, 1, "incoming/")
+
+
+def test_some_files_are_new_versions_of_a_key() -> None:
+    assert len({file.key for file in generate_files(1000, 1, "incoming/")}) == 961, "39 files are new versions"
+
+
+def test_a_seed_always_gives_the_same_files() -> None:
+    assert generate_files(1000, 1, "incoming/") == generate_files(1000, 1, "incoming/")
 
 
 @pytest.mark.parametrize("kind", ["", *PLAIN_DAMAGES, *GZIP_DAMAGES])
-def test_the_expected_result_equals_that_of_the_first_pass(kind: str) -> None:
+def test_the_expected_result_equals_that_of_the_jobs_first_reading(kind: str) -> None:
+    """The Spark job reads each file twice. `scan_file` is the first reading."""
     files = [file for file in generate_files(600, 2, "incoming/") if file.damage == kind and file.body]
     for file in files[:60]:
         assert scan(file) == expected_counts(file), file.key

@@ -1,4 +1,8 @@
-"""Failed AWS calls in the WebSocket handlers of voice Q&A and transcription: a clear answer that a client can retry."""
+"""Failed calls of DynamoDB in the WebSocket handlers of voice Q&A and transcription.
+
+After a transient failure, a client gets an answer that tells it to try again. After a lasting failure, it gets the
+answer of an internal error.
+"""
 
 import json
 from collections.abc import Iterator
@@ -6,12 +10,13 @@ from collections.abc import Iterator
 import pytest
 
 from handlers.transcription.router.open_session_limit import DISCONNECTED_MS
-from tests.handlers.common.aws.aws_failures import LASTING, TRANSIENT, FailingTable, name_failure
+from tests.handlers.common.aws.aws_failures import LASTING, TRANSIENT, FailingTable, client_error, name_failure
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, tables
 from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
 
 Harness = SocketHarness | RouterHarness
 CALLS = ("get_item", "update_item")
+THROTTLING = client_error("ProvisionedThroughputExceededException")
 transient_failures = pytest.mark.parametrize("error", TRANSIENT, ids=name_failure)
 lasting_failures = pytest.mark.parametrize("error", LASTING, ids=name_failure)
 
@@ -112,7 +117,7 @@ def test_a_cleanup_that_fails_for_too_long_ends_and_is_reported(
         router = RouterHarness(dynamodb)
         router.open_session()
         begun_ms = router.clock.now_ms
-        FailingTable(dynamodb, monkeypatch).fail(TRANSIENT[4], "get_item")
+        FailingTable(dynamodb, monkeypatch).fail(THROTTLING, "get_item")
         assert router.disconnect()["statusCode"] == 503
         assert router.clock.now_ms - begun_ms < 10_000
     line = json.loads(capsys.readouterr().out.splitlines()[-1])

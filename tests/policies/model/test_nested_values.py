@@ -1,4 +1,4 @@
-"""Tests of the search of all values of a resource."""
+"""Tests of the search of all values of a resource, through the policy `account-known`, which searches every value."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Specs of the policies against privilege escalation: bad and harmless variations by family."""
+"""Specs of the policies against privilege escalation: bad and harmless cases by family."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,7 @@ JOB_ARN = f"arn:aws:glue:{REGION}:{ACCOUNT}:job/polyphony-prod-spark"
 DEFINITION_ARN = f"arn:aws:batch:{REGION}:{ACCOUNT}:job-definition/polyphony-prod-media"
 POLICY_ARN = f"arn:aws:iam::{ACCOUNT}:policy/ours"
 QUEUE_OF_MEDIA = f"arn:aws:mediaconvert:{REGION}:{ACCOUNT}:queues/Default"
-CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
+ECS_ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 WITH_BOUNDARY = {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY_ARN}}
 ONLY_FOR_AWS = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
 MEDIA_ROLE = SampleResource(t.ROLE, {"name": "polyphony-prod-media"}, "media")
@@ -152,8 +152,8 @@ RUNNING_CODE = (
             ("ssm:SendCommand", f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-0123456789abcdef0"),
             ("ssm:StartSession", f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-0123456789abcdef0"),
             ("ssm:StartAutomationExecution", f"arn:aws:ssm:{REGION}:{ACCOUNT}:automation-definition/d:1"),
-            ("ecs:ExecuteCommand", f"{CLUSTER}:cluster/polyphony-prod-c"),
-            ("ecs:UpdateService", f"{CLUSTER}:service/polyphony-prod-c/s"),
+            ("ecs:ExecuteCommand", f"{ECS_ARN}:cluster/polyphony-prod-c"),
+            ("ecs:UpdateService", f"{ECS_ARN}:service/polyphony-prod-c/s"),
             ("codebuild:StartBuild", f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/p"),
             ("cloudformation:UpdateStack", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/s/1"),
             ("cloudformation:ExecuteChangeSet", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/s/1"),

@@ -118,7 +118,7 @@ CASES: tuple[PolicyCase, ...] = (
     expect_finding(
         ACCOUNTS, "whose account is a wildcard", SampleResource(t.EVENT_TARGET, {"arn": "arn:aws:sqs:*:*:x"})
     ),
-    # The Platform component publishes the account. Its figures are not checked.
+    # The Platform component publishes the stack's account, so this account is not foreign.
     expect_no_finding(
         ACCOUNTS,
         SampleResource(t.PLATFORM, {"account": FOREIGN}, "platform"),
@@ -336,7 +336,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         ACCOUNTS,
     ),
     added(
-        "object for a canonical user",
+        "bucket for a canonical user",
         "aws:s3/bucketAcl:BucketAcl",
         {"accessControlPolicy": {"grants": [{"grantee": {"id": CANONICAL_USER}}]}},
         ACCOUNTS,
@@ -582,18 +582,6 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         reads("*", {"StringEquals": {"aws:SourceVpc": "vpc-0e3f5a7b"}}),
         ACCOUNTS,
     ),
-    granted(
-        "federated identities of a bucket policy",
-        "ingestion-landing-policy",
-        reads({"Federated": "cognito-identity.amazonaws.com"}),
-        SERVICES,
-    ),
-    granted(
-        "every service",
-        "livestream-video-completed-dlq-policy",
-        sends({"Service": "*"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
-        SERVICES,
-    ),
     # Buckets.
     changed("target of access logs", "ingestion-lake-logging", {"targetBucket": "copies-of-logs"}, BUCKETS),
     granted(
@@ -684,6 +672,18 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         "object elsewhere", "aws:s3/bucketObjectv2:BucketObjectv2", {"bucket": "copies-of-data", "key": "x"}, BUCKETS
     ),
     # Services.
+    granted(
+        "federated identities of a bucket policy",
+        "ingestion-landing-policy",
+        reads({"Federated": "cognito-identity.amazonaws.com"}),
+        SERVICES,
+    ),
+    granted(
+        "every service",
+        "livestream-video-completed-dlq-policy",
+        sends({"Service": "*"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        SERVICES,
+    ),
     granted(
         "service in a queue policy",
         "livestream-video-created-dlq-policy",

@@ -1,5 +1,5 @@
-"""Specs of the policies about networks, endpoints, containers, Glue, access control lists, deliveries, APIs and CORS: bad
-and harmless variations by family.
+"""Specs of the policies about networks, endpoints, containers, Glue, access control lists, deliveries, APIs and CORS:
+bad and harmless variations by family.
 """
 
 import json
@@ -336,7 +336,7 @@ GLUE_AND_STORAGE = (
         )
     ),
     *(
-        expect_finding(ACL, "gives access to others", sample)
+        expect_finding(ACL, "access to others than the owner", sample)
         for sample in (
             SampleResource(
                 t.BUCKET, {"grants": [{"type": "Group", "uri": "http://acs.amazonaws.com/groups/global/AllUsers"}]}
@@ -420,6 +420,10 @@ APIS = (
         "target starts with http://",
         SampleResource(t.API_V2, {"protocolType": "HTTP", "target": "http://other.example.com"}),
     ),
+    *(
+        forwarding("target is a URL", SampleResource(t.API_V2, {"protocolType": "HTTP", "target": target}))
+        for target in ("https://other.example.com", " HTTPS://other.example.com", "http://other.example.com")
+    ),
     expect_no_finding(ASKS, api([{"jwt": []}], {"jwt": LAMBDA_AUTHORIZER})),
     expect_no_finding(ASKS, api([{"jwt": []}], {"jwt": LAMBDA_AUTHORIZER}, "securityDefinitions")),
     expect_no_finding(ASKS, api([{"jwt": [], "key": []}], {"jwt": LAMBDA_AUTHORIZER, "key": API_KEY})),
@@ -434,6 +438,9 @@ APIS = (
     ),
     expect_no_finding(
         INTEGRATION, SampleResource(t.API_V2_INTEGRATION, {"integrationType": "AWS_PROXY", "integrationUri": "arn"})
+    ),
+    expect_no_finding(
+        INTEGRATION, SampleResource(t.API_V2, {"protocolType": "HTTP", "target": "arn:aws:lambda:r:a:function:f"})
     ),
     expect_no_finding(
         INTEGRATION,

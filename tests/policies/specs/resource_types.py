@@ -31,6 +31,7 @@ SPECS = (
         PROVIDERS,
         good=[
             SampleResource(PROVIDER, {"region": "eu-west-1"}),
+            # Pulumi gives its default provider the settings of the stack, for example a profile.
             SampleResource(PROVIDER, {"profile": "x"}, "default_7_51_0"),
         ],
         bad=[SampleResource(PROVIDER, {"profile": "other"})],
@@ -67,7 +68,7 @@ UNCHECKED_TYPES = {
     "component of a package": "awsx:ec2:Vpc",
     "instance": "aws:ec2/instance:Instance",
     "database": "aws:rds/instance:Instance",
-    "function in Lightsail": "aws:lightsail/containerService:ContainerService",
+    "container service of Lightsail": "aws:lightsail/containerService:ContainerService",
     "deprecated access control list": "aws:s3/bucketAclV2:BucketAclV2",
     "deprecated versioning": "aws:s3/bucketVersioningV2:BucketVersioningV2",
     "website": "aws:s3/bucketWebsiteConfiguration:BucketWebsiteConfiguration",

@@ -1,4 +1,4 @@
-"""Specs of the policies about secrets in properties: bad and harmless variations by family.
+"""Specs of the policies about secrets in properties: bad and harmless cases by family.
 
 The samples are built from parts, so that no text in this file has the form of a real secret.
 """

@@ -1,4 +1,9 @@
-"""Deliberate defects of the claim protocol, each of which the model must notice."""
+"""Deliberate defects of the claim protocol, each of which the model must notice.
+
+`BROKEN_PROTOCOLS` names the defects. The functions before it replace functions of the protocol, and each of them has
+one defect. `allowed` maps each status from which a file may change to the highest redrive number that the file may
+have, or to None for any number (`FileTable._transition`).
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,21 +23,24 @@ Replacement = tuple[object, str, Callable[..., Any]]
 
 
 def _claim_any_file(self: FileTable, record_id: Any, allowed: Any, manifest_id: Any, **changes: Any) -> Any:
-    """Claim a file that another manifest has, as a plain write would."""
+    """Claim a file that has any status and redrive number, as a write without a condition would."""
     if changes["assign"]["status"] is FileStatus.CLAIMED:
         allowed = dict.fromkeys(FileStatus)
     return _TRANSITION(self, record_id, allowed, manifest_id, **changes)
 
 
 def _ignore_the_manifest(self: FileTable, record_id: Any, allowed: Any, _manifest_id: Any, **changes: Any) -> Any:
+    """Change a file whatever its manifest is."""
     return _TRANSITION(self, record_id, allowed, None, **changes)
 
 
 def _ignore_the_redrive(self: FileTable, record_id: Any, allowed: Any, manifest_id: Any, **changes: Any) -> Any:
+    """Change a file whatever its redrive number is."""
     return _TRANSITION(self, record_id, dict.fromkeys(allowed), manifest_id, **changes)
 
 
 def _change_any_status(self: FileTable, record_id: Any, _allowed: Any, manifest_id: Any, **changes: Any) -> Any:
+    """Change a file of the manifest whatever its status and redrive number are."""
     return _TRANSITION(self, record_id, dict.fromkeys(FileStatus), manifest_id, **changes)
 
 
@@ -52,13 +60,15 @@ def _hide_failed_files(self: FileTable, *arguments: Any, **options: Any) -> Any:
     return None if record is not None and record.status is FileStatus.FAILED else record
 
 
-def _one_confirmed_key(manifest_id: str, _redrive: int) -> str:
+def _confirmed_key_without_redrive(manifest_id: str, _redrive: int) -> str:
+    """Return one key for the lists of confirmed files of all executions of a manifest."""
     return f"manifests/{manifest_id}.confirmed.json"
 
 
 def _end_without_execution(
     self: ManifestRecords, manifest_id: str, condition: str, *values: Any, **changes: Any
 ) -> Any:
+    """End a running record without the condition on the ARN of its execution."""
     condition_values = dict(values[0])
     if condition.startswith("#status = :running AND"):
         condition = "#status = :running"
@@ -67,6 +77,7 @@ def _end_without_execution(
 
 
 def _begin_in_any_status(self: ManifestRecords, manifest_id: str, condition: str, *values: Any, **changes: Any) -> Any:
+    """Begin a record of an earlier redrive or of the same one, whatever its status and execution are."""
     condition_values = dict(values[0])
     if condition.startswith("attribute_not_exists"):
         condition = "attribute_not_exists( #status ) OR #redrives < :redrives OR #redrives = :redrives"
@@ -74,7 +85,8 @@ def _begin_in_any_status(self: ManifestRecords, manifest_id: str, condition: str
     return _RECORD_UPDATE(self, manifest_id, condition, condition_values, **changes)
 
 
-def _put_always(self: S3Storage, uri: str, body: bytes, _etag: str | None) -> None:
+def _put_without_etag(self: S3Storage, uri: str, body: bytes, _etag: str | None) -> None:
+    """Replace an object whatever its ETag is."""
     self.put(uri, body)
 
 
@@ -88,6 +100,7 @@ def _delete_before_pointers(self: RunOutput, paths: Any) -> None:
 
 
 def _publish_nothing_yet(self: RunOutput, paths: Any) -> None:
+    """Keep the paths for `_publish_after_result`, in an attribute that `RunOutput` does not have."""
     self.__dict__["paths"] = paths
 
 
@@ -104,6 +117,7 @@ def _publish_without_empty_pointers(self: RunOutput, paths: Any) -> None:
 
 
 def _name_runs_after_ids(self: RunOutput, storage: Any, lake: str, manifest_id: str, run_name: str, dates: Any) -> None:
+    """Leave out the number of the retry and the random part of a run's name."""
     _INIT(self, storage, lake, manifest_id, run_name.rpartition("-")[0].rpartition("-")[0], dates)
 
 
@@ -120,10 +134,10 @@ BROKEN_PROTOCOLS: dict[str, tuple[Replacement, ...]] = {
     "a run publishes files that are not confirmed": ((ManifestLifecycle, "confirm_files", _confirm_without_check),),
     "failed files are confirmed, and the lists of all executions have one key": (
         (FileTable, "mark_manifested", _hide_failed_files),
-        (manifest_lifecycle, "confirmed_key", _one_confirmed_key),
-        (manifest_document_store, "confirmed_key", _one_confirmed_key),
+        (manifest_lifecycle, "confirmed_key", _confirmed_key_without_redrive),
+        (manifest_document_store, "confirmed_key", _confirmed_key_without_redrive),
     ),
-    "conditional writes to S3 are plain ones": ((S3Storage, "put_if_unchanged", _put_always),),
+    "conditional writes to S3 are plain ones": ((S3Storage, "put_if_unchanged", _put_without_etag),),
     "pointers are replaced without a condition": ((RunOutput, "_replace_unchanged", _replace_pointers_always),),
     "the pointer of a date without rows is deleted": ((RunOutput, "publish", _publish_without_empty_pointers),),
     "old output is deleted before the pointers are written": ((RunOutput, "publish", _delete_before_pointers),),

@@ -1,6 +1,6 @@
 """Choices of a schedule: taken from a seed, or repeated from an earlier schedule, which can be shortened.
 
-A schedule is the list of its choices, which are numbers. The first option of each choice is the harmless one. After the
+A schedule is the list of its choices. A choice is the number of an option, and option 0 is the harmless one. After the
 end of a repeated list, all choices are 0, so a shorter list is a simpler schedule.
 """
 
@@ -20,7 +20,7 @@ class ScheduleChoices:
         self.made: list[int] = []
 
     def pick(self, options: Sequence[T]) -> T:
-        """Return one of the options."""
+        """Return one of the options. The caller must list the harmless one first."""
         if self._random is not None:
             number = self._random.randrange(len(options))
         else:
@@ -45,7 +45,7 @@ def shorten(choices: Sequence[int], fails: Callable[[Sequence[int]], bool]) -> l
     best = list(choices)
     while best and fails(best[: len(best) // 2]):
         best = best[: len(best) // 2]
-    size = max(1, len(best) // 2)
+    size = max(1, len(best) // 2)  # number of adjacent choices that are set to 0 together
     while size:
         for start in range(0, len(best), size):
             candidate = [*best[:start], *[0] * len(best[start : start + size]), *best[start + size :]]

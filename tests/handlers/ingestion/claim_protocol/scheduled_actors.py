@@ -1,6 +1,7 @@
 """Actors of the model: invocations and runs in threads of which only one works at a time.
 
-An actor works until it has sent as many calls as the scheduler allows. The scheduler decides the fate of the last one.
+An actor works until it has sent as many calls as the scheduler allows. The scheduler decides the fate of the last
+one. The earlier ones succeed, except calls of StartExecution, whose fate the scheduler decides separately.
 """
 
 import threading
@@ -19,7 +20,11 @@ Act = Callable[[], Any]
 
 
 class CallFate(StrEnum):
-    """Fate of one call to AWS. A read that is delayed or repeated has no effect, so it is lost instead."""
+    """Fate of one call to AWS.
+
+    A late or repeated read would change nothing. So the fates REPEATED, DELAYED and COPY_DELAYED of a read become LOST,
+    and a read with KILLED_DELAYED is never executed.
+    """
 
     DONE = "done"
     REFUSED = "refused by the service"
@@ -40,7 +45,7 @@ class ScheduledActor:
         """`delay` keeps a request that arrives later, and `note` adds a line to the schedule's log."""
         self.label = label
         self.start_fate = CallFate.DONE
-        """Fate of the actor's next call of StartExecution."""
+        """Fate of the actor's next call of StartExecution, whatever the fate of the last call is."""
         self.ended = False
         self.failure: BaseException | None = None
         self.answer: Any = None
@@ -137,6 +142,6 @@ _IDLE_THREADS: list[_ActorThread] = []
 
 
 def run_late(act: Act) -> None:
-    """Execute a request to whose response nobody listens."""
+    """Execute a request whose response no caller receives."""
     with suppress(ClientError):
         act()

@@ -19,7 +19,7 @@ def test_no_schedule_of_the_claim_protocol_ends_in_a_wrong_result() -> None:
     assert not result.failing_seeds, describe(result.failing_seeds[0])
     assert result.counts["schedules"] == SCHEDULES
     for kind in ("kills", "delayed", "stopped", "redrives"):
-        assert result.counts[kind] > SCHEDULES, f"the schedules contain too few {kind}"
+        assert result.counts[kind] > SCHEDULES, f"too few in the schedules: {kind}"
 
 
 def test_a_failing_schedule_is_shortened_and_repeated() -> None:

@@ -69,7 +69,9 @@ def play(alarm: dict[str, Any], *steps: dict[str, Any], messages: Sequence[Mappi
 
 def test_an_alarm_is_raised_and_ends_when_its_periods_have_no_breach() -> None:
     played = play({}, {"at": 1000}, {"at": 1010, "values": [1]}, {"at": 1500}, {"at": 1905}, {"at": 1911})
-    assert played["states"] == ["OK", "ALARM", "ALARM", "ALARM", "OK"], "a value counts for three periods"
+    assert played["states"] == ["OK", "ALARM", "ALARM", "ALARM", "OK"], (
+        "the alarm reads one period and EXTRA_PERIODS, so a value counts for three"
+    )
     assert played["notified"] == ["OK", "ALARM", "OK"]
 
 

@@ -78,8 +78,8 @@ def test_a_state_fails_after_its_last_attempt_and_each_retrier_counts_alone() ->
 
 def test_a_manifest_waits_for_a_run_most_of_a_day_as_on_aws() -> None:
     """The emulator's own pauses ended after at most a minute, so manifests failed that AWS would have let wait."""
-    attempts = WAIT_FOR_RUN["MaxAttempts"]
-    waited = run_state({**TASK, "Retry": RUN_RETRIES}, CAPACITY_ERRORS[:1] * attempts)
+    attempts, no_capacity = WAIT_FOR_RUN["MaxAttempts"], CAPACITY_ERRORS[0]
+    waited = run_state({**TASK, "Retry": RUN_RETRIES}, [no_capacity] * attempts)
     assert waited["failed"] is False
     assert 0.4 < sum(waited["pauses"]) / total_pause_seconds(WAIT_FOR_RUN) < 0.6
-    assert run_state({**TASK, "Retry": RUN_RETRIES}, CAPACITY_ERRORS[:1] * (attempts + 1))["failed"] is True
+    assert run_state({**TASK, "Retry": RUN_RETRIES}, [no_capacity] * (attempts + 1))["failed"] is True
