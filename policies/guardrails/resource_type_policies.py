@@ -1,5 +1,5 @@
-"""Guardrail policies about the types of resources: every type is checked by a policy, or is listed with the reason why it
-needs none. No explicit provider sends resources to another account.
+"""Guardrail policies about the types of resources and about providers. Every type is named by a policy about access, data
+or reliability, or is listed with the reason why none names it. No provider sends resources to another account.
 
 A type that the pack does not know could do anything: a CloudFormation stack, Cloud Control, a command or a dynamic
 provider can create every resource, and the pack would see none of them.
@@ -84,12 +84,15 @@ TYPES_WITHOUT_POLICY = {
     t.BUCKET_VERSIONING: _WITH_BUCKET,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "It lets nothing in.",
 }
-"""Types that no policy of the chapters about access, data and reliability checks, each with the reason."""
+"""Types that no `ResourcePolicy` or `RelationPolicy` about access, data or reliability names, each with the reason. Most are
+checked by a policy about all types, about the whole stack or about cost.
+"""
 
 
 def list_checked_types() -> frozenset[str]:
-    """Return the types that a policy about access, data or reliability checks. Policies about cost do not count, because
-    they do not look at access.
+    """Return the types that a `ResourcePolicy` or `RelationPolicy` about access, data or reliability names.
+
+    Policies about the whole stack name no types. Policies about cost do not count, because they do not look at access.
     """
     return frozenset(
         resource_type

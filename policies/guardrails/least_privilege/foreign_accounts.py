@@ -1,7 +1,7 @@
-"""Guardrail policies about foreign identities: no resource names an account, an organisation, a bucket or a service that
-the stack does not know, wherever it appears.
+"""Guardrail policies about foreign identities: no property of a resource names an account, an organisation, a bucket or a
+service that the stack does not know, and only roles let in federated identities.
 
-The stack's own account is the one that the Platform component publishes, from `getCallerIdentity`, and the ones that
+The stack's own accounts are the one that the Platform component publishes, from `getCallerIdentity`, and those that
 `aws:allowedAccountIds` lists. A preview without an AWS account has the account id of `local/preview/preview_provider.py`.
 """
 
@@ -123,7 +123,7 @@ def _describe_identity(identity: AwsIdentity, nested: NestedValue) -> str:
     "bucket-known",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="Every bucket that a resource names is a bucket of this stack, because every account can own any name.",
+    description="Every bucket that a resource names belongs to this stack, because a bucket's name does not show its account.",
     remedy="Use an output of a bucket of this stack. List the ARN of a partner's bucket in foundation.partners.",
     frameworks=("AWS Well-Architected SEC03-BP07",),
     excusable=False,
