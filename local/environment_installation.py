@@ -18,7 +18,8 @@ LOCK_FOLDER = Path(".local")
 STAMP = ".locked"
 """Name of the file in an environment that shows that the installation is complete."""
 OLDEST, NEWEST = (3, 11), (3, 13)
-"""Supported versions of Python. The locked pyarrow of Spark's environment has no wheel for a newer one."""
+"""Oldest and newest supported version of Python. The locked pyarrow of Spark's environment has no wheel for a newer one.
+"""
 
 
 def check_python(version: "tuple[int, ...]") -> None:

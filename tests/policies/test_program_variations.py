@@ -46,6 +46,7 @@ def batches(variations: tuple[ProgramVariation, ...]) -> Iterator[list[ProgramVa
     """Yield groups of variations that change different resources."""
     remaining = list(variations)
     while remaining:
+        # `reversed` keeps the first of several variations of one resource.
         batch = list({variation.resource: variation for variation in reversed(remaining)}.values())
         yield batch
         remaining = [variation for variation in remaining if variation not in batch]

@@ -54,7 +54,8 @@ def _compare_rows(expected: Mapping[Version, ExpectedResult], rows: Sequence[Map
     ]
     for row in rows:
         record = lines.get((row["_source_key"], row["_source_version"], row["_source_line"]), {})
-        # Damage may have changed a value or a name. Only values of the usual type must be in their column.
+        # A damaged line can be a record with another name or another type of value. So a value is compared only if the
+        # record still has it under its name, with its usual type.
         usual = {
             name: record.get(name) for name, kind in (("id", int), ("text", str)) if type(record.get(name)) is kind
         }
