@@ -23,8 +23,6 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
-COMPONENTS = "polyphony:"
-"""Beginning of the types of this program's components. They create nothing, and their children are checked."""
 STACK = "pulumi:pulumi:Stack"
 AWS_PROVIDER = "pulumi:providers:aws"
 DEFAULT_PROVIDER = re.compile(r"default(_\d+)*")
@@ -40,7 +38,7 @@ _OWN_NETWORK = "It is part of the network of this stack. network-not-open checks
 _WITH_BUCKET = "The policies about buckets check it together with its bucket."
 TYPES_WITHOUT_POLICY = {
     STACK: "It is the stack itself, whose inputs are the stack's configuration.",
-    "aws:apigateway/account:Account": "It names the role that writes logs, and the policies about roles check that role.",
+    t.API_GATEWAY_ACCOUNT: "It names the role that writes logs, and the policies about roles check that role.",
     "aws:apigatewayv2/deployment:Deployment": "It copies the routes and integrations, which are checked themselves.",
     "aws:apigatewayv2/routeResponse:RouteResponse": "It only makes a route answer.",
     t.ATHENA_WORKGROUP: "bucket-known checks its output, and query-scans-limited its limits.",
@@ -55,7 +53,7 @@ TYPES_WITHOUT_POLICY = {
     t.BUDGET: "budget-exists checks it. It has no access to data.",
     t.DASHBOARD: "account-known checks the accounts of its metrics.",
     t.EVENT_ARCHIVE: "It stores events of a bus of this stack.",
-    "aws:cloudwatch/eventRule:EventRule": "The policies about event targets check what it starts.",
+    t.EVENT_RULE: "The policies about event targets check what it starts.",
     t.LOG_GROUP: "logs-expire checks it, and account-known its key.",
     t.METRIC_FILTER: "It counts log lines.",
     t.IDENTITY_POOL_ROLES: "The policies about guests check the roles that it attaches.",
@@ -119,7 +117,7 @@ _KNOWN_TYPES = list_checked_types() | TYPES_WITHOUT_POLICY.keys() | {AWS_PROVIDE
     excusable=False,
 )
 def _check_resource_type_checked(resource: CheckedResource) -> Iterator[str]:
-    if resource.type not in _KNOWN_TYPES and not resource.type.startswith(COMPONENTS):
+    if resource.type not in _KNOWN_TYPES and not resource.type.startswith(t.COMPONENTS):
         yield f"No policy checks resources of the type {resource.type}."
 
 

@@ -46,7 +46,7 @@ def count_read_periods(alarm: Mapping[str, Any]) -> int:
 def split_into_periods(points: Iterable[tuple[float, T]], now: float, seconds: int, count: int) -> list[list[T]]:
     """Return the points of each of the last `count` periods, the oldest period first.
 
-    Each point comes with its time. The last period ends now, because CloudWatch evaluates sliding periods.
+    `seconds` is the length of a period. Each point comes with its time. The last period ends now, because CloudWatch evaluates sliding periods.
     """
     periods: list[list[T]] = [[] for _ in range(count)]
     for timestamp, point in points:

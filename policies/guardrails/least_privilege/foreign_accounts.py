@@ -19,7 +19,7 @@ from guardrails.model.aws_identities import (
     find_services,
 )
 from guardrails.model.nested_values import NestedValue, list_program_values
-from guardrails.model.resource_types import BUCKETS, PLATFORM, ROLE
+from guardrails.model.resource_types import BUCKETS, COMPONENTS, PLATFORM, ROLE
 from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,
@@ -32,8 +32,6 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
-COMPONENTS = "polyphony:"
-"""Beginning of the types of this program's components. They create nothing, and their children are checked."""
 AWS_RESOURCES = (
     # Layers that AWS publishes: https://docs.aws.amazon.com/powertools/python/latest/getting-started/install/ and
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Lambda-Insights-extension-versions.html

@@ -271,7 +271,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         COMPANIONS,
         {"identityPoolId": ["voice-qa-guests-pool"]},
     ),
-    added("API Gateway's account", "aws:apigateway/account:Account", {}, COMPANIONS),
+    added("API Gateway's account", t.API_GATEWAY_ACCOUNT, {}, COMPANIONS),
     added(
         "event target",
         t.EVENT_TARGET,
