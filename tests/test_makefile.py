@@ -1,4 +1,5 @@
-"""Tests of the installation of virtual environments by `local/environment_installation.py`, which the real `make` starts.
+"""Tests of the installation of virtual environments by `local/environment_installation.py`, which the real `make`
+starts.
 
 Most tests replace Python's module `venv`, so that an installation takes no time and waits where the test wants it.
 """

@@ -1,5 +1,5 @@
-"""Guardrail policies about the types of resources and about providers. Every type is named by a policy about access, data
-or reliability, or is listed with the reason why none names it. No provider sends resources to another account.
+"""Guardrail policies about the types of resources and about providers. Every type is named by a policy about access,
+data or reliability, or is listed with the reason why none names it. No provider sends resources to another account.
 
 A type that the pack does not know could do anything: a CloudFormation stack, Cloud Control, a command or a dynamic
 provider can create every resource, and the pack would see none of them.
@@ -82,8 +82,8 @@ TYPES_WITHOUT_POLICY = {
     t.BUCKET_VERSIONING: _WITH_BUCKET,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "It lets nothing in.",
 }
-"""Types that no `ResourcePolicy` or `RelationPolicy` about access, data or reliability names, each with the reason. Most are
-checked by a policy about all types, about the whole stack or about cost.
+"""Types that no `ResourcePolicy` or `RelationPolicy` about access, data or reliability names, each with the reason.
+Most are checked by a policy about all types, about the whole stack or about cost.
 """
 
 

@@ -92,9 +92,11 @@ def _list_attempts(ownership: Ownership, access: Access, current_tags: Tags) -> 
             for put in (OTHER_STACK_TAGS, OTHER_PROJECT_TAGS):
                 yield Attempt(access, {**_request_tags(put), **_region(access)}, put)
         elif access.level is AccessLevel.TAGGING:
-            # A service may change tags without sending their keys to IAM. So IAM recommends `Null` beside `ForAllValues`.
+            # A service may change tags without sending their keys to IAM. So IAM recommends `Null` beside
+            # `ForAllValues`.
             if REMOVES_TAGS.search(access.action):
-                # `Environment` is one of the tags that name the resource's stack. `Owner` is an example of the other tags.
+                # `Environment` is one of the tags that name the resource's stack. `Owner` is an example of the other
+                # tags.
                 for key in ("Environment", "Owner"):
                     for sent in ({"aws:TagKeys": [key]}, NOT_SENT):
                         yield Attempt(access, {**resource_tags, **sent, **_region(access)}, removed=frozenset({key}))

@@ -1,8 +1,8 @@
 """Server that runs the commands `up` and `down` of the local platform for tests, and kills them at named points.
 
 The tests start this module as a child process (`CommandRunner`) and send it one request in JSON per line. The server
-imports all modules once and forks for each command, because the imports would take most of the time of a test. It is the
-parent of all processes that a killed command leaves behind (Linux's child subreaper), so it can wait for their end
+imports all modules once and forks for each command, because the imports would take most of the time of a test. It is
+the parent of all processes that a killed command leaves behind (Linux's child subreaper), so it can wait for their end
 without polling. `interrupted_programs` contains the Pulumi programs that the commands deploy.
 
 A *point* is the moment before a command starts or kills a process, sends a request to a service, or opens, replaces or

@@ -1,6 +1,7 @@
 """Tests of the variations of the recorded program: the named policy finds each bad one, and none finds a harmless one.
 
-Variations of different resources are tested together, so that the policies run a few times instead of hundreds of times.
+Variations of different resources are tested together, so that the policies run a few times instead of hundreds of
+times.
 """
 
 from collections import Counter

@@ -24,8 +24,8 @@ def read_input(
     """Return the files to process, and the result of the manifest's previous finished run, or None.
 
     The workflow has confirmed the files in the list `manifest_uri`. In a redrive, this list lacks the files that an
-    earlier run rejected, but that run may have published their rejected lines. Such files are added from the list of the
-    files that the builder has claimed for the manifest.
+    earlier run rejected, but that run may have published their rejected lines. Such files are added from the list of
+    the files that the builder has claimed for the manifest.
     """
     confirmed = file_list_and_result.parse_file_list(storage.read(manifest_uri))
     previous_result = read_if_exists(storage, f"{lake_uri}{result_key(confirmed.manifest_id)}")
@@ -39,12 +39,12 @@ def read_input(
 def check_published_files(scans: Sequence[FileScan], previous_result: bytes | None, output: RunOutput) -> None:
     """Raise VersionsGone if a version that can no longer be read may have published rows.
 
-    The latest result names the published files. But a run can die after it has written its pointers and before it writes
-    its result. So a file that the latest result does not contain counts as published too, if readers see rows of this
-    manifest under the file's date.
+    The latest result names the published files. But a run can die after it has written its pointers and before it
+    writes its result. So a file that the latest result does not contain counts as published too, if readers see rows of
+    this manifest under the file's date.
 
-    A version can no longer be read if it was deleted or is sealed. It is sealed if it was uploaded with an encryption key
-    that the job may not use, or into an archive class.
+    A version can no longer be read if it was deleted or is sealed. It is sealed if it was uploaded with an encryption
+    key that the job may not use, or into an archive class.
     """
     published = file_list_and_result.published_file_keys(previous_result)
     reported = file_list_and_result.reported_file_keys(previous_result)

@@ -1,8 +1,8 @@
-"""Refuses requests to the invoke URLs of APIs that AWS refuses: those for an unknown API or stage, and HTTP requests to a
-WebSocket API, except those for `@connections`.
+"""Refuses requests to the invoke URLs of APIs that AWS refuses: those for an unknown API or stage, and HTTP requests to
+a WebSocket API, except those for `@connections`.
 
-The emulator calls a function of a WebSocket API for any HTTP request, without IAM, and answers a handshake for an unknown
-stage with status 500. The answers of AWS are:
+The emulator calls a function of a WebSocket API for any HTTP request, without IAM, and answers a handshake for an
+unknown stage with status 500. The answers of AWS are:
 
 - For an unknown API or stage: status 403 and the message `Forbidden`, so a client does not learn what exists.
   https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden

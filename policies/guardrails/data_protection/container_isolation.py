@@ -1,5 +1,5 @@
-"""Guardrail policies about containers and their images. Containers are isolated from their host and from other containers.
-Containers and functions run only images of this stack.
+"""Guardrail policies about containers and their images. Containers are isolated from their host and from other
+containers. Containers and functions run only images of this stack.
 """
 
 import re

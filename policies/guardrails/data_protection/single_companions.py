@@ -1,8 +1,8 @@
 """Guardrail policy about companions: resources that configure another resource, for example a bucket's public access
 block. A resource may have only one companion of each type.
 
-AWS keeps one setting of each kind. If a stack has two companions of one type, the one that is deployed last replaces the
-other, so a check of either says nothing about the result. The same holds for a companion and an inline property.
+AWS keeps one setting of each kind. If a stack has two companions of one type, the one that is deployed last replaces
+the other, so a check of either says nothing about the result. The same holds for a companion and an inline property.
 
 Resources whose name must be unique are treated like companions: AWS creates two resources of one type and one name as a
 single resource, so no two may have the same name.
@@ -31,22 +31,22 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 @dataclass(frozen=True)
 class CompanionType:
-    """Properties that identify a companion of one type, or a resource with a unique name, and the types of its parent."""
+    """Properties that identify a companion or a resource with a unique name, and the types of its parent."""
 
     keys: tuple[str, ...]
     """Properties that together identify the companion. If the type has parents, the first property names the parent. An
     empty tuple means that only one resource of the type may exist.
     """
     parents: Collection[str] = ()
-    """Types of the parent, that is of the resource that the companion configures. If they are empty, the values of the keys
-    are only compared as text.
+    """Types of the parent, that is of the resource that the companion configures. If they are empty, the values of the
+    keys are only compared as text.
     """
     inline: str = ""
     """Property of the parent that contains the same setting; empty if there is none."""
 
 
 NAMED = CompanionType(("name",))
-"""A resource whose name is unique in the account and Region. AWS creates or changes the same one for each definition."""
+"""Resource whose name is unique in the account and Region. AWS creates or changes the same one for each definition."""
 
 
 def _of_bucket(inline: str = "") -> CompanionType:
@@ -160,8 +160,8 @@ def _identify(
 ) -> str | None:
     """Return the value of a key, in a form in which equal values mean the same.
 
-    If the value contains the id of a parent or refers to one parent, this is the parent's id (see `_get_id`). Otherwise it
-    is the value itself. None means that the value is unknown, or that the provider generates a unique one.
+    If the value contains the id of a parent or refers to one parent, this is the parent's id (see `_get_id`). Otherwise
+    it is the value itself. None means that the value is unknown, or that the provider generates a unique one.
     """
     value = _read_text(companion, key)
     for part in (value or "").replace("/", ":").split(":"):

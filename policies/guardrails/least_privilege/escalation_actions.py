@@ -157,8 +157,8 @@ PRINCIPALS_OF_SERVICES: Final[Mapping[str, frozenset[str]]] = {
     "elasticmapreduce": frozenset({"elasticmapreduce", "ec2"}),
     "imagebuilder": frozenset({"imagebuilder", "ec2"}),
 }
-"""First labels of the service principals to which the actions of a service pass a role, by the prefix of the actions. If a
-prefix is not listed here, the label is the prefix itself.
+"""First labels of the service principals to which the actions of a service pass a role, by the prefix of the actions.
+If a prefix is not listed here, the label is the prefix itself.
 """
 
 

@@ -1,8 +1,9 @@
-"""Guardrail policies about foreign identities: no property of a resource names an account, an organisation, a bucket or a
-service that the stack does not know, and only roles let in federated identities.
+"""Guardrail policies about foreign identities: no property of a resource names an account, an organisation, a bucket or
+a service that the stack does not know, and only roles let in federated identities.
 
 The stack's own accounts are the one that the Platform component publishes, from `getCallerIdentity`, and those that
-`aws:allowedAccountIds` lists. A preview without an AWS account has the account id of `local/preview/preview_provider.py`.
+`aws:allowedAccountIds` lists. A preview without an AWS account has the account id of
+`local/preview/preview_provider.py`.
 """
 
 import re

@@ -1,9 +1,9 @@
-"""Finds identities in property values. An identity names the owner of a resource, principal or target: an account id, an
-ARN, a canonical user id, a unique id of IAM, an organisation, a private endpoint service, a network, a bucket or a service
-principal.
+"""Finds identities in property values. An identity names the owner of a resource, principal or target: an account id,
+an ARN, a canonical user id, a unique id of IAM, an organisation, a private endpoint service, a network, a bucket or a
+service principal.
 
-Twelve digits are not always an account id: they can be a number of bytes, a time or a build number. Therefore the search
-also compares the key of the value, and the text around the digits.
+Twelve digits are not always an account id: they can be a number of bytes, a time or a build number. Therefore the
+search also compares the key of the value, and the text around the digits.
 """
 
 import re
@@ -39,8 +39,8 @@ NO_ACCOUNT_KEY = re.compile(
     r"|budget|phone|description|name$",
     re.IGNORECASE,
 )
-"""Keys whose value is a quantity, a time, a version, a phone number, a name or prose. Twelve digits below such a key are
-no account id, unless the key also matches `ACCOUNT_KEY`. `(?<!ad)min` does not match `admin`.
+"""Keys whose value is a quantity, a time, a version, a phone number, a name or prose. Twelve digits below such a key
+are no account id, unless the key also matches `ACCOUNT_KEY`. `(?<!ad)min` does not match `admin`.
 """
 ACCOUNT_TOKEN = re.compile(r"(?<![\w.+-])(\d{12}|\d{4}-\d{4}-\d{4})(?![\w-]|\.\d)")
 """An account id, also as the AWS console writes it."""
@@ -70,8 +70,8 @@ ORGANIZATION = re.compile(r"(?<![\w-])o-(?=[a-z]*\d)[a-z0-9]{10,32}(?![\w-])")
 ORGANIZATION_KEY = re.compile(r"org(anization)?_?(id|path|arn)|organizational_?unit", re.IGNORECASE)
 """Keys whose value names an organisation or a part of one."""
 ORGANIZATION_BY_KEY = re.compile(r"(?<![\w/-])(?:o|ou|r)-[\w*?-]+")
-"""Id of an organisation, organisational unit or root below an `ORGANIZATION_KEY`, also with wildcards. In a path, only the
-first id matches.
+"""Id of an organisation, organisational unit or root below an `ORGANIZATION_KEY`, also with wildcards. In a path, only
+the first id matches.
 """
 ENDPOINT_SERVICE = re.compile(r"\bvpce-svc-[0-9a-f]+", re.IGNORECASE)
 """Endpoint service (PrivateLink) that an account offers to others. AWS's own services have names without an id."""
@@ -79,8 +79,8 @@ ENDPOINT_SERVICE = re.compile(r"\bvpce-svc-[0-9a-f]+", re.IGNORECASE)
 NETWORK_KEY = re.compile(r"sourcevpce?$", re.IGNORECASE)
 """Condition keys whose value is a network or endpoint."""
 NETWORK = re.compile(r"vpce?-[\w*?-]+", re.IGNORECASE)
-"""Id of a network or endpoint in a condition. It does not show its account. Ids of this stack's networks are unknown in a
-preview, so each known id is treated as foreign.
+"""Id of a network or endpoint in a condition. It does not show its account. Ids of this stack's networks are unknown in
+a preview, so each known id is treated as foreign.
 """
 
 SERVICE_KEY = re.compile(r"^service$|principal|passedtoservice", re.IGNORECASE)
@@ -149,8 +149,8 @@ def _find_accounts(nested: NestedValue, text: str) -> Iterator[AwsIdentity]:
         if "*" in account or "?" in account:
             if "Condition" not in nested.keys and not nested.is_denied:
                 yield AwsIdentity(IdentityKind.ARN_OF_EVERY_ACCOUNT, match[0], match[0])
-        # ARNs of AWS's managed policies have `aws` instead of an account, and API Gateway's own ARNs of targets have the
-        # called service.
+        # ARNs of AWS's managed policies have `aws` instead of an account, and API Gateway's own ARNs of targets have
+        # the called service.
         elif account and account != "aws" and not (match["service"] == "apigateway" and not account.isdigit()):
             yield AwsIdentity(IdentityKind.ACCOUNT, account, match[0])
     if SHORT_ARN_PATTERN.fullmatch(text) and "*" in text and "Condition" not in nested.keys and not nested.is_denied:

@@ -13,8 +13,8 @@ Version = tuple[str, str]
 def find_wrong_results(
     expected: Mapping[Version, ExpectedResult], records: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """Return a text for each file that has not exactly one record with the expected status and counts, and for each line
-    that is not exactly once in the lake with its content.
+    """Return a text for each file that has not exactly one record with the expected status and counts, and for each
+    line that is not exactly once in the lake with its content.
 
     `records` are the items of the file table, `rows` the rows that a reader sees.
     """

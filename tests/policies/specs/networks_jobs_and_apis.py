@@ -1,5 +1,5 @@
-"""Specs of policies that have no module of specs of their own, with bad and harmless variations by family. The policies are
-about networks, VPC endpoints, containers, Glue, access control lists, deliveries, APIs and CORS.
+"""Specs of policies that have no module of specs of their own, with bad and harmless variations by family. The policies
+are about networks, VPC endpoints, containers, Glue, access control lists, deliveries, APIs and CORS.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""Specs of the policies about limits of roles (boundary, duration of sessions, managed policies) and about two limits of
-IAM policies (`ForAllValues` conditions, wildcards in ARNs): bad and harmless variations by family.
+"""Specs of the policies about limits of roles (boundary, duration of sessions, managed policies) and about two limits
+of IAM policies (`ForAllValues` conditions, wildcards in ARNs): bad and harmless variations by family.
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """Spec and variations of the policy about companions: resources that configure another resource.
 
-Most cases are of other policies, for example `bucket-encrypted`. Each must report a resource with two companions if only
-one companion is right.
+Most cases are of other policies, for example `bucket-encrypted`. Each must report a resource with two companions if
+only one companion is right.
 """
 
 import json

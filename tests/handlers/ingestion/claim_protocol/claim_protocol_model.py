@@ -5,9 +5,9 @@ manifest and start an execution of the workflow. The execution confirms the file
 Sweeps and redrives repair what an interrupted actor leaves behind.
 
 The actors are manifest builders, sweepers, the steps of workflow executions, runs of the Spark job, and operators who
-redrive a manifest. The scheduler decides which actor sends its next calls. It can kill an actor at any call, lose, repeat
-or delay a call, and stop an execution while its step or its run continues. Only Spark itself is replaced: a "Parquet
-file" of the model has one line for each row.
+redrive a manifest. The scheduler decides which actor sends its next calls. It can kill an actor at any call, lose,
+repeat or delay a call, and stop an execution while its step or its run continues. Only Spark itself is replaced: a
+"Parquet file" of the model has one line for each row.
 
 At every moment, readers must see no row twice, every row of a processed file, and no pointer to a missing Parquet file.
 Without further faults, everything must end within a few sweeps and redrives. Then the requests arrive that are still
@@ -49,8 +49,8 @@ CONTENTS = (b'{"n":1}\n{"n":2}\n', b'{"n":1}\nbad\n', b'{"n":1}\n', b"bad\n")
 ROWS = (2, 1, 1, 0)
 """Number of valid rows of each content."""
 ARRIVALS = ("2026-01-02T12:00:00.000Z", "2026-01-01T23:00:00.000Z")
-"""Arrival times of the files, in turn. The second one is on the day before. It is older than `ADJACENT_DATES_CHECK_AGE`,
-so `FileTable.track` records the file in a transaction that also checks the adjacent dates.
+"""Arrival times of the files, in turn. The second one is on the day before. It is older than
+`ADJACENT_DATES_CHECK_AGE`, so `FileTable.track` records the file in a transaction that also checks the adjacent dates.
 """
 CLAIMS_EXPIRE_SECONDS = 901
 """Time after which a sweep releases claims, because their maximum age is 900 seconds in these tests."""

@@ -47,8 +47,8 @@ def find_problem(choices: ScheduleChoices) -> tuple[str, list[str]]:
 
 
 def describe(seed: int) -> str:
-    """Shorten the failing schedule of a seed as far as possible. Return its log and problem, and the command that repeats
-    it.
+    """Shorten the failing schedule of a seed as far as possible. Return its log and problem, and the command that
+    repeats it.
     """
     choices = ScheduleChoices(seed)
     find_problem(choices)

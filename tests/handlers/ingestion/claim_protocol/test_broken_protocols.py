@@ -13,8 +13,8 @@ FIRST_SEEDS = {
     "a run publishes files that are not confirmed": 150,
     "the pointer of a date without rows is deleted": 320,
 }
-"""First seed of the search by defect. Few schedules notice these defects, so the search starts shortly before one that does.
-For the other defects, it starts with seed 0.
+"""First seed of the search by defect. Few schedules notice these defects, so the search starts shortly before one that
+does. For the other defects, it starts with seed 0.
 """
 
 
