@@ -52,10 +52,10 @@ ARRIVALS = ("2026-01-02T12:00:00.000Z", "2026-01-01T23:00:00.000Z")
 """Arrival times of the files, in turn. The second one is on the day before. It is older than
 `ADJACENT_DATES_CHECK_AGE`, so `FileTable.track` records the file in a transaction that also checks the adjacent dates.
 """
-CLAIMS_EXPIRE_SECONDS = 901
-"""Time after which a sweep releases claims, because their maximum age is 900 seconds in these tests."""
+CLAIM_CHECK_SECONDS = 901
+"""Time after which a sweep checks claims and running manifests, because `claim_age` is 900 seconds in these tests."""
 SETTLE_SECONDS = 3601
-"""Time after which a sweep also builds a manifest of the pending files, because their maximum age is 3600 seconds."""
+"""Time after which a sweep also puts pending files into manifests that are not full (`flush_age` is 3600 seconds)."""
 FINAL_STATUSES = frozenset({"processed", "rejected", "superseded"})
 MAX_REDRIVES_WITHOUT_FAULTS = 4
 MAX_ROUNDS = 16
@@ -72,12 +72,12 @@ FATES = (
     *[CallFate.DELAYED, CallFate.COPY_DELAYED] * 2,
     *[CallFate.KILLED_BEFORE, CallFate.KILLED_AFTER, CallFate.KILLED_DELAYED],
 )
-"""Fates of an actor's next calls."""
+"""Fates of the last call that an actor may send before the scheduler pauses it."""
 START_FATES = (
     *[CallFate.DELAYED, CallFate.DELAYED, CallFate.KILLED_DELAYED, CallFate.KILLED_AFTER],
     *[CallFate.REFUSED, CallFate.LOST, CallFate.RESPONSE_LOST],
 )
-"""Fates of the next start of an execution, which the scheduler chooses separately."""
+"""Fates that `_choose_start_fate` gives to an actor's next call of StartExecution."""
 
 
 class ProtocolViolation(AssertionError):
@@ -240,7 +240,7 @@ class ClaimProtocolModel:
         self._start("builder", work)
 
     def _sweep(self) -> None:
-        self.cloud.advance_time(self.choices.pick([CLAIMS_EXPIRE_SECONDS, 1, SETTLE_SECONDS]))
+        self.cloud.advance_time(self.choices.pick([CLAIM_CHECK_SECONDS, 1, SETTLE_SECONDS]))
         self._start("sweeper", lambda: self.harness.sweeper().sweep())
 
     def _redrive(self) -> None:
