@@ -1,4 +1,6 @@
-"""Program of the Makefile that installs a virtual environment: `python environment_installation.py <folder> <lock file>`.
+"""Program of the Makefile that installs a virtual environment.
+
+It is run as `python environment_installation.py <folder> <lock file>`.
 
 Only one process installs an environment at a time, because two would corrupt it. A second one waits until the first has
 ended, and then finds the environment installed. The lock is a file lock. The system releases it when the installing
@@ -18,7 +20,9 @@ LOCK_FOLDER = Path(".local")
 STAMP = ".locked"
 """Name of the file in an environment that shows that the installation is complete."""
 OLDEST, NEWEST = (3, 11), (3, 13)
-"""Supported versions of Python. The locked pyarrow of Spark's environment has no wheel for a newer one."""
+"""Oldest and newest supported version of Python. The locked pyarrow of Spark's environment has no wheel for a newer
+one.
+"""
 
 
 def check_python(version: "tuple[int, ...]") -> None:

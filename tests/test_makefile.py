@@ -1,4 +1,5 @@
-"""Tests of the Makefile's installation of virtual environments, with the real `make`.
+"""Tests of the installation of virtual environments by `local/environment_installation.py`, which the real `make`
+starts.
 
 Most tests replace Python's module `venv`, so that an installation takes no time and waits where the test wants it.
 """
@@ -45,7 +46,7 @@ is a file `fatal`, pip first kills the process that started it."""
 @pytest.mark.parametrize(
     ("version", "accepted"), [((3, 10, 1), False), ((3, 11, 0), True), ((3, 13, 1), True), ((3, 14, 0), False)]
 )
-def test_make_reports_an_unsupported_python_immediately(version: tuple[int, int, int], accepted: bool) -> None:
+def test_an_unsupported_python_is_reported(version: tuple[int, int, int], accepted: bool) -> None:
     if accepted:
         check_python(version)
     else:

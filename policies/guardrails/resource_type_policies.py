@@ -1,5 +1,5 @@
-"""Guardrail policies about the types of resources: every type is checked by a policy, or is listed with the reason why it
-needs none. No explicit provider sends resources to another account.
+"""Guardrail policies about the types of resources and about providers. Every type is named by a policy about access,
+data or reliability, or is listed with the reason why none names it. No provider sends resources to another account.
 
 A type that the pack does not know could do anything: a CloudFormation stack, Cloud Control, a command or a dynamic
 provider can create every resource, and the pack would see none of them.
@@ -23,8 +23,6 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
-COMPONENTS = "polyphony:"
-"""Beginning of the types of this program's components. They create nothing, and their children are checked."""
 STACK = "pulumi:pulumi:Stack"
 AWS_PROVIDER = "pulumi:providers:aws"
 DEFAULT_PROVIDER = re.compile(r"default(_\d+)*")
@@ -40,7 +38,7 @@ _OWN_NETWORK = "It is part of the network of this stack. network-not-open checks
 _WITH_BUCKET = "The policies about buckets check it together with its bucket."
 TYPES_WITHOUT_POLICY = {
     STACK: "It is the stack itself, whose inputs are the stack's configuration.",
-    "aws:apigateway/account:Account": "It names the role that writes logs, and the policies about roles check that role.",
+    t.API_GATEWAY_ACCOUNT: "It names the role that writes logs, and the policies about roles check that role.",
     "aws:apigatewayv2/deployment:Deployment": "It copies the routes and integrations, which are checked themselves.",
     "aws:apigatewayv2/routeResponse:RouteResponse": "It only makes a route answer.",
     t.ATHENA_WORKGROUP: "bucket-known checks its output, and query-scans-limited its limits.",
@@ -55,7 +53,7 @@ TYPES_WITHOUT_POLICY = {
     t.BUDGET: "budget-exists checks it. It has no access to data.",
     t.DASHBOARD: "account-known checks the accounts of its metrics.",
     t.EVENT_ARCHIVE: "It stores events of a bus of this stack.",
-    "aws:cloudwatch/eventRule:EventRule": "The policies about event targets check what it starts.",
+    t.EVENT_RULE: "The policies about event targets check what it starts.",
     t.LOG_GROUP: "logs-expire checks it, and account-known its key.",
     t.METRIC_FILTER: "It counts log lines.",
     t.IDENTITY_POOL_ROLES: "The policies about guests check the roles that it attaches.",
@@ -84,12 +82,15 @@ TYPES_WITHOUT_POLICY = {
     t.BUCKET_VERSIONING: _WITH_BUCKET,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "It lets nothing in.",
 }
-"""Types that no policy of the chapters about access, data and reliability checks, each with the reason."""
+"""Types that no `ResourcePolicy` or `RelationPolicy` about access, data or reliability names, each with the reason.
+Most are checked by a policy about all types, about the whole stack or about cost.
+"""
 
 
 def list_checked_types() -> frozenset[str]:
-    """Return the types that a policy about access, data or reliability checks. Policies about cost do not count, because
-    they do not look at access.
+    """Return the types that a `ResourcePolicy` or `RelationPolicy` about access, data or reliability names.
+
+    Policies about the whole stack name no types. Policies about cost do not count, because they do not look at access.
     """
     return frozenset(
         resource_type
@@ -116,7 +117,7 @@ _KNOWN_TYPES = list_checked_types() | TYPES_WITHOUT_POLICY.keys() | {AWS_PROVIDE
     excusable=False,
 )
 def _check_resource_type_checked(resource: CheckedResource) -> Iterator[str]:
-    if resource.type not in _KNOWN_TYPES and not resource.type.startswith(COMPONENTS):
+    if resource.type not in _KNOWN_TYPES and not resource.type.startswith(t.COMPONENTS):
         yield f"No policy checks resources of the type {resource.type}."
 
 

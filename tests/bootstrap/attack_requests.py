@@ -1,4 +1,7 @@
-"""Requests that an attacker makes to get an access: with all tags, services and boundaries that the attacker can choose."""
+"""Requests that an attacker can make to use an access of `account_model`, which is an action on a resource.
+
+Each request has other values of what an attacker can choose: tags, services, boundaries and regions.
+"""
 
 import functools
 import re
@@ -41,9 +44,9 @@ ESM_ACTIONS = frozenset(
 REMOVES_TAGS = re.compile(r":(Untag|Delete|Remove|DELETE)")
 """Actions that remove tags. Other actions of the same access level put tags."""
 NOT_SENT: Context = {}
-"""Request that changes tags without their keys in its context."""
-STACK_SERVICES = frozenset({"backup", "dynamodb", "lambda", "ssm"})
-"""Services that use the keys in a stack's settings."""
+"""Context of a request that changes tags, but does not send their keys to IAM."""
+KMS_SERVICES = frozenset({"backup", "dynamodb", "lambda", "ssm"})
+"""Services through which the roles may use the KMS keys that a stack's settings name."""
 GRANT_KEY = "kms:GrantIsForAWSResource"
 
 
@@ -76,20 +79,24 @@ class Attempt:
 
 
 @functools.cache
-def list_attempts(ownership: Ownership, access: Access, now: Tags) -> tuple[Attempt, ...]:
-    """Return the requests that an attacker can make to get an access, while the target has some tags."""
-    return tuple(_list_attempts(ownership, access, now))
+def list_attempts(ownership: Ownership, access: Access, current_tags: Tags) -> tuple[Attempt, ...]:
+    """Return the requests that an attacker can make to use an access, while the target has the current tags."""
+    return tuple(_list_attempts(ownership, access, current_tags))
 
 
-def _list_attempts(ownership: Ownership, access: Access, now: Tags) -> Iterator[Attempt]:
-    for seen in _seen_tags(now) if access.sees_tags else (NO_TAGS,):
+def _list_attempts(ownership: Ownership, access: Access, current_tags: Tags) -> Iterator[Attempt]:
+    for seen in _seen_tags(current_tags) if access.sees_tags else (NO_TAGS,):
         resource_tags = {f"aws:ResourceTag/{key}": value for key, value in seen}
         if ownership is Ownership.NEW:
+            # The only goal is to create a resource with the tags of another stack or project.
             for put in (OTHER_STACK_TAGS, OTHER_PROJECT_TAGS):
                 yield Attempt(access, {**_request_tags(put), **_region(access)}, put)
         elif access.level is AccessLevel.TAGGING:
-            # A service may change tags without sending their keys to IAM. So IAM recommends `Null` beside `ForAllValues`.
+            # A service may change tags without sending their keys to IAM. So IAM recommends `Null` beside
+            # `ForAllValues`.
             if REMOVES_TAGS.search(access.action):
+                # `Environment` is one of the tags that name the resource's stack. `Owner` is an example of the other
+                # tags.
                 for key in ("Environment", "Owner"):
                     for sent in ({"aws:TagKeys": [key]}, NOT_SENT):
                         yield Attempt(access, {**resource_tags, **sent, **_region(access)}, removed=frozenset({key}))
@@ -102,10 +109,10 @@ def _list_attempts(ownership: Ownership, access: Access, now: Tags) -> Iterator[
                 yield Attempt(access, {**resource_tags, **_region(access), **choice})
 
 
-def _seen_tags(now: Tags) -> Iterator[Tags]:
-    """Yield the tags that IAM may see if two keys differ only in case: either of them."""
+def _seen_tags(current_tags: Tags) -> Iterator[Tags]:
+    """Yield the tags that IAM may see. If the keys of two tags differ only in case, IAM may see either tag."""
     by_key: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-    for item in sorted(now):
+    for item in sorted(current_tags):
         by_key[item[0].lower()].append(item)
     yield frozenset(items[0] for items in by_key.values())
     if any(len(items) > 1 for items in by_key.values()):
@@ -123,7 +130,7 @@ def _region(access: Access) -> dict[str, str]:
 def _list_choices(action: str) -> Sequence[Context]:
     """Return the values that an attacker can choose for an action's own condition keys."""
     if action.startswith("kms:"):
-        uses = [(service, grant) for service in (*sorted(STACK_SERVICES), "ec2") for grant in ("false", "true")]
+        uses = [(service, grant) for service in (*sorted(KMS_SERVICES), "ec2") for grant in ("false", "true")]
         return [
             {},
             *({"kms:ViaService": f"{service}.{REGION}.amazonaws.com", GRANT_KEY: grant} for service, grant in uses),

@@ -1,6 +1,8 @@
-"""Accesses outside the stack that the policies do not prevent, because no name or tag of the stack limits them.
+"""Accesses to resources outside the stack that its policies allow on purpose.
 
-docs/deploying.md lists the titles. A test compares both lists, and another one finds entries that nothing needs.
+Most of them cannot be prevented, because no name or tag of the stack limits them, so the stacks of one account share
+them. docs/deploying.md lists the titles of these. A test compares both lists, and another one finds entries that
+nothing needs. The other accesses are those to the bootstrap's resources that hold the stack's own state.
 """
 
 import fnmatch
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 
 from local.preview.preview_provider import ACCOUNT, REGION
 from tests.bootstrap.account_model import NO_TAGS, STACK, AccessLevel, Ownership, Target
-from tests.bootstrap.attack_requests import STACK_SERVICES, Attempt
+from tests.bootstrap.attack_requests import KMS_SERVICES, Attempt
 from tests.bootstrap.escalation_search import PROGRAM
 from tests.bootstrap.role_template import STATE_KEY_ARN
 
@@ -20,9 +22,10 @@ READS = (AccessLevel.READ, AccessLevel.LIST)
 
 @dataclass(frozen=True)
 class SharedAccess:
-    """Group of accesses, as a row of the page."""
+    """Group of accesses."""
 
     title: str
+    """Text of the group's list item in docs/deploying.md. The groups of `OF_THE_STACK` are not in the list."""
     actions: str
     """Patterns of actions, separated by spaces."""
     arns: str = "*"
@@ -48,16 +51,16 @@ def _keeps_ownership(principal: str, target: Target, attempt: Attempt) -> bool:
 def _is_through_service(principal: str, target: Target, attempt: Attempt) -> bool:
     service = str(attempt.context.get("kms:ViaService", "")).partition(".")[0]
     is_grant = attempt.access.action == "kms:CreateGrant"
-    return service in STACK_SERVICES and (not is_grant or attempt.context.get("kms:GrantIsForAWSResource") == "true")
+    return service in KMS_SERVICES and (not is_grant or attempt.context.get("kms:GrantIsForAWSResource") == "true")
 
 
-def _is_here(principal: str, target: Target, attempt: Attempt) -> bool:
+def _is_in_region(principal: str, target: Target, attempt: Attempt) -> bool:
     # The boundary does not limit roles of the program to one region, because their own policies do.
     return principal == PROGRAM or attempt.context.get("aws:RequestedRegion", REGION) == REGION
 
 
 def _is_read(principal: str, target: Target, attempt: Attempt) -> bool:
-    return attempt.access.level in READS and _is_here(principal, target, attempt)
+    return attempt.access.level in READS and _is_in_region(principal, target, attempt)
 
 
 SHARED = (
@@ -104,7 +107,8 @@ SHARED = (
         lambda _, __, attempt: attempt.context.get("aws:TagKeys") == ["aws-glue-service-resource"],
     ),
     SharedAccess(
-        "KMS keys, only as AWS Backup, DynamoDB, Lambda and Systems Manager use them for the stack's own resources",
+        "KMS keys of others, only through AWS Backup, DynamoDB, Lambda and Systems Manager, which encrypt the stack's own "
+        "resources with them",
         "kms:*",
         holds=_is_through_service,
     ),
@@ -113,13 +117,14 @@ SHARED = (
         "Service-linked roles of AWS Backup, Batch and API Gateway",
         "iam:CreateServiceLinkedRole",
         "*:role/aws-service-role/*",
+        # The search requests only the role of AWS Backup, as an example of the three.
         lambda _, __, attempt: attempt.context["iam:AWSServiceName"] == "backup.amazonaws.com",
     ),
     SharedAccess("Archives of all events of the account's event bus", "events:CreateArchive", "*:event-bus/default"),
     SharedAccess("Managed rule sets of AWS WAF", "wafv2:*", "*:regional/managedruleset/*"),
     SharedAccess("Calls of APIs and messages to WebSocket connections", "execute-api:*"),
     SharedAccess(
-        "Jobs: cancellation of Batch jobs, MediaConvert queues, transcription jobs and streams",
+        "Jobs: cancelling Batch jobs, and starting MediaConvert jobs, transcription jobs and streams",
         "batch:*Job mediaconvert:CreateJob transcribe:Start*",
         "*:job/* *:queues/* [*]",
     ),
@@ -129,7 +134,8 @@ SHARED = (
     ),
     SharedAccess("Metrics and traces", "cloudwatch:PutMetricData xray:Put*"),
     SharedAccess(
-        "Backups without the tag `Environment`, and the tags of the stack's own backups",
+        "Backups without the tag `Environment`, and the stack's own backups, which a change of their tags can give to another "
+        "stack",
         "backup:*",
         "*:recovery-point:*",
         lambda _, target, __: target.tags == NO_TAGS or target.ownership is Ownership.OWN,
@@ -146,5 +152,5 @@ OF_THE_STACK = (
 
 
 def is_accepted(principal: str, target: Target, attempt: Attempt) -> bool:
-    """Return True if a request outside the stack is known and documented."""
+    """Return True if a request belongs to a group of this module."""
     return any(group.matches(principal, target, attempt) for group in (*SHARED, *OF_THE_STACK))

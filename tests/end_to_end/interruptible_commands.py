@@ -1,8 +1,9 @@
-"""Program that runs `up` and `down` of the local platform, and kills them at named points.
+"""Server that runs the commands `up` and `down` of the local platform for tests, and kills them at named points.
 
-The tests start it as a child process (`CommandRunner`) and send it one request in JSON per line. It imports all modules
-once and forks for each command, because the imports would take most of the time of a test. It is the parent of all
-processes that a killed command leaves behind (Linux's child subreaper), so it can wait for their end without polling.
+The tests start this module as a child process (`CommandRunner`) and send it one request in JSON per line. The server
+imports all modules once and forks for each command, because the imports would take most of the time of a test. It is
+the parent of all processes that a killed command leaves behind (Linux's child subreaper), so it can wait for their end
+without polling. `interrupted_programs` contains the Pulumi programs that the commands deploy.
 
 A *point* is the moment before a command starts or kills a process, sends a request to a service, or opens, replaces or
 removes one of the platform's files. The interpreter's audit events report these moments. A point has a name and a
@@ -34,6 +35,7 @@ FILES = {"command.lock", "emulator.json", "emulator.lock", "emulator", "services
 """Names of the platform's files and folders whose changes are points."""
 START, REQUEST, KILL = "start of", "request", "kill of"
 EMULATOR, PACK, PROGRAM, END = "the emulator", "the policy pack", "run of the program", "end of the command"
+"""Parts of the names of points. `PROGRAM` is the moment before the Pulumi program runs."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,10 @@ class CommandResult:
 
 
 class CommandRunner:
-    """Client of the program: runs commands on the platform in one folder."""
+    """Client that starts the server. The server runs commands on the platform in one folder."""
 
     def __init__(self, folder: Path, stack: str) -> None:
-        """Start the program. `stack` is `small` for a few resources, or `local` for the whole stack."""
+        """Start the server. `stack` is `small` for a few resources, or `local` for the whole stack."""
         self.folder = folder
         self.stack = stack
         for name in ("home", "tmp"):
@@ -79,7 +81,11 @@ class CommandRunner:
         signal_number: int = signal.SIGKILL,
         with_policies: bool = False,
     ) -> CommandResult:
-        """Run a command with a version of the program, and send it a signal at a point unless `kill_at` is empty."""
+        """Run a command, and send it a signal when it reaches the point `kill_at`, if this is not empty.
+
+        `version` is the version (1 or 2) of the few resources that the stack `small` deploys. `with_policies` also runs
+        the policy pack. See `interrupted_programs.run_command`.
+        """
         reply = self._request(
             {
                 "arguments": [command, "--folder", str(self.platform)],
@@ -100,7 +106,7 @@ class CommandRunner:
         return remaining
 
     def close(self) -> None:
-        """End the program."""
+        """End the server."""
         self._process.communicate()
 
     def _request(self, request: Mapping[str, object]) -> dict[str, Any]:
@@ -168,11 +174,11 @@ def install_points(report: Callable[[str], None], kill_at: str, signal_number: i
 
 def serve() -> None:
     """Answer requests until the standard input is closed."""
-    from local import __main__ as command_line  # noqa: PLC0415 - imported after `prepare`
+    from local import __main__ as command_line  # noqa: PLC0415 - only the server needs it
 
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     command_line.prepare()
-    from tests.end_to_end import interrupted_programs  # noqa: PLC0415
+    from tests.end_to_end import interrupted_programs  # noqa: PLC0415 - must follow `prepare()`
 
     interrupted_programs.import_all()
     for line in sys.stdin:

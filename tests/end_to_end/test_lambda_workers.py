@@ -28,6 +28,7 @@ else:
 def handler(event, context):
     return event
 """
+"""Function whose first process dies as soon as the second one starts, and whose later processes wait for the test."""
 
 
 def invoke(stack: SmallStack) -> tuple[str, object]:

@@ -1,6 +1,7 @@
 """Tests of the variations of the recorded program: the named policy finds each bad one, and none finds a harmless one.
 
-Variations of different resources are tested together, so that the policies run a few times instead of hundreds of times.
+Variations of different resources are tested together, so that the policies run a few times instead of hundreds of
+times.
 """
 
 from collections import Counter
@@ -46,6 +47,7 @@ def batches(variations: tuple[ProgramVariation, ...]) -> Iterator[list[ProgramVa
     """Yield groups of variations that change different resources."""
     remaining = list(variations)
     while remaining:
+        # `reversed` keeps the first of several variations of one resource.
         batch = list({variation.resource: variation for variation in reversed(remaining)}.values())
         yield batch
         remaining = [variation for variation in remaining if variation not in batch]

@@ -1,6 +1,7 @@
 """Input of a run: the files to process, and the check that no published rows of unreadable files would disappear.
 
-A run replaces the manifest's whole output, so it needs the result of the previous run.
+A run replaces the manifest's whole output, so every file with published rows must be among its files. The result of the
+previous run names these files.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,12 @@ class VersionsGone(Exception):
 def read_input(
     manifest_uri: str, lake_uri: str, storage: ObjectStorage
 ) -> tuple[file_list_and_result.FileList, bytes | None]:
-    """Return the files to process, and the result of the manifest's previous finished run, or None."""
+    """Return the files to process, and the result of the manifest's previous finished run, or None.
+
+    The workflow has confirmed the files in the list `manifest_uri`. In a redrive, this list lacks the files that an
+    earlier run rejected, but that run may have published their rejected lines. Such files are added from the list of
+    the files that the builder has claimed for the manifest.
+    """
     confirmed = file_list_and_result.parse_file_list(storage.read(manifest_uri))
     previous_result = read_if_exists(storage, f"{lake_uri}{result_key(confirmed.manifest_id)}")
     published = file_list_and_result.published_file_keys(previous_result)
@@ -33,8 +39,12 @@ def read_input(
 def check_published_files(scans: Sequence[FileScan], previous_result: bytes | None, output: RunOutput) -> None:
     """Raise VersionsGone if a version that can no longer be read may have published rows.
 
-    A run that died after it wrote its pointers, but before its result, has reported no files. So a file that the latest
-    result does not contain may be published too, if readers see rows of this manifest under the file's date.
+    The latest result names the published files. But a run can die after it has written its pointers and before it
+    writes its result. So a file that the latest result does not contain counts as published too, if readers see rows of
+    this manifest under the file's date.
+
+    A version can no longer be read if it was deleted or is sealed. It is sealed if it was uploaded with an encryption
+    key that the job may not use, or into an archive class.
     """
     published = file_list_and_result.published_file_keys(previous_result)
     reported = file_list_and_result.reported_file_keys(previous_result)

@@ -1,15 +1,15 @@
-"""Corrects requests to the invoke URLs of APIs: an unknown API or stage is forbidden, and a WebSocket API serves only
-handshakes and the paths of `@connections`.
+"""Refuses requests to the invoke URLs of APIs that AWS refuses: those for an unknown API or stage, and HTTP requests to
+a WebSocket API, except those for `@connections`.
 
-The emulator calls a function of a WebSocket API for any HTTP request, without IAM, and answers a handshake for an unknown
-stage with status 500. On AWS:
+The emulator calls a function of a WebSocket API for any HTTP request, without IAM, and answers a handshake for an
+unknown stage with status 500. The answers of AWS are:
 
-- An unknown API or stage has status 403 and the message `Forbidden`. A client does not learn what exists.
+- For an unknown API or stage: status 403 and the message `Forbidden`, so a client does not learn what exists.
   https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden
-- A WebSocket API has no paths below its stage. They have the same answer.
+- For a path below a stage of a WebSocket API: the same, because these APIs have no such paths.
   https://robanderson.dev/blog/cloudfront-url-transform.html
-- The answer of a WebSocket API to a request without an upgrade is not documented. Here it is the one of RFC 9110, section
-  15.5.22: 426 with the header `Upgrade`.
+- For a request to a stage of a WebSocket API without an upgrade: not documented. Here it is the answer of RFC 9110,
+  section 15.5.22: status 426 with the header `Upgrade`.
 """
 
 import json
@@ -59,7 +59,7 @@ async def _answer_request(
 
 
 def _find_http_refusal(api_id: str, stage: str, path: str) -> InvokeRefusal | None:
-    """Return the answer to an HTTP request; None if the emulator answers it correctly."""
+    """Return the refusal of an HTTP request; None if the emulator may answer the request."""
     if get_private(apigateway_v1, "find_api_scope")(api_id) is not None:
         return None  # the emulator forbids unknown stages of REST APIs
     owner = get_private(apigateway, "_api_owner")(api_id)
@@ -71,10 +71,7 @@ def _find_http_refusal(api_id: str, stage: str, path: str) -> InvokeRefusal | No
 
 
 def find_handshake_refusal(api_id: str, path: str) -> InvokeRefusal | None:
-    """Return the answer to a WebSocket handshake with a path that is not the one of a stage of a WebSocket API.
-
-    Return None if the path names a stage.
-    """
+    """Return the refusal of a WebSocket handshake; None if the path is that of a stage of a WebSocket API."""
     protocol, account, region = get_private(apigateway, "_api_owner")(api_id) or (None, None, None)
     if protocol != "WEBSOCKET":
         return FORBIDDEN

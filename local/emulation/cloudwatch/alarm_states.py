@@ -46,7 +46,8 @@ def count_read_periods(alarm: Mapping[str, Any]) -> int:
 def split_into_periods(points: Iterable[tuple[float, T]], now: float, seconds: int, count: int) -> list[list[T]]:
     """Return the points of each of the last `count` periods, the oldest period first.
 
-    Each point comes with its time. The last period ends now, because CloudWatch evaluates sliding periods.
+    `seconds` is the length of a period. Each point comes with its time. The last period ends now, because CloudWatch
+    evaluates sliding periods.
     """
     periods: list[list[T]] = [[] for _ in range(count)]
     for timestamp, point in points:
@@ -79,7 +80,8 @@ def next_state(alarm: Mapping[str, Any], values: Sequence[float | None]) -> Alar
         return AlarmState.INSUFFICIENT_DATA if treatment is MissingData.MISSING else None
     if sum(existing) >= required or not all(existing):
         return _state(sum(existing) >= required)
-    # Only breaching values exist, fewer than required. They raise the alarm if the oldest is old enough.
+    # Only breaching values exist, fewer than required. If the oldest is at least `required` periods old, and missing
+    # data has the treatment `missing`, the alarm is raised, as if the periods after that value were breaching too.
     age_in_periods = len(breaches) - breaches.index(True)
     return AlarmState.ALARM if treatment is MissingData.MISSING and age_in_periods >= required else None
 

@@ -1,5 +1,5 @@
-"""Guardrail policies about containers: they are isolated from their host and from other containers, and run only images
-of this stack.
+"""Guardrail policies about containers and their images. Containers are isolated from their host and from other
+containers. Containers and functions run only images of this stack.
 """
 
 import re
@@ -31,8 +31,8 @@ HOST_KEYS = {
 PATH_KEYS = frozenset({"hostpath", "sourcepath"})
 """Keys of the path of a host's folder that a container mounts."""
 USER_KEYS = frozenset({"runasuser", "user"})
-OWN_IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<repository>[^:@]+)")
-"""Form of an image in a private repository of ECR."""
+PRIVATE_IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<repository>[^:@]+)")
+"""Form of an image in a private repository of ECR, of any account."""
 
 
 @POLICIES.resource(
@@ -70,6 +70,7 @@ def _find_fault(path: str, value: Any) -> str | None:
         return f"the container {HOST_KEYS[name]}"
     if name in PATH_KEYS or (name == "path" and path.lower().endswith("hostpath.path")):
         return "the container mounts a folder of its host"
+    # Numbers arrive as floats, so the user 0 is `0.0`.
     if name in USER_KEYS and ROOT_USERS.fullmatch(text.removesuffix(".0")):
         return "the container runs as root"
     if name == "runasnonroot" and text.lower() == "false":
@@ -88,6 +89,6 @@ def _find_fault(path: str, value: Any) -> str | None:
 def _check_image_of_stack(resource: CheckedResource) -> Iterator[str]:
     for setting in _list_settings(resource):
         if setting.path.rpartition(".")[2] in {"image", "imageUri"}:
-            own_image = OWN_IMAGE.match(str(setting.value))
-            if own_image is None or not own_image["repository"].startswith(resource.context.name_prefix):
+            image = PRIVATE_IMAGE.match(str(setting.value))
+            if image is None or not image["repository"].startswith(resource.context.name_prefix):
                 yield f"{setting.path} is {setting.value}, which is no image of a repository named {resource.context.name_prefix}*."

@@ -1,9 +1,11 @@
 """Guardrail policy about companions: resources that configure another resource, for example a bucket's public access
-block. A resource may have only one companion of each type, and only one resource of a type may have a name.
+block. A resource may have only one companion of each type.
 
-AWS keeps one setting of each kind. If a stack has two companions of one type, the one that is deployed last replaces the
-other, so a check of either says nothing about the result. The same holds for a companion and an inline property, and for
-two resources of one name, which AWS creates as one.
+AWS keeps one setting of each kind. If a stack has two companions of one type, the one that is deployed last replaces
+the other, so a check of either says nothing about the result. The same holds for a companion and an inline property.
+
+Resources whose name must be unique are treated like companions: AWS creates two resources of one type and one name as a
+single resource, so no two may have the same name.
 """
 
 from collections import defaultdict
@@ -29,18 +31,22 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 @dataclass(frozen=True)
 class CompanionType:
-    """The properties by which companions of one type are told apart, and the parents that they configure."""
+    """Properties that identify a companion or a resource with a unique name, and the types of its parent."""
 
     keys: tuple[str, ...]
-    """Properties that together identify the setting. The first one names the parent. Without any, an account has one."""
+    """Properties that together identify the companion. If the type has parents, the first property names the parent. An
+    empty tuple means that only one resource of the type may exist.
+    """
     parents: Collection[str] = ()
-    """Types of the parent."""
+    """Types of the parent, that is of the resource that the companion configures. If they are empty, the values of the
+    keys are only compared as text.
+    """
     inline: str = ""
-    """Property of the parent that configures the same inline; empty if there is none."""
+    """Property of the parent that contains the same setting; empty if there is none."""
 
 
 NAMED = CompanionType(("name",))
-"""A resource whose name is unique in the account and Region. AWS creates or changes the same one for each definition."""
+"""Resource whose name is unique in the account and Region. AWS creates or changes the same one for each definition."""
 
 
 def _of_bucket(inline: str = "") -> CompanionType:
@@ -48,11 +54,11 @@ def _of_bucket(inline: str = "") -> CompanionType:
 
 
 COMPANION_TYPES: Final[Mapping[str, CompanionType]] = {
-    t.PLATFORM: CompanionType(()),
+    t.PLATFORM: CompanionType(()),  # other policies read the stack's account and environment from it
     t.ALARM: NAMED,
     t.BUCKET: CompanionType(("bucket",)),
     t.DASHBOARD: CompanionType(("dashboardName",)),
-    "aws:cloudwatch/eventRule:EventRule": CompanionType(("name", "eventBusName")),
+    t.EVENT_RULE: CompanionType(("name", "eventBusName")),
     t.FUNCTION: NAMED,
     t.LOG_GROUP: NAMED,
     t.QUEUE: NAMED,
@@ -61,13 +67,13 @@ COMPANION_TYPES: Final[Mapping[str, CompanionType]] = {
     t.TABLE: NAMED,
     t.TOPIC: NAMED,
     t.WORKFLOW: NAMED,
-    "aws:apigateway/account:Account": CompanionType(()),
+    t.API_GATEWAY_ACCOUNT: CompanionType(()),
     t.REST_METHOD_SETTINGS: CompanionType(("restApi", "stageName", "methodPath"), {t.REST_API}),
     t.REST_POLICY: CompanionType(("restApiId",), {t.REST_API}, "policy"),
     t.BACKUP_VAULT_POLICY: CompanionType(("backupVaultName",), {t.BACKUP_VAULT}),
     t.AGENTCORE_POLICY: CompanionType(("resourceArn",)),
     t.EVENT_BUS_POLICY: CompanionType(("eventBusName",)),
-    t.EVENT_TARGET: CompanionType(("rule", "targetId"), {"aws:cloudwatch/eventRule:EventRule"}),
+    t.EVENT_TARGET: CompanionType(("rule", "targetId"), {t.EVENT_RULE}),
     t.LOG_DESTINATION_POLICY: CompanionType(("destinationName",)),
     t.LOG_RESOURCE_POLICY: CompanionType(("policyName",)),
     t.IDENTITY_POOL_ROLES: CompanionType(("identityPoolId",), {t.IDENTITY_POOL}),
@@ -152,8 +158,10 @@ def _identify(
     parent_types: Collection[str],
     parents: Mapping[tuple[str, str], list[CheckedResource]],
 ) -> str | None:
-    """Return the parent's id or the value of a key. None means that the value is unknown, or that the provider generates
-    a unique value.
+    """Return the value of a key, in a form in which equal values mean the same.
+
+    If the value contains the id of a parent or refers to one parent, this is the parent's id (see `_get_id`). Otherwise
+    it is the value itself. None means that the value is unknown, or that the provider generates a unique one.
     """
     value = _read_text(companion, key)
     for part in (value or "").replace("/", ":").split(":"):

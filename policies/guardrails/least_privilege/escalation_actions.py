@@ -157,8 +157,9 @@ PRINCIPALS_OF_SERVICES: Final[Mapping[str, frozenset[str]]] = {
     "elasticmapreduce": frozenset({"elasticmapreduce", "ec2"}),
     "imagebuilder": frozenset({"imagebuilder", "ec2"}),
 }
-"""First labels of the service principals to which the actions of a service pass a role, if they are not only the
-service's own prefix."""
+"""First labels of the service principals to which the actions of a service pass a role, by the prefix of the actions.
+If a prefix is not listed here, the label is the prefix itself.
+"""
 
 
 def _expand(patterns: Iterable[str]) -> frozenset[str]:
@@ -179,7 +180,7 @@ def load_escalation_actions() -> None:
 
 @functools.cache
 def list_passing_actions() -> frozenset[str]:
-    """Return the actions that pass a role to a service. A deletion passes none."""
+    """Return the actions that pass a role to a service. Actions that delete or stop something pass none."""
     actions = _expand(PASSING_PATTERNS) | iam_action_table.list_actions_with_dependency(PASS_ROLE)
     return frozenset(action for action in actions if not action.partition(":")[2].startswith(("Delete", "Stop")))
 

@@ -1,8 +1,9 @@
-"""Guardrail policies about foreign identities: no resource names an account, an organisation, a bucket or a service that
-the stack does not know, wherever it appears.
+"""Guardrail policies about foreign identities: no property of a resource names an account, an organisation, a bucket or
+a service that the stack does not know, and only roles let in federated identities.
 
-The stack's own account is the one that the Platform component publishes, from `getCallerIdentity`, and the ones that
-`aws:allowedAccountIds` lists. A preview without an AWS account has the account id of `local/preview/preview_provider.py`.
+The stack's own accounts are the one that the Platform component publishes, from `getCallerIdentity`, and those that
+`aws:allowedAccountIds` lists. A preview without an AWS account has the account id of
+`local/preview/preview_provider.py`.
 """
 
 import re
@@ -19,7 +20,7 @@ from guardrails.model.aws_identities import (
     find_services,
 )
 from guardrails.model.nested_values import NestedValue, list_program_values
-from guardrails.model.resource_types import BUCKETS, PLATFORM, ROLE
+from guardrails.model.resource_types import BUCKETS, COMPONENTS, PLATFORM, ROLE
 from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,
@@ -32,8 +33,6 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
-COMPONENTS = "polyphony:"
-"""Beginning of the types of this program's components. They create nothing, and their children are checked."""
 AWS_RESOURCES = (
     # Layers that AWS publishes: https://docs.aws.amazon.com/powertools/python/latest/getting-started/install/ and
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Lambda-Insights-extension-versions.html
@@ -123,7 +122,7 @@ def _describe_identity(identity: AwsIdentity, nested: NestedValue) -> str:
     "bucket-known",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="Every bucket that a resource names is a bucket of this stack, because every account can own any name.",
+    description="Every bucket that a resource names belongs to this stack, because a bucket's name does not show its account.",
     remedy="Use an output of a bucket of this stack. List the ARN of a partner's bucket in foundation.partners.",
     frameworks=("AWS Well-Architected SEC03-BP07",),
     excusable=False,

@@ -1,8 +1,9 @@
-"""Identities in property values that say whose a resource, a principal or a target is: account ids, ARNs, canonical
-user ids, unique ids of IAM identities, organisations, private endpoint services, buckets and service principals.
+"""Finds identities in property values. An identity names the owner of a resource, principal or target: an account id,
+an ARN, a canonical user id, a unique id of IAM, an organisation, a private endpoint service, a network, a bucket or a
+service principal.
 
-Twelve digits are not always an account id: they can be a number of bytes, a time or a build number. The context decides,
-that is the key and the text around the digits.
+Twelve digits are not always an account id: they can be a number of bytes, a time or a build number. Therefore the
+search also compares the key of the value, and the text around the digits.
 """
 
 import re
@@ -33,12 +34,14 @@ ACCOUNT_KEY = re.compile(
     r"account|principal|owner|catalog_?id|registry|tenant|partner|grantee|^aws$|user_?ids?$", re.IGNORECASE
 )
 """Keys whose value names an account. A twelve-digit number below such a key is always an account id."""
-QUANTITY_KEY = re.compile(
+NO_ACCOUNT_KEY = re.compile(
     r"bytes|size|limit|max|(?<!ad)min|quota|count|number|second|milli|time|date|stamp|build|version|release|cutoff|threshold"
     r"|budget|phone|description|name$",
     re.IGNORECASE,
 )
-"""Keys whose value is a quantity, a time, a number of a build, or prose."""
+"""Keys whose value is a quantity, a time, a version, a phone number, a name or prose. Twelve digits below such a key
+are no account id, unless the key also matches `ACCOUNT_KEY`. `(?<!ad)min` does not match `admin`.
+"""
 ACCOUNT_TOKEN = re.compile(r"(?<![\w.+-])(\d{12}|\d{4}-\d{4}-\d{4})(?![\w-]|\.\d)")
 """An account id, also as the AWS console writes it."""
 QUOTED_ACCOUNT = re.compile(r"(?:^|[\"'])(\d{12})(?:$|[\"'])")
@@ -59,20 +62,29 @@ UNIQUE_ID = re.compile(r"(?<![A-Za-z0-9])A(?:ROA|IDA|GPA|NPA|IPA)[A-Z0-9]{12,17}
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 """
 CANONICAL_KEY = re.compile(r"canonical|owner|grant|principal|^id$", re.IGNORECASE)
+"""Keys whose value can be a canonical user id."""
 CANONICAL_USER = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", re.IGNORECASE)
 """Canonical user id of an account in S3. A SHA-256 hash has the same form, so the key must match `CANONICAL_KEY`."""
-ORGANIZATION_KEY = re.compile(r"org(anization)?_?(id|path|arn)|organizational_?unit", re.IGNORECASE)
-ORGANIZATION_BY_KEY = re.compile(r"(?<![\w/-])(?:o|ou|r)-[\w*?-]+")
-"""Organisation, or an organisational unit without the organisation in its path."""
 ORGANIZATION = re.compile(r"(?<![\w-])o-(?=[a-z]*\d)[a-z0-9]{10,32}(?![\w-])")
+"""Id of an organisation below any key. It must contain a digit, because words can have the same form otherwise."""
+ORGANIZATION_KEY = re.compile(r"org(anization)?_?(id|path|arn)|organizational_?unit", re.IGNORECASE)
+"""Keys whose value names an organisation or a part of one."""
+ORGANIZATION_BY_KEY = re.compile(r"(?<![\w/-])(?:o|ou|r)-[\w*?-]+")
+"""Id of an organisation, organisational unit or root below an `ORGANIZATION_KEY`, also with wildcards. In a path, only
+the first id matches.
+"""
 ENDPOINT_SERVICE = re.compile(r"\bvpce-svc-[0-9a-f]+", re.IGNORECASE)
 """Endpoint service (PrivateLink) that an account offers to others. AWS's own services have names without an id."""
 
 NETWORK_KEY = re.compile(r"sourcevpce?$", re.IGNORECASE)
+"""Condition keys whose value is a network or endpoint."""
 NETWORK = re.compile(r"vpce?-[\w*?-]+", re.IGNORECASE)
-"""Network or endpoint in a condition. Its id does not show its account, and an id of this stack is unknown in a preview."""
+"""Id of a network or endpoint in a condition. It does not show its account. Ids of this stack's networks are unknown in
+a preview, so each known id is treated as foreign.
+"""
 
 SERVICE_KEY = re.compile(r"^service$|principal|passedtoservice", re.IGNORECASE)
+"""Keys whose value can be a service principal."""
 SERVICE_PRINCIPAL = re.compile(
     r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.[a-z]+)*|[a-z0-9-]+\.amazon\.com", re.IGNORECASE
 )
@@ -137,7 +149,8 @@ def _find_accounts(nested: NestedValue, text: str) -> Iterator[AwsIdentity]:
         if "*" in account or "?" in account:
             if "Condition" not in nested.keys and not nested.is_denied:
                 yield AwsIdentity(IdentityKind.ARN_OF_EVERY_ACCOUNT, match[0], match[0])
-        # API Gateway's own ARNs of targets have the called service instead of an account.
+        # ARNs of AWS's managed policies have `aws` instead of an account, and API Gateway's own ARNs of targets have
+        # the called service.
         elif account and account != "aws" and not (match["service"] == "apigateway" and not account.isdigit()):
             yield AwsIdentity(IdentityKind.ACCOUNT, account, match[0])
     if SHORT_ARN_PATTERN.fullmatch(text) and "*" in text and "Condition" not in nested.keys and not nested.is_denied:
@@ -148,7 +161,7 @@ def _find_accounts(nested: NestedValue, text: str) -> Iterator[AwsIdentity]:
     if ACCOUNT_KEY.search(nested.key):
         for match in ACCOUNT_TOKEN.finditer(text):
             yield AwsIdentity(IdentityKind.ACCOUNT, match[0].replace("-", ""), match[0])
-    elif not QUANTITY_KEY.search(nested.key):
+    elif not NO_ACCOUNT_KEY.search(nested.key):
         for match in QUOTED_ACCOUNT.finditer(text):
             if not MINUTE.fullmatch(match[1]) and int(match[1]) % ROUND_NUMBER:
                 yield AwsIdentity(IdentityKind.ACCOUNT, match[1], match[1])

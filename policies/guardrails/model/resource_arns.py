@@ -45,7 +45,9 @@ def list_name_segments(arn: Arn) -> list[str]:
 
 
 def get_name(arn: Arn) -> str:
-    """Return the resource's name, with slashes if the service's names may have some."""
+    """Return the resource's name, with slashes if the service's names may have some, and without the generated suffix
+    of a secret.
+    """
     if arn.service in SERVICES_WITH_PATHS:
         return re.split("[:/]", arn.resource, maxsplit=1)[-1].partition(":")[0]
     if arn.service == "secretsmanager":

@@ -2,8 +2,11 @@
 
 from typing import Final
 
+COMPONENTS: Final = "polyphony:"
+"""Beginning of the types of this program's components. They create nothing, and their children are checked."""
 PLATFORM: Final = "polyphony:platform:Platform"
 
+API_GATEWAY_ACCOUNT: Final = "aws:apigateway/account:Account"
 REST_API: Final = "aws:apigateway/restApi:RestApi"
 REST_DEPLOYMENT: Final = "aws:apigateway/deployment:Deployment"
 REST_INTEGRATION: Final = "aws:apigateway/integration:Integration"
@@ -36,6 +39,7 @@ EVENT_ARCHIVE: Final = "aws:cloudwatch/eventArchive:EventArchive"
 EVENT_BUS_POLICY: Final = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
 EVENT_BUS_PERMISSION: Final = "aws:cloudwatch/eventPermission:EventPermission"
 EVENT_API_DESTINATION: Final = "aws:cloudwatch/eventApiDestination:EventApiDestination"
+EVENT_RULE: Final = "aws:cloudwatch/eventRule:EventRule"
 EVENT_TARGET: Final = "aws:cloudwatch/eventTarget:EventTarget"
 LOG_DESTINATION_POLICY: Final = "aws:cloudwatch/logDestinationPolicy:LogDestinationPolicy"
 LOG_GROUP: Final = "aws:cloudwatch/logGroup:LogGroup"

@@ -2,8 +2,8 @@
 
 `make fuzz` starts it: `.venv/bin/python -m tests.end_to_end.ingestion_chaos`. It deploys the platform to an emulator of
 its own, uploads the files while workers are killed, and then does what the schedules and an operator would do: it
-redrives dead letters, sweeps, and redrives failed manifests. At the end, each good line must be in the lake exactly once,
-and each file must have its final status. On two busy cores, the run took 13 to 16 minutes.
+redrives dead letters, sweeps, and redrives failed manifests. At the end, each good line must be in the lake exactly
+once, and each file must have its final status. On two busy cores, the run took 13 to 16 minutes.
 """
 
 import argparse
@@ -132,7 +132,7 @@ class ChaosRun:
         self._wait_for_executions()
         # The latest version has the live version's code, but checks claims that are a second old, not 15 minutes.
         # No builder is working now, so all claims are left behind.
-        self._check_young_claims()
+        self._shorten_claims()
         self._sweep(qualifier="$LATEST")
         self._wait_for_executions()
         self._sweep(qualifier="$LATEST")
@@ -154,7 +154,7 @@ class ChaosRun:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                 self.redrives["dead letters"] += 1
 
-    def _check_young_claims(self) -> None:
+    def _shorten_claims(self) -> None:
         function = self.runs.sweeper.partition(":")[0]
         variables = self._functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
         self._functions.update_function_configuration(

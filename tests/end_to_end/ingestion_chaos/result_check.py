@@ -13,8 +13,8 @@ Version = tuple[str, str]
 def find_wrong_results(
     expected: Mapping[Version, ExpectedResult], records: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """Return a text for each file that has not exactly one record with the expected status and counts, and for each line
-    that is not exactly once in the lake with its content.
+    """Return a text for each file that has not exactly one record with the expected status and counts, and for each
+    line that is not exactly once in the lake with its content.
 
     `records` are the items of the file table, `rows` the rows that a reader sees.
     """
@@ -54,7 +54,8 @@ def _compare_rows(expected: Mapping[Version, ExpectedResult], rows: Sequence[Map
     ]
     for row in rows:
         record = lines.get((row["_source_key"], row["_source_version"], row["_source_line"]), {})
-        # Damage may have changed a value or a name. Only values of the usual type must be in their column.
+        # A damaged line can be a record with another name or another type of value. So a value is compared only if the
+        # record still has it under its name, with its usual type.
         usual = {
             name: record.get(name) for name, kind in (("id", int), ("text", str)) if type(record.get(name)) is kind
         }

@@ -72,7 +72,7 @@ def expected_result(file: UploadedFile) -> ExpectedResult:
     content, is_whole = unpack_readable(file.body) if file.body.startswith(b"\x1f\x8b") else (file.body, True)
     lines = content.split(b"\n")
     rejected = 0
-    if not is_whole:  # the line in which the damage is
+    if not is_whole:  # the file can be unpacked only up to the damage, so the last line is incomplete
         lines.pop()
         rejected = 1
     rows: dict[int, dict[str, Any]] = {}

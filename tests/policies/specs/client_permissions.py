@@ -65,6 +65,7 @@ OWN_DATA = (
     of_own(allow("s3:ListBucket", BUCKET, {"StringLike": {"s3:prefix": f"raw/{TAG}/*"}})),
     of_own(allow("dynamodb:GetItem", TABLE_ARN, OWN_KEYS)),
     of_own({**allow("s3:*", "*"), "Effect": "Deny"}),
+    # The trust policy does not allow sts:TagSession, so the role is not for clients.
     expect_no_finding(
         OWN, *clients(allow("s3:GetObject", f"{BUCKET}/transcripts/*"), assumeRolePolicy=trust({"AWS": ROLE_ARN}))
     ),

@@ -34,7 +34,9 @@ FUNCTIONS = cycle(
     }.items()
     for function in functions
 )
-"""Functions of the program, whose roles the variations change."""
+"""Functions of the program, whose roles the variations change. Each variation takes the next one, because variations of
+different roles are tested together.
+"""
 POOL_RESOURCE = SampleResource(t.IDENTITY_POOL, {"identityPoolName": "p"}, "pool")
 
 SPECS = (

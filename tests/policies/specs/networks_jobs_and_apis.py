@@ -1,5 +1,5 @@
-"""Specs of the policies about networks, endpoints, containers, Glue, access control lists, deliveries, APIs and CORS:
-bad and harmless variations by family.
+"""Specs of policies that have no module of specs of their own, with bad and harmless variations by family. The policies
+are about networks, VPC endpoints, containers, Glue, access control lists, deliveries, APIs and CORS.
 """
 
 import json
@@ -34,7 +34,8 @@ REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 OUR_IMAGE = f"{REGISTRY}/polyphony-prod-media-images@sha256:{'0' * 64}"
 OWN_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
 PREFIX_LIST = "prefixListId"
-METHOD = "x-amazon-apigateway-integration"
+INTEGRATION_KEY = "x-amazon-apigateway-integration"
+"""Key of a method's integration in an OpenAPI document."""
 
 
 def group(**rule: Any) -> SampleResource:
@@ -43,7 +44,9 @@ def group(**rule: Any) -> SampleResource:
 
 
 def rules(kind: str, cidrs: Sequence[str], key: str = "cidrIpv4", **more: Any) -> list[SampleResource]:
-    """Return separate rules of one security group, each with one range."""
+    """Return separate rules of one security group, each with one range. A property such as `cidrIpv4` is one range, and
+    `cidrBlocks` is a list of ranges.
+    """
     return [
         SampleResource(
             kind, {"securityGroupId": "sg-1", key: cidr if key.startswith("cidrIp") else [cidr], **more}, cidr
@@ -58,7 +61,7 @@ def opened(message_part: str, *samples: SampleResource) -> PolicyCase:
 
 
 def split(first: int, count: int, length: int = 16) -> list[str]:
-    """Return consecutive ranges of one size."""
+    """Return consecutive ranges whose addresses start with `first`, all with the same prefix length."""
     return [f"{first}.{number}.0.0/{length}" for number in range(count)]
 
 
@@ -120,7 +123,8 @@ def unprotected(message_part: str, *samples: SampleResource) -> PolicyCase:
 
 def rest_integration(**integration: Any) -> SampleResource:
     """Return a REST API with one integration in its document."""
-    body = {"paths": {"/x": {"get": {METHOD: integration}}}}
+    body = {"paths": {"/x": {"get": {INTEGRATION_KEY: integration}}}}
+    # The tag tells `api-asks-who-calls` that the API needs no authorizer.
     return SampleResource(t.REST_API, {"body": json.dumps(body), "tags": {"CallersCheckedBy": "the token in the body"}})
 
 
@@ -163,6 +167,7 @@ NETWORKS = (
     opened("0.0.0.0/0", group(cidrBlocks=["10.1.2.3/0"])),
     *(opened(cidr, group(ipv6CidrBlocks=[cidr])) for cidr in ("::/0", "2000::/3", "2600::/12", "2a05:d000::/28")),
     opened("0.0.0.0/0", SampleResource(t.DEFAULT_SECURITY_GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"]}]})),
+    # Each of these ranges may stand alone, but together they contain too many addresses.
     opened("together", group(cidrBlocks=split(52, 2))),
     opened("together", group(cidrBlocks=split(52, 256))),
     opened(

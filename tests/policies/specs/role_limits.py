@@ -1,4 +1,6 @@
-"""Specs of the policies that limit roles: bad and harmless variations by family."""
+"""Specs of the policies about limits of roles (boundary, duration of sessions, managed policies) and about two limits
+of IAM policies (`ForAllValues` conditions, wildcards in ARNs): bad and harmless variations by family.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -40,7 +42,11 @@ def beyond(arn: str) -> PolicyCase:
 
 
 def within(arn: str, actions: str | list[str] = "x:Do") -> PolicyCase:
-    """Return a case of an ARN that matches only resources of this stack."""
+    """Return a case of an ARN that the policy about wildcards accepts.
+
+    The ARN names a resource exactly, or its name starts with the stack's prefix, or AWS generates the names of such
+    resources, or other policies check it.
+    """
     return expect_no_finding(WITHIN, on(arn, actions))
 
 
@@ -177,7 +183,7 @@ NAMES_WITHIN = (
     *map(
         within,
         (
-            "*",
+            "*",  # other policies check which actions may have it
             "arn:aws:s3:::polyphony-prod-meetings/*",
             "arn:aws:s3:::polyphony-prod-*",
             "arn:aws:s3:::named-exactly/raw/${aws:PrincipalTag/user}/*",

@@ -1,4 +1,8 @@
-"""Spec and variations of the policy about companions: resources that configure another resource."""
+"""Spec and variations of the policy about companions: resources that configure another resource.
+
+Most cases are of other policies, for example `bucket-encrypted`. Each must report a resource with two companions if
+only one companion is right.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -49,11 +53,6 @@ SPECS = (
 )
 
 
-def two_companions(policy: str, message_part: str, parent: SampleResource, *companions: SampleResource) -> PolicyCase:
-    """Return a case of a parent with two companions, of which only one is right."""
-    return expect_finding(policy, message_part, parent, *companions)
-
-
 def companions(kind: str, key: str, *settings: Props) -> Sequence[SampleResource]:
     """Return the companions of the parent `b`."""
     return [SampleResource(kind, {key: "b", **props}, f"companion-{number}") for number, props in enumerate(settings)]
@@ -66,6 +65,7 @@ ENCRYPTED = {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "
 OWNED = {"rule": {"objectOwnership": "BucketOwnerEnforced"}}
 VERSIONED = {"versioningConfiguration": {"status": "Enabled"}}
 UPLOADS = SampleResource(t.BUCKET_NOTIFICATION, {"bucket": "b"}, "notification")
+"""Notification that shows that users upload originals to the bucket."""
 STAGE = SampleResource(t.REST_STAGE, {"restApi": "a", "stageName": "live"}, "stage")
 LIMITS = {"throttlingRateLimit": 1, "throttlingBurstLimit": 1, "loggingLevel": "ERROR", "metricsEnabled": True}
 EXPIRES = {
@@ -83,46 +83,46 @@ def stage_settings(**settings: object) -> SampleResource:
     )
 
 
-# One companion with the right setting is not enough: the other one may be the one that AWS keeps.
+# One companion with the right setting is not enough, because AWS may keep the setting of the other one.
 BROKEN_BESIDE_RIGHT: tuple[PolicyCase, ...] = (
-    two_companions(
+    expect_finding(
         "bucket-public-access-blocked",
         "does not enable",
         BUCKET,
         *companions(t.BUCKET_PUBLIC_ACCESS, "bucket", ALL_BLOCKED, {**ALL_BLOCKED, "blockPublicPolicy": False}),
     ),
-    two_companions(
+    expect_finding(
         "bucket-encrypted",
         "no encryption",
         BUCKET,
         *companions(t.BUCKET_ENCRYPTION, "bucket", ENCRYPTED, {"rules": []}),
     ),
-    two_companions(
+    expect_finding(
         "bucket-tls-only",
         "plain HTTP",
         BUCKET,
         *companions(t.BUCKET_POLICY, "bucket", {"policy": tls_only()}, {"policy": document()}),
     ),
-    two_companions(
+    expect_finding(
         "bucket-owner-enforced",
         "ObjectWriter",
         BUCKET,
         *companions(t.BUCKET_OWNERSHIP, "bucket", OWNED, {"rule": {"objectOwnership": "ObjectWriter"}}),
     ),
-    two_companions(
+    expect_finding(
         "bucket-originals-versioned",
         "not enabled",
         BUCKET,
         UPLOADS,
         *companions(t.BUCKET_VERSIONING, "bucket", VERSIONED, {"versioningConfiguration": {"status": "Suspended"}}),
     ),
-    two_companions(
+    expect_finding(
         "bucket-objects-expire",
         "kept for ever",
         BUCKET,
         *companions(t.BUCKET_LIFECYCLE, "bucket", EXPIRES, {"rules": []}),
     ),
-    two_companions(
+    expect_finding(
         "bucket-old-versions-expire",
         "kept for ever",
         BUCKET,
@@ -130,28 +130,28 @@ BROKEN_BESIDE_RIGHT: tuple[PolicyCase, ...] = (
         SampleResource(t.BUCKET_LIFECYCLE, {"bucket": "b", **EXPIRES}, "l1"),
         SampleResource(t.BUCKET_LIFECYCLE, {"bucket": "b", "rules": []}, "l2"),
     ),
-    two_companions(
+    expect_finding(
         "queue-tls-only",
         "plain HTTP",
         QUEUE,
         SampleResource(t.QUEUE_POLICY, {"policy": tls_only(Resource=QUEUE_ARN)}, "p1"),
         SampleResource(t.QUEUE_POLICY, {"policy": LETS_IN}, "p2"),
     ),
-    two_companions(
+    expect_finding(
         "topic-tls-only",
         "plain HTTP",
         SampleResource(t.TOPIC, {"name": "q"}, "q"),
         SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=QUEUE_ARN, Action="sns:Publish")}, "p1"),
         SampleResource(t.TOPIC_POLICY, {"policy": LETS_IN}, "p2"),
     ),
-    two_companions(
+    expect_finding(
         "api-throttled", "throttlingRateLimit", STAGE, stage_settings(**LIMITS), stage_settings(loggingLevel="ERROR")
     ),
-    two_companions("api-logged", "loggingLevel", STAGE, stage_settings(**LIMITS), stage_settings(loggingLevel="OFF")),
-    two_companions(
+    expect_finding("api-logged", "loggingLevel", STAGE, stage_settings(**LIMITS), stage_settings(loggingLevel="OFF")),
+    expect_finding(
         "api-measured", "metricsEnabled", STAGE, stage_settings(**LIMITS), stage_settings(metricsEnabled=False)
     ),
-    two_companions(
+    expect_finding(
         "async-failure-lands",
         "no failure destination",
         FUNCTION,
@@ -191,7 +191,8 @@ OF_LANDING: Mapping[str, tuple[str, Props]] = {
     "CORS": (t.BUCKET_CORS, {"corsRules": []}),
     "notification": (t.BUCKET_NOTIFICATION, {"queues": []}),
 }
-ROLE = {"role": "polyphony-prod-ingestion-sweeper", "policy": document()}
+ROLE_POLICY = {"role": "polyphony-prod-ingestion-sweeper", "policy": document()}
+"""Properties of an inline policy of a role."""
 VARIATIONS: tuple[ProgramVariation, ...] = (
     *(
         added(f"second {label}", kind, {"bucket": LANDING, **props}, COMPANIONS)
@@ -206,7 +207,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     ),
     added("block by ARN", t.BUCKET_PUBLIC_ACCESS, {"bucket": f"arn:aws:s3:::{LANDING}", **OPEN}, COMPANIONS),
     added("policy of an unknown API", t.REST_POLICY, {"restApiId": UNKNOWN, "policy": "{}"}),
-    added("role policy of one name", t.ROLE_POLICY, {**ROLE, "name": "grants"}, COMPANIONS),
+    added("role policy of one name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "grants"}, COMPANIONS),
     added(
         "role policy by reference",
         t.ROLE_POLICY,
@@ -270,7 +271,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         COMPANIONS,
         {"identityPoolId": ["voice-qa-guests-pool"]},
     ),
-    added("API Gateway's account", "aws:apigateway/account:Account", {}, COMPANIONS),
+    added("API Gateway's account", t.API_GATEWAY_ACCOUNT, {}, COMPANIONS),
     added(
         "event target",
         t.EVENT_TARGET,
@@ -295,8 +296,8 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     added("alarm of one name", t.ALARM, {"name": "polyphony-prod-foundation-backup-failed-dlq-critical"}, COMPANIONS),
     added("second platform", t.PLATFORM, {"account": "999999999999", "environment": "dev"}, COMPANIONS),
     # Harmless.
-    added("role policy of another name", t.ROLE_POLICY, {**ROLE, "name": "polyphony-prod-more"}),
-    added("role policy with a generated name", t.ROLE_POLICY, ROLE),
+    added("role policy of another name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "polyphony-prod-more"}),
+    added("role policy with a generated name", t.ROLE_POLICY, ROLE_POLICY),  # the provider generates a unique name
     added("companion of another bucket", t.BUCKET_CORS, {"bucket": "polyphony-prod-ingestion-lake-123456789012"}),
     added(
         "settings of a method",

@@ -1,4 +1,4 @@
-"""Failures of AWS calls as botocore raises them, and a DynamoDB client that has them."""
+"""Failures of AWS calls as botocore raises them, and a helper that makes calls of a DynamoDB client fail with them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def name_failure(error: Exception) -> str:
 
 @dataclass
 class FailingTable:
-    """DynamoDB client whose calls fail while a test wants it."""
+    """Failures that a test injects into calls of a DynamoDB client."""
 
     client: Any
     monkeypatch: pytest.MonkeyPatch

@@ -1,7 +1,8 @@
 """Command that searches many schedules of the claim protocol in parallel processes, or repeats one of them.
 
-`make fuzz` runs it. Exit status 1 means that a schedule ended in a wrong result. The output then contains a shortened
-schedule, and the command that repeats it.
+`make fuzz` runs it. If a search finds schedules that end in a wrong result, the output contains them in a shortened
+form, with the commands that repeat them, and the exit status is 1. With `--seed` or `--replay`, the command only
+describes one schedule, and the exit status is always 0.
 """
 
 import argparse

@@ -1,9 +1,13 @@
 """Model of the claim protocol: the real code of ingestion on an in-memory AWS, under a scheduler that can repeat a run.
 
+The claim protocol is the order of calls by which ingestion processes each file exactly once. Builders claim files for a
+manifest and start an execution of the workflow. The execution confirms the files, and its run publishes their rows.
+Sweeps and redrives repair what an interrupted actor leaves behind.
+
 The actors are manifest builders, sweepers, the steps of workflow executions, runs of the Spark job, and operators who
-redrive a manifest. The scheduler decides which actor sends its next calls. It can kill an actor at any call, lose, repeat
-or delay a call, and stop an execution while its step or its run continues. Only Spark itself is replaced: a "Parquet
-file" of the model has one line for each row.
+redrive a manifest. The scheduler decides which actor sends its next calls. It can kill an actor at any call, lose,
+repeat or delay a call, and stop an execution while its step or its run continues. Only Spark itself is replaced: a
+"Parquet file" of the model has one line for each row.
 
 At every moment, readers must see no row twice, every row of a processed file, and no pointer to a missing Parquet file.
 Without further faults, everything must end within a few sweeps and redrives. Then the requests arrive that are still
@@ -43,28 +47,37 @@ LAKE = "s3://lake/"
 CONTENTS = (b'{"n":1}\n{"n":2}\n', b'{"n":1}\nbad\n', b'{"n":1}\n', b"bad\n")
 """Contents of the files, in turn: the last one is rejected as a whole."""
 ROWS = (2, 1, 1, 0)
+"""Number of valid rows of each content."""
 ARRIVALS = ("2026-01-02T12:00:00.000Z", "2026-01-01T23:00:00.000Z")
-"""Arrival times of the files, in turn. The second one lies in another day, and so long ago that a transaction tracks
-the file."""
+"""Arrival times of the files, in turn. The second one is on the day before. It is older than
+`ADJACENT_DATES_CHECK_AGE`, so `FileTable.track` records the file in a transaction that also checks the adjacent dates.
+"""
+CLAIM_CHECK_SECONDS = 901
+"""Time after which a sweep checks claims and running manifests, because `claim_age` is 900 seconds in these tests."""
+SETTLE_SECONDS = 3601
+"""Time after which a sweep also puts pending files into manifests that are not full (`flush_age` is 3600 seconds)."""
 FINAL_STATUSES = frozenset({"processed", "rejected", "superseded"})
 MAX_REDRIVES_WITHOUT_FAULTS = 4
 MAX_ROUNDS = 16
+"""Maximum number of sweeps until everything must have ended."""
 EXPECTED_FAILURES = (
     *(Killed, BotoCoreError, ClientError, StorageFailed, ObjectGone),
     *(NewerRunStarted, AnotherRunPublished, VersionsGone, ListMissing, ResultMissing),
 )
 """Failures that the code may raise. Any other exception is a defect."""
+# In FATES, START_FATES and ACTIONS, an entry that occurs several times is chosen more often.
 FATES = (
     *[CallFate.DONE] * 12,
     *[CallFate.REFUSED, CallFate.LOST, CallFate.RESPONSE_LOST, CallFate.REPEATED],
     *[CallFate.DELAYED, CallFate.COPY_DELAYED] * 2,
     *[CallFate.KILLED_BEFORE, CallFate.KILLED_AFTER, CallFate.KILLED_DELAYED],
 )
-
+"""Fates of the last call that an actor may send before the scheduler pauses it."""
 START_FATES = (
     *[CallFate.DELAYED, CallFate.DELAYED, CallFate.KILLED_DELAYED, CallFate.KILLED_AFTER],
     *[CallFate.REFUSED, CallFate.LOST, CallFate.RESPONSE_LOST],
 )
+"""Fates that `_choose_start_fate` gives to an actor's next call of StartExecution."""
 
 
 class ProtocolViolation(AssertionError):
@@ -72,7 +85,7 @@ class ProtocolViolation(AssertionError):
 
 
 class WatchedCloud(Cloud):
-    """Cloud that notes changes of the state that the checks read."""
+    """Cloud that notes changes of the state that the checks read. Its index lags behind until the model updates it."""
 
     def __init__(self) -> None:
         super().__init__(datetime(2026, 1, 2, 12, 0, 10, tzinfo=UTC))
@@ -117,9 +130,13 @@ class Execution:
 
     name: str
     state: str = "confirm"
+    """Current state: `confirm`, `run`, `finish` or `fail`; empty after the last one."""
     retries: int = 0
+    """Number of retries of the current state. The workflow retries each state once."""
     uri: str = ""
+    """S3 URI of the confirmed list, which the run reads."""
     child: ScheduledActor | None = None
+    """Actor that does the work of the current state."""
 
 
 @dataclass
@@ -144,9 +161,13 @@ class ClaimProtocolModel:
         self.current: ScheduledActor | None = None
         self.executions: list[Execution] = []
         self.undelivered: list[list[str]] = []
+        """Batches of file names whose notifications no builder has handled yet."""
         self.late: list[tuple[str, Act]] = []
+        """Label and effect of each delayed request that has not arrived yet."""
         self.names: list[str] = []
+        """Names of all files that have arrived."""
         self.deleted: set[str] = set()
+        """Keys of the files whose version the producer has deleted."""
         self.violation: ProtocolViolation | None = None
         self.numbers = itertools.count(1)
 
@@ -156,6 +177,7 @@ class ClaimProtocolModel:
         """Run the whole schedule."""
         try:
             self.max_files = self.choices.pick([3, 3, 6, 10])
+            # Notifications report files of three bytes, so a manifest has room for all files, for two or for one.
             self.harness.manifest_bytes = self.choices.pick([10**9, 10**9, 7, 3])
             for _ in range(self.choices.pick([40, 80, 120])):
                 self.choices.pick(ACTIONS)(self)
@@ -176,6 +198,7 @@ class ClaimProtocolModel:
         actor = self.actors[self.choices.pick(range(6)) % len(self.actors)]
         calls, fate = self.choices.pick([1, 2, 3, 5, 8, 13, 40]), self.choices.pick(FATES)
         self._resume(actor, calls, fate)
+        # The index applies all pending changes, only the oldest ones, or none.
         self.cloud.update_index(self.choices.pick([100, 100, 3, 1, 0]))
 
     def _begin_something(self) -> None:
@@ -192,7 +215,7 @@ class ClaimProtocolModel:
         if len(self.names) >= self.max_files:
             return
         self.cloud.advance_time(self.choices.pick([0, 1, 3]))
-        # Some notifications of earlier files arrive again, or all of them.
+        # The notifications of all earlier files, or of the last one or two, arrive again.
         repeated = self.names[-self.choices.pick([self.max_files, 1, 2]) :] if self.names else []
         new = [f"f{len(self.names) + number}" for number in range(self.choices.pick([3, 2, 4]))]
         for name in new:
@@ -217,7 +240,7 @@ class ClaimProtocolModel:
         self._start("builder", work)
 
     def _sweep(self) -> None:
-        self.cloud.advance_time(self.choices.pick([901, 1, 3601]))
+        self.cloud.advance_time(self.choices.pick([CLAIM_CHECK_SECONDS, 1, SETTLE_SECONDS]))
         self._start("sweeper", lambda: self.harness.sweeper().sweep())
 
     def _redrive(self) -> None:
@@ -369,12 +392,13 @@ class ClaimProtocolModel:
             while self.undelivered:
                 self._redeliver()
                 self._run_actors()
-            self.cloud.advance_time(3601)
+            self.cloud.advance_time(SETTLE_SECONDS)
             self.cloud.update_index()
             self._start("sweeper", lambda: self.harness.sweeper().sweep())
             self._run_actors()
             self.cloud.update_index()
-            due = [one for one in self._manifests("failed") if redrives[one] < MAX_REDRIVES_WITHOUT_FAULTS]
+            failed = self._manifests("failed")
+            due = [manifest for manifest in failed if redrives[manifest] < MAX_REDRIVES_WITHOUT_FAULTS]
             for manifest_id in due:
                 redrives[manifest_id] += 1
                 self._start_redrive(manifest_id)

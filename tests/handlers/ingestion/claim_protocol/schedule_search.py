@@ -47,7 +47,9 @@ def find_problem(choices: ScheduleChoices) -> tuple[str, list[str]]:
 
 
 def describe(seed: int) -> str:
-    """Return the shortest form that was found of a seed's failing schedule: its problem, log and command."""
+    """Shorten the failing schedule of a seed as far as possible. Return its log and problem, and the command that
+    repeats it.
+    """
     choices = ScheduleChoices(seed)
     find_problem(choices)
     return describe_choices(shorten(choices.made, lambda given: bool(find_problem(ScheduleChoices(given=given))[0])))

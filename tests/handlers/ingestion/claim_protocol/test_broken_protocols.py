@@ -13,7 +13,9 @@ FIRST_SEEDS = {
     "a run publishes files that are not confirmed": 150,
     "the pointer of a date without rows is deleted": 320,
 }
-"""Seeds of the first schedule for defects that few schedules notice, so that the test is quick. The default is 0."""
+"""First seed of the search by defect. Few schedules notice these defects, so the search starts shortly before one that
+does. For the other defects, it starts with seed 0.
+"""
 
 
 @pytest.mark.parametrize("defect", BROKEN_PROTOCOLS)

@@ -13,6 +13,7 @@ from local.emulation.cloudwatch.alarm_states import (
 KEPT = None
 OK, ALARM, NO_DATA = AlarmState
 TREATMENTS = (MissingData.MISSING, MissingData.IGNORE, MissingData.BREACHING, MissingData.NOT_BREACHING)
+"""Treatments of missing data, in the order of the states that each case expects."""
 
 
 def state(values: str, periods: int, required: int, missing: MissingData) -> AlarmState | None:

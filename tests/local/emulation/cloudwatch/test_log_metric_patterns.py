@@ -12,7 +12,6 @@ from local.emulation.cloudwatch.log_metric_patterns import (
 )
 from tests.whole_program import ONE_WORKER, graph
 
-pytestmark = ONE_WORKER
 CASES = [
     ('{ $.message = "sweep" }', {"message": "sweep"}, True),
     ('{ $.message = "sweep" }', {"message": "sweeps"}, False),
@@ -42,6 +41,7 @@ def test_a_pattern_that_is_not_implemented_is_refused(pattern: str) -> None:
         parse_pattern(pattern)
 
 
+@ONE_WORKER
 def test_every_pattern_of_the_program_is_implemented() -> None:
     patterns = [
         resource.inputs["pattern"] for resource in graph("local").customs() if resource.kind == "LogMetricFilter"

@@ -1,6 +1,7 @@
 """Tests of the limit of Lambda's worker processes, with the emulator's own pools of workers.
 
-Workers are leased as for invocations, but run no process. A thread that waits is awaited through a wait of no time.
+Workers are leased as for invocations, but run no process. An invocation that finds no worker is throttled at once,
+unless the test sets a longer wait. Then the invocation runs in a thread, and the test continues when the thread waits.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from tests.local.emulation.emulator_python import run_in_emulator_python
 
 pytestmark = pytest.mark.unit
-SITE = """
+PRELUDE = """
 import contextvars, json, threading, time
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
@@ -24,6 +25,7 @@ killed = []
 lambda_runtime.kill_workers = lambda workers: killed.extend(worker.func_name for worker in workers)
 
 def lease(name, depth=1, seconds=0, start=True):
+    # Depth 1 is an invocation by a client, depth 2 one by a function. With `seconds`, the invocation is asynchronous.
     def acquire():
         lambda_svc._invoke_depth.set(depth)
         worker_limit.asynchronous_wait_seconds.set(seconds)
@@ -44,12 +46,13 @@ def lease_in_thread(results, *arguments):
 def count():
     return sum(map(len, lambda_runtime._workers.values()))
 
-json.load(sys.stdin)
+json.load(sys.stdin)  # run_in_emulator_python sends an input, which these tests do not need
 """
+"""Beginning of each test's script."""
 
 
 def run(script: str) -> Any:
-    return run_in_emulator_python(SITE + script, None)
+    return run_in_emulator_python(PRELUDE + script, None)
 
 
 def test_a_client_is_throttled_if_no_worker_becomes_free_in_time() -> None:
@@ -99,7 +102,8 @@ print(json.dumps([[worker is not None for worker in starting], results[0].func_n
     assert run(script) == [[True, True, False], "two"]
 
 
-def test_an_asynchronous_invocation_waits_as_long_as_its_event_may_live() -> None:
+def test_an_asynchronous_invocation_waits_although_a_synchronous_one_is_throttled() -> None:
+    """A function has made it, but the reserved workers are only for synchronous invocations."""
     script = """
 workers, results = [lease("one") for _ in range(6)], []
 thread = lease_in_thread(results, "one", 2, 21600)
@@ -114,7 +118,7 @@ def test_a_new_worker_replaces_the_one_that_was_idle_for_the_longest_time() -> N
     script = """
 for number in range(8):
     worker = lease(f"function-{number}")
-    worker.last_used = 100 + (number - 3) % 8  # function-3 was used first
+    worker.last_used = 100 + (number - 3) % 8  # 100 for function-3, and more for all others
     lambda_svc.release_worker(worker)
 idle_killed = list(killed)
 lease("new")
