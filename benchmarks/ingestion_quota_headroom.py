@@ -17,7 +17,7 @@ from benchmarks.ingestion_quotas import (
     list_quotas,
     scale_load,
 )
-from benchmarks.waiting_manifests import simulate_day_at_once
+from benchmarks.manifest_start_simulation import simulate_day_at_once
 from components.ingestion.manifest_workflow_states import WAIT_FOR_RUN
 from components.settings import IngestionSettings
 from local.preview import program_run, stack_files

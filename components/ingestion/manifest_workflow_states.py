@@ -41,7 +41,7 @@ WAIT_FOR_RUN = retry([*CAPACITY_ERRORS, *START_ERRORS], attempts=100, first_seco
 """Retrier of a start, while no further run may start or Glue throttles starts. After a large delivery, a manifest may
 wait for most of a day. The interval grows, because otherwise all waiting manifests together would exceed Glue's rate
 limit for starts. Throttled starts count as the others do, because many waiting manifests cause many throttled starts
-(`benchmarks/waiting_manifests.py`)."""
+(`benchmarks/manifest_start_simulation.py`)."""
 RUN_RETRIES = [
     WAIT_FOR_RUN,
     # A failure may be due to a bad worker. A repeated run replaces the output of the failed one.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local import CannotRun
-from local.emulation.cloudwatch.evaluated_metrics import metric_label, why_not_evaluated
+from local.emulation.cloudwatch.available_metrics import metric_label, why_not_evaluated
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients

@@ -16,7 +16,7 @@ from benchmarks.ingestion_quotas import (
     list_quotas,
     scale_load,
 )
-from benchmarks.waiting_manifests import STARTS_PER_SECOND, simulate_day_at_once
+from benchmarks.manifest_start_simulation import STARTS_PER_SECOND, simulate_day_at_once
 from components.blocks.workflow.state_definitions import least_pause_seconds, retry
 from components.ingestion.manifest_workflow_states import START_ERRORS, WAIT_FOR_RUN
 from components.settings import IngestionSettings

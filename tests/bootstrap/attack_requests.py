@@ -1,4 +1,4 @@
-"""Requests that an attacker can make to use an access of `account_model`, which is an action on a resource.
+"""Requests that an attacker can make to use an access of `attack_targets`, which is an action on a resource.
 
 Each request has other values of what an attacker can choose: tags, services, boundaries and regions.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from local.emulation.iam.policy_conditions import Context
 from local.emulation.iam.policy_evaluator import AccessRequest
 from local.preview.preview_provider import ACCOUNT, REGION
-from tests.bootstrap.account_model import (
+from tests.bootstrap.attack_targets import (
     NO_TAGS,
     OTHER_PROJECT_TAGS,
     OTHER_STACK,

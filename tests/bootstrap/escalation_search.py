@@ -14,7 +14,8 @@ from typing import Any
 from local.emulation.iam.policy_conditions import as_list, lower_case_keys, operator_holds
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.preview.preview_provider import ACCOUNT
-from tests.bootstrap.account_model import (
+from tests.bootstrap.attack_requests import OWN_BOUNDARY, Attempt, list_attempts
+from tests.bootstrap.attack_targets import (
     OTHER_STACK,
     STACK,
     Access,
@@ -25,7 +26,6 @@ from tests.bootstrap.account_model import (
     expand_actions,
     list_targets,
 )
-from tests.bootstrap.attack_requests import OWN_BOUNDARY, Attempt, list_attempts
 from tests.bootstrap.role_template import REPOSITORY
 
 Statement = Mapping[str, Any]

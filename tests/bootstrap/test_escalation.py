@@ -23,8 +23,9 @@ from local import ROOT
 from local.emulation.iam.policy_conditions import as_list
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 from local.preview.preview_provider import ACCOUNT
-from tests.bootstrap.account_model import OTHER_STACK, STACK, expand_actions, list_targets
+from tests.bootstrap.accepted_accesses import OF_THE_STACK, SHARED, is_accepted
 from tests.bootstrap.attack_requests import list_attempts
+from tests.bootstrap.attack_targets import OTHER_STACK, STACK, expand_actions, list_targets
 from tests.bootstrap.escalation_search import (
     DEPLOY,
     PREVIEW,
@@ -35,7 +36,6 @@ from tests.bootstrap.escalation_search import (
     Statement,
 )
 from tests.bootstrap.role_template import resolve_template
-from tests.bootstrap.shared_accesses import OF_THE_STACK, SHARED, is_accepted
 
 pytestmark = pytest.mark.xdist_group("escalation")
 

@@ -24,8 +24,8 @@ from local.platform.emulator_clients import EmulatorClients
 from local.platform.folder_lock import lock_folder
 from local.platform.frontend_file import FrontendUnavailable, read_frontend
 from local.platform.state import PlatformState, ResourceStatus
-from tests.end_to_end.interrupted_programs import GONE, GROUP, QUEUES, RETENTION_DAYS, TOPIC
-from tests.end_to_end.interruptible_commands import END, PACK, CommandResult, CommandRunner
+from tests.end_to_end.command_killer import END, PACK, CommandResult, CommandRunner
+from tests.end_to_end.deployed_test_programs import GONE, GROUP, QUEUES, RETENTION_DAYS, TOPIC
 from tests.process_tree import tree
 
 pytestmark = [

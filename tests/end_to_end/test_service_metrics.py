@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.emulation.cloudwatch.evaluated_metrics import EVALUATED, why_not_evaluated
+from local.emulation.cloudwatch.available_metrics import EVALUATED, why_not_evaluated
 from local.flows import eventually
 from tests.end_to_end.conftest import Platform
 

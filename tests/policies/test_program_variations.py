@@ -19,12 +19,12 @@ from tests.policies.policy_harness import (
     run_policies,
 )
 from tests.policies.program_variations import ProgramVariation
-from tests.policies.specs import federated_trust, foreign_accounts, resource_types, single_companions
+from tests.policies.specs import federated_trust, foreign_identities, resource_types_and_providers, single_companions
 
 FAMILIES = {
-    "accounts": foreign_accounts.VARIATIONS,
+    "accounts": foreign_identities.VARIATIONS,
     "companions": single_companions.VARIATIONS,
-    "resource types": resource_types.VARIATIONS,
+    "resource types": resource_types_and_providers.VARIATIONS,
     "trust": federated_trust.VARIATIONS,
 }
 CONTEXT = build_context()

@@ -41,7 +41,7 @@ from handlers.voice_qa.table_records import (
 )
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.question_intake import ConnectedGuest, QuestionIntake
-from handlers.voice_qa.websocket_handler.time_limit_checks import TimeLimitChecks
+from handlers.voice_qa.websocket_handler.question_time_limit import TimeLimitChecks
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 
 PROTOCOL = "polyphony.voice-qa.v1"

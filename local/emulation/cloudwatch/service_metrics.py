@@ -1,7 +1,7 @@
 """Publishes the metrics that AWS services publish on AWS, from what happens in the emulator, for the evaluation of
 alarms.
 
-`evaluated_metrics.py` lists them. The metrics of log groups' metric filters are published here too, because the
+`available_metrics.py` lists them. The metrics of log groups' metric filters are published here too, because the
 emulator stores the filters but does not apply them.
 """
 

@@ -3,15 +3,15 @@ logs or foreign callers.
 """
 
 from guardrails.data_protection import (
+    access_control_lists,
     api_authorization,
-    api_integrations,
+    api_integration_targets,
     bucket_protection,
-    container_isolation,
+    container_policies,
     cors_and_logged_data,
     customer_keys,
     ecr_and_glue,
     network_ingress,
-    object_acls,
     queues_and_topics,
     single_companions,
     table_protection,
@@ -25,11 +25,11 @@ MODULES = (
     customer_keys,
     cors_and_logged_data,
     api_authorization,
-    api_integrations,
+    api_integration_targets,
     ecr_and_glue,
-    container_isolation,
+    container_policies,
     network_ingress,
-    object_acls,
+    access_control_lists,
     single_companions,
 )
 POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

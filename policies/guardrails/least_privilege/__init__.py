@@ -3,13 +3,13 @@
 from guardrails.least_privilege import (
     client_permissions,
     federated_trust,
-    foreign_accounts,
+    foreign_identities,
     guest_permissions,
     managed_policies_and_credentials,
     policy_documents,
     privilege_escalation,
     resource_policies,
-    role_limits,
+    role_and_policy_limits,
     role_passing,
     secret_values,
     trust_policies,
@@ -20,7 +20,7 @@ MODULES = (
     policy_documents,
     managed_policies_and_credentials,
     role_passing,
-    role_limits,
+    role_and_policy_limits,
     privilege_escalation,
     trust_policies,
     federated_trust,
@@ -28,6 +28,6 @@ MODULES = (
     client_permissions,
     resource_policies,
     secret_values,
-    foreign_accounts,
+    foreign_identities,
 )
 POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

@@ -29,7 +29,7 @@ from handlers.voice_qa.table_records import (
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
 from handlers.voice_qa.websocket_handler.question_intake import QuestionIntake
-from handlers.voice_qa.websocket_handler.time_limit_checks import TimeLimitChecks
+from handlers.voice_qa.websocket_handler.question_time_limit import TimeLimitChecks
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 from tests.credentials import credentials
 from tests.handlers.transcription.router_harness import START_MS, Clients, Clock

@@ -31,7 +31,7 @@ from handlers.voice_qa.table_records import (
     conversation_key,
     query_key,
 )
-from handlers.voice_qa.websocket_handler.time_limit_checks import TimeLimitChecks
+from handlers.voice_qa.websocket_handler.question_time_limit import TimeLimitChecks
 from tests.handlers.transcription.router_harness import Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
 

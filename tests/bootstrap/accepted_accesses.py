@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.preview.preview_provider import ACCOUNT, REGION
-from tests.bootstrap.account_model import NO_TAGS, STACK, AccessLevel, Ownership, Target
 from tests.bootstrap.attack_requests import KMS_SERVICES, Attempt
+from tests.bootstrap.attack_targets import NO_TAGS, STACK, AccessLevel, Ownership, Target
 from tests.bootstrap.escalation_search import PROGRAM
 from tests.bootstrap.role_template import STATE_KEY_ARN
 

@@ -1,6 +1,6 @@
 """Programs that the interruption tests deploy: two versions of a few resources, and the whole stack `local`.
 
-`interruptible_commands.py` imports this module, forks for each command, and calls `run_command` in the child process.
+`command_killer.py` imports this module, forks for each command, and calls `run_command` in the child process.
 """
 
 import sys
@@ -18,7 +18,7 @@ from local.preview.program_run import ProgramRun
 from local.preview.resource_graph import Graph
 from local.preview.resource_monitor import Provider
 from local.preview.stack_files import StackConfig
-from tests.end_to_end.interruptible_commands import PROGRAM
+from tests.end_to_end.command_killer import PROGRAM
 
 CONFIG = StackConfig("polyphony", "local", {"polyphony:environment": "local", "polyphony:exceptions": "[]"})
 QUEUES = {1: "before", 2: "after"}
@@ -32,7 +32,7 @@ TOPIC, GROUP, GONE = "kept", "changed", "gone"
 def deploy_small_stack(version: int) -> None:
     """Register the resources of a version, each after the one before.
 
-    In this order, a command always reaches the same points, at which a test may kill it (`interruptible_commands.py`).
+    In this order, a command always reaches the same points, at which a test may kill it (`command_killer.py`).
     """
     topic = sns.Topic("topic", name=TOPIC)
     pulumi.export("topic", topic.arn)

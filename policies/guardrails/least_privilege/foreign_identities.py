@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.aws_identities import (
+from guardrails.model.identity_search import (
     AwsIdentity,
     IdentityKind,
     find_buckets,
@@ -151,7 +151,7 @@ def _list_own_buckets(stack: CheckedStack) -> Iterator[str]:
         "Only services that the program uses are principals of IAM policies and permissions, and only roles trust "
         "federated identities."
     ),
-    remedy="Remove the service, or add it to KNOWN_SERVICES in policies/guardrails/least_privilege/foreign_accounts.py.",
+    remedy="Remove the service, or add it to KNOWN_SERVICES in policies/guardrails/least_privilege/foreign_identities.py.",
     excusable=False,
 )
 def _check_service_known(stack: CheckedStack) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from tests.policies.policy_harness import (
     build_messages,
     run_policies,
 )
-from tests.policies.specs.foreign_accounts import CANONICAL_USER, FOREIGN
+from tests.policies.specs.foreign_identities import CANONICAL_USER, FOREIGN
 from tests.policies.specs.sample_iam_documents import ACCOUNT, allow, document
 
 BUCKET_ARN = "arn:aws:s3:::copies-of-data"

@@ -1,7 +1,7 @@
 """Tests that each alarm of the program is evaluated on the local platform, or listed with a reason."""
 
 from local import ROOT
-from local.emulation.cloudwatch.evaluated_metrics import (
+from local.emulation.cloudwatch.available_metrics import (
     NOT_EVALUATED,
     UNKNOWN_METRIC,
     metric_label,

@@ -3,7 +3,7 @@
 The tests start this module as a child process (`CommandRunner`) and send it one request in JSON per line. The server
 imports all modules once and forks for each command, because the imports would take most of the time of a test. It is
 the parent of all processes that a killed command leaves behind (Linux's child subreaper), so it can wait for their end
-without polling. `interrupted_programs` contains the Pulumi programs that the commands deploy.
+without polling. `deployed_test_programs` contains the Pulumi programs that the commands deploy.
 
 A *point* is the moment before a command starts or kills a process, sends a request to a service, or opens, replaces or
 removes one of the platform's files. The interpreter's audit events report these moments. A point has a name and a
@@ -84,7 +84,7 @@ class CommandRunner:
         """Run a command, and send it a signal when it reaches the point `kill_at`, if this is not empty.
 
         `version` is the version (1 or 2) of the few resources that the stack `small` deploys. `with_policies` also runs
-        the policy pack. See `interrupted_programs.run_command`.
+        the policy pack. See `deployed_test_programs.run_command`.
         """
         reply = self._request(
             {
@@ -178,15 +178,15 @@ def serve() -> None:
 
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     command_line.prepare()
-    from tests.end_to_end import interrupted_programs  # noqa: PLC0415 - must follow `prepare()`
+    from tests.end_to_end import deployed_test_programs  # noqa: PLC0415 - imported after `prepare`
 
-    interrupted_programs.import_all()
+    deployed_test_programs.import_all()
     for line in sys.stdin:
         request = json.loads(line)
         if "awaited" in request:
             reply: dict[str, Any] = {"remaining": await_children(set(request["awaited"]))}
         else:
-            reply = run_in_child(request, interrupted_programs.run_command)
+            reply = run_in_child(request, deployed_test_programs.run_command)
         sys.stdout.write(f"{json.dumps(reply)}\n")
         sys.stdout.flush()
 
