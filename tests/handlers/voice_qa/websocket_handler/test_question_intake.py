@@ -111,7 +111,7 @@ def test_a_guest_can_ask_about_another_guests_lecture(api: SocketHarness) -> Non
     api.connect("c2", BOB)
     for connection in ("c1", "c2"):
         assert api.ask(connection=connection, lectureId=lecture)["repeated"] is False
-    assert api.worker_events == [WorkerEvent(identity=guest, query_id="question-1") for guest in (ANN, BOB)]
+    assert api.worker_events == [WorkerEvent(guest_id=guest_id, query_id="question-1") for guest_id in (ANN_ID, BOB_ID)]
 
 
 @pytest.mark.parametrize(
