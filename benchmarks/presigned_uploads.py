@@ -27,7 +27,7 @@ REQUESTS = 100
 """Number of requests to each process after its first request."""
 T = TypeVar("T")
 ULID = "01M7W8GQNQY865WCQPRM59D2J7"
-IDENTITY = "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"
+GUEST = {"identity": "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a", "guest_id": "A" * 32}
 AWS_VARIABLES = {
     "AWS_ACCESS_KEY_ID": "x" * 20,
     "AWS_SECRET_ACCESS_KEY": "x" * 40,
@@ -49,7 +49,7 @@ EPISODE = {
     "updatedAt": NOW,
 }
 ANSWERS = {
-    "GetItem": json.dumps({"Item": {"state": {"S": json.dumps({"identity": IDENTITY})}, "version": {"N": "1"}}}),
+    "GetItem": json.dumps({"Item": {"state": {"S": json.dumps(GUEST)}, "version": {"N": "1"}}}),
     "UpdateItem": json.dumps({"Attributes": EPISODE}),
     "": f"<InitiateMultipartUploadResult><UploadId>{'u' * 100}</UploadId></InitiateMultipartUploadResult>",
 }
@@ -85,7 +85,14 @@ def _episodes_request(content: Mapping[str, object]) -> UploadRequest:
 UPLOAD_REQUESTS = {
     "voice Q&A: form": UploadRequest(
         "handlers.voice_qa.websocket_handler.handler",
-        {"S3_BUCKET": "b", "DYNAMODB_TABLE": "t", "WORKER": "w", "TIME_LIMIT_QUEUE": "q", "IDENTITY_POOL": "p"},
+        {
+            "S3_BUCKET": "b",
+            "DYNAMODB_TABLE": "t",
+            "WORKER": "w",
+            "TIME_LIMIT_QUEUE": "q",
+            "IDENTITY_POOL": "p",
+            "GUEST_ID_KEY": "k",
+        },
         {
             "requestContext": {"connectionId": "c", "eventType": "MESSAGE", "routeKey": "upload", "requestId": "r"},
             "body": json.dumps({"action": "upload", "id": "m", "kind": "query", "contentType": "audio/ogg"}),
