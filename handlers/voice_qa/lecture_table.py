@@ -2,7 +2,7 @@
 
 The validator writes a lecture's verdict. The WebSocket handler and the query worker read whether guests, who are
 browser users with unauthenticated Cognito credentials, can ask about the lecture. A lecture's item has the partition
-key `lecture#<lectureId>`, which never begins with a guest's identity, and has no time to live. Writing a verdict
+key `lecture#<lectureId>`, which never begins with a guest's identity id, and has no time to live. Writing a verdict
 changes no other attribute, such as the owner. It is conditional: the item must still describe the upload that the
 validator read.
 """

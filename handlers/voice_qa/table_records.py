@@ -10,8 +10,7 @@ by the guest id, a keyed hash of the identity id: other keys of this table, S3 k
 requests to the agent.
 https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html
 
-`lecture_table` and `conversations` define the content of
-their items. A field's alias is its stored name.
+`lecture_table` and `conversations` define the content of their items. A field's alias is its stored name.
 """
 
 from enum import StrEnum
