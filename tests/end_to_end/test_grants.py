@@ -38,7 +38,9 @@ def test_all_flows_use_every_grant_and_need_no_other(
 ) -> None:
     flows = (transcription_played, voice_qa_played, livestream_played, meetings_played, ingestion_played)
     decisions = [decision for each in flows for decision in each.decisions]
-    assert platform.grants_against(decisions).problems() == []
+    # A function reads a secret once in each process, which another test may have caused before the flow.
+    secrets = [decision for decision in platform.decisions(0) if decision.action == "ssm:GetParameter"]
+    assert platform.grants_against([*decisions, *secrets]).problems() == []
 
 
 @pytest.mark.parametrize("action", ["transcription-live", "execute-api"])
