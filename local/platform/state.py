@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from local import ROOT, CannotRun
+from local.platform.driver_model.driver import DeletionCall
 from local.preview.property_values import UNKNOWN, Archive, Props, Secret
 
 SCHEMA = 1
@@ -41,16 +42,6 @@ class ResourceStatus(StrEnum):
     DELETING = "deleting"
     """The deletion was started. If this status is in a file, the run was killed, and it is unknown which parts exist.
     """
-
-
-@dataclass(frozen=True)
-class DeletionCall:
-    """One service call that deletes a resource."""
-
-    service: str
-    """boto3 name of the service."""
-    operation: str
-    params: Props
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,16 @@ class AwaitedState:
 
 
 @dataclass(frozen=True)
+class DeletionCall:
+    """One service call that deletes a resource."""
+
+    service: str
+    """boto3 name of the service."""
+    operation: str
+    params: Props
+
+
+@dataclass(frozen=True)
 class ContentDeletion:
     """The deletion of a resource's content before the resource.
 

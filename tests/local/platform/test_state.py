@@ -10,7 +10,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from local.platform.state import DeletionCall, PlatformState, ResourceEntry, ResourceStatus, StateError
+from local.platform.driver_model.driver import DeletionCall
+from local.platform.state import PlatformState, ResourceEntry, ResourceStatus, StateError
 from local.preview.property_values import UNKNOWN, Archive, Secret
 
 pytestmark = pytest.mark.unit
