@@ -4,7 +4,6 @@ Both run until Ctrl-C. The emulator's resources end with it, so the server also 
 it empties at each start. A state that outlives the emulator would list resources that no longer exist.
 """
 
-import shlex
 import shutil
 import signal
 from collections.abc import Iterator
@@ -28,43 +27,39 @@ OTHER_COMMANDS = "another `make provider`"
 """Commands that may hold the lock of the folder, for the error message."""
 MAX_CONCURRENT_REQUESTS = 64
 """Number of threads that answer the CLI. The CLI creates up to four resources per processor at once."""
-CALLED_ONCE = """
-{address} is the provider's address. In another terminal, tell the CLI about it:
+INSTRUCTIONS = """
+The provider listens at {address}, and the emulator at {endpoint}.
+In another terminal, in the project's folder:
 
-  pulumi login {backend}
-  export PULUMI_CONFIG_PASSPHRASE=local {debug_providers}
-
-Then use the CLI as usual:
-
+  export PULUMI_DEBUG_PROVIDERS=aws:{port} PULUMI_CONFIG_PASSPHRASE=local
+  pulumi login file://{backend}
   pulumi stack init local
   pulumi up --stack local --policy-pack policies
 
-Without a state file that is complete after each step, `pulumi up` is four times as fast. On this platform, the state
-may be lost:
+The state may be lost here, so the CLI need not save it after each step, which takes most of the time:
 
   export PULUMI_EXPERIMENTAL=true PULUMI_SKIP_CHECKPOINTS=true
 
-The emulator answers at {endpoint}. Ctrl-C ends the provider and the emulator, with everything that was deployed.
-"""
+Ctrl-C ends the provider and the emulator, with everything that was deployed."""
 
 
 def command(folder: Path = FOLDER) -> int:
     """Serve the provider until Ctrl-C, for `make provider`. Return the exit status."""
-    with lock_folder(folder, OTHER_COMMANDS), _serve_until_interrupted(folder):
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
-        print("the provider and its emulator have ended")
+    with lock_folder(folder, OTHER_COMMANDS):
+        emulator.stop(folder)  # a killed provider may have left its files
+        backend = folder / "pulumi"
+        shutil.rmtree(backend, ignore_errors=True)
+        backend.mkdir()
+        with emulator.start(folder) as started:
+            endpoint = started.emulator.endpoint
+            with serve_provider(PulumiProvider(EmulatorClients(endpoint))) as port:
+                address = f"{LOOPBACK}:{port}"
+                print(INSTRUCTIONS.format(address=address, endpoint=endpoint, port=port, backend=backend), flush=True)
+                try:
+                    signal.pause()
+                except KeyboardInterrupt:
+                    print("The provider and its emulator have ended.")
     return 0
-
-
-@contextmanager
-def _serve_until_interrupted(folder: Path) -> Iterator[None]:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    emulator.stop(folder)
-    backend = folder / "pulumi"
-    shutil.rmtree(backend, ignore_errors=True)
-    backend.mkdir()
-    with emulator.start(folder) as started, serve_provider(PulumiProvider(EmulatorClients(started.emulator.endpoint))) as port:
-        yield
 
 
 @contextmanager

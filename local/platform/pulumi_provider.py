@@ -65,9 +65,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Accept the connection of an engine, which sends its address. The provider needs nothing from the engine."""
         return empty_pb2.Empty()
 
-    def GetPluginInfo(
-        self, request: empty_pb2.Empty, context: grpc.ServicerContext
-    ) -> plugin_pb2.PluginInfo:
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         """Return the version of the AWS provider that the program asks for. The CLI warns of any other."""
         return plugin_pb2.PluginInfo(version=importlib.metadata.version("pulumi-aws"))
 
@@ -77,9 +75,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Accept the configuration, which is meant for the AWS provider."""
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def DiffConfig(
-        self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.DiffResponse:
+    def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         """Report that a changed configuration replaces no resource."""
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
@@ -95,9 +91,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         self._cancelled.set()
         return empty_pb2.Empty()
 
-    def Invoke(
-        self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.InvokeResponse:
+    def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
         """Return the result of a provider function."""
         response = provider_pb2.InvokeResponse()
         result: Struct = getattr(response, "return")  # The protocol's field name is a Python keyword.
@@ -107,9 +101,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
             _refuse(context, grpc.StatusCode.UNIMPLEMENTED, str(error))
         return response
 
-    def Check(
-        self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.CheckResponse:
+    def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         """Compare a resource's inputs with the API model of its service, before anything is created."""
         driver = self._driver(request.urn, context)
         failures = [
@@ -118,9 +110,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         ]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
-    def Diff(
-        self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.DiffResponse:
+    def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         """Return whether the new inputs need an update, a replacement or nothing."""
         driver = self._driver(request.urn, context)
         outputs = to_python_properties(request.olds)
@@ -139,9 +129,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
             deleteBeforeReplace=bool(change.replacing) and not _can_coexist(driver, new_inputs, change),
         )
 
-    def Create(
-        self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.CreateResponse:
+    def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
         """Create a resource. In a preview, return its inputs only, because its id and outputs are unknown."""
         if request.preview:
             return provider_pb2.CreateResponse(properties=request.properties)
@@ -158,15 +146,11 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
             _abort_unfinished(context, error, values.id or name, properties)
         return provider_pb2.CreateResponse(id=values.id, properties=_with_outputs(request.properties, values.outputs))
 
-    def Read(
-        self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.ReadResponse:
+    def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         """Return a resource's inputs and outputs as they are now."""
         return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
-    def Update(
-        self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.UpdateResponse:
+    def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         """Change a resource. In a preview, return its outputs, and markers for those that the update changes."""
         driver = self._driver(request.urn, context)
         old_inputs, new_inputs = to_python_properties(request.old_inputs), to_python_properties(request.news)
@@ -186,9 +170,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
             _abort_unfinished(context, error, request.id, properties)
         return provider_pb2.UpdateResponse(properties=_with_outputs(request.news, values.outputs))
 
-    def Delete(
-        self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext
-    ) -> empty_pb2.Empty:
+    def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Delete a resource. A resource that is already gone is no error."""
         self._refuse_if_cancelled(context)
         driver = self._driver(request.urn, context)
@@ -253,7 +235,9 @@ def _resource_name(urn: str) -> str:
 def _abort(context: grpc.ServicerContext, error: BaseException) -> NoReturn:
     """End the request with an error. The code tells the CLI whether the resource may have changed."""
     refused = isinstance(error, ClientError | ShapeMismatch)
-    _refuse(context, grpc.StatusCode.FAILED_PRECONDITION if refused else grpc.StatusCode.UNKNOWN, describe_failure(error))
+    _refuse(
+        context, grpc.StatusCode.FAILED_PRECONDITION if refused else grpc.StatusCode.UNKNOWN, describe_failure(error)
+    )
 
 
 def _abort_unfinished(
