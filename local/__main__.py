@@ -58,9 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
     down = _command(commands, "down", _down, "stop the local platform and remove its files")
     console = _command(commands, "console", _console, "serve the console for the running local platform")
     outputs = _command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
-    for platform_command in (up, down, console, outputs):
+    provider = _command(commands, "provider", _provider, "start an emulator, and let the Pulumi CLI deploy to it")
+    for platform_command in (up, down, console, outputs, provider):
         platform_command.add_argument(
-            "--folder", type=_folder, help="folder of the platform's files (default: .local), for a second platform"
+            "--folder", type=_folder, help="folder of the platform's files, for a second platform"
         )
     demo = _command(commands, "demo", _demo, "preview, up, all flows, check of the grants, outputs, cost, down")
     demo.add_argument("--flow", default="", help="run only this flow")
@@ -160,6 +161,12 @@ def _down(options: argparse.Namespace) -> int:
     from local.platform import emulator, lifecycle  # noqa: PLC0415
 
     return lifecycle.down(options.folder or emulator.FOLDER)
+
+
+def _provider(options: argparse.Namespace) -> int:
+    from local.platform import provider_server  # noqa: PLC0415
+
+    return provider_server.command(options.folder or provider_server.FOLDER)
 
 
 def _demo(options: argparse.Namespace) -> int:

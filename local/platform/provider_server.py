@@ -27,6 +27,8 @@ OTHER_COMMANDS = "another `make provider`"
 """Commands that may hold the lock of the folder, for the error message."""
 MAX_CONCURRENT_REQUESTS = 64
 """Number of threads that answer the CLI. The CLI creates up to four resources per processor at once."""
+GRACE_SECONDS = 1
+"""Time for the last responses, when the server stops."""
 INSTRUCTIONS = """
 The provider listens at {address}, and the emulator at {endpoint}.
 In another terminal, in the project's folder:
@@ -72,4 +74,4 @@ def serve_provider(provider: PulumiProvider) -> Iterator[int]:
     try:
         yield port
     finally:
-        server.stop(grace=None).wait()
+        server.stop(GRACE_SECONDS).wait()

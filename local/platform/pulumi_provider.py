@@ -9,7 +9,8 @@ provider adds a property of its own to the outputs of such a resource. It tells 
 
 import importlib.metadata
 import threading
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 import grpc
 from botocore.exceptions import ClientError
@@ -36,7 +37,7 @@ from local.platform.resource_operations import (
     list_map_keys,
 )
 from local.preview.input_checks import find_invalid_values
-from local.preview.property_values import UNKNOWN_STRING, Props, reveal_secrets, to_python_properties
+from local.preview.property_values import UNKNOWN_STRING, Archive, Asset, Props, Secret, to_python_properties
 
 INCOMPLETE = "__incomplete"
 """Output that is true after a creation that failed half-way. The resource must be replaced."""
@@ -201,9 +202,26 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
 
 def _plan(driver: Driver | RecordedOnly, old_inputs: Props, new_inputs: Props, outputs: Props) -> ResourceChange:
     """Return the change that new inputs need. Inputs whose last update failed count as changed."""
-    old, new = reveal_secrets(old_inputs), reveal_secrets(new_inputs)
+    old, new = _to_comparable(old_inputs), _to_comparable(new_inputs)
     changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
     return plan_input_change(driver, new_inputs, changed | set(outputs.get(PENDING, ())))
+
+
+def _to_comparable(value: Any) -> Any:
+    """Return a value with secrets revealed, and with the hash in place of the content of an asset or archive.
+
+    The CLI sends the hash of old content, not the content.
+    """
+    match value:
+        case Secret():
+            return _to_comparable(value.value)
+        case Asset() | Archive():
+            return value.hash
+        case Mapping():
+            return {key: _to_comparable(inner) for key, inner in value.items()}
+        case list():
+            return [_to_comparable(inner) for inner in value]
+    return value
 
 
 def _can_coexist(driver: Driver | RecordedOnly, inputs: Props, change: ResourceChange) -> bool:
