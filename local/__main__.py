@@ -46,6 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
     models = _command(commands, "models", _models, "print the ids of the Bedrock models that a stack uses")
     models.add_argument("--stack", required=True)
 
+    plan = _command(
+        commands, "plan", _plan, "print the changes that `pulumi preview` announces, for the approval of a plan"
+    )
+    plan.add_argument("--stack", required=True)
+
     generate = _command(commands, "generate", _generate, "write the generated files in docs/")
     generate.add_argument(
         "what",
@@ -142,6 +147,12 @@ def _models(options: argparse.Namespace) -> int:
     from local.preview import stack_models  # noqa: PLC0415
 
     return stack_models.command(options.stack)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from local import deployment_plan  # noqa: PLC0415
+
+    return deployment_plan.command(options.stack)
 
 
 def _generate(options: argparse.Namespace) -> int:
