@@ -2,9 +2,19 @@
 
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+
+from local.platform import emulator
+from local.platform.emulator import Emulator
+from local.platform.emulator_clients import EmulatorClients
+from local.platform.provider_server import serve_provider
+from local.platform.pulumi_provider import PulumiProvider
 
 REQUIRED = "REQUIRE_PULUMI_CLI"
 """Environment variable that continuous integration sets, so that a missing CLI fails the tests there."""
@@ -25,3 +35,64 @@ def find_pulumi_cli() -> Path:
 def pulumi_cli() -> Path:
     """Return the path of the Pulumi CLI."""
     return find_pulumi_cli()
+
+
+@dataclass
+class ObservedClients:
+    """Clients of the emulator that record each call, and let a test refuse or interrupt one."""
+
+    clients: EmulatorClients
+    calls: list[str] = field(default_factory=list)
+    """Operations in the order of their calls, as boto3 names them."""
+    refused: set[str] = field(default_factory=set)
+    """Operations that fail with an error of the service."""
+    before_call: Callable[[str], None] = lambda _operation: None
+    """Function that is called before each call, in its thread."""
+
+    def __call__(self, service: str) -> Any:
+        return _ObservedClient(self, self.clients(service))
+
+
+class _ObservedClient:
+    def __init__(self, observer: ObservedClients, client: Any) -> None:
+        self._observer = observer
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._client, name)
+        if not callable(attribute) or name in ("get_paginator", "get_waiter"):
+            return attribute
+
+        def call(**parameters: Any) -> Any:
+            self._observer.calls.append(name)
+            self._observer.before_call(name)
+            if name in self._observer.refused:
+                error = {"Code": "LimitExceededException", "Message": "refused by the test"}
+                raise ClientError({"Error": error}, name)
+            return attribute(**parameters)
+
+        return call
+
+
+@dataclass(frozen=True)
+class ServedPlatform:
+    """An emulator, and the provider through which the CLI deploys to it."""
+
+    emulator: Emulator
+    clients: ObservedClients
+    environment: dict[str, str]
+    """Variables that tell the CLI about the provider."""
+
+    @property
+    def boto(self) -> EmulatorClients:
+        """Clients that are not observed, for assertions."""
+        return self.clients.clients
+
+
+@pytest.fixture(scope="module")
+def served(pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPlatform]:
+    """Empty emulator with a provider, for the tests of one module."""
+    with emulator.start(tmp_path_factory.mktemp("emulator")) as started:
+        clients = ObservedClients(EmulatorClients(started.emulator.endpoint))
+        with serve_provider(PulumiProvider(clients)) as port:
+            yield ServedPlatform(started.emulator, clients, {"PULUMI_DEBUG_PROVIDERS": f"aws:{port}"})

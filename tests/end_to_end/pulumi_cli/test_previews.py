@@ -1,0 +1,96 @@
+"""Tests that a preview with the CLI shows the same as `make preview`: resources, inputs, findings and outputs."""
+
+import json
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.struct_pb2 import Struct
+
+from components.settings.error_messages import find_secret_paths
+from components.settings.stack import StackSettings
+from local.preview import stack_files
+from local.preview.property_values import to_display_value, to_python_properties
+from tests.end_to_end.pulumi_cli.cli_project import CliProject, CliRun, copy_program
+from tests.end_to_end.pulumi_cli.conftest import ServedPlatform
+
+pytestmark = [pytest.mark.e2e, pytest.mark.cli, pytest.mark.xdist_group("pulumi_cli")]
+
+PREVIEW = [".venv/bin/python", "-m", "local", "preview", "--json", "--stack"]
+Finding = tuple[str, str, str]
+"""Policy, URN and message."""
+
+
+@pytest.mark.parametrize("stack", stack_files.list_stacks())
+def test_the_cli_and_the_local_preview_agree(
+    stack: str, pulumi_cli: Path, served: ServedPlatform, tmp_path: Path
+) -> None:
+    project = copy_program(pulumi_cli, tmp_path / "program", stack, served.environment)
+    set_missing_secrets(project)
+    run = project.execute("preview", "--policy-pack", "policies")
+    local = preview_locally(project)
+
+    assert inputs_of(run) == {resource["urn"]: resource["inputs"] for resource in local["resources"]}
+    assert findings_of(run) == Counter(
+        (finding["policy"], finding["urn"], finding["message"]) for finding in local["findings"]
+    )
+    assert outputs_of(run) == local["outputs"]
+    assert not [call for call in served.clients.calls if not call.startswith("get_")], "a preview changes nothing"
+
+
+def set_missing_secrets(project: CliProject) -> None:
+    """Set each required secret that the stack file does not have. The local stack has all of them."""
+    config = (project.folder / f"Pulumi.{project.stack}.yaml").read_text(encoding="utf-8")
+    for location in find_secret_paths(StackSettings):
+        if f"{location[-1]}:" not in config:
+            path = f"polyphony:{'.'.join(map(str, location))}"
+            result = project.run("config", "set", "--stack", project.stack, "--secret", "--path", path, "s" * 40)
+            assert result.status == 0, result.output
+
+
+def preview_locally(project: CliProject) -> dict[str, Any]:
+    """Return the document of `make preview JSON=1`, for the same copy of the program."""
+    result = subprocess.run(  # noqa: S603
+        [*PREVIEW, project.stack], cwd=project.folder, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def inputs_of(run: CliRun) -> dict[str, Any]:
+    """Return the inputs of all resources by URN. The default provider is no resource of the program."""
+    steps = [event["resourcePreEvent"]["metadata"] for event in run.events if "resourcePreEvent" in event]
+    assert {step["op"] for step in steps} == {"create"}
+    return {
+        step["urn"]: to_display_values(step["new"]["inputs"])
+        for step in steps
+        if not step["type"].startswith("pulumi:providers:")
+    }
+
+
+def outputs_of(run: CliRun) -> Any:
+    """Return the stack's outputs."""
+    [outputs] = [
+        event["resOutputsEvent"]["metadata"]["new"]["outputs"]
+        for event in run.events
+        if event.get("resOutputsEvent", {}).get("metadata", {}).get("type") == "pulumi:pulumi:Stack"
+    ]
+    return to_display_values(outputs)
+
+
+def findings_of(run: CliRun) -> Counter[Finding]:
+    """Return the policies' findings. Those about the default provider concern no resource of the program."""
+    findings = [event["policyEvent"] for event in run.events if "policyEvent" in event]
+    return Counter(
+        (finding["policyName"], finding["resourceUrn"], finding["message"].strip()) for finding in findings
+    )
+
+
+def to_display_values(properties: dict[str, Any]) -> Any:
+    """Return properties in the form that the local preview prints."""
+    struct = Struct()
+    struct.update(properties)
+    return to_display_value(to_python_properties(struct))
