@@ -4,10 +4,12 @@ import asyncio
 import inspect
 import socket
 import sys
+from pathlib import Path
 
 import pulumi
 import pytest
 
+from tests.end_to_end.pulumi_cli.conftest import REQUIRED, find_pulumi_cli
 from tests.fake_engine import Engine
 
 
@@ -44,3 +46,17 @@ def output_line() -> int:
         for number, line in enumerate(inspect.getsource(sys.modules[__name__]).splitlines(), 1)
         if "output = pulumi" in line
     )
+
+
+def test_a_missing_pulumi_cli_skips_its_tests_unless_it_is_required(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv(REQUIRED, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="not on the PATH"):
+        find_pulumi_cli()
+    monkeypatch.setenv(REQUIRED, "1")
+    with pytest.raises(pytest.fail.Exception, match=f"{REQUIRED} is set"):
+        find_pulumi_cli()
+    (tmp_path / "pulumi").touch(mode=0o700)
+    assert find_pulumi_cli() == tmp_path / "pulumi"

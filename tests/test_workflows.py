@@ -1,5 +1,6 @@
 """Tests of the GitHub workflows: valid, pinned, minimal permissions, and no untrusted input in commands."""
 
+import hashlib
 import importlib.resources
 import json
 import re
@@ -19,6 +20,7 @@ from components.blocks.naming.physical_names import Kind, physical_name
 from local import ROOT
 from local.preview import stack_files
 from tests.document_samples import list_make_targets
+from tests.end_to_end.pulumi_cli.conftest import REQUIRED
 
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
@@ -131,14 +133,28 @@ def test_the_check_of_all_previews_fails_if_one_preview_failed() -> None:
         assert (process.returncode == 0) is (result == "success"), result
 
 
-def test_the_pulumi_cli_has_the_version_of_the_locked_sdk() -> None:
-    [locked] = re.findall(r"^pulumi==([\d.]+)", (ROOT / "requirements" / "program.txt").read_text(), re.MULTILINE)
-    pulumi_versions = [
-        step["with"]["pulumi-version"]
-        for _, _, step in steps()
+def test_every_job_with_the_pulumi_cli_installs_the_version_of_the_locked_sdk() -> None:
+    locks = [*(ROOT / "requirements").glob("*.txt"), ROOT / "policies" / "requirements.txt"]
+    versions = {path: re.findall(r"^pulumi==([\d.]+)", path.read_text(), re.MULTILINE) for path in locks}
+    locked = {version for found in versions.values() for version in found}
+    assert {path.name for path, found in versions.items() if found} == {"program.txt", "tools.txt", "requirements.txt"}
+    installed = {
+        (name, job): step["with"]
+        for name, job, step in steps()
         if str(step.get("uses", "")).startswith("pulumi/actions@")
-    ]
-    assert pulumi_versions == [locked, locked]
+    }
+    assert set(installed) == {("ci.yml", "test"), ("stack.yml", "preview"), ("stack.yml", "deploy")}
+    # With a command, the action would also log in and run it.
+    assert [{"pulumi-version": version} for version in locked] * 3 == list(installed.values())
+
+
+def test_pull_requests_fail_if_the_tests_of_the_pulumi_cli_are_skipped() -> None:
+    assert "pull_request" in load_workflow("ci.yml")["on"]
+    document = load_workflow("ci.yml")["jobs"]["test"]["steps"]
+    [cli] = [index for index, step in enumerate(document) if str(step.get("uses", "")).startswith("pulumi/actions@")]
+    [tests] = [index for index, step in enumerate(document) if step.get("run") == ".ci/run"]
+    assert cli < tests
+    assert document[tests]["env"] == {REQUIRED: "1"}
 
 
 # Security
@@ -360,6 +376,70 @@ def test_a_deployment_stops_unless_the_account_blocks_public_access(
     )
     assert process.returncode == exit_code, process.stderr
     assert ("::error::" in process.stdout) == (exit_code == 1)
+
+
+# The approved plan
+
+
+def run_plan_step(job: str, folder: Path, plan: str, approved: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run the step of a job that makes the plan, with a fake command that prints this plan. It fails without a plan."""
+    (folder / ".venv/bin").mkdir(parents=True, exist_ok=True)
+    (folder / ".venv/bin/python").write_text(
+        f"#!/bin/bash\necho '{plan}'\n[ \"$*\" = '-m local plan --stack prod' ] && [ '{plan}' ]\n"
+    )
+    (folder / ".venv/bin/python").chmod(0o700)
+    [script] = [
+        step["run"]
+        for step in load_workflow("stack.yml")["jobs"][job]["steps"]
+        if "-m local plan" in str(step.get("run"))
+    ]
+    files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
+    return subprocess.run(  # noqa: S603
+        ["/bin/bash", "-e", "-c", script],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "STACK": "prod", "APPROVED": approved, **files},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def approved_hash(tmp_path: Path) -> str:
+    """Return the hash that the preview job hands to the deploying job, for the plan `1 changes`."""
+    assert run_plan_step("preview", tmp_path, "1 changes").returncode == 0
+    key, _, value = (tmp_path / "output").read_text().strip().partition("=")
+    jobs_of_stack = load_workflow("stack.yml")["jobs"]
+    assert jobs_of_stack["preview"]["outputs"] == {"plan": f"${{{{ steps.plan.outputs.{key} }}}}"}
+    return value
+
+
+def test_the_reviewers_see_the_plan_that_they_approve(approved_hash: str, tmp_path: Path) -> None:
+    assert (tmp_path / "summary").read_text() == "### Plan of prod\n```\n1 changes\n```\n"
+    assert hashlib.sha256(b"1 changes\n").hexdigest() == approved_hash
+
+
+def test_only_the_approved_plan_is_deployed(approved_hash: str, tmp_path: Path) -> None:
+    assert run_plan_step("deploy", tmp_path, "1 changes", approved_hash).returncode == 0
+    for plan, approved in (("2 changes", approved_hash), ("1 changes", "")):
+        process = run_plan_step("deploy", tmp_path, plan, approved)
+        assert process.returncode == 1
+        assert process.stdout.startswith(plan), "the log has the new plan"
+        assert "::error::The plan of prod has changed since its approval" in process.stdout
+
+
+@pytest.mark.parametrize("job", ["preview", "deploy"])
+def test_a_failed_preview_is_neither_approved_nor_deployed(job: str, tmp_path: Path) -> None:
+    assert run_plan_step(job, tmp_path, "", hashlib.sha256(b"\n").hexdigest()).returncode == 1
+    assert not (tmp_path / "output").exists()
+
+
+def test_the_plan_is_compared_directly_before_the_deployment() -> None:
+    document = load_workflow("stack.yml")["jobs"]["deploy"]["steps"]
+    [comparison] = [index for index, step in enumerate(document) if "-m local plan" in str(step.get("run"))]
+    assert document[comparison]["env"]["APPROVED"] == "${{ needs.preview.outputs.plan }}"
+    assert "if" not in document[comparison]
+    assert "pulumi up" in document[comparison + 1]["run"]
 
 
 # The container image

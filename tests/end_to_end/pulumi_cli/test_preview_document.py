@@ -13,7 +13,7 @@ import pytest
 
 from local.deployment_plan import list_changes
 
-pytestmark = [pytest.mark.e2e, pytest.mark.cli]
+pytestmark = pytest.mark.cli
 
 PROGRAM = """\
 import os
@@ -30,7 +30,7 @@ if os.environ["SIZE"] == "1":
 """
 
 
-class CliProject:
+class ComponentProject:
     """Pulumi project with one stack, whose state is in a local folder."""
 
     def __init__(self, cli: Path, folder: Path) -> None:
@@ -70,8 +70,8 @@ class CliProject:
         self.run("up", "--yes", "--skip-preview", "--stack", "test", size=size)
 
 
-def test_a_plan_is_the_same_until_program_or_state_change(pulumi_cli: Path, tmp_path: Path) -> None:
-    project = CliProject(pulumi_cli, tmp_path)
+def test_a_plan_is_the_same_until_the_state_changes(pulumi_cli: Path, tmp_path: Path) -> None:
+    project = ComponentProject(pulumi_cli, tmp_path)
     first = project.plan(1)
     assert [line.rpartition("; ")[0] for line in first[1:]] == [
         "create pulumi:pulumi:Stack components-test",
@@ -87,6 +87,5 @@ def test_a_plan_is_the_same_until_program_or_state_change(pulumi_cli: Path, tmp_
         "update test:index:Bucket changed",
     ]
     assert project.plan(2) == approved
-    assert project.plan(3) != approved, "the program has another value"
     project.deploy(4)
     assert project.plan(2) != approved, "the change starts from another state"
