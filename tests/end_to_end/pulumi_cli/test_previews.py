@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 
 from components.settings.error_messages import find_secret_paths
@@ -84,13 +85,10 @@ def outputs_of(run: CliRun) -> Any:
 def findings_of(run: CliRun) -> Counter[Finding]:
     """Return the policies' findings. Those about the default provider concern no resource of the program."""
     findings = [event["policyEvent"] for event in run.events if "policyEvent" in event]
-    return Counter(
-        (finding["policyName"], finding["resourceUrn"], finding["message"].strip()) for finding in findings
-    )
+    return Counter((finding["policyName"], finding["resourceUrn"], finding["message"].strip()) for finding in findings)
 
 
 def to_display_values(properties: dict[str, Any]) -> Any:
-    """Return properties in the form that the local preview prints."""
-    struct = Struct()
-    struct.update(properties)
-    return to_display_value(to_python_properties(struct))
+    """Return properties in the form that the local preview prints. An event has no value of a secret."""
+    text = json.dumps(properties).replace('"ciphertext":', '"value":')
+    return to_display_value(to_python_properties(json_format.Parse(text, Struct())))
