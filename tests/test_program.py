@@ -27,8 +27,6 @@ GUIDE = ROOT / "docs" / "deploying.md"
 NAMES_WITH_LOCAL_SCOPE = {"RolePolicy", "Alias", "CatalogTable", "Stage", "AgentcoreMemoryStrategy"}
 """Types whose names only need to be unique within one role, function, database, API or memory."""
 UNKNOWN_DOCUMENTS = {
-    "livestream-agent-grants-2",
-    "livestream-care-grants-2",
     "transcription-audio-processor-grants-2",
     "transcription-router-grants-2",
     "voice-qa-guests-guest-grants-2",

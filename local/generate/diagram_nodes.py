@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from components.blocks.bedrock.agentcore_memory import MEMORY_ID_SUFFIX
 from guardrails.model.subsystem_of_resource import parse_subsystem
 from local.preview.resource_graph import Graph, Resource
 
@@ -75,7 +76,7 @@ SHOWN = {
     "aws:ssm/parameter:Parameter": (Shape.STORE, "ssm"),
     "aws:backup/vault:Vault": (Shape.STORE, "backup"),
 }
-KNOWN_BY_ID = {"execute-api", "bedrock-agentcore"}
+KNOWN_BY_ID = {"execute-api"}
 """Services whose ARNs contain an id that AWS assigns, not the name."""
 
 
@@ -106,7 +107,7 @@ def to_node_key(arn: str) -> Key:
         case "lambda" | "states" | "backup":  # function:NAME:live, execution:NAME:*, backup-vault:NAME
             name = resource.split(":")[1]
         case "dynamodb" | "glue" | "batch" | "bedrock-agentcore" | "ssm" | "iam":  # table/NAME/index/*
-            name = re.split("[/:]", resource)[1]
+            name = re.split("[/:]", resource)[1].removesuffix(MEMORY_ID_SUFFIX)
         case _:  # BUCKET/prefix/*, API/stage/route, or the bare name of a queue or topic
             name = resource.partition("/")[0]
     return service, name

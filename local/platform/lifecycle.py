@@ -23,7 +23,7 @@ from local.platform.state import PlatformState, StateError
 from local.platform.update_plan import PlannedStep, PlanningProvider
 from local.preview import stack_files
 from local.preview.handler_check.handler_faults import HandlerFault, find_handler_faults
-from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
+from local.preview.policy_pack_process import UNDECIDED, PolicyFinding, PolicyPackProcess
 from local.preview.preview_provider import REGION, PreviewProvider
 from local.preview.program_run import ProgramRun, run_program
 from local.preview.property_values import Props, to_display_value
@@ -154,7 +154,7 @@ def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFind
     with PolicyPackProcess(config, dry_run=False) as pack:
         pack.policies()  # configures the pack
         findings, _ = pack.analyze(graph)
-    return [finding for finding in findings if finding.level in {"mandatory", "unknown"}]
+    return [finding for finding in findings if finding.level in {"mandatory", UNDECIDED}]
 
 
 def list_unevaluated_alarms(graph: Graph) -> list[str]:

@@ -16,6 +16,7 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
+from guardrails.pack.undecided_checks import parse_reason
 from local import LOOPBACK, ROOT, CannotRun
 from local.preview.property_values import Props, to_python_properties
 from local.preview.resource_graph import Graph, Resource
@@ -40,8 +41,8 @@ with the parent process, even if that process is killed."""
 NO_ENGINE = f"{LOOPBACK}:0"
 """Address of Pulumi's engine. The pack requires it as an argument but never connects to it."""
 UNLIMITED_MESSAGES = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-UNDECIDED = "can't run policy "
-"""Start of the SDK's message for a policy that read a value which is unknown before the deployment."""
+UNDECIDED: Final = "unknown"
+"""Level of a check that is undecided, because it read a value which is unknown before the deployment."""
 
 
 class PackError(CannotRun):
@@ -55,8 +56,7 @@ class PolicyFinding:
     policy: str
     """Name of the policy."""
     level: str
-    """Enforcement level, for example `mandatory` or `advisory`, or `unknown` if the policy is undecided, because it
-    read a value that is unknown before the deployment."""
+    """Enforcement level, for example `mandatory` or `advisory`, or `UNDECIDED`."""
     severity: str
     """`low`, `medium`, `high`, `critical`, or `unspecified`."""
     urn: str
@@ -171,34 +171,23 @@ class PolicyPackProcess:
         saves half of all calls.
         """
         request = _analyze_request(resource)
-        diagnostics = self._analyzer().Analyze(request).diagnostics
-        policy_names = {diagnostic.policyName for diagnostic in diagnostics}
+        findings = _to_findings(self._analyzer().Analyze(request), resource.urn)
+        policy_names = {finding.policy for finding in findings}
         if not any(policy.name in policy_names for policy in self.policies() if policy.level == REMEDIATES):
-            return _to_findings(diagnostics, resource.urn), []
-        undecided, remediations = self._remediate(request, resource)
-        return [*undecided, *_to_findings(self._analyzer().Analyze(request).diagnostics, resource.urn)], remediations
+            return findings, []
+        remediations = self._remediate(request, resource)
+        return _to_findings(self._analyzer().Analyze(request), resource.urn), remediations
 
-    def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> PolicyResult:
-        """Change the request's properties as the policies require.
-
-        Return the changes, and an `unknown` finding for each undecided policy.
-        """
-        findings: list[PolicyFinding] = []
+    def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> list[Remediation]:
+        """Change the request's properties as the policies require; return the changes."""
         remediations: list[Remediation] = []
         before = resource.inputs
         for remediation in self._analyzer().Remediate(request).remediations:
-            if remediation.diagnostic:  # The policy is undecided, so the remediation has no properties.
-                findings.append(
-                    PolicyFinding(
-                        remediation.policyName, "unknown", "unspecified", resource.urn, remediation.diagnostic
-                    )
-                )
-                continue
             after = to_python_properties(remediation.properties)
             remediations.append(Remediation(remediation.policyName, resource.urn, before, after))
             before = after  # The pack applies the next remediation to the result of this one.
             request.properties.CopyFrom(remediation.properties)
-        return findings, remediations
+        return remediations
 
     def analyze_stack(self, graph: Graph) -> list[PolicyFinding]:
         """Return the findings on the stack as a whole, with its outputs.
@@ -208,7 +197,7 @@ class PolicyPackProcess:
         """
         resources = [_analyzer_resource(resource) for resource in graph]
         stack = self._analyzer().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources[::-1]))
-        return _to_findings(stack.diagnostics, graph.stack.urn)
+        return _to_findings(stack, graph.stack.urn)
 
     def _analyzer(self) -> analyzer_pb2_grpc.AnalyzerStub:
         if self._stub is None:
@@ -255,16 +244,22 @@ def _options(resource: Resource) -> analyzer_pb2.AnalyzerResourceOptions:
     )
 
 
-def _to_findings(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], urn: str) -> list[PolicyFinding]:
-    return [
+def _to_findings(response: analyzer_pb2.AnalyzeResponse, urn: str) -> list[PolicyFinding]:
+    """Return the findings and the undecided checks of a response."""
+    findings = [
         PolicyFinding(
             policy=diagnostic.policyName,
-            level="unknown" if diagnostic.message.startswith(UNDECIDED) else _level(diagnostic.enforcementLevel),
+            level=_level(diagnostic.enforcementLevel),
             severity=analyzer_pb2.PolicySeverity.Name(diagnostic.severity).removeprefix("POLICY_SEVERITY_").lower(),
             urn=diagnostic.urn or urn,
             message=diagnostic.message.removeprefix(f"{diagnostic.description}\n"),
         )
-        for diagnostic in diagnostics
+        for diagnostic in response.diagnostics
+    ]
+    return findings + [
+        PolicyFinding(check.policy, UNDECIDED, "unspecified", check.urn or urn, check.message)
+        for policy in response.not_applicable
+        for check in parse_reason(policy.policy_name, policy.reason)
     ]
 
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from local.preview.policy_pack_process import PolicyFinding
+from local.preview.policy_pack_process import UNDECIDED, PolicyFinding
 from local.preview.property_values import Props, to_display_value
 from local.preview.resource_graph import Graph, Resource
 from local.terminal_output import create_console
@@ -22,7 +22,7 @@ from local.terminal_output import create_console
 if TYPE_CHECKING:
     from local.preview.preview import Preview
 
-STYLES = {"mandatory": "bold red", "advisory": "yellow", "remediate": "cyan", "unknown": "dim"}
+STYLES = {"mandatory": "bold red", "advisory": "yellow", "remediate": "cyan"}
 """Style of each level of findings, in the order in which the report lists the levels."""
 
 
@@ -105,24 +105,18 @@ def _print_errors(out: Console, kind: str, errors: Sequence[object]) -> None:
 
 
 def _print_findings(out: Console, result: "Preview") -> None:
-    undecided = [finding for finding in result.findings if finding.level == "unknown"]
-    advisory_count = sum(finding.level == "advisory" for finding in result.findings)
+    counts = Counter(finding.level for finding in result.findings)
     out.print(
-        f"\n[bold]policies[/]: {len(result.policies)} evaluated, {len(result.mandatory)} mandatory findings, "
-        f"{advisory_count} advisory findings, {len(undecided)} undecided until the deployment",
+        f"\n[bold]policies[/]: {len(result.policies)} evaluated, {counts['mandatory']} mandatory findings, "
+        f"{counts['advisory']} advisory findings, {counts[UNDECIDED]} checks undecided until the deployment",
         soft_wrap=True,
     )
-    for finding in sorted((item for item in result.findings if item.level != "unknown"), key=_sort_key):
+    # One advisory finding of the pack lists all undecided checks, so they are not printed one by one.
+    for finding in sorted((item for item in result.findings if item.level != UNDECIDED), key=_sort_key):
         name = escape(finding.urn.rpartition("::")[2])
         level = f"[{STYLES.get(finding.level, '')}]{finding.level:9}[/]"
-        out.print(f"  {level} {finding.policy} · {name}: {escape(finding.message)}", soft_wrap=True)
-    # All undecided policies of a resource have the same cause: an id that AWS assigns during the deployment.
-    for urn, count in sorted(Counter(finding.urn for finding in undecided).items()):
-        name = escape(urn.rpartition("::")[2])
-        out.print(
-            f"  [{STYLES['unknown']}]unknown[/]   {name}: {count} policies are evaluated during the deployment",
-            soft_wrap=True,
-        )
+        message = escape(finding.message).replace("\n", f"\n{' ' * 12}")
+        out.print(f"  {level} {finding.policy} · {name}: {message}", soft_wrap=True)
     for change in result.remediations:
         changed = {key: value for key, value in change.after.items() if change.before.get(key) != value}
         out.print(

@@ -8,11 +8,11 @@ from typing import Any
 
 from local.preview.handler_check.handler_faults import HandlerFault
 from local.preview.input_checks import InvalidInput
-from local.preview.policy_pack_process import PolicyDescription, PolicyFinding
+from local.preview.policy_pack_process import UNDECIDED, PolicyDescription, PolicyFinding
 from local.preview.stack_files import StackConfig
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-LEVELS = {"mandatory": "error", "advisory": "warning", "remediate": "warning", "unknown": "note"}
+LEVELS = {"mandatory": "error", "advisory": "warning", "remediate": "warning", UNDECIDED: "note"}
 """Levels of SARIF, by the level of a finding."""
 INVALID_INPUT = "service-refuses-value"
 """Rule id of all invalid inputs: those that AWS would reject, and those that the driver of the resource type does not

@@ -1,11 +1,14 @@
-"""Guardrail policies about exceptions, and about the settings that the program publishes.
+"""Guardrail policies about exceptions, about the settings that the program publishes, and about undecided checks.
 
 An exception excuses one resource from one policy until a date. These policies report the exceptions in force. An
 exception is a violation if it has expired, ends too late, or names an unknown policy or resource, or a policy that cannot
 be excused. So is a difference between the exceptions, or the environment, that the program publishes and the stack's
 configuration.
+
+The last policy of the pack reports the checks of all others that must wait for the deployment.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -106,3 +109,30 @@ def _check_published_settings_agree(stack: CheckedStack) -> Iterator[Finding]:
                 "the stack's configuration.",
                 platform.urn,
             )
+
+
+@POLICIES.stack(
+    "checks-at-deployment",
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_EVERYWHERE,
+    description="Every preview reports the resources that some policies can check only during the deployment.",
+    remedy="",
+)
+def _check_checks_at_deployment(stack: CheckedStack) -> Iterator[Finding]:
+    policies_by_resource: dict[str, set[str]] = defaultdict(set)
+    for check in stack.undecided_checks:
+        policies_by_resource[check.urn.rpartition("::")[2] or "the stack as a whole"].add(check.policy)
+    resources_by_policies: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for resource, policies in sorted(policies_by_resource.items()):
+        resources_by_policies[tuple(sorted(policies))].append(resource)
+    if resources_by_policies:
+        groups = "".join(
+            f"\n- {', '.join(resources)}: {', '.join(policies)}"
+            for policies, resources in sorted(resources_by_policies.items())
+        )
+        yield Finding(
+            f"{len(stack.undecided_checks)} checks have no result yet, because they read values that AWS assigns during "
+            "the deployment. The deployment runs each check when its value is known: a check of one resource before that "
+            "resource is created, and a check of related resources at the end. A mandatory finding makes the deployment "
+            f"fail. Resources, and the policies that check them during the deployment:{groups}"
+        )

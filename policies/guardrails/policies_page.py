@@ -33,9 +33,16 @@ escalation, nor a policy of the group "Exceptions": the page says so at each suc
 The file has the policy's name and the limit's name, for example `{"function-memory-ceiling": {"megabytes": 3008}}`.
 `make preview` and the CI workflows always use the defaults, so a resource that exceeds a default needs an exception.
 
-**Unknown values**: some properties get their value only during a deployment. A policy that needs such a value reports
-that it cannot be decided, and the next run after the deployment decides it. The program computes names and ARNs in
-advance, so few policies are undecided.
+**Unknown values**: AWS assigns some properties only during a deployment, for example the id of an API. The program
+computes names and ARNs in advance, so few documents contain such a value. In a first preview, a policy that needs the
+value is undecided: it has neither passed nor failed. The policy `checks-at-deployment` reports all undecided checks in
+one entry, which lists the resources, and for each of them the policies that will check it. The JSON of `make preview`
+lists each check (level `unknown`), and SARIF has it as a note.
+
+The deployment runs every undecided check when its value is known. A policy about one resource runs before the engine
+creates that resource, so a mandatory finding stops the deployment there, and the resources that are already created
+remain. A policy about related resources, or about the whole stack, runs after all resources are created, and a
+mandatory finding makes the deployment fail. Later previews know the values from Pulumi's state.
 """
 LEVEL_WORDS = {
     EnforcementLevel.ADVISORY: "advisory",

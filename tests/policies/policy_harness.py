@@ -25,6 +25,7 @@ from guardrails.pack import policy_pack
 from guardrails.pack.policy_kinds import Policy
 from guardrails.pack.sdk_patches import ANALYZER_CLASS, DECODING_FUNCTIONS, cache_decoding, skip_unneeded_checks
 from guardrails.pack.stack_configuration import ExceptionEntry, StackContext
+from guardrails.pack.undecided_checks import parse_reason
 from guardrails.policy_catalogue import POLICIES
 from local.preview.policy_pack_process import _analyze_request, _analyzer_resource
 from local.preview.preview_provider import ACCOUNT
@@ -37,8 +38,8 @@ BOUNDARY = "polyphony-bootstrap/boundary-prod"
 """Permissions boundary of the prod stack, as path and name of a managed policy."""
 UNKNOWN = UNKNOWN_STRING
 """An unknown value in a protocol message."""
-UNDECIDED = "can't run policy"
-"""Beginning of the SDK's message for a policy that read an unknown value."""
+UNDECIDED = "can't be known during preview"
+"""End of the SDK's message for a policy that read an unknown value."""
 
 Props = Mapping[str, Any]
 
@@ -60,7 +61,7 @@ class SampleResource:
 
 @dataclass(frozen=True)
 class PolicyAnswer:
-    """One diagnostic of one policy."""
+    """One diagnostic of one policy, or one check that the policy could not decide."""
 
     policy: str
     name: str
@@ -392,9 +393,9 @@ def run_policies(
         analyzer.Configure(_to_configure_request(config), None)
     answers: list[PolicyAnswer] = []
     for request in stack.inputs.values():
-        answers += _to_answers(analyzer.Analyze(request, None).diagnostics, request.name)
+        answers += _to_answers(analyzer.Analyze(request, None), request.name)
     whole = analyzer.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None)
-    return answers + _to_answers(whole.diagnostics, "")
+    return answers + _to_answers(whole, "")
 
 
 def _to_configure_request(config: Mapping[str, Any]) -> analyzer_pb2.ConfigureAnalyzerRequest:
@@ -405,13 +406,18 @@ def _to_configure_request(config: Mapping[str, Any]) -> analyzer_pb2.ConfigureAn
     return request
 
 
-def _to_answers(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], name: str) -> list[PolicyAnswer]:
-    return [
+def _to_answers(response: analyzer_pb2.AnalyzeResponse, name: str) -> list[PolicyAnswer]:
+    answers = [
         PolicyAnswer(
             diagnostic.policyName,
             diagnostic.urn.rpartition("::")[2] or name,
             diagnostic.message.removeprefix(f"{diagnostic.description}\n"),
-            diagnostic.message.startswith(UNDECIDED),
+            undecided=False,
         )
-        for diagnostic in diagnostics
+        for diagnostic in response.diagnostics
+    ]
+    return answers + [
+        PolicyAnswer(check.policy, check.urn.rpartition("::")[2] or name, check.message, undecided=True)
+        for policy in response.not_applicable
+        for check in parse_reason(policy.policy_name, policy.reason)
     ]

@@ -42,7 +42,17 @@ def test_only_informative_policies_are_never_mandatory() -> None:
     informative = {
         policy.name for policy in POLICIES if not any(is_mandatory(policy, env) for env in ("dev", "staging", "prod"))
     }
-    assert informative == {"cost-estimate", "exceptions-in-force", "glue-flex-before-prod"}
+    assert informative == {
+        "checks-at-deployment",
+        "cost-estimate",
+        "exceptions-in-force",
+        "glue-flex-before-prod",
+    }
+
+
+def test_the_policy_that_reports_undecided_checks_is_the_last_one() -> None:
+    """The SDK calls the policies in this order, and an earlier policy would not see the checks of later ones."""
+    assert [policy.name for policy in POLICIES if policy.name == "checks-at-deployment"] == [POLICIES[-1].name]
 
 
 def is_mandatory(policy: Policy, environment: str) -> bool:

@@ -73,12 +73,17 @@ def test_a_policy_finds_the_fault_and_names_value_and_remedy(spec: PolicySpec) -
 
 
 @for_each_spec
-def test_an_unknown_value_is_undecided_or_does_not_hide_other_faults(spec: PolicySpec) -> None:
+def test_an_unknown_value_is_undecided_and_reported_or_does_not_hide_other_faults(spec: PolicySpec) -> None:
     context = build_context(spec.environment)
-    answers = run_policies([BY_NAME[spec.policy]], build_messages(spec.unknown), context)
+    policies = [BY_NAME[spec.policy], BY_NAME["checks-at-deployment"]]
+    answers = run_policies(policies, build_messages(spec.unknown), context)
+    reports = [answer.message for answer in answers if answer.policy == "checks-at-deployment"]
     if spec.undecided:
         assert any(answer.undecided for answer in answers), [answer.message for answer in answers]
+        [report] = reports
+        assert spec.policy in report
     else:
+        assert reports == []
         assert not any(answer.undecided for answer in answers), [answer.message for answer in answers]
         assert answers, "the policy found no fault besides the unknown value"
 

@@ -20,6 +20,8 @@ SUMMARIES = "/summaries/{actorId}/{sessionId}/"
 """Namespace of the summaries. AgentCore replaces the names in braces by ids."""
 NAMESPACES = {"SUMMARIZATION": SUMMARIES, "SEMANTIC": "/facts/{actorId}/"}
 """Type of a strategy → namespace of its records."""
+MEMORY_ID_SUFFIX = f"-{'?' * 10}"
+"""Pattern of the suffix that AWS appends to a memory's name to build its id: a hyphen and ten letters or digits."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,9 @@ class AgentMemory(Block):
         self.register_outputs({"memoryId": self.memory_id, "name": self.name})
 
     def grant(self, *actions: str) -> Grant:
-        """Grant actions on this memory: `memory.grant("CreateEvent", "ListEvents")`."""
-        context = self.scope.context
-        return grant(
-            SERVICE, actions, self.memory_id.apply(lambda memory_id: context.arn(SERVICE, f"memory/{memory_id}"))
-        )
+        """Grant actions on this memory: `memory.grant("CreateEvent", "ListEvents")`.
+
+        The ARN contains the name instead of the id, so it is known at preview. It matches no other memory, because a
+        name is unique in the account and contains no hyphen.
+        """
+        return grant(SERVICE, actions, self.scope.context.arn(SERVICE, f"memory/{self.name}{MEMORY_ID_SUFFIX}"))

@@ -14,6 +14,7 @@ from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.model.subsystem_of_resource import parse_subsystem
 from guardrails.pack.stack_configuration import StackContext
+from guardrails.pack.undecided_checks import UndecidedCheck
 
 Props = Mapping[str, Any]
 """Properties of a resource. Reading an unknown value raises the SDK's UnknownValueError."""
@@ -162,6 +163,8 @@ class CheckedStack:
     limits: LimitValues = field(default_factory=dict)
     """The limits of the policy that checks the stack."""
     program_properties: ProgramProperties = field(default_factory=dict)
+    undecided_checks: frozenset[UndecidedCheck] = frozenset()
+    """The checks of this run that had no verdict until now."""
 
     def is_set_by_program(self, resource: CheckedResource, key: str) -> bool:
         """Return True if the program itself sets a property. The AWS provider also returns properties that other
@@ -247,22 +250,19 @@ class RelationPolicy(Policy):
     """The types of the resources that the policy checks, without those of the related resources."""
     check: RelationCheck
 
-    def list_findings(self, stack: CheckedStack) -> Iterator[Finding]:
-        """Yield the findings of all resources. If a check of one resource reads an unknown value, the other resources
-        are still checked. The error is raised afterwards, so that the SDK reports the policy as undecided.
+    def list_results(self, stack: CheckedStack) -> Iterator[Finding | UndecidedCheck]:
+        """Yield the findings of all resources. If a check of one resource reads an unknown value, it is undecided, and
+        the other resources are still checked.
         """
-        unknown: UnknownValueError | None = None
         for resource in stack.list_resources(*self.types):
             try:
                 messages = list(self.check(resource, stack))
             except UnknownValueError as error:
-                unknown = unknown or error
+                yield UndecidedCheck(self.name, resource.urn, error.message)
                 continue
             except MALFORMED_ERRORS as error:
                 messages = [describe_malformed(error)]
             yield from (Finding(message, resource.urn) for message in messages)
-        if unknown is not None:
-            raise unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,6 +270,15 @@ class StackPolicy(Policy):
     """Policy that checks the stack as a whole, with the outputs of its resources."""
 
     check: StackCheck
+
+    def list_results(self, stack: CheckedStack) -> Iterator[Finding | UndecidedCheck]:
+        """Yield the findings. An unknown value or malformed data ends the check, and the last result reports it."""
+        try:
+            yield from self.check(stack)
+        except UnknownValueError as error:
+            yield UndecidedCheck(self.name, "", error.message)
+        except MALFORMED_ERRORS as error:
+            yield Finding(describe_malformed(error))
 
 
 class _PolicyFields(TypedDict):

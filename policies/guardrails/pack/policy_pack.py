@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from itertools import chain
@@ -17,6 +17,7 @@ from typing import Any
 
 import pulumi.runtime
 import pulumi_policy as sdk
+from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.least_privilege.escalation_actions import load_escalation_actions
 from guardrails.model.resource_types import PLATFORM
@@ -24,7 +25,6 @@ from guardrails.pack.policy_kinds import (
     MALFORMED_ERRORS,
     CheckedResource,
     CheckedStack,
-    Finding,
     Policy,
     PolicyGroup,
     RelationPolicy,
@@ -34,6 +34,7 @@ from guardrails.pack.policy_kinds import (
 )
 from guardrails.pack.sdk_patches import cache_decoding, skip_unneeded_checks
 from guardrails.pack.stack_configuration import InvalidStackConfiguration, StackContext, read_stack_context
+from guardrails.pack.undecided_checks import UndecidedCheck, to_reason
 from guardrails.policy_catalogue import POLICIES
 
 NAME = "polyphony-guardrails"
@@ -84,6 +85,8 @@ class PolicyBuilder:
         self._resources: tuple[CheckedResource, ...] = ()
         self.program_properties: dict[str, frozenset[str]] = {}
         """The properties that the program sets, by URN."""
+        self._undecided_checks: set[UndecidedCheck] = set()
+        """The checks without a verdict, for the last policy of the pack."""
 
     def build(self, record: Policy) -> sdk.Policy:
         """Return the SDK's policy for a record."""
@@ -102,12 +105,8 @@ class PolicyBuilder:
                 return sdk.ResourceValidationPolicy(
                     **common, validate=self._build_resource_check(record), remediate=remediate
                 )
-            case RelationPolicy():
-                return sdk.StackValidationPolicy(
-                    **common, validate=self._build_stack_check(record, record.list_findings)
-                )
-            case StackPolicy():
-                return sdk.StackValidationPolicy(**common, validate=self._build_stack_check(record, record.check))
+            case RelationPolicy() | StackPolicy():
+                return sdk.StackValidationPolicy(**common, validate=self._build_stack_check(record))
         raise TypeError(f"{record.name} has the unknown policy kind {type(record).__name__}")
 
     def _build_resource_check(self, record: ResourcePolicy) -> Callable[..., None]:
@@ -119,6 +118,8 @@ class PolicyBuilder:
             try:
                 for message in record.check(self._to_checked_resource(args, record)):
                     report(f"{message} {record.remedy}", None)
+            except UnknownValueError as error:
+                self._defer(args, [UndecidedCheck(record.name, args.urn, error.message)])
             except MALFORMED_ERRORS as error:
                 report(f"{describe_malformed(error)} {record.remedy}", None)
 
@@ -128,7 +129,10 @@ class PolicyBuilder:
         self, record: ResourcePolicy, change: Callable[[CheckedResource], Mapping[str, Any]]
     ) -> Callable[[sdk.ResourceValidationArgs], Awaitable[Mapping[str, Any]] | None]:
         def remediate(args: sdk.ResourceValidationArgs) -> Awaitable[Mapping[str, Any]] | None:
-            changes = change(self._to_checked_resource(args, record)) if self._must_check(record, args) else {}
+            try:
+                changes = change(self._to_checked_resource(args, record)) if self._must_check(record, args) else {}
+            except UnknownValueError:
+                return None  # The engine calls the policy's check next, which reports what it can decide.
             if not changes:
                 return None
             _merge_changes(args.props, changes)
@@ -146,24 +150,40 @@ class PolicyBuilder:
         limits = record.resolve_limits(args.get_config())
         return CheckedResource(args.urn, args.resource_type, args.name, args.props, self._context, limits=limits)
 
-    def _build_stack_check(
-        self, record: Policy, check: Callable[[CheckedStack], Iterable[Finding]]
-    ) -> Callable[..., None]:
+    def _build_stack_check(self, record: RelationPolicy | StackPolicy) -> Callable[..., None]:
         def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
             if args.resources:  # only the first policy of a request gets them (`skip_unneeded_checks`)
                 self._resources = self._to_checked_resources(args.resources)
             stack = CheckedStack(
-                self._resources, self._context, record.resolve_limits(args.get_config()), self.program_properties
+                self._resources,
+                self._context,
+                record.resolve_limits(args.get_config()),
+                self.program_properties,
+                frozenset(self._undecided_checks),
             )
             names = {resource.urn: resource.name for resource in stack.resources}
             # An exception for the stack as a whole names the platform.
             platform_name = next((platform.name for platform in stack.list_resources(PLATFORM)), "")
             excusable = record.excusable and record.group is not PolicyGroup.EXCEPTIONS
-            for finding in _stop_at_malformed_data(check(stack)):
-                if not (excusable and self._context.is_excepted(record.name, names.get(finding.urn, platform_name))):
-                    report(f"{finding.message} {record.remedy}".rstrip(), finding.urn or None)
+            undecided_checks: list[UndecidedCheck] = []
+            for result in record.list_results(stack):
+                if excusable and self._context.is_excepted(record.name, names.get(result.urn, platform_name)):
+                    continue
+                if isinstance(result, UndecidedCheck):
+                    undecided_checks.append(result)
+                else:
+                    report(f"{result.message} {record.remedy}".rstrip(), result.urn or None)
+            if undecided_checks:
+                self._defer(args, undecided_checks)
 
         return validate
+
+    def _defer(
+        self, args: sdk.ResourceValidationArgs | sdk.StackValidationArgs, checks: Sequence[UndecidedCheck]
+    ) -> None:
+        """Keep the checks for `checks-at-deployment`. The SDK's function raises the exception that ends the policy."""
+        self._undecided_checks.update(checks)
+        args.not_applicable(to_reason(checks))
 
     def _to_checked_resources(self, resources: Sequence[sdk.PolicyResource]) -> tuple[CheckedResource, ...]:
         """Return the stack's resources without types of the SDK. Parents and dependencies come first, because the
@@ -215,14 +235,6 @@ def _merge_changes(props: Any, changes: Mapping[str, Any]) -> None:
             _merge_changes(props[key], value)
         else:
             props[key] = value
-
-
-def _stop_at_malformed_data(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the findings. If a check fails on malformed data, the last finding reports it."""
-    try:
-        yield from findings
-    except MALFORMED_ERRORS as error:
-        yield Finding(describe_malformed(error))
 
 
 def _urns_of_dependencies(resource: sdk.PolicyResource) -> set[str]:

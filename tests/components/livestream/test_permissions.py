@@ -7,7 +7,7 @@ OBJECTS = f"arn:aws:s3:::{BUCKET}"
 ITEMS = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"
 OURS = '{"StringEquals": {"events:source": "polyphony-test.livestream"}}'
 TO_MEDIA_CONVERT = '{"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}}'
-MEMORY = f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/livestream-memory-memory-id"
+MEMORY = f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/polyphony_test_clipAgentMemory-??????????"
 BUS = f"arn:aws:events:{ACCOUNT}:event-bus/default"
 
 

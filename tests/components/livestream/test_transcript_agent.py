@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from components.blocks.bedrock.agentcore_memory import MEMORY_ID_SUFFIX
 from components.livestream.transcript_agent import TOKEN_FIELDS
 from handlers.common.logging import ALLOWED_LOG_FIELDS
+from local.emulation.iam.policy_evaluator import matches_resource
+from local.platform.driver_model.service_shapes import service_model
 from tests.components.deployment_harness import ACCOUNT, QUEUES, variables
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
 from tests.fake_engine import Recorded
@@ -33,6 +36,30 @@ def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
     assert changed().one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
     facts, summaries = complete().all("bedrock.AgentcoreMemoryStrategy")
     assert summaries in list(complete().ancestors(facts)), "AgentCore refuses concurrent updates of one memory"
+
+
+@pytest.mark.parametrize(
+    ("memory_id", "is_matched"),
+    [
+        ("polyphony_test_clipAgentMemory-aB3dE6gH9j", True),
+        ("polyphony_test_clipAgentMemory2-aB3dE6gH9j", False),
+        ("polyphony_test_clipAgentMemory-aB3dE6gH9", False),
+        ("polyphony_test_clipAgentMemory-aB3dE6gH9jK", False),
+        ("other_polyphony_test_clipAgentMemory-aB3dE6gH9j", False),
+    ],
+)
+def test_the_grants_match_only_the_memory_with_this_name(memory_id: str, is_matched: bool) -> None:
+    [statement] = [item for item in json.loads(agent_policy(complete()))["Statement"] if ":memory/" in str(item)]
+    [pattern] = statement["Resource"]
+    assert matches_resource(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/{memory_id}", pattern) is is_matched
+
+
+def test_agentcore_still_builds_a_memorys_id_from_its_name() -> None:
+    """The grants rely on it: a name has no hyphen, and the id is the name with a hyphen and ten characters."""
+    model = service_model("bedrock-agentcore-control")
+    assert model.shape_for("Name").metadata["pattern"] == "[a-zA-Z][a-zA-Z0-9_]{0,47}"
+    assert model.shape_for("MemoryId").metadata["pattern"].endswith("-[a-zA-Z0-9]{10}")
+    assert MEMORY_ID_SUFFIX == "-" + 10 * "?"
 
 
 def test_the_agent_has_time_for_two_answers_about_one_window_per_invocation() -> None:
@@ -66,9 +93,9 @@ def test_each_kind_of_tokens_has_a_metric_filter_on_the_agents_log(name: str) ->
 
 
 def agent_policy(recorded: Recorded) -> str:
-    """Return the agent's policy without the grants that wait for the memory's id."""
+    """Return the agent's only policy document."""
     [policy] = [
-        item.inputs["policy"] for item in recorded.all("iam.RolePolicy") if item.name == "livestream-agent-grants"
+        item.inputs["policy"] for item in recorded.all("iam.RolePolicy") if item.name.startswith("livestream-agent-")
     ]
     return str(policy)
 

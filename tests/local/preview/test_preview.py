@@ -137,6 +137,36 @@ def test_the_preview_can_be_printed_as_json(capsys: pytest.CaptureFixture[str]) 
     assert result["outputs"]["frontend"]["environment"] == "dev"
 
 
+@pytest.mark.usefixtures("_committed_previews")
+def test_undecided_checks_are_one_entry_in_text_and_single_entries_in_json_and_sarif(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["preview", "--stack", "dev", "--sarif", str(tmp_path / "findings.sarif")]) == 0
+    text = capsys.readouterr().out
+    assert main(["preview", "--stack", "dev", "--json"]) == 0
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    undecided = [finding for finding in findings if finding["level"] == "unknown"]
+    checks = {(finding["policy"], finding["urn"]) for finding in undecided}
+    assert len(checks) == len(undecided) > 1
+    assert all(finding["message"].endswith("can't be known during preview") for finding in undecided)
+
+    (run,) = json.loads((tmp_path / "findings.sarif").read_text())["runs"]
+    notes = [result for result in run["results"] if result["level"] == "note"]
+    assert {
+        (note["ruleId"], note["locations"][0]["logicalLocations"][0]["fullyQualifiedName"]) for note in notes
+    } == checks
+
+    assert f"{len(checks)} checks undecided until the deployment" in text
+    assert text.count("checks-at-deployment · polyphony-dev: ") == 1
+    entry = text.partition("checks-at-deployment · ")[2].partition("\n  advisory")[0]
+    assert f"{len(checks)} checks have no result yet" in entry
+    lines = entry.splitlines()[1:]
+    assert len(lines) < len({urn for _, urn in checks}), "resources with the same undecided policies share a line"
+    for policy, urn in checks:
+        [line] = [line for line in lines if urn.rpartition("::")[2] in line]
+        assert policy in line
+
+
 def test_five_invalid_settings_give_one_message_and_status_two(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

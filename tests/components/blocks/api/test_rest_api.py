@@ -209,7 +209,7 @@ def test_the_api_has_the_stages_url_and_known_dimensions() -> None:
     assert api_values == {"ApiName": "polyphony-test-ingestion-notes-api", "Stage": "api", "url": STAGE_URL}
 
 
-STACK_WIDE = {"cost-estimate", "budget-exists", "anomaly-detection-exists"}
+STACK_WIDE = {"cost-estimate", "budget-exists", "anomaly-detection-exists", "checks-at-deployment"}
 
 
 def policy_findings(body: Callable[[], object], *, undecided: bool = False) -> set[tuple[str, str]]:
