@@ -9,7 +9,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from pulumi_aws import apigateway, ec2, glue, vpc, wafv2
 
-from components.blocks.naming.context import Context
+from components.blocks.naming.context import Context, Subsystem
 from local.platform import lifecycle
 from local.platform.emulator_clients import Clients
 from local.platform.resource_change_planning import ResourceAction
@@ -17,10 +17,9 @@ from local.platform.resource_drivers import DRIVERS, RECORDED_ONLY
 from local.platform.state import PlatformState
 from local.preview import stack_files
 from local.preview.preview_provider import ACCOUNT, REGION
-from local.preview.stack_files import StackConfig
+from local.preview.resource_graph import Resource
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.small_stack import ActionRecorder, small_stack
-from tests.whole_program import changed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
@@ -100,8 +99,8 @@ EC2_TYPES = {driver.type for driver in DRIVERS.values() if driver.service == "ec
 TAGGED = {kind for kind, driver in DRIVERS.items() if any("tags" in set(call.uses()) for call in driver.create)}
 """Types that have tags and are created on the emulator."""
 
-REVIEWED = {"Reviewed": "yes"}
-"""The added tag."""
+CHANGED = {"Owner": "somebody", "Reviewed": "yes"}
+"""The changed tag and the added one."""
 
 
 def read_tags(client: Clients, state: PlatformState) -> dict[str, dict[str, str]]:
@@ -131,46 +130,59 @@ def to_dict(tags: Mapping[str, str] | Iterable[Mapping[str, str]]) -> dict[str, 
     return {tag["key"]: tag["value"] for tag in lowered}
 
 
-def expected_tags(platform: Platform) -> dict[str, dict[str, str]]:
-    """Return the tags of the program's resources by Pulumi name."""
-    return {
-        resource.name: resource.inputs["tags"]
+def list_tagged(platform: Platform) -> list[Resource]:
+    """Return the program's resources with tags, without those that are only recorded."""
+    return [
+        resource
         for resource in platform.graph.customs()
         if "tags" in resource.inputs and resource.type not in RECORDED_ONLY
-    }
+    ]
 
 
-def deploy(platform: Platform, config: StackConfig) -> set[ResourceAction]:
+def expected_tags(platform: Platform) -> dict[str, dict[str, str]]:
+    """Return the tags of the program's resources by Pulumi name."""
+    return {resource.name: resource.inputs["tags"] for resource in list_tagged(platform)}
+
+
+def change_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags of which one is changed, one added and one removed."""
+    return {key: value for key, value in tags.items() if key != "CostCenter"} | CHANGED
+
+
+def deploy(platform: Platform) -> set[ResourceAction]:
     """Deploy the program, and return the actions on its resources."""
     recorder = ActionRecorder()
-    platform.deployed = lifecycle.deploy(config, platform.emulator, recorder)
+    platform.deployed = lifecycle.deploy(stack_files.read_stack("local"), platform.emulator, recorder)
     return set(recorder.actions.values())
 
 
-def test_a_tag_change_reaches_every_resource_and_replaces_none(
+def test_a_tag_change_reaches_every_type_and_replaces_no_resource(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One tag is changed, one added and one removed. The second deployment reverts all three."""
+    """The tags of at least one resource of each type change. The second deployment reverts them."""
     before = expected_tags(platform)
+    one_of_each_type = {resource.type: resource.inputs["tags"] for resource in list_tagged(platform)}
+    chosen = {(tags["Subsystem"], tags["Name"]) for tags in one_of_each_type.values()}
     original_tags = Context.tags
-    config = changed("local", "foundation", owner="somebody")
+
+    def changed_tags(context: Context, subsystem: Subsystem, name: str, *more: Any) -> dict[str, str]:
+        tags = original_tags(context, subsystem, name, *more)
+        return change_tags(tags) if (subsystem.value, name) in chosen else tags
+
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(Context, "tags", lambda *given: without_cost_center(original_tags(*given)) | REVIEWED)
-            actions = deploy(platform, config)
+            patch.setattr(Context, "tags", changed_tags)
+            actions = deploy(platform)
         expected, found = expected_tags(platform), read_tags(platform.client, platform.deployed.state)
     finally:
-        reverting_actions = deploy(platform, stack_files.read_stack("local"))
+        reverting_actions = deploy(platform)
     assert expected == {
-        name: without_cost_center(tags) | REVIEWED | {"Owner": "somebody"} for name, tags in before.items()
+        name: change_tags(tags) if (tags["Subsystem"], tags["Name"]) in chosen else tags
+        for name, tags in before.items()
     }
     assert found == expected
     assert read_tags(platform.client, platform.deployed.state) == before
     assert actions == reverting_actions == {ResourceAction.UPDATE, ResourceAction.SAME}
-
-
-def without_cost_center(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in tags.items() if key != "CostCenter"}
 
 
 def optional_resources(tags: dict[str, str]) -> None:
@@ -216,13 +228,13 @@ def optional_resources(tags: dict[str, str]) -> None:
     )
 
 
-def test_a_tag_change_reaches_every_optional_resource_and_replaces_none(platform: Platform, tmp_path: Path) -> None:
+def test_a_tag_change_reaches_every_optional_type_and_replaces_no_resource(platform: Platform, tmp_path: Path) -> None:
     with small_stack(tmp_path) as stack:
         stack.up(lambda: optional_resources({"Owner": "you", "CostCenter": "this-machine"}))
-        actions = stack.up(lambda: optional_resources({"Owner": "somebody", **REVIEWED}))
+        actions = stack.up(lambda: optional_resources(CHANGED))
         found = read_tags(stack.clients, stack.state)
         types = {entry.type for entry in stack.state.entries().values()}
-    assert found == {name: {"Owner": "somebody", **REVIEWED} for name in actions}
+    assert found == dict.fromkeys(actions, CHANGED)
     assert set(actions.values()) == {ResourceAction.UPDATE}
     assert types | {resource.type for resource in platform.graph.customs()} >= TAGGED, "every type is tested"
 
