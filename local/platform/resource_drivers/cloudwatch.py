@@ -3,7 +3,14 @@
 A driver lists the calls that create, change and delete one resource type on the emulator.
 """
 
-from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues, from_template
+from local.platform.driver_model.driver import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    Source,
+    from_template,
+)
 from local.preview.preview_provider import ACCOUNT, REGION
 
 
@@ -11,26 +18,24 @@ def _dimensions(values: ResourceValues) -> list[dict[str, object]]:
     return [{"name": name, "value": value} for name, value in sorted((values["dimensions"] or {}).items())]
 
 
-ALARM = DriverCall(
-    "PutMetricAlarm",
-    {
-        "AlarmName": "name",
-        "AlarmDescription": "alarmDescription",
-        "Namespace": "namespace",
-        "MetricName": "metricName",
-        "Dimensions": ComputedValue(_dimensions, ("dimensions",)),
-        "Statistic": "statistic",
-        "ExtendedStatistic": "extendedStatistic",
-        "Period": "period",
-        "EvaluationPeriods": "evaluationPeriods",
-        "Threshold": "threshold",
-        "ComparisonOperator": "comparisonOperator",
-        "TreatMissingData": "treatMissingData",
-        "AlarmActions": "alarmActions",
-        "OKActions": "okActions",
-        "Tags": "tags",
-    },
-)
+ALARM: dict[str, Source] = {
+    "AlarmName": "name",
+    "AlarmDescription": "alarmDescription",
+    "Namespace": "namespace",
+    "MetricName": "metricName",
+    "Dimensions": ComputedValue(_dimensions, ("dimensions",)),
+    "Statistic": "statistic",
+    "ExtendedStatistic": "extendedStatistic",
+    "Period": "period",
+    "EvaluationPeriods": "evaluationPeriods",
+    "Threshold": "threshold",
+    "ComparisonOperator": "comparisonOperator",
+    "TreatMissingData": "treatMissingData",
+    "AlarmActions": "alarmActions",
+    "OKActions": "okActions",
+}
+"""Parameters of the call that creates and updates an alarm, each with its Pulumi property."""
+ALARM_ARN = from_template(f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{name}}")
 
 DASHBOARD = DriverCall("PutDashboard", {"DashboardName": "dashboardName", "DashboardBody": "dashboardBody"})
 
@@ -58,8 +63,12 @@ DRIVERS = (
     Driver(
         type="aws:cloudwatch/metricAlarm:MetricAlarm",
         service="cloudwatch",
-        create=(ALARM,),
-        update=(ALARM,),
+        create=(DriverCall("PutMetricAlarm", {**ALARM, "Tags": "tags"}),),
+        # PutMetricAlarm ignores the tags of an existing alarm.
+        update=(
+            DriverCall("PutMetricAlarm", ALARM),
+            DriverCall("TagResource", {"ResourceARN": ALARM_ARN, "Tags": "tags"}),
+        ),
         delete=(DriverCall("DeleteAlarms", {"AlarmNames": "name"}),),
         id="name",
     ),

@@ -6,6 +6,7 @@ A driver lists the calls that create, change and delete one resource type on the
 from typing import Any
 
 from local.platform.driver_model.driver import Driver, DriverCall, computed_from, from_template
+from local.preview.preview_provider import ACCOUNT, REGION
 
 JOB = {
     "Description": "description",
@@ -35,6 +36,12 @@ TABLE_INPUT = {
 }
 """Parameters of the calls that create and update a table, each with its Pulumi property."""
 TABLE_RENAMES = {"serDeInfo": "SerdeInfo"}
+
+
+def _tag(kind: str) -> DriverCall:
+    """Return the call that tags a resource of a kind of Glue, for example `job`."""
+    arn = from_template(f"arn:aws:glue:{REGION}:{ACCOUNT}:{kind}/{{name}}")
+    return DriverCall("TagResource", {"ResourceArn": arn, "TagsToAdd": "tags"})
 
 
 @computed_from("encryptionConfiguration")
@@ -73,6 +80,7 @@ DRIVERS = (
             DriverCall(
                 "UpdateJob", {"JobName": "name", **{f"JobUpdate.{name}": source for name, source in JOB.items()}}
             ),
+            _tag("job"),
         ),
         delete=(DriverCall("DeleteJob", {"JobName": "name"}),),
         id="name",
@@ -81,6 +89,7 @@ DRIVERS = (
         type="aws:glue/connection:Connection",
         service="glue",
         create=(DriverCall("CreateConnection", {"ConnectionInput": connection_input, "Tags": "tags"}),),
+        update=(_tag("connection"),),
         delete=(DriverCall("DeleteConnection", {"ConnectionName": "name"}),),
         id="name",
     ),
@@ -104,6 +113,7 @@ DRIVERS = (
                 {"DatabaseInput.Name": "name", "DatabaseInput.Description": "description", "Tags": "tags"},
             ),
         ),
+        update=(_tag("database"),),
         delete=(DriverCall("DeleteDatabase", {"Name": "name"}),),
         id="name",
     ),

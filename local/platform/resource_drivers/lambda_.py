@@ -22,6 +22,7 @@ from local.platform.driver_model.driver import (
     from_response,
     from_template,
 )
+from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN, Archive, Asset, UnsupportedAsset
 
 
@@ -95,6 +96,7 @@ MAPPING = {
     "ScalingConfig": "scalingConfig",
 }
 """Parameters of the calls that create and update an event source mapping, each with its Pulumi property."""
+MAPPING_ARN = from_template(f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{{id}}")
 ASYNCHRONOUS = DriverCall(
     "PutFunctionEventInvokeConfig",
     {
@@ -183,7 +185,10 @@ DRIVERS = (
                 {"FunctionName": "functionName", "EventSourceArn": "eventSourceArn", **MAPPING, "Tags": "tags"},
             ),
         ),
-        update=(DriverCall("UpdateEventSourceMapping", {"UUID": "id", "FunctionName": "functionName", **MAPPING}),),
+        update=(
+            DriverCall("UpdateEventSourceMapping", {"UUID": "id", "FunctionName": "functionName", **MAPPING}),
+            DriverCall("TagResource", {"Resource": MAPPING_ARN, "Tags": "tags"}),
+        ),
         delete=(DriverCall("DeleteEventSourceMapping", {"UUID": "id"}),),
         id=from_response("CreateEventSourceMapping", "UUID"),
     ),
