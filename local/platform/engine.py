@@ -13,10 +13,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.platform.driver_model.driver import AwaitedState, ComputedValue, DriverCall, ResourceValues, Source
+from local.platform.driver_model.driver import (
+    AwaitedState,
+    ComputedValue,
+    DriverCall,
+    ResourceValues,
+    Source,
+    value_at_path,
+)
+from local.platform.driver_model.service_calls import call_service, is_not_found
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.emulator_clients import Clients
@@ -32,8 +39,6 @@ MAX_WAIT_SECONDS = 30
 """Maximum time of waiting for a state (`AwaitedState`)."""
 POLL_SECONDS = 0.05
 """Interval between two checks of that state."""
-NOT_FOUND = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
-"""Parts of services' error codes for a resource that does not exist."""
 
 Drivers = Mapping[str, Driver | RecordedOnly]
 """Drivers by resource type. A recorded-only type is checked and kept in the state, but not created."""
@@ -197,7 +202,7 @@ class Engine:
             # The emulator may accept a request that AWS would refuse.
             raise ShapeMismatch(f"{violation.path} {violation.rule}")
         values.endpoint = getattr(getattr(client, "meta", None), "endpoint_url", "")
-        values.responses[call.operation] = _call_service(client, call.operation, parameters)
+        values.responses[call.operation] = call_service(client, call.operation, parameters)
         if call.until is not None:
             self._wait_for_state(driver, call.until, values)
 
@@ -220,7 +225,7 @@ class Engine:
         client = self._clients(driver.service)
         parameters = build_parameters(driver, DriverCall(until.operation, until.params), values)
         deadline = time.monotonic() + MAX_WAIT_SECONDS
-        while (value := _read_path(_call_service(client, until.operation, parameters), until.path)) != until.expected:
+        while (value := value_at_path(call_service(client, until.operation, parameters), until.path)) != until.expected:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{until.path} is still {value} after {MAX_WAIT_SECONDS} s, not {until.expected}")
             time.sleep(POLL_SECONDS)
@@ -295,9 +300,9 @@ class Engine:
             try:
                 if index == 0 and entry.emptied and isinstance(driver, Driver) and driver.content_deletion is not None:
                     driver.content_deletion.delete(client, deletion.params)
-                _call_service(client, deletion.operation, deletion.params)
+                call_service(client, deletion.operation, deletion.params)
             except ClientError as error:
-                if not _is_not_found(error):
+                if not is_not_found(error):
                     raise
 
     @contextmanager
@@ -335,21 +340,10 @@ def _to_updating_entry(entry: ResourceEntry, change: ResourceChange, resource: R
     return replace(entry, inputs={**entry.inputs, **dict.fromkeys(change.changed, "")}, keys={**entry.keys, **keys})
 
 
-def _call_service(client: Any, operation: str, parameters: Props) -> Props:
-    response: Props = getattr(client, xform_name(operation))(**reveal_secrets(parameters))
-    return response
-
-
 def _resolve(source: Source, values: ResourceValues) -> Any | Unknown:
     """Return the value of a source, or UNKNOWN if it has none."""
     value = source.compute(values) if isinstance(source, ComputedValue) else values[source]
     return UNKNOWN if value is None else value
-
-
-def _read_path(response: Any, path: str) -> Any:
-    for part in path.split("."):
-        response = response.get(part) if isinstance(response, Mapping) else None
-    return response
 
 
 def _find_missing_values(resource: Resource) -> Iterator[str]:
@@ -361,8 +355,3 @@ def _find_missing_values(resource: Resource) -> Iterator[str]:
         value = resource.inputs.get(name)
         if dependencies.urns and isinstance(value, list) and None in value:
             yield name
-
-
-def _is_not_found(error: ClientError) -> bool:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    return any(part in code for part in NOT_FOUND)

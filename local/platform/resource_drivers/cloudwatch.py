@@ -3,12 +3,30 @@
 A driver lists the calls that create, change and delete one resource type on the emulator.
 """
 
-from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues, from_template
+from local.platform.driver_model.driver import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ReadCall,
+    ResourceValues,
+    from_template,
+)
 from local.preview.preview_provider import ACCOUNT, REGION
+from local.preview.property_values import Props
 
 
 def _dimensions(values: ResourceValues) -> list[dict[str, object]]:
     return [{"name": name, "value": value} for name, value in sorted((values["dimensions"] or {}).items())]
+
+
+def _current_dimensions(alarm: Props) -> Props:
+    """Return an alarm's dimensions as a map."""
+    return {dimension["Name"]: dimension["Value"] for dimension in alarm.get("Dimensions", ())}
+
+
+def _are_actions_disabled(alarm: Props) -> bool | None:
+    """Return the property `actionsEnabled` if somebody disabled the alarm's actions, otherwise None."""
+    return False if alarm.get("ActionsEnabled") is False else None
 
 
 ALARM = DriverCall(
@@ -62,6 +80,22 @@ DRIVERS = (
         update=(ALARM,),
         delete=(DriverCall("DeleteAlarms", {"AlarmNames": "name"}),),
         id="name",
+        read=(
+            ReadCall(
+                "DescribeAlarms",
+                {"AlarmNames": "name"},
+                "MetricAlarms",
+                item=("AlarmName", "name"),
+                places={"dimensions": _current_dimensions, "actionsEnabled": _are_actions_disabled},
+                unset=("dimensions", "alarmActions", "okActions", "actionsEnabled"),
+            ),
+            ReadCall(
+                "ListTagsForResource",
+                {"ResourceARN": from_template(f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{name}}")},
+                places={"tags": "Tags"},
+                unset=("tags",),
+            ),
+        ),
     ),
     Driver(
         type="aws:cloudwatch/dashboard:Dashboard",
@@ -70,6 +104,7 @@ DRIVERS = (
         update=(DASHBOARD,),
         delete=(DriverCall("DeleteDashboards", {"DashboardNames": "dashboardName"}),),
         id="dashboardName",
+        read=(ReadCall("GetDashboard", {"DashboardName": "dashboardName"}),),
     ),
     Driver(
         type="aws:cloudwatch/logGroup:LogGroup",
@@ -81,6 +116,16 @@ DRIVERS = (
         update=(RETENTION, DriverCall("TagResource", {"resourceArn": LOG_GROUP_ARN, "tags": "tags"})),
         delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
+        read=(
+            ReadCall(
+                "DescribeLogGroups",
+                {"logGroupNamePrefix": "name"},
+                "logGroups",
+                item=("logGroupName", "name"),
+                unset=("retentionInDays", "kmsKeyId"),
+            ),
+            ReadCall("ListTagsForResource", {"resourceArn": LOG_GROUP_ARN}, places={"tags": "tags"}, unset=("tags",)),
+        ),
     ),
     Driver(
         type="aws:cloudwatch/logMetricFilter:LogMetricFilter",
@@ -89,5 +134,13 @@ DRIVERS = (
         update=(FILTER,),
         delete=(DriverCall("DeleteMetricFilter", {"logGroupName": "logGroupName", "filterName": "name"}),),
         id="name",
+        read=(
+            ReadCall(
+                "DescribeMetricFilters",
+                {"logGroupName": "logGroupName", "filterNamePrefix": "name"},
+                "metricFilters",
+                item=("filterName", "name"),
+            ),
+        ),
     ),
 )
