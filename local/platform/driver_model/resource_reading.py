@@ -71,8 +71,9 @@ def list_places(driver: Driver, call: ReadCall) -> Iterator[tuple[str, str | Any
     if call is not driver.read[0]:
         return
     placed = {name for reading in driver.read for name in (*reading.places, *reading.fingerprints)}
+    not_read = {*placed, *_identifying_inputs(driver), *driver.unread, *driver.outputs, "id"}
     for name, setting in _find_settings(driver).items():
-        if name not in placed | _identifying_inputs(driver) | set(driver.unread):
+        if name not in not_read:
             yield name, setting.name
 
 
