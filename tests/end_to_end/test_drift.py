@@ -78,7 +78,10 @@ def register_resources() -> None:
     """Register one resource of each common type."""
     role = aws.iam.Role("role", name=NAME, assume_role_policy=trust("lambda.amazonaws.com"), tags=TAGS)
     grants = aws.iam.RolePolicy("grants", role=role.name, name="grants", policy=policy(POLL))
-    code = {"index.py": pulumi.StringAsset("def handler(event, context): pass")}
+    code: dict[str, pulumi.Asset | pulumi.Archive] = {
+        "index.py": pulumi.StringAsset("def handler(event, context): pass")
+    }
+    variables: dict[str, pulumi.Input[str]] = {"LEVEL": "INFO", "KEY": pulumi.Output.secret("canary-one")}
     function = aws.lambda_.Function(
         "function",
         name=NAME,
@@ -89,7 +92,7 @@ def register_resources() -> None:
         timeout=3,
         code=pulumi.AssetArchive(code),
         publish=True,
-        environment={"variables": {"LEVEL": "INFO", "KEY": pulumi.Output.secret("canary-one")}},
+        environment={"variables": variables},
         tags=TAGS,
     )
     alias = aws.lambda_.Alias("alias", name="live", function_name=function.name, function_version=function.version)
@@ -158,9 +161,12 @@ def register_resources() -> None:
         tags=TAGS,
     )
     group = aws.cloudwatch.LogGroup("group", name=NAME, retention_in_days=7, tags=TAGS)
-    transformation = {"name": "failures", "namespace": NAME, "value": "1"}
     aws.cloudwatch.LogMetricFilter(
-        "filter", name=NAME, log_group_name=group.name, pattern=FILTER, metric_transformation=transformation
+        "filter",
+        name=NAME,
+        log_group_name=group.name,
+        pattern=FILTER,
+        metric_transformation={"name": "failures", "namespace": NAME, "value": "1"},
     )
     aws.ssm.Parameter(
         "parameter", name=f"/{NAME}", type="SecureString", value=pulumi.Output.secret("canary-one"), tags=TAGS
@@ -191,8 +197,11 @@ def register_bucket() -> None:
     """Register a bucket with all its settings."""
     bucket = aws.s3.Bucket("bucket", bucket=BUCKET, force_destroy=True, tags=TAGS).bucket
     aws.s3.BucketVersioning("versioning", bucket=bucket, versioning_configuration={"status": "Enabled"})
-    encryption = {"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}
-    aws.s3.BucketServerSideEncryptionConfiguration("encryption", bucket=bucket, rules=[encryption])
+    aws.s3.BucketServerSideEncryptionConfiguration(
+        "encryption",
+        bucket=bucket,
+        rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
+    )
     aws.s3.BucketPublicAccessBlock(
         "public-access",
         bucket=bucket,

@@ -141,8 +141,9 @@ def test_another_value_is_converted_to_the_form_of_the_program(
     [("KMSKeyArn", "kmsKeyArn"), ("OKActions", "okActions"), ("ID", "id"), ("Arn", "arn"), ("S3Key", "s3Key")],
 )
 def test_a_member_that_the_program_does_not_give_gets_the_name_of_pulumi(member: str, name: str) -> None:
-    model = {"type": "structure", "members": {member: {"shape": "Text"}}}
-    shape = StructureShape("Settings", model, ShapeResolver({"Text": {"type": "string"}}))
+    shapes: dict[str, Any] = {"Text": {"type": "string"}}
+    model: dict[str, Any] = {"type": "structure", "members": {member: {"shape": "Text"}}}
+    shape = StructureShape("Settings", model, ShapeResolver(shapes))
     assert to_current_input({}, {member: "by hand"}, shape, {}) == {name: "by hand"}
 
 
