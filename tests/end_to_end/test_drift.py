@@ -1,4 +1,4 @@
-"""Tests of drift: what the services return equals the program's inputs, until somebody changes a resource by hand."""
+"""Tests of drift: what the services return equals the program's inputs, until a resource is changed by hand."""
 
 import io
 import json

@@ -188,8 +188,8 @@ class ReadCall:
     places: Mapping[str, str | Callable[[Any], Any]] = field(default_factory=dict)
     """Place of each property in the result: a dotted path, or a function that returns the value in Pulumi's form."""
     unset: tuple[str, ...] = ()
-    """Properties that have a value in the result only if somebody set it. If the program gives none, the value is a
-    change by hand."""
+    """Properties without a default: the result contains a value only if the property was set. If the program gives
+    none, the value was set by hand."""
     fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """For each property whose content cannot be compared, such as an archive: the output that contains the content's
     hash, and the dotted path of the current hash in the result."""

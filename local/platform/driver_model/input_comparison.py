@@ -21,7 +21,7 @@ def to_current_input(given: Any, current: Any, shape: Shape | None, renames: Map
     """Return `given` if the service's value `current` has the same meaning, and otherwise `current` in Pulumi's form.
 
     `shape` describes the service's value. It is None if the value already has Pulumi's names. `renames` are the driver's.
-    The result is None if the service has no value, for example because somebody removed the setting. Parts of a value
+    The result is None if the service has no value, for example because the setting was removed. Parts of a value
     that did not change stay as the program gave them, and a secret's new value is a secret too.
     """
     if isinstance(given, Secret):

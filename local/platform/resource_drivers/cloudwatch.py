@@ -24,8 +24,8 @@ def _current_dimensions(alarm: Props) -> Props:
     return {dimension["Name"]: dimension["Value"] for dimension in alarm.get("Dimensions", ())}
 
 
-def _are_actions_disabled(alarm: Props) -> bool | None:
-    """Return the property `actionsEnabled` if somebody disabled the alarm's actions, otherwise None."""
+def _current_actions_enabled(alarm: Props) -> bool | None:
+    """Return the property `actionsEnabled` if the alarm's actions were disabled by hand, otherwise None."""
     return False if alarm.get("ActionsEnabled") is False else None
 
 
@@ -86,7 +86,7 @@ DRIVERS = (
                 {"AlarmNames": "name"},
                 "MetricAlarms",
                 item=("AlarmName", "name"),
-                places={"dimensions": _current_dimensions, "actionsEnabled": _are_actions_disabled},
+                places={"dimensions": _current_dimensions, "actionsEnabled": _current_actions_enabled},
                 unset=("dimensions", "alarmActions", "okActions", "actionsEnabled"),
             ),
             ReadCall(

@@ -60,8 +60,8 @@ def _layer_arns(configuration: Props) -> list[str]:
     return [layer["Arn"] for layer in configuration.get("Layers", ())]
 
 
-def _disabled(mapping: Props) -> bool | None:
-    """Return the property `enabled` of an event source mapping if somebody disabled it, otherwise None."""
+def _current_enabled(mapping: Props) -> bool | None:
+    """Return the property `enabled` of an event source mapping if it was disabled by hand, otherwise None."""
     return False if mapping.get("State") in {"Disabled", "Disabling"} else None
 
 
@@ -217,7 +217,7 @@ DRIVERS = (
             ReadCall(
                 "GetEventSourceMapping",
                 {"UUID": "id"},
-                places={"functionName": "FunctionArn", "enabled": _disabled},
+                places={"functionName": "FunctionArn", "enabled": _current_enabled},
                 unset=("enabled", "scalingConfig"),
             ),
             ReadCall(
