@@ -6,7 +6,7 @@ STACK ?= dev
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help test suite lint types schema docs cost cost-diff fresh preview up down demo outputs console layers bench headroom fuzz
+.PHONY: help test suite lint types schema docs cost cost-diff fresh preview up down demo provider outputs console layers bench headroom fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ demo: .venv/.locked .venv-emulator/.locked policies/.venv/.locked $(if $(filter-
 
 down: .venv/.locked .venv-emulator/.locked ## stop the local platform and remove its files
 	@$(RUN) -m local down
+
+provider: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## start an emulator, and let the Pulumi CLI deploy to it (PULUMI_DEBUG_PROVIDERS)
+	@$(RUN) -m local provider
 
 outputs: .venv/.locked ## write frontend.json from the running local platform
 	@$(RUN) -m local outputs

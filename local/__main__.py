@@ -46,6 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
     models = _command(commands, "models", _models, "print the ids of the Bedrock models that a stack uses")
     models.add_argument("--stack", required=True)
 
+    plan = _command(
+        commands, "plan", _plan, "print the changes that `pulumi preview` announces, for the approval of a plan"
+    )
+    plan.add_argument("--stack", required=True)
+
     generate = _command(commands, "generate", _generate, "write the generated files in docs/")
     generate.add_argument(
         "what",
@@ -58,9 +63,10 @@ def main(arguments: list[str] | None = None) -> int:
     down = _command(commands, "down", _down, "stop the local platform and remove its files")
     console = _command(commands, "console", _console, "serve the console for the running local platform")
     outputs = _command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
-    for platform_command in (up, down, console, outputs):
+    provider = _command(commands, "provider", _provider, "start an emulator, and let the Pulumi CLI deploy to it")
+    for platform_command in (up, down, console, outputs, provider):
         platform_command.add_argument(
-            "--folder", type=_folder, help="folder of the platform's files (default: .local), for a second platform"
+            "--folder", type=_folder, help="folder of the platform's files, for a second platform"
         )
     demo = _command(commands, "demo", _demo, "preview, up, all flows, check of the grants, outputs, cost, down")
     demo.add_argument("--flow", default="", help="run only this flow")
@@ -143,6 +149,12 @@ def _models(options: argparse.Namespace) -> int:
     return stack_models.command(options.stack)
 
 
+def _plan(options: argparse.Namespace) -> int:
+    from local import deployment_plan  # noqa: PLC0415
+
+    return deployment_plan.command(options.stack)
+
+
 def _generate(options: argparse.Namespace) -> int:
     from local.generate import generated_files  # noqa: PLC0415
 
@@ -160,6 +172,12 @@ def _down(options: argparse.Namespace) -> int:
     from local.platform import emulator, lifecycle  # noqa: PLC0415
 
     return lifecycle.down(options.folder or emulator.FOLDER)
+
+
+def _provider(options: argparse.Namespace) -> int:
+    from local.platform import provider_server  # noqa: PLC0415
+
+    return provider_server.command(options.folder or provider_server.FOLDER)
 
 
 def _demo(options: argparse.Namespace) -> int:

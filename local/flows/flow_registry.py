@@ -1,5 +1,6 @@
 """Registry of the five flows that the demo runs, each with a title, its function and the statement that it proves."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,7 +39,9 @@ class Flow:
 
 
 def _play_ingestion(deployment: Deployment, report_step: StepReporter) -> list[str]:
-    outcome = ingestion_flow.play(IngestionRuns(deployment), "incoming/demo", FILE_COUNT, report_step)
+    # A prefix of its own, because the flow counts the files below it, and the platform keeps those of earlier runs.
+    prefix = f"incoming/demo-{uuid.uuid4().hex}"
+    outcome = ingestion_flow.play(IngestionRuns(deployment), prefix, FILE_COUNT, report_step)
     expected = ingestion_flow.list_expected_rows(FILE_COUNT)
     checks = Checks()
     checks.equal("files per manifest", outcome.manifest_sizes, [200, FILE_COUNT - 200])

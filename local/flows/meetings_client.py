@@ -8,6 +8,7 @@ from clients.meetings import MeetingsClient
 from clients.meetings.token_exchange_request import TokenExchangeRequest
 from clients.meetings.user_credentials import AccessProvider, UserAccess
 from handlers.common.time_and_ids import clock
+from handlers.meetings.storage.daily_storage_count import COUNTS_PREFIX
 from local.emulation.identity_provider import token_url
 from local.emulation.speech import tone_words
 from local.ffmpeg import pcm_input, run_ffmpeg
@@ -61,6 +62,15 @@ class MeetingsBackend:
     def invoke_scheduled(self, function: str, kind: str) -> dict[str, Any]:
         """Invoke a function as its schedule does. `kind` is the schedule's event."""
         return invoke(self.client, function, kind=kind)
+
+    def count_storage(self) -> dict[str, Any]:
+        """Count the storage of each user, and return the result.
+
+        The function counts a day once, so today's stored count is deleted first. An earlier run of the flow or the
+        schedule may have stored it.
+        """
+        self.client("s3").delete_object(Bucket=self.bucket, Key=f"{COUNTS_PREFIX}{clock.now().date().isoformat()}.json")
+        return self.invoke_scheduled(self.storage_function, "storage")
 
 
 def write_recording(path: Path, sentences: Iterable[tuple[int, str]], *, pictures: bool = True) -> Path:

@@ -195,7 +195,12 @@ def command(files: Mapping[str, Generator] = FILES, *, check: bool) -> int:
 def _allow_encrypted_secrets(definition: dict[str, Any]) -> dict[str, Any]:
     """Allow `{secure: …}` for each secret, which is how the CLI writes an encrypted value into a stack file."""
     properties = {
-        name: {"anyOf": [field, {"type": "object", "required": ["secure"]}]} if field.get("writeOnly") else field
+        name: {"anyOf": [field, {"type": "object", "required": ["secure"]}]} if _is_secret(field) else field
         for name, field in definition.get("properties", {}).items()
     }
     return {**definition, **({"properties": properties} if properties else {})}
+
+
+def _is_secret(field: dict[str, Any]) -> bool:
+    """Return True for the schema of a secret, or of an optional secret."""
+    return any(choice.get("writeOnly") for choice in field.get("anyOf", [field]))

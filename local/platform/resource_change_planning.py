@@ -44,6 +44,8 @@ class ResourceChange:
     """Calls of an update, in the driver's order. Empty for another action."""
     changed: frozenset[str] = frozenset()
     """Names of the input properties whose change causes an update or a replacement. Otherwise empty."""
+    replacing: frozenset[str] = frozenset()
+    """Those of the changed properties that no update can change, so that the resource is replaced."""
 
 
 def plan_change(
@@ -59,21 +61,24 @@ def plan_change(
         return ResourceChange(ResourceAction.REPLACE)
     ignored = set(resource.request.ignoreChanges)
     changed = {name for name in {*hashes, *entry.inputs} - ignored if hashes.get(name) != entry.inputs.get(name)}
+    return plan_input_change(driver, resource.inputs, changed)
+
+
+def plan_input_change(driver: Driver | RecordedOnly, inputs: Props, changed: set[str]) -> ResourceChange:
+    """Return an update, or a replacement if the driver's update calls cannot change all of the changed properties.
+
+    `inputs` are the new inputs, and `changed` the names of those that differ from the old inputs.
+    """
     if not changed:
         return ResourceChange(ResourceAction.SAME)
     if isinstance(driver, RecordedOnly):
-        # The resource exists only in the state, so the update makes no calls.
+        # The resource does not exist on the emulator, so the update makes no calls.
         return ResourceChange(ResourceAction.UPDATE, changed=frozenset(changed))
-    return _plan_update(driver, resource.inputs, changed)
-
-
-def _plan_update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
-    """Return an update, or a replacement if the driver's update calls cannot change all of the changed properties."""
     updatable: set[str] = set(driver.ignored)  # A change of an ignored property needs no call.
     imported = driver.property_import
     if imported is not None and inputs.get(imported.property) is not None:
-        # The engine imports a changed document as a whole, for example a REST API's `body`. A removed document cannot
-        # be imported.
+        # A changed document is imported as a whole, for example a REST API's `body`. A removed document cannot be
+        # imported.
         updatable.add(imported.property)
     calls: list[DriverCall] = []
     planned_operations: set[str] = set()
@@ -88,8 +93,8 @@ def _plan_update(driver: Driver, inputs: Props, changed: set[str]) -> ResourceCh
         if is_needed:
             calls.append(call)
             planned_operations.add(call.operation)
-    if changed & identity_properties(driver) or changed - updatable:
-        return ResourceChange(ResourceAction.REPLACE, changed=frozenset(changed))
+    if replacing := (changed & identity_properties(driver)) | (changed - updatable):
+        return ResourceChange(ResourceAction.REPLACE, changed=frozenset(changed), replacing=frozenset(replacing))
     return ResourceChange(ResourceAction.UPDATE, tuple(calls), frozenset(changed))
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from local import ROOT, CannotRun
-from local.preview.property_values import UNKNOWN, Archive, Props, Secret
+from local.platform.driver_model.driver import DeletionCall
+from local.preview.property_values import UNKNOWN, Archive, Asset, Props, Secret
 
 SCHEMA = 1
 """Version of the file's format."""
@@ -41,16 +42,6 @@ class ResourceStatus(StrEnum):
     DELETING = "deleting"
     """The deletion was started. If this status is in a file, the run was killed, and it is unknown which parts exist.
     """
-
-
-@dataclass(frozen=True)
-class DeletionCall:
-    """One service call that deletes a resource."""
-
-    service: str
-    """boto3 name of the service."""
-    operation: str
-    params: Props
 
 
 @dataclass(frozen=True)
@@ -267,10 +258,14 @@ def _hashable(value: Any) -> Any:
     match value:
         case Secret():
             return {"secret": _hashable(value.value)}
+        case Asset(path=None, text=None) | Archive(path=None, entries=None):
+            return {"hash": value.hash}
         case Archive(path=None):
-            return {"archive": [list(entry) for entry in value.entries]}
+            return {"archive": [[name, _hashable(entry)] for name, entry in value.entries or ()]}
         case Archive():
             return {"archive": hashlib.sha256((ROOT / str(value.path)).read_bytes()).hexdigest()}
+        case Asset():
+            return {"asset": hashlib.sha256(value.read()).hexdigest()}
         case Mapping():
             return {str(key): _hashable(inner) for key, inner in value.items()}
         case list():

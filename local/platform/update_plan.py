@@ -5,8 +5,8 @@ resources are compared with the state file.
 from dataclasses import dataclass
 
 from local.platform.driver_model.driver import Driver
-from local.platform.engine import ALL_DRIVERS, Drivers
 from local.platform.resource_change_planning import ResourceAction, plan_change
+from local.platform.resource_drivers import ALL_DRIVERS, Drivers
 from local.platform.state import PlatformState
 from local.preview.preview_provider import PreviewProvider
 from local.preview.program_run import run_program
@@ -33,6 +33,8 @@ class PlanningProvider:
         self._state = state
         self._drivers = drivers
         self._actions: dict[str, ResourceAction] = {}
+        self._replaced_urns: set[str] = set()
+        """Resources that refer to a resource that would be replaced. They would be replaced with it."""
         self.call = PreviewProvider().call
 
     def list_steps(self, config: StackConfig) -> list[PlannedStep]:
@@ -48,10 +50,13 @@ class PlanningProvider:
         """Record the action for a resource. Return its id and the outputs that would still be valid afterwards."""
         entry = self._state.get(resource.urn)
         hashes = self._state.hash_inputs(resource.inputs)
-        change = plan_change(self._drivers[resource.type], resource, entry, hashes)
-        self._actions[resource.urn] = change.action
-        if entry is None or change.action in {ResourceAction.CREATE, ResourceAction.REPLACE}:
-            return "", {}
         driver = self._drivers[resource.type]
+        change = plan_change(driver, resource, entry, hashes)
+        action = ResourceAction.REPLACE if resource.urn in self._replaced_urns else change.action
+        self._actions[resource.urn] = action
+        if action is ResourceAction.REPLACE:
+            self._replaced_urns |= self._state.find_dependants(resource.urn)
+        if entry is None or action in {ResourceAction.CREATE, ResourceAction.REPLACE}:
+            return "", {}
         changed_outputs = driver.changed_by_update if isinstance(driver, Driver) and change.calls else ()
         return entry.id, {name: value for name, value in entry.outputs.items() if name not in changed_outputs}

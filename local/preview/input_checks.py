@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from local import CannotRun
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
-from local.platform.resource_drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
-from local.preview.property_values import UNKNOWN, Secret, reveal_secrets, to_display_value
-from local.preview.resource_graph import Graph, Resource
+from local.platform.resource_drivers import ALL_DRIVERS, Driver, RecordedOnly
+from local.preview.property_values import UNKNOWN, Props, Secret, reveal_secrets, to_display_value
+from local.preview.resource_graph import Graph
 
 UNUSED_BY_DRIVER = "is not used by the resource type's driver: add it to the driver in local/platform/resource_drivers/"
 
@@ -50,22 +50,25 @@ class MissingDriver(CannotRun):
 
 def find_invalid_inputs(graph: Graph) -> list[InvalidInput]:
     """Return all invalid inputs of the graph's resources. Raise MissingDriver if a resource type has no driver."""
-    known_types = DRIVERS.keys() | RECORDED_ONLY.keys()
-    if missing_types := {resource.type for resource in graph.customs()} - known_types:
+    if missing_types := {resource.type for resource in graph.customs()} - ALL_DRIVERS.keys():
         raise MissingDriver(missing_types)
-    return [invalid_input for resource in graph.customs() for invalid_input in _check_resource(resource)]
+    return [
+        invalid_input
+        for resource in graph.customs()
+        for invalid_input in find_invalid_values(ALL_DRIVERS[resource.type], resource.urn, resource.inputs)
+    ]
 
 
-def _check_resource(resource: Resource) -> Iterator[InvalidInput]:
-    driver = DRIVERS.get(resource.type) or RECORDED_ONLY[resource.type]
-    if isinstance(driver, Driver) and (unused := driver.unhandled_inputs(resource.inputs)):
-        yield InvalidInput(resource.urn, ", ".join(unused), "", UNUSED_BY_DRIVER)
-    yield from _check_calls(driver, resource)
+def find_invalid_values(driver: Driver | RecordedOnly, urn: str, inputs: Props) -> Iterator[InvalidInput]:
+    """Yield the invalid inputs of one resource."""
+    if isinstance(driver, Driver) and (unused := driver.unhandled_inputs(inputs)):
+        yield InvalidInput(urn, ", ".join(unused), "", UNUSED_BY_DRIVER)
+    yield from _check_calls(driver, urn, inputs)
 
 
-def _check_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[InvalidInput]:
-    values = ResourceValues(resource.inputs)
-    secrets = set(_list_secrets(resource.inputs))
+def _check_calls(driver: Driver | RecordedOnly, urn: str, inputs: Props) -> Iterator[InvalidInput]:
+    values = ResourceValues(inputs)
+    secrets = set(_list_secrets(inputs))
     for call in driver.create:
         # Skip a call whose condition has no value, or a value that is unknown before the deployment.
         if call.when and values[call.when] in (None, UNKNOWN):
@@ -73,16 +76,14 @@ def _check_calls(driver: Driver | RecordedOnly, resource: Resource) -> Iterator[
         try:
             parameters = build_parameters(driver, call, values)
         except ShapeMismatch as error:
-            yield InvalidInput(resource.urn, call.operation, "", str(error))
+            yield InvalidInput(urn, call.operation, "", str(error))
             continue
         for violation in find_violations(parameters, input_shape(driver, call), call.operation):
             value = "" if violation.value is None else repr(to_display_value(violation.value))
             # Parameters of a call contain revealed secrets, which must not be printed.
             if any(secret in text for text in _list_texts(violation.value) for secret in secrets):
                 value = "[secret]"
-            yield InvalidInput(
-                resource.urn, violation.path, value if len(value) <= 80 else f"{value[:77]}…", violation.rule
-            )
+            yield InvalidInput(urn, violation.path, value if len(value) <= 80 else f"{value[:77]}…", violation.rule)
 
 
 def _list_secrets(value: Any) -> Iterator[str]:

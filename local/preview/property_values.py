@@ -4,6 +4,7 @@ JSON has no secrets, archives, assets or unknown values. The wire format marks t
 unknown values with a fixed string. The constants come from Pulumi's protocol (sdk/go/common/resource).
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -12,11 +13,15 @@ from typing import Any, Final
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
+from local import ROOT, CannotRun
+
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker of the protocol, not a secret
 ASSET: Final = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
 UNKNOWN_STRING: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
+"""Hash of an asset with an empty text."""
 
 Props = dict[str, Any]
 """Properties of a resource by name. The types of this module stand for values that JSON cannot express."""
@@ -44,19 +49,61 @@ class Secret:
         return "<secret>"
 
 
+class UnsupportedAsset(CannotRun):
+    """An asset or archive has a form that this project does not use."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """Asset of Pulumi: the content of one file, given by a path or as a text.
+
+    The Pulumi CLI sends some assets without their content, for example in a comparison of old and new inputs. Such an
+    asset has only a hash.
+    """
+
+    path: str | None = None
+    """Path relative to the project's folder, or None."""
+    text: str | None = None
+    """Content, or None."""
+    hash: str = ""
+    """SHA-256 of the content, in hexadecimal. Empty if the wire value has none: only the Pulumi CLI computes it."""
+
+    def read(self) -> bytes:
+        """Return the content. Raise UnsupportedAsset if only the hash is known."""
+        if self.path is not None:
+            return (ROOT / self.path).read_bytes()
+        if self.text is None:
+            raise UnsupportedAsset(f"the content of the asset with the hash {self.hash} was not sent")
+        return self.text.encode()
+
+
 @dataclass(frozen=True)
 class Archive:
-    """Archive or file asset of Pulumi: the path of a file, for example a zip, or named entries with their text."""
+    """Archive of Pulumi: the path of a file, for example a zip, or named entries.
 
-    path: str | None
-    """Path relative to the project's folder, or None for an archive of entries."""
-    entries: tuple[tuple[str, str], ...] = ()
-    """Name and text of each entry. Empty for a file."""
+    As with an `Asset`, the Pulumi CLI sends some archives without their content. Such an archive has only a hash.
+    """
+
+    path: str | None = None
+    """Path relative to the project's folder, or None."""
+    entries: tuple[tuple[str, Asset], ...] | None = None
+    """Name and content of each entry, or None if the archive is a file or only its hash is known."""
+    hash: str = ""
+    """Hash of the content, which the Pulumi CLI computes, or an empty text. It is not the hash of the file."""
 
 
 def to_python_properties(struct: Struct) -> Props:
-    """Convert a wire structure to Python values. Secrets stay wrapped in `Secret`."""
-    return {key: _to_python(value) for key, value in MessageToDict(struct).items()}
+    """Convert a wire structure to Python values. Secrets stay wrapped in `Secret`.
+
+    Raise UnsupportedAsset, which names the property, for an asset or archive in an unsupported form.
+    """
+    properties: Props = {}
+    for key, value in MessageToDict(struct).items():
+        try:
+            properties[key] = _to_python(value)
+        except UnsupportedAsset as error:
+            raise UnsupportedAsset(f"property {key}: {error}") from None
+    return properties
 
 
 def reveal_secrets(value: Any) -> Any:
@@ -71,13 +118,20 @@ def reveal_secrets(value: Any) -> Any:
 
 
 def to_display_value(value: Any) -> Any:
-    """Return the value in a form that is safe to print: secrets and unknown values as markers, archives as paths."""
+    """Return the value in a form that is safe to print: secrets and unknown values as markers, assets and archives as
+    paths or names.
+    """
     if isinstance(value, Secret):
         return "[secret]"
     if value is UNKNOWN:
         return "[unknown]"
-    if isinstance(value, Archive):
-        return f"archive {value.path or 'of ' + ', '.join(name for name, _ in value.entries)}"
+    if isinstance(value, Asset) and value.text is not None:
+        return value.text
+    if isinstance(value, Asset | Archive):
+        kind = type(value).__name__.lower()
+        if isinstance(value, Archive) and value.entries is not None:
+            return f"{kind} of {', '.join(name for name, _ in value.entries)}"
+        return f"{kind} {value.path or value.hash}"
     if isinstance(value, Mapping):
         return {key: to_display_value(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -100,9 +154,47 @@ def _to_python(value: Any) -> Any:
         case str() as signature if signature == SECRET:
             return Secret(_to_python(value["value"]))
         case str() as signature if signature == ARCHIVE:
-            entries = value.get("assets", {})
-            return Archive(value.get("path"), tuple((name, asset.get("text", "")) for name, asset in entries.items()))
+            return _to_archive(value)
         case str() as signature if signature == ASSET:
-            return Archive(value["path"]) if "path" in value else value["text"]
+            return _to_asset(value)
         case signature:
             raise ValueError(f"A value has the signature {signature}, which is none of {SECRET}, {ARCHIVE} and {ASSET}")
+
+
+def _to_asset(value: Props) -> Asset:
+    """Return the asset of a wire value."""
+    path, text, content_hash = value.get("path"), value.get("text"), value.get("hash", "")
+    if path:
+        return Asset(path, None, content_hash)
+    if text is None and content_hash == EMPTY_HASH:
+        text = ""  # The CLI omits an empty text.
+    if text is None and ("uri" in value or not content_hash):
+        raise _unsupported("asset", value, "a text (pulumi.StringAsset)")
+    return Asset(None, text, content_hash)
+
+
+def _to_archive(value: Props) -> Archive:
+    """Return the archive of a wire value."""
+    path, entries, content_hash = value.get("path"), value.get("assets"), value.get("hash", "")
+    if path:
+        return Archive(path, None, content_hash)
+    if entries is None and ("uri" in value or not content_hash):
+        raise _unsupported("archive", value, "files (pulumi.AssetArchive)")
+    if entries is None:
+        return Archive(None, None, content_hash)
+    for name, entry in entries.items():
+        if entry.get(SIGNATURE) != ASSET:
+            raise UnsupportedAsset(
+                f"the entry {name} of an archive is an archive. An entry must be a pulumi.FileAsset or a "
+                "pulumi.StringAsset: list the files of the inner archive as entries of the outer one"
+            )
+    return Archive(None, tuple((name, _to_asset(entry)) for name, entry in entries.items()), content_hash)
+
+
+def _unsupported(kind: str, value: Props, other: str) -> UnsupportedAsset:
+    """Return the error for an asset or archive that has no content which this project can read."""
+    given = f"the URI {value['uri']}" if "uri" in value else f"neither a path nor {other.partition(' (')[0]}"
+    return UnsupportedAsset(
+        f"an {kind} has {given}. An {kind} must have a path (pulumi.File{kind.capitalize()}) or {other}: "
+        "store the content in a file of the project, and use its path"
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import resource_pb2
 
-from local.preview.property_values import Props, to_python_properties
+from local.preview.property_values import Props, UnsupportedAsset, to_python_properties
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -58,7 +58,14 @@ class Graph:
         self._lock = threading.Lock()
 
     def add(self, urn: str, request: resource_pb2.RegisterResourceRequest) -> Resource:
-        """Add a registration. Raise ValueError for a second resource with the same URN, as Pulumi's engine does."""
+        """Add a registration. Raise ValueError for a second resource with the same URN, as Pulumi's engine does.
+
+        Raise UnsupportedAsset, which names the resource, for an asset or archive in an unsupported form.
+        """
+        try:
+            inputs = to_python_properties(request.object)
+        except UnsupportedAsset as error:
+            raise UnsupportedAsset(f"{request.name}: {error}") from None
         resource = Resource(
             urn=urn,
             type=request.type,
@@ -66,7 +73,7 @@ class Graph:
             parent=request.parent,
             custom=request.custom,
             request=request,
-            inputs=to_python_properties(request.object),
+            inputs=inputs,
         )
         with self._lock:
             if urn in self._resources:

@@ -19,7 +19,7 @@ from local.emulation.iam.policy_conditions import as_list, lower_case_keys, oper
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.generate import documented_graph
 from local.generate.diagram_edges import list_role_statements
-from local.platform.engine import ALL_DRIVERS
+from local.platform.resource_drivers import ALL_DRIVERS
 from local.preview.input_checks import UNUSED_BY_DRIVER, find_invalid_inputs
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig, read_stack

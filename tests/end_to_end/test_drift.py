@@ -17,7 +17,7 @@ from local.platform.emulator_clients import EmulatorClients
 from local.platform.resource_drivers import DRIVERS
 from local.platform.resource_drivers.s3 import delete_all_versions
 from local.platform.state import PlatformState
-from local.preview.property_values import Archive, Props, Secret
+from local.preview.property_values import Archive, Asset, Props, Secret
 from local.preview.resource_graph import Resource
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.small_stack import SmallStack
@@ -572,8 +572,8 @@ def test_changed_code_and_a_changed_object_are_seen_by_their_hashes(workshop: Sm
     script = read_current(resources["object"], workshop.state, workshop.clients)
     assert function is not None
     assert script is not None
-    assert function["code"] == Archive(None, (("codeSha256", current_hash),))
-    assert script["source"] == Archive(None, (("etag", etag),))
+    assert function["code"] == Archive(hash=current_hash)
+    assert script["source"] == Asset(hash=etag)
 
 
 NEVER_GONE = {

@@ -41,6 +41,12 @@ def test_a_recording_becomes_a_summary_for_its_user(meetings_played: Played[list
     assert meetings_played.outcome == []
 
 
+@pytest.mark.usefixtures("meetings_played")
+def test_a_second_run_of_the_flow_counts_the_storage_again(meetings: MeetingsBackend) -> None:
+    assert meetings.invoke_scheduled(meetings.storage_function, "storage")["users"] == 0, "today was counted"
+    assert meetings.count_storage()["users"] >= 1
+
+
 def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: MeetingsBackend) -> None:
     answer = exchange(meetings, {"token": meetings.request_token("ann"), "sessionName": "Ann's laptop"})
     assert answer.status == 200

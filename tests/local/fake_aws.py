@@ -12,8 +12,9 @@ import pulumi
 from botocore.exceptions import ClientError
 
 from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, constant, first_known, from_response
-from local.platform.engine import Drivers, Engine
+from local.platform.engine import Engine
 from local.platform.progress import Progress, SilentProgress
+from local.platform.resource_drivers import Drivers
 from local.platform.state import PlatformState
 from local.preview import program_run
 from local.preview.resource_graph import Graph

@@ -196,6 +196,16 @@ class ReadCall:
 
 
 @dataclass(frozen=True)
+class DeletionCall:
+    """One service call that deletes a resource."""
+
+    service: str
+    """boto3 name of the service."""
+    operation: str
+    params: Props
+
+
+@dataclass(frozen=True)
 class ContentDeletion:
     """The deletion of a resource's content before the resource.
 

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from local.platform.driver_model.service_shapes import find_key_and_value, find_member
-from local.preview.property_values import UNKNOWN, Archive, Props, Secret
+from local.preview.property_values import UNKNOWN, Archive, Asset, Props, Secret
 
 
 def to_current_input(given: Any, current: Any, shape: Shape | None, renames: Mapping[str, str]) -> Any:
@@ -27,7 +27,7 @@ def to_current_input(given: Any, current: Any, shape: Shape | None, renames: Map
     if isinstance(given, Secret):
         restored = to_current_input(given.value, current, shape, renames)
         return given if restored == given.value else None if restored is None else Secret(restored)
-    if given is UNKNOWN or isinstance(given, Archive):
+    if given is UNKNOWN or isinstance(given, Archive | Asset):
         return given
     if _is_absent(current):
         return None if _is_significant(given) else given

@@ -16,7 +16,7 @@ from local.platform.driver_model.input_comparison import to_current_input
 from local.platform.driver_model.service_calls import call_service, is_not_found
 from local.platform.driver_model.service_shapes import build_parameters, find_member, input_shape, service_model
 from local.platform.emulator_clients import Clients
-from local.preview.property_values import Archive, Props
+from local.preview.property_values import Archive, Asset, Props
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ def read_inputs(driver: Driver | RecordedOnly, clients: Clients, values: Resourc
             elif given is not None:
                 del inputs[name]
         for name, (output, path) in call.fingerprints.items():
-            deployed, current = values.outputs.get(output), value_at_path(result, path)
-            if deployed and current and deployed != current:
+            given, deployed, current = inputs.get(name), values.outputs.get(output), value_at_path(result, path)
+            if isinstance(given, Archive | Asset) and deployed and current and deployed != current:
                 # The content itself is not read. The hash in its place makes the change visible.
-                inputs[name] = Archive(None, ((output, str(current)),))
+                inputs[name] = type(given)(hash=str(current))
     return inputs
 
 

@@ -14,7 +14,7 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues
-from local.preview.property_values import UNKNOWN, Archive, Props, reveal_secrets
+from local.preview.property_values import UNKNOWN, Archive, Asset, Props, reveal_secrets
 
 _LOADER = Loader()
 
@@ -63,7 +63,7 @@ def input_shape(driver: Driver | RecordedOnly, call: DriverCall) -> StructureSha
 def fit_to_shape(value: Any, shape: Shape, renames: Mapping[str, str], path: str) -> Any:
     """Return a value in the form that its shape requires."""
     value = reveal_secrets(value)
-    if value is UNKNOWN or value is None or isinstance(value, Archive):
+    if value is UNKNOWN or value is None or isinstance(value, Archive | Asset):
         return value
     match shape:
         case StructureShape():
@@ -95,7 +95,7 @@ def _fit_scalar(value: Any, shape: Shape) -> Any:
 
 def find_violations(value: Any, shape: Shape, path: str) -> Iterator[RuleViolation]:
     """Yield every rule of the service's model that a fitted value violates."""
-    if value is UNKNOWN or value is None or isinstance(value, Archive):
+    if value is UNKNOWN or value is None or isinstance(value, Archive | Asset):
         return
     match shape:
         case StructureShape():

@@ -3,6 +3,8 @@
 A driver lists the calls that create, change and delete one resource type on the emulator (`driver_model/driver.py`).
 """
 
+from collections.abc import Mapping
+
 from local.platform.driver_model.driver import Driver, RecordedOnly
 from local.platform.resource_drivers import (
     agentcore,
@@ -61,4 +63,9 @@ RECORDED_ONLY: dict[str, RecordedOnly] = {
 }
 """Types that are checked and recorded, but not created, because the emulator lacks the service or the feature."""
 
-__all__ = ["DRIVERS", "RECORDED_ONLY", "Driver", "RecordedOnly"]
+Drivers = Mapping[str, Driver | RecordedOnly]
+"""Drivers by resource type."""
+ALL_DRIVERS: Drivers = {**DRIVERS, **RECORDED_ONLY}
+"""Drivers of the program's resource types. Tests use others."""
+
+__all__ = ["ALL_DRIVERS", "DRIVERS", "RECORDED_ONLY", "Driver", "Drivers", "RecordedOnly"]

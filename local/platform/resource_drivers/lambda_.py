@@ -24,17 +24,22 @@ from local.platform.driver_model.driver import (
     from_template,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
-from local.preview.property_values import UNKNOWN, Archive, Props
+from local.preview.property_values import UNKNOWN, Archive, Asset, Props, UnsupportedAsset
 
 
 def read_archive(code: Archive) -> bytes:
-    """Return the bytes of an archive: those of its file, or of a zip made of its entries."""
+    """Return the bytes of an archive: those of its file, or of a zip made of its entries.
+
+    Raise UnsupportedAsset if only its hash is known.
+    """
     if code.path is not None:
         return (ROOT / code.path).read_bytes()
+    if code.entries is None:
+        raise UnsupportedAsset(f"the content of the archive with the hash {code.hash} was not sent")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, text in code.entries:
-            archive.writestr(name, text)
+        for name, entry in code.entries:
+            archive.writestr(name, entry.read())
     return buffer.getvalue()
 
 
@@ -46,7 +51,8 @@ def empty_layer(_code: Archive) -> bytes:
     """Return a layer without packages. The real layer's wheels are for arm64, and the emulator's environment has the
     packages.
     """
-    return read_archive(Archive(None, (("python/README", "the emulator's environment has the same packages\n"),)))
+    readme = Asset(text="the emulator's environment has the same packages\n")
+    return read_archive(Archive(None, (("python/README", readme),)))
 
 
 def _function_arn(values: ResourceValues) -> Any:

@@ -6,7 +6,6 @@ A driver lists the calls that create, change and delete one resource type on the
 from collections.abc import Callable
 from typing import Any
 
-from local import ROOT
 from local.platform.driver_model.driver import (
     ComputedValue,
     ContentDeletion,
@@ -18,7 +17,7 @@ from local.platform.driver_model.driver import (
     constant,
     from_response,
 )
-from local.preview.property_values import Archive, Props
+from local.preview.property_values import Asset, Props
 
 
 @computed_from("queues", "eventbridge")
@@ -99,12 +98,12 @@ TAGGING = DriverCall("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": 
 
 
 @computed_from("source")
-def file_content(source: Archive) -> bytes:
-    """Return the bytes of an object's source file."""
-    return (ROOT / str(source.path)).read_bytes()
+def object_content(source: Asset) -> bytes:
+    """Return the bytes of an object."""
+    return source.read()
 
 
-OBJECT = DriverCall("PutObject", {"Bucket": "bucket", "Key": "key", "Body": file_content})
+OBJECT = DriverCall("PutObject", {"Bucket": "bucket", "Key": "key", "Body": object_content})
 
 DRIVERS = (
     Driver(

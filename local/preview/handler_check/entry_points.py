@@ -23,7 +23,7 @@ from local.preview.handler_check.importable_modules import (
     find_packages,
     read_locked_packages,
 )
-from local.preview.property_values import Archive
+from local.preview.property_values import Archive, Asset
 from local.preview.resource_graph import Graph, Resource
 
 MAIN = "__main__"
@@ -96,8 +96,8 @@ def _read_spark_job(
     }
     script = objects.get(resource.inputs["command"]["scriptLocation"])
     library = objects.get(resource.inputs["defaultArguments"].get("--extra-py-files"))
-    if isinstance(script, Archive) and script.path is not None:
-        path = library.path if isinstance(library, Archive) else None
+    if isinstance(script, Asset) and script.path is not None:
+        path = library.path if isinstance(library, Asset) else None
         modules = dict(reader.read_archive(path)) if path else {}
         modules[MAIN] = SourceFile(script.path, (ROOT / script.path).read_bytes())
         packages = find_packages(GLUE_MODULES, "Glue")

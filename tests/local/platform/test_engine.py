@@ -5,12 +5,14 @@ import gc
 import logging
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
+from local.platform import update_plan
 from local.platform.driver_model.driver import Driver, DriverCall, PropertyImport
 from local.platform.engine import Engine, ResourceFailed
 from local.platform.progress import SilentProgress
@@ -31,10 +33,13 @@ from tests.local.fake_aws import (
     FakeAws,
     Killed,
     Thing,
+    open_state,
     run,
 )
 
 pytestmark = pytest.mark.unit
+
+ROLE = "arn:aws:iam::123456789012:role/one"
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +71,7 @@ def run_up(program: Callable[[], object], aws: FakeAws, folder: Path) -> dict[st
 
 def first_program() -> None:
     topic = Thing(TOPIC, "topic", name="topic")
-    code = Thing(CODE, "code", name="code", role="arn:aws:iam::123456789012:role/one", text="print(1)")
+    code = Thing(CODE, "code", name="code", role=ROLE, text="print(1)")
     Thing(GROUP, "kept", name="kept", days=7, key=topic.arn)
     Thing(GROUP, "changed", name="changed", days=7)
     Thing(GROUP, "renamed", name="old-name", days=7, key=code.version)
@@ -80,7 +85,7 @@ def first_program() -> None:
 
 def second_program() -> None:
     topic = Thing(TOPIC, "topic", name="topic")
-    code = Thing(CODE, "code", name="code", role="arn:aws:iam::123456789012:role/one", text="print(2)")
+    code = Thing(CODE, "code", name="code", role=ROLE, text="print(2)")
     Thing(GROUP, "kept", name="kept", days=7, key=topic.arn)
     Thing(GROUP, "changed", name="changed", days=30)
     Thing(GROUP, "renamed", name="new-name", days=7, key=code.version)
@@ -94,6 +99,23 @@ def test_a_resource_is_created_after_those_it_depends_on(tmp_path: Path) -> None
     assert made.index("topic") < made.index("kept")
     assert made.index("gone") < made.index("gone-child"), "depends_on alone orders too"
     assert aws.things["kept"]["kmsKeyId"] == "arn:aws:sns:us-east-1:1:topic"
+
+
+def test_the_plan_lists_the_same_actions_as_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def program_of(name: str) -> None:
+        topic = Thing(TOPIC, "topic", name=name)
+        group = Thing(GROUP, "of-topic", name="of-topic", key=topic.arn)
+        Thing(GROUP, "beside", name="beside", days=len(name))
+        # The output is not an input of the next resource, but its name is computed from it.
+        Thing(CODE, "of-group", name=group.urn.apply(lambda _: "of-group"), role=ROLE, text="print(1)")
+
+    aws = FakeAws()
+    run(lambda: program_of("first"), aws, tmp_path)
+    body = partial(program_of, "the second")
+    monkeypatch.setattr(update_plan, "run_program", partial(program_run.run_function, body))
+    planned = update_plan.PlanningProvider(open_state(aws, tmp_path), DRIVERS).list_steps(CONFIG)
+    assert {step.urn.rpartition("::")[2]: step.action for step in planned} == run_up(body, aws, tmp_path)
+    assert [step.action for step in planned].count(ResourceAction.REPLACE) == 3
 
 
 UNKNOWN_TYPES = ("test:index/what:What", "test:index/else:Else")
@@ -167,7 +189,12 @@ def test_the_dependants_of_a_replaced_resource_are_replaced_too(tmp_path: Path) 
     aws = FakeAws()
     run(lambda: program_of("one"), aws, tmp_path)
     aws.calls.clear()
-    run(lambda: program_of("two"), aws, tmp_path)
+    result = run_up(lambda: program_of("two"), aws, tmp_path)
+    assert result == {
+        "topic": ResourceAction.REPLACE,
+        "of-topic": ResourceAction.REPLACE,
+        "beside": ResourceAction.SAME,
+    }
     assert aws.calls == [
         ("delete_log_group", "of-topic"),
         ("delete_topic", "one"),

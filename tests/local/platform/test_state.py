@@ -10,8 +10,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from local.platform.state import DeletionCall, PlatformState, ResourceEntry, ResourceStatus, StateError
-from local.preview.property_values import UNKNOWN, Archive, Secret
+from local.platform.driver_model.driver import DeletionCall
+from local.platform.state import PlatformState, ResourceEntry, ResourceStatus, StateError
+from local.preview.property_values import UNKNOWN, Archive, Asset, Secret
 
 pytestmark = pytest.mark.unit
 INSTANCE = "1:4566"
@@ -91,6 +92,18 @@ def test_the_hash_of_an_archive_depends_on_its_content(tmp_path: Path) -> None:
     other.write_bytes(b"more code")
     hashes = [state.hash_inputs({"code": Archive(str(path))}) for path in (one, same, other)]
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_the_hash_of_an_asset_depends_on_its_content(tmp_path: Path) -> None:
+    state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"text")
+    entries = [(("a", asset),) for asset in (Asset(str(path)), Asset(None, "text"), Asset(None, "other"))]
+    hashes = [state.hash_inputs({"code": Archive(None, entry)}) for entry in entries]
+    assert hashes[0] == hashes[1] != hashes[2]
+    elided = [state.hash_inputs({"code": kind(hash=sent)}) for kind in (Asset, Archive) for sent in ("12", "34")]
+    assert elided[0] != elided[1]
+    assert elided[2] != elided[3], "an archive without content is compared by the hash that the CLI sends"
 
 
 def test_an_unknown_value_equals_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from botocore.model import Shape, ShapeResolver, StructureShape
 
 from local.platform.driver_model.input_comparison import to_current_input
 from local.platform.driver_model.service_shapes import service_model
-from local.preview.property_values import UNKNOWN, Archive, Secret
+from local.preview.property_values import UNKNOWN, Archive, Asset, Secret
 
 pytestmark = pytest.mark.unit
 
@@ -60,7 +60,8 @@ LOGGING = ("lambda", "CreateFunction", "LoggingConfig")
             {"Rules": [{"Status": "Enabled", "Expiration": {"Days": 1, "ExpiredObjectDeleteMarker": False}}]},
         ),
         (TEXT, UNKNOWN, "anything"),
-        (TEXT, Archive("job.py"), "anything"),
+        (TEXT, Archive("job.zip"), "anything"),
+        (TEXT, Asset("job.py"), "anything"),
         (TEXT, Secret("s"), "s"),
         (NUMBER, None, None),
         (TEXT, False, None),

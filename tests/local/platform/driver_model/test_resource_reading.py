@@ -134,7 +134,7 @@ def test_the_reading_calls_find_the_resource_by_its_properties() -> None:
         ({"get_function_configuration": {**CONFIGURATION, "Layers": []}}, changed(layers=None)),
         (
             {"get_function_configuration": {**CONFIGURATION, "CodeSha256": "two"}},
-            changed(code=Archive(None, (("hash", "two"),))),
+            changed(code=Archive(hash="two")),
         ),
         ({"get_function_concurrency": {"ReservedConcurrentExecutions": 0}}, changed(concurrency=0)),
         ({"list_tags": {"Tags": {"a": "2"}}}, changed(tags={"a": "2"})),

@@ -1,0 +1,77 @@
+"""Server of `make provider`: an empty emulator, and the provider through which the Pulumi CLI deploys to it.
+
+Both run until Ctrl-C. The emulator's resources end with it, so the server also has a folder for the CLI's state, which
+it empties at each start. A state that outlives the emulator would list resources that no longer exist.
+"""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from local import LOOPBACK
+from local.platform import emulator
+from local.platform.emulator_clients import EmulatorClients
+from local.platform.folder_lock import lock_folder
+from local.platform.pulumi_provider import PulumiProvider
+from local.preview.policy_pack_process import UNLIMITED_MESSAGES
+
+FOLDER = emulator.FOLDER / "provider"
+"""Folder of the emulator's files and of the CLI's state. It differs from the folder of `make up`, so both may run."""
+OTHER_COMMANDS = "another `make provider`"
+"""Commands that may hold the lock of the folder, for the error message."""
+MAX_CONCURRENT_REQUESTS = 64
+"""Number of threads that answer the CLI. The CLI creates up to four resources per processor at once."""
+GRACE_SECONDS = 1
+"""Time for the last responses, when the server stops."""
+INSTRUCTIONS = """
+The provider listens at {address}, and the emulator at {endpoint}.
+In another terminal, in the project's folder:
+
+  export PULUMI_DEBUG_PROVIDERS=aws:{port} PULUMI_CONFIG_PASSPHRASE=local
+  pulumi login file://{backend}
+  pulumi stack init local
+  pulumi up --stack local --policy-pack policies
+
+The state may be lost here, so the CLI need not save it after each step, which takes most of the time:
+
+  export PULUMI_EXPERIMENTAL=true PULUMI_SKIP_CHECKPOINTS=true
+
+Ctrl-C ends the provider and the emulator, with everything that was deployed."""
+
+
+def command(folder: Path = FOLDER) -> int:
+    """Serve the provider until Ctrl-C, for `make provider`. Return the exit status."""
+    with lock_folder(folder, OTHER_COMMANDS):
+        emulator.stop(folder)  # a killed provider may have left its files
+        backend = folder / "pulumi"
+        shutil.rmtree(backend, ignore_errors=True)
+        backend.mkdir()
+        with emulator.start(folder) as started:
+            endpoint = started.emulator.endpoint
+            with serve_provider(PulumiProvider(EmulatorClients(endpoint))) as port:
+                address = f"{LOOPBACK}:{port}"
+                print(INSTRUCTIONS.format(address=address, endpoint=endpoint, port=port, backend=backend), flush=True)
+                try:
+                    signal.pause()
+                except KeyboardInterrupt:
+                    print("The provider and its emulator have ended.")
+    return 0
+
+
+@contextmanager
+def serve_provider(provider: PulumiProvider) -> Iterator[int]:
+    """Serve a provider on a free port of the loopback address. Yield the port."""
+    server = grpc.server(ThreadPoolExecutor(MAX_CONCURRENT_REQUESTS, "provider"), options=UNLIMITED_MESSAGES)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
+    port = server.add_insecure_port(f"{LOOPBACK}:0")
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop(GRACE_SECONDS).wait()

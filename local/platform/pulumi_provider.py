@@ -1,0 +1,275 @@
+"""Pulumi provider of the local platform: lets the Pulumi CLI create, read, change and delete resources on the emulator.
+
+The CLI calls a provider over gRPC. This one answers for the AWS provider, with the same drivers and operations as
+`make up`. It keeps no state, because the CLI sends a resource's old inputs and outputs with each request.
+
+The CLI has one state of a resource for a failed creation and for a failed update: it exists, with an error. So this
+provider adds a property of its own to the outputs of such a resource. It tells the next request what is unfinished.
+"""
+
+import importlib.metadata
+import threading
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import grpc
+from botocore.exceptions import ClientError
+from google.protobuf import empty_pb2
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+
+from local.platform.driver_model.driver import Driver, RecordedOnly, ResourceValues
+from local.platform.driver_model.service_shapes import ShapeMismatch
+from local.platform.emulator_clients import Clients
+from local.platform.resource_change_planning import (
+    ResourceAction,
+    ResourceChange,
+    identity_properties,
+    plan_input_change,
+)
+from local.platform.resource_drivers import ALL_DRIVERS, Drivers
+from local.platform.resource_operations import (
+    OPERATION_ERRORS,
+    ResourceOperations,
+    describe_failure,
+    is_emptied,
+    list_deletion_calls,
+    list_map_keys,
+)
+from local.preview.input_checks import find_invalid_values
+from local.preview.property_values import UNKNOWN_STRING, Archive, Asset, Props, Secret, to_python_properties
+
+INCOMPLETE = "__incomplete"
+"""Output that is true after a creation that failed half-way. The resource must be replaced."""
+PENDING = "__pending"
+"""Output that lists the inputs whose update failed. They are set again, even to their old value."""
+NAMES = {"name", "namePrefix"}
+"""Inputs that give a resource its name."""
+
+
+class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
+    """Service of the provider protocol. Methods have the protocol's names; gRPC calls them in several threads."""
+
+    def __init__(self, clients: Clients, drivers: Drivers = ALL_DRIVERS) -> None:
+        self._operations = ResourceOperations(clients)
+        self._drivers = drivers
+        self._cancelled = threading.Event()
+        """Set while the CLI's operation is cancelled. A request then starts no further service call."""
+
+    def Handshake(
+        self, request: provider_pb2.ProviderHandshakeRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ProviderHandshakeResponse:
+        """Return the features of the protocol that the provider supports."""
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
+
+    def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        """Accept the connection of an engine, which sends its address. The provider needs nothing from the engine."""
+        return empty_pb2.Empty()
+
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
+        """Return the version of the AWS provider that the program asks for. The CLI warns of any other."""
+        return plugin_pb2.PluginInfo(version=importlib.metadata.version("pulumi-aws"))
+
+    def CheckConfig(
+        self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.CheckResponse:
+        """Accept the configuration, which is meant for the AWS provider."""
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+        """Report that a changed configuration replaces no resource."""
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+
+    def Configure(
+        self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ConfigureResponse:
+        """Start a new operation of the CLI. The configuration is ignored, because the emulator's address is known."""
+        self._cancelled.clear()
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+
+    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        """Start no further step of the CLI's operation. Steps in progress are finished."""
+        self._cancelled.set()
+        return empty_pb2.Empty()
+
+    def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
+        """Return the result of a provider function."""
+        response = provider_pb2.InvokeResponse()
+        result: Struct = getattr(response, "return")  # The protocol's field name is a Python keyword.
+        try:
+            result.update(self._operations.call_function(request.tok, to_python_properties(request.args)))
+        except NotImplementedError as error:
+            _refuse(context, grpc.StatusCode.UNIMPLEMENTED, str(error))
+        return response
+
+    def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
+        """Compare a resource's inputs with the API model of its service, before anything is created."""
+        driver = self._driver(request.urn, context)
+        failures = [
+            provider_pb2.CheckFailure(property="", reason=str(invalid_input))
+            for invalid_input in find_invalid_values(driver, request.urn, to_python_properties(request.news))
+        ]
+        return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
+
+    def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+        """Return whether the new inputs need an update, a replacement or nothing."""
+        driver = self._driver(request.urn, context)
+        outputs = to_python_properties(request.olds)
+        if outputs.get(INCOMPLETE):
+            return provider_pb2.DiffResponse(
+                changes=provider_pb2.DiffResponse.DIFF_SOME, replaces=[INCOMPLETE], deleteBeforeReplace=True
+            )
+        old_inputs, new_inputs = to_python_properties(request.old_inputs), to_python_properties(request.news)
+        change = _plan(driver, old_inputs, new_inputs, outputs)
+        if change.action is ResourceAction.SAME:
+            return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+        return provider_pb2.DiffResponse(
+            changes=provider_pb2.DiffResponse.DIFF_SOME,
+            diffs=sorted(change.changed),
+            replaces=sorted(change.replacing),
+            deleteBeforeReplace=bool(change.replacing) and not _can_coexist(driver, new_inputs, change),
+        )
+
+    def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
+        """Create a resource. In a preview, return its inputs only, because its id and outputs are unknown."""
+        if request.preview:
+            return provider_pb2.CreateResponse(properties=request.properties)
+        self._refuse_if_cancelled(context)
+        driver = self._driver(request.urn, context)
+        name = _resource_name(request.urn)
+        values = ResourceValues(to_python_properties(request.properties))
+        try:
+            self._operations.create(driver, name, values)
+        except OPERATION_ERRORS as error:
+            if not values.responses:
+                _abort(context, error)
+            properties = _with_outputs(request.properties, {**values.outputs, INCOMPLETE: True})
+            _abort_unfinished(context, error, values.id or name, properties)
+        return provider_pb2.CreateResponse(id=values.id, properties=_with_outputs(request.properties, values.outputs))
+
+    def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
+        """Return a resource's inputs and outputs as they are now."""
+        return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
+
+    def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
+        """Change a resource. In a preview, return its outputs, and markers for those that the update changes."""
+        driver = self._driver(request.urn, context)
+        old_inputs, new_inputs = to_python_properties(request.old_inputs), to_python_properties(request.news)
+        old_outputs = to_python_properties(request.olds)
+        change = _plan(driver, old_inputs, new_inputs, old_outputs)
+        outputs = _select_outputs(driver, old_outputs)
+        if request.preview:
+            changed_outputs = driver.changed_by_update if isinstance(driver, Driver) and change.calls else ()
+            unknown_outputs = dict.fromkeys(changed_outputs, UNKNOWN_STRING)
+            return provider_pb2.UpdateResponse(properties=_with_outputs(request.news, {**outputs, **unknown_outputs}))
+        self._refuse_if_cancelled(context)
+        values = ResourceValues(new_inputs, request.id, outputs)
+        try:
+            self._operations.update(driver, values, change, list_map_keys(old_inputs))
+        except OPERATION_ERRORS as error:
+            properties = _with_outputs(request.news, {**values.outputs, PENDING: sorted(change.changed)})
+            _abort_unfinished(context, error, request.id, properties)
+        return provider_pb2.UpdateResponse(properties=_with_outputs(request.news, values.outputs))
+
+    def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        """Delete a resource. A resource that is already gone is no error."""
+        self._refuse_if_cancelled(context)
+        driver = self._driver(request.urn, context)
+        inputs = to_python_properties(request.old_inputs)
+        outputs = _select_outputs(driver, to_python_properties(request.properties))
+        values = ResourceValues(inputs, request.id, outputs)
+        try:
+            self._operations.delete(driver, list_deletion_calls(driver, values), emptied=is_emptied(driver, inputs))
+        except OPERATION_ERRORS as error:
+            _abort(context, error)
+        return empty_pb2.Empty()
+
+    def _driver(self, urn: str, context: grpc.ServicerContext) -> Driver | RecordedOnly:
+        kind = urn.split("::")[2].rpartition("$")[2]
+        driver = self._drivers.get(kind)
+        if driver is None:
+            _refuse(
+                context,
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"no driver for {kind}: add one in local/platform/resource_drivers/",
+            )
+        return driver
+
+    def _refuse_if_cancelled(self, context: grpc.ServicerContext) -> None:
+        if self._cancelled.is_set():
+            _refuse(context, grpc.StatusCode.CANCELLED, "not started, because the operation was cancelled")
+
+
+def _plan(driver: Driver | RecordedOnly, old_inputs: Props, new_inputs: Props, outputs: Props) -> ResourceChange:
+    """Return the change that new inputs need. Inputs whose last update failed count as changed."""
+    old, new = _to_comparable(old_inputs), _to_comparable(new_inputs)
+    changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    return plan_input_change(driver, new_inputs, changed | set(outputs.get(PENDING, ())))
+
+
+def _to_comparable(value: Any) -> Any:
+    """Return a value with secrets revealed, and with the hash in place of the content of an asset or archive.
+
+    The CLI sends the hash of old content, not the content.
+    """
+    match value:
+        case Secret():
+            return _to_comparable(value.value)
+        case Asset() | Archive():
+            return value.hash
+        case Mapping():
+            return {key: _to_comparable(inner) for key, inner in value.items()}
+        case list():
+            return [_to_comparable(inner) for inner in value]
+    return value
+
+
+def _can_coexist(driver: Driver | RecordedOnly, inputs: Props, change: ResourceChange) -> bool:
+    """Return True if the old resource may exist beside its replacement, because they have different names.
+
+    Only then can the CLI create the replacement first. A prefix instead of a name gives each resource another name.
+    """
+    identity = identity_properties(driver) if isinstance(driver, Driver) else set()
+    return bool(inputs.get("namePrefix")) or bool(change.changed & (identity | NAMES))
+
+
+def _select_outputs(driver: Driver | RecordedOnly, properties: Props) -> Props:
+    """Return those of a resource's properties that the service returned, without its inputs."""
+    return {name: properties[name] for name in driver.outputs if name in properties}
+
+
+def _with_outputs(inputs: Struct, outputs: Props) -> Struct:
+    """Return inputs and outputs in the wire format. Secrets among the inputs stay marked."""
+    properties = Struct()
+    properties.CopyFrom(inputs)
+    properties.update(outputs)
+    return properties
+
+
+def _resource_name(urn: str) -> str:
+    return urn.split("::", 3)[3]
+
+
+def _abort(context: grpc.ServicerContext, error: BaseException) -> NoReturn:
+    """End the request with an error. The code tells the CLI whether the resource may have changed."""
+    refused = isinstance(error, ClientError | ShapeMismatch)
+    _refuse(
+        context, grpc.StatusCode.FAILED_PRECONDITION if refused else grpc.StatusCode.UNKNOWN, describe_failure(error)
+    )
+
+
+def _abort_unfinished(
+    context: grpc.ServicerContext, error: BaseException, resource_id: str, properties: Struct
+) -> NoReturn:
+    """End the request with an error that lets the CLI save the resource as existing, but unfinished."""
+    message = describe_failure(error)
+    details = provider_pb2.ErrorResourceInitFailed(id=resource_id, properties=properties, reasons=[message])
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message)
+    status.details.add().Pack(details)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    _refuse(context, grpc.StatusCode.UNKNOWN, message)
+
+
+def _refuse(context: grpc.ServicerContext, code: grpc.StatusCode, message: str) -> NoReturn:
+    context.abort(code, message)
+    raise AssertionError("`abort` raises an exception")

@@ -1,0 +1,197 @@
+"""Creation, change and deletion of one resource through its service, without any record of the result.
+
+A driver names the service calls as data. The operations make these calls, and collect the resource's id and outputs
+from the responses. The callers keep the records: `make up` in its state file (`engine.py`), and the Pulumi CLI in its
+own state, when it deploys through the provider (`pulumi_provider.py`).
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.platform.driver_model.driver import (
+    AwaitedState,
+    ComputedValue,
+    DeletionCall,
+    Driver,
+    DriverCall,
+    RecordedOnly,
+    ResourceValues,
+    Source,
+    value_at_path,
+)
+from local.platform.driver_model.service_calls import call_service, is_not_found
+from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
+from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
+from local.platform.emulator_clients import Clients
+from local.platform.resource_change_planning import ResourceChange
+from local.preview.preview_provider import REGION
+from local.preview.property_values import UNKNOWN, Props, Unknown, reveal_secrets
+
+MAX_WAIT_SECONDS = 30
+"""Maximum time of waiting for a state (`AwaitedState`)."""
+POLL_SECONDS = 0.05
+"""Interval between two checks of that state."""
+OPERATION_ERRORS = (ClientError, BotoCoreError, ShapeMismatch, TimeoutError, OSError)
+"""Exceptions that an operation raises if a service refuses a call or does not answer."""
+
+
+class ResourceOperations:
+    """Service calls for one resource at a time. Several threads may use it."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def call_function(self, token: str, arguments: Props) -> Props:
+        """Return the result of one of the program's provider functions, from the emulator."""
+        match token:
+            case "aws:index/getCallerIdentity:getCallerIdentity":
+                caller = self._clients("sts").get_caller_identity()
+                return {
+                    "accountId": caller["Account"],
+                    "arn": caller["Arn"],
+                    "id": caller["Account"],
+                    "userId": caller["UserId"],
+                }
+            case "aws:index/getRegion:getRegion":
+                return {"id": REGION, "region": REGION, "name": REGION, "description": REGION}
+        raise NotImplementedError(f"the local platform does not implement the function {token}({', '.join(arguments)})")
+
+    def create(self, driver: Driver | RecordedOnly, name: str, values: ResourceValues) -> None:
+        """Create a resource, and set its id and outputs in `values`. `name` is the resource's name in Pulumi.
+
+        If a call fails, `values` contains the responses of the calls that succeeded, and the id and the outputs that
+        these responses determine. Without a response, no part of the resource exists.
+        """
+        if isinstance(driver, RecordedOnly):
+            values.id = f"recorded-{name}"
+            _set_known_outputs(driver, values)
+            return
+        for call in driver.create:
+            if call.is_needed(values):
+                self._call(driver, call, values)
+        self._apply_import(driver, values)
+        _read_responses(driver, values)
+
+    def update(
+        self,
+        driver: Driver | RecordedOnly,
+        values: ResourceValues,
+        change: ResourceChange,
+        old_keys: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Make the calls of a change, and set the outputs that they change in `values`.
+
+        `old_keys` are the keys that each map among the inputs had before, because tags that the program no longer
+        contains need a call of their own.
+        """
+        if isinstance(driver, RecordedOnly):
+            _set_known_outputs(driver, values)
+            return
+        for call in change.calls:
+            if adds_tags(call):
+                self._untag(driver, call, values, old_keys.get(tags_property(call), ()))
+            if call.is_needed(values):
+                self._call(driver, call, values)
+        if driver.property_import is not None and driver.property_import.property in change.changed:
+            self._apply_import(driver, values)
+        _read_responses(driver, values)
+
+    def delete(self, driver: Driver | RecordedOnly | None, calls: Sequence[DeletionCall], *, emptied: bool) -> None:
+        """Make the calls that delete a resource. A resource that is already gone is no error.
+
+        `emptied` is True if the resource's content is deleted first.
+        """
+        for index, deletion in enumerate(calls):
+            client = self._clients(deletion.service)
+            try:
+                if index == 0 and emptied and isinstance(driver, Driver) and driver.content_deletion is not None:
+                    driver.content_deletion.delete(client, deletion.params)
+                call_service(client, deletion.operation, deletion.params)
+            except ClientError as error:
+                if not is_not_found(error):
+                    raise
+
+    def _call(self, driver: Driver, call: DriverCall, values: ResourceValues) -> None:
+        """Check a call's parameters, make the call, take id and outputs from its response, and wait for the state in
+        `until`, if any.
+        """
+        client = self._clients(driver.service)
+        parameters = build_parameters(driver, call, values)
+        for violation in find_violations(parameters, input_shape(driver, call), call.operation):
+            # The emulator may accept a request that AWS would refuse.
+            raise ShapeMismatch(f"{violation.path} {violation.rule}")
+        values.endpoint = getattr(getattr(client, "meta", None), "endpoint_url", "")
+        values.responses[call.operation] = call_service(client, call.operation, parameters)
+        _read_responses(driver, values)
+        if call.until is not None:
+            self._wait_for_state(driver, call.until, values)
+
+    def _apply_import(self, driver: Driver, values: ResourceValues) -> None:
+        """Import the document of the driver's `property_import`, if the resource has one."""
+        importer = driver.property_import
+        if importer is not None and values[importer.property] is not None:
+            importer.apply(self._clients(driver.service), values.id, reveal_secrets(values[importer.property]))
+
+    def _untag(self, driver: Driver, call: DriverCall, values: ResourceValues, old_keys: Sequence[str]) -> None:
+        """Remove the tags that the program no longer contains. `call` is the call that adds tags."""
+        removing = make_untag_call(driver, call, old_keys, list(values[tags_property(call)] or ()))
+        if removing is not None:
+            self._call(driver, removing, values)
+
+    def _wait_for_state(self, driver: Driver, until: AwaitedState, values: ResourceValues) -> None:
+        client = self._clients(driver.service)
+        parameters = build_parameters(driver, DriverCall(until.operation, until.params), values)
+        deadline = time.monotonic() + MAX_WAIT_SECONDS
+        while (value := value_at_path(call_service(client, until.operation, parameters), until.path)) != until.expected:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{until.path} is still {value} after {MAX_WAIT_SECONDS} s, not {until.expected}")
+            time.sleep(POLL_SECONDS)
+
+
+def list_deletion_calls(driver: Driver | RecordedOnly, values: ResourceValues) -> tuple[DeletionCall, ...]:
+    """Return the calls that delete a resource. A resource without an id does not exist, so no call is needed."""
+    if isinstance(driver, RecordedOnly) or not values.id:
+        return ()
+    return tuple(
+        DeletionCall(driver.service, call.operation, build_parameters(driver, call, values)) for call in driver.delete
+    )
+
+
+def is_emptied(driver: Driver | RecordedOnly, inputs: Props) -> bool:
+    """Return True if the resource's content is deleted before the resource."""
+    return bool(isinstance(driver, Driver) and driver.content_deletion and inputs.get(driver.content_deletion.when))
+
+
+def list_map_keys(inputs: Props) -> dict[str, list[str]]:
+    """Return the keys of each input property that is a map, for the next update."""
+    return {name: sorted(value) for name, value in inputs.items() if isinstance(value, Mapping)}
+
+
+def describe_failure(error: BaseException) -> str:
+    """Return the message of one of the `OPERATION_ERRORS`. A service's error is quoted with operation and code."""
+    if isinstance(error, ClientError):
+        details = error.response.get("Error", {})
+        return f"{error.operation_name}: {details.get('Code')}: {details.get('Message')}"
+    return str(error)
+
+
+def _read_responses(driver: Driver, values: ResourceValues) -> None:
+    """Set the id and the outputs from the responses so far. Values that no response contains stay as they were."""
+    _set_known_outputs(driver, values)
+    if not values.id and (value := _resolve(driver.id, values)) is not UNKNOWN:
+        values.id = str(value)
+
+
+def _set_known_outputs(driver: Driver | RecordedOnly, values: ResourceValues) -> None:
+    for name, source in driver.outputs.items():
+        if (value := _resolve(source, values)) is not UNKNOWN:
+            values.outputs[name] = value
+
+
+def _resolve(source: Source, values: ResourceValues) -> Any | Unknown:
+    """Return the value of a source, or UNKNOWN if it has none."""
+    value = source.compute(values) if isinstance(source, ComputedValue) else values[source]
+    return UNKNOWN if value is None else value

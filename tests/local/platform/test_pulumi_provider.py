@@ -1,0 +1,300 @@
+"""Tests of the Pulumi provider, over gRPC as the CLI calls it, with a fake AWS behind it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import empty_pb2
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+
+from local import ROOT
+from local.platform.provider_server import serve_provider
+from local.platform.pulumi_provider import INCOMPLETE, PENDING, PulumiProvider
+from local.preview.property_values import ARCHIVE, SECRET, SIGNATURE, UNKNOWN_STRING
+from tests.local.fake_aws import CODE, DRIVERS, GROUP, NOTE, TOPIC, FakeAws
+
+pytestmark = pytest.mark.unit
+
+DIFF_NONE, DIFF_SOME = provider_pb2.DiffResponse.DIFF_NONE, provider_pb2.DiffResponse.DIFF_SOME
+ROLE = "arn:aws:iam::123456789012:role/one"
+
+
+@pytest.fixture
+def aws() -> FakeAws:
+    return FakeAws()
+
+
+@pytest.fixture
+def cli(aws: FakeAws) -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
+    with (
+        serve_provider(PulumiProvider(aws, DRIVERS)) as port,
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        yield provider_pb2_grpc.ResourceProviderStub(channel)
+
+
+def urn(kind: str, name: str = "thing") -> str:
+    return f"urn:pulumi:test::polyphony::polyphony:area:Component${kind}::{name}"
+
+
+def to_struct(values: dict[str, Any]) -> Struct:
+    struct = Struct()
+    struct.update(values)
+    return struct
+
+
+def create(
+    cli: provider_pb2_grpc.ResourceProviderStub, kind: str, inputs: dict[str, Any], *, preview: bool = False
+) -> provider_pb2.CreateResponse:
+    request = provider_pb2.CreateRequest(urn=urn(kind), properties=to_struct(inputs), preview=preview)
+    response: provider_pb2.CreateResponse = cli.Create(request)
+    return response
+
+
+def diff(
+    cli: provider_pb2_grpc.ResourceProviderStub,
+    kind: str,
+    old: dict[str, Any],
+    new: dict[str, Any],
+    outputs: dict[str, Any] | None = None,
+) -> provider_pb2.DiffResponse:
+    request = provider_pb2.DiffRequest(
+        urn=urn(kind),
+        id="id",
+        old_inputs=to_struct(old),
+        olds=to_struct({**old, **(outputs or {})}),
+        news=to_struct(new),
+    )
+    response: provider_pb2.DiffResponse = cli.Diff(request)
+    return response
+
+
+def update_request(
+    kind: str,
+    old: dict[str, Any],
+    new: dict[str, Any],
+    outputs: dict[str, Any] | None = None,
+    *,
+    preview: bool = False,
+) -> provider_pb2.UpdateRequest:
+    return provider_pb2.UpdateRequest(
+        urn=urn(kind),
+        id="id",
+        old_inputs=to_struct(old),
+        olds=to_struct({**old, **(outputs or {})}),
+        news=to_struct(new),
+        preview=preview,
+    )
+
+
+def delete_request(kind: str, resource_id: str, inputs: dict[str, Any]) -> provider_pb2.DeleteRequest:
+    return provider_pb2.DeleteRequest(
+        urn=urn(kind), id=resource_id, old_inputs=to_struct(inputs), properties=to_struct(inputs)
+    )
+
+
+def refusal_of(call: Callable[[], object]) -> grpc.RpcError:
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    return caught.value
+
+
+def unfinished_details(error: Any) -> provider_pb2.ErrorResourceInitFailed:
+    """Return the details that let the CLI save an unfinished resource."""
+    [details] = [value for key, value in error.trailing_metadata() if key == "grpc-status-details-bin"]
+    status = status_pb2.Status.FromString(details)
+    failure = provider_pb2.ErrorResourceInitFailed()
+    assert status.details[0].Unpack(failure)
+    return failure
+
+
+def test_the_handshake_announces_secrets_and_previews(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+    cli.Attach(plugin_pb2.PluginAttach(address="127.0.0.1:1"))
+    assert cli.Handshake(provider_pb2.ProviderHandshakeRequest()).accept_secrets
+    response = cli.Configure(provider_pb2.ConfigureRequest())
+    assert response.acceptSecrets
+    assert response.supportsPreview
+
+
+def test_the_version_is_that_of_the_programs_package(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+    version = cli.GetPluginInfo(empty_pb2.Empty()).version
+    assert f"\npulumi-aws=={version} " in (ROOT / "requirements" / "program.txt").read_text(encoding="utf-8")
+
+
+def test_a_created_resource_has_its_id_inputs_and_outputs(
+    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
+) -> None:
+    response = create(cli, TOPIC, {"name": "topic"})
+    assert response.id == "arn:aws:sns:us-east-1:1:topic"
+    assert dict(response.properties.items()) == {"name": "topic", "arn": "arn:aws:sns:us-east-1:1:topic"}
+    assert aws.calls == [("create_topic", "topic")]
+
+
+def test_a_secret_input_reaches_the_service_in_clear_and_the_cli_as_a_secret(
+    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
+) -> None:
+    secret = {SIGNATURE: SECRET, "value": "canary"}
+    response = create(cli, CODE, {"name": "code", "role": ROLE, "text": secret})
+    assert aws.things["code"]["Code"] == {"ZipFile": "canary"}
+    assert MessageToDict(response.properties)["text"][SIGNATURE] == SECRET
+
+
+def test_a_preview_calls_no_service(cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws) -> None:
+    response = create(cli, TOPIC, {"name": "topic"}, preview=True)
+    assert (response.id, list(response.properties)) == ("", ["name"])
+    old, new = {"name": "code", "role": ROLE, "text": "print(1)"}, {"name": "code", "role": ROLE, "text": "print(2)"}
+    updated = cli.Update(update_request(CODE, old, new, {"version": "1"}, preview=True))
+    assert updated.properties["version"] == UNKNOWN_STRING
+    assert aws.calls == []
+
+
+def test_invalid_inputs_are_reported_before_anything_is_created(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+    response = cli.Check(
+        provider_pb2.CheckRequest(urn=urn(GROUP), news=to_struct({"name": "g" * 513, "colour": "blue"}))
+    )
+    reasons = "\n".join(failure.reason for failure in response.failures)
+    assert "takes at most 512 characters" in reasons
+    assert "colour is not used by the resource type's driver" in reasons
+    valid = cli.Check(provider_pb2.CheckRequest(urn=urn(GROUP), news=to_struct({"name": UNKNOWN_STRING})))
+    assert not valid.failures
+    assert valid.inputs["name"] == UNKNOWN_STRING
+
+
+def test_a_type_without_a_driver_is_refused(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+    error: Any = refusal_of(lambda: create(cli, "test:index/what:What", {"name": "x"}))
+    assert error.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "no driver for test:index/what:What: add one in local/platform/resource_drivers/" in error.details()
+
+
+def test_an_unknown_function_is_refused(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+    error: Any = refusal_of(lambda: cli.Invoke(provider_pb2.InvokeRequest(tok="aws:index/what:what")))
+    assert error.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize(
+    ("kind", "new", "changes", "replaces", "delete_first"),
+    [
+        (GROUP, {"name": "group", "days": 7}, DIFF_NONE, [], False),
+        (GROUP, {"name": "group", "days": 30}, DIFF_SOME, [], False),
+        (GROUP, {"name": "group"}, DIFF_SOME, ["days"], True),
+        (GROUP, {"name": "other", "days": 7}, DIFF_SOME, ["name"], False),
+        (GROUP, {"name": "group", "days": 7, "key": "arn:key"}, DIFF_SOME, ["key"], True),
+        (GROUP, {"namePrefix": "group-", "days": 7}, DIFF_SOME, ["name", "namePrefix"], False),
+        (NOTE, {"name": "group", "days": 30}, DIFF_SOME, [], False),
+    ],
+    ids=["same", "update", "no call unsets it", "rename", "no call sets it", "prefix", "recorded only"],
+)
+def test_a_resource_is_deleted_first_unless_its_replacement_has_another_name(
+    cli: provider_pb2_grpc.ResourceProviderStub,
+    kind: str,
+    new: dict[str, Any],
+    changes: int,
+    replaces: list[str],
+    delete_first: bool,
+) -> None:
+    response = diff(cli, kind, {"name": "group", "days": 7}, new)
+    assert response.changes == changes
+    assert list(response.replaces) == replaces
+    assert response.deleteBeforeReplace is delete_first
+
+
+def test_archives_are_compared_by_their_hash(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+    def archive(content_hash: str, **content: str) -> dict[str, Any]:
+        return {"name": "code", "role": ROLE, "text": {SIGNATURE: ARCHIVE, "hash": content_hash, **content}}
+
+    old = archive("1" * 64)
+    assert diff(cli, CODE, old, archive("1" * 64, path="build/code.zip")).changes == DIFF_NONE
+    assert list(diff(cli, CODE, old, archive("2" * 64, path="build/code.zip")).diffs) == ["text"]
+
+
+def test_an_update_changes_the_resource_and_the_outputs_that_follow(
+    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
+) -> None:
+    old = {"name": "code", "role": ROLE, "text": "print(1)"}
+    created = create(cli, CODE, old)
+    assert created.properties["version"] == "1"
+    aws.calls.clear()
+    response = cli.Update(update_request(CODE, old, {**old, "text": "print(2)"}, {"version": "1"}))
+    assert response.properties["version"] == "2"
+    assert [method for method, _ in aws.calls] == ["update_function_code", "publish_version"]
+
+
+def test_a_refused_creation_leaves_nothing_that_the_cli_would_save(
+    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
+) -> None:
+    aws.refuses = {"create_topic": "InvalidParameter"}
+    error: Any = refusal_of(lambda: create(cli, TOPIC, {"name": "topic"}))
+    assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert error.details() == "CreateTopic: InvalidParameter: as AWS puts it"
+    assert error.trailing_metadata() == ()
+
+
+def test_a_creation_that_fails_half_way_is_replaced_by_the_next_one(
+    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
+) -> None:
+    inputs = {"name": "group", "days": 7}
+    aws.refuses = {"put_retention_policy": "LimitExceededException"}
+    details = unfinished_details(refusal_of(lambda: create(cli, GROUP, inputs)))
+    assert details.id == "group"
+    assert list(details.reasons) == ["PutRetentionPolicy: LimitExceededException: as AWS puts it"]
+    outputs = MessageToDict(details.properties)
+    assert outputs == {**inputs, INCOMPLETE: True}
+    response = diff(cli, GROUP, inputs, inputs, outputs)
+    assert (list(response.replaces), response.deleteBeforeReplace) == ([INCOMPLETE], True)
+    cli.Delete(delete_request(GROUP, details.id, inputs))
+    assert aws.things == {}
+
+
+def test_a_failed_update_is_repeated_even_with_the_old_inputs(
+    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
+) -> None:
+    old = {"name": "code", "role": ROLE, "text": "print(1)"}
+    new = {**old, "text": "print(2)"}
+    create(cli, CODE, old)
+    aws.refuses = {"publish_version": "TooManyRequestsException"}
+    details = unfinished_details(refusal_of(lambda: cli.Update(update_request(CODE, old, new, {"version": "1"}))))
+    outputs = MessageToDict(details.properties)
+    assert outputs[PENDING] == ["text"]
+    aws.refuses = {}
+    assert list(diff(cli, CODE, new, new, {PENDING: ["text"]}).diffs) == ["text"]
+    response = cli.Update(update_request(CODE, new, old, {"version": "1", PENDING: ["text"]}))
+    assert aws.things["code"]["Code"] == {"ZipFile": "print(1)"}
+    assert response.properties["version"] == "2"
+    assert PENDING not in response.properties
+
+
+def test_a_deletion_needs_only_inputs_id_and_outputs_and_a_resource_that_is_gone_is_no_error(
+    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
+) -> None:
+    created = create(cli, TOPIC, {"name": "topic"})
+    for _ in range(2):
+        cli.Delete(delete_request(TOPIC, created.id, {"name": "topic"}))
+    assert aws.things == {}
+
+
+def test_a_refused_deletion_is_an_error(cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws) -> None:
+    create(cli, TOPIC, {"name": "topic"})
+    aws.refuses = {"delete_topic": "InvalidParameter"}
+    error: Any = refusal_of(lambda: cli.Delete(delete_request(TOPIC, "arn:aws:sns:us-east-1:1:topic", {})))
+    assert error.details() == "DeleteTopic: InvalidParameter: as AWS puts it"
+
+
+def test_nothing_is_started_between_a_cancellation_and_the_next_operation(
+    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
+) -> None:
+    cli.Cancel(empty_pb2.Empty())
+    inputs = {"name": "group", "days": 7}
+    for call in (
+        lambda: create(cli, GROUP, inputs),
+        lambda: cli.Update(update_request(GROUP, inputs, {"name": "group", "days": 30})),
+        lambda: cli.Delete(delete_request(GROUP, "group", inputs)),
+    ):
+        error: Any = refusal_of(call)
+        assert error.code() is grpc.StatusCode.CANCELLED
+    assert aws.calls == []
+    cli.Configure(provider_pb2.ConfigureRequest())
+    create(cli, GROUP, inputs)
+    assert "group" in aws.things

@@ -1,0 +1,139 @@
+"""Tests of the conversion of assets and archives from Pulumi's wire format."""
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from google.protobuf.struct_pb2 import Struct
+from pulumi_aws import lambda_, s3
+
+from local.platform.resource_drivers.lambda_ import read_archive
+from local.preview import program_run
+from local.preview.preview_provider import PreviewProvider
+from local.preview.property_values import (
+    ARCHIVE,
+    ASSET,
+    SIGNATURE,
+    Archive,
+    Asset,
+    UnsupportedAsset,
+    to_display_value,
+    to_python_properties,
+)
+from local.preview.stack_files import StackConfig
+
+pytestmark = pytest.mark.unit
+
+
+def convert(value: dict[str, Any]) -> Any:
+    struct = Struct()
+    struct.update({"code": value})
+    return to_python_properties(struct)["code"]
+
+
+def asset(**fields: Any) -> dict[str, Any]:
+    return {SIGNATURE: ASSET, **fields}
+
+
+def archive(**fields: Any) -> dict[str, Any]:
+    return {SIGNATURE: ARCHIVE, **fields}
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (asset(path="a.py"), Asset("a.py")),
+        (asset(path="a.py", hash="12ab"), Asset("a.py", None, "12ab")),
+        (asset(text="a", hash=digest("a")), Asset(None, "a", digest("a"))),
+        (asset(text=""), Asset(None, "")),
+        (asset(hash=digest("")), Asset(None, "", digest(""))),
+        (asset(path="empty.py", hash=digest("")), Asset("empty.py", None, digest(""))),
+        (asset(hash="12ab"), Asset(None, None, "12ab")),
+        (archive(path="a.zip", hash="12ab"), Archive("a.zip", None, "12ab")),
+        (archive(assets={}, hash="12ab"), Archive(None, (), "12ab")),
+        (
+            archive(assets={"a.py": asset(path="a.py", hash="12ab"), "b.txt": asset(text="b")}),
+            Archive(None, (("a.py", Asset("a.py", None, "12ab")), ("b.txt", Asset(None, "b")))),
+        ),
+        (archive(hash="12ab"), Archive(None, None, "12ab")),
+    ],
+)
+def test_an_asset_keeps_its_content_and_its_hash(value: dict[str, Any], expected: Asset | Archive) -> None:
+    """The CLI omits an empty text. In a comparison, it sends nothing but the hash."""
+    assert convert(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (asset(uri="https://x/a"), r"an asset has the URI https://x/a\. .*FileAsset.*StringAsset"),
+        (asset(), r"an asset has neither a path nor a text\. .*FileAsset.*StringAsset"),
+        (asset(path=""), "an asset has neither a path nor a text"),
+        (archive(uri="https://x/a.zip"), r"an archive has the URI https://x/a\.zip\. .*FileArchive.*AssetArchive"),
+        (archive(), r"an archive has neither a path nor files\. .*FileArchive.*AssetArchive"),
+        (archive(assets={"lib": archive(path="lib.zip")}), "the entry lib of an archive is an archive"),
+        (archive(assets={"a": asset(uri="https://x/a")}), "an asset has the URI https://x/a"),
+    ],
+)
+def test_another_form_is_refused_with_the_property_and_the_allowed_forms(value: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnsupportedAsset, match=f"^property code: {message}"):
+        convert(value)
+
+
+def test_a_program_with_a_remote_asset_fails_with_the_resource_and_the_property() -> None:
+    with pytest.raises(
+        UnsupportedAsset, match=r"^object: property source: an asset has the URI https://example\.com/a"
+    ):
+        program_run.run_function(
+            lambda: s3.BucketObjectv2(
+                "object", bucket="lake", key="a", source=pulumi.RemoteAsset("https://example.com/a")
+            ),
+            StackConfig("polyphony", "test", {}),
+            PreviewProvider(),
+            preview=True,
+        )
+
+
+def test_the_archive_of_a_function_contains_its_files_and_texts(tmp_path: Path) -> None:
+    path = tmp_path / "job.py"
+    path.write_bytes(b"print()\n")
+    entries = {"job.py": pulumi.FileAsset(path.as_posix()), "README": pulumi.StringAsset("read me\n")}
+    run = program_run.run_function(
+        lambda: lambda_.Function("job", role="role", code=pulumi.AssetArchive(dict(entries))),
+        StackConfig("polyphony", "test", {}),
+        PreviewProvider(),
+        preview=True,
+    )
+    [function] = run.graph.customs()
+    with zipfile.ZipFile(io.BytesIO(read_archive(function.inputs["code"]))) as packed:
+        assert {name: packed.read(name) for name in packed.namelist()} == {
+            "job.py": b"print()\n",
+            "README": b"read me\n",
+        }
+
+
+@pytest.mark.parametrize("read", [Asset(hash="12ab").read, lambda: read_archive(Archive(hash="12ab"))])
+def test_content_that_was_not_sent_cannot_be_read(read: Any) -> None:
+    with pytest.raises(UnsupportedAsset, match="with the hash 12ab was not sent"):
+        read()
+
+
+def test_assets_are_displayed_by_path_text_or_names() -> None:
+    named = Archive(None, (("a.py", Asset("a.py")), ("b.txt", Asset(None, "b"))))
+    values = [Asset("a.py"), Asset(None, "b"), Asset(hash="12ab"), Archive("a.zip"), named, Archive(hash="12ab")]
+    assert to_display_value(values) == [
+        "asset a.py",
+        "b",
+        "asset 12ab",
+        "archive a.zip",
+        "archive of a.py, b.txt",
+        "archive 12ab",
+    ]
