@@ -6,7 +6,7 @@ from pathlib import Path
 from ministack import app
 from ministack.services import lambda_svc
 
-from local.emulation import get_private, in_process_services, loopback_counts_as_tls
+from local.emulation import get_private, in_process_services, loopback_counts_as_tls, resource_tags
 from local.emulation.api_gateway import invoke_request_refusals, rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
 from local.emulation.cloudwatch.alarm_evaluator import AlarmEvaluator
@@ -45,6 +45,7 @@ def serve(folder: Path) -> None:
     SqsEventSources(permissions).install()
     TargetPermissions(permissions).install()
     batch_service.install()
+    resource_tags.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder).run).install()
     retry_delays.install()
     invoke_request_refusals.install()

@@ -5,11 +5,14 @@ a tag from the program needs another call.
 """
 
 from collections.abc import Sequence
+from typing import Any
+
+from botocore.model import ListShape, Shape, StructureShape
 
 from local.platform.driver_model.driver import Driver, DriverCall, constant
 from local.platform.driver_model.service_shapes import input_shape
 
-OPPOSITES = {"AddTagsToResource": "RemoveTagsFromResource"}
+OPPOSITES = {"AddTagsToResource": "RemoveTagsFromResource", "CreateTags": "DeleteTags"}
 """Untagging operations whose name does not follow from the tagging operation."""
 
 
@@ -21,9 +24,11 @@ def make_untag_call(
     if not removed or not adds_tags(call):
         return None
     operation = OPPOSITES.get(call.operation, f"Un{call.operation[0].lower()}{call.operation[1:]}")
-    members = {name.lower(): name for name in input_shape(driver, DriverCall(operation, {})).members}
-    other_params = {name: source for name, source in call.params.items() if name.lower() != "tags"}
-    return DriverCall(operation, {**other_params, members["tagkeys"]: constant(removed)})
+    shape = input_shape(driver, DriverCall(operation, {}))
+    other_params = {name: source for name, source in call.params.items() if not _contains_tags(name)}
+    # The keys are the only other required parameter. Only EC2's `Tags` is optional: without it, all tags are deleted.
+    [parameter] = set(shape.required_members) - set(other_params) or {"Tags"}
+    return DriverCall(operation, {**other_params, parameter: constant(_to_keys(removed, shape.members[parameter]))})
 
 
 def adds_tags(call: DriverCall) -> bool:
@@ -33,4 +38,15 @@ def adds_tags(call: DriverCall) -> bool:
 
 def tags_property(call: DriverCall) -> str:
     """Return the property that a tagging call takes its tags from."""
-    return next(source for name, source in call.params.items() if name.lower() == "tags" and isinstance(source, str))
+    return next(source for name, source in call.params.items() if _contains_tags(name) and isinstance(source, str))
+
+
+def _contains_tags(parameter: str) -> bool:
+    """Return True for the parameter of a tagging call that contains the tags, for example `Tags` or `TagsToAdd`."""
+    return "tags" in parameter.lower()
+
+
+def _to_keys(removed: list[str], shape: Shape) -> list[Any]:
+    """Return the keys as the untagging operation takes them: as texts, or for EC2 as tags without a value."""
+    is_structure = isinstance(shape, ListShape) and isinstance(shape.member, StructureShape)
+    return [{"Key": key} for key in removed] if is_structure else list(removed)

@@ -48,9 +48,11 @@ DRIVERS = (
     Driver(
         type="aws:bedrock/agentcoreMemory:AgentcoreMemory",
         service="bedrock-agentcore-control",
-        # The emulator cannot change the tags of a memory, so a change of tags replaces the memory.
         create=(DriverCall("CreateMemory", {"name": "name", "tags": "tags", **MEMORY}),),
-        update=(DriverCall("UpdateMemory", {"memoryId": "id", **MEMORY}),),
+        update=(
+            DriverCall("UpdateMemory", {"memoryId": "id", **MEMORY}),
+            DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"}),
+        ),
         delete=(DriverCall("DeleteMemory", {"memoryId": "id"}),),
         id=from_response("CreateMemory", "memory.id"),
         outputs={"arn": from_response("CreateMemory", "memory.arn")},

@@ -5,7 +5,10 @@ A driver lists the calls that create, change and delete one resource type on the
 
 from typing import Any
 
-from local.platform.driver_model.driver import Driver, DriverCall, computed_from
+from local.platform.driver_model.driver import Driver, DriverCall, computed_from, from_template
+from local.preview.preview_provider import ACCOUNT, REGION
+
+ARN = from_template(f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/{{name}}")
 
 
 @computed_from("configuration")
@@ -26,6 +29,7 @@ DRIVERS = (
         create=(
             DriverCall("CreateWorkGroup", {"Name": "name", "Configuration": work_group_configuration, "Tags": "tags"}),
         ),
+        update=(DriverCall("TagResource", {"ResourceARN": ARN, "Tags": "tags"}),),
         delete=(DriverCall("DeleteWorkGroup", {"WorkGroup": "name"}),),
         id="name",
         ignored={"forceDestroy": "the emulator deletes a workgroup without this parameter"},

@@ -14,6 +14,7 @@ PLAN_RENAMES = {
     "coldStorageAfter": "MoveToColdStorageAfterDays",
 }
 SELECTION_RENAMES = {"type": "ConditionType", "key": "ConditionKey", "value": "ConditionValue"}
+TAG = DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"})
 
 
 DRIVERS = (
@@ -21,6 +22,7 @@ DRIVERS = (
         type="aws:backup/vault:Vault",
         service="backup",
         create=(DriverCall("CreateBackupVault", {"BackupVaultName": "name", "BackupVaultTags": "tags"}),),
+        update=(TAG,),
         delete=(DriverCall("DeleteBackupVault", {"BackupVaultName": "name"}),),
         id="name",
         outputs={"arn": from_response("CreateBackupVault", "BackupVaultArn")},
@@ -42,6 +44,7 @@ DRIVERS = (
                 {"BackupPlanId": "id", "BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules"},
                 renames=PLAN_RENAMES,
             ),
+            TAG,
         ),
         delete=(DriverCall("DeleteBackupPlan", {"BackupPlanId": "id"}),),
         id=from_response("CreateBackupPlan", "BackupPlanId"),

@@ -33,6 +33,7 @@ QUEUE = {
     "schedulingPolicyArn": "schedulingPolicyArn",
 }
 """Parameters of the calls that create and update a job queue, each with its Pulumi property."""
+TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 
 
 @computed_from("containerProperties")
@@ -79,7 +80,7 @@ DRIVERS = (
                 {"computeEnvironmentName": name_or_prefixed, "type": "type", **ENVIRONMENT, "tags": "tags"},
             ),
         ),
-        update=(DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}),),
+        update=(DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}), TAG),
         # An enabled compute environment cannot be deleted, and neither can an enabled job queue.
         delete=(
             DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", "state": constant("DISABLED")}),
@@ -104,7 +105,7 @@ DRIVERS = (
         type="aws:batch/jobQueue:JobQueue",
         service="batch",
         create=(DriverCall("CreateJobQueue", {"jobQueueName": "name", **QUEUE, "tags": "tags"}),),
-        update=(DriverCall("UpdateJobQueue", {"jobQueue": "id", **QUEUE}),),
+        update=(DriverCall("UpdateJobQueue", {"jobQueue": "id", **QUEUE}), TAG),
         delete=(
             DriverCall("UpdateJobQueue", {"jobQueue": "id", "state": constant("DISABLED")}),
             DriverCall("DeleteJobQueue", {"jobQueue": "id"}),

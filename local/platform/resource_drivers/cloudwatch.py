@@ -9,6 +9,7 @@ from local.platform.driver_model.driver import (
     DriverCall,
     ReadCall,
     ResourceValues,
+    Source,
     from_template,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
@@ -29,26 +30,24 @@ def _current_actions_enabled(alarm: Props) -> bool | None:
     return False if alarm.get("ActionsEnabled") is False else None
 
 
-ALARM = DriverCall(
-    "PutMetricAlarm",
-    {
-        "AlarmName": "name",
-        "AlarmDescription": "alarmDescription",
-        "Namespace": "namespace",
-        "MetricName": "metricName",
-        "Dimensions": ComputedValue(_dimensions, ("dimensions",)),
-        "Statistic": "statistic",
-        "ExtendedStatistic": "extendedStatistic",
-        "Period": "period",
-        "EvaluationPeriods": "evaluationPeriods",
-        "Threshold": "threshold",
-        "ComparisonOperator": "comparisonOperator",
-        "TreatMissingData": "treatMissingData",
-        "AlarmActions": "alarmActions",
-        "OKActions": "okActions",
-        "Tags": "tags",
-    },
-)
+ALARM: dict[str, Source] = {
+    "AlarmName": "name",
+    "AlarmDescription": "alarmDescription",
+    "Namespace": "namespace",
+    "MetricName": "metricName",
+    "Dimensions": ComputedValue(_dimensions, ("dimensions",)),
+    "Statistic": "statistic",
+    "ExtendedStatistic": "extendedStatistic",
+    "Period": "period",
+    "EvaluationPeriods": "evaluationPeriods",
+    "Threshold": "threshold",
+    "ComparisonOperator": "comparisonOperator",
+    "TreatMissingData": "treatMissingData",
+    "AlarmActions": "alarmActions",
+    "OKActions": "okActions",
+}
+"""Parameters of the call that creates and updates an alarm, each with its Pulumi property."""
+ALARM_ARN = from_template(f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{name}}")
 
 DASHBOARD = DriverCall("PutDashboard", {"DashboardName": "dashboardName", "DashboardBody": "dashboardBody"})
 
@@ -76,8 +75,12 @@ DRIVERS = (
     Driver(
         type="aws:cloudwatch/metricAlarm:MetricAlarm",
         service="cloudwatch",
-        create=(ALARM,),
-        update=(ALARM,),
+        create=(DriverCall("PutMetricAlarm", {**ALARM, "Tags": "tags"}),),
+        # PutMetricAlarm ignores the tags of an existing alarm.
+        update=(
+            DriverCall("PutMetricAlarm", ALARM),
+            DriverCall("TagResource", {"ResourceARN": ALARM_ARN, "Tags": "tags"}),
+        ),
         delete=(DriverCall("DeleteAlarms", {"AlarmNames": "name"}),),
         id="name",
         read=(
@@ -91,7 +94,7 @@ DRIVERS = (
             ),
             ReadCall(
                 "ListTagsForResource",
-                {"ResourceARN": from_template(f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{name}}")},
+                {"ResourceARN": ALARM_ARN},
                 places={"tags": "Tags"},
                 unset=("tags",),
             ),

@@ -61,6 +61,8 @@ def _account_of_topic(values: ResourceValues) -> str:
     return str(topics[0]).split(":")[4]
 
 
+BUDGET_ARN = from_template(f"arn:aws:budgets::{ACCOUNT}:budget/{{name}}")
+
 DRIVERS = (
     Driver(
         type="aws:budgets/budget:Budget",
@@ -81,6 +83,7 @@ DRIVERS = (
                 },
             ),
         ),
+        update=(DriverCall("TagResource", {"ResourceARN": BUDGET_ARN, "ResourceTags": "tags"}),),
         delete=(DriverCall("DeleteBudget", {"AccountId": ComputedValue(_account_of_topic), "BudgetName": "name"}),),
         id="name",
     ),

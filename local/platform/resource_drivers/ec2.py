@@ -28,6 +28,9 @@ def _tag_specifications(kind: str) -> ComputedValue:
     return specification
 
 
+TAG = DriverCall("CreateTags", {"Resources": "id", "Tags": "tags"})
+
+
 @computed_from("fromPort", "toPort", "ipProtocol", "cidrIpv4", "referencedSecurityGroupId")
 def rule_permissions(
     low: int | None, high: int | None, protocol: str, cidr: str | None, group: str | None
@@ -59,6 +62,7 @@ def _rule_driver(direction: str) -> Driver:
                 },
             ),
         ),
+        update=(TAG,),
         delete=(DriverCall(revoke, {"GroupId": "securityGroupId", "IpPermissions": rule_permissions}),),
         id=ComputedValue(_rule_id),
     )
@@ -92,6 +96,7 @@ DRIVERS = (
                 when="enableDnsHostnames",
             ),
         ),
+        update=(TAG,),
         delete=(DriverCall("DeleteVpc", {"VpcId": "id"}),),
         id=from_response("CreateVpc", "Vpc.VpcId"),
     ),
@@ -114,7 +119,7 @@ DRIVERS = (
                 when="mapPublicIpOnLaunch",
             ),
         ),
-        update=(DriverCall("ModifySubnetAttribute", {"SubnetId": "id", **PUBLIC_ADDRESSES}),),
+        update=(DriverCall("ModifySubnetAttribute", {"SubnetId": "id", **PUBLIC_ADDRESSES}), TAG),
         delete=(DriverCall("DeleteSubnet", {"SubnetId": "id"}),),
         id=from_response("CreateSubnet", "Subnet.SubnetId"),
     ),
@@ -125,6 +130,7 @@ DRIVERS = (
             DriverCall("CreateInternetGateway", {"TagSpecifications": _tag_specifications("internet-gateway")}),
             DriverCall("AttachInternetGateway", {"InternetGatewayId": GATEWAY_ID, "VpcId": "vpcId"}, when="vpcId"),
         ),
+        update=(TAG,),
         delete=(
             DriverCall("DetachInternetGateway", {"InternetGatewayId": "id", "VpcId": "vpcId"}),
             DriverCall("DeleteInternetGateway", {"InternetGatewayId": "id"}),
@@ -137,6 +143,7 @@ DRIVERS = (
         create=(
             DriverCall("CreateRouteTable", {"VpcId": "vpcId", "TagSpecifications": _tag_specifications("route-table")}),
         ),
+        update=(TAG,),
         delete=(DriverCall("DeleteRouteTable", {"RouteTableId": "id"}),),
         id=from_response("CreateRouteTable", "RouteTable.RouteTableId"),
     ),
@@ -153,6 +160,7 @@ DRIVERS = (
         create=(
             DriverCall("AllocateAddress", {"Domain": "domain", "TagSpecifications": _tag_specifications("elastic-ip")}),
         ),
+        update=(TAG,),
         delete=(DriverCall("ReleaseAddress", {"AllocationId": "id"}),),
         id=from_response("AllocateAddress", "AllocationId"),
         outputs={
@@ -174,6 +182,7 @@ DRIVERS = (
                 },
             ),
         ),
+        update=(TAG,),
         delete=(DriverCall("DeleteNatGateway", {"NatGatewayId": "id"}),),
         id=from_response("CreateNatGateway", "NatGateway.NatGatewayId"),
     ),
@@ -215,6 +224,7 @@ DRIVERS = (
                 },
             ),
         ),
+        update=(TAG,),
         delete=(DriverCall("DeleteVpcEndpoints", {"VpcEndpointIds": "id"}),),
         id=from_response("CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId"),
     ),
@@ -232,6 +242,7 @@ DRIVERS = (
                 },
             ),
         ),
+        update=(TAG,),
         delete=(DriverCall("DeleteSecurityGroup", {"GroupId": "id"}),),
         id=from_response("CreateSecurityGroup", "GroupId"),
         ignored={"revokeRulesOnDelete": "the emulator deletes a group together with its rules"},

@@ -7,17 +7,14 @@ from typing import Any
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, computed_from, from_response, from_template
 
-RULE = DriverCall(
-    "PutRule",
-    {
-        "Name": "name",
-        "EventPattern": "eventPattern",
-        "ScheduleExpression": "scheduleExpression",
-        "Description": "description",
-        "State": "state",
-        "Tags": "tags",
-    },
-)
+RULE = {
+    "Name": "name",
+    "EventPattern": "eventPattern",
+    "ScheduleExpression": "scheduleExpression",
+    "Description": "description",
+    "State": "state",
+}
+"""Parameters of the call that creates and updates a rule, each with its Pulumi property."""
 
 
 @computed_from("targetId", "arn", "input", "retryPolicy", "deadLetterConfig", "roleArn")
@@ -53,8 +50,9 @@ DRIVERS = (
     Driver(
         type="aws:cloudwatch/eventRule:EventRule",
         service="events",
-        create=(RULE,),
-        update=(RULE,),
+        create=(DriverCall("PutRule", {**RULE, "Tags": "tags"}),),
+        # On AWS, PutRule ignores the tags of an existing rule.
+        update=(DriverCall("PutRule", RULE), DriverCall("TagResource", {"ResourceARN": "arn", "Tags": "tags"})),
         delete=(DriverCall("DeleteRule", {"Name": "name"}),),
         id="name",
         outputs={"arn": from_response("PutRule", "RuleArn")},

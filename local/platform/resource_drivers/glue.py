@@ -38,6 +38,12 @@ TABLE_INPUT = {
 TABLE_RENAMES = {"serDeInfo": "SerdeInfo"}
 
 
+def _tag(kind: str) -> DriverCall:
+    """Return the call that tags a resource of a kind of Glue, for example `job`."""
+    arn = from_template(f"arn:aws:glue:{REGION}:{ACCOUNT}:{kind}/{{name}}")
+    return DriverCall("TagResource", {"ResourceArn": arn, "TagsToAdd": "tags"})
+
+
 @computed_from("encryptionConfiguration")
 def encryption_configuration(given: dict[str, Any]) -> dict[str, Any]:
     """Return the encryption configuration, in which the S3 setting is a list with one item."""
@@ -74,6 +80,7 @@ DRIVERS = (
             DriverCall(
                 "UpdateJob", {"JobName": "name", **{f"JobUpdate.{name}": source for name, source in JOB.items()}}
             ),
+            _tag("job"),
         ),
         delete=(DriverCall("DeleteJob", {"JobName": "name"}),),
         id="name",
@@ -84,6 +91,7 @@ DRIVERS = (
         type="aws:glue/connection:Connection",
         service="glue",
         create=(DriverCall("CreateConnection", {"ConnectionInput": connection_input, "Tags": "tags"}),),
+        update=(_tag("connection"),),
         delete=(DriverCall("DeleteConnection", {"ConnectionName": "name"}),),
         id="name",
     ),
@@ -107,6 +115,7 @@ DRIVERS = (
                 {"DatabaseInput.Name": "name", "DatabaseInput.Description": "description", "Tags": "tags"},
             ),
         ),
+        update=(_tag("database"),),
         delete=(DriverCall("DeleteDatabase", {"Name": "name"}),),
         id="name",
         read=(

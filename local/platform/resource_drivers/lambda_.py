@@ -107,6 +107,7 @@ MAPPING = {
     "ScalingConfig": "scalingConfig",
 }
 """Parameters of the calls that create and update an event source mapping, each with its Pulumi property."""
+MAPPING_ARN = from_template(f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{{id}}")
 ASYNCHRONOUS = DriverCall(
     "PutFunctionEventInvokeConfig",
     {
@@ -216,7 +217,10 @@ DRIVERS = (
                 {"FunctionName": "functionName", "EventSourceArn": "eventSourceArn", **MAPPING, "Tags": "tags"},
             ),
         ),
-        update=(DriverCall("UpdateEventSourceMapping", {"UUID": "id", "FunctionName": "functionName", **MAPPING}),),
+        update=(
+            DriverCall("UpdateEventSourceMapping", {"UUID": "id", "FunctionName": "functionName", **MAPPING}),
+            DriverCall("TagResource", {"Resource": MAPPING_ARN, "Tags": "tags"}),
+        ),
         delete=(DriverCall("DeleteEventSourceMapping", {"UUID": "id"}),),
         id=from_response("CreateEventSourceMapping", "UUID"),
         read=(
@@ -228,7 +232,7 @@ DRIVERS = (
             ),
             ReadCall(
                 "ListTags",
-                {"Resource": from_template(f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{{id}}")},
+                {"Resource": MAPPING_ARN},
                 places={"tags": "Tags"},
                 unset=("tags",),
             ),
