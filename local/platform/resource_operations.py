@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.platform.driver_model.driver import (
@@ -21,7 +20,9 @@ from local.platform.driver_model.driver import (
     RecordedOnly,
     ResourceValues,
     Source,
+    value_at_path,
 )
+from local.platform.driver_model.service_calls import call_service, is_not_found
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.emulator_clients import Clients
@@ -33,8 +34,6 @@ MAX_WAIT_SECONDS = 30
 """Maximum time of waiting for a state (`AwaitedState`)."""
 POLL_SECONDS = 0.05
 """Interval between two checks of that state."""
-NOT_FOUND = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
-"""Parts of services' error codes for a resource that does not exist."""
 OPERATION_ERRORS = (ClientError, BotoCoreError, ShapeMismatch, TimeoutError, OSError)
 """Exceptions that an operation raises if a service refuses a call or does not answer."""
 
@@ -110,7 +109,7 @@ class ResourceOperations:
             try:
                 if index == 0 and emptied and isinstance(driver, Driver) and driver.content_deletion is not None:
                     driver.content_deletion.delete(client, deletion.params)
-                _call_service(client, deletion.operation, deletion.params)
+                call_service(client, deletion.operation, deletion.params)
             except ClientError as error:
                 if not is_not_found(error):
                     raise
@@ -125,7 +124,7 @@ class ResourceOperations:
             # The emulator may accept a request that AWS would refuse.
             raise ShapeMismatch(f"{violation.path} {violation.rule}")
         values.endpoint = getattr(getattr(client, "meta", None), "endpoint_url", "")
-        values.responses[call.operation] = _call_service(client, call.operation, parameters)
+        values.responses[call.operation] = call_service(client, call.operation, parameters)
         _read_responses(driver, values)
         if call.until is not None:
             self._wait_for_state(driver, call.until, values)
@@ -146,7 +145,7 @@ class ResourceOperations:
         client = self._clients(driver.service)
         parameters = build_parameters(driver, DriverCall(until.operation, until.params), values)
         deadline = time.monotonic() + MAX_WAIT_SECONDS
-        while (value := _read_path(_call_service(client, until.operation, parameters), until.path)) != until.expected:
+        while (value := value_at_path(call_service(client, until.operation, parameters), until.path)) != until.expected:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{until.path} is still {value} after {MAX_WAIT_SECONDS} s, not {until.expected}")
             time.sleep(POLL_SECONDS)
@@ -179,17 +178,6 @@ def describe_failure(error: BaseException) -> str:
     return str(error)
 
 
-def is_not_found(error: ClientError) -> bool:
-    """Return True if a service reports that the resource does not exist."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    return any(part in code for part in NOT_FOUND)
-
-
-def _call_service(client: Any, operation: str, parameters: Props) -> Props:
-    response: Props = getattr(client, xform_name(operation))(**reveal_secrets(parameters))
-    return response
-
-
 def _read_responses(driver: Driver, values: ResourceValues) -> None:
     """Set the id and the outputs from the responses so far. Values that no response contains stay as they were."""
     _set_known_outputs(driver, values)
@@ -207,9 +195,3 @@ def _resolve(source: Source, values: ResourceValues) -> Any | Unknown:
     """Return the value of a source, or UNKNOWN if it has none."""
     value = source.compute(values) if isinstance(source, ComputedValue) else values[source]
     return UNKNOWN if value is None else value
-
-
-def _read_path(response: Any, path: str) -> Any:
-    for part in path.split("."):
-        response = response.get(part) if isinstance(response, Mapping) else None
-    return response

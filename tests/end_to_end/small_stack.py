@@ -25,6 +25,7 @@ from local.platform.state import PlatformState
 from local.preview import program_run
 from local.preview.preview_provider import ACCOUNT
 from local.preview.property_values import to_display_value
+from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 
 Body = Callable[[], object]
@@ -48,6 +49,8 @@ class SmallStack:
     clients: EmulatorClients
     state: PlatformState
     outputs: dict[str, Any] = field(default_factory=dict)
+    graph: Graph = field(default_factory=Graph)
+    """Resources of the last deployed program."""
 
     def up(self, body: Body) -> dict[str, ResourceAction]:
         """Deploy a program and delete the resources that it no longer has. Return the action on each resource."""
@@ -56,6 +59,7 @@ class SmallStack:
         run = program_run.run_function(body, StackConfig("polyphony", "test", {}), engine, preview=False)
         engine.delete_gone(run.graph)
         assert engine.failures == []
+        self.graph = run.graph
         self.outputs = {name: to_display_value(value) for name, value in run.outputs.items()}
         return recorder.actions
 

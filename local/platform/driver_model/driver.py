@@ -63,12 +63,17 @@ def from_response(operation: str, path: str) -> ComputedValue:
     """Return the value at a dotted path in the response of an operation."""
 
     def read(values: ResourceValues) -> Any:
-        value: Any = values.responses.get(operation, {})
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
+        value = value_at_path(values.responses.get(operation), path)
         return UNKNOWN if value is None else value
 
     return ComputedValue(read)
+
+
+def value_at_path(response: Any, path: str) -> Any:
+    """Return the value at a dotted path in a response, or None. An empty path stands for the whole response."""
+    for part in path.split(".") if path else ():
+        response = response.get(part) if isinstance(response, Mapping) else None
+    return response
 
 
 def from_template(template: str) -> ComputedValue:
@@ -165,6 +170,32 @@ class AwaitedState:
 
 
 @dataclass(frozen=True)
+class ReadCall:
+    """A service call that reads current properties of a resource. `resource_reading.py` compares them with the inputs.
+
+    The first reading call of a driver also shows whether the resource exists. It reads each property that no reading
+    call names in `places`, if a create or update call has the property as a parameter. The property is then at the
+    parameter's name in the result. A property that identifies the resource in `params` is not read.
+    """
+
+    operation: str
+    params: Mapping[str, Source]
+    path: str = ""
+    """Dotted path of the result in the response. Empty if the whole response is the result."""
+    item: tuple[str, str] | None = None
+    """If the result is a list: a member of its items, and the property that has this member's value for the
+    resource."""
+    places: Mapping[str, str | Callable[[Any], Any]] = field(default_factory=dict)
+    """Place of each property in the result: a dotted path, or a function that returns the value in Pulumi's form."""
+    unset: tuple[str, ...] = ()
+    """Properties without a default: the result contains a value only if the property was set. If the program gives
+    none, the value was set by hand."""
+    fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """For each property whose content cannot be compared, such as an archive: the output that contains the content's
+    hash, and the dotted path of the current hash in the result."""
+
+
+@dataclass(frozen=True)
 class DeletionCall:
     """One service call that deletes a resource."""
 
@@ -227,6 +258,10 @@ class Driver:
     property_import: PropertyImport | None = None
     changed_by_update: tuple[str, ...] = ()
     """Outputs that an update changes."""
+    read: tuple[ReadCall, ...] = ()
+    """Calls that read the current properties. Empty if a change made by hand is not detected."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Properties that the reading calls do not return, each with the reason."""
 
     def unhandled_inputs(self, inputs: Props) -> list[str]:
         """Return the input properties that the driver neither uses nor ignores."""

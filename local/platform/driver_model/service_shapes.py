@@ -132,12 +132,9 @@ def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str]
         value = value[0]
     if not isinstance(value, Mapping):
         raise ShapeMismatch(f"{path} must be a block of settings, not a {type(value).__name__}")
-    members = {name.lower(): name for name in shape.members}
     fitted: Props = {}
     for key, inner in value.items():
-        name = renames.get(key, key).lower()
-        # Pulumi uses the singular for some members for which the service uses the plural, and the other way round.
-        member = members.get(name) or members.get(f"{name}s") or members.get(name.removesuffix("s"))
+        member = find_member(key, shape, renames)
         if member is None:
             raise ShapeMismatch(
                 f"{path} has no member {key}: add its service name to the driver's renames, or list it as ignored"
@@ -147,13 +144,29 @@ def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str]
     return fitted
 
 
+def find_member(key: str, shape: StructureShape, renames: Mapping[str, str]) -> str | None:
+    """Return the member of a structure for which Pulumi has a key, or None."""
+    members = {name.lower(): name for name in shape.members}
+    name = renames.get(key, key).lower()
+    # Pulumi uses the singular for some members for which the service uses the plural, and the other way round.
+    return members.get(name) or members.get(f"{name}s") or members.get(name.removesuffix("s"))
+
+
+def find_key_and_value(shape: Shape) -> tuple[str, str] | None:
+    """Return the two members of a key-value structure such as a tag, or None for another shape."""
+    if not isinstance(shape, StructureShape):
+        return None
+    names = {name.lower(): name for name in shape.members}
+    key, content = names.get("key") or names.get("tagkey"), names.get("value") or names.get("tagvalue")
+    return (key, content) if key and content else None
+
+
 def _fit_list(value: Any, shape: ListShape, renames: Mapping[str, str], path: str) -> Any:
     member = shape.member
-    if isinstance(value, Mapping) and isinstance(member, StructureShape):
+    if isinstance(value, Mapping) and (names := find_key_and_value(member)):
         # A map such as the tags becomes a list of key-value structures, unless it is such a structure itself.
-        names = {name.lower(): name for name in member.members}
-        key, content = names.get("key") or names.get("tagkey"), names.get("value") or names.get("tagvalue")
-        if key and content and set(map(str.lower, value)) != {"key", "value"}:
+        key, content = names
+        if set(map(str.lower, value)) != {"key", "value"}:
             return [{key: str(name), content: inner} for name, inner in sorted(value.items())]
     listed = value if isinstance(value, list) else [value]
     return [fit_to_shape(inner, member, renames, f"{path}[{index}]") for index, inner in enumerate(listed)]

@@ -9,6 +9,7 @@ from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
+    ReadCall,
     ResourceValues,
     computed_from,
     from_response,
@@ -55,6 +56,8 @@ DRIVERS = (
         delete=(DriverCall("DeleteMemory", {"memoryId": "id"}),),
         id=from_response("CreateMemory", "memory.id"),
         outputs={"arn": from_response("CreateMemory", "memory.arn")},
+        read=(ReadCall("GetMemory", {"memoryId": "id"}, "memory"),),
+        unread={"tags": "the emulator does not return them"},
     ),
     Driver(
         type="aws:bedrock/agentcoreMemoryStrategy:AgentcoreMemoryStrategy",

@@ -3,7 +3,7 @@
 A driver lists the calls that create, change and delete one resource type on the emulator.
 """
 
-from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, from_response
 
 PLAN_RENAMES = {
     "schedule": "ScheduleExpression",
@@ -49,6 +49,10 @@ DRIVERS = (
         delete=(DriverCall("DeleteBackupPlan", {"BackupPlanId": "id"}),),
         id=from_response("CreateBackupPlan", "BackupPlanId"),
         outputs={"arn": from_response("CreateBackupPlan", "BackupPlanArn")},
+        read=(
+            ReadCall("GetBackupPlan", {"BackupPlanId": "id"}, "BackupPlan"),
+            ReadCall("ListTags", {"ResourceArn": "arn"}, places={"tags": "Tags"}, unset=("tags",)),
+        ),
     ),
     Driver(
         type="aws:backup/selection:Selection",

@@ -10,6 +10,7 @@ from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
+    ReadCall,
     ResourceValues,
     computed_from,
     constant,
@@ -86,6 +87,15 @@ DRIVERS = (
             DriverCall("DeleteComputeEnvironment", {"computeEnvironment": "id"}),
         ),
         id=from_response("CreateComputeEnvironment", "computeEnvironmentName"),
+        read=(
+            ReadCall(
+                "DescribeComputeEnvironments",
+                {"computeEnvironments": "id"},
+                "computeEnvironments",
+                ("computeEnvironmentName", "id"),
+            ),
+        ),
+        unread={"namePrefix": "a compute environment cannot be renamed"},
         outputs={
             "name": from_response("CreateComputeEnvironment", "computeEnvironmentName"),
             "arn": from_response("CreateComputeEnvironment", "computeEnvironmentArn"),
@@ -101,6 +111,7 @@ DRIVERS = (
             DriverCall("DeleteJobQueue", {"jobQueue": "id"}),
         ),
         id=from_response("CreateJobQueue", "jobQueueArn"),
+        read=(ReadCall("DescribeJobQueues", {"jobQueues": "id"}, "jobQueues", ("jobQueueArn", "id")),),
         outputs={"arn": from_response("CreateJobQueue", "jobQueueArn")},
     ),
     Driver(

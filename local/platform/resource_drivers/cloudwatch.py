@@ -7,15 +7,27 @@ from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
+    ReadCall,
     ResourceValues,
     Source,
     from_template,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
+from local.preview.property_values import Props
 
 
 def _dimensions(values: ResourceValues) -> list[dict[str, object]]:
     return [{"name": name, "value": value} for name, value in sorted((values["dimensions"] or {}).items())]
+
+
+def _current_dimensions(alarm: Props) -> Props:
+    """Return an alarm's dimensions as a map."""
+    return {dimension["Name"]: dimension["Value"] for dimension in alarm.get("Dimensions", ())}
+
+
+def _current_actions_enabled(alarm: Props) -> bool | None:
+    """Return the property `actionsEnabled` if the alarm's actions were disabled by hand, otherwise None."""
+    return False if alarm.get("ActionsEnabled") is False else None
 
 
 ALARM: dict[str, Source] = {
@@ -71,6 +83,22 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteAlarms", {"AlarmNames": "name"}),),
         id="name",
+        read=(
+            ReadCall(
+                "DescribeAlarms",
+                {"AlarmNames": "name"},
+                "MetricAlarms",
+                item=("AlarmName", "name"),
+                places={"dimensions": _current_dimensions, "actionsEnabled": _current_actions_enabled},
+                unset=("dimensions", "alarmActions", "okActions", "actionsEnabled"),
+            ),
+            ReadCall(
+                "ListTagsForResource",
+                {"ResourceARN": ALARM_ARN},
+                places={"tags": "Tags"},
+                unset=("tags",),
+            ),
+        ),
     ),
     Driver(
         type="aws:cloudwatch/dashboard:Dashboard",
@@ -79,6 +107,7 @@ DRIVERS = (
         update=(DASHBOARD,),
         delete=(DriverCall("DeleteDashboards", {"DashboardNames": "dashboardName"}),),
         id="dashboardName",
+        read=(ReadCall("GetDashboard", {"DashboardName": "dashboardName"}),),
     ),
     Driver(
         type="aws:cloudwatch/logGroup:LogGroup",
@@ -90,6 +119,16 @@ DRIVERS = (
         update=(RETENTION, DriverCall("TagResource", {"resourceArn": LOG_GROUP_ARN, "tags": "tags"})),
         delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
+        read=(
+            ReadCall(
+                "DescribeLogGroups",
+                {"logGroupNamePrefix": "name"},
+                "logGroups",
+                item=("logGroupName", "name"),
+                unset=("retentionInDays", "kmsKeyId"),
+            ),
+            ReadCall("ListTagsForResource", {"resourceArn": LOG_GROUP_ARN}, places={"tags": "tags"}, unset=("tags",)),
+        ),
     ),
     Driver(
         type="aws:cloudwatch/logMetricFilter:LogMetricFilter",
@@ -98,5 +137,13 @@ DRIVERS = (
         update=(FILTER,),
         delete=(DriverCall("DeleteMetricFilter", {"logGroupName": "logGroupName", "filterName": "name"}),),
         id="name",
+        read=(
+            ReadCall(
+                "DescribeMetricFilters",
+                {"logGroupName": "logGroupName", "filterNamePrefix": "name"},
+                "metricFilters",
+                item=("filterName", "name"),
+            ),
+        ),
     ),
 )

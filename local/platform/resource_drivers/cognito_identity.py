@@ -3,7 +3,7 @@
 A driver lists the calls that create, change and delete one resource type on the emulator.
 """
 
-from local.platform.driver_model.driver import Driver, DriverCall, constant, from_response, from_template
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response, from_template
 from local.preview.preview_provider import ACCOUNT, REGION
 
 POOL = {
@@ -27,6 +27,7 @@ DRIVERS = (
         delete=(DriverCall("DeleteIdentityPool", {"IdentityPoolId": "id"}),),
         id=from_response("CreateIdentityPool", "IdentityPoolId"),
         outputs={"arn": from_template(f"arn:aws:cognito-identity:{REGION}:{ACCOUNT}:identitypool/{{id}}")},
+        read=(ReadCall("DescribeIdentityPool", {"IdentityPoolId": "id"}),),
     ),
     Driver(
         type="aws:cognito/identityPoolRoleAttachment:IdentityPoolRoleAttachment",
@@ -36,5 +37,6 @@ DRIVERS = (
         # A pool always has this setting, so deleting it means to set no roles.
         delete=(DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": constant({})}),),
         id="identityPoolId",
+        read=(ReadCall("GetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId"}, "Roles", places={"roles": ""}),),
     ),
 )

@@ -3,16 +3,19 @@
 A driver lists the calls that create, change and delete one resource type on the emulator.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
+    ReadCall,
     ResourceValues,
     computed_from,
     from_response,
 )
+from local.preview.property_values import Props
 
 
 @computed_from("hashKey", "rangeKey")
@@ -48,6 +51,45 @@ def encryption_specification(given: dict[str, Any] | None) -> dict[str, Any] | N
     if not given["enabled"]:
         return {"enabled": False}
     return {"enabled": True, "sseType": "KMS", "kmsMasterKeyId": given["kmsKeyArn"]}
+
+
+def _key_of_type(key_type: str) -> Callable[[Props], str | None]:
+    """Return a function that returns the name of a table's `HASH` or `RANGE` key."""
+    return lambda table: next((key["AttributeName"] for key in table["KeySchema"] if key["KeyType"] == key_type), None)
+
+
+def _current_indexes(table: Props) -> list[Props]:
+    """Return the global secondary indexes in Pulumi's form."""
+    return [
+        {
+            "name": index["IndexName"],
+            "keySchemas": [
+                {"attributeName": key["AttributeName"], "keyType": key["KeyType"]} for key in index["KeySchema"]
+            ],
+            "projectionType": index["Projection"]["ProjectionType"],
+            "nonKeyAttributes": index["Projection"].get("NonKeyAttributes", []),
+        }
+        for index in table.get("GlobalSecondaryIndexes", ())
+    ]
+
+
+def _current_encryption(table: Props) -> Props:
+    """Return the encryption in Pulumi's form. It has no key if DynamoDB owns the key."""
+    description = table.get("SSEDescription", {})
+    if description.get("Status") not in {"ENABLED", "ENABLING", "UPDATING"}:
+        return {"enabled": False}
+    return {"enabled": True, "kmsKeyArn": description.get("KMSMasterKeyArn")}
+
+
+def _current_expiry(description: Props) -> Props:
+    """Return the attribute with the items' expiry in Pulumi's form. The service omits its name if it is disabled."""
+    enabled = description.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
+    return {"enabled": enabled, "attributeName": description.get("AttributeName")}
+
+
+def _current_recovery(description: Props) -> Props:
+    """Return the point-in-time recovery in Pulumi's form."""
+    return {"enabled": description.get("PointInTimeRecoveryStatus") in {"ENABLED", "ENABLING"}}
 
 
 def _is_recovery_enabled(values: ResourceValues) -> Any:
@@ -98,5 +140,30 @@ DRIVERS = (
         delete=(DriverCall("DeleteTable", {"TableName": "name"}),),
         id="name",
         outputs={"arn": from_response("CreateTable", "TableDescription.TableArn")},
+        read=(
+            ReadCall(
+                "DescribeTable",
+                {"TableName": "name"},
+                "Table",
+                places={
+                    "hashKey": _key_of_type("HASH"),
+                    "rangeKey": _key_of_type("RANGE"),
+                    "billingMode": "BillingModeSummary.BillingMode",
+                    "globalSecondaryIndexes": _current_indexes,
+                    "serverSideEncryption": _current_encryption,
+                },
+                unset=("globalSecondaryIndexes",),
+            ),
+            ReadCall(
+                "DescribeTimeToLive", {"TableName": "name"}, "TimeToLiveDescription", places={"ttl": _current_expiry}
+            ),
+            ReadCall(
+                "DescribeContinuousBackups",
+                {"TableName": "name"},
+                "ContinuousBackupsDescription.PointInTimeRecoveryDescription",
+                places={"pointInTimeRecovery": _current_recovery},
+            ),
+            ReadCall("ListTagsOfResource", {"ResourceArn": "arn"}, places={"tags": "Tags"}, unset=("tags",)),
+        ),
     ),
 )

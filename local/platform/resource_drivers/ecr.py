@@ -4,7 +4,7 @@ A driver lists the calls that create, change and delete one resource type on the
 repository: `IMAGES` in `local/emulation/batch` maps an image to its program.
 """
 
-from local.platform.driver_model.driver import Driver, DriverCall, from_response, from_template
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template
 from local.preview.preview_provider import ACCOUNT, REGION
 
 TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
@@ -52,6 +52,11 @@ DRIVERS = (
             "repositoryUrl": from_template(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{{name}}"),
         },
         ignored={"forceDelete": "the repositories of the emulator contain no images"},
+        read=(
+            ReadCall("DescribeRepositories", {"repositoryNames": "name"}, "repositories", ("repositoryName", "name")),
+            ReadCall("ListTagsForResource", {"resourceArn": "arn"}, places={"tags": "tags"}, unset=("tags",)),
+        ),
+        unread={"imageTagMutabilityExclusionFilters": "the emulator does not return it"},
     ),
     Driver(
         type="aws:ecr/lifecyclePolicy:LifecyclePolicy",
@@ -60,5 +65,6 @@ DRIVERS = (
         update=(POLICY,),
         delete=(DriverCall("DeleteLifecyclePolicy", {"repositoryName": "repository"}),),
         id="repository",
+        read=(ReadCall("GetLifecyclePolicy", {"repositoryName": "repository"}),),
     ),
 )

@@ -5,7 +5,7 @@ A driver lists the calls that create, change and delete one resource type on the
 
 from typing import Any
 
-from local.platform.driver_model.driver import Driver, DriverCall, computed_from, from_response, from_template
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, computed_from, from_response, from_template
 
 RULE = {
     "Name": "name",
@@ -56,6 +56,10 @@ DRIVERS = (
         delete=(DriverCall("DeleteRule", {"Name": "name"}),),
         id="name",
         outputs={"arn": from_response("PutRule", "RuleArn")},
+        read=(
+            ReadCall("DescribeRule", {"Name": "name"}),
+            ReadCall("ListTagsForResource", {"ResourceARN": "arn"}, places={"tags": "Tags"}, unset=("tags",)),
+        ),
     ),
     Driver(
         type="aws:cloudwatch/eventTarget:EventTarget",
@@ -64,6 +68,22 @@ DRIVERS = (
         update=(TARGET,),
         delete=(DriverCall("RemoveTargets", {"Rule": "rule", "Ids": "targetId"}),),
         id=from_template("{rule}-{targetId}"),
+        read=(
+            ReadCall(
+                "ListTargetsByRule",
+                {"Rule": "rule"},
+                "Targets",
+                item=("Id", "targetId"),
+                places={
+                    "arn": "Arn",
+                    "input": "Input",
+                    "roleArn": "RoleArn",
+                    "retryPolicy": "RetryPolicy",
+                    "deadLetterConfig": "DeadLetterConfig",
+                },
+                unset=("input", "roleArn", "deadLetterConfig"),
+            ),
+        ),
     ),
     Driver(
         type="aws:cloudwatch/eventArchive:EventArchive",
@@ -75,6 +95,7 @@ DRIVERS = (
         delete=(DriverCall("DeleteArchive", {"ArchiveName": "name"}),),
         id="name",
         outputs={"arn": from_response("CreateArchive", "ArchiveArn")},
+        read=(ReadCall("DescribeArchive", {"ArchiveName": "name"}),),
     ),
     Driver(
         type="aws:scheduler/schedule:Schedule",
@@ -84,5 +105,6 @@ DRIVERS = (
         delete=(DriverCall("DeleteSchedule", {"Name": "name", "GroupName": "groupName"}),),
         id="name",
         outputs={"arn": from_response("CreateSchedule", "ScheduleArn")},
+        read=(ReadCall("GetSchedule", {"Name": "name", "GroupName": "groupName"}),),
     ),
 )

@@ -5,7 +5,7 @@ A driver lists the calls that create, change and delete one resource type on the
 
 from typing import Any
 
-from local.platform.driver_model.driver import Driver, DriverCall, computed_from, from_template
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, computed_from, from_template
 from local.preview.preview_provider import ACCOUNT, REGION
 
 JOB = {
@@ -84,6 +84,8 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteJob", {"JobName": "name"}),),
         id="name",
+        read=(ReadCall("GetJob", {"JobName": "name"}, "Job", places={"connections": "Connections.Connections"}),),
+        unread=dict.fromkeys(("executionClass", "executionProperty", "tags"), "the emulator does not return it"),
     ),
     Driver(
         type="aws:glue/connection:Connection",
@@ -116,6 +118,15 @@ DRIVERS = (
         update=(_tag("database"),),
         delete=(DriverCall("DeleteDatabase", {"Name": "name"}),),
         id="name",
+        read=(
+            ReadCall("GetDatabase", {"Name": "name"}, "Database"),
+            ReadCall(
+                "GetTags",
+                {"ResourceArn": from_template(f"arn:aws:glue:{REGION}:{ACCOUNT}:database/{{name}}")},
+                places={"tags": "Tags"},
+                unset=("tags",),
+            ),
+        ),
     ),
     Driver(
         type="aws:glue/catalogTable:CatalogTable",
@@ -124,5 +135,6 @@ DRIVERS = (
         update=(DriverCall("UpdateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
         delete=(DriverCall("DeleteTable", {"DatabaseName": "databaseName", "Name": "name"}),),
         id=from_template("{databaseName}:{name}"),
+        read=(ReadCall("GetTable", {"DatabaseName": "databaseName", "Name": "name"}, "Table"),),
     ),
 )

@@ -3,7 +3,7 @@
 A driver lists the calls that create, change and delete one resource type on the emulator.
 """
 
-from local.platform.driver_model.driver import Driver, DriverCall, from_response, from_template
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template
 
 POLICY = DriverCall("PutRolePolicy", {"RoleName": "role", "PolicyName": "name", "PolicyDocument": "policy"})
 
@@ -34,6 +34,16 @@ DRIVERS = (
         delete=(DriverCall("DeleteRole", {"RoleName": "name"}),),
         id="name",
         outputs={"arn": from_response("CreateRole", "Role.Arn")},
+        read=(
+            ReadCall(
+                "GetRole",
+                {"RoleName": "name"},
+                "Role",
+                places={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},
+                unset=("permissionsBoundary",),
+            ),
+            ReadCall("ListRoleTags", {"RoleName": "name"}, places={"tags": "Tags"}, unset=("tags",)),
+        ),
     ),
     Driver(
         type="aws:iam/rolePolicy:RolePolicy",
@@ -42,5 +52,6 @@ DRIVERS = (
         update=(POLICY,),
         delete=(DriverCall("DeleteRolePolicy", {"RoleName": "role", "PolicyName": "name"}),),
         id=from_template("{role}:{name}"),
+        read=(ReadCall("GetRolePolicy", {"RoleName": "role", "PolicyName": "name"}),),
     ),
 )

@@ -15,6 +15,7 @@ from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
+    ReadCall,
     ResourceValues,
     computed_from,
     constant,
@@ -23,7 +24,7 @@ from local.platform.driver_model.driver import (
     from_template,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
-from local.preview.property_values import UNKNOWN, Archive, Asset, UnsupportedAsset
+from local.preview.property_values import UNKNOWN, Archive, Asset, Props, UnsupportedAsset
 
 
 def read_archive(code: Archive) -> bytes:
@@ -58,6 +59,16 @@ def _function_arn(values: ResourceValues) -> Any:
     """Return the function's ARN without a version: CreateFunction returns the version's ARN if it publishes one."""
     arn = values.responses.get("CreateFunction", {}).get("FunctionArn")
     return UNKNOWN if arn is None else ":".join(arn.split(":")[:7])
+
+
+def _layer_arns(configuration: Props) -> list[str]:
+    """Return the ARNs of a function's layers. The service also returns their sizes."""
+    return [layer["Arn"] for layer in configuration.get("Layers", ())]
+
+
+def _current_enabled(mapping: Props) -> bool | None:
+    """Return the property `enabled` of an event source mapping if it was disabled by hand, otherwise None."""
+    return False if mapping.get("State") in {"Disabled", "Disabling"} else None
 
 
 def _layer_version(values: ResourceValues) -> int:
@@ -164,8 +175,28 @@ DRIVERS = (
             "version": first_known(
                 from_response("PublishVersion", "Version"), from_response("CreateFunction", "Version")
             ),
+            "codeSha256": first_known(
+                from_response("UpdateFunctionCode", "CodeSha256"), from_response("CreateFunction", "CodeSha256")
+            ),
         },
-        changed_by_update=("version",),
+        changed_by_update=("version", "codeSha256"),
+        read=(
+            ReadCall(
+                "GetFunctionConfiguration",
+                {"FunctionName": "name"},
+                places={"layers": _layer_arns},
+                unset=("environment", "layers", "vpcConfig", "kmsKeyArn"),
+                fingerprints={"code": ("codeSha256", "CodeSha256")},
+            ),
+            ReadCall(
+                "GetFunctionConcurrency",
+                {"FunctionName": "name"},
+                places={"reservedConcurrentExecutions": "ReservedConcurrentExecutions"},
+                unset=("reservedConcurrentExecutions",),
+            ),
+            ReadCall("ListTags", {"Resource": "arn"}, places={"tags": "Tags"}, unset=("tags",)),
+        ),
+        unread={"publish": "it is a parameter of the creation, not a setting of the function"},
     ),
     Driver(
         type="aws:lambda/alias:Alias",
@@ -175,6 +206,7 @@ DRIVERS = (
         delete=(DriverCall("DeleteAlias", {"FunctionName": "functionName", "Name": "name"}),),
         id=from_template("{functionName}:{name}"),
         outputs={"arn": from_response("CreateAlias", "AliasArn")},
+        read=(ReadCall("GetAlias", {"FunctionName": "functionName", "Name": "name"}),),
     ),
     Driver(
         type="aws:lambda/eventSourceMapping:EventSourceMapping",
@@ -191,6 +223,20 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteEventSourceMapping", {"UUID": "id"}),),
         id=from_response("CreateEventSourceMapping", "UUID"),
+        read=(
+            ReadCall(
+                "GetEventSourceMapping",
+                {"UUID": "id"},
+                places={"functionName": "FunctionArn", "enabled": _current_enabled},
+                unset=("enabled", "scalingConfig"),
+            ),
+            ReadCall(
+                "ListTags",
+                {"Resource": MAPPING_ARN},
+                places={"tags": "Tags"},
+                unset=("tags",),
+            ),
+        ),
     ),
     Driver(
         type="aws:lambda/permission:Permission",
@@ -226,6 +272,7 @@ DRIVERS = (
             DriverCall("DeleteFunctionEventInvokeConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}),
         ),
         id="functionName",
+        read=(ReadCall("GetFunctionEventInvokeConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}),),
     ),
     Driver(
         type="aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig",
@@ -238,6 +285,13 @@ DRIVERS = (
             ),
         ),
         id=from_template("{functionName},{qualifier}"),
+        read=(
+            ReadCall(
+                "GetProvisionedConcurrencyConfig",
+                {"FunctionName": "functionName", "Qualifier": "qualifier"},
+                places={"provisionedConcurrentExecutions": "RequestedProvisionedConcurrentExecutions"},
+            ),
+        ),
     ),
     Driver(
         type="aws:lambda/layerVersion:LayerVersion",

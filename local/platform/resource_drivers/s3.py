@@ -3,6 +3,7 @@
 A driver lists the calls that create, change and delete one resource type on the emulator.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from local.platform.driver_model.driver import (
@@ -10,10 +11,11 @@ from local.platform.driver_model.driver import (
     ContentDeletion,
     Driver,
     DriverCall,
+    ReadCall,
     RecordedOnly,
-    ResourceValues,
     computed_from,
     constant,
+    from_response,
 )
 from local.preview.property_values import Asset, Props
 
@@ -44,7 +46,26 @@ def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None)
     return configuration
 
 
-def _put_driver(kind: str, operation: str, params: dict[str, Any], delete: str | DriverCall) -> Driver:
+def _current_queues(configuration: Props) -> list[Props]:
+    """Return the notifications to queues in Pulumi's form."""
+    queues = []
+    for queue in configuration.get("QueueConfigurations", ()):
+        rules = queue.get("Filter", {}).get("Key", {}).get("FilterRules", ())
+        filters = {rule["Name"].lower(): rule["Value"] for rule in rules}
+        queues.append(
+            {
+                "queueArn": queue["QueueArn"],
+                "events": queue["Events"],
+                "filterPrefix": filters.get("prefix"),
+                "filterSuffix": filters.get("suffix"),
+            }
+        )
+    return queues
+
+
+def _put_driver(
+    kind: str, operation: str, params: dict[str, str | ComputedValue], delete: str | DriverCall, read: ReadCall
+) -> Driver:
     """Return the driver of a bucket setting.
 
     `operation` creates and replaces it; `delete` is an operation or a call.
@@ -57,16 +78,13 @@ def _put_driver(kind: str, operation: str, params: dict[str, Any], delete: str |
         update=(put,),
         delete=(DriverCall(delete, {"Bucket": "bucket"}) if isinstance(delete, str) else delete,),
         id="bucket",
+        read=(read,),
     )
 
 
-def _structure_of(*uses: str) -> ComputedValue:
-    """Return the named properties as one structure."""
-
-    def structure(values: ResourceValues) -> dict[str, Any]:
-        return {name: values[name] for name in uses if values[name] is not None}
-
-    return ComputedValue(structure, uses)
+def _read_setting(operation: str, path: str = "", **places: str | Callable[[Any], Any]) -> ReadCall:
+    """Return the call that reads a bucket setting."""
+    return ReadCall(operation, {"Bucket": "bucket"}, path, places=places, unset=tuple(places))
 
 
 def delete_all_versions(client: Any, params: Props) -> None:
@@ -100,34 +118,40 @@ DRIVERS = (
         id="bucket",
         ignored={"forceDestroy": "no call has it as a parameter, but `content_deletion` reads it"},
         content_deletion=ContentDeletion("forceDestroy", delete_all_versions),
+        read=(_read_setting("GetBucketLocation"), _read_setting("GetBucketTagging", tags="TagSet")),
     ),
     _put_driver(
         "BucketPublicAccessBlock",
         "PutPublicAccessBlock",
         {
-            "PublicAccessBlockConfiguration": _structure_of(
-                "blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"
-            )
+            "PublicAccessBlockConfiguration.BlockPublicAcls": "blockPublicAcls",
+            "PublicAccessBlockConfiguration.BlockPublicPolicy": "blockPublicPolicy",
+            "PublicAccessBlockConfiguration.IgnorePublicAcls": "ignorePublicAcls",
+            "PublicAccessBlockConfiguration.RestrictPublicBuckets": "restrictPublicBuckets",
         },
         "DeletePublicAccessBlock",
+        _read_setting("GetPublicAccessBlock", "PublicAccessBlockConfiguration"),
     ),
     _put_driver(
         "BucketOwnershipControls",
         "PutBucketOwnershipControls",
         {"OwnershipControls.Rules": "rule"},
         "DeleteBucketOwnershipControls",
+        _read_setting("GetBucketOwnershipControls", "OwnershipControls"),
     ),
     _put_driver(
         "BucketServerSideEncryptionConfiguration",
         "PutBucketEncryption",
         {"ServerSideEncryptionConfiguration.Rules": "rules"},
         "DeleteBucketEncryption",
+        _read_setting("GetBucketEncryption", "ServerSideEncryptionConfiguration"),
     ),
     _put_driver(
         "BucketLifecycleConfiguration",
         "PutBucketLifecycleConfiguration",
         {"LifecycleConfiguration.Rules": "rules"},
         "DeleteBucketLifecycle",
+        _read_setting("GetBucketLifecycleConfiguration"),
     ),
     _put_driver(
         "BucketVersioning",
@@ -136,6 +160,7 @@ DRIVERS = (
         DriverCall(
             "PutBucketVersioning", {"Bucket": "bucket", "VersioningConfiguration.Status": constant("Suspended")}
         ),
+        _read_setting("GetBucketVersioning", versioningConfiguration=""),
     ),
     _put_driver(
         "BucketAccelerateConfiguration",
@@ -145,10 +170,21 @@ DRIVERS = (
             "PutBucketAccelerateConfiguration",
             {"Bucket": "bucket", "AccelerateConfiguration.Status": constant("Suspended")},
         ),
+        _read_setting("GetBucketAccelerateConfiguration"),
     ),
-    _put_driver("BucketPolicy", "PutBucketPolicy", {"Policy": "policy"}, "DeleteBucketPolicy"),
     _put_driver(
-        "BucketCorsConfiguration", "PutBucketCors", {"CORSConfiguration.CORSRules": "corsRules"}, "DeleteBucketCors"
+        "BucketPolicy",
+        "PutBucketPolicy",
+        {"Policy": "policy"},
+        "DeleteBucketPolicy",
+        _read_setting("GetBucketPolicy"),
+    ),
+    _put_driver(
+        "BucketCorsConfiguration",
+        "PutBucketCors",
+        {"CORSConfiguration.CORSRules": "corsRules"},
+        "DeleteBucketCors",
+        _read_setting("GetBucketCors"),
     ),
     _put_driver(
         "BucketLogging",
@@ -158,6 +194,7 @@ DRIVERS = (
             "BucketLoggingStatus.LoggingEnabled.TargetPrefix": "targetPrefix",
         },
         DriverCall("PutBucketLogging", {"Bucket": "bucket", "BucketLoggingStatus": constant({})}),
+        _read_setting("GetBucketLogging", "LoggingEnabled"),
     ),
     _put_driver(
         "BucketNotification",
@@ -165,6 +202,11 @@ DRIVERS = (
         {"NotificationConfiguration": notifications},
         DriverCall(
             "PutBucketNotificationConfiguration", {"Bucket": "bucket", "NotificationConfiguration": constant({})}
+        ),
+        _read_setting(
+            "GetBucketNotificationConfiguration",
+            queues=_current_queues,
+            eventbridge=lambda configuration: "EventBridgeConfiguration" in configuration or None,
         ),
     ),
     Driver(
@@ -174,6 +216,9 @@ DRIVERS = (
         update=(OBJECT,),
         delete=(DriverCall("DeleteObject", {"Bucket": "bucket", "Key": "key"}),),
         id="key",
+        outputs={"etag": from_response("PutObject", "ETag")},
+        changed_by_update=("etag",),
+        read=(ReadCall("HeadObject", {"Bucket": "bucket", "Key": "key"}, fingerprints={"source": ("etag", "ETag")}),),
     ),
 )
 

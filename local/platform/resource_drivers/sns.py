@@ -3,7 +3,7 @@
 A driver lists the calls that create, change and delete one resource type on the emulator.
 """
 
-from local.platform.driver_model.driver import Driver, DriverCall, constant, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response
 
 POLICY = DriverCall(
     "SetTopicAttributes", {"TopicArn": "arn", "AttributeName": constant("Policy"), "AttributeValue": "policy"}
@@ -18,6 +18,11 @@ DRIVERS = (
         delete=(DriverCall("DeleteTopic", {"TopicArn": "id"}),),
         id=from_response("CreateTopic", "TopicArn"),
         outputs={"arn": from_response("CreateTopic", "TopicArn")},
+        read=(
+            ReadCall("GetTopicAttributes", {"TopicArn": "id"}, "Attributes"),
+            ReadCall("ListTagsForResource", {"ResourceArn": "id"}, places={"tags": "Tags"}, unset=("tags",)),
+        ),
+        unread={"name": "a topic cannot be renamed"},
     ),
     Driver(
         type="aws:sns/topicPolicy:TopicPolicy",
@@ -26,6 +31,7 @@ DRIVERS = (
         update=(POLICY,),
         # A topic always has a policy. SNS deletes it together with the topic.
         id="arn",
+        read=(ReadCall("GetTopicAttributes", {"TopicArn": "arn"}, "Attributes.Policy", places={"policy": ""}),),
     ),
     Driver(
         type="aws:sns/topicSubscription:TopicSubscription",
@@ -43,5 +49,6 @@ DRIVERS = (
         ),
         delete=(DriverCall("Unsubscribe", {"SubscriptionArn": "id"}),),
         id=from_response("Subscribe", "SubscriptionArn"),
+        read=(ReadCall("GetSubscriptionAttributes", {"SubscriptionArn": "id"}, "Attributes"),),
     ),
 )

@@ -3,7 +3,7 @@
 A driver lists the calls that create, change and delete one resource type on the emulator.
 """
 
-from local.platform.driver_model.driver import Driver, DriverCall, constant, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response
 
 ATTRIBUTES = {
     "Attributes.VisibilityTimeout": "visibilityTimeoutSeconds",
@@ -27,6 +27,14 @@ def _attribute_driver(pulumi_type: str, attribute: str, source: str) -> Driver:
         update=(put,),
         delete=(DriverCall("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": constant("")}),),
         id="queueUrl",
+        read=(
+            ReadCall(
+                "GetQueueAttributes",
+                {"QueueUrl": "queueUrl", "AttributeNames": constant([attribute])},
+                f"Attributes.{attribute}",
+                places={source: ""},
+            ),
+        ),
     )
 
 
@@ -42,6 +50,16 @@ DRIVERS = (
         delete=(DriverCall("DeleteQueue", {"QueueUrl": "id"}),),
         id=from_response("CreateQueue", "QueueUrl"),
         outputs={"url": from_response("CreateQueue", "QueueUrl")},
+        read=(
+            ReadCall(
+                "GetQueueAttributes",
+                {"QueueUrl": "id", "AttributeNames": constant(["All"])},
+                "Attributes",
+                unset=("redrivePolicy",),
+            ),
+            ReadCall("ListQueueTags", {"QueueUrl": "id"}, places={"tags": "Tags"}, unset=("tags",)),
+        ),
+        unread={"name": "a queue cannot be renamed"},
     ),
     _attribute_driver("aws:sqs/queuePolicy:QueuePolicy", "Policy", "policy"),
     _attribute_driver("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "RedriveAllowPolicy", "redriveAllowPolicy"),

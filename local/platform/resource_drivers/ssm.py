@@ -8,15 +8,21 @@ from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
+    ReadCall,
     ResourceValues,
     constant,
     from_response,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
+from local.preview.property_values import Props
 
 
 def _arn(values: ResourceValues) -> str:
     return f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{values['name'].removeprefix('/')}"
+
+
+def _name_filter(values: ResourceValues) -> list[Props]:
+    return [{"Key": "Name", "Values": [values["name"]]}]
 
 
 PARAMETER = {
@@ -43,5 +49,22 @@ DRIVERS = (
         id="name",
         outputs={"arn": ComputedValue(_arn, ("name",)), "version": from_response("PutParameter", "Version")},
         changed_by_update=("version",),
+        read=(
+            ReadCall("GetParameter", {"Name": "name", "WithDecryption": constant(True)}, "Parameter"),
+            ReadCall(
+                "DescribeParameters",
+                {"ParameterFilters": ComputedValue(_name_filter)},
+                "Parameters",
+                item=("Name", "name"),
+                places={"description": "Description", "keyId": "KeyId", "tier": "Tier"},
+                unset=("description",),
+            ),
+            ReadCall(
+                "ListTagsForResource",
+                {"ResourceType": constant("Parameter"), "ResourceId": "name"},
+                places={"tags": "TagList"},
+                unset=("tags",),
+            ),
+        ),
     ),
 )

@@ -5,7 +5,8 @@ A driver lists the calls that create, change and delete one resource type on the
 
 from typing import Any
 
-from local.platform.driver_model.driver import Driver, DriverCall, Source, computed_from, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, Source, computed_from, from_response
+from local.preview.property_values import Props
 
 
 @computed_from("loggingConfiguration")
@@ -15,6 +16,17 @@ def logging_configuration(given: dict[str, Any]) -> dict[str, Any]:
         "level": given["level"],
         "includeExecutionData": given["includeExecutionData"],
         "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": given["logDestination"]}}],
+    }
+
+
+def _current_logging(machine: Props) -> Props:
+    """Return the logging configuration in Pulumi's form, which has one log group instead of a list of destinations."""
+    configuration = machine.get("loggingConfiguration", {})
+    groups = [item["cloudWatchLogsLogGroup"]["logGroupArn"] for item in configuration.get("destinations", ())]
+    return {
+        "level": configuration.get("level"),
+        "includeExecutionData": configuration.get("includeExecutionData"),
+        "logDestination": next(iter(groups), None),
     }
 
 
@@ -37,5 +49,12 @@ DRIVERS = (
         delete=(DriverCall("DeleteStateMachine", {"stateMachineArn": "id"}),),
         id=from_response("CreateStateMachine", "stateMachineArn"),
         outputs={"arn": from_response("CreateStateMachine", "stateMachineArn")},
+        read=(
+            ReadCall(
+                "DescribeStateMachine", {"stateMachineArn": "id"}, places={"loggingConfiguration": _current_logging}
+            ),
+            ReadCall("ListTagsForResource", {"resourceArn": "id"}, places={"tags": "tags"}, unset=("tags",)),
+        ),
+        unread={"tracingConfiguration": "the emulator does not return it"},
     ),
 )

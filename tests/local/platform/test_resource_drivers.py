@@ -8,10 +8,12 @@ import pulumi
 import pulumi_aws
 import pytest
 import yaml
+from botocore.model import ListShape, MapShape, Shape
 
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local import ROOT
 from local.platform.driver_model.driver import DriverCall
+from local.platform.driver_model.resource_reading import find_unread_inputs, list_places
 from local.platform.driver_model.service_shapes import input_shape, service_model
 from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.resource_change_planning import identity_properties
@@ -28,10 +30,61 @@ NEVER_DELETED = {
 
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
 def test_every_call_has_the_required_parameters_and_no_unknown_ones(driver: Driver) -> None:
-    for call in (*driver.create, *driver.update, *driver.delete):
+    reading = (DriverCall(call.operation, call.params) for call in driver.read)
+    for call in (*driver.create, *driver.update, *driver.delete, *reading):
         shape = input_shape(driver, call)
         given = {name.partition(".")[0] for name in call.params}
         assert set(shape.required_members) <= given <= set(shape.members), call.operation
+
+
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_every_property_is_read_at_a_place_that_the_response_has(driver: Driver) -> None:
+    for call in driver.read:
+        response = service_model(driver.service).operation_model(call.operation).output_shape
+        result = exact_shape_at(response, call.path)
+        if call.item is not None:
+            assert isinstance(result, ListShape)
+            result = result.member
+            assert exact_shape_at(result, call.item[0]) is not None
+        places = {name: place for name, place in list_places(driver, call) if isinstance(place, str)}
+        hashes = {name: path for name, (_, path) in call.fingerprints.items()}
+        wrong = {name for name, place in {**places, **hashes}.items() if exact_shape_at(result, place) is None}
+        assert not wrong, f"{call.operation} does not return {wrong}"
+        assert set(call.unset) <= {name for name, _ in list_places(driver, call)}
+        assert {output for output, _ in call.fingerprints.values()} <= set(driver.outputs)
+
+
+def exact_shape_at(shape: Shape | None, path: str) -> Shape | None:
+    """Return the shape at a path with exactly the names of the service, or None."""
+    for part in path.split(".") if path else ():
+        shape = shape.value if isinstance(shape, MapShape) else getattr(shape, "members", {}).get(part)
+    return shape
+
+
+@pytest.mark.parametrize(
+    "driver", [driver for driver in DRIVERS.values() if driver.read], ids=lambda driver: driver.type
+)
+def test_every_property_of_a_read_type_is_read_or_has_a_reason_why_not(driver: Driver) -> None:
+    assert find_unread_inputs(driver) == set(driver.unread)
+
+
+def test_the_documented_types_and_properties_that_show_no_drift_are_the_real_ones() -> None:
+    page = (ROOT / "docs" / "local-platform.md").read_text(encoding="utf-8")
+    section = page.partition("## Drift")[2].partition("\n## ")[0]
+    documented = {
+        (f"{service}/{kind}", is_read)
+        for service, *columns in re.findall(r"^\| `([a-z0-9]+)` \| (.+) \| (.+) \|$", section, re.MULTILINE)
+        for column, is_read in zip(columns, (True, False), strict=True)
+        for kind in re.findall(r"`(\w+)`", column)
+    }
+    assert documented == {
+        (f"{kind[4:].partition('/')[0]}/{kind.rpartition(':')[2]}", bool(driver.read))
+        for kind, driver in DRIVERS.items()
+    }
+    unread = re.findall(r"^\| `(aws:[^`]+)` \| `([^`]+)` \| (.+) \|$", section, re.MULTILINE)
+    assert {(kind, name): reason for kind, name, reason in unread} == {
+        (kind, name): reason for kind, driver in DRIVERS.items() for name, reason in driver.unread.items()
+    }
 
 
 def test_every_type_can_be_deleted_or_has_a_reason_why_not() -> None:

@@ -10,6 +10,7 @@ from local.platform.driver_model.driver import (
     Driver,
     DriverCall,
     PropertyImport,
+    ReadCall,
     ResourceValues,
     computed_from,
     from_response,
@@ -118,6 +119,8 @@ DRIVERS = (
         },
         # The import of the OpenAPI document creates the API's paths, methods and integrations.
         property_import=PropertyImport("body", replace_api_content),
+        read=(ReadCall("GetRestApi", {"restApiId": "id"}),),
+        unread={"body": "paths, methods and integrations are not compared with the document"},
     ),
     Driver(
         type="aws:apigateway/deployment:Deployment",
@@ -145,6 +148,13 @@ DRIVERS = (
             "arn": from_template(f"{ARN}/restapis/{{restApi}}/stages/{{stageName}}"),
             "invokeUrl": ComputedValue(_url),
         },
+        read=(
+            ReadCall(
+                "GetStage",
+                STAGE,
+                places={"accessLogSettings": "accessLogSettings", "xrayTracingEnabled": "tracingEnabled"},
+            ),
+        ),
     ),
     Driver(
         type="aws:apigateway/methodSettings:MethodSettings",

@@ -10,6 +10,7 @@ from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
+    ReadCall,
     ResourceValues,
     computed_from,
     constant,
@@ -86,6 +87,7 @@ DRIVERS = (
             "arn": from_template(f"{ARN}/apis/{{id}}"),
             "executionArn": from_template(f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{{id}}"),
         },
+        read=(ReadCall("GetApi", {"ApiId": "id"}),),
     ),
     Driver(
         type="aws:apigatewayv2/integration:Integration",
@@ -94,6 +96,7 @@ DRIVERS = (
         update=(DriverCall("UpdateIntegration", {**INTEGRATION, "IntegrationId": "id"}),),
         delete=(DriverCall("DeleteIntegration", {"ApiId": "apiId", "IntegrationId": "id"}),),
         id=from_response("CreateIntegration", "IntegrationId"),
+        read=(ReadCall("GetIntegration", {"ApiId": "apiId", "IntegrationId": "id"}),),
     ),
     Driver(
         type="aws:apigatewayv2/route:Route",
@@ -102,6 +105,7 @@ DRIVERS = (
         update=(DriverCall("UpdateRoute", {**ROUTE, "RouteId": "id"}),),
         delete=(DriverCall("DeleteRoute", {"ApiId": "apiId", "RouteId": "id"}),),
         id=from_response("CreateRoute", "RouteId"),
+        read=(ReadCall("GetRoute", {"ApiId": "apiId", "RouteId": "id"}),),
     ),
     Driver(
         type="aws:apigatewayv2/routeResponse:RouteResponse",
@@ -113,6 +117,7 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteRouteResponse", {"ApiId": "apiId", "RouteId": "routeId", "RouteResponseId": "id"}),),
         id=from_response("CreateRouteResponse", "RouteResponseId"),
+        read=(ReadCall("GetRouteResponse", {"ApiId": "apiId", "RouteId": "routeId", "RouteResponseId": "id"}),),
     ),
     Driver(
         type="aws:apigatewayv2/deployment:Deployment",
@@ -129,5 +134,6 @@ DRIVERS = (
         delete=(DriverCall("DeleteStage", {"ApiId": "apiId", "StageName": "name"}),),
         id="name",
         outputs={"arn": from_template(f"{ARN}/apis/{{apiId}}/stages/{{name}}")},
+        read=(ReadCall("GetStage", {"ApiId": "apiId", "StageName": "name"}),),
     ),
 )

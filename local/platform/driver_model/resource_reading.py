@@ -1,0 +1,146 @@
+"""Reading of a resource's current inputs from its service, so that changes made by hand become visible.
+
+A driver lists the reading calls of its type as data (`ReadCall`). The properties that they return are compared with the
+inputs that the program gave (`input_comparison.py`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, ResourceValues, value_at_path
+from local.platform.driver_model.input_comparison import to_current_input
+from local.platform.driver_model.service_calls import call_service, is_not_found
+from local.platform.driver_model.service_shapes import build_parameters, find_member, input_shape, service_model
+from local.platform.emulator_clients import Clients
+from local.preview.property_values import Archive, Asset, Props
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """The parameter with which a driver's call sets a property."""
+
+    name: str
+    """Name of the parameter without the structures that contain it."""
+    shape: Shape | None
+    renames: Mapping[str, str]
+
+
+def read_inputs(driver: Driver | RecordedOnly, clients: Clients, values: ResourceValues) -> Props | None:
+    """Return the resource's current inputs, or None if the resource no longer exists.
+
+    An input stays as it is if the service has a value with the same meaning, or if no reading call of the driver returns
+    the property. So without reading calls, and for a recorded-only type, all inputs stay. A secret's new value is a
+    secret.
+    """
+    if isinstance(driver, RecordedOnly):
+        return values.inputs
+    settings = _find_settings(driver)
+    inputs = dict(values.inputs)
+    for call in driver.read:
+        result = _read_result(driver, clients, call, values)
+        if result is None:
+            if call is driver.read[0]:
+                return None
+            result = {}
+        for name, place in list_places(driver, call):
+            given = inputs.get(name)
+            if given is None and name not in call.unset:
+                continue
+            shape, renames = _describe(driver, call, name, place, settings)
+            current = value_at_path(result, place) if isinstance(place, str) else place(result)
+            value = to_current_input(given, current, shape, renames)
+            if value is not None:
+                inputs[name] = value
+            elif given is not None:
+                del inputs[name]
+        for name, (output, path) in call.fingerprints.items():
+            given, deployed, current = inputs.get(name), values.outputs.get(output), value_at_path(result, path)
+            if isinstance(given, Archive | Asset) and deployed and current and deployed != current:
+                # The content itself is not read. The hash in its place makes the change visible.
+                inputs[name] = type(given)(hash=str(current))
+    return inputs
+
+
+def list_places(driver: Driver, call: ReadCall) -> Iterator[tuple[str, str | Any]]:
+    """Yield the properties that a reading call returns, each with its place in the result."""
+    yield from call.places.items()
+    if call is not driver.read[0]:
+        return
+    placed = {name for reading in driver.read for name in (*reading.places, *reading.fingerprints)}
+    not_read = {*placed, *_identifying_inputs(driver), *driver.unread, *driver.outputs, "id"}
+    for name, setting in _find_settings(driver).items():
+        if name not in not_read:
+            yield name, setting.name
+
+
+def find_unread_inputs(driver: Driver) -> set[str]:
+    """Return the properties that create or update calls use, and that no reading call returns or identifies by."""
+    used = {name for call in (*driver.create, *driver.update) for name in call.uses()} - set(driver.outputs) - {"id"}
+    used |= {driver.property_import.property} if driver.property_import else set()
+    read = {name for call in driver.read for name, _ in list_places(driver, call)}
+    return used - read - {name for call in driver.read for name in call.fingerprints} - _identifying_inputs(driver)
+
+
+def _identifying_inputs(driver: Driver) -> set[str]:
+    """Return the properties with which the reading calls find the resource."""
+    sources = [source for call in driver.read for source in (*call.params.values(), *(call.item or ())[1:])]
+    return {source for source in sources if isinstance(source, str)}
+
+
+def _find_settings(driver: Driver) -> dict[str, _Setting]:
+    """Return the parameter of each property that a create or update call takes over unchanged."""
+    settings: dict[str, _Setting] = {}
+    for call in (*driver.create, *driver.update):
+        for path, source in call.params.items():
+            if isinstance(source, str) and source not in settings:
+                shape = _shape_at(input_shape(driver, call), path)
+                settings[source] = _Setting(path.rpartition(".")[2], shape, call.renames)
+    return settings
+
+
+def _describe(
+    driver: Driver, call: ReadCall, name: str, place: Any, settings: Mapping[str, _Setting]
+) -> tuple[Shape | None, Mapping[str, str]]:
+    """Return the shape of a property's value in a result, and the names that differ in it.
+
+    The shape of the parameter comes first, because the shape of the response also has members that are no settings.
+    """
+    if not isinstance(place, str):
+        return None, {}
+    if name in settings:
+        return settings[name].shape, settings[name].renames
+    response = service_model(driver.service).operation_model(call.operation).output_shape
+    return _shape_at(response, ".".join(filter(None, (call.path, place)))), {}
+
+
+def _shape_at(shape: Shape | None, path: str) -> Shape | None:
+    """Return the shape at a dotted path. An item of a list has the path of its list."""
+    for part in path.split(".") if path else ():
+        if isinstance(shape, ListShape):
+            shape = shape.member
+        if isinstance(shape, StructureShape):
+            member = find_member(part, shape, {})
+            shape = shape.members[member] if member else None
+        elif isinstance(shape, MapShape):
+            shape = shape.value
+    return shape
+
+
+def _read_result(driver: Driver, clients: Clients, call: ReadCall, values: ResourceValues) -> Any:
+    """Return the result of a reading call, or None if the service has no such resource or setting."""
+    parameters = build_parameters(driver, DriverCall(call.operation, call.params), values)
+    try:
+        response = call_service(clients(driver.service), call.operation, parameters)
+    except ClientError as error:
+        if is_not_found(error):
+            return None
+        raise
+    result = value_at_path({name: value for name, value in response.items() if name != "ResponseMetadata"}, call.path)
+    if call.item is not None:
+        member, source = call.item
+        return next((item for item in result or () if item.get(member) == values[source]), None)
+    return result or None
