@@ -19,6 +19,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from local.platform.driver_model.driver import Driver, RecordedOnly, ResourceValues
+from local.platform.driver_model.resource_reading import read_inputs
 from local.platform.driver_model.service_shapes import ShapeMismatch
 from local.platform.emulator_clients import Clients
 from local.platform.resource_change_planning import (
@@ -37,7 +38,15 @@ from local.platform.resource_operations import (
     list_map_keys,
 )
 from local.preview.input_checks import find_invalid_values
-from local.preview.property_values import UNKNOWN_STRING, Archive, Asset, Props, Secret, to_python_properties
+from local.preview.property_values import (
+    UNKNOWN_STRING,
+    Archive,
+    Asset,
+    Props,
+    Secret,
+    to_python_properties,
+    to_wire_value,
+)
 
 INCOMPLETE = "__incomplete"
 """Output that is true after a creation that failed half-way. The resource must be replaced."""
@@ -51,6 +60,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
     """Service of the provider protocol. Methods have the protocol's names; gRPC calls them in several threads."""
 
     def __init__(self, clients: Clients, drivers: Drivers = ALL_DRIVERS) -> None:
+        self._clients = clients
         self._operations = ResourceOperations(clients)
         self._drivers = drivers
         self._cancelled = threading.Event()
@@ -148,8 +158,24 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CreateResponse(id=values.id, properties=_with_outputs(request.properties, values.outputs))
 
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
-        """Return a resource's inputs and outputs as they are now."""
-        return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
+        """Return a resource with its current inputs, or nothing if it no longer exists."""
+        driver = self._driver(request.urn, context)
+        if not request.inputs.fields:
+            _refuse(context, grpc.StatusCode.UNIMPLEMENTED, "the local platform reads only resources that it created")
+        inputs, properties = to_python_properties(request.inputs), to_python_properties(request.properties)
+        values = ResourceValues(dict(inputs), request.id, _select_outputs(driver, properties))
+        try:
+            current_inputs = read_inputs(driver, self._clients, values)
+        except OPERATION_ERRORS as error:
+            _abort(context, error)
+        if current_inputs is None:
+            return provider_pb2.ReadResponse()
+        response = provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
+        for name in {*inputs, *current_inputs}:
+            if inputs.get(name) != current_inputs.get(name):
+                for struct in (response.inputs, response.properties):
+                    _set_property(struct, name, current_inputs.get(name))
+        return response
 
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         """Change a resource. In a preview, return its outputs, and markers for those that the update changes."""
@@ -244,6 +270,13 @@ def _with_outputs(inputs: Struct, outputs: Props) -> Struct:
     properties.CopyFrom(inputs)
     properties.update(outputs)
     return properties
+
+
+def _set_property(struct: Struct, name: str, value: Any) -> None:
+    """Set a property in the wire format, or remove it if the value is None."""
+    struct.fields.pop(name, None)
+    if value is not None:
+        struct.update({name: to_wire_value(value)})
 
 
 def _resource_name(urn: str) -> str:

@@ -106,6 +106,22 @@ def to_python_properties(struct: Struct) -> Props:
     return properties
 
 
+def to_wire_value(value: Any) -> Any:
+    """Convert a Python value to the wire format. Assets and archives get only their hash, without their content."""
+    match value:
+        case Secret():
+            return {SIGNATURE: SECRET, "value": to_wire_value(value.value)}
+        case Asset():
+            return {SIGNATURE: ASSET, "hash": value.hash}
+        case Archive():
+            return {SIGNATURE: ARCHIVE, "hash": value.hash}
+        case Mapping():
+            return {key: to_wire_value(inner) for key, inner in value.items()}
+        case list():
+            return [to_wire_value(inner) for inner in value]
+    return value
+
+
 def reveal_secrets(value: Any) -> Any:
     """Return the value with its secrets unwrapped, for a request to the service."""
     if isinstance(value, Secret):

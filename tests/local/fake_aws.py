@@ -11,7 +11,15 @@ from typing import Any
 import pulumi
 from botocore.exceptions import ClientError
 
-from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, constant, first_known, from_response
+from local.platform.driver_model.driver import (
+    Driver,
+    DriverCall,
+    ReadCall,
+    RecordedOnly,
+    constant,
+    first_known,
+    from_response,
+)
 from local.platform.engine import Engine
 from local.platform.progress import Progress, SilentProgress
 from local.platform.resource_drivers import Drivers
@@ -63,6 +71,7 @@ DRIVERS: Drivers = {
             )
         },
         changed_by_update=("version",),
+        read=(ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, places={"text": "Code.ZipFile"}),),
     ),
     NOTE: RecordedOnly(
         type=NOTE,
@@ -121,6 +130,8 @@ class FakeAws:
             self.things[name] = {**given, "version": 1}
         elif name not in self.things:
             raise _refusal(method, "ResourceNotFoundException")
+        elif verb == "get":
+            pass
         elif verb == "delete":
             del self.things[name]
         elif verb == "publish":
@@ -130,6 +141,8 @@ class FakeAws:
         else:
             self.things[name].update(given)
         made = self.things.get(name, {})
+        if verb == "get":
+            return {**made}
         return {"TopicArn": f"arn:aws:sns:us-east-1:1:{name}", "Version": str(made.get("version"))}
 
 

@@ -67,8 +67,7 @@ class _ObservedClient:
             self._observer.calls.append(name)
             self._observer.before_call(name)
             if name in self._observer.refused:
-                error = {"Code": "LimitExceededException", "Message": "refused by the test"}
-                raise ClientError({"Error": error}, name)
+                raise ClientError({"Error": {"Code": "LimitExceededException", "Message": "refused by the test"}}, name)
             return attribute(**parameters)
 
         return call

@@ -96,6 +96,11 @@ def delete_request(kind: str, resource_id: str, inputs: dict[str, Any]) -> provi
     )
 
 
+def read_request(kind: str, resource_id: str, inputs: dict[str, Any]) -> provider_pb2.ReadRequest:
+    struct = to_struct(inputs)
+    return provider_pb2.ReadRequest(urn=urn(kind), id=resource_id, inputs=struct, properties=struct)
+
+
 def refusal_of(call: Callable[[], object]) -> grpc.RpcError:
     with pytest.raises(grpc.RpcError) as caught:
         call()
@@ -298,3 +303,25 @@ def test_nothing_is_started_between_a_cancellation_and_the_next_operation(
     cli.Configure(provider_pb2.ConfigureRequest())
     create(cli, GROUP, inputs)
     assert "group" in aws.things
+
+
+def test_a_read_resource_has_the_inputs_that_the_service_has_now(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+    inputs = {"name": "code", "role": ROLE, "text": {SIGNATURE: SECRET, "value": "print(1)"}}
+    create(cli, CODE, inputs)
+    unchanged = cli.Read(read_request(CODE, "code", inputs))
+    assert (unchanged.id, MessageToDict(unchanged.inputs)) == ("code", inputs)
+    before = {"name": "code", "role": f"{ROLE}-before", "text": {SIGNATURE: SECRET, "value": "print(0)"}}
+    drifted = cli.Read(read_request(CODE, "code", before))
+    assert MessageToDict(drifted.inputs) == MessageToDict(drifted.properties) == inputs
+
+
+def test_a_resource_that_is_gone_is_read_as_nothing(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+    response = cli.Read(read_request(CODE, "code", {"name": "code", "role": ROLE}))
+    assert response.id == ""
+
+
+def test_a_resource_without_inputs_is_not_read_because_it_may_be_foreign(
+    cli: provider_pb2_grpc.ResourceProviderStub,
+) -> None:
+    error: Any = refusal_of(lambda: cli.Read(read_request(CODE, "code", {})))
+    assert error.details() == "the local platform reads only resources that it created"
