@@ -26,6 +26,7 @@ from local.platform.resource_change_planning import (
     ResourceAction,
     ResourceChange,
     identity_properties,
+    list_changed_outputs,
     plan_input_change,
 )
 from local.platform.resource_drivers import ALL_DRIVERS, Drivers
@@ -185,7 +186,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         change = _plan(driver, old_inputs, new_inputs, old_outputs)
         outputs = _select_outputs(driver, old_outputs)
         if request.preview:
-            changed_outputs = driver.changed_by_update if isinstance(driver, Driver) and change.calls else ()
+            changed_outputs = list_changed_outputs(driver, change)
             unknown_outputs = dict.fromkeys(changed_outputs, UNKNOWN_STRING)
             return provider_pb2.UpdateResponse(properties=_with_outputs(request.news, {**outputs, **unknown_outputs}))
         self._refuse_if_cancelled(context)

@@ -98,6 +98,14 @@ def plan_input_change(driver: Driver | RecordedOnly, inputs: Props, changed: set
     return ResourceChange(ResourceAction.UPDATE, tuple(calls), frozenset(changed))
 
 
+def list_changed_outputs(driver: Driver | RecordedOnly, change: ResourceChange) -> set[str]:
+    """Return the outputs that an update will change, so that their new values are unknown."""
+    if isinstance(driver, RecordedOnly):
+        return set()
+    operations = {call.operation for call in change.calls}
+    return {output for output, operation in driver.changed_by_update.items() if operation in operations}
+
+
 def _find_changed_by_call(call: DriverCall, driver: Driver, inputs: Props, changed: set[str]) -> set[str]:
     """Return those of the changed properties that an update call sets to their new value."""
     if call.when and not inputs.get(call.when):

@@ -4,8 +4,7 @@ resources are compared with the state file.
 
 from dataclasses import dataclass
 
-from local.platform.driver_model.driver import Driver
-from local.platform.resource_change_planning import ResourceAction, plan_change
+from local.platform.resource_change_planning import ResourceAction, list_changed_outputs, plan_change
 from local.platform.resource_drivers import ALL_DRIVERS, Drivers
 from local.platform.state import PlatformState
 from local.preview.preview_provider import PreviewProvider
@@ -58,5 +57,5 @@ class PlanningProvider:
             self._replaced_urns |= self._state.find_dependants(resource.urn)
         if entry is None or action in {ResourceAction.CREATE, ResourceAction.REPLACE}:
             return "", {}
-        changed_outputs = driver.changed_by_update if isinstance(driver, Driver) and change.calls else ()
+        changed_outputs = list_changed_outputs(driver, change)
         return entry.id, {name: value for name, value in entry.outputs.items() if name not in changed_outputs}

@@ -70,7 +70,7 @@ DRIVERS: Drivers = {
                 from_response("PublishVersion", "Version"), from_response("CreateFunction", "Version")
             )
         },
-        changed_by_update=("version",),
+        changed_by_update={"version": "PublishVersion"},
         read=(ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, places={"text": "Code.ZipFile"}),),
     ),
     NOTE: RecordedOnly(

@@ -256,8 +256,8 @@ class Driver:
     """Properties that no call uses, each with the reason."""
     content_deletion: ContentDeletion | None = None
     property_import: PropertyImport | None = None
-    changed_by_update: tuple[str, ...] = ()
-    """Outputs that an update changes."""
+    changed_by_update: Mapping[str, str] = field(default_factory=dict)
+    """Outputs that an update changes, each with the operation that changes it."""
     read: tuple[ReadCall, ...] = ()
     """Calls that read the current properties. Empty if a change made by hand is not detected."""
     unread: Mapping[str, str] = field(default_factory=dict)

@@ -134,7 +134,7 @@ DRIVERS = (
             "arnPrefix": ComputedValue(_arn_prefix),
             "revision": from_response("RegisterJobDefinition", "revision"),
         },
-        changed_by_update=("arn", "revision"),
+        changed_by_update=dict.fromkeys(("arn", "revision"), "RegisterJobDefinition"),
         ignored={"deregisterOnNewRevision": "this driver always deregisters the previous revision"},
     ),
 )

@@ -179,7 +179,7 @@ DRIVERS = (
                 from_response("UpdateFunctionCode", "CodeSha256"), from_response("CreateFunction", "CodeSha256")
             ),
         },
-        changed_by_update=("version", "codeSha256"),
+        changed_by_update={"version": "PublishVersion", "codeSha256": "UpdateFunctionCode"},
         read=(
             ReadCall(
                 "GetFunctionConfiguration",

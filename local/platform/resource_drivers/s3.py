@@ -217,7 +217,7 @@ DRIVERS = (
         delete=(DriverCall("DeleteObject", {"Bucket": "bucket", "Key": "key"}),),
         id="key",
         outputs={"etag": from_response("PutObject", "ETag")},
-        changed_by_update=("etag",),
+        changed_by_update={"etag": "PutObject"},
         read=(ReadCall("HeadObject", {"Bucket": "bucket", "Key": "key"}, fingerprints={"source": ("etag", "ETag")}),),
     ),
 )

@@ -48,7 +48,7 @@ DRIVERS = (
         delete=(DriverCall("DeleteParameter", {"Name": "name"}),),
         id="name",
         outputs={"arn": ComputedValue(_arn, ("name",)), "version": from_response("PutParameter", "Version")},
-        changed_by_update=("version",),
+        changed_by_update={"version": "PutParameter"},
         read=(
             ReadCall("GetParameter", {"Name": "name", "WithDecryption": constant(True)}, "Parameter"),
             ReadCall(

@@ -105,6 +105,7 @@ _NO_SECRET = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # a UUID
     r"|[a-z]+-[0-9a-f]{8,17}"  # an id of EC2
     r"|sha(?:256|384|512)[:-][A-Za-z0-9+/=]+"
+    r"|API-Gateway-Execution-Logs_[0-9a-z]+"  # the name that API Gateway gives the log group of an API
 )
 """Random parts of a text that are no secrets: ids and hashes."""
 HASH_WORDS = frozenset({"checksum", "digest", "etag", "fingerprint", "hash", "hashes", "md5", "thumbprint", "triggers"})

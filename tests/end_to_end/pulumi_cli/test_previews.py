@@ -35,7 +35,9 @@ def test_the_cli_and_the_local_preview_agree(
 
     assert inputs_of(run) == {resource["urn"]: resource["inputs"] for resource in local["resources"]}
     assert findings_of(run) == Counter(
-        (finding["policy"], finding["urn"], finding["message"]) for finding in local["findings"]
+        (finding["policy"], finding["urn"], finding["message"])
+        for finding in local["findings"]
+        if finding["level"] != "unknown"  # the document lists each undecided check, the CLI one entry for all of them
     )
     assert outputs_of(run) == local["outputs"]
     assert not [call for call in served.clients.calls if not call.startswith("get_")], "a preview changes nothing"
@@ -83,7 +85,7 @@ def outputs_of(run: CliRun) -> Any:
 
 
 def findings_of(run: CliRun) -> Counter[Finding]:
-    """Return the policies' findings. Those about the default provider concern no resource of the program."""
+    """Return the policies' findings."""
     findings = [event["policyEvent"] for event in run.events if "policyEvent" in event]
     return Counter((finding["policyName"], finding["resourceUrn"], finding["message"].strip()) for finding in findings)
 

@@ -41,3 +41,10 @@ def test_most_random_keys_are_found(alphabet: str, length: int) -> None:
 )
 def test_a_name_that_only_describes_or_resembles_a_secret_is_no_secret(name: str) -> None:
     assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize("alphabet", [string.ascii_lowercase + string.digits, "0123456789abcdef"])
+def test_the_log_group_of_an_api_is_no_secret_whatever_its_id(alphabet: str) -> None:
+    random = Random(len(alphabet))  # noqa: S311 - samples for a test, not secrets
+    names = [f"API-Gateway-Execution-Logs_{''.join(random.choices(alphabet, k=10))}/api" for _ in range(500)]
+    assert [name for name in names if find_secret("name", name)] == []

@@ -1,0 +1,107 @@
+"""Tests of the whole local stack, deployed with the CLI: the flow on it, later deployments, drift, and its deletion.
+
+The tests share one deployment. Each leaves the stack as it found it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.flows import Deployment, transcription_flow
+from local.flows.transcription_client import TranscriptionBackend
+from local.preview.preview_provider import ACCOUNT
+from tests.end_to_end.pulumi_cli.cli_project import CliProject, copy_program
+from tests.end_to_end.pulumi_cli.conftest import ServedPlatform
+
+pytestmark = [pytest.mark.e2e, pytest.mark.cli, pytest.mark.xdist_group("pulumi_cli")]
+
+WITH_PACK = ("--policy-pack", "policies")
+SWEEPER = "polyphony-local-ingestion-sweeper"
+FUNCTIONS = ("manifest-builder", "steps", "sweeper")
+"""Functions of ingestion. They share one archive, as the Glue job does."""
+
+
+@pytest.fixture(scope="module")
+def project(pulumi_cli: Path, served: ServedPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliProject]:
+    """Copy of the program, which is deployed as the stack `local`."""
+    folder = tmp_path_factory.mktemp("deployments") / "program"
+    project = copy_program(pulumi_cli, folder, "local", served.environment)
+    project.up(*WITH_PACK)
+    return project
+
+
+def test_a_flow_passes_on_the_deployed_stack(project: CliProject, served: ServedPlatform) -> None:
+    ids = {resource["urn"].rpartition("::")[2]: resource["id"] for resource in project.resources()}
+    deployment = Deployment(served.emulator, served.boto, ids, project.outputs())
+    problems = transcription_flow.play(TranscriptionBackend(deployment), lambda _step: None)
+    assert problems == []
+
+
+def test_a_second_up_changes_nothing(project: CliProject, served: ServedPlatform) -> None:
+    served.clients.calls.clear()
+    assert project.up(*WITH_PACK).actions == {}
+    assert [call for call in served.clients.calls if not call.startswith("get_")] == []
+
+
+def test_a_changed_handler_updates_its_functions_and_nothing_else(project: CliProject) -> None:
+    handler = project.folder / "handlers" / "ingestion" / "sweeper" / "handler.py"
+    original = handler.read_text(encoding="utf-8")
+    handler.write_text(f"{original}\n# changed\n", encoding="utf-8")
+    run = project.up(*WITH_PACK)
+    replaced = "create-replacement, replace, delete-replaced"
+    assert {name: ", ".join(sorted(action.split(", "))) for name, action in run.actions.items()} == {
+        **{f"ingestion-{name}-function": "update" for name in FUNCTIONS},
+        **{f"ingestion-{name}-live": "update" for name in FUNCTIONS},
+        **{f"ingestion-spark-{name}": ", ".join(sorted(replaced.split(", "))) for name in ("script", "library")},
+        "ingestion-spark-job": "update",
+    }
+    handler.write_text(original, encoding="utf-8")
+    project.up(*WITH_PACK)
+
+
+def test_a_change_by_hand_is_shown_and_reverted(project: CliProject, served: ServedPlatform) -> None:
+    functions = served.boto("lambda")
+    memory = functions.get_function_configuration(FunctionName=SWEEPER)["MemorySize"]
+    functions.update_function_configuration(FunctionName=SWEEPER, MemorySize=memory + 64)
+    shown = project.execute("preview", "--refresh")
+    assert shown.actions["ingestion-sweeper-function"].startswith("refresh")
+    refreshed = project.execute("refresh")
+    assert refreshed.actions == {"ingestion-sweeper-function": "update"}
+    assert project.up(*WITH_PACK).actions["ingestion-sweeper-function"] == "update"
+    assert functions.get_function_configuration(FunctionName=SWEEPER)["MemorySize"] == memory
+
+
+def test_a_mandatory_finding_stops_the_deployment_before_anything_is_created(
+    project: CliProject, served: ServedPlatform
+) -> None:
+    program = project.folder / "__main__.py"
+    original = program.read_text(encoding="utf-8")
+    addition = "import pulumi_aws\npulumi_aws.sqs.Queue('open', name='open', tags={'Owner': 'nobody'})\n"
+    program.write_text(f"{original}\n{addition}", encoding="utf-8")
+    served.clients.calls.clear()
+    run = project.execute("up", *WITH_PACK, fails=True)
+    program.write_text(original, encoding="utf-8")
+    assert "[mandatory]" in run.output
+    assert "create_queue" not in served.clients.calls
+    assert project.up(*WITH_PACK).actions == {}
+
+
+def test_a_destroyed_stack_leaves_nothing_on_the_platform(project: CliProject, served: ServedPlatform) -> None:
+    project.execute("destroy")
+    assert project.resources() == []
+    boto = served.boto
+    assert boto("lambda").list_functions()["Functions"] == []
+    assert boto("dynamodb").list_tables()["TableNames"] == []
+    assert [bucket["Name"] for bucket in boto("s3").list_buckets()["Buckets"]] == []
+    assert boto("sqs").list_queues().get("QueueUrls", []) == []
+    assert boto("apigateway").get_rest_apis()["items"] == []
+    assert boto("apigatewayv2").get_apis()["Items"] == []
+    assert boto("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert boto("logs").describe_log_groups()["logGroups"] == []
+    own = [
+        role
+        for role in boto("iam").list_roles()["Roles"]
+        if role["Arn"].startswith(f"arn:aws:iam::{ACCOUNT}:role/polyphony")
+    ]
+    assert own == []
