@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from components.blocks.compute import handler_archive
 from components.blocks.compute.function import LIVE
+from local import ROOT
 from local.platform import emulator, function_push
 from local.platform.emulator import Emulator
 from local.platform.folder_lock import FolderBusy, lock_folder
@@ -261,3 +264,10 @@ def test_only_the_alias_uses_the_version_of_a_function() -> None:
     graph = program_run.run_program(stack_files.read_stack("local"), VersionMarker(), preview=True).graph
     users = {resource.type for resource in graph.customs() if VersionMarker.VERSION in repr(resource.inputs)}
     assert users == {function_push.ALIAS_TYPE}
+
+
+def test_the_command_does_not_import_the_program_or_pulumi() -> None:
+    """These imports take longer than the push."""
+    script = "import sys; import local.platform.function_watch; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    assert {"pulumi", "pulumi_aws", "components.settings"}.isdisjoint(run.stdout.split())

@@ -1,6 +1,7 @@
 """Tests of `make watch`: each test makes the steps of the loop itself, so none of them waits."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -173,7 +174,7 @@ def test_the_command_publishes_at_its_start_and_ends_with_ctrl_c(
         if isinstance(end := next(pauses), BaseException):
             raise end
 
-    monkeypatch.setattr(function_watch.time, "sleep", pause)
+    monkeypatch.setattr(time, "sleep", pause)
     with pytest.raises(KeyboardInterrupt):
         function_watch.watch(tmp_path, ["sweep"], 0.0)
     assert "pushed meetings/sweep: version 2" in capsys.readouterr().out
