@@ -273,8 +273,11 @@ def _explain_errors(problem: str) -> Iterator[None]:
 @contextmanager
 def _defer_interrupts() -> Iterator[None]:
     """Let Ctrl-C take effect only after the block, so that it never leaves a function half-published."""
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    received: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _frame: received.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+        signal.signal(signal.SIGINT, previous)
+        if received:
+            signal.raise_signal(signal.SIGINT)

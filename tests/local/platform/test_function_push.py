@@ -166,7 +166,6 @@ def test_a_failed_push_is_repeated_by_the_next_push_and_the_next_up(
     assert "" not in read_state(tmp_path).entries()[alias_urn()].inputs.values()
 
 
-@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="the system has no signal masks")
 def test_ctrl_c_takes_effect_after_the_alias_has_moved(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
     write_state(tmp_path)
     content = change(tmp_path)
@@ -180,6 +179,14 @@ def test_ctrl_c_takes_effect_after_the_alias_has_moved(fake: FakePlatformLambda,
         push("sweep")
     assert fake.live_code(SWEEP_NAME) == content
     assert "" not in read_state(tmp_path).entries()[alias_urn()].inputs.values()
+
+
+def test_ctrl_c_during_a_push_that_fails_ends_the_command(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
+    change(tmp_path)
+    fake.fails_at = "update_alias"
+    fake.on_call = lambda operation: os.kill(os.getpid(), signal.SIGINT) if operation == fake.fails_at else None
+    with pytest.raises(KeyboardInterrupt):
+        push("sweep")
 
 
 def test_a_pinned_alias_is_not_moved(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
