@@ -38,6 +38,8 @@ WAITER = {"Delay": 0.02, "MaxAttempts": 500}
 """Interval in seconds and number of checks until a function's update is complete."""
 UPDATING = ""
 """Hash of an input whose update is incomplete (`ResourceEntry.inputs`)."""
+CLI_STATE = "pulumi"
+"""Folder below a platform's folder in which the Pulumi CLI keeps its state, if the CLI deploys to the platform."""
 ENVIRONMENT_FILE = "environment.py"
 """File of each function that defines its environment variables."""
 
@@ -69,7 +71,9 @@ class FunctionPusher:
 
         Nothing is published if one of them could not run. `started` is the time from which the duration is measured.
         """
-        with lock_folder(self._folder, PLATFORM_COMMANDS), _explain_errors("the push has failed"):
+        # The server to which the CLI deploys holds the lock of its folder as long as it runs.
+        locked = self._folder / CLI_STATE if self._is_deployed_by_cli(self._find_running()) else self._folder
+        with lock_folder(locked, PLATFORM_COMMANDS), _explain_errors("the push has failed"):
             clients, state = self._open_platform()
             client, packages = clients("lambda"), CurrentPackages()
             deployed, functions = DeployedPackages(client), list_functions(client)
@@ -102,7 +106,7 @@ class FunctionPusher:
         """Return the clients and the state of a complete platform."""
         running = self._find_running()
         state = open_state(running)
-        if not running.kept or state.interrupted:
+        if not self._is_deployed_by_cli(running) and (not running.kept or state.interrupted):
             raise PushRefused("the last `make up` or `make down` was not finished: run `make up` first")
         return self._connect(running), state
 
@@ -111,6 +115,10 @@ class FunctionPusher:
         if running is None:
             raise PushRefused("the local platform is not running: start it with `make up`")
         return running
+
+    def _is_deployed_by_cli(self, running: Emulator) -> bool:
+        """Return True if the emulator belongs to a server to which the Pulumi CLI deploys, so that it ends with it."""
+        return not running.kept and (self._folder / CLI_STATE).is_dir()
 
     def _connect(self, running: Emulator) -> Clients:
         if self._clients is None or self._clients[0] != running.endpoint:

@@ -94,6 +94,19 @@ def test_a_platform_without_a_state_file_is_supported(fake: FakePlatformLambda, 
     assert not (tmp_path / "state.json").exists()
 
 
+def test_a_push_works_while_the_server_of_the_cli_holds_the_lock_of_its_folder(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator, "find_running", lambda _: Emulator(1, 2, tmp_path, kept=False))
+    (tmp_path / function_push.CLI_STATE).mkdir()
+    content = change(tmp_path)
+    with lock_folder(tmp_path, "the server"):
+        assert push("sweep") == 0
+        with lock_folder(tmp_path / function_push.CLI_STATE, "another push"), pytest.raises(FolderBusy):
+            push("sweep")
+    assert fake.live_code(SWEEP_NAME) == content
+
+
 def test_a_handler_with_a_fault_is_not_published(
     fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
