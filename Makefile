@@ -6,7 +6,7 @@ STACK ?= dev
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help test suite lint types schema docs cost cost-diff fresh preview up down demo provider outputs console layers bench headroom fuzz
+.PHONY: help test suite lint types schema docs cost cost-diff fresh preview up down push watch provider demo outputs console layers bench headroom fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,12 @@ preview: .venv/.locked policies/.venv/.locked ## show plan, policy findings, cos
 
 up: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## start the local platform on this machine and leave it running
 	@$(RUN) -m local up
+
+push: .venv/.locked .venv-emulator/.locked ## publish the functions FUNCTION on the running local platform (a folder such as meetings/sweep, several, or all)
+	@$(RUN) -m local push $(FUNCTION)
+
+watch: .venv/.locked .venv-emulator/.locked ## publish the functions FUNCTION whenever their code changes, and print their logs
+	@$(RUN) -m local watch $(FUNCTION)
 
 # Only ingestion's flow needs the Spark environment, which is the largest.
 demo: .venv/.locked .venv-emulator/.locked policies/.venv/.locked $(if $(filter-out ingestion,$(FLOW)),,.venv-spark/.locked) ## show everything working: preview, up, the flows, outputs, cost, down (FLOW=<name> runs one flow)

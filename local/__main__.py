@@ -7,6 +7,7 @@ import argparse
 import gc
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -64,9 +65,18 @@ def main(arguments: list[str] | None = None) -> int:
     console = _command(commands, "console", _console, "serve the console for the running local platform")
     outputs = _command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
     provider = _command(commands, "provider", _provider, "start an emulator, and let the Pulumi CLI deploy to it")
-    for platform_command in (up, down, console, outputs, provider):
+    push = _command(commands, "push", _push, "publish changed functions on the running local platform")
+    watch = _command(commands, "watch", _watch, "publish functions whenever their code changes, and print their logs")
+    for platform_command in (up, down, console, outputs, push, watch, provider):
         platform_command.add_argument(
             "--folder", type=_folder, help="folder of the platform's files, for a second platform"
+        )
+    for function_command in (push, watch):
+        function_command.add_argument(
+            "functions",
+            nargs="*",
+            metavar="function",
+            help="folder (`meetings/sweep`), physical name, a part of one of them, or `all`",
         )
     demo = _command(commands, "demo", _demo, "preview, up, all flows, check of the grants, outputs, cost, down")
     demo.add_argument("--flow", default="", help="run only this flow")
@@ -178,6 +188,20 @@ def _provider(options: argparse.Namespace) -> int:
     from local.platform import provider_server  # noqa: PLC0415
 
     return provider_server.command(options.folder or provider_server.FOLDER)
+
+
+def _push(options: argparse.Namespace) -> int:
+    started = time.monotonic()  # the imports below take most of the time
+    from local.platform import emulator, function_push  # noqa: PLC0415
+
+    return function_push.push(options.folder or emulator.FOLDER, options.functions, started)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    started = time.monotonic()
+    from local.platform import emulator, function_watch  # noqa: PLC0415
+
+    return function_watch.watch(options.folder or emulator.FOLDER, options.functions, started)
 
 
 def _demo(options: argparse.Namespace) -> int:

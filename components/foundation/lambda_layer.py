@@ -12,20 +12,18 @@ import pulumi
 from pulumi_aws import lambda_
 
 from components.blocks.compute.function import RUNTIME
-from components.blocks.compute.handler_archive import ROOT
+from components.blocks.compute.handler_archive import LAYER_LOCK, ROOT
 from components.blocks.naming.context import Context, Subsystem
 from components.blocks.naming.physical_names import Kind
 from components.settings import Environment
 
-LOCK = ROOT / "requirements" / "layer.txt"
-"""Lock file of the layer's packages."""
 ARCHIVE = Path("build/layers/handlers.zip")
 """Path of the layer's archive, relative to the repository's root."""
 
 
 def lock_hash() -> str:
     """Return the hash of the lock file, which determines the layer's content."""
-    return hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    return hashlib.sha256(LAYER_LOCK.read_bytes()).hexdigest()
 
 
 class HandlersLayer(pulumi.ComponentResource):

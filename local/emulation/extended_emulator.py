@@ -17,7 +17,7 @@ from local.emulation.glue.glue_job_runs import GlueJobRuns
 from local.emulation.iam import decision_corrections, resource_arn_corrections, wildcard_corrections
 from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
-from local.emulation.lambda_ import async_invocation_corrections, worker_process_corrections
+from local.emulation.lambda_ import async_invocation_corrections, update_duration, worker_process_corrections
 from local.emulation.lambda_.sqs_event_sources import SqsEventSources
 from local.emulation.lambda_.worker_limit import WorkerLimit, max_workers
 from local.emulation.s3 import object_version_corrections, upload_condition_keys
@@ -39,6 +39,7 @@ def serve(folder: Path) -> None:
     wildcard_corrections.install()
     permissions.install()
     worker_process_corrections.install()
+    update_duration.install()
     workers = max_workers(get_private(lambda_svc, "_memory_budget_bytes")())
     WorkerLimit(workers, max_starting=os.cpu_count() or 1).install()
     async_invocation_corrections.install()

@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from components.blocks.compute.handler_archive import zip_files
-from components.foundation.lambda_layer import ARCHIVE, LOCK, lock_hash
+from components.blocks.compute.handler_archive import LAYER_LOCK, zip_files
+from components.foundation.lambda_layer import ARCHIVE, lock_hash
 from local import ROOT
 
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
@@ -103,13 +103,13 @@ def _install(folder: Path) -> int:
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
             *("--require-hashes", "--only-binary=:all:", "--implementation", "cp", "--python-version", _version_text()),
             *platforms,
-            *("--target", str(folder), "--requirement", str(LOCK)),
+            *("--target", str(folder), "--requirement", str(LAYER_LOCK)),
         ],
         check=False,
     )
     if process.returncode != 0:
         print(
-            f"pip failed to install {LOCK.name} for arm64 and Python {_version_text()}. Its output above says why.",
+            f"pip failed to install {LAYER_LOCK.name} for arm64 and Python {_version_text()}. Its output above says why.",
             file=sys.stderr,
         )
     return process.returncode

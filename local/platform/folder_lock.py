@@ -12,6 +12,8 @@ from pathlib import Path
 
 from local import CannotRun
 
+PLATFORM_COMMANDS = "another `make up`, `make down`, `make push` or `make watch`"
+"""Commands that lock the folder of a platform, for the error message."""
 LOCK = "command.lock"
 """Name of the lock file in the folder. It contains the process id of the command that holds the lock."""
 

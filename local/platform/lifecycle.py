@@ -16,10 +16,10 @@ from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import Engine, ResourceFailed
-from local.platform.folder_lock import lock_folder
+from local.platform.folder_lock import PLATFORM_COMMANDS, lock_folder
 from local.platform.progress import Progress, ProgressReporter
 from local.platform.resource_drivers import RECORDED_ONLY
-from local.platform.state import PlatformState, StateError
+from local.platform.state import PlatformState, StateError, open_state, state_file
 from local.platform.update_plan import PlannedStep, PlanningProvider
 from local.preview import stack_files
 from local.preview.handler_check.handler_faults import HandlerFault, find_handler_faults
@@ -30,8 +30,6 @@ from local.preview.property_values import Props, to_display_value
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 
-OTHER_COMMANDS = "another `make up` or `make down`"
-"""Commands that may hold the lock of the platform's folder, for the error message."""
 NOT_RUNNING = "the local platform is not running"
 
 
@@ -56,7 +54,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
 
     Handlers with a fault are not published, so the platform stays as it is.
     """
-    with lock_folder(folder, OTHER_COMMANDS), ProgressReporter() as report:
+    with lock_folder(folder, PLATFORM_COMMANDS), ProgressReporter() as report:
         try:
             config = stack_files.read_stack(stack)
             if faults := _list_handler_faults(config):
@@ -102,7 +100,7 @@ def down(folder: Path = emulator.FOLDER) -> int:
         print(NOT_RUNNING)
         return 0
     undeleted_urns: list[str] = []
-    with lock_folder(folder, OTHER_COMMANDS), ProgressReporter() as report:
+    with lock_folder(folder, PLATFORM_COMMANDS), ProgressReporter() as report:
         running = emulator.find_running(folder)
         try:
             # An emulator that is not kept belongs to a killed `up`. It is about to end, with all its resources.
@@ -112,7 +110,7 @@ def down(folder: Path = emulator.FOLDER) -> int:
             report.print_line(f"the emulator is stopped without deleting its resources first: {error}")
         finally:
             emulator.stop(folder)
-            PlatformState.remove(_state_file(folder))
+            PlatformState.remove(state_file(folder))
         if running is None:
             report.print_line(NOT_RUNNING)
             return 0
@@ -127,7 +125,7 @@ def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | No
     running = emulator.find_running(folder)
     if running is None:
         return None
-    outputs = _open_state(running).outputs
+    outputs = open_state(running).outputs
     return {"endpoint": running.endpoint, "outputs": outputs}
 
 
@@ -136,7 +134,7 @@ def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Pla
     them.
     """
     running, _ = _find_usable_emulator(folder)
-    state = _open_state(running) if running else PlatformState.empty(_state_file(folder), "")
+    state = open_state(running) if running else PlatformState.empty(state_file(folder), "")
     return PlanningProvider(state).list_steps(config)
 
 
@@ -173,7 +171,7 @@ def list_unevaluated_alarms(graph: Graph) -> list[str]:
 
 def deploy(config: StackConfig, running: Emulator, progress: Progress) -> DeployedPlatform:
     """Run the program against an emulator. Raise ResourceFailed with the first failure."""
-    state = _open_state(running)
+    state = open_state(running)
     engine = Engine(EmulatorClients(running.endpoint), state, progress)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it logs every task that a failure cancelled
     try:
@@ -213,14 +211,14 @@ def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
     if unusable_because:
         report.print_line(f"{unusable_because}: starting a new platform")
         emulator.stop(folder)
-    PlatformState.remove(_state_file(folder))
+    PlatformState.remove(state_file(folder))
     try:
         with emulator.start(folder, emulator.PORT) as started:
             yield started.emulator
             started.keep()
     except BaseException:
         emulator.stop(folder)  # an interrupt may have come at any point of the start
-        PlatformState.remove(_state_file(folder))  # its resources ended with the emulator
+        PlatformState.remove(state_file(folder))  # its resources ended with the emulator
         raise
 
 
@@ -231,14 +229,14 @@ def _find_usable_emulator(folder: Path) -> tuple[Emulator | None, str]:
     running = emulator.find_running(folder)
     if running is None:
         return None, "the emulator of the last platform has ended" if emulator.has_ended(folder) else ""
-    if not running.kept or _open_state(running).interrupted:
+    if not running.kept or open_state(running).interrupted:
         return None, "the last run was killed before it was finished"
     return running, ""
 
 
 def delete_all(running: Emulator, report: Progress) -> list[str]:
     """Delete all resources, dependants first. Return the URNs of those that could not be deleted."""
-    state = _open_state(running)
+    state = open_state(running)
     Engine(EmulatorClients(running.endpoint), state, report).delete_all()
     return sorted(state.entries())
 
@@ -250,12 +248,3 @@ def _print_addresses(running: Emulator, outputs: Props, report: ProgressReporter
     for name, value in outputs.items():
         report.print_line(f"  {name}  {to_display_value(value)}")
     report.print_line("  `make down` stops the platform")
-
-
-def _open_state(running: Emulator) -> PlatformState:
-    """Return the state of an emulator, which its process id and port identify."""
-    return PlatformState.read(_state_file(running.folder), f"{running.pid}:{running.port}")
-
-
-def _state_file(folder: Path) -> Path:
-    return folder / "state.json"

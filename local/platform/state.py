@@ -18,6 +18,7 @@ from typing import Any
 
 from local import ROOT, CannotRun
 from local.platform.driver_model.driver import DeletionCall
+from local.platform.emulator import Emulator
 from local.preview.property_values import UNKNOWN, Archive, Asset, Props, Secret
 
 SCHEMA = 1
@@ -231,6 +232,16 @@ class PlatformState:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(f'{json.dumps(header)[:-1]}, "resources": {{\n{resources}\n}}}}\n')
         partial.replace(self._path)
+
+
+def open_state(running: Emulator) -> PlatformState:
+    """Return the state of an emulator, which its process id and port identify."""
+    return PlatformState.read(state_file(running.folder), f"{running.pid}:{running.port}")
+
+
+def state_file(folder: Path) -> Path:
+    """Return the path of the state file in a platform's folder."""
+    return folder / "state.json"
 
 
 def _partial_path(path: Path) -> Path:

@@ -3,11 +3,15 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from google.protobuf.struct_pb2 import Struct
-from pulumi.runtime.proto import resource_pb2
 
 from local.preview.property_values import Props, UnsupportedAsset, to_python_properties
+
+if TYPE_CHECKING:
+    # Importing Pulumi takes longer than a command such as `make push`, which does not run the program.
+    from pulumi.runtime.proto import resource_pb2
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -25,7 +29,7 @@ class Resource:
     """URN of the parent component, or an empty text."""
     custom: bool
     """True if a provider creates the resource. False for a component."""
-    request: resource_pb2.RegisterResourceRequest
+    request: "resource_pb2.RegisterResourceRequest"
     """Message of the registration, with the resource's options."""
     inputs: Props
     """Input properties as Python values."""
@@ -57,7 +61,7 @@ class Graph:
         self._resources: dict[str, Resource] = {}
         self._lock = threading.Lock()
 
-    def add(self, urn: str, request: resource_pb2.RegisterResourceRequest) -> Resource:
+    def add(self, urn: str, request: "resource_pb2.RegisterResourceRequest") -> Resource:
         """Add a registration. Raise ValueError for a second resource with the same URN, as Pulumi's engine does.
 
         Raise UnsupportedAsset, which names the resource, for an asset or archive in an unsupported form.

@@ -16,6 +16,8 @@ BUILD = Path("build/zips")
 """Folder of the archives, relative to the repository's root."""
 ENTRY_DATE = (1980, 1, 1, 0, 0, 0)
 FILE_MODE = 0o644 << 16  # a zip entry has the Unix mode in the upper 16 bits
+LAYER_LOCK = ROOT / "requirements" / "layer.txt"
+"""Lock file of the packages that the handlers import. They are not in the archive, but in the Lambda layer."""
 IMAGE_FILE = "Dockerfile"
 """A folder that contains this file is the program of a container image, not part of a function."""
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from components.blocks.compute.handler_archive import IMAGE_FILE
-from components.foundation.lambda_layer import LOCK
+from components.blocks.compute.handler_archive import IMAGE_FILE, LAYER_LOCK
 from local import ROOT
 from local.preview.handler_check.importable_modules import (
     GLUE_MODULES,
@@ -54,6 +53,7 @@ class EntryPoint:
     """Module, and function if any, with which a resource starts."""
 
     urn: str
+    """URN of the resource, or the function's physical name if the resource graph is not known."""
     text: str
     """Entry point as the resource's input or the image's Dockerfile names it."""
     module: str
@@ -63,7 +63,7 @@ class EntryPoint:
 
 def list_entry_points(graph: Graph) -> Iterator[EntryPoint]:
     """Yield the entry points of all functions and jobs of a stack."""
-    reader = _EnvironmentReader()
+    reader = EnvironmentReader()
     resources = graph.customs()
     for resource in resources:
         match resource.type:
@@ -75,19 +75,21 @@ def list_entry_points(graph: Graph) -> Iterator[EntryPoint]:
                 yield from _read_batch_job(resource)
 
 
-def _read_function(resource: Resource, reader: "_EnvironmentReader") -> Iterator[EntryPoint]:
+def _read_function(resource: Resource, reader: "EnvironmentReader") -> Iterator[EntryPoint]:
     code, handler = resource.inputs.get("code"), resource.inputs.get("handler")
     if isinstance(code, Archive) and code.path is not None and isinstance(handler, str):
-        # Lambda's guide, "Python handler naming": the text before the last dot is the module. Slashes separate folders.
-        module, _, function = handler.rpartition(".")
-        python = _parse_version(str(resource.inputs.get("runtime")))
-        environment = reader.read(code.path, python, has_layer=bool(resource.inputs.get("layers")))
-        yield EntryPoint(resource.urn, handler, module.replace("/", "."), function, environment)
+        runtime, has_layer = str(resource.inputs.get("runtime")), bool(resource.inputs.get("layers"))
+        yield to_entry_point(resource.urn, handler, reader.read(code.path, runtime, has_layer=has_layer))
 
 
-def _read_spark_job(
-    resource: Resource, resources: list[Resource], reader: "_EnvironmentReader"
-) -> Iterator[EntryPoint]:
+def to_entry_point(name: str, handler: str, environment: ImportEnvironment) -> EntryPoint:
+    """Return the entry point of a Lambda function. `name` is the function's URN or physical name."""
+    # Lambda's guide, "Python handler naming": the text before the last dot is the module. Slashes separate folders.
+    module, _, function = handler.rpartition(".")
+    return EntryPoint(name, handler, module.replace("/", "."), function, environment)
+
+
+def _read_spark_job(resource: Resource, resources: list[Resource], reader: "EnvironmentReader") -> Iterator[EntryPoint]:
     """Yield the entry point of a Spark job: its script, which can import from the archive in `--extra-py-files`."""
     objects = {
         f"s3://{item.inputs.get('bucket')}/{item.inputs.get('key')}": item.inputs.get("source")
@@ -124,23 +126,26 @@ def _read_batch_job(resource: Resource) -> Iterator[EntryPoint]:
         yield EntryPoint(resource.urn, program, f"{program}.{MAIN}" if is_package else program, None, environment)
 
 
-class _EnvironmentReader:
-    """Reads each archive and each lock file once for one preview."""
+class EnvironmentReader:
+    """Reader of archives and lock files that reads each of them once. A new reader is needed after they change."""
 
     def __init__(self) -> None:
         self._archives: dict[str, dict[str, SourceFile]] = {}
         self._packages: dict[bool, Packages] = {}
-        self._environments: dict[tuple[str, tuple[int, int], bool], ImportEnvironment] = {}
+        self._environments: dict[tuple[str, str, bool], ImportEnvironment] = {}
 
-    def read(self, archive: str, python: tuple[int, int], *, has_layer: bool) -> ImportEnvironment:
-        """Return the environment of a function. Functions with the same archive and layer share it."""
-        key = (archive, python, has_layer)
+    def read(self, archive: str, runtime: str, *, has_layer: bool) -> ImportEnvironment:
+        """Return the environment of a function. Functions with the same archive, runtime and layer share it."""
+        key = (archive, runtime, has_layer)
         if key not in self._environments:
             if has_layer not in self._packages:
                 # Lambda's runtime has a boto3 too. It does not count, because it may be older than the locked one.
-                self._packages[has_layer] = read_locked_packages(LOCK) if has_layer else find_packages((), "a layer")
+                self._packages[has_layer] = (
+                    read_locked_packages(LAYER_LOCK) if has_layer else find_packages((), "a layer")
+                )
             modules = self.read_archive(archive)
-            self._environments[key] = ImportEnvironment(archive, modules, self._packages[has_layer], python)
+            packages = self._packages[has_layer]
+            self._environments[key] = ImportEnvironment(archive, modules, packages, _parse_version(runtime))
         return self._environments[key]
 
     def read_archive(self, path: str) -> Mapping[str, SourceFile]:

@@ -7,6 +7,7 @@ undefined names, and entry points that do not exist.
 
 import re
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,25 +41,40 @@ class HandlerFault(NamedTuple):
 
 def find_handler_faults(graph: Graph) -> list[HandlerFault]:
     """Return all reasons why entry points of a stack cannot run, sorted by file and line."""
-    check = _HandlerCheck()
-    urns: dict[tuple[str, int, str], list[str]] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the compiler's warnings about the code, for example about an unknown escape
-        for entry_point in list_entry_points(graph):
-            for place in check.find_faults(entry_point):
-                urns.setdefault(place, []).append(entry_point.urn)
-    return [HandlerFault(*place, tuple(sorted(urns[place]))) for place in sorted(urns)]
+    return HandlerCheck().list_faults(list_entry_points(graph))
 
 
-class _HandlerCheck:
-    """Check of one stack's entry points, which analyzes each module once."""
+class HandlerCheck:
+    """Check of entry points, which analyzes each module once."""
 
     def __init__(self) -> None:
         self._analyses: dict[SourceFile, ModuleAnalysis] = {}
         self._modules: dict[tuple[ImportEnvironment, str], tuple[list[Problem], set[str]]] = {}
         """Problems of each module in its environment, and the project's modules that it imports."""
 
-    def find_faults(self, entry_point: EntryPoint) -> set[tuple[str, int, str]]:
+    def list_faults(self, entry_points: Iterable[EntryPoint]) -> list[HandlerFault]:
+        """Return all reasons why the entry points cannot run, sorted by file and line."""
+        urns: dict[tuple[str, int, str], list[str]] = {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the compiler's warnings about the code, for example an unknown escape
+            for entry_point in entry_points:
+                for place in self._find_faults(entry_point):
+                    urns.setdefault(place, []).append(entry_point.urn)
+        return [HandlerFault(*place, tuple(sorted(urns[place]))) for place in sorted(urns)]
+
+    def list_imported_files(self, entry_point: EntryPoint) -> set[str]:
+        """Return the paths of the project's files that an entry point imports, directly or through others.
+
+        The file of the entry point itself is one of them.
+        """
+        modules = entry_point.environment.modules
+        if entry_point.module not in modules:
+            return set()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return {modules[name].path for name in self._list_imported_modules(entry_point)}
+
+    def _find_faults(self, entry_point: EntryPoint) -> set[tuple[str, int, str]]:
         """Return file, line and problem of all faults of an entry point."""
         environment, module = entry_point.environment, entry_point.module
         if module not in environment.modules:
@@ -70,16 +86,20 @@ class _HandlerCheck:
             faults.add(
                 (*_locate(entry_point), f"the entry point {entry_point.text} does not exist: {path} has no {function}")
             )
+        for name in self._list_imported_modules(entry_point):
+            problems, _ = self._check_module(environment, name)
+            faults |= {(environment.modules[name].path, *problem) for problem in problems}
+        return faults
+
+    def _list_imported_modules(self, entry_point: EntryPoint) -> set[str]:
+        """Return the project's modules that an entry point imports, including its own module."""
+        module = entry_point.module
         reached, pending = set[str](), {module, *_list_parents(module)}
         while pending:
             reached |= pending
-            imported = set[str]()
-            for name in pending:
-                problems, modules = self._check_module(environment, name)
-                faults |= {(environment.modules[name].path, *problem) for problem in problems}
-                imported |= modules
-            pending = imported - reached
-        return faults
+            pending = {name for reader in pending for name in self._check_module(entry_point.environment, reader)[1]}
+            pending -= reached
+        return reached
 
     def _check_module(self, environment: ImportEnvironment, module: str) -> tuple[list[Problem], set[str]]:
         """Return a module's own problems, and the project's modules that it imports."""

@@ -3,7 +3,6 @@
 The tests share one deployment. Each leaves the stack as it found it.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ FUNCTIONS = ("manifest-builder", "steps", "sweeper")
 
 
 @pytest.fixture(scope="module")
-def project(pulumi_cli: Path, served: ServedPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliProject]:
+def project(pulumi_cli: Path, served: ServedPlatform, tmp_path_factory: pytest.TempPathFactory) -> CliProject:
     """Copy of the program, which is deployed as the stack `local`."""
     folder = tmp_path_factory.mktemp("deployments") / "program"
     project = copy_program(pulumi_cli, folder, "local", served.environment)

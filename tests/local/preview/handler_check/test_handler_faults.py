@@ -9,7 +9,7 @@ import pulumi
 import pytest
 from pulumi_aws import batch, glue, lambda_, s3
 
-from components.foundation.lambda_layer import LOCK
+from components.blocks.compute.handler_archive import LAYER_LOCK
 from local import ROOT
 from local.preview import program_run, stack_files
 from local.preview.handler_check import entry_points
@@ -216,7 +216,7 @@ def test_every_function_and_job_of_a_stack_is_checked(stack: str) -> None:
     assert len(expected) > 15
 
 
-@pytest.mark.parametrize("lock", [LOCK, ROOT / "requirements" / "media.txt"])
+@pytest.mark.parametrize("lock", [LAYER_LOCK, ROOT / "requirements" / "media.txt"])
 def test_the_modules_of_all_locked_packages_are_known(lock: Path) -> None:
     packages = read_locked_packages(lock)
     assert not packages.unknown, "install the packages into .venv too (requirements/tools.in)"

@@ -1,0 +1,291 @@
+"""Publication of single functions on the running local platform, without a run of the program (`make push`).
+
+A push makes the calls and changes the entries of the state file that `make up` would make and change for the function's
+code. So the next `make up` finds nothing to do for it. The settings of the function stay as they are.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import CannotRun
+from local.platform import emulator
+from local.platform.deployed_functions import ALL, DeployedFunction, list_functions, select_functions
+from local.platform.emulator import Emulator
+from local.platform.emulator_clients import Clients, EmulatorClients
+from local.platform.folder_lock import PLATFORM_COMMANDS, lock_folder
+from local.platform.function_package import (
+    SPARK_SUBSYSTEM,
+    CurrentPackages,
+    DeployedPackages,
+    FunctionPackage,
+    list_changed_files,
+)
+from local.platform.progress import format_duration
+from local.platform.state import PlatformState, ResourceStatus, open_state
+from local.preview.property_values import Archive
+
+LIVE = "live"
+"""The alias that all callers use (`components/blocks/compute/function.py`)."""
+FUNCTION_TYPE, ALIAS_TYPE = "aws:lambda/function:Function", "aws:lambda/alias:Alias"
+WAITER = {"Delay": 0.02, "MaxAttempts": 500}
+"""Interval in seconds and number of checks until a function's update is complete."""
+UPDATING = ""
+"""Hash of an input whose update is incomplete (`ResourceEntry.inputs`)."""
+CLI_STATE = "pulumi"
+"""Folder below a platform's folder in which the Pulumi CLI keeps its state, if the CLI deploys to the platform."""
+ENVIRONMENT_FILE = "environment.py"
+"""File of each function that defines its environment variables."""
+
+
+class PushRefused(CannotRun):
+    """A function cannot be published without `make up`."""
+
+
+class FunctionPusher:
+    """Publishes functions on the platform in a folder."""
+
+    def __init__(self, folder: Path, print_line: Callable[[str], None] = print) -> None:
+        self._folder = folder
+        self._print_line = print_line
+        self._clients: tuple[str, Clients] | None = None
+        """Endpoint of an emulator and its clients."""
+        self._last_note = ""
+
+    def select(self, names: Sequence[str]) -> list[DeployedFunction]:
+        """Return the functions that the given names select."""
+        return select_functions(list_functions(self.connect()("lambda")), names)
+
+    def connect(self) -> Clients:
+        """Return the clients of the running emulator. Raise PushRefused if none is running."""
+        return self._connect(self._find_running())
+
+    def push(self, names: Sequence[str], started: float) -> int:
+        """Publish the functions that the given names select, if their code has changed. Return the exit status.
+
+        Nothing is published if one of them could not run. `started` is the time from which the duration is measured.
+        """
+        # The server to which the CLI deploys holds the lock of its folder as long as it runs.
+        locked = self._folder / CLI_STATE if self._is_deployed_by_cli(self._find_running()) else self._folder
+        with lock_folder(locked, PLATFORM_COMMANDS), _explain_errors("the push has failed"):
+            clients, state = self._open_platform()
+            client, packages = clients("lambda"), CurrentPackages()
+            deployed, functions = DeployedPackages(client), list_functions(client)
+            needed: list[FunctionPublication] = []
+            for function in select_functions(functions, names):
+                publication = FunctionPublication(client, state, function, packages.build(function.subsystem))
+                if not publication.is_complete():
+                    needed.append(publication)
+                elif ALL not in names:
+                    self._print_line(f"{function.folder} is up to date: version {publication.version} is live")
+            if faults := packages.list_faults(publication.function for publication in needed):
+                for fault in faults:
+                    self._print_line(f"  {fault}")
+                self._print_line("nothing was published; fix the handlers")
+                return 1
+            for publication in needed:
+                publication.refuse_fixed_alias()
+                deployed.read(publication.function)
+            for publication in needed:
+                version = publication.publish()
+                duration = format_duration(time.monotonic() - started)
+                self._print_line(f"pushed {publication.function.folder}: version {version} is live after {duration}")
+                started = time.monotonic()
+            self._print_notes([publication.function for publication in needed], functions, packages, deployed)
+            if ALL in names:
+                self._print_line(f"{len(functions) - len(needed)} functions were up to date")
+        return 0
+
+    def _open_platform(self) -> tuple[Clients, PlatformState]:
+        """Return the clients and the state of a complete platform."""
+        running = self._find_running()
+        state = open_state(running)
+        if not self._is_deployed_by_cli(running) and (not running.kept or state.interrupted):
+            raise PushRefused("the last `make up` or `make down` was not finished: run `make up` first")
+        return self._connect(running), state
+
+    def _find_running(self) -> Emulator:
+        running = emulator.find_running(self._folder)
+        if running is None:
+            raise PushRefused("the local platform is not running: start it with `make up`")
+        return running
+
+    def _is_deployed_by_cli(self, running: Emulator) -> bool:
+        """Return True if the emulator belongs to a server to which the Pulumi CLI deploys, so that it ends with it."""
+        return not running.kept and (self._folder / CLI_STATE).is_dir()
+
+    def _connect(self, running: Emulator) -> Clients:
+        if self._clients is None or self._clients[0] != running.endpoint:
+            self._clients = running.endpoint, EmulatorClients(running.endpoint)
+        return self._clients[1]
+
+    def _print_notes(
+        self,
+        published: Sequence[DeployedFunction],
+        functions: Sequence[DeployedFunction],
+        packages: CurrentPackages,
+        deployed: DeployedPackages,
+    ) -> None:
+        """Print what else the changed files affect, unless the last push has printed the same."""
+        files = {file for function in published for file in _list_changes(function, packages, deployed)}
+        lines = [
+            f"  {file} has changed. If it defines other variables than before, run `make up`, because a push publishes "
+            "code only"
+            for file in sorted(files)
+            if file.endswith(f"/{ENVIRONMENT_FILE}")
+            and any(packages.list_used_files(function, {file}) for function in published)
+        ]
+        outdated = {
+            function.folder: used
+            for function in functions
+            if function not in published
+            if (used := packages.list_used_files(function, _list_changes(function, packages, deployed)))
+        }
+        if outdated:
+            lines.append("  out of date, because they use a changed file (FUNCTION=all publishes them):")
+            lines += [f"    {folder}: {', '.join(sorted(used))}" for folder, used in outdated.items()]
+        has_spark_job = any(function.subsystem == SPARK_SUBSYSTEM for function in functions)
+        if has_spark_job and packages.is_used_by_spark_job(files):
+            lines.append("  the Spark job uses a changed file, too; only `make up` publishes it")
+        note = "\n".join(lines)
+        if note and note != self._last_note:
+            self._print_line(note)
+        self._last_note = note
+
+
+class FunctionPublication:
+    """Publication of one function's current package, with the function's entries in the state file, if any.
+
+    The entries are marked before the first call, as an update of `make up` marks them. So if the publication fails or
+    the process is killed, the next push and the next `make up` repeat it.
+    """
+
+    def __init__(self, client: Any, state: PlatformState, function: DeployedFunction, package: FunctionPackage) -> None:
+        self.function = function
+        self.package = package
+        self._client = client
+        self._state = state
+        # Another command may replace the package at any time. The hash is computed before the content is read, so a
+        # difference makes the next `make up` publish again.
+        self._state_hash = self._hash("code", Archive(str(package.path)))
+        alias = self._call("get_alias", Name=LIVE)
+        self.version: str = alias["FunctionVersion"]
+        """Version that the alias `live` points to."""
+        self._weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
+        self._function_urn = self._find_urn(FUNCTION_TYPE, function.name)
+        self._alias_urn = self._find_urn(ALIAS_TYPE, f"{function.name}:{LIVE}")
+
+    def is_complete(self) -> bool:
+        """Return True if callers already use the current package, and the state file says so."""
+        live = self._call("get_function_configuration", Qualifier=self.version)
+        function, alias = self._state.get(self._function_urn), self._state.get(self._alias_urn)
+        is_recorded = (function is None or function.inputs["code"] == self._state_hash) and (
+            alias is None or alias.inputs["functionVersion"] != UPDATING
+        )
+        return bool(is_recorded and live["CodeSha256"] == self.package.code_hash)
+
+    def refuse_fixed_alias(self) -> None:
+        """Raise PushRefused if the alias does not follow the newest version."""
+        name = self.function.name
+        if self._weights:
+            raise PushRefused(f"a rollout of {name} is in progress: end it before you publish another version")
+        if not self._alias_follows():
+            raise PushRefused(
+                f"the alias {LIVE} of {name} stays at version {self.version}, because the setting `liveVersion` pins it "
+                "or because it was rolled back: remove the setting, or move the alias to the newest version"
+            )
+
+    def publish(self) -> str:
+        """Update the code, publish a version, and move the alias. Return the version. Ctrl-C takes effect afterwards."""
+        with _explain_errors(f"{self.function.name} could not be published"), _defer_interrupts():
+            self._save_alias_version(UPDATING)
+            self._save_function(UPDATING)
+            self.version = self._publish_version()
+            self._save_function(self._state_hash, version=self.version)
+            self._call("update_alias", Name=LIVE, FunctionVersion=self.version)
+            self._save_alias_version(self._hash("functionVersion", self.version))
+        return self.version
+
+    def _publish_version(self) -> str:
+        architectures = {"Architectures": list(self.function.architectures)} if self.function.architectures else {}
+        self._call("update_function_code", ZipFile=self.package.content, **architectures)
+        waiter = self._client.get_waiter("function_updated")
+        waiter.wait(FunctionName=self.function.name, WaiterConfig=WAITER)
+        return str(self._call("publish_version")["Version"])
+
+    def _alias_follows(self) -> bool:
+        """Return True if the alias is moved to each new version."""
+        function, alias = self._state.get(self._function_urn), self._state.get(self._alias_urn)
+        if function is None:
+            return self.version == self._find_newest_version()
+        if alias is None or {function.status, alias.status} != {ResourceStatus.MADE}:
+            raise PushRefused(f"the last `make up` did not complete {self.function.name}: run `make up` first")
+        newest = self._hash("functionVersion", function.outputs["version"])
+        return alias.inputs["functionVersion"] in {UPDATING, newest}
+
+    def _find_newest_version(self) -> str:
+        pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=self.function.name)
+        versions = [version["Version"] for page in pages for version in page["Versions"]]
+        return max((version for version in versions if version.isdecimal()), key=int, default="")
+
+    def _call(self, operation: str, **parameters: Any) -> Any:
+        return getattr(self._client, operation)(FunctionName=self.function.name, **parameters)
+
+    def _find_urn(self, kind: str, resource_id: str) -> str:
+        """Return the URN of a resource in the state file, or an empty text."""
+        entries = self._state.entries().items()
+        return next((urn for urn, entry in entries if entry.type == kind and entry.id == resource_id), "")
+
+    def _hash(self, name: str, value: object) -> str:
+        return self._state.hash_inputs({name: value})[name]
+
+    def _save_function(self, code_hash: str, **outputs: str) -> None:
+        if entry := self._state.get(self._function_urn):
+            changed = replace(entry, inputs={**entry.inputs, "code": code_hash}, outputs={**entry.outputs, **outputs})
+            self._state.put(self._function_urn, changed)
+
+    def _save_alias_version(self, version_hash: str) -> None:
+        if entry := self._state.get(self._alias_urn):
+            changed = replace(entry, inputs={**entry.inputs, "functionVersion": version_hash})
+            self._state.put(self._alias_urn, changed)
+
+
+def push(folder: Path, names: Sequence[str], started: float) -> int:
+    """Publish functions, for `make push`. Return the exit status."""
+    return FunctionPusher(folder).push(names, started)
+
+
+def _list_changes(function: DeployedFunction, packages: CurrentPackages, deployed: DeployedPackages) -> set[str]:
+    """Return the files that differ between a function's deployed and its current package."""
+    package = packages.build(function.subsystem)
+    if function.code_hash == package.code_hash:
+        return set()
+    return list_changed_files(deployed.read(function), package.content)
+
+
+@contextmanager
+def _explain_errors(problem: str) -> Iterator[None]:
+    """Turn an error of a service call into one that begins with the given problem."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise PushRefused(f"{problem}: {error}") from error
+
+
+@contextmanager
+def _defer_interrupts() -> Iterator[None]:
+    """Let Ctrl-C take effect only after the block, so that it never leaves a function half-published."""
+    received: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _frame: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if received:
+            signal.raise_signal(signal.SIGINT)

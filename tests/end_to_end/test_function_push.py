@@ -1,0 +1,119 @@
+"""Tests of `make push` and `make watch` with two functions on an emulator of their own."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.blocks.compute.function import Function, FunctionArgs
+from components.blocks.naming.context import Subsystem
+from components.settings import FunctionSettings
+from handlers.common.environment import HandlerEnvironment
+from local.flows import eventually
+from local.platform import emulator, function_push
+from local.platform.emulator_clients import EmulatorClients
+from local.platform.function_push import FunctionPusher
+from local.platform.function_watch import FunctionWatch
+from local.platform.resource_change_planning import ResourceAction
+from local.platform.state import open_state, state_file
+from tests.end_to_end.small_stack import SmallStack
+from tests.fake_engine import scope
+from tests.handler_tree import SWEEP, use_handler_tree, write_files
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("targets")]
+SWEEP_NAME, START_NAME = "polyphony-test-meetings-sweep", "polyphony-test-meetings-start"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Folder of an emulator that runs without functions, and whose program uses a small tree of handlers."""
+    use_handler_tree(monkeypatch, tmp_path / "tree")
+    folder = tmp_path / "platform"
+    folder.mkdir()
+    try:
+        with emulator.start(folder) as started:
+            started.keep()
+        yield folder
+    finally:
+        emulator.stop(folder)
+
+
+def two_functions() -> None:
+    """Register the functions `start` and `sweep`."""
+    functions_scope = scope(subsystem=Subsystem.MEETINGS, layers=[])
+    settings = FunctionSettings.model_validate({"timeoutSeconds": 20})
+    for name in ("start", "sweep"):
+        entry = f"handlers.meetings.{name}.handler.handler"
+        Function(name, FunctionArgs(functions_scope, name, entry, settings, HandlerEnvironment))
+
+
+def up(folder: Path) -> dict[str, ResourceAction]:
+    """Deploy the functions as `make up` does. Return the action on each resource that was not unchanged."""
+    running = emulator.find_running(folder)
+    assert running is not None
+    stack = SmallStack(running, EmulatorClients(running.endpoint), open_state(running))
+    return {name: action for name, action in stack.up(two_functions).items() if action is not ResourceAction.SAME}
+
+
+def clients(folder: Path) -> EmulatorClients:
+    running = emulator.find_running(folder)
+    assert running is not None
+    return EmulatorClients(running.endpoint)
+
+
+def call(folder: Path, name: str) -> tuple[str, str]:
+    """Call a function's alias. Return the version that answered and the answer."""
+    response = clients(folder)("lambda").invoke(FunctionName=f"{name}:live")
+    return response["ExecutedVersion"], json.loads(response["Payload"].read())
+
+
+def change(folder: Path, answer: str, printed: str = "") -> None:
+    """Give the handler of `sweep` another answer, and a text that it prints."""
+    text = f"def handler(event, context):\n    print({printed!r})\n    return {answer!r}\n"
+    write_files(folder.parent / "tree", {SWEEP: text})
+
+
+def test_a_pushed_function_answers_and_the_next_up_does_nothing(folder: Path) -> None:
+    up(folder)
+    assert call(folder, SWEEP_NAME) == ("1", "first")
+    change(folder, "second")
+    assert function_push.push(folder, ["sweep"], 0.0) == 0
+    assert call(folder, SWEEP_NAME) == ("2", "second")
+    assert call(folder, START_NAME) == ("1", "first")
+    functions = ["meetings-start-function", "meetings-start-live"]
+    assert up(folder) == dict.fromkeys(functions, ResourceAction.UPDATE), "only the other function has an old package"
+    assert call(folder, SWEEP_NAME) == ("2", "second")
+
+    change(folder, "third")
+    assert function_push.push(folder, ["all"], 0.0) == 0
+    assert call(folder, SWEEP_NAME) == ("3", "third")
+    assert up(folder) == {}
+
+    change(folder, "fourth")
+    updated = up(folder)
+    assert updated["meetings-sweep-function"] is ResourceAction.UPDATE, "another change is deployed as usual"
+    assert call(folder, SWEEP_NAME) == ("4", "fourth")
+
+    state_file(folder).unlink()  # as on a platform that the Pulumi CLI deployed
+    change(folder, "fifth")
+    assert function_push.push(folder, ["meetings/sweep"], 0.0) == 0
+    assert call(folder, SWEEP_NAME) == ("5", "fifth")
+
+
+def test_a_watched_function_is_pushed_and_its_log_is_printed(folder: Path) -> None:
+    up(folder)
+    lines: list[str] = []
+    watch = FunctionWatch(FunctionPusher(folder, lines.append), ["sweep"], lines.append)
+
+    def wait_for_line(text: str) -> None:
+        def find() -> str | None:
+            watch.step()
+            return next((line for line in lines if text in line), None)
+
+        eventually(find, text)
+
+    change(folder, "second", printed="the handler was called")
+    wait_for_line("pushed meetings/sweep: version 2 is live")
+    assert call(folder, SWEEP_NAME) == ("2", "second")
+    wait_for_line("the handler was called")

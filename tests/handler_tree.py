@@ -1,0 +1,46 @@
+"""A small source tree of handlers that takes the place of the project's handlers in a test."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from components.blocks.compute import handler_archive
+from local.platform import function_watch
+
+SHARED, KEYS = "handlers/common/shared.py", "handlers/meetings/keys.py"
+SWEEP, START = "handlers/meetings/sweep/handler.py", "handlers/meetings/start/handler.py"
+PROMPT = "handlers/meetings/sweep/prompts/first.txt"
+ENVIRONMENT = "handlers/meetings/sweep/environment.py"
+HANDLER = "def handler(event, context):\n    return 'first'\n"
+FILES = {
+    "handlers/__init__.py": "",
+    "handlers/common/__init__.py": "",
+    SHARED: "LIMIT = 1\n",
+    "handlers/meetings/__init__.py": "",
+    KEYS: "from handlers.common.shared import LIMIT\n",
+    "handlers/meetings/sweep/__init__.py": "",
+    ENVIRONMENT: "NAMES = ()\n",
+    SWEEP: f"from handlers.meetings.keys import LIMIT\nfrom handlers.meetings.sweep.environment import NAMES\n{HANDLER}",
+    PROMPT: "text",
+    "handlers/meetings/start/__init__.py": "",
+    START: HANDLER,
+}
+"""The function `sweep` imports the shared module and has an environment and a data file; `start` has neither."""
+
+
+def write_files(tree: Path, files: Mapping[str, str]) -> None:
+    """Write files below the tree's root."""
+    for name, text in files.items():
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def use_handler_tree(patch: pytest.MonkeyPatch, tree: Path, files: Mapping[str, str] = FILES) -> None:
+    """Write the tree, and make program, push and watch use it in place of the project's handlers."""
+    write_files(tree, files)
+    write_archive, list_source_files = handler_archive.write_archive, handler_archive.list_source_files
+    patch.setattr(handler_archive, "write_archive", lambda subsystem: tree / write_archive(subsystem, tree))
+    patch.setattr(handler_archive, "list_source_files", lambda subsystem, root=tree: list_source_files(subsystem, root))
+    patch.setattr(function_watch, "ROOT", tree)

@@ -1,0 +1,151 @@
+"""Fake of Lambda and CloudWatch Logs for tests of `make push` and `make watch`, with functions that are up to date."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from components.blocks.compute import handler_archive
+from local.platform import emulator, function_push
+from local.platform.emulator import Emulator
+from local.platform.state import PlatformState, ResourceEntry, ResourceStatus
+from local.preview.property_values import Archive
+
+SWEEP_NAME, START_NAME = "polyphony-local-meetings-sweep", "polyphony-local-meetings-start"
+ENDPOINT_RECORD = (1, 2)
+"""Process id and port of the emulator, which identify its state."""
+
+
+def hash_code(content: bytes) -> str:
+    """Return Lambda's hash of a package."""
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+
+
+class FakePlatformLambda:
+    """The functions `sweep` and `start` of a handler tree. The alias `live` of each points to version 1."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.code: dict[str, bytes] = {}
+        """Code by function and version, for example `one:$LATEST` and `one:1`."""
+        self.aliases: dict[str, dict[str, Any]] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.fails_at = ""
+        """Operation that fails."""
+        self.on_call: Callable[[str], None] = lambda _operation: None
+        """Function that is called with each operation."""
+        self.log_events: list[dict[str, Any]] = []
+
+    def deploy(self, name: str, content: bytes) -> None:
+        """Add a function with one published version."""
+        self.code |= {f"{name}:$LATEST": content, f"{name}:1": content}
+        self.aliases[name] = {"FunctionVersion": "1"}
+
+    def __call__(self, _service: str) -> "FakePlatformLambda":
+        return self
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        return lambda **given: self._answer(operation, given.get("FunctionName", ""), given)
+
+    def get_paginator(self, operation: str) -> Any:
+        """Return a paginator whose only page is the operation's response."""
+        return SimpleNamespace(paginate=lambda **given: [getattr(self, operation)(**given)])
+
+    def get_waiter(self, name: str) -> Any:
+        """Return a waiter, which records that it was used."""
+        return SimpleNamespace(wait=lambda **given: self.calls.append((name, given["FunctionName"])))
+
+    def _answer(self, operation: str, name: str, given: dict[str, Any]) -> Any:
+        self.calls.append((operation, name))
+        self.on_call(operation)
+        if operation == self.fails_at:
+            raise ClientError({"Error": {"Code": "Refused", "Message": "as AWS puts it"}}, operation)
+        match operation:
+            case "list_functions":
+                return {"Functions": [self._describe(name, "$LATEST") for name in self.aliases]}
+            case "list_versions_by_function":
+                versions = [key.partition(":")[2] for key in self.code if key.startswith(f"{name}:")]
+                return {"Versions": [{"Version": version} for version in versions]}
+            case "get_alias":
+                return self.aliases[name]
+            case "get_function_configuration":
+                return self._describe(name, given["Qualifier"])
+            case "get_function":
+                path = self._folder / name
+                path.write_bytes(self.code[f"{name}:$LATEST"])
+                return {"Code": {"Location": path.as_uri()}}
+            case "update_function_code":
+                self.code[f"{name}:$LATEST"] = given["ZipFile"]
+            case "publish_version":
+                version = str(sum(key.startswith(f"{name}:") for key in self.code))
+                self.code[f"{name}:{version}"] = self.code[f"{name}:$LATEST"]
+                return {"Version": version}
+            case "update_alias":
+                self.aliases[name] = {"FunctionVersion": given["FunctionVersion"]}
+            case "filter_log_events":
+                return {"events": [event for event in self.log_events if event["timestamp"] >= given["startTime"]]}
+        return {}
+
+    def _describe(self, name: str, version: str) -> dict[str, Any]:
+        folder = name.rpartition("-")[2]
+        return {
+            "FunctionName": name,
+            "Handler": f"handlers.meetings.{folder}.handler.handler",
+            "Runtime": "python3.13",
+            "Architectures": ["arm64"],
+            "CodeSha256": hash_code(self.code[f"{name}:{version}"]),
+        }
+
+    def live_code(self, name: str) -> bytes:
+        """Return the code that callers of `live` use."""
+        return self.code[f"{name}:{self.aliases[name]['FunctionVersion']}"]
+
+    def count_publications(self) -> int:
+        """Return the number of versions that were published after the deployment."""
+        return sum(operation == "publish_version" for operation, _ in self.calls)
+
+
+def use_fake_platform(patch: pytest.MonkeyPatch, folder: Path) -> FakePlatformLambda:
+    """Make a platform seem to run in a folder, with both functions deployed from the handler tree."""
+    fake = FakePlatformLambda(folder)
+    content = Path(handler_archive.write_archive("meetings")).read_bytes()
+    for name in (START_NAME, SWEEP_NAME):
+        fake.deploy(name, content)
+    patch.setattr(emulator, "find_running", lambda _: Emulator(*ENDPOINT_RECORD, folder, kept=True))
+    patch.setattr(function_push, "EmulatorClients", lambda _: fake)
+    return fake
+
+
+def write_state(folder: Path, *, pinned_version: str = "") -> PlatformState:
+    """Write a state file with the entries of the function `sweep`, as `make up` writes them."""
+    state = PlatformState.empty(folder / "state.json", "{}:{}".format(*ENDPOINT_RECORD))
+    archive = Archive(str(handler_archive.write_archive("meetings")))
+    state.put(
+        function_urn(),
+        ResourceEntry(
+            function_push.FUNCTION_TYPE,
+            ResourceStatus.MADE,
+            state.hash_inputs({"code": archive, "timeout": 60}),
+            id=SWEEP_NAME,
+            outputs={"version": "1"},
+        ),
+    )
+    alias_inputs = state.hash_inputs({"functionVersion": pinned_version or "1", "name": "live"})
+    alias_id = f"{SWEEP_NAME}:live"
+    state.put(alias_urn(), ResourceEntry(function_push.ALIAS_TYPE, ResourceStatus.MADE, alias_inputs, id=alias_id))
+    return state
+
+
+def function_urn() -> str:
+    """Return the URN of the function `sweep`."""
+    return f"urn:pulumi:local::polyphony::{function_push.FUNCTION_TYPE}::sweep"
+
+
+def alias_urn() -> str:
+    """Return the URN of the alias of `sweep`."""
+    return f"urn:pulumi:local::polyphony::{function_push.ALIAS_TYPE}::sweep-live"

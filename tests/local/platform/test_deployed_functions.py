@@ -1,0 +1,92 @@
+"""Tests of the selection of functions by name."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from local.platform.deployed_functions import DeployedFunction, FunctionNotFound, list_functions, select_functions
+
+pytestmark = pytest.mark.unit
+FOLDERS = (
+    "ingestion/sweeper",
+    "ingestion/workflow_steps",
+    "meetings/sweep",
+    "meetings/workflow_steps",
+    "voice_qa/query_worker",
+)
+
+
+def configuration(folder: str, **more: Any) -> dict[str, Any]:
+    return {
+        "FunctionName": f"polyphony-local-{folder}".replace("/", "-").replace("_", "-"),
+        "Handler": f"handlers.{folder.replace('/', '.')}.handler.handler",
+        "Runtime": "python3.13",
+        "CodeSha256": "hash",
+        **more,
+    }
+
+
+FUNCTIONS = [DeployedFunction.from_configuration(configuration(folder)) for folder in FOLDERS]
+
+
+def select(*names: str) -> list[str]:
+    return [function.folder for function in select_functions(FUNCTIONS, names)]
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("meetings/sweep", "meetings/sweep"),
+        ("handlers/meetings/sweep/", "meetings/sweep"),
+        ("handlers/meetings/sweep/handler.py", "meetings/sweep"),
+        ("polyphony-local-meetings-sweep", "meetings/sweep"),
+        ("sweep", "meetings/sweep"),
+        ("sweeper", "ingestion/sweeper"),
+        ("query", "voice_qa/query_worker"),
+        ("voice-qa/query-worker", "voice_qa/query_worker"),
+    ],
+)
+def test_a_function_is_selected_by_folder_name_or_unique_part(name: str, folder: str) -> None:
+    assert select(name) == [folder]
+
+
+def test_several_names_select_each_function_once() -> None:
+    assert select("sweep", "query", "meetings/sweep") == ["meetings/sweep", "voice_qa/query_worker"]
+    assert select("sweep", "all") == ["meetings/sweep", *(folder for folder in FOLDERS if folder != "meetings/sweep")]
+
+
+def test_an_ambiguous_name_lists_the_functions_that_it_fits() -> None:
+    with pytest.raises(FunctionNotFound) as caught:
+        select("workflow_steps")
+    first, *others = str(caught.value).splitlines()
+    assert first == "workflow_steps fits several functions. Give the folder of one of them:"
+    assert [line.split() for line in others] == [
+        ["ingestion/workflow_steps", "polyphony-local-ingestion-workflow-steps"],
+        ["meetings/workflow_steps", "polyphony-local-meetings-workflow-steps"],
+    ]
+
+
+@pytest.mark.parametrize(("names", "problem"), [(("other",), "other fits no function."), ((), "Name at least one")])
+def test_an_unknown_or_missing_name_lists_all_functions(names: tuple[str, ...], problem: str) -> None:
+    with pytest.raises(FunctionNotFound) as caught:
+        select(*names)
+    first, *others = str(caught.value).splitlines()
+    assert first.startswith(problem)
+    assert [line.split()[0] for line in others] == list(FOLDERS)
+
+
+def test_only_functions_of_the_project_are_listed() -> None:
+    described = [
+        configuration("meetings/sweep", Layers=[{"Arn": "layer"}], LoggingConfig={"LogGroup": "/a/group"}),
+        configuration("meetings/start", Handler="echo.handler"),
+        configuration("ingestion/sweeper"),
+    ]
+    pages = SimpleNamespace(paginate=lambda: [{"Functions": described}])
+    first, second = list_functions(SimpleNamespace(get_paginator=lambda _: pages))
+    assert (first.folder, first.has_layer, first.log_group) == (
+        "ingestion/sweeper",
+        False,
+        "/aws/lambda/polyphony-local-ingestion-sweeper",
+    )
+    assert (second.subsystem, second.has_layer, second.log_group) == ("meetings", True, "/a/group")

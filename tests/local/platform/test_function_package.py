@@ -1,0 +1,110 @@
+"""Tests of current packages: their hash, and the functions that use a changed file."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from components.blocks.compute import handler_archive
+from components.ingestion.spark_job import SCRIPT
+from local import ROOT
+from local.platform.deployed_functions import DeployedFunction
+from local.platform.function_package import (
+    SPARK_JOB,
+    SPARK_SUBSYSTEM,
+    CurrentPackages,
+    DeployedPackages,
+    list_changed_files,
+)
+from tests.handler_tree import FILES, KEYS, PROMPT, SHARED, START, SWEEP, use_handler_tree, write_files
+
+pytestmark = pytest.mark.unit
+SPARK_FILES = {
+    "handlers/ingestion/__init__.py": "",
+    "handlers/ingestion/glue/__init__.py": "",
+    "handlers/ingestion/glue/job.py": "from handlers.ingestion.glue import runs\n",
+    "handlers/ingestion/glue/runs.py": "",
+    "handlers/ingestion/other.py": "",
+}
+
+
+def function(folder: str = "meetings/sweep", code_hash: str = "hash") -> DeployedFunction:
+    handler = f"handlers.{folder.replace('/', '.')}.handler.handler"
+    return DeployedFunction(
+        "one", handler, "python3.13", has_layer=False, architectures=(), code_hash=code_hash, log_group="group"
+    )
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CurrentPackages:
+    use_handler_tree(monkeypatch, tmp_path, FILES | SPARK_FILES)
+    return CurrentPackages()
+
+
+def test_a_package_has_the_content_and_the_hash_of_the_programs_archive(packages: CurrentPackages) -> None:
+    content = Path(handler_archive.write_archive("meetings")).read_bytes()
+    package = packages.build("meetings")
+    assert package.content == content
+    assert base64.b64decode(package.code_hash) == hashlib.sha256(content).digest()
+
+
+@pytest.mark.parametrize(
+    ("folder", "used"),
+    [("meetings/sweep", {SHARED, KEYS, SWEEP, PROMPT}), ("meetings/start", {START}), ("meetings/gone", set())],
+)
+def test_a_function_uses_what_it_imports_and_the_data_files_of_these_packages(
+    packages: CurrentPackages, folder: str, used: set[str]
+) -> None:
+    files = {SHARED, KEYS, SWEEP, START, PROMPT, "handlers/common/gone.py"}
+    assert packages.list_used_files(function(folder), files) == used
+
+
+def test_every_function_uses_the_data_files_of_its_subsystem(packages: CurrentPackages) -> None:
+    files = {"handlers/meetings/table.json", "handlers/meetings/sweep/table.json"}
+    assert packages.list_used_files(function("meetings/start"), files) == {"handlers/meetings/table.json"}
+
+
+def test_the_spark_job_uses_only_what_it_imports(packages: CurrentPackages) -> None:
+    assert packages.is_used_by_spark_job({"handlers/ingestion/glue/runs.py"})
+    assert not packages.is_used_by_spark_job({"handlers/ingestion/other.py"})
+
+
+def test_the_spark_job_is_the_one_of_the_program() -> None:
+    assert (ROOT / SCRIPT).exists()
+    assert f"{SPARK_JOB.replace('.', '/')}.py" == SCRIPT
+    assert SCRIPT.startswith(f"handlers/{SPARK_SUBSYSTEM}/")
+
+
+def test_a_fault_names_the_function_file_and_line(packages: CurrentPackages, tmp_path: Path) -> None:
+    write_files(tmp_path, {KEYS: "\nLIMIT = undefined\n"})
+    [fault] = packages.list_faults([function(), function("meetings/start")])
+    assert str(fault) == f"{KEYS}:2: the name undefined is not defined (cannot run: one)"
+
+
+def test_changed_files_include_added_and_removed_ones(tmp_path: Path) -> None:
+    def package(**files: str) -> bytes:
+        write_files(tmp_path, files)
+        return handler_archive.zip_files((name, tmp_path / name) for name in files)
+
+    assert list_changed_files(package(a="1", b="1", c="1"), package(a="1", b="2", d="1")) == {"b", "c", "d"}
+
+
+def test_functions_with_the_same_package_share_one_download(tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    code.write_bytes(b"first")
+    requests: list[str] = []
+
+    def get_function(**given: Any) -> dict[str, Any]:
+        requests.append(given["FunctionName"])
+        return {"Code": {"Location": code.as_uri()}}
+
+    read: Callable[[DeployedFunction], bytes] = DeployedPackages(SimpleNamespace(get_function=get_function)).read
+    assert read(function()) == b"first"
+    code.write_bytes(b"second")
+    assert read(function("meetings/start")) == b"first"
+    assert read(function(code_hash="other")) == b"second"
+    assert len(requests) == 2

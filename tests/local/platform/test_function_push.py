@@ -1,0 +1,293 @@
+"""Tests of `make push` with a fake Lambda and a real state file."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.blocks.compute import handler_archive
+from components.blocks.compute.function import LIVE
+from local import ROOT
+from local.platform import emulator, function_push
+from local.platform.emulator import Emulator
+from local.platform.folder_lock import FolderBusy, lock_folder
+from local.platform.function_push import FunctionPusher, PushRefused
+from local.platform.resource_drivers import DRIVERS
+from local.platform.state import PlatformState
+from local.preview import program_run, stack_files
+from local.preview.preview_provider import PreviewProvider
+from local.preview.property_values import Archive, Props
+from local.preview.resource_graph import Resource
+from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, KEYS, SHARED, START, SWEEP, use_handler_tree, write_files
+from tests.local.platform.fake_platform_lambda import (
+    SWEEP_NAME,
+    FakePlatformLambda,
+    alias_urn,
+    function_urn,
+    use_fake_platform,
+    write_state,
+)
+from tests.whole_program import ONE_WORKER
+
+pytestmark = pytest.mark.unit
+Push = Callable[..., int]
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatformLambda:
+    use_handler_tree(monkeypatch, tmp_path)
+    return use_fake_platform(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def push(tmp_path: Path) -> Push:
+    return lambda *names: function_push.push(tmp_path, names, 0.0)
+
+
+def change(tree: Path, file: str = SWEEP) -> bytes:
+    """Change a file, and return the package with it."""
+    write_files(tree, {file: f"{FILES[file]}# changed\n"})
+    return Path(handler_archive.write_archive("meetings")).read_bytes()
+
+
+def read_state(folder: Path) -> PlatformState:
+    return PlatformState.read(folder / "state.json", "1:2")
+
+
+def test_a_changed_handler_is_published_and_the_state_file_is_as_after_an_up(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = write_state(tmp_path)
+    content = change(tmp_path)
+    assert push("meetings/sweep") == 0
+    assert fake.live_code(SWEEP_NAME) == content
+    operations = [operation for operation, name in fake.calls if name == SWEEP_NAME]
+    assert operations[-4:] == ["update_function_code", "function_updated", "publish_version", "update_alias"]
+    state = read_state(tmp_path)
+    function, alias = state.entries()[function_urn()], state.entries()[alias_urn()]
+    expected = state.hash_inputs(
+        {"code": Archive(str(handler_archive.write_archive("meetings"))), "timeout": 60, "functionVersion": "2"}
+    )
+    assert (function.inputs["code"], function.inputs["timeout"]) == (expected["code"], expected["timeout"])
+    assert function.outputs == {"version": "2"}
+    assert alias.inputs == {**before.entries()[alias_urn()].inputs, "functionVersion": expected["functionVersion"]}
+    assert "pushed meetings/sweep: version 2 is live after" in capsys.readouterr().out
+
+
+def test_an_unchanged_function_is_not_published_again(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_state(tmp_path)
+    assert push("meetings/sweep", "start") == 0
+    assert fake.count_publications() == 0
+    assert "meetings/sweep is up to date: version 1 is live" in capsys.readouterr().out
+
+
+def test_a_platform_without_a_state_file_is_supported(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
+    content = change(tmp_path)
+    assert push(SWEEP_NAME) == 0
+    assert fake.live_code(SWEEP_NAME) == content
+    assert not (tmp_path / "state.json").exists()
+
+
+def test_a_push_works_while_the_server_of_the_cli_holds_the_lock_of_its_folder(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator, "find_running", lambda _: Emulator(1, 2, tmp_path, kept=False))
+    (tmp_path / function_push.CLI_STATE).mkdir()
+    content = change(tmp_path)
+    with lock_folder(tmp_path, "the server"):
+        assert push("sweep") == 0
+        with lock_folder(tmp_path / function_push.CLI_STATE, "another push"), pytest.raises(FolderBusy):
+            push("sweep")
+    assert fake.live_code(SWEEP_NAME) == content
+
+
+def test_a_handler_with_a_fault_is_not_published(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_files(tmp_path, {SWEEP: "LIMIT = undefined\n", START: f"{HANDLER}# changed\n"})
+    assert push("all") == 1
+    assert fake.count_publications() == 0
+    output = capsys.readouterr().out
+    assert f"{SWEEP}:1: the name undefined is not defined" in output
+    assert "nothing was published" in output
+
+
+def test_a_fault_of_another_function_does_not_prevent_a_push(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path
+) -> None:
+    write_files(tmp_path, {START: "LIMIT = undefined\n"})
+    content = change(tmp_path)
+    assert push("sweep") == 0
+    assert fake.live_code(SWEEP_NAME) == content
+
+
+def test_functions_that_use_a_changed_file_are_reported_and_all_publishes_them(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(tmp_path, SHARED)
+    write_files(tmp_path, {START: f"{HANDLER}# changed\n"})
+    assert push("start") == 0
+    output = capsys.readouterr().out
+    assert f"    meetings/sweep: {SHARED}\n" in output
+    assert "out of date, because they use a changed file (FUNCTION=all publishes them)" in output
+    assert push("all") == 0
+    output = capsys.readouterr().out
+    assert "pushed meetings/sweep: version 2" in output
+    assert "pushed meetings/start" not in output
+    assert "1 functions were up to date" in output
+    assert fake.count_publications() == 2
+
+
+def test_a_function_that_imports_no_changed_file_is_not_reported(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(tmp_path, KEYS)
+    assert push("sweep") == 0
+    assert fake.count_publications() == 1
+    assert "out of date" not in capsys.readouterr().out
+
+
+def test_a_changed_environment_model_is_reported(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(tmp_path, ENVIRONMENT)
+    assert push("sweep") == 0
+    assert f"{ENVIRONMENT} has changed. If it defines other variables" in capsys.readouterr().out
+    assert fake.count_publications() == 1
+
+
+@pytest.mark.parametrize("fails_at", ["update_function_code", "publish_version", "update_alias"])
+def test_a_failed_push_is_repeated_by_the_next_push_and_the_next_up(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path, fails_at: str
+) -> None:
+    write_state(tmp_path)
+    content = change(tmp_path)
+    fake.fails_at = fails_at
+    with pytest.raises(PushRefused, match=f"{SWEEP_NAME} could not be published: .*as AWS puts it"):
+        push("sweep")
+    state = read_state(tmp_path)
+    assert state.entries()[alias_urn()].inputs["functionVersion"] == "", "an incomplete update has no hash"
+    fake.fails_at = ""
+    assert push("sweep") == 0
+    assert fake.live_code(SWEEP_NAME) == content
+    assert "" not in read_state(tmp_path).entries()[alias_urn()].inputs.values()
+
+
+def test_ctrl_c_takes_effect_after_the_alias_has_moved(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
+    write_state(tmp_path)
+    content = change(tmp_path)
+
+    def interrupt(operation: str) -> None:
+        if operation == "update_function_code":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    fake.on_call = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        push("sweep")
+    assert fake.live_code(SWEEP_NAME) == content
+    assert "" not in read_state(tmp_path).entries()[alias_urn()].inputs.values()
+
+
+def test_ctrl_c_during_a_push_that_fails_ends_the_command(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
+    change(tmp_path)
+    fake.fails_at = "update_alias"
+    fake.on_call = lambda operation: os.kill(os.getpid(), signal.SIGINT) if operation == fake.fails_at else None
+    with pytest.raises(KeyboardInterrupt):
+        push("sweep")
+
+
+def test_a_pinned_alias_is_not_moved(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
+    write_state(tmp_path, pinned_version="7")
+    change(tmp_path)
+    with pytest.raises(PushRefused, match="stays at version 1, because the setting `liveVersion` pins it"):
+        push("sweep")
+    assert fake.count_publications() == 0
+
+
+def test_an_alias_that_was_rolled_back_is_not_moved_without_a_state_file(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path
+) -> None:
+    fake.code[f"{SWEEP_NAME}:2"] = b""
+    change(tmp_path)
+    with pytest.raises(PushRefused, match="it was rolled back"):
+        push("sweep")
+    assert fake.count_publications() == 0
+
+
+def test_a_function_in_a_rollout_is_not_published(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
+    fake.aliases[SWEEP_NAME]["RoutingConfig"] = {"AdditionalVersionWeights": {"2": 0.1}}
+    change(tmp_path)
+    with pytest.raises(PushRefused, match=r"a rollout of .* is in progress"):
+        push("sweep")
+    assert fake.count_publications() == 0
+
+
+def test_a_push_waits_for_no_other_command(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
+    change(tmp_path)
+    with lock_folder(tmp_path, "another command"), pytest.raises(FolderBusy, match="`make push`"):
+        push("sweep")
+    assert fake.count_publications() == 0
+
+
+@pytest.mark.parametrize(
+    ("running", "message"),
+    [(None, "is not running: start it with `make up`"), (Emulator(1, 2, Path(), kept=False), "was not finished")],
+)
+def test_a_push_needs_a_complete_platform(
+    running: Emulator | None, message: str, push: Push, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator, "find_running", lambda _: running)
+    with pytest.raises(PushRefused, match=message):
+        push("sweep")
+
+
+def test_a_push_prints_the_same_note_only_once(fake: FakePlatformLambda, tmp_path: Path) -> None:
+    lines: list[str] = []
+    pusher = FunctionPusher(tmp_path, lines.append)
+    change(tmp_path, SHARED)
+    for text in ("# one\n", "# two\n"):
+        write_files(tmp_path, {START: HANDLER + text})
+        assert pusher.push(["start"], 0.0) == 0
+    assert fake.count_publications() == 2
+    assert sum("out of date" in line for line in lines) == 1
+
+
+def test_the_alias_and_the_calls_are_those_of_the_program_and_its_drivers() -> None:
+    assert function_push.LIVE == LIVE
+    update = DRIVERS[function_push.FUNCTION_TYPE].update
+    assert [call.operation for call in update if "code" in call.uses() or call.after] == [
+        "UpdateFunctionCode",
+        "PublishVersion",
+    ]
+    assert [call.operation for call in DRIVERS[function_push.ALIAS_TYPE].update] == ["UpdateAlias"]
+
+
+class VersionMarker(PreviewProvider):
+    """Provider that gives every function a version that occurs nowhere else."""
+
+    VERSION = "4711-version"
+
+    def make(self, resource: Resource) -> tuple[str, Props]:
+        is_function = resource.type == function_push.FUNCTION_TYPE
+        return (resource.name, {"version": self.VERSION}) if is_function else super().make(resource)
+
+
+@ONE_WORKER
+def test_only_the_alias_uses_the_version_of_a_function() -> None:
+    """A push changes no other resource, so no other resource may depend on the version."""
+    graph = program_run.run_program(stack_files.read_stack("local"), VersionMarker(), preview=True).graph
+    users = {resource.type for resource in graph.customs() if VersionMarker.VERSION in repr(resource.inputs)}
+    assert users == {function_push.ALIAS_TYPE}
+
+
+def test_the_command_does_not_import_the_program_or_pulumi() -> None:
+    """These imports take longer than the push."""
+    script = "import sys; import local.platform.function_watch; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    assert {"pulumi", "pulumi_aws", "components.settings"}.isdisjoint(run.stdout.split())
