@@ -207,7 +207,7 @@ class FunctionPublication:
             self._save_alias_version(UPDATING)
             self._save_function(UPDATING)
             self.version = self._publish_version()
-            self._save_function(self._state_hash, version=self.version)
+            self._save_function(self._state_hash, version=self.version, codeSha256=self.package.code_hash)
             self._call("update_alias", Name=LIVE, FunctionVersion=self.version)
             self._save_alias_version(self._hash("functionVersion", self.version))
         return self.version

@@ -28,6 +28,7 @@ from tests.local.platform.fake_platform_lambda import (
     FakePlatformLambda,
     alias_urn,
     function_urn,
+    hash_code,
     use_fake_platform,
     write_state,
 )
@@ -73,7 +74,7 @@ def test_a_changed_handler_is_published_and_the_state_file_is_as_after_an_up(
         {"code": Archive(str(handler_archive.write_archive("meetings"))), "timeout": 60, "functionVersion": "2"}
     )
     assert (function.inputs["code"], function.inputs["timeout"]) == (expected["code"], expected["timeout"])
-    assert function.outputs == {"version": "2"}
+    assert function.outputs == {"version": "2", "codeSha256": hash_code(content)}
     assert alias.inputs == {**before.entries()[alias_urn()].inputs, "functionVersion": expected["functionVersion"]}
     assert "pushed meetings/sweep: version 2 is live after" in capsys.readouterr().out
 
