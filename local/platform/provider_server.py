@@ -47,6 +47,8 @@ Ctrl-C ends the provider and the emulator, with everything that was deployed."""
 
 def command(folder: Path = FOLDER) -> int:
     """Serve the provider until Ctrl-C, for `make provider`. Return the exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # a process in the background may ignore SIGINT
     with lock_folder(folder, OTHER_COMMANDS):
         emulator.stop(folder)  # a killed provider may have left its files
         backend = folder / "pulumi"

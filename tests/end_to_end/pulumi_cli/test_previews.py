@@ -85,9 +85,12 @@ def outputs_of(run: CliRun) -> Any:
 
 
 def findings_of(run: CliRun) -> Counter[Finding]:
-    """Return the policies' findings."""
+    """Return the policies' findings. The first line of a message is the policy's description."""
     findings = [event["policyEvent"] for event in run.events if "policyEvent" in event]
-    return Counter((finding["policyName"], finding["resourceUrn"], finding["message"].strip()) for finding in findings)
+    return Counter(
+        (finding["policyName"], finding["resourceUrn"], finding["message"].partition("\n")[2].strip())
+        for finding in findings
+    )
 
 
 def to_display_values(properties: dict[str, Any]) -> Any:

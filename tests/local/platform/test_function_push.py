@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -180,6 +180,15 @@ def test_a_failed_push_is_repeated_by_the_next_push_and_the_next_up(
     assert "" not in read_state(tmp_path).entries()[alias_urn()].inputs.values()
 
 
+@pytest.fixture
+def _ctrl_c_interrupts() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt, also in a process that was started in the background and ignores it."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("_ctrl_c_interrupts")
 def test_ctrl_c_takes_effect_after_the_alias_has_moved(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
     write_state(tmp_path)
     content = change(tmp_path)
@@ -195,6 +204,7 @@ def test_ctrl_c_takes_effect_after_the_alias_has_moved(fake: FakePlatformLambda,
     assert "" not in read_state(tmp_path).entries()[alias_urn()].inputs.values()
 
 
+@pytest.mark.usefixtures("_ctrl_c_interrupts")
 def test_ctrl_c_during_a_push_that_fails_ends_the_command(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
     change(tmp_path)
     fake.fails_at = "update_alias"
