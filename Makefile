@@ -6,7 +6,7 @@ STACK ?= dev
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help test suite lint types schema docs cost cost-diff fresh preview up down demo outputs console layers bench headroom fuzz
+.PHONY: help test suite lint types schema docs cost cost-diff fresh preview up down demo outputs console samples layers bench headroom fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ outputs: .venv/.locked ## write frontend.json from the running local platform
 
 console: .venv/.locked ## serve the console (console/) against the running local platform
 	@$(RUN) -m local console
+
+samples: .venv/.locked ## write sample files that the local platform understands into samples/ (it understands tones only)
+	@$(RUN) -m local samples
 
 layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into build/layers
 	@$(RUN) -m local layers

@@ -64,6 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
     demo = _command(commands, "demo", _demo, "preview, up, all flows, check of the grants, outputs, cost, down")
     demo.add_argument("--flow", default="", help="run only this flow")
+    samples = _command(commands, "samples", _samples, "write sample files that the local platform understands")
+    samples.add_argument("--folder", type=_folder, help="folder for the files (default: samples)")
     _command(commands, "layers", _layers, "build the Lambda layer of the handlers")
 
     options = parser.parse_args(arguments)
@@ -166,6 +168,12 @@ def _demo(options: argparse.Namespace) -> int:
     from local.flows import demo  # noqa: PLC0415
 
     return demo.command(options.flow)
+
+
+def _samples(options: argparse.Namespace) -> int:
+    from local.flows import sample_files  # noqa: PLC0415
+
+    return sample_files.command(options.folder or sample_files.FOLDER)
 
 
 def _layers(_options: argparse.Namespace) -> int:

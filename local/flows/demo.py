@@ -17,7 +17,7 @@ from guardrails.model.subsystem_of_resource import parse_subsystem
 from local import ROOT, CannotRun
 from local.emulation.iam.decision_log import read_decisions
 from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
-from local.flows import Deployment, NotInTime
+from local.flows import Deployment, NotInTime, read_flow_stack
 from local.flows.flow_registry import FLOWS, Flow
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -25,7 +25,7 @@ from local.platform.engine import ResourceFailed
 from local.platform.folder_lock import FolderBusy, lock_folder
 from local.platform.lifecycle import delete_all, deploy, list_deployed_findings
 from local.platform.progress import SilentProgress
-from local.preview import report, stack_files
+from local.preview import report
 from local.preview.preview import preview
 from local.preview.stack_files import StackConfig
 from local.terminal_output import create_console
@@ -47,7 +47,7 @@ def command(chosen_flow: str = "") -> int:
             file=sys.stderr,
         )
         return 2
-    config = stack_files.read_stack("local")
+    config = read_flow_stack()
     out = create_console()
     start = time.monotonic()
     try:
