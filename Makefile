@@ -45,7 +45,8 @@ cost-diff: .venv/.locked ## compare the cost of A and B: two stacks, or two git 
 preview: .venv/.locked policies/.venv/.locked ## show plan, policy findings, cost and outputs of STACK, without an account (JSON=1, SARIF=file)
 	@$(RUN) -m local preview --stack $(STACK) $(if $(JSON),--json) $(if $(SARIF),--sarif $(SARIF))
 
-up: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## start the local platform on this machine and leave it running
+# The first Spark run installs Spark. An existing Spark environment is updated here if its lock file has changed.
+up: .venv/.locked .venv-emulator/.locked policies/.venv/.locked $(wildcard .venv-spark/.locked) ## start the local platform on this machine and leave it running
 	@$(RUN) -m local up
 
 # Only ingestion's flow needs the Spark environment, which is the largest.

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from local import ROOT, CannotRun
 from local.preview import deferred_annotations
+from local.terminal_output import survive_closed_pipes
 
 OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
 """Threshold of the garbage collector. One run of the Pulumi program creates fewer objects, so no collection interrupts
@@ -209,5 +210,6 @@ def _leave(status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    survive_closed_pipes()
     prepare()
     _leave(main())

@@ -28,7 +28,7 @@ from local.platform.progress import SilentProgress
 from local.preview import report
 from local.preview.preview import preview
 from local.preview.stack_files import StackConfig
-from local.terminal_output import create_console
+from local.terminal_output import create_console, format_count
 
 FOLDER = ROOT / ".local" / "demo"
 NAME_PREFIX = "polyphony-local-"
@@ -67,7 +67,9 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
     with _print_step(out, "preview"):
         result = preview(config)
         out.print(f"  {len(result.graph.customs())} resources, {len(result.policies)} policies evaluated")
-        out.print(f"  {len(result.mandatory)} mandatory findings; about ${result.cost.total:,.2f} a month")
+        out.print(
+            f"  {format_count(len(result.mandatory), 'mandatory finding')}; about ${result.cost.total:,.2f} a month"
+        )
         if not result.deployable:
             raise DemoFailed(
                 "the preview has findings that stop a deployment. Fix them first; `make preview STACK=local` lists them"

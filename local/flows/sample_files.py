@@ -15,17 +15,12 @@ from typing import Final
 
 from local import ROOT
 from local.emulation.speech.audio_files import encode_audio
-from local.emulation.speech.tone_words import speech
+from local.emulation.speech.tone_words import TONES_ONLY, speech
 from local.flows import ingestion_flow, livestream_flow, meetings_flow, transcription_flow, voice_qa_flow
 from local.flows.meetings_client import SAMPLE_RATE, write_recording
 
 FOLDER = ROOT / "samples"
 """Folder in which `make samples` writes the files."""
-TONES_ONLY: Final = (
-    "The local platform understands no voices: it recognises only tones that stand for words. "
-    "`make samples` writes files that it understands."
-)
-"""Note for users of the local platform."""
 
 
 @dataclass(frozen=True)

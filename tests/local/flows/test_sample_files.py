@@ -12,10 +12,10 @@ from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
 from local.__main__ import main
 from local.emulation.speech.audio_files import DEMUXERS, recognise_file
-from local.emulation.speech.tone_words import SpokenWord
+from local.emulation.speech.tone_words import TONES_ONLY, SpokenWord
 from local.flows import sample_files, transcription_flow, voice_qa_flow
 from local.flows.livestream_flow import TRANSCRIPT
-from local.flows.sample_files import SAMPLES, TONES_ONLY, read_sample
+from local.flows.sample_files import SAMPLES, read_sample
 
 pytestmark = [pytest.mark.media, pytest.mark.xdist_group("samples")]  # so that each sample is made once
 
