@@ -52,7 +52,7 @@ ENVIRONMENTS = {
     ".venv": EnvironmentDescription("the Pulumi program, the local commands and the tests", 210, 1060),
     ".venv-emulator": EnvironmentDescription("the AWS emulator and the handlers' dependencies", 60, 210),
     "policies/.venv": EnvironmentDescription("the policy pack, which runs in a process of its own", 20, 105),
-    ".venv-spark": EnvironmentDescription("Spark and Java, for ingestion's runs", 240, 810),
+    ".venv-spark": EnvironmentDescription("Spark and Java, for ingestion's runs", 460, 810),
 }
 """Environments by folder."""
 
@@ -83,10 +83,11 @@ def install(folder: Path, requirements: Path) -> None:
         progress = InstallationProgress(folder, requirements)
         with progress.reporting():
             # The processes inherit the lock. If only this program is killed, the next one waits until they have ended.
-            progress.run(["rm", "-rf", str(folder)], lock.fileno())
-            progress.run([sys.executable, "-m", "venv", str(folder)], lock.fileno())
+            progress.run("deleting the old environment", ["rm", "-rf", str(folder)], lock.fileno())
+            progress.run("creating the environment", [sys.executable, "-m", "venv", str(folder)], lock.fileno())
             pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
-            progress.run([*pip, "--progress-bar", "off", "--require-hashes", "-r", str(requirements)], lock.fileno())
+            pip += ["--progress-bar", "off", "--require-hashes", "-r", str(requirements)]
+            progress.run("connecting to the package index", pip, lock.fileno())
         (folder / STAMP).touch()
     _report(f"installed {folder} in {progress.seconds:.0f} s")
 
@@ -100,7 +101,7 @@ class InstallationProgress:
         self.folder = folder
         self._package_count = _count_packages(requirements)
         self._fetched_count = 0
-        self._step = "creating the environment"
+        self._step = "starting"
         self._installing_since: float | None = None
         self._start = time.monotonic()
 
@@ -109,8 +110,9 @@ class InstallationProgress:
         """Time since the start of the installation."""
         return time.monotonic() - self._start
 
-    def run(self, command: "list[str]", lock: int) -> None:
+    def run(self, step: str, command: "list[str]", lock: int) -> None:
         """Run a command that inherits the lock, and follow what it prints. Raise InstallationFailed if it fails."""
+        self._step = step
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, pass_fds=[lock]
         ) as process:

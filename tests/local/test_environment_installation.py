@@ -199,11 +199,12 @@ def progress(tmp_path: Path) -> InstallationProgress:
 
 def run_and_print(progress: InstallationProgress, text: str) -> None:
     with progress.reporting(), (progress.folder.parent / "lock").open("wb") as lock:
-        progress.run([sys.executable, "-c", f"print({text!r})"], lock.fileno())
+        progress.run("connecting to the index", [sys.executable, "-c", f"print({text!r})"], lock.fileno())
 
 
 def test_the_progress_counts_downloaded_and_installed_packages(progress: InstallationProgress) -> None:
-    assert "creating the environment" in progress.describe()
+    run_and_print(progress, "Collecting one==1.0")
+    assert "connecting to the index" in progress.describe()
     run_and_print(progress, PIP_OUTPUT.removesuffix("Collecting two==2.0\n  Using cached two-2.0.tar.gz (1.2 MB)\n"))
     assert "package 1 of 3, one-1.0 (12.3 MB), 0 s" in progress.describe()
     run_and_print(progress, "Collecting two==2.0\n  Using cached two-2.0.tar.gz (1.2 MB)")
@@ -228,14 +229,14 @@ def test_the_progress_is_reported_while_a_step_prints_nothing(
     monkeypatch.setattr(environment_installation, "PIPE_SECONDS", 0.001)
     monkeypatch.setattr(environment_installation, "_report", reports.put)
     with progress.reporting():
-        assert {reports.get(timeout=60) for _ in range(3)} == {f"  {progress.folder}: creating the environment, 0 s"}
+        assert {reports.get(timeout=60) for _ in range(3)} == {f"  {progress.folder}: starting, 0 s"}
 
 
 def test_a_failed_installation_names_the_package_index_and_the_remedy(
     progress: InstallationProgress, tmp_path: Path
 ) -> None:
     with (tmp_path / "lock").open("wb") as lock, pytest.raises(InstallationFailed) as raised:
-        progress.run([sys.executable, "-c", "raise SystemExit(1)"], lock.fileno())
+        progress.run("", [sys.executable, "-c", "raise SystemExit(1)"], lock.fileno())
     assert re.search(r"could not be installed.*status 1.*package index.*Run the command again", str(raised.value))
 
 
