@@ -13,6 +13,7 @@ The program needs only Python's standard library, and Python 3.6 can parse it, s
 
 import fcntl
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -169,7 +170,8 @@ class InstallationProgress:
     def _report_until(self, end: threading.Event, is_terminal: bool) -> None:
         while not end.wait(TERMINAL_SECONDS if is_terminal else PIPE_SECONDS):
             if is_terminal:
-                print(f"\r\033[K{self.describe()}", end="", file=sys.stderr, flush=True)
+                width = shutil.get_terminal_size().columns - 1  # a longer line could not be replaced
+                print(f"\r\033[K{self.describe()[:width]}", end="", file=sys.stderr, flush=True)
             else:
                 _report(self.describe())
 
