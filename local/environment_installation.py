@@ -127,7 +127,7 @@ class InstallationProgress:
             raise InstallationFailed(
                 f"{self.folder} could not be installed: `{command[0]}` ended with status {process.returncode}, "
                 "and the error is above. pip loads the packages from its package index (pypi.org, unless it is "
-                "configured otherwise), so this machine must reach it. Run the command again when it does."
+                "configured otherwise), so this machine must reach it. Try again when it does."
             )
 
     def _follow(self, line: str) -> None:

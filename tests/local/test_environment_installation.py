@@ -237,7 +237,7 @@ def test_a_failed_installation_names_the_package_index_and_the_remedy(
 ) -> None:
     with (tmp_path / "lock").open("wb") as lock, pytest.raises(InstallationFailed) as raised:
         progress.run("", [sys.executable, "-c", "raise SystemExit(1)"], lock.fileno())
-    assert re.search(r"could not be installed.*status 1.*package index.*Run the command again", str(raised.value))
+    assert re.search(r"could not be installed.*status 1.*package index.*Try again", str(raised.value))
 
 
 def test_every_environment_is_described_before_its_installation(checkout: Checkout) -> None:

@@ -19,6 +19,8 @@ from local.environment_installation import STAMP
 FOLDER, LOCK_FILE = ".venv-spark", "requirements/spark.txt"
 LOG = "spark-installation.log"
 """Name of the file with the installer's output, in the folder of the platform's files."""
+PIP_MESSAGES = ("WARNING:", "ERROR:")
+"""Beginnings of the messages of pip in the log."""
 VARIABLE = "POLYPHONY_INSTALLATION_ENVIRONMENT"
 """Environment variable that passes the user's variables for pip, as JSON, to the launcher. The launcher removes it, so
 handlers do not get it."""
@@ -36,12 +38,15 @@ def is_installed() -> bool:
 
 
 def read_progress(folder: Path) -> str | None:
-    """Return the last line of a running or failed installation by the platform in a folder, or None if there is none."""
+    """Return the last line of a running or failed installation by the platform in a folder, or None if there is none.
+
+    Messages of pip are skipped. If the installation fails, the installer's own message follows them.
+    """
     log = folder / LOG
     if is_installed() or not log.exists():
         return None
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), None)
+    return next((line.strip() for line in reversed(lines) if line and not line.startswith(PIP_MESSAGES)), None)
 
 
 def collect_pip_variables(environment: Mapping[str, str]) -> str:

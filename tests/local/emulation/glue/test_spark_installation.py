@@ -14,6 +14,7 @@ import json, os, pathlib, sys
 with open("calls.txt", "a") as calls:
     calls.write(json.dumps([sys.argv[1:], dict(os.environ)]) + "\\n")
 print("  .venv-spark: package 1 of 17", flush=True)
+print("WARNING: Retrying", flush=True)
 if os.path.exists("offline"):
     sys.exit("no connection")
 pathlib.Path(sys.argv[1]).mkdir()
@@ -58,6 +59,9 @@ def test_a_failed_installation_names_its_log_and_is_repeated(checkout: Path) -> 
     with pytest.raises(SparkNotInstalled, match=r"spark-installation\.log shows why"):
         installation.install_if_missing()
     assert spark_installation.read_progress(checkout) == "no connection"
+    with (checkout / spark_installation.LOG).open("a") as log:
+        log.write("  .venv-spark: package 2 of 17\nERROR: x\n")
+    assert spark_installation.read_progress(checkout) == ".venv-spark: package 2 of 17"
     (checkout / "offline").unlink()
     installation.install_if_missing()
     assert spark_installation.is_installed()
