@@ -16,28 +16,8 @@ from urllib.parse import quote_plus
 
 from local.emulation.glue import spark_process
 from local.flows import Deployment, eventually, invoke
-from local.platform import lifecycle
-from local.platform.emulator_clients import EmulatorClients
-from local.platform.frontend_file import NOT_RUNNING_ERROR, FrontendUnavailable
 
 Item = dict[str, Any]
-
-
-SWEEPER = "ingestion-sweeper-function"
-"""Pulumi name of the sweeper's function."""
-
-
-def flush_pending_files(folder: Path) -> dict[str, int]:
-    """Put all pending files of the platform in a folder into manifests, without waiting for full ones.
-
-    This is what an operator does on AWS with the sweeper's event `flush`. Return the numbers of the sweep, for example the
-    full `manifests` and the `files` of the others. Raise FrontendUnavailable if the platform does not run.
-    """
-    running = lifecycle.find_running_platform(folder)
-    if running is None or SWEEPER not in running["ids"]:
-        raise FrontendUnavailable(NOT_RUNNING_ERROR)
-    client = EmulatorClients(running["endpoint"])
-    return invoke(client, f"{running['ids'][SWEEPER]}:live", kind="flush")
 
 
 class IngestionIntake:

@@ -130,7 +130,9 @@ def down(folder: Path = emulator.FOLDER) -> int:
 
 
 def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | None:
-    """Return endpoint, stack outputs and ids by Pulumi name of the running platform, or None if no platform is running."""
+    """Return the endpoint, the stack outputs, and the physical ids by Pulumi name of the running platform, or None if no
+    platform is running.
+    """
     running = emulator.find_running(folder)
     if running is None:
         return None
