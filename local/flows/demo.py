@@ -5,6 +5,7 @@ every step succeeds.
 """
 
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ from local.preview.stack_files import StackConfig
 from local.terminal_output import create_console, format_count
 
 FOLDER = ROOT / ".local" / "demo"
+WAITING_REPORT_SECONDS = 10.0
+"""Time between two lines about a step that takes long."""
 NAME_PREFIX = "polyphony-local-"
 """Prefix of the names of all resources of the stack."""
 
@@ -141,12 +144,27 @@ def _print_step(out: Console, what: str) -> Iterator[None]:
     """Print a title before the block, and its duration after it."""
     out.print(f"\n[bold]{escape(what)}[/]", soft_wrap=True)
     start = time.monotonic()
-    if out.is_terminal:
-        with out.status(escape(what)):
-            yield
-    else:
+    with out.status(escape(what)) if out.is_terminal else _report_waiting(out):
         yield
     out.print(f"  [dim]{time.monotonic() - start:.1f} s[/]")
+
+
+@contextmanager
+def _report_waiting(out: Console) -> Iterator[None]:
+    """Print a line every few seconds while the block runs, so that a long step in a pipe is not silent."""
+    start, end = time.monotonic(), threading.Event()
+
+    def report_until_end() -> None:
+        while not end.wait(WAITING_REPORT_SECONDS):
+            out.print(f"  [dim]… {time.monotonic() - start:.0f} s[/]")
+
+    thread = threading.Thread(target=report_until_end, name="waiting", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
 
 
 class StepTimer:
