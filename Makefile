@@ -6,7 +6,7 @@ STACK ?= dev
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help test suite lint types schema docs cost cost-diff fresh preview up down push watch provider demo outputs console layers bench headroom fuzz
+.PHONY: help test suite lint types schema docs cost cost-diff fresh preview up down push watch provider demo outputs console samples layers bench headroom fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -45,7 +45,8 @@ cost-diff: .venv/.locked ## compare the cost of A and B: two stacks, or two git 
 preview: .venv/.locked policies/.venv/.locked ## show plan, policy findings, cost and outputs of STACK, without an account (JSON=1, SARIF=file)
 	@$(RUN) -m local preview --stack $(STACK) $(if $(JSON),--json) $(if $(SARIF),--sarif $(SARIF))
 
-up: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## start the local platform on this machine and leave it running
+# The first Spark run installs Spark. An existing Spark environment is updated here if its lock file has changed.
+up: .venv/.locked .venv-emulator/.locked policies/.venv/.locked $(wildcard .venv-spark/.locked) ## start the local platform on this machine and leave it running
 	@$(RUN) -m local up
 
 push: .venv/.locked .venv-emulator/.locked ## publish the functions FUNCTION on the running local platform (a folder such as meetings/sweep, several, or all)
@@ -61,7 +62,7 @@ demo: .venv/.locked .venv-emulator/.locked policies/.venv/.locked $(if $(filter-
 down: .venv/.locked .venv-emulator/.locked ## stop the local platform and remove its files
 	@$(RUN) -m local down
 
-provider: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## start an emulator, and let the Pulumi CLI deploy to it (PULUMI_DEBUG_PROVIDERS)
+provider: .venv/.locked .venv-emulator/.locked $(wildcard .venv-spark/.locked) policies/.venv/.locked ## start an emulator, and let the Pulumi CLI deploy to it (PULUMI_DEBUG_PROVIDERS)
 	@$(RUN) -m local provider
 
 outputs: .venv/.locked ## write frontend.json from the running local platform
@@ -69,6 +70,9 @@ outputs: .venv/.locked ## write frontend.json from the running local platform
 
 console: .venv/.locked ## serve the console (console/) against the running local platform
 	@$(RUN) -m local console
+
+samples: .venv/.locked ## write sample files that the local platform understands into samples/ (it understands tones only)
+	@$(RUN) -m local samples
 
 layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into build/layers
 	@$(RUN) -m local layers

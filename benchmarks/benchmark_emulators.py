@@ -5,19 +5,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.flows import Deployment
+from local.flows import Deployment, read_flow_stack
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import deploy
 from local.platform.progress import SilentProgress
-from local.preview import stack_files
 
 
 @contextmanager
 def deploy_local_stack() -> Iterator[Deployment]:
     """Deploy the local stack to a new emulator."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
-        deployed = deploy(stack_files.read_stack("local"), started.emulator, SilentProgress())
+        deployed = deploy(read_flow_stack(), started.emulator, SilentProgress())
         clients = EmulatorClients(started.emulator.endpoint)
         yield Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
 

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from local import ROOT, CannotRun
 from local.preview import deferred_annotations
+from local.terminal_output import survive_closed_pipes
 
 OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
 """Threshold of the garbage collector. One run of the Pulumi program creates fewer objects, so no collection interrupts
@@ -60,6 +61,29 @@ def main(arguments: list[str] | None = None) -> int:
     )
     generate.add_argument("--check", action="store_true", help="only list stale files")
 
+    _add_platform_commands(commands)
+
+    options = parser.parse_args(arguments)
+    command: Command = options.command
+    try:
+        return command(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except CannotRun as error:
+        print(error, file=sys.stderr)
+    except OSError as error:  # for example a full disk or a folder without write permission
+        print(f"The command failed: {error}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - a defect of the project: the exit status must not be that of a finding
+        if os.environ.get("TRACEBACK"):
+            traceback.print_exc()
+        else:
+            print(f"{_describe_failure(error)} (TRACEBACK=1 shows the whole traceback)", file=sys.stderr)
+    return 2
+
+
+def _add_platform_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands of the local platform, and those that need no stack."""
     up = _command(commands, "up", _up, "start the local platform and leave it running")
     down = _command(commands, "down", _down, "stop the local platform and remove its files")
     console = _command(commands, "console", _console, "serve the console for the running local platform")
@@ -80,25 +104,9 @@ def main(arguments: list[str] | None = None) -> int:
         )
     demo = _command(commands, "demo", _demo, "preview, up, all flows, check of the grants, outputs, cost, down")
     demo.add_argument("--flow", default="", help="run only this flow")
+    samples = _command(commands, "samples", _samples, "write sample files that the local platform understands")
+    samples.add_argument("--folder", type=_folder, help="folder for the files (default: samples)")
     _command(commands, "layers", _layers, "build the Lambda layer of the handlers")
-
-    options = parser.parse_args(arguments)
-    command: Command = options.command
-    try:
-        return command(options)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except CannotRun as error:
-        print(error, file=sys.stderr)
-    except OSError as error:  # for example a full disk or a folder without write permission
-        print(f"The command failed: {error}", file=sys.stderr)
-    except Exception as error:  # noqa: BLE001 - a defect of the project: the exit status must not be that of a finding
-        if os.environ.get("TRACEBACK"):
-            traceback.print_exc()
-        else:
-            print(f"{_describe_failure(error)} (TRACEBACK=1 shows the whole traceback)", file=sys.stderr)
-    return 2
 
 
 def _describe_failure(error: Exception) -> str:
@@ -210,6 +218,12 @@ def _demo(options: argparse.Namespace) -> int:
     return demo.command(options.flow)
 
 
+def _samples(options: argparse.Namespace) -> int:
+    from local.flows import sample_files  # noqa: PLC0415
+
+    return sample_files.command(options.folder or sample_files.FOLDER)
+
+
 def _layers(_options: argparse.Namespace) -> int:
     from local.generate import lambda_layer_archive  # noqa: PLC0415
 
@@ -243,5 +257,6 @@ def _leave(status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    survive_closed_pipes()
     prepare()
     _leave(main())

@@ -1,6 +1,7 @@
-"""Program of the Makefile that installs a virtual environment.
+"""Program of the Makefile that installs a virtual environment, and shows what it installs and how far it is.
 
-It is run as `python environment_installation.py <folder> <lock file>`.
+It is run as `python environment_installation.py <folder> <lock file>`. The emulator runs it too, to install Spark before
+the first Spark run.
 
 Only one process installs an environment at a time, because two would corrupt it. A second one waits until the first has
 ended, and then finds the environment installed. The lock is a file lock. The system releases it when the installing
@@ -11,9 +12,18 @@ The program needs only Python's standard library, and Python 3.6 can parse it, s
 """
 
 import fcntl
+import re
+import shutil
 import subprocess
 import sys
+import threading
+import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LOCK_FOLDER = Path(".local")
 """Folder of the locks, because an environment's own folder is deleted before its installation."""
@@ -23,6 +33,33 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 """Oldest and newest supported version of Python. The locked pyarrow of Spark's environment has no wheel for a newer
 one.
 """
+PIPE_SECONDS, TERMINAL_SECONDS = 5.0, 0.5
+"""Time between two reports of the progress: lines in a pipe, or updates of one line on a terminal."""
+PACKAGE = re.compile(r"^[A-Za-z0-9][^\s;]*==", re.MULTILINE)
+"""First line of a package in a lock file."""
+FETCHED = re.compile(r"^\s*(?:Downloading|Using cached|Processing) (?:\S*/)?(\S+)(?: \(([^)]*)\))?")
+"""Line with which pip reports that it fetches a package, with the file's name and, in parentheses, its size."""
+
+
+class EnvironmentDescription(NamedTuple):
+    """Purpose and approximate size of an environment. Sizes in megabytes were measured on Linux x86-64."""
+
+    purpose: str
+    download_megabytes: int
+    disk_megabytes: int
+
+
+ENVIRONMENTS = {
+    ".venv": EnvironmentDescription("the Pulumi program, the local commands and the tests", 210, 1060),
+    ".venv-emulator": EnvironmentDescription("the AWS emulator and the handlers' dependencies", 60, 210),
+    "policies/.venv": EnvironmentDescription("the policy pack, which runs in a process of its own", 20, 105),
+    ".venv-spark": EnvironmentDescription("Spark and Java, for ingestion's runs", 460, 810),
+}
+"""Environments by folder."""
+
+
+class InstallationFailed(Exception):
+    """A step of the installation failed. The message tells what to do."""
 
 
 def check_python(version: "tuple[int, ...]") -> None:
@@ -43,22 +80,119 @@ def install(folder: Path, requirements: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)
         if _is_installed(folder, requirements):
             return
-        _report(f"installing {requirements} into {folder}")
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        for command in (
-            ["rm", "-rf", str(folder)],
-            [sys.executable, "-m", "venv", str(folder)],
-            [*pip, "--require-hashes", "-r", str(requirements)],
-        ):
+        _report(f"installing {requirements} into {folder}{_describe(folder, requirements)}")
+        progress = InstallationProgress(folder, requirements)
+        with progress.reporting():
             # The processes inherit the lock. If only this program is killed, the next one waits until they have ended.
-            subprocess.run(command, check=True, pass_fds=[lock.fileno()])
+            progress.run("deleting the old environment", ["rm", "-rf", str(folder)], lock.fileno())
+            progress.run("creating the environment", [sys.executable, "-m", "venv", str(folder)], lock.fileno())
+            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+            pip += ["--progress-bar", "off", "--require-hashes", "-r", str(requirements)]
+            progress.run("connecting to the package index", pip, lock.fileno())
         (folder / STAMP).touch()
+    _report(f"installed {folder} in {progress.seconds:.0f} s")
+
+
+class InstallationProgress:
+    """Progress of one installation, which a thread reports every few seconds: a live line on a terminal, or lines in a
+    pipe.
+    """
+
+    def __init__(self, folder: Path, requirements: Path) -> None:
+        self.folder = folder
+        self._package_count = _count_packages(requirements)
+        self._fetched_count = 0
+        self._step = "starting"
+        self._installing_since: float | None = None
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Time since the start of the installation."""
+        return time.monotonic() - self._start
+
+    def run(self, step: str, command: "list[str]", lock: int) -> None:
+        """Run a command that inherits the lock, and follow what it prints. Raise InstallationFailed if it fails."""
+        self._step = step
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, pass_fds=[lock]
+        ) as process:
+            try:
+                for line in process.stdout or ():
+                    self._follow(line)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            raise InstallationFailed(
+                f"{self.folder} could not be installed: `{command[0]}` ended with status {process.returncode}, "
+                "and the error is above. pip loads the packages from its package index (pypi.org, unless it is "
+                "configured otherwise), so this machine must reach it. Try again when it does."
+            )
+
+    def _follow(self, line: str) -> None:
+        """Update the step from a line that pip prints."""
+        fetched = FETCHED.match(line)
+        if fetched and not fetched.group(1).endswith(".metadata"):
+            self._fetched_count += 1
+            name = "-".join(fetched.group(1).split("-")[:2]).removesuffix(".tar.gz")
+            size = f" ({fetched.group(2)})" if fetched.group(2) else ""
+            self._step = f"package {self._fetched_count} of {self._package_count}, {name}{size}"
+        elif line.startswith("Building wheels"):
+            self._step = line.strip()
+        elif line.startswith("Installing collected packages"):
+            self._installing_since = time.time() - 1  # the times of files are less exact
+
+    def describe(self) -> str:
+        """Return the current step with the time since the start."""
+        step = self._step
+        if self._installing_since is not None:
+            # pip writes this file when a package is complete. Older files belong to packages that pip will replace.
+            files = self.folder.glob("lib/python*/site-packages/*.dist-info/INSTALLER")
+            installed_count = sum(file.stat().st_mtime >= self._installing_since for file in files)
+            step = f"installed {installed_count} of {self._package_count} packages"
+        return f"  {self.folder}: {step}, {self.seconds:.0f} s"
+
+    @contextmanager
+    def reporting(self) -> "Iterator[None]":
+        """Report the progress while the block runs."""
+        end, is_terminal = threading.Event(), sys.stderr.isatty()
+        thread = threading.Thread(target=self._report_until, args=[end, is_terminal], name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join()
+            if is_terminal:
+                print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def _report_until(self, end: threading.Event, is_terminal: bool) -> None:
+        while not end.wait(TERMINAL_SECONDS if is_terminal else PIPE_SECONDS):
+            if is_terminal:
+                width = shutil.get_terminal_size().columns - 1  # a longer line could not be replaced
+                print(f"\r\033[K{self.describe()[:width]}", end="", file=sys.stderr, flush=True)
+            else:
+                _report(self.describe())
 
 
 def _is_installed(folder: Path, requirements: Path) -> bool:
     """Return True if the environment is complete and its lock file has not changed since."""
     stamp = folder / STAMP
     return stamp.exists() and stamp.stat().st_mtime_ns >= requirements.stat().st_mtime_ns
+
+
+def _describe(folder: Path, requirements: Path) -> str:
+    """Return the purpose and the size of an environment, as the end of a sentence."""
+    description = ENVIRONMENTS[str(folder)]
+    return (
+        f": {description.purpose}; {_count_packages(requirements)} packages, about {description.download_megabytes} MB "
+        f"to download and {description.disk_megabytes} MB on disk"
+    )
+
+
+def _count_packages(requirements: Path) -> int:
+    return len(PACKAGE.findall(requirements.read_text(encoding="utf-8")))
 
 
 def _report(text: str) -> None:
@@ -69,7 +203,7 @@ if __name__ == "__main__":
     check_python(sys.version_info[:3])
     try:
         install(Path(sys.argv[1]), Path(sys.argv[2]))
-    except subprocess.CalledProcessError as error:
-        sys.exit(error.returncode)
+    except InstallationFailed as failure:
+        sys.exit(str(failure))
     except KeyboardInterrupt:
         sys.exit(130)

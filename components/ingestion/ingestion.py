@@ -211,7 +211,7 @@ class Ingestion(pulumi.ComponentResource):
                 settings=settings.builder,
                 environment=BuilderEnvironment,
                 environment_key_arn=settings.environment_key_arn,
-                values=self._creation_variables(),
+                values={**self._creation_variables(), "flush_at_once": settings.manifests.flush_minutes == 0},
                 grants=self._creation_grants(),
                 attachment=(
                     NetworkAttachment(self._network.subnet_ids, [self._network.functions.id]) if self._network else None

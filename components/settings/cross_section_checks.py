@@ -100,6 +100,12 @@ def _check_ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
             str(intake.batch_window_seconds),
             "must be at least 1 if batchSize is above 10 (a rule of Lambda)",
         )
+    if stack.ingestion.manifests.flush_minutes == 0 and stack.environment is not Environment.LOCAL:
+        yield SettingsProblem(
+            "ingestion.manifests.flushMinutes",
+            "0",
+            f"must be at least 1 in {stack.environment}: 0 starts a Glue run for every batch of files",
+        )
     yield from _check_origin(
         "ingestion.intake.corsOrigin", intake.cors_origin, stack, "upload files, in prod; or leave it out"
     )

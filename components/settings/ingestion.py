@@ -58,8 +58,10 @@ class ManifestSettings(SettingsModel):
     gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 10
     """Maximum total size of a manifest's files as they arrived, in units of 1024³ bytes. A larger file gets a manifest
     for itself. A run must be able to process the unpacked content within `spark.timeoutMinutes`."""
-    flush_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
-    """Waiting time after which pending files go into a manifest that is not full."""
+    flush_minutes: Annotated[int, Field(ge=0, le=1440)] = 60
+    """Waiting time after which pending files go into a manifest that is not full. With 0, which only the environment
+    `local` allows, the builder creates a manifest as soon as it has tracked a batch of files. On AWS, each of these
+    manifests would cost a Glue run."""
     sweep_minutes: Annotated[int, Field(ge=1, le=60)] = 5
     """Interval of the sweeper's runs."""
 

@@ -14,6 +14,7 @@ from local.emulation.cloudwatch.service_metrics import ServiceMetrics
 from local.emulation.cognito import guest_credential_corrections
 from local.emulation.event_bridge.target_permissions import TargetPermissions
 from local.emulation.glue.glue_job_runs import GlueJobRuns
+from local.emulation.glue.spark_installation import SparkInstallation
 from local.emulation.iam import decision_corrections, resource_arn_corrections, wildcard_corrections
 from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
@@ -25,7 +26,7 @@ from local.emulation.step_functions import retry_delays
 from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
 
 
-def serve(folder: Path) -> None:
+def serve(folder: Path, spark: SparkInstallation) -> None:
     """Serve until the process is killed. The log of IAM decisions and the output of Batch and Glue jobs are written to
     `folder`.
     """
@@ -47,7 +48,7 @@ def serve(folder: Path) -> None:
     TargetPermissions(permissions).install()
     batch_service.install()
     resource_tags.install()
-    StateMachineTasks(permissions, batch_service, GlueJobRuns(folder).run).install()
+    StateMachineTasks(permissions, batch_service, GlueJobRuns(folder, spark).run).install()
     retry_delays.install()
     invoke_request_refusals.install()
     rest_api_corrections.install()

@@ -29,8 +29,10 @@ def main() -> None:
     sys.path.append(str(ROOT))  # for this process only: each worker has its own path
     sys.argv = ["ministack"]
 
-    from local.emulation.separate_process_services import start_services  # noqa: PLC0415 - needs the path
+    from local.emulation.glue.spark_installation import SparkInstallation  # noqa: PLC0415 - needs the path
+    from local.emulation.separate_process_services import start_services  # noqa: PLC0415
 
+    spark = SparkInstallation(folder)  # takes the user's variables away, before another process inherits them
     variables, process = start_services()
     threading.Thread(target=_end_with_the_services, args=[process], name="services", daemon=True).start()
     (folder / "emulator" / "services.json").write_text(json.dumps(variables), encoding="utf-8")
@@ -42,7 +44,7 @@ def main() -> None:
     # twelfth of the emulator's time, because requests create many objects.
     gc.freeze()
     gc.set_threshold(50_000)
-    serve(folder)
+    serve(folder, spark)
 
 
 def _end_with_the_parent() -> None:

@@ -7,11 +7,13 @@ that all flows share. A part of a flow is *scripted* if it answers by fixed rule
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import Clients
+from local.preview import stack_files
+from local.preview.stack_files import StackConfig
 
 T = TypeVar("T")
 StepReporter = Callable[[str], None]
@@ -23,6 +25,18 @@ POLL_SECONDS = 0.05
 POLL_SHARE = 0.1
 """Time between two polls as a share of the time waited so far. Frequent polling would take CPU time from the platform.
 """
+
+
+def read_flow_stack() -> StackConfig:
+    """Return the configuration of the stack `local` for the flows. Ingestion collects files in full manifests, as on AWS.
+
+    The stack file makes ingestion process each file at once, so no manifest would ever be full.
+    """
+    config = stack_files.read_stack("local")
+    key = f"{config.project}:ingestion"
+    ingestion = json.loads(config.values[key])
+    del ingestion["manifests"]["flushMinutes"]
+    return replace(config, values={**config.values, key: json.dumps(ingestion)})
 
 
 class NotInTime(Exception):

@@ -5,6 +5,7 @@ every step succeeds.
 """
 
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from guardrails.model.subsystem_of_resource import parse_subsystem
 from local import ROOT, CannotRun
 from local.emulation.iam.decision_log import read_decisions
 from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
-from local.flows import Deployment, NotInTime
+from local.flows import Deployment, NotInTime, read_flow_stack
 from local.flows.flow_registry import FLOWS, Flow
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -25,12 +26,14 @@ from local.platform.engine import ResourceFailed
 from local.platform.folder_lock import FolderBusy, lock_folder
 from local.platform.lifecycle import delete_all, deploy, list_deployed_findings
 from local.platform.progress import SilentProgress
-from local.preview import report, stack_files
+from local.preview import report
 from local.preview.preview import preview
 from local.preview.stack_files import StackConfig
-from local.terminal_output import create_console
+from local.terminal_output import create_console, format_count
 
 FOLDER = ROOT / ".local" / "demo"
+WAITING_REPORT_SECONDS = 10.0
+"""Time between two lines about a step that takes long."""
 NAME_PREFIX = "polyphony-local-"
 """Prefix of the names of all resources of the stack."""
 
@@ -47,7 +50,7 @@ def command(chosen_flow: str = "") -> int:
             file=sys.stderr,
         )
         return 2
-    config = stack_files.read_stack("local")
+    config = read_flow_stack()
     out = create_console()
     start = time.monotonic()
     try:
@@ -67,7 +70,9 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
     with _print_step(out, "preview"):
         result = preview(config)
         out.print(f"  {len(result.graph.customs())} resources, {len(result.policies)} policies evaluated")
-        out.print(f"  {len(result.mandatory)} mandatory findings; about ${result.cost.total:,.2f} a month")
+        out.print(
+            f"  {format_count(len(result.mandatory), 'mandatory finding')}; about ${result.cost.total:,.2f} a month"
+        )
         if not result.deployable:
             raise DemoFailed(
                 "the preview has findings that stop a deployment. Fix them first; `make preview STACK=local` lists them"
@@ -139,12 +144,27 @@ def _print_step(out: Console, what: str) -> Iterator[None]:
     """Print a title before the block, and its duration after it."""
     out.print(f"\n[bold]{escape(what)}[/]", soft_wrap=True)
     start = time.monotonic()
-    if out.is_terminal:
-        with out.status(escape(what)):
-            yield
-    else:
+    with out.status(escape(what)) if out.is_terminal else _report_waiting(out):
         yield
     out.print(f"  [dim]{time.monotonic() - start:.1f} s[/]")
+
+
+@contextmanager
+def _report_waiting(out: Console) -> Iterator[None]:
+    """Print a line every few seconds while the block runs, so that a long step in a pipe is not silent."""
+    start, end = time.monotonic(), threading.Event()
+
+    def report_until_end() -> None:
+        while not end.wait(WAITING_REPORT_SECONDS):
+            out.print(f"  [dim]… {time.monotonic() - start:.0f} s[/]")
+
+    thread = threading.Thread(target=report_until_end, name="waiting", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
 
 
 class StepTimer:

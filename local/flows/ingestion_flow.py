@@ -65,7 +65,7 @@ def list_expected_rows(files: int) -> list[tuple[Any, ...]]:
 def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter) -> IngestionOutcome:
     """Run the flow with this number of files below a prefix, plus an empty file and one of an unsupported type."""
     earlier_executions = runs.execution_statuses()
-    runs.upload_all({_key(prefix, number): _content(number) for number in range(files)})
+    runs.upload_all({_key(prefix, number): file_content(number) for number in range(files)})
     runs.upload_all({f"{prefix}/ignored.exe": b"x", f"{prefix}/empty.ndjson": b""})
     report_step(
         f"{files} files uploaded, some compressed, every {BAD_EVERY}th with a line that is not JSON; "
@@ -100,7 +100,8 @@ def _lines(number: int) -> list[dict[str, object]]:
     return [{"file": number, "line": line, "text": f"ü{number}"} for line in range(LINES)]
 
 
-def _content(number: int) -> bytes:
+def file_content(number: int) -> bytes:
+    """Return the content of a file: its lines, perhaps with an unreadable one, and perhaps compressed."""
     text = "".join(json.dumps(line) + "\n" for line in _lines(number))
     if number % BAD_EVERY == 0:
         text += "{not json\n"

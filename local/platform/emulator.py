@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import Self
 
 from local import LOOPBACK, ROOT, CannotRun
+from local.emulation.glue import spark_installation
 from local.preview.preview_provider import ACCOUNT, REGION
 
 FOLDER = ROOT / ".local"
@@ -48,7 +49,7 @@ START_SECONDS = 30
 """Maximum time until a new emulator answers."""
 STOP_SECONDS = 10
 """Maximum time until a killed emulator has ended."""
-JOB_LOGS = ("batch.log", "glue.log")
+JOB_LOGS = ("batch.log", "glue.log", spark_installation.LOG)
 """Logs that jobs write. They are kept as long as the emulator's own log."""
 KEEP_RUNNING = b"keep\n"
 """Line on standard input that makes the launcher continue when its parent process ends."""
@@ -184,13 +185,14 @@ def stop(folder: Path = FOLDER) -> bool:
 
 def _environment(home: Path, port: int) -> dict[str, str]:
     """Return all variables of the emulator and of every handler in it, without the user's AWS configuration and
-    proxies.
+    proxies. Only the installation of Spark gets the user's proxies: the launcher removes them from its variables.
     """
     return {
         **{key: os.environ[key] for key in ("LANG", "LC_ALL", "TZ") if key in os.environ},
         "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "HOME": str(home),
         "TMPDIR": str(home / "tmp"),
+        spark_installation.VARIABLE: spark_installation.collect_pip_variables(os.environ),
         "STATE_DIR": str(home / "state"),
         "S3_DATA_DIR": str(home / "s3"),
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -12,6 +12,9 @@ from typing import Any
 
 from local import CannotRun
 from local.emulation.cloudwatch.available_metrics import metric_label, why_not_evaluated
+from local.emulation.glue import spark_installation
+from local.emulation.speech.tone_words import TONES_ONLY
+from local.environment_installation import ENVIRONMENTS, STAMP
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -27,8 +30,10 @@ from local.preview.policy_pack_process import UNDECIDED, PolicyFinding, PolicyPa
 from local.preview.preview_provider import REGION, PreviewProvider
 from local.preview.program_run import ProgramRun, run_program
 from local.preview.property_values import Props, to_display_value
+from local.preview.report import print_outputs
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
+from local.terminal_output import format_count
 
 NOT_RUNNING = "the local platform is not running"
 
@@ -73,12 +78,14 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                     for line in unevaluated:
                         report.print_line(f"  {line}")
                 findings = list_deployed_findings(config, deployed.graph)
+                resources = format_count(len(deployed.graph.customs()), "resource")
+                report.print_line(f"{resources}: {report.summary()}; the local platform is up")
+                _print_usage(running, deployed.outputs, report)
+                # The findings come last, because the end is what a terminal shows.
                 for finding in findings:
                     report.print_line(
                         f"  {finding.level} {finding.policy} · {finding.urn.rpartition('::')[2]}: {finding.message}"
                     )
-                report.print_line(f"{report.summary()}; the local platform is up")
-                _print_addresses(running, deployed.outputs, report)
         except KeyboardInterrupt:
             report.print_line("interrupted; run `make up` to try again")
             return 130
@@ -121,12 +128,15 @@ def down(folder: Path = emulator.FOLDER) -> int:
 
 
 def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | None:
-    """Return the endpoint and the stack outputs of the running platform, or None if no platform is running."""
+    """Return the endpoint, the stack outputs, and the physical ids by Pulumi name of the running platform, or None if no
+    platform is running.
+    """
     running = emulator.find_running(folder)
     if running is None:
         return None
-    outputs = open_state(running).outputs
-    return {"endpoint": running.endpoint, "outputs": outputs}
+    state = open_state(running)
+    ids = {urn.rpartition("::")[2]: entry.id for urn, entry in state.entries().items()}
+    return {"endpoint": running.endpoint, "outputs": state.outputs, "ids": ids}
 
 
 def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[PlannedStep]:
@@ -241,10 +251,25 @@ def delete_all(running: Emulator, report: Progress) -> list[str]:
     return sorted(state.entries())
 
 
-def _print_addresses(running: Emulator, outputs: Props, report: ProgressReporter) -> None:
+def _print_usage(running: Emulator, outputs: Props, report: ProgressReporter) -> None:
+    """Print the outputs, the address of the platform, and how to use it."""
+    report.print_line("outputs")
+    print_outputs(report.console, outputs)
     report.print_line(
-        f"  AWS endpoint  {running.endpoint}  (access key and secret: {emulator.ROOT_ACCESS_KEY}, region {REGION})"
+        f"AWS endpoint  {running.endpoint}  (access key and secret: {emulator.ROOT_ACCESS_KEY}, region {REGION})"
     )
-    for name, value in outputs.items():
-        report.print_line(f"  {name}  {to_display_value(value)}")
-    report.print_line("  `make down` stops the platform")
+    if running.port != emulator.PORT:
+        report.print_line(f"  another program uses port {emulator.PORT}, so the platform chose {running.port}")
+    if not spark_installation.is_installed():
+        size = ENVIRONMENTS[spark_installation.FOLDER].download_megabytes
+        report.print_line(
+            f"  Spark is not installed: the first file that ingestion gets installs it ({size} MB, some minutes); "
+            f"`make {spark_installation.FOLDER}/{STAMP}` installs it now"
+        )
+    option = "" if running.folder == emulator.FOLDER else f" --folder {running.folder}"
+    console, down = (
+        f"`.venv/bin/python -m local {name}{option}`" if option else f"`make {name}`" for name in ("console", "down")
+    )
+    report.print_line(f"  {console} serves a page that uses the platform")
+    report.print_line(f"  {TONES_ONLY}")
+    report.print_line(f"  {down} stops the platform")

@@ -60,7 +60,8 @@ class ProgressReporter:
     """Printer of the steps. On a terminal, current steps are shown live; finished steps stay as lines."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        """Console to which everything is printed."""
         self._current: dict[str, tuple[ResourceAction, float]] = {}
         """Action and start of each step in progress, by URN."""
         self._counts: Counter[ResourceAction] = Counter()
@@ -68,11 +69,11 @@ class ProgressReporter:
         self._lock = threading.Lock()
         self._start = time.monotonic()
         self._live = Live(
-            console=self._console, refresh_per_second=8, transient=True, get_renderable=self._render_current_steps
+            console=self.console, refresh_per_second=8, transient=True, get_renderable=self._render_current_steps
         )
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self.console.is_terminal:
             self._live.start()
         return self
 
@@ -124,7 +125,7 @@ class ProgressReporter:
         self._print(Text(line))
 
     def _print(self, line: Text) -> None:
-        self._console.print(line)
+        self.console.print(line)
 
     def _render_current_steps(self) -> Table:
         table = Table.grid(padding=(0, 1))

@@ -22,9 +22,6 @@ from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackFileError
 from local.terminal_output import create_console
 
-MAX_SHOWN_LINES = 5
-"""Number of the most expensive lines to print."""
-
 
 class CannotPrice(CannotRun):
     """The stack cannot be priced. The message says what to fix."""
@@ -123,7 +120,7 @@ def _without_unknowns(value: Any) -> Any:
 
 
 def print_cost(cost: StackCost, console: Console | None = None) -> None:
-    """Print the cost of one stack: by subsystem, by service, its most expensive lines, and what has no price."""
+    """Print the cost of one stack: by subsystem, by service, every line, and what has no price."""
     out = console or create_console()
     report = cost.report
     out.print(f"[bold]{escape(cost.label)}[/]: ${report.total:,.2f} a month, budget ${cost.budget:,.2f}\n")
@@ -133,9 +130,9 @@ def print_cost(cost: StackCost, console: Console | None = None) -> None:
         out.print(create_table((dimension,), ("USD", "share"), rows))
     lines = [
         (escape(line.block), line.price, f"{line.quantity:,.0f}", f"{line.usd:,.2f}")
-        for line in sorted(report.lines, key=lambda line: -line.usd)[:MAX_SHOWN_LINES]
+        for line in sorted(report.lines, key=lambda line: -line.usd)
     ]
-    out.print(create_table(("most expensive lines", "price"), ("quantity", "USD"), lines))
+    out.print(create_table(("block", "price"), ("quantity", "USD"), lines))
     out.print(f"\nmonitoring and protection (included): ${cost.monitoring_and_protection_usd:,.2f}")
     print_remarks(out, report)
 

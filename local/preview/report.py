@@ -4,8 +4,9 @@ stack outputs.
 Rich prints colours on a terminal, and plain text to a pipe.
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from rich.tree import Tree
 from local.preview.policy_pack_process import UNDECIDED, PolicyFinding
 from local.preview.property_values import Props, to_display_value
 from local.preview.resource_graph import Graph, Resource
-from local.terminal_output import create_console
+from local.terminal_output import create_console, format_count
 
 if TYPE_CHECKING:
     from local.preview.preview import Preview
@@ -33,18 +34,23 @@ def print_preview(result: "Preview", console: Console | None = None) -> None:
     out.print(_count_by_service(result.graph))
     _print_changes(out, result)
     _print_warnings(out, result)
-    _print_errors(out, "invalid inputs", result.invalid_inputs)
-    _print_errors(out, "handler faults", result.handler_faults)
+    _print_errors(out, "invalid input", result.invalid_inputs)
+    _print_errors(out, "handler fault", result.handler_faults)
     _print_findings(out, result)
     print_monthly_cost(out, result)
     _print_preview_outputs(out, result)
     if not result.deployable:
-        verdict = "[bold red]cannot be deployed[/]: fix the errors above"
+        verdict = "[bold red]cannot be deployed[/]. Fix these errors:"
     elif result.messages:
         verdict = f"[yellow]can be deployed, but[/] {escape(' '.join(result.messages))}"
     else:
         verdict = "[green]can be deployed[/]"
     out.print(f"\nstack {escape(result.config.stack)} {verdict}", soft_wrap=True)
+    # They are repeated here, because cost and outputs have separated them from the end, which is what a terminal shows.
+    for error in (*result.invalid_inputs, *result.handler_faults):
+        out.print(f"  {escape(str(error))}", soft_wrap=True)
+    for finding in result.mandatory:
+        _print_finding(out, finding)
 
 
 @contextmanager
@@ -99,7 +105,7 @@ def _print_warnings(out: Console, result: "Preview") -> None:
 def _print_errors(out: Console, kind: str, errors: Sequence[object]) -> None:
     """Print the number of errors of a kind and each error on a line, or nothing if there are none."""
     if errors:
-        out.print(f"\n[bold red]{len(errors)} {kind}[/]")
+        out.print(f"\n[bold red]{format_count(len(errors), kind)}[/]")
     for error in errors:
         out.print(f"  {escape(str(error))}", soft_wrap=True)
 
@@ -107,16 +113,15 @@ def _print_errors(out: Console, kind: str, errors: Sequence[object]) -> None:
 def _print_findings(out: Console, result: "Preview") -> None:
     counts = Counter(finding.level for finding in result.findings)
     out.print(
-        f"\n[bold]policies[/]: {len(result.policies)} evaluated, {counts['mandatory']} mandatory findings, "
-        f"{counts['advisory']} advisory findings, {counts[UNDECIDED]} checks undecided until the deployment",
+        f"\n[bold]policies[/]: {len(result.policies)} evaluated, "
+        f"{format_count(counts['mandatory'], 'mandatory finding')}, "
+        f"{format_count(counts['advisory'], 'advisory finding')}, "
+        f"{format_count(counts[UNDECIDED], 'check')} undecided until the deployment",
         soft_wrap=True,
     )
     # One advisory finding of the pack lists all undecided checks, so they are not printed one by one.
     for finding in sorted((item for item in result.findings if item.level != UNDECIDED), key=_sort_key):
-        name = escape(finding.urn.rpartition("::")[2])
-        level = f"[{STYLES.get(finding.level, '')}]{finding.level:9}[/]"
-        message = escape(finding.message).replace("\n", f"\n{' ' * 12}")
-        out.print(f"  {level} {finding.policy} · {name}: {message}", soft_wrap=True)
+        _print_finding(out, finding)
     for change in result.remediations:
         changed = {key: value for key, value in change.after.items() if change.before.get(key) != value}
         out.print(
@@ -124,6 +129,13 @@ def _print_findings(out: Console, result: "Preview") -> None:
             f"{escape(', '.join(f'{key} → {to_display_value(value)}' for key, value in changed.items()))}",
             soft_wrap=True,
         )
+
+
+def _print_finding(out: Console, finding: PolicyFinding) -> None:
+    name = escape(finding.urn.rpartition("::")[2])
+    level = f"[{STYLES.get(finding.level, '')}]{finding.level:9}[/]"
+    message = escape(finding.message).replace("\n", f"\n{' ' * 12}")
+    out.print(f"  {level} {finding.policy} · {name}: {message}", soft_wrap=True)
 
 
 def _sort_key(finding: PolicyFinding) -> tuple[int, str, str]:
@@ -162,19 +174,31 @@ def _print_preview_outputs(out: Console, result: "Preview") -> None:
 
 
 def print_outputs(out: Console, outputs: Props) -> None:
-    """Print stack outputs. Secrets are replaced by a marker."""
-    for name, value in outputs.items():
-        out.print(f"  {escape(name)}:")
-        _print_value(out, to_display_value(value), 4)
+    """Print stack outputs as a tree with aligned values. Secrets are replaced by a marker."""
+    _print_fields(out, {name: to_display_value(value) for name, value in outputs.items()}, 2)
 
 
-def _print_value(out: Console, value: object, indent: int) -> None:
-    if not isinstance(value, dict):
-        out.print(f"{' ' * indent}{escape(str(value))}", soft_wrap=True)
-        return
-    for key, inner in sorted(value.items()):
-        if isinstance(inner, dict):
-            out.print(f"{' ' * indent}{escape(key)}:")
-            _print_value(out, inner, indent + 2)
-        else:
-            out.print(f"{' ' * indent}{escape(key)}: {escape(str(inner))}", soft_wrap=True)
+def _print_fields(out: Console, fields: Mapping[str, object], indent: int) -> None:
+    """Print plain fields in one column, and structures below their name."""
+    margin = " " * indent
+    plain = {name: value for name, value in fields.items() if not (isinstance(value, Mapping) and value)}
+    width = max(map(len, plain), default=0)
+    for name, value in sorted(plain.items()):
+        first, *others = _format_lines(value)
+        out.print(f"{margin}{escape(name):{width}}  {escape(first)}", soft_wrap=True)
+        for line in others:
+            out.print(f"{margin}{'':{width}}  {escape(line)}", soft_wrap=True)
+    for name, value in sorted(fields.items()):
+        if isinstance(value, Mapping) and value:
+            out.print(f"{margin}{escape(name)}")
+            _print_fields(out, value, indent + 2)
+
+
+def _format_lines(value: object) -> list[str]:
+    """Return the lines of a value. Short items of a list share a line; other values that are no text are JSON."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list) and value:
+        items = [line for item in value for line in _format_lines(item)]
+        return items if any(" " in item for item in items) else [", ".join(items)]
+    return [json.dumps(value)]

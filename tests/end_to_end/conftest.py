@@ -22,6 +22,7 @@ from local.flows import (
     ingestion_flow,
     livestream_flow,
     meetings_flow,
+    read_flow_stack,
     transcription_flow,
     voice_qa_flow,
 )
@@ -35,7 +36,6 @@ from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import DeployedPlatform, deploy
 from local.platform.progress import SilentProgress
-from local.preview import stack_files
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
 from tests.end_to_end.meeting_recorder import Recorder
@@ -256,5 +256,5 @@ def captioning(platform: Platform) -> TranscriptionBackend:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("platform")
     with emulator.start(folder) as running_emulator:
-        deployed = deploy(stack_files.read_stack("local"), running_emulator.emulator, SilentProgress())
+        deployed = deploy(read_flow_stack(), running_emulator.emulator, SilentProgress())
         yield Platform(running_emulator.emulator, deployed, EmulatorClients(running_emulator.emulator.endpoint))

@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 
 from local import ROOT
-from local.flows import eventually
+from local.flows import eventually, read_flow_stack
 from local.platform import emulator, lifecycle
 from local.platform.emulator import EmulatorError
 from local.platform.progress import SilentProgress
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from local.platform.update_plan import PlanningProvider
-from local.preview import stack_files
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.small_stack import ActionRecorder
 from tests.process_tree import listening, tree
@@ -38,13 +37,13 @@ def test_the_platform_listens_on_loopback_only(platform: Platform) -> None:
 
 
 def test_a_plan_without_changes_has_no_steps(platform: Platform) -> None:
-    steps = PlanningProvider(state_of(platform)).list_steps(stack_files.read_stack("local"))
+    steps = PlanningProvider(state_of(platform)).list_steps(read_flow_stack())
     assert {step.action for step in steps} == {ResourceAction.SAME}
     assert len(steps) == len(platform.graph.customs())
 
 
 def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Platform) -> None:
-    config = stack_files.read_stack("local")
+    config = read_flow_stack()
     values = {**config.values, "polyphony:ingestion": '{"intake": {"batchWindowSeconds": 2}}'}
     steps = PlanningProvider(state_of(platform)).list_steps(replace(config, values=values))
     changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not ResourceAction.SAME}
@@ -62,7 +61,7 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
     alias = platform.id("ingestion-manifest-builder-function")
     version = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
     recorder = ActionRecorder()
-    config = stack_files.read_stack("local")
+    config = read_flow_stack()
     settings = {**json.loads(config.values["polyphony:ingestion"]), "logLevel": "INFO"}
     changed = replace(config, values={**config.values, "polyphony:ingestion": json.dumps(settings)})
     try:
@@ -139,7 +138,7 @@ def test_a_kept_emulator_is_stopped_by_down(tmp_path: Path) -> None:
     running = emulator.find_running(tmp_path)
     assert running is not None
     assert running.pid == pid
-    assert lifecycle.find_running_platform(tmp_path) == {"endpoint": running.endpoint, "outputs": {}}
+    assert lifecycle.find_running_platform(tmp_path) == {"endpoint": running.endpoint, "outputs": {}, "ids": {}}
     assert lifecycle.down(tmp_path) == 0
     eventually(lambda: None if alive(pid) else True, "the emulator's end")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["command.lock", "decisions.jsonl", "emulator.log"]

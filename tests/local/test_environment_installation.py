@@ -7,6 +7,8 @@ Most tests replace Python's module `venv`, so that an installation takes no time
 import hashlib
 import json
 import os
+import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -18,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from local import ROOT
-from local.environment_installation import check_python
+from local import ROOT, environment_installation
+from local.environment_installation import ENVIRONMENTS, InstallationFailed, InstallationProgress, check_python
 
 STAMP = ".venv/.locked"
 FAKE_VENV = """
@@ -113,13 +115,16 @@ def kill_group(process: "subprocess.Popen[str]") -> None:
 
 
 def read_line(process: "subprocess.Popen[str]") -> str:
-    """Return the next line that make prints on standard error."""
+    """Return the next line that make prints on standard error, up to a colon. Lines of the progress are skipped."""
     assert process.stderr is not None
-    return process.stderr.readline().strip()
+    line = process.stderr.readline()
+    while line.startswith("  "):
+        line = process.stderr.readline()
+    return line.partition(": ")[0].strip()
 
 
 INSTALLING = "installing requirements/tools.txt into .venv"
-WAITING = "another command is installing .venv: waiting until it has ended"
+WAITING = "another command is installing .venv"
 PIP_WAITS = "pip waits"
 
 
@@ -174,6 +179,77 @@ def test_the_next_command_waits_for_a_pip_whose_parent_was_killed(checkout: Chec
             assert read_line(second) == INSTALLING
             assert second.wait() == 0
     assert checkout.installations == 2
+
+
+PIP_OUTPUT = """
+Collecting one==1.0 (from -r requirements/tools.txt (line 1))
+  Downloading one-1.0-py3-none-any.whl.metadata (1.0 kB)
+  Downloading one-1.0-py3-none-any.whl (12.3 MB)
+Collecting two==2.0
+  Using cached two-2.0.tar.gz (1.2 MB)
+"""
+
+
+@pytest.fixture
+def progress(tmp_path: Path) -> InstallationProgress:
+    lock = tmp_path / "lock.txt"
+    lock.write_text("one==1.0 --hash=sha256:1\ntwo==2.0 --hash=sha256:2\n    # via one==1.0\nthree==3.0\n")
+    return InstallationProgress(tmp_path / "environment", lock)
+
+
+def run_and_print(progress: InstallationProgress, text: str) -> None:
+    with progress.reporting(), (progress.folder.parent / "lock").open("wb") as lock:
+        progress.run("connecting to the index", [sys.executable, "-c", f"print({text!r})"], lock.fileno())
+
+
+def test_the_progress_counts_downloaded_and_installed_packages(progress: InstallationProgress) -> None:
+    run_and_print(progress, "Collecting one==1.0")
+    assert "connecting to the index" in progress.describe()
+    run_and_print(progress, PIP_OUTPUT.removesuffix("Collecting two==2.0\n  Using cached two-2.0.tar.gz (1.2 MB)\n"))
+    assert "package 1 of 3, one-1.0 (12.3 MB), 0 s" in progress.describe()
+    run_and_print(progress, "Collecting two==2.0\n  Using cached two-2.0.tar.gz (1.2 MB)")
+    assert "package 2 of 3, two-2.0 (1.2 MB)" in progress.describe()
+    run_and_print(progress, "Building wheels for collected packages: two")
+    assert "Building wheels for collected packages: two" in progress.describe()
+    packages = progress.folder / "lib" / "python3.11" / "site-packages"
+    for name in ("pip-1.0", "one-1.0", "two-2.0"):
+        (packages / f"{name}.dist-info").mkdir(parents=True)
+    (packages / "pip-1.0.dist-info" / "INSTALLER").touch()
+    os.utime(packages / "pip-1.0.dist-info" / "INSTALLER", (0, 0))
+    run_and_print(progress, "Installing collected packages: one, two, three")
+    assert "installed 0 of 3 packages" in progress.describe()
+    (packages / "one-1.0.dist-info" / "INSTALLER").touch()
+    assert "installed 1 of 3 packages" in progress.describe()
+
+
+def test_the_progress_is_reported_while_a_step_prints_nothing(
+    progress: InstallationProgress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr(environment_installation, "PIPE_SECONDS", 0.001)
+    monkeypatch.setattr(environment_installation, "_report", reports.put)
+    with progress.reporting():
+        assert {reports.get(timeout=60) for _ in range(3)} == {f"  {progress.folder}: starting, 0 s"}
+
+
+def test_a_failed_installation_names_the_package_index_and_the_remedy(
+    progress: InstallationProgress, tmp_path: Path
+) -> None:
+    with (tmp_path / "lock").open("wb") as lock, pytest.raises(InstallationFailed) as raised:
+        progress.run("", [sys.executable, "-c", "raise SystemExit(1)"], lock.fileno())
+    assert re.search(r"could not be installed.*status 1.*package index.*Try again", str(raised.value))
+
+
+def test_every_environment_is_described_before_its_installation(checkout: Checkout) -> None:
+    stamps = re.findall(r"^(\S+)/\.locked: ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(stamps) == set(ENVIRONMENTS)
+    (checkout.folder / "requirements" / "tools.txt").write_text("one==1.0\ntwo==2.0\n")
+    with checkout.make(STAMP) as process:
+        _, errors = process.communicate()
+    description = ENVIRONMENTS[".venv"]
+    size = f"{description.download_megabytes} MB to download and {description.disk_megabytes} MB on disk"
+    assert f"{INSTALLING}: {description.purpose}; 2 packages, about {size}\n" in errors
+    assert "installed .venv in " in errors
 
 
 def test_two_commands_install_a_working_environment_together(checkout: Checkout) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 from dataclasses import replace
 from unittest.mock import Mock
@@ -32,7 +33,7 @@ def render_cost(stack_cost: StackCost) -> str:
     return stream.getvalue()
 
 
-def test_the_table_has_subsystems_services_largest_lines_and_monitoring_cost(prod_cost: StackCost) -> None:
+def test_the_table_has_subsystems_services_every_line_and_monitoring_cost(prod_cost: StackCost) -> None:
     text = render_cost(prod_cost)
     for part in (
         "prod: $",
@@ -43,6 +44,9 @@ def test_the_table_has_subsystems_services_largest_lines_and_monitoring_cost(pro
         "monitoring and protection (included): $",
     ):
         assert part in text
+
+    for line in prod_cost.report.lines:
+        assert re.search(rf"^{re.escape(line.block)} +{line.price} +[\d,]+ +{line.usd:,.2f}$", text, re.MULTILINE)
 
 
 def test_a_total_of_zero_has_no_shares(prod_cost: StackCost) -> None:

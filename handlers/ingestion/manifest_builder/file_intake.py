@@ -7,7 +7,7 @@ the files are already tracked and the sweeper completes the work.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from handlers.common.aws.parallel_calls import ParallelCalls
@@ -18,6 +18,7 @@ from handlers.ingestion.arrived_files import ADJACENT_DATES_CHECK_AGE, ArrivedFi
 from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator
+from handlers.ingestion.table_items import RecordId
 
 MAX_MANIFESTS_PER_INVOCATION = 5
 """Maximum number of manifests that one invocation creates. With the default sizes, 5 manifests take 1,000 files, which
@@ -26,7 +27,7 @@ is ten full batches."""
 
 @dataclass(frozen=True)
 class FileIntake:
-    """Tracks the files that a batch of SQS messages announces, then creates full manifests."""
+    """Tracks the files that a batch of SQS messages announces, then creates manifests."""
 
     table: FileTable
     admission: AdmissionRules
@@ -35,6 +36,8 @@ class FileIntake:
     parallel: ParallelCalls
     log: EventLog
     clock: Callable[[], datetime]
+    flush_at_once: bool = False
+    """Also create manifests that are not full."""
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """Handle the messages of one invocation. Return those that SQS must deliver again."""
@@ -69,11 +72,21 @@ class FileIntake:
         }
 
     def create_manifests(self) -> None:
-        """Create full manifests. Log an error instead of raising it."""
+        """Create full manifests, and others if `flush_at_once` is set. Log an error instead of raising it."""
+        tried: set[RecordId] = set()
         try:
-            self.creator.create_full_manifests(tried=set(), max_manifests=MAX_MANIFESTS_PER_INVOCATION)
+            self.creator.create_full_manifests(tried, MAX_MANIFESTS_PER_INVOCATION)
+            if self.flush_at_once:
+                self._flush(tried)
         except Exception as error:  # noqa: BLE001 - the files are tracked, and the sweeper completes the work
             self.log.error("building_failed", error_type=type(error).__name__)
+
+    def _flush(self, tried: set[RecordId]) -> None:
+        """Create manifests of the pending files, also if a concurrent builder claims some of them first."""
+        for _ in range(MAX_MANIFESTS_PER_INVOCATION):
+            if not self.table.list_pending(1, tried):
+                return
+            self.creator.flush(tried, timedelta(), max_manifests=1)
 
     def _track(self, file: ArrivedFile) -> None:
         rejection = self.admission.find_rejection(file)

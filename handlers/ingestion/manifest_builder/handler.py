@@ -47,7 +47,15 @@ def _intake() -> FileIntake:
         manifest_bytes=environment.manifest_bytes,
     )
     admission = AdmissionRules.from_setting(environment.allowed_suffixes, environment.max_file_bytes)
-    return FileIntake(table, admission, creator, parallel=parallel, log=log, clock=clock.now)
+    return FileIntake(
+        table,
+        admission,
+        creator,
+        parallel=parallel,
+        log=log,
+        clock=clock.now,
+        flush_at_once=environment.flush_at_once,
+    )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:

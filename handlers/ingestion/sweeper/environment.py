@@ -19,7 +19,7 @@ class SweeperEnvironment(ManifestCreationEnvironment):
     """Prefix below which producers upload files."""
     claim_seconds: Annotated[int, Field(ge=1)] = CLAIM_SECONDS
     """Age after which a claim or a running manifest is checked."""
-    flush_seconds: Annotated[int, Field(ge=1)] = 3600
+    flush_seconds: Annotated[int, Field(ge=0)] = 3600
     """Age after which a pending file goes into a manifest that is not full."""
     reconcile_days: Annotated[int, Field(ge=1)] = 2
     """A reconciliation compares the versions that arrived at most this many days before the previous reconciliation

@@ -1,4 +1,5 @@
-"""Runs Glue jobs with real Spark and the credentials of the job's role. Script and library are downloaded from S3.
+"""Runs Glue jobs with real Spark and the credentials of the job's role. Script and library are downloaded from S3. The
+first run installs Spark if it is missing.
 
 This implements `glue:startJobRun.sync` for Step Functions, which the emulator lacks. The emulator's own `StartJobRun`
 would run the script without Spark and with the emulator's keys.
@@ -16,6 +17,7 @@ from ministack.services import glue
 from local.emulation import get_private
 from local.emulation.emulated_service_access import endpoint, open_session
 from local.emulation.glue import spark_process
+from local.emulation.glue.spark_installation import SparkInstallation, SparkNotInstalled
 from local.emulation.step_functions.state_machine_tasks import task_error
 
 LIBRARY_OPTION = "--extra-py-files"
@@ -25,9 +27,10 @@ LIBRARY_OPTION = "--extra-py-files"
 class GlueJobRuns:
     """Runs of Glue jobs, one at a time."""
 
-    def __init__(self, log_folder: Path) -> None:
+    def __init__(self, log_folder: Path, installation: SparkInstallation) -> None:
         """The output of all runs is written to `glue.log` in `log_folder`."""
         self._log_folder = log_folder
+        self._installation = installation
         # On a small machine, two Java processes at once take longer than one after the other.
         self._run_lock = threading.Lock()
 
@@ -37,6 +40,10 @@ class GlueJobRuns:
         job = get_private(glue, "_jobs").get(name)
         if job is None:
             raise task_error("Glue.EntityNotFoundException", f"Job {name} not found")
+        try:
+            self._installation.install_if_missing()
+        except SparkNotInstalled as error:
+            raise task_error("States.TaskFailed", str(error)) from error
         run_id = f"jr_{secrets.token_hex(16)}"
         run_arguments = {"--JOB_NAME": name, "--JOB_RUN_ID": run_id}
         arguments = {**(job.get("DefaultArguments") or {}), **(request.get("Arguments") or {}), **run_arguments}

@@ -30,6 +30,11 @@ WORDS = (
 )
 """Vocabulary. Each word of the last line causes a fault of a local service."""
 SENTENCE_END = "."
+TONES_ONLY = (
+    "The local platform understands no voices: it recognises only tones that stand for words. "
+    "`make samples` writes files that it understands."
+)
+"""Note for users of the local platform."""
 
 WORD_SECONDS = 0.2
 GAP_SECONDS = 0.08

@@ -88,6 +88,13 @@ def test_the_functions_get_their_environment_variables() -> None:
     assert (builder["MANIFEST_BYTES"], builder["MAX_FILE_BYTES"]) == (str(10 * 1024**3), str(5 * 1024**3))
     sweeper = variables(plain(), "sweeper")
     assert (sweeper["CLAIM_SECONDS"], sweeper["FLUSH_SECONDS"]) == ("900", "3600")
+    assert builder["FLUSH_AT_ONCE"] == "false"
+
+
+def test_with_a_waiting_time_of_zero_builder_and_sweeper_flush_at_once() -> None:
+    program = ingestion(manifests={"flushMinutes": 0})
+    assert variables(program, "manifest-builder")["FLUSH_AT_ONCE"] == "true"
+    assert variables(program, "sweeper")["FLUSH_SECONDS"] == "0"
 
 
 def test_the_index_holds_only_files_that_are_not_in_a_run() -> None:

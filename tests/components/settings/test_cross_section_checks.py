@@ -37,6 +37,11 @@ NOT_IN: dict[str, tuple[object, str, str]] = {
         "prod",
         "must be the origin of the page that may upload files, in {}; or leave it out",
     ),
+    "ingestion.manifests.flushMinutes": (
+        0,
+        "dev staging prod",
+        "must be at least 1 in {}: 0 starts a Glue run for every batch of files",
+    ),
     "transcription.structuredLogging": (False, "staging prod", "must be true in {}: an alarm reads JSON lines"),
     "voiceQa.audio.accelerated": (True, "local", "must be false in {}: the emulator has no edge locations"),
     "voiceQa.audio.origins": (["*"], "prod", "must be the origins of the pages that may use the bucket, in {}"),

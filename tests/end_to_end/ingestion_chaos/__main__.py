@@ -23,13 +23,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.flows import Deployment, NotInTime, eventually
+from local.flows import Deployment, NotInTime, eventually, read_flow_stack
 from local.flows.ingestion_client import IngestionRuns
 from local.platform import emulator
 from local.platform.emulator_clients import CONFIG, EmulatorClients
 from local.platform.lifecycle import deploy
 from local.platform.progress import SilentProgress
-from local.preview import stack_files
 from local.preview.preview_provider import REGION
 from operations.__main__ import main as run_operation
 from tests.end_to_end.ingestion_chaos.process_killer import ProcessKiller
@@ -218,7 +217,7 @@ def _join(counts: Mapping[str, int]) -> str:
 @contextlib.contextmanager
 def deployed_platform(folder: Path) -> Iterator[Deployment]:
     """Deploy the local stack with the settings of this run to a new emulator."""
-    config = stack_files.read_stack("local")
+    config = read_flow_stack()
     key = "polyphony:ingestion"
     settings: dict[str, Any] = json.loads(config.values[key])
     for section, values in SETTINGS.items():

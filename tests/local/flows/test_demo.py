@@ -1,6 +1,7 @@
 """Output and exit status of the demo. The end-to-end tests cover the flows themselves."""
 
 import io
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -41,6 +42,20 @@ def test_a_flow_prints_its_scripted_parts_its_steps_and_its_result() -> None:
     assert lines[1] == "captions: speech to captions (the words are [tones])"
     assert lines[2].endswith("s  a word [said]")
     assert lines[3] == "  all was heard"
+
+
+def test_a_long_step_in_a_pipe_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = threading.Event()
+
+    class Pipe(io.StringIO):
+        def write(self, text: str) -> int:
+            if "…" in text:
+                written.set()
+            return super().write(text)
+
+    monkeypatch.setattr(demo, "WAITING_REPORT_SECONDS", 0.001)
+    with demo._print_step(Console(file=Pipe()), "preview"):
+        assert written.wait(60)
 
 
 def test_a_flow_with_problems_fails_the_demo_and_lists_them() -> None:

@@ -1,12 +1,19 @@
-"""Tests of `up` with a handler that cannot run, and of `down` with resources that cannot be deleted."""
+"""Tests of `up` with a handler that cannot run and of what it prints, and of `down` with resources that cannot be
+deleted.
+"""
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from components.blocks.compute import handler_archive
+from local.emulation.glue import spark_installation
+from local.emulation.speech.tone_words import TONES_ONLY
 from local.platform import emulator, lifecycle
 from local.platform.emulator import Emulator
+from local.platform.progress import ProgressReporter
 from local.preview import stack_files
 from tests.broken_archive import BROKEN_FILE, write_broken_archive
 from tests.whole_program import ingestion_alone
@@ -46,3 +53,37 @@ def test_up_publishes_no_handler_that_cannot_run(
     assert f"{BROKEN_FILE}:" in output.out + output.err
     assert "the name undefined is not defined" in output.out + output.err
     assert not emulator.find_running(tmp_path / "platform")
+
+
+def print_usage(running: Emulator) -> str:
+    out = io.StringIO()
+    lifecycle._print_usage(
+        running, {"frontend": {"region": "us-east-1"}}, ProgressReporter(Console(file=out, width=200))
+    )
+    return out.getvalue()
+
+
+def test_up_prints_the_outputs_the_console_and_that_the_platform_understands_tones_only() -> None:
+    text = print_usage(Emulator(1, emulator.PORT, emulator.FOLDER))
+    assert "  frontend\n    region  us-east-1\n" in text
+    assert f"AWS endpoint  http://127.0.0.1:{emulator.PORT}  " in text
+    assert "`make console` serves" in text
+    assert "`make down` stops" in text
+    assert TONES_ONLY in text
+    assert "another program" not in text
+
+
+def test_up_says_that_it_chose_another_port_and_how_to_use_another_folder(tmp_path: Path) -> None:
+    text = print_usage(Emulator(1, 31_461, tmp_path))
+    assert f"another program uses port {emulator.PORT}, so the platform chose 31461" in text
+    for command in ("console", "down"):
+        assert f"`.venv/bin/python -m local {command} --folder {tmp_path}`" in text
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_up_says_that_the_first_file_installs_spark_if_it_is_missing(
+    installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_installation, "is_installed", lambda: installed)
+    text = print_usage(Emulator(1, emulator.PORT, emulator.FOLDER))
+    assert ("`make .venv-spark/.locked` installs it now" in text) is not installed

@@ -24,6 +24,7 @@ from local.preview import program_run, report, stack_files
 from local.preview.input_checks import find_invalid_inputs
 from local.preview.preview import CannotPreview, Preview, preview
 from local.preview.preview_provider import PreviewProvider
+from local.preview.property_values import Secret
 from local.preview.sarif import to_sarif
 from local.preview.stack_files import StackConfig
 from tests.broken_archive import BROKEN_FILE, BROKEN_TEXT, write_broken_archive
@@ -86,7 +87,7 @@ def test_the_preview_shows_a_tree_with_counts_and_the_cost(capsys: pytest.Captur
         assert part in text
     assert "total" in text
     assert "budget 500.00" in text
-    assert "prefix: incoming/" in text
+    assert re.search(r"^ +prefix +incoming/$", text, re.MULTILINE)
     # The committed stack file has no image yet.
     assert "stack prod can be deployed, but image missing: meetings.processing.imageDigest" in " ".join(text.split())
 
@@ -234,6 +235,51 @@ def test_a_budget_of_one_dollar_blocks_and_names_the_three_most_expensive_blocks
     assert blocks is not None
     assert len(re.findall(r"(ingestion|foundation)-\S+ \$", blocks[1])) == 3
     assert "stack dev cannot be deployed" in text
+
+
+def test_the_errors_that_stop_a_deployment_are_repeated_at_the_end(blocked: Preview) -> None:
+    out = io.StringIO()
+    report.print_preview(blocked, Console(file=out, width=200))
+    _, _, end = out.getvalue().partition("stack dev cannot be deployed")
+    assert end.count("\n") == 1 + len(blocked.mandatory) + len(blocked.invalid_inputs) + len(blocked.handler_faults)
+    assert all(finding.message in end for finding in blocked.mandatory)
+    assert all(str(error) in end for error in (*blocked.invalid_inputs, *blocked.handler_faults))
+
+
+def test_the_count_of_one_finding_is_singular(blocked: Preview) -> None:
+    out = io.StringIO()
+    report.print_preview(replace(blocked, findings=tuple(blocked.mandatory[:1])), Console(file=out, width=200))
+    assert "evaluated, 1 mandatory finding, 0 advisory findings" in out.getvalue()
+    assert "\n1 handler fault\n" in out.getvalue()
+
+
+def test_outputs_are_an_aligned_tree_without_python_syntax() -> None:
+    out = io.StringIO()
+    outputs = {
+        "frontend": {
+            "version": 1,
+            "ready": True,
+            "none": None,
+            "empty": {},
+            "suffixes": [".json", ".gz"],
+            "routes": ["GET /a", "PUT /b"],
+            "api": {"url": "http://[x]", "token": Secret("canary")},
+        }
+    }
+    report.print_outputs(Console(file=out, width=200), outputs)
+    assert out.getvalue().splitlines() == [
+        "  frontend",
+        "    empty     {}",
+        "    none      null",
+        "    ready     true",
+        "    routes    GET /a",
+        "              PUT /b",
+        "    suffixes  .json, .gz",
+        "    version   1",
+        "    api",
+        "      token  [secret]",
+        "      url    http://[x]",
+    ]
 
 
 def test_an_invalid_resource_input_is_found_and_an_error_in_sarif(blocked: Preview) -> None:

@@ -1,5 +1,6 @@
 """The manifest builder tracks each version once, returns only failed messages, and creates full manifests."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -132,6 +133,29 @@ def test_a_backlog_becomes_several_manifests_in_one_invocation(
     harness.builder().handle(announce(*"abcdefg"))
     assert sorted(harness.statuses()) == ["manifested"] * 6 + ["pending"]
     assert len(harness.cloud.executions) == manifests
+
+
+def test_a_builder_that_flushes_at_once_leaves_no_file_pending(harness: IngestionHarness) -> None:
+    builder = replace(harness.builder(), flush_at_once=True)
+    builder.handle(announce("a", "b", "c", "d"))
+    assert (harness.statuses(), len(harness.cloud.executions)) == (["manifested"] * 4, 2)
+    builder.handle(announce("e"))
+    assert harness.statuses() == ["manifested"] * 5
+
+
+def test_a_flush_continues_with_the_other_files_if_another_builder_claims_the_oldest(harness: IngestionHarness) -> None:
+    builder = harness.builder()
+    builder.track_files(announce("a"))
+    harness.cloud.advance_time(1)
+    builder.track_files(announce("b"))
+    oldest = harness.table().list_pending(1)[0]
+
+    def gate(point: str) -> None:
+        if point == "before UpdateItem":
+            harness.table().claim(oldest.id, "another builder's manifest")
+
+    replace(harness.builder(gate), flush_at_once=True).create_manifests()
+    assert harness.statuses() == ["claimed", "manifested"]
 
 
 def test_a_refused_start_leaves_no_orphaned_data_and_the_next_batch_repeats_it(harness: IngestionHarness) -> None:

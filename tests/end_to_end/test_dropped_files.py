@@ -1,0 +1,38 @@
+"""A file that is dropped on the platform of `make up` becomes rows without any command and without other files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.flows import Deployment, eventually
+from local.flows.ingestion_client import IngestionRuns
+from local.flows.sample_files import read_sample
+from local.platform import emulator
+from local.platform.emulator_clients import EmulatorClients
+from local.platform.lifecycle import deploy
+from local.platform.progress import SilentProgress
+from tests.whole_program import ingestion_alone
+
+pytestmark = [pytest.mark.e2e, pytest.mark.spark]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[IngestionRuns]:
+    """Client of ingestion as the file of the stack `local` configures it."""
+    with emulator.start(tmp_path) as started:
+        deployed = deploy(ingestion_alone("local"), started.emulator, SilentProgress())
+        clients = EmulatorClients(started.emulator.endpoint)
+        yield IngestionRuns(Deployment(started.emulator, clients, deployed.ids, deployed.outputs))
+
+
+def test_a_single_file_becomes_rows_without_waiting_for_a_full_manifest(runs: IngestionRuns) -> None:
+    sample = read_sample("records-1.ndjson")
+    assert sample is not None
+    runs.intake.upload("incoming/dropped.ndjson", sample)
+
+    def find_rows() -> str | None:
+        [record] = runs.intake.wait_until_tracked("incoming/dropped.ndjson")
+        return record["rows"]["N"] if record["status"]["S"] == "processed" else None
+
+    assert eventually(find_rows, "the rows of the file", 120) == str(len(sample.splitlines()))

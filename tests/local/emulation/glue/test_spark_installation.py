@@ -1,0 +1,67 @@
+"""Installation of Spark by the emulator: once, with the user's variables for pip, and with an error that says what to do."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from local.emulation.glue import spark_installation
+from local.emulation.glue.spark_installation import SparkInstallation, SparkNotInstalled, collect_pip_variables
+
+INSTALLER = """
+import json, os, pathlib, sys
+with open("calls.txt", "a") as calls:
+    calls.write(json.dumps([sys.argv[1:], dict(os.environ)]) + "\\n")
+print("  .venv-spark: package 1 of 17", flush=True)
+print("WARNING: Retrying", flush=True)
+if os.path.exists("offline"):
+    sys.exit("no connection")
+pathlib.Path(sys.argv[1]).mkdir()
+pathlib.Path(sys.argv[1], ".locked").touch()
+"""
+USER = {
+    "HOME": "/home/ann",
+    "PIP_INDEX_URL": "https://user:secret@index.example.com/",
+    "https_proxy": "http://proxy.example.com",
+    "AWS_SECRET_ACCESS_KEY": "x",
+    "PYTHONPATH": "/x",
+}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "local").mkdir()
+    (tmp_path / "local" / "environment_installation.py").write_text(INSTALLER)
+    monkeypatch.setattr(spark_installation, "ROOT", tmp_path)
+    monkeypatch.setenv(spark_installation.VARIABLE, collect_pip_variables(USER))
+    return tmp_path
+
+
+def test_the_first_run_installs_spark_with_the_users_variables_and_the_second_does_not(checkout: Path) -> None:
+    installation = SparkInstallation(checkout)
+    assert spark_installation.VARIABLE not in os.environ, "handlers must not get it"
+    assert not spark_installation.is_installed()
+    installation.install_if_missing()
+    installation.install_if_missing()
+    assert spark_installation.is_installed()
+    [call] = (checkout / "calls.txt").read_text().splitlines()
+    arguments, variables = json.loads(call)
+    assert arguments == [".venv-spark", "requirements/spark.txt"]
+    assert {name: variables.get(name) for name in USER} == {**USER, "AWS_SECRET_ACCESS_KEY": None, "PYTHONPATH": None}
+    assert spark_installation.read_progress(checkout) is None, "nothing is left to do"
+
+
+def test_a_failed_installation_names_its_log_and_is_repeated(checkout: Path) -> None:
+    (checkout / "offline").touch()
+    installation = SparkInstallation(checkout)
+    assert spark_installation.read_progress(checkout) is None, "no installation has begun"
+    with pytest.raises(SparkNotInstalled, match=r"spark-installation\.log shows why"):
+        installation.install_if_missing()
+    assert spark_installation.read_progress(checkout) == "no connection"
+    with (checkout / spark_installation.LOG).open("a") as log:
+        log.write("  .venv-spark: package 2 of 17\nERROR: x\n")
+    assert spark_installation.read_progress(checkout) == ".venv-spark: package 2 of 17"
+    (checkout / "offline").unlink()
+    installation.install_if_missing()
+    assert spark_installation.is_installed()

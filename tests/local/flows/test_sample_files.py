@@ -1,0 +1,83 @@
+"""Sample files: each of them is of the kind that its backend accepts, and the local platform understands it."""
+
+import gzip
+import json
+import wave
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
+from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
+from local.__main__ import main
+from local.emulation.speech.audio_files import DEMUXERS, recognise_file
+from local.emulation.speech.tone_words import TONES_ONLY, SpokenWord
+from local.flows import sample_files, transcription_flow, voice_qa_flow
+from local.flows.livestream_flow import TRANSCRIPT
+from local.flows.sample_files import SAMPLES, read_sample
+
+pytestmark = [pytest.mark.media, pytest.mark.xdist_group("samples")]  # so that each sample is made once
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("samples") / "new"
+    assert [path.name for path in sample_files.write_samples(folder)] == list(SAMPLES)
+    return folder
+
+
+def recognise(path: Path) -> list[SpokenWord]:
+    return [item for item in recognise_file(path, DEMUXERS) if isinstance(item, SpokenWord)]
+
+
+def words_of(path: Path) -> str:
+    return " ".join(word.text for word in recognise(path))
+
+
+def test_the_local_platform_understands_every_spoken_sample(samples: Path) -> None:
+    assert words_of(samples / "sentence.wav") == transcription_flow.SENTENCE
+    assert words_of(samples / "lecture.ogg") == voice_qa_flow.LECTURE.replace(" .", "")
+    assert words_of(samples / "question.ogg") in voice_qa_flow.QUESTIONS
+    meeting = recognise(samples / "recording.mp4")
+    assert "send the report monday" in " ".join(word.text for word in meeting)
+    assert len({word.pitch for word in meeting}) == 2, "two speakers"
+
+
+def test_the_lecture_is_long_enough_and_the_video_covers_its_transcript(samples: Path) -> None:
+    assert recognise(samples / "lecture.ogg")[-1].end > ValidatorEnvironment.model_fields["lecture_min_seconds"].default
+    last_line = (samples / "episode.srt").read_bytes()
+    assert last_line == TRANSCRIPT
+    assert b"--> 00:00:15" in last_line
+    assert recognise(samples / "episode.mp4")[-1].end > 15
+
+
+def test_a_wav_player_can_read_the_sentence(samples: Path) -> None:
+    with wave.open(BytesIO((samples / "sentence.wav").read_bytes())) as file:
+        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
+        assert file.getnframes() / file.getframerate() > 3
+
+
+def test_every_line_of_the_record_files_is_a_record(samples: Path) -> None:
+    names = [name for name, sample in SAMPLES.items() if sample.subsystem == "ingestion"]
+    assert len(names) == 3
+    for name in names:
+        content = (samples / name).read_bytes()
+        lines = (gzip.decompress(content) if name.endswith(".gz") else content).splitlines()
+        assert name.endswith(tuple(ALLOWED_SUFFIXES.split(",")))
+        assert [set(json.loads(line)) for line in lines] == [{"file", "line", "text"}] * 3
+
+
+def test_a_sample_is_read_by_its_name_and_nothing_else(samples: Path) -> None:
+    assert all(read_sample(name) == (samples / name).read_bytes() for name in SAMPLES)
+    assert read_sample("../README.md") is None
+
+
+def test_make_samples_writes_the_files_and_says_that_the_platform_understands_tones_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["samples", "--folder", str(tmp_path)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(SAMPLES)
+    output = capsys.readouterr().out
+    assert TONES_ONLY in output
+    assert all(name in output for name in SAMPLES)
