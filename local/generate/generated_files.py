@@ -29,7 +29,7 @@ from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
 from handlers.voice_qa import client_messages
 from local import ROOT
-from local.generate import architecture_page, message_examples, security_page
+from local.generate import architecture_page, errors_page, message_examples, security_page
 from local.generate.typescript import to_declarations
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -162,6 +162,7 @@ PAGES: dict[str, Generator] = {
     "docs/security.md": security_page.render_page,
     "docs/policies.md": policies_page.render_page,
     "docs/cost.md": cost_page.render_page,
+    "docs/errors.md": errors_page.render_page,
 }
 TYPES: dict[str, Generator] = {"docs/frontend.d.ts": frontend_types}
 INTERFACES = {**SCHEMAS, **TYPES, **DOCUMENTS}

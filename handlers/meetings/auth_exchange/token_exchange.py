@@ -128,7 +128,7 @@ class TokenExchange:
                 raise _unavailable("The identity provider does not respond. Try again.") from None
             self._log.info("caller_refused", cause=error.reason)
             raise HandlerError(
-                ERROR_CODES.get(error.reason, ExchangeErrorCode.TOKEN_REFUSED), "The token is not valid.", 401
+                ERROR_CODES.get(error.reason, ExchangeErrorCode.TOKEN_REFUSED), "The token is not valid."
             ) from None
 
     def _create_credentials(self, user: str, name: str) -> SessionCredentials:
@@ -154,4 +154,4 @@ def user_prefixes(user: str) -> UserPrefixes:
 
 
 def _unavailable(message: str) -> HandlerError:
-    return HandlerError(ExchangeErrorCode.UNAVAILABLE, message, 503, retry_after_seconds=RETRY_AFTER_SECONDS)
+    return HandlerError(ExchangeErrorCode.UNAVAILABLE, message, retry_after_seconds=RETRY_AFTER_SECONDS)

@@ -92,7 +92,7 @@ class SocketHandler:
     def _accept(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
         identity = _guest_identity(context.get("identity"), self._identity_pool)
         if identity is None:
-            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
+            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.")
         guest = GuestConnection(identity=identity, guest_id=derive_keyed_user_id(self._guest_id_key(), identity))
         self._items.change(GuestConnection, connection_key(context["connectionId"]), lambda _: (guest, None))
         if _preferred_subprotocol(event.get("headers")) == PROTOCOL:
@@ -103,7 +103,7 @@ class SocketHandler:
     def _answer_message(self, connection_id: str, _action: str, message: ClientMessage) -> ReplyMessage:
         guest = self._items.read(GuestConnection, connection_key(connection_id))
         if not guest.guest_id:
-            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.", 401)
+            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.")
         match message:
             case Upload():
                 return self._uploads.create_form(guest.guest_id, message)

@@ -55,13 +55,13 @@ class UploadForms:
 
     def _create_lecture_form(self, guest_id: str, message: Upload) -> UploadReady:
         if self._environment.lecture_uploads == "off":
-            raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.", 403)
+            raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.")
         now_ms, limit = self._clock_ms(), self._environment.lectures_per_day
         if not self._items.change(
             Allowance, allowance_key(guest_id), lambda allowance: allowance.count_upload(now_ms, limit)
         ):
             raise HandlerError(
-                VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again later.", 429
+                VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again later."
             )
         lecture_id = self._new_id()
         key = f"{s3_prefixes.LECTURES}{lecture_id}/{self._new_id()}"
