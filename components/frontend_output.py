@@ -68,6 +68,12 @@ class VoiceQaOutput(OutputModel):
     """`guests` if clients may upload lectures, otherwise `off`."""
     max_query_bytes: int
     """Maximum size of a spoken question, in bytes."""
+    lecture_min_seconds: int
+    """Minimum duration of a lecture, in seconds; shorter recordings are rejected."""
+    lecture_max_seconds: int
+    """Maximum duration of a lecture, in seconds; longer recordings are rejected."""
+    max_lecture_bytes: int
+    """Maximum size of a lecture, in bytes; larger files are rejected."""
     lecture_formats: tuple[str, ...]
     """Names of the file formats that a lecture may have, in lower case: `mp3`."""
     routes: tuple[str, ...]

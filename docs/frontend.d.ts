@@ -78,6 +78,12 @@ export interface VoiceQaOutput {
   readonly lectureUploads: "guests" | "off";
   /** Maximum size of a spoken question, in bytes. */
   readonly maxQueryBytes: number;
+  /** Minimum duration of a lecture, in seconds; shorter recordings are rejected. */
+  readonly lectureMinSeconds: number;
+  /** Maximum duration of a lecture, in seconds; longer recordings are rejected. */
+  readonly lectureMaxSeconds: number;
+  /** Maximum size of a lecture, in bytes; larger files are rejected. */
+  readonly maxLectureBytes: number;
   /** Names of the file formats that a lecture may have, in lower case: `mp3`. */
   readonly lectureFormats: ReadonlyArray<string>;
   /** Values that a message's `action` may have. */

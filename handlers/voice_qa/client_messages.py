@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.error_codes import ErrorCode
 from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.json_models import Message
@@ -135,6 +136,15 @@ class Query(ClientMessage):
     sent."""
 
 
+class WatchLecture(ClientMessage):
+    """Asks for the state of a lecture that this guest uploads. From then on, this connection gets the message `lecture`
+    when the validation ends. The connection that requested the upload gets it without asking.
+    """
+
+    action: Literal["lecture"]
+    lecture_id: Ulid
+
+
 class Ping(ClientMessage):
     """Keeps the connection open."""
 
@@ -169,6 +179,35 @@ class QueryAccepted(ReplyMessage):
     """The conversation to which the question belongs."""
     repeated: bool = False
     """True if the question was asked before."""
+
+
+class LectureState(StrEnum):
+    """State of an uploaded lecture."""
+
+    PENDING = "pending"
+    """The lecture is not uploaded or not validated yet."""
+    READY = "ready"
+    """Guests can ask about the lecture."""
+    REJECTED = "rejected"
+    """The recording cannot be used."""
+
+
+class LectureReport(ReplyMessage):
+    """State of a lecture. It is the answer to `lecture`, and also sent without a request when the validation ends.
+
+    It is sent only to the guest who uploads the lecture, and may be lost. So a client asks with `lecture` after it has
+    connected again, or if the message does not come within a minute.
+    """
+
+    type: Literal["lecture"] = "lecture"
+    lecture_id: Ulid
+    state: LectureState
+    code: RejectionReason | None = None
+    """Reason for the rejection."""
+    message: str | None = None
+    """Reason for the rejection, as a sentence for people."""
+    duration_ms: int | None = None
+    """Duration of a lecture that is ready."""
 
 
 class Pong(ReplyMessage):
@@ -254,10 +293,10 @@ class QueryFailed(Message):
     retryable: bool
 
 
-REQUESTS: dict[str, type[ClientMessage]] = {"upload": Upload, "query": Query, "ping": Ping}
+REQUESTS: dict[str, type[ClientMessage]] = {"upload": Upload, "lecture": WatchLecture, "query": Query, "ping": Ping}
 """Request models by their `action`."""
 RESPONSES: tuple[type[Message], ...] = (
-    *(UploadReady, QueryAccepted, Pong),
+    *(UploadReady, LectureReport, QueryAccepted, Pong),
     *(TextPiece, AudioPiece, CitationPiece, TranscriptPiece, Answered, QueryFailed, ErrorMessage),
 )
 """Models of all messages that a client can receive."""
