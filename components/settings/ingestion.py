@@ -87,9 +87,11 @@ class SparkSettings(SettingsModel):
     glue_version: Annotated[str, StringConstraints(pattern=r"^5\.[1-9]$")] = "5.1"
     """Version of Glue, which determines the version of Spark."""
     worker_type: WorkerType = WorkerType.G_1X
+    """Size of a worker: G.1X has 4 vCPUs and 16 GB of memory, and each next type has twice as much at twice the price."""
     workers: Annotated[int, Field(ge=2, le=100)] = 2
     """Number of workers of one run."""
     execution_class: ExecutionClass = ExecutionClass.STANDARD
+    """`FLEX` runs are cheaper, but may wait for unused capacity before they start."""
     timeout_minutes: Annotated[int, Field(ge=1, le=480)] = 30
     """Maximum duration of a run. After it, the run is stopped and its manifest is marked as failed."""
     concurrent_runs: Annotated[int, Field(ge=1, le=1000)] = 10

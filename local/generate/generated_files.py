@@ -30,7 +30,14 @@ from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
 from handlers.voice_qa import client_messages
 from local import ROOT
-from local.generate import api_publications, architecture_page, errors_page, message_examples, security_page
+from local.generate import (
+    api_publications,
+    architecture_page,
+    errors_page,
+    message_examples,
+    security_page,
+    settings_page,
+)
 from local.generate.typescript import to_declarations
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -168,6 +175,7 @@ PAGES: dict[str, Generator] = {
     "docs/policies.md": policies_page.render_page,
     "docs/cost.md": cost_page.render_page,
     "docs/errors.md": errors_page.render_page,
+    "docs/settings.md": settings_page.render_page,
 }
 TYPES: dict[str, Generator] = {"docs/frontend.d.ts": frontend_types}
 INTERFACES = {**SCHEMAS, **TYPES, **DOCUMENTS}

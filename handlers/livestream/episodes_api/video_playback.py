@@ -30,11 +30,11 @@ _CHUNK = re.compile(r"#EXTINF:([0-9]+(?:\.[0-9]+)?),[^\n]*\n(?:#[^\n]*\n)*([A-Za
 class ChunkBucket:
     """Reads playlists, and presigns downloads of chunks."""
 
-    def __init__(self, client: "S3Client", name: str, url_seconds: int) -> None:
-        """`client`: created with `build_presigning_config()`. `url_seconds`: validity of presigned URLs."""
+    def __init__(self, client: "S3Client", name: str, playback_seconds: int) -> None:
+        """`client`: created with `build_presigning_config()`. `playback_seconds`: validity of presigned URLs."""
         self._client = client
         self._name = name
-        self.url_seconds = url_seconds
+        self.playback_seconds = playback_seconds
 
     def read_playlist(self, key: str) -> str | None:
         """Return a playlist, or None if it does not exist."""
@@ -50,7 +50,7 @@ class ChunkBucket:
     def download_url(self, key: str) -> str:
         """Return a presigned URL of an object. Presigning is a local computation and calls no AWS service."""
         return self._client.generate_presigned_url(
-            "get_object", Params={"Bucket": self._name, "Key": key}, ExpiresIn=self.url_seconds
+            "get_object", Params={"Bucket": self._name, "Key": key}, ExpiresIn=self.playback_seconds
         )
 
 
@@ -95,7 +95,7 @@ class PlaybackOperations:
             Playback(
                 chunks=tuple(self._to_playable(chunk, track.chunks) for chunk in page),
                 duration_ms=track.chunks.duration_ms,
-                expires_seconds=self.bucket.url_seconds,
+                expires_seconds=self.bucket.playback_seconds,
                 next_ms=rest[0].start_ms if rest else None,
             )
         )

@@ -54,7 +54,10 @@ def _api() -> RestDispatcher:
         create_access(environment.credential_seconds), location, renew_before_seconds=environment.renew_before_seconds
     )
     playback = RecordingPlayback(
-        create_access(MIN_CREDENTIAL_SECONDS), location, create_user_clients, url_seconds=environment.playback_seconds
+        create_access(MIN_CREDENTIAL_SECONDS),
+        location,
+        create_user_clients,
+        playback_seconds=environment.playback_seconds,
     )
     operations = operation_functions(exchange, playback)
     return RestDispatcher(OPERATIONS, operations, origin=environment.origin, log=log)

@@ -63,13 +63,13 @@ class RecordingPlayback:
         location: MeetingsLocation,
         create_clients: Callable[[SessionCredentials], UserClients],
         *,
-        url_seconds: int,
+        playback_seconds: int,
     ) -> None:
-        """`access` creates credentials that are valid for at least `url_seconds`, the validity of the URLs."""
+        """`access` creates credentials that are valid for at least `playback_seconds`, the validity of the URLs."""
         self._access = access
         self._location = location
         self._create_clients = create_clients
-        self._url_seconds = url_seconds
+        self._playback_seconds = playback_seconds
 
     def sign(self, call: RestRequest) -> RestAnswer:
         """Return presigned URLs of a recording of the token's user. Raises HandlerError or ServiceFailed."""
@@ -109,7 +109,7 @@ class RecordingPlayback:
                     for key, content_type in files
                 ),
                 duration_ms=record.get("durationMs"),
-                expires_seconds=self._url_seconds,
+                expires_seconds=self._playback_seconds,
             )
         )
 
@@ -133,5 +133,5 @@ class RecordingPlayback:
         return clients.s3.generate_presigned_url(
             "get_object",
             Params={"Bucket": self._location.bucket_name, "Key": key, "ResponseContentType": content_type},
-            ExpiresIn=self._url_seconds,
+            ExpiresIn=self._playback_seconds,
         )

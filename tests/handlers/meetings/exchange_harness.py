@@ -71,7 +71,7 @@ class ExchangeHarness:
         access = CallerAccess(verifier, self.role.assume, self.log)
         operations = operation_functions(
             TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE),
-            RecordingPlayback(access, LOCATION, create_user_clients, url_seconds=PLAYBACK_SECONDS),
+            RecordingPlayback(access, LOCATION, create_user_clients, playback_seconds=PLAYBACK_SECONDS),
         )
         return ParsedResponse(
             RestDispatcher(OPERATIONS, operations, origin=ORIGIN, log=self.log).handle(api_gateway_event(body, path))

@@ -70,7 +70,7 @@ def test_every_chunk_has_a_url_that_is_valid_for_minutes(harness: ApiHarness) ->
     ],
 )
 def test_a_player_lists_the_chunks_from_a_position_on(
-    harness: ApiHarness, query: dict[str, int], numbers: list[int], next_ms: int | None
+    harness: ApiHarness, query: dict[str, Any], numbers: list[int], next_ms: int | None
 ) -> None:
     episode, _ = cut_video(harness)
     body = harness.call("listChunks", episode_id=episode, **query).body
