@@ -176,6 +176,7 @@ MEETINGS = Publication(
         "identity provider in its body, so no security scheme applies. docs/errors.md explains the error codes."
     ),
     servers=_servers("meetings", "api"),
+    security_schemes={},
     security=({},),
     examples=_by_model(
         (

@@ -9,7 +9,7 @@ error has the same body, whether a handler or API Gateway returns it.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic.json_schema import models_json_schema
@@ -47,21 +47,14 @@ class Publication:
 
     description: str
     """Text about the whole API, in Markdown."""
-    servers: Sequence[Document] = ()
+    servers: Sequence[Document]
     """Base URLs of the API, as OpenAPI's server objects."""
-    security_schemes: Mapping[str, Document] = field(default_factory=dict)
+    security_schemes: Mapping[str, Document]
     """Ways in which a caller can authenticate, by name."""
-    security: Sequence[Mapping[str, Sequence[str]]] = ()
+    security: Sequence[Mapping[str, Sequence[str]]]
     """Alternatives of authentication: names of schemes. An empty mapping means no authentication."""
-    examples: Mapping[type[Message], Message] = field(default_factory=dict)
+    examples: Mapping[type[Message], Message]
     """Example of each model of a request or response."""
-
-    def example_value(self, model: type[Message], mode: SchemaMode) -> Document | None:
-        """Return the example of a model as JSON, or None without an example. A request has only the fields that it sets."""
-        example = self.examples.get(model)
-        if example is None:
-            return None
-        return example.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=mode == "validation")
 
 
 def build_document(
@@ -69,8 +62,7 @@ def build_document(
 ) -> Document:
     """Return the OpenAPI 3.1 document of the operations. The gateway's document is made without a publication."""
     _check_path_parameters(operations)
-    published = publication or Publication("")
-    schemas = _Schemas(operations, published)
+    schemas = _Schemas(operations, {} if publication is None else publication.examples)
     paths: dict[str, Document] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation_document(operation, schemas)
@@ -93,8 +85,8 @@ def build_document(
 class _Schemas:
     """Schemas of all models, under the names that the document uses."""
 
-    def __init__(self, operations: Sequence[RestOperation], publication: Publication) -> None:
-        self._publication = publication
+    def __init__(self, operations: Sequence[RestOperation], examples: Mapping[type[Message], Message]) -> None:
+        self._examples = examples
         models = list(dict.fromkeys([*_models(operations), (Error, "serialization")]))
         references, definitions = models_json_schema(models, ref_template=f"{SCHEMAS}{{model}}")  # type: ignore[arg-type]
         self._references = references
@@ -110,12 +102,19 @@ class _Schemas:
 
     def content(self, model: type[Message], mode: SchemaMode) -> Document:
         """Return the content of a body: the reference to its schema, and its example if there is one."""
-        example = self._publication.example_value(model, mode)
+        example = self._example_value(model, mode)
         return {JSON: {"schema": self.reference(model, mode), **({} if example is None else {"example": example})}}
+
+    def _example_value(self, model: type[Message], mode: SchemaMode) -> Document | None:
+        """Return the example of a model as JSON, or None without an example. A request has only the fields that it sets."""
+        example = self._examples.get(model)
+        if example is None:
+            return None
+        return example.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=mode == "validation")
 
     def parameters(self, location: str, model: type[Message] | None) -> Iterator[Document]:
         """Yield a parameter for each field of a model of path or query parameters."""
-        examples = ({} if model is None else self._publication.example_value(model, "validation")) or {}
+        examples = ({} if model is None else self._example_value(model, "validation")) or {}
         for name, schema, required in self.fields(model):
             parameter = _parameter(location, name, schema, required=required or location == "path")
             yield {**parameter, **({"example": examples[name]} if name in examples else {})}
