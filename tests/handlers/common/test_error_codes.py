@@ -16,7 +16,7 @@ class SampleCode(ErrorCode):
 def test_a_code_is_the_text_that_clients_get() -> None:
     assert SampleCode.FULL == "FULL"
     assert json.dumps({"code": SampleCode.FULL}) == '{"code": "FULL"}'
-    assert SampleCode("LATE") is SampleCode.LATE
+    assert SampleCode["LATE"] is SampleCode.LATE
     assert isinstance(SampleCode.FULL, StrEnum)
 
 
