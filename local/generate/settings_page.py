@@ -36,6 +36,7 @@ config:
 - The unit *count* means that a number counts what the description names. Descriptions say whether MB and GB are powers of 1000 or
   of 1024, if that matters.
 - `null` switches an optional key off.
+- The [glossary](glossary.md) explains words of the project, for example *manifest*, *window* and *sweep*.
 - The [JSON Schema](stack.schema.json) of a stack file lets editors complete and check it.
 """
 FUNCTIONS = """\
