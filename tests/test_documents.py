@@ -3,18 +3,24 @@
 import os
 import re
 import subprocess
+from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
 from components.settings.spark_ddl import SYSTEM_COLUMNS
+from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.error_codes import ErrorCode
 from handlers.ingestion.file_admission import FileRejection
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.status_transitions import FileStatus
+from handlers.livestream.track_states import TrackReason
+from handlers.meetings.meeting_record import MeetingReason
 from handlers.meetings.upload_completion_file import CompleteFile
 from local import ROOT
 from local.generate import errors_page
+from local.generate.failure_reasons import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
 from local.generate.message_examples import COMPLETED
 from tests.document_samples import list_make_targets
 
@@ -118,7 +124,7 @@ def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:
 
 
 def test_every_error_code_for_clients_is_on_the_page_of_errors() -> None:
-    text = (ROOT / "docs" / "errors.md").read_text()
+    text = (ROOT / "docs" / "errors.md").read_text().partition("## Reasons after an upload")[0]
     listed = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
     assert {code.value for error_codes in list_code_classes() for code in error_codes} == listed
     for api in ("livestream", "meetings", "transcription", "voice-qa"):
@@ -136,6 +142,21 @@ def test_every_error_code_has_a_meaning_and_an_action(code: ErrorCode) -> None:
         assert re.fullmatch(r"[A-Z`].{10,}\.", sentence), "a sentence for people"
         assert "|" not in sentence, "it is a cell of a table"
     assert code.value == code.name, "a client sees the name"
+
+
+@pytest.mark.parametrize(("reasons", "explained"), [(TrackReason, TRACK_REASONS), (RejectionReason, LECTURE_REASONS)])
+def test_every_reason_after_an_upload_has_a_meaning_and_an_action(
+    reasons: type[StrEnum], explained: Mapping[StrEnum, ReasonExplanation]
+) -> None:
+    assert set(explained) == set(reasons)
+    for explanation in explained.values():
+        for sentence in (explanation.meaning, explanation.action):
+            assert re.fullmatch(r"[A-Z].{10,}\.", sentence), "a sentence for people"
+
+
+def test_every_reason_of_a_meeting_is_in_the_chapter_on_its_status() -> None:
+    listed = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs" / "meetings.md").read_text()))
+    assert set(MeetingReason) <= listed
 
 
 def list_code_classes() -> list[type[ErrorCode]]:

@@ -1,6 +1,7 @@
 """Generator of `docs/errors.md`, which explains every error code that a client of an API can receive."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
 
 from components.blocks.api.gateway_responses import GatewayErrorCode
 from handlers.common.error_codes import CommonErrorCode, ErrorCode
@@ -10,6 +11,7 @@ from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
 from handlers.transcription.messages import TranscriptionErrorCode
 from handlers.voice_qa.client_messages import VoiceQaErrorCode
+from local.generate.failure_reasons import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
 
 INTRODUCTION = """\
 # Error codes
@@ -53,6 +55,20 @@ If no function could be invoked, API Gateway itself answers with `{message, conn
 """
 
 
+REASONS_NOTE = """\
+## Reasons after an upload
+
+An upload can succeed and its file still be unusable. Clients then do not get an error, but a state with one of these reasons. The
+reasons of meetings are in [the chapter on their status](meetings.md#status-of-a-meeting), and those of ingestion in
+[the chapter on files](ingestion.md).
+"""
+REASONS = {
+    "Livestream: `reason` of a video or transcript": TRACK_REASONS,
+    "Voice Q&A: `code` of a rejected lecture": LECTURE_REASONS,
+}
+"""Reasons by the place in which clients read them."""
+
+
 def render_page() -> str:
     """Return the text of the page."""
     lines = [INTRODUCTION]
@@ -62,6 +78,9 @@ def render_page() -> str:
         lines += [*_render_table(classes, with_status=True), ""]
     for api, classes in WEBSOCKET_APIS.items():
         lines += [f"## {api}\n", WEBSOCKET_NOTE, *_render_table(classes, with_status=False), ""]
+    lines += [REASONS_NOTE]
+    for title, reasons in REASONS.items():
+        lines += [f"### {title}\n", *_render_reasons(reasons), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -75,3 +94,11 @@ def _render_table(classes: tuple[type[ErrorCode], ...], *, with_status: bool) ->
     for name, code in sorted(codes.items()):
         status = f" {code.status} |" if with_status else ""
         yield f"| `{name}` |{status} {code.meaning} | {code.action} |"
+
+
+def _render_reasons(reasons: Mapping[StrEnum, ReasonExplanation]) -> Iterator[str]:
+    """Yield a table of reasons."""
+    yield "| reason | meaning | what to do |"
+    yield "|---|---|---|"
+    for reason, explanation in sorted(reasons.items()):
+        yield f"| `{reason}` | {explanation.meaning} | {explanation.action} |"
