@@ -20,6 +20,20 @@ class OutputModel(BaseModel):
     )
 
 
+class IdentityOutput(OutputModel):
+    """Identity provider whose tokens the APIs accept."""
+
+    auth: Literal["oidc", "none"]
+    """`oidc` if transcription requires a token. `none` if it accepts the subprotocol `user.<name>` instead, with any name.
+    Meetings always requires a token; `livestream.authorizer` says what livestream requires."""
+    issuer: str
+    """Issuer of the tokens: their claim `iss`."""
+    audience: str
+    """Audience for which a page must request tokens: their claim `aud`."""
+    token_url: str | None = None
+    """URL that returns tokens for test users. Only the local platform has it; docs/frontend.md shows a request."""
+
+
 class IngestionOutput(OutputModel):
     """Values for clients that upload files to ingestion."""
 
@@ -68,6 +82,12 @@ class VoiceQaOutput(OutputModel):
     """`guests` if clients may upload lectures, otherwise `off`."""
     max_query_bytes: int
     """Maximum size of a spoken question, in bytes."""
+    lecture_min_seconds: int
+    """Minimum duration of a lecture, in seconds; shorter recordings are rejected."""
+    lecture_max_seconds: int
+    """Maximum duration of a lecture, in seconds; longer recordings are rejected."""
+    max_lecture_bytes: int
+    """Maximum size of a lecture, in bytes; larger files are rejected."""
     lecture_formats: tuple[str, ...]
     """Names of the file formats that a lecture may have, in lower case: `mp3`."""
     routes: tuple[str, ...]
@@ -118,6 +138,8 @@ class Frontend(OutputModel):
     """`local`, `dev`, `staging` or `prod`."""
     region: str
     """AWS region of the buckets and tables."""
+    identity: IdentityOutput | None = None
+    """Absent if the stack names no identity provider."""
     ingestion: IngestionOutput | None = None
     transcription: TranscriptionOutput | None = None
     voice_qa: VoiceQaOutput | None = None
@@ -130,9 +152,11 @@ class Frontend(OutputModel):
 
 
 def build_frontend(
-    environment: str, region: str, subsystems: Mapping[str, Mapping[str, pulumi.Input[object]] | None]
+    environment: str, region: str, parts: Mapping[str, Mapping[str, pulumi.Input[object]] | None]
 ) -> dict[str, Any]:
-    """Return the output of a stack from the values of its subsystems; a disabled subsystem has None.
+    """Return the output of a stack from the values of its parts: the identity provider, and each subsystem.
+
+    A part that the stack does not have is None.
 
     The model checks already at preview that every field is present. Values that AWS generates during the deployment are
     unknown then, so placeholders stand for them in this check. These values themselves are not validated.
@@ -148,7 +172,7 @@ def build_frontend(
 
     known = {
         name: {field: to_plain_value(value) for field, value in values.items()}
-        for name, values in subsystems.items()
+        for name, values in parts.items()
         if values is not None
     }
     model = Frontend.model_validate({"schemaVersion": 1, "environment": environment, "region": region, **known})

@@ -19,6 +19,7 @@ from components.livestream import Livestream, LivestreamArgs
 from components.meetings import Meetings, MeetingsArgs
 from components.platform_usage import monthly_usage
 from components.settings import StackSettings
+from components.settings.foundation import IdentitySettings
 from components.settings.settings_base import SubsystemSettings
 from components.transcription import Transcription, TranscriptionArgs
 from components.voice_qa import VoiceQa, VoiceQaArgs
@@ -39,6 +40,13 @@ def attached_services(settings: StackSettings) -> Mapping[str, str]:
     """
     ingestion = settings.ingestion
     return ingestion_services(ingestion) if ingestion.enabled and ingestion.network_attached else {}
+
+
+def _describe_identity(identity: IdentitySettings) -> Mapping[str, str] | None:
+    """Return the identity provider's part of the output `frontend`, or None if the settings name no provider."""
+    if identity.issuer is None or identity.audience is None:
+        return None
+    return {"auth": identity.auth.value, "issuer": str(identity.issuer), "audience": identity.audience}
 
 
 class Platform(pulumi.ComponentResource):
@@ -76,6 +84,7 @@ class Platform(pulumi.ComponentResource):
             settings.environment,
             context.region,
             {
+                "identity": _describe_identity(settings.foundation.identity),
                 "ingestion": create_subsystem(
                     Subsystem.INGESTION,
                     ingestion,

@@ -3,29 +3,31 @@
 import os
 import re
 import subprocess
+from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
-from components.blocks.api.gateway_responses import GatewayErrorCode
 from components.settings.spark_ddl import SYSTEM_COLUMNS
-from handlers.common.error_responses import CommonErrorCode
-from handlers.common.http.rest_dispatch import RestErrorCode
-from handlers.common.websocket.message_dispatch import WebSocketErrorCode
+from handlers.common.audio.probe_result import RejectionReason
+from handlers.common.error_codes import ErrorCode
 from handlers.ingestion.file_admission import FileRejection
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.status_transitions import FileStatus
-from handlers.livestream import error_codes as livestream
-from handlers.meetings.auth_exchange import error_codes as meetings
+from handlers.livestream.track_states import TrackReason
+from handlers.meetings.meeting_record import MeetingReason
 from handlers.meetings.upload_completion_file import CompleteFile
-from handlers.transcription import messages as transcription
-from handlers.voice_qa import client_messages as voice_qa
 from local import ROOT
+from local.generate import errors_page
+from local.generate.failure_reasons import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
 from local.generate.message_examples import COMPLETED
 from tests.document_samples import list_make_targets
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
 FOLDERS = "benchmarks|bootstrap|clients|components|console|docs|handlers|local|operations|policies|requirements|tests"
+APIS = {**errors_page.HTTP_APIS, **errors_page.WEBSOCKET_APIS}
+ALL_CODES = sorted({code for classes in APIS.values() for error_codes in classes for code in error_codes}, key=repr)
 PAGES_WITH_COMMANDS = [page for page in PAGES if page.parent.name != "decisions" and page.name != "CHANGELOG.md"]
 """Pages whose commands a reader runs. Decisions and the changelog are not among them."""
 
@@ -121,18 +123,45 @@ def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:
 # Error codes and values that clients handle
 
 
-CODES = {
-    "livestream": (livestream.LivestreamErrorCode, RestErrorCode, CommonErrorCode, GatewayErrorCode),
-    "meetings": (meetings.ExchangeErrorCode, CommonErrorCode),
-    "transcription": (transcription.TranscriptionErrorCode, WebSocketErrorCode, CommonErrorCode),
-    "voice-qa": (voice_qa.VoiceQaErrorCode, WebSocketErrorCode, CommonErrorCode),
-}
+def test_every_error_code_for_clients_is_on_the_page_of_errors() -> None:
+    text = (ROOT / "docs" / "errors.md").read_text().partition("## Reasons after an upload")[0]
+    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
+    assert {code.value for error_codes in list_code_classes() for code in error_codes} == listed
+    for api in ("livestream", "meetings", "transcription", "voice-qa"):
+        assert f"errors.md#{api}" in (ROOT / "docs" / f"{api}.md").read_text(), "the API's page links to its table"
 
 
-@pytest.mark.parametrize("page", CODES)
-def test_every_error_code_for_clients_is_in_its_page(page: str) -> None:
-    listed = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs" / f"{page}.md").read_text()))
-    assert {code.value for codes in CODES[page] for code in codes} - listed == set()
+def test_every_error_code_belongs_to_an_api() -> None:
+    """A class of codes that no API lists would be missing from the page."""
+    assert set(list_code_classes()) == {error_codes for classes in APIS.values() for error_codes in classes}
+
+
+@pytest.mark.parametrize("code", ALL_CODES, ids=repr)
+def test_every_error_code_has_a_meaning_and_an_action(code: ErrorCode) -> None:
+    for sentence in (code.meaning, code.action):
+        assert re.fullmatch(r"[A-Z`].{10,}\.", sentence), "a sentence for people"
+        assert "|" not in sentence, "it is a cell of a table"
+    assert code.value == code.name, "a client sees the name"
+
+
+@pytest.mark.parametrize(("reasons", "explained"), [(TrackReason, TRACK_REASONS), (RejectionReason, LECTURE_REASONS)])
+def test_every_reason_after_an_upload_has_a_meaning_and_an_action(
+    reasons: type[StrEnum], explained: Mapping[StrEnum, ReasonExplanation]
+) -> None:
+    assert set(explained) == set(reasons)
+    for explanation in explained.values():
+        for sentence in (explanation.meaning, explanation.action):
+            assert re.fullmatch(r"[A-Z].{10,}\.", sentence), "a sentence for people"
+
+
+def test_every_reason_of_a_meeting_is_in_the_chapter_on_its_status() -> None:
+    listed = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs" / "meetings.md").read_text()))
+    assert set(MeetingReason) <= listed
+
+
+def list_code_classes() -> list[type[ErrorCode]]:
+    """Return all classes of error codes that the program defines. Tests may define others."""
+    return [error_codes for error_codes in ErrorCode.__subclasses__() if not error_codes.__module__.startswith("test")]
 
 
 def test_the_ingestion_page_explains_states_reasons_and_columns() -> None:

@@ -32,6 +32,7 @@ UNKNOWN_DOCUMENTS = {
     "voice-qa-guests-guest-grants-2",
     "voice-qa-guests-guest-role",
     "voice-qa-query-worker-grants-2",
+    "voice-qa-validate-lecture-grants-2",
     "voice-qa-websocket-handler-grants-2",
 }
 """Policy documents that contain the id of an API or identity pool, which AWS generates. The tests of their subsystems
@@ -137,8 +138,11 @@ def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
         "pingSeconds": 300,
         "lectureUploads": "guests" if stack in {"local", "dev"} else "off",
         "maxQueryBytes": 10_000_000,
+        "lectureMinSeconds": 10,
+        "lectureMaxSeconds": 14_400,
+        "maxLectureBytes": 2_000_000_000,
         "lectureFormats": ["mp3", "mp4", "wav", "flac", "ogg", "webm"],
-        "routes": ["ping", "query", "upload"],
+        "routes": ["lecture", "ping", "query", "upload"],
     }
 
 

@@ -39,7 +39,7 @@ from components.settings.livestream import AuthorizerKind
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
-from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
+from handlers.livestream.s3_prefixes import CHUNKS, TRANSCRIPTS, VIDEOS
 from handlers.livestream.table_keys import OWNER_INDEX, SWEEP_INDEX
 
 SLOW_MILLISECONDS = 2_000
@@ -174,6 +174,7 @@ class Livestream(pulumi.ComponentResource):
                     # permits HeadObject, which reads the size of a completed video.
                     self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*"),
                     self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
+                    self.bucket.grant("GetObject", prefix=f"{CHUNKS}*"),
                     self.key.grant_read(),
                     grant_events(self._scope),
                 ],

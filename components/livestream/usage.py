@@ -52,6 +52,10 @@ HD_FACTOR = 2
 """MediaConvert bills a minute of HD video in AVC as two normalized minutes. The chunks have at most 720 lines."""
 VIDEO_COPIES = 2
 """Assumed: the bucket contains the video and its chunks, and all chunks together are as large as the video."""
+VIEWS_PER_EPISODE = 1
+"""Assumed: how often the chunks of an episode's video are downloaded completely."""
+CHUNKS_PER_LIST = 10
+"""Chunks that a player lists at once. It is the API's default."""
 PARTS_PER_VIDEO = 30
 """Assumed: the number of parts of a video upload."""
 REQUESTS_PER_MULTIPART_UPLOAD = 2
@@ -85,6 +89,8 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     minutes = episodes * load.video_minutes
     windows = episodes * _windows_per_transcript(settings)
     chunks_per_video = math.ceil(load.video_minutes * 60 / settings.video.chunk_seconds)
+    views = episodes * VIEWS_PER_EPISODE
+    lists_per_view = math.ceil(chunks_per_video / CHUNKS_PER_LIST)
     deletions = episodes * DELETED_SHARE
     published = episodes + deletions  # the end of each video's upload, and each deletion
     events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
@@ -122,8 +128,9 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
             "puts": episodes
             * (PARTS_PER_VIDEO + REQUESTS_PER_MULTIPART_UPLOAD + chunks_per_video + PLAYLISTS_PER_VIDEO + 1),
             # The transcript is read once to cut it into windows, and once for each window. The playlist is read once.
-            "gets": 2 * episodes + windows,
-            "downloadedGb": 0,
+            # Each list of chunks for a player reads the playlist, and the player then reads the listed chunks.
+            "gets": 2 * episodes + windows + views * (lists_per_view + chunks_per_video),
+            "downloadedGb": views * VIDEO_GIGABYTES,
         },
         "livestream-null-check": {
             "writes": writes,

@@ -13,6 +13,12 @@ SWEEP_MINUTES = 15
 """Interval of the sweep."""
 GIGABYTES_PER_HOUR = 0.9
 """Assumed: size of an hour of screen and camera recording."""
+PLAYBACKS = 1
+"""Assumed: playbacks of one meeting's recording."""
+SHARE_PLAYED = 0.1
+"""Assumed: the share of a recording that a playback downloads. Users play the passages of quotes."""
+READS_PER_PLAYBACK = 5
+"""Assumed: requests of a player for one recording."""
 EXCHANGES = 2
 """Assumed: token exchanges of one meeting. During an hour of recording, the credentials are renewed once."""
 CHUNKS_PER_HOUR = 60
@@ -89,11 +95,13 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     on_demand = (copying + encoding) * INTERRUPTED_SHARE if uses_spot else copying + encoding / 2
     status_checks = meetings * _status_checks(settings)
     sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES
-    firewall = {"inspectedRequests": meetings * EXCHANGES} if settings.exchange.waf_requests else {}
+    firewall = {"inspectedRequests": meetings * (EXCHANGES + PLAYBACKS)} if settings.exchange.waf_requests else {}
     exchanges = float(meetings * EXCHANGES)
+    playbacks = meetings * PLAYBACKS
+    requests = exchanges + playbacks
     return {
-        "meetings-api": {"requests": exchanges, "logGb": exchanges * LOG_BYTES_PER_CALL / GB, **firewall},
-        "meetings-auth-exchange": function_usage(exchanges, EXCHANGE_MILLISECONDS),
+        "meetings-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB, **firewall},
+        "meetings-auth-exchange": function_usage(requests, EXCHANGE_MILLISECONDS),
         "meetings-uploads": {"messages": uploads, "batches": batches},
         "meetings-start": function_usage(batches, START_MILLISECONDS),
         "meetings-steps": function_usage(
@@ -126,13 +134,13 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
             "monitoredObjects": meetings * KEPT_MONTHS,
             "tieredObjects": meetings,
             "puts": uploads + media_parts + meetings * OTHER_PUTS,
-            "gets": uploads * READS_PER_UPLOAD,
-            "downloadedGb": 0,
+            "gets": uploads * READS_PER_UPLOAD + playbacks * READS_PER_PLAYBACK,
+            "downloadedGb": PLAYBACKS * SHARE_PLAYED * video_gb,
         },
         "meetings-meetings": {
             "writes": meetings * WRITES,
             "indexWrites": meetings * WRITES,
-            "reads": meetings * READS,
+            "reads": meetings * READS + playbacks,
             "storageGb": meetings * KEPT_MONTHS * ITEM_KILOBYTES / 1024**2,
         },
     }

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl, StringConstraints, field_validator, model_validator
 
 from components.settings.networks import BuiltNetwork, Cidr, SubnetId, VpcId
-from components.settings.settings_base import SettingsModel
+from components.settings.settings_base import UNIT, SettingsModel
 
 Email = Annotated[
     str,
@@ -66,7 +66,7 @@ class DataSettings(SettingsModel):
 class SpendSettings(SettingsModel):
     """Budget, and alerts about cost."""
 
-    monthly_budget: Annotated[float, Field(gt=0, le=1_000_000)]
+    monthly_budget: Annotated[float, Field(gt=0, le=1_000_000, json_schema_extra={UNIT: "US dollars"})]
     """Budget in US dollars per month. The preview compares the estimate with it, and AWS Budgets compares the bill with
     it."""
     anomaly_monitor_owned: bool = True

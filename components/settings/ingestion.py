@@ -54,7 +54,7 @@ class ManifestSettings(SettingsModel):
     """Settings of manifests: how many files one run processes, and when."""
 
     files: Annotated[int, Field(ge=1, le=10_000)] = 200
-    """Maximum number of files in a manifest."""
+    """Maximum number of files in a manifest, which is the list of files that one Spark run converts."""
     gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 10
     """Maximum total size of a manifest's files as they arrived, in units of 1024³ bytes. A larger file gets a manifest
     for itself. A run must be able to process the unpacked content within `spark.timeoutMinutes`."""
@@ -89,9 +89,11 @@ class SparkSettings(SettingsModel):
     glue_version: Annotated[str, StringConstraints(pattern=r"^5\.[1-9]$")] = "5.1"
     """Version of Glue, which determines the version of Spark."""
     worker_type: WorkerType = WorkerType.G_1X
+    """Size of a worker: G.1X has 4 vCPUs and 16 GB of memory, and each next type has twice as much at twice the price."""
     workers: Annotated[int, Field(ge=2, le=100)] = 2
-    """Number of workers of one run."""
+    """Number of workers of one run. More workers make a run faster, and cost more per minute."""
     execution_class: ExecutionClass = ExecutionClass.STANDARD
+    """`FLEX` runs are cheaper, but may wait for unused capacity before they start."""
     timeout_minutes: Annotated[int, Field(ge=1, le=480)] = 30
     """Maximum duration of a run. After it, the run is stopped and its manifest is marked as failed."""
     concurrent_runs: Annotated[int, Field(ge=1, le=1000)] = 10

@@ -84,6 +84,9 @@ class RestSettings(SettingsModel):
     cors_origin: Origin = "*"
     """Origin of the web page that may use the API and the bucket. In prod it must not be `*`."""
     authorizer: AuthorizerKind = AuthorizerKind.JWT
+    """Authorization of the API's callers. `jwt`: a token of `foundation.identity`, and callers see only their own
+    episodes. `apiKey`: an API key, and all callers share all episodes. `none`: every caller is accepted; only in local
+    and dev."""
     requests_per_second: RequestsPerSecond = 50
     """Maximum request rate of the API stage, for all callers together."""
     waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
@@ -108,7 +111,8 @@ class VideoSettings(SettingsModel):
     """Settings of the conversion of videos to chunks."""
 
     chunk_seconds: ChunkSeconds = 120
-    """Length of a chunk."""
+    """Length of a video chunk. A player loads one chunk at a time, so shorter chunks start faster, but they need more files
+    and more URLs."""
     max_hours: MaxHours | None = 11
     """Maximum length of a video. MediaConvert bills by the minute, and cannot limit a job to 12 hours or more. Without a
     limit, each video is converted completely, whatever it costs."""

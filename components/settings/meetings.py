@@ -72,7 +72,7 @@ class ModelSettings(GuardedModelSettings):
     summary: ModelId = SONNET
     """Model for summaries: id of a model or of an inference profile."""
     action_items: ModelId = SONNET
-    """Model for action items. Use a cheaper model only after it has passed `python -m operations.compare_models`."""
+    """Model for action items. Use a cheaper model only after it has passed `.venv/bin/python -m operations.compare_models`."""
     regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS

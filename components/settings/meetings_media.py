@@ -69,6 +69,8 @@ class ProcessingSettings(SettingsModel):
     """Settings of the media job."""
 
     engine: ProcessingEngine = ProcessingEngine.BATCH_SPOT
+    """Compute on which the media job runs: `batch-spot` on Fargate Spot first and then on demand, `fargate` on demand
+    only."""
     spot: MachineSize = MachineSize.model_validate({"vcpus": 1, "memoryMb": 2048})
     """Size with engine `batch-spot`, on Spot and on demand."""
     fargate: MachineSize = MachineSize.model_validate({"vcpus": 2, "memoryMb": 4096})

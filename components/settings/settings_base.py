@@ -25,6 +25,11 @@ MIN_WEBSOCKET_SECONDS = 10
 client gets a clear answer."""
 
 
+UNIT = "unit"
+"""Key of a field's JSON Schema that names the unit of its value, if the field's name does not. docs/settings.md shows
+it."""
+
+
 class Environment(StrEnum):
     """Kind of a stack. It determines which settings are allowed and which policies are mandatory."""
 

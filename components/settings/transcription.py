@@ -1,12 +1,13 @@
 """Settings of transcription: expected load, live captions, limits of sessions, WebSocket API, alarms and functions."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from components.settings.settings_base import (
     GATEWAY_SECONDS,
     MIN_WEBSOCKET_SECONDS,
+    UNIT,
     ClientFunctionSettings,
     FunctionSettings,
     RequestsPerSecond,
@@ -35,6 +36,10 @@ class TranscriptionLoad(SettingsModel):
     cost the same."""
 
 
+IN_SECONDS: Final = Field(json_schema_extra={UNIT: "seconds"})
+"""Unit of the times whose names the requirements fix."""
+
+
 class CaptionSettings(SettingsModel):
     """Thresholds for showing captions. A session may choose its own values within the same ranges.
 
@@ -43,18 +48,18 @@ class CaptionSettings(SettingsModel):
 
     partial_results_enabled: bool = True
     """Show captions before they are final. If false, no session can enable them."""
-    min_stability_threshold: Stability = 0.85
+    min_stability_threshold: Annotated[Stability, Field(json_schema_extra={UNIT: "share from 0 to 1"})] = 0.85
     """Share of a partial result's words that must be stable for the result to be shown at once."""
-    max_buffer_timeout: BufferSeconds = 5.0
+    max_buffer_timeout: Annotated[BufferSeconds, IN_SECONDS] = 5.0
     """Seconds after which a result is shown even if it is unstable."""
-    pause_threshold: PauseSeconds = 2.0
+    pause_threshold: Annotated[PauseSeconds, IN_SECONDS] = 2.0
     """Seconds without an update after which a waiting result is shown."""
-    orphan_timeout: OrphanSeconds = 15.0
+    orphan_timeout: Annotated[OrphanSeconds, IN_SECONDS] = 15.0
     """Seconds after which a result is shown as it is if its final version does not arrive. The end of an utterance shows
     it too, and comes in less than 7 seconds. So the requirement's value of 15 has no effect."""
     max_rate_per_second: RatePerSecond = 5
     """Maximum number of partial captions per second."""
-    dedup_cache_ttl: DedupSeconds = 10
+    dedup_cache_ttl: Annotated[DedupSeconds, IN_SECONDS] = 10
     """Seconds within which the same words are not shown again. With 0, all words are shown."""
 
 

@@ -63,6 +63,8 @@ class AnswerAgentSettings(SettingsModel):
     """Settings for calling the external agent that answers questions."""
 
     mode: AgentMode = AgentMode.HTTP
+    """Kind of the agent: `http` for an HTTP service at `endpoint`, `bedrock` for Bedrock AgentCore Runtime with
+    `runtimeArn`."""
     endpoint: HttpUrl | None = None
     """URL of the agent in mode `http`, without user and query. Local stacks provide one themselves."""
     network: AgentNetworkSettings | None = None

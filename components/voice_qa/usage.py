@@ -73,7 +73,8 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     lectures_mb = lectures * LECTURE_MONTHS * LECTURE_MEGABYTES
     return {
         "voice-qa-socket": {
-            "messages": questions * (MESSAGES_PER_QUESTION + PIECES_PER_ANSWER) + 2 * pings,  # each ping has an answer
+            # Each ping has an answer. An upload of a lecture has a request, its answer, and the report of the verdict.
+            "messages": questions * (MESSAGES_PER_QUESTION + PIECES_PER_ANSWER) + 2 * pings + 3 * lectures,
             "connectionMinutes": minutes,
             "logGb": requests * LOG_BYTES_PER_CALL / GB,
         },

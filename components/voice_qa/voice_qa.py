@@ -5,7 +5,8 @@ variables. There are two paths:
 
 - questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection. A queue
   of delayed messages makes the WebSocket handler check that each question ends in time.
-- lectures: audio bucket → queue → lecture validator → lecture items. Only validated lectures can be asked about.
+- lectures: audio bucket → queue → lecture validator → lecture items, and a report to the guest who uploaded the
+  lecture. Only validated lectures can be asked about.
 """
 
 from dataclasses import dataclass
@@ -49,10 +50,15 @@ from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.environment import MAX_QUERY_BYTES
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.table_records import TTL_ATTRIBUTE
-from handlers.voice_qa.validate_lecture.environment import FORMATS, ValidatorEnvironment
+from handlers.voice_qa.validate_lecture.environment import (
+    FORMATS,
+    LECTURE_MAX_SECONDS,
+    LECTURE_MIN_SECONDS,
+    ValidatorEnvironment,
+)
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 
-ROUTES = ("$connect", "$default", "$disconnect", "ping", "query", "upload")
+ROUTES = ("$connect", "$default", "$disconnect", "lecture", "ping", "query", "upload")
 GIGABYTE = 1_000_000_000
 """Bytes of a gigabyte in the size limit of lectures, which counts in powers of ten."""
 MAX_QUESTION_AGE_SECONDS = 300
@@ -109,6 +115,9 @@ class VoiceQa(pulumi.ComponentResource):
             "ping_seconds": args.settings.sessions.ping_seconds,
             "lecture_uploads": args.settings.lectures.uploads.value,
             "max_query_bytes": MAX_QUERY_BYTES,
+            "lecture_min_seconds": LECTURE_MIN_SECONDS,
+            "lecture_max_seconds": LECTURE_MAX_SECONDS,
+            "max_lecture_bytes": int(args.settings.lectures.max_gigabytes * GIGABYTE),
             "lecture_formats": list(FORMATS),
             "routes": message_actions(ROUTES),
         }
@@ -217,7 +226,9 @@ class VoiceQa(pulumi.ComponentResource):
                     self.audio.grant_list(),
                     self.audio.grant_list_versions(f"{s3_prefixes.LECTURES}*"),
                     self.sessions.grant("GetItem", "UpdateItem"),
+                    self.socket.grant_post(),
                 ],
+                endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 queues=[QueueSource(self.uploads, batch_size=5, max_concurrency=5)],
                 asynchronous=AsyncInvocation(failed),
             ),

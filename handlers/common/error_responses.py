@@ -12,10 +12,11 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any
 
 from pydantic import ValidationError
+
+from handlers.common.error_codes import CommonErrorCode, ErrorCode
 
 MAX_PROBLEMS = 20
 """Maximum number of fields in a response."""
@@ -30,20 +31,30 @@ RULE_ONLY_PROBLEM_TYPES = frozenset(
         *("string_too_short", "string_too_long", "too_short", "too_long"),
         *("string_type", "int_type", "float_type", "bool_type", "list_type", "dict_type"),
         # Error types of the subsystems' own validators.
-        *("chunk_names", "language_unknown", "moment", "sample_rate"),
+        *("chunk_names", "language_unknown", "moment", "nothing_to_change", "parts_repeated", "sample_rate"),
+        "visible_text",
     }
 )
 """Pydantic error types whose message contains only the rule: type, range, length, pattern or choices. Messages of other
-types may quote the value."""
+types may quote the value, or only make sense to Python programmers."""
+FIXED_RULES = {
+    "Input should be a whole number": ("int_parsing", "int_parsing_size", "int_from_float"),
+    "Input should be a number": ("float_parsing", "decimal_parsing", "decimal_type"),
+    "Input should be true or false": ("bool_parsing",),
+    "Input should be text of valid Unicode characters": ("string_unicode",),
+    "Input should be valid JSON": ("json_invalid", "json_type"),
+    "Input should be an object with named fields": (
+        *("model_type", "model_attributes_type", "dataclass_type", "mapping_type"),
+    ),
+    "Input should be a list": ("tuple_type", "set_type", "frozen_set_type", "iterable_type"),
+    "Input should have a known value in the field that names its kind": ("union_tag_invalid", "union_tag_not_found"),
+    "Input should be null": ("none_required",),
+}
+"""Sentences for pydantic error types whose own message is not sent, because it may quote the value."""
+UNNAMED_RULE = "Input has a value that is not allowed"
+"""Sentence for all other error types."""
+_RULE_BY_TYPE = {error_type: rule for rule, error_types in FIXED_RULES.items() for error_type in error_types}
 _HARMFUL = re.compile(r"[^A-Za-z0-9_-]")
-
-
-class CommonErrorCode(StrEnum):
-    """Error codes that all backends use. Each subsystem adds its own."""
-
-    INTERNAL = "INTERNAL"
-    MALFORMED = "MALFORMED"
-    """The request violates its model."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,7 @@ class FieldProblem:
     field: str
     """Path of the field with dots, for example `speakers.0.name`."""
     rule: str
-    """Sentence for the client, or pydantic's error type if the sentence might quote the value."""
+    """Sentence for the client. It never quotes the value."""
 
 
 class HandlerError(Exception):
@@ -61,9 +72,8 @@ class HandlerError(Exception):
 
     def __init__(
         self,
-        code: StrEnum,
+        code: ErrorCode,
         message: str,
-        status: int = 400,
         fields: Iterable[FieldProblem] = (),
         retry_after_seconds: int | None = None,
     ) -> None:
@@ -71,7 +81,6 @@ class HandlerError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
-        self.status = status
         self.fields = tuple(fields)
         self.retry_after_seconds = retry_after_seconds
 
@@ -97,7 +106,7 @@ def to_http_response(error: Exception, request_id: str) -> dict[str, Any]:
     answer = _to_handler_error(error)
     retry_header = {} if answer.retry_after_seconds is None else {"Retry-After": str(answer.retry_after_seconds)}
     return {
-        "statusCode": answer.status,
+        "statusCode": answer.code.status,
         "headers": {"Content-Type": "application/json", **retry_header},
         "body": json.dumps(_body(answer, request_id)),
     }
@@ -112,7 +121,7 @@ def to_websocket_error(error: Exception, request_id: str, message_id: str | None
 def _to_handler_error(error: Exception) -> HandlerError:
     if isinstance(error, HandlerError):
         return error
-    return HandlerError(CommonErrorCode.INTERNAL, "Something went wrong on our side.", status=500)
+    return HandlerError(CommonErrorCode.INTERNAL, "Something went wrong on our side.")
 
 
 def _body(answer: HandlerError, request_id: str) -> dict[str, object]:
@@ -125,11 +134,8 @@ def _body(answer: HandlerError, request_id: str) -> dict[str, object]:
 
 
 def _find_rule(error_type: str, message: str) -> str:
-    """Return pydantic's message if it contains only the rule. Otherwise, return the error type.
-
-    Other messages may quote a value.
-    """
-    return message if error_type in RULE_ONLY_PROBLEM_TYPES else error_type
+    """Return a sentence for the client: pydantic's message if it contains only the rule, otherwise a fixed one."""
+    return message if error_type in RULE_ONLY_PROBLEM_TYPES else _RULE_BY_TYPE.get(error_type, UNNAMED_RULE)
 
 
 def _field_path(parts: tuple[int | str, ...]) -> str:

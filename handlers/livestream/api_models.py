@@ -64,6 +64,14 @@ class PageQuery(Message):
     """The `nextCursor` of the previous page."""
 
 
+class PlaybackQuery(Message):
+    """Query parameters of the list of video chunks."""
+
+    from_ms: Milliseconds = 0
+    """Position in the video. The first returned chunk contains it."""
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
+
+
 class NewEpisode(Message):
     """Request to create an episode."""
 
@@ -221,6 +229,31 @@ class UploadCompleted(Message):
     key: str
     bytes: int
     """Size of the object."""
+
+
+class PlayableChunk(Message):
+    """Chunk of a video. It is an HLS segment (MPEG-TS) that begins with a key frame, so it can be played alone."""
+
+    number: Annotated[int, Field(ge=1)]
+    """Number of the chunk in the video."""
+    start_ms: Milliseconds
+    duration_ms: Milliseconds
+    url: str
+    """Presigned URL for GET. If S3 refuses it with status 403, or with 400 and the code `ExpiredToken`, list the chunks
+    from this chunk's `startMs` on for a new URL."""
+
+
+class Playback(Message):
+    """Chunks of a video, by time."""
+
+    chunks: tuple[PlayableChunk, ...]
+    """Empty if `fromMs` is after the end of the video."""
+    duration_ms: Milliseconds
+    """Duration of the whole video."""
+    expires_seconds: int
+    """Maximum validity of the URLs. They end earlier if the credentials that signed them do."""
+    next_ms: Milliseconds | None = None
+    """Value of `fromMs` for the following chunks; absent after the last chunk."""
 
 
 class Claim(Message):

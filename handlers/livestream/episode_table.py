@@ -56,7 +56,7 @@ class EpisodeNotFound(HandlerError):
 
     def __init__(self, deleted_at: str | None = None) -> None:
         """`deleted_at`: time of the deletion, if a tombstone exists and a write failed because of it."""
-        super().__init__(LivestreamErrorCode.EPISODE_UNKNOWN, "This episode does not exist, or it was deleted.", 404)
+        super().__init__(LivestreamErrorCode.EPISODE_UNKNOWN, "This episode does not exist, or it was deleted.")
         self.deleted_at = deleted_at
 
 

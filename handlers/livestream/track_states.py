@@ -140,6 +140,20 @@ class ExpectedUpload(Message):
     """Number of parts of a multipart upload; 0 for an upload by form."""
 
 
+class VideoChunks(Message):
+    """Output of the job that cut a video."""
+
+    prefix: str
+    """Key prefix of the chunks."""
+    playlist: str | None = None
+    """Key of the HLS playlist that names the chunks in their order. None if an earlier version stored the record."""
+    count: int
+    """Number of chunks."""
+    seconds: int
+    """Length of every chunk except the last one."""
+    duration_ms: int
+
+
 class Track(Message):
     """Stored state of a track."""
 
@@ -152,6 +166,8 @@ class Track(Message):
     """Upload that was requested last; None if none was requested."""
     version_id: str | None = None
     """S3 version of the uploaded object whose event arrived first; None before that."""
+    chunks: VideoChunks | None = None
+    """Chunks of a video that was cut; None before that, and for a transcript."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

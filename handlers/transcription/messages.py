@@ -6,12 +6,12 @@ can name its message with `id`; the answer has the same `id`. Unknown fields are
 older platform. Known fields are validated before any other code reads them.
 """
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from handlers.common.error_codes import ErrorCode
 from handlers.common.identifier_types import LanguageCode
 from handlers.common.json_models import Message
 from handlers.common.websocket.messages import ClientMessage, ErrorMessage, MessageId, ReplyMessage
@@ -28,22 +28,71 @@ SessionId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$"
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
 
 
-class TranscriptionErrorCode(StrEnum):
-    """Error codes of transcription, which docs/transcription.md explains. Errors of the message format have their own
-    codes.
-    """
+class TranscriptionErrorCode(ErrorCode):
+    """Error codes of transcription. Errors of the message format have their own codes."""
 
-    UNAUTHENTICATED = "UNAUTHENTICATED"
-    SESSION_UNKNOWN = "SESSION_UNKNOWN"
-    SESSION_CLOSED = "SESSION_CLOSED"
-    SESSION_ELSEWHERE = "SESSION_ELSEWHERE"
-    TOO_MANY_SESSIONS = "TOO_MANY_SESSIONS"
-    BUSY = "BUSY"
-    BAD_AUDIO = "BAD_AUDIO"
-    LANGUAGE_UNKNOWN = "LANGUAGE_UNKNOWN"
-    NOT_TRANSCRIBED = "NOT_TRANSCRIBED"
-    DIRECT_REFUSED = "DIRECT_REFUSED"
-    UNAVAILABLE = "UNAVAILABLE"
+    UNAUTHENTICATED = (
+        "UNAUTHENTICATED",
+        "The handshake has no valid token, or the connection is unknown.",
+        "Get a new token from the identity provider, and connect again.",
+        401,
+    )
+    SESSION_UNKNOWN = ("SESSION_UNKNOWN", "The user has no such session.", "Open another session.")
+    SESSION_CLOSED = (
+        "SESSION_CLOSED",
+        "The session is closed, or older than `sessionHours` of the stack output.",
+        "Open another session.",
+    )
+    SESSION_ELSEWHERE = (
+        "SESSION_ELSEWHERE",
+        (
+            "The session was opened on another connection, or it was detached from its connection (see "
+            "`TOO_MANY_SESSIONS`)."
+        ),
+        "Send `open` with its `sessionId`.",
+    )
+    TOO_MANY_SESSIONS = (
+        "TOO_MANY_SESSIONS",
+        (
+            "The user's limit of open sessions is reached. A session whose client has sent nothing for 15 minutes is "
+            "detached from its connection to make room for a new one."
+        ),
+        "Close a session, or wait: a session stops counting one minute after its connection closed.",
+    )
+    BUSY = (
+        "BUSY",
+        "`inFlight` utterances are in progress, or the utterance's `waitMs` is not over.",
+        "Wait for a `done`, or until the wait is over.",
+    )
+    BAD_AUDIO = (
+        "BAD_AUDIO",
+        "The audio of the utterance is not valid. `message` states the problem and what is allowed.",
+        "Correct the client.",
+    )
+    LANGUAGE_UNKNOWN = (
+        "LANGUAGE_UNKNOWN",
+        "The stack does not support the language.",
+        "Use a language that `message` names.",
+    )
+    NOT_TRANSCRIBED = (
+        "NOT_TRANSCRIBED",
+        (
+            "Amazon Transcribe refuses the utterance that `utterance` names, or it was sent at least three times without "
+            "success."
+        ),
+        "Do not send the utterance again.",
+    )
+    DIRECT_REFUSED = (
+        "DIRECT_REFUSED",
+        "The user requested too many URLs for direct streams, or the stack allows none.",
+        "Wait five minutes, or send utterances.",
+    )
+    UNAVAILABLE = (
+        "UNAVAILABLE",
+        "A transient failure: a service is busy or does not answer.",
+        "Send the message again, or connect again if the handshake failed.",
+        503,
+    )
 
 
 class SpeechRequest(ClientMessage):

@@ -33,7 +33,7 @@ class Encoding(StrEnum):
 
 
 class AudioProblem(StrEnum):
-    """Problem of an utterance's audio. Clients receive the value as the rule that the field breaks."""
+    """Problem of an utterance's audio. Clients receive the message of `BadAudio`, which states the rule that the audio breaks."""
 
     EMPTY = "EMPTY"
     TOO_LARGE = "TOO_LARGE"

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from handlers.common.audio.probe_result import RejectionReason
+from handlers.common.error_codes import ErrorCode
 from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.json_models import Message
 from handlers.common.text.visible_text import VISIBLE_TEXT
@@ -17,23 +19,75 @@ QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 """A client's name for a question. It is unique among the questions of one guest."""
 
 
-class VoiceQaErrorCode(StrEnum):
-    """Error codes of voice Q&A, which docs/voice-qa.md explains. Errors of the message format have their own codes."""
+class VoiceQaErrorCode(ErrorCode):
+    """Error codes of voice Q&A. Errors of the message format have their own codes."""
 
-    UNAUTHENTICATED = "UNAUTHENTICATED"
-    LECTURE_UNKNOWN = "LECTURE_UNKNOWN"
-    LECTURE_NOT_READY = "LECTURE_NOT_READY"
-    LECTURE_REJECTED = "LECTURE_REJECTED"
-    AUDIO_FOREIGN = "AUDIO_FOREIGN"
-    AUDIO_MISSING = "AUDIO_MISSING"
-    AUDIO_EMPTY = "AUDIO_EMPTY"
-    AUDIO_TOO_LARGE = "AUDIO_TOO_LARGE"
-    QUERY_FAILED = "QUERY_FAILED"
-    """The question cannot be answered. Asking it again helps only if `retryable` is true."""
-    TOO_MANY_QUERIES = "TOO_MANY_QUERIES"
-    UPLOAD_REFUSED = "UPLOAD_REFUSED"
-    UNAVAILABLE = "UNAVAILABLE"
-    AGENT_FAILED = "AGENT_FAILED"
+    UNAUTHENTICATED = (
+        "UNAUTHENTICATED",
+        "The handshake was not signed as a guest of this stack, or the connection is unknown.",
+        "Get credentials from the identity pool, sign the URL with them, and connect again.",
+        401,
+    )
+    LECTURE_UNKNOWN = (
+        "LECTURE_UNKNOWN",
+        "There is no lecture with this id. In an answer to `lecture`: this guest did not upload it.",
+        "Check the id.",
+    )
+    LECTURE_NOT_READY = (
+        "LECTURE_NOT_READY",
+        "The lecture is not validated yet.",
+        "Wait for the message `lecture`, or ask again later.",
+    )
+    LECTURE_REJECTED = (
+        "LECTURE_REJECTED",
+        "The lecture is not valid. `message` states the reason.",
+        "Ask about another lecture, or upload a corrected recording.",
+    )
+    AUDIO_FOREIGN = (
+        "AUDIO_FOREIGN",
+        "`audioKey` names no upload of this guest.",
+        "Use the key of one of the guest's own uploads.",
+    )
+    AUDIO_MISSING = (
+        "AUDIO_MISSING",
+        "The recording of the question does not exist, because its upload has not ended.",
+        "Ask again when the upload has ended.",
+    )
+    AUDIO_EMPTY = ("AUDIO_EMPTY", "The recording of the question has no bytes.", "Upload another recording.")
+    AUDIO_TOO_LARGE = (
+        "AUDIO_TOO_LARGE",
+        "The recording of the question has more bytes than `maxQueryBytes` of the stack output.",
+        "Upload a shorter recording.",
+    )
+    QUERY_FAILED = (
+        "QUERY_FAILED",
+        "The question cannot be answered, or its answer is no longer stored.",
+        "Ask again if `retryable` is true, otherwise ask another question.",
+    )
+    TOO_MANY_QUERIES = (
+        "TOO_MANY_QUERIES",
+        (
+            "The guest asks too many questions at the same time or in an hour, or asked this one too often. `message` says "
+            "which."
+        ),
+        "Wait for an answer or for an hour, or use a new `queryId`.",
+    )
+    UPLOAD_REFUSED = (
+        "UPLOAD_REFUSED",
+        "The guest's daily limit of lectures is reached, or the stack accepts no lectures from guests.",
+        "Wait at most a day, or let an operator upload the lecture.",
+    )
+    UNAVAILABLE = (
+        "UNAVAILABLE",
+        "A transient failure: a service is busy or does not answer.",
+        "Ask again a little later with the same `queryId`.",
+        503,
+    )
+    AGENT_FAILED = (
+        "AGENT_FAILED",
+        "The agent failed or was too slow, or the worker died.",
+        "Ask again if `retryable` is true.",
+    )
 
 
 class UnanswerableQuestion(Exception):
@@ -82,6 +136,15 @@ class Query(ClientMessage):
     sent."""
 
 
+class WatchLecture(ClientMessage):
+    """Asks for the state of a lecture that this guest uploads. From then on, this connection gets the message `lecture`
+    when the validation ends. The connection that requested the upload gets it without asking.
+    """
+
+    action: Literal["lecture"]
+    lecture_id: Ulid
+
+
 class Ping(ClientMessage):
     """Keeps the connection open."""
 
@@ -116,6 +179,35 @@ class QueryAccepted(ReplyMessage):
     """The conversation to which the question belongs."""
     repeated: bool = False
     """True if the question was asked before."""
+
+
+class LectureState(StrEnum):
+    """State of an uploaded lecture."""
+
+    PENDING = "pending"
+    """The lecture is not uploaded or not validated yet."""
+    READY = "ready"
+    """Guests can ask about the lecture."""
+    REJECTED = "rejected"
+    """The recording cannot be used."""
+
+
+class LectureReport(ReplyMessage):
+    """State of a lecture. It is the answer to `lecture`, and also sent without a request when the validation ends.
+
+    It is sent only to the guest who uploads the lecture, and may be lost. So a client asks with `lecture` after it has
+    connected again, or if the message does not come within a minute.
+    """
+
+    type: Literal["lecture"] = "lecture"
+    lecture_id: Ulid
+    state: LectureState
+    code: RejectionReason | None = None
+    """Reason for the rejection."""
+    message: str | None = None
+    """Reason for the rejection, as a sentence for people."""
+    duration_ms: int | None = None
+    """Duration of a lecture that is ready."""
 
 
 class Pong(ReplyMessage):
@@ -201,10 +293,10 @@ class QueryFailed(Message):
     retryable: bool
 
 
-REQUESTS: dict[str, type[ClientMessage]] = {"upload": Upload, "query": Query, "ping": Ping}
+REQUESTS: dict[str, type[ClientMessage]] = {"upload": Upload, "lecture": WatchLecture, "query": Query, "ping": Ping}
 """Request models by their `action`."""
 RESPONSES: tuple[type[Message], ...] = (
-    *(UploadReady, QueryAccepted, Pong),
+    *(UploadReady, LectureReport, QueryAccepted, Pong),
     *(TextPiece, AudioPiece, CitationPiece, TranscriptPiece, Answered, QueryFailed, ErrorMessage),
 )
 """Models of all messages that a client can receive."""

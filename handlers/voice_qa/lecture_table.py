@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.aws.dynamodb_values import serialize_item, serialize_value
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.voice_qa.client_messages import UnanswerableQuestion, VoiceQaErrorCode
+from handlers.voice_qa.client_messages import LectureReport, LectureState, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.lecture_upload_rules import LectureStatus, LectureUpload, LectureVerdict, StoredUpload
 from handlers.voice_qa.table_records import lecture_key
 
@@ -45,6 +45,15 @@ class ReadyLecture:
     duration_ms: int
 
 
+@dataclass(frozen=True)
+class WrittenVerdict:
+    """A verdict that was written, and the client that waits for it."""
+
+    listener: str
+    """Id of the connection that gets the report; empty if no guest uploaded the lecture."""
+    report: LectureReport
+
+
 class LectureTable:
     """Gateway for the items of lectures."""
 
@@ -70,8 +79,8 @@ class LectureTable:
 
     def write_verdict(
         self, upload: LectureUpload, verdict: LectureVerdict, stored: StoredUpload | None, now: datetime
-    ) -> bool:
-        """Write an upload's verdict. Return False if the item no longer describes `stored`, the upload that was read
+    ) -> WrittenVerdict | None:
+        """Write an upload's verdict. Return None if the item no longer describes `stored`, the upload that was read
         before.
         """
         values = _verdict_attributes(upload, verdict, now)
@@ -86,7 +95,7 @@ class LectureTable:
                 ":known_etag": stored.etag,
             }
         try:
-            self._client.update_item(
+            answer = self._client.update_item(
                 TableName=self._name,
                 Key=serialize_item(lecture_key(upload.lecture_id)),
                 UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(removed)}" if removed else ""),
@@ -96,10 +105,12 @@ class LectureTable:
                     **{f":{name}": serialize_value(value) for name, value in values.items() if value is not None},
                     **{name: serialize_value(value) for name, value in known_values.items()},
                 },
+                ReturnValues="ALL_NEW",
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+            return None
+        item = answer["Attributes"]
+        return WrittenVerdict(item.get("listener", {}).get("S", ""), _to_report(upload.lecture_id, item))
 
     def find_ready(self, lecture_id: str) -> ReadyLecture:
         """Return a lecture that guests can ask about. Raises UnanswerableQuestion."""
@@ -109,27 +120,71 @@ class LectureTable:
         item: dict[str, Any] | None = answer.get("Item")
         if item is None:
             raise UnanswerableQuestion(VoiceQaErrorCode.LECTURE_UNKNOWN, "There is no lecture with this id.")
-        status, duration = item.get("status", {}).get("S"), item.get("duration_ms", {}).get("N", "")
-        if status == LectureStatus.REJECTED:
-            reason = item.get("reason", {}).get("S") or NO_REASON
-            raise UnanswerableQuestion(VoiceQaErrorCode.LECTURE_REJECTED, reason[:MAX_REASON_CHARS])
-        if status != LectureStatus.READY or not DURATION_PATTERN.fullmatch(duration):
+        report = _to_report(lecture_id, item)
+        if report.state is LectureState.REJECTED:
+            raise UnanswerableQuestion(VoiceQaErrorCode.LECTURE_REJECTED, report.message or NO_REASON)
+        if report.state is not LectureState.READY or report.duration_ms is None:
             raise UnanswerableQuestion(
                 VoiceQaErrorCode.LECTURE_NOT_READY, "The lecture is not ready yet. Ask again later.", retryable=True
             )
-        return ReadyLecture(item["object_key"]["S"], item["version_id"]["S"], item["format"]["S"], int(duration))
+        return ReadyLecture(item["object_key"]["S"], item["version_id"]["S"], item["format"]["S"], report.duration_ms)
 
-    def store_owner(self, lecture_id: str, owner: str) -> None:
-        """Store the owner of a lecture before it is uploaded. An existing owner is kept."""
+    def store_owner(self, lecture_id: str, owner: str, listener: str) -> None:
+        """Store the owner of a lecture, and the connection that gets its report, before it is uploaded.
+
+        An existing owner is kept, and then the listener too.
+        """
         self._client.update_item(
             TableName=self._name,
             Key=serialize_item(lecture_key(lecture_id)),
             UpdateExpression=(
-                "SET #owner = if_not_exists(#owner, :owner), schema_version = if_not_exists(schema_version, :schema)"
+                "SET #owner = if_not_exists(#owner, :owner), schema_version = if_not_exists(schema_version, :schema), "
+                "#listener = if_not_exists(#listener, :listener)"
             ),
-            ExpressionAttributeNames={"#owner": "owner"},
-            ExpressionAttributeValues={":owner": {"S": owner}, ":schema": {"N": str(SCHEMA_VERSION)}},
+            ExpressionAttributeNames={"#owner": "owner", "#listener": "listener"},
+            ExpressionAttributeValues={
+                ":owner": {"S": owner},
+                ":schema": {"N": str(SCHEMA_VERSION)},
+                ":listener": {"S": listener},
+            },
         )
+
+    def listen(self, lecture_id: str, owner: str, listener: str) -> LectureReport | None:
+        """Make a connection of the owner get the lecture's report, and return the current one.
+
+        The same update stores the listener and reads the state. So a verdict is either returned here, or was not
+        written yet and then goes to this listener. Return None if there is no lecture with this owner.
+        """
+        try:
+            answer = self._client.update_item(
+                TableName=self._name,
+                Key=serialize_item(lecture_key(lecture_id)),
+                UpdateExpression="SET #listener = :listener",
+                ConditionExpression="#owner = :owner",
+                ExpressionAttributeNames={"#owner": "owner", "#listener": "listener"},
+                ExpressionAttributeValues={":owner": {"S": owner}, ":listener": {"S": listener}},
+                ReturnValues="ALL_NEW",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return None
+        return _to_report(lecture_id, answer["Attributes"])
+
+
+def _to_report(lecture_id: str, item: Mapping[str, Any]) -> LectureReport:
+    """Return the report of a lecture's item."""
+    status, duration = item.get("status", {}).get("S"), item.get("duration_ms", {}).get("N", "")
+    if status == LectureStatus.REJECTED:
+        code = item.get("reason_code", {}).get("S")
+        reason = item.get("reason", {}).get("S") or NO_REASON
+        return LectureReport(
+            lecture_id=lecture_id,
+            state=LectureState.REJECTED,
+            code=RejectionReason(code) if code in set(RejectionReason) else None,
+            message=reason[:MAX_REASON_CHARS],
+        )
+    if status != LectureStatus.READY or not DURATION_PATTERN.fullmatch(duration):
+        return LectureReport(lecture_id=lecture_id, state=LectureState.PENDING)
+    return LectureReport(lecture_id=lecture_id, state=LectureState.READY, duration_ms=int(duration))
 
 
 def _verdict_attributes(upload: LectureUpload, verdict: LectureVerdict, now: datetime) -> dict[str, str | int | None]:

@@ -7,6 +7,7 @@ ffmpeg. The model is scripted: the local Bedrock finds claims in the transcript 
 import uuid
 
 from local.flows import Checks, StepReporter
+from local.flows.http_requests import send
 from local.flows.livestream_client import LivestreamBackend, make_video
 
 TRANSCRIPT = b"""1
@@ -26,6 +27,8 @@ VIDEO_SECONDS = 5
 """Duration of the video. A file of this length is large enough to be uploaded in parts on the local platform."""
 CHUNKS = 3
 """Number of chunks of two seconds; the last chunk has one second."""
+MPEG_TS_SYNC = b"\x47"
+"""First byte of every packet of MPEG-TS, the format of the chunks."""
 PAGE_SIZE = 2
 """Number of episodes on a page of their list."""
 
@@ -73,6 +76,7 @@ def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
     chunks = livestream.list_chunks(first["episodeId"])
     checks.equal("number of chunks", len(chunks), CHUNKS)
     report_step(f"the video is {episode['video']['state']}: {len(chunks)} chunks, cut with ffmpeg")
+    _play_chunk(livestream, path, checks, report_step)
     claims = [claim["quote"] for claim in livestream.ask("GET", f"{path}/claims").body["claims"]]
     clips = livestream.ask("GET", f"{path}/clips").body["clips"]
     checks.equal("quotes of the claims", claims, CLAIMS)
@@ -96,3 +100,12 @@ def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
         livestream.wait_until_removed(episode_id)
     report_step("cleaned up: no claim, clip, object, incomplete upload or memory is left")
     return checks.problems
+
+
+def _play_chunk(livestream: LivestreamBackend, path: str, checks: Checks, report_step: StepReporter) -> None:
+    """Download a chunk from the middle of an episode's video, as a player does."""
+    playback = livestream.ask("GET", f"{path}/chunks?fromMs=2500").body
+    checks.equal("numbers of the chunks after 2.5 s", [chunk["number"] for chunk in playback["chunks"]], [2, 3])
+    played = send("GET", playback["chunks"][0]["url"])
+    checks.equal("status and first byte of a played chunk", (played.status, played.data[:1]), (200, MPEG_TS_SYNC))
+    report_step(f"chunk 2 downloaded with a presigned URL of {playback['expiresSeconds']} s: {len(played.data)} bytes")

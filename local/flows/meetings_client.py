@@ -13,7 +13,7 @@ from local.emulation.identity_provider import token_url
 from local.emulation.speech import tone_words
 from local.ffmpeg import pcm_input, run_ffmpeg
 from local.flows import Deployment, invoke
-from local.flows.http_requests import ask
+from local.flows.http_requests import Answer, ask
 
 SAMPLE_RATE = 16_000
 
@@ -48,6 +48,11 @@ class MeetingsBackend:
         return MeetingsClient(
             self.url, lambda: self.request_token(subject), f"{subject}'s laptop", endpoint_url=self.endpoint, workers=2
         )
+
+    def request_playback(self, subject: str, meeting_id: str) -> Answer:
+        """Request the URLs for playing a recording, as a user."""
+        body = {"token": self.request_token(subject), "meetingId": meeting_id}
+        return ask("POST", f"{self.url}/playback", body)
 
     def open_access(self, subject: str) -> UserAccess:
         """Return AWS clients with the credentials of a user."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clients.meetings import MeetingUnknown, NewMeeting
 from local.flows import Checks, StepReporter
+from local.flows.http_requests import send
 from local.flows.meetings_client import MeetingsBackend, write_recording
 
 ANN, BOB = 150, 300
@@ -56,6 +57,7 @@ def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
     checks.equal("action items", items, [("Send the report monday", "Please send the report monday")])
     for item in summary.action_items:
         report_step(f"action item: {item.text} (“{item.quote.text}”, {item.quote.start_ms / 1000:.1f} s)")
+    _play_recording(meetings, meeting.meeting_id, checks, report_step)
     listed = ann.list_by_date(participant="bob", tag="team")
     titles = [listed_meeting.title for listed_meeting in listed if listed_meeting.meeting_id == meeting.meeting_id]
     checks.equal("meeting in the list of its participant", titles, [TITLE])
@@ -79,3 +81,15 @@ def _is_visible_to_another_user(meetings: MeetingsBackend, meeting_id: str) -> b
     except MeetingUnknown:
         return False
     return True
+
+
+def _play_recording(meetings: MeetingsBackend, meeting_id: str, checks: Checks, report_step: StepReporter) -> None:
+    """Download the recording with the URL that the API returns. Another user gets none."""
+    playback = meetings.request_playback("ann", meeting_id).body
+    [file] = playback["files"]
+    played = send("GET", file["url"], headers={"Range": "bytes=0-99"})
+    checks.equal("playback: status and type of the file", (played.status, played.data[4:8]), (206, b"ftyp"))
+    refusal = meetings.request_playback("bob", meeting_id)
+    checks.equal("playback by another user", (refusal.status, refusal.body["code"]), (404, "MEETING_UNKNOWN"))
+    seconds = playback["expiresSeconds"]
+    report_step(f"the video can be played for {seconds} s with a presigned URL; another user gets {refusal.status}")

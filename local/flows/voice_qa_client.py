@@ -135,6 +135,13 @@ class GuestConnection(WebSocketClient):
         upload_by_form(ready, audio)
         return str(ready["lectureId"])
 
+    def await_lecture(self, lecture_id: str) -> Message:
+        """Return the message that reports the end of a lecture's validation, which this guest uploaded."""
+        return self._await(
+            lambda message: message["type"] == "lecture" and message["lectureId"] == lecture_id,
+            "the report of a lecture",
+        )
+
     def upload_question(self, words: str) -> str:
         """Upload a spoken question; return its S3 key."""
         audio = encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")

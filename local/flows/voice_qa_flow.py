@@ -26,11 +26,11 @@ def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
     checks = Checks()
     with GuestConnection(backend) as listener:
         lecture_id = listener.upload_lecture(LECTURE)
-        record = backend.wait_until_validated(lecture_id)
-        checks.equal("status of the lecture", record["status"], "ready")
+        report = listener.await_lecture(lecture_id)
+        checks.equal("reported state of the lecture", report["state"], "ready")
         report_step(
-            f"a lecture of {int(record['duration_ms']) / 1000:.0f} s uploaded by a guest; "
-            f"its validation status is {record['status']}"
+            f"a lecture of {report['durationMs'] / 1000:.0f} s uploaded by a guest, "
+            f"who got a message when it was {report['state']}"
         )
         guest_id = listener.request_guest_id()
         keys = [listener.upload_question(words) for words in QUESTIONS]

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from components.blocks.api import openapi_description
+from components.blocks.api.openapi_description import Publication
 from components.frontend_output import Frontend
 from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
@@ -29,7 +30,14 @@ from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
 from handlers.voice_qa import client_messages
 from local import ROOT
-from local.generate import architecture_page, message_examples, security_page
+from local.generate import (
+    api_publications,
+    architecture_page,
+    errors_page,
+    message_examples,
+    security_page,
+    settings_page,
+)
 from local.generate.typescript import to_declarations
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -76,10 +84,12 @@ def frontend_schema() -> dict[str, Any]:
 def _frontend() -> dict[str, Any]:
     """Return the schema of the exported output. A subsystem that is disabled is omitted, never null."""
     schema = Frontend.model_json_schema(mode="serialization")
-    # A field with the default None has the schema `anyOf: [$ref, null]`. Only the reference remains.
-    for field in schema["properties"].values():
-        if "default" in field and field.pop("default") is None:
-            [field["$ref"]] = [choice["$ref"] for choice in field.pop("anyOf") if "$ref" in choice]
+    # A field with the default None has the schema `anyOf: [<type>, null]`. Only the type remains.
+    for definition in (schema, *schema["$defs"].values()):
+        for field in definition["properties"].values():
+            if "default" in field and field.pop("default") is None:
+                [present] = [choice for choice in field.pop("anyOf") if choice != {"type": "null"}]
+                field.update(present)
     return schema
 
 
@@ -111,8 +121,10 @@ def meetings_schema() -> dict[str, Any]:
     }
 
 
-def _openapi(subsystem: str, operations: Sequence[RestOperation]) -> Callable[[], dict[str, Any]]:
-    return lambda: openapi_description.build_document(f"Polyphony: {subsystem}", "1", operations)
+def _openapi(
+    subsystem: str, operations: Sequence[RestOperation], publication: Publication
+) -> Callable[[], dict[str, Any]]:
+    return lambda: openapi_description.build_document(f"Polyphony: {subsystem}", "1", operations, publication)
 
 
 def _message_schema(subsystem: str, module: ModuleType, examples: Sequence[Message]) -> dict[str, Any]:
@@ -154,14 +166,16 @@ SCHEMAS: dict[str, Generator] = {
     "docs/voice-qa.schema.json": _as_text(voice_qa_schema),
 }
 DOCUMENTS: dict[str, Generator] = {
-    "docs/openapi.json": _as_text(_openapi("livestream", LIVESTREAM)),
-    "docs/meetings.openapi.json": _as_text(_openapi("meetings", MEETINGS)),
+    "docs/openapi.json": _as_text(_openapi("livestream", LIVESTREAM, api_publications.LIVESTREAM)),
+    "docs/meetings.openapi.json": _as_text(_openapi("meetings", MEETINGS, api_publications.MEETINGS)),
 }
 PAGES: dict[str, Generator] = {
     "docs/architecture.md": architecture_page.render_page,
     "docs/security.md": security_page.render_page,
     "docs/policies.md": policies_page.render_page,
     "docs/cost.md": cost_page.render_page,
+    "docs/errors.md": errors_page.render_page,
+    "docs/settings.md": settings_page.render_page,
 }
 TYPES: dict[str, Generator] = {"docs/frontend.d.ts": frontend_types}
 INTERFACES = {**SCHEMAS, **TYPES, **DOCUMENTS}

@@ -7,6 +7,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.json_models import Message, WrongField
 from handlers.common.websocket.messages import ClientMessage, ErrorMessage
 from handlers.meetings.bedrock_summarize.summary import ActionItem, Summary, SummaryTokens, TranscriptQuote
@@ -16,7 +17,7 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
 from handlers.meetings.upload_completion_file import Chunk, ChunkProblem, CompleteFile, WrongChunk
 from handlers.transcription import messages
 from handlers.voice_qa import client_messages
-from handlers.voice_qa.client_messages import UploadKind
+from handlers.voice_qa.client_messages import LectureState, UploadKind
 
 SESSION, LECTURE = "01K8PFW8H0ZV5QX3N9T2R4M6BC", "01K8PFVZQ0A1B2C3D4E5F6G7H8"
 QUESTION = "question-1"
@@ -71,6 +72,15 @@ VOICE_QA: Sequence[Message] = (
         key="queries/us-east-1:guest/01K8PFX",
         max_bytes=10_000_000,
         expires_seconds=3600,
+    ),
+    client_messages.WatchLecture(action="lecture", id="m6", lecture_id=LECTURE),
+    client_messages.LectureReport(id="m6", lecture_id=LECTURE, state=LectureState.PENDING),
+    client_messages.LectureReport(lecture_id=LECTURE, state=LectureState.READY, duration_ms=1_800_000),
+    client_messages.LectureReport(
+        lecture_id=LECTURE,
+        state=LectureState.REJECTED,
+        code=RejectionReason.TOO_SHORT,
+        message="The recording is too short: the minimum is 10 seconds.",
     ),
     client_messages.Query(
         action="query",

@@ -3,7 +3,7 @@ and list what `make up` would change.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from typing import Any
 from local import CannotRun
 from local.emulation.cloudwatch.available_metrics import metric_label, why_not_evaluated
 from local.emulation.glue import spark_installation
+from local.emulation.identity_provider import token_url
 from local.emulation.speech.tone_words import TONES_ONLY
 from local.environment_installation import ENVIRONMENTS, STAMP
 from local.platform import emulator
@@ -193,8 +194,18 @@ def deploy(config: StackConfig, running: Emulator, progress: Progress) -> Deploy
     engine.delete_gone(result.graph)
     if engine.failures:
         raise engine.failures[0]
-    state.save_outputs(to_display_value(result.outputs))
-    return DeployedPlatform(result.graph, result.outputs, state)
+    outputs = _add_token_url(result.outputs, running)
+    state.save_outputs(to_display_value(outputs))
+    return DeployedPlatform(result.graph, outputs, state)
+
+
+def _add_token_url(outputs: Props, running: Emulator) -> Props:
+    """Return the stack outputs with the URL of the local identity provider, which the program cannot know."""
+    frontend = outputs.get("frontend")
+    if not isinstance(frontend, Mapping) or "identity" not in frontend:
+        return outputs
+    identity = {**frontend["identity"], "tokenUrl": token_url(running.services["JWKS_URL"])}
+    return {**outputs, "frontend": {**frontend, "identity": identity}}
 
 
 def _run_in_thread(work: Callable[[], ProgramRun], stop: Callable[[], None]) -> ProgramRun:

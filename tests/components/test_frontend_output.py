@@ -101,3 +101,9 @@ def test_a_subsystem_with_fields_of_another_model_stops_the_preview() -> None:
 def test_a_value_of_the_wrong_type_stops_the_preview() -> None:
     with pytest.raises(ValidationError, match=r"transcription\.in_flight"):
         frontend_output(transcription={**TRANSCRIPTION, "in_flight": "many"})
+
+
+def test_the_identity_provider_is_a_part_of_the_output() -> None:
+    identity = {"auth": "oidc", "issuer": "https://login.example.com/", "audience": "polyphony"}
+    assert frontend_output(identity=identity)["identity"] == identity
+    assert "identity" not in frontend_output(identity=None), "a stack without provider"

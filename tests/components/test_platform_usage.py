@@ -86,7 +86,7 @@ def test_no_load_gives_negative_or_infinite_usage(name: str, data: st.DataObject
         (
             "voice-qa",
             "questionsPerDay",
-            {"query-worker": "invocations", "socket": "messages", "sessions": "storageGb", "audio": "downloadedGb"},
+            {"query-worker": "invocations", "sessions": "storageGb", "audio": "downloadedGb"},
         ),
         ("voice-qa", "questionsPerDay", {"websocket-handler": "invocations", "socket": "connectionMinutes"}),
         (

@@ -9,9 +9,9 @@ structure of a body (`gateway_schema.py`), and the handlers report which field h
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from components.blocks.api.openapi_description import JSON, Document
+from handlers.common.error_codes import ErrorCode
 
 REQUEST_ID = "$context.requestId"
 GATEWAY_MESSAGE = "$context.error.messageString"
@@ -31,20 +31,67 @@ RESPONSE_TEMPLATE_TYPES = (
 """Content types for which the gateway's own responses have a template. It refuses any other content type with 415."""
 
 
-class GatewayErrorCode(StrEnum):
+class GatewayErrorCode(ErrorCode):
     """Error code of a response that the gateway gives without calling a function. The handlers have further codes."""
 
-    INTERNAL = "INTERNAL"
-    INVALID_API_KEY = "INVALID_API_KEY"
-    MALFORMED = "MALFORMED"
-    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
-    NOT_FOUND = "NOT_FOUND"
-    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
-    REFUSED = "REFUSED"
-    THROTTLED = "THROTTLED"
-    TOO_LARGE = "TOO_LARGE"
-    UNAUTHORIZED = "UNAUTHORIZED"
-    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    INTERNAL = (
+        "INTERNAL",
+        "The platform failed.",
+        "Send the request again later. Give `requestId` to support if it fails again.",
+        500,
+    )
+    INVALID_API_KEY = (
+        "INVALID_API_KEY",
+        "The header `x-api-key` does not contain a valid key.",
+        "Send an API key of this stack.",
+        403,
+    )
+    MALFORMED = (
+        "MALFORMED",
+        (
+            "A required field is missing, a field has another type, or the body is not JSON. The gateway cannot name the "
+            "field, so `fields` is empty."
+        ),
+        "Compare the request with the OpenAPI document.",
+    )
+    METHOD_NOT_ALLOWED = (
+        "METHOD_NOT_ALLOWED",
+        "The path does not support this method.",
+        "Correct the method.",
+        405,
+    )
+    NOT_FOUND = (
+        "NOT_FOUND",
+        "The path does not exist.",
+        "Correct the URL. The base URL in the stack output ends with the name of the stage.",
+        404,
+    )
+    QUOTA_EXCEEDED = (
+        "QUOTA_EXCEEDED",
+        "The daily limit of the API key is reached.",
+        "Send the request again tomorrow.",
+        429,
+    )
+    REFUSED = ("REFUSED", "The gateway refuses the request for another reason.", "Read `message`.")
+    THROTTLED = (
+        "THROTTLED",
+        "Too many requests, from all callers together or from one IP address.",
+        "Send the request again, with increasing pauses.",
+        429,
+    )
+    TOO_LARGE = ("TOO_LARGE", "The request is too large.", "Send a smaller request.", 413)
+    UNAUTHORIZED = (
+        "UNAUTHORIZED",
+        "The token is missing, invalid, or has expired.",
+        "Get a new token from the identity provider, and send the request again.",
+        401,
+    )
+    UNSUPPORTED_MEDIA_TYPE = (
+        "UNSUPPORTED_MEDIA_TYPE",
+        "The content type of the request is not supported.",
+        "Send `Content-Type: application/json`.",
+        415,
+    )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ error has the same body, whether a handler or API Gateway returns it.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic.json_schema import models_json_schema
@@ -40,33 +41,52 @@ class Error(Message):
     """Id of the request, by which support finds it in the logs."""
 
 
-def build_document(title: str, version: str, operations: Sequence[RestOperation]) -> Document:
-    """Return the OpenAPI 3.1 document of the operations."""
+@dataclass(frozen=True)
+class Publication:
+    """Parts of the document that only the API's users need: API Gateway gets its own."""
+
+    description: str
+    """Text about the whole API, in Markdown."""
+    servers: Sequence[Document]
+    """Base URLs of the API, as OpenAPI's server objects."""
+    security_schemes: Mapping[str, Document]
+    """Ways in which a caller can authenticate, by name."""
+    security: Sequence[Mapping[str, Sequence[str]]]
+    """Alternatives of authentication: names of schemes. An empty mapping means no authentication."""
+    examples: Mapping[type[Message], Message]
+    """Example of each model of a request or response."""
+
+
+def build_document(
+    title: str, version: str, operations: Sequence[RestOperation], publication: Publication | None = None
+) -> Document:
+    """Return the OpenAPI 3.1 document of the operations. The gateway's document is made without a publication."""
     _check_path_parameters(operations)
-    schemas = _Schemas(operations)
+    schemas = _Schemas(operations, {} if publication is None else publication.examples)
     paths: dict[str, Document] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation_document(operation, schemas)
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": title, "version": version},
-        "paths": paths,
-        "components": {
-            "schemas": schemas.by_name,
-            "responses": {
-                "Error": {
-                    "description": "The request failed.",
-                    "content": {JSON: {"schema": schemas.reference(Error, "serialization")}},
-                }
-            },
+    info = {"title": title, "version": version}
+    components: Document = {
+        "schemas": schemas.by_name,
+        "responses": {
+            "Error": {"description": "The request failed.", "content": schemas.content(Error, "serialization")}
         },
     }
+    document: Document = {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
+    if publication is not None:
+        info["description"] = publication.description
+        document["servers"] = [*publication.servers]
+        document["security"] = [dict(alternative) for alternative in publication.security]
+        components["securitySchemes"] = dict(publication.security_schemes)
+    return document
 
 
 class _Schemas:
     """Schemas of all models, under the names that the document uses."""
 
-    def __init__(self, operations: Sequence[RestOperation]) -> None:
+    def __init__(self, operations: Sequence[RestOperation], examples: Mapping[type[Message], Message]) -> None:
+        self._examples = examples
         models = list(dict.fromkeys([*_models(operations), (Error, "serialization")]))
         references, definitions = models_json_schema(models, ref_template=f"{SCHEMAS}{{model}}")  # type: ignore[arg-type]
         self._references = references
@@ -79,6 +99,25 @@ class _Schemas:
     def reference(self, model: type[Message], mode: SchemaMode) -> Document:
         """Return the reference to a model's schema."""
         return dict(self._references[model, mode])
+
+    def content(self, model: type[Message], mode: SchemaMode) -> Document:
+        """Return the content of a body: the reference to its schema, and its example if there is one."""
+        example = self._example_value(model, mode)
+        return {JSON: {"schema": self.reference(model, mode), **({} if example is None else {"example": example})}}
+
+    def _example_value(self, model: type[Message], mode: SchemaMode) -> Document | None:
+        """Return the example of a model as JSON, or None without an example. A request has only the fields that it sets."""
+        example = self._examples.get(model)
+        if example is None:
+            return None
+        return example.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=mode == "validation")
+
+    def parameters(self, location: str, model: type[Message] | None) -> Iterator[Document]:
+        """Yield a parameter for each field of a model of path or query parameters."""
+        examples = ({} if model is None else self._example_value(model, "validation")) or {}
+        for name, schema, required in self.fields(model):
+            parameter = _parameter(location, name, schema, required=required or location == "path")
+            yield {**parameter, **({"example": examples[name]} if name in examples else {})}
 
     def fields(self, model: type[Message] | None) -> Iterator[tuple[str, Document, bool]]:
         """Yield name, schema and "required" of each field of a model of path or query parameters."""
@@ -134,23 +173,16 @@ def referenced_names(value: Any) -> Iterator[str]:
 
 def _operation_document(operation: RestOperation, schemas: _Schemas) -> Document:
     result: Document = {"operationId": operation.name, "summary": operation.summary}
-    parameters = [
-        _parameter("path", name, schema, required=True) for name, schema, _ in schemas.fields(operation.parameters)
-    ]
-    parameters += [
-        _parameter("query", name, schema, required=required)
-        for name, schema, required in schemas.fields(operation.query)
-    ]
+    parameters = [*schemas.parameters("path", operation.parameters), *schemas.parameters("query", operation.query)]
     if parameters:
         result["parameters"] = parameters
     if operation.body is not None:
-        content = {JSON: {"schema": schemas.reference(operation.body, "validation")}}
-        result["requestBody"] = {"required": True, "content": content}
+        result["requestBody"] = {"required": True, "content": schemas.content(operation.body, "validation")}
     answers: Document = {}
     for status in operation.statuses:
         answers[str(status)] = {"description": STATUS_DESCRIPTIONS.get(status, "Done.")}
         if operation.answer is not None:
-            answers[str(status)]["content"] = {JSON: {"schema": schemas.reference(operation.answer, "serialization")}}
+            answers[str(status)]["content"] = schemas.content(operation.answer, "serialization")
     result["responses"] = {**answers, "default": {"$ref": "#/components/responses/Error"}}
     return result
 

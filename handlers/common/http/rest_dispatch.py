@@ -10,12 +10,12 @@ import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from handlers.common.error_responses import CommonErrorCode, HandlerError, to_http_response, to_malformed_error
+from handlers.common.error_codes import CommonErrorCode, ErrorCode
+from handlers.common.error_responses import HandlerError, to_http_response, to_malformed_error
 from handlers.common.http.rest_operation import RestOperation
 from handlers.common.identity import user_ids
 from handlers.common.json_models import Message
@@ -33,11 +33,21 @@ _JSON = {"Content-Type": "application/json"}
 M = TypeVar("M", bound=Message)
 
 
-class RestErrorCode(StrEnum):
+class RestErrorCode(ErrorCode):
     """Error codes of requests that are rejected before their operation is performed."""
 
-    TOO_LARGE = "TOO_LARGE"
-    UNAUTHENTICATED = "UNAUTHENTICATED"
+    TOO_LARGE = (
+        "TOO_LARGE",
+        f"The body of the request has more than {MAX_BODY_BYTES // 1024} KB.",
+        "Send a smaller request. Files are uploaded to S3, not to the API.",
+        413,
+    )
+    UNAUTHENTICATED = (
+        "UNAUTHENTICATED",
+        "The caller is not authenticated.",
+        "Get a new token from the identity provider, and send the request again.",
+        401,
+    )
 
 
 @dataclass(frozen=True)
@@ -146,7 +156,7 @@ def _find_owner(authorizer: object) -> str:
         return user_ids.DEFAULT_OWNER
     user = authorizer.get("user") if isinstance(authorizer, Mapping) else None
     if not isinstance(user, str) or re.fullmatch(user_ids.USER_ID_PATTERN, user) is None:
-        raise HandlerError(RestErrorCode.UNAUTHENTICATED, "The caller is not authenticated.", 401)
+        raise HandlerError(RestErrorCode.UNAUTHENTICATED, "The caller is not authenticated.")
     return user
 
 
@@ -190,7 +200,7 @@ def _not_an_object_error() -> HandlerError:
 
 
 def _too_large_error() -> HandlerError:
-    return HandlerError(RestErrorCode.TOO_LARGE, f"The body must not exceed {MAX_BODY_BYTES} bytes.", 413)
+    return HandlerError(RestErrorCode.TOO_LARGE, f"The body must not exceed {MAX_BODY_BYTES} bytes.")
 
 
 def _to_json(model: type[Message], content: Message | None) -> str:

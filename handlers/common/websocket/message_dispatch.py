@@ -7,13 +7,13 @@ call fails in a way after which another attempt may succeed, such as a timeout o
 
 import json
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from typing import Any
 
 from pydantic import ValidationError
 
 from handlers.common.aws.retry import RetryTiming, retry_live_calls
 from handlers.common.aws.service_faults import ServiceFailed, is_transient_failure
+from handlers.common.error_codes import ErrorCode
 from handlers.common.error_responses import HandlerError, to_http_response, to_malformed_error, to_websocket_error
 from handlers.common.logging import EventLog
 from handlers.common.websocket.messages import MAX_MESSAGE_ID_LENGTH, ClientMessage, ReplyMessage
@@ -22,13 +22,25 @@ ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""
 
 
-class WebSocketErrorCode(StrEnum):
+class WebSocketErrorCode(ErrorCode):
     """Error codes that all WebSocket APIs use."""
 
-    MALFORMED_MESSAGE = "MALFORMED_MESSAGE"
-    UNKNOWN_ACTION = "UNKNOWN_ACTION"
-    UNAVAILABLE = "UNAVAILABLE"
-    """A transient failure. The client can try again."""
+    MALFORMED_MESSAGE = (
+        "MALFORMED_MESSAGE",
+        "The message is not one JSON object, or the handshake does not offer the required subprotocols.",
+        "Correct the client. `message` states what is expected.",
+    )
+    UNKNOWN_ACTION = (
+        "UNKNOWN_ACTION",
+        "The message has no `action`, or an action that the API does not have.",
+        "Use an action that `message` lists.",
+    )
+    UNAVAILABLE = (
+        "UNAVAILABLE",
+        "A transient failure: a service is busy or does not answer.",
+        "Send the same message again a little later, or connect again if the handshake failed.",
+        503,
+    )
 
 
 class WebSocketDispatcher:
@@ -106,7 +118,7 @@ def _explain(error: Exception) -> Exception:
     """Return the error for the client: UNAVAILABLE if another attempt may succeed, otherwise an internal error."""
     if not is_transient_failure(error):
         return error
-    return HandlerError(WebSocketErrorCode.UNAVAILABLE, "The service is busy. Try again a little later.", 503)
+    return HandlerError(WebSocketErrorCode.UNAVAILABLE, "The service is busy. Try again a little later.")
 
 
 def _parse_json_object(body: str) -> Mapping[str, Any]:

@@ -53,6 +53,8 @@ class EpisodesApiEnvironment(HandlerEnvironment):
     """Validity of a cursor."""
     url_seconds: UrlSeconds = PRESIGNED_SECONDS
     """Maximum validity of a presigned form or URL."""
+    playback_seconds: UrlSeconds = 300
+    """Maximum validity of the URL of a video chunk. Clients list the chunks again when they need later ones."""
     max_video_gigabytes: VideoGigabytes = 20
     max_transcript_megabytes: TranscriptMegabytes = 10
     multipart_megabytes: MultipartMegabytes = 100

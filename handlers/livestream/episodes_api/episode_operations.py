@@ -60,7 +60,6 @@ class EpisodeOperations:
                     LivestreamErrorCode.TOKEN_USED,
                     "This clientToken was already used to create a different or deleted episode. "
                     "Use a new clientToken.",
-                    409,
                 ) from None
             return RestAnswer(conflict.current.to_episode(), 200)
         return RestAnswer(episode.to_episode(), 201)
@@ -80,7 +79,6 @@ class EpisodeOperations:
             raise HandlerError(
                 LivestreamErrorCode.VERSION_CONFLICT,
                 f"The episode is now at version {conflict.current.version}. Read it again and repeat the change.",
-                409,
             ) from None
         return RestAnswer(changed.to_episode())
 

@@ -21,6 +21,7 @@ from handlers.livestream.episodes_api.episode_operations import EpisodeOperation
 from handlers.livestream.episodes_api.page_cursors import Cursors
 from handlers.livestream.episodes_api.upload_bucket import UploadBucket
 from handlers.livestream.episodes_api.upload_operations import UploadLimits, UploadOperations
+from handlers.livestream.episodes_api.video_playback import ChunkBucket, PlaybackOperations
 from handlers.livestream.event_publisher import EventPublisher
 
 MEGABYTE, GIGABYTE = 1000**2, 1000**3
@@ -29,7 +30,7 @@ _S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "t
 
 
 def operation_handlers(
-    episodes: EpisodeOperations, uploads: UploadOperations
+    episodes: EpisodeOperations, uploads: UploadOperations, playback: PlaybackOperations
 ) -> dict[str, Callable[[RestRequest], RestAnswer]]:
     """Return the method that implements each operation, by operation name."""
     return {
@@ -41,6 +42,7 @@ def operation_handlers(
         "requestUpload": uploads.request,
         "signParts": uploads.sign,
         "completeUpload": uploads.complete,
+        "listChunks": playback.list_chunks,
         "listClaims": episodes.list_claims,
         "listClips": episodes.list_clips,
     }
@@ -81,7 +83,10 @@ def _rest() -> RestDispatcher:
     s3 = session.client("s3", config=_S3_CONFIG.merge(build_presigning_config()))
     bucket = UploadBucket(s3, environment.bucket_name, environment.url_seconds)
     uploads = UploadOperations(table, bucket, limits=upload_limits(environment), clock=clock.now, new_id=new_id)
-    return RestDispatcher(OPERATIONS, operation_handlers(episodes, uploads), origin=environment.origin, log=log)
+    playback = PlaybackOperations(table, ChunkBucket(s3, environment.bucket_name, environment.playback_seconds))
+    return RestDispatcher(
+        OPERATIONS, operation_handlers(episodes, uploads, playback), origin=environment.origin, log=log
+    )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:

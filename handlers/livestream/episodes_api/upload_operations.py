@@ -128,7 +128,6 @@ class UploadOperations:
             raise HandlerError(
                 LivestreamErrorCode.UPLOAD_UNKNOWN,
                 "This upload does not exist, or no longer exists. Request a new upload.",
-                404,
             )
         if size != target.size:
             raise _incomplete()
@@ -190,7 +189,7 @@ class UploadOperations:
                 if track.state is TrackState.FAILED:
                     raise _not_expected("This upload has failed. Request a new upload.")
                 return kind, track.upload, track.state
-        raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, "This episode has no such upload.", 404)
+        raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, "This episode has no such upload.")
 
 
 def _part_bytes(size: int) -> int:
@@ -209,9 +208,9 @@ def _upload_target(owner: str, episode_id: str, kind: TrackKind, upload: Expecte
 
 
 def _not_expected(message: str) -> HandlerError:
-    return HandlerError(LivestreamErrorCode.UPLOAD_NOT_EXPECTED, message, 409)
+    return HandlerError(LivestreamErrorCode.UPLOAD_NOT_EXPECTED, message)
 
 
 def _incomplete(fields: list[FieldProblem] | None = None) -> HandlerError:
     message = "The parts do not match this upload, or their total size differs from the announced one."
-    return HandlerError(LivestreamErrorCode.UPLOAD_INCOMPLETE, message, 409, fields or ())
+    return HandlerError(LivestreamErrorCode.UPLOAD_INCOMPLETE, message, fields or ())

@@ -28,7 +28,7 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_names import UPLOAD_COMPLETED
 from handlers.livestream.event_publisher import PublishEvent
 from handlers.livestream.s3_object_reader import ObjectReader
-from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate, VideoChunks
 from handlers.livestream.upload_object_keys import UploadedObject
 from handlers.livestream.video_chunks import video_cutting_job
 from handlers.livestream.video_chunks.video_events import (
@@ -177,4 +177,11 @@ def _chunk_details(output: ChunkOutput, seconds: int, playlist: bytes) -> dict[s
     milliseconds after the last frame would count as one more chunk.
     """
     count = sum(line.startswith(SEGMENT_TAG) for line in playlist.splitlines())
-    return {"prefix": output.prefix, "count": count, "seconds": seconds, "durationMs": output.duration_ms}
+    chunks = VideoChunks(
+        prefix=output.prefix,
+        playlist=output.playlist,
+        count=count,
+        seconds=seconds,
+        duration_ms=output.duration_ms,
+    )
+    return chunks.model_dump(by_alias=True)

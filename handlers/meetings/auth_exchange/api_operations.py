@@ -1,10 +1,15 @@
-"""Operations of the meetings REST API: only the token exchange.
+"""Operations of the meetings REST API: the token exchange, and the playback of a recording.
 
-Clients do everything else by calling AWS with the credentials that this operation returns.
+Clients do everything else by calling AWS with the credentials that the exchange returns.
 """
 
 from handlers.common.http.rest_operation import RestOperation
-from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
+from handlers.meetings.auth_exchange.api_models import (
+    ExchangeRequest,
+    ExchangeResponse,
+    PlaybackRequest,
+    PlaybackResponse,
+)
 
 OPERATIONS: tuple[RestOperation, ...] = (
     RestOperation(
@@ -14,5 +19,13 @@ OPERATIONS: tuple[RestOperation, ...] = (
         summary="Exchange a token of the identity provider for AWS credentials to the caller's own meetings.",
         body=ExchangeRequest,
         answer=ExchangeResponse,
+    ),
+    RestOperation(
+        name="playRecording",
+        method="POST",
+        path="/playback",
+        summary="Return URLs for playing the recording of one of the caller's own meetings.",
+        body=PlaybackRequest,
+        answer=PlaybackResponse,
     ),
 )

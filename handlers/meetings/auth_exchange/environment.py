@@ -8,10 +8,13 @@ from handlers.common.environment import HandlerEnvironment
 
 CREDENTIAL_SECONDS = 3600
 """Default validity of the credentials."""
-CredentialSeconds = Annotated[int, Field(ge=900, le=3600)]
+MIN_CREDENTIAL_SECONDS = 900
+"""Shortest validity of credentials that STS allows. URLs for playing a recording are signed with such credentials."""
+CredentialSeconds = Annotated[int, Field(ge=MIN_CREDENTIAL_SECONDS, le=3600)]
 """STS allows at least 15 minutes. An hour is its maximum for a role that another role assumes, as the function's role
 does here.
 """
+PlaybackSeconds = Annotated[int, Field(ge=60, le=MIN_CREDENTIAL_SECONDS)]
 RenewBeforeSeconds = Annotated[int, Field(ge=60, le=1800)]
 
 
@@ -34,6 +37,10 @@ class AuthEnvironment(HandlerEnvironment):
     """Web origin whose pages may read the responses."""
     credential_seconds: CredentialSeconds = CREDENTIAL_SECONDS
     """Validity of the credentials."""
+    playback_seconds: PlaybackSeconds = 300
+    """Validity of the URLs for playing a recording. S3 checks it when a request arrives, and players send a request for
+    each position to which the user moves.
+    """
     renew_before_seconds: RenewBeforeSeconds = 900
     """Time before the expiration at which clients should renew the credentials."""
 

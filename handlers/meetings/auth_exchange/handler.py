@@ -1,4 +1,5 @@
-"""Lambda function behind `POST /exchange`, which exchanges an identity provider's token for AWS credentials.
+"""Lambda function behind the meetings API, which exchanges an identity provider's token for AWS credentials, and signs
+the URLs of recordings.
 
 API Gateway does not authenticate callers. The token in the request's body identifies them, so neither this function nor
 API Gateway may log bodies.
@@ -19,8 +20,9 @@ from handlers.common.identity.signing_keys import SigningKeys
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
-from handlers.meetings.auth_exchange.environment import AuthEnvironment
-from handlers.meetings.auth_exchange.token_exchange import ClientRole, MeetingsLocation, TokenExchange
+from handlers.meetings.auth_exchange.environment import MIN_CREDENTIAL_SECONDS, AuthEnvironment
+from handlers.meetings.auth_exchange.recording_playback import RecordingPlayback, create_user_clients
+from handlers.meetings.auth_exchange.token_exchange import CallerAccess, ClientRole, MeetingsLocation, TokenExchange
 
 _STS_CONFIG = CONFIG.merge(
     Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
@@ -28,9 +30,11 @@ _STS_CONFIG = CONFIG.merge(
 """Both attempts end before a client of the API stops waiting."""
 
 
-def operation_functions(exchange: TokenExchange) -> dict[str, Callable[[RestRequest], RestAnswer]]:
+def operation_functions(
+    exchange: TokenExchange, playback: RecordingPlayback
+) -> dict[str, Callable[[RestRequest], RestAnswer]]:
     """Return the functions that implement the operations, by operation name."""
-    return {"exchangeToken": exchange.exchange}
+    return {"exchangeToken": exchange.exchange, "playRecording": playback.sign}
 
 
 @cache
@@ -40,14 +44,23 @@ def _api() -> RestDispatcher:
     client = boto3.client("sts", config=_STS_CONFIG)
     if environment.jwks_url is None:
         raise ValueError("JWKS_URL is missing: set it to the URL of the identity provider's keys")
+    verifier = TokenVerifier(environment.issuer, environment.audience, SigningKeys(environment.jwks_url), clock.now)
+    location = MeetingsLocation(environment.bucket_name, environment.table_name, client.meta.region_name)
+
+    def create_access(seconds: int) -> CallerAccess:
+        return CallerAccess(verifier, ClientRole(client, environment.client_role, seconds).assume, log)
+
     exchange = TokenExchange(
-        TokenVerifier(environment.issuer, environment.audience, SigningKeys(environment.jwks_url), clock.now),
-        ClientRole(client, environment.client_role, environment.credential_seconds).assume,
-        MeetingsLocation(environment.bucket_name, environment.table_name, client.meta.region_name),
-        renew_before_seconds=environment.renew_before_seconds,
-        log=log,
+        create_access(environment.credential_seconds), location, renew_before_seconds=environment.renew_before_seconds
     )
-    return RestDispatcher(OPERATIONS, operation_functions(exchange), origin=environment.origin, log=log)
+    playback = RecordingPlayback(
+        create_access(MIN_CREDENTIAL_SECONDS),
+        location,
+        create_user_clients,
+        playback_seconds=environment.playback_seconds,
+    )
+    operations = operation_functions(exchange, playback)
+    return RestDispatcher(OPERATIONS, operations, origin=environment.origin, log=log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:

@@ -80,30 +80,55 @@ class ClientRole:
         )
 
 
-class TokenExchange:
-    """Exchanges tokens for AWS credentials."""
+class CallerAccess:
+    """Verifies the tokens of callers, and creates AWS credentials for their users."""
 
     def __init__(
-        self,
-        verifier: TokenVerifier,
-        assume_role: Callable[[str, str], SessionCredentials],
-        location: MeetingsLocation,
-        *,
-        renew_before_seconds: int,
-        log: EventLog,
+        self, verifier: TokenVerifier, assume_role: Callable[[str, str], SessionCredentials], log: EventLog
     ) -> None:
         """`assume_role` returns credentials for a user and a session name."""
         self._verifier = verifier
         self._assume_role = assume_role
+        self._log = log
+
+    def verify_user(self, token: str) -> str:
+        """Return the user of a token. Raises HandlerError."""
+        try:
+            return self._verifier.verify(token)
+        except InvalidToken as error:
+            if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
+                self._log.error("provider_away")
+                raise unavailable("The identity provider does not respond. Try again.") from None
+            self._log.info("caller_refused", cause=error.reason)
+            raise HandlerError(
+                ERROR_CODES.get(error.reason, ExchangeErrorCode.TOKEN_REFUSED), "The token is not valid."
+            ) from None
+
+    def create_credentials(self, user: str, name: str) -> SessionCredentials:
+        """Return credentials for a user. Raises HandlerError or ServiceFailed."""
+        try:
+            return self._assume_role(user, name)
+        except ServiceFailed as error:
+            if error.is_transient:
+                self._log.warning("role_busy", cause=error.fault)
+                raise unavailable("AWS credentials are not available at the moment. Try again.") from None
+            self._log.error("role_refused", cause=error.fault)
+            raise
+
+
+class TokenExchange:
+    """Exchanges tokens for AWS credentials."""
+
+    def __init__(self, access: CallerAccess, location: MeetingsLocation, *, renew_before_seconds: int) -> None:
+        self._access = access
         self._location = location
         self._renew_before = timedelta(seconds=renew_before_seconds)
-        self._log = log
 
     def exchange(self, call: RestRequest) -> RestAnswer:
         """Verify the token, and return credentials for its user. Raises HandlerError or ServiceFailed."""
         request: ExchangeRequest = call.body
-        user = self._verify_user(request.token)
-        credentials = self._create_credentials(user, request.session_name)
+        user = self._access.verify_user(request.token)
+        credentials = self._access.create_credentials(user, request.session_name)
         return RestAnswer(
             ExchangeResponse(
                 access_key_id=credentials.access_key_id,
@@ -119,28 +144,6 @@ class TokenExchange:
             )
         )
 
-    def _verify_user(self, token: str) -> str:
-        try:
-            return self._verifier.verify(token)
-        except InvalidToken as error:
-            if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
-                self._log.error("provider_away")
-                raise _unavailable("The identity provider does not respond. Try again.") from None
-            self._log.info("caller_refused", cause=error.reason)
-            raise HandlerError(
-                ERROR_CODES.get(error.reason, ExchangeErrorCode.TOKEN_REFUSED), "The token is not valid.", 401
-            ) from None
-
-    def _create_credentials(self, user: str, name: str) -> SessionCredentials:
-        try:
-            return self._assume_role(user, name)
-        except ServiceFailed as error:
-            if error.is_transient:
-                self._log.warning("role_busy", cause=error.fault)
-                raise _unavailable("AWS credentials are not available at the moment. Try again.") from None
-            self._log.error("role_refused", cause=error.fault)
-            raise
-
 
 def user_prefixes(user: str) -> UserPrefixes:
     """Return the key prefixes of a user's objects."""
@@ -153,5 +156,6 @@ def user_prefixes(user: str) -> UserPrefixes:
     )
 
 
-def _unavailable(message: str) -> HandlerError:
-    return HandlerError(ExchangeErrorCode.UNAVAILABLE, message, 503, retry_after_seconds=RETRY_AFTER_SECONDS)
+def unavailable(message: str) -> HandlerError:
+    """Return the error for a transient failure of another service."""
+    return HandlerError(ExchangeErrorCode.UNAVAILABLE, message, retry_after_seconds=RETRY_AFTER_SECONDS)

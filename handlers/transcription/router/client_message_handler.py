@@ -137,14 +137,12 @@ class ClientMessageHandler:
                 TranscriptionErrorCode.BUSY,
                 f"{self._environment.in_flight} utterances of this session are in progress, which is the maximum."
                 " Wait for the end of an utterance.",
-                429,
             )
         if decision.outcome is SlotOutcome.EARLY:
             # Amazon Transcribe had no free stream or gave no result at the last attempt. The wait after it is not over.
             raise HandlerError(
                 TranscriptionErrorCode.BUSY,
                 "This utterance must wait before the next attempt. Send it again later.",
-                429,
             )
         if decision.outcome is SlotOutcome.TAKEN:
             self._start_attempt(message, decision, now_ms)
@@ -189,14 +187,11 @@ class ClientMessageHandler:
             )
 
         if not self._environment.direct_enabled:
-            raise HandlerError(
-                TranscriptionErrorCode.DIRECT_REFUSED, "This stack does not allow direct streaming.", 403
-            )
+            raise HandlerError(TranscriptionErrorCode.DIRECT_REFUSED, "This stack does not allow direct streaming.")
         if not self._live.change_utterances(session.session_id, count):
             raise HandlerError(
                 TranscriptionErrorCode.DIRECT_REFUSED,
                 f"Limit of {self._environment.in_flight} URLs in five minutes reached. Try again later.",
-                429,
             )
         self._log.info("direct_issued", session_hash=hash_for_log(session.session_id))
         request = StreamRequest(session.language, session.sample_rate, session.encoding, stabilised=True)
@@ -264,9 +259,7 @@ class ClientMessageHandler:
         if session is None or session.owner != user:
             raise _unknown_session()
         if not session.is_open(self._clock_ms()):
-            raise HandlerError(
-                TranscriptionErrorCode.SESSION_CLOSED, "This session is closed. Open another session.", 409
-            )
+            raise HandlerError(TranscriptionErrorCode.SESSION_CLOSED, "This session is closed. Open another session.")
         return session
 
     def _start_attempt(self, message: Audio, decision: SlotDecision, accepted_ms: int) -> None:
@@ -291,7 +284,7 @@ class ClientMessageHandler:
             # Logged as an error, because no log level filters errors out and an alarm counts this event.
             self._log.error("processor_not_called", error_type=type(error).__name__)
             raise HandlerError(
-                TranscriptionErrorCode.UNAVAILABLE, "The utterance could not be accepted. Send it again.", 503
+                TranscriptionErrorCode.UNAVAILABLE, "The utterance could not be accepted. Send it again."
             ) from None
 
 
@@ -305,7 +298,6 @@ def _check_connection(utterances: SessionUtterances, caller: ConnectedUser) -> S
         raise HandlerError(
             TranscriptionErrorCode.SESSION_ELSEWHERE,
             "This session is not open on this connection. Open it with its sessionId.",
-            409,
         )
     return utterances
 
@@ -320,12 +312,12 @@ def _check_audio(message: Audio, session: Session) -> None:
         check_utterance(audio, session.encoding, session.sample_rate)
     except BadAudio as error:
         raise HandlerError(
-            TranscriptionErrorCode.BAD_AUDIO, str(error), fields=[FieldProblem("audio", error.code)]
+            TranscriptionErrorCode.BAD_AUDIO, str(error), fields=[FieldProblem("audio", str(error))]
         ) from None
 
 
 def _unknown_session() -> HandlerError:
-    return HandlerError(TranscriptionErrorCode.SESSION_UNKNOWN, "You have no session with this id.", 404)
+    return HandlerError(TranscriptionErrorCode.SESSION_UNKNOWN, "You have no session with this id.")
 
 
 def _timestamp(moment_ms: int) -> str:

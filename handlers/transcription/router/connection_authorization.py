@@ -41,17 +41,17 @@ class ConnectionAuthorizer:
         token = _value_after(TOKEN_PREFIX, offers)
         if token is None:
             raise HandlerError(
-                TranscriptionErrorCode.UNAUTHENTICATED, f"Offer a token as the subprotocol {TOKEN_PREFIX}<token>.", 401
+                TranscriptionErrorCode.UNAUTHENTICATED, f"Offer a token as the subprotocol {TOKEN_PREFIX}<token>."
             )
         try:
             return self._verifier.verify(token)
         except InvalidToken as error:
             if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
                 raise HandlerError(
-                    TranscriptionErrorCode.UNAVAILABLE, "The identity provider does not answer. Try again.", 503
+                    TranscriptionErrorCode.UNAVAILABLE, "The identity provider does not answer. Try again."
                 ) from None
             raise HandlerError(
-                TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new one.", 401
+                TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new one."
             ) from None
 
 

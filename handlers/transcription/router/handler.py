@@ -86,9 +86,7 @@ class Router:
     def _answer_message(self, connection_id: str, action: str, message: ClientMessage) -> ReplyMessage:
         user = self._live.read(ClientConnection, connection_key(connection_id)).user
         if not user:
-            raise HandlerError(
-                TranscriptionErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.", 401
-            )
+            raise HandlerError(TranscriptionErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.")
         return self._actions[action](ConnectedUser(user, connection_id), message)
 
     def _handle_direct_invocation(self, event: Mapping[str, Any], now_ms: int) -> ProxyResponse:

@@ -103,7 +103,6 @@ class SessionCounter:
         raise HandlerError(
             TranscriptionErrorCode.TOO_MANY_SESSIONS,
             f"Limit of {self._max_sessions} open sessions reached. Close one first.",
-            429,
         )
 
     def stop_counting_closed(self, user: str, session_id: str) -> None:

@@ -11,6 +11,10 @@ FORMATS = ("mp3", "mp4", "wav", "flac", "ogg", "webm")
 """Names of all formats that the validator can read. They are the values of `AudioFormat`."""
 _FORMAT = f"({'|'.join(FORMATS)})"
 
+LECTURE_MIN_SECONDS = 10
+"""Default minimum duration of a lecture. A shorter recording has no content to ask about."""
+LECTURE_MAX_SECONDS = 4 * 3600
+"""Default maximum duration of a lecture."""
 MinSeconds = Annotated[int, Field(ge=1, le=3600)]
 """Minimum duration of a lecture."""
 MaxSeconds = Annotated[int, Field(ge=60, le=12 * 3600)]
@@ -31,8 +35,8 @@ class ValidatorEnvironment(HandlerEnvironment):
 
     s3_bucket: str
     dynamodb_table: str
-    lecture_min_seconds: MinSeconds = 10
-    lecture_max_seconds: MaxSeconds = 4 * 3600
+    lecture_min_seconds: MinSeconds = LECTURE_MIN_SECONDS
+    lecture_max_seconds: MaxSeconds = LECTURE_MAX_SECONDS
     lecture_max_bytes: MaxBytes = 2 * 1000**3
     lecture_formats: Formats = ",".join(FORMATS)
     sweep_hours: SweepHours = 48

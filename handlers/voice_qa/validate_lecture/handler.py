@@ -13,11 +13,12 @@ import boto3
 from pydantic import BaseModel
 
 from handlers.common.audio.probe_result import AudioFormat
-from handlers.common.aws.client_config import CONFIG, MAX_WORKERS
+from handlers.common.aws.client_config import CONFIG, LIVE_CONFIG, MAX_WORKERS
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
+from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lecture_upload_rules import LectureLimits
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
@@ -48,6 +49,7 @@ def _validator_and_sweep() -> tuple[LectureValidator, LectureSweep]:
             frozenset(map(AudioFormat, environment.lecture_formats.split(","))),
         ),
         parallel=parallel,
+        connections=WebSocketConnections(boto3.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         log=log,
         clock=clock.now,
     )

@@ -1,4 +1,5 @@
-"""Validation of uploaded lectures: judge an upload, and write the verdict to the lecture's item.
+"""Validation of uploaded lectures: judge an upload, write the verdict to the lecture's item, and report it to the guest
+who uploaded the lecture.
 
 An upload is judged only if it replaces the upload that the item describes, as `compare_uploads` decides. The item is
 written only if no concurrent invocation changed it. Otherwise the upload is compared with the changed item, but not
@@ -15,10 +16,13 @@ from handlers.common.audio.probe import probe
 from handlers.common.audio.probe_result import RejectedAudio
 from handlers.common.aws.dynamodb_versioned_items import MAX_ATTEMPTS, TooManyWriters
 from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws.retry import RetryTiming, retry_live_calls
 from handlers.common.aws.s3_notifications import InvalidEvent, parse_new_objects
+from handlers.common.aws.service_faults import ServiceFailed
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.voice_qa.lecture_table import LectureTable
+from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.voice_qa.lecture_table import LectureTable, WrittenVerdict
 from handlers.voice_qa.lecture_upload_rules import (
     LectureLimits,
     LectureUpload,
@@ -54,12 +58,17 @@ class LectureValidator:
         limits: LectureLimits,
         *,
         parallel: ParallelCalls,
+        connections: WebSocketConnections,
         log: EventLog,
         clock: Callable[[], datetime],
+        timing: RetryTiming | None = None,
     ) -> None:
+        """`connections` are those of the WebSocket API. `timing` is the timing of retries when a report is posted."""
         self._bucket = bucket
         self._table = table
         self._limits = limits
+        self._connections = connections
+        self._timing = timing or RetryTiming()
         self._parallel = parallel
         self._log = log
         self._clock = clock
@@ -121,9 +130,21 @@ class LectureValidator:
                 except ObjectGone:
                     self._log.info("lecture_gone", key_hash=hash_for_log(upload.object.key))
                     return ValidationOutcome.GONE
-            if self._table.write_verdict(upload, verdict, stored, self._clock()):
+            if (written := self._table.write_verdict(upload, verdict, stored, self._clock())) is not None:
+                if written.listener:
+                    self._notify(written)
                 return ValidationOutcome(verdict.status)
         raise TooManyWriters
+
+    def _notify(self, written: WrittenVerdict) -> None:
+        """Post the verdict to the guest who uploaded the lecture.
+
+        The verdict is stored already, so a failure changes nothing: the client can still ask for it.
+        """
+        try:
+            retry_live_calls(lambda: self._connections.post(written.listener, written.report), self._timing)
+        except ServiceFailed as error:
+            self._log.warning("lecture_not_reported", cause=error.fault)
 
     def _compare_with_stored(self, stored: StoredUpload | None, upload: LectureUpload) -> UploadOrder:
         order = compare_uploads(stored, upload)

@@ -28,7 +28,7 @@ from handlers.common.time_and_ids.new_ids import new_id
 from handlers.common.websocket.message_dispatch import ProxyResponse, WebSocketDispatcher
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
-from handlers.voice_qa.client_messages import REQUESTS, Ping, Pong, Query, Upload, VoiceQaErrorCode
+from handlers.voice_qa.client_messages import REQUESTS, Ping, Pong, Query, Upload, VoiceQaErrorCode, WatchLecture
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
     CHECK_GRACE_SECONDS,
@@ -92,7 +92,7 @@ class SocketHandler:
     def _accept(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
         identity = _guest_identity(context.get("identity"), self._identity_pool)
         if identity is None:
-            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
+            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.")
         guest = GuestConnection(identity=identity, guest_id=derive_keyed_user_id(self._guest_id_key(), identity))
         self._items.change(GuestConnection, connection_key(context["connectionId"]), lambda _: (guest, None))
         if _preferred_subprotocol(event.get("headers")) == PROTOCOL:
@@ -103,10 +103,12 @@ class SocketHandler:
     def _answer_message(self, connection_id: str, _action: str, message: ClientMessage) -> ReplyMessage:
         guest = self._items.read(GuestConnection, connection_key(connection_id))
         if not guest.guest_id:
-            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.", 401)
+            raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.")
         match message:
             case Upload():
-                return self._uploads.create_form(guest.guest_id, message)
+                return self._uploads.create_form(guest.guest_id, connection_id, message)
+            case WatchLecture():
+                return self._uploads.report_lecture(guest.guest_id, connection_id, message)
             case Query():
                 return self._intake.ask(ConnectedGuest(guest.identity, guest.guest_id, connection_id), message)
             case Ping():

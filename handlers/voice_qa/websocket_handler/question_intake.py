@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
-from handlers.common.error_responses import CommonErrorCode, FieldProblem, HandlerError
+from handlers.common.error_codes import CommonErrorCode
+from handlers.common.error_responses import FieldProblem, HandlerError
 from handlers.common.logging import EventLog
 from handlers.voice_qa.client_messages import Query, QueryAccepted, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.lecture_table import LectureTable
@@ -116,7 +117,7 @@ class QuestionIntake:
         try:
             self._lectures.find_ready(lecture_id)
         except UnanswerableQuestion as error:
-            raise HandlerError(error.code, error.message, 409) from None
+            raise HandlerError(error.code, error.message) from None
 
     def _count_question(self, guest_id: str, query_id: str, now_ms: int) -> None:
         at_once, per_hour = self._environment.queries_at_once, self._environment.queries_per_hour
@@ -130,7 +131,6 @@ class QuestionIntake:
             raise HandlerError(
                 VoiceQaErrorCode.TOO_MANY_QUERIES,
                 f"Limit of {at_once} questions at the same time or {per_hour} per hour reached. Ask again later.",
-                429,
             )
 
     def _start_worker(self, guest_id: str, query_id: str, call: int, now_ms: int) -> None:
@@ -147,7 +147,7 @@ class QuestionIntake:
                 lambda allowance: (_without_question(allowance, query_id, now_ms), None),
             )
             raise HandlerError(
-                VoiceQaErrorCode.UNAVAILABLE, "The question could not be accepted. Ask it again.", 503
+                VoiceQaErrorCode.UNAVAILABLE, "The question could not be accepted. Ask it again."
             ) from None
 
 
@@ -160,7 +160,7 @@ def _check_question(caller: ConnectedGuest, message: Query) -> None:
             fields=[FieldProblem("audioKey", "exactly one of audioKey and text is required")],
         )
     if message.audio_key is not None and not is_own_query(caller.guest_id, message.audio_key):
-        raise HandlerError(VoiceQaErrorCode.AUDIO_FOREIGN, "audioKey is not the key of one of your uploads.", 403)
+        raise HandlerError(VoiceQaErrorCode.AUDIO_FOREIGN, "audioKey is not the key of one of your uploads.")
 
 
 def _check_answerable(question: RequestedQuestion, now_ms: int) -> None:
@@ -170,11 +170,11 @@ def _check_answerable(question: RequestedQuestion, now_ms: int) -> None:
     # The worker was invoked MAX_CALLS times for this question, is not invoked again, and is not running.
     if record.calls >= MAX_CALLS and not question.worker_needed and not being_answered:
         raise HandlerError(
-            VoiceQaErrorCode.TOO_MANY_QUERIES, "This question was asked too often. Ask it with a new queryId.", 429
+            VoiceQaErrorCode.TOO_MANY_QUERIES, "This question was asked too often. Ask it with a new queryId."
         )
     if record.status is QuestionStatus.FAILED:
         raise HandlerError(
-            VoiceQaErrorCode.QUERY_FAILED, "This question cannot be answered. Asking it again would not help.", 409
+            VoiceQaErrorCode.QUERY_FAILED, "This question cannot be answered. Asking it again would not help."
         )
 
 

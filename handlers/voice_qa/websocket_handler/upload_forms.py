@@ -1,4 +1,6 @@
-"""Forms with which guests upload audio. A form is limited to one key, one content type, a maximum size and a lifetime.
+"""Forms with which guests upload audio, and the state of uploaded lectures.
+
+A form is limited to one key, one content type, a maximum size and a lifetime.
 
 The form is signed without a request to AWS, and S3 enforces its limits. The query worker and the lecture validator
 check the uploaded audio.
@@ -12,7 +14,14 @@ from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.error_responses import HandlerError
 from handlers.common.time_and_ids import ulid
 from handlers.voice_qa import s3_prefixes
-from handlers.voice_qa.client_messages import Upload, UploadKind, UploadReady, VoiceQaErrorCode
+from handlers.voice_qa.client_messages import (
+    LectureReport,
+    Upload,
+    UploadKind,
+    UploadReady,
+    VoiceQaErrorCode,
+    WatchLecture,
+)
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import Allowance, allowance_key
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
@@ -44,28 +53,38 @@ class UploadForms:
         self._clock_ms = clock_ms
         self._new_id = new_id
 
-    def create_form(self, guest_id: str, message: Upload) -> UploadReady:
-        """Return a form for the requested kind of upload. Raises HandlerError if lectures are refused."""
+    def create_form(self, guest_id: str, connection: str, message: Upload) -> UploadReady:
+        """Return a form for the requested kind of upload. Raises HandlerError if lectures are refused.
+
+        `connection` is the id of the guest's connection, which gets the report of an uploaded lecture.
+        """
         match message.kind:
             case UploadKind.QUERY:
                 key = f"{s3_prefixes.QUERIES}{guest_id}/{self._new_id()}"
                 return self._sign_form(message, key, self._environment.max_query_bytes)
             case UploadKind.LECTURE:
-                return self._create_lecture_form(guest_id, message)
+                return self._create_lecture_form(guest_id, connection, message)
 
-    def _create_lecture_form(self, guest_id: str, message: Upload) -> UploadReady:
+    def report_lecture(self, guest_id: str, connection: str, message: WatchLecture) -> LectureReport:
+        """Return the state of a lecture that the guest uploads, and report its verdict to this connection later."""
+        report = self._lectures.listen(message.lecture_id, guest_id, connection)
+        if report is None:
+            raise HandlerError(VoiceQaErrorCode.LECTURE_UNKNOWN, "You have uploaded no lecture with this id.")
+        return report
+
+    def _create_lecture_form(self, guest_id: str, connection: str, message: Upload) -> UploadReady:
         if self._environment.lecture_uploads == "off":
-            raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.", 403)
+            raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.")
         now_ms, limit = self._clock_ms(), self._environment.lectures_per_day
         if not self._items.change(
             Allowance, allowance_key(guest_id), lambda allowance: allowance.count_upload(now_ms, limit)
         ):
             raise HandlerError(
-                VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again later.", 429
+                VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again later."
             )
         lecture_id = self._new_id()
         key = f"{s3_prefixes.LECTURES}{lecture_id}/{self._new_id()}"
-        self._lectures.store_owner(lecture_id, guest_id)
+        self._lectures.store_owner(lecture_id, guest_id, connection)
         return self._sign_form(message, key, self._environment.max_lecture_bytes, lecture_id)
 
     def _sign_form(self, message: Upload, key: str, max_bytes: int, lecture_id: str | None = None) -> UploadReady:

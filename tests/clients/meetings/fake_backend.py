@@ -25,11 +25,18 @@ from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.handler import operation_functions
-from handlers.meetings.auth_exchange.token_exchange import SessionCredentials, TokenExchange
+from handlers.meetings.auth_exchange.recording_playback import RecordingPlayback, create_user_clients
+from handlers.meetings.auth_exchange.token_exchange import CallerAccess, SessionCredentials, TokenExchange
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from local import LOOPBACK, http_server
-from tests.handlers.meetings.exchange_harness import LOCATION, RENEW_BEFORE, SECONDS, api_gateway_event
+from tests.handlers.meetings.exchange_harness import (
+    LOCATION,
+    PLAYBACK_SECONDS,
+    RENEW_BEFORE,
+    SECONDS,
+    api_gateway_event,
+)
 from tests.moto_tables import Index, create_table
 from tests.token_issuer import AUDIENCE, KeysOf, Provider
 
@@ -65,10 +72,13 @@ class Backend:
     def __post_init__(self) -> None:
         self.provider.clock = lambda: self.now
         verifier = TokenVerifier(self.provider.issuer, AUDIENCE, KeysOf(self.provider), lambda: self.now)
-        self._exchange = TokenExchange(
-            verifier, self.session, LOCATION, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR")
+        log = EventLog("ERROR")
+        access = CallerAccess(verifier, self.session, log)
+        operations = operation_functions(
+            TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE),
+            RecordingPlayback(access, LOCATION, create_user_clients, playback_seconds=PLAYBACK_SECONDS),
         )
-        self._rest = RestDispatcher(OPERATIONS, operation_functions(self._exchange), origin="*", log=EventLog("ERROR"))
+        self._rest = RestDispatcher(OPERATIONS, operations, origin="*", log=log)
 
     def session(self, user: str, name: str) -> SessionCredentials:
         """Return credentials like STS, with the number of the session in the key."""

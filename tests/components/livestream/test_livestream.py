@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "MAX_VIDEO_GIGABYTES": "20",
     "MAX_TRANSCRIPT_MEGABYTES": "10",
     "MULTIPART_MEGABYTES": "100",
+    "PLAYBACK_SECONDS": "300",
     "DELETED_DAYS": "7",
     "LOG_LEVEL": "INFO",
     "POWERTOOLS_SERVICE_NAME": "livestream",
@@ -107,7 +108,7 @@ def test_the_stage_is_named_api_and_every_operation_invokes_the_alias() -> None:
     ]
     assert {operation["operationId"] for operation in operations} == {
         *("createEpisode", "listEpisodes", "getEpisode", "updateEpisode", "deleteEpisode"),
-        *("requestUpload", "signParts", "completeUpload", "listClaims", "listClips"),
+        *("requestUpload", "signParts", "completeUpload", "listChunks", "listClaims", "listClips"),
     }
     uris = {operation["x-amazon-apigateway-integration"]["uri"] for operation in operations}
     alias = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-episodes:live"

@@ -18,6 +18,8 @@ EPISODES_MAY: set[Permission] = {
     *may("s3", "PutObject", f"{OBJECTS}/videos/*", f"{OBJECTS}/transcripts/*"),
     # The completed multipart upload must have the announced size.
     *may("s3", "GetObject", f"{OBJECTS}/videos/*"),
+    # URLs for playing video chunks are signed with this role.
+    *may("s3", "GetObject", f"{OBJECTS}/chunks/*"),
     # The environment contains the name of the cursor secret, not the secret.
     *may("ssm", "GetParameter", f"arn:aws:ssm:{ACCOUNT}:parameter/{PREFIX}-cursors"),
     # The event of a deletion starts the cleanup.

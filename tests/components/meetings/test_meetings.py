@@ -160,6 +160,6 @@ def test_the_frontend_outputs_name_the_meetings_resources() -> None:
         "index": "GSI-1",
         "credential_seconds": 3600,
         "raw_days": 5,
-        "routes": ["POST /exchange"],
+        "routes": ["POST /exchange", "POST /playback"],
     }
     assert "api_url" in told

@@ -72,6 +72,8 @@ VALIDATOR_MAY: set[Permission] = {
     *may("dynamodb", "GetItem UpdateItem", SESSIONS),
     *may_consume(f"{PREFIX}-uploads"),
     *may("sqs", "SendMessage", f"{QUEUES}-validator-failed"),
+    # The guest who uploaded a lecture gets a message about its verdict.
+    *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
 }
 SWEEP_MAY: set[Permission] = {
     *may("lambda", "InvokeFunction", f"{VALIDATOR}:live"),

@@ -89,6 +89,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "LECTURE_FORMATS": "mp3,mp4,wav,flac,ogg,webm",
         "SWEEP_HOURS": "48",
         "SWEEP_SECONDS": "120",
+        CALLBACK_VARIABLE: CALLBACK,
     },
 }
 
@@ -101,7 +102,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
             dict.fromkeys(("IDENTITY_POOL", "GUEST_ID_KEY_VERSION", "TIME_LIMIT_QUEUE", CALLBACK_VARIABLE), UNKNOWN),
         ),
         ("query-worker", {CALLBACK_VARIABLE: UNKNOWN}),
-        ("validate-lecture", {}),
+        ("validate-lecture", {CALLBACK_VARIABLE: UNKNOWN}),
     ],
 )
 def test_each_function_reads_the_listed_variables(function: str, unknown: dict[str, object]) -> None:
@@ -385,6 +386,9 @@ def test_the_frontend_output_of_a_preview_contains_everything_except_generated_i
         "pingSeconds": 60,
         "lectureUploads": "guests",
         "maxQueryBytes": 10_000_000,
+        "lectureMinSeconds": 10,
+        "lectureMaxSeconds": 14_400,
+        "maxLectureBytes": 2_000_000_000,
         "lectureFormats": ["mp3", "mp4", "wav", "flac", "ogg", "webm"],
-        "routes": ["ping", "query", "upload"],
+        "routes": ["lecture", "ping", "query", "upload"],
     }

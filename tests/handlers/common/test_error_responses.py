@@ -3,26 +3,30 @@
 import json
 import re
 from collections.abc import Mapping
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import core_schema
 
+from handlers.common.error_codes import CommonErrorCode, ErrorCode
 from handlers.common.error_responses import (
+    FIXED_RULES,
     MAX_PATH_PART_LENGTH,
     MAX_PATH_PARTS,
     MAX_PROBLEMS,
-    CommonErrorCode,
+    RULE_ONLY_PROBLEM_TYPES,
     FieldProblem,
     HandlerError,
+    _find_rule,
     to_field_problems,
     to_http_response,
     to_malformed_error,
     to_websocket_error,
 )
+from local import ROOT
 
 CANARY = "canary-7f3a"
 JSON = st.recursive(
@@ -32,8 +36,9 @@ JSON = st.recursive(
 )
 
 
-class Code(StrEnum):
-    FULL = "FULL"
+class Code(ErrorCode):
+    FULL = ("FULL", "There is no more room.", "Remove something.", 409)
+    WAIT = ("WAIT", "The service is busy.", "Wait.")
 
 
 class Dog(BaseModel):
@@ -70,7 +75,7 @@ def body_of(response: Mapping[str, Any]) -> Any:
     return json.loads(response["body"])
 
 
-FULL = HandlerError(Code.FULL, "No more room.", status=409, fields=[FieldProblem("name", "taken")])
+FULL = HandlerError(Code.FULL, "No more room.", fields=[FieldProblem("name", "taken")])
 FULL_BODY = {
     "code": "FULL",
     "message": "No more room.",
@@ -83,7 +88,7 @@ def test_over_http_an_error_is_a_proxy_response_that_can_state_when_to_retry() -
     response = to_http_response(FULL, "r-1")
     assert (response["statusCode"], response["headers"]) == (409, {"Content-Type": "application/json"})
     assert body_of(response) == FULL_BODY
-    response = to_http_response(HandlerError(Code.FULL, "No more room.", retry_after_seconds=7), "r-1")
+    response = to_http_response(HandlerError(Code.WAIT, "Busy.", retry_after_seconds=7), "r-1")
     assert (response["statusCode"], body_of(response)["fields"]) == (400, [])
     assert response["headers"] == {"Content-Type": "application/json", "Retry-After": "7"}
 
@@ -124,7 +129,7 @@ def test_only_to_malformed_error_makes_a_validation_error_the_clients_error() ->
 
 def test_a_problem_in_a_nested_field_has_its_path() -> None:
     found = to_field_problems(failure({"name": "a", "sizes": {"x": [1, "no"]}}))
-    assert found == [FieldProblem("sizes.x.1", "int_parsing")]
+    assert found == [FieldProblem("sizes.x.1", "Input should be a whole number")]
 
 
 @pytest.mark.parametrize(
@@ -177,5 +182,26 @@ def test_the_answer_to_any_request_is_short_and_harmless(request_body: object) -
         return
     for field in answer.fields:
         assert re.fullmatch(r"[A-Za-z0-9_.?-]{0,520}", field.field)
-        assert re.fullmatch(r"[a-z_]+|(Input|Field|String|Value|List|Extra)[ -~]{1,120}", field.rule)
+        assert re.fullmatch(r"(Input|Field|String|Value|List|Extra) [ -~]{1,120}", field.rule), "a sentence"
     assert len(json.dumps(to_http_response(answer, "r-1"))) < 15_000
+
+
+def test_no_rule_is_a_code_of_pydantic() -> None:
+    """Every type of error has a sentence, and each fixed sentence belongs to types that pydantic has."""
+    known_types = set(get_args(core_schema.ErrorType))
+    assert {error_type for types in FIXED_RULES.values() for error_type in types} <= known_types
+    for error_type in known_types:
+        rule = _find_rule(error_type, f"Input {CANARY}")
+        assert rule != error_type
+        assert " " in rule
+        assert (CANARY in rule) == (error_type in RULE_ONLY_PROBLEM_TYPES)
+
+
+def test_the_rules_of_our_own_validators_reach_the_client() -> None:
+    raised_types = {
+        name
+        for path in (ROOT / "handlers").rglob("*.py")
+        for name in re.findall(r'PydanticCustomError\(\s*"(\w+)"', path.read_text())
+    }
+    assert len(raised_types) > 5
+    assert raised_types <= RULE_ONLY_PROBLEM_TYPES, "their messages state only the rule"

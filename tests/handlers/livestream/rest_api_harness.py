@@ -24,6 +24,7 @@ from handlers.livestream.episodes_api.handler import operation_handlers
 from handlers.livestream.episodes_api.page_cursors import Cursors
 from handlers.livestream.episodes_api.upload_bucket import UploadBucket
 from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadLimits, UploadOperations
+from handlers.livestream.episodes_api.video_playback import ChunkBucket, PlaybackOperations
 from handlers.livestream.table_keys import FindingKind, finding_key
 from tests.handlers.rest_response import RestResponse
 from tests.moto_tables import Index, create_table
@@ -33,7 +34,7 @@ SECRET = "canary-secret-of-cursors"
 START = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 ANN, BOB = "A" * 32, "B" * 32
 LIMITS = UploadLimits(max_video_bytes=40 * MEBIBYTE, max_transcript_bytes=10_000, max_form_bytes=MEBIBYTE)
-URL_SECONDS, CURSOR_SECONDS = 600, 900
+URL_SECONDS, CURSOR_SECONDS, PLAYBACK_SECONDS = 600, 900, 120
 DELETED_DAYS = 3
 OPERATION = {operation.name: operation for operation in OPERATIONS}
 
@@ -103,6 +104,10 @@ class ApiHarness:
         bucket = UploadBucket(self.s3, BUCKET, URL_SECONDS)
         return UploadOperations(self.table, bucket, limits=self.limits, clock=lambda: self.now, new_id=self.new_id)
 
+    @property
+    def playback(self) -> PlaybackOperations:
+        return PlaybackOperations(self.table, ChunkBucket(self.s3, BUCKET, PLAYBACK_SECONDS))
+
     @cached_property
     def log(self) -> EventLog:
         """Logger, created when a test first uses it, because a logger keeps the standard output of its creation."""
@@ -111,7 +116,10 @@ class ApiHarness:
     @cached_property
     def rest(self) -> RestDispatcher:
         return RestDispatcher(
-            OPERATIONS, operation_handlers(self.episodes, self.uploads), origin="https://example.org", log=self.log
+            OPERATIONS,
+            operation_handlers(self.episodes, self.uploads, self.playback),
+            origin="https://example.org",
+            log=self.log,
         )
 
     def call(self, operation: str, body: Any = None, *, owner: str | None = ANN, **parameters: Any) -> "ApiResponse":

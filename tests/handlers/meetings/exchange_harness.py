@@ -17,7 +17,8 @@ from handlers.common.identity.signing_keys import SigningKeys
 from handlers.common.logging import EventLog
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.handler import operation_functions
-from handlers.meetings.auth_exchange.token_exchange import ClientRole, MeetingsLocation, TokenExchange
+from handlers.meetings.auth_exchange.recording_playback import RecordingPlayback, create_user_clients
+from handlers.meetings.auth_exchange.token_exchange import CallerAccess, ClientRole, MeetingsLocation, TokenExchange
 from tests.handlers.client_events import at_event
 from tests.handlers.rest_response import RestResponse
 from tests.token_issuer import AUDIENCE, Provider, serving
@@ -25,7 +26,7 @@ from tests.token_issuer import AUDIENCE, Provider, serving
 ROLE = "arn:aws:iam::123456789012:role/polyphony-dev-meetings-client"
 LOCATION = MeetingsLocation("recordings", "meetings", "us-east-1")
 ORIGIN = "https://example.org"
-SECONDS, RENEW_BEFORE = 3600, 900
+SECONDS, RENEW_BEFORE, PLAYBACK_SECONDS = 3600, 900, 120
 
 
 @cache
@@ -59,21 +60,28 @@ class ExchangeHarness:
         """Exchange a token, which is valid by default."""
         return self.send_body(json.dumps({"token": token or self.provider.token(), "sessionName": name}))
 
-    def send_body(self, body: str | None) -> "ParsedResponse":
+    def play(self, meeting_id: object, token: str | None = None) -> "ParsedResponse":
+        """Request the URLs of a recording. The token is valid by default."""
+        body = json.dumps({"token": token or self.provider.token(), "meetingId": meeting_id})
+        return self.send_body(body, "/playback")
+
+    def send_body(self, body: str | None, path: str = "/exchange") -> "ParsedResponse":
         """Send any text as the body of the request."""
         verifier = TokenVerifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
-        exchange = TokenExchange(verifier, self.role.assume, LOCATION, renew_before_seconds=RENEW_BEFORE, log=self.log)
+        access = CallerAccess(verifier, self.role.assume, self.log)
+        operations = operation_functions(
+            TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE),
+            RecordingPlayback(access, LOCATION, create_user_clients, playback_seconds=PLAYBACK_SECONDS),
+        )
         return ParsedResponse(
-            RestDispatcher(OPERATIONS, operation_functions(exchange), origin=ORIGIN, log=self.log).handle(
-                api_gateway_event(body)
-            )
+            RestDispatcher(OPERATIONS, operations, origin=ORIGIN, log=self.log).handle(api_gateway_event(body, path))
         )
 
 
-def api_gateway_event(body: str | None) -> dict[str, Any]:
+def api_gateway_event(body: str | None, path: str = "/exchange") -> dict[str, Any]:
     """Return the event that API Gateway sends to the function."""
     context = {"requestId": "r1"}
-    return {"resource": "/exchange", "httpMethod": "POST", "body": body, "requestContext": context}
+    return {"resource": path, "httpMethod": "POST", "body": body, "requestContext": context}
 
 
 class ParsedResponse(RestResponse):

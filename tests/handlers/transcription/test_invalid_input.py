@@ -54,7 +54,7 @@ BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
     "samples instead of a file": (
         lambda s: utterance_message(s, audio=silence(1)),
         "BAD_AUDIO",
-        "[{'field': 'audio', 'rule': 'WRONG_ENCODING'}]",
+        "{'field': 'audio', 'rule': 'this does not begin like flac, but the session has the encoding flac",
     ),
     "not base64": (lambda s: utterance_message(s, audio="%%%%"), "BAD_AUDIO", "base64"),
     "truncated base64": (lambda s: utterance_message(s, audio=recorded_second(8_000)[:-3]), "BAD_AUDIO", "base64"),

@@ -27,6 +27,7 @@ DOCUMENTS_WITH_GENERATED_IDS = frozenset(
         "voice-qa-guests-guest-grants-2",
         "voice-qa-guests-guest-role",
         "voice-qa-query-worker-grants-2",
+        "voice-qa-validate-lecture-grants-2",
         "voice-qa-websocket-handler-grants-2",
     }
 )

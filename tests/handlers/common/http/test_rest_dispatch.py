@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, StringConstraints
 
-from handlers.common.error_responses import CommonErrorCode, HandlerError
+from handlers.common.error_responses import HandlerError
 from handlers.common.http.rest_dispatch import MAX_BODY_BYTES, RestAnswer, RestDispatcher, RestRequest
 from handlers.common.http.rest_operation import RestOperation
 from handlers.common.identity.user_ids import DEFAULT_OWNER
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
+from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from tests.handlers.common.test_error_responses import JSON
 
 ORIGIN = "https://example.org"
@@ -179,11 +180,11 @@ def test_a_body_that_is_not_a_json_object_is_refused(harness: RestHarness, body:
 
 def test_an_error_can_state_when_to_retry(harness: RestHarness) -> None:
     def busy(_: RestRequest) -> RestAnswer:
-        raise HandlerError(CommonErrorCode.INTERNAL, "Busy.", 503, retry_after_seconds=5)
+        raise HandlerError(WebSocketErrorCode.UNAVAILABLE, "Busy.", retry_after_seconds=5)
 
     harness.act = busy
     response = harness.asks()
-    assert refused(response) == (503, "INTERNAL")
+    assert refused(response) == (503, "UNAVAILABLE")
     assert response["headers"]["Retry-After"] == "5"
 
 

@@ -31,7 +31,7 @@ class CursorHarness:
         try:
             return self.cursors.decrypt(cursor, listing) == POSITION
         except HandlerError as error:
-            if (error.code, error.status) != ("CURSOR_INVALID", 400):
+            if (error.code, error.code.status) != ("CURSOR_INVALID", 400):
                 raise
             return False
 

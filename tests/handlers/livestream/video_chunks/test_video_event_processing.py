@@ -54,7 +54,13 @@ OWN_EVENTS = (
     *(job(video(), status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
 )
 CHUNK_PREFIX = playlist(video()).removeprefix(f"s3://{BUCKET}/").rpartition("/")[0] + "/"
-CHUNKS = {"prefix": CHUNK_PREFIX, "count": 3, "seconds": 120, "durationMs": 250_041}
+CHUNKS = {
+    "prefix": CHUNK_PREFIX,
+    "playlist": playlist(video()).removeprefix(f"s3://{BUCKET}/"),
+    "count": 3,
+    "seconds": 120,
+    "durationMs": 250_041,
+}
 UPLOADED, CHUNKING, CHUNKED = (
     (state, None) for state in (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.CHUNKED)
 )

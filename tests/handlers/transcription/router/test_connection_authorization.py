@@ -36,11 +36,13 @@ def test_an_invalid_token_is_refused_and_not_repeated(gate: ConnectionAuthorizer
     token = provider.token(aud="others")
     with pytest.raises(HandlerError) as refused:
         gate.authorize(offer(PROTOCOL, f"bearer.{token}"))
-    assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401)
+    assert (refused.value.code, refused.value.code.status) == ("UNAUTHENTICATED", 401)
     assert token not in refused.value.message
     with pytest.raises(HandlerError) as refused:
         gate.authorize(offer(PROTOCOL, "user.ann"))
-    assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401), "no client connects without a token"
+    assert (refused.value.code, refused.value.code.status) == ("UNAUTHENTICATED", 401), (
+        "no client connects without a token"
+    )
     with pytest.raises(HandlerError, match=PROTOCOL):
         gate.authorize({})
 
@@ -49,7 +51,7 @@ def test_an_unavailable_identity_provider_is_not_the_callers_fault(provider: Pro
     gate = ConnectionAuthorizer(TokenVerifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), clock.now))
     with pytest.raises(HandlerError) as refused:
         gate.authorize(offer(PROTOCOL, f"bearer.{provider.token()}"))
-    assert (refused.value.code, refused.value.status) == ("UNAVAILABLE", 503)
+    assert (refused.value.code, refused.value.code.status) == ("UNAVAILABLE", 503)
 
 
 def test_without_an_identity_provider_the_client_states_its_user() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from handlers.common.audio.probe_result import AudioFormat
 from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws.retry import RetryTiming
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
@@ -21,6 +22,7 @@ from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
 from handlers.voice_qa.validate_lecture.lecture_sweep import LectureSweep
 from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
 from tests.handlers.ingestion.s3_messages import body, record
+from tests.handlers.transcription.router_harness import Clients
 from tests.moto_tables import create_table
 
 BUCKET, TABLE = "audio", "sessions"
@@ -44,6 +46,8 @@ class LectureHarness:
     dynamodb: Any
     now: datetime = NOW
     limits: LectureLimits = LIMITS
+    clients: Clients = field(default_factory=Clients)
+    """Connections of the WebSocket API."""
 
     @property
     def bucket(self) -> LectureBucket:
@@ -52,7 +56,15 @@ class LectureHarness:
     @property
     def validator(self) -> LectureValidator:
         table = LectureTable(self.dynamodb, TABLE)
-        return LectureValidator(self.bucket, table, self.limits, clock=lambda: self.now, **_shared_aws())
+        return LectureValidator(
+            self.bucket,
+            table,
+            self.limits,
+            connections=self.clients,
+            clock=lambda: self.now,
+            timing=RetryTiming(wait=lambda _: None),
+            **_shared_aws(),
+        )
 
     def sweep(self, clock: Callable[[], datetime] | None = None) -> LectureSweep:
         times: dict[str, Any] = {"look_back": timedelta(hours=48), "budget": timedelta(seconds=60)}

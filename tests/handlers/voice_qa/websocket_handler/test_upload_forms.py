@@ -73,6 +73,7 @@ def test_a_lectures_item_names_its_owner_and_has_no_time_to_live(api: SocketHarn
         "lectureId": {"S": lecture},
         "owner": {"S": ANN_ID},
         "schema_version": {"N": "1"},
+        "listener": {"S": "c1"},
     }
     assert api.ask(lectureId=lecture)["code"] == "LECTURE_NOT_READY"
 
@@ -86,7 +87,7 @@ def test_a_lecture_is_uploaded_to_the_validated_prefix_and_keeps_its_owner(api: 
     verdict = LectureVerdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
     assert table.write_verdict(upload, verdict, table.find_upload(upload.lecture_id), NOW)
     assert api.ask(lectureId=answer["lectureId"])["type"] == "queryAccepted"
-    table.store_owner(upload.lecture_id, BOB_ID)
+    table.store_owner(upload.lecture_id, BOB_ID, "c2")
     [item] = [item for item in api.stored() if item["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
     assert (item["owner"]["S"], item["status"]["S"], item["format"]["S"]) == (ANN_ID, "ready", "mp3")
 

@@ -1,0 +1,211 @@
+"""Servers, authentication and examples of the two REST APIs, for their OpenAPI documents.
+
+The examples are instances of the models, so they are valid. A test checks that every body and parameter has one.
+"""
+
+from collections.abc import Sequence
+
+from components.blocks.api.openapi_description import Document, Error, Publication
+from handlers.common.error_codes import CommonErrorCode
+from handlers.common.json_models import Message, WrongField
+from handlers.livestream import api_models as livestream
+from handlers.livestream.fact_claim_verdict import Verdict
+from handlers.livestream.track_states import ContentType, EpisodeStatus, TrackKind, TrackState
+from handlers.meetings.auth_exchange import api_models as meetings
+from handlers.meetings.auth_exchange.token_exchange import user_prefixes
+
+EPISODE, UPLOAD, MEETING = "01K8PFW8H0ZV5QX3N9T2R4M6BC", "01K8PFX1A0B1C2D3E4F5G6H7J8", "01K8PFW0000000000000000000"
+USER = "KQ4V6TWLNR2EZXJ7HYFA3D5MBCUOGISP"
+CREATED_AT = "2026-01-31T09:30:00.000Z"
+CURSOR = "AbCdEfGhIjKlMnOpQrStUvWx"
+BUCKET_URL = "https://polyphony-prod-livestream-transcripts-123456789012.s3.us-east-1.amazonaws.com/"
+SIGNATURE = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=300&X-Amz-Signature=0f3c"
+"""Shortened query of a presigned URL."""
+TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"  # noqa: S105 - the shortened form of a token
+TRACK = livestream.TrackView(state=TrackState.CHUNKED, since=CREATED_AT, upload_id=UPLOAD)
+EXAMPLE_EPISODE = livestream.Episode(
+    episode_id=EPISODE,
+    title="The harbour",
+    description="A walk through the harbour.",
+    language="en-US",
+    speakers=("Ann", "Bob"),
+    status=EpisodeStatus.READY,
+    video=TRACK,
+    transcript=livestream.TrackView(state=TrackState.NONE, since=CREATED_AT),
+    created_at=CREATED_AT,
+    updated_at=CREATED_AT,
+    version=1,
+)
+ERROR = Error(
+    code=CommonErrorCode.MALFORMED,
+    message="The request does not have the expected form.",
+    fields=(WrongField(field="limit", rule="Input should be a whole number"),),
+    request_id="b4e1f0d2-7a53-4c6e-9f11-2f7c1f3a9d10",
+)
+
+
+def _by_model(examples: Sequence[Message]) -> dict[type[Message], Message]:
+    return {type(example): example for example in examples}
+
+
+def _servers(section: str, stage: str) -> list[Document]:
+    """Return the server of every stack: a URL whose value is in the stack output."""
+    return [
+        {
+            "url": "{apiUrl}",
+            "description": f"A stack of Polyphony. The URL is `frontend.{section}.apiUrl` of the stack's outputs.",
+            "variables": {
+                "apiUrl": {
+                    "default": f"https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/{stage}",
+                    "description": f"`frontend.{section}.apiUrl`; `make outputs` writes that of the local platform.",
+                }
+            },
+        }
+    ]
+
+
+LIVESTREAM = Publication(
+    description=(
+        "Episodes with videos and transcripts; docs/livestream.md describes the API. `frontend.livestream.authorizer` "
+        "of the stack's outputs says which of the alternatives of authentication a stack uses: `jwt`, `apiKey` or "
+        "none. docs/errors.md explains the error codes."
+    ),
+    servers=_servers("livestream", "api"),
+    security_schemes={
+        "jwt": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "Token of the identity provider. Each caller sees only their own episodes.",
+        },
+        "apiKey": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "x-api-key",
+            "description": "API key of the stack. All callers share all episodes.",
+        },
+    },
+    security=({"jwt": []}, {"apiKey": []}, {}),
+    examples=_by_model(
+        (
+            ERROR,
+            livestream.EpisodePath(episode_id=EPISODE),
+            livestream.UploadPath(episode_id=EPISODE, upload_id=UPLOAD),
+            livestream.PageQuery(limit=20, cursor=CURSOR),
+            livestream.PlaybackQuery(from_ms=240_000, limit=2),
+            livestream.NewEpisode(
+                title="The harbour",
+                language="en-US",
+                speakers=("Ann", "Bob"),
+                client_token="7f3a9d10",  # noqa: S106 - an idempotency token
+            ),
+            livestream.EpisodeChanges(version=1, title="The old harbour"),
+            EXAMPLE_EPISODE,
+            livestream.EpisodePage(episodes=(EXAMPLE_EPISODE,), next_cursor=CURSOR),
+            livestream.UploadRequest(kind=TrackKind.TRANSCRIPT, content_type=ContentType.VTT, bytes=18_204),
+            livestream.UploadReady(
+                upload_id=UPLOAD,
+                kind=TrackKind.TRANSCRIPT,
+                key=f"transcripts/{USER}/{EPISODE}/{UPLOAD}.vtt",
+                max_bytes=18_204,
+                expires_seconds=900,
+                form=livestream.UploadForm(
+                    url=BUCKET_URL,
+                    fields={
+                        "key": f"transcripts/{USER}/{EPISODE}/{UPLOAD}.vtt",
+                        "Content-Type": "text/vtt",
+                        "policy": "…",
+                        "x-amz-signature": "…",
+                    },
+                ),
+            ),
+            livestream.SignParts(multipart_id="VXBsb2FkIElE"),
+            livestream.CompleteUpload(
+                multipart_id="VXBsb2FkIElE",
+                parts=(livestream.Part(part_number=1, etag='"9b2cf535f27731c974343645a3985328"'),),
+            ),
+            livestream.UploadCompleted(
+                upload_id=UPLOAD, key=f"videos/{USER}/{EPISODE}/{UPLOAD}.mp4", bytes=104_857_600
+            ),
+            livestream.Playback(
+                chunks=(
+                    livestream.PlayableChunk(
+                        number=3,
+                        start_ms=240_000,
+                        duration_ms=120_000,
+                        url=f"{BUCKET_URL}chunks/{USER}/{EPISODE}/0123456789abcdef/{UPLOAD}_chunk_00003.ts?{SIGNATURE}",
+                    ),
+                ),
+                duration_ms=1_800_000,
+                expires_seconds=300,
+                next_ms=360_000,
+            ),
+            livestream.ClaimPage(
+                claims=(
+                    livestream.Claim(
+                        claim_id="c1",
+                        start_ms=4_000,
+                        end_ms=9_000,
+                        quote="This city has 12 bridges",
+                        text="The city has 12 bridges.",
+                        speaker="Ann",
+                        verdict=Verdict.SUPPORTED,
+                        confidence=0.9,
+                        explanation="An earlier passage states the same number.",
+                        sources=("cue-2",),
+                    ),
+                )
+            ),
+            livestream.ClipPage(
+                clips=(
+                    livestream.Clip(
+                        clip_id="k1",
+                        start_ms=0,
+                        end_ms=15_000,
+                        title="The bridges",
+                        reason="It can be understood alone.",
+                    ),
+                )
+            ),
+        )
+    ),
+)
+MEETINGS = Publication(
+    description=(
+        "Access to the caller's own meetings; docs/meetings.md describes the API. Every request has a token of the "
+        "identity provider in its body, so no security scheme applies. docs/errors.md explains the error codes."
+    ),
+    servers=_servers("meetings", "api"),
+    security_schemes={},
+    security=({},),
+    examples=_by_model(
+        (
+            ERROR,
+            meetings.ExchangeRequest(token=TOKEN, session_name="laptop"),
+            meetings.ExchangeResponse(
+                access_key_id="ASIAEXAMPLE",
+                secret_access_key="…",  # noqa: S106 - no secret
+                session_token="…",  # noqa: S106 - no secret
+                expiration="2026-01-31T10:30:00.000Z",
+                renew_after="2026-01-31T10:15:00.000Z",
+                user=USER,
+                bucket_name="polyphony-prod-meetings-recordings-123456789012",
+                table_name="polyphony-prod-meetings-meetings",
+                region="us-east-1",
+                prefixes=user_prefixes(USER),
+            ),
+            meetings.PlaybackRequest(token=TOKEN, meeting_id=MEETING),
+            meetings.PlaybackResponse(
+                files=(
+                    meetings.PlayableFile(
+                        content_type="video/mp4",
+                        url="https://polyphony-prod-meetings-recordings-123456789012.s3.us-east-1.amazonaws.com/"
+                        f"video/{USER}/{MEETING}/0123456789abcdef0123456789abcdef.mp4?{SIGNATURE}",
+                    ),
+                ),
+                duration_ms=1_800_000,
+                expires_seconds=300,
+            ),
+        )
+    ),
+)

@@ -1,0 +1,104 @@
+"""Generator of `docs/errors.md`, which explains every error code that a client of an API can receive."""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+from components.blocks.api.gateway_responses import GatewayErrorCode
+from handlers.common.error_codes import CommonErrorCode, ErrorCode
+from handlers.common.http.rest_dispatch import RestErrorCode
+from handlers.common.websocket.message_dispatch import WebSocketErrorCode
+from handlers.livestream.error_codes import LivestreamErrorCode
+from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
+from handlers.transcription.messages import TranscriptionErrorCode
+from handlers.voice_qa.client_messages import VoiceQaErrorCode
+from local.generate.failure_reasons import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
+
+INTRODUCTION = """\
+# Error codes
+
+`make docs` generates this page from the error codes of the handlers (`handlers/common/error_codes.py` and the classes that
+derive from it) and of API Gateway's own responses. Change a code's text there, not here.
+
+Every error has the same four fields, over HTTP as body and over a WebSocket as a message with `type: "error"`:
+
+| field | meaning |
+|---|---|
+| `code` | One of the codes below. Programs decide by it, and ignore codes that they do not know: new ones may be added. |
+| `message` | A sentence for people, which may change. |
+| `fields` | Fields of the request that are wrong, if they are known: `field` is the path, for example `speakers.0`, and `rule` is a sentence that states what the field must be. No value of the request is repeated. |
+| `requestId` | Id of the request. With it, an operator finds the request in the logs. |
+
+Over a WebSocket, an error that answers a message has the `id` of that message, if the message has one. An error about a
+question of voice Q&A also has `queryId` and `retryable`, and one about an utterance of transcription has `utterance`. Such an
+error does not close the connection. If a handshake is refused, the error is the HTTP response to it: with status 401 for
+`UNAUTHENTICATED`, 503 for `UNAVAILABLE`, 500 for `INTERNAL`, and otherwise 400. Browsers do not show that response to pages.
+"""
+HTTP_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
+    "Livestream": (LivestreamErrorCode, RestErrorCode, CommonErrorCode),
+    "Meetings": (ExchangeErrorCode, RestErrorCode, CommonErrorCode),
+    "API Gateway, for livestream and meetings": (GatewayErrorCode,),
+}
+"""Error codes by REST API."""
+WEBSOCKET_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
+    "Transcription": (TranscriptionErrorCode, WebSocketErrorCode, CommonErrorCode),
+    "Voice Q&A": (VoiceQaErrorCode, WebSocketErrorCode, CommonErrorCode),
+}
+"""Error codes by WebSocket API."""
+GATEWAY_NOTE = """\
+API Gateway returns these errors itself, without calling a function, for example for an unknown path. `REFUSED` keeps the
+gateway's own status, which is at least 400 and below 500. For livestream, the gateway also checks that a body has the required
+fields, with the types that the OpenAPI document states. For meetings, only the function checks bodies, so `fields` always
+names the wrong fields.
+"""
+WEBSOCKET_NOTE = """\
+If no function could be invoked, API Gateway itself answers with `{message, connectionId, requestId}`.
+"""
+
+
+REASONS_NOTE = """\
+## Reasons after an upload
+
+An upload can succeed and its file still be unusable. Clients then do not get an error, but a state with one of these reasons. The
+reasons of meetings are in [the chapter on their status](meetings.md#status-of-a-meeting), and those of ingestion in
+[the chapter on files](ingestion.md).
+"""
+REASONS = {
+    "Livestream: `reason` of a video or transcript": TRACK_REASONS,
+    "Voice Q&A: `code` of a rejected lecture": LECTURE_REASONS,
+}
+"""Reasons by the place in which clients read them."""
+
+
+def render_page() -> str:
+    """Return the text of the page."""
+    lines = [INTRODUCTION]
+    for api, classes in HTTP_APIS.items():
+        lines += [f"## {api}\n"]
+        lines += [GATEWAY_NOTE] if GatewayErrorCode in classes else []
+        lines += [*_render_table(classes, with_status=True), ""]
+    for api, classes in WEBSOCKET_APIS.items():
+        lines += [f"## {api}\n", WEBSOCKET_NOTE, *_render_table(classes, with_status=False), ""]
+    lines += [REASONS_NOTE]
+    for title, reasons in REASONS.items():
+        lines += [f"### {title}\n", *_render_reasons(reasons), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _render_table(classes: tuple[type[ErrorCode], ...], *, with_status: bool) -> Iterator[str]:
+    """Yield the table of an API's codes. A code of the API replaces a common code with the same name."""
+    yield f"| code |{' status |' if with_status else ''} meaning | what to do |"
+    yield f"|---|{'---:|' if with_status else ''}---|---|"
+    codes: dict[str, ErrorCode] = {}
+    for code in (code for members in classes for code in members):
+        codes.setdefault(code.value, code)
+    for name, code in sorted(codes.items()):
+        status = f" {code.status} |" if with_status else ""
+        yield f"| `{name}` |{status} {code.meaning} | {code.action} |"
+
+
+def _render_reasons(reasons: Mapping[StrEnum, ReasonExplanation]) -> Iterator[str]:
+    """Yield a table of reasons."""
+    yield "| reason | meaning | what to do |"
+    yield "|---|---|---|"
+    for reason, explanation in sorted(reasons.items()):
+        yield f"| `{reason}` | {explanation.meaning} | {explanation.action} |"

@@ -1,0 +1,87 @@
+"""Explanations of the reasons with which a video, a transcript or a lecture fails after its upload.
+
+They are no errors of a request: clients read them later, in the state of an episode or in the report of a lecture.
+`errors_page` shows them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from handlers.common.audio.probe_result import RejectionReason
+from handlers.livestream.track_states import TrackReason
+
+UPLOAD_AGAIN = "Upload the file again, to the same episode."
+
+
+@dataclass(frozen=True)
+class ReasonExplanation:
+    """Meaning of a reason, and what the client can do."""
+
+    meaning: str
+    action: str
+
+
+TRACK_REASONS: Mapping[StrEnum, ReasonExplanation] = {
+    TrackReason.NEVER_UPLOADED: ReasonExplanation(
+        "The announced file did not arrive within twelve hours.", "Request a new upload for the same episode."
+    ),
+    TrackReason.UNSUPPORTED_TYPE: ReasonExplanation(
+        "MediaConvert does not read videos with this file name suffix.", "Convert the video, for example to MP4."
+    ),
+    TrackReason.TOO_LARGE: ReasonExplanation(
+        "The video is longer than `video.maxHours`, or the transcript has too many bytes, cues or windows.",
+        "Divide the broadcast into several episodes.",
+    ),
+    TrackReason.EMPTY: ReasonExplanation("The transcript contains no text.", "Upload a transcript with text."),
+    TrackReason.UNREADABLE: ReasonExplanation(
+        "The transcript is malformed, has an unsupported format or an invalid time, or a cue is too long.",
+        "Upload it as SRT, WebVTT, Amazon Transcribe's JSON or plain text in UTF-8.",
+    ),
+    TrackReason.CHUNKING_FAILED: ReasonExplanation(
+        "MediaConvert could not cut the video into chunks.", f"Check that the video can be played. {UPLOAD_AGAIN}"
+    ),
+    TrackReason.ANALYSIS_FAILED: ReasonExplanation(
+        "The agent could not analyze any part of the transcript.", UPLOAD_AGAIN
+    ),
+    TrackReason.TIMED_OUT: ReasonExplanation("The processing did not end in time.", UPLOAD_AGAIN),
+}
+"""Explanations of the `reason` of an episode's video or transcript."""
+LECTURE_REASONS: Mapping[StrEnum, ReasonExplanation] = {
+    RejectionReason.MISPLACED: ReasonExplanation(
+        "The file is not directly below the id of the lecture. Forms of the API never cause this.",
+        "Upload the file with a form of `upload`.",
+    ),
+    RejectionReason.EMPTY: ReasonExplanation("The file is empty.", "Upload another file."),
+    RejectionReason.TOO_LARGE: ReasonExplanation(
+        "The file has more than `maxLectureBytes` of the stack output.", "Upload a smaller file."
+    ),
+    RejectionReason.UNKNOWN_FORMAT: ReasonExplanation(
+        "The content of the file has no known audio or video format.",
+        "Upload a file with a format in `lectureFormats` of the stack output.",
+    ),
+    RejectionReason.FORMAT_NOT_ALLOWED: ReasonExplanation(
+        "The stack does not accept the format of the file.",
+        "Upload a file with a format in `lectureFormats` of the stack output.",
+    ),
+    RejectionReason.UNREADABLE: ReasonExplanation(
+        "The file looks like a recording, but cannot be read.", "Export the recording again."
+    ),
+    RejectionReason.TRUNCATED: ReasonExplanation(
+        "The file ends before the end that it states.", "Export the recording again, or upload the whole file."
+    ),
+    RejectionReason.NO_AUDIO: ReasonExplanation("The file has no sound.", "Upload a file with sound."),
+    RejectionReason.CODEC_NOT_SUPPORTED: ReasonExplanation(
+        "The sound in the file is encoded in a way that is not supported.", "Export the recording with another codec."
+    ),
+    RejectionReason.NO_DURATION: ReasonExplanation(
+        "The file does not state its duration.", "Export the recording again."
+    ),
+    RejectionReason.TOO_SHORT: ReasonExplanation(
+        "The recording is shorter than `lectureMinSeconds` of the stack output.", "Upload a longer recording."
+    ),
+    RejectionReason.TOO_LONG: ReasonExplanation(
+        "The recording is longer than `lectureMaxSeconds` of the stack output.", "Divide the recording."
+    ),
+}
+"""Explanations of the `code` in the report of a lecture."""

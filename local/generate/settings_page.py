@@ -1,0 +1,277 @@
+"""Generator of `docs/settings.md`, which describes every key of a stack file for people: default, unit, allowed values and
+reason. Editors use `docs/stack.schema.json` instead, which is generated from the same models.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from components.settings.settings_base import UNIT, ClientFunctionSettings, FunctionSettings, SettingsModel
+from components.settings.stack import StackSettings
+
+INTRODUCTION = """\
+# Settings
+
+`make docs` generates this page from the settings models in `components/settings/`. Change a model's text there, not here.
+
+A stack file, `Pulumi.<stack>.yaml`, has these keys below `config:`, each top-level one with the prefix `polyphony:`. For example,
+`livestream.video.chunkSeconds` is `chunkSeconds` in the section `video` of `polyphony:livestream`:
+
+```yaml
+config:
+  polyphony:livestream:
+    video:
+      chunkSeconds: 60
+```
+
+- A key that a stack file does not contain has its default, which is the value for production. A key without default
+  (**required**) must be in every stack file.
+- An unknown key, a wrong type or a value outside the allowed range stops every command before anything is deployed. The error lists
+  all wrong keys at once, with the allowed values.
+- Some keys also depend on each other or on the environment. Their descriptions say so, and the error explains the rule.
+- The unit *count* means that a number counts what the description names. Descriptions say whether MB and GB are powers of 1000 or
+  of 1024, if that matters.
+- `null` switches an optional key off.
+- The [glossary](glossary.md) explains words of the project, for example *manifest*, *window* and *sweep*.
+- The [JSON Schema](stack.schema.json) of a stack file lets editors complete and check it.
+"""
+FUNCTIONS = """\
+## Every function
+
+Each Lambda function has a section with these keys. The chapters of the subsystems show the defaults of each function.
+"""
+COMMON_KEYS_NOTE = "as for [every function](#every-function)"
+UNITS_BY_NAME = {
+    r"ms": "milliseconds",
+    r"seconds": "seconds",
+    r"minutes": "minutes",
+    r"hours(each)?": "hours",
+    r"days": "days",
+    r"(mb|megabytes)": "MB",
+    r"gigabytes": "GB",
+    r"characters": "characters",
+    r"tokens": "tokens",
+    r"vcpus": "vCPUs",
+    r"share": "share from 0 to 1",
+    r"persecond": "per second",
+    r"perminute": "per minute",
+    r"perhour": "per hour",
+    r"perday": "per day",
+    r"permonth": "per month",
+}
+"""Unit by the end of a key, without case. A key without any of these endings counts things, unless its field names a
+unit."""
+COUNT = "count"
+FORMATS = {"email": "e-mail address", "uri": "URL", "date": "date"}
+TYPES = {"boolean": "`true` or `false`", "integer": "whole number", "number": "number", "string": "text"}
+MAX_PATTERN_LENGTH = 60
+"""Length of a pattern above which the page does not show it."""
+Section = type[SettingsModel]
+
+
+def render_page() -> str:
+    """Return the text of the page."""
+    lines = [INTRODUCTION, "## The whole stack", "", *_render_table(list_settings(StackSettings, "", None), "")]
+    for name, field in StackSettings.model_fields.items():
+        section, default = find_section(field), field.default
+        if section is not None:
+            title = field.alias or name
+            each = " (each entry of the list)" if _is_list(field) else ""
+            lines += ["", f"## {title}{each}", "", _one_line(field.description or section.__doc__)]
+            lines += _render_section(section, title, default if isinstance(default, SettingsModel) else None)
+    lines += ["", FUNCTIONS, *_render_table(list_settings(ClientFunctionSettings, "", ClientFunctionSettings()), "")]
+    return "\n".join(lines) + "\n"
+
+
+def find_section(field: FieldInfo) -> Section | None:
+    """Return the model of a field that is a section, or a list or a choice of sections; None for any other field."""
+    for candidate in (field.annotation, *get_args(field.annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, SettingsModel):
+            return candidate
+    return None
+
+
+def list_settings(section: Section, prefix: str, instance: SettingsModel | None) -> Iterator["DescribedSetting"]:
+    """Yield the settings of a section itself, without those of its sub-sections.
+
+    `instance` has the section's defaults, which may differ from those of the model. It is None for a required section.
+    """
+    schema = section.model_json_schema()
+    values = instance.model_dump(mode="json", by_alias=True) if instance is not None else {}
+    for name, field in section.model_fields.items():
+        key = field.alias or name
+        if find_section(field) is None:
+            default = values.get(key, field.default) if instance is not None else field.default
+            yield DescribedSetting(
+                key=prefix + key,
+                required=field.is_required(),
+                default=None if field.is_required() else default,
+                schema=_resolve(schema["properties"][key], schema.get("$defs", {})),
+                description=_one_line(field.description),
+            )
+
+
+class DescribedSetting(BaseModel):
+    """One setting, as the page shows it."""
+
+    key: str
+    required: bool
+    default: Any
+    schema_: dict[str, Any]
+    description: str
+
+    def __init__(self, *, schema: Mapping[str, Any], **fields: Any) -> None:
+        super().__init__(schema_=dict(schema), **fields)
+
+    @property
+    def choices(self) -> list[dict[str, Any]]:
+        """Schemas of which a value matches one, without that of null."""
+        return [choice for choice in self.schema_.get("anyOf", [self.schema_]) if choice.get("type") != "null"]
+
+    @property
+    def is_optional(self) -> bool:
+        """True if the value may be null."""
+        return {"type": "null"} in self.schema_.get("anyOf", [])
+
+    @property
+    def unit(self) -> str:
+        """Unit of a number, from its field or its name; empty for other values."""
+        if not any(choice.get("type") in {"integer", "number"} for choice in self.choices):
+            return ""
+        if stated := self.schema_.get(UNIT) or next((choice[UNIT] for choice in self.choices if UNIT in choice), ""):
+            return str(stated)
+        name = self.key.rpartition(".")[2].lower()
+        return next((unit for end, unit in UNITS_BY_NAME.items() if re.search(rf"{end}$", name)), COUNT)
+
+    @property
+    def default_text(self) -> str:
+        """Default for the page."""
+        if self.required:
+            return "**required**"
+        if self.default is None:
+            return "`null`"
+        if isinstance(self.default, list | tuple) and not self.default:
+            return "empty list"
+        if isinstance(self.default, list | tuple):
+            return ", ".join(f"`{value}`" for value in self.default)
+        if isinstance(self.default, bool):
+            return f"`{json.dumps(self.default)}`"
+        if isinstance(self.default, int | float):
+            return _format_number(self.default)
+        return f"`{self.default}`" if self.default else "empty text"
+
+    @property
+    def allowed(self) -> str:
+        """Allowed values for the page."""
+        texts = [_describe_values(choice) for choice in self.choices]
+        return " or ".join([*texts, "`null`"] if self.is_optional else texts)
+
+
+def _render_section(section: Section, path: str, instance: SettingsModel | None) -> Iterator[str]:
+    """Yield the table of a section, and the tables of its sub-sections."""
+    own = list(list_settings(section, f"{path}.", instance))
+    if own:
+        is_function = issubclass(section, FunctionSettings)
+        yield from ("", *_render_table(own, path, common=FunctionSettings if is_function else None))
+    for name, field in section.model_fields.items():
+        sub_section = find_section(field)
+        if sub_section is None:
+            continue
+        key = f"{path}.{field.alias or name}"
+        default = getattr(instance, name, None) if instance is not None else field.default
+        items = " (each entry of the list)" if _is_list(field) else ""
+        yield from ("", f"### {key}{items}", "", _one_line(field.description or sub_section.__doc__))
+        yield from _render_section(sub_section, key, default if isinstance(default, SettingsModel) else None)
+
+
+def _render_table(
+    settings: Iterator[DescribedSetting] | list[DescribedSetting], path: str, common: Section | None = None
+) -> Iterator[str]:
+    """Yield a table of settings. Descriptions that `common` has too are replaced by a link."""
+    yield "| key | default | unit | allowed | description |"
+    yield "|---|---|---|---|---|"
+    shared = common_descriptions() if common is not None else {}
+    for setting in settings:
+        name = setting.key.removeprefix(f"{path}.")
+        text = COMMON_KEYS_NOTE if shared.get(name) == setting.description else setting.description
+        cells = (f"`{setting.key}`", setting.default_text, setting.unit, setting.allowed, text)
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def common_descriptions() -> dict[str, str]:
+    """Return the descriptions of the keys that every function has, by key."""
+    return {setting.key: setting.description for setting in list_settings(ClientFunctionSettings, "", None)}
+
+
+def _describe_values(schema: Mapping[str, Any]) -> str:
+    """Return the allowed values of a schema in words."""
+    match schema:
+        case {"enum": [*values]}:
+            return ", ".join(f"`{value}`" for value in values)
+        case {"type": "array", "items": items}:
+            least = schema.get("minItems", 0)
+            return f"list of {_describe_values(items)}{f', at least {least}' if least else ''}"
+        case {"writeOnly": True}:
+            return f"secret text{_describe_length(schema)}"
+        case {"type": "integer" | "number"}:
+            return _describe_range(schema) or TYPES[schema["type"]]
+        case {"type": "string"}:
+            return _describe_text(schema)
+    return TYPES.get(str(schema.get("type")), "")
+
+
+def _describe_range(schema: Mapping[str, Any]) -> str:
+    low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
+    high = schema.get("maximum")
+    if low is not None and high is not None:
+        return f"{_format_number(low)} to {_format_number(high)}"
+    lower = f"more than {above:,}" if above is not None else f"at least {low:,}" if low is not None else ""
+    below = schema.get("exclusiveMaximum")
+    upper = f"less than {below:,}" if below is not None else f"at most {high:,}" if high is not None else ""
+    return ", ".join(part for part in (lower, upper) if part)
+
+
+def _format_number(number: float) -> str:
+    """Return a number with separators of thousands, and without a fraction of zero."""
+    return f"{int(number) if number == int(number) else number:,}"
+
+
+def _describe_text(schema: Mapping[str, Any]) -> str:
+    if schema.get("format") in FORMATS:
+        return FORMATS[schema["format"]]
+    pattern = schema.get("pattern", "")
+    shown = f" of the form `{pattern}`" if pattern and len(pattern) <= MAX_PATTERN_LENGTH else ""
+    return f"text{shown}{_describe_length(schema)}"
+
+
+def _describe_length(schema: Mapping[str, Any]) -> str:
+    least, most = schema.get("minLength", 0), schema.get("maxLength")
+    if most is None:
+        return f", at least {least} characters" if least > 1 else ""
+    return f", {least:,} to {most:,} characters" if least else f", at most {most:,} characters"
+
+
+def _resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema in which references are replaced by what they refer to."""
+    resolved = dict(schema)
+    if reference := resolved.pop("$ref", None):
+        resolved = {**definitions[reference.rpartition("/")[2]], **resolved}
+    for name in ("anyOf", "allOf"):
+        if name in resolved:
+            resolved[name] = [_resolve(choice, definitions) for choice in resolved[name]]
+    if isinstance(resolved.get("items"), Mapping):
+        resolved["items"] = _resolve(resolved["items"], definitions)
+    return resolved
+
+
+def _is_list(field: FieldInfo) -> bool:
+    return getattr(field.annotation, "__origin__", None) in {tuple, list}
+
+
+def _one_line(text: str | None) -> str:
+    """Return a docstring as one line."""
+    return " ".join((text or "").split())

@@ -1,0 +1,128 @@
+"""Tests of the published OpenAPI documents: their structure, authentication, servers and examples.
+
+No validator of OpenAPI is among the project's packages. So these tests check the structure that OpenAPI 3.1 prescribes
+for the parts that the documents use, and the schemas with a validator of JSON Schema, which OpenAPI 3.1 uses unchanged.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from components.blocks.api.gateway_import_document import GatewayOptions, gateway_document
+from components.blocks.api.openapi_description import JSON, SCHEMAS, build_document
+from handlers.livestream.episodes_api.api_operations import OPERATIONS
+from local import ROOT
+from local.generate import api_publications
+
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    name: json.loads((ROOT / "docs" / name).read_text()) for name in ("openapi.json", "meetings.openapi.json")
+}
+METHODS = {"get", "post", "patch", "delete"}
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def media_types(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every media type object with the name of its operation."""
+    for _, _, operation in operations(document):
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        for body in (*bodies, *operation["responses"].values()):
+            for media_type in body.get("content", {}).values():
+                yield operation["operationId"], media_type
+    yield "Error", document["components"]["responses"]["Error"]["content"][JSON]
+
+
+def validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator({**schema, "components": document["components"]})
+
+
+@pytest.fixture(params=DOCUMENTS)
+def document(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return DOCUMENTS[request.param]
+
+
+def test_a_document_has_the_parts_of_openapi(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert set(document["info"]) == {"title", "version", "description"}
+    assert set(document) == {"openapi", "info", "servers", "security", "paths", "components"}
+    assert set(document["components"]) == {"schemas", "responses", "securitySchemes"}
+    for path, method, operation in operations(document):
+        assert path.startswith("/")
+        assert method in METHODS
+        assert operation["responses"], "an operation has at least one response"
+        assert all(re.fullmatch(r"[1-5][0-9][0-9]|default", status) for status in operation["responses"])
+        in_path = {item["name"] for item in operation.get("parameters", ()) if item["in"] == "path"}
+        assert in_path == set(re.findall(r"{(\w+)}", path))
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(names) == len(set(names))
+
+
+def test_every_schema_is_valid_and_every_reference_has_a_target(document: dict[str, Any]) -> None:
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    for reference in re.findall(r'"\$ref": "#/([^"]*)"', json.dumps(document)):
+        target: Any = document
+        for part in reference.split("/"):
+            target = target[part]
+
+
+def test_every_server_is_a_url_whose_variables_have_a_default(document: dict[str, Any]) -> None:
+    assert document["servers"]
+    for server in document["servers"]:
+        variables = set(re.findall(r"{(\w+)}", server["url"]))
+        assert variables == set(server["variables"])
+        defaults = {name: variable["default"] for name, variable in server["variables"].items()}
+        assert re.fullmatch(r"https://[a-z0-9.-]+/api", server["url"].format(**defaults))
+
+
+def test_every_alternative_of_authentication_is_defined(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert {name for alternative in document["security"] for name in alternative} == set(schemes)
+    for scheme in schemes.values():
+        required = {"http": {"scheme"}, "apiKey": {"in", "name"}}[scheme["type"]]
+        assert required <= set(scheme)
+
+
+def test_livestream_has_the_authentication_of_its_settings_and_meetings_none() -> None:
+    livestream, meetings = DOCUMENTS["openapi.json"], DOCUMENTS["meetings.openapi.json"]
+    assert livestream["security"] == [{"jwt": []}, {"apiKey": []}, {}]
+    assert livestream["components"]["securitySchemes"]["apiKey"]["name"] == "x-api-key"
+    assert meetings["security"] == [{}], "the token is in the body"
+
+
+def test_every_body_and_response_has_a_valid_example(document: dict[str, Any]) -> None:
+    for name, media_type in media_types(document):
+        assert "example" in media_type, name
+        errors = list(validator(document, media_type["schema"]).iter_errors(media_type["example"]))
+        assert errors == [], name
+
+
+def test_every_parameter_has_a_valid_example(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            assert "example" in parameter, (operation["operationId"], parameter["name"])
+            validator(document, parameter["schema"]).validate(parameter["example"])
+
+
+def test_an_invalid_example_would_be_found(document: dict[str, Any]) -> None:
+    schema = {"$ref": f"{SCHEMAS}Error"}
+    example = document["components"]["responses"]["Error"]["content"][JSON]["example"]
+    assert not validator(document, schema).is_valid({**example, "code": 5})
+
+
+def test_the_gateway_gets_the_same_document_with_and_without_a_publication() -> None:
+    options = GatewayOptions("uri", "*")
+    plain, published = (
+        gateway_document(build_document("Episodes", "1", OPERATIONS, publication), options)
+        for publication in (None, api_publications.LIVESTREAM)
+    )
+    published["info"].pop("description")
+    assert plain == published

@@ -1,0 +1,123 @@
+"""Tests of the page of settings: it has every key, and each key has a description, a default and a unit."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from pydantic import Field
+
+from components.settings.settings_base import UNIT, SettingsModel
+from components.settings.stack import StackSettings
+from local import ROOT
+from local.generate import settings_page
+from local.generate.generated_files import stack_schema
+from local.generate.settings_page import DescribedSetting, list_settings
+
+PAGE = (ROOT / "docs" / "settings.md").read_text()
+ROWS = {
+    match[1]: [cell.strip() for cell in re.split(r"(?<!\\)\|", match[2])]
+    for match in re.finditer(r"^\| `([\w.]+)` \|(.*)\|$", PAGE, re.MULTILINE)
+}
+"""Default, unit, allowed values and description by key."""
+
+
+def schema_keys(definition: Mapping[str, Any], definitions: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Yield the path of every key in the JSON Schema of a stack file, which is generated without the page's code."""
+    for name, field in definition.get("properties", {}).items():
+        found = [definitions[reference] for reference in re.findall(r"#/\$defs/(\w+)", str(field))]
+        sections = [section for section in found if section.get("type") == "object"]
+        for section in sections:
+            yield from schema_keys(section, definitions, f"{path}{name}.")
+        if not sections:
+            yield f"{path}{name}"
+
+
+def test_the_page_has_every_key_of_a_stack_file_and_no_other() -> None:
+    schema = stack_schema()
+    top = {name.partition(":")[2]: field for name, field in schema["properties"]["config"]["properties"].items()}
+    keys = set(schema_keys({"properties": top}, schema["$defs"], ""))
+    assert len(keys) > 150
+    common = {key for key in ROWS if "." not in key} - {"environment"}
+    assert set(ROWS) - common == keys
+    assert common == {
+        *("memoryMb", "timeoutSeconds", "liveVersion"),
+        *("reservedConcurrency", "provisionedConcurrency", "snapStart"),
+    }
+
+
+@pytest.mark.parametrize("key", ROWS)
+def test_every_key_has_a_default_a_range_and_a_description(key: str) -> None:
+    default, unit, allowed, description = ROWS[key]
+    assert default
+    assert allowed
+    assert re.fullmatch(r"[A-Z`].{15,}\.|as for \[every function\]\(#every-function\)", description), description
+    if default.replace(",", "").replace(".", "").isdigit():
+        assert unit, "a number has a unit"
+    if unit == settings_page.COUNT:
+        assert not re.search(r"(?i)^(seconds|minutes|hours|days|share) |dollars", description), "that is its unit"
+
+
+def test_the_defaults_are_those_that_a_stack_gets() -> None:
+    """The default of a section may differ from that of its model."""
+    assert ROWS["livestream.episodes.memoryMb"][0] == "1,024"
+    assert ROWS["ingestion.builder.memoryMb"][0] == "512"
+    assert ROWS["voiceQa.validator.timeoutSeconds"][0] == "300"
+    assert ROWS["foundation.spend.monthlyBudget"][0] == "**required**"
+    assert ROWS["meetings.tableKmsKey"][0] == "`null`"
+
+
+@pytest.mark.parametrize(
+    ("key", "unit"),
+    [
+        ("foundation.spend.monthlyBudget", "US dollars"),
+        ("transcription.captions.maxBufferTimeout", "seconds"),
+        ("livestream.uploads.objectDays", "days"),
+        ("meetings.load.hoursEach", "hours"),
+        ("meetings.models.maxOutputTokens", "tokens"),
+        ("livestream.uploads.maxVideoGigabytes", "GB"),
+        ("ingestion.spark.maxRejectedShare", "share from 0 to 1"),
+        ("voiceQa.load.questionsPerDay", "per day"),
+        ("livestream.agent.atOnce", "count"),
+        ("ingestion.enabled", ""),
+    ],
+)
+def test_the_unit_comes_from_the_name_or_from_the_field(key: str, unit: str) -> None:
+    assert ROWS[key][1] == unit
+
+
+def describe(section: type[SettingsModel], instance: SettingsModel | None = None) -> dict[str, DescribedSetting]:
+    return {setting.key: setting for setting in list_settings(section, "", instance)}
+
+
+class SampleSettings(SettingsModel):
+    """Settings of this test."""
+
+    wait_seconds: int | None = Field(default=None, ge=1)
+    """Time to wait."""
+    pace: float = Field(default=2.0, gt=0, lt=9, json_schema_extra={UNIT: "steps"})
+    names: tuple[str, ...] = Field(default=(), min_length=1)
+    mode: str = Field(default="a|b", pattern="^a|b$", max_length=3)
+
+
+def test_ranges_defaults_and_units_are_written_in_words() -> None:
+    settings = describe(SampleSettings, SampleSettings.model_construct(pace=3.5, names=("x",)))
+    shown = {key: (setting.default_text, setting.unit, setting.allowed) for key, setting in settings.items()}
+    assert shown == {
+        "waitSeconds": ("`null`", "seconds", "at least 1 or `null`"),
+        "pace": ("3.5", "steps", "more than 0, less than 9"),
+        "names": ("`x`", "", "list of text, at least 1"),
+        "mode": ("`a|b`", "", "text of the form `^a|b$`, at most 3 characters"),
+    }
+    assert [setting.description for setting in settings.values()] == ["Time to wait.", "", "", ""]
+
+
+def test_a_bar_in_a_cell_does_not_end_it() -> None:
+    [*_, row] = settings_page._render_table(list(describe(SampleSettings).values()), "")
+    assert len(re.split(r"(?<!\\)\|", row)) == 7
+
+
+def test_every_top_level_section_has_a_chapter() -> None:
+    for name, field in StackSettings.model_fields.items():
+        if settings_page.find_section(field) is not None:
+            assert re.search(rf"^## {field.alias or name}\b", PAGE, re.MULTILINE)
