@@ -14,6 +14,7 @@ from components.settings.error_messages import find_secret_paths
 from components.settings.stack import StackSettings
 from local.preview import stack_files
 from local.preview.property_values import to_display_value, to_python_properties
+from local.preview.resource_graph import STACK_TYPE
 from tests.end_to_end.pulumi_cli.cli_project import CliProject, CliRun, copy_program
 from tests.end_to_end.pulumi_cli.conftest import ServedPlatform
 
@@ -75,13 +76,9 @@ def inputs_of(run: CliRun) -> dict[str, Any]:
 
 
 def outputs_of(run: CliRun) -> Any:
-    """Return the stack's outputs."""
-    [outputs] = [
-        event["resOutputsEvent"]["metadata"]["new"]["outputs"]
-        for event in run.events
-        if event.get("resOutputsEvent", {}).get("metadata", {}).get("type") == "pulumi:pulumi:Stack"
-    ]
-    return to_display_values(outputs)
+    """Return the stack's outputs. The engine reports the stack when it is registered, and again with its outputs."""
+    steps = [event["resOutputsEvent"]["metadata"] for event in run.events if "resOutputsEvent" in event]
+    return to_display_values([step for step in steps if step["type"] == STACK_TYPE][-1]["new"]["outputs"])
 
 
 def findings_of(run: CliRun) -> Counter[Finding]:
