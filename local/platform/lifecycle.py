@@ -123,12 +123,15 @@ def down(folder: Path = emulator.FOLDER) -> int:
 
 
 def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | None:
-    """Return the endpoint and the stack outputs of the running platform, or None if no platform is running."""
+    """Return the endpoint, the stack outputs, and the physical ids by Pulumi name of the running platform, or None if no
+    platform is running.
+    """
     running = emulator.find_running(folder)
     if running is None:
         return None
-    outputs = _open_state(running).outputs
-    return {"endpoint": running.endpoint, "outputs": outputs}
+    state = _open_state(running)
+    ids = {urn.rpartition("::")[2]: entry.id for urn, entry in state.entries().items()}
+    return {"endpoint": running.endpoint, "outputs": state.outputs, "ids": ids}
 
 
 def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[PlannedStep]:
