@@ -11,7 +11,7 @@ import { timeline } from "../lib/timeline.js";
 
 // Steps of a track, by its state.
 const STEPS = {
-  transcript: { requested: "Uploading", uploaded: "Uploaded", analyzing: "Checking claims", analyzed: "Checked" },
+  transcript: { requested: "Uploading", uploaded: "Uploaded", analyzing: "Checking", analyzed: "Checked" },
   video: { requested: "Uploading", uploaded: "Uploaded", chunking: "Cutting", chunked: "Cut" },
 };
 const VERDICTS = { supported: "good", refuted: "bad", misleading: "warn", unverified: "plain" };

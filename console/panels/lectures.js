@@ -16,7 +16,7 @@ import { Socket } from "../lib/socket.js";
 const SIGNED_SECONDS = 60;
 const ANSWER_TIMEOUT_MS = 120000;
 const MAX_TRIES = 6;
-const MIN_LECTURE_SECONDS = 10;
+const MIN_LECTURE_SECONDS = 10; // if the stack's output does not contain the limit
 const VALIDATING = "The lecture is being validated.";
 const LECTURE_TYPES = {
   mp3: "audio/mpeg", wav: "audio/wav", flac: "audio/flac", ogg: "audio/ogg", opus: "audio/ogg", oga: "audio/ogg",
@@ -35,7 +35,7 @@ export function lectures({ stack, settings }) {
   let recording = null; // the spoken question that is being recorded
   let conversation = null; // id of the conversation, which gives the agent the earlier turns as context
 
-  const minSeconds = settings.minLectureSeconds ?? MIN_LECTURE_SECONDS;
+  const minSeconds = settings.lectureMinSeconds ?? MIN_LECTURE_SECONDS;
   const uploads = settings.lectureUploads === "guests";
   byId("lectures-upload-part").hidden = !uploads;
   byId("lectures-other").open = !uploads;
@@ -53,9 +53,25 @@ export function lectures({ stack, settings }) {
   async function connect() {
     const url = await presignUrl(stack, "execute-api", await guest.credentials(), settings.url, SIGNED_SECONDS);
     const onClose = () => { for (const pending of pendingQuestions.values()) pending.resume(); };
-    socket = await Socket.open(url, { refused: "Check this machine's clock, then try again.", onMessage: (message) => pendingQuestions.get(message.queryId)?.onMessage(message), onClose });
+    socket = await Socket.open(url, { refused: "Check this machine's clock, then try again.", onMessage: handleMessage, onClose });
     socket.keepAlive(settings.pingSeconds, () => ({}));
     return socket;
+  }
+
+  function handleMessage(message) {
+    if (message.type === "lecture") applyReport(message);
+    else pendingQuestions.get(message.queryId)?.onMessage(message);
+  }
+
+  // Apply the report of a lecture's validation. It may be lost, so a question also shows whether its lecture was rejected.
+  function applyReport({ lectureId, state: result, message }) {
+    if (id.value.trim() !== lectureId) return;
+    if (result === "ready") {
+      state.textContent = "The lecture is ready. Ask a question.";
+    } else if (result === "rejected") {
+      deselectLecture(lectureId);
+      showProblem(lectureProblem, new Problem(message, { todo: "Choose another recording." }));
+    }
   }
 
   async function upload(kind, file, contentType, onProgress) {
@@ -91,7 +107,7 @@ export function lectures({ stack, settings }) {
     conversation = null;
     lectureUrls.set(ready.lectureId, URL.createObjectURL(file));
     loadLecture(ready.lectureId);
-    state.textContent = `${file.name} is uploaded. Ask a question.`;
+    state.textContent = `${file.name} is uploaded. It is checked now, and you can ask already.`;
   }
 
   // A rejected lecture cannot be asked about, so it is no longer selected.

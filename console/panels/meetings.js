@@ -194,7 +194,7 @@ export function meetings({ stack, visitor }) {
         el("div", { class: "bar" }, createTime(item.quote.startMs), el("q", { text: item.quote.text }))))));
     }
     if (transcript?.said.length) {
-      const segments = transcript.said.map((segment) => el("li", {}, createTime(segment.startMs), el("span", { class: "hint", text: segment.speaker }), el("span", { text: segment.text })));
+      const segments = transcript.said.map((segment) => el("li", {}, createTime(segment.startMs), el("span", { class: "hint", text: nameSpeaker(segment.speaker) }), el("span", { text: segment.text })));
       results.append(el("details", {}, el("summary", { text: `Transcript, ${formatTime(transcript.durationMs)}` }), el("ol", { class: "said" }, ...segments)));
     }
   }
@@ -247,6 +247,9 @@ export function meetings({ stack, visitor }) {
   });
   return () => runAction(problem, () => refresh());
 }
+
+// Amazon Transcribe names speakers spk_0, spk_1 and so on.
+const nameSpeaker = (speaker) => speaker.replace(/^spk_(\d+)$/, (_, number) => `Speaker ${Number(number) + 1}`);
 
 // Format a date for the form's field, in local time.
 function toLocalTime(date) {

@@ -165,9 +165,7 @@ class SparkChildSession:
         ]
         return rows
 
-    def file_rows(
-        self, lake_uri: str, manifest_id: str, source: tuple[str, str], max_rows: int
-    ) -> dict[str, Any]:
+    def file_rows(self, lake_uri: str, manifest_id: str, source: tuple[str, str], max_rows: int) -> dict[str, Any]:
         """Return the first rows of one file in `rows`, and the number of all its rows in `total`.
 
         `source` is the key and the version of the file, which belongs to the manifest.

@@ -60,7 +60,7 @@ def test_the_page_shows_a_meetings_summary_and_action_items(window: ConsoleWindo
     )
     page.get_by_role("button", name="Upload").click()
     meeting = page.get_by_role("article", name=TITLE)
-    expect(meeting.locator("#meetings-status")).to_have_text("ready", timeout=60_000)
+    expect(meeting.locator("#meetings-status")).to_have_text("Ready", timeout=60_000)
     assert uploads == ["00000.mp4", "00001.mp4", "00001.mp4", "complete.json"], (
         "chunks that arrived must not be sent again"
     )
