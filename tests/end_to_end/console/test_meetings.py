@@ -32,8 +32,9 @@ def break_upload_once(page: Page, name: str) -> list[str]:
 def sign_in(page: Page, name: str) -> None:
     """Sign in with a user name."""
     page.locator("#who").click()
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Name").press("Enter")
+    field = page.get_by_role("dialog").get_by_label("Name")
+    field.fill(name)
+    field.press("Enter")
     expect(page.locator("#who")).to_have_text(name)
 
 
