@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, expect
 
 from tests.console.fake_stack import CORS, LOCAL_ENDPOINT, fake_host, make_token, open_panel, sign_in
 
@@ -146,9 +146,8 @@ def test_many_files_are_counted_filtered_and_shown_in_pages(chromium: Browser, c
     with open_signed_in(chromium, console_url) as (page, ingestion):
         ingestion.status = "processed"
         names = [f"{number:03}.ndjson" for number in range(45)]
-        page.get_by_label("Choose files").set_input_files(
-            [{"name": name, "mimeType": "", "buffer": b"{}\n"} for name in names]
-        )
+        chosen: list[FilePayload] = [{"name": name, "mimeType": "", "buffer": b"{}\n"} for name in names]
+        page.get_by_label("Choose files").set_input_files(chosen)
         expect(page.get_by_role("list", name="Number of files by state")).to_have_text("45 in the lake")
         names_shown = page.locator("#files-list > li .name")
         expect(names_shown).to_have_count(10)

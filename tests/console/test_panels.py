@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, expect
+from playwright.sync_api import Browser, FilePayload, Page, Request, Route, expect
 
 from tests.browser import ConsoleWindow
 from tests.console.fake_stack import CORS, FakeResponse, fake_host, make_token, open_panel, sign_in, silent_wav
@@ -71,7 +71,12 @@ def exchange_token(request: Request) -> FakeResponse:
     payload = json.loads(request.post_data or "")["token"].split(".")[1]
     name = json.loads(base64.urlsafe_b64decode(payload + "=="))["name"]
     keys = {"accessKeyId": "AKIA", "secretAccessKey": "s", "sessionToken": "t"}
-    names = {"user": name, "bucketName": "recordings", "tableName": "t", "prefixes": {"raw": f"raw/{name}/", "audio": f"audio/{name}/"}}
+    names = {
+        "user": name,
+        "bucketName": "recordings",
+        "tableName": "t",
+        "prefixes": {"raw": f"raw/{name}/", "audio": f"audio/{name}/"},
+    }
     return {**names, **keys, "renewAfter": "2100-01-01T00:00:00.000Z"}
 
 
@@ -311,8 +316,8 @@ def test_the_player_of_a_failed_video_is_removed(chromium: Browser, console_url:
         page = window.page
         sign_in(page, make_token("ann"), "ann")
         open_episode(page, "Plan")
-        video = {"name": "a.mp4", "mimeType": "video/mp4", "buffer": silent_wav(5)}
-        page.get_by_label("Choose a video").set_input_files([video])  # type: ignore[list-item]
+        video: FilePayload = {"name": "a.mp4", "mimeType": "video/mp4", "buffer": silent_wav(5)}
+        page.get_by_label("Choose a video").set_input_files(video)
         expect(page.locator("#episodes-player")).to_be_visible()
         state = "failed"
         expect(page.locator("#episodes-video")).to_contain_text("The video cannot be read or cut.")
