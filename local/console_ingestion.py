@@ -29,10 +29,12 @@ def read_file_rows(folder: Path, manifest_id: str, key: str, version: str) -> di
     with tempfile.TemporaryDirectory() as scratch:
         try:
             variables = spark_process.spark_environment(Path(scratch), endpoint=running["endpoint"])
+            with spark_process.SparkChildSession(variables) as session:
+                return session.file_rows(f"s3://{lake}/", manifest_id, (key, version), MAX_ROWS)
         except spark_process.SparkMissing as error:
             raise CannotRun(str(error)) from error
-        with spark_process.SparkChildSession(variables) as session:
-            return session.file_rows(f"s3://{lake}/", manifest_id, (key, version), MAX_ROWS)
+        except spark_process.SparkSessionEnded as error:
+            raise CannotRun("The rows cannot be read, because the process that reads them has failed.") from error
 
 
 def flush_files(folder: Path) -> dict[str, int]:

@@ -138,7 +138,7 @@ def test_a_kept_emulator_is_stopped_by_down(tmp_path: Path) -> None:
     running = emulator.find_running(tmp_path)
     assert running is not None
     assert running.pid == pid
-    assert lifecycle.find_running_platform(tmp_path) == {"endpoint": running.endpoint, "outputs": {}}
+    assert lifecycle.find_running_platform(tmp_path) == {"endpoint": running.endpoint, "outputs": {}, "ids": {}}
     assert lifecycle.down(tmp_path) == 0
     eventually(lambda: None if alive(pid) else True, "the emulator's end")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["command.lock", "decisions.jsonl", "emulator.log"]

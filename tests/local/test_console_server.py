@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from local import console_ingestion, console_server
+from local.emulation.glue import spark_process
 from local.flows import sample_files
 from local.http_server import serve_in_thread
 from local.platform import emulator, lifecycle
@@ -132,6 +133,19 @@ def test_the_rows_of_a_file_are_read_by_its_manifest_key_and_version(
     monkeypatch.setattr(console_ingestion, "read_file_rows", lambda _, *names: {"rows": [names], "total": 1})
     path = f"/rows.json?{urlencode({'manifest': 'm', 'key': 'incoming/ü b', 'version': 'v'})}"
     assert document(port, path) == {"rows": [["m", "incoming/ü b", "v"]], "total": 1}
+
+
+def test_rows_that_cannot_be_read_are_an_error(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(*_: object) -> None:
+        raise spark_process.SparkSessionEnded("a traceback")
+
+    platform = {"endpoint": "http://127.0.0.1:4566", "ids": {"ingestion-lake-bucket": "lake"}}
+    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: platform)
+    monkeypatch.setattr(spark_process, "spark_environment", lambda *_, **__: {})
+    monkeypatch.setattr(spark_process, "SparkChildSession", end)
+    status, _, body = asked(port, "/rows.json?manifest=m&key=k&version=v")
+    assert status == 503
+    assert body == b"The rows cannot be read, because the process that reads them has failed."
 
 
 def test_waiting_files_are_processed_on_request(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
