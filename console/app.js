@@ -2,6 +2,7 @@
 
 import { byId, el, setChildren } from "./lib/dom.js";
 import { showProblem } from "./lib/problems.js";
+import { showLocalParts } from "./lib/local-platform.js";
 import { loadStack } from "./lib/stack.js";
 import { setUpSignIn } from "./lib/sign-in.js";
 import { setUpTabs } from "./lib/tabs.js";
@@ -25,6 +26,7 @@ async function start() {
   const stack = await loadStack();
   const visitor = new Visitor(stack);
   byId("stack").append(stack.frontend.environment, el("span", { class: "region", text: ` · ${stack.region}` }));
+  showLocalParts(stack);
   setUpSignIn(stack, visitor);
   visitor.addEventListener("userchange", () => setChildren(byId("spoken")));
   const loaders = {};

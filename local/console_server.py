@@ -1,24 +1,27 @@
 """Web server of the console (`console/`) for the running local platform. It listens on the loopback interface only.
 
 It serves the page, the stack output `frontend` and `local.json`. The latter contains the addresses of the emulator and
-of the identity provider, and the emulator's public test credentials. Two checks prevent other websites from reading
-these two documents. The Host header must name this server (against DNS rebinding), and a browser's request must come
-from the console's own page.
+of the identity provider, and the emulator's public test credentials. The server also provides what the page offers on
+the local platform only: sample files, the rows of a file, and an early run of ingestion.
+
+Two checks prevent other websites from using anything but the page's files. The Host header must name this server
+(against DNS rebinding), and a browser's request must come from the console's own page.
 """
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from local import LOOPBACK, ROOT, CannotRun
+from local import LOOPBACK, ROOT, CannotRun, console_ingestion
 from local.emulation.identity_provider import token_url
+from local.flows import sample_files
 from local.platform import emulator, lifecycle
 from local.platform.frontend_file import NOT_RUNNING_ERROR, FrontendUnavailable, read_frontend
 
@@ -44,8 +47,14 @@ HEADERS: Final[Mapping[str, str]] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
 }
-FRONTEND, LOCAL = "/frontend.json", "/local.json"
+FRONTEND, LOCAL, ROWS = "/frontend.json", "/local.json", "/rows.json"
 """Paths of the documents with the platform's data."""
+ROWS_PARAMETERS = ("manifest", "key", "version")
+"""Query parameters of `ROWS`: the manifest in a file's record, and the key and version of the file."""
+FLUSH = "/flush"
+"""Path to which the page posts in order to process the waiting files."""
+SAMPLES = "/samples/"
+"""Path before the name of a sample file."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +91,22 @@ class Console:
         files = {f"/{path.relative_to(PAGE).as_posix()}": path for path in PAGE.rglob("*") if path.suffix in TYPES}
         return cls(folder, files | {"/": PAGE / "index.html"})
 
-    def respond(self, path: str) -> ConsoleResponse:
-        """Return the response for a path."""
-        if path in {FRONTEND, LOCAL}:
-            return self._respond_with_platform_data(path)
-        file = self.files.get(path)
+    def respond(self, url: SplitResult) -> ConsoleResponse:
+        """Return the response for a GET request."""
+        if url.path in {FRONTEND, LOCAL, ROWS}:
+            return _respond_with(lambda: self._read_document(url))
+        if url.path.startswith(SAMPLES):
+            return _respond_with_sample(url.path.removeprefix(SAMPLES))
+        file = self.files.get(url.path)
         if file is None:
             return ConsoleResponse.text(HTTPStatus.NOT_FOUND, "There is no such file.")
         return ConsoleResponse(HTTPStatus.OK, TYPES[file.suffix], file.read_bytes())
+
+    def respond_to_post(self, url: SplitResult) -> ConsoleResponse:
+        """Return the response for a POST request."""
+        if url.path == FLUSH:
+            return _respond_with(lambda: console_ingestion.flush_files(self.folder))
+        return ConsoleResponse.text(HTTPStatus.METHOD_NOT_ALLOWED, "This address only accepts GET requests.")
 
     def content_security_policy(self) -> str:
         """Return the Content-Security-Policy header, which allows connections to this stack only.
@@ -103,14 +120,28 @@ class Console:
         origins = f"{running.endpoint} {websockets} {_find_token_url(running)}"
         return f"connect-src 'self' {origins}; media-src blob: {running.endpoint}; frame-ancestors 'none'"
 
-    def _respond_with_platform_data(self, path: str) -> ConsoleResponse:
-        try:
-            content = (
-                read_frontend(self.folder).to_output() if path == FRONTEND else _describe_local_platform(self.folder)
-            )
-        except CannotRun as error:
-            return ConsoleResponse.text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-        return ConsoleResponse.document(content)
+    def _read_document(self, url: SplitResult) -> dict[str, Any]:
+        if url.path == FRONTEND:
+            return read_frontend(self.folder).to_output()
+        if url.path == LOCAL:
+            return _describe_local_platform(self.folder)
+        parameters = parse_qs(url.query)
+        manifest, key, version = (parameters.get(name, [""])[0] for name in ROWS_PARAMETERS)
+        return console_ingestion.read_file_rows(self.folder, manifest, key, version)
+
+
+def _respond_with(read: Callable[[], Mapping[str, Any]]) -> ConsoleResponse:
+    try:
+        return ConsoleResponse.document(read())
+    except CannotRun as error:
+        return ConsoleResponse.text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+
+
+def _respond_with_sample(name: str) -> ConsoleResponse:
+    content = sample_files.read_sample(name)
+    if content is None:
+        return ConsoleResponse.text(HTTPStatus.NOT_FOUND, "There is no such sample.")
+    return ConsoleResponse(HTTPStatus.OK, sample_files.SAMPLES[name].content_type, content)
 
 
 def _describe_local_platform(folder: Path) -> dict[str, Any]:
@@ -140,16 +171,28 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*arguments)
 
     def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        # Other sites may link to the page, but only the page itself may read the platform's data.
+        if self._is_allowed(is_public=url.path in self._console.files):
+            self._respond(self._console.respond(url))
+
+    def do_POST(self) -> None:
+        self.close_connection = True  # because the body is not read, and would become the next request
+        if self._is_allowed(is_public=False):
+            self._respond(self._console.respond_to_post(urlsplit(self.path)))
+
+    def _is_allowed(self, *, is_public: bool) -> bool:
+        """Return True if the request names this server and, unless its target is public, comes from its page.
+
+        Otherwise, send the refusal.
+        """
         port = self.connection.getsockname()[1]
         is_own_host = self.headers.get("Host") in {f"{LOOPBACK}:{port}", f"localhost:{port}"}
-        path = urlsplit(self.path).path
-        # Other sites may link to the page, but only the page itself may read the platform's data.
-        is_own_page = path not in {FRONTEND, LOCAL} or self.headers.get("Sec-Fetch-Site") in OWN_SITE
-        if not is_own_host or not is_own_page:
-            text = f"Open http://{LOOPBACK}:{port}/. This server only answers requests of its own page."
-            self._respond(ConsoleResponse.text(HTTPStatus.FORBIDDEN, text))
-            return
-        self._respond(self._console.respond(path))
+        if is_own_host and (is_public or self.headers.get("Sec-Fetch-Site") in OWN_SITE):
+            return True
+        text = f"Open http://{LOOPBACK}:{port}/. This server only answers requests of its own page."
+        self._respond(ConsoleResponse.text(HTTPStatus.FORBIDDEN, text))
+        return False
 
     def _respond(self, response: ConsoleResponse) -> None:
         self.send_response(response.status)

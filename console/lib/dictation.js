@@ -48,10 +48,12 @@ export class Dictation {
 
   async open() {
     await this.#openConnection();
-    if (!this.#isOver) this.#pingTimer = setInterval(() => this.#checkSent(), PING_INTERVAL_MS);
+    if (this.#isOver) return;
+    this.#pingTimer = setInterval(() => this.#checkSent(), PING_INTERVAL_MS);
+    this.#sendWaiting();
   }
 
-  // Add an encoded utterance. After the end of the dictation it counts as failed.
+  // Add an encoded utterance, which waits until the session is open. After the end of the dictation it counts as failed.
   addUtterance(audio) {
     this.#utteranceCount += 1;
     const state = this.#isOver ? "failed" : "waiting";

@@ -12,7 +12,7 @@ const MAX_CHUNK_BYTES = 1024 ** 3; // bytes, because a chunk is hashed in memory
 const MAX_LENGTHS = { title: 200, participants: 100, tags: 50 }; // characters
 const MAX_COUNTS = { participants: 100, tags: 50 };
 const PAGE_SIZE = 50;
-const VIDEO_URL_SECONDS = 900; // The credentials are renewed 15 minutes before they expire, so they last as long as the URL.
+const MEDIA_URL_SECONDS = 900; // The credentials are renewed 15 minutes before they expire, so they last as long as the URL.
 const INTERRUPTED_UPLOAD = ["the upload was complete", "Sign in at the top as the user who started it, and upload the files again."];
 
 export class Meetings {
@@ -102,7 +102,14 @@ export class Meetings {
   // Return a URL of the video that is valid for 15 minutes.
   async presignVideoUrl(key) {
     const { credentials, bucketName } = await this.access();
-    return presignUrl(this.#stack, "s3", credentials, this.#stack.objectUrl(bucketName, key), VIDEO_URL_SECONDS);
+    return presignUrl(this.#stack, "s3", credentials, this.#stack.objectUrl(bucketName, key), MEDIA_URL_SECONDS);
+  }
+
+  // Return a URL of a part of the audio, which is stored below the recording's identity, for a player.
+  async presignAudioUrl({ meetingId, content }, part) {
+    const { credentials, bucketName, prefixes } = await this.access();
+    const key = `${prefixes.audio}${meetingId}/${content}/${String(part).padStart(3, "0")}.flac`;
+    return presignUrl(this.#stack, "s3", credentials, this.#stack.objectUrl(bucketName, key), MEDIA_URL_SECONDS);
   }
 
   // Every object of a recording must belong to one user. A chunk below another user's prefix would be readable for that user.

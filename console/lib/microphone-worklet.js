@@ -4,6 +4,16 @@ class SampleSender extends AudioWorkletProcessor {
   #buffer = new Float32Array(2048);
   #filled = 0;
 
+  // The page asks for the incomplete piece when it stops, so that the end of the last word is not lost.
+  constructor() {
+    super();
+    this.port.onmessage = () => {
+      if (this.#filled) this.port.postMessage(this.#buffer.slice(0, this.#filled));
+      this.#filled = 0;
+      this.port.postMessage("flushed");
+    };
+  }
+
   process([[samples]]) {
     if (!samples) return true;
     this.#buffer.set(samples, this.#filled);

@@ -1,25 +1,33 @@
 // Audio input: samples of the microphone while it records, whole recordings, and samples of audio files.
 
+import { sleep } from "./format.js";
 import { Problem } from "./problems.js";
 
 // Speech recognition works better without the browser's processing for telephone calls.
 const CONSTRAINTS = { audio: { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false } };
 const FILE_RATE = 16000;
 const MAX_FILE_BYTES = 200e6; // bytes, because the decoded samples must fit into memory
+const RECORDING_BITS_PER_SECOND = 96000; // enough for the microphone's whole range, so that no tone of a word is dropped
+const INPUT_DELAY_MS = 150; // time that sound may take from the microphone to the worklet
+const FLUSH_TIMEOUT_MS = 1000; // of the worklet's answer, which never comes if the browser has stopped the audio thread
 const RECORDING_TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
 
-// Pass samples of the microphone to `onSamples` until it is stopped.
+// Pass samples of the microphone and their rate to `onSamples`, from the first one until it is stopped. `stop` waits for the last ones.
 export async function listen(onSamples) {
   return withMicrophone(async (stream, cleanups) => {
     const context = new AudioContext();
     cleanups.push(() => context.close());
     await context.audioWorklet.addModule(new URL("./microphone-worklet.js", import.meta.url));
     const node = new AudioWorkletNode(context, "sample-sender", { numberOfInputs: 1, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
-    node.port.onmessage = (event) => onSamples(event.data);
+    let onFlushed = () => {};
+    node.port.onmessage = ({ data }) => (data === "flushed" ? onFlushed() : onSamples(data, context.sampleRate));
     context.createMediaStreamSource(stream).connect(node);
     return {
-      sampleRate: context.sampleRate,
       stop: async () => {
+        await sleep(INPUT_DELAY_MS);
+        const flushed = new Promise((resolve) => { onFlushed = resolve; });
+        node.port.postMessage("flush");
+        await Promise.race([flushed, sleep(FLUSH_TIMEOUT_MS)]);
         node.port.onmessage = null;
         releaseMicrophone(stream);
         await context.close();
@@ -32,7 +40,7 @@ export async function listen(onSamples) {
 export async function record() {
   return withMicrophone(async (stream) => {
     const mimeType = RECORDING_TYPES.find((type) => MediaRecorder.isTypeSupported(type));
-    const recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: 32000 });
+    const recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: RECORDING_BITS_PER_SECOND });
     const parts = [];
     recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
     const stopped = new Promise((resolve) => recorder.addEventListener("stop", resolve, { once: true }));
@@ -46,6 +54,18 @@ export async function record() {
       },
     };
   });
+}
+
+// Return the duration of an audio or video file in seconds, or null if this browser cannot read it.
+export function readDuration(file) {
+  const player = document.createElement("video");
+  const url = URL.createObjectURL(file);
+  return new Promise((resolve) => {
+    player.preload = "metadata";
+    player.onloadedmetadata = () => resolve(Number.isFinite(player.duration) ? player.duration : null);
+    player.onerror = () => resolve(null);
+    player.src = url;
+  }).finally(() => URL.revokeObjectURL(url));
 }
 
 // Return the audio of a file as one channel of samples.

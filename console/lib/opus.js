@@ -2,13 +2,18 @@
 
 import { createOggFile } from "./ogg.js";
 import { Problem } from "./problems.js";
+import { resample } from "./resample.js";
 
 const BITS_PER_SECOND = 24000;
+// Rate at which speech is encoded. At the 44.1 or 48 kHz of a microphone, Opus would spread these bits over tones up to 20 kHz and drop
+// some that words need. Recognition uses no more than 16 kHz.
+const SPEECH_RATE = 16000;
 
 export const canEncode = () => "AudioEncoder" in globalThis;
 
 // Return one utterance, with one channel, as an Ogg file.
-export async function encodeOpus(samples, sampleRate) {
+export async function encodeOpus(recordedSamples, recordedRate) {
+  const { samples, sampleRate } = resample(recordedSamples, recordedRate, SPEECH_RATE);
   const packets = [];
   let failure = null;
   const encoder = new AudioEncoder({

@@ -45,30 +45,35 @@ export function problemFromResponse(status, text, headers = undefined) {
   const body = parseBody(text);
   const code = String(body.code ?? body.Code ?? body.__type ?? `HTTP ${status}`).split("#").pop();
   const fields = Array.isArray(body.fields) ? body.fields : [];
-  const details = fields.map((field) => `${field.field}: ${field.rule}`).join("; ");
-  const message = body.message ?? body.Message ?? "no reason was given";
+  const message = body.message ?? body.Message ?? `The server answered with status ${status} and no reason.`;
   const request = body.requestId ?? headers?.get("x-amzn-requestid") ?? "";
   const todo = ADVICE[code] ?? (status === 401 || status === 403 ? ADVICE.UNAUTHORIZED : status >= 500 ? ADVICE.UNAVAILABLE : "");
-  const fullMessage = `${message}${details ? ` (${details})` : ""}`;
   const retryable = status >= 500 || status === 429 || THROTTLING_CODES.has(code);
-  return new Problem(`${code}: ${fullMessage}`, { code, status, todo: request ? `${todo} Request ${request}.`.trim() : todo, retryable });
+  return new Problem(`${toSentence(message)}${describeFields(fields)}`, { code, status, todo: request ? `${todo} Request ${request}.`.trim() : todo, retryable });
 }
 
 // Transient error codes of the backends. A request may be repeated under the same id without a second effect.
 const TRANSIENT_CODES = new Set(["UNAVAILABLE", "INTERNAL"]);
 
 export const problemFromMessage = (message) =>
-  new Problem(`${message.code}: ${message.message}${(message.fields ?? []).map((field) => ` (${field.field}: ${field.rule})`).join("")}`, {
+  new Problem(`${toSentence(message.message)}${describeFields(message.fields ?? [])}`, {
     code: message.code, todo: ADVICE[message.code] ?? "", retryable: message.retryable ?? TRANSIENT_CODES.has(message.code),
   });
 
+// People see no codes: the message of a backend is a sentence, and `fields` has a sentence for each wrong field.
+const toSentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
+const describeFields = (fields) => fields.map((field) => ` ${field.field}: ${toSentence(field.rule)}`).join("");
+
 // Create a Problem for a request without a response. A browser does not report whether the host or CORS was the cause.
-export const unreachableProblem = (url) =>
-  new Problem(`No answer from ${new URL(url, location.href).host}.`, {
-    code: "UNREACHABLE",
-    todo: "Check that the stack runs and that its settings contain this page's origin (corsOrigin, origins). Then try again.",
-    retryable: true,
-  });
+export function unreachableProblem(url, advice = "") {
+  const { host, hostname } = new URL(url, location.href);
+  const todo = LOOPBACK_HOSTS.has(hostname)
+    ? "The local platform has probably stopped, or runs on another port now. Run make up and make console, then reload this page."
+    : `Check the network, that the stack runs, and that its settings contain this page's origin (corsOrigin, origins). Then try again.${advice ? ` If that is not the cause: ${advice}` : ""}`;
+  return new Problem(`No answer from ${host}.`, { code: "UNREACHABLE", todo, retryable: true });
+}
+
+const LOOPBACK_HOSTS = new Set(["127.0.0.1", "localhost"]);
 
 // Show a problem in an element until it is replaced. For an unexpected error show its name only, because its message may contain a secret.
 export function showProblem(node, problem) {

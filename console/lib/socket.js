@@ -1,9 +1,19 @@
 // WebSocket with JSON messages. A response has the `id` of its request; all other messages are notifications.
 
-import { Problem, problemFromMessage } from "./problems.js";
+import { Problem, problemFromMessage, unreachableProblem } from "./problems.js";
 
 const RESPONSE_TIMEOUT_MS = 20000;
 const CONNECT_TIMEOUT_MS = 10000;
+
+// Return true if the host of a WebSocket URL answers an HTTP request, with whatever status.
+async function answersHttp(url) {
+  try {
+    await fetch(new URL("/", url.replace(/^ws/, "http")), { mode: "no-cors", cache: "no-store", signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export class Socket {
   #socket;
@@ -21,7 +31,7 @@ export class Socket {
     socket.addEventListener("close", () => this.#handleClose());
   }
 
-  // Browsers do not report why a handshake failed, so `refused` is the advice for every failure.
+  // Browsers do not report why a handshake failed. `refused` is the advice if the host answers other requests.
   static open(url, { protocols = [], refused, ...handlers }) {
     return new Promise((resolve, reject) => {
       let socket;
@@ -32,9 +42,12 @@ export class Socket {
         return;
       }
       const timer = setTimeout(() => socket.close(), CONNECT_TIMEOUT_MS);
-      const fail = () => {
+      const fail = async () => {
         clearTimeout(timer);
-        reject(new Problem(`${new URL(url).host} did not accept the connection.`, { code: "REFUSED", todo: refused }));
+        const problem = (await answersHttp(url))
+          ? new Problem(`${new URL(url).host} did not accept the connection.`, { code: "REFUSED", todo: refused })
+          : unreachableProblem(url, refused);
+        reject(problem);
       };
       // Chromium sends no `close` event for a connection that the page's policy blocks, only `error`.
       const failures = ["close", "error"];

@@ -3,6 +3,7 @@
 import { Cutter } from "../lib/cutter.js";
 import { Dictation } from "../lib/dictation.js";
 import { announce, byId, el, setChildren } from "../lib/dom.js";
+import { TONES_ONLY, fetchSample } from "../lib/local-platform.js";
 import { decodeFile, listen } from "../lib/microphone.js";
 import { canEncode, encodeOpus } from "../lib/opus.js";
 import { Problem, runAction, showProblem } from "../lib/problems.js";
@@ -11,7 +12,7 @@ import { Socket } from "../lib/socket.js";
 const RATE = 48000;
 
 export function captions({ stack, visitor, settings }) {
-  const [speak, file, level, problem, screen] = ["speak", "file", "level", "problem", "screen"].map((part) => byId(`captions-${part}`));
+  const [speak, file, sample, level, problem, screen] = ["speak", "file", "sample", "level", "problem", "screen"].map((part) => byId(`captions-${part}`));
   const language = byId("captions-language");
   for (const code of settings.languages) language.append(el("option", { value: code, text: languageName(code) }));
   let session = null; // the dictation that the microphone feeds
@@ -26,11 +27,14 @@ export function captions({ stack, visitor, settings }) {
     return Socket.open(settings.url, { protocols, refused, onMessage, onClose });
   }
 
-  async function openDictation() {
+  const showHint = (text) => setChildren(screen, el("p", { class: "hint", text }));
+
+  // Create a dictation, whose captions the screen shows from now on. The caller opens it.
+  function createDictation() {
     if (!canEncode()) {
       throw new Problem("This browser cannot encode speech (WebCodecs is missing).", { todo: "Use a current Chrome, Edge or Safari, or Firefox on a computer." });
     }
-    setChildren(screen, el("p", { class: "hint", text: "Connecting." }));
+    showHint("Connecting.");
     byId("captions-state").textContent = "";
     const announced = new Set();
     const checkUser = visitor.createUserCheck("the session was open", "Start again.");
@@ -44,10 +48,17 @@ export function captions({ stack, visitor, settings }) {
       onOver: () => { if (session === dictation && microphone) stop().catch((failure) => showProblem(problem, failure)); },
     });
     shown = dictation;
-    await dictation.open();
-    checkUser();
-    setChildren(screen, el("p", { class: "hint", text: "Listening." }));
     return dictation;
+  }
+
+  // Wait until all utterances are captioned. If there is no caption, say why.
+  async function finish(dictation) {
+    if (shown === dictation && !dictation.captions.lines.length) showHint("Waiting for the captions.");
+    await dictation.finish();
+    if (shown !== dictation || dictation.captions.lines.length) return;
+    const { done, failed } = dictation.counts;
+    if (failed || !problem.hidden) showHint("No captions, because of the error above.");
+    else showHint(`Nothing was heard. ${stack.local ? TONES_ONLY : done ? "Check the language." : "Speak louder, or check the microphone."}`);
   }
 
   function draw(dictation, announced) {
@@ -81,30 +92,52 @@ export function captions({ stack, visitor, settings }) {
     };
   }
 
+  // Record from the first moment: words that are spoken while the connection is made wait in the dictation.
   async function start() {
-    session = await openDictation();
+    const dictation = createDictation();
+    session = dictation;
+    const opening = openRecorded(dictation);
     let encoder = null;
-    let cutter = null;
+    let listening;
     try {
-      microphone = await listen((samples) => {
-        if (!encoder) return;
+      listening = await listen((samples, sampleRate) => {
+        encoder ??= createSpeechEncoder(new Cutter(sampleRate), sampleRate, dictation);
         encoder.feed(samples);
         level.value = Math.min(1, 3 * Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length));
       });
     } catch (failure) {
-      await session.end();
       session = null;
+      if (shown === dictation) showHint("Captions appear here.");
+      await dictation.end();
       throw failure;
     }
-    if (session.isOver) { // Its connection failed while the browser asked for the microphone.
-      await microphone.stop();
-      [session, microphone] = [null, null];
+    if (dictation.isOver) { // Its connection failed while the browser asked for the microphone.
+      session = null;
+      await listening.stop();
       return;
     }
-    cutter = new Cutter(microphone.sampleRate);
-    encoder = createSpeechEncoder(cutter, microphone.sampleRate, session);
-    microphone.finish = () => encoder.finish();
+    microphone = {
+      stop: async () => {
+        await listening.stop();
+        await encoder?.finish();
+        await opening;
+      },
+    };
     setRecording(true);
+    if (!dictation.captions.lines.length) showHint("Listening.");
+  }
+
+  // Open the dictation that is being recorded. If that fails, end the recording and show the error.
+  async function openRecorded(dictation) {
+    try {
+      await dictation.open();
+    } catch (failure) {
+      await dictation.end();
+      if (shown !== dictation) return;
+      showHint("Captions appear here.");
+      showProblem(problem, failure);
+      if (session === dictation && microphone) stop().catch((error) => showProblem(problem, error)); // which waits for this function
+    }
   }
 
   async function stop() {
@@ -112,8 +145,7 @@ export function captions({ stack, visitor, settings }) {
     [session, microphone] = [null, null];
     setRecording(false);
     await releasedMicrophone.stop();
-    await releasedMicrophone.finish();
-    await endedSession.finish();
+    await finish(endedSession);
   }
 
   function setRecording(isRecording) {
@@ -121,7 +153,7 @@ export function captions({ stack, visitor, settings }) {
     speak.textContent = isRecording ? "Stop" : "Start speaking";
     speak.classList.toggle("live", isRecording);
     level.hidden = !isRecording;
-    file.disabled = isRecording;
+    file.disabled = sample.disabled = isRecording;
     language.disabled = isRecording;
   }
 
@@ -130,30 +162,45 @@ export function captions({ stack, visitor, settings }) {
     const previous = shown;
     shown = null;
     previous?.end();
-    if (microphone?.finish) stop().catch((failure) => showProblem(problem, failure));
+    if (microphone) stop().catch((failure) => showProblem(problem, failure));
     byId("captions-state").textContent = "";
     showProblem(problem, null);
-    setChildren(screen, el("p", { class: "hint", text: "Captions appear here." }));
+    showHint("Captions appear here.");
   });
   speak.addEventListener("click", () => runAction(problem, () => (session ? stop() : start()), speak));
+  async function captionFile(chosen) {
+    const checkUser = visitor.createUserCheck("the recording was decoded", "Choose it again.");
+    showHint("Captions appear here.");
+    byId("captions-state").textContent = "";
+    const { samples, sampleRate } = await decodeFile(chosen);
+    checkUser();
+    const dictation = createDictation();
+    try {
+      await dictation.open();
+    } catch (failure) {
+      if (shown === dictation) showHint("Captions appear here.");
+      throw failure;
+    }
+    const encoder = createSpeechEncoder(new Cutter(sampleRate), sampleRate, dictation);
+    encoder.feed(samples);
+    await encoder.finish();
+    await finish(dictation);
+  }
+
+  // Caption one file. Meanwhile, neither another file nor the microphone can be used.
+  async function runFileAction(work, button) {
+    speak.disabled = file.disabled = sample.disabled = true;
+    await runAction(problem, work, button);
+    speak.disabled = file.disabled = sample.disabled = false;
+  }
+
   file.addEventListener("change", async () => {
     const [chosen] = file.files;
     if (!chosen) return;
-    speak.disabled = true;
-    const checkUser = visitor.createUserCheck("the recording was decoded", "Choose it again.");
-    await runAction(problem, async () => {
-      const { samples, sampleRate } = await decodeFile(chosen);
-      checkUser();
-      const dictation = await openDictation();
-      const encoder = createSpeechEncoder(new Cutter(sampleRate), sampleRate, dictation);
-      encoder.feed(samples);
-      await encoder.finish();
-      await dictation.finish();
-      if (shown === dictation && !dictation.captions.lines.length) setChildren(screen, el("p", { class: "hint", text: "No speech was recognised in the file." }));
-    }, file);
-    speak.disabled = false;
+    await runFileAction(() => captionFile(chosen), file);
     file.value = "";
   });
+  sample.addEventListener("click", () => runFileAction(async () => captionFile(await fetchSample("sentence.wav")), sample));
 }
 
 function languageName(code) {

@@ -4,13 +4,29 @@ import { announce, badge, byId, el, focusAndScroll, progress, setChildren, steps
 import { Episodes, contentType } from "../lib/episodes.js";
 import { formatDate, formatSize, formatTime, parseList } from "../lib/format.js";
 import { ulid } from "../lib/ids.js";
+import { fetchSample } from "../lib/local-platform.js";
 import { poll } from "../lib/poll.js";
 import { runAction, showProblem } from "../lib/problems.js";
 import { timeline } from "../lib/timeline.js";
 
-const STATES = { transcript: ["requested", "uploaded", "analyzing", "analyzed"], video: ["requested", "uploaded", "chunking", "chunked"] };
+// Steps of a track, by its state.
+const STEPS = {
+  transcript: { requested: "Uploading", uploaded: "Uploaded", analyzing: "Checking", analyzed: "Checked" },
+  video: { requested: "Uploading", uploaded: "Uploaded", chunking: "Cutting", chunked: "Cut" },
+};
 const VERDICTS = { supported: "good", refuted: "bad", misleading: "warn", unverified: "plain" };
-const STATUSES = { draft: "plain", uploading: "now", processing: "now", ready: "good", failed: "bad" };
+const STATUSES = { draft: ["Empty", "plain"], uploading: ["Waiting for an upload", "now"], processing: ["Processing", "now"], ready: ["Ready", "good"], failed: ["Failed", "bad"] };
+const REASONS = {
+  NEVER_UPLOADED: "The file did not arrive in time. Choose it again.",
+  UNSUPPORTED_TYPE: "Files of this type cannot be read. Choose a file of another type.",
+  TOO_LARGE: "The file is too long or too large. Choose a shorter one.",
+  EMPTY: "The transcript contains no text. Choose another file.",
+  UNREADABLE: "The transcript cannot be read: its format or one of its times is invalid. Correct it and choose it again.",
+  CHUNKING_FAILED: "The video cannot be read or cut. Choose another file.",
+  ANALYSIS_FAILED: "The agent could not check the transcript. Choose it again, or contact the operator of the stack.",
+  TIMED_OUT: "Processing took too long. Choose the file again, or contact the operator of the stack.",
+};
+const UNKNOWN_REASON = "Processing failed. Choose the file again, or contact the operator of the stack.";
 
 export function episodes({ visitor, settings }) {
   const api = new Episodes(settings, visitor);
@@ -32,7 +48,7 @@ export function episodes({ visitor, settings }) {
   function drawList(listed) {
     byId("episodes-none").hidden = listed.length > 0;
     setChildren(byId("episodes-list"), ...listed.map((episode) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": episode.episodeId === shown?.episodeId ? "true" : null, onclick: () => runAction(problem, () => open(episode.episodeId)) },
-      el("span", { class: "name", text: episode.title }), el("span", { class: "hint", text: formatDate(episode.createdAt) }), badge(episode.status, STATUSES[episode.status])))));
+      el("span", { class: "name", text: episode.title }), el("span", { class: "hint", text: formatDate(episode.createdAt) }), badge(...STATUSES[episode.status])))));
   }
 
   // Show an episode and update it while the backend processes it.
@@ -48,7 +64,7 @@ export function episodes({ visitor, settings }) {
       if (status !== before) {
         await draw(episode, current);
         if (shown !== current) return true;
-        if (before) announce(`${episode.title}: transcript ${episode.transcript.state}, video ${episode.video.state}`);
+        if (before) announce([episode.title, ...["transcript", "video"].filter((kind) => episode[kind].state !== "none").map((kind) => `${kind}: ${describeTrack(kind, episode[kind])}`)].join(". "));
         before = status;
         if (!hasFocused) focusAndScroll(byId("episodes-one"));
         hasFocused = true;
@@ -63,32 +79,47 @@ export function episodes({ visitor, settings }) {
     byId("episodes-new").open = false;
     byId("episodes-one").hidden = false;
     byId("episodes-name").textContent = episode.title;
-    setChildren(byId("episodes-status"), badge(episode.status, STATUSES[episode.status]));
+    setChildren(byId("episodes-status"), badge(...STATUSES[episode.status]));
     for (const kind of ["transcript", "video"]) {
-      const { state, reason } = episode[kind];
-      const names = STATES[kind];
-      const step = names.indexOf(state);
+      const { state } = episode[kind];
+      const names = Object.values(STEPS[kind]);
+      const step = Object.keys(STEPS[kind]).indexOf(state);
       const done = step === names.length - 1;
       // A track that is being processed or is done cannot be uploaded again.
       byId(`episodes-${kind}-choice`).hidden = !["none", "requested", "failed"].includes(state);
       setChildren(byId(`episodes-${kind}`),
-        state === "none" ? el("p", { class: "hint", text: "None yet." }) : state === "failed" ? badge(`failed: ${reason ?? "unknown"}`, "bad") : steps(names, done ? names.length : step));
+        state === "none" ? el("p", { class: "hint", text: "None yet." }) : state === "failed" ? el("p", { class: "problem", text: describeTrack(kind, episode[kind]) }) : steps(names, done ? names.length : step));
     }
-    const videoUrl = video.get(episode.episodeId);
-    player.hidden = !videoUrl;
-    if (videoUrl && player.dataset.of !== episode.episodeId) {
-      player.src = videoUrl;
-      player.dataset.of = episode.episodeId;
-    }
+    showVideo(episode);
     const ready = episode.transcript.state === "analyzed";
     const [claims, clips] = ready ? await Promise.all(["claims", "clips"].map((kind) => api.listFindings(episode.episodeId, kind))) : [[], []];
     if (shown !== current) return;
     // Redrawing an unchanged list would take the keyboard focus from its controls.
-    const content = JSON.stringify([episode.episodeId, ready, claims, clips]);
+    const content = JSON.stringify([episode.episodeId, ready, claims, clips, player.hidden]);
     if (content === drawn) return;
     drawn = content;
     setChildren(byId("episodes-findings"), ...(ready ? createFindings(claims, clips) : []));
   }
+
+  // Show the video that was chosen on this page, unless the backend or this browser cannot read it.
+  function showVideo({ episodeId, video: track }) {
+    const url = track.state === "failed" ? null : video.get(episodeId);
+    byId("episodes-unplayable").hidden = true;
+    if (!url) {
+      unloadPlayer(player);
+      delete player.dataset.of;
+    } else if (player.dataset.of !== url) {
+      player.src = url;
+      player.dataset.of = url;
+    }
+    player.hidden = !url;
+  }
+
+  player.addEventListener("error", () => {
+    if (!player.getAttribute("src")) return; // It was unloaded.
+    player.hidden = true;
+    byId("episodes-unplayable").hidden = false;
+  });
 
   function createFindings(claims, clips) {
     const jump = (ms) => {
@@ -97,16 +128,18 @@ export function episodes({ visitor, settings }) {
       player.play().catch(() => {});
     };
     if (!claims.length && !clips.length) return [el("p", { class: "hint", text: "The transcript contains no claims." })];
+    // A time is a button only if there is a video in which it can be played.
+    const createTime = (ms, text) => (player.hidden ? el("span", { class: "time", text }) : el("button", { type: "button", class: "time", onclick: () => jump(ms), text, "aria-label": `Play the video from ${text}` }));
     // The times of a transcript without timestamps are estimated.
     const timeOf = (claim) => `${claim.timed ? "" : "about "}${formatTime(claim.startMs)}`;
     const claimItems = claims.map((claim) => el("li", { id: `claim-${claim.claimId}`, class: "finding", tabindex: "-1" },
-      el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(claim.startMs), text: timeOf(claim), "aria-label": `At ${timeOf(claim)}` }), badge(claim.verdict, VERDICTS[claim.verdict]),
+      el("div", { class: "bar" }, createTime(claim.startMs, timeOf(claim)), badge(claim.verdict, VERDICTS[claim.verdict]),
         el("span", { class: "hint", text: `${Math.round(claim.confidence * 100)} % confidence${claim.speaker ? ` · ${claim.speaker}` : ""}` })),
       el("q", { text: claim.quote }),
       claim.explanation ? el("p", { text: claim.explanation }) : null,
       claim.sources?.length ? el("p", { class: "hint", text: `Sources: ${claim.sources.join("; ")}` }) : null));
     const clipItems = clips.map((clip) => el("li", { id: `clip-${clip.clipId}`, class: "finding", tabindex: "-1" },
-      el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(clip.startMs), text: `${formatTime(clip.startMs)}–${formatTime(clip.endMs)}` }), el("strong", { text: clip.title })),
+      el("div", { class: "bar" }, createTime(clip.startMs, `${formatTime(clip.startMs)}–${formatTime(clip.endMs)}`), el("strong", { text: clip.title })),
       clip.reason ? el("p", { text: clip.reason }) : null));
     const marks = [
       ...claims.map((claim) => ({ ...claim, row: 0, kind: VERDICTS[claim.verdict], label: `Claim at ${timeOf(claim)}, ${claim.verdict}: ${claim.quote}`, to: `claim-${claim.claimId}` })),
@@ -145,10 +178,8 @@ export function episodes({ visitor, settings }) {
       const progressNode = byId(`episodes-${kind}-progress`);
       setChildren(progressNode, bar);
       runAction(problem, async () => {
-        await api.upload(episodeId, kind, file, contentType(file), setShare);
-        if (userChangeCount !== visitor.userChangeCount) return false;
-        if (kind === "video") video.set(episodeId, URL.createObjectURL(file));
-        return shown?.episodeId === episodeId;
+        await uploadTrack(episodeId, kind, file, setShare);
+        return userChangeCount === visitor.userChangeCount && shown?.episodeId === episodeId;
       }, input).then((isShown) => {
         setChildren(progressNode);
         input.value = "";
@@ -156,6 +187,22 @@ export function episodes({ visitor, settings }) {
       });
     });
   }
+
+  async function uploadTrack(episodeId, kind, file, onProgress) {
+    const { userChangeCount } = visitor;
+    await api.upload(episodeId, kind, file, contentType(file), onProgress);
+    if (kind === "video" && userChangeCount === visitor.userChangeCount) video.set(episodeId, URL.createObjectURL(file));
+  }
+
+  byId("episodes-sample").addEventListener("click", (event) => {
+    const { userChangeCount } = visitor;
+    runAction(problem, async () => {
+      const files = { transcript: await fetchSample("episode.srt"), video: await fetchSample("episode.mp4") };
+      const { episodeId } = await api.create({ title: "Sample episode", language: "en-US", speakers: ["Ann", "Bob"], clientToken: ulid() });
+      for (const [kind, file] of Object.entries(files)) await uploadTrack(episodeId, kind, file, () => {});
+      return userChangeCount === visitor.userChangeCount ? episodeId : null;
+    }, event.target).then((episodeId) => episodeId && runAction(problem, () => open(episodeId)));
+  });
   byId("episodes-again").addEventListener("click", (event) => runAction(problem, () => refresh(), event.target));
   // Another user must not see these episodes. After a new sign-in of the same user they stay.
   visitor.addEventListener("userchange", () => {
@@ -176,3 +223,5 @@ export function episodes({ visitor, settings }) {
   });
   return () => runAction(problem, () => refresh());
 }
+
+const describeTrack = (kind, { state, reason }) => (state === "failed" ? REASONS[reason] ?? UNKNOWN_REASON : STEPS[kind][state] ?? "");

@@ -2,22 +2,29 @@
 
 import { putObject } from "../lib/aws.js";
 import { announce, badge, byId, el, progress, setChildren, steps } from "../lib/dom.js";
+import { FileList } from "../lib/file-list.js";
 import { formatSize } from "../lib/format.js";
 import { getItem } from "../lib/items.js";
+import { fetchRows, fetchSample, flushFiles } from "../lib/local-platform.js";
 import { poll } from "../lib/poll.js";
 import { Problem, runAction } from "../lib/problems.js";
 
-const STATES = ["pending", "claimed", "manifested", "processed"];
-const FINAL_STATES = new Set(["processed", "rejected", "superseded", "failed"]);
+// Steps of a file, by the status of its record.
+const STEPS = { pending: "Waiting", claimed: "Grouped", manifested: "Converting", processed: "In the lake" };
+const STATUSES = Object.keys(STEPS);
+const FINAL_STATUSES = new Set(["processed", "rejected", "superseded", "failed"]);
 const EXPLANATIONS = {
   pending: "Waits for more files, which are processed together.",
-  claimed: "Is being added to a manifest.",
-  manifested: "In a manifest. A Spark run converts it to rows.",
+  claimed: "Is being put into a group of files, for which one run starts.",
+  manifested: "A Spark run converts it to rows.",
   processed: "Its rows are in the data lake.",
   rejected: "Rejected",
   superseded: "This version was deleted or replaced before it was read.",
   failed: "Its run failed. An operator can restart it.",
 };
+const BADGES = { rejected: ["Rejected", "bad"], superseded: ["Replaced", "plain"], failed: ["Failed", "bad"] };
+const GROUPS = { uploading: "uploading", waiting: "waiting", running: "converting", processed: "in the lake", ended: "rejected or failed", unsent: "not uploaded" };
+const GROUP_OF_STATUS = { pending: "waiting", claimed: "running", manifested: "running", processed: "processed", rejected: "ended", superseded: "ended", failed: "ended" };
 const REASONS = {
   EMPTY: "it is empty.",
   TOO_LARGE: "it is larger than this stack allows.",
@@ -26,6 +33,7 @@ const REASONS = {
   sealed: "the run cannot read it, because it is archived or encrypted with another key.",
   no_good_line: "none of its lines is a JSON record.",
 };
+const UNKNOWN_REASON = "the run gave a reason that this page does not know. Use a newer version of the page.";
 const REMARKS = {
   empty: "It contained no rows.",
   damaged_gzip: "The file is damaged. Rows after the damage are missing.",
@@ -33,11 +41,15 @@ const REMARKS = {
 const MAX_CONCURRENT_UPLOADS = 4;
 const NOTIFICATION_TIMEOUT_MS = 60000;
 const DAY_MS = 86400000;
+const SAMPLES = ["records-1.ndjson", "records-2.ndjson", "records-9.ndjson.gz"];
+const MAX_ANNOUNCED_FILES = 5; // of one upload; of more files, only their number is announced
+const MAX_COLUMNS = 8;
 
 export function files({ stack, visitor, settings }) {
   const { bucket, prefix, table, suffixes, maxFileBytes } = settings;
   const problem = byId("files-problem");
   const folder = `${prefix}console/`;
+  const list = new FileList(GROUPS);
   byId("files-hint").textContent =
     `${suffixes.length ? suffixes.join(", ") : "Any name"}, up to ${formatSize(maxFileBytes)} each. They are stored below ${folder}`;
 
@@ -45,25 +57,31 @@ export function files({ stack, visitor, settings }) {
     const waiting = [...chosen];
     if (!waiting.length) return;
     const { userChangeCount } = visitor;
+    const isAnnounced = waiting.length <= MAX_ANNOUNCED_FILES;
     await runAction(problem, async () => {
       visitor.credentials; // Missing credentials are reported once, not for each file.
-      byId("files-note").hidden = false;
+      const [count, results] = [waiting.length, []];
       await Promise.all(Array.from({ length: MAX_CONCURRENT_UPLOADS }, async () => {
-        for (let file = waiting.shift(); file && userChangeCount === visitor.userChangeCount; file = waiting.shift()) await uploadAndTrack(file);
+        for (let file = waiting.shift(); file && userChangeCount === visitor.userChangeCount; file = waiting.shift()) results.push(await uploadAndTrack(file, isAnnounced));
       }));
+      if (!isAnnounced) announce(`${results.filter(Boolean).length} of ${count} files are uploaded.`);
     });
   }
 
-  async function uploadAndTrack(file) {
+  // Upload a file and show its state. Return true if it was uploaded.
+  async function uploadAndTrack(file, isAnnounced) {
     const { bar, setShare } = progress(`${file.name}, uploaded`);
     const state = el("div", { class: "about" }, bar);
     const fileProblem = el("p", { class: "problem", role: "alert", hidden: true });
-    byId("files-list").prepend(
-      el("li", { class: "card" }, el("div", { class: "bar" }, el("strong", { class: "name", text: file.name }), el("span", { class: "hint", text: formatSize(file.size) })), state, fileProblem),
-    );
+    const title = el("div", { class: "bar" }, el("strong", { class: "name", text: file.name }), el("span", { class: "hint", text: formatSize(file.size) }));
+    const entry = { name: file.name, group: "uploading", node: el("li", { class: "card" }, title, state, fileProblem) };
+    list.add(entry);
     const version = await runAction(fileProblem, () => upload(file, setShare));
-    if (version) runAction(fileProblem, () => pollState(file, version, state, fileProblem));
+    entry.group = version ? "waiting" : "unsent";
+    list.draw();
+    if (version) runAction(fileProblem, () => pollState(entry, version, state, fileProblem, isAnnounced));
     else state.remove();
+    return Boolean(version);
   }
 
   async function upload(file, onProgress) {
@@ -76,11 +94,11 @@ export function files({ stack, visitor, settings }) {
         todo: "Set ingestion.intake.corsOrigin to this page's origin, so that the bucket exposes x-amz-version-id.",
       });
     }
-    return { startedAt, fileKey: `${key}#${version}` };
+    return { startedAt, key, version, fileKey: `${key}#${version}` };
   }
 
   // Poll until the file reaches a final state. Other files are uploaded meanwhile.
-  async function pollState(file, version, state, fileProblem) {
+  async function pollState(entry, version, state, fileProblem, isAnnounced) {
     setChildren(state, el("p", { class: "hint", text: "Uploaded. Waiting for the notification." }));
     const { userChangeCount } = visitor;
     let last = "";
@@ -92,10 +110,13 @@ export function files({ stack, visitor, settings }) {
       }
       if (record.status !== last) {
         last = record.status;
-        draw(state, record);
-        announce(`${file.name}: ${record.status}`);
+        entry.group = GROUP_OF_STATUS[record.status] ?? "waiting";
+        const text = drawState(state, record);
+        if (record.status === "processed" && stack.local) state.append(createRowViewer(record, version, fileProblem));
+        list.draw();
+        if (isAnnounced) announce(`${entry.name}: ${text}`);
       }
-      return FINAL_STATES.has(record.status);
+      return FINAL_STATUSES.has(record.status);
     });
   }
 
@@ -121,18 +142,64 @@ export function files({ stack, visitor, settings }) {
     });
   }
   drop.addEventListener("drop", (event) => uploadFiles(event.dataTransfer.files));
+  byId("files-sample").addEventListener("click", (event) => runAction(problem, async () => {
+    await uploadFiles(await Promise.all(SAMPLES.map(fetchSample)));
+  }, event.target));
+  byId("files-flush").addEventListener("click", (event) => runAction(problem, async () => {
+    const { files: count, manifests } = await flushFiles();
+    const started = manifests ? "Runs have started for the waiting files." : count === 1 ? "A run has started for 1 waiting file." : `A run has started for ${count} waiting files.`;
+    byId("files-flushed").textContent = manifests || count ? started : "No file is waiting.";
+    byId("files-flushed").hidden = false;
+  }, event.target));
   // Another user must not see these files.
-  visitor.addEventListener("userchange", () => setChildren(byId("files-list")));
-  byId("files-note").textContent = "A run starts when enough files are waiting, or after an hour.";
+  visitor.addEventListener("userchange", () => list.clear());
+  byId("files-note").textContent = stack.local
+    ? "The button starts a run for the waiting files at once. On AWS a page cannot do that, because each run costs money: files wait there until enough are together, or for up to an hour."
+    : "A run starts when enough files are waiting, or after an hour. Then query the rows with Athena.";
 }
 
-function draw(state, { status, reason = "" }) {
-  const step = STATES.indexOf(status);
+// Show the state of a file. Return its explanation.
+function drawState(state, { status, reason = "" }) {
+  const step = STATUSES.indexOf(status);
   // The text after a colon is a detail of the reason.
-  const text = status === "rejected" ? `${EXPLANATIONS.rejected}: ${REASONS[reason.split(":")[0]] ?? reason}` : [EXPLANATIONS[status], REMARKS[reason]].filter(Boolean).join(" ");
+  const text = status === "rejected" ? `${EXPLANATIONS.rejected}: ${REASONS[reason.split(":")[0]] ?? UNKNOWN_REASON}` : [EXPLANATIONS[status], REMARKS[reason]].filter(Boolean).join(" ");
   setChildren(
     state,
-    step < 0 ? badge(status, status === "superseded" ? "plain" : "bad") : steps(STATES, step === STATES.length - 1 ? STATES.length : step),
+    step < 0 ? badge(...(BADGES[status] ?? ["Unknown", "plain"])) : steps(Object.values(STEPS), step === STATUSES.length - 1 ? STATUSES.length : step),
     el("p", { class: "hint", text }),
   );
+  return text;
+}
+
+// Create a button that shows the first rows of a processed file. Only the local platform's server can read them.
+function createRowViewer(record, { key, version }, fileProblem) {
+  const rows = el("div", { class: "rows", role: "region", "aria-label": `Rows of ${key}`, tabindex: "0", hidden: true });
+  const summary = el("p", { class: "hint", hidden: true });
+  const button = el("button", { type: "button", class: "small", text: "Show rows", "aria-expanded": "false", onclick: () => runAction(fileProblem, async () => {
+    if (!rows.childElementCount) {
+      button.textContent = "Reading rows …";
+      try {
+        const found = await fetchRows({ manifest: record.manifest_id ?? "", key, version });
+        rows.append(createTable(found.rows));
+        summary.textContent = found.total === 1 ? "1 row" : found.rows.length < found.total ? `The first ${found.rows.length} of ${found.total} rows` : `${found.total} rows`;
+      } catch (failure) {
+        button.textContent = "Show rows";
+        throw failure;
+      }
+    }
+    const isShown = rows.hidden;
+    rows.hidden = summary.hidden = !isShown;
+    button.textContent = isShown ? "Hide rows" : "Show rows";
+    button.setAttribute("aria-expanded", String(isShown));
+  }, button) });
+  return el("div", { class: "viewer" }, button, summary, rows);
+}
+
+// Create a table of rows. Columns that begin with an underscore were added by ingestion.
+function createTable(rows) {
+  const columns = [...new Set(rows.flatMap(Object.keys))].filter((name) => !name.startsWith("_")).slice(0, MAX_COLUMNS);
+  const cell = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
+  return el("table", {},
+    el("thead", {}, el("tr", {}, el("th", { scope: "col", text: "Line" }), ...columns.map((name) => el("th", { scope: "col", text: name })))),
+    el("tbody", {}, ...rows.map((row) => el("tr", {}, el("th", { scope: "row", text: String(row._source_line) }), ...columns.map((name) => el("td", { text: cell(row[name]) }))))));
 }

@@ -3,18 +3,21 @@
 import { AnswerPlayer } from "../lib/answer-player.js";
 import { Answer } from "../lib/answer.js";
 import { presignUrl } from "../lib/aws.js";
-import { announce, badge, byId, el, progress, setChildren } from "../lib/dom.js";
+import { announce, badge, byId, el, progress, setChildren, unloadPlayer } from "../lib/dom.js";
 import { formatSize, formatTime, pauses, sleep } from "../lib/format.js";
 import { Guest } from "../lib/guest.js";
 import { postForm, sendOrRenew } from "../lib/http.js";
 import { ulid } from "../lib/ids.js";
-import { record } from "../lib/microphone.js";
+import { fetchSample } from "../lib/local-platform.js";
+import { readDuration, record } from "../lib/microphone.js";
 import { Problem, problemFromMessage, runAction, showProblem } from "../lib/problems.js";
 import { Socket } from "../lib/socket.js";
 
 const SIGNED_SECONDS = 60;
 const ANSWER_TIMEOUT_MS = 120000;
 const MAX_TRIES = 6;
+const MIN_LECTURE_SECONDS = 10; // if the stack's output does not contain the limit
+const VALIDATING = "The lecture is being validated.";
 const LECTURE_TYPES = {
   mp3: "audio/mpeg", wav: "audio/wav", flac: "audio/flac", ogg: "audio/ogg", opus: "audio/ogg", oga: "audio/ogg",
   m4a: "audio/mp4", mp4: "video/mp4", webm: "audio/webm",
@@ -22,7 +25,7 @@ const LECTURE_TYPES = {
 
 export function lectures({ stack, settings }) {
   const [ask, problem, player, state] = ["ask", "problem", "player", "state"].map((part) => byId(`lectures-${part}`));
-  const id = byId("lectures-id");
+  const [id, lectureProblem] = [byId("lectures-id"), byId("lectures-lecture-problem")];
   const guest = new Guest(stack, settings.identityPoolId);
   const answerPlayer = new AnswerPlayer((failure) => showProblem(problem, failure));
   const pendingQuestions = new Map(); // callbacks of the questions without a complete answer, by query id
@@ -32,11 +35,12 @@ export function lectures({ stack, settings }) {
   let recording = null; // the spoken question that is being recorded
   let conversation = null; // id of the conversation, which gives the agent the earlier turns as context
 
+  const minSeconds = settings.lectureMinSeconds ?? MIN_LECTURE_SECONDS;
   const uploads = settings.lectureUploads === "guests";
   byId("lectures-upload-part").hidden = !uploads;
   byId("lectures-other").open = !uploads;
   byId("lectures-hint").textContent = uploads
-    ? `${settings.lectureFormats.join(", ")}; at least ten seconds.`
+    ? `${settings.lectureFormats.join(", ")}; at least ${minSeconds} seconds.`
     : "On this stack, only operators upload lectures.";
 
   // Return the shared connection. Connect if there is none or it broke.
@@ -49,9 +53,25 @@ export function lectures({ stack, settings }) {
   async function connect() {
     const url = await presignUrl(stack, "execute-api", await guest.credentials(), settings.url, SIGNED_SECONDS);
     const onClose = () => { for (const pending of pendingQuestions.values()) pending.resume(); };
-    socket = await Socket.open(url, { refused: "Check this machine's clock, then try again.", onMessage: (message) => pendingQuestions.get(message.queryId)?.onMessage(message), onClose });
+    socket = await Socket.open(url, { refused: "Check this machine's clock, then try again.", onMessage: handleMessage, onClose });
     socket.keepAlive(settings.pingSeconds, () => ({}));
     return socket;
+  }
+
+  function handleMessage(message) {
+    if (message.type === "lecture") applyReport(message);
+    else pendingQuestions.get(message.queryId)?.onMessage(message);
+  }
+
+  // Apply the report of a lecture's validation. It may be lost, so a question also shows whether its lecture was rejected.
+  function applyReport({ lectureId, state: result, message }) {
+    if (id.value.trim() !== lectureId) return;
+    if (result === "ready") {
+      state.textContent = "The lecture is ready. Ask a question.";
+    } else if (result === "rejected") {
+      deselectLecture(lectureId);
+      showProblem(lectureProblem, new Problem(message, { todo: "Choose another recording." }));
+    }
   }
 
   async function upload(kind, file, contentType, onProgress) {
@@ -66,17 +86,42 @@ export function lectures({ stack, settings }) {
   }
 
   async function uploadLecture(file) {
+    const seconds = await readDuration(file);
+    if (seconds !== null && seconds < minSeconds) {
+      throw new Problem(`${file.name} lasts ${seconds.toFixed(1)} seconds, but a lecture needs at least ${minSeconds}. It was not uploaded.`, { todo: "Choose a longer recording." });
+    }
     const type = LECTURE_TYPES[file.name.split(".").pop().toLowerCase()] ?? file.type;
     const { bar, setShare } = progress(`${file.name}, uploaded`);
     setChildren(byId("lectures-progress"), bar);
     state.textContent = `Uploading ${file.name}.`;
-    const ready = await upload("lecture", file, type, setShare);
-    setChildren(byId("lectures-progress"));
+    let ready;
+    try {
+      ready = await upload("lecture", file, type, setShare);
+    } catch (failure) {
+      state.textContent = "";
+      throw failure;
+    } finally {
+      setChildren(byId("lectures-progress"));
+    }
     id.value = ready.lectureId;
     conversation = null;
     lectureUrls.set(ready.lectureId, URL.createObjectURL(file));
     loadLecture(ready.lectureId);
-    state.textContent = `${file.name} is uploaded. Ask a question.`;
+    state.textContent = `${file.name} is uploaded. It is checked now, and you can ask already.`;
+  }
+
+  // A rejected lecture cannot be asked about, so it is no longer selected.
+  function deselectLecture(lectureId) {
+    if (player.dataset.of === lectureId) {
+      unloadPlayer(player);
+      delete player.dataset.of;
+    }
+    URL.revokeObjectURL(lectureUrls.get(lectureId));
+    lectureUrls.delete(lectureId);
+    if (id.value.trim() !== lectureId) return;
+    id.value = "";
+    conversation = null;
+    state.textContent = "No lecture is selected, because the last one was rejected.";
   }
 
   // Load a lecture into the player, unless it is loaded.
@@ -126,6 +171,7 @@ export function lectures({ stack, settings }) {
           isAccepted = true;
           if (!answer.isComplete) await woken;
         } catch (failure) {
+          if (failure.code === "LECTURE_REJECTED") deselectLecture(lectureId);
           // Browsers do not report why a handshake failed. If an earlier one succeeded, the cause is the network.
           const isTransient = failure.retryable || (isAccepted && failure.code === "REFUSED");
           if (!isTransient || tries >= MAX_TRIES) throw failure;
@@ -156,10 +202,10 @@ export function lectures({ stack, settings }) {
       } catch (failure) {
         const isBeingValidated = failure.code === "LECTURE_NOT_READY" || failure.code === "LECTURE_UNKNOWN";
         if (!isBeingValidated || Date.now() - startedAt > (failure.code === "LECTURE_UNKNOWN" ? 5000 : 60000)) throw failure;
-        state.textContent = "The lecture is being validated.";
+        state.textContent = VALIDATING;
         await sleep(pause);
       } finally {
-        if (state.textContent === "The lecture is being validated.") state.textContent = "";
+        if (state.textContent === VALIDATING) state.textContent = "";
       }
     }
     throw new Problem("The lecture is not ready.", { todo: "Ask again in a moment." });
@@ -206,10 +252,23 @@ export function lectures({ stack, settings }) {
     return el("li", {}, hasLecture ? el("button", { type: "button", class: "jump", onclick: jump, "aria-label": `Play the lecture from ${formatTime(piece.startMs)}: ${piece.quote}` }, time, quote) : el("span", { class: "jump" }, time, quote));
   }
 
+  player.addEventListener("error", () => {
+    if (player.getAttribute("src")) player.hidden = true; // This browser cannot play the file.
+  });
   byId("lectures-file").addEventListener("change", (event) => {
     const [file] = event.target.files;
-    if (file) runAction(problem, () => uploadLecture(file), event.target).then(() => { event.target.value = ""; });
+    if (file) runAction(lectureProblem, () => uploadLecture(file), event.target).then(() => { event.target.value = ""; });
   });
+  byId("lectures-sample").addEventListener("click", (event) => {
+    runAction(lectureProblem, async () => uploadLecture(await fetchSample("lecture.ogg")), event.target);
+  });
+  byId("lectures-question").addEventListener("click", (event) => runAction(problem, async () => {
+    answerPlayer.stop();
+    await answerPlayer.enable();
+    const file = await fetchSample("question.ogg");
+    const ready = await upload("query", file, file.type, () => {});
+    await askQuestion({ audioKey: ready.key });
+  }, event.target));
   id.addEventListener("input", () => { conversation = null; });
   ask.addEventListener("click", () => runAction(problem, async () => {
     answerPlayer.stop();

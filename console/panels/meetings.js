@@ -2,16 +2,19 @@
 
 import { announce, badge, byId, el, focusAndScroll, progress, setChildren, steps, unloadPlayer } from "../lib/dom.js";
 import { formatDate, formatTime, parseList } from "../lib/format.js";
+import { fetchSample, TONES_ONLY } from "../lib/local-platform.js";
 import { Meetings, matchesFilter, sortChunks } from "../lib/meetings.js";
 import { poll } from "../lib/poll.js";
 import { Problem, runAction, showProblem } from "../lib/problems.js";
 
-const STAGES = ["uploaded", "media", "transcription", "summary", "ready"];
-const STATUSES = { incomplete: "warn", processing: "now", ready: "good", failed: "bad" };
+// Steps of a meeting, by its stage.
+const STEPS = { uploaded: "Uploaded", media: "Joining", transcription: "Transcribing", summary: "Summarising", ready: "Ready" };
+const STAGES = Object.keys(STEPS);
+const STATUSES = { incomplete: ["Incomplete", "warn"], processing: ["Processing", "now"], ready: ["Ready", "good"], failed: ["Failed", "bad"] };
 const REASONS = {
   NO_AUDIO: "The recording has no audio track, so it cannot be transcribed.",
-  NOTHING_SAID: "The recording contains no speech, so there is no summary.",
-  MALFORMED: "The upload's complete.json is invalid. Upload the recording again.",
+  NOTHING_SAID: "Nothing was heard in the recording, so there is no summary.",
+  MALFORMED: "The description of the upload is invalid. Upload the recording again.",
   NEVER_COMPLETE: "Chunks were still missing when the others expired. Upload the recording again.",
   UNREADABLE: "The recording cannot be decoded. Upload another file.",
   TOO_LARGE: "The recording is longer or larger than this stack allows. Upload it in parts, as several meetings.",
@@ -22,7 +25,8 @@ const RECORD_TIMEOUT_MS = 120000;
 export function meetings({ stack, visitor }) {
   const api = new Meetings(stack, visitor);
   const problem = byId("meetings-problem");
-  const player = byId("meetings-player");
+  const [video, audio] = [byId("meetings-player"), byId("meetings-audio")];
+  let playAt = () => {}; // plays the meeting on the screen from a time in milliseconds
   let records = []; // all meetings that were listed so far
   let after; // start key of the next page, or undefined after the last page
   let shown = null; // the meeting on the screen
@@ -46,7 +50,7 @@ export function meetings({ stack, visitor }) {
     byId("meetings-none").hidden = matching.length > 0;
     byId("meetings-none").textContent = records.length ? "No meeting matches." : "None yet.";
     setChildren(byId("meetings-list"), ...matching.map((record) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": record.meetingId === shown?.meetingId ? "true" : null, onclick: () => runAction(problem, () => open(record.meetingId)) },
-      el("span", { class: "name", text: record.title }), el("span", { class: "hint", text: [formatDate(record.startedAt), ...record.participants].join(" · ") }), badge(record.status, STATUSES[record.status])))));
+      el("span", { class: "name", text: record.title }), el("span", { class: "hint", text: [formatDate(record.startedAt), ...record.participants].join(" · ") }), badge(...STATUSES[record.status])))));
   }
 
   // Show a meeting and update it until it is ready or failed. A new upload takes a moment to appear in the table.
@@ -89,16 +93,64 @@ export function meetings({ stack, visitor }) {
     byId("meetings-new").open = false;
     byId("meetings-one").hidden = false;
     byId("meetings-name").textContent = record.title;
-    setChildren(byId("meetings-status"), badge(record.status, STATUSES[record.status]));
+    setChildren(byId("meetings-status"), badge(...STATUSES[record.status]));
     const step = record.status === "ready" ? STAGES.length : Math.max(0, STAGES.indexOf(record.stage ?? "uploaded"));
-    setChildren(byId("meetings-steps"), record.status === "failed" ? null : steps(STAGES, step));
-    unloadPlayer(player);
+    setChildren(byId("meetings-steps"), record.status === "failed" ? null : steps(Object.values(STEPS), step));
+    unloadPlayers();
     const notes = [];
-    if (record.reason) notes.push(el("p", { class: record.status === "failed" ? "problem" : "hint", text: `${REASONS[record.reason] ?? INTERNAL} (${record.reason})` }));
+    const localAdvice = record.reason === "NOTHING_SAID" && stack.local ? ` ${TONES_ONLY}` : "";
+    if (record.reason) notes.push(el("p", { class: record.status === "failed" ? "problem" : "hint", text: `${REASONS[record.reason] ?? INTERNAL}${localAdvice}` }));
     if (record.status === "incomplete") {
-      notes.push(el("p", { class: "problem", text: `${record.wrongCount} chunks are missing or differ from complete.json. Processing continues when they arrive. Or upload the recording again.` }));
+      const missing = record.wrongCount === 1 ? "1 chunk is missing or damaged. Processing continues when it arrives." : `${record.wrongCount} chunks are missing or damaged. Processing continues when they arrive.`;
+      notes.push(el("p", { class: "problem", text: `${missing} Or upload the recording again.` }));
     }
     setChildren(byId("meetings-made"), ...notes);
+  }
+
+  function unloadPlayers() {
+    for (const node of [video, audio]) unloadPlayer(node);
+  }
+
+  // Load the media of a finished meeting: its video, or the audio of a recording without one. Return false if there is none.
+  async function loadMedia(record, current) {
+    if (record.videoKey) {
+      await loadVideo(record.videoKey, current);
+      playAt = (ms) => playFrom(video, ms);
+      return true;
+    }
+    return record.content && record.durationMs ? loadAudio(record, current) : false;
+  }
+
+  function playFrom(node, ms) {
+    node.currentTime = ms / 1000;
+    node.play().catch(() => {});
+    node.focus();
+  }
+
+  // Load the audio, which is stored for a limited time, in parts of equal length. Return false if it is no longer stored.
+  async function loadAudio(record, current) {
+    const load = async (part) => {
+      const url = await api.presignAudioUrl(record, part);
+      if (shown !== current) return false;
+      const isLoaded = await new Promise((resolve) => {
+        audio.onloadedmetadata = () => resolve(true);
+        audio.onerror = () => resolve(false);
+        audio.src = url;
+      });
+      return isLoaded && shown === current;
+    };
+    if (!(await load(0))) return false;
+    const [partMs, partCount] = [audio.duration * 1000, Math.max(1, Math.round(record.durationMs / (audio.duration * 1000)))];
+    let loadedPart = 0;
+    audio.hidden = false;
+    playAt = (ms) => runAction(problem, async () => {
+      const part = Math.min(Math.floor(ms / partMs), partCount - 1);
+      // A part that failed, for example because its URL has expired, is loaded again.
+      if ((part !== loadedPart || audio.error) && !(await load(part))) throw new Problem("The audio cannot be loaded.", { todo: "Open the meeting again." });
+      loadedPart = part;
+      playFrom(audio, ms - part * partMs);
+    });
+    return true;
   }
 
   // Load the video. If its URL expires, sign another one and continue at the same position. A player does not report the status,
@@ -107,45 +159,42 @@ export function meetings({ stack, visitor }) {
     let isRenewed = false;
     const load = async () => {
       const url = await api.presignVideoUrl(key);
-      if (shown === current) player.src = url;
+      if (shown === current) video.src = url;
     };
-    player.onloadedmetadata = () => { isRenewed = false; };
-    player.onerror = () => {
-      if (shown !== current || isRenewed || player.error.code === MediaError.MEDIA_ERR_DECODE) return;
+    video.onloadedmetadata = () => { isRenewed = false; };
+    video.onerror = () => {
+      if (shown !== current || isRenewed || video.error.code === MediaError.MEDIA_ERR_DECODE) return;
       isRenewed = true;
-      const { currentTime, paused } = player;
+      const { currentTime, paused } = video;
       runAction(problem, async () => {
         await load();
         if (shown !== current) return;
-        player.currentTime = currentTime;
-        if (!paused) player.play().catch(() => {});
+        video.currentTime = currentTime;
+        if (!paused) video.play().catch(() => {});
       });
     };
     await load();
-    if (shown === current) player.hidden = false;
+    if (shown === current) video.hidden = false;
   }
 
   async function drawResults(record, current) {
     const [summary, transcript] = await Promise.all([api.getDocument(record.summaryKey), api.getDocument(record.transcriptKey)]);
-    if (record.videoKey) await loadVideo(record.videoKey, current);
+    const isPlayable = await loadMedia(record, current);
     if (shown !== current) return;
-    const jump = (ms) => {
-      player.currentTime = ms / 1000;
-      player.play().catch(() => {});
-      player.focus();
-    };
-    const timeButton = (ms) => el("button", { type: "button", class: "time", text: formatTime(ms), "aria-label": `Play from ${formatTime(ms)}`, onclick: () => jump(ms) });
+    // A time is a button only if it can be played.
+    const createTime = (ms) => (isPlayable ? el("button", { type: "button", class: "time", text: formatTime(ms), "aria-label": `Play from ${formatTime(ms)}`, onclick: () => playAt(ms) }) : el("span", { class: "time", text: formatTime(ms) }));
     const results = byId("meetings-made");
+    if (!isPlayable && !record.videoKey && transcript?.said.length) results.append(el("p", { class: "hint", text: "The audio of this recording is no longer stored, so quotes cannot be played." }));
     if (summary) {
       results.append(el("h3", { text: "Summary" }), el("p", { class: "answer", text: summary.summary }));
       results.append(el("h3", { text: summary.actionItems.length ? "Action items" : "No action items" }));
       results.append(el("ul", { class: "findings" }, ...summary.actionItems.map((item) => el("li", { class: "finding" },
         el("strong", { text: item.text }),
         el("p", { class: "hint", text: [item.owner, item.due].filter(Boolean).join(" · ") }),
-        el("div", { class: "bar" }, timeButton(item.quote.startMs), el("q", { text: item.quote.text }))))));
+        el("div", { class: "bar" }, createTime(item.quote.startMs), el("q", { text: item.quote.text }))))));
     }
     if (transcript?.said.length) {
-      const segments = transcript.said.map((segment) => el("li", {}, timeButton(segment.startMs), el("span", { class: "hint", text: segment.speaker }), el("span", { text: segment.text })));
+      const segments = transcript.said.map((segment) => el("li", {}, createTime(segment.startMs), el("span", { class: "hint", text: nameSpeaker(segment.speaker) }), el("span", { text: segment.text })));
       results.append(el("details", {}, el("summary", { text: `Transcript, ${formatTime(transcript.durationMs)}` }), el("ol", { class: "said" }, ...segments)));
     }
   }
@@ -169,6 +218,15 @@ export function meetings({ stack, visitor }) {
       if (meetingId) runAction(problem, () => open(meetingId, title));
     });
   });
+  byId("meetings-sample").addEventListener("click", (event) => {
+    const { userChangeCount } = visitor;
+    const title = "Sample meeting";
+    runAction(problem, async () => {
+      const details = { title, startedAt: new Date().toISOString(), participants: ["Ann", "Bob"], tags: ["sample"] };
+      const meetingId = await api.upload(details, [await fetchSample("recording.mp4")], () => {});
+      return userChangeCount === visitor.userChangeCount ? meetingId : null;
+    }, event.target).then((meetingId) => meetingId && runAction(problem, () => open(meetingId, title)));
+  });
   byId("meetings-filter").addEventListener("input", drawList);
   byId("meetings-filter").addEventListener("submit", (event) => event.preventDefault());
   byId("meetings-again").addEventListener("click", (event) => runAction(problem, () => refresh(), event.target));
@@ -176,7 +234,7 @@ export function meetings({ stack, visitor }) {
   // Another user must not see these meetings. After a new sign-in of the same user they stay.
   visitor.addEventListener("userchange", () => {
     [records, after, shown] = [[], undefined, null];
-    unloadPlayer(player);
+    unloadPlayers();
     byId("meetings-name").textContent = "";
     byId("meetings-one").hidden = true;
     byId("meetings-empty").hidden = false;
@@ -189,6 +247,9 @@ export function meetings({ stack, visitor }) {
   });
   return () => runAction(problem, () => refresh());
 }
+
+// Amazon Transcribe names speakers spk_0, spk_1 and so on.
+const nameSpeaker = (speaker) => speaker.replace(/^spk_(\d+)$/, (_, number) => `Speaker ${Number(number) + 1}`);
 
 // Format a date for the form's field, in local time.
 function toLocalTime(date) {

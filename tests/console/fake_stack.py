@@ -70,6 +70,14 @@ CORS: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers
     "Access-Control-Allow-Methods": "*",
     "Access-Control-Expose-Headers": "ETag",
 }
+LOCAL_ENDPOINT: Final = "http://127.0.0.1:9"
+"""Endpoint of the fake local platform: a closed port, to which tests add routes."""
+LOCAL_DOCUMENT: Final = {
+    "endpoint": LOCAL_ENDPOINT,
+    "login": f"{LOCAL_ENDPOINT}/token",
+    "subject": "ann",
+    "credentials": {"accessKeyId": "test", "secretAccessKey": "test"},
+}
 SHORT_PAUSES: Final = """
 const realSetTimeout = window.setTimeout;
 window.setTimeout = (callback, ms, ...args) => realSetTimeout(callback, ms >= 300 && ms <= 5000 ? ms / 20 : ms, ...args);
@@ -87,15 +95,20 @@ def open_panel(
     *,
     set_up: Callable[[Page], object] = lambda _: None,
     script: str = "",
+    local: bool = False,
 ) -> Iterator[ConsoleWindow]:
     """Open a panel of this stack in a new window. `set_up` installs the fake hosts, and `script` runs before the page's own.
+
+    If `local` is True, the stack is one of the local platform, whose endpoint is `LOCAL_ENDPOINT`.
 
     The window ignores the page's content security policy, because the server's policy does not name the fake hosts.
     """
     with open_window(chromium, console_url, bypass_csp=True) as window:
         window.page.add_init_script(SHORT_PAUSES)
         window.page.add_init_script(script)
-        window.page.route("**/frontend.json", lambda route: route.fulfill(json=FRONTEND.to_output()))
+        frontend = FRONTEND.to_output() | ({"environment": "local"} if local else {})
+        window.page.route("**/frontend.json", lambda route: route.fulfill(json=frontend))
+        window.page.route("**/local.json", lambda route: route.fulfill(json=LOCAL_DOCUMENT))
         set_up(window.page)
         window.open(panel)
         yield window
@@ -124,11 +137,14 @@ class FakeTranscription:
     in_flight: int = 2
     close_after_action: str = ""
     """The action after which the first connection closes. Later connections close without a response."""
+    is_open_delayed: bool = False
+    """If True, the message `open` is answered when the test calls `open_session`."""
     on_accepted: Callable[[dict[str, Any]], object] = lambda _: None
     """Called with the message of every accepted utterance."""
     actions: list[str] = field(default_factory=list)
     """Actions of all received messages."""
     sockets: list[WebSocketRoute] = field(default_factory=list)
+    _open_id: str = ""
 
     def install(self, page: Page) -> None:
         page.route_web_socket(re.compile("^wss://transcription"), self._on_connection)
@@ -136,6 +152,10 @@ class FakeTranscription:
     def send(self, **message: object) -> None:
         """Send a message over the first connection."""
         self.sockets[0].send(json.dumps({**SESSION, **message}))
+
+    def open_session(self) -> None:
+        """Answer the delayed message `open`."""
+        self.send(type="opened", id=self._open_id, expiresAt="", inFlight=self.in_flight)
 
     def _on_connection(self, socket: WebSocketRoute) -> None:
         self.sockets.append(socket)
@@ -145,7 +165,9 @@ class FakeTranscription:
             request = json.loads(message)
             self.actions.append(request["action"])
             kind = {"open": "opened", "audio": "accepted", "close": "closed", "ping": "pong"}[request["action"]]
-            if not is_refused:
+            if self.is_open_delayed and request["action"] == "open":
+                self._open_id = request["id"]
+            elif not is_refused:
                 session = {"expiresAt": "", "inFlight": self.in_flight, **SESSION}
                 socket.send(json.dumps({"type": kind, "id": request["id"], **session}))
             if is_refused or request["action"] == self.close_after_action:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from local.flows import eventually
 from tests.browser import write_speech
-from tests.console.fake_stack import FakeTranscription, make_token, open_panel, sign_in
+from tests.console.fake_stack import LOCAL_ENDPOINT, FakeTranscription, make_token, open_panel, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 SPOKEN_WORDS = "hello world this is a live test . good day . thank you again ."
@@ -44,7 +44,7 @@ def test_partial_captions_and_errors_are_shown(chromium: Browser, console_url: s
         expect(screen.locator(".growing")).to_have_count(0)
         expect(state).to_have_text("Utterances: 1 sent, 1 waiting, 1 done")
         transcription.send(type="error", code="NOT_TRANSCRIBED", message="It failed three times.", utterance="u2")
-        expect(window.page.locator("#captions-problem")).to_contain_text("NOT_TRANSCRIBED: It failed three times.")
+        expect(window.page.locator("#captions-problem")).to_contain_text("It failed three times.")
         expect(state).to_have_text("Utterances: 1 sent, 1 done, 1 lost")
         transcription.send(type="resend", utterances=[{"utterance": "u3", "fromMs": 0}])
         transcription.send(type="done", utterance="u3", sequence=3, finals=0)
@@ -75,6 +75,38 @@ def test_a_microphone_that_is_permitted_too_late_is_released(chromium: Browser, 
         eventually(lambda: window.evaluate(IS_RELEASED), "the microphone is released")
         expect(window.page.locator("#captions-speak")).to_have_attribute("aria-pressed", "false")
         expect(window.page.locator("#captions-problem")).to_contain_text("The connection broke.")
+
+
+@pytest.mark.parametrize(
+    ("local", "reason"), [(False, "Check the language."), (True, "The local platform understands no voices")]
+)
+def test_after_a_stop_without_captions_the_page_says_why(
+    chromium: Browser, console_url: str, reason: str, *, local: bool
+) -> None:
+    transcription = FakeTranscription(
+        on_accepted=lambda message: transcription.send(type="done", utterance=message["utterance"], finals=0)
+    )
+    with open_panel(chromium, console_url, "captions", set_up=transcription.install, local=local) as window:
+        page = window.page
+        page.route(f"{LOCAL_ENDPOINT}/token", lambda route: route.fulfill(json={"id_token": make_token("ann")}))
+        speak, screen = page.locator("#captions-speak"), page.locator("#captions-screen")
+        speak.click()
+        expect(screen).to_have_text("Listening.")
+        expect(page.locator("#captions-state")).to_contain_text("done")
+        speak.click()
+        expect(screen).to_contain_text(f"Nothing was heard. {reason}")
+
+
+def test_words_that_are_spoken_before_the_session_is_open_are_sent(chromium: Browser, console_url: str) -> None:
+    transcription = FakeTranscription(is_open_delayed=True)
+    with open_panel(chromium, console_url, "captions", set_up=transcription.install) as window:
+        speak, state = window.page.locator("#captions-speak"), window.page.locator("#captions-state")
+        speak.click()
+        expect(state).to_have_text("Utterances: 2 waiting")
+        assert transcription.actions == ["open"]
+        transcription.open_session()
+        expect(state).to_contain_text("2 sent")
+        expect(speak).to_have_text("Stop")
 
 
 def test_captions_end_when_another_user_signs_in(chromium: Browser, console_url: str) -> None:

@@ -13,7 +13,7 @@ TEXT_CONTRAST, CONTROL_CONTRAST = 4.5, 3.0
 TEXT_ON_GROUNDS = [(ink, ground) for ink, ground in product(("ink", "soft"), ("paper", "card", "sunk"))]
 PAIRS = [
     *((ink, ground, TEXT_CONTRAST) for ink, ground in TEXT_ON_GROUNDS),
-    *(("ink", f"{kind}-ground", TEXT_CONTRAST) for kind in ("accent", "bad")),
+    *(("ink", f"{kind}-ground", TEXT_CONTRAST) for kind in ("accent", "warn", "bad")),
     *((kind, f"{kind}-ground", TEXT_CONTRAST) for kind in ("accent", "good", "warn", "bad")),
     ("on-accent", "accent", TEXT_CONTRAST),
     ("card", "bad", TEXT_CONTRAST),

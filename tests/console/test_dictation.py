@@ -37,6 +37,25 @@ def test_the_microphone_is_released_if_it_cannot_be_used(
     assert run_script(window, "microphone", BREAK_MICROPHONE, function) == [error, "ended", closed_contexts]
 
 
+COUNT_PIECES = """
+const rests = [];
+for (let tries = 0; tries < 4; tries += 1) {
+  const lengths = [];
+  const microphone = await module.listen((samples, rate) => lengths.push(rate > 0 ? samples.length : 0));
+  while (!lengths.length) await new Promise((resolve) => setTimeout(resolve, 10));
+  await microphone.stop();
+  rests.push(lengths.at(-1) % 2048);
+  if (lengths.slice(0, -1).some((length) => length !== 2048)) return "pieces of another length";
+}
+return rests;
+"""
+
+
+def test_the_end_of_the_last_word_is_passed_on_when_the_microphone_stops(window: ConsoleWindow) -> None:
+    # By chance, a recording may end with a complete piece.
+    assert any(run_script(window, "microphone", COUNT_PIECES))
+
+
 FAKE_PLATFORM = """
 const { Problem } = await import("/lib/problems.js");
 const [realSetTimeout, realSetInterval] = [globalThis.setTimeout, globalThis.setInterval];

@@ -1,13 +1,14 @@
 """Tests of the files panel against a fake stack: credentials, states of a file, and changes of the user."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, expect
 
-from tests.console.fake_stack import CORS, fake_host, make_token, open_panel, sign_in
+from tests.console.fake_stack import CORS, LOCAL_ENDPOINT, fake_host, make_token, open_panel, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 KEYS = "AWS_ACCESS_KEY_ID=AKIA{} AWS_SECRET_ACCESS_KEY=secret"
@@ -28,6 +29,8 @@ class FakeIngestion:
     def install(self, page: Page) -> None:
         page.route("https://landing.s3.eu-west-1.amazonaws.com/**", self._put)
         page.route("https://dynamodb.eu-west-1.amazonaws.com/**", self._get_item)
+        page.route(f"{LOCAL_ENDPOINT}/landing/**", self._put)
+        page.route(f"{LOCAL_ENDPOINT}/", self._get_item)
         fake_host(page, "livestream.example.com", lambda _: {"episodes": []})
 
     def _put(self, route: Route) -> None:
@@ -48,7 +51,9 @@ class FakeIngestion:
             error = {"__type": "com.amazon.coral.service#ExpiredTokenException", "message": "The token has ended."}
             route.fulfill(status=400, headers=headers, json=error)
         else:
-            item = {"status": {"S": self.status}} | ({"reason": {"S": self.reason}} if self.reason else {})
+            item = {"status": {"S": self.status}, "manifest_id": {"S": "m1"}} | (
+                {"reason": {"S": self.reason}} if self.reason else {}
+            )
             route.fulfill(headers=headers, json={"Item": item} if self.status else {})
 
 
@@ -89,9 +94,9 @@ def test_the_state_of_a_file_is_shown_until_it_is_processed(chromium: Browser, c
     with open_signed_in(chromium, console_url) as (page, ingestion):
         card = choose_file(page)
         expect(card).to_contain_text("Waiting for the notification.")
-        for state in ("pending", "claimed", "manifested"):
-            ingestion.status = state
-            expect(card.locator(".now")).to_contain_text(state)
+        for status, step in (("pending", "Waiting"), ("claimed", "Grouped"), ("manifested", "Converting")):
+            ingestion.status = status
+            expect(card.locator(".now")).to_contain_text(step)
         ingestion.status = "processed"
         expect(card).to_contain_text("Its rows are in the data lake.")
         expect(card.locator(".now")).to_have_count(0)
@@ -104,7 +109,7 @@ def test_final_states_are_explained(chromium: Browser, console_url: str) -> None
         ("superseded", "version_gone"): "This version was deleted or replaced before it was read.",
         ("rejected", "sealed"): "Rejected: the run cannot read it",
         ("rejected", "no_good_line:not_json"): "Rejected: none of its lines is a JSON record.",
-        ("rejected", "OF_ANOTHER_VERSION"): "Rejected: OF_ANOTHER_VERSION",
+        ("rejected", "OF_ANOTHER_VERSION"): "Rejected: the run gave a reason that this page does not know.",
     }
     with open_signed_in(chromium, console_url) as (page, ingestion):
         for number, ((status, reason), text) in enumerate(explanations.items()):
@@ -129,9 +134,89 @@ def test_files_of_one_user_are_not_shown_to_another(chromium: Browser, console_u
         sign_in(page, make_token("ann"), "ann")
         ingestion.status = "pending"
         card = choose_file(page, "of ann.ndjson")
-        expect(card.locator(".now")).to_contain_text("pending")
+        expect(card.locator(".now")).to_contain_text("Waiting")
         sign_in(page, make_token("ann", 2), "ann")
         expect(card).to_be_visible()
         sign_in(page, make_token("bob"), "bob")
         expect(card).to_have_count(0)
         assert "of ann" not in page.locator("body").inner_html()
+
+
+def test_many_files_are_counted_filtered_and_shown_in_pages(chromium: Browser, console_url: str) -> None:
+    with open_signed_in(chromium, console_url) as (page, ingestion):
+        ingestion.status = "processed"
+        names = [f"{number:03}.ndjson" for number in range(45)]
+        chosen: list[FilePayload] = [{"name": name, "mimeType": "", "buffer": b"{}\n"} for name in names]
+        page.get_by_label("Choose files").set_input_files(chosen)
+        expect(page.get_by_role("list", name="Number of files by state")).to_have_text("45 in the lake")
+        names_shown = page.locator("#files-list > li .name")
+        expect(names_shown).to_have_count(10)
+        expect(page.locator("#files-page")).to_have_text("1 to 10 of 45")
+        assert page.evaluate("document.documentElement.scrollHeight") < 3000
+        seen: list[str] = []
+        for end in (10, 20, 30, 40, 45):
+            expect(page.locator("#files-page")).to_have_text(re.compile(f"to {end} of 45"))
+            seen += names_shown.all_inner_texts()
+            if end < len(names):
+                page.get_by_role("button", name="Older").click()
+        assert sorted(seen) == names, "each file is on one page"
+        expect(page.get_by_role("button", name="Older")).to_be_disabled()
+        page.get_by_label("Name contains").fill("04")
+        expect(page.locator("#files-page")).to_have_text("1 to 6 of 6")  # 004 and 040 to 044
+        page.get_by_label("State", exact=True).select_option(label="rejected or failed")
+        expect(page.get_by_text("No file matches.")).to_be_visible()
+
+
+def test_the_rows_of_a_file_are_shown_on_the_local_platform(chromium: Browser, console_url: str) -> None:
+    asked: list[str] = []
+
+    def send_rows(route: Route) -> None:
+        asked.append(route.request.url)
+        row = {"_source_line": 1, "_source_key": "k", "name": "<b>Ann</b>", "tags": ["x"], "age": None}
+        route.fulfill(json={"rows": [row], "total": 70})
+
+    ingestion = FakeIngestion()
+    ingestion.status = "processed"
+    with open_panel(chromium, console_url, "files", set_up=ingestion.install, local=True) as window:
+        window.page.route("**/rows.json?*", send_rows)
+        card = choose_file(window.page, "a b.ndjson")
+        button = card.get_by_role("button", name="Show rows")
+        button.press("Enter")
+        expect(card.get_by_role("columnheader")).to_have_text(["Line", "name", "tags", "age"])
+        expect(card.get_by_role("cell")).to_have_text(["<b>Ann</b>", '["x"]', ""])
+        expect(card).to_contain_text("The first 1 of 70 rows")
+        card.get_by_role("button", name="Hide rows").press("Enter")
+        expect(card.get_by_role("table")).to_be_hidden()
+        button.press("Enter")
+        expect(card.get_by_role("table")).to_be_visible()
+    assert [url.partition("?")[2] for url in asked] == ["manifest=m1&key=incoming%2Fconsole%2Fa+b.ndjson&version=v1"]
+
+
+def test_waiting_files_can_be_processed_at_once_on_the_local_platform_only(chromium: Browser, console_url: str) -> None:
+    ingestion = FakeIngestion()
+    ingestion.status = "pending"
+    with open_panel(chromium, console_url, "files", set_up=ingestion.install, local=True) as window:
+        page = window.page
+        page.route("**/flush", lambda route: route.fulfill(json={"manifests": 0, "files": 2}))
+        choose_file(page)
+        button = page.get_by_role("button", name="Process waiting files now")
+        expect(button).to_have_accessible_description(re.compile("On AWS .* for up to an hour"))
+        button.click()
+        expect(page.get_by_text("A run has started for 2 waiting files.")).to_be_visible()
+    with open_signed_in(chromium, console_url) as (page, ingestion):
+        choose_file(page)
+        expect(page.get_by_text("A run starts when enough files are waiting, or after an hour.")).to_be_visible()
+        expect(page.get_by_role("button", name="Process waiting files now")).to_be_hidden()
+
+
+def test_an_error_does_not_touch_its_neighbours(chromium: Browser, console_url: str) -> None:
+    with open_panel(chromium, console_url, "files", set_up=FakeIngestion().install) as window:
+        choose_file(window.page)
+        expect(window.page.locator("#files-problem")).to_be_visible()
+        gaps = window.evaluate("""() => {
+          const [drop, problem, visit] = ["drop", "problem", "visit"].map((part) => document.getElementById(`files-${part}`));
+          visit.hidden = false;
+          const [above, box, below] = [drop, problem, visit].map((node) => node.getBoundingClientRect());
+          return [box.top - above.bottom, below.top - box.bottom];
+        }""")
+        assert min(gaps) >= 8

@@ -18,17 +18,25 @@ class FakeVoiceQa:
     """Voice Q&A backend: guest credentials, lecture uploads, and answers in two pieces."""
 
     def __init__(
-        self, *, closes_once: bool = False, unavailable: bool = False, refused_forms: Sequence[int] = ()
+        self,
+        *,
+        closes_once: bool = False,
+        unavailable: bool = False,
+        rejected: bool = False,
+        refused_forms: Sequence[int] = (),
     ) -> None:
         self.queries: list[dict[str, Any]] = []
         self.posted_forms: list[str] = []
         """Lecture ids of the forms that were sent to the bucket."""
         self.connections = 0
+        self._socket: WebSocketRoute | None = None
         self._uploads = [FIRST, SECOND]
         self._closes_once = closes_once
         """True if the first connection closes after the first piece of an answer."""
         self._unavailable = unavailable
         """True if the first question fails with `UNAVAILABLE`."""
+        self._rejected = rejected
+        """True if every lecture is rejected."""
         self._refused_forms = [*refused_forms]
         """Status with which the bucket refuses each of the first forms."""
 
@@ -49,8 +57,14 @@ class FakeVoiceQa:
         body = f"<Error><Code>{codes[status]}</Code></Error>" if status in codes else ""
         route.fulfill(status=status, body=body, headers=CORS)
 
+    def send(self, **message: object) -> None:
+        """Send a message over the latest connection."""
+        assert self._socket is not None
+        self._socket.send(json.dumps(message))
+
     def _on_connection(self, socket: WebSocketRoute) -> None:
         self.connections += 1
+        self._socket = socket
         is_first = self.connections == 1
 
         def on_message(message: str | bytes) -> None:
@@ -64,6 +78,10 @@ class FakeVoiceQa:
             self.queries.append(request)
             if self._unavailable and len(self.queries) == 1:
                 send(type="error", id=request["id"], requestId="r1", code="UNAVAILABLE", message="Ask it again.")
+                return
+            if self._rejected:
+                error = {"code": "LECTURE_REJECTED", "message": "The recording is encrypted."}
+                send(type="error", id=request["id"], requestId="r1", **error)
                 return
             attempt = {"queryId": request["queryId"], "attempt": 1}
             send(type="queryAccepted", id=request["id"], sessionId="01ARZ3NDEKTSV4RRFFQ69G5FAV", **attempt)
@@ -149,8 +167,8 @@ def test_a_refused_form_is_replaced_by_one_new_form(chromium: Browser, console_u
     backend = FakeVoiceQa(refused_forms=[status])
     with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
         page = window.page
-        page.get_by_label("Choose a lecture").set_input_files(silent_lecture(5))
-        expect(page.locator("#lectures-state")).to_contain_text("5.wav is uploaded")
+        page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
+        expect(page.locator("#lectures-state")).to_contain_text("15.wav is uploaded")
         expect(page.get_by_label("Lecture id")).to_have_value(SECOND)
     assert backend.posted_forms == [FIRST, SECOND]
 
@@ -158,19 +176,19 @@ def test_a_refused_form_is_replaced_by_one_new_form(chromium: Browser, console_u
 def test_a_form_is_replaced_only_once(chromium: Browser, console_url: str) -> None:
     backend = FakeVoiceQa(refused_forms=[403, 403])
     with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
-        window.page.get_by_label("Choose a lecture").set_input_files(silent_lecture(5))
-        expect(window.page.locator("#lectures-problem")).to_contain_text("AccessDenied")
+        window.page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
+        expect(window.page.locator("#lectures-lecture-problem")).to_contain_text("status 403 and no reason")
     assert backend.posted_forms == [FIRST, SECOND]
 
 
 def test_a_citation_plays_its_own_lecture(chromium: Browser, console_url: str) -> None:
     with open_panel(chromium, console_url, "lectures", set_up=FakeVoiceQa().install) as window:
         page, player = window.page, window.page.locator("#lectures-player")
-        for seconds in (5, 9):
+        for seconds in (15, 19):
             page.get_by_label("Choose a lecture").set_input_files(silent_lecture(seconds))
             expect(page.locator("#lectures-state")).to_contain_text(f"{seconds}.wav is uploaded")
             ask_question(page)
-        for quote, seconds in (("words of 1", 5), ("words of 2", 9)):
+        for quote, seconds in (("words of 1", 15), ("words of 2", 19)):
             page.get_by_role("button", name=quote).click()
             page.wait_for_function(f"document.getElementById('lectures-player').duration === {seconds}")
             page.wait_for_function("document.getElementById('lectures-player').currentTime >= 2")
@@ -179,3 +197,47 @@ def test_a_citation_plays_its_own_lecture(chromium: Browser, console_url: str) -
         ask_question(page)
         expect(page.get_by_text("words of 3")).to_be_visible()
         expect(page.get_by_role("button", name="words of 3")).to_have_count(0)
+
+
+def test_a_lecture_that_is_too_short_is_not_uploaded(chromium: Browser, console_url: str) -> None:
+    backend = FakeVoiceQa()
+    with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
+        window.page.get_by_label("Choose a lecture").set_input_files(silent_lecture(4))
+        expect(window.page.locator("#lectures-lecture-problem")).to_contain_text(
+            "4.wav lasts 4.0 seconds, but a lecture needs at least 10."
+        )
+        expect(window.page.locator("#lectures-player")).to_be_hidden()
+        expect(window.page.locator("#lectures-id")).to_have_value("")
+    assert backend.posted_forms == []
+
+
+def test_a_rejected_lecture_is_no_longer_offered(chromium: Browser, console_url: str) -> None:
+    with open_panel(chromium, console_url, "lectures", set_up=FakeVoiceQa(rejected=True).install) as window:
+        page = window.page
+        page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
+        expect(page.locator("#lectures-player")).to_be_visible()
+        page.get_by_label("Or write a question").fill("why?")
+        page.get_by_label("Or write a question").press("Enter")
+        problem = page.locator("#lectures-problem")
+        expect(problem).to_have_text("The recording is encrypted. ")
+        expect(page.locator("#lectures-player")).to_be_hidden()
+        expect(page.locator("#lectures-id")).to_have_value("")
+        expect(page.locator("#lectures-state")).to_contain_text("No lecture is selected")
+
+
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_the_report_of_a_lectures_validation_is_shown(chromium: Browser, console_url: str, *, is_ready: bool) -> None:
+    backend = FakeVoiceQa()
+    with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
+        page = window.page
+        page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
+        expect(page.locator("#lectures-state")).to_contain_text("15.wav is uploaded")
+        result = {"state": "ready"} if is_ready else {"state": "rejected", "message": "It has no sound."}
+        backend.send(type="lecture", lectureId=SECOND, **result)  # another lecture
+        expect(page.locator("#lectures-id")).to_have_value(FIRST)
+        backend.send(type="lecture", lectureId=FIRST, **result)
+        if is_ready:
+            expect(page.locator("#lectures-state")).to_have_text("The lecture is ready. Ask a question.")
+        else:
+            expect(page.locator("#lectures-lecture-problem")).to_contain_text("It has no sound.")
+            expect(page.locator("#lectures-id")).to_have_value("")

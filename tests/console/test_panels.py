@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, expect
+from playwright.sync_api import Browser, FilePayload, Page, Request, Route, expect
 
 from tests.browser import ConsoleWindow
 from tests.console.fake_stack import CORS, FakeResponse, fake_host, make_token, open_panel, sign_in, silent_wav
@@ -71,7 +71,12 @@ def exchange_token(request: Request) -> FakeResponse:
     payload = json.loads(request.post_data or "")["token"].split(".")[1]
     name = json.loads(base64.urlsafe_b64decode(payload + "=="))["name"]
     keys = {"accessKeyId": "AKIA", "secretAccessKey": "s", "sessionToken": "t"}
-    names = {"user": name, "bucketName": "recordings", "tableName": "t", "prefixes": {"raw": f"raw/{name}/"}}
+    names = {
+        "user": name,
+        "bucketName": "recordings",
+        "tableName": "t",
+        "prefixes": {"raw": f"raw/{name}/", "audio": f"audio/{name}/"},
+    }
     return {**names, **keys, "renewAfter": "2100-01-01T00:00:00.000Z"}
 
 
@@ -167,7 +172,7 @@ def test_an_upload_continues_with_a_new_token_of_the_same_user(chromium: Browser
         sign_in(page, make_token("ann", 2), "ann")
         delayed[0].fallback()
         expect(page.get_by_role("article", name="Weekly")).to_be_visible()
-        expect(page.locator("#meetings-status")).to_have_text("processing")
+        expect(page.locator("#meetings-status")).to_have_text("Processing")
         sign_in(page, make_token("ann", 3), "ann")
         expect(page.get_by_role("article", name="Weekly")).to_be_visible()
         assert page.locator("#meetings-title").input_value() == ""
@@ -180,7 +185,7 @@ def test_a_recording_can_be_uploaded_while_another_is_processed(chromium: Browse
         sign_in(window.page, make_token("ann"), "ann")
         for number in (1, 2):
             upload_recording(window, f"Weekly {number}")
-            expect(window.page.locator("#meetings-status")).to_have_text("processing")
+            expect(window.page.locator("#meetings-status")).to_have_text("Processing")
             expect(window.page.locator("#meetings-title")).to_have_value("")
             expect(window.page.locator("#meetings-one")).to_be_focused()
             window.page.locator("#meetings-new > summary").click()
@@ -193,9 +198,9 @@ def test_polling_of_a_meeting_continues_after_an_error(chromium: Browser, consol
     with open_panel(chromium, console_url, "meetings", set_up=meetings.install) as window:
         sign_in(window.page, make_token("ann"), "ann")
         upload_recording(window, "Weekly")
-        expect(window.page.locator("#meetings-problem")).to_contain_text("HTTP 503")
+        expect(window.page.locator("#meetings-problem")).to_contain_text("status 503")
         meetings.get_item_response = {"Item": item("Weekly", "failed")}
-        expect(window.page.locator("#meetings-status")).to_have_text("failed")
+        expect(window.page.locator("#meetings-status")).to_have_text("Failed")
         expect(window.page.locator("#meetings-problem")).to_be_hidden()
 
 
@@ -238,6 +243,89 @@ def test_the_url_of_a_video_is_replaced_once_after_an_error(
     assert len(requests) == 2
 
 
+def test_quotes_of_a_recording_without_video_play_its_audio(chromium: Browser, console_url: str) -> None:
+    meetings = FakeMeetings()
+    keys = {"content": "c" * 32, "summaryKey": "summaries/s.json"}
+    meeting = item("Weekly", "ready") | {name: {"S": value} for name, value in keys.items()}
+    meeting["durationMs"] = {"N": "15000"}
+    meetings.get_item_response, meetings.list_items = {"Item": meeting}, lambda _: [meeting]
+    quotes = [{"text": f"at {ms}", "startMs": ms} for ms in (2000, 12000)]
+    summary = {"summary": "Short.", "actionItems": [{"text": "Do it", "quote": quote} for quote in quotes]}
+    parts: list[str] = []
+
+    def send_audio(route: Route) -> None:
+        parts.append(route.request.url.partition("?")[0].rpartition("/audio/")[2])
+        audio = silent_wav(10 if parts[-1].endswith("000.flac") else 5)
+        start = int(route.request.headers.get("range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        found = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {start}-{len(audio) - 1}/{len(audio)}"}
+        route.fulfill(status=206, body=audio[start:], content_type="audio/wav", headers=found)
+
+    with open_panel(chromium, console_url, "meetings", set_up=meetings.install) as window:
+        page = window.page
+        bucket = "https://recordings.s3.eu-west-1.amazonaws.com"
+        page.route(f"{bucket}/summaries/**", lambda route: route.fulfill(json=summary, headers=CORS))
+        page.route(f"{bucket}/audio/**", send_audio)
+        sign_in(page, make_token("ann"), "ann")
+        page.get_by_role("button", name="Weekly").click()
+        player = page.locator("#meetings-audio")
+        for name, part, seconds in (("0:02", "000", 2), ("0:12", "001", 2), ("0:02", "000", 2)):
+            page.get_by_role("button", name=f"Play from {name}").click()
+            expect(player).to_be_focused()
+            assert parts[-1] == f"ann/m/{'c' * 32}/{part}.flac"
+            assert player.evaluate("(player) => player.currentTime") == pytest.approx(seconds, abs=1.5)
+            player.evaluate("(player) => { player.pause(); player.blur(); }")
+        expect(page.locator("#meetings-player")).to_be_hidden()
+
+
+def test_quotes_without_stored_audio_are_no_buttons(chromium: Browser, console_url: str) -> None:
+    meetings = FakeMeetings()
+    meeting = item("Weekly", "ready") | {"content": {"S": "c" * 32}, "transcriptKey": {"S": "transcripts/t.json"}}
+    meeting["durationMs"] = {"N": "15000"}
+    meetings.get_item_response, meetings.list_items = {"Item": meeting}, lambda _: [meeting]
+    said = [{"startMs": 0, "speaker": "spk_0", "text": "Hello."}]
+    with open_panel(chromium, console_url, "meetings", set_up=meetings.install) as window:
+        page = window.page
+        bucket = "https://recordings.s3.eu-west-1.amazonaws.com"
+        transcript = {"durationMs": 15000, "said": said}
+        page.route(f"{bucket}/transcripts/**", lambda route: route.fulfill(json=transcript, headers=CORS))
+        page.route(f"{bucket}/audio/**", lambda route: route.fulfill(status=404, headers=CORS))
+        sign_in(page, make_token("ann"), "ann")
+        page.get_by_role("button", name="Weekly").click()
+        expect(page.get_by_text("The audio of this recording is no longer stored")).to_be_visible()
+        page.get_by_text("Transcript, 0:15").click()
+        expect(page.locator(".said li")).to_have_text(["0:00Speaker 1Hello."])
+        expect(page.locator(".said button")).to_have_count(0)
+
+
+def test_the_player_of_a_failed_video_is_removed(chromium: Browser, console_url: str) -> None:
+    state = "none"
+
+    def respond(request: Request) -> FakeResponse:
+        nonlocal state
+        if request.url.endswith("/uploads"):
+            state = "chunking"
+            return {"uploadId": "u", "form": {"url": "https://livestream.example.com/form", "fields": {}}}
+        track = {"state": state, **({"reason": "CHUNKING_FAILED"} if state == "failed" else {})}
+        status = {"none": "draft", "chunking": "processing", "failed": "failed"}[state]
+        record = episode("Plan", status) | {"video": track, "transcript": {"state": "none"}}
+        return record if request.url.endswith("/episodes/e1") else {"episodes": [record]}
+
+    with open_panel(
+        chromium, console_url, "episodes", set_up=lambda page: fake_host(page, "livestream.example.com", respond)
+    ) as window:
+        page = window.page
+        sign_in(page, make_token("ann"), "ann")
+        open_episode(page, "Plan")
+        video: FilePayload = {"name": "a.mp4", "mimeType": "video/mp4", "buffer": silent_wav(5)}
+        page.get_by_label("Choose a video").set_input_files(video)
+        expect(page.locator("#episodes-player")).to_be_visible()
+        state = "failed"
+        expect(page.locator("#episodes-video")).to_contain_text("The video cannot be read or cut.")
+        assert "CHUNKING" not in page.locator("body").inner_text()
+        expect(page.locator("#episodes-player")).to_be_hidden()
+        assert page.locator("#episodes-player").get_attribute("src") is None
+
+
 @contextmanager
 def open_processing_episode(chromium: Browser, console_url: str) -> Iterator[tuple[ConsoleWindow, list[FakeResponse]]]:
     """Open an episode that is being processed. Return the window and a list, whose last element answers reads of the episode."""
@@ -260,9 +348,9 @@ def test_polling_of_an_episode_continues_after_an_error(chromium: Browser, conso
     with open_processing_episode(chromium, console_url) as (window, responses):
         for status in (429, 503):
             responses.append(status)
-            expect(window.page.locator("#episodes-problem")).to_contain_text(f"HTTP {status}")
+            expect(window.page.locator("#episodes-problem")).to_contain_text(f"status {status}")
         responses.append(episode("Plan"))
-        expect(window.page.locator("#episodes-status")).to_have_text("ready")
+        expect(window.page.locator("#episodes-status")).to_have_text("Ready")
         expect(window.page.locator("#episodes-problem")).to_be_hidden()
 
 
@@ -274,7 +362,7 @@ def test_polling_of_an_episode_continues_with_a_new_token_after_the_old_one_expi
         expect(window.page.locator("#episodes-problem")).to_contain_text("Sign in at the top")
         responses.append(episode("Plan"))
         sign_in(window.page, make_token("ann", 2), "ann")
-        expect(window.page.locator("#episodes-status")).to_have_text("ready")
+        expect(window.page.locator("#episodes-status")).to_have_text("Ready")
         expect(window.page.locator("#episodes-problem")).to_be_hidden()
 
 

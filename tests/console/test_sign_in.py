@@ -47,7 +47,24 @@ def test_a_connection_that_the_page_policy_blocks_fails_with_an_error(window: Co
     const timeout = new Promise((resolve) => { setTimeout(resolve, 5000, "no error"); });
     return Promise.race([timeout, open.then(() => "open", (problem) => problem.code)]);
     """
-    assert run_script(window, "socket", script) == "REFUSED"
+    assert run_script(window, "socket", script) == "UNREACHABLE"
+
+
+@pytest.mark.parametrize(("answers", "code", "todo"), [(True, "REFUSED", "Sign in."), (False, "UNREACHABLE", "")])
+def test_a_platform_that_is_gone_is_not_reported_as_a_bad_token(
+    chromium: Browser, console_url: str, code: str, todo: str, *, answers: bool
+) -> None:
+    script = """async () => {
+      const { Socket } = await import("/lib/socket.js");
+      const open = Socket.open("ws://127.0.0.1:9/", { refused: "Sign in.", onMessage() {} });
+      return open.then(() => [], (problem) => [problem.code, problem.todo]);
+    }"""
+    with open_panel(chromium, console_url, "captions") as window:
+        respond = (lambda route: route.fulfill(status=403)) if answers else (lambda route: route.abort())
+        window.page.route("http://127.0.0.1:9/", respond)
+        found_code, advice = window.evaluate(script)
+    assert found_code == code
+    assert advice == todo if todo else "make up" in advice
 
 
 def test_only_the_name_of_an_unexpected_error_is_shown_and_logged(chromium: Browser, console_url: str) -> None:

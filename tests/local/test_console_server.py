@@ -2,14 +2,18 @@
 
 import http.client
 import json
+import re
 from collections.abc import Iterator, Mapping
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
-from local import console_server
+from local import console_ingestion, console_server
+from local.emulation.glue import spark_process
+from local.flows import sample_files
 from local.http_server import serve_in_thread
 from local.platform import emulator, lifecycle
 from local.platform.emulator import Emulator
@@ -96,8 +100,74 @@ def test_a_request_from_another_website_is_rejected(port: int, runs: None, site:
     assert asked(port, "/local.json", {"Sec-Fetch-Site": "same-origin"})[0] == 200
 
 
-def test_post_requests_are_rejected(port: int) -> None:
-    assert asked(port, "/", method="POST")[0] == 501
+def test_post_requests_to_other_addresses_are_rejected(port: int) -> None:
+    for path in ("/", "/local.json"):
+        assert asked(port, path, method="POST")[0] == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "method"), [("/flush", "POST"), ("/rows.json", "GET"), ("/samples/sentence.wav", "GET")]
+)
+def test_another_website_cannot_use_the_local_platform(port: int, runs: None, path: str, method: str) -> None:
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example.com"}):
+        assert asked(port, path, headers, method)[0] == 403
+
+
+def test_sample_files_are_served(port: int) -> None:
+    status, headers, body = asked(port, "/samples/sentence.wav")
+    assert (status, headers["content-type"]) == (200, "audio/wav")
+    assert body == sample_files.read_sample("sentence.wav")
+    assert asked(port, "/samples/../README.md")[0] == 404
+
+
+def test_the_samples_of_the_page_exist() -> None:
+    panels = "".join(path.read_text() for path in (console_server.PAGE / "panels").glob("*.js"))
+    names = re.findall(r'"([a-z0-9-]+\.(?:wav|ogg|srt|mp4|ndjson|ndjson\.gz))"', panels)
+    assert len(names) >= 7
+    assert set(names) <= set(sample_files.SAMPLES)
+
+
+def test_the_rows_of_a_file_are_read_by_its_manifest_key_and_version(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console_ingestion, "read_file_rows", lambda _, *names: {"rows": [names], "total": 1})
+    path = f"/rows.json?{urlencode({'manifest': 'm', 'key': 'incoming/ü b', 'version': 'v'})}"
+    assert document(port, path) == {"rows": [["m", "incoming/ü b", "v"]], "total": 1}
+
+
+def test_rows_that_cannot_be_read_are_an_error(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(*_: object) -> None:
+        raise spark_process.SparkSessionEnded("a traceback")
+
+    platform = {"endpoint": "http://127.0.0.1:4566", "ids": {"ingestion-lake-bucket": "lake"}}
+    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: platform)
+    monkeypatch.setattr(spark_process, "spark_environment", lambda *_, **__: {})
+    monkeypatch.setattr(spark_process, "SparkChildSession", end)
+    status, _, body = asked(port, "/rows.json?manifest=m&key=k&version=v")
+    assert status == 503
+    assert body == b"The rows cannot be read, because the process that reads them has failed."
+
+
+def test_waiting_files_are_processed_on_request(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, str]] = []
+    platform = {"endpoint": "http://127.0.0.1:4566", "ids": {"ingestion-sweeper-function": "sweeper"}}
+    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: platform)
+
+    def invoke(_: object, function: str, **event: str) -> dict[str, int]:
+        calls.append({"function": function, **event})
+        return {"manifests": 1, "files": 2, "released": 0}
+
+    monkeypatch.setattr(console_ingestion, "invoke", invoke)
+    status, _, body = asked(port, "/flush", {"Sec-Fetch-Site": "same-origin"}, "POST")
+    assert (status, json.loads(body)) == (200, {"manifests": 1, "files": 2})
+    assert calls == [{"function": "sweeper:live", "kind": "flush"}]
+
+
+def test_a_failed_sweeper_is_an_error(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    platform = {"endpoint": "http://127.0.0.1:4566", "ids": {"ingestion-sweeper-function": "sweeper"}}
+    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: platform)
+    monkeypatch.setattr(console_ingestion, "invoke", lambda *_, **__: {"errorType": "KeyError"})
+    assert asked(port, "/flush", method="POST")[0] == 503
 
 
 def test_the_content_security_policy_only_allows_this_stack(port: int, runs: None) -> None:
@@ -124,8 +194,8 @@ def test_the_page_can_read_the_frontend_output_and_the_local_endpoints(port: int
 
 
 def test_without_a_running_platform_the_response_names_the_command_to_start_one(port: int) -> None:
-    for path in ("/frontend.json", "/local.json"):
-        status, _, body = asked(port, path)
+    for path, method in (("/frontend.json", "GET"), ("/local.json", "GET"), ("/rows.json", "GET"), ("/flush", "POST")):
+        status, _, body = asked(port, path, method=method)
         assert status == 503
         assert b"make up" in body
 

@@ -165,6 +165,14 @@ class SparkChildSession:
         ]
         return rows
 
+    def file_rows(self, lake_uri: str, manifest_id: str, source: tuple[str, str], max_rows: int) -> dict[str, Any]:
+        """Return the first rows of one file in `rows`, and the number of all its rows in `total`.
+
+        `source` is the key and the version of the file, which belongs to the manifest.
+        """
+        request = {"action": "file_rows", "lake": lake_uri, "manifests": [manifest_id]}
+        return self._request({**request, "source": source, "max_rows": max_rows})
+
     def query(self, lake_uri: str, sql: str) -> list[dict[str, Any]]:
         """Return the rows of a query over the table `lake`, which contains all rows that a reader sees."""
         rows: list[dict[str, Any]] = self._request({"action": "query", "lake": lake_uri, "sql": sql})["rows"]

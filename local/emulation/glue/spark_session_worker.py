@@ -57,6 +57,18 @@ def _rows(request: dict[str, Any]) -> dict[str, Any]:
     return {"rows": [row for _, table in tables for row in table.to_pylist()]}
 
 
+def _file_rows(request: dict[str, Any]) -> dict[str, Any]:
+    key, version = request["source"]
+    filters = [("_source_key", "=", key), ("_source_version", "=", version)]
+    tables = [
+        pq.read_table(pa.BufferReader(raw), filters=filters)
+        for _, raw in _read_files(request["lake"], request["manifests"])
+    ]
+    rows = [row for table in tables for row in table.slice(0, request["max_rows"]).to_pylist()]
+    rows.sort(key=lambda row: row["_source_line"])
+    return {"rows": rows[: request["max_rows"]], "total": sum(table.num_rows for table in tables)}
+
+
 def _query(request: dict[str, Any]) -> dict[str, Any]:
     spark = _get_spark()
     with tempfile.TemporaryDirectory() as folder:
@@ -111,6 +123,7 @@ def _to_json_value(value: object) -> object:
 _ACTIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "run": _run,
     "rows": _rows,
+    "file_rows": _file_rows,
     "query": _query,
     "files": _files,
 }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
+from local.flows import transcription_flow
 from tests.browser import ConsoleWindow, open_window, write_speech
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.console.harness import MARKS, break_first_connection, take_screenshots
@@ -28,6 +29,15 @@ def test_an_audio_file_is_captioned(window: ConsoleWindow, page: Page, tmp_path:
     assert read_final_lines(page) == CAPTIONS
     expect(page.get_by_role("log")).to_contain_text("Thank you again.")
     take_screenshots(window, "captions", page.locator("header"))
+
+
+def test_the_sample_sentence_is_captioned(window: ConsoleWindow, page: Page) -> None:
+    window.select_tab("Captions")
+    page.get_by_role("button", name="Try the sample sentence").click()
+    expect(page.locator("#captions-state")).to_contain_text("done")
+    expect(page.locator("#captions-speak")).to_be_enabled()
+    words = [word.strip(".").lower() for line in read_final_lines(page) for word in line.split()]
+    assert words == [word for word in transcription_flow.SENTENCE.split() if word != "."]
 
 
 def test_speech_from_the_microphone_is_captioned(window: ConsoleWindow, page: Page) -> None:

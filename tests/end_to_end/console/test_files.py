@@ -1,9 +1,9 @@
-"""Tests of the files panel: files that are dropped or chosen, and their states."""
+"""Tests of the files panel: files that are dropped or chosen, their states, and their rows."""
 
 from playwright.sync_api import Page, expect
 
 from tests.browser import ConsoleWindow
-from tests.end_to_end.conftest import Platform
+from tests.end_to_end.conftest import Ingested, Platform
 from tests.end_to_end.console.harness import MARKS, take_screenshots
 
 pytestmark = MARKS
@@ -24,12 +24,32 @@ def test_dropped_and_chosen_files_show_their_state(window: ConsoleWindow, page: 
     expect(files.locator(".card", has_text="photo.jpg")).to_contain_text(
         "Rejected: this stack does not accept its file extension."
     )
-    expect(files.locator(".card", has_text="one of mine.ndjson").locator(".now")).to_contain_text("pending")
+    expect(files.locator(".card", has_text="one of mine.ndjson").locator(".now")).to_contain_text("Waiting")
     page.get_by_label("Choose files").set_input_files({"name": "chosen.jsonl", "mimeType": "", "buffer": b'{"a": 2}\n'})
-    expect(files.locator(".card", has_text="chosen.jsonl").locator(".now")).to_contain_text("pending")
+    expect(files.locator(".card", has_text="chosen.jsonl").locator(".now")).to_contain_text("Waiting")
     table = platform.outputs["frontend"]["ingestion"]["table"]
     items = platform.client("dynamodb").scan(TableName=table)["Items"]
     states = {item["object_key"]["S"]: item["status"]["S"] for item in items if "object_key" in item}
     assert states["incoming/console/one of mine.ndjson"] == "pending"
     assert states["incoming/console/photo.jpg"] == "rejected"
     take_screenshots(window, "files")
+
+
+def test_the_sample_files_become_rows_at_once_if_the_visitor_asks(
+    window: ConsoleWindow, page: Page, ingestion_played: Ingested
+) -> None:
+    """Ingestion's flow must have ended, because the button also processes its files."""
+    assert ingestion_played.outcome[1].rows
+    window.select_tab("Files")
+    page.get_by_role("button", name="Try the sample files").click()
+    samples = page.get_by_role("list", name="Files of this visit").locator(".card", has_text="records-")
+    expect(samples).to_have_count(3)
+    expect(samples.locator(".now", has_text="Waiting")).to_have_count(3)
+    page.get_by_role("button", name="Process waiting files now").click()
+    expect(page.get_by_text("A run has started for")).to_be_visible()
+    card = samples.filter(has_text="records-1.ndjson")
+    expect(card).to_contain_text("Its rows are in the data lake.", timeout=90_000)
+    card.get_by_role("button", name="Show rows").click()
+    expect(card).to_contain_text("3 rows", timeout=60_000)
+    expect(card.get_by_role("columnheader")).to_have_text(["Line", "file", "line", "text"])
+    expect(card.get_by_role("cell")).to_have_text([cell for line in "012" for cell in ("1", line, "ü1")])

@@ -32,8 +32,9 @@ def break_upload_once(page: Page, name: str) -> list[str]:
 def sign_in(page: Page, name: str) -> None:
     """Sign in with a user name."""
     page.locator("#who").click()
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Name").press("Enter")
+    field = page.get_by_role("dialog").get_by_label("Name")
+    field.fill(name)
+    field.press("Enter")
     expect(page.locator("#who")).to_have_text(name)
 
 
@@ -60,7 +61,7 @@ def test_the_page_shows_a_meetings_summary_and_action_items(window: ConsoleWindo
     )
     page.get_by_role("button", name="Upload").click()
     meeting = page.get_by_role("article", name=TITLE)
-    expect(meeting.locator("#meetings-status")).to_have_text("ready", timeout=60_000)
+    expect(meeting.locator("#meetings-status")).to_have_text("Ready", timeout=60_000)
     assert uploads == ["00000.mp4", "00001.mp4", "00001.mp4", "complete.json"], (
         "chunks that arrived must not be sent again"
     )

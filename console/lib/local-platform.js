@@ -1,0 +1,34 @@
+// Parts of the page that only work with the local platform: sample files, rows of the lake, and an early run of ingestion. The console's
+// server (`make console`) provides them.
+
+import { Problem, unreachableProblem } from "./problems.js";
+
+export const TONES_ONLY = "The local platform understands no voices: it recognises only words that are coded as tones. Try the sample.";
+
+// Show the elements that only make sense with the local platform, and hide those for stacks on AWS.
+export function showLocalParts(stack) {
+  for (const node of document.querySelectorAll("[data-stack]")) node.hidden = node.dataset.stack !== (stack.local ? "local" : "aws");
+}
+
+// Return a sample file.
+export async function fetchSample(name) {
+  const response = await request(`samples/${name}`);
+  return new File([await response.blob()], name, { type: response.headers.get("Content-Type") });
+}
+
+// Return rows of a file: the first ones in `rows`, and the number of all rows in `total`.
+export const fetchRows = async (file) => (await request(`rows.json?${new URLSearchParams(file)}`)).json();
+
+// Let ingestion process the waiting files now. Return the number of full groups (`manifests`), and of the files in other groups (`files`).
+export const flushFiles = async () => (await request("flush", { method: "POST" })).json();
+
+async function request(path, options) {
+  let response;
+  try {
+    response = await fetch(path, { cache: "no-store", ...options });
+  } catch {
+    throw unreachableProblem(path);
+  }
+  if (!response.ok) throw new Problem(await response.text(), { status: response.status });
+  return response;
+}

@@ -1,0 +1,158 @@
+"""Tests of every panel for people who use a keyboard, a screen reader or a phone. The stack is a fake local one, so that the
+parts for the local platform are shown too.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import ConsoleWindow
+from tests.console.fake_stack import open_panel
+from tests.console.javascript_modules import run_script
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
+PANELS = ("files", "captions", "lectures", "episodes", "meetings")
+EVERY_PANEL = pytest.mark.parametrize("panel", PANELS)
+NAMED_ROLES = frozenset(
+    [
+        *("button", "checkbox", "combobox", "DisclosureTriangle", "link", "list", "meter", "progressbar", "region"),
+        *("searchbox", "slider", "spinbutton", "tab", "tabpanel", "textbox", "Audio", "Video"),
+    ]
+)
+"""Roles of the accessibility tree whose nodes need a name. Lists need one, because the page has several."""
+MIN_OUTLINE_PIXELS = 2
+TABBABLE = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
+  .filter((node) => node.checkVisibility({ visibilityProperty: true }) && node.tabIndex >= 0 && !node.disabled)
+  .map((node) => (node.tabNumber ??= (window.tabCount = (window.tabCount ?? 0) + 1)))"""
+"""Number all elements that the keyboard must reach, and return the numbers in document order."""
+FOCUSED = """() => {
+  const node = document.activeElement;
+  if (node === document.body) return null;
+  const shown = node.classList.contains("unseen") ? node.previousElementSibling : node;
+  const { outlineStyle, outlineWidth } = getComputedStyle(shown);
+  const { width, height } = shown.getBoundingClientRect();
+  return { number: node.tabNumber, html: node.outerHTML.slice(0, 120), outline: outlineStyle === "none" ? 0 : parseFloat(outlineWidth), width, height };
+}"""
+"""Describe the focused element. A file input is invisible, and its label shows the focus."""
+
+
+@contextmanager
+def open_local_panel(chromium: Browser, console_url: str, panel: str) -> Iterator[Page]:
+    with open_panel(chromium, console_url, panel, local=True) as window:
+        yield window.page
+
+
+def show_everything(page: Page) -> None:
+    """Show the hidden parts of the panels too: lists, players, and what appears in use."""
+    page.evaluate("""() => {
+      for (const details of document.querySelectorAll("details")) details.open = true;
+      for (const node of document.querySelectorAll("[role='tabpanel'] [hidden]")) node.hidden = node.classList.contains("off");
+    }""")
+
+
+@EVERY_PANEL
+def test_every_control_has_a_name_in_the_accessibility_tree(chromium: Browser, console_url: str, panel: str) -> None:
+    with open_local_panel(chromium, console_url, panel) as page:
+        show_everything(page)
+        nodes: list[dict[str, Any]] = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    shown = [node for node in nodes if not node["ignored"] and node["role"]["value"] in NAMED_ROLES]
+    # Chromium's own parts of a field, such as the digits of a date, belong to a named field.
+    unnamed = [node for node in shown if not node.get("name", {}).get("value") and "backendDOMNodeId" in node]
+    assert len(shown) > len(PANELS)
+    assert [(node["role"]["value"], node["backendDOMNodeId"]) for node in unnamed] == []
+
+
+@EVERY_PANEL
+def test_the_keyboard_reaches_every_control_in_order_with_a_visible_focus(
+    chromium: Browser, console_url: str, panel: str
+) -> None:
+    with open_local_panel(chromium, console_url, panel) as page:
+        page.evaluate('for (const details of document.querySelectorAll("details")) details.open = true;')
+        wanted = page.evaluate(TABBABLE)
+        reached: list[int] = []
+        page.keyboard.press("Tab")
+        while (focused := page.evaluate(FOCUSED)) and len(reached) <= len(wanted):
+            assert focused["outline"] >= MIN_OUTLINE_PIXELS, f"the focus is invisible on {focused['html']}"
+            assert min(focused["width"], focused["height"]) > 1, f"{focused['html']} is invisible"
+            if reached[-1:] != [focused["number"]]:  # A date field has a tab stop for each of its parts.
+                reached.append(focused["number"])
+            page.keyboard.press("Tab")
+        assert len(wanted) > len(PANELS)
+        assert reached == wanted, "in the order of the document"
+
+
+def test_a_focused_field_has_no_box_around_its_label(chromium: Browser, console_url: str) -> None:
+    with open_local_panel(chromium, console_url, "episodes") as page:
+        field = page.get_by_label("Title").locator("visible=true")
+        field.focus()
+        outlines = field.evaluate(
+            "(field) => [field, field.labels[0]].map((node) => getComputedStyle(node).outlineStyle)"
+        )
+        assert outlines == ["solid", "none"]
+
+
+@EVERY_PANEL
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_panel_scrolls_sideways(chromium: Browser, console_url: str, panel: str, width: int) -> None:
+    with open_local_panel(chromium, console_url, panel) as page:
+        page.set_viewport_size({"width": width, "height": 844})
+        show_everything(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_error_is_announced(chromium: Browser, console_url: str) -> None:
+    with open_local_panel(chromium, console_url, "meetings") as page:
+        error = page.locator("#meetings-problem")
+        expect(error).to_contain_text("No answer from 127.0.0.1:9. The local platform has probably stopped")
+        expect(error).to_have_role("alert")
+        silent = page.locator(".problem:not([role='alert'])")
+        assert [node.get_attribute("id") for node in silent.all()] == []
+        for live in ("captions-state", "lectures-state", "episodes-status", "meetings-status", "files-flushed"):
+            assert page.locator(f"#{live}").get_attribute("role") == "status"
+
+
+def test_the_local_platform_is_explained_and_offers_samples(chromium: Browser, console_url: str) -> None:
+    samples = page_samples = 0
+    with open_local_panel(chromium, console_url, "files") as page:
+        expect(page.get_by_text("it understands tones, not voices")).to_be_visible()
+        page.get_by_text("it understands tones, not voices").click()
+        expect(page.get_by_text("It hears nothing in your voice")).to_be_visible()
+        for panel in PANELS:
+            page.locator(f"#tab-{panel}").click()
+            page_samples = page.get_by_role("button", name=re.compile("^Try the sample")).count()
+            samples += page_samples
+            assert page_samples == 1, panel
+    assert samples == len(PANELS)
+    with open_panel(chromium, console_url, "captions") as window:
+        expect(window.page.get_by_text("it understands tones, not voices")).to_be_hidden()
+        expect(window.page.get_by_role("button", name=re.compile("^Try the sample"))).to_have_count(0)
+
+
+DRAW_TIMELINE = """
+const node = module.timeline(input, ["Claims", "Clips"], () => {});
+document.getElementById("main").append(node);
+const boxes = [...node.querySelectorAll(".track")].map((track) => {
+  const outer = track.getBoundingClientRect();
+  return [[outer.top, outer.bottom], [...track.children].map((mark) => { const box = mark.getBoundingClientRect(); return [box.left, box.top, box.right, box.bottom]; })];
+});
+node.remove();
+return boxes;
+"""
+
+
+def test_marks_of_a_timeline_do_not_overlap(window: ConsoleWindow) -> None:
+    spans = [(0, 9), (5, 8), (5, 8), (60, 60), (61, 61), (99, 100), (100, 100)]
+    marks = [
+        {"startMs": 1000 * start, "endMs": 1000 * end, "row": 0, "kind": "good", "label": "a"} for start, end in spans
+    ]
+    [(row, boxes), (_, no_boxes)] = run_script(window, "timeline", DRAW_TIMELINE, marks)
+    assert (len(boxes), no_boxes) == (len(spans), [])
+    for index, (left, top, right, bottom) in enumerate(boxes):
+        assert row[0] <= top < bottom <= row[1], "a mark is inside its row"
+        for other_left, other_top, other_right, other_bottom in boxes[:index]:
+            is_apart = left >= other_right - 0.5 or other_left >= right - 0.5
+            assert is_apart or top >= other_bottom or other_top >= bottom
