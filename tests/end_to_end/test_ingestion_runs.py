@@ -23,7 +23,8 @@ def test_a_run_logs_counts_and_no_content_of_a_file(platform: Platform, ingestio
     _, outcome = ingestion_played.outcome
     log = (platform.emulator.folder / "glue.log").read_text(encoding="utf-8")
     counted = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "run_finished"')]
-    assert len(counted) == len(outcome.manifest_sizes)
+    files_of_runs = Counter(item["files"] for item in counted)  # other tests start runs on this platform, too
+    assert Counter(outcome.manifest_sizes) <= files_of_runs
     assert sum(item["rows"] for item in counted) >= len(outcome.rows) > 0
     assert sum(item["rejected_rows"] for item in counted) >= INGESTED_FILES // BAD_EVERY
     assert [name for name in ("incoming/", "two words", "日本", "not json", '"text"') if name in log] == []

@@ -183,7 +183,7 @@ def test_a_track_of_a_deleted_episode_does_not_move(harness: ApiHarness) -> None
 def test_the_details_of_an_update_are_stored_with_the_track(harness: ApiHarness) -> None:
     episode = harness.create_episode()
     harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
-    chunk_details = {"chunks": {"prefix": "chunks/", "count": 3}}
+    chunk_details = {"chunks": {"prefix": "chunks/", "count": 3, "seconds": 30, "durationMs": 90_000}}
     harness.table.advance_track(
         ANN, episode, TrackKind.VIDEO, replace(make_update(TrackState.CHUNKED), details=chunk_details)
     )
