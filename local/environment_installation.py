@@ -6,7 +6,7 @@ the first Spark run.
 Only one process installs an environment at a time, because two would corrupt it. A second one waits until the first has
 ended, and then finds the environment installed. The lock is a file lock. The system releases it when the installing
 processes have ended, however they end. The stamp file `.locked` is written last, so an environment whose installation
-was interrupted has none and is installed anew.
+was interrupted has none and is installed again.
 
 The program needs only Python's standard library, and Python 3.6 can parse it, so that it can refuse an old Python.
 """
@@ -52,14 +52,14 @@ class EnvironmentDescription(NamedTuple):
 ENVIRONMENTS = {
     ".venv": EnvironmentDescription("the Pulumi program, the local commands and the tests", 210, 1060),
     ".venv-emulator": EnvironmentDescription("the AWS emulator and the handlers' dependencies", 60, 210),
-    "policies/.venv": EnvironmentDescription("the policy pack, which runs in a process of its own", 20, 105),
+    "policies/.venv": EnvironmentDescription("the policy pack, which runs in a separate process", 20, 105),
     ".venv-spark": EnvironmentDescription("Spark and Java, for ingestion's runs", 460, 810),
 }
 """Environments by folder."""
 
 
 class InstallationFailed(Exception):
-    """A step of the installation failed. The message tells what to do."""
+    """A step of the installation failed. The message states the cause and a remedy."""
 
 
 def check_python(version: "tuple[int, ...]") -> None:

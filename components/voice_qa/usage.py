@@ -34,7 +34,7 @@ pieces."""
 BASE64_FACTOR = 4 / 3
 """Factor by which base64 enlarges spoken pieces."""
 MESSAGES_PER_QUESTION = 6
-"""Assumed: messages of one question besides the pieces. Without errors there are five: the upload request and its
+"""Assumed: messages of one question without the pieces. Without errors there are five: the upload request and its
 response, the question and its acceptance, and the message that the answer is complete."""
 ITEM_KILOBYTES = 4
 """Assumed: size of a conversation of some turns."""

@@ -189,7 +189,7 @@ def deploy(config: StackConfig, running: Emulator, progress: Progress) -> Deploy
         result = _run_in_thread(lambda: run_program(config, engine, preview=False), engine.stop)
     except Exception:
         if engine.failures:
-            raise engine.failures[0] from None  # the SDK wraps the error in messages of its own
+            raise engine.failures[0] from None  # the SDK wraps the error in its own messages
         raise
     engine.delete_gone(result.graph)
     if engine.failures:

@@ -24,7 +24,7 @@ from local.terminal_output import create_console
 
 
 class CannotPrice(CannotRun):
-    """The stack cannot be priced. The message says what to fix."""
+    """The stack cannot be priced. The message states the remedy."""
 
 
 @dataclass(frozen=True)

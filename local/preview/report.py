@@ -71,7 +71,7 @@ def _build_tree(graph: Graph, stack: str) -> Tree:
 
 
 def _add_components(tree: Tree, graph: Graph, parent: Resource) -> None:
-    """Add the components below a resource to the tree, each with the kinds and counts of its own resources."""
+    """Add the components below a resource to the tree, each with the kinds and counts of its direct resources."""
     for child in graph.children(parent.urn):
         if child.custom:
             continue

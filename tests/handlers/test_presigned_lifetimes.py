@@ -1,8 +1,8 @@
 """The lifetime of each presigned URL and form in the handlers is at most what AWS documents for its credentials.
 
-A presigned URL ends with the credentials that signed it, whatever `ExpiresIn` says (Amazon S3 user guide, "Download and
-upload objects with presigned URLs"). The functions sign with the credentials of their execution roles, for which the
-AWS Lambda developer guide ("Session duration for temporary security credentials") states no duration.
+A presigned URL expires with the credentials that signed it, whatever the value of `ExpiresIn` is (Amazon S3 user guide,
+"Download and upload objects with presigned URLs"). The functions sign with the credentials of their execution roles,
+for which the AWS Lambda developer guide ("Session duration for temporary security credentials") states no duration.
 """
 
 import ast
@@ -95,7 +95,7 @@ def test_no_stream_url_is_valid_for_longer_than_the_shortest_session_of_a_role()
 
 
 def test_the_console_signs_a_videos_url_for_no_longer_than_its_credentials_last() -> None:
-    """The page exchanges its token for new credentials this long before the old ones expire."""
+    """The page exchanges its token for new credentials this long before the old credentials expire."""
     found = re.search(
         r"^const VIDEO_URL_SECONDS = (\d+);", (ROOT / "console/lib/meetings.js").read_text(), re.MULTILINE
     )

@@ -1,7 +1,8 @@
 """Tests of the published OpenAPI documents: their structure, authentication, servers and examples.
 
-No validator of OpenAPI is among the project's packages. So these tests check the structure that OpenAPI 3.1 prescribes
-for the parts that the documents use, and the schemas with a validator of JSON Schema, which OpenAPI 3.1 uses unchanged.
+The project has no package that validates OpenAPI documents. So these tests check the structure that OpenAPI 3.1
+prescribes for the parts that the documents use, and the schemas with a validator of JSON Schema, which OpenAPI 3.1 uses
+unchanged.
 """
 
 import json

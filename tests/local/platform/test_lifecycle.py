@@ -1,5 +1,5 @@
-"""Tests of `up` with a handler that cannot run and of what it prints, and of `down` with resources that cannot be
-deleted.
+"""Tests of `up` with a handler that cannot run, of the lines that `up` prints, and of `down` with resources that
+cannot be deleted.
 """
 
 import io
