@@ -1,4 +1,4 @@
-"""Program of the Makefile that installs a virtual environment, and shows what it installs and how far it is.
+"""Program of the Makefile that installs a virtual environment, and shows its content, size and progress.
 
 It is run as `python environment_installation.py <folder> <lock file>`. The emulator runs it too, to install Spark before
 the first Spark run.
@@ -112,7 +112,9 @@ class InstallationProgress:
         return time.monotonic() - self._start
 
     def run(self, step: str, command: "list[str]", lock: int) -> None:
-        """Run a command that inherits the lock, and follow what it prints. Raise InstallationFailed if it fails."""
+        """Run a command that inherits the lock, and update the step from its output. Raise InstallationFailed if it
+        fails.
+        """
         self._step = step
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, pass_fds=[lock]
@@ -141,7 +143,7 @@ class InstallationProgress:
         elif line.startswith("Building wheels"):
             self._step = line.strip()
         elif line.startswith("Installing collected packages"):
-            self._installing_since = time.time() - 1  # the times of files are less exact
+            self._installing_since = time.time() - 1  # the clock of files is less exact, so a new file may seem older
 
     def describe(self) -> str:
         """Return the current step with the time since the start."""

@@ -37,7 +37,7 @@ class TranscriptionLoad(SettingsModel):
 
 
 IN_SECONDS: Final = Field(json_schema_extra={UNIT: "seconds"})
-"""Unit of the times whose names the requirements fix."""
+"""Unit of times whose names contain no unit, because the requirements prescribe the names."""
 
 
 class CaptionSettings(SettingsModel):

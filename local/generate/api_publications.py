@@ -67,7 +67,7 @@ def _servers(section: str, stage: str) -> list[Document]:
 LIVESTREAM = Publication(
     description=(
         "Episodes with videos and transcripts; docs/livestream.md describes the API. `frontend.livestream.authorizer` "
-        "of the stack's outputs says which of the alternatives of authentication a stack uses: `jwt`, `apiKey` or "
+        "of the stack's outputs names the authentication that a stack uses: `jwt`, `apiKey` or "
         "none. docs/errors.md explains the error codes."
     ),
     servers=_servers("livestream", "api"),

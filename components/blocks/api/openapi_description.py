@@ -43,7 +43,7 @@ class Error(Message):
 
 @dataclass(frozen=True)
 class Publication:
-    """Parts of the document that only the API's users need: API Gateway gets its own."""
+    """Parts of the document for the API's users. The document for API Gateway has none of them."""
 
     description: str
     """Text about the whole API, in Markdown."""
@@ -60,7 +60,7 @@ class Publication:
 def build_document(
     title: str, version: str, operations: Sequence[RestOperation], publication: Publication | None = None
 ) -> Document:
-    """Return the OpenAPI 3.1 document of the operations. The gateway's document is made without a publication."""
+    """Return the OpenAPI 3.1 document of the operations. The document for API Gateway has no `publication`."""
     _check_path_parameters(operations)
     schemas = _Schemas(operations, {} if publication is None else publication.examples)
     paths: dict[str, Document] = {}
@@ -106,7 +106,9 @@ class _Schemas:
         return {JSON: {"schema": self.reference(model, mode), **({} if example is None else {"example": example})}}
 
     def _example_value(self, model: type[Message], mode: SchemaMode) -> Document | None:
-        """Return the example of a model as JSON, or None without an example. A request has only the fields that it sets."""
+        """Return a model's example as JSON, or None without an example. A request shows only the fields that were
+        set.
+        """
         example = self._examples.get(model)
         if example is None:
             return None
