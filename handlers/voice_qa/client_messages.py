@@ -75,7 +75,7 @@ class VoiceQaErrorCode(ErrorCode):
     UPLOAD_REFUSED = (
         "UPLOAD_REFUSED",
         "The guest's daily limit of lectures is reached, or the stack accepts no lectures from guests.",
-        "Try again after a day, or let an operator upload the lecture.",
+        "Try again after at most a day, or let an operator upload the lecture.",
     )
     UNAVAILABLE = (
         "UNAVAILABLE",

@@ -149,7 +149,7 @@ class LectureTable:
             },
         )
 
-    def listen(self, lecture_id: str, owner: str, listener: str) -> LectureReport | None:
+    def register_listener(self, lecture_id: str, owner: str, listener: str) -> LectureReport | None:
         """Register a connection of the owner for the lecture's next report, and return the current report.
 
         The same update stores the listener and reads the state. So a verdict that is written before this update is

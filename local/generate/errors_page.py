@@ -46,9 +46,8 @@ WEBSOCKET_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
 """Error codes by WebSocket API."""
 GATEWAY_NOTE = """\
 API Gateway returns these errors itself, without calling a function, for example for an unknown path. `REFUSED` keeps the
-gateway's own 4xx status. For livestream, the gateway also checks that a body has the required
-fields, with the types that the OpenAPI document states. For meetings, only the function checks bodies, so `fields` always
-names the wrong fields.
+gateway's own 4xx status. For livestream, the gateway also checks that a body has the required fields, with the types that the
+OpenAPI document states. For meetings, only the function checks bodies, so `fields` always names the wrong fields.
 """
 WEBSOCKET_NOTE = """\
 If no function could be invoked, API Gateway itself answers with `{message, connectionId, requestId}`.

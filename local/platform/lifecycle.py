@@ -81,7 +81,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                 findings = list_deployed_findings(config, deployed.graph)
                 resources = format_count(len(deployed.graph.customs()), "resource")
                 report.print_line(f"{resources}: {report.summary()}; the local platform is up")
-                _print_usage(running, deployed.outputs, report)
+                _print_instructions(running, deployed.outputs, report)
                 # The findings come last, because a terminal shows the end of the output.
                 for finding in findings:
                     report.print_line(
@@ -263,7 +263,7 @@ def delete_all(running: Emulator, report: Progress) -> list[str]:
     return sorted(state.entries())
 
 
-def _print_usage(running: Emulator, outputs: Props, report: ProgressReporter) -> None:
+def _print_instructions(running: Emulator, outputs: Props, report: ProgressReporter) -> None:
     """Print the outputs, the address of the platform, and how to use it."""
     report.print_line("outputs")
     print_outputs(report.console, outputs)

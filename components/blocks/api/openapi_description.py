@@ -42,7 +42,7 @@ class Error(Message):
 
 
 @dataclass(frozen=True)
-class Publication:
+class ApiDocumentation:
     """Parts of the document for the API's users. The document for API Gateway has none of them."""
 
     description: str
@@ -58,11 +58,11 @@ class Publication:
 
 
 def build_document(
-    title: str, version: str, operations: Sequence[RestOperation], publication: Publication | None = None
+    title: str, version: str, operations: Sequence[RestOperation], documentation: ApiDocumentation | None = None
 ) -> Document:
-    """Return the OpenAPI 3.1 document of the operations. The document for API Gateway has no `publication`."""
+    """Return the OpenAPI 3.1 document of the operations. The document for API Gateway has no `documentation`."""
     _check_path_parameters(operations)
-    schemas = _Schemas(operations, {} if publication is None else publication.examples)
+    schemas = _Schemas(operations, {} if documentation is None else documentation.examples)
     paths: dict[str, Document] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation_document(operation, schemas)
@@ -74,11 +74,11 @@ def build_document(
         },
     }
     document: Document = {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
-    if publication is not None:
-        info["description"] = publication.description
-        document["servers"] = [*publication.servers]
-        document["security"] = [dict(alternative) for alternative in publication.security]
-        components["securitySchemes"] = dict(publication.security_schemes)
+    if documentation is not None:
+        info["description"] = documentation.description
+        document["servers"] = [*documentation.servers]
+        document["security"] = [dict(alternative) for alternative in documentation.security]
+        components["securitySchemes"] = dict(documentation.security_schemes)
     return document
 
 
