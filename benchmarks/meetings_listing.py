@@ -64,7 +64,7 @@ def create_meeting(number: int) -> MeetingRecord:
     )
 
 
-class Table:
+class StoredMeetings:
     """The user's meetings, newest first."""
 
     def __init__(self, count: int) -> None:
@@ -111,7 +111,7 @@ def exchange_token() -> bytes:
 
 def serve(count: int, port: Connection) -> None:
     """Answer requests until the process is terminated."""
-    table = Table(count)
+    table = StoredMeetings(count)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

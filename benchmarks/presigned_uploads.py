@@ -57,7 +57,7 @@ ANSWERS = {
 
 
 @dataclass(frozen=True)
-class UploadRequest:
+class MeasuredUploadRequest:
     """A request for a presigned upload, and the function that answers it."""
 
     module: str
@@ -66,8 +66,8 @@ class UploadRequest:
     required: str = ""
 
 
-def _episodes_request(content: Mapping[str, object]) -> UploadRequest:
-    return UploadRequest(
+def _episodes_request(content: Mapping[str, object]) -> MeasuredUploadRequest:
+    return MeasuredUploadRequest(
         "handlers.livestream.episodes_api.handler",
         {"TABLE_NAME": "t", "BUCKET_NAME": "b", "EVENT_SOURCE": "s", "ENCRYPTION_KEY": "k"},
         {
@@ -83,7 +83,7 @@ def _episodes_request(content: Mapping[str, object]) -> UploadRequest:
 
 
 UPLOAD_REQUESTS = {
-    "voice Q&A: form": UploadRequest(
+    "voice Q&A: form": MeasuredUploadRequest(
         "handlers.voice_qa.websocket_handler.handler",
         {
             "S3_BUCKET": "b",

@@ -24,8 +24,8 @@ class IdentityOutput(OutputModel):
     """Identity provider whose tokens the APIs accept."""
 
     auth: Literal["oidc", "none"]
-    """`oidc` if transcription requires a token. `none` if it accepts the subprotocol `user.<name>` instead, with any name.
-    Meetings always requires a token; `livestream.authorizer` says what livestream requires."""
+    """`oidc` if transcription requires a token. `none` if it accepts the subprotocol `user.<name>` instead, with any
+    name. Meetings always requires a token; `livestream.authorizer` states the requirement of livestream."""
     issuer: str
     """Issuer of the tokens: their claim `iss`."""
     audience: str
@@ -159,7 +159,7 @@ def build_frontend(
     A part that the stack does not have is None.
 
     The model checks already at preview that every field is present. Values that AWS generates during the deployment are
-    unknown then, so placeholders stand for them in this check. These values themselves are not validated.
+    unknown then, so placeholders replace them in this check. These values themselves are not validated.
     """
     late_values: dict[str, pulumi.Output[object]] = {}
 

@@ -1,7 +1,7 @@
 """Bedrock models of a stack, and the dates from which AWS may end them.
 
 After its end of life, every request to a model fails. AWS announces the end at least six months before, by the state
-`LEGACY`. A model card only says before which date the model does not end:
+`LEGACY`. A model card states only the earliest date of the model's end:
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-cards.html
 """

@@ -2,8 +2,8 @@
 
 /** Identity provider whose tokens the APIs accept. */
 export interface IdentityOutput {
-  /** `oidc` if transcription requires a token. `none` if it accepts the subprotocol `user.<name>` instead, with any name.
-Meetings always requires a token; `livestream.authorizer` says what livestream requires. */
+  /** `oidc` if transcription requires a token. `none` if it accepts the subprotocol `user.<name>` instead, with any
+name. Meetings always requires a token; `livestream.authorizer` states the requirement of livestream. */
   readonly auth: "oidc" | "none";
   /** Issuer of the tokens: their claim `iss`. */
   readonly issuer: string;

@@ -1,4 +1,4 @@
-"""Program of the Makefile that installs a virtual environment, and shows what it installs and how far it is.
+"""Program of the Makefile that installs a virtual environment, and shows its content, size and progress.
 
 It is run as `python environment_installation.py <folder> <lock file>`. The emulator runs it too, to install Spark before
 the first Spark run.
@@ -6,7 +6,7 @@ the first Spark run.
 Only one process installs an environment at a time, because two would corrupt it. A second one waits until the first has
 ended, and then finds the environment installed. The lock is a file lock. The system releases it when the installing
 processes have ended, however they end. The stamp file `.locked` is written last, so an environment whose installation
-was interrupted has none and is installed anew.
+was interrupted has none and is installed again.
 
 The program needs only Python's standard library, and Python 3.6 can parse it, so that it can refuse an old Python.
 """
@@ -52,14 +52,14 @@ class EnvironmentDescription(NamedTuple):
 ENVIRONMENTS = {
     ".venv": EnvironmentDescription("the Pulumi program, the local commands and the tests", 210, 1060),
     ".venv-emulator": EnvironmentDescription("the AWS emulator and the handlers' dependencies", 60, 210),
-    "policies/.venv": EnvironmentDescription("the policy pack, which runs in a process of its own", 20, 105),
+    "policies/.venv": EnvironmentDescription("the policy pack, which runs in a separate process", 20, 105),
     ".venv-spark": EnvironmentDescription("Spark and Java, for ingestion's runs", 460, 810),
 }
 """Environments by folder."""
 
 
 class InstallationFailed(Exception):
-    """A step of the installation failed. The message tells what to do."""
+    """A step of the installation failed. The message states the cause and a remedy."""
 
 
 def check_python(version: "tuple[int, ...]") -> None:
@@ -112,7 +112,9 @@ class InstallationProgress:
         return time.monotonic() - self._start
 
     def run(self, step: str, command: "list[str]", lock: int) -> None:
-        """Run a command that inherits the lock, and follow what it prints. Raise InstallationFailed if it fails."""
+        """Run a command that inherits the lock, and update the step from its output. Raise InstallationFailed if it
+        fails.
+        """
         self._step = step
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, pass_fds=[lock]
@@ -141,7 +143,7 @@ class InstallationProgress:
         elif line.startswith("Building wheels"):
             self._step = line.strip()
         elif line.startswith("Installing collected packages"):
-            self._installing_since = time.time() - 1  # the times of files are less exact
+            self._installing_since = time.time() - 1  # the clock of files is less exact, so a new file may seem older
 
     def describe(self) -> str:
         """Return the current step with the time since the start."""

@@ -38,8 +38,8 @@ class _OutputPipe(io.FileIO):
 def survive_closed_pipes() -> None:
     """Let the command continue if the reader of its output ends first, for example in `make preview | head`.
 
-    The command discards the rest of its output, and its exit status is that of its work: it says whether a stack can be
-    deployed, and a deployment is not left half done.
+    The command discards the rest of its output, and its exit status is that of its work: it shows whether a stack can
+    be deployed, and a deployment is not left half done.
     """
     sys.stdout, sys.stderr = _open_output(sys.stdout), _open_output(sys.stderr)
 

@@ -1,7 +1,7 @@
 """Operations of several commands on a Lambda function's alias `live`, and on the versions that it can point to.
 
 All callers of a function use its alias `live`. If the function, the alias or the version does not exist, the operations
-raise `CommandRefused`, which tells the operator what to check.
+raise `CommandRefused`, whose message names the check for the operator.
 """
 
 from operations.command_context import CommandContext

@@ -12,7 +12,7 @@ MODELS = 32
 
 def install() -> None:
     """Install this for the process and all of its tests."""
-    # Every mocked AWS has a session of its own, which would read a megabyte of endpoints and a service's model again.
+    # Every mocked AWS has its own session, which would read a megabyte of endpoints and a service's model again.
     JSONFileLoader.load_file = staticmethod(lru_cache(MODELS)(JSONFileLoader().load_file))  # type: ignore[method-assign]
     BaseJSONSerializer._serialize_type_structure = _serialize  # type: ignore[method-assign]
 

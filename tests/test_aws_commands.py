@@ -94,7 +94,7 @@ def operations(service: str) -> Mapping[str, OperationModel]:
 
 
 def problems_of(command: Command) -> Iterator[str]:
-    """Yield what is wrong with a command: operation, options, missing options, values or output paths."""
+    """Yield the faults of a command: operation, options, missing options, values or output paths."""
     options = {name: values for name, values in command.options.items() if name not in GLOBAL_OPTIONS}
     if (command.service, command.operation) in CUSTOM_COMMANDS:
         yield from sorted(options.keys() - CUSTOM_COMMANDS[command.service, command.operation])

@@ -1,8 +1,8 @@
 """Tests that something in the stack publishes each metric that a chart shows or an alarm watches.
 
-CloudWatch accepts charts and alarms of metrics that nobody publishes. Such a chart stays empty, and such an alarm never
-goes off. AWS services publish most metrics for every resource. Others need a resource that enables them, such as S3's
-request metrics (https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-configurations.html).
+CloudWatch accepts charts and alarms of metrics that no source publishes. Such a chart stays empty, and such an alarm
+never goes off. AWS services publish most metrics for every resource. Others need a resource that enables them, such as
+S3's request metrics (https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-configurations.html).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Cached previews of the whole program, because a run takes seconds and many tests use the same one.
+"""Cached previews of the whole program, because a run takes seconds and many tests use the same preview.
 
 Tests that use it must be marked with `ONE_WORKER`, so that the program runs once and not once per worker.
 """

@@ -26,7 +26,7 @@ ACTIONS = (
 )
 """Actions of AWS' managed policy for this role (AmazonAPIGatewayPushToCloudWatchLogs), except DescribeLogGroups. API
 Gateway refuses a role that lacks one of the policy's actions. DescribeLogGroups cannot be limited to log groups, so it
-has a grant of its own."""
+has its own grant."""
 
 
 class ApiLogRole(pulumi.ComponentResource):

@@ -53,9 +53,9 @@ HD_FACTOR = 2
 VIDEO_COPIES = 2
 """Assumed: the bucket contains the video and its chunks, and all chunks together are as large as the video."""
 VIEWS_PER_EPISODE = 1
-"""Assumed: how often the chunks of an episode's video are downloaded completely."""
+"""Assumed: number of complete downloads of the chunks of an episode's video."""
 CHUNKS_PER_LIST = 10
-"""Chunks that a player lists at once. It is the API's default."""
+"""Number of chunks in one list of a player, which is the API's default."""
 PARTS_PER_VIDEO = 30
 """Assumed: the number of parts of a video upload."""
 REQUESTS_PER_MULTIPART_UPLOAD = 2

@@ -88,7 +88,7 @@ class ClientAccess(pulumi.ComponentResource):
                 values={
                     "issuer": str(identity.issuer),
                     "audience": identity.audience,
-                    # On the local platform, the emulator sets the URL of its own identity provider.
+                    # On the local platform, the emulator sets the URL of the local identity provider.
                     "jwks_url": None if local and identity.jwks_url is None else identity.keys_url,
                     "client_role": role_arn,
                     "bucket_name": args.bucket.name,
@@ -121,7 +121,7 @@ class ClientAccess(pulumi.ComponentResource):
 
 
 _USER_TAG_CONDITION = {
-    # Each `?` stands for one character, so the value must have exactly the length of a user id.
+    # Each `?` matches one character, so the value must have exactly the length of a user id.
     "StringLike": {f"aws:RequestTag/{USER_TAG}": "?" * user_ids.USER_ID_LENGTH},
     "ForAllValues:StringEquals": {"aws:TagKeys": USER_TAG},
     "Null": {f"aws:RequestTag/{USER_TAG}": "false", "aws:TagKeys": "false"},

@@ -101,7 +101,7 @@ one:
 - `stopped`: true if the container was killed, was asked to end or never started, but not if it exceeded its timeout. A
   container that ended by itself would end the same way on other capacity.
 
-Exit codes: -1 stands for none, 137 is SIGKILL, 143 is SIGTERM.
+Exit codes: -1 means none, 137 is SIGKILL, 143 is SIGTERM.
 """
 NEW_JOB: Final = (
     "{'id': %(id)s, 'status': 'SUBMITTED', 'on': false, 'waits': true, 'attempts': 0, 'phase': 0, 'pause': %(pause)s, "

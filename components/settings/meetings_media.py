@@ -22,8 +22,8 @@ class ProcessingEngine(StrEnum):
     BATCH_SPOT = "batch-spot"
     """Fargate Spot, and Fargate on demand if AWS has no Spot capacity or interrupts the job too often."""
     FARGATE = "fargate"
-    """Only Fargate on demand, with a machine size of its own (the setting `fargate`). This is the former configuration,
-    for a rollback."""
+    """Only Fargate on demand, with its own machine size (the setting `fargate`). This is the former configuration, for
+    a rollback."""
 
 
 FARGATE_SIZES: Mapping[float, Sequence[int]] = {

@@ -26,8 +26,8 @@ client gets a clear answer."""
 
 
 UNIT = "unit"
-"""Key of a field's JSON Schema that names the unit of its value, if the field's name does not. docs/settings.md shows
-it."""
+"""Key in a field's JSON Schema for the unit of the value. It is needed if the field's name does not contain the unit.
+docs/settings.md shows it."""
 
 
 class Environment(StrEnum):

@@ -20,7 +20,7 @@ class PolicyException(SettingsModel):
     policy: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]+$")]
     """Name of the policy, as in docs/policies.md."""
     resource: Annotated[str, StringConstraints(min_length=1)]
-    """Pulumi name of the resource: the last part of its URN. `platform` stands for the stack as a whole."""
+    """Pulumi name of the resource: the last part of its URN. `platform` means the whole stack."""
     reason: Annotated[str, StringConstraints(min_length=15)]
     """Reason for the exception, as a sentence."""
     expires: date

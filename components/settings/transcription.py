@@ -37,7 +37,7 @@ class TranscriptionLoad(SettingsModel):
 
 
 IN_SECONDS: Final = Field(json_schema_extra={UNIT: "seconds"})
-"""Unit of the times whose names the requirements fix."""
+"""Unit of times whose names contain no unit, because the requirements prescribe the names."""
 
 
 class CaptionSettings(SettingsModel):
@@ -55,8 +55,8 @@ class CaptionSettings(SettingsModel):
     pause_threshold: Annotated[PauseSeconds, IN_SECONDS] = 2.0
     """Seconds without an update after which a waiting result is shown."""
     orphan_timeout: Annotated[OrphanSeconds, IN_SECONDS] = 15.0
-    """Seconds after which a result is shown as it is if its final version does not arrive. The end of an utterance shows
-    it too, and comes in less than 7 seconds. So the requirement's value of 15 has no effect."""
+    """Seconds after which a result is shown as it is if its final version does not arrive. The end of an utterance also
+    shows the result, and comes in less than 7 seconds. So the requirement's value of 15 has no effect."""
     max_rate_per_second: RatePerSecond = 5
     """Maximum number of partial captions per second."""
     dedup_cache_ttl: Annotated[DedupSeconds, IN_SECONDS] = 10
@@ -84,7 +84,7 @@ class TranscriptionSessionSettings(SettingsModel):
 
 
 class CaptionAlarmSettings(SettingsModel):
-    """Thresholds of the six alarms that the requirements list. Counts are for five minutes, unless a name says
+    """Thresholds of the six alarms that the requirements list. Counts are for five minutes, unless a name states
     otherwise.
     """
 

@@ -19,7 +19,7 @@ UTTERANCE_OVERHEAD_SECONDS = 1
 ROUTED_MILLISECONDS = 60
 """Assumed: duration of one message in the router."""
 BILLED_SECONDS = 15
-"""Minimum duration that Amazon Transcribe bills for a stream. Each utterance is a stream of its own, of at most 5 s."""
+"""Minimum duration that Amazon Transcribe bills for a stream. Each utterance is a separate stream of at most 5 s."""
 REQUESTS_PER_SESSION = 2
 """Messages of the client for one session: open and close. Each has an answer."""
 MESSAGES_PER_UTTERANCE = 3

@@ -34,7 +34,7 @@ pieces."""
 BASE64_FACTOR = 4 / 3
 """Factor by which base64 enlarges spoken pieces."""
 MESSAGES_PER_QUESTION = 6
-"""Assumed: messages of one question besides the pieces. Without errors there are five: the upload request and its
+"""Assumed: messages of one question without the pieces. Without errors there are five: the upload request and its
 response, the question and its acceptance, and the message that the answer is complete."""
 ITEM_KILOBYTES = 4
 """Assumed: size of a conversation of some turns."""
@@ -73,7 +73,7 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     lectures_mb = lectures * LECTURE_MONTHS * LECTURE_MEGABYTES
     return {
         "voice-qa-socket": {
-            # Each ping has an answer. An upload of a lecture has a request, its answer, and the report of the verdict.
+            # Each ping has an answer. A lecture's upload needs three messages: request, answer, and report.
             "messages": questions * (MESSAGES_PER_QUESTION + PIECES_PER_ANSWER) + 2 * pings + 3 * lectures,
             "connectionMinutes": minutes,
             "logGb": requests * LOG_BYTES_PER_CALL / GB,

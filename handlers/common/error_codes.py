@@ -1,4 +1,4 @@
-"""Error codes that APIs send to clients. Each code contains its explanation, from which `docs/errors.md` is generated."""
+"""Error codes that APIs send to clients. Each code has its explanation, from which `docs/errors.md` is generated."""
 
 from enum import StrEnum
 from typing import Self
@@ -37,5 +37,5 @@ class CommonErrorCode(ErrorCode):
     MALFORMED = (
         "MALFORMED",
         "A field has an invalid value, or a required field is missing.",
-        "Correct the request. `fields` names each wrong field and states what it must be.",
+        "Correct the request. `fields` names each wrong field, with the rule for its value.",
     )

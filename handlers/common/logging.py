@@ -15,8 +15,8 @@ from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 class LogFields(TypedDict, total=False):
     """Fields that a log line may have in addition to its event name.
 
-    An integer is a count, unless its name contains a unit. A field without an explanation counts what its name says, in
-    the work that the event is about.
+    An integer is a count, unless its name contains a unit. A field without an explanation counts the things that its
+    name states, in the work that the event is about.
     """
 
     action_items: int

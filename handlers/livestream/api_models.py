@@ -187,7 +187,7 @@ class UploadReady(Message):
     max_bytes: int
     """Announced size in bytes. Despite the name of the field, S3 accepts only exactly this size."""
     expires_seconds: int
-    """Maximum validity of the form or of the URLs. They end earlier if the credentials that signed them do."""
+    """Maximum validity of the form or of the URLs. They expire earlier if the credentials that signed them expire."""
     form: UploadForm | None = None
     multipart: MultipartUpload | None = None
 
@@ -247,11 +247,11 @@ class Playback(Message):
     """Chunks of a video, by time."""
 
     chunks: tuple[PlayableChunk, ...]
-    """Empty if `fromMs` is after the end of the video."""
+    """Empty if `fromMs` is at or after the end of the video."""
     duration_ms: Milliseconds
     """Duration of the whole video."""
     expires_seconds: int
-    """Maximum validity of the URLs. They end earlier if the credentials that signed them do."""
+    """Maximum validity of the URLs. They expire earlier if the credentials that signed them expire."""
     next_ms: Milliseconds | None = None
     """Value of `fromMs` for the following chunks; absent after the last chunk."""
 

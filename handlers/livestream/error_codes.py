@@ -14,7 +14,7 @@ class LivestreamErrorCode(ErrorCode):
     EPISODE_UNKNOWN = (
         "EPISODE_UNKNOWN",
         "The episode does not exist, belongs to another caller, or was deleted.",
-        "Check the id, and that the caller is the one who created the episode.",
+        "Check the id, and that the caller created the episode.",
         404,
     )
     TOKEN_USED = (

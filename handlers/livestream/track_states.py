@@ -150,7 +150,7 @@ class VideoChunks(Message):
     count: int
     """Number of chunks."""
     seconds: int
-    """Length of every chunk except the last one."""
+    """Length of every chunk except the last."""
     duration_ms: int
 
 

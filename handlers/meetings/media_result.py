@@ -1,7 +1,7 @@
 """Result of the media job. The workflow decides by its outcome how to continue.
 
-A recording that cannot be processed is an outcome and not a failed job, because a failed job has no result that says
-what is wrong with the recording.
+A recording that cannot be processed is an outcome and not a failed job, because a failed job has no result that names
+the fault of the recording.
 """
 
 from enum import StrEnum

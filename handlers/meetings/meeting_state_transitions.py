@@ -21,7 +21,7 @@ from handlers.meetings.upload_completion_file import WrongChunk
 
 FIRST_SWEEP_DELAY: Final = timedelta(minutes=15)
 """Time from the start of an attempt, or from a change of the status, to the sweep's first check. Normally, the events
-of the uploads have arrived and the execution has started by then.
+of the uploads have arrived and the execution has started within this time.
 """
 PROGRESS_RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.INCOMPLETE, None): 0,

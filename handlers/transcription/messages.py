@@ -55,7 +55,7 @@ class TranscriptionErrorCode(ErrorCode):
         "TOO_MANY_SESSIONS",
         (
             "The user's limit of open sessions is reached. A session whose client has sent nothing for 15 minutes is "
-            "detached from its connection to make room for a new one."
+            "detached from its connection to make room for a new session."
         ),
         "Close a session, or wait: a session stops counting one minute after its connection closed.",
     )
@@ -66,7 +66,7 @@ class TranscriptionErrorCode(ErrorCode):
     )
     BAD_AUDIO = (
         "BAD_AUDIO",
-        "The audio of the utterance is not valid. `message` states the problem and what is allowed.",
+        "The audio of the utterance is not valid. `message` states the problem and the rule.",
         "Correct the client.",
     )
     LANGUAGE_UNKNOWN = (

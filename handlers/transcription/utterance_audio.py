@@ -33,7 +33,7 @@ class Encoding(StrEnum):
 
 
 class AudioProblem(StrEnum):
-    """Problem of an utterance's audio. Clients receive the message of `BadAudio`, which states the rule that the audio breaks."""
+    """Problem of an utterance's audio. Clients receive the message of `BadAudio`, which states the broken rule."""
 
     EMPTY = "EMPTY"
     TOO_LARGE = "TOO_LARGE"

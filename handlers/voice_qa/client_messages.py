@@ -67,15 +67,15 @@ class VoiceQaErrorCode(ErrorCode):
     TOO_MANY_QUERIES = (
         "TOO_MANY_QUERIES",
         (
-            "The guest asks too many questions at the same time or in an hour, or asked this one too often. `message` says "
-            "which."
+            "The guest asks too many questions at the same time or in an hour, or asked this question too often. "
+            "`message` names the limit."
         ),
         "Wait for an answer or for an hour, or use a new `queryId`.",
     )
     UPLOAD_REFUSED = (
         "UPLOAD_REFUSED",
         "The guest's daily limit of lectures is reached, or the stack accepts no lectures from guests.",
-        "Wait at most a day, or let an operator upload the lecture.",
+        "Try again after at most a day, or let an operator upload the lecture.",
     )
     UNAVAILABLE = (
         "UNAVAILABLE",
@@ -138,7 +138,7 @@ class Query(ClientMessage):
 
 class WatchLecture(ClientMessage):
     """Asks for the state of a lecture that this guest uploads. From then on, this connection gets the message `lecture`
-    when the validation ends. The connection that requested the upload gets it without asking.
+    when the validation ends. Until a connection sends this request, the connection that requested the upload gets it.
     """
 
     action: Literal["lecture"]

@@ -132,7 +132,7 @@ class LectureTable:
     def store_owner(self, lecture_id: str, owner: str, listener: str) -> None:
         """Store the owner of a lecture, and the connection that gets its report, before it is uploaded.
 
-        An existing owner is kept, and then the listener too.
+        Values that the item already has are kept.
         """
         self._client.update_item(
             TableName=self._name,
@@ -149,11 +149,11 @@ class LectureTable:
             },
         )
 
-    def listen(self, lecture_id: str, owner: str, listener: str) -> LectureReport | None:
-        """Make a connection of the owner get the lecture's report, and return the current one.
+    def register_listener(self, lecture_id: str, owner: str, listener: str) -> LectureReport | None:
+        """Register a connection of the owner for the lecture's next report, and return the current report.
 
-        The same update stores the listener and reads the state. So a verdict is either returned here, or was not
-        written yet and then goes to this listener. Return None if there is no lecture with this owner.
+        The same update stores the listener and reads the state. So a verdict that is written before this update is
+        returned here, and a later verdict is sent to this listener. Return None if there is no lecture with this owner.
         """
         try:
             answer = self._client.update_item(

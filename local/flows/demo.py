@@ -1,7 +1,7 @@
 """Command behind `make demo`: preview, deployment, the five flows, check of the grants, outputs, cost, and removal.
 
-The demo uses a folder and a port of its own, so it does not affect a running platform. Its exit status is 0 only if
-every step succeeds.
+The demo uses a separate folder and port, so it does not affect a running platform. Its exit status is 0 only if every
+step succeeds.
 """
 
 import sys

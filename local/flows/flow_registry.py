@@ -39,7 +39,7 @@ class Flow:
 
 
 def _play_ingestion(deployment: Deployment, report_step: StepReporter) -> list[str]:
-    # A prefix of its own, because the flow counts the files below it, and the platform keeps those of earlier runs.
+    # A separate prefix, because the flow counts the files below it, and the platform keeps those of earlier runs.
     prefix = f"incoming/demo-{uuid.uuid4().hex}"
     outcome = ingestion_flow.play(IngestionRuns(deployment), prefix, FILE_COUNT, report_step)
     expected = ingestion_flow.list_expected_rows(FILE_COUNT)

@@ -101,7 +101,7 @@ def _lines(number: int) -> list[dict[str, object]]:
 
 
 def file_content(number: int) -> bytes:
-    """Return the content of a file: its lines, perhaps with an unreadable one, and perhaps compressed."""
+    """Return the content of a file: its lines, in some files with an unreadable line, and in some files compressed."""
     text = "".join(json.dumps(line) + "\n" for line in _lines(number))
     if number % BAD_EVERY == 0:
         text += "{not json\n"

@@ -1,7 +1,7 @@
 """Sample files that the local platform understands, for `make samples` and the console.
 
-The local Transcribe and the local agent recognise only tones that stand for words, so they hear nothing in a voice. The
-samples have the content that the flows of `make demo` use.
+The local Transcribe and the local agent recognise only tones that represent words, so they recognise nothing in a real
+voice. The samples have the content that the flows of `make demo` use.
 """
 
 import tempfile
@@ -30,7 +30,7 @@ class SampleFile:
     subsystem: str
     """Backend that accepts the file."""
     description: str
-    """Content of the file, and what it is for."""
+    """Content and purpose of the file."""
     content_type: str
     make: Callable[[], bytes]
     """Function that returns the content."""
@@ -51,7 +51,9 @@ def write_samples(folder: Path) -> list[Path]:
 
 
 def command(folder: Path = FOLDER) -> int:
-    """Write the sample files for `make samples`, and print what each of them is for. Return the exit status."""
+    """Write the sample files for `make samples`, and print the backend and description of each. Return the exit
+    status.
+    """
     for path in write_samples(folder):
         print(f"  {path.name:20}  {SAMPLES[path.name].subsystem:13}  {SAMPLES[path.name].description}")
     print(f"wrote {len(SAMPLES)} files to {folder}\n{TONES_ONLY}")
@@ -83,7 +85,9 @@ def _make_video(*sentences: tuple[int, str]) -> bytes:
 
 
 def _make_episode_video() -> bytes:
-    """Return a video that lasts longer than the transcript of the episode. Its sound is the lecture and the sentence."""
+    """Return a video that lasts longer than the transcript of the episode. Its sound is the lecture, then the
+    sentence.
+    """
     sentences = [*voice_qa_flow.LECTURE.split(" . "), transcription_flow.SENTENCE]
     return _make_video(*((meetings_flow.ANN, sentence) for sentence in sentences))
 
@@ -103,8 +107,8 @@ def _is_compressed(number: int) -> bool:
 
 
 NDJSON_NUMBERS = (1, 2, ingestion_flow.GZIP_EVERY)
-"""Numbers of the flow's files that are samples. All their lines are records: a file with many other lines would make
-its Spark run fail, because a sample may be the only file of the run."""
+"""Numbers of the flow's files that are samples. All their lines are records. A sample may be the only file of its Spark
+run, and the run would fail if many lines were no records."""
 SAMPLES: Final[Mapping[str, SampleFile]] = {
     **{
         f"records-{number}.ndjson{'.gz' if _is_compressed(number) else ''}": _ndjson_sample(number)

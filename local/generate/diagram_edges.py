@@ -67,7 +67,7 @@ IMPLIED_ACTIONS = {
 
 
 class MissingFromDiagram(CannotRun):
-    """A diagram lacks something that the program contains. The message says what to add."""
+    """A diagram lacks something that the program contains. The message names the missing entry."""
 
 
 @dataclass(frozen=True, order=True)
@@ -193,7 +193,7 @@ def list_role_statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]
 def _permission_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
     """Yield the edges from the node that uses a role to the resources that the role's permissions concern."""
     for role, statement in list_role_statements(graph):
-        # Roles of schedules, backups and log writers have no node. Their edges come from the resources themselves.
+        # Roles of schedules, backups and log writers have no node. Their edges begin at the resources themselves.
         if role not in nodes_by_role:
             continue
         for action in statement["Action"]:

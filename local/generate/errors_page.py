@@ -23,9 +23,9 @@ Every error has the same four fields, over HTTP as body and over a WebSocket as 
 
 | field | meaning |
 |---|---|
-| `code` | One of the codes below. Programs decide by it, and ignore codes that they do not know: new ones may be added. |
+| `code` | One of the codes below. Programs distinguish errors only by this field. They must accept unknown codes, because codes may be added. |
 | `message` | A sentence for people, which may change. |
-| `fields` | Fields of the request that are wrong, if they are known: `field` is the path, for example `speakers.0`, and `rule` is a sentence that states what the field must be. No value of the request is repeated. |
+| `fields` | Fields of the request that are wrong, if they are known: `field` is the path, for example `speakers.0`, and `rule` states the rule for its value as a sentence. No value of the request is repeated. |
 | `requestId` | Id of the request. With it, an operator finds the request in the logs. |
 
 Over a WebSocket, an error that answers a message has the `id` of that message, if the message has one. An error about a
@@ -46,9 +46,8 @@ WEBSOCKET_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
 """Error codes by WebSocket API."""
 GATEWAY_NOTE = """\
 API Gateway returns these errors itself, without calling a function, for example for an unknown path. `REFUSED` keeps the
-gateway's own status, which is at least 400 and below 500. For livestream, the gateway also checks that a body has the required
-fields, with the types that the OpenAPI document states. For meetings, only the function checks bodies, so `fields` always
-names the wrong fields.
+gateway's own 4xx status. For livestream, the gateway also checks that a body has the required fields, with the types that the
+OpenAPI document states. For meetings, only the function checks bodies, so `fields` always names the wrong fields.
 """
 WEBSOCKET_NOTE = """\
 If no function could be invoked, API Gateway itself answers with `{message, connectionId, requestId}`.
@@ -58,7 +57,7 @@ If no function could be invoked, API Gateway itself answers with `{message, conn
 REASONS_NOTE = """\
 ## Reasons after an upload
 
-An upload can succeed and its file still be unusable. Clients then do not get an error, but a state with one of these reasons. The
+A file can be unusable although its upload succeeded. Clients then do not get an error, but a state with one of these reasons. The
 reasons of meetings are in [the chapter on their status](meetings.md#status-of-a-meeting), and those of ingestion in
 [the chapter on files](ingestion.md).
 """

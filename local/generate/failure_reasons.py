@@ -1,6 +1,6 @@
 """Explanations of the reasons with which a video, a transcript or a lecture fails after its upload.
 
-They are no errors of a request: clients read them later, in the state of an episode or in the report of a lecture.
+No request fails with these reasons. Clients read them later, in the state of an episode or in the report of a lecture.
 `errors_page` shows them.
 """
 
@@ -16,7 +16,7 @@ UPLOAD_AGAIN = "Upload the file again, to the same episode."
 
 @dataclass(frozen=True)
 class ReasonExplanation:
-    """Meaning of a reason, and what the client can do."""
+    """Meaning of a reason, and the client's possible action."""
 
     meaning: str
     action: str

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from components.blocks.api import openapi_description
-from components.blocks.api.openapi_description import Publication
+from components.blocks.api.openapi_description import ApiDocumentation
 from components.frontend_output import Frontend
 from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
@@ -31,7 +31,7 @@ from handlers.transcription import messages
 from handlers.voice_qa import client_messages
 from local import ROOT
 from local.generate import (
-    api_publications,
+    api_documentation,
     architecture_page,
     errors_page,
     message_examples,
@@ -122,9 +122,9 @@ def meetings_schema() -> dict[str, Any]:
 
 
 def _openapi(
-    subsystem: str, operations: Sequence[RestOperation], publication: Publication
+    subsystem: str, operations: Sequence[RestOperation], documentation: ApiDocumentation
 ) -> Callable[[], dict[str, Any]]:
-    return lambda: openapi_description.build_document(f"Polyphony: {subsystem}", "1", operations, publication)
+    return lambda: openapi_description.build_document(f"Polyphony: {subsystem}", "1", operations, documentation)
 
 
 def _message_schema(subsystem: str, module: ModuleType, examples: Sequence[Message]) -> dict[str, Any]:
@@ -166,8 +166,8 @@ SCHEMAS: dict[str, Generator] = {
     "docs/voice-qa.schema.json": _as_text(voice_qa_schema),
 }
 DOCUMENTS: dict[str, Generator] = {
-    "docs/openapi.json": _as_text(_openapi("livestream", LIVESTREAM, api_publications.LIVESTREAM)),
-    "docs/meetings.openapi.json": _as_text(_openapi("meetings", MEETINGS, api_publications.MEETINGS)),
+    "docs/openapi.json": _as_text(_openapi("livestream", LIVESTREAM, api_documentation.LIVESTREAM)),
+    "docs/meetings.openapi.json": _as_text(_openapi("meetings", MEETINGS, api_documentation.MEETINGS)),
 }
 PAGES: dict[str, Generator] = {
     "docs/architecture.md": architecture_page.render_page,

@@ -1,5 +1,5 @@
-"""Generator of `docs/settings.md`, which describes every key of a stack file for people: default, unit, allowed values and
-reason. Editors use `docs/stack.schema.json` instead, which is generated from the same models.
+"""Generator of `docs/settings.md`, which describes every key of a stack file for people: default, unit, allowed values
+and purpose. Editors use `docs/stack.schema.json` instead, which is generated from the same models.
 """
 
 import json
@@ -18,7 +18,7 @@ INTRODUCTION = """\
 
 `make docs` generates this page from the settings models in `components/settings/`. Change a model's text there, not here.
 
-A stack file, `Pulumi.<stack>.yaml`, has these keys below `config:`, each top-level one with the prefix `polyphony:`. For example,
+A stack file, `Pulumi.<stack>.yaml`, has these keys below `config:`, each top-level key with the prefix `polyphony:`. For example,
 `livestream.video.chunkSeconds` is `chunkSeconds` in the section `video` of `polyphony:livestream`:
 
 ```yaml
@@ -32,9 +32,9 @@ config:
   (**required**) must be in every stack file.
 - An unknown key, a wrong type or a value outside the allowed range stops every command before anything is deployed. The error lists
   all wrong keys at once, with the allowed values.
-- Some keys also depend on each other or on the environment. Their descriptions say so, and the error explains the rule.
-- The unit *count* means that a number counts what the description names. Descriptions say whether MB and GB are powers of 1000 or
-  of 1024, if that matters.
+- Some keys also depend on each other or on the environment. Their descriptions state this, and the error explains the rule.
+- The unit *count* means a number of the things that the description names. Descriptions state whether MB and GB are powers of 1000
+  or of 1024, if that matters.
 - `null` switches an optional key off.
 - The [glossary](glossary.md) explains words of the project, for example *manifest*, *window* and *sweep*.
 - The [JSON Schema](stack.schema.json) of a stack file lets editors complete and check it.
@@ -129,7 +129,7 @@ class DescribedSetting(BaseModel):
 
     @property
     def choices(self) -> list[dict[str, Any]]:
-        """Schemas of which a value matches one, without that of null."""
+        """Alternative schemas of the value, without the schema of null."""
         return [choice for choice in self.schema_.get("anyOf", [self.schema_]) if choice.get("type") != "null"]
 
     @property
@@ -191,7 +191,9 @@ def _render_section(section: Section, path: str, instance: SettingsModel | None)
 def _render_table(
     settings: Iterator[DescribedSetting] | list[DescribedSetting], path: str, common: Section | None = None
 ) -> Iterator[str]:
-    """Yield a table of settings. Descriptions that `common` has too are replaced by a link."""
+    """Yield a table of settings. If `common` is given, the descriptions of keys of every function are replaced by a
+    link.
+    """
     yield "| key | default | unit | allowed | description |"
     yield "|---|---|---|---|---|"
     shared = common_descriptions() if common is not None else {}
@@ -256,7 +258,7 @@ def _describe_length(schema: Mapping[str, Any]) -> str:
 
 
 def _resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema in which references are replaced by what they refer to."""
+    """Return a schema in which each reference is replaced by its target."""
     resolved = dict(schema)
     if reference := resolved.pop("$ref", None):
         resolved = {**definitions[reference.rpartition("/")[2]], **resolved}

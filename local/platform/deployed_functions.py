@@ -10,7 +10,7 @@ from typing import Any, Self
 from local import CannotRun
 
 ALL = "all"
-"""Name that stands for all functions."""
+"""Name that selects all functions."""
 PACKAGE = "handlers"
 """Package of the project's handlers."""
 

@@ -182,7 +182,7 @@ class FunctionPublication:
         self._alias_urn = self._find_urn(ALIAS_TYPE, f"{function.name}:{LIVE}")
 
     def is_complete(self) -> bool:
-        """Return True if callers already use the current package, and the state file says so."""
+        """Return True if callers already use the current package, and the state file records it."""
         live = self._call("get_function_configuration", Qualifier=self.version)
         function, alias = self._state.get(self._function_urn), self._state.get(self._alias_urn)
         is_recorded = (function is None or function.inputs["code"] == self._state_hash) and (

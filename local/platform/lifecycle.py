@@ -81,8 +81,8 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                 findings = list_deployed_findings(config, deployed.graph)
                 resources = format_count(len(deployed.graph.customs()), "resource")
                 report.print_line(f"{resources}: {report.summary()}; the local platform is up")
-                _print_usage(running, deployed.outputs, report)
-                # The findings come last, because the end is what a terminal shows.
+                _print_instructions(running, deployed.outputs, report)
+                # The findings come last, because a terminal shows the end of the output.
                 for finding in findings:
                     report.print_line(
                         f"  {finding.level} {finding.policy} · {finding.urn.rpartition('::')[2]}: {finding.message}"
@@ -129,8 +129,9 @@ def down(folder: Path = emulator.FOLDER) -> int:
 
 
 def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | None:
-    """Return the endpoint, the stack outputs, and the physical ids by Pulumi name of the running platform, or None if no
-    platform is running.
+    """Return the endpoint, stack outputs and resource ids of the running platform, or None if no platform is running.
+
+    The resource ids are physical ids by Pulumi name.
     """
     running = emulator.find_running(folder)
     if running is None:
@@ -189,7 +190,7 @@ def deploy(config: StackConfig, running: Emulator, progress: Progress) -> Deploy
         result = _run_in_thread(lambda: run_program(config, engine, preview=False), engine.stop)
     except Exception:
         if engine.failures:
-            raise engine.failures[0] from None  # the SDK wraps the error in messages of its own
+            raise engine.failures[0] from None  # the SDK wraps the error in its own messages
         raise
     engine.delete_gone(result.graph)
     if engine.failures:
@@ -262,7 +263,7 @@ def delete_all(running: Emulator, report: Progress) -> list[str]:
     return sorted(state.entries())
 
 
-def _print_usage(running: Emulator, outputs: Props, report: ProgressReporter) -> None:
+def _print_instructions(running: Emulator, outputs: Props, report: ProgressReporter) -> None:
     """Print the outputs, the address of the platform, and how to use it."""
     report.print_line("outputs")
     print_outputs(report.console, outputs)
@@ -274,7 +275,7 @@ def _print_usage(running: Emulator, outputs: Props, report: ProgressReporter) ->
     if not spark_installation.is_installed():
         size = ENVIRONMENTS[spark_installation.FOLDER].download_megabytes
         report.print_line(
-            f"  Spark is not installed: the first file that ingestion gets installs it ({size} MB, some minutes); "
+            f"  Spark is not installed: ingestion installs it when the first file arrives ({size} MB, some minutes); "
             f"`make {spark_installation.FOLDER}/{STAMP}` installs it now"
         )
     option = "" if running.folder == emulator.FOLDER else f" --folder {running.folder}"

@@ -4,7 +4,7 @@ The CLI calls a provider over gRPC. This one answers for the AWS provider, with 
 `make up`. It keeps no state, because the CLI sends a resource's old inputs and outputs with each request.
 
 The CLI has one state of a resource for a failed creation and for a failed update: it exists, with an error. So this
-provider adds a property of its own to the outputs of such a resource. It tells the next request what is unfinished.
+provider adds its own property to the outputs of such a resource. The next request finds the missing steps there.
 """
 
 import importlib.metadata
@@ -285,7 +285,7 @@ def _resource_name(urn: str) -> str:
 
 
 def _abort(context: grpc.ServicerContext, error: BaseException) -> NoReturn:
-    """End the request with an error. The code tells the CLI whether the resource may have changed."""
+    """End the request with an error. The CLI sees from the code whether the resource may have changed."""
     refused = isinstance(error, ClientError | ShapeMismatch)
     _refuse(
         context, grpc.StatusCode.FAILED_PRECONDITION if refused else grpc.StatusCode.UNKNOWN, describe_failure(error)

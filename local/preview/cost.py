@@ -24,7 +24,7 @@ from local.terminal_output import create_console
 
 
 class CannotPrice(CannotRun):
-    """The stack cannot be priced. The message says what to fix."""
+    """The stack cannot be priced. The message states the remedy."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _without_unknowns(value: Any) -> Any:
 
 
 def print_cost(cost: StackCost, console: Console | None = None) -> None:
-    """Print the cost of one stack: by subsystem, by service, every line, and what has no price."""
+    """Print the cost of one stack: by subsystem, by service, by line, and the usage without a price."""
     out = console or create_console()
     report = cost.report
     out.print(f"[bold]{escape(cost.label)}[/]: ${report.total:,.2f} a month, budget ${cost.budget:,.2f}\n")

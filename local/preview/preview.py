@@ -37,7 +37,7 @@ LOCAL = "local"
 
 
 class CannotPreview(CannotRun):
-    """The stack has no preview. The message says what to fix."""
+    """The stack has no preview. The message states the remedy."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
 """Hash of an asset with an empty text."""
 
 Props = dict[str, Any]
-"""Properties of a resource by name. The types of this module stand for values that JSON cannot express."""
+"""Properties of a resource by name. The types of this module represent values that JSON cannot express."""
 
 
 class Unknown(Enum):

@@ -46,7 +46,7 @@ def print_preview(result: "Preview", console: Console | None = None) -> None:
     else:
         verdict = "[green]can be deployed[/]"
     out.print(f"\nstack {escape(result.config.stack)} {verdict}", soft_wrap=True)
-    # They are repeated here, because cost and outputs have separated them from the end, which is what a terminal shows.
+    # The errors are repeated here, because a terminal shows the end of the output, and cost and outputs precede it.
     for error in (*result.invalid_inputs, *result.handler_faults):
         out.print(f"  {escape(str(error))}", soft_wrap=True)
     for finding in result.mandatory:
@@ -71,7 +71,7 @@ def _build_tree(graph: Graph, stack: str) -> Tree:
 
 
 def _add_components(tree: Tree, graph: Graph, parent: Resource) -> None:
-    """Add the components below a resource to the tree, each with the kinds and counts of its own resources."""
+    """Add the components below a resource to the tree, each with the kinds and counts of its direct resources."""
     for child in graph.children(parent.urn):
         if child.custom:
             continue
@@ -179,7 +179,7 @@ def print_outputs(out: Console, outputs: Props) -> None:
 
 
 def _print_fields(out: Console, fields: Mapping[str, object], indent: int) -> None:
-    """Print plain fields in one column, and structures below their name."""
+    """Print plain values first, in an aligned column, then each non-empty mapping below its name."""
     margin = " " * indent
     plain = {name: value for name, value in fields.items() if not (isinstance(value, Mapping) and value)}
     width = max(map(len, plain), default=0)
@@ -195,7 +195,9 @@ def _print_fields(out: Console, fields: Mapping[str, object], indent: int) -> No
 
 
 def _format_lines(value: object) -> list[str]:
-    """Return the lines of a value. Short items of a list share a line; other values that are no text are JSON."""
+    """Return a value as lines. List items share a line if none has a space. Any other value except text becomes
+    JSON.
+    """
     if isinstance(value, str):
         return [value]
     if isinstance(value, list) and value:

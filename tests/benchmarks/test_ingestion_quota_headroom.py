@@ -141,7 +141,7 @@ def test_no_manifest_uses_half_of_its_retries_if_all_files_of_a_day_arrive_at_on
 
 
 def test_retries_for_an_hour_and_a_half_are_too_few_for_six_hundred_times_the_load() -> None:
-    """Throttled starts had such retries, of which a waiting manifest used one with most of its attempts."""
+    """Throttled starts had such retries. A waiting manifest used most of its attempts with one of them."""
     settings = scale_load(raise_limits(SETTINGS, 600).apply(SETTINGS), 600)
     retrier = retry(START_ERRORS, attempts=20, first_seconds=30, longest_seconds=600)
     assert simulate_day_at_once(settings, retrier).failed > 10_000

@@ -1,7 +1,7 @@
 """Accesses to resources outside the stack that its policies allow on purpose.
 
 Most of them cannot be prevented, because no name or tag of the stack limits them, so the stacks of one account share
-them. docs/deploying.md lists the titles of these. A test compares both lists, and another one finds entries that
+them. docs/deploying.md lists the titles of these. A test compares both lists, and another test finds entries that
 nothing needs. The other accesses are those to the bootstrap's resources that hold the stack's own state.
 """
 

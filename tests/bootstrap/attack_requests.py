@@ -1,6 +1,6 @@
 """Requests that an attacker can make to use an access of `attack_targets`, which is an action on a resource.
 
-Each request has other values of what an attacker can choose: tags, services, boundaries and regions.
+Each request has different values of the properties that an attacker can choose: tags, services, boundaries and regions.
 """
 
 import functools

@@ -5,7 +5,7 @@ they could get the tags of another stack.
 
 The resources are not listed by hand. Each action that the searched policies allow contributes the ARN formats of its
 resources, from IAM's table of actions. Each format becomes a few resources with names and tags of other owners, an own
-one and a new one. A resource is matched by tags only if the table says that the action supports `aws:ResourceTag`.
+and a new resource. A resource is matched by tags only if the action supports `aws:ResourceTag` according to the table.
 """
 
 import fnmatch

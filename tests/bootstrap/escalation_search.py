@@ -1,9 +1,10 @@
-"""Breadth-first search for what the bootstrap's roles can reach outside their stack.
+"""Breadth-first search for resources that the bootstrap's roles can reach outside their stack.
 
-A state is what an attacker has changed so far: the tags of a target, or the boundary and the policies of a role. The
-search starts with the roles of the template, and adds the role that the deploy role can create for itself: a role of
-the program with every permission that the boundary allows. It makes each request of the account's model that the
-policies allow, follows those that change the state, and reports each request that affects something outside the stack.
+A state consists of the changes that an attacker has made so far: the tags of a target, or the boundary and the policies
+of a role. The search starts with the roles of the template, and adds the role that the deploy role can create for
+itself: a role of the program with every permission that the boundary allows. It makes each request of the account's
+model that the policies allow, follows those that change the state, and reports each request that affects something
+outside the stack.
 """
 
 from collections import deque

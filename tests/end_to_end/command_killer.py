@@ -143,8 +143,8 @@ def describe_point(event: str, arguments: Sequence[Any]) -> str | None:
 def install_points(report: Callable[[str], None], kill_at: str, signal_number: int) -> None:
     """Report each point of this process, and send a signal when the point `kill_at` is reached.
 
-    SIGKILL and SIGTERM go to the command alone, as from the system and from `kill`. The other signals come from a
-    terminal, which sends them to all processes of the group.
+    SIGKILL and SIGTERM go to the command alone, as from the system and from `kill`. A terminal sends the other signals
+    to all processes of the group.
     """
     counts: Counter[str] = Counter()
     lock = threading.RLock()
@@ -225,7 +225,7 @@ def run_in_child(request: Mapping[str, Any], run: Callable[[Mapping[str, Any]], 
 
 
 def await_children(expected: set[int]) -> list[str]:
-    """Wait until this process has no other children than the expected ones. Return the command lines of those left."""
+    """Wait until this process has only the expected children. Return the command lines of those left."""
     with _time_limit():
         while set(_children()) - expected:
             os.waitpid(-1, 0)

@@ -42,7 +42,7 @@ from tests.end_to_end.meeting_recorder import Recorder
 
 PREFIX = "polyphony-local-"
 INGESTED_FILES = 250
-"""Files of the ingestion flow: one full manifest and a flushed one, each with a Spark run of its own."""
+"""Files of the ingestion flow: a full and a flushed manifest, each with its own Spark run."""
 T = TypeVar("T")
 
 
@@ -91,7 +91,7 @@ class Platform:
         return [event["message"] for page in pages for event in page["events"]]
 
     def mark(self) -> int:
-        """Return the end of the log of IAM decisions; `decisions(mark)` reads later ones."""
+        """Return the end of the log of IAM decisions; `decisions(mark)` reads later decisions."""
         return log_size(self.emulator.folder)
 
     def decisions(self, mark: int) -> list[Decision]:

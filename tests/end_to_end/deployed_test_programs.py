@@ -30,7 +30,7 @@ TOPIC, GROUP, GONE = "kept", "changed", "gone"
 
 
 def deploy_small_stack(version: int) -> None:
-    """Register the resources of a version, each after the one before.
+    """Register the resources of a version, one after the other.
 
     In this order, a command always reaches the same points, at which a test may kill it (`command_killer.py`).
     """
@@ -76,5 +76,6 @@ def run_command(request: Mapping[str, Any]) -> int:
 
 
 def import_all() -> None:
-    """Import what the commands import when they run. This is done before the fork, so that each command starts fast."""
+    """Import the modules that the commands import when they run. This is done before the fork, so that each command
+    starts fast."""
     from local.platform import emulator_clients, resource_drivers  # noqa: F401, PLC0415

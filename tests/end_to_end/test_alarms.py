@@ -1,4 +1,4 @@
-"""Tests that alarms react to what happens in the emulator, and that their topic's subscriber gets the message."""
+"""Tests that alarms react to events in the emulator, and that their topic's subscriber gets the message."""
 
 import io
 import json

@@ -1,4 +1,5 @@
-"""Tests of drift: what the services return equals the program's inputs, until a resource is changed by hand."""
+"""Tests of drift: the values that the services return equal the program's inputs, until a resource is changed by
+hand."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A file that is dropped on the platform of `make up` becomes rows without any command and without other files."""
+"""Tests that a single file, uploaded to the platform of `make up`, becomes rows without any command or other files."""
 
 from collections.abc import Iterator
 from pathlib import Path

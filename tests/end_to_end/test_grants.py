@@ -25,7 +25,7 @@ def wait_for_problem(platform: Platform, mark: int, beginning: str) -> str:
     return eventually(find_problem, f"the problem `{beginning}`")
 
 
-# Transcription must answer as fast as somebody speaks, so its flow runs before Spark uses the CPU. The other flows run
+# Transcription must answer as fast as a person speaks, so its flow runs before Spark uses the CPU. The other flows run
 # meanwhile.
 @pytest.mark.usefixtures("transcription_played", "ingestion_playing")
 def test_all_flows_use_every_grant_and_need_no_other(

@@ -53,7 +53,8 @@ def members_of(literal: ast.Dict) -> dict[str, ast.expr]:
 
 
 def aws_calls(source: ast.AST, file: str, operations: Mapping[str, object]) -> Iterator[AwsCall]:
-    """Yield the calls of operations: direct ones, paginated ones, presigned URLs, and those through `call_service`."""
+    """Yield the calls of operations: direct calls, paginated calls, presigned URLs, and those through
+    `call_service`."""
     for node in ast.walk(source):
         if not isinstance(node, ast.Call):
             continue
@@ -75,7 +76,7 @@ def aws_calls(source: ast.AST, file: str, operations: Mapping[str, object]) -> I
 
 
 def unknown_parameters(shape: Shape | None, given: Mapping[str, ast.expr], path: str = "") -> Iterator[str]:
-    """Yield the parameters, also nested ones, that a structure does not have."""
+    """Yield the parameters, including nested parameters, that a structure does not have."""
     if not isinstance(shape, StructureShape):
         return
     for name, value in given.items():

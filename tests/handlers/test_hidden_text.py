@@ -145,7 +145,7 @@ def test_a_text_without_a_visible_character_is_refused(
 
 
 NEVER_SHOWN = {
-    # Fields that may contain any character, and why nobody sees their text.
+    # Fields that may contain any character, and why no person sees their text.
     ("ExchangeRequest", "token"): "verified and not stored",
     ("PlaybackRequest", "token"): "verified and not stored",
     ("PageQuery", "cursor"): "decrypted",
@@ -155,7 +155,7 @@ NEVER_SHOWN = {
 
 
 def list_client_models() -> list[type[BaseModel]]:
-    """Return the models of everything that clients send or write, without nested ones."""
+    """Return the models of everything that clients send or write, without nested models."""
     operations = (*LIVESTREAM_OPERATIONS, *MEETINGS_OPERATIONS)
     rest = [model for operation in operations for model in (operation.parameters, operation.query, operation.body)]
     messages = (*VOICE_QA_REQUESTS.values(), *TRANSCRIPTION_REQUESTS.values())

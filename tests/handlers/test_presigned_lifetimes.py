@@ -1,8 +1,8 @@
 """The lifetime of each presigned URL and form in the handlers is at most what AWS documents for its credentials.
 
-A presigned URL ends with the credentials that signed it, whatever `ExpiresIn` says (Amazon S3 user guide, "Download and
-upload objects with presigned URLs"). The functions sign with the credentials of their execution roles, for which the
-AWS Lambda developer guide ("Session duration for temporary security credentials") states no duration.
+A presigned URL expires with the credentials that signed it, whatever the value of `ExpiresIn` is (Amazon S3 user guide,
+"Download and upload objects with presigned URLs"). The functions sign with the credentials of their execution roles,
+for which the AWS Lambda developer guide ("Session duration for temporary security credentials") states no duration.
 """
 
 import ast

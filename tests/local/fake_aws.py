@@ -172,7 +172,7 @@ class Thing(pulumi.CustomResource):
 
 
 def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progress | None = None) -> Graph:
-    """Run one `up`: read the state, run the program, delete what it no longer contains."""
+    """Run one `up`: read the state, run the program, delete the resources that it no longer contains."""
     state = open_state(aws, folder)
     engine = Engine(aws, state, progress or SilentProgress(), DRIVERS)
     graph = program_run.run_function(body, CONFIG, engine, preview=False).graph

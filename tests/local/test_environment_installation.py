@@ -59,7 +59,7 @@ def test_an_unsupported_python_is_reported(version: tuple[int, int, int], accept
 
 
 class Checkout:
-    """Folder with the Makefile and what it needs to install environments."""
+    """Folder with the Makefile and the files that it needs to install environments."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -97,7 +97,7 @@ class Checkout:
         os.mkfifo(self.folder / "gate")
 
     def open_gate(self) -> None:
-        """Let the waiting pip continue, and do not stop later ones."""
+        """Let the waiting pip continue, and do not stop later processes."""
         with (self.folder / "gate").open("w"):  # waits until pip reads
             (self.folder / "gate").unlink()
 

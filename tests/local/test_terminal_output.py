@@ -1,4 +1,4 @@
-"""Output in a pipe whose reader ends first, as in `make preview | head`."""
+"""Tests of output to a pipe whose reader ends first, as in `make preview | head`."""
 
 import os
 import subprocess

@@ -2,7 +2,7 @@
 
 A specs module lists the variations of its family. Unlike a `PolicySpec`, a variation shows the policy among all
 resources of the real program, where a foreign account is easily missed, and so is a second companion (a resource that
-configures another one, such as a bucket's public access block).
+configures another resource, such as a bucket's public access block).
 """
 
 import json

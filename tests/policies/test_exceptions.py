@@ -20,7 +20,7 @@ from tests.policies.policy_harness import (
 
 EXCUSABLE_CRITICAL_POLICIES = {"key-keeps-its-account", "no-secret-in-environment", "no-secret-in-properties"}
 """Critical policies that an exception may excuse, because their findings concern neither public nor foreign access: a
-value that only looks like a secret, and a key that nobody could manage."""
+value that only looks like a secret, and a key that no principal could manage."""
 TABLE = SampleResource(t.TABLE, {"name": "t"}, "table")
 PLATFORM = SampleResource(t.PLATFORM, {}, "platform")
 

@@ -5,8 +5,8 @@ The document contains only what the gateway acts on: paths, required parameters,
 Response schemas are left out, because the handlers are responsible for responses.
 
 Further operations call no function. They answer CORS preflights, an unknown path (with 404), and an unsupported method
-of a path (with 405). Without an operation of its own, an unsupported method would be answered with 404, because the
-gateway does not distinguish it from an unknown path.
+of a path (with 405). Without its own operation, an unsupported method would be answered with 404, because the gateway
+does not distinguish it from an unknown path.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ TIMEOUT_MILLISECONDS = 1000 * GATEWAY_SECONDS
 BODY_AND_PARAMETERS, PARAMETERS = "body-and-parameters", "parameters"
 """Names of the request validators, by the parts of a request that they validate."""
 PROXY = "/{proxy+}"
-"""Path that matches every request path without a path of its own, except the root."""
+"""Path that matches every request path that no other path matches, except the root."""
 
 
 class RestAuthorization(StrEnum):

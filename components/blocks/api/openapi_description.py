@@ -42,8 +42,8 @@ class Error(Message):
 
 
 @dataclass(frozen=True)
-class Publication:
-    """Parts of the document that only the API's users need: API Gateway gets its own."""
+class ApiDocumentation:
+    """Parts of the document for the API's users. The document for API Gateway has none of them."""
 
     description: str
     """Text about the whole API, in Markdown."""
@@ -58,11 +58,11 @@ class Publication:
 
 
 def build_document(
-    title: str, version: str, operations: Sequence[RestOperation], publication: Publication | None = None
+    title: str, version: str, operations: Sequence[RestOperation], documentation: ApiDocumentation | None = None
 ) -> Document:
-    """Return the OpenAPI 3.1 document of the operations. The gateway's document is made without a publication."""
+    """Return the OpenAPI 3.1 document of the operations. The document for API Gateway has no `documentation`."""
     _check_path_parameters(operations)
-    schemas = _Schemas(operations, {} if publication is None else publication.examples)
+    schemas = _Schemas(operations, {} if documentation is None else documentation.examples)
     paths: dict[str, Document] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation_document(operation, schemas)
@@ -74,11 +74,11 @@ def build_document(
         },
     }
     document: Document = {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
-    if publication is not None:
-        info["description"] = publication.description
-        document["servers"] = [*publication.servers]
-        document["security"] = [dict(alternative) for alternative in publication.security]
-        components["securitySchemes"] = dict(publication.security_schemes)
+    if documentation is not None:
+        info["description"] = documentation.description
+        document["servers"] = [*documentation.servers]
+        document["security"] = [dict(alternative) for alternative in documentation.security]
+        components["securitySchemes"] = dict(documentation.security_schemes)
     return document
 
 
@@ -106,7 +106,9 @@ class _Schemas:
         return {JSON: {"schema": self.reference(model, mode), **({} if example is None else {"example": example})}}
 
     def _example_value(self, model: type[Message], mode: SchemaMode) -> Document | None:
-        """Return the example of a model as JSON, or None without an example. A request has only the fields that it sets."""
+        """Return a model's example as JSON, or None without an example. A request shows only the fields that were
+        set.
+        """
         example = self._examples.get(model)
         if example is None:
             return None

@@ -1,4 +1,4 @@
-"""Throttle and log groups of a stage, for REST APIs and WebSocket APIs alike."""
+"""Throttle and log groups of a stage, for REST APIs and WebSocket APIs."""
 
 from dataclasses import dataclass
 

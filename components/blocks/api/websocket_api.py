@@ -28,7 +28,7 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import CHECKED_BY_TAG, Scope
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
-"""Routes that API Gateway defines: connection opened, connection closed, message that has no route of its own."""
+"""Routes that API Gateway defines: connection opened, connection closed, message without its own route."""
 PREDEFINED_ROUTES = (CONNECT, DISCONNECT, DEFAULT)
 CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 """Environment variable from which the AWS SDK reads the URL for posting to connections

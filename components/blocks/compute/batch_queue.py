@@ -4,8 +4,8 @@ Each queue has one compute environment. With two, Batch would use the second onl
 environment is never full. A workflow that wants other capacity submits the job to another queue.
 
 The provider generates the end of the environment's name. So a new environment can be created, and the queue moved to
-it, before the old environment is deleted, as Batch requires. The environment has no role of its own, because Batch uses
-its service-linked role.
+it, before the old environment is deleted, as Batch requires. The environment has no role, because Batch uses its
+service-linked role.
 """
 
 from collections.abc import Sequence

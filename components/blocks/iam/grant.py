@@ -188,7 +188,7 @@ def _check_conditions(conditions: Sequence[Condition]) -> None:
     operator_keys = [(operator, key) for operator, key, _ in conditions]
     if len(set(operator_keys)) < len(operator_keys):
         raise GrantError(
-            f"one of the conditions {operator_keys} occurs twice, and IAM would keep only the last one. Merge their values"
+            f"one of the conditions {operator_keys} occurs twice, and IAM would keep only the last. Merge their values"
         )
     for operator, key, values in conditions:
         for value in values:

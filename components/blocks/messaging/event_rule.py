@@ -4,7 +4,7 @@ The target is a queue with a consumer, which must name the rule among its sender
 goes directly to the dead-letter queue, whose alarm notifies them.
 
 No rule sends events to the alerts topic. EventBridge's guide shows a topic policy without conditions only, but without
-a condition on the account, every AWS account could publish to the topic through a rule of its own. For a queue, the guide
+a condition on the account, every AWS account could publish to the topic through its own rule. For a queue, the guide
 shows a condition on the rule's ARN ("Using resource-based policies for Amazon EventBridge").
 """
 

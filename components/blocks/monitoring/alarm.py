@@ -75,7 +75,7 @@ class AlarmGroup:
     ) -> None:
         """Register the alarm `<subsystem>-<short name>-<severity>`.
 
-        `problem` tells the operator in one sentence what is wrong. The alarm is raised when the metric breaches the
+        `problem` describes the fault to the operator in one sentence. The alarm is raised when the metric breaches the
         threshold in `periods` successive periods.
         """
         scope = self.scope

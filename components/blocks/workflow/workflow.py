@@ -57,7 +57,7 @@ class Workflow(Block):
         self.name = scope.name(Kind.STATE_MACHINE, short_name)
         self.arn = scope.context.arn("states", f"stateMachine:{self.name}")
         # AWS permits log delivery by a resource policy, whose size is limited. One entry of this policy covers all log
-        # groups below this prefix. Each log group with another name would need an entry of its own.
+        # groups below this prefix. Each log group with another name would need its own entry.
         log_group = f"/aws/vendedlogs/states/{self.name}"
         logs = self.create_log_group("logs", log_group, args.logical_name)
         platform_grants = [grant("logs", LOG_DELIVERY_ACTIONS, "*"), grant("xray", TRACING_ACTIONS, "*")]

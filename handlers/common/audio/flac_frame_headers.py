@@ -59,7 +59,7 @@ def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int)
     if len(head) < MIN_HEADER or not head.startswith(FRAME_STARTS):
         return None
     size_code, rate_code, channels_code, bits_code = head[2] >> 4, head[2] & 15, head[3] >> 4, head[3] & 15
-    # After the number come the block size and the sample rate, if their codes say so, and then the checksum.
+    # After the number come the block size and the sample rate, if their codes require them, and then the checksum.
     number, size_at = _parse_number(head)
     rate_at = size_at + SIZE_BYTES.get(size_code, 0)
     rate_bytes, unit = RATE_BYTES.get(rate_code, (0, 0))

@@ -80,7 +80,7 @@ class Retrier:
 
 
 def retry_live_calls(operation: Callable[[], T], timing: RetryTiming) -> T:
-    """Return the result of an operation that nobody repeats soon, and whose boto3 clients have `LIVE_CONFIG`.
+    """Return the result of an operation that no caller repeats soon, and whose boto3 clients have `LIVE_CONFIG`.
 
     Transient failures are retried for some seconds. Raises ServiceFailed if that does not help, or for a lasting fault.
     """

@@ -2,7 +2,7 @@
 
 The uploader encrypted the object with a customer-provided key (SSE-C), or stored it in an archive storage class.
 Another attempt would fail too. So callers report it as a property of the object, and not as a failure that a retry
-could repair. S3 has no error code of its own for a KMS key that cannot be used; ingestion's `object_storage` recognises
+could repair. S3 has no special error code for a KMS key that cannot be used; ingestion's `object_storage` recognises
 that case.
 """
 

@@ -225,7 +225,7 @@ def _without_apostrophes(text: str) -> Iterable[str]:
 
 @lru_cache(maxsize=4096)
 def _find_kind(character: str) -> str:
-    """Return `word`, `apostrophe`, `unspaced` (a word of its own) or `other` (between words)."""
+    """Return `word`, `apostrophe`, `unspaced` (a separate word) or `other` (between words)."""
     if character in _APOSTROPHES:
         return "apostrophe"
     if unicodedata.category(character)[0] not in "LNM":

@@ -24,7 +24,7 @@ class WindowSizes:
     it includes the passages that would otherwise be its overlap."""
     milliseconds: int
     """Maximum time between the starts of a core's first and last passage. End times do not count, because each passage
-    with a wrong end time, for example a day later, would then become a window of its own."""
+    with a wrong end time, for example a day later, would then become a separate window."""
     overlap_characters: int
     """Length of the overlap. Its last passage may exceed this length."""
 

@@ -28,7 +28,7 @@ class WebSocketErrorCode(ErrorCode):
     MALFORMED_MESSAGE = (
         "MALFORMED_MESSAGE",
         "The message is not one JSON object, or the handshake does not offer the required subprotocols.",
-        "Correct the client. `message` states what is expected.",
+        "Correct the client. `message` states the expected form.",
     )
     UNKNOWN_ACTION = (
         "UNKNOWN_ACTION",

@@ -193,9 +193,9 @@ class S3Storage:
     def _has_uploader_key(self, bucket: str, key: str, version: str) -> bool:
         """Return True if the uploader chose a KMS key for a version whose content S3 refuses.
 
-        HeadObject needs the same permission as GetObject, but none for the key, so its success shows that the job's role
-        has not lost its permission (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). If objects get
-        a KMS key by default, somebody has changed the bucket's encryption, and all new files would be refused.
+        HeadObject needs the same permission as GetObject, but none for the key, so its success shows that the job's
+        role has not lost its permission (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). If
+        objects get a KMS key by default, the bucket's encryption was changed, and all new files would be refused.
         """
         try:
             metadata = self._client.head_object(Bucket=bucket, Key=key, VersionId=version)

@@ -7,5 +7,5 @@ class BuilderEnvironment(ManifestCreationEnvironment):
     """Environment variables of the manifest builder."""
 
     flush_at_once: bool = False
-    """Create a manifest of the files that are pending after each batch, even if it is not full. For the local platform
-    only."""
+    """Create manifests of all pending files after each batch, even if the manifests are not full. Only the local
+    platform uses this."""

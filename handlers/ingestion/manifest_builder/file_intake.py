@@ -72,7 +72,9 @@ class FileIntake:
         }
 
     def create_manifests(self) -> None:
-        """Create full manifests, and others if `flush_at_once` is set. Log an error instead of raising it."""
+        """Create full manifests, and with `flush_at_once` also manifests that are not full. Log an error instead of
+        raising it.
+        """
         tried: set[RecordId] = set()
         try:
             self.creator.create_full_manifests(tried, MAX_MANIFESTS_PER_INVOCATION)
@@ -82,7 +84,9 @@ class FileIntake:
             self.log.error("building_failed", error_type=type(error).__name__)
 
     def _flush(self, tried: set[RecordId]) -> None:
-        """Create manifests of the pending files, also if a concurrent builder claims some of them first."""
+        """Create manifests of the pending files. If a concurrent builder claims some of them first, continue with the
+        others.
+        """
         for _ in range(MAX_MANIFESTS_PER_INVOCATION):
             if not self.table.list_pending(1, tried):
                 return

@@ -1,7 +1,7 @@
 """Request that asks the model for the fact claims and clips of one window (Bedrock Converse, without the model id).
 
 The request contains the fixed instructions, a cache point, the memories, and the window's cues, in this order. Each
-memory and cue is a JSON object on a line of its own, so no text of the transcript can end its line. The answer is
+memory and cue is a JSON object on a separate line, so no text of the transcript can end its line. The answer is
 requested as JSON text and not as a tool call, because not every model that may be configured can be forced to call a
 tool. `model_answer` checks the form of the answer, and the worker asks once more after a malformed answer.
 """

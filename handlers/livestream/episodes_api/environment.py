@@ -54,7 +54,7 @@ class EpisodesApiEnvironment(HandlerEnvironment):
     url_seconds: UrlSeconds = PRESIGNED_SECONDS
     """Maximum validity of a presigned form or URL."""
     playback_seconds: UrlSeconds = 300
-    """Maximum validity of the URL of a video chunk. Clients list the chunks again when they need later ones."""
+    """Maximum validity of the URL of a video chunk. Clients list the chunks again when they need later chunks."""
     max_video_gigabytes: VideoGigabytes = 20
     max_transcript_megabytes: TranscriptMegabytes = 10
     multipart_megabytes: MultipartMegabytes = 100

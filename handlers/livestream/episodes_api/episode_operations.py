@@ -69,7 +69,7 @@ class EpisodeOperations:
         return RestAnswer(self.table.get(call.owner, call.parameters.episode_id).to_episode())
 
     def update(self, call: RestRequest) -> RestAnswer:
-        """Change an episode, if its version is still the one that the client names."""
+        """Change an episode if it still has the version that the client names."""
         request: EpisodeChanges = call.body
         changes = request.model_dump(mode="json", by_alias=True, include=request.model_fields_set - {"version"})
         now = timestamp(self.clock())

@@ -1,6 +1,6 @@
-"""API operation that makes a video playable: it lists the video's chunks, each with a presigned URL.
+"""API operation for playing a video: it lists the video's chunks, each with a presigned URL.
 
-The chunks' names and durations come from the HLS playlist that MediaConvert wrote. A browser cannot use that playlist
+MediaConvert wrote an HLS playlist, which contains the chunks' names and durations. A browser cannot use that playlist
 itself, because each chunk needs its own presigned URL.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 _ABSENT = frozenset({"NoSuchKey", "AccessDenied"})
-"""Errors of GetObject for a missing object. It is `AccessDenied`, because the role may not list the bucket."""
+"""Error codes of GetObject for a missing object. S3 returns `AccessDenied` if the role may not list the bucket."""
 _CHUNK = re.compile(r"#EXTINF:([0-9]+(?:\.[0-9]+)?),[^\n]*\n(?:#[^\n]*\n)*([A-Za-z0-9_-]+\.ts)\s*(?:\n|$)")
 """One chunk in a playlist: its duration in seconds, and its file name. A name with a folder does not match."""
 
@@ -72,7 +72,7 @@ class PlaylistChunk:
 
 @dataclass(frozen=True)
 class PlaybackOperations:
-    """Implements the operation on video chunks."""
+    """Implements the operation that lists the chunks of a video."""
 
     table: EpisodeTable
     bucket: ChunkBucket
@@ -114,6 +114,7 @@ def parse_playlist(playlist: str) -> Iterator[PlaylistChunk]:
     start = 0.0
     for number, match in enumerate(_CHUNK.finditer(playlist), start=1):
         end = start + float(match[1])
-        # Both ends are rounded, so that chunks join without a gap although playlists have fractions of milliseconds.
+        # Playlists have fractions of milliseconds. Start and end are rounded, not the duration, so the chunks have no
+        # gaps between them.
         yield PlaylistChunk(number, round(start * 1000), round(end * 1000) - round(start * 1000), match[2])
         start = end

@@ -16,7 +16,7 @@ Secret = Annotated[str, Field(min_length=1, repr=False)]
 
 
 class TokenRequest(Message):
-    """Base of requests, which contain the caller's token. It is in the body, so that no log of URLs contains it."""
+    """Base of all requests: the caller's token. It is in the body, so that no log of URLs contains it."""
 
     token: Annotated[str, Field(repr=False)]
     """Token of the identity provider for this platform's audience. An invalid token causes a 401 error, not a 400

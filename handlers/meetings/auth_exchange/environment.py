@@ -25,7 +25,7 @@ class AuthEnvironment(HandlerEnvironment):
     """Audience that a token must name."""
     jwks_url: str | None = None
     """URL of the identity provider's keys. Only a deployment to the local platform may leave it out. The platform then
-    adds the variable, with the URL of its own identity provider.
+    adds the variable, with the URL of the local identity provider.
     """
     client_role: str
     """ARN of the role whose credentials clients receive."""

@@ -9,7 +9,7 @@ class ExchangeErrorCode(ErrorCode):
     MEETING_UNKNOWN = (
         "MEETING_UNKNOWN",
         "The caller has no meeting with this id.",
-        "Check the id, and that the token is that of the user who recorded the meeting.",
+        "Check the id, and use a token of the user who recorded the meeting.",
         404,
     )
     RECORDING_NOT_READY = (
@@ -26,7 +26,7 @@ class ExchangeErrorCode(ErrorCode):
     )
     TOKEN_NOT_YET_VALID = (
         "TOKEN_NOT_YET_VALID",
-        "The token becomes valid later, so one of the clocks may be wrong.",
+        "The token is not valid yet. The clock of its issuer may be wrong.",
         "Check the clock of the machine that issued the token.",
         401,
     )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 SESSION_NAME = "playback"
-"""Role session name of these calls in AWS logs."""
+"""Role session name. AWS logs show it for the calls with these credentials."""
 MAX_AUDIO_PARTS = 50
 """Maximum number of audio parts in a response. Even a recording of several days has fewer."""
 VIDEO_TYPE, AUDIO_TYPE = "video/mp4", "audio/flac"
@@ -55,7 +55,7 @@ def create_user_clients(credentials: SessionCredentials) -> UserClients:
 
 
 class RecordingPlayback:
-    """Returns the URLs of recordings."""
+    """Implements the operation that returns URLs for playing a recording."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class RecordingPlayback:
         )
 
     def _audio_keys(self, clients: UserClients, recording: Recording) -> Iterator[str]:
-        """Return the keys of the audio parts that exist. The parts are numbered without gaps."""
+        """Yield the keys of the audio parts that exist. The parts are numbered without gaps."""
         keys = (recording.audio_key(part) for part in range(MAX_AUDIO_PARTS))
         return takewhile(lambda key: self._exists(clients, key), keys)
 
@@ -123,7 +123,7 @@ class RecordingPlayback:
             call_service(clients.s3.head_object, Bucket=self._location.bucket_name, Key=key)
         except ServiceFailed as error:
             # S3 answers 403 for a missing object, because users may not list this prefix. The response has no body, so
-            # its code is the status, which `find_fault` does not know.
+            # its error code is the HTTP status, which `find_fault` does not know.
             if error.fault in {ServiceFault.UNKNOWN, ServiceFault.MISSING, ServiceFault.REFUSED}:
                 return False
             raise

@@ -142,7 +142,8 @@ class Summarizer:
         if output is None:
             raise TranscriptMissing("part_missing")
         part = TranscribedPart(request.audio[number].offset_ms, request.audio[number].duration_ms, output)
-        # Each part numbers its speakers anew, so the part's number is added to their labels unless it is the only part.
+        # The numbers of speakers begin again in each part. So the part's number is added to their labels, unless it is
+        # the only part.
         return parse_part(part, request.language, part_number=number + 1 if len(request.audio) > 1 else None)
 
     def _summarize_transcript(self, transcript: Transcript, answers: StoredAnswers) -> Summary:

@@ -20,7 +20,7 @@ class ActionItem(Message):
     text: str
     """The task in one sentence."""
     owner: str | None = None
-    """Person who has the task: the spoken name, or the speaker's label. None if the model names nobody."""
+    """Person who has the task: the spoken name, or the speaker's label. None if the model names no person."""
     due: str | None = None
     """Due time in the words of the speaker, for example `by Friday`. None if none was said."""
     quote: TranscriptQuote

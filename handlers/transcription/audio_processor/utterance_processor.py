@@ -49,7 +49,7 @@ lost, or whose client was gone, the utterance is always repeated, so `utterance_
 utterance that Amazon Transcribe rejects is given up at any attempt."""
 WAIT_MS = 3_000
 """Minimum time that the client waits before it sends an utterance again for which no stream was free, or whose first
-attempt got no result. Most streams that run now have ended by then."""
+attempt got no result. Most current streams end within this time."""
 WAIT_FACTOR = 4
 """Factor by which the wait grows with each attempt that got no result. So the attempts at an utterance span at least 15
 seconds, because an outage of the network or of Amazon Transcribe may last some seconds."""

@@ -51,7 +51,7 @@ class ConnectionAuthorizer:
                     TranscriptionErrorCode.UNAVAILABLE, "The identity provider does not answer. Try again."
                 ) from None
             raise HandlerError(
-                TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new one."
+                TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new token."
             ) from None
 
 

@@ -140,8 +140,8 @@ class SessionCounter:
         There are two steps. First, the session is detached from its connection, so that no client can use it. Then it
         is removed from the count. In the opposite order, a session could be used without being counted.
 
-        If the process dies between the steps, the session still counts, but nobody can use it until its user opens it
-        again. If the user opens it between the steps, `opened_before_ms` prevents the second step.
+        If the process dies between the steps, the session still counts, but no connection can use it until its user
+        opens it again. If the user opens it between the steps, `opened_before_ms` prevents the second step.
         """
         abandoned_since_ms = now_ms - ABANDONED_MS
 

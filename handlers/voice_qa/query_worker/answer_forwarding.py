@@ -2,8 +2,8 @@
 
 Each `AgentPiece` of the agent becomes one or more messages (`Piece`), which are numbered from 0, and small enough for
 API Gateway. A client that lost messages asks the question again, on any connection, and names the first number that it
-needs. It thereby becomes the listener, and messages are posted to it from that number on. All messages stay in memory,
-so that they can be sent again and stored.
+needs. So it becomes the listener, and messages are posted to it from that number on. All messages stay in memory, so
+that they can be sent again and stored.
 
 The question's record contains the listener, and is read regularly while the answer arrives. Without a listener, nothing
 is posted, but the answer continues.

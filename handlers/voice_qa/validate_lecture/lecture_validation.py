@@ -63,7 +63,7 @@ class LectureValidator:
         clock: Callable[[], datetime],
         timing: RetryTiming | None = None,
     ) -> None:
-        """`connections` are those of the WebSocket API. `timing` is the timing of retries when a report is posted."""
+        """`connections` are those of the WebSocket API. `timing` applies to the retries of posting a report."""
         self._bucket = bucket
         self._table = table
         self._limits = limits
@@ -139,7 +139,7 @@ class LectureValidator:
     def _notify(self, written: WrittenVerdict) -> None:
         """Post the verdict to the guest who uploaded the lecture.
 
-        The verdict is stored already, so a failure changes nothing: the client can still ask for it.
+        The verdict is already stored. So a failure is only logged, because the client can still request the verdict.
         """
         try:
             retry_live_calls(lambda: self._connections.post(written.listener, written.report), self._timing)

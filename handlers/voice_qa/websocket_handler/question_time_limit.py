@@ -1,10 +1,10 @@
 """Checks that every question ends within its time limit, and errors for the clients of questions that did not.
 
 A worker can die at any moment, or never start, and then it reports nothing. So each invocation of the worker has a
-message in a queue, whose delivery SQS delays until the time limit has passed. If the question has not ended by then, it
-fails, and its client gets an error and can ask again. The same applies if the question has ended, but the worker died
-before it reported that. SQS redelivers a failed check only after minutes, so transient failures are retried.
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
+message in a queue, whose delivery SQS delays until the time limit has passed. If the question is still in progress at
+this time, it fails, and its client gets an error and can ask again. The same applies if the question has ended, but the
+worker died before it reported that. SQS redelivers a failed check only after minutes, so transient failures are
+retried. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -67,7 +67,7 @@ class UploadForms:
 
     def report_lecture(self, guest_id: str, connection: str, message: WatchLecture) -> LectureReport:
         """Return the state of a lecture that the guest uploads, and report its verdict to this connection later."""
-        report = self._lectures.listen(message.lecture_id, guest_id, connection)
+        report = self._lectures.register_listener(message.lecture_id, guest_id, connection)
         if report is None:
             raise HandlerError(VoiceQaErrorCode.LECTURE_UNKNOWN, "You have uploaded no lecture with this id.")
         return report

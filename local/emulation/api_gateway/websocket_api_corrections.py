@@ -4,7 +4,7 @@ These faults of the emulator are corrected:
 
 - It drops the subprotocol that `$connect` returned, so browsers close the socket.
 - It does not send the status of a refused `$connect` to the client.
-- It does not tell functions who signed the handshake.
+- It does not pass the signer of the handshake to functions.
 - It calls functions without logs, reserved concurrency and permission check.
 - It sends tracebacks of functions to clients.
 - It sends answers of functions on routes without a route response.

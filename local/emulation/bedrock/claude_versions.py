@@ -12,7 +12,7 @@ from typing import Any
 
 _VERSION_5_5 = re.compile(r"anthropic\.claude-(?P<name>[a-z]+)-5-5")
 THINKING_TOKENS: Mapping[str, int] = {"low": 1_000, "medium": 3_000, "high": 8_000, "xhigh": 16_000, "max": 32_000}
-"""Tokens of the local model's thinking by effort. Real models decide on each request anew."""
+"""Tokens of the local model's thinking by effort. Real models decide separately for each request."""
 MIN_CACHED_TOKENS = 1_024
 """Minimum length of a cached prefix of models other than those below. Bedrock does not report that it ignores a cache
 point."""

@@ -153,7 +153,7 @@ class ServiceMetrics:
 def _alias_dimensions(config: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the dimensions of the metrics of each alias of the called version.
 
-    The emulator does not say whether a call used an alias. In this project, all callers use one.
+    The emulator does not show whether a call used an alias. In this project, all callers use one.
     """
     name = config["FunctionName"]
     function = get_private(lambda_svc, "_functions").get(name) or {}

@@ -1,7 +1,7 @@
 """Installation of Spark's virtual environment by the emulator, before the first run of a Glue job.
 
 Spark is the largest download of the local platform, and only ingestion needs it. So `make up` does not install it. The
-program of the Makefile installs it here, too, with a lock that excludes a second installation.
+emulator runs the same program as the Makefile, whose lock prevents two installations at the same time.
 """
 
 import json
@@ -20,12 +20,12 @@ FOLDER, LOCK_FILE = ".venv-spark", "requirements/spark.txt"
 LOG = "spark-installation.log"
 """Name of the file with the installer's output, in the folder of the platform's files."""
 PIP_MESSAGES = ("WARNING:", "ERROR:")
-"""Beginnings of the messages of pip in the log."""
+"""Prefixes of pip's own warnings and errors in the log."""
 VARIABLE = "POLYPHONY_INSTALLATION_ENVIRONMENT"
 """Environment variable that passes the user's variables for pip, as JSON, to the launcher. The launcher removes it, so
-handlers do not get it."""
+that handlers do not get it."""
 PIP_VARIABLES = re.compile(r"HOME|PATH|TMPDIR|LANG|LC_ALL|PIP_\w+|\w+_PROXY|SSL_CERT_\w+|\w+_CA_BUNDLE|XDG_\w+")
-"""Names of the variables that determine where pip finds packages, in upper case. They also exist in lower case."""
+"""Names in upper case of the variables that determine how pip finds packages. Names in lower case match too."""
 
 
 class SparkNotInstalled(Exception):
@@ -38,9 +38,10 @@ def is_installed() -> bool:
 
 
 def read_progress(folder: Path) -> str | None:
-    """Return the last line of a running or failed installation by the platform in a folder, or None if there is none.
+    """Return the last line of the log of a running or failed installation. `folder` contains the platform's files.
 
-    Messages of pip are skipped. If the installation fails, the installer's own message follows them.
+    Return None if Spark is installed, or the platform has not started its installation. Warnings and errors of pip are
+    skipped, because the installer's own message follows them if the installation fails.
     """
     log = folder / LOG
     if is_installed() or not log.exists():

@@ -16,7 +16,7 @@ WILDCARDS = {"*": ".*", "?": "."}
 MAX_CACHED_PATTERNS = 8192
 """Size of the cache of compiled patterns. It is larger than the number of patterns in the policies of all stacks."""
 SPECIAL_CHARACTERS = frozenset("*?$")
-"""Variables that stand for one character, so that `${*}` matches an asterisk and nothing else (IAM guide, "IAM policy
+"""Variables that represent one character, so that `${*}` matches an asterisk and nothing else (IAM guide, "IAM policy
 elements: Variables and tags")."""
 IF_EXISTS = "IfExists"
 """Suffix of condition operators that also hold for a request without the key."""

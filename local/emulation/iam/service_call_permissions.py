@@ -18,7 +18,8 @@ from local.emulation.iam.decision_log import BY_SERVICE, Decision, DecisionRecor
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 
 LOG_STREAM = "any"
-"""Placeholder for the name of a log stream. Each invocation has its own stream, but policies treat all streams alike.
+"""Placeholder for the name of a log stream. Each invocation has its own stream, but policies treat all streams in the
+same way.
 """
 
 

@@ -1,4 +1,4 @@
-"""Lets the wildcards of IAM policies match a line break, as IAM does: `*` and `?` stand for any characters.
+"""Lets the wildcards of IAM policies match a line break, as IAM does: `*` and `?` match any characters.
 
 In the emulator they match any character except a line break, so each request about an S3 key with a line break would be
 refused. The emulator's patterns also match a text that has one more line break at its end, but IAM's do not.

@@ -31,7 +31,7 @@ WORDS = (
 """Vocabulary. Each word of the last line causes a fault of a local service."""
 SENTENCE_END = "."
 TONES_ONLY = (
-    "The local platform understands no voices: it recognises only tones that stand for words. "
+    "The local platform understands no voices: it recognises only tones that represent words. "
     "`make samples` writes files that it understands."
 )
 """Note for users of the local platform."""

@@ -33,7 +33,7 @@ class ResourceValues:
     def __getitem__(self, name: str) -> Any:
         """Return an input or else an output by its name, or None.
 
-        The name `id` stands for the resource's physical id.
+        The name `id` means the resource's physical id.
         """
         if name == "id":
             return self.id or UNKNOWN
@@ -70,7 +70,7 @@ def from_response(operation: str, path: str) -> ComputedValue:
 
 
 def value_at_path(response: Any, path: str) -> Any:
-    """Return the value at a dotted path in a response, or None. An empty path stands for the whole response."""
+    """Return the value at a dotted path in a response, or None. An empty path means the whole response."""
     for part in path.split(".") if path else ():
         response = response.get(part) if isinstance(response, Mapping) else None
     return response

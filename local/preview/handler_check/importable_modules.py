@@ -1,4 +1,4 @@
-"""Modules that an entry point can import besides the project's own: standard library and locked packages.
+"""Modules outside the project that an entry point can import: standard library and locked packages.
 
 A package's modules are read from the metadata of its installation in `.venv`, which has the versions of the layer and
 of the media job's image. A package that is not installed, such as Spark, is assumed to contain every module below its
@@ -43,7 +43,7 @@ class Packages:
     """Modules of an environment's installed packages."""
 
     source: str
-    """Text that tells a reader where the packages come from, for example `requirements/layer.txt`."""
+    """Source of the packages, as text for a reader, for example `requirements/layer.txt`."""
     files: Mapping[str, str]
     """Path of each module's file. Empty for a package without `__init__.py`."""
     unknown: frozenset[str] = frozenset()

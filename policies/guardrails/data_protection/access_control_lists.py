@@ -1,4 +1,4 @@
-"""Guardrail policy about access control lists of buckets and objects: they grant access to nobody but the owner."""
+"""Guardrail policy about access control lists of buckets and objects: they grant access only to the owner."""
 
 from collections.abc import Iterator
 

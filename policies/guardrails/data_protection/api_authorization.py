@@ -1,5 +1,5 @@
 """Guardrail policy about API authorization: every method, route and connection of an API requires it, or a tag of the
-API says what checks callers instead.
+API names another check of callers.
 """
 
 import json

@@ -58,7 +58,7 @@ def _check_cors_origin_named(resource: CheckedResource) -> Iterator[str]:
 def _is_named(origin: str) -> bool:
     """Return True for an origin with HTTPS and without wildcards.
 
-    Any web page can have the origin `null`, for example in a sandboxed frame, and anybody in the network can change
+    Any web page can have the origin `null`, for example in a sandboxed frame, and any machine in the network can change
     pages without HTTPS.
     """
     return not origin or (origin.startswith("https://") and "*" not in origin)

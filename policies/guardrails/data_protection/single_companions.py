@@ -2,7 +2,7 @@
 block. A resource may have only one companion of each type.
 
 AWS keeps one setting of each kind. If a stack has two companions of one type, the one that is deployed last replaces
-the other, so a check of either says nothing about the result. The same holds for a companion and an inline property.
+the other, so a check of either does not show the result. The same holds for a companion and an inline property.
 
 Resources whose name must be unique are treated like companions: AWS creates two resources of one type and one name as a
 single resource, so no two may have the same name.

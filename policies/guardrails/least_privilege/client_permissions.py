@@ -21,7 +21,7 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 OWN_TAG = "${aws:PrincipalTag/"
-"""Beginning of the IAM policy variable that stands for a tag of the session."""
+"""Beginning of the IAM policy variable that is replaced by a tag of the session."""
 LEADING_KEYS = "dynamodb:leadingkeys"
 """Condition key with the partition keys of the items that a request uses, in lower case."""
 PREFIX = "s3:prefix"
@@ -51,7 +51,7 @@ def _check_clients_own_data_only(role: CheckedResource, stack: CheckedStack) -> 
 
 
 def _is_for_clients(role: CheckedResource) -> bool:
-    """Return True if the trust policy lets somebody start sessions with tags."""
+    """Return True if the trust policy allows sessions with tags."""
     try:
         trust = parse_statements(role.props.get("assumeRolePolicy"))
     except UnknownValueError:

@@ -204,7 +204,7 @@ def list_permission_actions() -> frozenset[str]:
     """Return the actions that change permissions or return the credentials of another identity.
 
     These are all actions of the access level Permissions management, all actions of IAM that change something, and the
-    actions of `CREDENTIAL_PATTERNS`. Passing a role has policies of its own.
+    actions of `CREDENTIAL_PATTERNS`. Passing a role has separate policies.
     """
     managing = frozenset(
         action

@@ -27,7 +27,7 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 OWN_ID = "${cognito-identity.amazonaws.com:sub}"
-"""IAM policy variable that stands for the identity of the calling guest."""
+"""IAM policy variable that is replaced by the identity of the calling guest."""
 LEADING_KEYS = "dynamodb:LeadingKeys"
 """Condition key with the partition keys of the items that a request uses."""
 GUEST_SERVICES = ("dynamodb", "execute-api", "s3")

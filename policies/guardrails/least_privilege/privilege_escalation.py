@@ -50,10 +50,10 @@ MAX_NAMED_ACTIONS = 3
 """Maximum number of actions that a message names."""
 BOUNDARY_KEY = "iam:PermissionsBoundary"
 BOUNDARY_REMOVALS = frozenset({"iam:DeleteRolePermissionsBoundary", "iam:DeleteUserPermissionsBoundary"})
-"""Actions that remove a boundary. A condition on the boundary only says which boundary they may remove."""
+"""Actions that remove a boundary. A condition on the boundary only determines the boundary that they may remove."""
 CREATE_GRANT = "kms:CreateGrant"
 ROLE_ACTIONS = frozenset({PASS_ROLE, "sts:AssumeRole"})
-"""Actions by which somebody acts with a role. Wildcards in the role's name are findings of `role_passing`."""
+"""Actions by which a principal acts with a role. Wildcards in the role's name are findings of `role_passing`."""
 NEEDED_BY_SERVICES = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html: the role of a workflow with logs needs it on *.
     "logs:PutResourcePolicy": "states.amazonaws.com",
@@ -197,8 +197,8 @@ def _may_pass_to_service_of(action: str, statement: Statement) -> bool:
 
 
 def _find_roles_outside(statements: Iterable[Statement], holder: str, stack: CheckedStack) -> Iterator[str]:
-    """Yield a fault for each role that can be passed or assumed, and that is no resource of this stack. Nobody knows its
-    permissions here.
+    """Yield a fault for each role that can be passed or assumed, and that is no resource of this stack. The pack does
+    not know its permissions here.
     """
     names = {str(role.props.get("name", role.name)) for role in stack.list_resources(ROLE)}
     for statement in statements:

@@ -43,7 +43,7 @@ class NestedValue:
 
     @property
     def key(self) -> str:
-        """The innermost key, which says what the value means."""
+        """The innermost key, which names the meaning of the value."""
         return self.keys[-1]
 
 

@@ -23,7 +23,7 @@ LimitValues = Mapping[str, float]
 """Limits of a policy by name: the values of the pack's configuration, or else the defaults."""
 
 EVERY_TYPE: Final = "*"
-"""Entry of a policy's types that stands for the resources of every type."""
+"""Entry of a policy's types that matches the resources of every type."""
 REASON_TAG: Final = "Reason"
 """Tag of a resource that deviates from a policy on purpose. Its value is the reason."""
 MIN_REASON_LENGTH: Final = 15

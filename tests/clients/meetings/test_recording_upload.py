@@ -199,7 +199,7 @@ def test_chunks_are_sent_during_the_recording_with_renewed_credentials(backend: 
 
     client.user  # noqa: B018 - exchanges
     assert client.upload(MEETING, recorded()).sent == 5
-    # The first request lists the existing objects. The last one uploads complete.json after 250 minutes.
+    # The first request lists the existing objects. The last request uploads complete.json after 250 minutes.
     assert backend.signed_with == [f"AKIDEXAMPLE{number:04d}" for number in (1, 1, 2, 3, 4, 5, 6)]
     assert backend.exchanges == len(backend.tokens) == 6
 

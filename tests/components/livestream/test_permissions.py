@@ -1,4 +1,4 @@
-"""Tests of the permissions of each role of the livestream backend: the required ones and those that were added."""
+"""Tests of the permissions of each role of the livestream backend: the required and the added permissions."""
 
 from tests.components.deployment_harness import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, complete, livestream

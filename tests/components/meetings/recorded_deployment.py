@@ -36,7 +36,7 @@ CHANGES: dict[str, Any] = {
     "storage": {"timeoutSeconds": 100},
     "requestsMeasured": True,
 }
-"""Settings with distinct values, so that each value in the output shows which setting it comes from."""
+"""Settings with distinct values, so that each value in the output shows its setting."""
 
 MEETINGS = Deployment(
     Subsystem.MEETINGS,

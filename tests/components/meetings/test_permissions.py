@@ -120,7 +120,7 @@ OF_FUNCTIONS: dict[str, set[Permission]] = {
         *may("dynamodb", "Query", ITEMS),
         *may("states", "DescribeExecution", f"{WORKFLOW.replace(':stateMachine:', ':execution:')}:*"),
     },
-    # The count is stored and compared with earlier ones, and recordings whose event was lost are started.
+    # The count is stored and compared with earlier counts, and recordings whose event was lost are started.
     "storage": {*MOVES, *FAILED, *METRIC, *may("s3", "GetObject PutObject", *below("work/storage"))},
 }
 ROLES: dict[str, set[Permission]] = {

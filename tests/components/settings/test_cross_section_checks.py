@@ -54,7 +54,7 @@ NOT_IN: dict[str, tuple[object, str, str]] = {
     ),
     "meetings.exchange.corsOrigin": ("*", "prod", "must be the origin of the page that may use the exchange, in {}"),
 }
-"""Value, the environments that forbid it, and reason with the environment, by key."""
+"""Value, the environments that do not allow it, and reason with the environment, by key."""
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

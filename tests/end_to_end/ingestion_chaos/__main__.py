@@ -1,7 +1,7 @@
 """Chaos run of ingestion: 1,000 files, a tenth of them damaged, while worker processes are killed at random times.
 
-`make fuzz` starts it: `.venv/bin/python -m tests.end_to_end.ingestion_chaos`. It deploys the platform to an emulator of
-its own, uploads the files while workers are killed, and then does what the schedules and an operator would do: it
+`make fuzz` starts it: `.venv/bin/python -m tests.end_to_end.ingestion_chaos`. It deploys the platform to a separate
+emulator, and uploads the files while workers are killed. Then it does the work of the schedules and of an operator: it
 redrives dead letters, sweeps, and redrives failed manifests. At the end, each good line must be in the lake exactly
 once, and each file must have its final status. The run takes about three minutes on two idle cores.
 """
@@ -41,7 +41,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "manifests": {"files": 100},
     "spark": {"schemaDdl": "id BIGINT, text STRING, value DOUBLE"},
 }
-"""Settings that give many small invocations and runs instead of a few large ones."""
+"""Settings that give many small invocations and runs instead of a few large runs."""
 VISIBILITY_SECONDS = 5
 """Visibility timeout of the intake queue. It is shorter than the deployed one, so that the messages of a killed builder
 return during the run."""
@@ -83,7 +83,7 @@ class ChaosRun:
         )
 
     def play(self) -> None:
-        """Upload the files and let them be processed while workers are killed; then repair what the kills left."""
+        """Upload the files and let them be processed while workers are killed; then repair the incomplete work."""
         started = time.monotonic()
         with self.killer.active():
             self._upload()
@@ -125,7 +125,7 @@ class ChaosRun:
         eventually(is_idle, "the end of all runs", seconds)
 
     def _repair(self) -> None:
-        """Do what the schedules and an operator do a quarter of an hour after the last kill."""
+        """Do the work of the schedules and of an operator a quarter of an hour after the last kill."""
         self._redrive_dead_letters()
         eventually(lambda: self.intake.count_messages(self.intake.queue_url) == (0, 0) or None, "an empty queue", 300)
         self._wait_for_executions()

@@ -1,4 +1,4 @@
-"""Pulumi project on which the tests run the real CLI, with a backend, a home folder and a configuration of its own."""
+"""Pulumi project on which the tests run the real CLI, with a separate backend, home folder and configuration."""
 
 import json
 import os
@@ -54,7 +54,7 @@ class CliProject:
     """Variables of each command, in addition to those that every project needs."""
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start a command and return its process, in a process group of its own."""
+        """Start a command and return its process, in its own process group."""
         home = self.folder.parent / f"{self.folder.name}-home"
         backend = home / "backend"
         backend.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ class CliProject:
 
 
 def create_small_project(cli: Path, folder: Path, program: str, environment: Mapping[str, str]) -> CliProject:
-    """Return a project with a program of its own and the stack `test`."""
+    """Return a project with its own program and the stack `test`."""
     folder.mkdir()
     options = {"toolchain": "pip", "virtualenv": sys.prefix}
     document = {"name": "small", "runtime": {"name": "python", "options": options}}

@@ -80,7 +80,7 @@ class ServedPlatform:
     emulator: Emulator
     clients: ObservedClients
     environment: dict[str, str]
-    """Variables that tell the CLI about the provider."""
+    """Variables by which the CLI finds the provider."""
 
     @property
     def boto(self) -> EmulatorClients:

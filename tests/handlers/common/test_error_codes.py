@@ -1,4 +1,4 @@
-"""Tests of the base class of error codes: a code is text for clients, and cannot lack its explanation."""
+"""Tests of the base class of error codes: a code is sent to clients as text, and always has an explanation."""
 
 import json
 from enum import StrEnum

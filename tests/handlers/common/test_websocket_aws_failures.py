@@ -1,6 +1,6 @@
 """Failed calls of DynamoDB in the WebSocket handlers of voice Q&A and transcription.
 
-After a transient failure, a client gets an answer that tells it to try again. After a lasting failure, it gets the
+After a transient failure, a client gets an answer that asks it to try again. After a lasting failure, it gets the
 answer of an internal error.
 """
 

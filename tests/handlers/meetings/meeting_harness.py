@@ -59,7 +59,7 @@ def _clients() -> dict[str, Any]:
 
 @dataclass
 class FakeStepFunctions:
-    """Step Functions whose executions end when the test says so. A name can be used only once."""
+    """Step Functions whose executions end at the test's command. A name can be used only once."""
 
     statuses: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)

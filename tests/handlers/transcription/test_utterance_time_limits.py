@@ -116,7 +116,7 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
 def test_lines_that_cannot_be_retracted_in_time_are_left_to_the_client(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client removes them when it is told from which position to send the utterance again."""
+    """The client removes them when it receives the position from which to send the utterance again."""
     processor = ProcessorHarness(dynamodb, delays=PeerDelays(calling_ms=20))
     use_recording(monkeypatch, "flac")
     finals = [final(40 * index, f"Word {index}.", f"r{index:02}", at_ms=10 * index) for index in range(30)]

@@ -125,7 +125,7 @@ class SocketHarness:
         return answer
 
     def ask(self, query_id: str = "question-1", connection: str = "c1", **content: Any) -> dict[str, Any]:
-        """Ask a question about the lecture, a written one by default."""
+        """Ask a question about the lecture, by default a written question."""
         asked = {"queryId": query_id, "lectureId": LECTURE, "text": "Why?", **content}
         return self.send("query", connection, **{name: value for name, value in asked.items() if value is not None})
 

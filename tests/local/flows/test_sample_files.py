@@ -1,4 +1,4 @@
-"""Sample files: each of them is of the kind that its backend accepts, and the local platform understands it."""
+"""Tests that each sample file has a format that its backend accepts, and that the local platform understands it."""
 
 import gzip
 import json

@@ -1,7 +1,8 @@
 """Tests of the published OpenAPI documents: their structure, authentication, servers and examples.
 
-No validator of OpenAPI is among the project's packages. So these tests check the structure that OpenAPI 3.1 prescribes
-for the parts that the documents use, and the schemas with a validator of JSON Schema, which OpenAPI 3.1 uses unchanged.
+The project has no package that validates OpenAPI documents. So these tests check the structure that OpenAPI 3.1
+prescribes for the parts that the documents use, and the schemas with a validator of JSON Schema, which OpenAPI 3.1 uses
+unchanged.
 """
 
 import json
@@ -16,7 +17,7 @@ from components.blocks.api.gateway_import_document import GatewayOptions, gatewa
 from components.blocks.api.openapi_description import JSON, SCHEMAS, build_document
 from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from local import ROOT
-from local.generate import api_publications
+from local.generate import api_documentation
 
 DOCUMENTS: dict[str, dict[str, Any]] = {
     name: json.loads((ROOT / "docs" / name).read_text()) for name in ("openapi.json", "meetings.openapi.json")
@@ -121,8 +122,8 @@ def test_an_invalid_example_would_be_found(document: dict[str, Any]) -> None:
 def test_the_gateway_gets_the_same_document_with_and_without_a_publication() -> None:
     options = GatewayOptions("uri", "*")
     plain, published = (
-        gateway_document(build_document("Episodes", "1", OPERATIONS, publication), options)
-        for publication in (None, api_publications.LIVESTREAM)
+        gateway_document(build_document("Episodes", "1", OPERATIONS, documentation), options)
+        for documentation in (None, api_documentation.LIVESTREAM)
     )
     published["info"].pop("description")
     assert plain == published

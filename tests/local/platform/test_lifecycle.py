@@ -1,5 +1,5 @@
-"""Tests of `up` with a handler that cannot run and of what it prints, and of `down` with resources that cannot be
-deleted.
+"""Tests of `up` with a handler that cannot run, of the lines that `up` prints, and of `down` with resources that
+cannot be deleted.
 """
 
 import io
@@ -57,7 +57,7 @@ def test_up_publishes_no_handler_that_cannot_run(
 
 def print_usage(running: Emulator) -> str:
     out = io.StringIO()
-    lifecycle._print_usage(
+    lifecycle._print_instructions(
         running, {"frontend": {"region": "us-east-1"}}, ProgressReporter(Console(file=out, width=200))
     )
     return out.getvalue()

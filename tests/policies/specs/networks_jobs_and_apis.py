@@ -124,7 +124,7 @@ def unprotected(message_part: str, *samples: SampleResource) -> PolicyCase:
 def rest_integration(**integration: Any) -> SampleResource:
     """Return a REST API with one integration in its document."""
     body = {"paths": {"/x": {"get": {INTEGRATION_KEY: integration}}}}
-    # The tag tells `api-asks-who-calls` that the API needs no authorizer.
+    # With the tag, `api-asks-who-calls` does not require an authorizer.
     return SampleResource(t.REST_API, {"body": json.dumps(body), "tags": {"CallersCheckedBy": "the token in the body"}})
 
 

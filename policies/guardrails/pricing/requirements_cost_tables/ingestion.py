@@ -127,7 +127,7 @@ COST_TABLE = CostTable(
             (("glue_flex_dpu_hour", DPU_HOURS),),
             (
                 "For batches that may start some minutes later. If the number of workers was already reduced, it "
-                "saves the same share of what is left."
+                "saves the same share of the remaining cost."
             ),
         ),
         SettingSaving(

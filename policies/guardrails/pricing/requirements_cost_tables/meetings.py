@@ -36,7 +36,7 @@ EXTRACTION_SHARE = get_assumption("meetings_extraction_share")
 FIXED_PROMPT_TOKENS = INPUT * get_assumption("meetings_fixed_prompt_share")
 """Tokens of the part that all prompts have in common, so that it can be read from the cache."""
 WRITES = get_assumption("meetings_count") * get_assumption("meetings_table_writes")
-"""Writes to the table. Each is written to every index too, as a write of its own."""
+"""Writes to the table. Each is written to every index too, as a separate write."""
 INDEXES_BEFORE = 3
 """Indexes of the table before phase 2."""
 INDEXES_AFTER = 1

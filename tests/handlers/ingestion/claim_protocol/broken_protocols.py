@@ -77,7 +77,7 @@ def _end_without_execution(
 
 
 def _begin_in_any_status(self: ManifestRecords, manifest_id: str, condition: str, *values: Any, **changes: Any) -> Any:
-    """Begin a record of an earlier redrive or of the same one, whatever its status and execution are."""
+    """Begin a record of an earlier or the same redrive, whatever its status and execution are."""
     condition_values = dict(values[0])
     if condition.startswith("attribute_not_exists"):
         condition = "attribute_not_exists( #status ) OR #redrives < :redrives OR #redrives = :redrives"

@@ -2,7 +2,7 @@
 
 The claim protocol is the order of calls by which ingestion processes each file exactly once. Builders claim files for a
 manifest and start an execution of the workflow. The execution confirms the files, and its run publishes their rows.
-Sweeps and redrives repair what an interrupted actor leaves behind.
+Sweeps and redrives repair the incomplete work of an interrupted actor.
 
 The actors are manifest builders, sweepers, the steps of workflow executions, runs of the Spark job, and operators who
 redrive a manifest. The scheduler decides which actor sends its next calls. It can kill an actor at any call, lose,
@@ -45,11 +45,11 @@ from tests.handlers.ingestion.ingestion_harness import (
 
 LAKE = "s3://lake/"
 CONTENTS = (b'{"n":1}\n{"n":2}\n', b'{"n":1}\nbad\n', b'{"n":1}\n', b"bad\n")
-"""Contents of the files, in turn: the last one is rejected as a whole."""
+"""Contents of the files, in turn: the last file is rejected as a whole."""
 ROWS = (2, 1, 1, 0)
 """Number of valid rows of each content."""
 ARRIVALS = ("2026-01-02T12:00:00.000Z", "2026-01-01T23:00:00.000Z")
-"""Arrival times of the files, in turn. The second one is on the day before. It is older than
+"""Arrival times of the files, in turn. The second file arrives on the day before. It is older than
 `ADJACENT_DATES_CHECK_AGE`, so `FileTable.track` records the file in a transaction that also checks the adjacent dates.
 """
 CLAIM_CHECK_SECONDS = 901
@@ -114,7 +114,7 @@ class _WatchedObjects(dict[str, bytes]):
 
 @dataclass
 class ScheduleCounts:
-    """Numbers of what happened in a schedule."""
+    """Counts of the events in a schedule."""
 
     kills: int = 0
     delayed: int = 0
@@ -130,7 +130,7 @@ class Execution:
 
     name: str
     state: str = "confirm"
-    """Current state: `confirm`, `run`, `finish` or `fail`; empty after the last one."""
+    """Current state: `confirm`, `run`, `finish` or `fail`; empty after the last state."""
     retries: int = 0
     """Number of retries of the current state. The workflow retries each state once."""
     uri: str = ""
@@ -421,7 +421,8 @@ class ClaimProtocolModel:
             raise self.violation
 
     def _check_moment(self) -> None:
-        """Check what must be true at every moment. The scheduler raises the violation, because actors may catch it."""
+        """Check the rules that hold at every moment. The scheduler raises the violation, because actors may catch
+        it."""
         if not self.cloud.has_changed or self.violation is not None:
             return
         self.cloud.has_changed = False

@@ -1,7 +1,7 @@
-"""Actors of the model: invocations and runs in threads of which only one works at a time.
+"""Actors of the model: invocations and runs in threads. Only a single thread works at a time.
 
 An actor works until it has sent as many calls as the scheduler allows. The scheduler decides the fate of the last
-one. The earlier ones succeed, except calls of StartExecution, whose fate the scheduler decides separately.
+call. The earlier calls succeed, except calls of StartExecution, whose fate the scheduler decides separately.
 """
 
 import threading
@@ -55,7 +55,7 @@ class ScheduledActor:
         self._thread.work = self._live
 
     def resume(self, calls: int = 1_000_000, fate: CallFate = CallFate.DONE) -> None:
-        """Let the actor send some calls. `fate` is that of the last one."""
+        """Let the actor send some calls. `fate` is that of the last call."""
         self._calls_left, self._fate = calls, fate
         self._thread.resume()
         if self.ended:

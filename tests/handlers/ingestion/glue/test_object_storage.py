@@ -110,7 +110,7 @@ FOREIGN_KEY = "arn:aws:kms:us-east-1:999999999999:key/0b6f3ba7-6b1b-4a93-8d12-1f
 
 
 def put_with_kms_key(client: Any, default: str = "AES256", **encryption: str) -> str:
-    """Write a version, encrypted with a foreign key unless told otherwise, to a bucket with a default encryption."""
+    """Write a version, encrypted with a foreign key by default, to a bucket with a default encryption."""
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": default}}
     client.put_bucket_encryption(Bucket="landing", ServerSideEncryptionConfiguration={"Rules": [rule]})
     encryption = encryption or {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": FOREIGN_KEY}

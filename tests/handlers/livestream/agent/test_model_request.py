@@ -1,4 +1,4 @@
-"""A request contains the instructions, the memories and the cues, each on a line of its own."""
+"""A request contains the instructions, the memories and the cues, each on a separate line."""
 
 import json
 from typing import Any

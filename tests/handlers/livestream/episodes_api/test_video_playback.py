@@ -1,4 +1,4 @@
-"""API operation that lists the chunks of a video with presigned URLs."""
+"""Tests of the API operation that lists the chunks of a video with presigned URLs."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit

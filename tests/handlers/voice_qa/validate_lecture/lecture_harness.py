@@ -126,7 +126,7 @@ def _shared_aws() -> dict[str, Any]:
 
 @contextmanager
 def create_lecture_harness() -> Iterator[LectureHarness]:
-    """Return the harness. The environment has credentials by then."""
+    """Return the harness. The environment has credentials at this time."""
     with mock_aws():
         s3, dynamodb = _clients()
         s3.create_bucket(Bucket=BUCKET)

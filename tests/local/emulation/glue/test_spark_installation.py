@@ -1,4 +1,5 @@
-"""Installation of Spark by the emulator: once, with the user's variables for pip, and with an error that says what to do."""
+"""Tests that the emulator installs Spark once, with the user's variables for pip, and with an error that states the
+remedy."""
 
 import json
 import os

@@ -5,7 +5,7 @@ The examples are instances of the models, so they are valid. A test checks that 
 
 from collections.abc import Sequence
 
-from components.blocks.api.openapi_description import Document, Error, Publication
+from components.blocks.api.openapi_description import ApiDocumentation, Document, Error
 from handlers.common.error_codes import CommonErrorCode
 from handlers.common.json_models import Message, WrongField
 from handlers.livestream import api_models as livestream
@@ -64,10 +64,10 @@ def _servers(section: str, stage: str) -> list[Document]:
     ]
 
 
-LIVESTREAM = Publication(
+LIVESTREAM = ApiDocumentation(
     description=(
         "Episodes with videos and transcripts; docs/livestream.md describes the API. `frontend.livestream.authorizer` "
-        "of the stack's outputs says which of the alternatives of authentication a stack uses: `jwt`, `apiKey` or "
+        "of the stack's outputs names the authentication that a stack uses: `jwt`, `apiKey` or "
         "none. docs/errors.md explains the error codes."
     ),
     servers=_servers("livestream", "api"),
@@ -170,7 +170,7 @@ LIVESTREAM = Publication(
         )
     ),
 )
-MEETINGS = Publication(
+MEETINGS = ApiDocumentation(
     description=(
         "Access to the caller's own meetings; docs/meetings.md describes the API. Every request has a token of the "
         "identity provider in its body, so no security scheme applies. docs/errors.md explains the error codes."
