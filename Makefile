@@ -6,6 +6,10 @@ STACK ?= dev
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
+
+# All variables have capital letters. `make preview stack=prod` would silently preview the default stack.
+$(foreach name,stack flow function only sarif json free,$(if $(filter command,$(firstword $(origin $(name)))), \
+  $(error There is no variable `$(name)`. Variables have capital letters, for example STACK=prod)))
 .PHONY: help test suite lint types schema docs cost cost-diff fresh preview up down push watch provider demo outputs console samples layers bench headroom fuzz
 
 help: ## list the targets

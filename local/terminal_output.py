@@ -46,7 +46,7 @@ def survive_closed_pipes() -> None:
 
 def _open_output(stream: TextIO) -> TextIO:
     pipe = _OutputPipe(stream.fileno(), "w", closefd=False)
-    line_buffering = stream.isatty() or stream is sys.stderr
+    # Each line is written at once, also to a pipe, because some commands run until Ctrl-C.
     return io.TextIOWrapper(
-        io.BufferedWriter(pipe), encoding=stream.encoding, errors=stream.errors, line_buffering=line_buffering
+        io.BufferedWriter(pipe), encoding=stream.encoding, errors=stream.errors, line_buffering=True
     )

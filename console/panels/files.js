@@ -28,7 +28,7 @@ const GROUP_OF_STATUS = { pending: "waiting", claimed: "running", manifested: "r
 const REASONS = {
   EMPTY: "it is empty.",
   TOO_LARGE: "it is larger than this stack allows.",
-  SUFFIX_NOT_ALLOWED: "this stack does not accept its file extension.",
+  SUFFIX_NOT_ALLOWED: "its file extension is not one of those above.",
   too_large: "its content is larger than a run can read.",
   sealed: "the run cannot read it, because it is archived or encrypted with another key.",
   no_good_line: "none of its lines is a JSON record.",

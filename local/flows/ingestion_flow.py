@@ -81,7 +81,7 @@ def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter
     runs.sweep("reconcile")  # must not affect any file, because all files are tracked
     report_step("the sweeper built a manifest of the remaining files")
     new_runs = {name: status for name, status in runs.wait_until_ended().items() if name not in earlier_executions}
-    report_step(f"{len(new_runs)} workflows ended, each with a Spark run: {dict(Counter(new_runs.values()))}")
+    report_step(f"{len(new_runs)} workflows ended, each with a Spark run: {_format_counts(Counter(new_runs.values()))}")
     outcome = IngestionOutcome(
         manifest_sizes=runs.manifest_sizes(new_runs),
         execution_counts=Counter(new_runs.values()),
@@ -91,9 +91,14 @@ def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter
         ),
     )
     report_step(
-        f"{len(outcome.rows)} rows read back through the lake's pointers; files by status: {dict(outcome.file_counts)}"
+        f"{len(outcome.rows)} rows read back through the lake's pointers; files: {_format_counts(outcome.file_counts)}"
     )
     return outcome
+
+
+def _format_counts(counts: Counter[str]) -> str:
+    """Return counts as a text, for example `230 processed, 2 rejected`."""
+    return ", ".join(f"{count} {name.lower()}" for name, count in counts.most_common())
 
 
 def _lines(number: int) -> list[dict[str, object]]:

@@ -56,7 +56,7 @@ def command(folder: Path = FOLDER) -> int:
     """
     for path in write_samples(folder):
         print(f"  {path.name:20}  {SAMPLES[path.name].subsystem:13}  {SAMPLES[path.name].description}")
-    print(f"wrote {len(SAMPLES)} files to {folder}\n{TONES_ONLY}")
+    print(f"wrote {len(SAMPLES)} files to {folder}; `make console` serves a page that uploads them\n{TONES_ONLY}")
     return 0
 
 

@@ -283,5 +283,5 @@ def _print_instructions(running: Emulator, outputs: Props, report: ProgressRepor
         f"`.venv/bin/python -m local {name}{option}`" if option else f"`make {name}`" for name in ("console", "down")
     )
     report.print_line(f"  {console} serves a page that uses the platform")
-    report.print_line(f"  {TONES_ONLY}")
+    report.print_line(f"  {TONES_ONLY} `make samples` writes files that it understands.")
     report.print_line(f"  {down} stops the platform")

@@ -1,6 +1,7 @@
 """Tests of output to a pipe whose reader ends first, as in `make preview | head`."""
 
 import os
+import select
 import subprocess
 import sys
 
@@ -44,6 +45,26 @@ def test_a_closed_pipe_changes_neither_the_work_nor_the_exit_status() -> None:
 )
 def test_a_command_without_a_reader_ends_with_its_own_status(arguments: list[str], status: int) -> None:
     assert run_without_reader("-m", "local", *arguments) == status
+
+
+WAITING = """
+import sys
+from local.terminal_output import survive_closed_pipes
+survive_closed_pipes()
+print("The console is at http://127.0.0.1")
+sys.stdin.read()
+"""
+
+
+def test_a_command_that_runs_on_has_written_its_lines_to_a_pipe() -> None:
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", WAITING], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        readable, _, _ = select.select([process.stdout], [], [], 20)
+        assert readable, "the line waits in a buffer until the command ends"
+        process.stdin.close()
 
 
 def test_the_output_of_a_command_is_complete_if_it_is_read() -> None:

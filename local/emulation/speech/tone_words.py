@@ -30,10 +30,7 @@ WORDS = (
 )
 """Vocabulary. Each word of the last line causes a fault of a local service."""
 SENTENCE_END = "."
-TONES_ONLY = (
-    "The local platform understands no voices: it recognises only tones that represent words. "
-    "`make samples` writes files that it understands."
-)
+TONES_ONLY = "The local platform understands no voices: it recognises only tones that represent words."
 """Note for users of the local platform."""
 
 WORD_SECONDS = 0.2

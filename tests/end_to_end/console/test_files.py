@@ -22,7 +22,7 @@ def test_dropped_and_chosen_files_show_their_state(window: ConsoleWindow, page: 
     page.locator("#files-drop").evaluate(DROP)
     files = page.get_by_role("list", name="Files of this visit")
     expect(files.locator(".card", has_text="photo.jpg")).to_contain_text(
-        "Rejected: this stack does not accept its file extension."
+        "Rejected: its file extension is not one of those above."
     )
     expect(files.locator(".card", has_text="one of mine.ndjson").locator(".now")).to_contain_text("Waiting")
     page.get_by_label("Choose files").set_input_files({"name": "chosen.jsonl", "mimeType": "", "buffer": b'{"a": 2}\n'})
