@@ -111,3 +111,16 @@ def test_make_passes_its_variables_to_the_command(typed: list[str], runs: str) -
         check=True,
     )
     assert [line.strip() for line in done.stdout.splitlines()] == [f".venv/bin/python -m {runs}"]
+
+
+def test_make_refuses_a_variable_in_small_letters() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "preview", "stack=prod"],  # noqa: S607
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "There is no variable `stack`. Variables have capital letters, for example STACK=prod" in done.stderr
