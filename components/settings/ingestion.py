@@ -115,8 +115,8 @@ class BuildingFunctionSettings(FunctionSettings):
     """Size and version of a function that claims files for manifests."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=CLAIM_SECONDS - 1)] = 60
-    """Maximum duration of one invocation. It is shorter than the age at which the sweeper releases the invocation's
-    claims."""
+    """Maximum duration of one invocation. It is at most 899, so an invocation ends before the sweeper takes its
+    files back after 15 minutes."""
 
 
 class IngestionSettings(SubsystemSettings):
