@@ -14,8 +14,8 @@ Days = Annotated[int, Field(ge=1, le=3653)]
 
 
 class IngestionLoad(SettingsModel):
-    """Expected load. The cost and `benchmarks/ingestion_quota_headroom.py` are computed from it. The loader does not
-    check that the other settings suffice for it.
+    """Expected load. The cost and `benchmarks/ingestion_quota_headroom.py` are computed from it. A
+    deployment does not check that the other settings can handle this load.
     """
 
     files_per_day: Annotated[int, Field(ge=1)] = 8_000
