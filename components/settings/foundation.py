@@ -129,7 +129,7 @@ class NetworkSettings(BuiltNetwork):
     subnet_ids: tuple[SubnetId, ...] = ()
     """Private subnets of the existing network. Its owner must provide the endpoints, or a route to the internet."""
     cidr: Cidr = "10.64.0.0/16"
-    """CIDR block of a network that is built. The subnet of each zone is a 256th of it."""
+    """CIDR block of a network that is built. Each zone's subnet has 8 more prefix bits: a /24 in this /16."""
 
     @model_validator(mode="after")
     def _check_existing_network(self) -> "NetworkSettings":

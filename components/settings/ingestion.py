@@ -14,8 +14,8 @@ Days = Annotated[int, Field(ge=1, le=3653)]
 
 
 class IngestionLoad(SettingsModel):
-    """Expected load. The cost and `benchmarks/ingestion_quota_headroom.py` are computed from it. The loader does not
-    check that the other settings suffice for it.
+    """Expected load. The cost and `benchmarks/ingestion_quota_headroom.py` are computed from it. A
+    deployment does not check that the other settings can handle this load.
     """
 
     files_per_day: Annotated[int, Field(ge=1)] = 8_000
@@ -115,8 +115,8 @@ class BuildingFunctionSettings(FunctionSettings):
     """Size and version of a function that claims files for manifests."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=CLAIM_SECONDS - 1)] = 60
-    """Maximum duration of one invocation. It is shorter than the age at which the sweeper releases the invocation's
-    claims."""
+    """Maximum duration of one invocation. It is at most 899, so an invocation ends before the sweeper takes its
+    files back after 15 minutes."""
 
 
 class IngestionSettings(SubsystemSettings):

@@ -76,8 +76,8 @@ class ModelSettings(GuardedModelSettings):
     regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
-    """Maximum length of one answer of a model, without its thinking. A request to a model that thinks allows 4,000
-    tokens more."""
+    """Maximum length of one answer of a model, not counting reasoning tokens. For models that reason, 4,000 more tokens
+    are allowed."""
     answer_seconds: AnswerSeconds = ANSWER_SECONDS
     """Timeout for one answer of a model."""
     part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000
@@ -117,7 +117,8 @@ class MeetingsSettings(SubsystemSettings):
     models: ModelSettings = ModelSettings()
     kept: RetentionSettings = RetentionSettings()
     table_kms_key: KeyArn | None = None
-    """KMS key for the table, for stacks that used one before. Without it, DynamoDB's own key is used, which is free."""
+    """KMS key of the table. Set it only for a table that already uses this key. Without it, DynamoDB's own key is used,
+    which is free."""
     storage_users: MaxUsers = 20
     """Number of users with a metric of their storage: those whose storage grew most. Each metric costs money."""
     requests_measured: bool = False

@@ -55,8 +55,9 @@ class CaptionSettings(SettingsModel):
     pause_threshold: Annotated[PauseSeconds, IN_SECONDS] = 2.0
     """Seconds without an update after which a waiting result is shown."""
     orphan_timeout: Annotated[OrphanSeconds, IN_SECONDS] = 15.0
-    """Seconds after which a result is shown as it is if its final version does not arrive. The end of an utterance also
-    shows the result, and comes in less than 7 seconds. So the requirement's value of 15 has no effect."""
+    """Seconds after which a result is shown as it is if its final version does not arrive. Values of 7
+    or more change nothing, because an utterance ends in less than 7 seconds, and its end also shows the result. The
+    requirement states 15."""
     max_rate_per_second: RatePerSecond = 5
     """Maximum number of partial captions per second."""
     dedup_cache_ttl: Annotated[DedupSeconds, IN_SECONDS] = 10
@@ -122,6 +123,6 @@ class TranscriptionSettings(SubsystemSettings):
     """Maximum message rate of the WebSocket API, for all clients together."""
     alarms: CaptionAlarmSettings = CaptionAlarmSettings()
     audio_processor: ClientFunctionSettings = ClientFunctionSettings()
-    """Function that transcribes an utterance. Its default is 512 MB; set 768 if its memory alarm goes off."""
+    """Function that transcribes an utterance. Default memory: 512 MB. Use 768 if the memory alarm goes off."""
     router: RouterSettings = RouterSettings()
     """Function behind the WebSocket API."""

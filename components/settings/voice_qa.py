@@ -123,8 +123,8 @@ class VoiceQaSettings(SubsystemSettings):
     """Settings of voice Q&A, which answers spoken questions about lectures."""
 
     guest_id_key: Annotated[SecretStr, Field(min_length=32, max_length=4096)] | None = None
-    """Key of the keyed hash that identifies a guest in S3 keys, in messages and for the agent. The guest's Cognito
-    identity id would be a login for all who read it. The key is required if the subsystem is enabled."""
+    """Secret that turns a guest's Cognito identity id into a pseudonym. S3 keys, messages and the agent get only the
+    pseudonym, because anyone who reads the identity id can log in as the guest. Required unless `enabled` is false."""
     load: VoiceQaLoad = VoiceQaLoad()
     lectures: LectureSettings = LectureSettings()
     audio: AudioSettings = AudioSettings()

@@ -47,7 +47,7 @@ class AgentNetworkSettings(SettingsModel):
     subnet_ids: tuple[SubnetId, ...] = ()
     """Private subnets that already have a route to the internet."""
     nat: NatSettings | None = None
-    """Subnet and NAT gateway to create. Either this or `subnetIds` must be given."""
+    """Subnet and NAT gateway to create. Give either `nat` or `subnetIds`."""
 
     @model_validator(mode="after")
     def _check_internet_route(self) -> "AgentNetworkSettings":

@@ -46,7 +46,7 @@ class TranscriptionErrorCode(ErrorCode):
     SESSION_ELSEWHERE = (
         "SESSION_ELSEWHERE",
         (
-            "The session was opened on another connection, or it was detached from its connection (see "
+            "The session was opened on another connection, or it was released from its connection (see "
             "`TOO_MANY_SESSIONS`)."
         ),
         "Send `open` with its `sessionId`.",
@@ -55,7 +55,7 @@ class TranscriptionErrorCode(ErrorCode):
         "TOO_MANY_SESSIONS",
         (
             "The user's limit of open sessions is reached. A session whose client has sent nothing for 15 minutes is "
-            "detached from its connection to make room for a new session."
+            "released from its connection to make room for a new session; send `open` with its id to use it again."
         ),
         "Close a session, or wait: a session stops counting one minute after its connection closed.",
     )
@@ -77,8 +77,8 @@ class TranscriptionErrorCode(ErrorCode):
     NOT_TRANSCRIBED = (
         "NOT_TRANSCRIBED",
         (
-            "Amazon Transcribe refuses the utterance that `utterance` names, or it was sent at least three times without "
-            "success."
+            "Amazon Transcribe refused the utterance that `utterance` names, or at least three attempts to transcribe it "
+            "failed."
         ),
         "Do not send the utterance again.",
     )

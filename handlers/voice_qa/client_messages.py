@@ -85,7 +85,7 @@ class VoiceQaErrorCode(ErrorCode):
     )
     AGENT_FAILED = (
         "AGENT_FAILED",
-        "The agent failed or was too slow, or the worker died.",
+        "The agent failed or was too slow, or the worker ended unexpectedly.",
         "Ask again if `retryable` is true.",
     )
 

@@ -30,8 +30,9 @@ Every error has the same four fields, over HTTP as body and over a WebSocket as 
 
 Over a WebSocket, an error that answers a message has the `id` of that message, if the message has one. An error about a
 question of voice Q&A also has `queryId` and `retryable`, and one about an utterance of transcription has `utterance`. Such an
-error does not close the connection. If a handshake is refused, the error is the HTTP response to it: with status 401 for
-`UNAUTHENTICATED`, 503 for `UNAVAILABLE`, 500 for `INTERNAL`, and otherwise 400. Browsers do not show that response to pages.
+error does not close the connection. A refused handshake has only an HTTP status: 401 for `UNAUTHENTICATED`, 503 for
+`UNAVAILABLE`, 500 for `INTERNAL`, and otherwise 400. The body of that response has no `code`, and browsers do not show the
+response to pages.
 """
 HTTP_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
     "Livestream": (LivestreamErrorCode, RestErrorCode, CommonErrorCode),
@@ -45,12 +46,13 @@ WEBSOCKET_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
 }
 """Error codes by WebSocket API."""
 GATEWAY_NOTE = """\
-API Gateway returns these errors itself, without calling a function, for example for an unknown path. `REFUSED` keeps the
-gateway's own 4xx status. For livestream, the gateway also checks that a body has the required fields, with the types that the
-OpenAPI document states. For meetings, only the function checks bodies, so `fields` always names the wrong fields.
+API Gateway returns these errors itself, without calling a function, for example for an unknown path. `REFUSED` has the
+status that the gateway chose, from 400 to 499. For livestream, the gateway also checks that a body has the required fields, with the types that the
+OpenAPI document states. For meetings, only the function checks bodies, so `fields` names the wrong fields, unless the
+body is not JSON.
 """
 WEBSOCKET_NOTE = """\
-If no function could be invoked, API Gateway itself answers with `{message, connectionId, requestId}`.
+If API Gateway cannot reach the function, it answers itself with `{message, connectionId, requestId}`.
 """
 
 

@@ -31,7 +31,7 @@ TRACK_REASONS: Mapping[StrEnum, ReasonExplanation] = {
     ),
     TrackReason.TOO_LARGE: ReasonExplanation(
         "The video is longer than `video.maxHours`, or the transcript has too many bytes, cues or windows.",
-        "Divide the broadcast into several episodes.",
+        "Split the broadcast into several episodes.",
     ),
     TrackReason.EMPTY: ReasonExplanation("The transcript contains no text.", "Upload a transcript with text."),
     TrackReason.UNREADABLE: ReasonExplanation(
@@ -81,7 +81,7 @@ LECTURE_REASONS: Mapping[StrEnum, ReasonExplanation] = {
         "The recording is shorter than `lectureMinSeconds` of the stack output.", "Upload a longer recording."
     ),
     RejectionReason.TOO_LONG: ReasonExplanation(
-        "The recording is longer than `lectureMaxSeconds` of the stack output.", "Divide the recording."
+        "The recording is longer than `lectureMaxSeconds` of the stack output.", "Split the recording."
     ),
 }
 """Explanations of the `code` in the report of a lecture."""

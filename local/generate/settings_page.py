@@ -33,7 +33,7 @@ config:
 - An unknown key, a wrong type or a value outside the allowed range stops every command before anything is deployed. The error lists
   all wrong keys at once, with the allowed values.
 - Some keys also depend on each other or on the environment. Their descriptions state this, and the error explains the rule.
-- The unit *count* means a number of the things that the description names. Descriptions state whether MB and GB are powers of 1000
+- The unit *count* means a number of things; the description says which. Descriptions state whether MB and GB are powers of 1000
   or of 1024, if that matters.
 - `null` switches an optional key off.
 - The [glossary](glossary.md) explains words of the project, for example *manifest*, *window* and *sweep*.
