@@ -35,6 +35,8 @@ one.
 """
 PIPE_SECONDS, TERMINAL_SECONDS = 5.0, 0.5
 """Time between two reports of the progress: lines in a pipe, or updates of one line on a terminal."""
+LOCK_SECONDS = 0.2
+"""Time between two attempts to get the lock that another process has."""
 PACKAGE = re.compile(r"^[A-Za-z0-9][^\s;]*==", re.MULTILINE)
 """First line of a package in a lock file."""
 FETCHED = re.compile(r"^\s*(?:Downloading|Using cached|Processing) (?:\S*/)?(\S+)(?: \(([^)]*)\))?")
@@ -77,7 +79,7 @@ def install(folder: Path, requirements: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             _report(f"another command is installing {folder}: waiting until it has ended")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _wait_for_lock(lock.fileno(), folder)
         if _is_installed(folder, requirements):
             return
         _report(f"installing {requirements} into {folder}{_describe(folder, requirements)}")
@@ -91,6 +93,21 @@ def install(folder: Path, requirements: Path) -> None:
             progress.run("connecting to the package index", pip, lock.fileno())
         (folder / STAMP).touch()
     _report(f"installed {folder} in {progress.seconds:.0f} s")
+
+
+def _wait_for_lock(lock: int, folder: Path) -> None:
+    """Wait until another process releases the lock, and report this every few seconds."""
+    start = reported_at = time.monotonic()
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOCK_SECONDS)
+        else:
+            return
+        if time.monotonic() - reported_at >= PIPE_SECONDS:
+            reported_at = time.monotonic()
+            _report(f"  {folder}: waiting for the other command, {reported_at - start:.0f} s")
 
 
 class InstallationProgress:

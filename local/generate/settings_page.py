@@ -29,7 +29,8 @@ config:
 ```
 
 - A key that a stack file does not contain has its default, which is the value for production. A key without default
-  (**required**) must be in every stack file.
+  (**required**) must be in every stack file. A key that is **required if the section is given** must be in every entry of its
+  list, or in its optional section if the stack file contains that section.
 - An unknown key, a wrong type or a value outside the allowed range stops every command before anything is deployed. The error lists
   all wrong keys at once, with the allowed values.
 - Some keys also depend on each other or on the environment. Their descriptions state this, and the error explains the rule.
@@ -82,7 +83,8 @@ def render_page() -> str:
             title = field.alias or name
             each = " (each entry of the list)" if _is_list(field) else ""
             lines += ["", f"## {title}{each}", "", _one_line(field.description or section.__doc__)]
-            lines += _render_section(section, title, default if isinstance(default, SettingsModel) else None)
+            instance = default if isinstance(default, SettingsModel) else None
+            lines += _render_section(section, title, instance, in_optional=_is_optional_section(field, default))
     lines += ["", FUNCTIONS, *_render_table(list_settings(ClientFunctionSettings, "", ClientFunctionSettings()), "")]
     return "\n".join(lines) + "\n"
 
@@ -95,21 +97,25 @@ def find_section(field: FieldInfo) -> Section | None:
     return None
 
 
-def list_settings(section: Section, prefix: str, instance: SettingsModel | None) -> Iterator["DescribedSetting"]:
+def list_settings(
+    section: Section, prefix: str, instance: SettingsModel | None, *, in_optional: bool = False
+) -> Iterator["DescribedSetting"]:
     """Yield the settings of a section itself, without those of its sub-sections.
 
-    `instance` has the section's defaults, which may differ from those of the model. It is None for a required section.
+    `instance` has the section's defaults, which may differ from those of the model. It is None for a section without
+    defaults. `in_optional` is True for an entry of a list and for a section that a stack file need not contain.
     """
     schema = section.model_json_schema()
     values = instance.model_dump(mode="json", by_alias=True) if instance is not None else {}
     for name, field in section.model_fields.items():
         key = field.alias or name
         if find_section(field) is None:
-            default = values.get(key, field.default) if instance is not None else field.default
+            required = field.is_required() and key not in values
             yield DescribedSetting(
                 key=prefix + key,
-                required=field.is_required(),
-                default=None if field.is_required() else default,
+                required=required,
+                in_optional=in_optional,
+                default=None if required else values.get(key, field.default),
                 schema=_resolve(schema["properties"][key], schema.get("$defs", {})),
                 description=_one_line(field.description),
             )
@@ -120,6 +126,8 @@ class DescribedSetting(BaseModel):
 
     key: str
     required: bool
+    in_optional: bool
+    """True if the setting is in an entry of a list or in a section that a stack file need not contain."""
     default: Any
     schema_: dict[str, Any]
     description: str
@@ -151,7 +159,7 @@ class DescribedSetting(BaseModel):
     def default_text(self) -> str:
         """Default for the page."""
         if self.required:
-            return "**required**"
+            return "**required if the section is given**" if self.in_optional else "**required**"
         if self.default is None:
             return "`null`"
         if isinstance(self.default, list | tuple) and not self.default:
@@ -171,9 +179,9 @@ class DescribedSetting(BaseModel):
         return " or ".join([*texts, "`null`"] if self.is_optional else texts)
 
 
-def _render_section(section: Section, path: str, instance: SettingsModel | None) -> Iterator[str]:
+def _render_section(section: Section, path: str, instance: SettingsModel | None, *, in_optional: bool) -> Iterator[str]:
     """Yield the table of a section, and the tables of its sub-sections."""
-    own = list(list_settings(section, f"{path}.", instance))
+    own = list(list_settings(section, f"{path}.", instance, in_optional=in_optional))
     if own:
         is_function = issubclass(section, FunctionSettings)
         yield from ("", *_render_table(own, path, common=FunctionSettings if is_function else None))
@@ -185,7 +193,12 @@ def _render_section(section: Section, path: str, instance: SettingsModel | None)
         default = getattr(instance, name, None) if instance is not None else field.default
         items = " (each entry of the list)" if _is_list(field) else ""
         yield from ("", f"### {key}{items}", "", _one_line(field.description or sub_section.__doc__))
-        yield from _render_section(sub_section, key, default if isinstance(default, SettingsModel) else None)
+        yield from _render_section(
+            sub_section,
+            key,
+            default if isinstance(default, SettingsModel) else None,
+            in_optional=in_optional or _is_optional_section(field, default),
+        )
 
 
 def _render_table(
@@ -268,6 +281,11 @@ def _resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[
     if isinstance(resolved.get("items"), Mapping):
         resolved["items"] = _resolve(resolved["items"], definitions)
     return resolved
+
+
+def _is_optional_section(field: FieldInfo, default: object) -> bool:
+    """Return True for a list of sections, and for a section that is absent by default."""
+    return _is_list(field) or (not field.is_required() and not isinstance(default, SettingsModel))
 
 
 def _is_list(field: FieldInfo) -> bool:

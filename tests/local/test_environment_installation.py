@@ -4,6 +4,7 @@ starts.
 Most tests replace Python's module `venv`, so that an installation takes no time and waits where the test wants it.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -230,6 +231,29 @@ def test_the_progress_is_reported_while_a_step_prints_nothing(
     monkeypatch.setattr(environment_installation, "_report", reports.put)
     with progress.reporting():
         assert {reports.get(timeout=60) for _ in range(3)} == {f"  {progress.folder}: starting, 0 s"}
+
+
+def test_a_waiting_command_reports_until_the_other_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(environment_installation, "LOCK_SECONDS", 0.001)
+    monkeypatch.setattr(environment_installation, "PIPE_SECONDS", 0.001)
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / "lock.txt").touch()
+    (tmp_path / STAMP).touch()
+    reports: list[str] = []
+    with (tmp_path / ".local" / ".venv.lock").open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+
+        def release_after_three_reports(text: str) -> None:
+            reports.append(text)
+            if len(reports) == 3:
+                fcntl.flock(other, fcntl.LOCK_UN)
+
+        monkeypatch.setattr(environment_installation, "_report", release_after_three_reports)
+        environment_installation.install(Path(".venv"), Path("lock.txt"))
+    assert reports[0].startswith("another command is installing .venv: waiting")
+    assert reports[1:] == ["  .venv: waiting for the other command, 0 s"] * 2
 
 
 def test_a_failed_installation_names_the_package_index_and_the_remedy(

@@ -67,6 +67,19 @@ def test_the_defaults_are_those_that_a_stack_gets() -> None:
     assert ROWS["meetings.tableKmsKey"][0] == "`null`"
 
 
+def test_a_required_key_of_a_section_with_defaults_has_the_default_of_the_section() -> None:
+    assert ROWS["meetings.processing.spot.vcpus"][0] == "1"
+    assert ROWS["meetings.processing.fargate.memoryMb"][0] == "4,096"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["exceptions.policy", "foundation.partners.id", "voiceQa.agentcore.network.nat.zone"],
+)
+def test_a_key_of_a_list_or_optional_section_is_required_only_if_the_section_is_given(key: str) -> None:
+    assert ROWS[key][0] == "**required if the section is given**"
+
+
 @pytest.mark.parametrize(
     ("key", "unit"),
     [
