@@ -26,7 +26,7 @@ MAX_PATH_PART_LENGTH = 64
 """Maximum length of each of these names. Longer names are cut off."""
 RULE_ONLY_PROBLEM_TYPES = frozenset(
     {
-        *("missing", "extra_forbidden", "literal_error", "enum", "string_pattern_mismatch"),
+        *("extra_forbidden", "literal_error", "enum"),
         *("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"),
         *("string_too_short", "string_too_long", "too_short", "too_long"),
         *("string_type", "int_type", "float_type", "bool_type", "list_type", "dict_type"),
@@ -35,9 +35,11 @@ RULE_ONLY_PROBLEM_TYPES = frozenset(
         "visible_text",
     }
 )
-"""Pydantic error types whose message contains only the rule: type, range, length, pattern or choices. Messages of other
+"""Pydantic error types whose message contains only the rule: type, range, length or choices. Messages of other
 types may quote the value, or only make sense to Python programmers."""
 FIXED_RULES = {
+    "This field is required": ("missing",),
+    "The text does not have the required form": ("string_pattern_mismatch",),
     "Input should be a whole number": ("int_parsing", "int_parsing_size", "int_from_float"),
     "Input should be a number": ("float_parsing", "decimal_parsing", "decimal_type"),
     "Input should be true or false": ("bool_parsing",),
@@ -50,7 +52,8 @@ FIXED_RULES = {
     "Input should have a known value in the field that names its kind": ("union_tag_invalid", "union_tag_not_found"),
     "Input should be null": ("none_required",),
 }
-"""Sentences for pydantic error types whose own message is not sent, because it may quote the value."""
+"""Sentences for pydantic error types whose own message is not sent, because it may quote the value or a regular
+expression, or is unclear."""
 UNNAMED_RULE = "Input has a value that is not allowed"
 """Sentence for all other error types."""
 _RULE_BY_TYPE = {error_type: rule for rule, error_types in FIXED_RULES.items() for error_type in error_types}

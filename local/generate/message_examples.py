@@ -177,7 +177,7 @@ MEETINGS: Sequence[Message] = (
             WrongChunk(
                 name=COMPLETE_FILE_NAME,
                 problem=ChunkProblem.UNREADABLE,
-                fields=(WrongField(field="title", rule="Field required"),),
+                fields=(WrongField(field="title", rule="This field is required"),),
             ),
         ),
         wrong_count=1,

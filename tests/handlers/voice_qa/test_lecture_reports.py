@@ -139,4 +139,7 @@ def test_a_transient_failure_of_the_post_is_retried(api: SocketHarness, validato
 
 def test_a_message_without_an_id_names_the_field(api: SocketHarness) -> None:
     answer = api.send("lecture")
-    assert (answer["code"], answer["fields"]) == ("MALFORMED", [{"field": "lectureId", "rule": "Field required"}])
+    assert (answer["code"], answer["fields"]) == (
+        "MALFORMED",
+        [{"field": "lectureId", "rule": "This field is required"}],
+    )
