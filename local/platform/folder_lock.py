@@ -12,6 +12,8 @@ from pathlib import Path
 
 from local import CannotRun
 
+CLI_STATE = "pulumi"
+"""Folder below a platform's folder in which the Pulumi CLI keeps its state, if the CLI deploys to the platform."""
 PLATFORM_COMMANDS = "another `make up`, `make down`, `make push` or `make watch`"
 """Commands that lock the folder of a platform, for the error message."""
 LOCK = "command.lock"

@@ -19,7 +19,7 @@ from local.platform import emulator
 from local.platform.deployed_functions import ALL, DeployedFunction, list_functions, select_functions
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import Clients, EmulatorClients
-from local.platform.folder_lock import PLATFORM_COMMANDS, lock_folder
+from local.platform.folder_lock import CLI_STATE, PLATFORM_COMMANDS, lock_folder
 from local.platform.function_package import (
     SPARK_SUBSYSTEM,
     CurrentPackages,
@@ -38,8 +38,6 @@ WAITER = {"Delay": 0.02, "MaxAttempts": 500}
 """Interval in seconds and number of checks until a function's update is complete."""
 UPDATING = ""
 """Hash of an input whose update is incomplete (`ResourceEntry.inputs`)."""
-CLI_STATE = "pulumi"
-"""Folder below a platform's folder in which the Pulumi CLI keeps its state, if the CLI deploys to the platform."""
 ENVIRONMENT_FILE = "environment.py"
 """File of each function that defines its environment variables."""
 

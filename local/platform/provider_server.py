@@ -17,7 +17,7 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from local import LOOPBACK
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
-from local.platform.folder_lock import lock_folder
+from local.platform.folder_lock import CLI_STATE, lock_folder
 from local.platform.pulumi_provider import PulumiProvider
 from local.preview.policy_pack_process import UNLIMITED_MESSAGES
 
@@ -51,14 +51,14 @@ def command(folder: Path = FOLDER) -> int:
         signal.signal(number, signal.default_int_handler)  # a process in the background may ignore SIGINT
     with lock_folder(folder, OTHER_COMMANDS):
         emulator.stop(folder)  # a killed provider may have left its files
-        backend = folder / "pulumi"
+        backend = folder / CLI_STATE
         shutil.rmtree(backend, ignore_errors=True)
         backend.mkdir()
         with emulator.start(folder) as started:
             endpoint = started.emulator.endpoint
             with serve_provider(PulumiProvider(EmulatorClients(endpoint))) as port:
                 address = f"{LOOPBACK}:{port}"
-                print(INSTRUCTIONS.format(address=address, endpoint=endpoint, port=port, backend=backend), flush=True)
+                print(INSTRUCTIONS.format(address=address, endpoint=endpoint, port=port, backend=backend))
                 try:
                     signal.pause()
                 except KeyboardInterrupt:

@@ -12,7 +12,7 @@ import pytest
 from components.blocks.compute import handler_archive
 from components.blocks.compute.function import LIVE
 from local import ROOT
-from local.platform import emulator, function_push
+from local.platform import emulator, folder_lock, function_push
 from local.platform.emulator import Emulator
 from local.platform.folder_lock import FolderBusy, lock_folder
 from local.platform.function_push import FunctionPusher, PushRefused
@@ -99,11 +99,11 @@ def test_a_push_works_while_the_server_of_the_cli_holds_the_lock_of_its_folder(
     fake: FakePlatformLambda, push: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(emulator, "find_running", lambda _: Emulator(1, 2, tmp_path, kept=False))
-    (tmp_path / function_push.CLI_STATE).mkdir()
+    (tmp_path / folder_lock.CLI_STATE).mkdir()
     content = change(tmp_path)
     with lock_folder(tmp_path, "the server"):
         assert push("sweep") == 0
-        with lock_folder(tmp_path / function_push.CLI_STATE, "another push"), pytest.raises(FolderBusy):
+        with lock_folder(tmp_path / folder_lock.CLI_STATE, "another push"), pytest.raises(FolderBusy):
             push("sweep")
     assert fake.live_code(SWEEP_NAME) == content
 
