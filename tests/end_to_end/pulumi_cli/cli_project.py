@@ -116,11 +116,13 @@ class CliProject:
         return [resource for resource in resources if resource["custom"] and not resource["type"].startswith("pulumi:")]
 
 
-def create_small_project(cli: Path, folder: Path, program: str, environment: Mapping[str, str]) -> CliProject:
+def create_small_project(
+    cli: Path, folder: Path, program: str, environment: Mapping[str, str], *, name: str = "small"
+) -> CliProject:
     """Return a project with its own program and the stack `test`."""
     folder.mkdir()
     options = {"toolchain": "pip", "virtualenv": sys.prefix}
-    document = {"name": "small", "runtime": {"name": "python", "options": options}}
+    document = {"name": name, "runtime": {"name": "python", "options": options}}
     (folder / "Pulumi.yaml").write_text(json.dumps(document), encoding="utf-8")
     (folder / "__main__.py").write_text(program, encoding="utf-8")
     project = CliProject(cli, folder, "test", environment)

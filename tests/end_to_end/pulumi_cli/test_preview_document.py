@@ -4,14 +4,13 @@ The program has only components, because they need no provider plug-in.
 """
 
 import json
-import os
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local.deployment_plan import list_changes
+from tests.end_to_end.pulumi_cli.cli_project import CliProject, create_small_project
 
 pytestmark = pytest.mark.cli
 
@@ -30,62 +29,34 @@ if os.environ["SIZE"] == "1":
 """
 
 
-class ComponentProject:
-    """Pulumi project with one stack, whose state is in a local folder."""
+def plan(project: CliProject, size: int) -> list[str]:
+    """Return the deployment plan for a size."""
+    result = replace(project, environment={"SIZE": str(size)}).run("preview", "--json", "--stack", project.stack)
+    assert result.status == 0, result.output
+    return list_changes(json.loads(result.output))
 
-    def __init__(self, cli: Path, folder: Path) -> None:
-        """Write the project's files and create the stack `test`."""
-        self._cli = cli
-        self._folder = folder
-        (folder / "state").mkdir()
-        (folder / "__main__.py").write_text(PROGRAM)
-        options = {"toolchain": "pip", "virtualenv": sys.prefix}
-        project = {"name": "components", "runtime": {"name": "python", "options": options}}
-        (folder / "Pulumi.yaml").write_text(json.dumps(project))
-        self.run("stack", "init", "test", size=0)
 
-    def run(self, *arguments: str, size: int) -> str:
-        """Run one command of the CLI with the program's size, and return its output."""
-        environment = {
-            "PATH": f"{self._cli.parent}:{os.environ['PATH']}",
-            "HOME": str(self._folder),
-            "PULUMI_BACKEND_URL": f"file://{self._folder}/state",
-            "PULUMI_CONFIG_PASSPHRASE": "test",
-            "PULUMI_SKIP_UPDATE_CHECK": "1",
-            "SIZE": str(size),
-        }
-        command = [str(self._cli), *arguments, "--non-interactive"]
-        process = subprocess.run(  # noqa: S603
-            command, cwd=self._folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert process.returncode == 0, process.stdout + process.stderr
-        return process.stdout
-
-    def plan(self, size: int) -> list[str]:
-        """Return the deployment plan for a size."""
-        return list_changes(json.loads(self.run("preview", "--json", "--stack", "test", size=size)))
-
-    def deploy(self, size: int) -> None:
-        """Deploy the program with a size."""
-        self.run("up", "--yes", "--skip-preview", "--stack", "test", size=size)
+def deploy(project: CliProject, size: int) -> None:
+    """Deploy the program with a size."""
+    replace(project, environment={"SIZE": str(size)}).up()
 
 
 def test_a_plan_is_the_same_until_the_state_changes(pulumi_cli: Path, tmp_path: Path) -> None:
-    project = ComponentProject(pulumi_cli, tmp_path)
-    first = project.plan(1)
+    project = create_small_project(pulumi_cli, tmp_path / "program", PROGRAM, {}, name="components")
+    first = plan(project, 1)
     assert [line.rpartition("; ")[0] for line in first[1:]] == [
         "create pulumi:pulumi:Stack components-test",
         "create test:index:Bucket changed",
         "create test:index:Bucket removed",
     ]
-    project.deploy(1)
-    assert project.plan(1) == ["0 changes"]
+    deploy(project, 1)
+    assert plan(project, 1) == ["0 changes"]
 
-    approved = project.plan(2)
+    approved = plan(project, 2)
     assert [line.rpartition("; ")[0] for line in approved[1:]] == [
         "delete test:index:Bucket removed",
         "update test:index:Bucket changed",
     ]
-    assert project.plan(2) == approved
-    project.deploy(4)
-    assert project.plan(2) != approved, "the change starts from another state"
+    assert plan(project, 2) == approved
+    deploy(project, 4)
+    assert plan(project, 2) != approved, "the change starts from another state"
