@@ -156,18 +156,17 @@ def deploy(platform: Platform) -> set[ResourceAction]:
     return set(recorder.actions.values())
 
 
-def test_a_tag_change_reaches_every_type_and_replaces_no_resource(
+def test_a_tag_change_reaches_every_resource_and_replaces_none(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The tags of at least one resource of each type change. The second deployment reverts them."""
+    """The second deployment reverts the tags. They are read after a change only, because the emulator's services for
+    REST API stages, Glue jobs and identity pools do not report the tags of a resource that was created with them.
+    """
     before = expected_tags(platform)
-    one_of_each_type = {resource.type: resource.inputs["tags"] for resource in list_tagged(platform)}
-    chosen = {(tags["Subsystem"], tags["Name"]) for tags in one_of_each_type.values()}
     original_tags = Context.tags
 
     def changed_tags(context: Context, subsystem: Subsystem, name: str, *more: Any) -> dict[str, str]:
-        tags = original_tags(context, subsystem, name, *more)
-        return change_tags(tags) if (subsystem.value, name) in chosen else tags
+        return change_tags(original_tags(context, subsystem, name, *more))
 
     try:
         with monkeypatch.context() as patch:
@@ -176,10 +175,7 @@ def test_a_tag_change_reaches_every_type_and_replaces_no_resource(
         expected, found = expected_tags(platform), read_tags(platform.client, platform.deployed.state)
     finally:
         reverting_actions = deploy(platform)
-    assert expected == {
-        name: change_tags(tags) if (tags["Subsystem"], tags["Name"]) in chosen else tags
-        for name, tags in before.items()
-    }
+    assert expected == {name: change_tags(tags) for name, tags in before.items()}
     assert found == expected
     assert read_tags(platform.client, platform.deployed.state) == before
     assert actions == reverting_actions == {ResourceAction.UPDATE, ResourceAction.SAME}
