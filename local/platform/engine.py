@@ -16,7 +16,7 @@ from local.platform.driver_model.driver import ResourceValues
 from local.platform.emulator_clients import Clients
 from local.platform.progress import Progress
 from local.platform.resource_change_planning import ResourceAction, ResourceChange, plan_change
-from local.platform.resource_drivers import ALL_DRIVERS, Driver, Drivers, RecordedOnly
+from local.platform.resource_drivers import ALL_DRIVERS, Driver, Drivers, RecordedOnly, describe_missing_drivers
 from local.platform.resource_operations import (
     OPERATION_ERRORS,
     ResourceOperations,
@@ -71,9 +71,7 @@ class Engine:
             raise InterruptedError(f"not started, because the run was interrupted: {resource.urn}")
         driver = self._drivers.get(resource.type)
         if driver is None:
-            raise self._report_failure(
-                resource.urn, f"no driver for {resource.type}: add one in local/platform/resource_drivers/"
-            )
+            raise self._report_failure(resource.urn, describe_missing_drivers([resource.type]))
         if missing := sorted(_find_missing_values(resource)):
             raise self._report_failure(
                 resource.urn,

@@ -29,7 +29,7 @@ from local.platform.resource_change_planning import (
     list_changed_outputs,
     plan_input_change,
 )
-from local.platform.resource_drivers import ALL_DRIVERS, Drivers
+from local.platform.resource_drivers import ALL_DRIVERS, Drivers, describe_missing_drivers
 from local.platform.resource_operations import (
     OPERATION_ERRORS,
     ResourceOperations,
@@ -215,11 +215,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         kind = urn.split("::")[2].rpartition("$")[2]
         driver = self._drivers.get(kind)
         if driver is None:
-            _refuse(
-                context,
-                grpc.StatusCode.UNIMPLEMENTED,
-                f"no driver for {kind}: add one in local/platform/resource_drivers/",
-            )
+            _refuse(context, grpc.StatusCode.UNIMPLEMENTED, describe_missing_drivers([kind]))
         return driver
 
     def _refuse_if_cancelled(self, context: grpc.ServicerContext) -> None:

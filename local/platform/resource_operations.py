@@ -70,7 +70,7 @@ class ResourceOperations:
             _set_known_outputs(driver, values)
             return
         for call in driver.create:
-            if call.is_needed(values):
+            if call.is_condition_met(values):
                 self._call(driver, call, values)
         self._apply_import(driver, values)
         _read_responses(driver, values)
@@ -93,7 +93,7 @@ class ResourceOperations:
         for call in change.calls:
             if adds_tags(call):
                 self._untag(driver, call, values, old_keys.get(tags_property(call), ()))
-            if call.is_needed(values):
+            if call.is_condition_met(values):
                 self._call(driver, call, values)
         if driver.property_import is not None and driver.property_import.property in change.changed:
             self._apply_import(driver, values)
