@@ -9,12 +9,11 @@ import json
 from typing import Any
 
 from local.platform.driver_model.driver import (
-    ComputedValue,
     Driver,
     DriverCall,
     RecordedOnly,
-    ResourceValues,
     computed_from,
+    constant,
     from_template,
 )
 from local.preview.preview_provider import ACCOUNT
@@ -33,8 +32,9 @@ def notifications(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "Notification": {key: value for key, value in notification.items() if not key.startswith("subscriber")},
             "Subscribers": [
-                {"SubscriptionType": "SNS", "Address": topic}
-                for topic in notification.get("subscriberSnsTopicArns", ())
+                {"SubscriptionType": kind, "Address": address}
+                for kind, name in (("SNS", "subscriberSnsTopicArns"), ("EMAIL", "subscriberEmailAddresses"))
+                for address in notification.get(name, ())
             ],
         }
         for notification in given
@@ -53,14 +53,6 @@ def threshold_expression(given: dict[str, Any]) -> dict[str, Any]:
     return {"Dimensions": given["dimension"]}
 
 
-def _account_of_topic(values: ResourceValues) -> str:
-    """Return the account id from the ARN of the notification's topic, because a budget belongs to an account."""
-    topics = [
-        topic for notification in values["notifications"] for topic in notification.get("subscriberSnsTopicArns", ())
-    ]
-    return str(topics[0]).split(":")[4]
-
-
 BUDGET_ARN = from_template(f"arn:aws:budgets::{ACCOUNT}:budget/{{name}}")
 
 DRIVERS = (
@@ -71,7 +63,7 @@ DRIVERS = (
             DriverCall(
                 "CreateBudget",
                 {
-                    "AccountId": ComputedValue(_account_of_topic, ("notifications",)),
+                    "AccountId": constant(ACCOUNT),
                     "Budget.BudgetName": "name",
                     "Budget.BudgetType": "budgetType",
                     "Budget.BudgetLimit.Amount": "limitAmount",
@@ -85,7 +77,7 @@ DRIVERS = (
         ),
         # Any other change replaces the budget.
         update=(DriverCall("TagResource", {"ResourceARN": BUDGET_ARN, "ResourceTags": "tags"}),),
-        delete=(DriverCall("DeleteBudget", {"AccountId": ComputedValue(_account_of_topic), "BudgetName": "name"}),),
+        delete=(DriverCall("DeleteBudget", {"AccountId": constant(ACCOUNT), "BudgetName": "name"}),),
         id="name",
     ),
 )
