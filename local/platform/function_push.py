@@ -104,7 +104,7 @@ class FunctionPusher:
         """Return the clients and the state of a complete platform."""
         running = self._find_running()
         state = open_state(running)
-        if not self._is_deployed_by_cli(running) and (not running.kept or state.interrupted):
+        if not self._is_deployed_by_cli(running) and (not running.kept or state.was_interrupted):
             raise PushRefused("the last `make up` or `make down` was not finished: run `make up` first")
         return self._connect(running), state
 
