@@ -1,7 +1,7 @@
-"""Packages of the project's functions: their current content, and the functions that a changed file affects.
+"""Code packages of the Lambda functions, current and deployed, and the functions that use a changed file.
 
-The functions of a subsystem have the same package, which contains all handlers of the subsystem. So a changed file
-changes the package of functions that never import it. Only functions that import the file behave differently.
+A package is the zip file that is deployed. All functions of a subsystem have the same package, which contains all of its
+handlers. So a changed file changes the packages of all these functions, but only those that import it use it.
 """
 
 import base64
@@ -22,15 +22,16 @@ from local.preview.handler_check.handler_faults import HandlerCheck, HandlerFaul
 
 SPARK_SUBSYSTEM = "ingestion"
 SPARK_JOB = "handlers.ingestion.glue.job"
-"""Module of the Spark job, which imports from the subsystem's package, too."""
+"""Module of ingestion's Spark job. It imports modules of the subsystem's package, like the functions."""
 SPARK_PYTHON = "python3.11"
 
 
 @dataclass(frozen=True)
 class FunctionPackage:
-    """Content of a subsystem's package."""
+    """Package of a subsystem's functions."""
 
     path: Path
+    """Path of the zip file."""
     content: bytes
 
     @property
@@ -40,7 +41,7 @@ class FunctionPackage:
 
 
 class CurrentPackages:
-    """Packages that the present source files give. Each is built once, as the program builds it."""
+    """Packages of the current source files. Each is built on first use, in the same way as in a run of the program."""
 
     def __init__(self) -> None:
         self._packages: dict[str, FunctionPackage] = {}
@@ -55,11 +56,13 @@ class CurrentPackages:
         return self._packages[subsystem]
 
     def list_faults(self, functions: Iterable[DeployedFunction]) -> list[HandlerFault]:
-        """Return the reasons why functions could not run with their current packages."""
+        """Return the reasons why functions could not start with the code of their current packages."""
         return self._check.list_faults(self._to_entry_point(function) for function in functions)
 
     def list_used_files(self, function: DeployedFunction, files: set[str]) -> set[str]:
-        """Return those of the given files that a function imports or that belong to a package that it imports."""
+        """Return those of the given files that a function uses: modules that it imports, and data files in Python packages
+        that it imports.
+        """
         return self._list_used(self._to_entry_point(function), files)
 
     def is_used_by_spark_job(self, files: set[str]) -> bool:
@@ -78,7 +81,9 @@ class CurrentPackages:
 
 
 def _find_python_file(file: str, entry_point: EntryPoint) -> str:
-    """Return the Python file whose import uses a file: itself, or for a data file, its innermost package."""
+    """Return the Python file whose import means that a file is used: the file itself, or for a data file, the
+    `__init__.py` of the innermost Python package around it.
+    """
     if file.endswith(".py"):
         return file
     packages = (f"{folder}/__init__.py" for folder in PurePosixPath(file).parents)
@@ -87,7 +92,7 @@ def _find_python_file(file: str, entry_point: EntryPoint) -> str:
 
 
 class DeployedPackages:
-    """Packages that the emulator has. Each is downloaded once, because several functions have the same one."""
+    """Packages that are deployed to the emulator. Each is downloaded once, because several functions share it."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -96,7 +101,7 @@ class DeployedPackages:
     def read(self, function: DeployedFunction) -> bytes:
         """Return the package that a function had when it was listed.
 
-        The first call for a package must come before the functions that have it are changed.
+        Call this before you change the function's code, because the emulator then returns the new package.
         """
         if function.code_hash not in self._contents:
             url = self._client.get_function(FunctionName=function.name)["Code"]["Location"]
@@ -106,7 +111,7 @@ class DeployedPackages:
 
 
 def list_changed_files(before: bytes, after: bytes) -> set[str]:
-    """Return the paths that differ between two packages, including added and removed ones."""
+    """Return the paths of changed, added and removed files between two packages."""
     old, new = _read_checksums(before), _read_checksums(after)
     return {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
 

@@ -15,7 +15,7 @@ from local import ROOT
 from local.platform import emulator, folder_lock, function_push
 from local.platform.emulator import Emulator
 from local.platform.folder_lock import FolderBusy, lock_folder
-from local.platform.function_push import FunctionPusher, PushRefused
+from local.platform.function_push import FunctionPusher, PushFailed
 from local.platform.resource_drivers import DRIVERS
 from local.platform.state import PlatformState
 from local.preview import program_run, stack_files
@@ -170,7 +170,7 @@ def test_a_failed_push_is_repeated_by_the_next_push_and_the_next_up(
     write_state(tmp_path)
     content = change(tmp_path)
     fake.fails_at = fails_at
-    with pytest.raises(PushRefused, match=f"{SWEEP_NAME} could not be published: .*as AWS puts it"):
+    with pytest.raises(PushFailed, match=f"{SWEEP_NAME} could not be published: .*as AWS puts it"):
         push("sweep")
     state = read_state(tmp_path)
     assert state.entries()[alias_urn()].inputs["functionVersion"] == "", "an incomplete update has no hash"
@@ -216,7 +216,7 @@ def test_ctrl_c_during_a_push_that_fails_ends_the_command(fake: FakePlatformLamb
 def test_a_pinned_alias_is_not_moved(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
     write_state(tmp_path, pinned_version="7")
     change(tmp_path)
-    with pytest.raises(PushRefused, match="stays at version 1, because the setting `liveVersion` pins it"):
+    with pytest.raises(PushFailed, match="stays at version 1, because the setting `liveVersion` pins it"):
         push("sweep")
     assert fake.count_publications() == 0
 
@@ -226,7 +226,7 @@ def test_an_alias_that_was_rolled_back_is_not_moved_without_a_state_file(
 ) -> None:
     fake.code[f"{SWEEP_NAME}:2"] = b""
     change(tmp_path)
-    with pytest.raises(PushRefused, match="it was rolled back"):
+    with pytest.raises(PushFailed, match="it was rolled back"):
         push("sweep")
     assert fake.count_publications() == 0
 
@@ -234,7 +234,7 @@ def test_an_alias_that_was_rolled_back_is_not_moved_without_a_state_file(
 def test_a_function_in_a_rollout_is_not_published(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
     fake.aliases[SWEEP_NAME]["RoutingConfig"] = {"AdditionalVersionWeights": {"2": 0.1}}
     change(tmp_path)
-    with pytest.raises(PushRefused, match=r"a rollout of .* is in progress"):
+    with pytest.raises(PushFailed, match=r"a rollout of .* is in progress"):
         push("sweep")
     assert fake.count_publications() == 0
 
@@ -254,7 +254,7 @@ def test_a_push_needs_a_complete_platform(
     running: Emulator | None, message: str, push: Push, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(emulator, "find_running", lambda _: running)
-    with pytest.raises(PushRefused, match=message):
+    with pytest.raises(PushFailed, match=message):
         push("sweep")
 
 
