@@ -30,7 +30,6 @@ from local.platform.function_package import (
 )
 from local.platform.progress import format_duration
 from local.platform.state import NO_HASH, PlatformState, ResourceStatus, open_state
-from local.preview.property_values import Archive
 
 LIVE = "live"
 """The alias that all callers use (`components/blocks/compute/function.py`)."""
@@ -173,9 +172,8 @@ class FunctionPublication:
         self.package = package
         self._client = client
         self._state = state
-        # Another command may replace the package at any time. The hash is computed before the content is read, so a
-        # difference makes the next `make up` publish again.
-        self._state_hash = self._hash("code", Archive(str(package.path)))
+        # The hash is that of the published content, and not of the file, which another command may replace at any time.
+        self._state_hash = state.hash_archive(package.content)
         alias = self._call("get_alias", Name=LIVE)
         self.version: str = alias["FunctionVersion"]
         """Version to which the alias `live` points."""
@@ -214,7 +212,7 @@ class FunctionPublication:
             self.version = self._publish_version()
             self._save_function(self._state_hash, version=self.version, codeSha256=self.package.code_hash)
             self._call("update_alias", Name=LIVE, FunctionVersion=self.version)
-            self._save_alias_version(self._hash("functionVersion", self.version))
+            self._save_alias_version(self._hash_version(self.version))
         return self.version
 
     def _publish_version(self) -> str:
@@ -236,7 +234,7 @@ class FunctionPublication:
             return self.version == self._find_newest_version()
         if alias is None or {function.status, alias.status} != {ResourceStatus.MADE}:
             raise PushFailed(f"the last `make up` did not complete {self.function.name}: run `make up` first")
-        newest = self._hash("functionVersion", function.outputs["version"])
+        newest = self._hash_version(function.outputs["version"])
         return alias.inputs["functionVersion"] in {NO_HASH, newest}
 
     def _find_newest_version(self) -> str:
@@ -252,8 +250,8 @@ class FunctionPublication:
         entries = self._state.entries().items()
         return next((urn for urn, entry in entries if entry.type == kind and entry.id == resource_id), "")
 
-    def _hash(self, name: str, value: object) -> str:
-        return self._state.hash_inputs({name: value})[name]
+    def _hash_version(self, version: str) -> str:
+        return self._state.hash_inputs({"functionVersion": version})["functionVersion"]
 
     def _save_function(self, code_hash: str, **outputs: str) -> None:
         if entry := self._state.get(self._function_urn):

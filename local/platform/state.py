@@ -190,10 +190,11 @@ class PlatformState:
 
         The hash of an unknown value is random, so the input always counts as changed.
         """
-        return {
-            name: hashlib.sha256(f"{self._salt}{json.dumps(_hashable(value), sort_keys=True)}".encode()).hexdigest()
-            for name, value in inputs.items()
-        }
+        return {name: self._hash(_hashable(value)) for name, value in inputs.items()}
+
+    def hash_archive(self, content: bytes) -> str:
+        """Return the hash of an input that is an archive whose file has this content."""
+        return self._hash(_hashable_archive(content))
 
     def deletion_order(self, urns: set[str]) -> list[str]:
         """Return the given resources in the order of deletion: each before the resources that it depends on."""
@@ -224,6 +225,9 @@ class PlatformState:
         }:
             dependants |= next_dependants
         return dependants
+
+    def _hash(self, hashable: Any) -> str:
+        return hashlib.sha256(f"{self._salt}{json.dumps(hashable, sort_keys=True)}".encode()).hexdigest()
 
     def _write(self) -> None:
         header = {
@@ -272,6 +276,10 @@ def _from_json(fields: Mapping[str, Any]) -> ResourceEntry:
     )
 
 
+def _hashable_archive(content: bytes) -> dict[str, str]:
+    return {"archive": hashlib.sha256(content).hexdigest()}
+
+
 def _hashable(value: Any) -> Any:
     match value:
         case Secret():
@@ -281,7 +289,7 @@ def _hashable(value: Any) -> Any:
         case Archive(path=None):
             return {"archive": [[name, _hashable(entry)] for name, entry in value.entries or ()]}
         case Archive():
-            return {"archive": hashlib.sha256((ROOT / str(value.path)).read_bytes()).hexdigest()}
+            return _hashable_archive((ROOT / str(value.path)).read_bytes())
         case Asset():
             return {"asset": hashlib.sha256(value.read()).hexdigest()}
         case Mapping():

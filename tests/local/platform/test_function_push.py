@@ -79,6 +79,26 @@ def test_a_changed_handler_is_published_and_the_state_file_is_as_after_an_up(
     assert "pushed meetings/sweep: version 2 is live after" in capsys.readouterr().out
 
 
+def test_the_state_file_describes_the_published_code_even_if_another_command_replaces_the_package(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path
+) -> None:
+    write_state(tmp_path)
+    content = change(tmp_path)
+    published = tmp_path / "published.zip"
+    published.write_bytes(content)
+
+    def replace_package(operation: str) -> None:
+        if operation == "get_alias":
+            change(tmp_path, SHARED)
+
+    fake.on_call = replace_package
+    assert push("start", "sweep") == 0
+    assert fake.live_code(SWEEP_NAME) == content
+    state = read_state(tmp_path)
+    recorded = state.entries()[function_urn()].inputs["code"]
+    assert recorded == state.hash_inputs({"code": Archive(str(published))})["code"]
+
+
 def test_an_unchanged_function_is_not_published_again(
     fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
