@@ -2,8 +2,8 @@
 
 The local platform makes these calls on its AWS emulator. A driver is data: each parameter of a call names the Pulumi
 property from which its value is taken, for example `DriverCall("CreateTopic", {"Name": "name", "Tags": "tags"})`.
-botocore contains each service's API, so the names inside of a nested value need no entry if they are the same in Pulumi
-(`service_shapes.py`).
+A nested value is converted with the API models of botocore, so a driver lists only those of its names that differ
+(`service_shapes.py`). A value that does not exist yet, for example the ARN of a new resource, is `UNKNOWN`.
 
 A resource cannot be deployed if it has a property that no call uses and that the driver does not list in `ignored`.
 Otherwise, a forgotten property would go unnoticed, and the resource would differ from the program's.
@@ -202,8 +202,8 @@ class ReadCall:
     """Properties for which the service returns a value only if somebody has set one. So a value is a change by hand if
     the program gives none. For other properties, it may be the service's default."""
     fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Properties whose content the service does not return, such as a function's code. Their hashes are compared. Each
-    has the output with the hash of the deployed content, and the dotted path of the current hash in the result."""
+    """Properties whose content the service does not return, such as a function's code. Instead, two hashes are compared:
+    an output has that of the deployed content, and a dotted path in the result leads to the current one."""
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ class PropertyImport:
 
 @dataclass(frozen=True)
 class Driver:
-    """The calls that create, change and delete one resource type on the emulator."""
+    """The calls that create, change, delete and read one resource type on the emulator."""
 
     type: str
     """Type of the resource in Pulumi, for example `aws:s3/bucket:Bucket`."""
@@ -298,5 +298,3 @@ class RecordedOnly:
     """Calls that would create the resource. They are not made, but their parameters are checked against the API."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
     """Values that the service would return, as far as other resources need them."""
-    ignored: Mapping[str, str] = field(default_factory=dict)
-    """Properties that no call would use, each with the reason."""

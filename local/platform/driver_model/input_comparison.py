@@ -152,9 +152,7 @@ def _to_scalar(given: Any, current: Any) -> Any:
         return given
     if isinstance(current, datetime):
         return current.isoformat()
-    if isinstance(
-        current, Mapping | list
-    ):  # boto3 returns IAM's policy documents parsed, but Pulumi's input is a text.
+    if isinstance(current, Mapping | list):  # boto3 parses IAM's policy documents, but Pulumi's input is a text.
         return json.dumps(current)
     if isinstance(given, bool):
         return str(current).lower() == "true"

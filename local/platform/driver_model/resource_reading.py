@@ -82,10 +82,10 @@ def list_places(driver: Driver, call: ReadCall) -> Iterator[tuple[str, str | Any
 
 
 def find_unread_inputs(driver: Driver) -> set[str]:
-    """Return the properties that create or update calls use, but whose changes by hand no reading call can show.
+    """Return the properties that create or update calls use and no reading call covers. A test compares them with
+    `Driver.unread`.
 
-    A property that identifies the resource is not one of them, because it cannot be changed. A test compares the result
-    with `Driver.unread`.
+    A property that identifies the resource is not one of them, because nobody can change it by hand.
     """
     used = {name for call in (*driver.create, *driver.update) for name in call.uses()} - set(driver.outputs) - {"id"}
     used |= {driver.property_import.property} if driver.property_import else set()

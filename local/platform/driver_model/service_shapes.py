@@ -84,9 +84,7 @@ def _fit_scalar(value: Any, shape: Shape) -> Any:
     match shape.type_name:
         case "string":
             return str(value).lower() if isinstance(value, bool) else str(value)
-        case (
-            "integer" | "long"
-        ):  # A boolean is a mistake, which must stay visible instead of becoming the number 0 or 1.
+        case "integer" | "long":  # A boolean is a mistake, which the number 0 or 1 would hide.
             return value if isinstance(value, bool) else int(value)
         case "float" | "double":
             return float(value)
