@@ -1,15 +1,13 @@
 """Installation of one virtual environment: `python environment_installation.py <folder> <lock file>`.
 
-The Makefile runs this program for each environment. The emulator runs it to install Spark before the first Spark run.
-The program prints the environment's purpose, its size and the progress. The lock file (`requirements/`) fixes versions
-and hashes of all packages.
+The Makefile runs this program for each environment, and the emulator runs it for Spark before the first Spark run. It
+prints the environment's purpose, size and progress.
 
-Two processes would corrupt an environment if they installed it at once. So the first one holds a lock, and the second
-one waits until the first has ended. The system releases the lock when the installing processes end, even if they are
-killed. The file `.locked` in the environment is written last. So if an installation is interrupted, the file is missing,
-and the next command installs the environment again.
+Only one process installs an environment at a time, because two would corrupt it. Another one waits for its lock, which
+the system releases when the installing processes end, even if they are killed. The file `.locked` in the environment is
+written last. So after an interrupted installation it is missing, and the next command installs the environment again.
 
-The program must be able to refuse an old Python, so Python 3.6 can parse it, and it needs only the standard library.
+The program needs only Python's standard library, and Python 3.6 can parse it, so that it can refuse an old Python.
 """
 
 import fcntl
@@ -29,14 +27,13 @@ if TYPE_CHECKING:
 LOCK_FOLDER = Path(".local")
 """Folder of the locks. They cannot be in the environment's own folder, which is deleted before its installation."""
 STAMP = ".locked"
-"""Name of the file in an environment that shows that the installation is complete. Its time of modification is compared
-with that of the lock file."""
+"""Name of the file in an environment that shows that the installation is complete."""
 OLDEST, NEWEST = (3, 11), (3, 13)
 """Oldest and newest supported version of Python. Spark's environment has a version of pyarrow without a wheel for a newer
 Python.
 """
 PIPE_SECONDS, TERMINAL_SECONDS = 5.0, 0.5
-"""Time between two reports of the progress. In a pipe, a report is a new line; on a terminal, it replaces the line."""
+"""Time between two reports of the progress: lines in a pipe, or updates of one line on a terminal."""
 LOCK_SECONDS = 0.2
 """Time between two attempts to get the lock that another process holds."""
 PACKAGE = re.compile(r"^[A-Za-z0-9][^\s;]*==", re.MULTILINE)
@@ -77,9 +74,7 @@ def check_python(version: "tuple[int, ...]") -> None:
 
 
 def install(folder: Path, requirements: Path) -> None:
-    """Install an environment from its lock file, unless it is complete, for example because another process has just
-    installed it.
-    """
+    """Install an environment from its lock file, unless another process has just done so."""
     LOCK_FOLDER.mkdir(exist_ok=True)
     with (LOCK_FOLDER / f"{str(folder).replace('/', '-')}.lock").open("wb") as lock:
         try:
@@ -172,8 +167,8 @@ class InstallationProgress:
         """Return the current step with the time since the start."""
         step = self._step
         if self._installing_since is not None:
-            # While pip installs the packages, it prints nothing. It writes the file INSTALLER when a package is complete.
-            # Older files are those of pip itself and of other packages that came with the new environment.
+            # pip prints nothing now, but writes this file when a package is complete. Older files belong to packages
+            # that came with the new environment.
             files = self.folder.glob("lib/python*/site-packages/*.dist-info/INSTALLER")
             installed_count = sum(file.stat().st_mtime >= self._installing_since for file in files)
             step = f"installed {installed_count} of {self._package_count} packages"

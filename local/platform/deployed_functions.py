@@ -75,8 +75,8 @@ def select_functions(functions: Sequence[DeployedFunction], names: Sequence[str]
     """Return the functions that the names select, each once.
 
     The name `all` selects all functions. Any other name selects one function: by its folder, the last part of the folder,
-    its physical name, or a part of folder or physical name that occurs in no other function. Raise FunctionNotFound if a
-    name does not fit exactly one function, or if there is no name.
+    its physical name, or a part of folder or physical name that occurs in no other function. Otherwise, raise
+    FunctionNotFound.
     """
     if not names:
         raise FunctionNotFound(f"Name at least one function. {_to_choices(functions)}")

@@ -1,9 +1,8 @@
 """Process of the AWS emulator ministack: start it, find a running one, and stop it.
 
-The program of the process is the launcher (`local/emulation/launcher.py`), which starts ministack with this project's
-extensions. The process inherits a file lock and holds it until it ends, so a held lock means that the emulator runs. A
-process id would not show this, because the system may give it to another process. The emulator has no data that must
-survive, so it is killed, not shut down.
+Its program is the launcher (`local/emulation/launcher.py`), which extends ministack. The process inherits a file lock
+and holds it until it ends, so a held lock means that the emulator runs. A process id would not show this, because the
+system may give it to another process. No data of the emulator must survive, so it is killed, not shut down.
 """
 
 import contextlib
@@ -30,7 +29,7 @@ from local.emulation.glue import spark_installation
 from local.preview.preview_provider import ACCOUNT, REGION
 
 FOLDER = ROOT / ".local"
-"""Folder of the files of `make up`: locks, logs, the state, the emulator's record (`emulator.json`) and home folder."""
+"""Folder of the files of `make up`: locks, process id, logs, state, and the emulator's home."""
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 """Python of the emulator's own virtual environment."""
 LAUNCHER = ROOT / "local" / "emulation" / "launcher.py"
@@ -38,8 +37,8 @@ LAUNCHER = ROOT / "local" / "emulation" / "launcher.py"
 PORT = 4566
 """Port that `make up` tries first."""
 PORTS = range(20_000, 32_000)
-"""Ports of other emulators, for example in tests. They are below the range from which systems choose the local port of
-an outgoing connection. So no connection can take a chosen port before the emulator listens on it."""
+"""Ports of other emulators. Systems choose the local ports of connections above this range, so no connection can take
+the chosen port before the emulator listens on it."""
 PORTS_TRIED = 20
 """Number of random ports from `PORTS` that a start tries."""
 ROOT_ACCESS_KEY = "test"
@@ -50,7 +49,7 @@ START_SECONDS = 30
 STOP_SECONDS = 10
 """Maximum time until a killed emulator has ended."""
 JOB_LOGS = ("batch.log", "glue.log", spark_installation.LOG)
-"""Logs of Batch jobs, Glue jobs and the installation of Spark. Like the emulator's log, they stay until the next start."""
+"""Logs of Batch jobs, Glue jobs and the installation of Spark. They stay until the next start."""
 KEEP_RUNNING = b"keep\n"
 """Line on the launcher's standard input. Without it, the launcher ends together with the process that started it."""
 
@@ -84,9 +83,7 @@ class Emulator:
 
 
 class StartedEmulator:
-    """Context manager of an emulator that this process started. The emulator ends with the block, or with this process
-    if the process is killed, unless `keep` is called.
-    """
+    """An emulator that this process started. Unless `keep` is called, it ends with the `with` block or this process."""
 
     def __init__(self, emulator: Emulator, process: "subprocess.Popen[bytes]") -> None:
         self.emulator = emulator
@@ -138,8 +135,8 @@ def start(folder: Path = FOLDER, port: int | None = None) -> StartedEmulator:
 def _launch(folder: Path, port: int) -> StartedEmulator:
     home = _home_folder(folder)
     with _log_path(folder).open("wb") as log, _lock_path(folder).open("wb") as lock:
-        # This waits, because `_is_locked` in another process may hold the lock for a moment. The launcher inherits the
-        # lock instead of taking it. Otherwise, other commands would not notice a launcher that has not yet taken it.
+        # This waits while another process has the lock for a moment in `_is_locked`. The launcher inherits the lock, so
+        # other commands notice the launcher from its first moment.
         fcntl.flock(lock, fcntl.LOCK_EX)
         process = subprocess.Popen(
             [str(PYTHON), "-P", "-u", str(LAUNCHER), str(folder), str(lock.fileno())],
@@ -189,8 +186,7 @@ def stop(folder: Path = FOLDER) -> bool:
 def _environment(home: Path, port: int) -> dict[str, str]:
     """Return the environment of the emulator and its handlers, without the user's AWS configuration and proxies.
 
-    One variable contains pip's settings and the user's proxies, for the installation of Spark. The launcher removes this
-    variable, so handlers do not get it.
+    Only the installation of Spark needs the user's proxies. The launcher removes their variable before handlers run.
     """
     return {
         **{key: os.environ[key] for key in ("LANG", "LC_ALL", "TZ") if key in os.environ},

@@ -1,7 +1,7 @@
 """Code packages of the Lambda functions, current and deployed, and the functions that use a changed file.
 
-A package is the zip file that is deployed. All functions of a subsystem have the same package, which contains all of its
-handlers. So a changed file changes the packages of all these functions, but only those that import it use it.
+All functions of a subsystem have the same package, a zip file with all of its handlers. So a changed file changes the
+package of each of these functions, but only functions that import the file use it.
 """
 
 import base64
@@ -41,7 +41,7 @@ class FunctionPackage:
 
 
 class CurrentPackages:
-    """Packages of the current source files. Each is built on first use, in the same way as in a run of the program."""
+    """Packages of the current source files. Each is built once, in the same way as in a run of the program."""
 
     def __init__(self) -> None:
         self._packages: dict[str, FunctionPackage] = {}
@@ -60,9 +60,7 @@ class CurrentPackages:
         return self._check.list_faults(self._to_entry_point(function) for function in functions)
 
     def list_used_files(self, function: DeployedFunction, files: set[str]) -> set[str]:
-        """Return those of the given files that a function uses: modules that it imports, and data files in Python packages
-        that it imports.
-        """
+        """Return those of the given files that a function uses: modules and the data files of Python packages."""
         return self._list_used(self._to_entry_point(function), files)
 
     def is_used_by_spark_job(self, files: set[str]) -> bool:
@@ -81,9 +79,7 @@ class CurrentPackages:
 
 
 def _find_python_file(file: str, entry_point: EntryPoint) -> str:
-    """Return the Python file whose import means that a file is used: the file itself, or for a data file, the
-    `__init__.py` of the innermost Python package around it.
-    """
+    """Return the Python file whose import uses a file: itself, or for a data file, its package's `__init__.py`."""
     if file.endswith(".py"):
         return file
     packages = (f"{folder}/__init__.py" for folder in PurePosixPath(file).parents)
@@ -99,10 +95,7 @@ class DeployedPackages:
         self._contents: dict[str, bytes] = {}
 
     def read(self, function: DeployedFunction) -> bytes:
-        """Return the package that a function had when it was listed.
-
-        Call this before you change the function's code, because the emulator then returns the new package.
-        """
+        """Return the package that a function had when it was listed. Call this before you change the function."""
         if function.code_hash not in self._contents:
             url = self._client.get_function(FunctionName=function.name)["Code"]["Location"]
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as response:

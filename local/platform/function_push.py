@@ -41,7 +41,7 @@ ENVIRONMENT_FILE = "environment.py"
 
 
 class PushFailed(CannotRun):
-    """No function can be published now, or the publication of one failed. The message states the reason."""
+    """A push is not possible now, or it has failed. The message states the reason."""
 
 
 class FunctionPusher:
@@ -51,9 +51,9 @@ class FunctionPusher:
         self._folder = folder
         self._print_line = print_line
         self._clients: tuple[str, Clients] | None = None
-        """Clients of the emulator, with its endpoint. During `make watch`, a new emulator may have another endpoint."""
+        """Endpoint of an emulator and its clients. During `make watch`, a new emulator may have another endpoint."""
         self._last_note = ""
-        """Last output of `_print_notes`. `make watch` would otherwise print it after each push."""
+        """Last output of `_print_notes`, which would otherwise be repeated after each push of `make watch`."""
 
     def select(self, names: Sequence[str]) -> list[DeployedFunction]:
         """Return the deployed functions that the given names select."""
@@ -66,8 +66,7 @@ class FunctionPusher:
     def push(self, names: Sequence[str], started: float) -> int:
         """Publish the functions that the given names select, if their code has changed. Return the exit status.
 
-        If the code of one of them cannot start, none is published. `started` is the time, as `time.monotonic` returns
-        it, from which the first printed duration is measured.
+        If the code of one of them cannot start, none is published. The first printed duration begins at `started`.
         """
         # A running `make provider` holds the lock of its folder, so the lock is that of the folder with the CLI's state.
         locked = self._folder / CLI_STATE if self._is_deployed_by_cli(self._find_running()) else self._folder
@@ -130,8 +129,8 @@ class FunctionPusher:
         packages: CurrentPackages,
         deployed: DeployedPackages,
     ) -> None:
-        """Print which parts of the platform use a changed file although the push does not publish them: environment
-        variables, other functions, and the Spark job. Print nothing if the last push printed the same.
+        """Print what uses a changed file although the push does not publish it: environment variables, other functions,
+        the Spark job.
         """
         files = {file for function in published for file in _list_changes(function, packages, deployed)}
         lines = [
@@ -160,11 +159,10 @@ class FunctionPusher:
 
 
 class FunctionPublication:
-    """Publication of one function's current package, and the change of two entries in the state file: the function's and
-    that of its alias `live`. A function that the Pulumi CLI deployed has no entries.
+    """Publication of one function's current package, with the entries of function and alias in the state file.
 
-    Before the first call, the changed inputs lose their hashes in the entries, as in an update by `make up`. So if the
-    publication fails or is killed, the next push or `make up` repeats it.
+    A function that the Pulumi CLI deployed has no entries. Before the first call, the hashes of the changed inputs are
+    removed. So if the publication fails or is killed, the next push or `make up` repeats it.
     """
 
     def __init__(self, client: Any, state: PlatformState, function: DeployedFunction, package: FunctionPackage) -> None:
@@ -172,7 +170,7 @@ class FunctionPublication:
         self.package = package
         self._client = client
         self._state = state
-        # The hash is that of the published content, and not of the file, which another command may replace at any time.
+        # The hash of the published content. Another command may have replaced the file in the meantime.
         self._state_hash = state.hash_archive(package.content)
         alias = self._call("get_alias", Name=LIVE)
         self.version: str = alias["FunctionVersion"]
@@ -225,9 +223,8 @@ class FunctionPublication:
     def _alias_follows(self) -> bool:
         """Return True if the alias points to the newest version, so that a push may move it.
 
-        Without entries in the state file, the emulator's newest version counts. Otherwise, it is the version of the last
-        `make up` or push. An alias without a hash counts, too, because a push of it was interrupted. Raise PushFailed if
-        the last `make up` did not complete the function.
+        This is also so if a push has removed the alias's hash and then failed. Raise PushFailed if the last `make up` did
+        not complete the function.
         """
         function, alias = self._state.get(self._function_urn), self._state.get(self._alias_urn)
         if function is None:
@@ -246,7 +243,7 @@ class FunctionPublication:
         return getattr(self._client, operation)(FunctionName=self.function.name, **parameters)
 
     def _find_urn(self, kind: str, resource_id: str) -> str:
-        """Return the URN of a resource in the state file, or an empty text if the file has no such resource."""
+        """Return the URN of a resource in the state file, or an empty text."""
         entries = self._state.entries().items()
         return next((urn for urn, entry in entries if entry.type == kind and entry.id == resource_id), "")
 
@@ -279,7 +276,7 @@ def _list_changes(function: DeployedFunction, packages: CurrentPackages, deploye
 
 @contextmanager
 def _explain_errors(problem: str) -> Iterator[None]:
-    """Turn the error of a service call into a PushFailed. `problem` is the beginning of its message."""
+    """Turn the error of a service call into a PushFailed, whose message begins with `problem`."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:

@@ -1,6 +1,5 @@
-"""Loop of `make watch`, which publishes functions whenever a file of their code changes, and prints their logs.
-
-The functions of a subsystem have the same code package. So the loop watches all files of the subsystem.
+"""Loop of `make watch`, which publishes functions whenever a source file of their subsystem changes, and prints their
+logs.
 """
 
 import time
@@ -39,9 +38,9 @@ class PackageFiles:
         return len(self._last)
 
     def has_change(self) -> bool:
-        """Return True if files have changed since this method last returned True, and the last two calls found the same.
+        """Return True once after a change, as soon as two calls in a row find the same files.
 
-        The second condition waits for an editor that writes a file in several steps.
+        An editor may write a file in several steps, and an incomplete file must not be published.
         """
         before, self._last = self._last, self._read_states()
         if self._last == before and self._last != self._reported:
@@ -50,7 +49,7 @@ class PackageFiles:
         return False
 
     def report_again(self) -> None:
-        """Let `has_change` report the current files as a change, although it has already reported them."""
+        """Let `has_change` report the last change again."""
         self._reported = {}
 
     def _read_states(self) -> FileStates:
@@ -72,7 +71,7 @@ class LogReader:
         self._group = group
         self._since = since_milliseconds
         self._seen: Counter[tuple[str, int, str]] = Counter()
-        """Lines of the last response: how often it contained each stream, time and text. Lines have no ids here."""
+        """Number of equal lines in the last response, by stream, time and text. The emulator gives lines no id."""
 
     def read(self, client: Any) -> Iterator[str]:
         """Yield the lines that no earlier call has yielded."""

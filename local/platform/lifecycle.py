@@ -133,8 +133,8 @@ def down(folder: Path = emulator.FOLDER) -> int:
 def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | None:
     """Return `endpoint`, `outputs` and `ids` of the running platform, or None if no platform is running.
 
-    `outputs` are the stack outputs, which are empty until `make up` has finished. `ids` are physical ids by the
-    resource's name in Pulumi.
+    `outputs` are the stack outputs of the last complete `make up`. `ids` are physical ids by the resource's name in
+    Pulumi.
     """
     running = emulator.find_running(folder)
     if running is None:
@@ -216,8 +216,7 @@ def _add_token_url(outputs: Props, running: Emulator) -> Props:
 def _run_in_thread(work: Callable[[], ProgramRun], stop: Callable[[], None]) -> ProgramRun:
     """Run the program in a thread. On Ctrl-C, call `stop` and wait until the program has ended.
 
-    Python raises KeyboardInterrupt in the main thread. If it ran the program there, the interrupted event loop or import
-    might hang or ignore the exception. `stop` lets the engine start no further resource.
+    Python raises KeyboardInterrupt in the main thread, where it might hang or get lost in an event loop or an import.
     """
     with ThreadPoolExecutor(1, "program") as executor:
         try:
@@ -243,15 +242,13 @@ def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
             yield started.emulator
             started.keep()
     except BaseException:
-        emulator.stop(folder)  # Ctrl-C may have come at any point of the start
+        emulator.stop(folder)  # Ctrl-C may come at any point of the start
         PlatformState.remove(state_file(folder))  # its resources ended with the emulator
         raise
 
 
 def _find_usable_emulator(folder: Path) -> tuple[Emulator | None, str]:
-    """Return the emulator that `make up` can update, or None. Without one, also return the reason why the last platform
-    cannot be updated, or an empty text if there is no last platform.
-    """
+    """Return the emulator that `make up` can use, or None, and the reason why it cannot use the last one, if any."""
     running = emulator.find_running(folder)
     if running is None:
         return None, "the emulator of the last platform has ended" if emulator.has_ended(folder) else ""

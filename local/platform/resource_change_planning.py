@@ -2,7 +2,7 @@
 
 The plan follows from the inputs that have changed since the last run, and from the update calls that the driver of the
 resource's type lists (`driver_model/driver.py`). If no input has changed, nothing is done. An update makes the calls that
-use a changed input. A resource is replaced, which means deleted and created again, in these cases:
+use a changed input. A resource is replaced by a new one in these cases:
 
 - Its creation or deletion was not completed.
 - Its type has changed.

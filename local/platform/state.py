@@ -1,9 +1,8 @@
 """State file of the local platform (`.local/state.json`), with one entry for each resource that `make up` has deployed.
 
-The next run compares the entries with the program, in order to find out which resources have changed. An entry contains
-salted hashes of the inputs instead of their values, so it contains no secret input. It contains the complete calls that
-delete the resource, because the program may no longer contain it. The file is replaced atomically after every change,
-so it is complete even if a run is killed.
+The next run compares the entries with the program, to find the changed resources. An entry contains salted hashes of
+the inputs, so it reveals no secret. It also contains the calls that delete the resource, which the program may no longer
+contain. The file is replaced atomically after every change, so it is complete even if a run is killed.
 """
 
 import hashlib
@@ -40,8 +39,7 @@ class ResourceStatus(StrEnum):
     MADE = "made"
     """The resource exists with all its settings."""
     BROKEN = "broken"
-    """A part of the creation or of the deletion failed. The next run deletes the resource, and creates it again if the
-    program still contains it."""
+    """The creation or the deletion failed half-way. The next run deletes the resource, or replaces it."""
     DELETING = "deleting"
     """The deletion has started. If the run is killed, the file keeps this status, and an unknown part exists."""
 
@@ -54,8 +52,8 @@ class ResourceEntry:
     """Type in Pulumi, for example `aws:s3/bucket:Bucket`."""
     status: ResourceStatus
     inputs: Mapping[str, str]
-    """Hash of each input, or an empty text (`NO_HASH`) while an update changes the input. If the update fails or is
-    killed, the empty text remains. It equals no hash, so the next run sets the input again."""
+    """Hash of each input, or `NO_HASH` while an update changes the input. After a failed update, `NO_HASH` remains. It
+    equals no hash, so the next run sets the input again."""
     keys: Mapping[str, list[str]] = field(default_factory=dict)
     """Keys of each input that is a map, such as tags. They show the next update which tags to remove."""
     id: str = ""
@@ -72,10 +70,7 @@ class ResourceEntry:
 
 
 class PlatformState:
-    """Content of the state file: the entries of one emulator's resources, and the stack's outputs.
-
-    Several threads may use it. Every change is written to the file at once.
-    """
+    """Content of the state file of one emulator. Several threads may use it. Every change is written at once."""
 
     def __init__(
         self,
@@ -95,7 +90,7 @@ class PlatformState:
         self._salt = salt
         self._entries = entries
         self._texts = {urn: _to_json(entry) for urn, entry in entries.items()}
-        """JSON texts of the entries. Every change writes all of them, but renders only the changed one."""
+        """JSON texts of the entries. A change writes all of them, but renders only one."""
         self._lock = threading.Lock()
 
     @classmethod
@@ -144,9 +139,7 @@ class PlatformState:
         return self._removal_started or any(entry.status in unknown for entry in self._entries.values())
 
     def start_removal(self) -> None:
-        """Save that the deletion of all resources has started. The stack's outputs are removed, because they would name
-        deleted resources.
-        """
+        """Save that the deletion of all resources has started. Remove the stack's outputs, which name resources."""
         with self._lock:
             self._removal_started, self._outputs = True, {}
             self._write()

@@ -5,8 +5,8 @@ property from which its value is taken, for example `DriverCall("CreateTopic", {
 A nested value is converted with the API models of botocore, so a driver lists only those of its names that differ
 (`service_shapes.py`). A value that does not exist yet, for example the ARN of a new resource, is `UNKNOWN`.
 
-A resource cannot be deployed if it has a property that no call uses and that the driver does not list in `ignored`.
-Otherwise, a forgotten property would go unnoticed, and the resource would differ from the program's.
+The driver must list a property that no call uses in `ignored`. Otherwise the deployment fails, because a resource that
+lacks a property would differ from the program's unnoticed.
 """
 
 import re
@@ -20,14 +20,14 @@ from local.preview.property_values import UNKNOWN, Props
 
 @dataclass
 class ResourceValues:
-    """The values of one resource from which the parameters of its calls are taken."""
+    """The values of one resource that its calls may use."""
 
     inputs: Props
     """Properties that the program gives the resource."""
     id: str = ""
     """Physical id, or an empty text before the resource is created."""
     outputs: Props = field(default_factory=dict)
-    """Output properties so far, from an earlier run or from the responses of this run."""
+    """Output properties so far, from an earlier run or from responses of this run."""
     responses: dict[str, Props] = field(default_factory=dict)
     """Responses of this run, by the name of the operation, for example `CreateTopic`."""
     endpoint: str = ""
@@ -50,7 +50,7 @@ class ComputedValue:
     compute: Callable[[ResourceValues], Any]
     """Function that returns the value, or UNKNOWN if it is not known yet."""
     uses: tuple[str, ...] = ()
-    """Names of the properties that the value is computed from. If one of them changes, the value changes."""
+    """Names of the properties that the value is computed from."""
 
 
 Source = str | ComputedValue
@@ -80,10 +80,7 @@ def value_at_path(response: Any, path: str) -> Any:
 
 
 def from_template(template: str) -> ComputedValue:
-    """Return a text that contains properties, for example `{functionName}:{name}`.
-
-    The text is unknown while one of the properties is unknown.
-    """
+    """Return a text that contains properties, for example `{functionName}:{name}`, unless one of them is unknown."""
     names = tuple(re.findall(r"{(\w+)}", template))
 
     def text(values: ResourceValues) -> Any:
@@ -103,10 +100,9 @@ def first_known(*sources: ComputedValue) -> ComputedValue:
 
 
 def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
-    """Turn a function into a value that it computes from the named properties.
+    """Turn a function into a value that it computes from the named properties, unless one of them is unknown.
 
-    The function gets None for a property that the resource does not have. While one of the properties is unknown, the
-    value is unknown, and the function is not called.
+    The function gets None for a property that the resource does not have.
     """
 
     def wrap(function: Callable[..., Any]) -> ComputedValue:
@@ -123,8 +119,7 @@ def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
 def name_or_prefixed(name: str | None, prefix: str | None) -> Any:
     """Return the name, or the prefix followed by random hexadecimal digits.
 
-    The program gives some resources a prefix instead of a name, so that a replacement has another name. Pulumi can then
-    create the replacement before it deletes the old resource.
+    With a random name, Pulumi can create a replacement before it deletes the old resource.
     """
     return name or f"{prefix}{uuid.uuid4().hex[:26]}"
 
@@ -144,9 +139,8 @@ class DriverCall:
     """Names of nested members in the service's API, by their names in Pulumi, for example `schedule` and
     `ScheduleExpression`. Names that differ only in case or in a final `s` need no entry."""
     after: tuple[str, ...] = ()
-    """Operations of an update after which this call is made, whichever property has changed. For example, a Lambda
-    version is published after each change of code or settings. If empty, an update makes the call if a property that
-    the call uses has changed."""
+    """Operations after which an update makes this call. For example, a Lambda version is published after each change of
+    code or settings. If empty, an update makes the call if a property that the call uses has changed."""
     until: "AwaitedState | None" = None
     """State that the resource must reach before the next call, or None."""
 
@@ -167,10 +161,7 @@ class DriverCall:
 
 @dataclass(frozen=True)
 class AwaitedState:
-    """A state that a resource must reach before the next call is made.
-
-    Some services respond before their work is done. So the operation is repeated until its response shows the state.
-    """
+    """A state that a resource must reach before the next call. The operation is repeated until its response shows it."""
 
     operation: str
     params: Mapping[str, Source]
@@ -183,9 +174,8 @@ class AwaitedState:
 class ReadCall:
     """A service call that reads current properties of a resource, in order to find changes that were made by hand.
 
-    A reading call covers the properties in `places`. The first one of a driver has two more purposes. If its result is
-    missing, the resource no longer exists. And it covers the other properties that a create or update call takes as a
-    parameter: their place in the result is the parameter's name. `resource_reading.py` has the exact rules.
+    A reading call covers the properties in `places`. A driver's first one also covers the other properties that a create
+    or update call takes as a parameter (`list_places`). If its result is missing, the resource no longer exists.
     """
 
     operation: str
@@ -199,11 +189,11 @@ class ReadCall:
     places: Mapping[str, str | Callable[[Any], Any]] = field(default_factory=dict)
     """Place of each property in the result: a dotted path, or a function that returns the value in Pulumi's form."""
     without_default: tuple[str, ...] = ()
-    """Properties for which the service returns a value only if somebody has set one. So a value is a change by hand if
-    the program gives none. For other properties, it may be the service's default."""
+    """Properties for which the service returns a value only if somebody has set one. If the program gives none, the value
+    was set by hand. For any other property, it may be a default."""
     fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Properties whose content the service does not return, such as a function's code. Instead, two hashes are compared:
-    an output has that of the deployed content, and a dotted path in the result leads to the current one."""
+    """Properties such as code, which are compared by hash: each with the output that has the hash of the deployed content,
+    and the dotted path of the current hash in the result."""
 
 
 @dataclass(frozen=True)
@@ -218,10 +208,7 @@ class DeletionCall:
 
 @dataclass(frozen=True)
 class ContentDeletion:
-    """The deletion of a resource's content before the resource itself, for example of a bucket's objects.
-
-    AWS refuses to delete a bucket that contains objects.
-    """
+    """The deletion of a resource's content before the resource. S3, for example, refuses to delete a bucket with objects."""
 
     when: str
     """Property that permits the deletion of the content, for example `forceDestroy`."""
@@ -234,14 +221,14 @@ class ContentDeletion:
 class PropertyImport:
     """A property that is a whole document, such as the OpenAPI document of an API.
 
-    The number of calls depends on the document, so a function makes them instead of a driver's list.
+    The number of calls depends on the document, so a function makes them.
     """
 
     property: str
     """Name of the property."""
     apply: Callable[[Any, str, Any], None]
-    """Function that imports the document. It is called with the service's client, the resource's id and the property's
-    value. It brings the resource from any previous state to the state that the document describes."""
+    """Function that replaces the resource's content by the document's. It is called with the service's client, the
+    resource's id and the property's value."""
 
 
 @dataclass(frozen=True)
@@ -259,8 +246,8 @@ class Driver:
     delete: tuple[DriverCall, ...] = ()
     """Calls that delete the resource, in this order. Empty if it is deleted together with another resource."""
     update: tuple[DriverCall, ...] = ()
-    """Calls that change the resource, in this order. An update makes those that the changed properties need. If no call
-    can make a change, the resource is replaced (`resource_change_planning.py`)."""
+    """Calls that change the resource, in this order. An update makes those that the changed properties need. If there are
+    none for a property, the resource is replaced (`resource_change_planning.py`)."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
     """Source of each output property."""
     ignored: Mapping[str, str] = field(default_factory=dict)
@@ -270,7 +257,7 @@ class Driver:
     changed_by_update: Mapping[str, str] = field(default_factory=dict)
     """Outputs that an update changes, each with the operation that changes it."""
     read: tuple[ReadCall, ...] = ()
-    """Calls that read the current properties. If there are none, changes that were made by hand are not found."""
+    """Calls that read the current properties. Without them, changes that were made by hand are not found."""
     unread: Mapping[str, str] = field(default_factory=dict)
     """Properties that no reading call covers, each with the reason."""
 
@@ -283,9 +270,9 @@ class Driver:
 
 @dataclass(frozen=True)
 class RecordedOnly:
-    """A resource type that the local platform only checks and records, because the emulator lacks the service or feature.
+    """A resource type for which no call is made, because the emulator lacks the service or the feature.
 
-    Its resources are in the state file, but no call is made for them.
+    Its resources are only checked, and recorded in the state file.
     """
 
     type: str
@@ -295,6 +282,6 @@ class RecordedOnly:
     reason: str
     """Reason why the emulator cannot create the resource. `make up` prints it."""
     create: tuple[DriverCall, ...]
-    """Calls that would create the resource. They are not made, but their parameters are checked against the API."""
+    """Calls that would create the resource. Only their parameters are checked against the service's API."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
     """Values that the service would return, as far as other resources need them."""

@@ -2,8 +2,7 @@
 
 A service may return an unchanged setting in another form: with other names, a number as text, a JSON document with
 other spaces, a list in another order, or with defaults that the program does not give. Such differences must not look
-like a change by hand. So the result of the comparison is the program's input if the service's value means the same, and
-otherwise the service's value, converted to Pulumi's names and types.
+like a change by hand.
 """
 
 import json
@@ -21,11 +20,9 @@ from local.preview.property_values import UNKNOWN, Archive, Asset, Props, Secret
 def to_current_input(given: Any, current: Any, shape: Shape | None, renames: Mapping[str, str]) -> Any:
     """Return `given` if the service's value `current` has the same meaning, and otherwise `current` in Pulumi's form.
 
-    `shape` is botocore's description of the service's value, or None if the value already has Pulumi's names. `renames`
-    are the member names in which Pulumi and the service differ (`DriverCall`).
-
-    If the service has no value although `given` is one, the result is None: the setting was removed by hand. In a nested
-    value, unchanged parts stay as the program gave them. If `given` is a secret, a different value is a secret, too.
+    `shape` is botocore's description of the service's value, or None if it already has Pulumi's names. `renames` are those
+    of the driver's call. If a setting was removed by hand, the result is None. In a nested value, unchanged parts stay as
+    the program gave them. If `given` is a secret, a different value is a secret, too.
     """
     if isinstance(given, Secret):
         restored = to_current_input(given.value, current, shape, renames)
@@ -84,8 +81,8 @@ def _to_structure(
         if value is not None or inner is None:
             structure[key] = value
     for member, value in current.items():
-        # The program does not give this member, so it was set by hand. A member that the shape of the call's parameter
-        # lacks, such as a status, is not a setting.
+        # The program does not give this member, so it was set by hand, unless it is not a setting but, for example, a
+        # status. The shape lacks such members.
         if member not in used and (shape is None or member in shape.members) and _is_significant(value):
             key = _to_pulumi_name(member, renames) if shape else member
             structure[key] = to_current_input(None, value, _member_shape(shape, member), renames)
@@ -127,8 +124,8 @@ def _to_list(given: Any, current: list[Any], shape: ListShape | None, renames: M
 def _to_items(given: list[Any], current: list[Any], shape: Shape | None, renames: Mapping[str, str]) -> list[Any]:
     """Return the service's items: the unchanged and changed ones in the program's order, then the new ones.
 
-    Most lists are sets, which services return in any order. So an item is unchanged if the service has it anywhere. The
-    program's other items are paired with the service's other items in order, and each pair counts as a change.
+    Most lists are sets, so the service may return an unchanged item at any place. The program's other items are paired
+    with the service's other items, and each pair counts as a change.
     """
     remaining = list(current)
     items: dict[int, Any] = {}
@@ -141,7 +138,7 @@ def _to_items(given: list[Any], current: list[Any], shape: Shape | None, renames
     for index, item in enumerate(given):
         if index not in items and remaining:
             items[index] = to_current_input(item, remaining.pop(0), shape, renames)
-    # The program does not give the new items, so its other items show the names and forms that Pulumi uses.
+    # The program's items show which names and forms Pulumi uses for a new item.
     example = {key: value for item in given if isinstance(item, Mapping) for key, value in item.items()} or None
     ordered = [items[index] for index in sorted(items)]
     return [*ordered, *(to_current_input(example, item, shape, renames) for item in remaining)]

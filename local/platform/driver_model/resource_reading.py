@@ -32,10 +32,9 @@ class _Setting:
 def read_inputs(driver: Driver | RecordedOnly, clients: Clients, values: ResourceValues) -> Props | None:
     """Return the resource's current inputs, or None if the resource no longer exists.
 
-    An input stays as the program gave it if the service's value means the same, or if no reading call covers the
-    property. A resource of a recorded-only type was never created on the emulator, so all its inputs stay.
+    An input stays as the program gave it if the service's value means the same, or if no reading call covers the property.
     """
-    if isinstance(driver, RecordedOnly):
+    if isinstance(driver, RecordedOnly):  # The resource was never created on the emulator.
         return values.inputs
     settings = _find_settings(driver)
     inputs = dict(values.inputs)
@@ -59,7 +58,7 @@ def read_inputs(driver: Driver | RecordedOnly, clients: Clients, values: Resourc
         for name, (output, path) in call.fingerprints.items():
             given, deployed, current = inputs.get(name), values.outputs.get(output), value_at_path(result, path)
             if isinstance(given, Archive | Asset) and deployed and current and deployed != current:
-                # The content itself is not read. An archive that has only the current hash shows that it has changed.
+                # The content is not read. An archive that has only the current hash shows the change.
                 inputs[name] = type(given)(hash=str(current))
     return inputs
 
@@ -67,9 +66,9 @@ def read_inputs(driver: Driver | RecordedOnly, clients: Clients, values: Resourc
 def list_places(driver: Driver, call: ReadCall) -> Iterator[tuple[str, str | Any]]:
     """Yield the properties that a reading call covers, each with its place in the result.
 
-    These are the properties in `places`. The driver's first reading call also covers each property that a create or
-    update call takes directly as a parameter, and finds it under the parameter's name. Excluded are outputs, properties
-    in `unread`, properties that identify the resource, and those that a reading call places or compares by a hash.
+    These are the properties in `places`. The driver's first reading call also covers the properties that a create or update
+    call takes directly as a parameter, under the parameter's name. Excluded are those in `places` or `fingerprints` of any
+    call, those in `unread`, those that identify the resource, and outputs.
     """
     yield from call.places.items()
     if call is not driver.read[0]:
@@ -82,10 +81,9 @@ def list_places(driver: Driver, call: ReadCall) -> Iterator[tuple[str, str | Any
 
 
 def find_unread_inputs(driver: Driver) -> set[str]:
-    """Return the properties that create or update calls use and no reading call covers. A test compares them with
-    `Driver.unread`.
+    """Return the properties that create or update calls use and no reading call covers, except for identifying ones.
 
-    A property that identifies the resource is not one of them, because nobody can change it by hand.
+    A test compares them with `Driver.unread`.
     """
     used = {name for call in (*driver.create, *driver.update) for name in call.uses()} - set(driver.outputs) - {"id"}
     used |= {driver.property_import.property} if driver.property_import else set()
@@ -100,10 +98,7 @@ def _identifying_inputs(driver: Driver) -> set[str]:
 
 
 def _find_settings(driver: Driver) -> dict[str, _Setting]:
-    """Return the parameter of each property that a create or update call takes directly, without a computation.
-
-    If several calls take a property, the parameter is that of the first call.
-    """
+    """Return the parameter of each property that a create or update call takes directly. The first such call counts."""
     settings: dict[str, _Setting] = {}
     for call in (*driver.create, *driver.update):
         for path, source in call.params.items():
@@ -116,10 +111,10 @@ def _find_settings(driver: Driver) -> dict[str, _Setting]:
 def _find_shape(
     driver: Driver, call: ReadCall, name: str, place: Any, settings: Mapping[str, _Setting]
 ) -> tuple[Shape | None, Mapping[str, str]]:
-    """Return the shape of a property's value in a result, and the member names in which Pulumi and the service differ.
+    """Return the shape of a property's value in a result, and the names that differ from Pulumi's (`renames`).
 
-    If a parameter sets the property, the shape is the parameter's. The response's shape would also have members that are
-    not settings. A place that is a function returns a value in Pulumi's form, which needs no shape.
+    If a parameter sets the property, the shape is the parameter's, because the response's also has members that are not
+    settings. A function as place returns a value in Pulumi's form, which needs no shape.
     """
     if not isinstance(place, str):
         return None, {}
@@ -145,7 +140,7 @@ def _shape_at(shape: Shape | None, path: str) -> Shape | None:
 
 
 def _read_result(driver: Driver, clients: Clients, call: ReadCall, values: ResourceValues) -> Any:
-    """Return the result of a reading call, or None if it is empty or the service has no such resource or setting."""
+    """Return the result of a reading call, or None if it is empty or the resource or setting does not exist."""
     parameters = build_parameters(driver, DriverCall(call.operation, call.params), values)
     try:
         response = call_service(clients(driver.service), call.operation, parameters)

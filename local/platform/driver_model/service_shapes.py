@@ -1,9 +1,8 @@
 """Parameters of service calls: conversion of Pulumi's values to the form of a service's API, and their check.
 
 botocore has a model of each service, in which a shape describes one type of value: its members, required members,
-enumeration, pattern, length and range. The conversion fits a value into its shape: it renames and nests members, and
-converts texts and numbers. The check reports each rule of the shape that the result breaks. Both accept values that are
-unknown before a deployment.
+enumeration, pattern, length and range. A value is first fitted into its shape: members are renamed, and texts and
+numbers converted. The check then reports each rule of the shape that the value breaks. Both accept unknown values.
 """
 
 import functools
@@ -165,8 +164,7 @@ def find_key_and_value(shape: Shape) -> tuple[str, str] | None:
 def _fit_list(value: Any, shape: ListShape, renames: Mapping[str, str], path: str) -> Any:
     member = shape.member
     if isinstance(value, Mapping) and (names := find_key_and_value(member)):
-        # The service takes a map, such as tags, as a list of key-value structures. A map whose only keys are `key` and
-        # `value` is such a structure itself.
+        # The service takes a map, such as tags, as a list of key-value structures. The map may also be one structure.
         key, content = names
         if set(map(str.lower, value)) != {"key", "value"}:
             return [{key: str(name), content: inner} for name, inner in sorted(value.items())]
