@@ -1,7 +1,7 @@
 """Command line behind the Makefile's targets: `python -m local <command>`.
 
-Exit status: 0 for success, 1 if the command found a problem in the project, for example a policy finding that stops a
-deployment or a resource that cannot be created, 2 if the command could not run, 130 after Ctrl-C.
+Exit status: 0 for success, 1 for a finding, for example a policy violation or a resource that cannot be created, 2 if the
+command could not run, 130 after Ctrl-C.
 """
 
 import argparse

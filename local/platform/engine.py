@@ -1,12 +1,10 @@
 """Engine of the local platform: creates, changes and deletes the program's resources on the emulator.
 
-It takes the place of Pulumi's engine and AWS provider. `make up` runs the program, and the Pulumi SDK passes each
-resource to the engine as soon as everything that the resource depends on exists. Several threads do this at once. The
-engine then plans the change of the resource (`resource_change_planning.py`) and makes the service calls that the driver
-of the resource's type lists (`driver_model/driver.py`).
-
-The state file (`state.py`) has an entry for each resource. The engine saves the entry before and after the calls. So if
-a run is killed at any point, the next run knows which resources may be incomplete.
+It takes the place of Pulumi's engine and AWS provider. When `make up` runs the program, the Pulumi SDK passes each
+resource to the engine, in a thread, as soon as everything that the resource depends on exists. The engine plans the
+change of the resource (`resource_change_planning.py`) and makes the service calls that the driver of the resource's type
+lists (`driver_model/driver.py`). It saves the resource's entry in the state file (`state.py`) before and after the calls.
+So if a run is killed at any point, the next run knows which resources may be incomplete.
 """
 
 import threading

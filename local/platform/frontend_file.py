@@ -1,7 +1,7 @@
-"""File `frontend.json`, which `make outputs` writes for a web page: the addresses and ids that the page needs.
+"""File `frontend.json` with the addresses and ids that a web page needs: the stack output `frontend` of the running
+local platform.
 
-Its content is the stack output `frontend` of the running local platform. For a stack on AWS, the Pulumi CLI writes it:
-`pulumi stack output frontend > frontend.json`.
+For a stack on AWS, the Pulumi CLI writes it: `pulumi stack output frontend > frontend.json`.
 """
 
 import json

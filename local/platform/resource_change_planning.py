@@ -1,18 +1,18 @@
 """Plan of the change that one resource needs: a creation, an update, a replacement, or nothing.
 
 The plan follows from the inputs that have changed since the last run, and from the update calls that the driver of the
-resource's type lists (`driver_model/driver.py`). If no input has changed, nothing is done. An update makes the calls that
-use a changed input. A resource is replaced by a new one in these cases:
+resource's type lists (`driver_model/driver.py`). An update makes the calls that use a changed input. A resource is
+replaced by a new one in these cases:
 
 - Its creation or deletion was not completed.
 - Its type has changed.
 - An input has changed that identifies the resource, for example its name.
 - An input has changed that no update call uses, unless it is in the driver's `ignored` or is the document of its
   `property_import`.
-- An input was removed, and the only update calls that use it set a part of the resource. Such a call would omit the
-  removed input, so the service would keep the old value.
+- An input was removed, and the only update calls that use it set a part of the resource. Without the input, such a call
+  would leave the old value.
 
-A resource of a recorded-only type is never replaced for an input, because it does not exist on the emulator.
+The input rules do not apply to a recorded-only type (`RecordedOnly`), whose resources do not exist on the emulator.
 """
 
 from collections.abc import Iterable, Mapping
@@ -128,5 +128,4 @@ def identity_properties(driver: Driver) -> set[str]:
 
 
 def _list_names(source: Source) -> tuple[str, ...]:
-    """Return the names of the properties from which a value is taken or computed."""
     return (source,) if isinstance(source, str) else source.uses

@@ -130,7 +130,6 @@ class ResourceOperations:
             self._wait_for_state(driver, call.until, values)
 
     def _apply_import(self, driver: Driver, values: ResourceValues) -> None:
-        """Import the document of the driver's `property_import`, if the resource has one."""
         importer = driver.property_import
         if importer is not None and values[importer.property] is not None:
             importer.apply(self._clients(driver.service), values.id, reveal_secrets(values[importer.property]))

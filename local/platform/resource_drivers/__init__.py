@@ -64,7 +64,7 @@ RECORDED_ONLY: dict[str, RecordedOnly] = {
 """Types that are checked and recorded, but not created, because the emulator lacks the service or the feature."""
 
 Drivers = Mapping[str, Driver | RecordedOnly]
-"""Both kinds by resource type."""
+"""Drivers of both kinds by resource type."""
 ALL_DRIVERS: Drivers = {**DRIVERS, **RECORDED_ONLY}
 """All resource types that the program may use. Tests use other types."""
 

@@ -14,9 +14,9 @@ PLAN_RENAMES = {
     "deleteAfter": "DeleteAfterDays",
     "coldStorageAfter": "MoveToColdStorageAfterDays",
 }
-"""Names of a plan's members in the API, by their names in Pulumi."""
+"""Names in the API, by their names in Pulumi."""
 SELECTION_RENAMES = {"type": "ConditionType", "key": "ConditionKey", "value": "ConditionValue"}
-"""Names of a selection's members in the API, by their names in Pulumi."""
+"""Names in the API, by their names in Pulumi."""
 TAG = DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"})
 
 

@@ -36,8 +36,7 @@ METHOD_SETTINGS = {
 def deployment_description(triggers: dict[str, str]) -> str:
     """Return a description that contains the deployment's `triggers`.
 
-    `triggers` has no equivalent in the API. A driver must use each property, and no update call uses this one. So a
-    change of it replaces the deployment, as Pulumi's AWS provider does.
+    The API has no such parameter. Because no update call uses `triggers`, a change replaces the deployment, as on AWS.
     """
     return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
 
