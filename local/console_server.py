@@ -4,8 +4,8 @@ The server provides the page's files and the data that the page needs: the stack
 test credentials of the emulator (`local.json`), sample files, and two operations of ingestion (`console_ingestion.py`).
 
 It listens on the loopback interface only. Other websites must not use the data through the user's browser, so two checks
-refuse their requests. The Host header must name this server, which prevents DNS rebinding. And a browser must send the
-request for the console's own page.
+refuse their requests. The Host header must name this server, which prevents DNS rebinding. And if the request comes from
+a browser, the console's own page must have sent it.
 """
 
 import json

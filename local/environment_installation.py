@@ -1,9 +1,9 @@
 """Installation of one virtual environment: `python environment_installation.py <folder> <lock file>`.
 
-The Makefile runs this program for each environment, and the emulator runs it for Spark before the first Spark run. It
-prints the environment's purpose, size and progress.
+The lock file lists all packages with fixed versions and hashes. The Makefile runs this program for each environment, and
+the emulator runs it for Spark before the first Spark run. It prints the environment's purpose, size and progress.
 
-Only one process installs an environment at a time, because two would corrupt it. Another one waits for its lock, which
+Only one process installs an environment at a time, because two would corrupt it. It holds a lock (`fcntl.flock`), which
 the system releases when the installing processes end, even if they are killed. The file `.locked` in the environment is
 written last. So after an interrupted installation it is missing, and the next command installs the environment again.
 

@@ -117,7 +117,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         """Check a resource's inputs against the API model of its service. The CLI asks for this before any change."""
-        driver = self._driver(request.urn, context)
+        driver = self._find_driver(request.urn, context)
         failures = [
             provider_pb2.CheckFailure(property="", reason=str(invalid_input))
             for invalid_input in find_invalid_values(driver, request.urn, to_python_properties(request.news))
@@ -126,7 +126,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         """Compare a resource's old and new inputs. Return the change that they need: an update, a replacement or nothing."""
-        driver = self._driver(request.urn, context)
+        driver = self._find_driver(request.urn, context)
         outputs = to_python_properties(request.olds)
         if outputs.get(INCOMPLETE):
             return provider_pb2.DiffResponse(
@@ -148,7 +148,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(properties=request.properties)
         self._refuse_if_cancelled(context)
-        driver = self._driver(request.urn, context)
+        driver = self._find_driver(request.urn, context)
         name = _resource_name(request.urn)
         values = ResourceValues(to_python_properties(request.properties))
         try:
@@ -162,7 +162,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         """Return a resource with its current inputs, or nothing if it no longer exists."""
-        driver = self._driver(request.urn, context)
+        driver = self._find_driver(request.urn, context)
         if not request.inputs.fields:
             _refuse(context, grpc.StatusCode.UNIMPLEMENTED, "the local platform reads only resources that it created")
         inputs, properties = to_python_properties(request.inputs), to_python_properties(request.properties)
@@ -182,7 +182,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         """Change a resource. In a preview, only return its outputs; those that the update would change are unknown."""
-        driver = self._driver(request.urn, context)
+        driver = self._find_driver(request.urn, context)
         old_inputs, new_inputs = to_python_properties(request.old_inputs), to_python_properties(request.news)
         old_outputs = to_python_properties(request.olds)
         change = _plan(driver, old_inputs, new_inputs, old_outputs)
@@ -203,7 +203,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Delete a resource. A missing resource is no error."""
         self._refuse_if_cancelled(context)
-        driver = self._driver(request.urn, context)
+        driver = self._find_driver(request.urn, context)
         inputs = to_python_properties(request.old_inputs)
         outputs = _select_outputs(driver, to_python_properties(request.properties))
         values = ResourceValues(inputs, request.id, outputs)
@@ -213,7 +213,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
             _abort(context, error)
         return empty_pb2.Empty()
 
-    def _driver(self, urn: str, context: grpc.ServicerContext) -> Driver | RecordedOnly:
+    def _find_driver(self, urn: str, context: grpc.ServicerContext) -> Driver | RecordedOnly:
         kind = urn.split("::")[2].rpartition("$")[2]
         driver = self._drivers.get(kind)
         if driver is None:
@@ -252,8 +252,8 @@ def _to_comparable(value: Any) -> Any:
 def _can_coexist(driver: Driver | RecordedOnly, inputs: Props, change: ResourceChange) -> bool:
     """Return True if the replacement has another identity than the old resource, so that the CLI may create it first.
 
-    This is so if an input that identifies the resource has changed, or if it has a name prefix, which makes each name
-    random.
+    This is so if an input that identifies the resource has changed, or if the program gives a name prefix, from which each
+    resource gets a random name.
     """
     identity = identity_properties(driver) if isinstance(driver, Driver) else set()
     return bool(inputs.get("namePrefix")) or bool(change.changed & (identity | NAMES))
