@@ -1,7 +1,7 @@
-"""Commands for a developer's machine: previews without an AWS account, and the platform on an AWS emulator.
+"""Commands for a developer's machine: previews without an AWS account, and the local platform on an AWS emulator.
 
 This module contains the repository's root, the address of all local servers, and the base class of the commands'
-errors. Importing it makes the policy pack's modules importable.
+errors. After its import, the policy pack's modules (`guardrails`) can be imported, too.
 """
 
 import sys
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOOPBACK = "127.0.0.1"
 """Every server of the local platform listens on this address only."""
 
-# The policy pack is imported from its own folder, and the cost report uses its price model.
+# The folder of the policy pack is not below `local`. The cost report, for example, uses the pack's price rules.
 if str(ROOT / "policies") not in sys.path:
     sys.path.append(str(ROOT / "policies"))
 

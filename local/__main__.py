@@ -1,6 +1,7 @@
 """Command line behind the Makefile's targets: `python -m local <command>`.
 
-Exit status: 0 for success, 1 if a finding stops a deployment, 2 if the command could not run, 130 after Ctrl-C.
+Exit status: 0 for success, 1 for a finding, for example a policy violation or a resource that cannot be created, 2 if the
+command could not run, 130 after Ctrl-C.
 """
 
 import argparse
@@ -29,31 +30,33 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    preview = _command(commands, "preview", _preview, "show resources, policy findings, cost and outputs of a stack")
+    preview = _add_command(
+        commands, "preview", _preview, "show resources, policy findings, cost and outputs of a stack"
+    )
     preview.add_argument("--stack", default="dev")
     preview.add_argument("--json", action="store_true", help="print one JSON document instead of text")
     preview.add_argument("--sarif", type=Path, help="also write the findings to this file as SARIF, for code scanning")
 
-    cost = _command(commands, "cost", _cost, "show the monthly cost of a stack")
+    cost = _add_command(commands, "cost", _cost, "show the monthly cost of a stack")
     cost.add_argument("--stack", default="dev")
     cost.add_argument("--free", action="store_true", help="subtract the free tiers, as if the account ran nothing else")
     cost.add_argument("--json", action="store_true")
 
-    difference = _command(commands, "cost-diff", _cost_diff, "compare the cost of two stacks or two git revisions")
+    difference = _add_command(commands, "cost-diff", _cost_diff, "compare the cost of two stacks or two git revisions")
     difference.add_argument("before", help="stack or git revision")
     difference.add_argument("after", help="stack, git revision, or . for the working tree")
     difference.add_argument("--stack", default="prod", help="stack to price at the revisions")
     difference.add_argument("--json", action="store_true")
 
-    models = _command(commands, "models", _models, "print the ids of the Bedrock models that a stack uses")
+    models = _add_command(commands, "models", _models, "print the ids of the Bedrock models that a stack uses")
     models.add_argument("--stack", required=True)
 
-    plan = _command(
+    plan = _add_command(
         commands, "plan", _plan, "print the changes that `pulumi preview` announces, for the approval of a plan"
     )
     plan.add_argument("--stack", required=True)
 
-    generate = _command(commands, "generate", _generate, "write the generated files in docs/")
+    generate = _add_command(commands, "generate", _generate, "write the generated files in docs/")
     generate.add_argument(
         "what",
         choices=("schemas", "pages", "all"),
@@ -83,17 +86,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _add_platform_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the commands of the local platform, and those that need no stack."""
-    up = _command(commands, "up", _up, "start the local platform and leave it running")
-    down = _command(commands, "down", _down, "stop the local platform and remove its files")
-    console = _command(commands, "console", _console, "serve the console for the running local platform")
-    outputs = _command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
-    provider = _command(commands, "provider", _provider, "start an emulator, and let the Pulumi CLI deploy to it")
-    push = _command(commands, "push", _push, "publish changed functions on the running local platform")
-    watch = _command(commands, "watch", _watch, "publish functions whenever their code changes, and print their logs")
+    """Add the commands that use the local platform, and `layers`."""
+    up = _add_command(commands, "up", _up, "start the local platform and leave it running")
+    down = _add_command(commands, "down", _down, "stop the local platform and remove its files")
+    console = _add_command(commands, "console", _console, "serve the console for the running local platform")
+    outputs = _add_command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
+    provider = _add_command(commands, "provider", _provider, "start an emulator, and let the Pulumi CLI deploy to it")
+    push = _add_command(commands, "push", _push, "publish changed functions on the running local platform")
+    watch = _add_command(
+        commands, "watch", _watch, "publish functions whenever their code changes, and print their logs"
+    )
     for platform_command in (up, down, console, outputs, push, watch, provider):
         platform_command.add_argument(
-            "--folder", type=_folder, help="folder of the platform's files, for a second platform"
+            "--folder", type=_parse_folder, help="folder of the platform's files, for a second platform"
         )
     for function_command in (push, watch):
         function_command.add_argument(
@@ -102,15 +107,15 @@ def _add_platform_commands(commands: "argparse._SubParsersAction[argparse.Argume
             metavar="function",
             help="folder (`meetings/sweep`), physical name, a part of one of them, or `all`",
         )
-    demo = _command(commands, "demo", _demo, "preview, up, all flows, check of the grants, outputs, cost, down")
+    demo = _add_command(commands, "demo", _demo, "preview, up, all flows, check of the grants, outputs, cost, down")
     demo.add_argument("--flow", default="", help="run only this flow")
-    samples = _command(commands, "samples", _samples, "write sample files that the local platform understands")
-    samples.add_argument("--folder", type=_folder, help="folder for the files (default: samples)")
-    _command(commands, "layers", _layers, "build the Lambda layer of the handlers")
+    samples = _add_command(commands, "samples", _samples, "write sample files that the local platform understands")
+    samples.add_argument("--folder", type=_parse_folder, help="folder for the files (default: samples)")
+    _add_command(commands, "layers", _layers, "build the Lambda layer of the handlers")
 
 
 def _describe_failure(error: Exception) -> str:
-    """Return one line with the place in this project where an exception was raised, its type and its message."""
+    """Return one line about an unexpected exception: the last place in this project's code, its type and its message."""
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, SyntaxError) and error.filename is not None:
         place = f"{error.filename}:{error.lineno}"
@@ -123,11 +128,11 @@ def _describe_failure(error: Exception) -> str:
 
 
 def _is_own(path: Path) -> bool:
-    """Return True for a source file of this project, but not of an environment inside its folder."""
+    """Return True for a source file of this project, but not for one in a virtual environment inside its folder."""
     return path.is_relative_to(ROOT) and "site-packages" not in path.parts
 
 
-def _command(
+def _add_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command, description: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=description, description=description)
@@ -135,12 +140,13 @@ def _command(
     return parser
 
 
-def _folder(path: str) -> Path:
-    """Return an absolute path, because the emulator and the program run in different working directories."""
+def _parse_folder(path: str) -> Path:
+    """Return an absolute path, because this process and the emulator have different working directories."""
     return Path(path).resolve()
 
 
-# Each command imports its modules when it runs. A preview does not need boto3, whose import takes longer than the run.
+# Each command imports its modules when it runs. A preview, for example, does not need boto3, whose import would take
+# longer than the preview.
 
 
 def _preview(options: argparse.Namespace) -> int:

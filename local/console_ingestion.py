@@ -1,7 +1,8 @@
-"""Operations on ingestion that the console offers on the local platform only: show the rows of a file, and process the
-waiting files early.
+"""Two operations of ingestion that the console offers only on the local platform: show a file's rows, and process the
+waiting files at once.
 
-On AWS, rows are queried with Athena, and waiting files are processed after `manifests.flushMinutes`.
+Ingestion converts uploaded files to Parquet in groups, which are called manifests. Files wait until a manifest is full,
+but at most `manifests.flushMinutes`. On AWS, the rows are queried with Athena.
 """
 
 import tempfile
@@ -20,9 +21,9 @@ MAX_ROWS = 50
 
 
 def read_file_rows(folder: Path, manifest_id: str, key: str, version: str) -> dict[str, Any]:
-    """Return the first rows of a file version in `rows`, and the number of its rows in `total`.
+    """Return the first rows of a file version in `rows`, and the number of all its rows in `total`.
 
-    `manifest_id` is the manifest that the file's record names. Only the Parquet files of its pointers are read.
+    `manifest_id` is the manifest with which the file was processed, so only this manifest's Parquet files are read.
     """
     running = _find_platform(folder)
     lake = running["ids"]["ingestion-lake-bucket"]
@@ -38,7 +39,10 @@ def read_file_rows(folder: Path, manifest_id: str, key: str, version: str) -> di
 
 
 def flush_files(folder: Path) -> dict[str, int]:
-    """Invoke the sweeper with `flush`. Return the number of full manifests, and of the files in other manifests."""
+    """Let ingestion's sweeper function put the waiting files into manifests, whose processing then starts.
+
+    Return the number of full manifests in `manifests`, and the number of files in the other manifests in `files`.
+    """
     running = _find_platform(folder)
     function = f"{running['ids']['ingestion-sweeper-function']}:live"
     swept = invoke(EmulatorClients(running["endpoint"]), function, kind="flush")

@@ -1,11 +1,11 @@
-"""Web server of the console (`console/`) for the running local platform. It listens on the loopback interface only.
+"""Web server of the console, which is a page that uses all backends (`console/`), for the running local platform.
 
-It serves the page, the stack output `frontend` and `local.json`. The latter contains the addresses of the emulator and
-of the identity provider, and the emulator's public test credentials. The server also provides what the page offers on
-the local platform only: sample files, the rows of a file, and an early run of ingestion.
+The server provides the page's files and the data that the page needs: the stack output `frontend`, the addresses and
+test credentials of the emulator (`local.json`), sample files, and two operations of ingestion (`console_ingestion.py`).
 
-Two checks prevent other websites from using anything but the page's files. The Host header must name this server
-(against DNS rebinding), and a browser's request must come from the console's own page.
+It listens on the loopback interface only. Other websites must not use the data through the user's browser, so two checks
+refuse their requests. The Host header must name this server, which prevents DNS rebinding. And if the request comes from
+a browser, the console's own page must have sent it.
 """
 
 import json
@@ -28,9 +28,9 @@ from local.platform.frontend_file import NOT_RUNNING_ERROR, FrontendUnavailable,
 PAGE = ROOT / "console"
 """Folder of the page's files."""
 PORT = 8080
-"""Port that is tried first."""
+"""Port that is used if it is free."""
 SUBJECT = "ann"
-"""Name of the test user that the console signs in at first."""
+"""Name of the test user with which the console signs in."""
 TYPES: Final[Mapping[str, str]] = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -38,7 +38,8 @@ TYPES: Final[Mapping[str, str]] = {
     ".svg": "image/svg+xml",
 }
 OWN_SITE = frozenset([None, "same-origin", "none"])
-"""Values of `Sec-Fetch-Site` for requests of this server's page and of the address bar. Other clients send none."""
+"""Values of the header `Sec-Fetch-Site` that are allowed. `none` means the address bar. Clients that are not browsers do
+not send the header."""
 HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -48,13 +49,13 @@ HEADERS: Final[Mapping[str, str]] = {
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
 }
 FRONTEND, LOCAL, ROWS = "/frontend.json", "/local.json", "/rows.json"
-"""Paths of the documents with the platform's data."""
+"""Paths of the JSON documents."""
 ROWS_PARAMETERS = ("manifest", "key", "version")
-"""Query parameters of `ROWS`: the manifest in a file's record, and the key and version of the file."""
+"""Query parameters of `ROWS`: the id of the manifest, and the S3 key and version of the file."""
 FLUSH = "/flush"
-"""Path to which the page posts in order to process the waiting files."""
+"""Path for the POST request that processes the waiting files at once."""
 SAMPLES = "/samples/"
-"""Path before the name of a sample file."""
+"""Start of the path of a sample file."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class ConsoleResponse:
 
 @dataclass(frozen=True)
 class Console:
-    """Content of the console server: the page's files, and data of the platform in a folder."""
+    """Responses of the console server: the page's files, and data of the platform."""
 
     folder: Path
     """Folder of the platform's files."""
@@ -87,7 +88,7 @@ class Console:
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Console":
-        """Return the console with the files that exist now. Later files are not served."""
+        """Return the console with the page's files that exist now. Files that are added later are not served."""
         files = {f"/{path.relative_to(PAGE).as_posix()}": path for path in PAGE.rglob("*") if path.suffix in TYPES}
         return cls(folder, files | {"/": PAGE / "index.html"})
 
@@ -109,9 +110,9 @@ class Console:
         return ConsoleResponse.text(HTTPStatus.METHOD_NOT_ALLOWED, "This address only accepts GET requests.")
 
     def content_security_policy(self) -> str:
-        """Return the Content-Security-Policy header, which allows connections to this stack only.
+        """Return the header Content-Security-Policy, which lets the page connect to this server and the platform only.
 
-        The policy in the page's HTML applies in addition.
+        The policy in the page's HTML applies, too.
         """
         running = emulator.find_running(self.folder)
         if running is None:
@@ -145,7 +146,7 @@ def _respond_with_sample(name: str) -> ConsoleResponse:
 
 
 def _describe_local_platform(folder: Path) -> dict[str, Any]:
-    """Return the content of `local.json`. Raise FrontendUnavailable if the platform does not run."""
+    """Return the content of `local.json`. Raise FrontendUnavailable if the platform is not running."""
     running = emulator.find_running(folder)
     if running is None:
         raise FrontendUnavailable(NOT_RUNNING_ERROR)
@@ -172,19 +173,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        # Other sites may link to the page, but only the page itself may read the platform's data.
+        # Other websites may link to the page's files, but only the page itself may read the platform's data.
         if self._is_allowed(is_public=url.path in self._console.files):
             self._respond(self._console.respond(url))
 
     def do_POST(self) -> None:
-        self.close_connection = True  # because the body is not read, and would become the next request
+        self.close_connection = True  # the body is not read, so it would be taken for the next request
         if self._is_allowed(is_public=False):
             self._respond(self._console.respond_to_post(urlsplit(self.path)))
 
     def _is_allowed(self, *, is_public: bool) -> bool:
-        """Return True if the request names this server and, unless its target is public, comes from its page.
+        """Return True if the Host header names this server and, unless the target is public, the page sent the request.
 
-        Otherwise, send the refusal.
+        Otherwise, respond with 403.
         """
         port = self.connection.getsockname()[1]
         is_own_host = self.headers.get("Host") in {f"{LOOPBACK}:{port}", f"localhost:{port}"}
@@ -209,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def create_server(folder: Path, port: int) -> ThreadingHTTPServer:
-    """Return a bound server that does not serve yet. It uses a free port if the given port is 0 or in use."""
+    """Return a server that is bound but does not serve yet. If the given port is 0 or in use, it has a free port."""
     handler = partial(_Handler, Console.from_folder(folder))
     try:
         return ThreadingHTTPServer((LOOPBACK, port), handler)

@@ -1,9 +1,10 @@
-"""Deployment plan: the changes that `pulumi preview` announces for a stack, as text that is the same for equal plans.
+"""Text of the changes that `pulumi preview` announces for a stack, which reviewers approve before a deployment.
 
-The workflow `stack.yml` writes the plan before the reviewers approve a deployment, and again before it deploys. It stops if
-the two texts differ. A line shows the operation, the resource and the changed properties. Its fingerprint covers the inputs
-and options of the resource before and after the change. So the plan also differs if a changed resource is no longer in the
-state that the reviewers saw.
+The workflow `stack.yml` writes this plan for the reviewers, and again before it deploys. If the two texts differ, it
+stops, because the deployment would make changes that nobody approved. So equal changes must result in equal texts.
+
+Each change has a line with the operation, the resource, the changed properties and a fingerprint. The fingerprint is a
+hash of the resource's inputs and options before and after the change, so a different value changes the text, too.
 """
 
 import hashlib
@@ -16,21 +17,22 @@ from typing import Any
 from local import ROOT, CannotRun
 
 UNCHANGED = "same"
-"""Operation on a resource that stays as it is. The CLI lists only the stack itself with this operation."""
+"""Operation on a resource that stays as it is."""
 VOLATILE_FIELDS = frozenset({"created", "modified", "outputs", "sourcePosition", "stackTrace"})
-"""Fields of a resource's state that depend on the machine, or are no part of what the program requests."""
+"""Fields of a resource's state that the program does not request, or that depend on the machine of the preview."""
 DEFAULTS = "__defaults"
-"""Key of the names of the properties that the AWS provider chose itself. Some of the values are random names."""
+"""Key under which the inputs list the properties that the AWS provider chose, because the program does not give them.
+Some of the values are random, for example generated names."""
 
 
 def command(stack: str) -> int:
-    """Print the plan of a stack, which needs the Pulumi CLI and access to the stack's state; return the exit status."""
+    """Print the plan of a stack; return the exit status. This needs the Pulumi CLI and access to the stack's state."""
     print("\n".join(list_changes(_preview(stack))))
     return 0
 
 
 def list_changes(preview: Mapping[str, Any]) -> list[str]:
-    """Return one line for each change, in an order that does not depend on the engine's."""
+    """Return the number of changes and one line for each, sorted, because the order of Pulumi's engine varies."""
     changes = sorted(_describe(step) for step in preview.get("steps", ()) if step["op"] != UNCHANGED)
     return [f"{len(changes)} changes", *changes]
 
@@ -50,7 +52,10 @@ def _describe(step: Mapping[str, Any]) -> str:
 
 
 def _fingerprint(step: Mapping[str, Any]) -> str:
-    """Return a short hash of everything that the preview knows of a change. Secrets are not part of a preview."""
+    """Return a short hash of a change, except for `VOLATILE_FIELDS` and the properties that the provider chose.
+
+    A preview does not contain the values of secrets, so the hash cannot reveal them.
+    """
     known = {
         **_sort_names(step),
         "oldState": _normalize_state(step.get("oldState")),
@@ -60,9 +65,9 @@ def _fingerprint(step: Mapping[str, Any]) -> str:
 
 
 def _normalize_state(state: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a resource's inputs and options, without the inputs whose changes the program ignores.
+    """Return a resource's inputs and options, without the inputs whose changes the program ignores (`ignore_changes`).
 
-    It ignores, for example, changes of the layer's archive, because two builds may differ in bytes.
+    An example is the archive of the Lambda layer, because two builds of the same packages may differ in bytes.
     """
     if state is None:
         return {}
@@ -76,7 +81,7 @@ def _normalize_state(state: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _sort_names(value: Any) -> Any:
-    """Return a value in which lists of names, for example of dependencies, are sorted. The engine's order is random."""
+    """Return a value in which each list of texts, for example of dependencies, is sorted, because its order varies."""
     if isinstance(value, dict):
         return {key: _sort_names(item) for key, item in value.items()}
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -85,7 +90,7 @@ def _sort_names(value: Any) -> Any:
 
 
 def _drop_defaults(value: Any) -> Any:
-    """Return an input without the properties that the provider chose."""
+    """Return a value without the properties that the provider chose, at any depth."""
     if isinstance(value, dict):
         chosen = {DEFAULTS, *value.get(DEFAULTS, ())}
         return {key: _drop_defaults(item) for key, item in value.items() if key not in chosen}
@@ -95,7 +100,7 @@ def _drop_defaults(value: Any) -> Any:
 
 
 def _preview(stack: str) -> dict[str, Any]:
-    """Return the document of `pulumi preview --json`. Raise CannotRun with its errors if the preview fails."""
+    """Run `pulumi preview --json` and return its document. Raise CannotRun with the errors if the preview fails."""
     program = shutil.which("pulumi")
     if program is None:
         raise CannotRun("The Pulumi CLI is not on the PATH. Install it: https://www.pulumi.com/docs/install/")
@@ -104,14 +109,14 @@ def _preview(stack: str) -> dict[str, Any]:
     document = _parse(process.stdout)
     if process.returncode != 0 or "changeSummary" not in document:
         errors = [entry["message"].strip() for entry in document.get("diagnostics", ()) if entry["severity"] == "error"]
-        hint = "If it does not name the cause, run the preview without --json, which also shows policy findings."
+        hint = "If this output does not name the cause, run the preview without --json: it then shows policy findings, too."
         lines = [f"`pulumi preview --json` of the stack {stack} failed.", *errors, process.stderr.strip(), hint]
         raise CannotRun("\n".join(line for line in lines if line))
     return document
 
 
 def _parse(text: str) -> dict[str, Any]:
-    """Return a JSON object, or an empty one for a text that is none, for example if the CLI cannot log in."""
+    """Return the JSON object in a text, or an empty one if there is none, for example because the CLI cannot log in."""
     try:
         document = json.loads(text)
     except ValueError:

@@ -1,12 +1,11 @@
-"""Program of the Makefile that installs a virtual environment, and shows its content, size and progress.
+"""Installation of one virtual environment: `python environment_installation.py <folder> <lock file>`.
 
-It is run as `python environment_installation.py <folder> <lock file>`. The emulator runs it too, to install Spark before
-the first Spark run.
+The lock file lists all packages with fixed versions and hashes. The Makefile runs this program for each environment, and
+the emulator runs it for Spark before the first Spark run. It prints the environment's purpose, size and progress.
 
-Only one process installs an environment at a time, because two would corrupt it. A second one waits until the first has
-ended, and then finds the environment installed. The lock is a file lock. The system releases it when the installing
-processes have ended, however they end. The stamp file `.locked` is written last, so an environment whose installation
-was interrupted has none and is installed again.
+Only one process installs an environment at a time, because two would corrupt it. It holds a lock (`fcntl.flock`), which
+the system releases when the installing processes end, even if they are killed. The file `.locked` in the environment is
+written last. So after an interrupted installation it is missing, and the next command installs the environment again.
 
 The program needs only Python's standard library, and Python 3.6 can parse it, so that it can refuse an old Python.
 """
@@ -26,25 +25,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCK_FOLDER = Path(".local")
-"""Folder of the locks, because an environment's own folder is deleted before its installation."""
+"""Folder of the locks. They cannot be in the environment's own folder, which is deleted before its installation."""
 STAMP = ".locked"
 """Name of the file in an environment that shows that the installation is complete."""
 OLDEST, NEWEST = (3, 11), (3, 13)
-"""Oldest and newest supported version of Python. The locked pyarrow of Spark's environment has no wheel for a newer
-one.
+"""Oldest and newest supported version of Python. Spark's environment has a version of pyarrow without a wheel for a newer
+Python.
 """
 PIPE_SECONDS, TERMINAL_SECONDS = 5.0, 0.5
 """Time between two reports of the progress: lines in a pipe, or updates of one line on a terminal."""
 LOCK_SECONDS = 0.2
-"""Time between two attempts to get the lock that another process has."""
+"""Time between two attempts to get the lock that another process holds."""
 PACKAGE = re.compile(r"^[A-Za-z0-9][^\s;]*==", re.MULTILINE)
-"""First line of a package in a lock file."""
+"""Start of a package's first line in a lock file, for example `boto3==`."""
 FETCHED = re.compile(r"^\s*(?:Downloading|Using cached|Processing) (?:\S*/)?(\S+)(?: \(([^)]*)\))?")
-"""Line with which pip reports that it fetches a package, with the file's name and, in parentheses, its size."""
+"""Line with which pip reports that it fetches a package. The groups are the file's name and size, if pip prints it."""
 
 
 class EnvironmentDescription(NamedTuple):
-    """Purpose and approximate size of an environment. Sizes in megabytes were measured on Linux x86-64."""
+    """Purpose and approximate size of an environment, measured on Linux x86-64."""
 
     purpose: str
     download_megabytes: int
@@ -61,18 +60,21 @@ ENVIRONMENTS = {
 
 
 class InstallationFailed(Exception):
-    """A step of the installation failed. The message states the cause and a remedy."""
+    """A step of the installation failed. The message says what to do."""
 
 
 def check_python(version: "tuple[int, ...]") -> None:
     """Exit with an error if this version of Python is not supported."""
     if not OLDEST <= version[:2] <= NEWEST:
         found = ".".join(map(str, version))
-        sys.exit(f"Polyphony needs Python 3.11 to 3.13, this is {found}; name another by PYTHON=python3.13")
+        sys.exit(
+            f"Polyphony needs Python 3.11 to 3.13, but this is {found}. Choose another Python, for example with "
+            "`make up PYTHON=python3.13`."
+        )
 
 
 def install(folder: Path, requirements: Path) -> None:
-    """Install an environment from a lock file with hashes, unless another process has just done so."""
+    """Install an environment from its lock file, unless another process has just done so."""
     LOCK_FOLDER.mkdir(exist_ok=True)
     with (LOCK_FOLDER / f"{str(folder).replace('/', '-')}.lock").open("wb") as lock:
         try:
@@ -85,7 +87,7 @@ def install(folder: Path, requirements: Path) -> None:
         _report(f"installing {requirements} into {folder}{_describe(folder, requirements)}")
         progress = InstallationProgress(folder, requirements)
         with progress.reporting():
-            # The processes inherit the lock. If only this program is killed, the next one waits until they have ended.
+            # The commands inherit the lock. So if only this program is killed, the next one waits for its last command.
             progress.run("deleting the old environment", ["rm", "-rf", str(folder)], lock.fileno())
             progress.run("creating the environment", [sys.executable, "-m", "venv", str(folder)], lock.fileno())
             pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
@@ -111,9 +113,7 @@ def _wait_for_lock(lock: int, folder: Path) -> None:
 
 
 class InstallationProgress:
-    """Progress of one installation, which a thread reports every few seconds: a live line on a terminal, or lines in a
-    pipe.
-    """
+    """Steps of one installation, and the thread that reports its progress: a live line on a terminal, or lines in a pipe."""
 
     def __init__(self, folder: Path, requirements: Path) -> None:
         self.folder = folder
@@ -129,8 +129,9 @@ class InstallationProgress:
         return time.monotonic() - self._start
 
     def run(self, step: str, command: "list[str]", lock: int) -> None:
-        """Run a command that inherits the lock, and update the step from its output. Raise InstallationFailed if it
-        fails.
+        """Run the command of a step, and follow its progress in its output. Raise InstallationFailed if it fails.
+
+        `lock` is the file descriptor of the lock, which the command inherits.
         """
         self._step = step
         with subprocess.Popen(
@@ -150,7 +151,7 @@ class InstallationProgress:
             )
 
     def _follow(self, line: str) -> None:
-        """Update the step from a line that pip prints."""
+        """Update the progress from a line that pip prints."""
         fetched = FETCHED.match(line)
         if fetched and not fetched.group(1).endswith(".metadata"):
             self._fetched_count += 1
@@ -160,13 +161,14 @@ class InstallationProgress:
         elif line.startswith("Building wheels"):
             self._step = line.strip()
         elif line.startswith("Installing collected packages"):
-            self._installing_since = time.time() - 1  # the clock of files is less exact, so a new file may seem older
+            self._installing_since = time.time() - 1  # the times of files are less exact, so a new file may seem older
 
     def describe(self) -> str:
         """Return the current step with the time since the start."""
         step = self._step
         if self._installing_since is not None:
-            # pip writes this file when a package is complete. Older files belong to packages that pip will replace.
+            # pip prints nothing now, but writes this file when a package is complete. Older files belong to packages
+            # that came with the new environment.
             files = self.folder.glob("lib/python*/site-packages/*.dist-info/INSTALLER")
             installed_count = sum(file.stat().st_mtime >= self._installing_since for file in files)
             step = f"installed {installed_count} of {self._package_count} packages"
@@ -196,13 +198,13 @@ class InstallationProgress:
 
 
 def _is_installed(folder: Path, requirements: Path) -> bool:
-    """Return True if the environment is complete and its lock file has not changed since."""
+    """Return True if the environment is complete, and its lock file has not changed since the installation."""
     stamp = folder / STAMP
     return stamp.exists() and stamp.stat().st_mtime_ns >= requirements.stat().st_mtime_ns
 
 
 def _describe(folder: Path, requirements: Path) -> str:
-    """Return the purpose and the size of an environment, as the end of a sentence."""
+    """Return the purpose and the size of an environment, as the end of a printed line."""
     description = ENVIRONMENTS[str(folder)]
     return (
         f": {description.purpose}; {_count_packages(requirements)} packages, about {description.download_megabytes} MB "

@@ -1,4 +1,4 @@
-"""Runner of ffmpeg, for the emulated AWS services and for sample files of the flows."""
+"""Runner of ffmpeg, for the emulated AWS services and the sample files of the local platform."""
 
 import os
 import subprocess
@@ -7,18 +7,17 @@ from typing import Final
 import imageio_ffmpeg
 
 ENVIRONMENT: Final = {"GCONV_PATH": os.devnull}
-"""Variable that hides the machine's character set tables from ffmpeg. The ffmpeg of the Python package is linked
-statically, and crashes when it loads these tables to convert the service name in an MPEG transport stream. Without the
-tables, it does not convert the name."""
+"""Environment variable that hides the machine's character set tables from ffmpeg. The statically linked ffmpeg of
+`imageio_ffmpeg` crashes when it loads them to convert the service name in an MPEG transport stream."""
 MAX_SECONDS = 1800
 """Time limit of one ffmpeg process."""
 
 
 class UnreadableMedia(Exception):
-    """The media cannot be read.
+    """Media cannot be read.
 
-    `run_ffmpeg` raises this error for every failure of ffmpeg, because unreadable input is the usual cause. The message
-    is then ffmpeg's error output.
+    `run_ffmpeg` raises this exception for every failure of ffmpeg, because unreadable input is the usual cause. The
+    message is then ffmpeg's error output.
     """
 
 
@@ -35,5 +34,5 @@ def run_ffmpeg(*arguments: str, data: bytes = b"") -> bytes:
 
 
 def pcm_input(sample_rate: int, source: str = "pipe:0") -> tuple[str, ...]:
-    """Return ffmpeg's arguments for an input of 16-bit samples in one channel."""
+    """Return ffmpeg's arguments for an input of raw PCM audio: 16-bit little-endian samples in one channel."""
     return ("-f", "s16le", "-ar", str(sample_rate), "-ac", "1", "-i", source)

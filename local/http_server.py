@@ -1,5 +1,5 @@
-"""HTTP servers that run in threads and listen on the loopback interface only. The local platform's own
-services and tests use them.
+"""HTTP servers in threads, for tests and for services that the local platform emulates itself. They listen on the
+loopback interface only.
 """
 
 import contextlib
@@ -16,12 +16,12 @@ from urllib.parse import unquote
 from local import LOOPBACK
 
 POLL_SECONDS = 0.02
-"""Interval at which a server checks whether it should stop."""
+"""Time between two checks of a server whether it should stop."""
 
 
 @contextmanager
 def serve_handler(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
-    """Serve while the block runs, and yield the port. Each connection has its own thread."""
+    """Serve on a free port while the block runs, and yield the port. Each connection has its own thread."""
     with ThreadingHTTPServer((LOOPBACK, 0), handler) as server, serve_in_thread(server):
         yield server.server_port
 
@@ -40,7 +40,7 @@ def serve_in_thread(server: ThreadingHTTPServer) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A GET or POST request to a service that answers in JSON."""
+    """A GET or POST request to a server of `serve_json`."""
 
     method: str
     path: str
@@ -52,18 +52,19 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """A JSON document, or JSON lines, each without its newline. Each line is sent as soon as the iterator yields it.
+    """A response in JSON: one document, or lines that are sent as soon as an iterator yields them.
 
     If the iterator raises a ConnectionError, the connection is closed in the middle of the response.
     """
 
     content: Mapping[str, Any] | Iterator[bytes]
+    """The document, or the lines without their newlines."""
     status: HTTPStatus = HTTPStatus.OK
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def serve_json(respond: Callable[[HttpRequest], HttpResponse]) -> AbstractContextManager[int]:
-    """Serve the JSON responses of a function while the block runs, and yield the port."""
+    """Serve on a free port while the block runs, and yield the port. `respond` returns the response to each request."""
     return serve_handler(type("Handler", (_JsonHandler,), {"respond": staticmethod(respond)}))
 
 

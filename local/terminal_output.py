@@ -1,6 +1,4 @@
-"""Output of the local commands, on a terminal or in a pipe: the rich console that they print to, and streams whose pipe
-may be closed.
-"""
+"""Output of the local commands to a terminal or a pipe, which its reader may close before a command ends."""
 
 import io
 import sys
@@ -16,7 +14,7 @@ PIPE_WIDTH = 160
 
 
 def create_console() -> Console:
-    """Return standard output as a rich console, with the terminal's width or, in a pipe, `PIPE_WIDTH`."""
+    """Return a console of the library rich for standard output. In a pipe, its lines have `PIPE_WIDTH`."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
@@ -26,7 +24,7 @@ def format_count(count: int, noun: str) -> str:
 
 
 class _OutputPipe(io.FileIO):
-    """File descriptor of a pipe. It discards what is written after the reader has closed the pipe."""
+    """Output file that discards what is written after the reader of the pipe has closed it."""
 
     def write(self, data: "ReadableBuffer", /) -> int:
         try:
@@ -38,15 +36,15 @@ class _OutputPipe(io.FileIO):
 def survive_closed_pipes() -> None:
     """Let the command continue if the reader of its output ends first, for example in `make preview | head`.
 
-    The command discards the rest of its output, and its exit status is that of its work: it shows whether a stack can
-    be deployed, and a deployment is not left half done.
+    The rest of the output is discarded. Otherwise, a BrokenPipeError would end the command in the middle of its work, and
+    its exit status would not show the result.
     """
     sys.stdout, sys.stderr = _open_output(sys.stdout), _open_output(sys.stderr)
 
 
 def _open_output(stream: TextIO) -> TextIO:
     pipe = _OutputPipe(stream.fileno(), "w", closefd=False)
-    # Each line is written at once, also to a pipe, because some commands run until Ctrl-C.
+    # Each line is written at once, even to a pipe, because some commands run until Ctrl-C.
     return io.TextIOWrapper(
         io.BufferedWriter(pipe), encoding=stream.encoding, errors=stream.errors, line_buffering=True
     )

@@ -1,6 +1,6 @@
 """Lambda functions of the project on the running local platform, and their selection by name.
 
-The emulator lists the functions, not the state file, because a platform that the Pulumi CLI deployed has no such file.
+The list comes from the emulator, because the Pulumi CLI deploys without the local platform's state file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from local import CannotRun
 ALL = "all"
 """Name that selects all functions."""
 PACKAGE = "handlers"
-"""Package of the project's handlers."""
+"""Python package of the project's handlers."""
 
 
 class FunctionNotFound(CannotRun):
-    """A given name fits no function or several functions."""
+    """No name is given, or a name fits no function or several functions."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class DeployedFunction:
 
     @classmethod
     def from_configuration(cls, configuration: Mapping[str, Any]) -> Self:
-        """Return a function as Lambda describes it."""
+        """Return a function from its configuration, as Lambda's API returns it."""
         name = configuration["FunctionName"]
         return cls(
             name=name,
@@ -55,12 +55,12 @@ class DeployedFunction:
 
     @property
     def subsystem(self) -> str:
-        """Package of the subsystem, for example `voice_qa`."""
+        """Folder of the subsystem, for example `voice_qa`."""
         return self.folder.partition("/")[0]
 
 
 def list_functions(client: Any) -> list[DeployedFunction]:
-    """Return the project's functions by folder. A function whose code is not below `handlers/` is omitted."""
+    """Return the functions whose code is in a folder below `handlers/`, sorted by folder."""
     pages = client.get_paginator("list_functions").paginate()
     functions = [
         DeployedFunction.from_configuration(configuration)
@@ -72,10 +72,11 @@ def list_functions(client: Any) -> list[DeployedFunction]:
 
 
 def select_functions(functions: Sequence[DeployedFunction], names: Sequence[str]) -> list[DeployedFunction]:
-    """Return the functions that the names select, each once. Raise FunctionNotFound.
+    """Return the functions that the names select, each once.
 
-    A name is `all`, or it selects one function: by its folder, by the last part of the folder, by its physical name, or
-    by any part of folder or physical name that occurs in no other function.
+    The name `all` selects all functions. Any other name selects one function: by its folder, the last part of the folder,
+    its physical name, or a part of folder or physical name that occurs in no other function. Otherwise, raise
+    FunctionNotFound.
     """
     if not names:
         raise FunctionNotFound(f"Name at least one function. {_to_choices(functions)}")
@@ -102,15 +103,16 @@ def _list_names(function: DeployedFunction) -> tuple[str, ...]:
 
 
 def _normalize(name: str) -> str:
-    """Return a name in which folders and physical names are comparable: without `handlers/` and `handler.py`, and with
-    hyphens in place of slashes and underscores.
+    """Return a name in a form in which folders and physical names can be compared.
+
+    For example, `handlers/voice_qa/query_worker/handler.py` becomes `voice-qa-query-worker`.
     """
     folder = name.strip("/").removeprefix(f"{PACKAGE}/").removesuffix("/handler.py")
     return folder.replace("/", "-").replace("_", "-").lower()
 
 
 def _to_choices(functions: Sequence[DeployedFunction]) -> str:
-    return f"Give a folder, a physical name, a part of one of them, or {ALL}:{_to_lines(functions)}"
+    return f"Give a folder, a physical name, a part of one of these, or {ALL}:{_to_lines(functions)}"
 
 
 def _to_lines(functions: Sequence[DeployedFunction]) -> str:

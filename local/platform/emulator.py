@@ -1,9 +1,8 @@
-"""The AWS emulator ministack as a process: start it, find a running one, and stop it. `local/emulation/` changes its
-behaviour.
+"""Process of the AWS emulator ministack: start it, find a running one, and stop it.
 
-The launcher (`local/emulation/launcher.py`) is the program of this process. It inherits a file lock, which it holds
-from its first moment to its last, so the lock shows whether the emulator runs. A process id would not, because the
-system may give it to another process. The emulator has no data that must survive, so it is killed, not shut down.
+Its program is the launcher (`local/emulation/launcher.py`), which extends ministack. The process inherits a file lock
+and holds it until it ends, so a held lock means that the emulator runs. A process id would not show this, because the
+system may give it to another process. No data of the emulator must survive, so it is killed, not shut down.
 """
 
 import contextlib
@@ -36,12 +35,12 @@ PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 LAUNCHER = ROOT / "local" / "emulation" / "launcher.py"
 """Program that starts the emulator."""
 PORT = 4566
-"""Port that `make up` tries first. Pulumi.local.yaml names this address for the Pulumi CLI."""
+"""Port that `make up` tries first."""
 PORTS = range(20_000, 32_000)
-"""Ports of all other emulators. They are below the range from which systems choose the local ports of connections, so
-no connection can take the chosen port before the emulator listens on it."""
+"""Ports of other emulators. Systems choose the local ports of connections above this range, so no connection can take
+the chosen port before the emulator listens on it."""
 PORTS_TRIED = 20
-"""Number of random ports to try."""
+"""Number of random ports from `PORTS` that a start tries."""
 ROOT_ACCESS_KEY = "test"
 """Access key and secret of the account's root user, the only credentials that the emulator accepts without
 registration."""
@@ -50,13 +49,13 @@ START_SECONDS = 30
 STOP_SECONDS = 10
 """Maximum time until a killed emulator has ended."""
 JOB_LOGS = ("batch.log", "glue.log", spark_installation.LOG)
-"""Logs that jobs write. They are kept as long as the emulator's own log."""
+"""Logs of Batch jobs, Glue jobs and the installation of Spark. They stay until the next start."""
 KEEP_RUNNING = b"keep\n"
-"""Line on standard input that makes the launcher continue when its parent process ends."""
+"""Line on the launcher's standard input. Without it, the launcher ends together with the process that started it."""
 
 
 class EmulatorError(CannotRun):
-    """The emulator did not start or did not stop."""
+    """The emulator cannot be started or does not stop."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ class Emulator:
     folder: Path
     """Folder of the emulator's files."""
     kept: bool = False
-    """True if the emulator outlives the command that started it. If it is False and that command was killed, the
-    emulator is about to end."""
+    """True if the emulator continues when the command that started it ends. Otherwise, both end together."""
 
     @property
     def endpoint(self) -> str:
@@ -79,13 +77,13 @@ class Emulator:
 
     @property
     def services(self) -> dict[str, str]:
-        """URLs of the services that the emulator lacks, by the environment variables from which handlers read them."""
+        """URLs of this project's own service emulations, by the names of the environment variables that contain them."""
         services: dict[str, str] = json.loads((_home_folder(self.folder) / "services.json").read_text(encoding="utf-8"))
         return services
 
 
 class StartedEmulator:
-    """An emulator that this process started. It ends with the block or with this process, unless `keep` is called."""
+    """An emulator that this process started. Unless `keep` is called, it ends with the `with` block or this process."""
 
     def __init__(self, emulator: Emulator, process: "subprocess.Popen[bytes]") -> None:
         self.emulator = emulator
@@ -93,11 +91,11 @@ class StartedEmulator:
         self._kept = False
 
     def keep(self) -> None:
-        """Let the emulator outlive this process."""
+        """Let the emulator run until `stop`, even after this process has ended."""
         if self._process.stdin is not None:
             self._process.stdin.write(KEEP_RUNNING)
             self._process.stdin.close()
-        # The record comes last. If this process is killed before, the next command replaces the emulator.
+        # The record is written last. If this process is killed before, the next `make up` starts a new emulator.
         _write_record(replace(self.emulator, kept=True))
         self._process.returncode = 0  # avoids Popen's warning about a process that is still running
         self._kept = True
@@ -115,7 +113,9 @@ class StartedEmulator:
 
 
 def start(folder: Path = FOLDER, port: int | None = None) -> StartedEmulator:
-    """Start an emulator with all its files below `folder`, on the given port if that port is free."""
+    """Start an emulator with all its files below `folder`. It uses the given port if that is free, or else a random one
+    of `PORTS`.
+    """
     if not PYTHON.exists():
         raise EmulatorError("the emulator's virtual environment is missing: run `make up`, which creates it")
     if emulator := find_running(folder):
@@ -135,8 +135,8 @@ def start(folder: Path = FOLDER, port: int | None = None) -> StartedEmulator:
 def _launch(folder: Path, port: int) -> StartedEmulator:
     home = _home_folder(folder)
     with _log_path(folder).open("wb") as log, _lock_path(folder).open("wb") as lock:
-        # `_is_locked` holds the lock for a moment, so this waits. The launcher inherits the lock: if it took the lock
-        # itself, the next command would not notice a launcher whose parent was killed just after the start.
+        # This waits while another process has the lock for a moment in `_is_locked`. The launcher inherits the lock, so
+        # other commands notice the launcher from its first moment.
         fcntl.flock(lock, fcntl.LOCK_EX)
         process = subprocess.Popen(
             [str(PYTHON), "-P", "-u", str(LAUNCHER), str(folder), str(lock.fileno())],
@@ -170,7 +170,7 @@ def find_running(folder: Path = FOLDER) -> Emulator | None:
 
 
 def has_ended(folder: Path = FOLDER) -> bool:
-    """Return True if the emulator of this folder was killed or has failed, so that its files are left."""
+    """Return True if the last emulator of this folder ended without `stop`, so that its files remain."""
     return _record_path(folder).exists() and not _is_locked(folder)
 
 
@@ -184,8 +184,9 @@ def stop(folder: Path = FOLDER) -> bool:
 
 
 def _environment(home: Path, port: int) -> dict[str, str]:
-    """Return all variables of the emulator and of every handler in it, without the user's AWS configuration and
-    proxies. Only the installation of Spark gets the user's proxies: the launcher removes them from its variables.
+    """Return the environment of the emulator and its handlers, without the user's AWS configuration and proxies.
+
+    Only the installation of Spark needs the user's proxies. The launcher removes their variable before handlers run.
     """
     return {
         **{key: os.environ[key] for key in ("LANG", "LC_ALL", "TZ") if key in os.environ},
@@ -204,12 +205,12 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "AUTH": "true",
         "LOG_LEVEL": "INFO",
         "LAMBDA_EXECUTOR": "local",
-        # The default of an AWS account. The emulator's own default throttles at once; here, `worker_limit.py` limits the
-        # processes, and invocations wait for one.
+        # The default quota of an AWS account. `worker_limit.py` limits the number of processes instead: an invocation
+        # waits for a free process, whereas the emulator would reject it.
         "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
-        # Wait states and retry intervals of workflows take 2 % of their time; timeouts are unchanged.
+        # Wait states and retry intervals of Step Functions take 2 % of their usual time. Timeouts are unchanged.
         "SFN_WAIT_SCALE": "0.02",
-        # This project does not use these listeners, and the first listener would use every address.
+        # This project does not use these listeners. The first one would listen on all network interfaces.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         # This socket does not exist, so the user's containers are never touched.
@@ -252,8 +253,8 @@ def _kill(pid: int) -> None:
 def _reserve_port(preferred: int | None) -> Iterator[int]:
     """Yield a free TCP port that no concurrent start of another emulator chooses.
 
-    This process cannot hold the TCP port itself, because the emulator must bind it. So it holds the UDP port of the
-    same number as a reservation. A start that finds the number reserved tries another number.
+    This process cannot bind the TCP port itself, because the emulator must bind it. So it binds the UDP port of the same
+    number until the emulator has started. Another start that finds this UDP port in use tries another number.
     """
     candidates = random.SystemRandom().sample(PORTS, PORTS_TRIED)
     for port in candidates if preferred is None else (preferred, *candidates):

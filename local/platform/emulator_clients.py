@@ -25,16 +25,16 @@ CONFIG = Config(
     max_pool_connections=32,
 )
 _LOADER = Loader()
-"""Loader of botocore's service models. All sessions share it, because some flows create a session for each guest, and
-reading the models again is slow.
+"""Loader of botocore's service models. All sessions share it, because reading the models is slow, and some tests and
+demos create a session for each user.
 """
 
 
 class EmulatorClients:
-    """Clients of the emulator, one per service, created on first use.
+    """Clients of the emulator, one per service, created on first use. Several threads may use them.
 
-    A lock protects the creation of clients, which is not thread-safe; their use is thread-safe. The clients have the
-    credentials of the account's root user, unless `credentials` gives others: access key, secret key and session token.
+    The clients have the credentials of the account's root user, unless `credentials` gives others: access key, secret
+    key and session token.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class EmulatorClients:
         self._lock = threading.Lock()
 
     def __call__(self, service: str) -> Any:
-        with self._lock:
+        with self._lock:  # boto3's creation of clients is not thread-safe
             if service not in self._clients:
                 self._clients[service] = self._session.client(service, endpoint_url=self._endpoint, config=CONFIG)
             return self._clients[service]

@@ -1,9 +1,10 @@
 """Engine of the local platform: creates, changes and deletes the program's resources on the emulator.
 
-It takes the place of Pulumi's engine and AWS provider. The Pulumi SDK determines order and concurrency: it registers a
-resource, in a thread, when everything that the resource depends on exists. For each resource, the engine plans the
-change and makes the service calls that the driver of the resource's type lists. It saves the state of each resource
-before and after its calls, so a run may end at any point: the next run knows which resources may be incomplete.
+It takes the place of Pulumi's engine and AWS provider. When `make up` runs the program, the Pulumi SDK passes each
+resource to the engine, in a thread, as soon as everything that the resource depends on exists. The engine plans the
+change of the resource (`resource_change_planning.py`) and makes the service calls that the driver of the resource's type
+lists (`driver_model/driver.py`). It saves the resource's entry in the state file (`state.py`) before and after the calls.
+So if a run is killed at any point, the next run knows which resources may be incomplete.
 """
 
 import threading
@@ -16,7 +17,7 @@ from local.platform.driver_model.driver import ResourceValues
 from local.platform.emulator_clients import Clients
 from local.platform.progress import Progress
 from local.platform.resource_change_planning import ResourceAction, ResourceChange, plan_change
-from local.platform.resource_drivers import ALL_DRIVERS, Driver, Drivers, RecordedOnly
+from local.platform.resource_drivers import ALL_DRIVERS, Driver, Drivers, RecordedOnly, describe_missing_drivers
 from local.platform.resource_operations import (
     OPERATION_ERRORS,
     ResourceOperations,
@@ -25,7 +26,7 @@ from local.platform.resource_operations import (
     list_deletion_calls,
     list_map_keys,
 )
-from local.platform.state import PlatformState, ResourceEntry, ResourceStatus
+from local.platform.state import NO_HASH, PlatformState, ResourceEntry, ResourceStatus
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
 
@@ -40,8 +41,9 @@ class ResourceFailed(Exception):
 
 
 class Engine:
-    """Creates, changes and deletes the resources that the program registers when `make up` runs it. For `make down`, it
-    deletes all resources.
+    """Provider that creates and changes the program's resources on the emulator when `make up` runs the program.
+
+    It also deletes resources: after a run those that the program no longer contains, and for `make down` all of them.
     """
 
     def __init__(
@@ -52,36 +54,40 @@ class Engine:
         self._progress = progress
         self._drivers = drivers
         self._replacement_lock = threading.Lock()
-        """Held while a resource and its dependants are deleted, so that only one thread deletes for a replacement."""
+        """Lock for the deletions of a replacement. Two threads could otherwise delete the same dependant."""
         self._stopped = threading.Event()
-        """Set if no further resource may be started."""
+        """Set after Ctrl-C. No further resource is then created or changed."""
         self._replaced_urns: set[str] = set()
-        """Resources that were deleted because a resource that they refer to is replaced, until they are created again."""
+        """Resources that this run has deleted for a replacement: the replaced ones and their dependants. If the program
+        registers one of them afterwards, its creation is reported as a replacement."""
         self.call = self._operations.call_function
         self.failures: list[ResourceFailed] = []
         """All failures of the run, in the order in which they occurred."""
 
     def stop(self) -> None:
-        """Start no further resource. Steps in progress are finished, so that the state file contains their results."""
+        """Create or change no further resource, after Ctrl-C. Work in progress is finished and recorded."""
         self._stopped.set()
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        """Create or change a resource, or leave it as it is. Return its id and outputs."""
+        """Create, change or replace a resource, or leave it as it is. Return its id and outputs.
+
+        Raise ResourceFailed if this is not possible, or InterruptedError after `stop`.
+        """
         if self._stopped.is_set():
             raise InterruptedError(f"not started, because the run was interrupted: {resource.urn}")
         driver = self._drivers.get(resource.type)
         if driver is None:
-            raise self._report_failure(
-                resource.urn, f"no driver for {resource.type}: add one in local/platform/resource_drivers/"
-            )
+            raise self._report_failure(resource.urn, describe_missing_drivers([resource.type]))
         if missing := sorted(_find_missing_values(resource)):
             raise self._report_failure(
                 resource.urn,
-                f"{', '.join(missing)} has no value: the driver of the resource that it refers to does not return this output",
+                f"{', '.join(missing)} contains no value: it refers to an output that the other resource's driver does not "
+                "return. Add the output to that driver.",
             )
         if isinstance(driver, Driver) and (unhandled := driver.unhandled_inputs(resource.inputs)):
             raise self._report_failure(
-                resource.urn, f"the driver of {resource.type} does not use {', '.join(unhandled)}"
+                resource.urn,
+                f"the driver of {resource.type} does not use {', '.join(unhandled)}: add it to a call or to `ignored`",
             )
         hashes = self._state.hash_inputs(resource.inputs)
         entry = self._state.get(resource.urn)
@@ -102,8 +108,8 @@ class Engine:
         self.delete({urn for urn in self._state.entries() if urn not in {resource.urn for resource in graph}})
 
     def delete(self, urns: set[str]) -> None:
-        """Delete resources, dependants first. A resource that cannot be deleted stays in the state, and the next one is
-        deleted.
+        """Delete resources, dependants first. After a failure, continue with the next one; the failed one stays in the
+        state.
         """
         for urn in self._state.deletion_order(urns):
             try:
@@ -113,7 +119,7 @@ class Engine:
                 continue
 
     def delete_all(self) -> None:
-        """Delete all resources, dependants first. A resource that cannot be deleted stays in the state."""
+        """Delete all resources, for `make down`."""
         self._state.start_removal()
         self.delete(set(self._state.entries()))
 
@@ -127,10 +133,11 @@ class Engine:
     ) -> tuple[str, Props]:
         """Create a resource that has no entry, or update it. Return its id and outputs.
 
-        If the creation fails before a call has succeeded, the resource does not exist, so its entry is removed. If it
-        fails later, the entry becomes `BROKEN`, and the next run replaces the resource. An update first removes the
-        hashes of the changed inputs from the entry. So if it fails or the process is killed, the next run updates the
-        resource again, whether the program then has the new inputs or the old ones.
+        If a creation fails before its first call has succeeded, the resource does not exist, so its entry is removed. If
+        it fails later, the entry becomes `BROKEN`, and the next run replaces the resource.
+
+        An update first removes the hashes of the changed inputs from the entry. If the update then fails or is killed,
+        the next run sets these inputs again, even if the program has their old values again.
         """
         values = ResourceValues(resource.inputs, entry.id if entry else "", dict(entry.outputs) if entry else {})
         if entry is not None:
@@ -150,10 +157,9 @@ class Engine:
         return values.id, values.outputs
 
     def _delete_with_dependants(self, urn: str) -> None:
-        """Delete a resource and the resources whose inputs refer to it, dependants first.
+        """Delete a resource and its dependants, which are the resources whose inputs refer to it. Dependants come first.
 
-        The entries of the dependants are deleted too. So the engine creates a dependant again when the program
-        registers it later in the same run.
+        Their entries are deleted, too. So if the program registers a dependant later in this run, it is created again.
         """
         urns = {urn, *self._state.find_dependants(urn)}
         for dependant in self._state.deletion_order(urns):
@@ -163,8 +169,7 @@ class Engine:
     def _delete(self, urn: str) -> None:
         """Delete a resource with the calls in its entry, and then the entry.
 
-        A resource that is already gone is no error. After a failure, the entry is `BROKEN`, because a part of the resource
-        may be gone.
+        A missing resource is no error. After a failure, the entry is `BROKEN`, because the deletion may be incomplete.
         """
         entry = self._state.get(urn)
         if entry is None:
@@ -179,7 +184,7 @@ class Engine:
 
     @contextmanager
     def _report_step(self, urn: str, action: ResourceAction) -> Iterator[None]:
-        """Report the step's progress, and turn every expected exception into one error that names the resource."""
+        """Report the progress of work on a resource. Turn each of the `OPERATION_ERRORS` into a ResourceFailed."""
         self._progress.on_start(urn, action)
         start = time.monotonic()
         try:
@@ -217,17 +222,21 @@ def _to_entry(
 
 
 def _to_updating_entry(entry: ResourceEntry, change: ResourceChange, resource: Resource) -> ResourceEntry:
-    """Return the entry of a resource during an update: without the hashes of the properties that the update changes, and
-    with the old and the new keys of maps, because a part of the update may already have been made.
+    """Return the entry of a resource for the time of an update.
+
+    The changed properties have no hashes. A map has its old and its new keys, because after an interruption the service
+    may have any of them.
     """
     keys = {name: sorted({*entry.keys.get(name, ()), *new}) for name, new in list_map_keys(resource.inputs).items()}
-    return replace(entry, inputs={**entry.inputs, **dict.fromkeys(change.changed, "")}, keys={**entry.keys, **keys})
+    return replace(
+        entry, inputs={**entry.inputs, **dict.fromkeys(change.changed, NO_HASH)}, keys={**entry.keys, **keys}
+    )
 
 
 def _find_missing_values(resource: Resource) -> Iterator[str]:
-    """Yield the names of list inputs in which a value from another resource is missing.
+    """Yield the names of list inputs in which an output of another resource has no value.
 
-    If the missing value is the whole input, the SDK omits the input, so that case cannot be detected here.
+    If an input is such an output itself and not a list of outputs, the SDK omits the input, so this cannot be detected.
     """
     for name, dependencies in resource.request.propertyDependencies.items():
         value = resource.inputs.get(name)

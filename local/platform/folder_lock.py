@@ -1,7 +1,7 @@
-"""A lock on a platform's folder, so that only one command at a time works on a platform.
+"""Lock of a platform's folder, so that only one command at a time changes a platform.
 
-It is a file lock, because the system releases a file lock however the process ends. Child processes do not inherit it,
-so an emulator that keeps running does not block the next command.
+It is a file lock, which the system releases when the process ends, even if the process is killed. Child processes do not
+inherit it, so an emulator that continues to run does not block the next command.
 """
 
 import fcntl
@@ -15,9 +15,9 @@ from local import CannotRun
 CLI_STATE = "pulumi"
 """Folder below a platform's folder in which the Pulumi CLI keeps its state, if the CLI deploys to the platform."""
 PLATFORM_COMMANDS = "another `make up`, `make down`, `make push` or `make watch`"
-"""Commands that lock the folder of a platform, for the error message."""
+"""Names, for an error message, of the commands that lock the folder of a platform."""
 LOCK = "command.lock"
-"""Name of the lock file in the folder. It contains the process id of the command that holds the lock."""
+"""Name of the lock file. It contains the process id of the command that holds the lock, or last held it."""
 
 
 class FolderBusy(CannotRun):

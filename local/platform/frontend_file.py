@@ -1,6 +1,7 @@
-"""File `frontend.json`: the stack output `frontend` of the running local platform, written for a web page.
+"""File `frontend.json` with the addresses and ids that a web page needs: the stack output `frontend` of the running
+local platform.
 
-For a deployed stack, use the CLI: `pulumi stack output frontend > frontend.json`.
+For a stack on AWS, the Pulumi CLI writes it: `pulumi stack output frontend > frontend.json`.
 """
 
 import json
@@ -19,7 +20,7 @@ NOT_RUNNING_ERROR = "the local platform is not running: start it with `make up`"
 
 
 class FrontendUnavailable(CannotRun):
-    """No running platform has the output `frontend`, or this version cannot read it."""
+    """No platform is running, or it has no output `frontend`, or one that this version of the program cannot read."""
 
 
 def read_frontend(folder: Path) -> Frontend:

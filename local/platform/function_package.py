@@ -1,7 +1,7 @@
-"""Packages of the project's functions: their current content, and the functions that a changed file affects.
+"""Code packages of the Lambda functions, current and deployed, and the functions that use a changed file.
 
-The functions of a subsystem have the same package, which contains all handlers of the subsystem. So a changed file
-changes the package of functions that never import it. Only functions that import the file behave differently.
+All functions of a subsystem have the same package, a zip file with all of its handlers. So a changed file changes the
+package of each of these functions, but only functions that import the file use it.
 """
 
 import base64
@@ -22,15 +22,16 @@ from local.preview.handler_check.handler_faults import HandlerCheck, HandlerFaul
 
 SPARK_SUBSYSTEM = "ingestion"
 SPARK_JOB = "handlers.ingestion.glue.job"
-"""Module of the Spark job, which imports from the subsystem's package, too."""
+"""Module of ingestion's Spark job. It imports modules of the subsystem's package, like the functions."""
 SPARK_PYTHON = "python3.11"
 
 
 @dataclass(frozen=True)
 class FunctionPackage:
-    """Content of a subsystem's package."""
+    """Package of a subsystem's functions."""
 
     path: Path
+    """Path of the zip file."""
     content: bytes
 
     @property
@@ -40,7 +41,7 @@ class FunctionPackage:
 
 
 class CurrentPackages:
-    """Packages that the present source files give. Each is built once, as the program builds it."""
+    """Packages of the current source files. Each is built once, in the same way as in a run of the program."""
 
     def __init__(self) -> None:
         self._packages: dict[str, FunctionPackage] = {}
@@ -55,11 +56,11 @@ class CurrentPackages:
         return self._packages[subsystem]
 
     def list_faults(self, functions: Iterable[DeployedFunction]) -> list[HandlerFault]:
-        """Return the reasons why functions could not run with their current packages."""
+        """Return the reasons why functions could not start with the code of their current packages."""
         return self._check.list_faults(self._to_entry_point(function) for function in functions)
 
     def list_used_files(self, function: DeployedFunction, files: set[str]) -> set[str]:
-        """Return those of the given files that a function imports or that belong to a package that it imports."""
+        """Return those of the given files that a function uses: modules and the data files of Python packages."""
         return self._list_used(self._to_entry_point(function), files)
 
     def is_used_by_spark_job(self, files: set[str]) -> bool:
@@ -78,7 +79,7 @@ class CurrentPackages:
 
 
 def _find_python_file(file: str, entry_point: EntryPoint) -> str:
-    """Return the Python file whose import uses a file: itself, or for a data file, its innermost package."""
+    """Return the Python file whose import uses a file: itself, or for a data file, its package's `__init__.py`."""
     if file.endswith(".py"):
         return file
     packages = (f"{folder}/__init__.py" for folder in PurePosixPath(file).parents)
@@ -87,17 +88,14 @@ def _find_python_file(file: str, entry_point: EntryPoint) -> str:
 
 
 class DeployedPackages:
-    """Packages that the emulator has. Each is downloaded once, because several functions have the same one."""
+    """Packages that are deployed to the emulator. Each is downloaded once, because several functions share it."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self._contents: dict[str, bytes] = {}
 
     def read(self, function: DeployedFunction) -> bytes:
-        """Return the package that a function had when it was listed.
-
-        The first call for a package must come before the functions that have it are changed.
-        """
+        """Return the package that a function had when it was listed. Call this before you change the function."""
         if function.code_hash not in self._contents:
             url = self._client.get_function(FunctionName=function.name)["Code"]["Location"]
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as response:
@@ -106,7 +104,7 @@ class DeployedPackages:
 
 
 def list_changed_files(before: bytes, after: bytes) -> set[str]:
-    """Return the paths that differ between two packages, including added and removed ones."""
+    """Return the paths of changed, added and removed files between two packages."""
     old, new = _read_checksums(before), _read_checksums(after)
     return {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
 

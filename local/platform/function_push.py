@@ -1,7 +1,8 @@
 """Publication of single functions on the running local platform, without a run of the program (`make push`).
 
-A push makes the calls and changes the entries of the state file that `make up` would make and change for the function's
-code. So the next `make up` finds nothing to do for it. The settings of the function stay as they are.
+A push publishes a function's current code as a new version, and moves the alias `live` to this version. It also updates
+the entries of function and alias in the state file (`state.py`), so the next `make up` does not publish the code again.
+A push changes no settings, for example environment variables.
 """
 
 import signal
@@ -28,48 +29,46 @@ from local.platform.function_package import (
     list_changed_files,
 )
 from local.platform.progress import format_duration
-from local.platform.state import PlatformState, ResourceStatus, open_state
-from local.preview.property_values import Archive
+from local.platform.state import NO_HASH, PlatformState, ResourceStatus, open_state
 
 LIVE = "live"
 """The alias that all callers use (`components/blocks/compute/function.py`)."""
 FUNCTION_TYPE, ALIAS_TYPE = "aws:lambda/function:Function", "aws:lambda/alias:Alias"
 WAITER = {"Delay": 0.02, "MaxAttempts": 500}
 """Interval in seconds and number of checks until a function's update is complete."""
-UPDATING = ""
-"""Hash of an input whose update is incomplete (`ResourceEntry.inputs`)."""
 ENVIRONMENT_FILE = "environment.py"
 """File of each function that defines its environment variables."""
 
 
-class PushRefused(CannotRun):
-    """A function cannot be published without `make up`."""
+class PushFailed(CannotRun):
+    """A push is not possible now, or it has failed. The message states the reason."""
 
 
 class FunctionPusher:
-    """Publishes functions on the platform in a folder."""
+    """Publishes functions on the platform whose files are in a folder."""
 
     def __init__(self, folder: Path, print_line: Callable[[str], None] = print) -> None:
         self._folder = folder
         self._print_line = print_line
         self._clients: tuple[str, Clients] | None = None
-        """Endpoint of an emulator and its clients."""
+        """Endpoint of an emulator and its clients. During `make watch`, a new emulator may have another endpoint."""
         self._last_note = ""
+        """Last output of `_print_notes`, which would otherwise be repeated after each push of `make watch`."""
 
     def select(self, names: Sequence[str]) -> list[DeployedFunction]:
-        """Return the functions that the given names select."""
+        """Return the deployed functions that the given names select."""
         return select_functions(list_functions(self.connect()("lambda")), names)
 
     def connect(self) -> Clients:
-        """Return the clients of the running emulator. Raise PushRefused if none is running."""
+        """Return the clients of the running emulator. Raise PushFailed if none is running."""
         return self._connect(self._find_running())
 
     def push(self, names: Sequence[str], started: float) -> int:
         """Publish the functions that the given names select, if their code has changed. Return the exit status.
 
-        Nothing is published if one of them could not run. `started` is the time from which the duration is measured.
+        If the code of one of them cannot start, none is published. The first printed duration begins at `started`.
         """
-        # The server to which the CLI deploys holds the lock of its folder as long as it runs.
+        # A running `make provider` holds the lock of its folder, so the lock is that of the folder with the CLI's state.
         locked = self._folder / CLI_STATE if self._is_deployed_by_cli(self._find_running()) else self._folder
         with lock_folder(locked, PLATFORM_COMMANDS), _explain_errors("the push has failed"):
             clients, state = self._open_platform()
@@ -101,21 +100,21 @@ class FunctionPusher:
         return 0
 
     def _open_platform(self) -> tuple[Clients, PlatformState]:
-        """Return the clients and the state of a complete platform."""
+        """Return the clients and the state of the platform. Raise PushFailed if the last run was killed."""
         running = self._find_running()
         state = open_state(running)
-        if not self._is_deployed_by_cli(running) and (not running.kept or state.interrupted):
-            raise PushRefused("the last `make up` or `make down` was not finished: run `make up` first")
+        if not self._is_deployed_by_cli(running) and (not running.kept or state.was_interrupted):
+            raise PushFailed("the last `make up` or `make down` was not finished: run `make up` first")
         return self._connect(running), state
 
     def _find_running(self) -> Emulator:
         running = emulator.find_running(self._folder)
         if running is None:
-            raise PushRefused("the local platform is not running: start it with `make up`")
+            raise PushFailed("the local platform is not running: start it with `make up`")
         return running
 
     def _is_deployed_by_cli(self, running: Emulator) -> bool:
-        """Return True if the emulator belongs to a server to which the Pulumi CLI deploys, so that it ends with it."""
+        """Return True if `make provider` started the emulator, so that the Pulumi CLI deploys to it."""
         return not running.kept and (self._folder / CLI_STATE).is_dir()
 
     def _connect(self, running: Emulator) -> Clients:
@@ -130,11 +129,13 @@ class FunctionPusher:
         packages: CurrentPackages,
         deployed: DeployedPackages,
     ) -> None:
-        """Print what else the changed files affect, unless the last push has printed the same."""
+        """Print what uses a changed file although the push does not publish it: environment variables, other functions,
+        the Spark job.
+        """
         files = {file for function in published for file in _list_changes(function, packages, deployed)}
         lines = [
             f"  {file} has changed. If it defines other variables than before, run `make up`, because a push publishes "
-            "code only"
+            "only code"
             for file in sorted(files)
             if file.endswith(f"/{ENVIRONMENT_FILE}")
             and any(packages.list_used_files(function, {file}) for function in published)
@@ -158,10 +159,10 @@ class FunctionPusher:
 
 
 class FunctionPublication:
-    """Publication of one function's current package, with the function's entries in the state file, if any.
+    """Publication of one function's current package, with the entries of function and alias in the state file.
 
-    The entries are marked before the first call, as an update of `make up` marks them. So if the publication fails or
-    the process is killed, the next push and the next `make up` repeat it.
+    A function that the Pulumi CLI deployed has no entries. Before the first call, the hashes of the changed inputs are
+    removed. So if the publication fails or is killed, the next push or `make up` repeats it.
     """
 
     def __init__(self, client: Any, state: PlatformState, function: DeployedFunction, package: FunctionPackage) -> None:
@@ -169,45 +170,47 @@ class FunctionPublication:
         self.package = package
         self._client = client
         self._state = state
-        # Another command may replace the package at any time. The hash is computed before the content is read, so a
-        # difference makes the next `make up` publish again.
-        self._state_hash = self._hash("code", Archive(str(package.path)))
+        # The hash of the published content. Another command may have replaced the file in the meantime.
+        self._state_hash = state.hash_archive(package.content)
         alias = self._call("get_alias", Name=LIVE)
         self.version: str = alias["FunctionVersion"]
-        """Version that the alias `live` points to."""
+        """Version to which the alias `live` points."""
         self._weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
         self._function_urn = self._find_urn(FUNCTION_TYPE, function.name)
         self._alias_urn = self._find_urn(ALIAS_TYPE, f"{function.name}:{LIVE}")
 
     def is_complete(self) -> bool:
-        """Return True if callers already use the current package, and the state file records it."""
+        """Return True if the alias already points to the current package, and the state file shows this."""
         live = self._call("get_function_configuration", Qualifier=self.version)
         function, alias = self._state.get(self._function_urn), self._state.get(self._alias_urn)
         is_recorded = (function is None or function.inputs["code"] == self._state_hash) and (
-            alias is None or alias.inputs["functionVersion"] != UPDATING
+            alias is None or alias.inputs["functionVersion"] != NO_HASH
         )
         return bool(is_recorded and live["CodeSha256"] == self.package.code_hash)
 
     def refuse_fixed_alias(self) -> None:
-        """Raise PushRefused if the alias does not follow the newest version."""
+        """Raise PushFailed if the alias must stay at its version, because of a rollout, a rollback or a setting."""
         name = self.function.name
         if self._weights:
-            raise PushRefused(f"a rollout of {name} is in progress: end it before you publish another version")
+            raise PushFailed(f"a rollout of {name} is in progress: end it before you publish another version")
         if not self._alias_follows():
-            raise PushRefused(
+            raise PushFailed(
                 f"the alias {LIVE} of {name} stays at version {self.version}, because the setting `liveVersion` pins it "
                 "or because it was rolled back: remove the setting, or move the alias to the newest version"
             )
 
     def publish(self) -> str:
-        """Update the code, publish a version, and move the alias. Return the version. Ctrl-C takes effect afterwards."""
+        """Update the code, publish a version, and move the alias to it. Return the version.
+
+        Ctrl-C takes effect afterwards. Raise PushFailed if a call fails.
+        """
         with _explain_errors(f"{self.function.name} could not be published"), _defer_interrupts():
-            self._save_alias_version(UPDATING)
-            self._save_function(UPDATING)
+            self._save_alias_version(NO_HASH)
+            self._save_function(NO_HASH)
             self.version = self._publish_version()
             self._save_function(self._state_hash, version=self.version, codeSha256=self.package.code_hash)
             self._call("update_alias", Name=LIVE, FunctionVersion=self.version)
-            self._save_alias_version(self._hash("functionVersion", self.version))
+            self._save_alias_version(self._hash_version(self.version))
         return self.version
 
     def _publish_version(self) -> str:
@@ -218,14 +221,18 @@ class FunctionPublication:
         return str(self._call("publish_version")["Version"])
 
     def _alias_follows(self) -> bool:
-        """Return True if the alias is moved to each new version."""
+        """Return True if the alias points to the newest version, so that a push may move it.
+
+        This is also so if a push has removed the alias's hash and then failed. Raise PushFailed if the last `make up` did
+        not complete the function.
+        """
         function, alias = self._state.get(self._function_urn), self._state.get(self._alias_urn)
         if function is None:
             return self.version == self._find_newest_version()
         if alias is None or {function.status, alias.status} != {ResourceStatus.MADE}:
-            raise PushRefused(f"the last `make up` did not complete {self.function.name}: run `make up` first")
-        newest = self._hash("functionVersion", function.outputs["version"])
-        return alias.inputs["functionVersion"] in {UPDATING, newest}
+            raise PushFailed(f"the last `make up` did not complete {self.function.name}: run `make up` first")
+        newest = self._hash_version(function.outputs["version"])
+        return alias.inputs["functionVersion"] in {NO_HASH, newest}
 
     def _find_newest_version(self) -> str:
         pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=self.function.name)
@@ -240,8 +247,8 @@ class FunctionPublication:
         entries = self._state.entries().items()
         return next((urn for urn, entry in entries if entry.type == kind and entry.id == resource_id), "")
 
-    def _hash(self, name: str, value: object) -> str:
-        return self._state.hash_inputs({name: value})[name]
+    def _hash_version(self, version: str) -> str:
+        return self._state.hash_inputs({"functionVersion": version})["functionVersion"]
 
     def _save_function(self, code_hash: str, **outputs: str) -> None:
         if entry := self._state.get(self._function_urn):
@@ -269,16 +276,16 @@ def _list_changes(function: DeployedFunction, packages: CurrentPackages, deploye
 
 @contextmanager
 def _explain_errors(problem: str) -> Iterator[None]:
-    """Turn an error of a service call into one that begins with the given problem."""
+    """Turn the error of a service call into a PushFailed, whose message begins with `problem`."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise PushRefused(f"{problem}: {error}") from error
+        raise PushFailed(f"{problem}: {error}") from error
 
 
 @contextmanager
 def _defer_interrupts() -> Iterator[None]:
-    """Let Ctrl-C take effect only after the block, so that it never leaves a function half-published."""
+    """Let Ctrl-C take effect only after the block, so that a function is not left half-published."""
     received: list[int] = []
     previous = signal.signal(signal.SIGINT, lambda number, _frame: received.append(number))
     try:

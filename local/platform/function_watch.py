@@ -1,4 +1,6 @@
-"""Loop of `make watch`: publishes functions whenever a file of their packages changes, and prints their logs."""
+"""Loop of `make watch`, which publishes functions whenever a source file of their subsystem changes, and prints their
+logs.
+"""
 
 import time
 from collections import Counter
@@ -15,18 +17,18 @@ from local.platform.folder_lock import FolderBusy
 from local.platform.function_push import FunctionPusher
 
 POLL_SECONDS = 0.1
-"""Interval between two steps of the loop, each of which looks at the files."""
+"""Time between two steps of the loop. Each step compares the files."""
 LOG_POLL_SECONDS = 0.5
-"""Interval between two requests for log lines."""
+"""Time between two requests for log lines."""
 LOG_OVERLAP_MILLISECONDS = 5_000
-"""Time before the newest line from which the next request repeats lines. A line may arrive after newer lines."""
+"""Time before the newest known line at which the next request begins, because a line may arrive after newer lines."""
 
 FileStates = dict[Path, tuple[int, int]]
 """Time of modification and size of each file."""
 
 
 class PackageFiles:
-    """Files of some subsystems' packages, and the changes of them."""
+    """Source files of the code packages of some subsystems, with their times of modification and sizes."""
 
     def __init__(self, subsystems: Iterable[str]) -> None:
         self._subsystems = sorted(set(subsystems))
@@ -47,7 +49,7 @@ class PackageFiles:
         return False
 
     def report_again(self) -> None:
-        """Let the next call of `has_change` return True again."""
+        """Let `has_change` report the last change again."""
         self._reported = {}
 
     def _read_states(self) -> FileStates:
@@ -69,7 +71,7 @@ class LogReader:
         self._group = group
         self._since = since_milliseconds
         self._seen: Counter[tuple[str, int, str]] = Counter()
-        """Number of the lines in the last response by stream, time and text. The emulator gives lines no id."""
+        """Number of equal lines in the last response, by stream, time and text. The emulator gives lines no id."""
 
     def read(self, client: Any) -> Iterator[str]:
         """Yield the lines that no earlier call has yielded."""
@@ -87,7 +89,7 @@ class LogReader:
 
 
 class FunctionWatch:
-    """A watch of some functions. The caller repeats `step`."""
+    """State of the loop for some functions. The caller repeats `step`."""
 
     def __init__(
         self,
@@ -111,22 +113,22 @@ class FunctionWatch:
         )
 
     def push(self, started: float) -> None:
-        """Publish the functions if their code has changed. Print a problem and go on, because the watch continues.
+        """Publish the functions whose code has changed. If this is not possible, print the reason.
 
-        While another command works on the platform, the push is repeated until it succeeds.
+        If another command is using the platform, or a file was removed meanwhile, a later step tries again.
         """
         try:
             self._pusher.push(self._names, started)
             self._last_problem = ""
         except (CannotRun, OSError) as error:
-            if isinstance(error, FolderBusy | OSError):  # OSError: a file was removed while it was packaged
+            if isinstance(error, FolderBusy | OSError):  # OSError if a file was removed while it was packaged
                 self._files.report_again()
             if str(error) != self._last_problem:
                 self._print_line(str(error))
             self._last_problem = str(error)
 
     def step(self) -> None:
-        """Publish changed code, and print new log lines. Raise CannotRun if the platform does not run any more."""
+        """Publish changed code, and print new log lines. Raise CannotRun if the platform is no longer running."""
         if self._files.has_change():
             self.push(self._clock())
         if self._clock() - self._logs_read_at >= LOG_POLL_SECONDS:
@@ -141,7 +143,7 @@ class FunctionWatch:
                 for line in log.read(client):
                     self._print_line(f"  {prefix}{line}")
             except (ClientError, BotoCoreError):
-                continue  # another command is replacing the log group, or stops the platform
+                continue  # for example, `make up` is replacing the log group, or `make down` is stopping the emulator
 
 
 def watch(folder: Path, names: Sequence[str], started: float) -> NoReturn:

@@ -1,5 +1,6 @@
-"""Commands of the whole local platform, for `make up`, `make down` and the demo: start it, stop it, find a running one,
-and list what `make up` would change.
+"""Commands for the whole local platform, which is an AWS emulator with the deployed resources of the program.
+
+They start the platform (`make up`), stop it (`make down`), find a running one, and list what `make up` would change.
 """
 
 import logging
@@ -37,6 +38,7 @@ from local.preview.stack_files import StackConfig
 from local.terminal_output import format_count
 
 NOT_RUNNING = "the local platform is not running"
+"""Output of `make down` without a platform, which is no error."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class DeployedPlatform:
 def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
     """Deploy a stack to the emulator and leave it running, for `make up`. Return the exit status.
 
-    Handlers with a fault are not published, so the platform stays as it is.
+    If the code of a handler cannot start, nothing is deployed. If this call started the emulator, a failure stops it.
     """
     with lock_folder(folder, PLATFORM_COMMANDS), ProgressReporter() as report:
         try:
@@ -66,7 +68,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
             if faults := _list_handler_faults(config):
                 for fault in faults:
                     report.print_line(f"  {fault}")
-                report.print_line("nothing was deployed; fix the handlers, then run `make up` again")
+                report.print_line("nothing was deployed: fix the handlers, then run `make up` again")
                 return 1
             with _use_emulator(folder, report) as running:
                 deployed = deploy(config, running, report)
@@ -74,7 +76,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                     report.print_line("recorded only, because the emulator lacks the service or the feature:")
                     for kind in recorded:
                         report.print_line(f"  {kind}: {RECORDED_ONLY[kind].reason}")
-                if unevaluated := list_unevaluated_alarms(deployed.graph):
+                if unevaluated := list_unevaluated_metrics(deployed.graph):
                     report.print_line("alarms that are not evaluated, because their metric does not exist here:")
                     for line in unevaluated:
                         report.print_line(f"  {line}")
@@ -82,7 +84,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                 resources = format_count(len(deployed.graph.customs()), "resource")
                 report.print_line(f"{resources}: {report.summary()}; the local platform is up")
                 _print_instructions(running, deployed.outputs, report)
-                # The findings come last, because a terminal shows the end of the output.
+                # The findings are the end of the output, which a terminal shows.
                 for finding in findings:
                     report.print_line(
                         f"  {finding.level} {finding.policy} · {finding.urn.rpartition('::')[2]}: {finding.message}"
@@ -91,7 +93,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
             report.print_line("interrupted; run `make up` to try again")
             return 130
         except ResourceFailed:
-            report.print_line(f"{report.summary()}; fix the failed resources, then run `make up` to continue")
+            report.print_line(f"{report.summary()}; fix the failed resources, then run `make up` again")
             return 1
         except CannotRun as error:
             report.print_line(f"cannot bring the platform up: {error}")
@@ -100,9 +102,9 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
 
 
 def down(folder: Path = emulator.FOLDER) -> int:
-    """Delete all resources, dependants first, and stop the emulator, for `make down`. Report undeleted resources.
+    """Delete all resources, dependants first, and stop the emulator, for `make down`. Return the exit status.
 
-    Return the exit status.
+    Resources that cannot be deleted are printed. They end with the emulator.
     """
     if not folder.exists():
         print(NOT_RUNNING)
@@ -111,11 +113,11 @@ def down(folder: Path = emulator.FOLDER) -> int:
     with lock_folder(folder, PLATFORM_COMMANDS), ProgressReporter() as report:
         running = emulator.find_running(folder)
         try:
-            # An emulator that is not kept belongs to a killed `up`. It is about to end, with all its resources.
+            # If `kept` is False, the `make up` that started the emulator was killed, and the emulator is about to end.
             if running is not None and running.kept:
                 undeleted_urns = delete_all(running, report)
         except StateError as error:
-            report.print_line(f"the emulator is stopped without deleting its resources first: {error}")
+            report.print_line(f"the emulator will be stopped, but its resources cannot be deleted before: {error}")
         finally:
             emulator.stop(folder)
             PlatformState.remove(state_file(folder))
@@ -129,9 +131,10 @@ def down(folder: Path = emulator.FOLDER) -> int:
 
 
 def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | None:
-    """Return the endpoint, stack outputs and resource ids of the running platform, or None if no platform is running.
+    """Return `endpoint`, `outputs` and `ids` of the running platform, or None if no platform is running.
 
-    The resource ids are physical ids by Pulumi name.
+    `outputs` are the stack outputs of the last complete `make up`. `ids` are physical ids by the resource's name in
+    Pulumi.
     """
     running = emulator.find_running(folder)
     if running is None:
@@ -142,24 +145,22 @@ def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | No
 
 
 def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[PlannedStep]:
-    """Return what `make up` would do with each resource. If it would start a new platform, it would create all of
-    them.
-    """
+    """Return what `make up` would do with each resource. Without a usable emulator, it would create all of them."""
     running, _ = _find_usable_emulator(folder)
     state = open_state(running) if running else PlatformState.empty(state_file(folder), "")
     return PlanningProvider(state).list_steps(config)
 
 
 def _list_handler_faults(config: StackConfig) -> list[HandlerFault]:
-    """Return the reasons why functions and jobs of a stack cannot run."""
+    """Return the reasons why the code of functions and jobs of a stack cannot start."""
     run = _run_in_thread(lambda: run_program(config, PreviewProvider(), preview=True), lambda: None)
     return find_handler_faults(run.graph)
 
 
 def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
-    """Return the policy findings that are mandatory, or still undecided although the resources exist.
+    """Return the findings of the policy pack that are mandatory, or that it still cannot decide.
 
-    The ids that AWS generates are known now, so the policies that a preview could not decide are evaluated here.
+    A preview cannot decide a policy that needs a generated id. Now the resources and their ids exist.
     """
     with PolicyPackProcess(config, dry_run=False) as pack:
         pack.policies()  # configures the pack
@@ -167,8 +168,8 @@ def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFind
     return [finding for finding in findings if finding.level in {"mandatory", UNDECIDED}]
 
 
-def list_unevaluated_alarms(graph: Graph) -> list[str]:
-    """Return the metrics of alarms that are not evaluated on the local platform, each with its alarms and the reason."""
+def list_unevaluated_metrics(graph: Graph) -> list[str]:
+    """Return a line for each metric whose alarms are not evaluated here, with the reason and the alarms' names."""
     alarms_by_metric: dict[tuple[str, str], list[str]] = {}
     for alarm in graph.customs():
         if alarm.kind == "MetricAlarm":
@@ -182,7 +183,10 @@ def list_unevaluated_alarms(graph: Graph) -> list[str]:
 
 
 def deploy(config: StackConfig, running: Emulator, progress: Progress) -> DeployedPlatform:
-    """Run the program against an emulator. Raise ResourceFailed with the first failure."""
+    """Run the program against an emulator, and delete the resources that it no longer contains.
+
+    Raise ResourceFailed with the first failure of a resource.
+    """
     state = open_state(running)
     engine = Engine(EmulatorClients(running.endpoint), state, progress)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it logs every task that a failure cancelled
@@ -210,10 +214,9 @@ def _add_token_url(outputs: Props, running: Emulator) -> Props:
 
 
 def _run_in_thread(work: Callable[[], ProgramRun], stop: Callable[[], None]) -> ProgramRun:
-    """Run the program in a thread, and call `stop` on Ctrl-C.
+    """Run the program in a thread. On Ctrl-C, call `stop` and wait until the program has ended.
 
-    Ctrl-C is raised in the main thread. An event loop or an import that it interrupts there may hang or ignore it.
-    Without `stop`, the run would continue until all resources exist.
+    Python raises KeyboardInterrupt in the main thread, where it might hang or get lost in an event loop or an import.
     """
     with ThreadPoolExecutor(1, "program") as executor:
         try:
@@ -225,7 +228,7 @@ def _run_in_thread(work: Callable[[], ProgramRun], stop: Callable[[], None]) -> 
 
 @contextmanager
 def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
-    """Yield the running emulator, or a new one. A new emulator stays only if the block succeeds."""
+    """Yield the running emulator, or a new one. A new one is kept running only if the block succeeds."""
     running, unusable_because = _find_usable_emulator(folder)
     if running is not None:
         yield running
@@ -239,19 +242,17 @@ def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
             yield started.emulator
             started.keep()
     except BaseException:
-        emulator.stop(folder)  # an interrupt may have come at any point of the start
+        emulator.stop(folder)  # Ctrl-C may come at any point of the start
         PlatformState.remove(state_file(folder))  # its resources ended with the emulator
         raise
 
 
 def _find_usable_emulator(folder: Path) -> tuple[Emulator | None, str]:
-    """Return the running emulator, or None and the reason why the last platform cannot be continued. The reason is empty
-    if there is none.
-    """
+    """Return the emulator that `make up` can use, or None, and the reason why it cannot use the last one, if any."""
     running = emulator.find_running(folder)
     if running is None:
         return None, "the emulator of the last platform has ended" if emulator.has_ended(folder) else ""
-    if not running.kept or open_state(running).interrupted:
+    if not running.kept or open_state(running).was_interrupted:
         return None, "the last run was killed before it was finished"
     return running, ""
 

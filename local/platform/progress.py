@@ -1,4 +1,7 @@
-"""Output of an engine run: a live display on a terminal, plain lines in a pipe, and a summary at the end."""
+"""Progress of `make up` and `make down`: a live display on a terminal, plain lines in a pipe, and a summary at the end.
+
+The engine (`engine.py`) reports the start and the end of its work on each resource.
+"""
 
 import sys
 import threading
@@ -31,16 +34,16 @@ COLOURS = {
 
 
 class Progress(Protocol):
-    """Receiver of the engine's steps. Several threads call it."""
+    """Receiver of the engine's reports. Several threads call it."""
 
     def on_start(self, urn: str, action: ResourceAction, /) -> None:
         """Handle the start of work on a resource."""
 
     def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
-        """Handle the end of work on a resource. An unchanged resource is reported here only, never to `on_start`."""
+        """Handle the end of work on a resource. For an unchanged resource, `on_start` is not called before."""
 
     def on_failure(self, urn: str, message: str, /) -> None:
-        """Handle the failure of a resource."""
+        """Handle the failure of work on a resource."""
 
 
 class SilentProgress:
@@ -57,13 +60,13 @@ class SilentProgress:
 
 
 class ProgressReporter:
-    """Printer of the steps. On a terminal, current steps are shown live; finished steps stay as lines."""
+    """Receiver that prints a line for each finished resource. A terminal also shows the current ones with their times."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
         """Console to which everything is printed."""
         self._current: dict[str, tuple[ResourceAction, float]] = {}
-        """Action and start of each step in progress, by URN."""
+        """Action and start time of the work in progress on each resource, by URN."""
         self._counts: Counter[ResourceAction] = Counter()
         self._failures: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -84,7 +87,7 @@ class ProgressReporter:
             self._live.stop()
 
     def on_start(self, urn: str, action: ResourceAction, /) -> None:
-        """Show the step while it lasts."""
+        """Show the resource while the work lasts."""
         with self._lock:
             self._current[urn] = (action, time.monotonic())
 
@@ -114,7 +117,7 @@ class ProgressReporter:
         )
 
     def summary(self) -> str:
-        """Return one line with the number of resources per action, and the duration."""
+        """Return one line with the number of resources for each action, and the time since the start."""
         parts = [f"{count} {PAST_TENSES[action]}" for action in ResourceAction if (count := self._counts[action])]
         if self._failures:
             parts.append(f"{len(self._failures)} failed")

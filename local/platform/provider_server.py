@@ -1,7 +1,7 @@
-"""Server of `make provider`: an empty emulator, and the provider through which the Pulumi CLI deploys to it.
+"""Server of `make provider`: a new emulator, and the provider with which the Pulumi CLI deploys to it.
 
-Both run until Ctrl-C. The emulator's resources end with it, so the server also has a folder for the CLI's state, which
-it empties at each start. A state that outlives the emulator would list resources that no longer exist.
+Both run until Ctrl-C. The server has a folder for the CLI's state, which it empties at each start. Otherwise, the state
+would list resources of an earlier emulator, which no longer exist.
 """
 
 import shutil
@@ -22,7 +22,7 @@ from local.platform.pulumi_provider import PulumiProvider
 from local.preview.policy_pack_process import UNLIMITED_MESSAGES
 
 FOLDER = emulator.FOLDER / "provider"
-"""Folder of the emulator's files and of the CLI's state. It differs from the folder of `make up`, so both may run."""
+"""Folder of the emulator's files and of the CLI's state. `make up` uses another folder, so both may run at once."""
 OTHER_COMMANDS = "another `make provider`"
 """Commands that may hold the lock of the folder, for the error message."""
 MAX_CONCURRENT_REQUESTS = 64
@@ -38,7 +38,7 @@ In another terminal, in the project's folder:
   pulumi stack init local
   pulumi up --stack local --policy-pack policies
 
-The state may be lost here, so the CLI need not save it after each step, which takes most of the time:
+A deployment is much faster if the CLI saves its state only at the end. If you kill it, start the provider again:
 
   export PULUMI_EXPERIMENTAL=true PULUMI_SKIP_CHECKPOINTS=true
 

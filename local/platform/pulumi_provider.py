@@ -1,10 +1,11 @@
-"""Pulumi provider of the local platform: lets the Pulumi CLI create, read, change and delete resources on the emulator.
+"""Pulumi provider with which the Pulumi CLI creates, reads, changes and deletes resources on the emulator.
 
-The CLI calls a provider over gRPC. This one answers for the AWS provider, with the same drivers and operations as
-`make up`. It keeps no state, because the CLI sends a resource's old inputs and outputs with each request.
+The CLI calls a provider over gRPC. This provider takes the place of the AWS provider, and uses the same drivers and
+operations as `make up`. It has no state of its own: the CLI saves inputs and outputs of a resource, and sends them with
+the next request.
 
-The CLI has one state of a resource for a failed creation and for a failed update: it exists, with an error. So this
-provider adds its own property to the outputs of such a resource. The next request finds the missing steps there.
+After a failure, the CLI saves that the resource exists with an error, but not whether the creation or an update failed.
+So this provider adds an output to such a resource (`INCOMPLETE` or `PENDING`), which shows the next request what to do.
 """
 
 import importlib.metadata
@@ -29,7 +30,7 @@ from local.platform.resource_change_planning import (
     list_changed_outputs,
     plan_input_change,
 )
-from local.platform.resource_drivers import ALL_DRIVERS, Drivers
+from local.platform.resource_drivers import ALL_DRIVERS, Drivers, describe_missing_drivers
 from local.platform.resource_operations import (
     OPERATION_ERRORS,
     ResourceOperations,
@@ -50,35 +51,36 @@ from local.preview.property_values import (
 )
 
 INCOMPLETE = "__incomplete"
-"""Output that is true after a creation that failed half-way. The resource must be replaced."""
+"""Output that is true if the creation failed after its first call. The next deployment replaces the resource."""
 PENDING = "__pending"
-"""Output that lists the inputs whose update failed. They are set again, even to their old value."""
+"""Output that lists the inputs that a failed update should have changed. The next deployment sets them again, even if
+the program has their old values again."""
 NAMES = {"name", "namePrefix"}
 """Inputs that give a resource its name."""
 
 
 class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
-    """Service of the provider protocol. Methods have the protocol's names; gRPC calls them in several threads."""
+    """gRPC service of Pulumi's provider protocol, which prescribes the methods' names. Several threads call them."""
 
     def __init__(self, clients: Clients, drivers: Drivers = ALL_DRIVERS) -> None:
         self._clients = clients
         self._operations = ResourceOperations(clients)
         self._drivers = drivers
         self._cancelled = threading.Event()
-        """Set while the CLI's operation is cancelled. A request then starts no further service call."""
+        """Set from `Cancel` until the CLI's next operation. Requests to create, change or delete are then refused."""
 
     def Handshake(
         self, request: provider_pb2.ProviderHandshakeRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ProviderHandshakeResponse:
-        """Return the features of the protocol that the provider supports."""
+        """Return that the provider accepts secrets."""
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
 
     def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Accept the connection of an engine, which sends its address. The provider needs nothing from the engine."""
+        """Accept the address of the CLI's engine. The provider does not use it."""
         return empty_pb2.Empty()
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
-        """Return the version of the AWS provider that the program asks for. The CLI warns of any other."""
+        """Return the version of the AWS provider that the program requires. For any other, the CLI would print a warning."""
         return plugin_pb2.PluginInfo(version=importlib.metadata.version("pulumi-aws"))
 
     def CheckConfig(
@@ -99,12 +101,12 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Start no further step of the CLI's operation. Steps in progress are finished."""
+        """Refuse further changes of the CLI's current operation. Requests in progress are finished."""
         self._cancelled.set()
         return empty_pb2.Empty()
 
     def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
-        """Return the result of a provider function."""
+        """Return the result of a provider function that the program calls, such as `getCallerIdentity`."""
         response = provider_pb2.InvokeResponse()
         result: Struct = getattr(response, "return")  # The protocol's field name is a Python keyword.
         try:
@@ -114,8 +116,8 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         return response
 
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
-        """Compare a resource's inputs with the API model of its service, before anything is created."""
-        driver = self._driver(request.urn, context)
+        """Check a resource's inputs against the API model of its service. The CLI asks for this before any change."""
+        driver = self._find_driver(request.urn, context)
         failures = [
             provider_pb2.CheckFailure(property="", reason=str(invalid_input))
             for invalid_input in find_invalid_values(driver, request.urn, to_python_properties(request.news))
@@ -123,8 +125,8 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """Return whether the new inputs need an update, a replacement or nothing."""
-        driver = self._driver(request.urn, context)
+        """Compare a resource's old and new inputs. Return the change that they need: an update, a replacement or nothing."""
+        driver = self._find_driver(request.urn, context)
         outputs = to_python_properties(request.olds)
         if outputs.get(INCOMPLETE):
             return provider_pb2.DiffResponse(
@@ -142,11 +144,11 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
-        """Create a resource. In a preview, return its inputs only, because its id and outputs are unknown."""
+        """Create a resource. In a preview, only return its inputs, because its id and outputs are unknown."""
         if request.preview:
             return provider_pb2.CreateResponse(properties=request.properties)
         self._refuse_if_cancelled(context)
-        driver = self._driver(request.urn, context)
+        driver = self._find_driver(request.urn, context)
         name = _resource_name(request.urn)
         values = ResourceValues(to_python_properties(request.properties))
         try:
@@ -160,7 +162,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         """Return a resource with its current inputs, or nothing if it no longer exists."""
-        driver = self._driver(request.urn, context)
+        driver = self._find_driver(request.urn, context)
         if not request.inputs.fields:
             _refuse(context, grpc.StatusCode.UNIMPLEMENTED, "the local platform reads only resources that it created")
         inputs, properties = to_python_properties(request.inputs), to_python_properties(request.properties)
@@ -179,8 +181,8 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         return response
 
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
-        """Change a resource. In a preview, return its outputs, and markers for those that the update changes."""
-        driver = self._driver(request.urn, context)
+        """Change a resource. In a preview, only return its outputs; those that the update would change are unknown."""
+        driver = self._find_driver(request.urn, context)
         old_inputs, new_inputs = to_python_properties(request.old_inputs), to_python_properties(request.news)
         old_outputs = to_python_properties(request.olds)
         change = _plan(driver, old_inputs, new_inputs, old_outputs)
@@ -199,9 +201,9 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.UpdateResponse(properties=_with_outputs(request.news, values.outputs))
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Delete a resource. A resource that is already gone is no error."""
+        """Delete a resource. A missing resource is no error."""
         self._refuse_if_cancelled(context)
-        driver = self._driver(request.urn, context)
+        driver = self._find_driver(request.urn, context)
         inputs = to_python_properties(request.old_inputs)
         outputs = _select_outputs(driver, to_python_properties(request.properties))
         values = ResourceValues(inputs, request.id, outputs)
@@ -211,15 +213,11 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
             _abort(context, error)
         return empty_pb2.Empty()
 
-    def _driver(self, urn: str, context: grpc.ServicerContext) -> Driver | RecordedOnly:
+    def _find_driver(self, urn: str, context: grpc.ServicerContext) -> Driver | RecordedOnly:
         kind = urn.split("::")[2].rpartition("$")[2]
         driver = self._drivers.get(kind)
         if driver is None:
-            _refuse(
-                context,
-                grpc.StatusCode.UNIMPLEMENTED,
-                f"no driver for {kind}: add one in local/platform/resource_drivers/",
-            )
+            _refuse(context, grpc.StatusCode.UNIMPLEMENTED, describe_missing_drivers([kind]))
         return driver
 
     def _refuse_if_cancelled(self, context: grpc.ServicerContext) -> None:
@@ -228,16 +226,16 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _plan(driver: Driver | RecordedOnly, old_inputs: Props, new_inputs: Props, outputs: Props) -> ResourceChange:
-    """Return the change that new inputs need. Inputs whose last update failed count as changed."""
+    """Return the change that new inputs need. Inputs in `PENDING` count as changed."""
     old, new = _to_comparable(old_inputs), _to_comparable(new_inputs)
     changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
     return plan_input_change(driver, new_inputs, changed | set(outputs.get(PENDING, ())))
 
 
 def _to_comparable(value: Any) -> Any:
-    """Return a value with secrets revealed, and with the hash in place of the content of an asset or archive.
+    """Return a value without `Secret`, and with the hash of an asset or archive in its place.
 
-    The CLI sends the hash of old content, not the content.
+    The CLI does not send old content, but only its hash.
     """
     match value:
         case Secret():
@@ -252,21 +250,22 @@ def _to_comparable(value: Any) -> Any:
 
 
 def _can_coexist(driver: Driver | RecordedOnly, inputs: Props, change: ResourceChange) -> bool:
-    """Return True if the old resource may exist beside its replacement, because they have different names.
+    """Return True if the replacement has another identity than the old resource, so that the CLI may create it first.
 
-    Only then can the CLI create the replacement first. A prefix instead of a name gives each resource another name.
+    This is so if an input that identifies the resource has changed, or if the program gives a name prefix, from which each
+    resource gets a random name.
     """
     identity = identity_properties(driver) if isinstance(driver, Driver) else set()
     return bool(inputs.get("namePrefix")) or bool(change.changed & (identity | NAMES))
 
 
 def _select_outputs(driver: Driver | RecordedOnly, properties: Props) -> Props:
-    """Return those of a resource's properties that the service returned, without its inputs."""
+    """Return those of a resource's properties that are outputs of its driver."""
     return {name: properties[name] for name in driver.outputs if name in properties}
 
 
 def _with_outputs(inputs: Struct, outputs: Props) -> Struct:
-    """Return inputs and outputs in the wire format. Secrets among the inputs stay marked."""
+    """Return inputs and outputs in the protocol's format. Secrets among the inputs stay marked as secrets."""
     properties = Struct()
     properties.CopyFrom(inputs)
     properties.update(outputs)
@@ -274,7 +273,7 @@ def _with_outputs(inputs: Struct, outputs: Props) -> Struct:
 
 
 def _set_property(struct: Struct, name: str, value: Any) -> None:
-    """Set a property in the wire format, or remove it if the value is None."""
+    """Set a property in the protocol's format, or remove it if the value is None."""
     struct.fields.pop(name, None)
     if value is not None:
         struct.update({name: to_wire_value(value)})
@@ -285,7 +284,7 @@ def _resource_name(urn: str) -> str:
 
 
 def _abort(context: grpc.ServicerContext, error: BaseException) -> NoReturn:
-    """End the request with an error. The CLI sees from the code whether the resource may have changed."""
+    """End the request with an error. Its code distinguishes a refused call from one whose effect is not known."""
     refused = isinstance(error, ClientError | ShapeMismatch)
     _refuse(
         context, grpc.StatusCode.FAILED_PRECONDITION if refused else grpc.StatusCode.UNKNOWN, describe_failure(error)
@@ -295,7 +294,7 @@ def _abort(context: grpc.ServicerContext, error: BaseException) -> NoReturn:
 def _abort_unfinished(
     context: grpc.ServicerContext, error: BaseException, resource_id: str, properties: Struct
 ) -> NoReturn:
-    """End the request with an error that lets the CLI save the resource as existing, but unfinished."""
+    """End the request with an error after which the CLI saves the resource with the given properties."""
     message = describe_failure(error)
     details = provider_pb2.ErrorResourceInitFailed(id=resource_id, properties=properties, reasons=[message])
     status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message)

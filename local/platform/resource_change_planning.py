@@ -1,16 +1,18 @@
-"""Plan of the change that one resource needs: creation, an update, a replacement, or nothing.
+"""Plan of the change that one resource needs: a creation, an update, a replacement, or nothing.
 
-The plan compares the resource's inputs with its last known state. An update makes those calls of the driver that the
-changed properties need. A resource is replaced in these cases:
+The plan follows from the inputs that have changed since the last run, and from the update calls that the driver of the
+resource's type lists (`driver_model/driver.py`). An update makes the calls that use a changed input. A resource is
+replaced by a new one in these cases:
 
-- Its creation was not completed.
+- Its creation or deletion was not completed.
 - Its type has changed.
-- A property that identifies it has changed.
-- A property has changed that no update call sets, and that the driver neither ignores nor imports.
-- A property was removed, and no update call sets the resource as a whole. A partial update without the property would
-  keep its old value.
+- An input has changed that identifies the resource, for example its name.
+- An input has changed that no update call uses, unless it is in the driver's `ignored` or is the document of its
+  `property_import`.
+- An input was removed, and the only update calls that use it set a part of the resource. Without the input, such a call
+  would leave the old value.
 
-The engine makes the planned change.
+The input rules do not apply to a recorded-only type (`RecordedOnly`), whose resources do not exist on the emulator.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +32,7 @@ class ResourceAction(StrEnum):
     UPDATE = "update"
     REPLACE = "replace"
     DELETE = "delete"
-    """Deletion of a resource that the program no longer has. `plan_change` never returns it."""
+    """Deletion of a resource that the program no longer contains. `plan_change` does not return this action."""
     SAME = "same"
     """Nothing, because no input has changed."""
 
@@ -43,9 +45,9 @@ class ResourceChange:
     calls: tuple[DriverCall, ...] = ()
     """Calls of an update, in the driver's order. Empty for another action."""
     changed: frozenset[str] = frozenset()
-    """Names of the input properties whose change causes an update or a replacement. Otherwise empty."""
+    """Names of the inputs that have changed, if they are the reason of an update or a replacement."""
     replacing: frozenset[str] = frozenset()
-    """Those of the changed properties that no update can change, so that the resource is replaced."""
+    """Names of the changed inputs that no update can change, so that the resource is replaced."""
 
 
 def plan_change(
@@ -65,9 +67,9 @@ def plan_change(
 
 
 def plan_input_change(driver: Driver | RecordedOnly, inputs: Props, changed: set[str]) -> ResourceChange:
-    """Return an update, or a replacement if the driver's update calls cannot change all of the changed properties.
+    """Return the change that a complete resource of unchanged type needs: an update, a replacement, or nothing.
 
-    `inputs` are the new inputs, and `changed` the names of those that differ from the old inputs.
+    `inputs` are the new inputs. `changed` are the names of the inputs that were added, removed or have another value.
     """
     if not changed:
         return ResourceChange(ResourceAction.SAME)
@@ -77,14 +79,13 @@ def plan_input_change(driver: Driver | RecordedOnly, inputs: Props, changed: set
     updatable: set[str] = set(driver.ignored)  # A change of an ignored property needs no call.
     imported = driver.property_import
     if imported is not None and inputs.get(imported.property) is not None:
-        # A changed document is imported as a whole, for example a REST API's `body`. A removed document cannot be
-        # imported.
+        # The new document, for example a REST API's `body`, will be imported. A removed document cannot be imported.
         updatable.add(imported.property)
     calls: list[DriverCall] = []
     planned_operations: set[str] = set()
     for call in driver.update:
         if call.after:
-            # Such a call follows other operations. It is made if this update makes one of them.
+            # For example, PublishVersion is made if UpdateFunctionCode is made.
             is_needed = bool(planned_operations & set(call.after))
         else:
             changed_by_call = _find_changed_by_call(call, driver, inputs, changed)
@@ -99,7 +100,7 @@ def plan_input_change(driver: Driver | RecordedOnly, inputs: Props, changed: set
 
 
 def list_changed_outputs(driver: Driver | RecordedOnly, change: ResourceChange) -> set[str]:
-    """Return the outputs that an update will change, so that their new values are unknown."""
+    """Return the outputs that an update will change. Until then, their values are unknown."""
     if isinstance(driver, RecordedOnly):
         return set()
     operations = {call.operation for call in change.calls}
@@ -107,19 +108,19 @@ def list_changed_outputs(driver: Driver | RecordedOnly, change: ResourceChange) 
 
 
 def _find_changed_by_call(call: DriverCall, driver: Driver, inputs: Props, changed: set[str]) -> set[str]:
-    """Return those of the changed properties that an update call sets to their new value."""
+    """Return those of the changed inputs that an update call sets to their new value."""
     if call.when and not inputs.get(call.when):
         return set()  # The call will not be made, because its condition is not met.
     changed_and_used = set(call.uses()) & changed
-    # An update with the same operation as the creation sets the whole resource, so it also removes properties.
+    # An operation that also creates the resource, such as PutRule, sets it as a whole. So it removes what is omitted.
     if call.operation in {creating.operation for creating in driver.create}:
         return changed_and_used
-    # Another call does not contain a property that was removed, so the service would keep the old value.
+    # Another operation omits an input that was removed, so the service would keep the old value.
     return {name for name in changed_and_used if inputs.get(name) is not None}
 
 
 def identity_properties(driver: Driver) -> set[str]:
-    """Return the properties that identify a resource: those of its id and of the calls that delete it."""
+    """Return the inputs that identify a resource: those in its id and in the parameters of its deletion calls."""
     sources: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
     names = {name for source in sources for name in _list_names(source)}
     # The id and the outputs come from the service, not from the program. A change of an ignored property has no effect.
@@ -127,5 +128,4 @@ def identity_properties(driver: Driver) -> set[str]:
 
 
 def _list_names(source: Source) -> tuple[str, ...]:
-    """Return the names of the properties from which a value is taken or computed."""
     return (source,) if isinstance(source, str) else source.uses

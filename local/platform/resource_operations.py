@@ -1,8 +1,8 @@
-"""Creation, change and deletion of one resource through its service, without any record of the result.
+"""Creation, change and deletion of one resource through its service.
 
-A driver names the service calls as data. The operations make these calls, and collect the resource's id and outputs
-from the responses. The callers keep the records: `make up` in its state file (`engine.py`), and the Pulumi CLI in its
-own state, when it deploys through the provider (`pulumi_provider.py`).
+The driver of the resource's type lists the service calls (`driver_model/driver.py`). The operations make these calls,
+and collect the resource's id and outputs from the responses. They save nothing. Their callers do: the engine of `make
+up` in its state file (`engine.py`), and the Pulumi CLI, which uses `pulumi_provider.py`, in its own state.
 """
 
 import time
@@ -35,7 +35,7 @@ MAX_WAIT_SECONDS = 30
 POLL_SECONDS = 0.05
 """Interval between two checks of that state."""
 OPERATION_ERRORS = (ClientError, BotoCoreError, ShapeMismatch, TimeoutError, OSError)
-"""Exceptions that an operation raises if a service refuses a call or does not answer."""
+"""Exceptions that an operation raises if a call is invalid, or if a service refuses it or does not answer."""
 
 
 class ResourceOperations:
@@ -45,7 +45,7 @@ class ResourceOperations:
         self._clients = clients
 
     def call_function(self, token: str, arguments: Props) -> Props:
-        """Return the result of one of the program's provider functions, from the emulator."""
+        """Return the result of a provider function that the program calls, such as `getCallerIdentity`."""
         match token:
             case "aws:index/getCallerIdentity:getCallerIdentity":
                 caller = self._clients("sts").get_caller_identity()
@@ -62,15 +62,15 @@ class ResourceOperations:
     def create(self, driver: Driver | RecordedOnly, name: str, values: ResourceValues) -> None:
         """Create a resource, and set its id and outputs in `values`. `name` is the resource's name in Pulumi.
 
-        If a call fails, `values` contains the responses of the calls that succeeded, and the id and the outputs that
-        these responses determine. Without a response, no part of the resource exists.
+        If a call fails, `values` contains the responses of the earlier calls, and the id and the outputs that follow from
+        them. If it contains no response, no part of the resource exists.
         """
         if isinstance(driver, RecordedOnly):
             values.id = f"recorded-{name}"
             _set_known_outputs(driver, values)
             return
         for call in driver.create:
-            if call.is_needed(values):
+            if call.is_condition_met(values):
                 self._call(driver, call, values)
         self._apply_import(driver, values)
         _read_responses(driver, values)
@@ -82,10 +82,10 @@ class ResourceOperations:
         change: ResourceChange,
         old_keys: Mapping[str, Sequence[str]],
     ) -> None:
-        """Make the calls of a change, and set the outputs that they change in `values`.
+        """Make the calls of an update, and set the outputs that they change in `values`.
 
-        `old_keys` are the keys that each map among the inputs had before, because tags that the program no longer
-        contains need a call of their own.
+        `old_keys` are the previous keys of each input that is a map. They show which tags the program no longer contains;
+        these need a call of their own.
         """
         if isinstance(driver, RecordedOnly):
             _set_known_outputs(driver, values)
@@ -93,16 +93,16 @@ class ResourceOperations:
         for call in change.calls:
             if adds_tags(call):
                 self._untag(driver, call, values, old_keys.get(tags_property(call), ()))
-            if call.is_needed(values):
+            if call.is_condition_met(values):
                 self._call(driver, call, values)
         if driver.property_import is not None and driver.property_import.property in change.changed:
             self._apply_import(driver, values)
         _read_responses(driver, values)
 
     def delete(self, driver: Driver | RecordedOnly | None, calls: Sequence[DeletionCall], *, emptied: bool) -> None:
-        """Make the calls that delete a resource. A resource that is already gone is no error.
+        """Make the calls that delete a resource. A missing resource is no error.
 
-        `emptied` is True if the resource's content is deleted first.
+        If `emptied` is True, delete the resource's content first.
         """
         for index, deletion in enumerate(calls):
             client = self._clients(deletion.service)
@@ -115,7 +115,7 @@ class ResourceOperations:
                     raise
 
     def _call(self, driver: Driver, call: DriverCall, values: ResourceValues) -> None:
-        """Check a call's parameters, make the call, take id and outputs from its response, and wait for the state in
+        """Check a call's parameters, make the call, and set id and outputs from its response. Then wait for the state in
         `until`, if any.
         """
         client = self._clients(driver.service)
@@ -130,13 +130,12 @@ class ResourceOperations:
             self._wait_for_state(driver, call.until, values)
 
     def _apply_import(self, driver: Driver, values: ResourceValues) -> None:
-        """Import the document of the driver's `property_import`, if the resource has one."""
         importer = driver.property_import
         if importer is not None and values[importer.property] is not None:
             importer.apply(self._clients(driver.service), values.id, reveal_secrets(values[importer.property]))
 
     def _untag(self, driver: Driver, call: DriverCall, values: ResourceValues, old_keys: Sequence[str]) -> None:
-        """Remove the tags that the program no longer contains. `call` is the call that adds tags."""
+        """Remove the tags that the program no longer contains. `call` is the driver's tagging call, which only adds tags."""
         removing = make_untag_call(driver, call, old_keys, list(values[tags_property(call)] or ()))
         if removing is not None:
             self._call(driver, removing, values)
@@ -152,7 +151,7 @@ class ResourceOperations:
 
 
 def list_deletion_calls(driver: Driver | RecordedOnly, values: ResourceValues) -> tuple[DeletionCall, ...]:
-    """Return the calls that delete a resource. A resource without an id does not exist, so no call is needed."""
+    """Return the calls that delete a resource. There are none if it has no id or is recorded only: it does not exist."""
     if isinstance(driver, RecordedOnly) or not values.id:
         return ()
     return tuple(
@@ -161,17 +160,17 @@ def list_deletion_calls(driver: Driver | RecordedOnly, values: ResourceValues) -
 
 
 def is_emptied(driver: Driver | RecordedOnly, inputs: Props) -> bool:
-    """Return True if the resource's content is deleted before the resource."""
+    """Return True if the resource's content will be deleted before the resource, because the program permits it."""
     return bool(isinstance(driver, Driver) and driver.content_deletion and inputs.get(driver.content_deletion.when))
 
 
 def list_map_keys(inputs: Props) -> dict[str, list[str]]:
-    """Return the keys of each input property that is a map, for the next update."""
+    """Return the keys of each input property that is a map. The next update compares them in order to remove tags."""
     return {name: sorted(value) for name, value in inputs.items() if isinstance(value, Mapping)}
 
 
 def describe_failure(error: BaseException) -> str:
-    """Return the message of one of the `OPERATION_ERRORS`. A service's error is quoted with operation and code."""
+    """Return the message of one of the `OPERATION_ERRORS`, with operation and code if it is a service's error."""
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         return f"{error.operation_name}: {details.get('Code')}: {details.get('Message')}"
@@ -179,7 +178,7 @@ def describe_failure(error: BaseException) -> str:
 
 
 def _read_responses(driver: Driver, values: ResourceValues) -> None:
-    """Set the id and the outputs from the responses so far. Values that no response contains stay as they were."""
+    """Set the id, unless it is already set, and the outputs from the responses so far. Other outputs stay as they were."""
     _set_known_outputs(driver, values)
     if not values.id and (value := _resolve(driver.id, values)) is not UNKNOWN:
         values.id = str(value)

@@ -1,8 +1,8 @@
-"""State file of the local platform (`.local/state.json`): one entry for each resource that is deployed to the emulator.
+"""State file of the local platform (`.local/state.json`), with one entry for each resource that `make up` has deployed.
 
-The file contains salted hashes of the inputs instead of their values, so it holds no secret input. An archive is hashed
-by its content. The calls that delete a resource are stored in full, because the program may no longer contain the
-resource. The file is replaced atomically after every change, so it is complete even if a run is killed.
+The next run compares the entries with the program, to find the changed resources. An entry contains salted hashes of
+the inputs, so it reveals no secret. It also contains the calls that delete the resource, which the program may no longer
+contain. The file is replaced atomically after every change, so it is complete even if a run is killed.
 """
 
 import hashlib
@@ -23,26 +23,25 @@ from local.preview.property_values import UNKNOWN, Archive, Asset, Props, Secret
 
 SCHEMA = 1
 """Version of the file's format."""
+NO_HASH = ""
+"""Text in place of an input's hash while an update changes the input (`ResourceEntry.inputs`)."""
 
 
 class StateError(CannotRun):
-    """The state file exists and cannot be used."""
+    """The state file exists but cannot be used."""
 
 
 class ResourceStatus(StrEnum):
     """Stage of a resource's creation or deletion."""
 
     MAKING = "making"
-    """The creation was started. If this status is in a file, the run was killed, and it is unknown which parts exist.
-    """
+    """The creation has started. If the run is killed, the file keeps this status, and an unknown part exists."""
     MADE = "made"
     """The resource exists with all its settings."""
     BROKEN = "broken"
-    """A part of the creation or of the deletion failed. The resource will be deleted, and created again if the program
-    has it."""
+    """The creation or the deletion failed half-way. The next run deletes the resource, or replaces it."""
     DELETING = "deleting"
-    """The deletion was started. If this status is in a file, the run was killed, and it is unknown which parts exist.
-    """
+    """The deletion has started. If the run is killed, the file keeps this status, and an unknown part exists."""
 
 
 @dataclass(frozen=True)
@@ -53,27 +52,25 @@ class ResourceEntry:
     """Type in Pulumi, for example `aws:s3/bucket:Bucket`."""
     status: ResourceStatus
     inputs: Mapping[str, str]
-    """Hash of each input property, or an empty text while an update changes the property. If an update is killed or
-    fails, the empty text remains, so the next run sets the property again, even to its old value."""
+    """Hash of each input, or `NO_HASH` while an update changes the input. After a failed update, `NO_HASH` remains. It
+    equals no hash, so the next run sets the input again."""
     keys: Mapping[str, list[str]] = field(default_factory=dict)
-    """Keys of each input property that is a map. An update of some services only adds entries, so removed keys need
-    another call."""
+    """Keys of each input that is a map, such as tags. They show the next update which tags to remove."""
     id: str = ""
     """Physical id, or an empty text before the resource is created."""
     outputs: Props = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
-    """URNs of all resources that had to exist before this one."""
+    """URNs of the resources that had to exist before this one. They are deleted after it."""
     made_of: tuple[str, ...] = ()
-    """URNs of the resources whose outputs are inputs of this one. If one of them is replaced, this one is replaced too.
-    """
+    """URNs of the resources whose outputs this one has as inputs. If one of them is replaced, this one is, too."""
     deletion: tuple[DeletionCall, ...] = ()
     """Calls that delete the resource, in this order."""
     emptied: bool = False
-    """True if the resource's content is deleted before the resource (`ContentDeletion`)."""
+    """True if the resource's content, such as a bucket's objects, will be deleted before the resource."""
 
 
 class PlatformState:
-    """All entries of one emulator. Several threads use it."""
+    """Content of the state file of one emulator. Several threads may use it. Every change is written at once."""
 
     def __init__(
         self,
@@ -85,7 +82,7 @@ class PlatformState:
         *,
         removal_started: bool = False,
     ) -> None:
-        """Create the state in memory. `instance` identifies the emulator by process id and port."""
+        """Create the state in memory. `instance` names the emulator by process id and port, for example `4711:4566`."""
         self._path = path
         self._outputs = outputs or {}
         self._removal_started = removal_started
@@ -93,17 +90,20 @@ class PlatformState:
         self._salt = salt
         self._entries = entries
         self._texts = {urn: _to_json(entry) for urn, entry in entries.items()}
-        """The entries as JSON, each rendered once, because every change writes all of them."""
+        """JSON texts of the entries. A change writes all of them, but renders only one."""
         self._lock = threading.Lock()
 
     @classmethod
     def empty(cls, path: Path, instance: str) -> "PlatformState":
-        """Return the state of an emulator that has just started. Nothing is written yet."""
+        """Return the state of an emulator without resources. Nothing is written yet."""
         return cls(path, instance, secrets.token_hex(16), {})
 
     @classmethod
     def read(cls, path: Path, instance: str) -> "PlatformState":
-        """Return the state of a running emulator. It is empty if the file is missing or belongs to another emulator."""
+        """Return the state of a running emulator. It is empty if the file is missing or belongs to another emulator.
+
+        Raise StateError if the file has another format.
+        """
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -128,18 +128,18 @@ class PlatformState:
 
     @staticmethod
     def remove(path: Path) -> None:
-        """Remove the file, and what a killed run may have left of its replacement."""
+        """Remove the file, and a partly written one that a killed run may have left."""
         for file in (_partial_path(path), path):
             file.unlink(missing_ok=True)
 
     @property
-    def interrupted(self) -> bool:
-        """True if a run was killed while it created or deleted a resource, or while it removed the platform."""
+    def was_interrupted(self) -> bool:
+        """True if a run was killed while it created or deleted a resource, or during `make down`."""
         unknown = {ResourceStatus.MAKING, ResourceStatus.DELETING}
         return self._removal_started or any(entry.status in unknown for entry in self._entries.values())
 
     def start_removal(self) -> None:
-        """Save that all resources will be deleted. From now on, the platform is incomplete, so it has no outputs."""
+        """Save that the deletion of all resources has started. Remove the stack's outputs, which name resources."""
         with self._lock:
             self._removal_started, self._outputs = True, {}
             self._write()
@@ -173,20 +173,21 @@ class PlatformState:
         return self._outputs
 
     def save_outputs(self, outputs: Props) -> None:
-        """Save the stack's outputs, which contain no secret."""
+        """Save the stack's outputs. The caller has removed secrets."""
         with self._lock:
             self._outputs = outputs
             self._write()
 
     def hash_inputs(self, inputs: Props) -> dict[str, str]:
-        """Return the salted hash of each property.
+        """Return the salted hash of each input. An archive or asset is hashed by its content.
 
-        The hash of an unknown value differs each time, so the property always counts as changed.
+        The hash of an unknown value is random, so the input always counts as changed.
         """
-        return {
-            name: hashlib.sha256(f"{self._salt}{json.dumps(_hashable(value), sort_keys=True)}".encode()).hexdigest()
-            for name, value in inputs.items()
-        }
+        return {name: self._hash(_hashable(value)) for name, value in inputs.items()}
+
+    def hash_archive(self, content: bytes) -> str:
+        """Return the hash of an input that is an archive whose file has this content."""
+        return self._hash(_hashable_archive(content))
 
     def deletion_order(self, urns: set[str]) -> list[str]:
         """Return the given resources in the order of deletion: each before the resources that it depends on."""
@@ -217,6 +218,9 @@ class PlatformState:
         }:
             dependants |= next_dependants
         return dependants
+
+    def _hash(self, hashable: Any) -> str:
+        return hashlib.sha256(f"{self._salt}{json.dumps(hashable, sort_keys=True)}".encode()).hexdigest()
 
     def _write(self) -> None:
         header = {
@@ -265,6 +269,10 @@ def _from_json(fields: Mapping[str, Any]) -> ResourceEntry:
     )
 
 
+def _hashable_archive(content: bytes) -> dict[str, str]:
+    return {"archive": hashlib.sha256(content).hexdigest()}
+
+
 def _hashable(value: Any) -> Any:
     match value:
         case Secret():
@@ -274,7 +282,7 @@ def _hashable(value: Any) -> Any:
         case Archive(path=None):
             return {"archive": [[name, _hashable(entry)] for name, entry in value.entries or ()]}
         case Archive():
-            return {"archive": hashlib.sha256((ROOT / str(value.path)).read_bytes()).hexdigest()}
+            return _hashable_archive((ROOT / str(value.path)).read_bytes())
         case Asset():
             return {"asset": hashlib.sha256(value.read()).hexdigest()}
         case Mapping():

@@ -1,5 +1,6 @@
-"""Plan of what `make up` would change on the running local platform. The program runs as in a preview, and its
-resources are compared with the state file.
+"""Plan of what `make up` would change on the running local platform, for `make preview` of the local stack.
+
+The program runs as in a preview, and its resources are compared with the state file of the platform (`state.py`).
 """
 
 from dataclasses import dataclass
@@ -23,9 +24,9 @@ class PlannedStep:
 
 
 class PlanningProvider:
-    """Provider for a preview run. It creates nothing, and plans the action of `make up` on each resource.
+    """Provider for one preview run of the program. It plans the action on each resource, and creates nothing.
 
-    Outputs of a resource that would be created are unknown to its dependants, as in a real preview.
+    If a resource would be created or replaced, its outputs are unknown to the other resources, as in a real preview.
     """
 
     def __init__(self, state: PlatformState, drivers: Drivers = ALL_DRIVERS) -> None:
@@ -33,11 +34,11 @@ class PlanningProvider:
         self._drivers = drivers
         self._actions: dict[str, ResourceAction] = {}
         self._replaced_urns: set[str] = set()
-        """Resources that refer to a resource that would be replaced. They would be replaced with it."""
+        """Resources that would be replaced because their inputs refer to a replaced resource."""
         self.call = PreviewProvider().call
 
     def list_steps(self, config: StackConfig) -> list[PlannedStep]:
-        """Return all steps: those of the program in its order, then the deletions."""
+        """Run the program. Return the actions on its resources in their order, then the deletions of other resources."""
         graph = run_program(config, self, preview=True).graph
         gone = self._state.deletion_order(self._state.entries().keys() - {resource.urn for resource in graph})
         return [
@@ -46,7 +47,7 @@ class PlanningProvider:
         ]
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        """Record the action for a resource. Return its id and the outputs that would still be valid afterwards."""
+        """Plan the action on a resource. Return its id and the outputs that the action would not change."""
         entry = self._state.get(resource.urn)
         hashes = self._state.hash_inputs(resource.inputs)
         driver = self._drivers[resource.type]

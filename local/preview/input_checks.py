@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from local import CannotRun
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
-from local.platform.resource_drivers import ALL_DRIVERS, Driver, RecordedOnly
+from local.platform.resource_drivers import ALL_DRIVERS, Driver, RecordedOnly, describe_missing_drivers
 from local.preview.property_values import UNKNOWN, Props, Secret, reveal_secrets, to_display_value
 from local.preview.resource_graph import Graph
 
@@ -42,10 +42,7 @@ class MissingDriver(CannotRun):
     """The graph contains resource types without a driver."""
 
     def __init__(self, types: set[str]) -> None:
-        super().__init__(
-            f"There is no driver for {', '.join(sorted(types))}. Add one in local/platform/resource_drivers/, in the file of "
-            "its service."
-        )
+        super().__init__(describe_missing_drivers(types))
 
 
 def find_invalid_inputs(graph: Graph) -> list[InvalidInput]:

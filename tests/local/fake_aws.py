@@ -185,7 +185,7 @@ def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progre
 def open_state(aws: FakeAws, folder: Path) -> PlatformState:
     """Return the state as `up` opens it: empty after an interrupted run, because a new emulator is started."""
     state = PlatformState.read(folder / "state.json", INSTANCE)
-    if state.interrupted:
+    if state.was_interrupted:
         aws.things.clear()
         state = PlatformState.empty(folder / "state.json", INSTANCE)
     return state

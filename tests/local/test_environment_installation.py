@@ -54,7 +54,7 @@ def test_an_unsupported_python_is_reported(version: tuple[int, int, int], accept
         check_python(version)
     else:
         with pytest.raises(
-            SystemExit, match=rf"Python 3\.11 to 3\.13, this is {version[0]}\.{version[1]}\.{version[2]}"
+            SystemExit, match=rf"Python 3\.11 to 3\.13, but this is {version[0]}\.{version[1]}\.{version[2]}"
         ):
             check_python(version)
 

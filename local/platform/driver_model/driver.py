@@ -1,9 +1,12 @@
-"""The model of a driver: data that names the service calls that create, change and delete a resource of one type.
+"""Model of a driver, which lists the AWS service calls for one resource type: to create, change, delete and read it.
 
-Each parameter of a call names the Pulumi property that it is taken from. Nested values are fitted into the shapes of
-the service's API, which botocore contains, so a driver states only the differences. Every property must be used by a
-call or be listed as ignored with a reason. A forgotten property is then an error instead of a silently different
-resource.
+The local platform makes these calls on its AWS emulator. A driver is data: each parameter of a call names the Pulumi
+property from which its value is taken, for example `DriverCall("CreateTopic", {"Name": "name", "Tags": "tags"})`.
+A nested value is converted with the API models of botocore, so a driver lists only those of its names that differ
+(`service_shapes.py`). A value that does not exist yet, for example the ARN of a new resource, is `UNKNOWN`.
+
+The driver must list a property that no call uses in `ignored`. Otherwise the deployment fails, because a resource that
+lacks a property would differ from the program's unnoticed.
 """
 
 import re
@@ -17,23 +20,23 @@ from local.preview.property_values import UNKNOWN, Props
 
 @dataclass
 class ResourceValues:
-    """The values of a resource that are known when a call is built."""
+    """The values of one resource that its calls may use."""
 
     inputs: Props
     """Properties that the program gives the resource."""
     id: str = ""
     """Physical id, or an empty text before the resource is created."""
     outputs: Props = field(default_factory=dict)
-    """Output properties so far, from an earlier run or from the responses of this run."""
+    """Output properties so far, from an earlier run or from responses of this run."""
     responses: dict[str, Props] = field(default_factory=dict)
-    """Responses of this run, by operation."""
+    """Responses of this run, by the name of the operation, for example `CreateTopic`."""
     endpoint: str = ""
     """URL of the service, or an empty text before the first call."""
 
     def __getitem__(self, name: str) -> Any:
-        """Return an input or else an output by its name, or None.
+        """Return the input with this name, or the output if there is no such input, or None.
 
-        The name `id` means the resource's physical id.
+        The name `id` means the resource's physical id, which is UNKNOWN before the resource is created.
         """
         if name == "id":
             return self.id or UNKNOWN
@@ -51,7 +54,7 @@ class ComputedValue:
 
 
 Source = str | ComputedValue
-"""Origin of a value: the name of a property, or a computation."""
+"""Source of a value: the name of a property, or a computation."""
 
 
 def constant(value: Any) -> ComputedValue:
@@ -60,7 +63,7 @@ def constant(value: Any) -> ComputedValue:
 
 
 def from_response(operation: str, path: str) -> ComputedValue:
-    """Return the value at a dotted path in the response of an operation."""
+    """Return the value at a dotted path in an operation's response. It is unknown if this run did not make the call."""
 
     def read(values: ResourceValues) -> Any:
         value = value_at_path(values.responses.get(operation), path)
@@ -77,10 +80,7 @@ def value_at_path(response: Any, path: str) -> Any:
 
 
 def from_template(template: str) -> ComputedValue:
-    """Return a text that contains properties, for example `{functionName}:{name}`.
-
-    The text is unknown if one of them is.
-    """
+    """Return a text that contains properties, for example `{functionName}:{name}`, unless one of them is unknown."""
     names = tuple(re.findall(r"{(\w+)}", template))
 
     def text(values: ResourceValues) -> Any:
@@ -91,7 +91,7 @@ def from_template(template: str) -> ComputedValue:
 
 
 def first_known(*sources: ComputedValue) -> ComputedValue:
-    """Return the first of several values that is known."""
+    """Return a value that is the first known one of several."""
 
     def first(values: ResourceValues) -> Any:
         return next((value for source in sources if (value := source.compute(values)) is not UNKNOWN), UNKNOWN)
@@ -100,7 +100,10 @@ def first_known(*sources: ComputedValue) -> ComputedValue:
 
 
 def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
-    """Decorate a function of property values. The function is not called while one of the values is unknown."""
+    """Turn a function into a value that it computes from the named properties, unless one of them is unknown.
+
+    The function gets None for a property that the resource does not have.
+    """
 
     def wrap(function: Callable[..., Any]) -> ComputedValue:
         def value(values: ResourceValues) -> Any:
@@ -114,10 +117,9 @@ def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
 
 @computed_from("name", "namePrefix")
 def name_or_prefixed(name: str | None, prefix: str | None) -> Any:
-    """Return the name, or the prefix with random hexadecimal digits.
+    """Return the name, or the prefix followed by random hexadecimal digits.
 
-    A prefix takes the place of a name in the program, so that Pulumi can create a replacement before it deletes the old
-    resource. The engine of the local platform deletes the old resource first.
+    With a random name, Pulumi can create a replacement before it deletes the old resource.
     """
     return name or f"{prefix}{uuid.uuid4().hex[:26]}"
 
@@ -128,21 +130,22 @@ class DriverCall:
 
     operation: str
     params: Mapping[str, Source]
-    """Origin of each parameter, by its name or dotted path. A parameter without a value is omitted."""
+    """Source of each parameter, by the parameter's name or dotted path, for example `Code.ZipFile`. A parameter whose
+    source has no value is omitted."""
     when: str = ""
-    """Property that is the condition of the call. The call is made only if this property has a value other than
-    False, 0 and unknown. Empty if the call has no condition."""
+    """Name of a property without which the call is not made. The call is also not made if the property is False, 0 or
+    unknown. Empty if the call has no such condition."""
     renames: Mapping[str, str] = field(default_factory=dict)
-    """Service names of nested keys, by the Pulumi names that differ from them."""
+    """Names of nested members in the service's API, by their names in Pulumi, for example `schedule` and
+    `ScheduleExpression`. Names that differ only in case or in a final `s` need no entry."""
     after: tuple[str, ...] = ()
-    """Other operations of the same update. If one of them is made, this call is made too, whichever property changed.
-    For example, a Lambda version is published after each change of code or settings. Empty if the call depends on the
-    changed properties."""
+    """Operations after which an update makes this call. For example, a Lambda version is published after each change of
+    code or settings. If empty, an update makes the call if a property that the call uses has changed."""
     until: "AwaitedState | None" = None
-    """State to wait for before the next call, or None."""
+    """State that the resource must reach before the next call, or None."""
 
-    def is_needed(self, values: ResourceValues) -> bool:
-        """Return True if the call has no condition (`when`), or if its condition is met."""
+    def is_condition_met(self, values: ResourceValues) -> bool:
+        """Return True if the condition in `when` is met, or if there is none."""
         return not self.when or values[self.when] not in (None, False, UNKNOWN)
 
     def uses(self) -> Iterator[str]:
@@ -158,9 +161,7 @@ class DriverCall:
 
 @dataclass(frozen=True)
 class AwaitedState:
-    """A call that is repeated until its response has the expected value, because some services continue to work after
-    they respond.
-    """
+    """A state that a resource must reach before the next call. The operation is repeated until its response shows it."""
 
     operation: str
     params: Mapping[str, Source]
@@ -171,33 +172,33 @@ class AwaitedState:
 
 @dataclass(frozen=True)
 class ReadCall:
-    """A service call that reads current properties of a resource. `resource_reading.py` compares them with the inputs.
+    """A service call that reads current properties of a resource, in order to find changes that were made by hand.
 
-    The first reading call of a driver also shows whether the resource exists. It reads each property that no reading
-    call names in `places`, if a create or update call has the property as a parameter. The property is then at the
-    parameter's name in the result. A property that identifies the resource in `params` is not read.
+    A reading call covers the properties in `places`. A driver's first one also covers the other properties that a create
+    or update call takes as a parameter (`list_places`). If its result is missing, the resource no longer exists.
     """
 
     operation: str
     params: Mapping[str, Source]
+    """Source of each parameter. A property that is a source identifies the resource, so it is not compared."""
     path: str = ""
     """Dotted path of the result in the response. Empty if the whole response is the result."""
     item: tuple[str, str] | None = None
-    """If the result is a list: a member of its items, and the property that has this member's value for the
-    resource."""
+    """For a result that is a list: a member of its items, and the property with the same value, for example
+    `("AlarmName", "name")`. They show which item is the resource."""
     places: Mapping[str, str | Callable[[Any], Any]] = field(default_factory=dict)
     """Place of each property in the result: a dotted path, or a function that returns the value in Pulumi's form."""
-    unset: tuple[str, ...] = ()
-    """Properties without a default: the result contains a value only if the property was set. If the program gives
-    none, the value was set by hand."""
+    without_default: tuple[str, ...] = ()
+    """Properties for which the service returns a value only if somebody has set one. If the program gives none, the value
+    was set by hand. For any other property, it may be a default."""
     fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """For each property whose content cannot be compared, such as an archive: the output that contains the content's
-    hash, and the dotted path of the current hash in the result."""
+    """Properties such as code, which are compared by hash: each with the output that has the hash of the deployed content,
+    and the dotted path of the current hash in the result."""
 
 
 @dataclass(frozen=True)
 class DeletionCall:
-    """One service call that deletes a resource."""
+    """One service call that deletes a resource, with the final parameters."""
 
     service: str
     """boto3 name of the service."""
@@ -207,10 +208,7 @@ class DeletionCall:
 
 @dataclass(frozen=True)
 class ContentDeletion:
-    """The deletion of a resource's content before the resource.
-
-    A bucket with objects, for example, cannot be deleted.
-    """
+    """The deletion of a resource's content before the resource. S3, for example, refuses to delete a bucket with objects."""
 
     when: str
     """Property that permits the deletion of the content, for example `forceDestroy`."""
@@ -223,19 +221,19 @@ class ContentDeletion:
 class PropertyImport:
     """A property that is a whole document, such as the OpenAPI document of an API.
 
-    Its import needs a variable number of calls, so a list of calls cannot describe it.
+    The number of calls depends on the document, so a function makes them.
     """
 
     property: str
     """Name of the property."""
     apply: Callable[[Any, str, Any], None]
-    """Function that imports the document. It is called with the service's client, the resource's id and the property's
-    value. It brings the resource from any previous state to the state that the document describes."""
+    """Function that replaces the resource's content by the document's. It is called with the service's client, the
+    resource's id and the property's value."""
 
 
 @dataclass(frozen=True)
 class Driver:
-    """The calls that create, change and delete one resource type on the emulator."""
+    """The calls that create, change, delete and read one resource type on the emulator."""
 
     type: str
     """Type of the resource in Pulumi, for example `aws:s3/bucket:Bucket`."""
@@ -244,14 +242,14 @@ class Driver:
     create: tuple[DriverCall, ...]
     """Calls that create the resource, in this order."""
     id: Source
-    """Origin of the resource's physical id."""
+    """Source of the resource's physical id."""
     delete: tuple[DriverCall, ...] = ()
     """Calls that delete the resource, in this order. Empty if it is deleted together with another resource."""
     update: tuple[DriverCall, ...] = ()
-    """Calls that change the resource. A call without `after` is made if a property that it uses has changed. A changed
-    property causes a replacement if no call uses it and it is neither ignored nor imported."""
+    """Calls that change the resource, in this order. An update makes those that the changed properties need. If there are
+    none for a property, the resource is replaced (`resource_change_planning.py`)."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
-    """Origin of each output property."""
+    """Source of each output property."""
     ignored: Mapping[str, str] = field(default_factory=dict)
     """Properties that no call uses, each with the reason."""
     content_deletion: ContentDeletion | None = None
@@ -259,9 +257,9 @@ class Driver:
     changed_by_update: Mapping[str, str] = field(default_factory=dict)
     """Outputs that an update changes, each with the operation that changes it."""
     read: tuple[ReadCall, ...] = ()
-    """Calls that read the current properties. Empty if a change made by hand is not detected."""
+    """Calls that read the current properties. Without them, changes that were made by hand are not found."""
     unread: Mapping[str, str] = field(default_factory=dict)
-    """Properties that the reading calls do not return, each with the reason."""
+    """Properties that no reading call covers, each with the reason."""
 
     def unhandled_inputs(self, inputs: Props) -> list[str]:
         """Return the input properties that the driver neither uses nor ignores."""
@@ -272,8 +270,9 @@ class Driver:
 
 @dataclass(frozen=True)
 class RecordedOnly:
-    """A resource type that the emulator cannot create, because it lacks the service or the feature. The inputs of its
-    resources are only checked against the service's model.
+    """A resource type for which no call is made, because the emulator lacks the service or the feature.
+
+    Its resources are only checked, and recorded in the state file.
     """
 
     type: str
@@ -283,8 +282,6 @@ class RecordedOnly:
     reason: str
     """Reason why the emulator cannot create the resource. `make up` prints it."""
     create: tuple[DriverCall, ...]
-    """Calls that would create the resource. Only their parameters are checked."""
+    """Calls that would create the resource. Only their parameters are checked against the service's API."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
     """Values that the service would return, as far as other resources need them."""
-    ignored: Mapping[str, str] = field(default_factory=dict)
-    """Properties that no call would use, each with the reason."""

@@ -1,8 +1,8 @@
-"""Comparison of the program's inputs with the values that a service returns.
+"""Comparison of the inputs that the program gave a resource with the values that its service returns now.
 
-A service returns the same setting in another form: other names, numbers as texts, JSON documents with other spaces,
-lists in another order, and defaults that the program does not give. These differences are no change. So a value with
-the same meaning stays exactly as the program gave it, and only a different value is converted to Pulumi's form.
+A service may return an unchanged setting in another form: with other names, a number as text, a JSON document with
+other spaces, a list in another order, or with defaults that the program does not give. Such differences must not look
+like a change by hand.
 """
 
 import json
@@ -20,9 +20,9 @@ from local.preview.property_values import UNKNOWN, Archive, Asset, Props, Secret
 def to_current_input(given: Any, current: Any, shape: Shape | None, renames: Mapping[str, str]) -> Any:
     """Return `given` if the service's value `current` has the same meaning, and otherwise `current` in Pulumi's form.
 
-    `shape` describes the service's value. It is None if the value already has Pulumi's names. `renames` are the driver's.
-    The result is None if the service has no value, for example because the setting was removed. Parts of a value
-    that did not change stay as the program gave them, and a secret's new value is a secret too.
+    `shape` is botocore's description of the service's value, or None if it already has Pulumi's names. `renames` are those
+    of the driver's call. If a setting was removed by hand, the result is None. In a nested value, unchanged parts stay as
+    the program gave them. If `given` is a secret, a different value is a secret, too.
     """
     if isinstance(given, Secret):
         restored = to_current_input(given.value, current, shape, renames)
@@ -55,7 +55,7 @@ def _is_absent(value: Any) -> bool:
 
 
 def _is_significant(value: Any) -> bool:
-    """Return True if a value differs from a missing one. Zero and False do not, because they are common defaults."""
+    """Return True if a value means something else than no value. Empty values, 0 and False do not: they are defaults."""
     if isinstance(value, Secret):
         return _is_significant(value.value)
     if isinstance(value, Mapping):
@@ -81,7 +81,8 @@ def _to_structure(
         if value is not None or inner is None:
             structure[key] = value
     for member, value in current.items():
-        # Members that only the response has, such as a status, are no settings.
+        # The program does not give this member, so it was set by hand, unless it is not a setting but, for example, a
+        # status. The shape lacks such members.
         if member not in used and (shape is None or member in shape.members) and _is_significant(value):
             key = _to_pulumi_name(member, renames) if shape else member
             structure[key] = to_current_input(None, value, _member_shape(shape, member), renames)
@@ -104,7 +105,7 @@ def _to_map(given: Any, current: Mapping[str, Any], shape: Shape, renames: Mappi
     template = given if isinstance(given, Mapping) else {}
     ordered = [*(key for key in template if key in current), *(key for key in current if key not in template)]
     restored = {key: to_current_input(template.get(key), current[key], shape, renames) for key in ordered}
-    # An entry with an empty text is an entry, unlike a member with an empty text.
+    # A map's entry with an empty text exists, for example a tag. A structure's member with an empty text counts as absent.
     return {key: current[key] if value is None else value for key, value in restored.items()}
 
 
@@ -114,16 +115,17 @@ def _to_list(given: Any, current: list[Any], shape: ListShape | None, renames: M
         key, content = names
         entries = {item[key]: item.get(content) for item in current}
         return _to_map(given, entries, item_shape.members[content], renames)  # type: ignore[attr-defined]
-    if given is not None and not isinstance(given, list):  # Pulumi passes some lists as their only item.
+    if given is not None and not isinstance(given, list):  # Pulumi passes some lists with one item as the item itself.
         items = _to_items([given], current, item_shape, renames)
         return items[0] if len(items) == 1 else items
     return _to_items(given or [], current, item_shape, renames)
 
 
 def _to_items(given: list[Any], current: list[Any], shape: Shape | None, renames: Mapping[str, str]) -> list[Any]:
-    """Return the items of a list in the program's order, with the changed and new items of the service.
+    """Return the service's items: the unchanged and changed ones in the program's order, then the new ones.
 
-    Most lists are sets, which services return in any order. So the order is not compared.
+    Most lists are sets, so the service may return an unchanged item at any place. The program's other items are paired
+    with the service's other items, and each pair counts as a change.
     """
     remaining = list(current)
     items: dict[int, Any] = {}
@@ -136,9 +138,10 @@ def _to_items(given: list[Any], current: list[Any], shape: Shape | None, renames
     for index, item in enumerate(given):
         if index not in items and remaining:
             items[index] = to_current_input(item, remaining.pop(0), shape, renames)
-    names = {key: value for item in given if isinstance(item, Mapping) for key, value in item.items()} or None
+    # The program's items show which names and forms Pulumi uses for a new item.
+    example = {key: value for item in given if isinstance(item, Mapping) for key, value in item.items()} or None
     ordered = [items[index] for index in sorted(items)]
-    return [*ordered, *(to_current_input(names, item, shape, renames) for item in remaining)]
+    return [*ordered, *(to_current_input(example, item, shape, renames) for item in remaining)]
 
 
 def _to_scalar(given: Any, current: Any) -> Any:
@@ -146,7 +149,7 @@ def _to_scalar(given: Any, current: Any) -> Any:
         return given
     if isinstance(current, datetime):
         return current.isoformat()
-    if isinstance(current, Mapping | list):  # boto3 parses the policy documents of IAM.
+    if isinstance(current, Mapping | list):  # boto3 parses IAM's policy documents, but Pulumi's input is a text.
         return json.dumps(current)
     if isinstance(given, bool):
         return str(current).lower() == "true"

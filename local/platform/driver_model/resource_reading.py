@@ -1,7 +1,7 @@
-"""Reading of a resource's current inputs from its service, so that changes made by hand become visible.
+"""Current inputs of a resource, read from its service, so that `pulumi refresh` shows changes that were made by hand.
 
-A driver lists the reading calls of its type as data (`ReadCall`). The properties that they return are compared with the
-inputs that the program gave (`input_comparison.py`).
+The driver of a resource type lists the calls that read its properties (`ReadCall`). Each property that they return is
+compared with the input that the program gave (`input_comparison.py`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,10 +21,10 @@ from local.preview.property_values import Archive, Asset, Props
 
 @dataclass(frozen=True)
 class _Setting:
-    """The parameter with which a driver's call sets a property."""
+    """The parameter with which a create or update call sets a property."""
 
     name: str
-    """Name of the parameter without the structures that contain it."""
+    """Last part of the parameter's path, for example `Status` of `VersioningConfiguration.Status`."""
     shape: Shape | None
     renames: Mapping[str, str]
 
@@ -32,11 +32,9 @@ class _Setting:
 def read_inputs(driver: Driver | RecordedOnly, clients: Clients, values: ResourceValues) -> Props | None:
     """Return the resource's current inputs, or None if the resource no longer exists.
 
-    An input stays as it is if the service has a value with the same meaning, or if no reading call of the driver returns
-    the property. So without reading calls, and for a recorded-only type, all inputs stay. A secret's new value is a
-    secret.
+    An input stays as the program gave it if the service's value means the same, or if no reading call covers the property.
     """
-    if isinstance(driver, RecordedOnly):
+    if isinstance(driver, RecordedOnly):  # The resource was never created on the emulator.
         return values.inputs
     settings = _find_settings(driver)
     inputs = dict(values.inputs)
@@ -48,9 +46,9 @@ def read_inputs(driver: Driver | RecordedOnly, clients: Clients, values: Resourc
             result = {}
         for name, place in list_places(driver, call):
             given = inputs.get(name)
-            if given is None and name not in call.unset:
+            if given is None and name not in call.without_default:
                 continue
-            shape, renames = _describe(driver, call, name, place, settings)
+            shape, renames = _find_shape(driver, call, name, place, settings)
             current = value_at_path(result, place) if isinstance(place, str) else place(result)
             value = to_current_input(given, current, shape, renames)
             if value is not None:
@@ -60,13 +58,18 @@ def read_inputs(driver: Driver | RecordedOnly, clients: Clients, values: Resourc
         for name, (output, path) in call.fingerprints.items():
             given, deployed, current = inputs.get(name), values.outputs.get(output), value_at_path(result, path)
             if isinstance(given, Archive | Asset) and deployed and current and deployed != current:
-                # The content itself is not read. The hash in its place makes the change visible.
+                # The content is not read. An archive that has only the current hash shows the change.
                 inputs[name] = type(given)(hash=str(current))
     return inputs
 
 
 def list_places(driver: Driver, call: ReadCall) -> Iterator[tuple[str, str | Any]]:
-    """Yield the properties that a reading call returns, each with its place in the result."""
+    """Yield the properties that a reading call covers, each with its place in the result.
+
+    These are the properties in `places`. The driver's first reading call also covers the properties that a create or update
+    call takes directly as a parameter, under the parameter's name. Excluded are those in `places` or `fingerprints` of any
+    call, those in `unread`, those that identify the resource, and outputs.
+    """
     yield from call.places.items()
     if call is not driver.read[0]:
         return
@@ -78,7 +81,10 @@ def list_places(driver: Driver, call: ReadCall) -> Iterator[tuple[str, str | Any
 
 
 def find_unread_inputs(driver: Driver) -> set[str]:
-    """Return the properties that create or update calls use, and that no reading call returns or identifies by."""
+    """Return the properties that create or update calls use and no reading call covers, except for identifying ones.
+
+    A test compares them with `Driver.unread`.
+    """
     used = {name for call in (*driver.create, *driver.update) for name in call.uses()} - set(driver.outputs) - {"id"}
     used |= {driver.property_import.property} if driver.property_import else set()
     read = {name for call in driver.read for name, _ in list_places(driver, call)}
@@ -92,7 +98,7 @@ def _identifying_inputs(driver: Driver) -> set[str]:
 
 
 def _find_settings(driver: Driver) -> dict[str, _Setting]:
-    """Return the parameter of each property that a create or update call takes over unchanged."""
+    """Return the parameter of each property that a create or update call takes directly. The first such call counts."""
     settings: dict[str, _Setting] = {}
     for call in (*driver.create, *driver.update):
         for path, source in call.params.items():
@@ -102,12 +108,13 @@ def _find_settings(driver: Driver) -> dict[str, _Setting]:
     return settings
 
 
-def _describe(
+def _find_shape(
     driver: Driver, call: ReadCall, name: str, place: Any, settings: Mapping[str, _Setting]
 ) -> tuple[Shape | None, Mapping[str, str]]:
-    """Return the shape of a property's value in a result, and the names that differ in it.
+    """Return the shape of a property's value in a result, and the names that differ from Pulumi's (`renames`).
 
-    The shape of the parameter comes first, because the shape of the response also has members that are no settings.
+    If a parameter sets the property, the shape is the parameter's, because the response's also has members that are not
+    settings. A function as place returns a value in Pulumi's form, which needs no shape.
     """
     if not isinstance(place, str):
         return None, {}
@@ -118,7 +125,9 @@ def _describe(
 
 
 def _shape_at(shape: Shape | None, path: str) -> Shape | None:
-    """Return the shape at a dotted path. An item of a list has the path of its list."""
+    """Return the shape at a dotted path, or None. A path leads through a list into its items: `Rules.Status` is the
+    status of one rule.
+    """
     for part in path.split(".") if path else ():
         if isinstance(shape, ListShape):
             shape = shape.member
@@ -131,7 +140,7 @@ def _shape_at(shape: Shape | None, path: str) -> Shape | None:
 
 
 def _read_result(driver: Driver, clients: Clients, call: ReadCall, values: ResourceValues) -> Any:
-    """Return the result of a reading call, or None if the service has no such resource or setting."""
+    """Return the result of a reading call, or None if it is empty or the resource or setting does not exist."""
     parameters = build_parameters(driver, DriverCall(call.operation, call.params), values)
     try:
         response = call_service(clients(driver.service), call.operation, parameters)

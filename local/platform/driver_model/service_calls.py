@@ -1,4 +1,4 @@
-"""One call of a service through boto3, and the detection of a resource that does not exist."""
+"""Call of an AWS service through boto3, and detection of the error for a resource that does not exist."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ NOT_FOUND = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "404")
 
 
 def call_service(client: Any, operation: str, parameters: Props) -> Props:
-    """Return the response of an operation. Secrets in the parameters are unwrapped for the request."""
+    """Call an operation and return its response. The request contains the values of `Secret` parameters."""
     response: Props = getattr(client, xform_name(operation))(**reveal_secrets(parameters))
     return response
 

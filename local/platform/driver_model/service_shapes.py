@@ -1,8 +1,8 @@
-"""Parameters of service calls: fits Pulumi's values into the shapes of a service's API, and checks them.
+"""Parameters of service calls: conversion of Pulumi's values to the form of a service's API, and their check.
 
 botocore has a model of each service, in which a shape describes one type of value: its members, required members,
-enumeration, pattern, length and range. Fitting renames and nests values; the check reports each broken rule. Values
-that are unknown before a deployment pass both.
+enumeration, pattern, length and range. A value is first fitted into its shape: members are renamed, and texts and
+numbers converted. The check then reports each rule of the shape that the value breaks. Both accept unknown values.
 """
 
 import functools
@@ -20,7 +20,7 @@ _LOADER = Loader()
 
 
 class ShapeMismatch(ValueError):
-    """A value does not fit into the service's shape."""
+    """A resource's properties do not fit the API of its service, or a driver does not support them."""
 
 
 class RuleViolation(NamedTuple):
@@ -83,7 +83,7 @@ def _fit_scalar(value: Any, shape: Shape) -> Any:
     match shape.type_name:
         case "string":
             return str(value).lower() if isinstance(value, bool) else str(value)
-        case "integer" | "long":  # A boolean stays a boolean. Otherwise a wrong type would become the number 0 or 1.
+        case "integer" | "long":  # A boolean is a mistake, which the number 0 or 1 would hide.
             return value if isinstance(value, bool) else int(value)
         case "float" | "double":
             return float(value)
@@ -145,7 +145,7 @@ def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str]
 
 
 def find_member(key: str, shape: StructureShape, renames: Mapping[str, str]) -> str | None:
-    """Return the member of a structure for which Pulumi has a key, or None."""
+    """Return the name of the structure's member that Pulumi's key means, or None."""
     members = {name.lower(): name for name in shape.members}
     name = renames.get(key, key).lower()
     # Pulumi uses the singular for some members for which the service uses the plural, and the other way round.
@@ -153,7 +153,7 @@ def find_member(key: str, shape: StructureShape, renames: Mapping[str, str]) -> 
 
 
 def find_key_and_value(shape: Shape) -> tuple[str, str] | None:
-    """Return the two members of a key-value structure such as a tag, or None for another shape."""
+    """Return the names of the two members of a key-value structure such as a tag, or None for another shape."""
     if not isinstance(shape, StructureShape):
         return None
     names = {name.lower(): name for name in shape.members}
@@ -164,7 +164,7 @@ def find_key_and_value(shape: Shape) -> tuple[str, str] | None:
 def _fit_list(value: Any, shape: ListShape, renames: Mapping[str, str], path: str) -> Any:
     member = shape.member
     if isinstance(value, Mapping) and (names := find_key_and_value(member)):
-        # A map such as the tags becomes a list of key-value structures, unless it is such a structure itself.
+        # The service takes a map, such as tags, as a list of key-value structures. The map may also be one structure.
         key, content = names
         if set(map(str.lower, value)) != {"key", "value"}:
             return [{key: str(name), content: inner} for name, inner in sorted(value.items())]

@@ -1,7 +1,7 @@
 """Builder of calls that remove tags, derived from calls that add tags, for example `UntagResource` from `TagResource`.
 
-A driver (`driver.py`) lists the service calls for one resource type. Its tagging call only adds tags, so the removal of
-a tag from the program needs another call.
+A driver (`driver.py`) lists the service calls for one resource type. The tagging call in its list only adds tags, so
+the platform needs another call if the program no longer contains a tag.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,8 @@ def make_untag_call(
     operation = OPPOSITES.get(call.operation, f"Un{call.operation[0].lower()}{call.operation[1:]}")
     shape = input_shape(driver, DriverCall(operation, {}))
     other_params = {name: source for name, source in call.params.items() if not _contains_tags(name)}
-    # The keys are the only other required parameter. Only EC2's `Tags` is optional: without it, all tags are deleted.
+    # The parameter for the keys is the only required one that the tagging call lacks. In EC2's DeleteTags it is optional,
+    # because DeleteTags without `Tags` deletes all tags.
     [parameter] = set(shape.required_members) - set(other_params) or {"Tags"}
     return DriverCall(operation, {**other_params, parameter: constant(_to_keys(removed, shape.members[parameter]))})
 

@@ -1,9 +1,9 @@
 """Drivers of all resource types, one module per AWS service.
 
-A driver lists the calls that create, change and delete one resource type on the emulator (`driver_model/driver.py`).
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from local.platform.driver_model.driver import Driver, RecordedOnly
 from local.platform.resource_drivers import (
@@ -54,9 +54,9 @@ ALL: tuple[tuple[Driver, ...], ...] = (
     stepfunctions.DRIVERS,
     wafv2.DRIVERS,
 )
-"""Drivers of each module."""
+"""All drivers, in one group for each module."""
 DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver in drivers}
-"""Drivers by resource type."""
+"""Drivers by resource type, for example `aws:s3/bucket:Bucket`."""
 
 RECORDED_ONLY: dict[str, RecordedOnly] = {
     recorded.type: recorded for module in (backup, s3, cost_management) for recorded in module.RECORDED
@@ -64,8 +64,17 @@ RECORDED_ONLY: dict[str, RecordedOnly] = {
 """Types that are checked and recorded, but not created, because the emulator lacks the service or the feature."""
 
 Drivers = Mapping[str, Driver | RecordedOnly]
-"""Drivers by resource type."""
+"""Drivers of both kinds by resource type."""
 ALL_DRIVERS: Drivers = {**DRIVERS, **RECORDED_ONLY}
-"""Drivers of the program's resource types. Tests use others."""
+"""All resource types that the program may use. Tests use other types."""
 
-__all__ = ["ALL_DRIVERS", "DRIVERS", "RECORDED_ONLY", "Driver", "Drivers", "RecordedOnly"]
+
+def describe_missing_drivers(types: Iterable[str]) -> str:
+    """Return the error message for resource types without a driver."""
+    return (
+        f"There is no driver for {', '.join(sorted(types))}. Add one in local/platform/resource_drivers/, in the file of "
+        "its service."
+    )
+
+
+__all__ = ["ALL_DRIVERS", "DRIVERS", "RECORDED_ONLY", "Driver", "Drivers", "RecordedOnly", "describe_missing_drivers"]

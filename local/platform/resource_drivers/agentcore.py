@@ -1,6 +1,7 @@
 """Drivers of AgentCore memories and their strategies.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator. A
+strategy has no calls of its own: UpdateMemory adds, changes and deletes the strategies of a memory.
 """
 
 from typing import Any
@@ -17,14 +18,14 @@ from local.platform.driver_model.driver import (
 from local.preview.property_values import UNKNOWN
 
 REQUEST_MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summaryMemoryStrategy"}
-"""Member of the request that adds a strategy, by the type of the strategy."""
+"""Member of UpdateMemory's request that adds a strategy of each type."""
 MEMORY = {"eventExpiryDuration": "eventExpiryDuration", "description": "description"}
 """Parameters of the calls that create and update a memory, each with its Pulumi property."""
 
 
 @computed_from("type", "name", "namespaceTemplates", "description")
 def added_strategies(kind: str, name: str, namespaces: list[str], description: str | None) -> list[Any]:
-    """Return the list with the one strategy to add."""
+    """Return the strategy to add, in UpdateMemory's form: a list with one item."""
     described = {} if description is None else {"description": description}
     return [{REQUEST_MEMBERS[kind]: {"name": name, "namespaceTemplates": namespaces, **described}}]
 

@@ -1,6 +1,6 @@
 """Driver of Athena workgroups.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ ARN = from_template(f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/{{name}}")
 
 @computed_from("configuration")
 def work_group_configuration(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the configuration with the service's names, which differ from the provider's in capitalisation."""
+    """Return the configuration with the names that the service requires."""
     return {
         "EnforceWorkGroupConfiguration": given["enforceWorkgroupConfiguration"],
         "PublishCloudWatchMetricsEnabled": given["publishCloudwatchMetricsEnabled"],
@@ -32,6 +32,8 @@ DRIVERS = (
         update=(DriverCall("TagResource", {"ResourceARN": ARN, "Tags": "tags"}),),
         delete=(DriverCall("DeleteWorkGroup", {"WorkGroup": "name"}),),
         id="name",
-        ignored={"forceDestroy": "the emulator deletes a workgroup without this parameter"},
+        ignored={
+            "forceDestroy": "it permits the deletion of a workgroup with content, which the emulator always permits"
+        },
     ),
 )

@@ -1,6 +1,7 @@
 """Drivers of AWS Backup vaults, plans and selections.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator. The
+emulator has no region settings of AWS Backup, so these are only checked and recorded (`RecordedOnly`).
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, from_response
@@ -13,7 +14,9 @@ PLAN_RENAMES = {
     "deleteAfter": "DeleteAfterDays",
     "coldStorageAfter": "MoveToColdStorageAfterDays",
 }
+"""Names in the API, by their names in Pulumi."""
 SELECTION_RENAMES = {"type": "ConditionType", "key": "ConditionKey", "value": "ConditionValue"}
+"""Names in the API, by their names in Pulumi."""
 TAG = DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"})
 
 
@@ -26,7 +29,7 @@ DRIVERS = (
         delete=(DriverCall("DeleteBackupVault", {"BackupVaultName": "name"}),),
         id="name",
         outputs={"arn": from_response("CreateBackupVault", "BackupVaultArn")},
-        ignored={"forceDestroy": "the emulator deletes a vault without this parameter"},
+        ignored={"forceDestroy": "it permits the deletion of a vault with content, which the emulator always permits"},
     ),
     Driver(
         type="aws:backup/plan:Plan",
@@ -51,7 +54,7 @@ DRIVERS = (
         outputs={"arn": from_response("CreateBackupPlan", "BackupPlanArn")},
         read=(
             ReadCall("GetBackupPlan", {"BackupPlanId": "id"}, "BackupPlan"),
-            ReadCall("ListTags", {"ResourceArn": "arn"}, places={"tags": "Tags"}, unset=("tags",)),
+            ReadCall("ListTags", {"ResourceArn": "arn"}, places={"tags": "Tags"}, without_default=("tags",)),
         ),
     ),
     Driver(

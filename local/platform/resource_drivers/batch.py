@@ -1,6 +1,6 @@
 """Drivers of AWS Batch compute environments, job queues and job definitions.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 import json
@@ -38,7 +38,7 @@ TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 
 @computed_from("containerProperties")
 def container_properties(text: str) -> Any:
-    """Return the container properties, which the provider takes as JSON text."""
+    """Return the container properties as an object. In Pulumi they are a JSON text."""
     return json.loads(text)
 
 
@@ -49,7 +49,7 @@ def _arn_prefix(values: ResourceValues) -> Any:
 
 
 def _previous_revision(values: ResourceValues) -> Any:
-    """Return name and number of the revision that an update has just replaced."""
+    """Return the revision that an update has just replaced, for example `media-job:3`."""
     revision = int(values.responses["RegisterJobDefinition"]["revision"])
     return f"{values['name']}:{revision - 1}"
 
@@ -81,7 +81,7 @@ DRIVERS = (
             ),
         ),
         update=(DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}), TAG),
-        # An enabled compute environment cannot be deleted, and neither can an enabled job queue.
+        # AWS Batch refuses to delete an enabled compute environment or job queue, so each is disabled first.
         delete=(
             DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", "state": constant("DISABLED")}),
             DriverCall("DeleteComputeEnvironment", {"computeEnvironment": "id"}),

@@ -1,6 +1,6 @@
 """Drivers of CloudWatch alarms, dashboards, log groups and metric filters.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from local.platform.driver_model.driver import (
@@ -21,12 +21,15 @@ def _dimensions(values: ResourceValues) -> list[dict[str, object]]:
 
 
 def _current_dimensions(alarm: Props) -> Props:
-    """Return an alarm's dimensions as a map."""
+    """Return an alarm's dimensions in Pulumi's form, which is a map."""
     return {dimension["Name"]: dimension["Value"] for dimension in alarm.get("Dimensions", ())}
 
 
 def _current_actions_enabled(alarm: Props) -> bool | None:
-    """Return the property `actionsEnabled` if the alarm's actions were disabled by hand, otherwise None."""
+    """Return False if the alarm's actions are disabled, otherwise None.
+
+    The program never gives `actionsEnabled`, so False means that they were disabled by hand.
+    """
     return False if alarm.get("ActionsEnabled") is False else None
 
 
@@ -76,7 +79,7 @@ DRIVERS = (
         type="aws:cloudwatch/metricAlarm:MetricAlarm",
         service="cloudwatch",
         create=(DriverCall("PutMetricAlarm", {**ALARM, "Tags": "tags"}),),
-        # PutMetricAlarm ignores the tags of an existing alarm.
+        # PutMetricAlarm sets tags only when it creates the alarm, so an update needs TagResource.
         update=(
             DriverCall("PutMetricAlarm", ALARM),
             DriverCall("TagResource", {"ResourceARN": ALARM_ARN, "Tags": "tags"}),
@@ -90,13 +93,13 @@ DRIVERS = (
                 "MetricAlarms",
                 item=("AlarmName", "name"),
                 places={"dimensions": _current_dimensions, "actionsEnabled": _current_actions_enabled},
-                unset=("dimensions", "alarmActions", "okActions", "actionsEnabled"),
+                without_default=("dimensions", "alarmActions", "okActions", "actionsEnabled"),
             ),
             ReadCall(
                 "ListTagsForResource",
                 {"ResourceARN": ALARM_ARN},
                 places={"tags": "Tags"},
-                unset=("tags",),
+                without_default=("tags",),
             ),
         ),
     ),
@@ -125,9 +128,14 @@ DRIVERS = (
                 {"logGroupNamePrefix": "name"},
                 "logGroups",
                 item=("logGroupName", "name"),
-                unset=("retentionInDays", "kmsKeyId"),
+                without_default=("retentionInDays", "kmsKeyId"),
             ),
-            ReadCall("ListTagsForResource", {"resourceArn": LOG_GROUP_ARN}, places={"tags": "tags"}, unset=("tags",)),
+            ReadCall(
+                "ListTagsForResource",
+                {"resourceArn": LOG_GROUP_ARN},
+                places={"tags": "tags"},
+                without_default=("tags",),
+            ),
         ),
     ),
     Driver(

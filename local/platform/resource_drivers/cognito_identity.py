@@ -1,6 +1,6 @@
-"""Drivers of Cognito identity pools and of their roles.
+"""Drivers of Cognito identity pools, and of the attachments of IAM roles to them.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response, from_template
@@ -34,7 +34,7 @@ DRIVERS = (
         service="cognito-identity",
         create=(ROLES,),
         update=(ROLES,),
-        # A pool always has this setting, so deleting it means to set no roles.
+        # The API has no operation that removes the roles, so an empty map replaces them.
         delete=(DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": constant({})}),),
         id="identityPoolId",
         read=(ReadCall("GetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId"}, "Roles", places={"roles": ""}),),

@@ -1,20 +1,19 @@
 """Drivers of budgets and cost anomaly detection.
 
-A driver lists the calls that create, change and delete one resource type on the emulator. The emulator has budgets, but
-no Cost Explorer. So the resources of anomaly detection are not created: the parameters of their create calls are only
-checked against the API model (`RecordedOnly`).
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator. The
+emulator has budgets, but no Cost Explorer. So the resources of anomaly detection are only checked and recorded
+(`RecordedOnly`).
 """
 
 import json
 from typing import Any
 
 from local.platform.driver_model.driver import (
-    ComputedValue,
     Driver,
     DriverCall,
     RecordedOnly,
-    ResourceValues,
     computed_from,
+    constant,
     from_template,
 )
 from local.preview.preview_provider import ACCOUNT
@@ -22,7 +21,7 @@ from local.preview.preview_provider import ACCOUNT
 
 @computed_from("costFilters")
 def cost_filters(given: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return the filters as a map of lists."""
+    """Return the budget's filters in the API's form: lists of values by the filter's name."""
     return {cost_filter["name"]: cost_filter["values"] for cost_filter in given}
 
 
@@ -33,8 +32,9 @@ def notifications(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "Notification": {key: value for key, value in notification.items() if not key.startswith("subscriber")},
             "Subscribers": [
-                {"SubscriptionType": "SNS", "Address": topic}
-                for topic in notification.get("subscriberSnsTopicArns", ())
+                {"SubscriptionType": kind, "Address": address}
+                for kind, name in (("SNS", "subscriberSnsTopicArns"), ("EMAIL", "subscriberEmailAddresses"))
+                for address in notification.get(name, ())
             ],
         }
         for notification in given
@@ -43,22 +43,14 @@ def notifications(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @computed_from("monitorSpecification")
 def monitor_specification(given: str) -> Any:
-    """Return the filter of the costs that the monitor watches."""
+    """Return the expression that selects the monitored costs. In Pulumi it is a JSON text."""
     return json.loads(given)
 
 
 @computed_from("thresholdExpression")
 def threshold_expression(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the minimum impact of an anomaly that is reported. In the API, `dimension` has the name `Dimensions`."""
+    """Return the expression that selects anomalies to report, for example by their impact in dollars."""
     return {"Dimensions": given["dimension"]}
-
-
-def _account_of_topic(values: ResourceValues) -> str:
-    """Return the account id from the ARN of the notification's topic, because a budget belongs to an account."""
-    topics = [
-        topic for notification in values["notifications"] for topic in notification.get("subscriberSnsTopicArns", ())
-    ]
-    return str(topics[0]).split(":")[4]
 
 
 BUDGET_ARN = from_template(f"arn:aws:budgets::{ACCOUNT}:budget/{{name}}")
@@ -71,7 +63,7 @@ DRIVERS = (
             DriverCall(
                 "CreateBudget",
                 {
-                    "AccountId": ComputedValue(_account_of_topic, ("notifications",)),
+                    "AccountId": constant(ACCOUNT),
                     "Budget.BudgetName": "name",
                     "Budget.BudgetType": "budgetType",
                     "Budget.BudgetLimit.Amount": "limitAmount",
@@ -83,8 +75,9 @@ DRIVERS = (
                 },
             ),
         ),
+        # Any other change replaces the budget.
         update=(DriverCall("TagResource", {"ResourceARN": BUDGET_ARN, "ResourceTags": "tags"}),),
-        delete=(DriverCall("DeleteBudget", {"AccountId": ComputedValue(_account_of_topic), "BudgetName": "name"}),),
+        delete=(DriverCall("DeleteBudget", {"AccountId": constant(ACCOUNT), "BudgetName": "name"}),),
         id="name",
     ),
 )
@@ -107,7 +100,7 @@ RECORDED = (
                 },
             ),
         ),
-        # The service's ARN contains a generated id instead of the name.
+        # Other resources refer to the ARN. On AWS it ends with a generated id; here the name replaces the id.
         outputs={"arn": from_template(f"arn:aws:ce::{ACCOUNT}:anomalymonitor/{{name}}")},
     ),
     RecordedOnly(

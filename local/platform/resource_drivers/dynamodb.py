@@ -1,6 +1,6 @@
 """Driver of DynamoDB tables.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from collections.abc import Callable
@@ -20,16 +20,14 @@ from local.preview.property_values import Props
 
 @computed_from("hashKey", "rangeKey")
 def key_schema(hash_key: str, range_key: str | None) -> list[dict[str, str]]:
-    """Return the primary key."""
+    """Return the table's primary key in CreateTable's form."""
     keys = [{"attributeName": hash_key, "keyType": "HASH"}]
     return keys + ([{"attributeName": range_key, "keyType": "RANGE"}] if range_key else [])
 
 
 @computed_from("globalSecondaryIndexes")
 def indexes(given: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    """Return the global secondary indexes in the form of CreateTable, which has the projection in an object of its
-    own.
-    """
+    """Return the global secondary indexes in CreateTable's form, in which the projection is an object."""
     return [
         {
             "indexName": index["name"],
@@ -45,7 +43,7 @@ def indexes(given: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
 
 @computed_from("serverSideEncryption")
 def encryption_specification(given: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the encryption with a customer-managed key, or with the key that DynamoDB owns."""
+    """Return the encryption in CreateTable's form. If it is not enabled, DynamoDB encrypts with a key that it owns."""
     if not given:
         return None
     if not given["enabled"]:
@@ -74,7 +72,7 @@ def _current_indexes(table: Props) -> list[Props]:
 
 
 def _current_encryption(table: Props) -> Props:
-    """Return the encryption in Pulumi's form. It has no key if DynamoDB owns the key."""
+    """Return the encryption in Pulumi's form. If DynamoDB owns the key, it counts as not enabled."""
     description = table.get("SSEDescription", {})
     if description.get("Status") not in {"ENABLED", "ENABLING", "UPDATING"}:
         return {"enabled": False}
@@ -82,7 +80,7 @@ def _current_encryption(table: Props) -> Props:
 
 
 def _current_expiry(description: Props) -> Props:
-    """Return the attribute with the items' expiry in Pulumi's form. The service omits its name if it is disabled."""
+    """Return the time to live (TTL) in Pulumi's form. The service omits the attribute's name if TTL is disabled."""
     enabled = description.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
     return {"enabled": enabled, "attributeName": description.get("AttributeName")}
 
@@ -152,7 +150,7 @@ DRIVERS = (
                     "globalSecondaryIndexes": _current_indexes,
                     "serverSideEncryption": _current_encryption,
                 },
-                unset=("globalSecondaryIndexes",),
+                without_default=("globalSecondaryIndexes",),
             ),
             ReadCall(
                 "DescribeTimeToLive", {"TableName": "name"}, "TimeToLiveDescription", places={"ttl": _current_expiry}
@@ -163,7 +161,7 @@ DRIVERS = (
                 "ContinuousBackupsDescription.PointInTimeRecoveryDescription",
                 places={"pointInTimeRecovery": _current_recovery},
             ),
-            ReadCall("ListTagsOfResource", {"ResourceArn": "arn"}, places={"tags": "Tags"}, unset=("tags",)),
+            ReadCall("ListTagsOfResource", {"ResourceArn": "arn"}, places={"tags": "Tags"}, without_default=("tags",)),
         ),
     ),
 )

@@ -1,6 +1,6 @@
 """Drivers of VPCs and their parts: subnets, gateways, routes, endpoints and security groups.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from local.platform.driver_model.driver import (
 
 
 def _tag_specifications(kind: str) -> ComputedValue:
-    """Return the tags in the form of EC2's create operations, for a resource type of EC2 such as `vpc`."""
+    """Return the tags in the form of EC2's create operations. `kind` is EC2's name of the resource type, such as `vpc`."""
 
     @computed_from("tags")
     def specification(tags: dict[str, str] | None) -> list[dict[str, Any]]:
@@ -35,7 +35,7 @@ TAG = DriverCall("CreateTags", {"Resources": "id", "Tags": "tags"})
 def rule_permissions(
     low: int | None, high: int | None, protocol: str, cidr: str | None, group: str | None
 ) -> list[Any]:
-    """Return one rule of a security group."""
+    """Return a rule of a security group in EC2's form: a list with one item."""
     rule: dict[str, Any] = {"IpProtocol": protocol}
     if low is not None:
         rule |= {"FromPort": low, "ToPort": high}
@@ -69,14 +69,14 @@ def _rule_driver(direction: str) -> Driver:
 
 
 def _rule_id(values: ResourceValues) -> str:
-    """Return the rule's id, or a substitute if the response to its creation does not contain the id."""
+    """Return the rule's id. If the response to the rule's creation lacks it, return a text made of group and protocol."""
     responses = list(values.responses.values())
     rules = responses[0].get("SecurityGroupRules") if responses else None
     return str(rules[0]["SecurityGroupRuleId"]) if rules else f"{values['securityGroupId']}:{values['ipProtocol']}"
 
 
 PUBLIC_ADDRESSES = {"MapPublicIpOnLaunch.Value": "mapPublicIpOnLaunch"}
-"""Parameter with which instances in a subnet get public IP addresses."""
+"""Parameter that gives instances in a subnet public IP addresses."""
 GATEWAY_ID = from_response("CreateInternetGateway", "InternetGateway.InternetGatewayId")
 
 DRIVERS = (
@@ -245,7 +245,7 @@ DRIVERS = (
         update=(TAG,),
         delete=(DriverCall("DeleteSecurityGroup", {"GroupId": "id"}),),
         id=from_response("CreateSecurityGroup", "GroupId"),
-        ignored={"revokeRulesOnDelete": "the emulator deletes a group together with its rules"},
+        ignored={"revokeRulesOnDelete": "the emulator deletes a security group together with its rules"},
     ),
     _rule_driver("Ingress"),
     _rule_driver("Egress"),

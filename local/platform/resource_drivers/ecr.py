@@ -1,7 +1,7 @@
-"""Drivers of ECR repositories.
+"""Drivers of ECR repositories and their lifecycle policies.
 
-A driver lists the calls that create, change and delete one resource type on the emulator. No image is pushed to a
-repository: `IMAGES` in `local/emulation/batch` maps an image to its program.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator. The
+repositories contain no images, because the emulated AWS Batch runs a local program for each image name.
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template
@@ -48,13 +48,13 @@ DRIVERS = (
         outputs={
             "arn": from_response("CreateRepository", "repository.repositoryArn"),
             "registryId": from_response("CreateRepository", "repository.registryId"),
-            # The URL is that of AWS, because job definitions contain it. The emulator's has this machine's address.
+            # Job definitions contain the URL and need the form that it has on AWS. The emulator returns another one.
             "repositoryUrl": from_template(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{{name}}"),
         },
         ignored={"forceDelete": "the repositories of the emulator contain no images"},
         read=(
             ReadCall("DescribeRepositories", {"repositoryNames": "name"}, "repositories", ("repositoryName", "name")),
-            ReadCall("ListTagsForResource", {"resourceArn": "arn"}, places={"tags": "tags"}, unset=("tags",)),
+            ReadCall("ListTagsForResource", {"resourceArn": "arn"}, places={"tags": "tags"}, without_default=("tags",)),
         ),
         unread={"imageTagMutabilityExclusionFilters": "the emulator does not return it"},
     ),

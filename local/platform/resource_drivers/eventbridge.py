@@ -1,6 +1,6 @@
 """Drivers of EventBridge rules, targets and archives, and of EventBridge Scheduler schedules.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from typing import Any
@@ -14,12 +14,12 @@ RULE = {
     "Description": "description",
     "State": "state",
 }
-"""Parameters of the call that creates and updates a rule, each with its Pulumi property."""
+"""Parameters of PutRule, which creates and updates a rule, each with its Pulumi property."""
 
 
 @computed_from("targetId", "arn", "input", "retryPolicy", "deadLetterConfig", "roleArn")
 def targets(identifier: str, arn: str, text: str | None, retry: Any, dead_letters: Any, role: str | None) -> list[Any]:
-    """Return the list with the one target of a rule."""
+    """Return a rule's target in PutTargets' form: a list with one item."""
     parts = {"Id": identifier, "Arn": arn, "Input": text, "RoleArn": role}
     blocks = {"RetryPolicy": retry, "DeadLetterConfig": dead_letters}
     return [{name: value for name, value in {**parts, **blocks}.items() if value is not None}]
@@ -51,14 +51,14 @@ DRIVERS = (
         type="aws:cloudwatch/eventRule:EventRule",
         service="events",
         create=(DriverCall("PutRule", {**RULE, "Tags": "tags"}),),
-        # On AWS, PutRule ignores the tags of an existing rule.
+        # On AWS, PutRule sets tags only when it creates the rule, so an update needs TagResource.
         update=(DriverCall("PutRule", RULE), DriverCall("TagResource", {"ResourceARN": "arn", "Tags": "tags"})),
         delete=(DriverCall("DeleteRule", {"Name": "name"}),),
         id="name",
         outputs={"arn": from_response("PutRule", "RuleArn")},
         read=(
             ReadCall("DescribeRule", {"Name": "name"}),
-            ReadCall("ListTagsForResource", {"ResourceARN": "arn"}, places={"tags": "Tags"}, unset=("tags",)),
+            ReadCall("ListTagsForResource", {"ResourceARN": "arn"}, places={"tags": "Tags"}, without_default=("tags",)),
         ),
     ),
     Driver(
@@ -81,7 +81,7 @@ DRIVERS = (
                     "retryPolicy": "RetryPolicy",
                     "deadLetterConfig": "DeadLetterConfig",
                 },
-                unset=("input", "roleArn", "deadLetterConfig"),
+                without_default=("input", "roleArn", "deadLetterConfig"),
             ),
         ),
     ),

@@ -1,6 +1,6 @@
 """Drivers of Glue jobs, connections, security configurations, catalog databases and tables.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from typing import Any
@@ -39,14 +39,14 @@ TABLE_RENAMES = {"serDeInfo": "SerdeInfo"}
 
 
 def _tag(kind: str) -> DriverCall:
-    """Return the call that tags a resource of a kind of Glue, for example `job`."""
+    """Return the call that tags a resource. `kind` is the resource's type in its ARN, for example `job`."""
     arn = from_template(f"arn:aws:glue:{REGION}:{ACCOUNT}:{kind}/{{name}}")
     return DriverCall("TagResource", {"ResourceArn": arn, "TagsToAdd": "tags"})
 
 
 @computed_from("encryptionConfiguration")
 def encryption_configuration(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the encryption configuration, in which the S3 setting is a list with one item."""
+    """Return the encryption configuration in Glue's form, in which the setting for S3 is a list with one item."""
     return {
         "S3Encryption": [given["s3Encryption"]],
         "CloudWatchEncryption": given["cloudwatchEncryption"],
@@ -58,7 +58,7 @@ def encryption_configuration(given: dict[str, Any]) -> dict[str, Any]:
 def connection_input(
     name: str, kind: str, properties: dict[str, str] | None, network: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return a connection with the service's names of its blocks."""
+    """Return a connection in CreateConnection's form."""
     return {
         "Name": name,
         "ConnectionType": kind,
@@ -124,7 +124,7 @@ DRIVERS = (
                 "GetTags",
                 {"ResourceArn": from_template(f"arn:aws:glue:{REGION}:{ACCOUNT}:database/{{name}}")},
                 places={"tags": "Tags"},
-                unset=("tags",),
+                without_default=("tags",),
             ),
         ),
     ),

@@ -1,6 +1,6 @@
 """Drivers of IAM roles and their inline policies.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template
@@ -40,9 +40,9 @@ DRIVERS = (
                 {"RoleName": "name"},
                 "Role",
                 places={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},
-                unset=("permissionsBoundary",),
+                without_default=("permissionsBoundary",),
             ),
-            ReadCall("ListRoleTags", {"RoleName": "name"}, places={"tags": "Tags"}, unset=("tags",)),
+            ReadCall("ListRoleTags", {"RoleName": "name"}, places={"tags": "Tags"}, without_default=("tags",)),
         ),
     ),
     Driver(

@@ -1,8 +1,8 @@
 """Drivers of Lambda functions and the resources that belong to them.
 
-A driver lists the calls that create, change and delete one resource type on the emulator. The types are functions,
-aliases, permissions, event source mappings, layers, and the settings for asynchronous invocations and provisioned
-concurrency.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator. The
+types are functions, aliases, permissions, event source mappings, layers, and the settings for asynchronous invocations
+and provisioned concurrency.
 """
 
 import io
@@ -28,9 +28,9 @@ from local.preview.property_values import UNKNOWN, Archive, Asset, Props, Unsupp
 
 
 def read_archive(code: Archive) -> bytes:
-    """Return the bytes of an archive: those of its file, or of a zip made of its entries.
+    """Return the content of an archive's zip file, or a zip file made of its entries.
 
-    Raise UnsupportedAsset if only its hash is known.
+    Raise UnsupportedAsset if only the archive's hash is known, because the Pulumi CLI did not send the content.
     """
     if code.path is not None:
         return (ROOT / code.path).read_bytes()
@@ -48,26 +48,29 @@ archive_bytes = computed_from("code")(read_archive)
 
 @computed_from("code")
 def empty_layer(_code: Archive) -> bytes:
-    """Return a layer without packages. The real layer's wheels are for arm64, and the emulator's environment has the
-    packages.
+    """Return a layer without packages. The emulator's functions use the packages of its own virtual environment, because
+    the real layer contains wheels for arm64 only.
     """
     readme = Asset(text="the emulator's environment has the same packages\n")
     return read_archive(Archive(None, (("python/README", readme),)))
 
 
 def _function_arn(values: ResourceValues) -> Any:
-    """Return the function's ARN without a version: CreateFunction returns the version's ARN if it publishes one."""
+    """Return the function's ARN without a version. CreateFunction with `Publish` returns the ARN of the new version."""
     arn = values.responses.get("CreateFunction", {}).get("FunctionArn")
     return UNKNOWN if arn is None else ":".join(arn.split(":")[:7])
 
 
 def _layer_arns(configuration: Props) -> list[str]:
-    """Return the ARNs of a function's layers. The service also returns their sizes."""
+    """Return the ARNs of a function's layers, without the sizes that the service returns, too."""
     return [layer["Arn"] for layer in configuration.get("Layers", ())]
 
 
 def _current_enabled(mapping: Props) -> bool | None:
-    """Return the property `enabled` of an event source mapping if it was disabled by hand, otherwise None."""
+    """Return False if an event source mapping is disabled, otherwise None.
+
+    The program never gives `enabled`, so False means that the mapping was disabled by hand.
+    """
     return False if mapping.get("State") in {"Disabled", "Disabling"} else None
 
 
@@ -99,6 +102,7 @@ CONCURRENCY = DriverCall(
     {"FunctionName": "name", "ReservedConcurrentExecutions": "reservedConcurrentExecutions"},
     when="reservedConcurrentExecutions",
 )
+"""Call that reserves concurrency for a function."""
 ALIAS = {"FunctionName": "functionName", "Name": "name", "FunctionVersion": "functionVersion"}
 MAPPING = {
     "BatchSize": "batchSize",
@@ -158,7 +162,7 @@ DRIVERS = (
                 until=UPDATED,
             ),
             DriverCall("UpdateFunctionConfiguration", CONFIGURATION, until=UPDATED),
-            # Callers use an alias, and the alias needs a new version. Otherwise the old code would continue to run.
+            # Callers use an alias, which points to a published version. So a change takes effect only in a new version.
             DriverCall(
                 "PublishVersion",
                 {"FunctionName": "name"},
@@ -185,16 +189,16 @@ DRIVERS = (
                 "GetFunctionConfiguration",
                 {"FunctionName": "name"},
                 places={"layers": _layer_arns},
-                unset=("environment", "layers", "vpcConfig", "kmsKeyArn"),
+                without_default=("environment", "layers", "vpcConfig", "kmsKeyArn"),
                 fingerprints={"code": ("codeSha256", "CodeSha256")},
             ),
             ReadCall(
                 "GetFunctionConcurrency",
                 {"FunctionName": "name"},
                 places={"reservedConcurrentExecutions": "ReservedConcurrentExecutions"},
-                unset=("reservedConcurrentExecutions",),
+                without_default=("reservedConcurrentExecutions",),
             ),
-            ReadCall("ListTags", {"Resource": "arn"}, places={"tags": "Tags"}, unset=("tags",)),
+            ReadCall("ListTags", {"Resource": "arn"}, places={"tags": "Tags"}, without_default=("tags",)),
         ),
         unread={"publish": "it is a parameter of the creation, not a setting of the function"},
     ),
@@ -228,13 +232,13 @@ DRIVERS = (
                 "GetEventSourceMapping",
                 {"UUID": "id"},
                 places={"functionName": "FunctionArn", "enabled": _current_enabled},
-                unset=("enabled", "scalingConfig"),
+                without_default=("enabled", "scalingConfig"),
             ),
             ReadCall(
                 "ListTags",
                 {"Resource": MAPPING_ARN},
                 places={"tags": "Tags"},
-                unset=("tags",),
+                without_default=("tags",),
             ),
         ),
     ),

@@ -1,6 +1,6 @@
-"""Drivers of S3 buckets, and of bucket settings, which are resources of their own.
+"""Drivers of S3 buckets, of objects, and of bucket settings, most of which are resources of their own.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from local.preview.property_values import Asset, Props
 
 @computed_from("queues", "eventbridge")
 def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None) -> dict[str, Any]:
-    """Return the notification configuration of a bucket. A bucket has only one."""
+    """Return the notification configuration of a bucket, which covers queues and EventBridge."""
     configuration: dict[str, Any] = {}
     if queues:
         configuration["QueueConfigurations"] = [
@@ -66,9 +66,10 @@ def _current_queues(configuration: Props) -> list[Props]:
 def _put_driver(
     kind: str, operation: str, params: dict[str, str | ComputedValue], delete: str | DriverCall, read: ReadCall
 ) -> Driver:
-    """Return the driver of a bucket setting.
+    """Return the driver of a bucket setting that is a resource of its own.
 
-    `operation` creates and replaces it; `delete` is an operation or a call.
+    `operation` sets the whole setting, so it creates and updates it. `delete` is an operation with the bucket as its only
+    parameter, or a complete call.
     """
     put = DriverCall(operation, {"Bucket": "bucket", **params})
     return Driver(
@@ -83,12 +84,12 @@ def _put_driver(
 
 
 def _read_setting(operation: str, path: str = "", **places: str | Callable[[Any], Any]) -> ReadCall:
-    """Return the call that reads a bucket setting."""
-    return ReadCall(operation, {"Bucket": "bucket"}, path, places=places, unset=tuple(places))
+    """Return the call that reads a bucket setting. The properties in `places` have no default."""
+    return ReadCall(operation, {"Bucket": "bucket"}, path, places=places, without_default=tuple(places))
 
 
 def delete_all_versions(client: Any, params: Props) -> None:
-    """Delete every version of every object of a bucket."""
+    """Delete every version and every delete marker of a bucket's objects."""
     for page in client.get_paginator("list_object_versions").paginate(Bucket=params["Bucket"]):
         for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
             client.delete_object(Bucket=params["Bucket"], Key=version["Key"], VersionId=version["VersionId"])

@@ -1,6 +1,6 @@
 """Drivers of SNS topics, topic policies and subscriptions.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response
@@ -20,7 +20,7 @@ DRIVERS = (
         outputs={"arn": from_response("CreateTopic", "TopicArn")},
         read=(
             ReadCall("GetTopicAttributes", {"TopicArn": "id"}, "Attributes"),
-            ReadCall("ListTagsForResource", {"ResourceArn": "id"}, places={"tags": "Tags"}, unset=("tags",)),
+            ReadCall("ListTagsForResource", {"ResourceArn": "id"}, places={"tags": "Tags"}, without_default=("tags",)),
         ),
         unread={"name": "a topic cannot be renamed"},
     ),
@@ -29,7 +29,7 @@ DRIVERS = (
         service="sns",
         create=(POLICY,),
         update=(POLICY,),
-        # A topic always has a policy. SNS deletes it together with the topic.
+        # There is no deletion call: a topic always has a policy, which is deleted together with the topic.
         id="arn",
         read=(ReadCall("GetTopicAttributes", {"TopicArn": "arn"}, "Attributes.Policy", places={"policy": ""}),),
     ),

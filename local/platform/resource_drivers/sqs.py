@@ -1,6 +1,6 @@
 """Drivers of SQS queues and their policies.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response
@@ -13,12 +13,11 @@ ATTRIBUTES = {
     "Attributes.RedrivePolicy": "redrivePolicy",
     "Attributes.RedriveAllowPolicy": "redriveAllowPolicy",
 }
+"""Parameters of the calls that create and update a queue, each with its Pulumi property."""
 
 
 def _attribute_driver(pulumi_type: str, attribute: str, source: str) -> Driver:
-    """Return the driver of a queue attribute that is a resource of its own. SQS deletes an attribute that is set to an
-    empty text.
-    """
+    """Return the driver of a queue attribute that is a resource of its own. An empty text deletes the attribute."""
     put = DriverCall("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": source})
     return Driver(
         type=pulumi_type,
@@ -55,9 +54,9 @@ DRIVERS = (
                 "GetQueueAttributes",
                 {"QueueUrl": "id", "AttributeNames": constant(["All"])},
                 "Attributes",
-                unset=("redrivePolicy",),
+                without_default=("redrivePolicy",),
             ),
-            ReadCall("ListQueueTags", {"QueueUrl": "id"}, places={"tags": "Tags"}, unset=("tags",)),
+            ReadCall("ListQueueTags", {"QueueUrl": "id"}, places={"tags": "Tags"}, without_default=("tags",)),
         ),
         unread={"name": "a queue cannot be renamed"},
     ),

@@ -1,7 +1,6 @@
 """Driver of SSM parameters.
 
-A driver lists the calls that create, change and delete one resource type on the emulator. A secret parameter is a
-SecureString. The state file contains only hashes of inputs (`local/platform/state.py`), so no file contains its value.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from local.platform.driver_model.driver import (
@@ -33,6 +32,7 @@ PARAMETER = {
     "KeyId": "keyId",
     "Tier": "tier",
 }
+"""Parameters of PutParameter, which creates and updates a parameter, each with its Pulumi property."""
 
 DRIVERS = (
     Driver(
@@ -57,13 +57,13 @@ DRIVERS = (
                 "Parameters",
                 item=("Name", "name"),
                 places={"description": "Description", "keyId": "KeyId", "tier": "Tier"},
-                unset=("description",),
+                without_default=("description",),
             ),
             ReadCall(
                 "ListTagsForResource",
                 {"ResourceType": constant("Parameter"), "ResourceId": "name"},
                 places={"tags": "TagList"},
-                unset=("tags",),
+                without_default=("tags",),
             ),
         ),
     ),

@@ -1,6 +1,6 @@
 """Driver of Step Functions state machines.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from local.preview.property_values import Props
 
 @computed_from("loggingConfiguration")
 def logging_configuration(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the logging configuration, in which the one log group is a list of destinations."""
+    """Return the logging configuration in the API's form, in which the log group is a list with one destination."""
     return {
         "level": given["level"],
         "includeExecutionData": given["includeExecutionData"],
@@ -20,7 +20,7 @@ def logging_configuration(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _current_logging(machine: Props) -> Props:
-    """Return the logging configuration in Pulumi's form, which has one log group instead of a list of destinations."""
+    """Return the logging configuration in Pulumi's form, in which the log group is a single ARN."""
     configuration = machine.get("loggingConfiguration", {})
     groups = [item["cloudWatchLogsLogGroup"]["logGroupArn"] for item in configuration.get("destinations", ())]
     return {
@@ -36,6 +36,7 @@ MACHINE: dict[str, Source] = {
     "loggingConfiguration": logging_configuration,
     "tracingConfiguration": "tracingConfiguration",
 }
+"""Parameters of the calls that create and update a state machine, each with its source."""
 
 DRIVERS = (
     Driver(
@@ -53,7 +54,7 @@ DRIVERS = (
             ReadCall(
                 "DescribeStateMachine", {"stateMachineArn": "id"}, places={"loggingConfiguration": _current_logging}
             ),
-            ReadCall("ListTagsForResource", {"resourceArn": "id"}, places={"tags": "tags"}, unset=("tags",)),
+            ReadCall("ListTagsForResource", {"resourceArn": "id"}, places={"tags": "tags"}, without_default=("tags",)),
         ),
         unread={"tracingConfiguration": "the emulator does not return it"},
     ),

@@ -124,8 +124,14 @@ UNKNOWN_TYPES = ("test:index/what:What", "test:index/else:Else")
 @pytest.mark.parametrize(
     ("create", "message"),
     [
-        (lambda: Thing(UNKNOWN_TYPES[0], "what"), r"no driver for test:index/what:What: add one in local/platform/"),
-        (lambda: Thing(NOTE, "other", keys=[Thing(TOPIC, "topic", name="topic").version]), "other: keys has no value"),
+        (
+            lambda: Thing(UNKNOWN_TYPES[0], "what"),
+            r"There is no driver for test:index/what:What\. Add one in local/platform/",
+        ),
+        (
+            lambda: Thing(NOTE, "other", keys=[Thing(TOPIC, "topic", name="topic").version]),
+            "other: keys contains no value",
+        ),
         (lambda: Thing(GROUP, "group", name="group", colour="blue"), "the driver of .*Group does not use colour"),
         (lambda: Thing(GROUP, "group", name="g" * 513), r"CreateLogGroup\.logGroupName takes at most 512 characters"),
     ],

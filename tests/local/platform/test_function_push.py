@@ -15,7 +15,7 @@ from local import ROOT
 from local.platform import emulator, folder_lock, function_push
 from local.platform.emulator import Emulator
 from local.platform.folder_lock import FolderBusy, lock_folder
-from local.platform.function_push import FunctionPusher, PushRefused
+from local.platform.function_push import FunctionPusher, PushFailed
 from local.platform.resource_drivers import DRIVERS
 from local.platform.state import PlatformState
 from local.preview import program_run, stack_files
@@ -77,6 +77,26 @@ def test_a_changed_handler_is_published_and_the_state_file_is_as_after_an_up(
     assert function.outputs == {"version": "2", "codeSha256": hash_code(content)}
     assert alias.inputs == {**before.entries()[alias_urn()].inputs, "functionVersion": expected["functionVersion"]}
     assert "pushed meetings/sweep: version 2 is live after" in capsys.readouterr().out
+
+
+def test_the_state_file_describes_the_published_code_even_if_another_command_replaces_the_package(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path
+) -> None:
+    write_state(tmp_path)
+    content = change(tmp_path)
+    published = tmp_path / "published.zip"
+    published.write_bytes(content)
+
+    def replace_package(operation: str) -> None:
+        if operation == "get_alias":
+            change(tmp_path, SHARED)
+
+    fake.on_call = replace_package
+    assert push("start", "sweep") == 0
+    assert fake.live_code(SWEEP_NAME) == content
+    state = read_state(tmp_path)
+    recorded = state.entries()[function_urn()].inputs["code"]
+    assert recorded == state.hash_inputs({"code": Archive(str(published))})["code"]
 
 
 def test_an_unchanged_function_is_not_published_again(
@@ -170,7 +190,7 @@ def test_a_failed_push_is_repeated_by_the_next_push_and_the_next_up(
     write_state(tmp_path)
     content = change(tmp_path)
     fake.fails_at = fails_at
-    with pytest.raises(PushRefused, match=f"{SWEEP_NAME} could not be published: .*as AWS puts it"):
+    with pytest.raises(PushFailed, match=f"{SWEEP_NAME} could not be published: .*as AWS puts it"):
         push("sweep")
     state = read_state(tmp_path)
     assert state.entries()[alias_urn()].inputs["functionVersion"] == "", "an incomplete update has no hash"
@@ -216,7 +236,7 @@ def test_ctrl_c_during_a_push_that_fails_ends_the_command(fake: FakePlatformLamb
 def test_a_pinned_alias_is_not_moved(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
     write_state(tmp_path, pinned_version="7")
     change(tmp_path)
-    with pytest.raises(PushRefused, match="stays at version 1, because the setting `liveVersion` pins it"):
+    with pytest.raises(PushFailed, match="stays at version 1, because the setting `liveVersion` pins it"):
         push("sweep")
     assert fake.count_publications() == 0
 
@@ -226,7 +246,7 @@ def test_an_alias_that_was_rolled_back_is_not_moved_without_a_state_file(
 ) -> None:
     fake.code[f"{SWEEP_NAME}:2"] = b""
     change(tmp_path)
-    with pytest.raises(PushRefused, match="it was rolled back"):
+    with pytest.raises(PushFailed, match="it was rolled back"):
         push("sweep")
     assert fake.count_publications() == 0
 
@@ -234,7 +254,7 @@ def test_an_alias_that_was_rolled_back_is_not_moved_without_a_state_file(
 def test_a_function_in_a_rollout_is_not_published(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
     fake.aliases[SWEEP_NAME]["RoutingConfig"] = {"AdditionalVersionWeights": {"2": 0.1}}
     change(tmp_path)
-    with pytest.raises(PushRefused, match=r"a rollout of .* is in progress"):
+    with pytest.raises(PushFailed, match=r"a rollout of .* is in progress"):
         push("sweep")
     assert fake.count_publications() == 0
 
@@ -254,7 +274,7 @@ def test_a_push_needs_a_complete_platform(
     running: Emulator | None, message: str, push: Push, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(emulator, "find_running", lambda _: running)
-    with pytest.raises(PushRefused, match=message):
+    with pytest.raises(PushFailed, match=message):
         push("sweep")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from local.platform import emulator, function_watch
 from local.platform.folder_lock import lock_folder
-from local.platform.function_push import FunctionPusher, PushRefused
+from local.platform.function_push import FunctionPusher, PushFailed
 from local.platform.function_watch import LOG_OVERLAP_MILLISECONDS, FunctionWatch, LogReader, PackageFiles
 from tests.handler_tree import HANDLER, START, SWEEP, use_handler_tree, write_files
 from tests.local.platform.fake_platform_lambda import SWEEP_NAME, FakePlatformLambda, use_fake_platform
@@ -118,7 +118,7 @@ def test_the_watch_ends_with_the_platform(
 ) -> None:
     watched = WatchedLines(tmp_path, "sweep")
     monkeypatch.setattr(emulator, "find_running", lambda _: None)
-    with pytest.raises(PushRefused, match="is not running"):
+    with pytest.raises(PushFailed, match="is not running"):
         watched.step()
 
 

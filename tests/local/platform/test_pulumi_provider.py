@@ -171,7 +171,7 @@ def test_invalid_inputs_are_reported_before_anything_is_created(cli: provider_pb
 def test_a_type_without_a_driver_is_refused(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
     error: Any = refusal_of(lambda: create(cli, "test:index/what:What", {"name": "x"}))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "no driver for test:index/what:What: add one in local/platform/resource_drivers/" in error.details()
+    assert "no driver for test:index/what:What. Add one in local/platform/resource_drivers/" in error.details()
 
 
 def test_an_unknown_function_is_refused(cli: provider_pb2_grpc.ResourceProviderStub) -> None:

@@ -50,7 +50,7 @@ def test_every_property_is_read_at_a_place_that_the_response_has(driver: Driver)
         hashes = {name: path for name, (_, path) in call.fingerprints.items()}
         wrong = {name for name, place in {**places, **hashes}.items() if exact_shape_at(result, place) is None}
         assert not wrong, f"{call.operation} does not return {wrong}"
-        assert set(call.unset) <= {name for name, _ in list_places(driver, call)}
+        assert set(call.without_default) <= {name for name, _ in list_places(driver, call)}
         assert {output for output, _ in call.fingerprints.values()} <= set(driver.outputs)
 
 

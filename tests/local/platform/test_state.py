@@ -131,9 +131,9 @@ def test_an_unusable_state_file_is_refused_with_instructions(tmp_path: Path, tex
 def test_an_unfinished_creation_means_that_the_run_was_killed(tmp_path: Path) -> None:
     state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
     state.put("a", entry())
-    assert not PlatformState.read(tmp_path / "state.json", INSTANCE).interrupted
+    assert not PlatformState.read(tmp_path / "state.json", INSTANCE).was_interrupted
     state.put("b", entry(status=ResourceStatus.MAKING))
-    assert PlatformState.read(tmp_path / "state.json", INSTANCE).interrupted
+    assert PlatformState.read(tmp_path / "state.json", INSTANCE).was_interrupted
 
 
 def test_resources_are_deleted_in_reverse_order_of_their_dependencies(tmp_path: Path) -> None:

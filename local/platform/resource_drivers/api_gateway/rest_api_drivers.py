@@ -1,6 +1,6 @@
 """Drivers of API Gateway REST APIs with their deployments, stages, method settings, API keys and usage plans.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from typing import Any
@@ -36,14 +36,14 @@ METHOD_SETTINGS = {
 def deployment_description(triggers: dict[str, str]) -> str:
     """Return a description that contains the deployment's `triggers`.
 
-    No update call takes the description, so a change of the triggers replaces the deployment.
+    The API has no such parameter. Because no update call uses `triggers`, a change replaces the deployment, as on AWS.
     """
     return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
 
 
 @computed_from("accessLogSettings")
 def access_log(settings: Any) -> list[dict[str, str]]:
-    """Return the patch that sets the access log, because CreateStage has no parameter for it."""
+    """Return the stage's patch that sets the access log. CreateStage has no parameter for it."""
     settings = settings[0] if isinstance(settings, list) else settings
     return [
         {"op": "replace", "path": f"/accessLogSettings/{name}", "value": settings[name]}
@@ -53,7 +53,7 @@ def access_log(settings: Any) -> list[dict[str, str]]:
 
 @computed_from("xrayTracingEnabled")
 def tracing(enabled: bool) -> list[dict[str, str]]:
-    """Return the patch that sets X-Ray tracing."""
+    """Return the stage's patch that sets X-Ray tracing."""
     return [{"op": "replace", "path": "/tracingEnabled", "value": str(bool(enabled)).lower()}]
 
 
@@ -117,7 +117,7 @@ DRIVERS = (
             "arn": from_template(f"{ARN}/restapis/{{id}}"),
             "executionArn": from_template(f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{{id}}"),
         },
-        # The import of the OpenAPI document creates the API's paths, methods and integrations.
+        # `body` is the OpenAPI document with the API's paths, methods and integrations.
         property_import=PropertyImport("body", replace_api_content),
         read=(ReadCall("GetRestApi", {"restApiId": "id"}),),
         unread={"body": "paths, methods and integrations are not compared with the document"},

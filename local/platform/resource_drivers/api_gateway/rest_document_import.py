@@ -1,10 +1,11 @@
-"""Import of the OpenAPI document of a REST API into the emulator, item by item.
+"""Import of the OpenAPI document of a REST API into the emulator.
 
-The emulator's own import accepts a document but ignores its content. As on AWS with mode `overwrite`, all existing
-items are deleted first.
+The emulator's own import accepts a document but ignores its content. So this import makes a call for each item: models,
+validators, authorizers, resources with their methods, and gateway responses. As on AWS with mode `overwrite`, all
+existing items are deleted first.
 
-The import reads only the elements that this project's documents use. An unknown key of the document, of a path or of an
-operation is an error. Unknown keys on deeper levels are ignored, for example the content of a response.
+The import supports only the elements that this project's documents use. An unknown key of the document, of a path or of
+an operation is an error. Unknown keys on deeper levels are ignored, for example the content of a response.
 """
 
 import json
@@ -16,7 +17,8 @@ from local.platform.driver_model.service_shapes import ShapeMismatch
 Document = Mapping[str, Any]
 
 MAX_ITEMS = 500
-"""Page size of lists. It is API Gateway's maximum, and no API of this project has more items."""
+"""Maximum number of items that are listed. It is API Gateway's maximum for a page, and more than this project's APIs
+have."""
 JSON = "application/json"
 SCHEMAS = "#/components/schemas/"
 ANY = "x-amazon-apigateway-any-method"
@@ -43,7 +45,7 @@ def replace_api_content(client: Any, api_id: str, body: str) -> None:
 def _clear_api(client: Any, api_id: str) -> str:
     """Delete all items of an API except its root resource. Return the id of the root resource.
 
-    Resources are deleted from the longest path to the shortest, so each one before its parent.
+    Resources are deleted in the order of their paths' lengths, the longest first, so each one before its parent.
     """
     api = {"restApiId": api_id}
     resources = sorted(
@@ -99,10 +101,9 @@ class _DocumentImport:
             self._client.put_gateway_response(**self._api, responseType=kind, **response)
 
     def _with_absolute_references(self, value: Any) -> Any:
-        """Return a schema whose references name the API's models.
+        """Return a schema in which each reference to another schema is the URL of that schema's model.
 
-        References within the document work only if AWS imports the document as a whole. Here, each schema becomes a
-        model of its own.
+        The import creates a model for each schema, and a model cannot refer to a place in the document.
         """
         if isinstance(value, Mapping):
             if "$ref" in value:
@@ -180,7 +181,7 @@ class _DocumentImport:
 
 
 def _check_keys(given: Document, keys: frozenset[str], where: str) -> None:
-    """Raise ShapeMismatch for a key that the import does not support. `where` names the element for the message."""
+    """Raise ShapeMismatch for a key that the import does not support. `where` names the element with the key."""
     if unknown := sorted(set(given) - keys):
         raise ShapeMismatch(
             f"{where}: {', '.join(unknown)} is not supported: "

@@ -1,6 +1,6 @@
-"""Drivers of WebSocket APIs with their routes and stages, and of the role with which API Gateway writes logs.
+"""Drivers of WebSocket APIs and their parts, and of the account's setting for the role with which API Gateway logs.
 
-A driver lists the calls that create, change and delete one resource type on the emulator.
+A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
 """
 
 from typing import Any
@@ -22,18 +22,18 @@ from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN
 
 ROLE = "/cloudwatchRoleArn"
-"""Path of the log role in a patch of the account's settings."""
+"""Path, in a patch of the account's settings, of the role with which API Gateway writes logs."""
 
 
 @computed_from("cloudwatchRoleArn")
 def log_role(arn: str) -> list[dict[str, str]]:
-    """Return the patch that sets the account's log role."""
+    """Return the patch that sets this role."""
     return [{"op": "replace", "path": ROLE, "value": arn}]
 
 
 def _endpoint(values: ResourceValues) -> Any:
-    """Return the URL for clients: a path below the emulator's address. The emulator returns a host name that not every
-    machine can resolve.
+    """Return the URL for clients: a path below the emulator's address. Not every machine can resolve the host name that
+    the emulator returns.
     """
     answer = values.responses.get("CreateApi", {})
     if "ApiEndpoint" not in answer:

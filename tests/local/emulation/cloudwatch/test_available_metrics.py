@@ -7,7 +7,7 @@ from local.emulation.cloudwatch.available_metrics import (
     metric_label,
     why_not_evaluated,
 )
-from local.platform.lifecycle import list_unevaluated_alarms
+from local.platform.lifecycle import list_unevaluated_metrics
 from tests.whole_program import ONE_WORKER, graph
 
 pytestmark = ONE_WORKER
@@ -33,7 +33,7 @@ def test_an_unknown_metric_of_a_service_is_not_evaluated() -> None:
 
 
 def test_make_up_lists_the_alarms_that_are_not_evaluated() -> None:
-    lines = list_unevaluated_alarms(graph("local"))
+    lines = list_unevaluated_metrics(graph("local"))
     assert len(lines) == len(NOT_EVALUATED)
     timed_out = next(line for line in lines if line.startswith("AWS/States ExecutionsTimedOut: "))
     assert "polyphony-local-ingestion-" in timed_out

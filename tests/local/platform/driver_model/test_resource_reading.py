@@ -44,7 +44,7 @@ DRIVER = Driver(
             "GetFunctionConcurrency",
             {"FunctionName": "name"},
             places={"concurrency": "ReservedConcurrentExecutions"},
-            unset=("concurrency",),
+            without_default=("concurrency",),
         ),
         ReadCall("ListTags", {"Resource": "arn"}, places={"tags": "Tags"}),
     ),

@@ -1,0 +1,36 @@
+"""Tests of the budget's driver."""
+
+from typing import Any
+
+import pytest
+
+from local.platform.driver_model.driver import ResourceValues
+from local.platform.driver_model.service_shapes import build_parameters, find_violations, input_shape
+from local.platform.resource_drivers import DRIVERS
+from local.preview.property_values import UNKNOWN
+
+pytestmark = pytest.mark.unit
+
+TOPIC = "arn:aws:sns:us-east-1:000000000000:alerts"
+DRIVER = DRIVERS["aws:budgets/budget:Budget"]
+
+
+@pytest.mark.parametrize(
+    ("subscribers", "expected"),
+    [
+        ({"subscriberSnsTopicArns": [TOPIC]}, [("SNS", TOPIC)]),
+        ({"subscriberEmailAddresses": ["ops@example.com"]}, [("EMAIL", "ops@example.com")]),
+        ({"subscriberSnsTopicArns": [UNKNOWN]}, [("SNS", UNKNOWN)]),
+    ],
+    ids=["topic", "e-mail", "topic that does not exist yet"],
+)
+def test_every_subscriber_of_a_budget_is_in_the_request(
+    subscribers: dict[str, Any], expected: list[tuple[str, Any]]
+) -> None:
+    notification = {"comparisonOperator": "GREATER_THAN", "threshold": 80, "notificationType": "ACTUAL", **subscribers}
+    inputs = {"name": "monthly", "budgetType": "COST", "timeUnit": "MONTHLY", "costFilters": []}
+    [call] = DRIVER.create
+    request = build_parameters(DRIVER, call, ResourceValues({**inputs, "notifications": [notification]}))
+    [listed] = request["NotificationsWithSubscribers"]
+    assert [(item["SubscriptionType"], item["Address"]) for item in listed["Subscribers"]] == expected
+    assert not list(find_violations(request, input_shape(DRIVER, call), call.operation))
