@@ -1,4 +1,4 @@
-"""Secret in an SSM SecureString parameter. A function gets only the parameter's name, and reads the value itself."""
+"""Secret in an SSM SecureString parameter. A Lambda function's environment has only the name of the parameter."""
 
 from typing import TYPE_CHECKING
 
