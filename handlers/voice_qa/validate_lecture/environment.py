@@ -24,13 +24,13 @@ MaxBytes = Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)]
 Formats = Annotated[str, Field(pattern=rf"^{_FORMAT}(,{_FORMAT})*$")]
 """Audio formats that are accepted, separated by commas."""
 SweepHours = Annotated[int, Field(ge=1, le=7 * 24)]
-"""Age up to which the sweep checks objects. A listing dates an object from the start of its multipart upload, so the
-age must exceed the duration of any upload."""
+"""Maximum age in hours of objects that the sweep checks. A listing shows the time at which a multipart upload began, so
+the age must exceed the duration of any upload."""
 
 
 class ValidatorEnvironment(HandlerEnvironment):
-    """Environment variables of the lecture validator. The default limits are those of Amazon Transcribe: 4 hours and
-    2 GB.
+    """Environment variables of the lecture validator. The default maximum duration and size are limits of Amazon
+    Transcribe: 4 hours and 2 GB.
     """
 
     s3_bucket: str
@@ -41,7 +41,7 @@ class ValidatorEnvironment(HandlerEnvironment):
     lecture_formats: Formats = ",".join(FORMATS)
     sweep_hours: SweepHours = 48
     sweep_seconds: SweepSeconds = 120
-    """Time limit of one sweep; less than the function's timeout."""
+    """Time after which a sweep starts no further validation. It must be less than the Lambda function's timeout."""
 
     @model_validator(mode="after")
     def _check_duration_range(self) -> Self:
