@@ -1,9 +1,8 @@
 """Error responses of all backends, as HTTP responses and WebSocket messages with the same fields.
 
 A handler raises `HandlerError` with an error code of its subsystem. Every other exception becomes an internal error
-without details. Pydantic's ValidationError is no exception to this rule, because one of our own records may have caused
-it. A handler that validates a client's request passes the ValidationError to `to_malformed_error`, which returns the
-error for the client.
+without details. This includes pydantic's ValidationError, because one of our own records may have caused it. So a
+handler that validates a client's request passes the ValidationError to `to_malformed_error`.
 
 A response never contains values that a client sent. It may contain the names of the client's fields, in which all
 characters except letters, digits, `_` and `-` are replaced. This module does not log.

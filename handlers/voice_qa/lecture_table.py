@@ -5,7 +5,7 @@ lecture validator writes its verdict on an uploaded lecture to the lecture's ite
 WebSocket handler and the query worker read from the item whether guests can ask about the lecture.
 
 A verdict is written on condition that the item still describes the upload that it described when the validation began.
-The write changes no attribute that the validator does not own, such as the owner. Items of lectures do not expire.
+The write does not change other attributes, such as the owner. Items of lectures do not expire.
 """
 
 import re

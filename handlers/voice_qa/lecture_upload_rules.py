@@ -38,7 +38,7 @@ class UploadOrder(StrEnum):
     """Order of an upload relative to the upload that the lecture's item describes."""
 
     NEWER = "newer"
-    """This upload replaces the upload that the item describes."""
+    """The upload replaces the upload that the item describes."""
     SAME = "same"
     OLDER = "older"
     """The item is not changed."""

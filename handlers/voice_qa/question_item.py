@@ -35,8 +35,7 @@ class QuestionItem:
     def begin(self, now_ms: int, until_ms: int, request_id: str) -> tuple[QuestionRecord, bool]:
         """Begin an attempt, if the question needs one. Return the question, and True if this invocation must answer it.
 
-        The attempt must end until `until_ms`. `request_id` identifies the invocation, and a retry by Lambda has the same
-        id.
+        After `until_ms`, the attempt counts as dead. `request_id` identifies the invocation and its retries by Lambda.
         """
 
         def update(record: QuestionRecord) -> tuple[QuestionRecord, tuple[QuestionRecord, bool]]:
@@ -72,7 +71,7 @@ class QuestionItem:
     def fail_if_overdue(self, call: int, now_ms: int, limit_ms: int) -> QuestionRecord | None:
         """Fail the question if it is in progress after its time limit. Return its record if the client must get an error.
 
-        `call` is the number of the checked invocation of the worker. See `QuestionRecord.fail_if_overdue`.
+        See `QuestionRecord.fail_if_overdue`.
         """
 
         def update(record: QuestionRecord) -> tuple[QuestionRecord, QuestionRecord | None]:
@@ -82,7 +81,7 @@ class QuestionItem:
         return self._items.change(QuestionRecord, self._key, update)
 
     def mark_reported(self, calls: int) -> None:
-        """Record that the client was notified of the end of the question. It happened after `calls` worker invocations.
+        """Record that the client was notified of the end of the question, after `calls` invocations of the worker.
 
         If this write fails, the client may get an error later.
         """

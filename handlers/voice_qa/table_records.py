@@ -5,10 +5,10 @@ Cognito credentials) can read and write the items whose `sessionId` begins with 
 `#`. These items are conversations. The keys of all other items begin with a word such as `query`, with which no identity
 id begins, so guests cannot access them.
 
-Anyone who knows an identity id can get the guest's credentials with it. So it is only stored in this table: in the keys
-of conversations, because an IAM policy can only compare keys with the identity id, and in the items of connections and
-questions. Everything else contains the guest id, a keyed hash of the identity id: other keys of this table, S3 keys,
-and messages between Lambda functions.
+Anyone who knows an identity id can get the guest's credentials with it. So it is only stored in this table, in the items
+of connections and questions and in the keys of conversations. These keys need it, because IAM policies can only compare
+keys with the identity id. Everything else contains the guest id, a keyed hash of the identity id: other keys of this
+table, S3 keys, and messages between Lambda functions.
 https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html
 
 The content of the items of lectures and conversations is defined in `lecture_table` and `conversations`. A field's alias
@@ -177,8 +177,8 @@ class QuestionRecord(VersionedState):
         """Apply a client's request for the question. Return True if a worker must be invoked.
 
         `new` is the question as the client sends it now, perhaps not for the first time. Its listener always becomes
-        the listener of the answer. If the question needs a new answer attempt and MAX_CALLS is not reached, the other
-        fields of `new` replace those of the question too, except the conversation and the number of attempts.
+        the listener of the answer. Its other fields are only used if the question needs a new answer attempt and
+        MAX_CALLS is not reached. The conversation and the number of attempts stay.
         """
         timed_out = self.status is QuestionStatus.RUNNING and self.running_until_ms <= now_ms
         failed = self.status is QuestionStatus.FAILED and self.retryable

@@ -16,12 +16,10 @@ MIN_HEADER, MAX_HEADER = 6, 16
 # code 0 of the sample rate and of the sample size refers to STREAMINFO, the metadata block at the start of the file.
 BLOCK_SIZES = {1: 192} | {code: 576 << code - 2 for code in range(2, 6)} | {code: 1 << code for code in range(8, 16)}
 SIZE_BYTES = {6: 1, 7: 2}
-"""For the block size codes that are not in `BLOCK_SIZES`: number of bytes after the frame's number that contain the
-block size minus one."""
+"""Number of bytes after the frame's number that contain the block size minus one, for codes without a block size."""
 RATES = dict(enumerate((88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000), 1))
 RATE_BYTES = {12: (1, 1000), 13: (2, 1), 14: (2, 10)}
-"""For the sample rate codes that are not in `RATES`: number of bytes before the checksum that contain the sample rate,
-and the unit of this rate in Hz."""
+"""Number of bytes before the checksum that contain the sample rate, and its unit in Hz, for codes without a rate."""
 CHANNELS = {code: code + 1 for code in range(8)} | {8: 2, 9: 2, 10: 2}
 SAMPLE_BITS = {2: 8, 4: 12, 8: 16, 10: 20, 12: 24, 14: 32}
 """Sample sizes by code. A code includes the bit after it, which is reserved and always 0, so all codes are even."""
@@ -42,10 +40,7 @@ class FrameHeader:
 
 
 def crc_table(polynomial: int, bits: int) -> tuple[int, ...]:
-    """Return the lookup table of a checksum (CRC): the remainder that each byte value leaves.
-
-    `polynomial` is the CRC's generator, and `bits` is the length of the checksum.
-    """
+    """Return the lookup table of a checksum (CRC) with this generator polynomial and length."""
     table = []
     for byte in range(256):
         remainder = byte << bits - 8

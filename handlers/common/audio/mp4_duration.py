@@ -11,8 +11,8 @@ fragment's end time and the stated duration. If there is no such fragment in the
 visits all fragments from the start, as far as the read limits allow.
 
 A file without fragments is rejected as truncated if a box ends beyond the end of the file. The last fragment of a
-fragmented file may be incomplete, because a recording can be stopped at any moment. Edit lists, which select the part
-of a track that is played, are ignored: encoders use them to hide a few milliseconds at the start.
+fragmented file may be incomplete, because a recording can be stopped at any moment. Edit lists are ignored, because
+encoders only use them to hide a few milliseconds at the start.
 """
 
 from collections.abc import Iterator

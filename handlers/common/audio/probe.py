@@ -180,8 +180,7 @@ def _ends_file(file: RangedFile, offset: int, info: StreamInfo) -> bool:
 def _read_ogg(file: RangedFile) -> AudioFile:
     """Read the codec from the first page, and the duration from the last page with a position.
 
-    A file with several streams is rejected if its last pages belong to another stream than the first page. Missing pages
-    between the first and the last page are not noticed.
+    The file must be a single stream. Missing pages between the first and the last page are not noticed.
     """
     file.seek(0)
     first = OggPage(file)

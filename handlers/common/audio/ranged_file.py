@@ -22,7 +22,7 @@ MAX_FETCHED = 8 * 1024 * 1024
 MAX_READ = 64 * 1024 * 1024
 """Bytes handed to the parser, repeated reads included."""
 READ_COST = 1024
-"""Each read counts as at least this number of bytes, so that a parser cannot make millions of tiny reads."""
+"""Minimum number of bytes for which a read counts, so that a parser cannot make millions of tiny reads."""
 
 Fetch = Callable[[int, int], bytes]
 """Return the bytes of an object for an offset and a length. The range always lies within the object."""
@@ -80,10 +80,7 @@ class RangedFile:
         return joined[offset - first * BLOCK : end - first * BLOCK]
 
     def find_backwards(self, marker: bytes) -> Iterator[int]:
-        """Yield the offsets of a marker within the last MAX_TAIL bytes, beginning with the last offset.
-
-        The first step searches one block, and each further step searches twice as many bytes before it.
-        """
+        """Yield the offsets of a marker within the last MAX_TAIL bytes, beginning with the last offset."""
         floor, end, step = max(0, self.size - MAX_TAIL), self.size, BLOCK
         while end > floor:
             start = max(floor, end - step)

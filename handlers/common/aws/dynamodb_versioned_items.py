@@ -42,7 +42,7 @@ S = TypeVar("S", bound=VersionedState)
 
 
 class TooManyWriters(ServiceFailed):
-    """In each attempt, another invocation changed the item first. A later attempt may succeed."""
+    """Another invocation changed the item first, in each attempt. A later attempt may succeed."""
 
     def __init__(self) -> None:
         super().__init__(ServiceFault.THROTTLED)

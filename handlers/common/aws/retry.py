@@ -26,8 +26,8 @@ MAX_TIMEOUTS = 2
 LIVE_RETRY_SECONDS = 9.0
 """Time in which `retry_live_calls` makes its attempts."""
 LIVE_ATTEMPT_SECONDS = 4.0
-"""Time that `retry_live_calls` expects an attempt to take at most. A boto3 call with `LIVE_CONFIG` that gets no response
-takes less, including its retry by botocore. Two attempts fit into `LIVE_RETRY_SECONDS`."""
+"""Maximum duration that `retry_live_calls` expects of an attempt. A boto3 call with `LIVE_CONFIG` that gets no response
+takes less, including botocore's own retry."""
 T = TypeVar("T")
 
 
@@ -80,10 +80,10 @@ class Retrier:
 
 
 def retry_live_calls(operation: Callable[[], T], timing: RetryTiming) -> T:
-    """Return the result of an operation whose boto3 clients have `LIVE_CONFIG`, and retry transient failures.
+    """Return the result of an operation whose boto3 clients have `LIVE_CONFIG`. Transient failures are retried.
 
-    For operations that must not wait until AWS repeats the event, for example minutes later. Raises ServiceFailed for a
-    lasting fault, or if transient failures last longer than LIVE_RETRY_SECONDS.
+    This is for operations that a user waits for, or that AWS would repeat only minutes later. Raises ServiceFailed for a
+    lasting fault, or if transient failures do not end within LIVE_RETRY_SECONDS.
     """
 
     def attempt() -> T:

@@ -64,7 +64,7 @@ _FAULTS_BY_CODE = {
 }
 """Faults by the error codes of the called services."""
 _SERVER_ERROR = 500
-"""From this HTTP status on, the service failed, so an error code that is not in the table counts as `UNAVAILABLE`."""
+"""Lowest HTTP status with which an error code that is not in the table counts as `UNAVAILABLE`."""
 
 
 class ServiceFailed(Exception):

@@ -24,8 +24,7 @@ class StartOutcome(StrEnum):
     REFUSED = "refused"
     """Step Functions refused the request, so it did not start an execution."""
     UNKNOWN = "unknown"
-    """It is unclear whether an execution was started, because the response was lost, the request was throttled, or Step
-    Functions failed."""
+    """The response was lost, the request was throttled, or Step Functions failed. An execution may have been started."""
 
 
 class ExecutionStatus(StrEnum):

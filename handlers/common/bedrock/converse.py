@@ -5,9 +5,9 @@ model works on follows as one JSON object per line. JSON escapes line breaks, so
 in its line. `aws.retry` retries failed calls, and `model_questions` asks again after an unusable answer.
 
 Callers build a request without knowing its model. They put a cache point wherever caching would save money, and state
-the maximum length of the answer. `BedrockModel` adapts the request to the model (`model_families`): it removes the
-cache points that the model would reject or ignore, adds the fields that only this model has, and allows more tokens if
-the model thinks, because text that a model writes to reason before its answer counts as output too.
+the maximum length of the answer. `BedrockModel` adapts the request to the model (`model_families`). It removes cache
+points that the model would reject or ignore, and adds fields that only this model has. For a model that thinks, which
+means that it writes text to reason before its answer, it also allows more output tokens.
 """
 
 import json

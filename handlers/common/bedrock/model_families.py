@@ -26,7 +26,8 @@ _LARGEST_CACHE_MINIMUM = 4_096
 """Largest minimum number of tokens per cache point of any Claude model. It is used for Claude models for which the table
 below has no exact number."""
 THINKING_TOKENS = 4_000
-"""Output tokens that a request allows for thinking, in addition to the answer. The effort `low` needs few of them."""
+"""Output tokens that a request allows for thinking, in addition to the answer. With the effort `low`, models use few of
+them."""
 _LOW_EFFORT: Mapping[str, Any] = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}
 """Fields of a request that let a model think as little as possible. More is not needed, because our requests only let it
 extract and summarise text."""

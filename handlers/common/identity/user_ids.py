@@ -1,9 +1,9 @@
 """User ids: hashes that identify users in tags, object keys and table keys.
 
 The subject by which an identity provider identifies a user may be too long for these places, or have characters that
-they do not allow. The subject cannot be computed from the user id. But anyone who knows issuer and subject can compute
-the user id. If a subject must stay secret because it works like a password, as a Cognito identity id does, the hash has
-a secret key.
+they do not allow. The subject cannot be computed from the user id. Anyone who knows issuer and subject can compute the
+user id, unless the hash has a secret key. Guests have a keyed hash, because their subject, a Cognito identity id, works
+like a password.
 """
 
 import base64

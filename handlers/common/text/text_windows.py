@@ -1,9 +1,9 @@
 """Division of a transcript into overlapping windows, each small enough for one model request.
 
 A window consists of a core and an overlap. The cores of all windows together are the transcript, without gaps and
-repetitions. The overlap repeats the passages after the core, so a statement that begins at the end of a core is complete
-in its window, unless the statement is longer than the overlap. A statement that begins in the overlap belongs to a later
-window. The last window has no overlap.
+repetitions. The overlap repeats the passages after the core. So a statement that begins at the end of a core is complete
+in its window, unless it is longer than the overlap. A statement that begins in the overlap belongs to a later window.
+The last window has no overlap.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,11 +20,11 @@ class WindowSizes:
     """Size limits of windows."""
 
     characters: int
-    """Maximum length of a core. Two cores may be longer: a core that is a single passage, and the core of the last
-    window, which includes the passages that would otherwise be its overlap."""
+    """Maximum length of a core. A core that is a single passage may be longer. The core of the last window may be
+    longer too, because it includes the passages that would otherwise be its overlap."""
     milliseconds: int
-    """Maximum time between the starts of a core's first and last passage. End times are not used, because a passage
-    with a wrong end time, for example a day later, would then become a separate window."""
+    """Maximum time between the starts of a core's first and last passage. End times are not used, because they may be
+    wrong, for example a day too late. The passage would then become a separate window."""
     overlap_characters: int
     """Minimum length of an overlap. It ends with the passage that reaches this length."""
 

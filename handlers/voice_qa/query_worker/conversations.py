@@ -4,10 +4,10 @@ The latest turns are stored in the table, and the agent gets some of them as the
 are browser users with unauthenticated Cognito credentials, may read and write these items directly in the table. So
 items are parsed strictly, and invalid turns are ignored.
 
-A conversation expires a fixed number of days after its first turn, even if turns are added, so that the words of a guest
-who asks regularly are deleted too. A turn after the expiry begins a new conversation, even if DynamoDB has not deleted
-the old item yet. A guest can postpone the expiry by changing the item's `expiresAt`. But with each new turn, it becomes
-at most the same number of days after that turn.
+A conversation expires a fixed number of days after its first turn. Further turns do not postpone this, so that the words
+of a guest who asks regularly are deleted too. A turn after the expiry begins a new conversation, even if DynamoDB has
+not deleted the old item yet. A guest can postpone the expiry by changing the item's `expiresAt`. But each new turn
+limits it to the same number of days after that turn.
 """
 
 import re
@@ -61,7 +61,7 @@ TURN_ATTRIBUTES = frozenset(field.alias or name for name, field in StoredTurn.mo
 def append_turn(turns: Iterable[StoredTurn], turn: StoredTurn) -> tuple[StoredTurn, ...]:
     """Return the turns with the new turn at their end. If the item would grow too large, the oldest turns are dropped.
 
-    The result has one turn for each question, which is the first of several turns.
+    If several turns have the same question, only the first of them is kept.
     """
     truncated = turn.model_copy(
         update={"question": _truncate(turn.question, MAX_QUESTION), "answer": _truncate(turn.answer, MAX_ANSWER)}

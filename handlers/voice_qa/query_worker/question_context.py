@@ -1,4 +1,4 @@
-"""Request for the agent: the question with its context, which is the lecture and the conversation so far.
+"""Context of a question for the agent: the lecture, the text or audio of the question, and the conversation so far.
 
 This module also checks that the question can be sent to the agent. The agent gets audio as presigned URLs. Each URL
 names the object version that was checked: by the lecture validator, or here for a spoken question. So a guest cannot

@@ -15,12 +15,10 @@ LECTURE_MIN_SECONDS = 10
 """Default minimum duration of a lecture. A shorter recording has no content to ask about."""
 LECTURE_MAX_SECONDS = 4 * 3600
 """Default maximum duration of a lecture."""
+# Types of the settings for the minimum duration, the maximum duration and the maximum size of a lecture.
 MinSeconds = Annotated[int, Field(ge=1, le=3600)]
-"""Minimum duration of a lecture."""
 MaxSeconds = Annotated[int, Field(ge=60, le=12 * 3600)]
-"""Maximum duration of a lecture."""
 MaxBytes = Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)]
-"""Maximum size of a lecture."""
 Formats = Annotated[str, Field(pattern=rf"^{_FORMAT}(,{_FORMAT})*$")]
 """Audio formats that are accepted, separated by commas."""
 SweepHours = Annotated[int, Field(ge=1, le=7 * 24)]

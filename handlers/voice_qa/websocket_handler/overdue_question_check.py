@@ -1,12 +1,12 @@
-"""Errors for the clients of overdue questions: questions of which no end was reported within the time limit.
+"""Errors for the clients of overdue questions. A question is overdue if its end was not reported within the time limit.
 
-A query worker answers a question. It can die at any moment, or never start, and then the client would wait for ever. So
-whenever the WebSocket handler invokes a worker, it also sends a message to an SQS queue: the time limit check. SQS
+The query worker, which answers a question, can die at any moment or never start. The client would then wait for ever. So
+whenever the WebSocket handler invokes the worker, it also sends a message to an SQS queue: the time limit check. SQS
 delivers the check to the WebSocket handler after the time limit.
 
 If the question is still in progress then, it is marked as failed, and the client gets an error. If the question has
-ended, but the worker died before it notified the client, the question stays as it is, and the client also gets an error.
-In both cases, the client can ask again.
+ended, but the worker died before it notified the client, the client gets the same error, but the question is not
+changed. In both cases, the client can ask again.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
 """
 
@@ -33,7 +33,7 @@ class OverdueCheckOutcome(StrEnum):
     """Outcome of one time limit check."""
 
     ENDED = "ended"
-    """Nothing was done, because the client was notified, or because a later invocation has its own check."""
+    """The client was already notified, or a later invocation has its own check."""
     OVERDUE = "overdue"
     """The client got an error, unless it is not connected any more."""
 

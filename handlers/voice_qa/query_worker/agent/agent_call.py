@@ -1,9 +1,10 @@
-"""One call of the agent, which answers a question: sends the question and reads the answer while it arrives.
+"""One call to the agent, the external service that answers questions. It sends a question and reads the answer while it
+arrives.
 
 Until the first byte of the answer has arrived, transient failures are retried up to three times. All tries and the
-pauses between them share one time limit. A pause is a random share of a maximum, so that callers which failed together
-do not retry together, and the maximum grows with each try. The seconds in the agent's `Retry-After` header are added to
-the pause. If the pause would end after the time limit, the call fails at once.
+pauses between them share one time limit. The maximum pause grows with each try. The actual pause is a random share of
+it, so that callers which failed together do not retry together. The seconds in the agent's `Retry-After` header are
+added to the pause. If the pause would end after the time limit, the call fails at once.
 
 After the first byte, nothing is retried. The time between two lines and the time for the whole answer are limited. The
 time that the caller needs to process a piece of the answer only counts towards the limit of the whole answer. An answer

@@ -1,7 +1,8 @@
 """Protocol between the query worker and an agent: one JSON object as the request, JSON lines as the response.
 
-Request, by `POST <endpoint>/answer`: `schemaVersion` 1, `queryId`, `sessionId` (opaque), `lecture` {`lectureId`, `url`,
-`format`, `durationMs`}, `query` {`url`, `format`} or {`text`}, `conversation` [{`question`, `answer`}], `language`.
+Request, by `POST <endpoint>/answer` or AgentCore's `InvokeAgentRuntime`: `schemaVersion` 1, `queryId`, `sessionId` (of
+the conversation), `lecture` {`lectureId`, `url`, `format`, `durationMs`}, `query` {`url`, `format`} or {`text`},
+`conversation` [{`question`, `answer`}], `language`.
 
 Response, with status 200: one object per line, each line ended by a line feed:
 
@@ -13,9 +14,9 @@ Response, with status 200: one object per line, each line ended by a line feed:
 - `error` {`code`, `retryable`}: there is no complete answer; `code` is rejected, throttled, unavailable or failed
 
 The field `type` names the type of an object. Other types and fields are ignored, so that agents can send more than this
-version reads. An object without `type` is accepted if it has a text `error`, and means that the agent failed: the
-server of AgentCore Runtime sends such an object if the agent raised an exception. The lines may also be server-sent
-events, with `data:` before the object.
+version reads. The lines may also be server-sent events, with `data:` before the object. An object that has a text
+`error` and no `type` means that the agent failed. The server of AgentCore Runtime sends it if the agent raised an
+exception.
 
 This module interprets lines, removes hidden characters from texts, and limits the size of an answer. `agent_call`
 enforces the time limits. No exception contains anything that the agent sent.

@@ -45,7 +45,7 @@ LASTING = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.TOO_MUCH,
 
 
 class AgentFailed(Exception):
-    """There is no complete answer. Pieces that were received remain valid."""
+    """The answer is not complete. Pieces that were received remain valid."""
 
     def __init__(self, code: AgentCode, *, retryable: bool | None = None) -> None:
         """`retryable` states if asking again may help. If it is None, the code decides."""
