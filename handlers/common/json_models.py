@@ -1,7 +1,4 @@
-"""Base model for the JSON of our own interfaces: requests, answers, messages and stored documents.
-
-The model `WrongField` is also here, because several answers and stored documents contain it.
-"""
+"""Base model for the JSON of our own interfaces: requests, answers, messages and stored documents."""
 
 import os
 

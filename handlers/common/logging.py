@@ -1,7 +1,7 @@
 """Structured logger of all Lambda functions. It writes JSON lines that contain only fields from an allow-list.
 
 The events that functions receive, secrets, tokens and transcripts must never be logged. Every field is declared here,
-so a new field is a deliberate decision. Object keys and the ids of sessions are logged as hashes.
+so a new field is a deliberate decision. Object keys, and ids of sessions, uploads and episodes, are logged as hashes.
 """
 
 import hashlib

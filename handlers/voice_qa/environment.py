@@ -23,5 +23,4 @@ class VoiceQaEnvironment(HandlerEnvironment):
     dynamodb_table: str
     session_days: SessionDays = 7
     max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = MAX_QUERY_BYTES
-    """Maximum size of a spoken question."""
     answer_seconds: AnswerSeconds = 600

@@ -23,7 +23,6 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.voice_qa import s3_prefixes
 
 MAX_NAME_CHARS = 255
-"""Maximum length of a file name."""
 _KEY = re.compile(rf"{s3_prefixes.LECTURES}({ulid.ULID_PATTERN})/(.+)", re.DOTALL)
 
 

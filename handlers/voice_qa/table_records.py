@@ -44,22 +44,18 @@ first is a duplicate delivery, so the first invocation may still be running."""
 
 
 def lecture_key(lecture_id: str) -> Key:
-    """Return the key of a lecture."""
     return {"sessionId": f"lecture#{lecture_id}", "lectureId": lecture_id}
 
 
 def connection_key(connection_id: str) -> Key:
-    """Return the key of a connection."""
     return {"sessionId": f"connection#{connection_id}", "lectureId": NO_RANGE_KEY}
 
 
 def query_key(guest_id: str, query_id: str) -> Key:
-    """Return the key of a question."""
     return {"sessionId": f"query#{guest_id}#{query_id}", "lectureId": NO_RANGE_KEY}
 
 
 def allowance_key(guest_id: str) -> Key:
-    """Return the key of a guest's allowance."""
     return {"sessionId": f"allowance#{guest_id}", "lectureId": NO_RANGE_KEY}
 
 
@@ -220,7 +216,6 @@ class QuestionRecord(VersionedState):
         return self.model_copy(update={"status": QuestionStatus.ANSWERED})
 
     def mark_failed(self, code: str, *, retryable: bool) -> Self:
-        """Mark the question as failed."""
         return self.model_copy(update={"status": QuestionStatus.FAILED, "code": code, "retryable": retryable})
 
     def mark_reported(self, calls: int) -> Self:

@@ -36,7 +36,7 @@ class FrameHeader:
     block_size: int
     """Number of samples in the frame, per channel."""
     fits: bool
-    """True if sample rate, channels and sample size are those that STREAMINFO states."""
+    """True if the block size is valid, and sample rate, channels and sample size are those that STREAMINFO states."""
 
 
 def crc_table(polynomial: int, bits: int) -> tuple[int, ...]:

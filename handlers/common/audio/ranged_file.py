@@ -63,7 +63,6 @@ class RangedFile:
         return position
 
     def tell(self) -> int:
-        """Return the position."""
         return self._position
 
     def at(self, offset: int, length: int) -> bytes:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_ATTEMPTS = 12
-"""Maximum number of attempts to write a change. An attempt fails if another invocation writes the item at the same time.
-Only a few invocations write to one item, so this number is not reached in normal use."""
+"""Maximum number of attempts to write a change. Only a few invocations write to one item at the same time, so this number
+is not reached in normal use."""
 MAX_WRITE_IDS = 8
 """Number of write ids that an item keeps. A repeated write is recognised if fewer writes than this came after it."""
 

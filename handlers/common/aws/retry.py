@@ -1,8 +1,7 @@
 """Retries of AWS calls that failed with a transient fault, until a deadline.
 
 The pause doubles with each attempt up to a maximum. It has a random part, so that callers which were throttled at the
-same time do not retry at the same time. An attempt only starts if it can end before the deadline. Tests replace clock,
-pauses and randomness through `RetryTiming`.
+same time do not retry at the same time. An attempt only starts if it can end before the deadline.
 
 If the caller states how long a call may take, the call fails after its second timeout, even if time is left. The
 service may have completed and billed each call that timed out.
@@ -82,8 +81,8 @@ class Retrier:
 def retry_live_calls(operation: Callable[[], T], timing: RetryTiming) -> T:
     """Return the result of an operation whose boto3 clients have `LIVE_CONFIG`. Transient failures are retried.
 
-    This is for operations that a user waits for, or that AWS would repeat only minutes later. Raises ServiceFailed for a
-    lasting fault, or if transient failures do not end within LIVE_RETRY_SECONDS.
+    Use this for an operation that nothing else repeats soon, for example because SQS redelivers its message only after
+    minutes. Raises ServiceFailed for a lasting fault, or if transient failures do not end within LIVE_RETRY_SECONDS.
     """
 
     def attempt() -> T:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class SecretParameter:
-    """Secret in an SSM SecureString parameter, read once per container at its first use.
+    """Secret that is read once per container, at its first use.
 
     A deployment that changes the secret starts new containers, which read the new value.
     """

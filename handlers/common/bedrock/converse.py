@@ -100,7 +100,6 @@ class BedrockModel:
         self._family = get_model_family(model_id)
 
     def converse(self, request: ConverseRequest) -> ModelReply:
-        """Send a request once. Raises ServiceFailed."""
         adapted = _adapt_request(request, self._family)
         answer = call_service(self._client.converse, modelId=self._model_id, **adapted)
         # A thinking model returns reasoning blocks before its text.

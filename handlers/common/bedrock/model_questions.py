@@ -39,7 +39,7 @@ _FINAL_STOP_REASONS = {
     "content_filtered": NoAnswer.FILTERED,
     "model_context_window_exceeded": NoAnswer.TOO_LARGE,
 }
-"""Stop reasons after which the question is not asked again, because a second request would have the same stop reason."""
+"""Stop reasons after which the question is not asked again."""
 _CUT_OFF = "max_tokens"
 """Stop reason of an answer that reached the token limit."""
 

@@ -47,7 +47,6 @@ class AnswerStore:
         self._bucket = bucket
 
     def put(self, guest_id: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> None:
-        """Store an answer."""
         audio_pieces = _audio_pieces(messages)
         if audio_pieces:
             kind = AnswerAudioFormat(audio_pieces[0].format)

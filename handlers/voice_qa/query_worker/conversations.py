@@ -109,7 +109,6 @@ class Conversations:
         self._clock_ms = clock_ms
 
     def turns(self, key: Key) -> tuple[StoredTurn, ...]:
-        """Return the turns so far."""
         return parse_turns(self._read_item(key))
 
     def append(self, key: Key, query_id: str, question: str, answer: str) -> None:

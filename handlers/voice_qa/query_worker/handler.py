@@ -117,7 +117,6 @@ def _worker() -> QueryWorker:
 
 
 def handler(event: Mapping[str, Any], context: WorkerContext) -> str:
-    """Handle an invocation: the entry point of the function."""
     return _worker().handle(event, context.get_remaining_time_in_millis(), context.aws_request_id)
 
 

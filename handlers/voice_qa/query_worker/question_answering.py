@@ -67,14 +67,12 @@ class ReceivedAnswer:
     first_ms: int | None = None
     """Time at which the first piece arrived, or None before that."""
     text: list[str] = field(default_factory=list)
-    """Parts of the answer's text."""
     transcript: str = ""
     """The agent's transcript of a spoken question."""
     dropped_citations: int = 0
     """Number of citations that lie outside the lecture."""
 
     def add(self, piece: agent_types.AgentPiece, now_ms: int) -> None:
-        """Add a received piece."""
         self.first_ms = now_ms if self.first_ms is None else self.first_ms
         match piece:
             case agent_types.AgentTextPiece(text):

@@ -14,7 +14,6 @@ _FORMAT = f"({'|'.join(FORMATS)})"
 LECTURE_MIN_SECONDS = 10
 """Default minimum duration of a lecture. A shorter recording has no content to ask about."""
 LECTURE_MAX_SECONDS = 4 * 3600
-"""Default maximum duration of a lecture."""
 # Types of the settings for the minimum duration, the maximum duration and the maximum size of a lecture.
 MinSeconds = Annotated[int, Field(ge=1, le=3600)]
 MaxSeconds = Annotated[int, Field(ge=60, le=12 * 3600)]

@@ -66,7 +66,6 @@ def _validator_and_sweep() -> tuple[LectureValidator, LectureSweep]:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[str, int]:
-    """Handle an invocation: the entry point of the function."""
     validator, sweep = _validator_and_sweep()
     if "Records" in event:
         return validator.handle(event["Records"])

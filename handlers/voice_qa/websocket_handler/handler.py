@@ -74,7 +74,6 @@ class SocketHandler:
         self._dispatcher = WebSocketDispatcher(REQUESTS, log)
 
     def handle(self, event: Mapping[str, Any]) -> ProxyResponse | BatchFailures:
-        """Handle one event."""
         if "Records" in event:
             return self._checks.handle(event["Records"])
         context = event["requestContext"]
@@ -202,7 +201,6 @@ def _handler() -> SocketHandler:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse | BatchFailures:
-    """Handle an invocation: the entry point of the function."""
     return _handler().handle(event)
 
 

@@ -38,9 +38,7 @@ class ConnectedGuest:
     """A guest and the connection on which the guest asks."""
 
     identity: str = field(repr=False)
-    """Cognito identity id of the guest."""
     guest_id: str
-    """Keyed hash of the identity id."""
     connection: str
     """Id of the connection, which receives the answer."""
 
@@ -141,8 +139,7 @@ class QuestionIntake:
             self._invoke_worker(WorkerEvent(guest_id=guest_id, query_id=query_id))
         except (ClientError, BotoCoreError) as error:
             # The invocation may have succeeded although its response was lost. So the question stays accepted, and the
-            # worker can answer it. If the guest asks again, the worker is invoked again. The question does not count
-            # towards the guest's limits, because the failure is not the guest's fault.
+            # worker can answer it. It does not count towards the limits, because the failure is not the guest's fault.
             self._log.error("worker_not_called", error_type=type(error).__name__)
             self._items.change(
                 Allowance,

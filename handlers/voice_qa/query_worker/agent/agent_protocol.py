@@ -67,7 +67,6 @@ _EVENT_FIELDS = (b":", b"event:", b"id:", b"retry:")
 
 
 def request_body(question: AgentQuestion) -> bytes:
-    """Return the body of the request for a question."""
     query = question.query
     return json.dumps(
         {

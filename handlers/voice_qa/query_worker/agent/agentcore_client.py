@@ -88,7 +88,6 @@ class AgentCoreAgent:
         self._timing = timing or RetryTiming()
 
     def answer(self, question: AgentQuestion) -> StreamedAnswer:
-        """Send the question. Return the answer after it has started. Raises AgentFailed."""
         body = request_body(question)
         return start_answer(
             lambda: self._request(question.session_id, body),

@@ -48,7 +48,6 @@ class HttpAgent:
         self._timing = timing or RetryTiming()
 
     def answer(self, question: AgentQuestion) -> StreamedAnswer:
-        """Send the question. Return the answer after it has started. Raises AgentFailed."""
         address = self._address
         headers = {"Host": address.authority, "Content-Type": CONTENT_TYPE, "Accept": ACCEPTED}
         target, body = address.path + PATH, request_body(question)

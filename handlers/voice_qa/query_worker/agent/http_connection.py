@@ -111,11 +111,9 @@ class HttpExchange:
 
     @property
     def status(self) -> int:
-        """Status code of the response."""
         return self._response.status
 
     def header(self, name: str) -> str | None:
-        """Return a header of the response."""
         return self._response.getheader(name)
 
     def read(self, deadline: float) -> bytes:
@@ -133,7 +131,6 @@ class HttpExchange:
         raise failure
 
     def close(self) -> None:
-        """Close the connection."""
         self._response.close()
         self._socket.release()
 
