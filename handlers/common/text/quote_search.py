@@ -50,8 +50,7 @@ class QuoteMatch:
     quote: str = field(repr=False)
     """The transcript's text at this position."""
     words: str = field(repr=False)
-    """The quote's words in the form in which they are compared. It is the same for all spellings that match each
-    other."""
+    """The quote's words in the form in which they are compared. Spellings that match each other have the same words."""
     first: int
     """Index of the passage in which the quote begins, among the searched passages."""
     last: int

@@ -93,20 +93,21 @@ class AnswerForwarder:
         self.messages += new_messages
         self._forward()
 
-    def end(self, listener: Listener, last: Message) -> bool:
-        """Post all messages that the listener still needs, and then `last`, which reports the end of the answer.
+    def end(self, listener: Listener, last_message: Message) -> bool:
+        """Post all messages that the listener still needs, and then `last_message`, which reports the end of the answer.
 
         Return False if not all of them could be posted. `listener` is the listener in the question's record when the end
         of the question was written to it. If a client asks again after that, another invocation sends the answer.
         """
         self._switch_if_changed(listener)
-        for last_post in range(MAX_LAST_POSTS):
-            if last_post > 0:
+        for retry_count in range(MAX_LAST_POSTS):
+            if retry_count > 0:
                 self._pause(LISTENER_CHECK_MS / 1000)
             self._no_posts_until_ms = 0
             while self._can_post():
                 self._post_next()
-            if self._listening and self._next >= len(self.messages) and self._post(last) is _PostResult.SENT:
+            is_last_due = self._listening and self._next >= len(self.messages)
+            if is_last_due and self._post(last_message) is _PostResult.SENT:
                 return True
             if not self._listening:
                 return False

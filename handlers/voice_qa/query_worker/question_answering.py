@@ -64,7 +64,7 @@ class AnswerOutcome(StrEnum):
 class ReceivedAnswer:
     """Parts of an answer that were received so far, for the conversation and the log."""
 
-    first_ms: int | None = None
+    first_piece_ms: int | None = None
     """Time at which the first piece arrived, or None before that."""
     text: list[str] = field(default_factory=list)
     transcript: str = ""
@@ -73,7 +73,7 @@ class ReceivedAnswer:
     """Number of citations that lie outside the lecture."""
 
     def add(self, piece: agent_types.AgentPiece, now_ms: int) -> None:
-        self.first_ms = now_ms if self.first_ms is None else self.first_ms
+        self.first_piece_ms = now_ms if self.first_piece_ms is None else self.first_piece_ms
         match piece:
             case agent_types.AgentTextPiece(text):
                 self.text.append(text)
@@ -132,7 +132,7 @@ class QuestionAnswering:
         now_ms = self._clock_ms()
         question, must_answer = item.begin(now_ms, now_ms + min(remaining_ms, self._max_attempt_ms), request_id)
         if must_answer:
-            forwarder = self._create_forwarder(item, question, question.attempt)
+            forwarder = self._create_forwarder(item, question)
             return self._answer_or_release(AnswerAttempt(item, question, forwarder, question.asked_ms or now_ms))
         if question.status is QuestionStatus.ANSWERED:
             return self._send_stored_answer(item, question)
@@ -140,14 +140,14 @@ class QuestionAnswering:
         return AnswerOutcome.NOTHING_TO_DO
 
     def _create_forwarder(
-        self, item: QuestionItem, question: QuestionRecord, attempt: int, messages: tuple[Piece, ...] = ()
+        self, item: QuestionItem, question: QuestionRecord, messages: tuple[Piece, ...] = ()
     ) -> AnswerForwarder:
         return AnswerForwarder(
             item.query_id,
-            attempt,
+            question.attempt,
             question.listener,
             connections=self._connections,
-            read_listener=lambda: item.current_listener(attempt),
+            read_listener=lambda: item.current_listener(question.attempt),
             clock_ms=self._clock_ms,
             pause=self._pause,
             log=self._log,
@@ -155,20 +155,19 @@ class QuestionAnswering:
         )
 
     def _send_stored_answer(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
-        attempt = question.attempt
         try:
-            messages = self._answers.get(item.guest_id, item.query_id, attempt)
+            messages = self._answers.get(item.guest_id, item.query_id, question.attempt)
         except AnswerNotStored:
             return self._fail_gone_answer(item, question)
-        forwarder = self._create_forwarder(item, question, attempt, messages)
-        self._report_end(item, question, forwarder, self._answered_message(item, attempt, messages))
+        forwarder = self._create_forwarder(item, question, messages)
+        self._report_end(item, question, forwarder, self._answered_message(item, question.attempt, messages))
         self._log.info("query_replayed", pieces=len(messages))
         return AnswerOutcome.REPLAYED
 
     def _fail_gone_answer(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
         """Mark the question as failed, because its stored answer no longer exists. The client can ask again."""
         item.mark_answer_gone(ANSWER_GONE.code, retryable=ANSWER_GONE.retryable)
-        forwarder = self._create_forwarder(item, question, question.attempt)
+        forwarder = self._create_forwarder(item, question)
         self._report_end(item, question, forwarder, _failed_message(item, ANSWER_GONE))
         self._log.warning("answer_not_kept")
         return AnswerOutcome.FAILED
@@ -191,9 +190,9 @@ class QuestionAnswering:
                 VoiceQaErrorCode.AGENT_FAILED, MESSAGES[error.code], retryable=error.retryable
             )
             return self._fail(attempt, failed, cause=error.code)
-        number, messages = attempt.question.attempt, tuple(attempt.forwarder.messages)
-        self._answers.put(item.guest_id, item.query_id, number, messages)
-        answered = self._answered_message(item, number, messages)
+        attempt_number, messages = attempt.question.attempt, tuple(attempt.forwarder.messages)
+        self._answers.put(item.guest_id, item.query_id, attempt_number, messages)
+        answered = self._answered_message(item, attempt_number, messages)
         ended = self._end(attempt, QuestionRecord.mark_answered, answered, lambda: self._append_turn(attempt))
         return self._log_end(attempt, AnswerOutcome.ANSWERED if ended else AnswerOutcome.NEWER_ATTEMPT_BEGAN)
 
@@ -216,9 +215,9 @@ class QuestionAnswering:
         except (ClientError, BotoCoreError, TooManyWriters) as error:
             self._log.warning("turn_lost", error_type=type(error).__name__)
 
-    def _answered_message(self, item: QuestionItem, attempt: int, messages: tuple[Piece, ...]) -> Answered:
-        url = self._answers.audio_url(item.guest_id, item.query_id, attempt, messages)
-        return Answered(query_id=item.query_id, attempt=attempt, pieces=len(messages), audio_url=url)
+    def _answered_message(self, item: QuestionItem, attempt_number: int, messages: tuple[Piece, ...]) -> Answered:
+        url = self._answers.audio_url(item.guest_id, item.query_id, attempt_number, messages)
+        return Answered(query_id=item.query_id, attempt=attempt_number, pieces=len(messages), audio_url=url)
 
     def _fail(self, attempt: AnswerAttempt, error: UnanswerableQuestion, *, cause: str) -> AnswerOutcome:
         failed = _failed_message(attempt.item, error)
@@ -265,8 +264,8 @@ class QuestionAnswering:
             pieces=len(attempt.forwarder.messages),
             dropped_citations=received.dropped_citations,
         )
-        if received.first_ms is not None:
-            fields["first_piece_milliseconds"] = max(0, received.first_ms - attempt.asked_ms)
+        if received.first_piece_ms is not None:
+            fields["first_piece_milliseconds"] = max(0, received.first_piece_ms - attempt.asked_ms)
         self._log.info("query_ended", **fields)
         return outcome
 

@@ -58,7 +58,7 @@ class SocketHandler:
         items: VersionedItems,
         uploads: UploadForms,
         intake: QuestionIntake,
-        checks: OverdueQuestionChecker,
+        overdue_checker: OverdueQuestionChecker,
         *,
         identity_pool: str,
         guest_id_key: Callable[[], str],
@@ -68,14 +68,14 @@ class SocketHandler:
         self._items = items
         self._uploads = uploads
         self._intake = intake
-        self._checks = checks
+        self._overdue_checker = overdue_checker
         self._identity_pool = identity_pool
         self._guest_id_key = guest_id_key
         self._dispatcher = WebSocketDispatcher(REQUESTS, log)
 
     def handle(self, event: Mapping[str, Any]) -> ProxyResponse | BatchFailures:
         if "Records" in event:
-            return self._checks.handle(event["Records"])
+            return self._overdue_checker.handle(event["Records"])
         context = event["requestContext"]
         match context["eventType"]:
             case "CONNECT":
@@ -182,7 +182,7 @@ def _handler() -> SocketHandler:
         clock_ms=clock.now_ms,
         log=log,
     )
-    checks = OverdueQuestionChecker(
+    overdue_checker = OverdueQuestionChecker(
         items,
         WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         limit_ms=int(environment.answer_seconds * 1000),
@@ -193,7 +193,7 @@ def _handler() -> SocketHandler:
         items,
         uploads,
         intake,
-        checks,
+        overdue_checker,
         identity_pool=environment.identity_pool,
         guest_id_key=SecretParameter(session.client("ssm", config=LIVE_CONFIG), environment.guest_id_key),
         log=log,

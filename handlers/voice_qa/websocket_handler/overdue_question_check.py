@@ -4,7 +4,7 @@ The query worker, which answers a question, can die at any moment or never start
 whenever the WebSocket handler invokes the worker, it also sends a message to an SQS queue: the time limit check. SQS
 delivers the check to the WebSocket handler after the time limit.
 
-If the question is still in progress then, it is marked as failed, and the client gets an error. If the question has
+If the question is in progress after its limit, it is marked as failed, and the client gets an error. If the question has
 ended, but the worker died before it notified the client, the client gets the same error, but the question is not
 changed. In both cases, the client can ask again.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
