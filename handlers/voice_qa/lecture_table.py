@@ -1,6 +1,6 @@
 """DynamoDB gateway for the lecture items in voice Q&A's table. It uses only GetItem and UpdateItem.
 
-A lecture is a recording about which guests ask. Guests are browser users with unauthenticated Cognito credentials. The
+A lecture is a recording. Guests, browser users with unauthenticated Cognito credentials, ask questions about it. The
 lecture validator writes its verdict on an uploaded lecture to the lecture's item: ready, or rejected with a reason. The
 WebSocket handler and the query worker read from the item whether guests can ask about the lecture.
 

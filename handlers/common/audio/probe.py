@@ -2,8 +2,8 @@
 
 For MP3, WAV, FLAC and Ogg, the prober uses mutagen's parsers of single structures, because mutagen's file classes would
 also load all tags and pictures. MP4 and WebM have their own readers, `mp4_duration` and `webm_duration`. If the bytes
-are damaged or crafted, a parser may raise any exception. The prober then rejects the file as `UNREADABLE`. Only storage
-errors are passed on.
+are damaged or crafted, a parser may raise any exception. The prober then rejects the file as `UNREADABLE`, unless the
+reason was an error of the storage.
 """
 
 import struct

@@ -29,7 +29,7 @@ CACHE_POINT: ContentBlock = {"cachePoint": {"type": "default"}}
 beginning is then cheaper."""
 CHARACTERS_PER_TOKEN = 5
 """Estimate of the length of a token, to decide whether a cache point is kept. Real tokens are shorter: three to four
-characters in English, and fewer in other languages. So the tokens before a kept cache point are always enough."""
+characters in English, and fewer in other languages. So enough tokens precede every cache point that is kept."""
 
 
 def build_client_config(answer_seconds: int) -> Config:

@@ -1,4 +1,4 @@
-"""Parser for the JSON output of an Amazon Transcribe batch job. It yields words and punctuation marks with speakers.
+"""Parser for the JSON output of an Amazon Transcribe batch job: words with times and speakers, and punctuation marks.
 
 The file is not trusted: its form and size are checked, and exceptions contain nothing from it. Callers join the words
 to sentences and passages. The sections into which the job itself divides the text (`audio_segments`) are not used,

@@ -1,4 +1,4 @@
-"""Lambda function that validates uploaded lectures, the recordings about which guests ask.
+"""Lambda function that validates uploaded lectures, the recordings about which guests ask questions.
 
 A queue of S3 notifications invokes it with new uploads. A schedule invokes it with `{"kind": "sweep"}`. It then
 validates the uploads whose notification was lost.
