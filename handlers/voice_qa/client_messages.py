@@ -31,7 +31,7 @@ class VoiceQaErrorCode(ErrorCode):
     )
     LECTURE_UNKNOWN = (
         "LECTURE_UNKNOWN",
-        "There is no lecture with this id. In an answer to `lecture`, it may also be a lecture of another guest.",
+        "There is no lecture with this id. In an answer to `lecture`: this guest did not upload such a lecture.",
         "Check the id.",
     )
     LECTURE_NOT_READY = (
