@@ -1,11 +1,11 @@
-"""Base model of the handlers' environment variables.
+"""Base model of the environment variables of Lambda functions.
 
 Each function defines its own model in its `environment.py`. Its `handler.py` reads the model once per container, and
 the deployment builds the function's variables from the same model. Neither this module nor an `environment.py` reads
 the environment on import.
 
-Components import this module. Of the handlers' packages, the Pulumi program only installs pydantic, so this module
-imports no other package.
+The components of the Pulumi program import this module. Of the packages that Lambda functions use, the Pulumi program
+only installs pydantic, so this module imports no other package.
 """
 
 import os
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class HandlerEnvironment(BaseModel):
-    """Environment variables of all handlers. A variable has the name of its field in upper case."""
+    """Environment variables of all Lambda functions. A variable has the name of its field in upper case."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -35,7 +35,7 @@ class HandlerEnvironment(BaseModel):
         return cls.model_validate(dict(os.environ))
 
     def variables(self) -> dict[str, str]:
-        """Return the variables from which `read` creates an equal model."""
+        """Return the environment variables from which `read` creates an equal model."""
         return {
             name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in self.model_dump(mode="json", by_alias=True, exclude_none=True).items()

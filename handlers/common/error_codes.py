@@ -1,21 +1,18 @@
-"""Error codes that APIs send to clients. Each code has its explanation, from which `docs/errors.md` is generated."""
+"""Error codes that APIs send to clients, with explanations. `docs/errors.md` is generated from them."""
 
 from enum import StrEnum
 from typing import Self
 
 
 class ErrorCode(StrEnum):
-    """Base of the error codes of one API: the code, its meaning, the client's action, and the HTTP status.
-
-    A member without meaning and action raises TypeError when its class is defined.
-    """
+    """Base of the error codes of one API. A member is defined by its code, meaning, action, and HTTP status."""
 
     meaning: str
     """Reason for the error, as one or more sentences."""
     action: str
-    """Instruction for the client's author, as one or more sentences."""
+    """Advice for the developer of a client, as one or more sentences."""
     status: int
-    """Status of the HTTP response. Over a WebSocket, only an error of the handshake has a status."""
+    """Status of the HTTP response. Of a WebSocket API, only the response to the handshake has a status."""
 
     def __new__(cls, code: str, meaning: str, action: str, status: int = 400) -> Self:
         """Create a member, whose value is the code."""

@@ -1,11 +1,11 @@
 """Error responses of all backends, as HTTP responses and WebSocket messages with the same fields.
 
 A handler raises `HandlerError` with an error code of its subsystem. Every other exception becomes an internal error
-without details. A response never contains values that a client sent. It may contain the names of the client's fields,
-in which harmful characters are replaced. A ValidationError is reported as the client's error only if the handler passes
-it to `to_malformed_error`, because one of our own records may raise the same exception.
+without details. This includes pydantic's ValidationError, because one of our own records may have caused it. So a
+handler that validates a client's request passes the ValidationError to `to_malformed_error`.
 
-This module does not log. The handlers do.
+A response never contains values that a client sent. It may contain the names of the client's fields, in which all
+characters except letters, digits, `_` and `-` are replaced. This module does not log.
 """
 
 import json
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from handlers.common.error_codes import CommonErrorCode, ErrorCode
 
 MAX_PROBLEMS = 20
-"""Maximum number of fields in a response."""
+"""Maximum number of wrong fields that a response lists."""
 MAX_PATH_PARTS = 8
 """Maximum number of names in the path of a nested field."""
 MAX_PATH_PART_LENGTH = 64
@@ -35,8 +35,8 @@ RULE_ONLY_PROBLEM_TYPES = frozenset(
         "visible_text",
     }
 )
-"""Pydantic error types whose message contains only the rule: type, range, length or choices. Messages of other
-types may quote the value, or only make sense to Python programmers."""
+"""Pydantic error types whose message is sent to clients. It contains only the rule: type, range, length or choices.
+Messages of other types may quote the value, or only make sense to Python programmers."""
 FIXED_RULES = {
     "This field is required": ("missing",),
     "The text does not have the required form": ("string_pattern_mismatch",),
@@ -52,10 +52,9 @@ FIXED_RULES = {
     "Input should have a known value in the field that names its kind": ("union_tag_invalid", "union_tag_not_found"),
     "Input should be null": ("none_required",),
 }
-"""Sentences for pydantic error types whose own message is not sent, because it may quote the value or a regular
-expression, or is unclear."""
+"""Sentences that replace the messages of other pydantic error types, each with the error types that it is used for."""
 UNNAMED_RULE = "Input has a value that is not allowed"
-"""Sentence for all other error types."""
+"""Sentence for all remaining error types."""
 _RULE_BY_TYPE = {error_type: rule for rule, error_types in FIXED_RULES.items() for error_type in error_types}
 _HARMFUL = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -71,7 +70,7 @@ class FieldProblem:
 
 
 class HandlerError(Exception):
-    """Failure of a request that is explained to the client. Code, message and fields are sent to the client."""
+    """Failure of a request whose code, message and fields are sent to the client."""
 
     def __init__(
         self,
@@ -96,7 +95,7 @@ def to_malformed_error(error: ValidationError) -> HandlerError:
 
 
 def to_field_problems(error: ValidationError) -> list[FieldProblem]:
-    """Return the violated rules by field name, without values. At most `MAX_PROBLEMS` are returned."""
+    """Return the wrong fields, each with its path and the violated rule. At most `MAX_PROBLEMS` are returned."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     return [
         FieldProblem(_field_path(detail["loc"]), _find_rule(detail["type"], detail["msg"]))
@@ -116,7 +115,7 @@ def to_http_response(error: Exception, request_id: str) -> dict[str, Any]:
 
 
 def to_websocket_error(error: Exception, request_id: str, message_id: str | None) -> dict[str, object]:
-    """Return the WebSocket message for an exception. `message_id` is the id of the client's message, if it has one."""
+    """Return the WebSocket message for an exception. `message_id` is the id of the client's message, or None."""
     message_field = {} if message_id is None else {"id": message_id}
     return {"type": "error", **message_field, **_body(_to_handler_error(error), request_id)}
 

@@ -9,9 +9,9 @@ from handlers.common.time_and_ids import ulid
 
 Ulid = Annotated[str, StringConstraints(pattern=rf"^{ulid.ULID_PATTERN}$")]
 UserId = Annotated[str, StringConstraints(pattern=rf"^{user_ids.USER_ID_PATTERN}$")]
-"""Id that this project derives for a user."""
+"""Hash of a user's identity (`user_ids`)."""
 LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
-"""Language code of Amazon Transcribe. The supported languages change, so only the form is checked."""
+"""Language code of Amazon Transcribe, for example `en-US`. Only the form is checked, because AWS adds languages."""
 ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:-]{1,256}$")]
 """Id of a Bedrock model or inference profile."""
 GuardrailId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,64}$")]

@@ -1,8 +1,4 @@
-"""Base model for the JSON of our own interfaces: requests, answers, messages and stored documents.
-
-The module also has `WrongField`, which names a field that violates its model. Several answers and stored documents
-contain it.
-"""
+"""Base model for the JSON of our own interfaces: requests, answers, messages and stored documents."""
 
 import os
 
@@ -10,15 +6,12 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 USE_ATTRIBUTE_DOCSTRINGS = "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
-"""True outside Lambda. There, the JSON Schemas of the models take the descriptions of fields from the docstrings below
-the fields. Pydantic reads these from the source files, class by class, which would delay cold starts."""
+"""True outside Lambda, where JSON Schemas take the description of a field from the docstring below it. A Lambda function
+writes no schemas, and reading the docstrings from the source files would delay its cold start."""
 
 
 class Message(BaseModel):
-    """Base of models whose field names are camelCase in JSON: messages, and also documents that are stored.
-
-    Unknown fields are ignored.
-    """
+    """Base of models for messages and for stored documents. Field names are camelCase, and unknown fields are ignored."""
 
     model_config = ConfigDict(
         frozen=True,

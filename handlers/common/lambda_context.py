@@ -7,5 +7,5 @@ class LambdaContext(Protocol):
     """The part of the Lambda context object that handlers use."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the time until the invocation is terminated."""
+        """Return the time until the invocation times out."""
         ...

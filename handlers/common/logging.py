@@ -1,7 +1,7 @@
-"""Structured logger of all handlers. It writes JSON lines that contain only fields from an allow-list.
+"""Structured logger of all Lambda functions. It writes JSON lines that contain only fields from an allow-list.
 
-The events that functions receive, keys, tokens and transcripts must never be logged. Every field is declared here, so a
-new field is a deliberate decision. Object keys and user ids are logged as hashes.
+The events that functions receive, secrets, tokens and transcripts must never be logged. Every field is declared here,
+so a new field is a deliberate decision. Object keys, and ids of sessions, uploads and episodes, are logged as hashes.
 """
 
 import hashlib
@@ -15,8 +15,8 @@ from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 class LogFields(TypedDict, total=False):
     """Fields that a log line may have in addition to its event name.
 
-    An integer is a count, unless its name contains a unit. A field without an explanation counts the things that its
-    name states, in the work that the event is about.
+    An integer is a count, unless its name contains a unit. An integer field without an explanation counts the items of
+    its name that were handled in the logged work, for example `clips` the clips of an answer.
     """
 
     action_items: int
@@ -117,13 +117,13 @@ ALLOWED_LOG_FIELDS = frozenset(LogFields.__annotations__)
 
 
 class EventLog:
-    """Logger for named events with allowed fields."""
+    """Logger for events. Each event has a name and some of the allowed fields."""
 
     def __init__(self, level: str, *, structured: bool = True) -> None:
         """Create a logger. With `structured=False`, lines are plain text for a terminal.
 
-        Timestamps have the RFC 3339 format. Lambda cannot determine the log level of a line with another format, and
-        would drop the line.
+        Timestamps have the RFC 3339 format. Lambda cannot determine the log level of a line whose timestamp has another
+        format, and would drop the line.
         """
         formatter = None if structured else _PlainTextFormatter()
         self._logger = Logger(level=level, use_rfc3339=True, log_uncaught_exceptions=False, logger_formatter=formatter)
@@ -161,9 +161,9 @@ def hash_for_log(text: str) -> str:
 
 
 def _allowed_fields(fields: LogFields) -> dict[str, object]:
-    """Return the allowed fields.
+    """Return the allowed fields without others.
 
-    The type checker rejects all other fields. At run time they are dropped, because a log line must not make a handler
-    fail.
+    The type checker already rejects fields that are not allowed. At run time they are dropped and raise no exception,
+    because a log line must not make a handler fail.
     """
     return {name: value for name, value in fields.items() if name in ALLOWED_LOG_FIELDS}

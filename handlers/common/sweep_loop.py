@@ -1,7 +1,8 @@
-"""Loop that all sweeps share, with a time budget, isolation of failures, counters, and one log line.
+"""Loop of a sweep, with a time budget, counters, and one log line. A failed item does not end the loop.
 
-A sweep runs on a schedule and finds work that was left behind by a lost event or an interrupted function. Items that
-one sweep does not reach, or fails to handle, are found again by the next sweep.
+A sweep is a scheduled run of a Lambda function that finds and completes unfinished work, for example because an event
+was lost or an invocation was interrupted. Items that a sweep does not reach, or fails to handle, are found again by the
+next sweep.
 """
 
 from collections import Counter
@@ -26,9 +27,9 @@ class SweepLoop:
         *,
         parallel: ParallelCalls | None = None,
     ) -> None:
-        """No batch starts after the time `budget` is spent.
+        """Create a loop that starts no batch after the time `budget`.
 
-        `parallel` makes the calls for the items of a batch. By default they are made one after the other.
+        `parallel` handles the items of a batch. By default, they are handled one after the other.
         """
         self._log = log
         self._clock = clock
@@ -43,12 +44,13 @@ class SweepLoop:
         failure_event: str,
         describe: Callable[[T], Mapping[str, Any]] = lambda _: {},
     ) -> Counter[str]:
-        """Handle the items of each batch and count the outcomes that `handle` returns.
+        """Handle the items of each batch, and count the outcomes that `handle` returns for them.
 
-        The time is checked only before each batch. So a sweep without parallel calls should pass batches of one item.
-        `checked` counts all items. `failed` counts the items whose handling raised an exception. Each of them is logged
-        as `failure_event`, with the log fields that `describe` returns for it. `unfinished` is 1 if the budget was
-        spent before the last batch.
+        The time is only checked before each batch, so a sweep without parallel calls should pass batches of one item.
+
+        Three further counts are returned. `checked` is the number of handled items, including failed items. `failed` is
+        the number of items whose handling raised an exception. Such an item is logged as `failure_event`, with the log
+        fields that `describe` returns for it. `unfinished` is 1 if the budget was spent before the last batch.
         """
         started = self._clock()
         counts: Counter[str] = Counter()
@@ -66,10 +68,7 @@ class SweepLoop:
         return counts
 
     def log_counts(self, event: str, counts: Mapping[str, int], *, outcomes: Sequence[str]) -> dict[str, int]:
-        """Log and return the counts of these outcomes, with `checked` before and `failed` and `unfinished` after them.
-
-        Counts of other outcomes are neither logged nor returned.
-        """
+        """Log and return the counts of `checked`, these outcomes, `failed` and `unfinished`. Other counts are dropped."""
         logged: dict[str, Any] = {name: counts.get(name, 0) for name in ("checked", *outcomes, "failed", "unfinished")}
         self._log.info(event, **logged)
         return logged

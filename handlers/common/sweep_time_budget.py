@@ -1,7 +1,7 @@
-"""Type and maximum of the environment variable `SWEEP_SECONDS`, which is a sweep's time budget.
+"""Type and maximum of the environment variable `SWEEP_SECONDS`: the time after which a sweep starts no further work.
 
-A sweep starts no further work after this time. Components import this module, so it imports no package but pydantic
-(see `environment.py`).
+A sweep is a scheduled run of a Lambda function that completes unfinished work (`sweep_loop`). The components of the
+Pulumi program import this module, so it imports no package except pydantic (`environment`).
 """
 
 from typing import Annotated
@@ -9,6 +9,5 @@ from typing import Annotated
 from pydantic import Field
 
 MAX_SWEEP_SECONDS = 840
-"""Maximum time budget of a sweep: one minute less than Lambda's maximum timeout."""
+"""One minute less than Lambda's maximum timeout."""
 SweepSeconds = Annotated[int, Field(ge=1, le=MAX_SWEEP_SECONDS)]
-"""Type of a field for the time budget of a sweep."""

@@ -1,6 +1,7 @@
-"""Messages of voice Q&A's WebSocket API, with one model per message in both directions.
+"""Messages of voice Q&A's WebSocket API, in both directions, with one model per message.
 
-The WebSocket handler answers each message of a client. The query worker sends the pieces of answers.
+A client sends `query` to ask a question about a lecture. The WebSocket handler only confirms it, as it answers every
+message of a client. The query worker later sends the answer in numbered pieces.
 """
 
 from enum import StrEnum
@@ -20,7 +21,7 @@ QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
 
 class VoiceQaErrorCode(ErrorCode):
-    """Error codes of voice Q&A. Errors of the message format have their own codes."""
+    """Error codes of voice Q&A. Messages with a wrong form have the codes that all WebSocket APIs use."""
 
     UNAUTHENTICATED = (
         "UNAUTHENTICATED",
@@ -30,7 +31,7 @@ class VoiceQaErrorCode(ErrorCode):
     )
     LECTURE_UNKNOWN = (
         "LECTURE_UNKNOWN",
-        "There is no lecture with this id. In an answer to `lecture`: this guest did not upload it.",
+        "There is no lecture with this id. In an answer to `lecture`: this guest did not upload such a lecture.",
         "Check the id.",
     )
     LECTURE_NOT_READY = (
@@ -91,7 +92,7 @@ class VoiceQaErrorCode(ErrorCode):
 
 
 class UnanswerableQuestion(Exception):
-    """The question cannot be sent to an agent. Code and message are for the client."""
+    """The question cannot be sent to the agent. Code and message are sent to the client."""
 
     def __init__(self, code: VoiceQaErrorCode, message: str, *, retryable: bool = False) -> None:
         super().__init__(code.value)
@@ -122,7 +123,8 @@ class Query(ClientMessage):
 
     action: Literal["query"]
     query_id: QueryId
-    """The client's name for the question. If it is asked again under the same name, it is answered once."""
+    """The client's name for the question. If the question is sent again with the same name after it was answered, it
+    gets the same answer."""
     lecture_id: Ulid
     session_id: Ulid | None = None
     """The conversation that the question continues. Without it, a new conversation begins."""
@@ -132,13 +134,13 @@ class Query(ClientMessage):
     attempt: Annotated[int, Field(ge=1, le=100_000)] = 1
     """The answer attempt to which `resumeFrom` refers. Each piece of an answer states its attempt."""
     resume_from: Annotated[int, Field(ge=0, le=100_000)] = 0
-    """Number of the first piece that the client has not received. If the answer has another attempt, all pieces are
-    sent."""
+    """Number of the first piece of this attempt that the client has not received. If the current attempt is another,
+    all its pieces are sent."""
 
 
 class WatchLecture(ClientMessage):
-    """Asks for the state of a lecture that this guest uploads. From then on, this connection gets the message `lecture`
-    when the validation ends. Until a connection sends this request, the connection that requested the upload gets it.
+    """Asks for the state of a lecture that this guest uploads. When the validation ends, the message `lecture` is sent
+    to the connection that sent this request last, or else to the connection that requested the upload.
     """
 
     action: Literal["lecture"]
@@ -171,7 +173,7 @@ class UploadReady(ReplyMessage):
 
 
 class QueryAccepted(ReplyMessage):
-    """The question is being answered or was answered before. The pieces of the answer follow."""
+    """The question is accepted. The pieces of the answer follow, also if the question was answered before."""
 
     type: Literal["queryAccepted"] = "queryAccepted"
     query_id: QueryId
@@ -193,10 +195,10 @@ class LectureState(StrEnum):
 
 
 class LectureReport(ReplyMessage):
-    """State of a lecture. It is the answer to `lecture`, and also sent without a request when the validation ends.
+    """State of a lecture, as the answer to `lecture`. It is also sent without a request when the validation ends.
 
-    It is sent only to the guest who uploads the lecture, and may be lost. So a client asks with `lecture` after it has
-    connected again, or if the message does not come within a minute.
+    It is sent only to the guest who uploads the lecture, and may be lost. So a client sends `lecture` after it has
+    connected again, or if this message does not arrive within a minute.
     """
 
     type: Literal["lecture"] = "lecture"
@@ -217,10 +219,10 @@ class Pong(ReplyMessage):
 
 
 class Piece(Message):
-    """Base of the pieces of an answer. They are numbered from 0, without gaps, and sent in order.
+    """A part of an answer. The pieces of an answer are numbered from 0, without gaps, and sent in order.
 
-    An answer that fails may be started again as a higher attempt. The client then discards the pieces of lower
-    attempts.
+    An answer that fails may be started again with a higher number of the attempt. The client then discards the pieces
+    of lower attempts.
     """
 
     query_id: QueryId
@@ -257,7 +259,7 @@ class CitationPiece(Piece):
     end_ms: int
     """Position in the lecture."""
     quote: str
-    """Words of the lecture that support the answer."""
+    """Words of the lecture that support the answer, as the agent states them."""
 
 
 class TranscriptPiece(Piece):
@@ -282,8 +284,8 @@ class Answered(Message):
 
 
 class QueryFailed(Message):
-    """The question was not answered. Pieces that were sent remain valid. If `retryable` is true, ask again under the
-    same name.
+    """The question was not answered. Pieces that were sent remain valid. If `retryable` is true, send the question
+    again with the same `queryId`.
     """
 
     type: Literal["error"] = "error"

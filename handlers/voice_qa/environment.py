@@ -7,12 +7,12 @@ from pydantic import Field
 from handlers.common.environment import HandlerEnvironment
 
 AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
-"""Maximum time from a question to the end of its answer. It is below the 15 minutes that an invocation may take, and
-for which SQS can delay the check of this limit."""
+"""Maximum number of seconds from a question to the end of its answer. It is less than 15 minutes, which is Lambda's
+maximum timeout and also the maximum delay of the SQS message that triggers the check of this limit."""
 MAX_QUERY_BYTES = 10_000_000
 """Default for the maximum size of a spoken question."""
 SessionDays = Annotated[int, Field(ge=1, le=365)]
-"""Days for which a question is kept, and a conversation after its first turn."""
+"""Number of days for which a question is stored, and a conversation after its first turn (question and answer)."""
 
 
 class VoiceQaEnvironment(HandlerEnvironment):
@@ -23,5 +23,4 @@ class VoiceQaEnvironment(HandlerEnvironment):
     dynamodb_table: str
     session_days: SessionDays = 7
     max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = MAX_QUERY_BYTES
-    """Maximum size of a spoken question."""
     answer_seconds: AnswerSeconds = 600

@@ -1,10 +1,11 @@
 """DynamoDB gateway for the lecture items in voice Q&A's table. It uses only GetItem and UpdateItem.
 
-The validator writes a lecture's verdict. The WebSocket handler and the query worker read whether guests, who are
-browser users with unauthenticated Cognito credentials, can ask about the lecture. A lecture's item has the partition
-key `lecture#<lectureId>`, which never begins with a guest's identity id, and has no time to live. Writing a verdict
-changes no other attribute, such as the owner. It is conditional: the item must still describe the upload that the
-validator read.
+A lecture is a recording. Guests, browser users with unauthenticated Cognito credentials, ask questions about it. The
+lecture validator writes its verdict on an uploaded lecture to the lecture's item: ready, or rejected with a reason. The
+WebSocket handler and the query worker read from the item whether guests can ask about the lecture.
+
+A verdict is written on condition that the item still describes the upload that it described when the validation began.
+The write does not change other attributes, such as the owner. Items of lectures do not expire.
 """
 
 import re
@@ -28,14 +29,14 @@ SCHEMA_VERSION = 1
 MAX_REASON_CHARS = 300
 """Maximum length of a rejection's reason in a message to a client."""
 NO_REASON = "The recording cannot be used."
-"""Reason of a rejected lecture whose item states none."""
+"""Reason for the rejection, if the lecture's item states none."""
 DURATION_PATTERN = re.compile(r"[0-9]{1,12}")
 """Duration as the validator writes it: whole milliseconds. A lecture without such a duration counts as not ready."""
 
 
 @dataclass(frozen=True)
 class ReadyLecture:
-    """A lecture that guests can ask about: the version of its audio that was validated."""
+    """The validated version of the audio of a lecture that guests can ask about."""
 
     key: str
     """Key of the object in the audio bucket."""
@@ -47,10 +48,10 @@ class ReadyLecture:
 
 @dataclass(frozen=True)
 class WrittenVerdict:
-    """A verdict that was written, and the client that waits for it."""
+    """A verdict that was written, as a report for the guest who uploaded the lecture."""
 
     listener: str
-    """Id of the connection that gets the report; empty if no guest uploaded the lecture."""
+    """Id of the connection to which the report is sent. Empty if no guest requested the upload."""
     report: LectureReport
 
 
@@ -62,7 +63,7 @@ class LectureTable:
         self._name = name
 
     def find_upload(self, lecture_id: str) -> StoredUpload | None:
-        """Return the upload that a lecture's item describes; None if it describes none yet."""
+        """Return the upload that a lecture's item describes, or None before the first verdict."""
         answer = self._client.get_item(
             TableName=self._name, Key=serialize_item(lecture_key(lecture_id)), ConsistentRead=True
         )
@@ -80,8 +81,9 @@ class LectureTable:
     def write_verdict(
         self, upload: LectureUpload, verdict: LectureVerdict, stored: StoredUpload | None, now: datetime
     ) -> WrittenVerdict | None:
-        """Write an upload's verdict. Return None if the item no longer describes `stored`, the upload that was read
-        before.
+        """Write the verdict on an upload. `stored` is the upload that `find_upload` returned before.
+
+        Return None if the item no longer describes `stored`, because a concurrent invocation wrote another verdict.
         """
         values = _verdict_attributes(upload, verdict, now)
         sets = [f"#{name} = :{name}" for name, value in values.items() if value is not None]
@@ -113,7 +115,7 @@ class LectureTable:
         return WrittenVerdict(item.get("listener", {}).get("S", ""), _to_report(upload.lecture_id, item))
 
     def find_ready(self, lecture_id: str) -> ReadyLecture:
-        """Return a lecture that guests can ask about. Raises UnanswerableQuestion."""
+        """Return a lecture that guests can ask about. Raises UnanswerableQuestion for any other lecture."""
         answer = self._client.get_item(
             TableName=self._name, Key=serialize_item(lecture_key(lecture_id)), ConsistentRead=True
         )
@@ -130,7 +132,7 @@ class LectureTable:
         return ReadyLecture(item["object_key"]["S"], item["version_id"]["S"], item["format"]["S"], report.duration_ms)
 
     def store_owner(self, lecture_id: str, owner: str, listener: str) -> None:
-        """Store the owner of a lecture, and the connection that gets its report, before it is uploaded.
+        """Store the guest who will upload the lecture, and the connection to which the lecture's report is sent.
 
         Values that the item already has are kept.
         """
@@ -152,8 +154,9 @@ class LectureTable:
     def register_listener(self, lecture_id: str, owner: str, listener: str) -> LectureReport | None:
         """Register a connection of the owner for the lecture's next report, and return the current report.
 
-        The same update stores the listener and reads the state. So a verdict that is written before this update is
-        returned here, and a later verdict is sent to this listener. Return None if there is no lecture with this owner.
+        One update stores the listener and reads the state. So the report contains every verdict that was written before
+        this update, and later verdicts are sent to this listener. Return None if the lecture has another owner or does
+        not exist.
         """
         try:
             answer = self._client.update_item(

@@ -1,15 +1,15 @@
 """Rules for uploaded lectures: which recordings are accepted, and which of several uploads a lecture refers to.
 
-A lecture's object has the key `lectures/<lectureId>/<filename>`. The id is a ULID, and the file name is one segment
-without meaning. Other objects below a lecture's id are misplaced uploads, which are always rejected. Objects without a
-lecture's id are not recorded.
+The object of a lecture has the key `lectures/<lectureId>/<filename>`. The id is a ULID. The file name is a single
+segment, and its text has no meaning. Other objects below a lecture's id are misplaced uploads, which are always
+rejected. Objects whose key contains no lecture's id are ignored.
 
-A lecture refers to the newest of its uploads that are not misplaced, even if that upload is rejected. It refers to the
-newest misplaced upload only as long as it has no other. Two rules decide which of two uploads is newer:
-- Uploads with the same key are versions of one object. The newest is the version that the bucket returns now. Times do
-  not decide, because a multipart upload has the time at which it began, a listing and an event state different times,
-  and events may come late.
-- For uploads with different keys, the later time decides. If the times are equal, the lecture's item does not change.
+A lecture refers to its newest upload, even if that upload is rejected. Misplaced uploads only count as long as the
+lecture has no other upload. Two rules decide which of two uploads is newer:
+- Uploads with the same key are versions of one object. The version that the bucket returns now is the newest. Times are
+  not compared, because a multipart upload has different times in a listing (its start) and in an event (its end).
+- Of uploads with different keys, the upload with the later time is newer. If the times are equal, the lecture's item
+  does not change.
 """
 
 import re
@@ -23,37 +23,36 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.voice_qa import s3_prefixes
 
 MAX_NAME_CHARS = 255
-"""Maximum length of a file name."""
 _KEY = re.compile(rf"{s3_prefixes.LECTURES}({ulid.ULID_PATTERN})/(.+)", re.DOTALL)
 
 
 class LectureStatus(StrEnum):
-    """Result of validating an upload."""
+    """Status of a lecture after its validation."""
 
     READY = "ready"
     REJECTED = "rejected"
 
 
 class UploadOrder(StrEnum):
-    """Order of an upload relative to the one that a lecture's item describes."""
+    """Order of an upload relative to the upload that the lecture's item describes."""
 
     NEWER = "newer"
-    """The upload replaces the one that the item describes."""
+    """The upload replaces the upload that the item describes."""
     SAME = "same"
     OLDER = "older"
-    """The item keeps the upload that it describes."""
+    """The item is not changed."""
     ASK_BUCKET = "bucket_knows"
-    """Only the bucket can decide, because both are versions of one object."""
+    """Both uploads are versions of one object, so the bucket must be asked for the newest version."""
 
 
 @dataclass(frozen=True)
 class LectureUpload:
-    """An upload: one version of a lecture's object."""
+    """One version of a lecture's object."""
 
     lecture_id: str
     object: NewObject
     misplaced: bool = False
-    """True if the object is below a lecture's id, but not directly, or has an invalid file name."""
+    """True if the object does not lie directly below the lecture's id, or has an invalid file name."""
 
     @property
     def uploaded_at(self) -> str:
@@ -73,9 +72,7 @@ class StoredUpload:
     misplaced: bool
 
     def describes(self, upload: LectureUpload) -> bool:
-        """Return True if this is the same upload. In a bucket without versions, objects with equal bytes are the
-        same.
-        """
+        """Return True if this is the same upload. Without versioning, uploads with the same key and ETag are the same."""
         current = upload.object
         same = (self.object_key, self.version_id) == (current.key, current.version_id)
         return same and (current.version_id != NULL_VERSION_ID or self.etag == current.etag)
@@ -87,9 +84,9 @@ class LectureVerdict:
 
     status: LectureStatus
     problem: RejectionReason | None = None
-    """Reason for the rejection; None if the lecture is ready."""
+    """Reason for the rejection, or None if the lecture is ready."""
     sentence: str | None = None
-    """The same reason for the user, as a sentence."""
+    """Reason for the rejection as a sentence for the guest."""
     audio: AudioFile | None = None
     """Properties of the recording, if it could be read."""
 
@@ -103,7 +100,7 @@ class LectureLimits:
     max_bytes: int
     formats: frozenset[AudioFormat]
 
-    def check_unread(self, upload: LectureUpload) -> None:
+    def check_before_reading(self, upload: LectureUpload) -> None:
         """Raise RejectedAudio if the object can be rejected without reading it."""
         if upload.misplaced:
             raise RejectedAudio(RejectionReason.MISPLACED)
@@ -123,7 +120,7 @@ class LectureLimits:
         return LectureVerdict(LectureStatus.READY, audio=audio)
 
     def rejection(self, problem: RejectionReason, audio: AudioFile | None = None) -> LectureVerdict:
-        """Return a rejection. Its sentence is for the user and is made only from the limits."""
+        """Return the verdict for a rejected upload. Its sentence contains nothing from the upload."""
         return LectureVerdict(LectureStatus.REJECTED, problem, self._sentence(problem), audio)
 
     def _sentence(self, problem: RejectionReason) -> str:
@@ -145,7 +142,7 @@ class LectureLimits:
 
 
 def parse_upload(new_object: NewObject) -> LectureUpload | None:
-    """Return the upload of an object; None if its key contains no lecture's id, or nothing after the id and a slash."""
+    """Return the upload of an object, or None if its key is not `lectures/`, a lecture's id, `/` and further text."""
     match = _KEY.fullmatch(new_object.key)
     if match is None:
         return None
@@ -155,7 +152,7 @@ def parse_upload(new_object: NewObject) -> LectureUpload | None:
 
 
 def compare_uploads(stored: StoredUpload | None, upload: LectureUpload) -> UploadOrder:
-    """Return the order of an upload relative to the one that the lecture's item describes, if it describes one."""
+    """Return the order of an upload relative to `stored`, the upload that the lecture's item describes, if any."""
     if stored is None:
         return UploadOrder.NEWER
     if stored.describes(upload):

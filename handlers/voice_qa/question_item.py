@@ -1,8 +1,10 @@
-"""A question's stored record, and its changes after it was asked: begin, release and end an answer attempt.
+"""Changes to the stored record of a question after the question was accepted.
 
-The query worker makes these changes. Only one attempt runs at a time, and only the attempt that runs can end the
-question, unless the question's time limit ends first: then the WebSocket handler fails the question. When a question
-ends, the guest's allowance, which counts the questions that are being answered, is changed too.
+The query worker begins an answer attempt and ends the question, or releases it for another attempt. Only one attempt
+runs at a time, and only the running attempt can end the question. There is one exception: if the question's time limit
+has passed, the WebSocket handler fails the question.
+
+The guest's allowance is a separate item, which counts the guest's questions that are being answered.
 """
 
 from collections.abc import Callable
@@ -22,7 +24,7 @@ from handlers.voice_qa.table_records import (
 
 
 class QuestionItem:
-    """The stored record of one guest's question, and its changes after it was asked."""
+    """The stored record of one guest's question."""
 
     def __init__(self, items: VersionedItems, guest_id: str, query_id: str, log: EventLog) -> None:
         self.guest_id, self.query_id = guest_id, query_id
@@ -31,9 +33,9 @@ class QuestionItem:
         self._log = log
 
     def begin(self, now_ms: int, until_ms: int, request_id: str) -> tuple[QuestionRecord, bool]:
-        """Begin an attempt. Return the question, and True if this invocation must answer it.
+        """Begin an attempt, if the question needs one. Return the question, and True if this invocation must answer it.
 
-        `request_id` is the invocation's; a retry by Lambda has the same id.
+        After `until_ms`, the attempt counts as dead. `request_id` identifies the invocation and its retries by Lambda.
         """
 
         def update(record: QuestionRecord) -> tuple[QuestionRecord, tuple[QuestionRecord, bool]]:
@@ -43,12 +45,12 @@ class QuestionItem:
         return self._items.change(QuestionRecord, self._key, update)
 
     def current_listener(self, attempt: int) -> Listener:
-        """Return the current listener; a listener without a connection if another attempt has begun."""
+        """Return the connection that receives the answer now. It is empty if this attempt is not running any more."""
         record = self._items.read(QuestionRecord, self._key)
         return record.listener if _is_current(record, attempt) else Listener()
 
     def release(self, attempt: int) -> None:
-        """Let the next invocation begin, because an unexpected exception stopped this attempt."""
+        """Allow the next invocation to begin an attempt, because an unexpected exception stopped this attempt."""
 
         def update(record: QuestionRecord) -> tuple[QuestionRecord, None]:
             return (record.release() if _is_current(record, attempt) else record), None
@@ -56,7 +58,7 @@ class QuestionItem:
         self._items.change(QuestionRecord, self._key, update)
 
     def end(self, attempt: int, transition: Callable[[QuestionRecord], QuestionRecord]) -> QuestionRecord | None:
-        """End the question. Return its record at that moment; None if this attempt is not the current one any more."""
+        """End the question with `transition`. Return its new record, or None if this attempt is not running any more."""
 
         def update(record: QuestionRecord) -> tuple[QuestionRecord, QuestionRecord | None]:
             if not _is_current(record, attempt):
@@ -66,20 +68,23 @@ class QuestionItem:
 
         return self._items.change(QuestionRecord, self._key, update)
 
-    def check_time_limit(self, call: int, now_ms: int, limit_ms: int) -> QuestionRecord | None:
-        """Fail the question if its time limit has ended. Return its record if its client must get an error, else None.
+    def fail_if_overdue(self, call: int, now_ms: int, limit_ms: int) -> QuestionRecord | None:
+        """Fail the question if it is in progress after its time limit. Return its record if the client must get an error.
 
-        `call` is the number of the worker invocation that is checked.
+        See `QuestionRecord.fail_if_overdue`.
         """
 
         def update(record: QuestionRecord) -> tuple[QuestionRecord, QuestionRecord | None]:
-            checked, must_report = record.check_time_limit(call, now_ms, limit_ms)
+            checked, must_report = record.fail_if_overdue(call, now_ms, limit_ms)
             return checked, checked if must_report else None
 
         return self._items.change(QuestionRecord, self._key, update)
 
     def mark_reported(self, calls: int) -> None:
-        """Record that a client received the end of the question. If this fails, the client may get an error later."""
+        """Record that the client was notified of the end of the question, after `calls` invocations of the worker.
+
+        If this write fails, the client may get an error later.
+        """
         try:
             self._items.change(QuestionRecord, self._key, lambda record: (record.mark_reported(calls), None))
         except (ClientError, BotoCoreError, TooManyWriters) as error:
@@ -94,8 +99,8 @@ class QuestionItem:
 
         self._items.change(QuestionRecord, self._key, update)
 
-    def stop_counting(self) -> None:
-        """Stop counting the question as being answered. If this fails, the count expires later."""
+    def stop_counting_as_running(self) -> None:
+        """Remove the question from the guest's questions that are being answered. If this fails, it expires later."""
         try:
             self._items.change(
                 Allowance, allowance_key(self.guest_id), lambda allowance: (allowance.end_question(self.query_id), None)

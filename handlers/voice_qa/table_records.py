@@ -1,16 +1,18 @@
 """Keys of the items in voice Q&A's table, and the states of connections, questions and allowances.
 
-The table's key attributes are `sessionId` and `lectureId`. A guest can read and write the items whose `sessionId`
-begins with the guest's own Cognito identity id and `#`. These items are conversations. The keys of all other items
-begin with a word that begins no identity id, so guests cannot access them.
+The table's partition key is `sessionId`, and its sort key is `lectureId`. A guest (a browser user with unauthenticated
+Cognito credentials) can read and write the items whose `sessionId` begins with the guest's own Cognito identity id and
+`#`. These items are conversations. The keys of all other items begin with a word such as `query`, with which no identity
+id begins, so guests cannot access them.
 
-With an identity id, anyone gets the guest's credentials. So only this table contains it: in the keys of conversations,
-because IAM can compare nothing else, and in the items of connections and questions. Everything else identifies a guest
-by the guest id, a keyed hash of the identity id: other keys of this table, S3 keys, messages between functions, and
-requests to the agent.
+Anyone who knows an identity id can get the guest's credentials with it. So it is only stored in this table, in the items
+of connections and questions and in the keys of conversations. These keys need it, because IAM policies can only compare
+keys with the identity id. Everything else contains the guest id, a keyed hash of the identity id: other keys of this
+table, S3 keys, and messages between Lambda functions.
 https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html
 
-`lecture_table` and `conversations` define the content of their items. A field's alias is its stored name.
+The content of the items of lectures and conversations is defined in `lecture_table` and `conversations`. A field's alias
+is its stored name.
 """
 
 from enum import StrEnum
@@ -31,33 +33,29 @@ DAY_SECONDS = 24 * 3600
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MAX_CALLS = 20
-"""Maximum number of worker invocations for one question. Each one costs money, even if it only sends a stored
+"""Maximum number of worker invocations for one question. Each invocation costs money, even if it only sends a stored
 answer."""
 CHECK_GRACE_SECONDS = 5
-"""Time between the end of a question's time limit and its check. It exceeds the time in which a worker that reached the
-limit reports it, and the difference between the clocks of two functions."""
+"""Time from a question's time limit to the check of this limit. In this time, a worker that reached the limit can still
+report the failure itself. It also exceeds the difference between the clocks of two Lambda functions."""
 RETRY_MS = 50_000
-"""Minimum time between an invocation and Lambda's retry of it, which comes after a minute. A repeated invocation that
-comes earlier is a duplicate delivery, so the first invocation may still be running."""
+"""Lambda retries a failed invocation after a minute. A repeated invocation that begins earlier than this time after the
+first is a duplicate delivery, so the first invocation may still be running."""
 
 
 def lecture_key(lecture_id: str) -> Key:
-    """Return the key of a lecture."""
     return {"sessionId": f"lecture#{lecture_id}", "lectureId": lecture_id}
 
 
 def connection_key(connection_id: str) -> Key:
-    """Return the key of a connection."""
     return {"sessionId": f"connection#{connection_id}", "lectureId": NO_RANGE_KEY}
 
 
 def query_key(guest_id: str, query_id: str) -> Key:
-    """Return the key of a question."""
     return {"sessionId": f"query#{guest_id}#{query_id}", "lectureId": NO_RANGE_KEY}
 
 
 def allowance_key(guest_id: str) -> Key:
-    """Return the key of a guest's allowance."""
     return {"sessionId": f"allowance#{guest_id}", "lectureId": NO_RANGE_KEY}
 
 
@@ -79,19 +77,20 @@ class WorkerEvent(Message):
 
 
 class TimeLimitCheck(Message):
-    """Delayed message of the time limit queue: check that the worker that was invoked with this message has ended the
-    question.
+    """Message that SQS delivers after a question's time limit. Each invocation of the worker has such a message.
+
+    The WebSocket handler then checks that the question has ended, and that its client was notified.
     """
 
     schema_version: Literal[1] = 1
     guest_id: GuestId
     query_id: QueryId
     call: Annotated[int, Field(ge=1)]
-    """Number of the worker's invocation, as `QuestionRecord.calls` counts them."""
+    """Number of the worker's invocation among those for the question, from 1."""
 
 
 class GuestConnection(VersionedState):
-    """One WebSocket connection and its guest, as the signed handshake identified the guest."""
+    """The guest of one WebSocket connection, whom the signed handshake identified."""
 
     identity: str = Field(default="", repr=False)
     """Cognito identity id of the guest."""
@@ -119,23 +118,23 @@ class Listener(VersionedState):
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     connection: str = ""
-    """Id of the connection; empty if no client listens."""
+    """Id of the connection. Empty if no client listens."""
     attempt: int = 1
     """The answer attempt to which `resume_from` refers."""
     resume_from: int = 0
     request_count: int = Field(default=0, alias="times")
-    """Number of requests for the answer so far. It distinguishes the listener of a repeated request from the earlier
-    one, so that the pieces are sent again."""
+    """Number of requests for the answer so far. If a client repeats its request on the same connection, only this number
+    changes, and the pieces are sent again."""
 
     def first_piece(self, attempt: int) -> int:
-        """Return the number of the first piece of an attempt that the client needs. It needs all pieces of another
+        """Return the number of the first piece of an attempt that the client needs. It is 0 if the client named another
         attempt.
         """
         return self.resume_from if attempt == self.attempt else 0
 
 
 class QuestionRecord(VersionedState):
-    """One question, with the listener of its answer."""
+    """One question, its state, and the listener of its answer."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
@@ -154,7 +153,7 @@ class QuestionRecord(VersionedState):
     attempt: int = 0
     """Number of answer attempts so far."""
     running_until_ms: int = 0
-    """Time at which the current attempt must have ended. A later request starts a new attempt."""
+    """Time at which the current attempt must have ended. After this time, a request starts a new attempt."""
     begun_ms: int = 0
     """Time at which the current attempt began."""
     begun_by: str = ""
@@ -168,19 +167,19 @@ class QuestionRecord(VersionedState):
     calls: int = 0
     """Number of worker invocations for the question."""
     reported_calls: int = 0
-    """Value of `calls` when a worker last posted the end of the question to a client."""
+    """Value of `calls` when a client was last notified of the end of the question."""
 
     def apply_request(self, new: "QuestionRecord", now_ms: int) -> tuple[Self, bool]:
         """Apply a client's request for the question. Return True if a worker must be invoked.
 
-        `new` is the question as the client asks it now, perhaps not for the first time. Its listener always replaces
-        the listener. All else in it replaces the question only if a new answer attempt is needed and MAX_CALLS is not
-        reached. The conversation and the number of attempts stay.
+        `new` is the question as the client sends it now, perhaps not for the first time. Its listener always becomes
+        the listener of the answer. Its other fields are only used if the question needs a new answer attempt and
+        MAX_CALLS is not reached. The conversation and the number of attempts stay.
         """
         timed_out = self.status is QuestionStatus.RUNNING and self.running_until_ms <= now_ms
         failed = self.status is QuestionStatus.FAILED and self.retryable
         needs_attempt = self.status is QuestionStatus.NEW or timed_out or failed
-        # An accepted question may have lost its invocation. For an answered one, a worker resends the answer.
+        # The invocation for an accepted question may be lost. For an answered question, a worker sends the answer again.
         needs_worker = needs_attempt or self.status in {QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED}
         invokes_worker = needs_worker and self.calls < MAX_CALLS
         changes = {
@@ -194,10 +193,10 @@ class QuestionRecord(VersionedState):
         return self.model_copy(update=changes), invokes_worker
 
     def begin(self, now_ms: int, until_ms: int, request_id: str) -> tuple[Self, bool]:
-        """Begin an answer attempt. Return False if another one is running or there is nothing to do.
+        """Begin an answer attempt. Return False if another attempt is running or the question has ended.
 
-        A retry by Lambda has the request id of the failed invocation, so the attempt that began under this id has died.
-        An invocation with another id can begin an attempt only after the dead attempt's timeout.
+        A retry by Lambda has the request id of the failed invocation. So an attempt that began with this id has died,
+        and the retry replaces it. An invocation with another id must wait until the time of a dead attempt has passed.
         """
         died = self.begun_by == request_id and now_ms - self.begun_ms >= RETRY_MS
         attempt_over = self.status is QuestionStatus.RUNNING and (died or self.running_until_ms <= now_ms)
@@ -217,19 +216,18 @@ class QuestionRecord(VersionedState):
         return self.model_copy(update={"status": QuestionStatus.ANSWERED})
 
     def mark_failed(self, code: str, *, retryable: bool) -> Self:
-        """Mark the question as failed."""
         return self.model_copy(update={"status": QuestionStatus.FAILED, "code": code, "retryable": retryable})
 
     def mark_reported(self, calls: int) -> Self:
-        """Record that a client received the end of the question, after this number of worker invocations."""
+        """Record that the client was notified of the end of the question, after this number of worker invocations."""
         return self.model_copy(update={"reported_calls": max(self.reported_calls, calls)})
 
-    def check_time_limit(self, call: int, now_ms: int, limit_ms: int) -> tuple[Self, bool]:
-        """Fail the question if it has not ended within its time limit. Return True if the client must get an error.
+    def fail_if_overdue(self, call: int, now_ms: int, limit_ms: int) -> tuple[Self, bool]:
+        """Fail the question if it is in progress after its time limit. Return True if the client must get an error.
 
-        `call` is the number of the worker invocation that is checked. A worker may have died after it ended the
-        question and before it reported that. Then the question stays as it is, because the client gets the stored
-        answer or failure when it asks again. An invocation that came later has its own check.
+        `call` is the number of the checked invocation of the worker. If the question has ended, it is not changed. Its
+        client must get an error nevertheless if this invocation is the latest and died before it notified the client.
+        The client can then ask again, and gets the stored answer if there is one.
         """
         if self.status in {QuestionStatus.ACCEPTED, QuestionStatus.RUNNING}:
             overdue = self.asked_ms + limit_ms <= now_ms
@@ -237,7 +235,7 @@ class QuestionRecord(VersionedState):
         return self, self.reported_calls < call == self.calls
 
     def release(self) -> Self:
-        """Let the next invocation begin, because an unexpected exception stopped the current attempt."""
+        """Allow the next invocation to begin an attempt, because an unexpected exception stopped the current attempt."""
         return (
             self.model_copy(update={"status": QuestionStatus.ACCEPTED})
             if self.status is QuestionStatus.RUNNING
@@ -246,14 +244,14 @@ class QuestionRecord(VersionedState):
 
 
 class Allowance(VersionedState):
-    """A guest's questions that are being answered, and recent questions and uploads."""
+    """Counters that limit a guest: questions that are being answered, and recent questions and lecture uploads."""
 
     running: tuple[tuple[str, int], ...] = ()
-    """Ids of questions that are being answered, each with the time until which it counts."""
+    """Ids of questions that are being answered, each with the time in milliseconds until which it counts."""
     asked_ms: tuple[int, ...] = ()
     """Times of questions in the last hour."""
     uploads_ms: tuple[int, ...] = ()
-    """Times of lecture uploads in the last day."""
+    """Times at which lecture uploads were requested in the last day."""
 
     def count_upload(self, now_ms: int, per_day: int) -> tuple[Self, bool]:
         """Count one more lecture. Return False if the daily limit is reached."""
@@ -265,9 +263,9 @@ class Allowance(VersionedState):
     def count_question(
         self, query_id: str, now_ms: int, until_ms: int, at_once: int, per_hour: int
     ) -> tuple[Self, bool]:
-        """Count a question, which then counts as being answered until `until_ms`. Return False if a limit is reached.
+        """Count a question as being answered, until `until_ms`. Return False if a limit is reached.
 
-        A question that counts as being answered already is not counted again.
+        A question that already counts as being answered does not count once more towards the hourly limit.
         """
         others = tuple(
             (running_id, ends_ms) for running_id, ends_ms in self.running if running_id != query_id and ends_ms > now_ms
@@ -280,5 +278,5 @@ class Allowance(VersionedState):
         return self.model_copy(update={"running": (*others, (query_id, until_ms)), "asked_ms": counted}), True
 
     def end_question(self, query_id: str) -> Self:
-        """Stop counting a question as being answered."""
+        """Remove a question from those that are being answered."""
         return self.model_copy(update={"running": tuple(running for running in self.running if running[0] != query_id)})

@@ -1,6 +1,7 @@
-"""Parser for the headers of FLAC frames (RFC 9639). No audio is decoded.
+"""Parser for the header of a FLAC frame (RFC 9639). No audio is decoded.
 
-The number and the block size of the last frame show where a recording ends.
+A FLAC file is a sequence of frames, each with one block of samples. The header of a frame states its position and its
+number of samples, so the header of the last frame shows where a recording ends.
 """
 
 from dataclasses import dataclass
@@ -11,16 +12,17 @@ FRAME_STARTS = (FIXED, VARYING)
 MIN_HEADER, MAX_HEADER = 6, 16
 """Shortest and longest header in bytes."""
 
-# Meanings of the codes in a header. The sample rate 0 and the sample size 0 refer to the block STREAMINFO of the file.
+# A header states block size, sample rate, channels and sample size as codes. These tables contain their meanings. The
+# code 0 of the sample rate and of the sample size refers to STREAMINFO, the metadata block at the start of the file.
 BLOCK_SIZES = {1: 192} | {code: 576 << code - 2 for code in range(2, 6)} | {code: 1 << code for code in range(8, 16)}
 SIZE_BYTES = {6: 1, 7: 2}
-"""Number of bytes at the end of the header that contain the block size minus one, by block size code."""
+"""Number of bytes after the frame's number that contain the block size minus one, for codes without a block size."""
 RATES = dict(enumerate((88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000), 1))
 RATE_BYTES = {12: (1, 1000), 13: (2, 1), 14: (2, 10)}
-"""Number of bytes at the end of the header that contain the sample rate, and its unit in Hz, by sample rate code."""
+"""Number of bytes before the checksum that contain the sample rate, and its unit in Hz, for codes without a rate."""
 CHANNELS = {code: code + 1 for code in range(8)} | {8: 2, 9: 2, 10: 2}
 SAMPLE_BITS = {2: 8, 4: 12, 8: 16, 10: 20, 12: 24, 14: 32}
-"""Sample sizes by code. The codes include the reserved bit after the size, which is never set."""
+"""Sample sizes by code. A code includes the bit after it, which is reserved and always 0, so all codes are even."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,11 @@ class FrameHeader:
     block_size: int
     """Number of samples in the frame, per channel."""
     fits: bool
-    """True if sample rate, channels and sample size are those of the file."""
+    """True if the block size is valid, and sample rate, channels and sample size are those that STREAMINFO states."""
 
 
 def crc_table(polynomial: int, bits: int) -> tuple[int, ...]:
-    """Return the effect of each byte value on a checksum (CRC) of so many bits."""
+    """Return the lookup table of a checksum (CRC) with this generator polynomial and length."""
     table = []
     for byte in range(256):
         remainder = byte << bits - 8
@@ -52,9 +54,10 @@ CRC8 = crc_table(0x07, 8)
 
 
 def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int) -> FrameHeader | None:
-    """Return the frame header at the start of `head`, or None if there is none.
+    """Return the frame header at the start of `head`, or None if these bytes are no frame header.
 
-    `head` has up to MAX_HEADER bytes. The other arguments are the properties that STREAMINFO states for the file.
+    `head` may be longer than the header, and MAX_HEADER bytes are always enough. The other arguments are the properties
+    that STREAMINFO states for the file.
     """
     if len(head) < MIN_HEADER or not head.startswith(FRAME_STARTS):
         return None
@@ -81,9 +84,9 @@ def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int)
 
 
 def _parse_number(head: bytes) -> tuple[int | None, int]:
-    """Return the number in a header and its end offset. The number is None if it is invalid.
+    """Return the number of the frame or sample in a header, and the offset after it. An invalid number is None.
 
-    The number is coded like a UTF-8 character.
+    The number is coded like a character in UTF-8, with up to seven bytes.
     """
     # The leading ones of the first byte state the number of bytes.
     ones = 8 - (head[4] ^ 0xFF).bit_length()

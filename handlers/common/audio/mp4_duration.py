@@ -1,17 +1,18 @@
-"""Duration and codec of the first audio track of an MP4 file.
+"""Reader of the duration and the codec of the first audio track of an MP4 file.
 
 An MP4 file consists of nested boxes, each with a size, a kind of four letters, and content. This reader only visits the
-boxes that lead to the first audio track. Mutagen is not used, because it descends into all boxes of a file and so needs
-a read for each fragment of a browser's recording. Mutagen also expects iTunes' form of metadata and fails for some
-QuickTime files.
+boxes that lead to the first audio track. Mutagen's reader visits all boxes, so a long recording of a browser would need
+too many reads. It also fails for some QuickTime files, because it expects metadata in the form of iTunes.
 
-Browsers write fragmented files: samples follow in `moof` boxes, each with a start time. Such a file often states no
-duration, or only the duration of its first fragment. So the last fragment is searched from the end of the file. Its end
-time counts, or the stated duration if that is longer. If the last fragment is longer than the searched section, all
-fragments are visited from the start, as far as the read limits allow.
+Browsers write fragmented files: the box `moov` describes the tracks, and the samples follow in fragments (boxes of the
+kind `moof`), each with a start time. Such a file often states no duration, or only the duration of its first fragment.
+So the reader searches backwards from the end of the file for the last fragment of the track. It uses the later of that
+fragment's end time and the stated duration. If there is no such fragment in the last MAX_TAIL bytes (`ranged_file`), it
+visits all fragments from the start, as far as the read limits allow.
 
-A file is truncated if a box ends beyond the end of the file. A fragmented file is accepted in this case, because its
-recording was stopped there. Edit lists are ignored, because they only hide the first milliseconds of an encoder.
+A file without fragments is rejected as truncated if a box ends beyond the end of the file. The last fragment of a
+fragmented file may be incomplete, because a recording can be stopped at any moment. Edit lists are ignored, because
+encoders only use them to hide a few milliseconds at the start.
 """
 
 from collections.abc import Iterator
@@ -25,14 +26,14 @@ CODECS = {b"mp4a": "aac", b"Opus": "opus", b"fLaC": "flac", b"alac": "alac"}
 HAS_BASE_OFFSET, HAS_DESCRIPTION, HAS_DURATION = 0x1, 0x2, 0x8
 """Flags of a fragment header (tfhd)."""
 HAS_DATA_OFFSET, HAS_FIRST_FLAGS, HAS_SAMPLE_DURATION = 0x1, 0x4, 0x100
-"""Flags of a run (trun)."""
+"""Flags of a run (trun), which is a sequence of samples in a fragment."""
 SAMPLE_FIELDS = (0x100, 0x200, 0x400, 0x800)
-"""Flags of a run's fields per sample. Each field has four bytes, and the duration comes first."""
+"""Flags of the fields that a run has for each sample. A field has four bytes, and the first field is the duration."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """Position of a box."""
+    """Kind and position of a box."""
 
     kind: bytes
     begin: int
@@ -43,7 +44,7 @@ class Box:
 
 @dataclass(frozen=True)
 class AudioTrack:
-    """Properties of a track that its fragments refer to."""
+    """Properties of the audio track that are needed to read its fragments."""
 
     id: int
     sample_duration: int
@@ -51,7 +52,10 @@ class AudioTrack:
 
 
 def read_mp4(file: RangedFile) -> AudioFile:
-    """Read the first audio track. Any other exception than RejectedAudio means that the file is unreadable."""
+    """Return the properties of the first audio track. Raises RejectedAudio.
+
+    Damaged bytes may cause any other exception, which `probe` reports as `UNREADABLE`.
+    """
     movie, fragment_defaults = _find_movie(file)
     tracks = (box for box in _read_boxes(file, movie.begin, movie.end) if box.kind == b"trak")
     track = next(
@@ -76,9 +80,9 @@ def read_mp4(file: RangedFile) -> AudioFile:
 
 
 def _find_movie(file: RangedFile) -> tuple[Box, Box | None]:
-    """Return the moov box and, if fragments follow, its mvex box, which has defaults for the fragments.
+    """Return the moov box, and the mvex box in it, which has defaults for fragments. A file without fragments has None.
 
-    Without fragments, all boxes must be complete.
+    Raises RejectedAudio if there is no moov box, or if the file has no fragments and an incomplete box.
     """
     movie = None
     for box in _read_boxes(file, 0, file.size, may_be_cut=True):
@@ -112,7 +116,7 @@ def _read_boxes(file: RangedFile, offset: int, end: int, *, may_be_cut: bool = F
 
 
 def _find_inner_box(file: RangedFile, box: Box, *path: bytes) -> Box:
-    """Follow a path of kinds below a box, and return the last box. At each level, the first box of the kind counts.
+    """Return the inner box that a path of kinds leads to. At each level, the first box of the kind is used.
 
     Raises RejectedAudio if a box is missing.
     """
@@ -125,7 +129,7 @@ def _find_inner_box(file: RangedFile, box: Box, *path: bytes) -> Box:
 
 
 def _read_audio_track(file: RangedFile, track: Box, fragment_defaults: Box) -> AudioTrack:
-    """Return id and default sample duration of a track. `fragment_defaults` is the mvex box."""
+    """Return the id and the default sample duration of a track. `fragment_defaults` is the mvex box."""
     header = _find_inner_box(file, track, b"tkhd")
     track_id = _read_number(file, header, 20 if _has_wide_times(file, header) else 12, 4)
     for box in _read_boxes(file, fragment_defaults.begin, fragment_defaults.end):
@@ -135,15 +139,15 @@ def _read_audio_track(file: RangedFile, track: Box, fragment_defaults: Box) -> A
 
 
 def _find_last_fragment_end(file: RangedFile, fragments_begin: int, track: AudioTrack) -> int:
-    """Return the end time of the track's last fragment in units of its timescale, or 0 without fragments.
+    """Return the end time of the track's last fragment in units of the track's timescale, or 0 without fragments.
 
-    `fragments_begin` is the offset from which the file may contain fragments.
+    All fragments lie after the offset `fragments_begin`.
     """
     for offset in file.find_backwards(b"moof"):
         try:
             end = _read_fragment_end(file, next(_read_boxes(file, offset - 4, file.size)), track)
         except RejectedAudio:
-            continue  # Audio data that looks like a fragment, or an incomplete last fragment.
+            continue  # These bytes are audio data that looks like a fragment, or an incomplete last fragment.
         if end:
             return end
     end = 0
@@ -169,7 +173,7 @@ def _read_fragment_end(file: RangedFile, fragment: Box, track: AudioTrack) -> in
 
 
 def _read_track_fragment_end(file: RangedFile, track_fragment: Box, header: Box, sample_duration: int) -> int:
-    """Return the end time of the samples in a track fragment (traf): the samples of one track in a fragment."""
+    """Return the end time of the samples in a track fragment (traf), which has the samples of one track."""
     flags = _read_number(file, header, 1, 3)
     if flags & HAS_DURATION:
         offset = 8 + 8 * bool(flags & HAS_BASE_OFFSET) + 4 * bool(flags & HAS_DESCRIPTION)
@@ -193,7 +197,7 @@ def _read_run_duration(file: RangedFile, run: Box, sample_duration: int) -> int:
 
 
 def _has_wide_times(file: RangedFile, box: Box) -> bool:
-    """Return True if the times of a box have eight bytes."""
+    """Return True if the times of a box have eight bytes (version 1), not four."""
     return _read_number(file, box, 0, 1) == 1
 
 

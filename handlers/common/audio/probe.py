@@ -1,8 +1,9 @@
 """Prober of audio files: reads format, codec and duration without decoding audio.
 
 For MP3, WAV, FLAC and Ogg, the prober uses mutagen's parsers of single structures, because mutagen's file classes would
-also load all tags and pictures. MP4 and WebM have readers of their own. For crafted bytes, the parsers may raise any
-exception. All of them become `UNREADABLE`, except storage errors, which are passed on.
+also load all tags and pictures. MP4 and WebM have their own readers, `mp4_duration` and `webm_duration`. If the bytes
+are damaged or crafted, a parser may raise any exception. The prober then rejects the file as `UNREADABLE`, unless the
+reason was an error of the storage.
 """
 
 import struct
@@ -27,18 +28,20 @@ MAX_MS = 10**10
 ID3V1_BYTES = 128
 """Size of an ID3v1 tag, which follows the frames."""
 MIN_SHARE = 0.98
-"""Share of the bytes stated by a Xing header that must exist. Editors remove tags and count them differently."""
+"""Share of the bytes stated by a Xing header that must exist. Programs count tags differently, so a complete file may
+be a little shorter than stated."""
 WAV_FORMAT = struct.Struct("<HHIIHH")
 """Codec, channels, sample rate, bytes per second, bytes per frame, and bits per sample of a WAV file."""
 WAV_CODECS = {1: "pcm", 3: "float", 6: "alaw", 7: "mulaw"}
 EXTENSIBLE = 0xFFFE
 """WAV format code of WAVE_FORMAT_EXTENSIBLE, whose codec is in the first two bytes of the sub-format id."""
 UNKNOWN_SIZES = (range(1), range(0x7FFF0000, 0x80000000), range(0xFFFF0000, 0x100000000))
-"""Sizes that programs write for the data chunk if they write to a pipe, and so do not know the size."""
+"""Placeholders for the size of WAV's data chunk. A program that writes to a pipe writes one of them, because it does not
+know the size in advance."""
 STREAMINFO_BYTES = 34
-"""Size of FLAC's first metadata block, which states the number of samples."""
+"""Size of STREAMINFO, FLAC's first metadata block, which states the number of samples."""
 OPUS_RATE = 48000
-"""Samples per second in which Opus positions count, whatever the recorded rate was."""
+"""Sample rate with which Ogg counts positions in Opus. The rate of the recorded sound does not matter."""
 NO_POSITION = -1
 """Position of an Ogg page on which no packet ends."""
 
@@ -93,10 +96,10 @@ def _is_mp3_frame(file: RangedFile, offset: int) -> bool:
 
 
 def _read_mp3(file: RangedFile, start: int) -> AudioFile:
-    """Read the duration from the Xing or VBRI header. Without one, estimate it from the size and first bit rate.
+    """Read the duration from the Xing or VBRI header. Without such a header, estimate it from size and first bit rate.
 
-    A file that is shorter than its Xing header states is truncated. A file with further frames consists of several
-    joined recordings, of which only the first would count, so it is rejected.
+    A file that is shorter than its Xing header states is truncated. If a recording follows after the stated end, the
+    file consists of joined recordings. It is rejected, because the header only describes the first of them.
     """
     info = MPEGInfo(file, start)
     # Mutagen calls a file sketchy if it found no Xing or VBRI header, and fewer than four consecutive frames.
@@ -111,7 +114,7 @@ def _read_mp3(file: RangedFile, start: int) -> AudioFile:
 
 
 def _read_stated_bytes(file: RangedFile, info: Any) -> int:
-    """Return the size of all frames that the Xing header states, or 0 without one."""
+    """Return the size of all frames as the Xing header states it, or 0 without such a header."""
     file.seek(info.frame_offset + XingHeader.get_offset(info))
     try:
         return max(0, XingHeader(file).bytes)
@@ -120,9 +123,10 @@ def _read_stated_bytes(file: RangedFile, info: Any) -> int:
 
 
 def _has_further_frames(file: RangedFile, end: int) -> bool:
-    """Return True if at least four consecutive frames follow, possibly after tags.
+    """Return True if another recording begins at the stated end, possibly after tags.
 
-    A single further frame does not count, because the header may leave out one frame. So `sketchy` has to be False.
+    Some headers leave out one frame, so a single further frame is no recording. `sketchy` is False if at least four
+    frames or a Xing or VBRI header follow.
     """
     offset = _skip_id3(file, end + (ID3V1_BYTES if file.at(end, 3) == b"TAG" else 0))
     try:
@@ -132,7 +136,7 @@ def _has_further_frames(file: RangedFile, end: int) -> bool:
 
 
 def _read_wav(file: RangedFile) -> AudioFile:
-    """Compute the duration from the size of the samples. The stated bytes per second are often wrong."""
+    """Compute the duration from the size of the samples, because the stated bytes per second are often wrong."""
     chunks = RiffFile(file)
     form, data = chunks["fmt"].read(), chunks["data"]
     codec, channels, rate, _, frame_bytes, bits = WAV_FORMAT.unpack_from(form)
@@ -174,9 +178,9 @@ def _ends_file(file: RangedFile, offset: int, info: StreamInfo) -> bool:
 
 
 def _read_ogg(file: RangedFile) -> AudioFile:
-    """Read the codec from the first page and the duration from the last page.
+    """Read the codec from the first page, and the duration from the last page with a position.
 
-    The file must be a single stream. Missing pages in between are not noticed.
+    The file must be a single stream. Missing pages between the first and the last page are not noticed.
     """
     file.seek(0)
     first = OggPage(file)

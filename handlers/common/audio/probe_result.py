@@ -17,10 +17,10 @@ class AudioFormat(StrEnum):
 
 
 class RejectionReason(StrEnum):
-    """Reasons to reject a recording. The prober finds some of them, and its callers find the others."""
+    """Reasons to reject a recording. The prober judges the content. Its callers judge key, size, format and duration."""
 
     MISPLACED = "MISPLACED"
-    """The object's key is not one that an upload gets."""
+    """The object's key does not have the form of the keys that uploads get."""
     EMPTY = "EMPTY"
     TOO_LARGE = "TOO_LARGE"
     UNKNOWN_FORMAT = "UNKNOWN_FORMAT"

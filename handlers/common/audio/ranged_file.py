@@ -1,11 +1,11 @@
-"""Read-only file object that fetches ranges of a stored object, with an upper limit for the cost of one file.
+"""Read-only file object that fetches ranges of a stored object, with limits for the cost of reading one file.
 
 The headers of an uploaded recording decide where a parser reads next, and an attacker may have written them. So the
 number of requests, the fetched bytes and the bytes handed to the parser are limited. A read beyond a limit raises
 ReadLimitExceeded before it fetches or copies anything.
 
-Reads are rounded to blocks, and fetched blocks stay in memory. A request for one byte takes about as long as a request
-for a block.
+A request for one byte takes about as long as a request for a block of 64 KB. So the file is fetched in whole blocks,
+and fetched blocks stay in memory.
 """
 
 import io
@@ -22,14 +22,14 @@ MAX_FETCHED = 8 * 1024 * 1024
 MAX_READ = 64 * 1024 * 1024
 """Bytes handed to the parser, repeated reads included."""
 READ_COST = 1024
-"""Minimum number of bytes that a read counts, so that a parser cannot make millions of tiny reads."""
+"""Minimum number of bytes for which a read counts, so that a parser cannot make millions of tiny reads."""
 
 Fetch = Callable[[int, int], bytes]
 """Return the bytes of an object for an offset and a length. The range always lies within the object."""
 
 
 class ReadLimitExceeded(Exception):
-    """Reading the file further would cost more than one file may cost."""
+    """A read would exceed one of the limits for requests, fetched bytes and read bytes."""
 
 
 class RangedFile:
@@ -63,7 +63,6 @@ class RangedFile:
         return position
 
     def tell(self) -> int:
-        """Return the position."""
         return self._position
 
     def at(self, offset: int, length: int) -> bytes:
@@ -80,11 +79,11 @@ class RangedFile:
         return joined[offset - first * BLOCK : end - first * BLOCK]
 
     def find_backwards(self, marker: bytes) -> Iterator[int]:
-        """Yield the offsets of a marker within the last MAX_TAIL bytes, the last offset first, in growing steps."""
+        """Yield the offsets of a marker within the last MAX_TAIL bytes, beginning with the last offset."""
         floor, end, step = max(0, self.size - MAX_TAIL), self.size, BLOCK
         while end > floor:
             start = max(floor, end - step)
-            # Windows overlap, so that a marker across their border is found.
+            # The window overlaps the previous one, so that a marker across their border is found.
             window = self.at(start, end - start + len(marker) - 1)
             index = window.rfind(marker)
             while index != -1:

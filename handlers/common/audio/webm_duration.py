@@ -1,13 +1,15 @@
-"""Duration and codec of the first audio track of a WebM file. Mutagen does not read WebM.
+"""Reader of the duration and the codec of the first audio track of a WebM file. Mutagen does not read WebM.
 
-A file states its duration, unless a live recorder wrote it. Browsers write a recording while it grows, without a
-duration and without sizes of the segment and its clusters. In such a file, the last cluster with audio is searched from
-the end of the file. The start time of its last block counts as the duration, so the length of that block is missing.
-A live recording may end anywhere. A file that is shorter than its stated segment size is truncated.
+WebM consists of EBML elements: an id, a size, and a value or further elements. After a header, one segment contains
+the properties of the tracks, and then clusters: elements with a start time and blocks of audio or video. The reader
+never loads a whole element to find the elements in it.
 
-WebM consists of EBML elements: an id, a size, and a value or further elements. The reader never loads a whole element
-to find the elements in it. Matroska files with another document type are rejected, because they may contain almost any
-codec.
+A file states its duration, unless a live recorder such as a browser wrote it while the recording grew. A live recorder
+also leaves out the sizes of the segment and of its clusters. In such a file, the reader searches backwards from the end
+for the last cluster with audio. The start time of its last block counts as the duration, so the length of that block is
+missing. A live recording may end anywhere. If a file states the size of its segment and is shorter, it is truncated.
+
+Matroska files with another document type than `webm` are rejected, because they may contain almost any codec.
 """
 
 import math
@@ -51,15 +53,18 @@ class Element:
     begin: int
     """Offset of the content."""
     end: int
-    """End of the content, at most the end of the parent. The parent's end if the size is unknown."""
+    """Offset after the content. If the size is unknown or exceeds the parent, it is the end of the parent."""
     has_size: bool
-    """False for segments and clusters of a live recorder."""
+    """False if the size is unknown, as in segments and clusters of a live recorder."""
     complete: bool
-    """True if the element does not end beyond its parent."""
+    """False if the stated size exceeds the parent."""
 
 
 def read_webm(file: RangedFile) -> AudioFile:
-    """Read the first audio track. Any other exception than RejectedAudio means that the file is unreadable."""
+    """Return the properties of the first audio track. Raises RejectedAudio.
+
+    Damaged bytes may cause any other exception, which `probe` reports as `UNREADABLE`.
+    """
     header = _read_element(file, 0, file.size)
     if header.id != HEADER or _read_text(file, header, DOC_TYPE) != b"webm":
         raise RejectedAudio(RejectionReason.UNKNOWN_FORMAT)
@@ -110,7 +115,7 @@ def _read_children(file: RangedFile, parent: Element) -> Iterator[Element]:
 
 
 def _read_value(file: RangedFile, parent: Element, identifier: int) -> bytes | None:
-    """Return the value of the first child with an id, or None without one."""
+    """Return the value of the first child with an id, or None without such a child."""
     child = next((element for element in _read_children(file, parent) if element.id == identifier), None)
     if child is None:
         return None
@@ -125,7 +130,7 @@ def _read_unsigned(file: RangedFile, parent: Element, identifier: int, default: 
 
 
 def _read_float(file: RangedFile, parent: Element, identifier: int) -> float:
-    """Return a finite number, or 0 without one."""
+    """Return the number in the first child with an id, or 0 without such a child."""
     value = _read_value(file, parent, identifier)
     if value is None:
         return 0.0
@@ -168,14 +173,17 @@ def _find_last_block_time(file: RangedFile, track: int) -> int:
         try:
             last = _find_last_block_in_cluster(file, _read_element(file, offset, file.size), track)
         except RejectedAudio:
-            continue  # Audio data that looks like a cluster.
+            continue  # These bytes are audio data that looks like a cluster.
         if last is not None:
             return last
     raise RejectedAudio(RejectionReason.NO_DURATION)
 
 
 def _find_last_block_in_cluster(file: RangedFile, cluster: Element, track: int) -> int | None:
-    """Return the latest start time of the track's complete blocks in a cluster, or None without one."""
+    """Return the latest start time of the track's blocks in a cluster, or None without blocks of the track.
+
+    The cluster ends at the first incomplete or foreign element.
+    """
     begin, last = 0, None
     offset = cluster.begin
     while offset < cluster.end:

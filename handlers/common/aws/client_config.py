@@ -1,4 +1,4 @@
-"""Configuration of boto3 clients: timeouts, retries, and one connection per worker thread.
+"""Configuration of boto3 clients: timeouts, retries, and enough connections for parallel calls.
 
 Importing this module also limits the log level of boto3 and its libraries.
 """
@@ -28,14 +28,14 @@ LIVE_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=MAX_WORKERS,
 )
-"""Configuration for work that a user waits for in real time. Late responses are useless."""
+"""Configuration for work that a user waits for in real time, so that a late response would be useless."""
 
 
 def build_presigning_config(*, accelerated: bool = False) -> Config:
     """Return the configuration of an S3 client that creates presigned URLs and forms.
 
-    The URLs name the bucket's regional endpoint, or the acceleration endpoint, because the global endpoint would answer
-    a form with a redirect. Buckets with a KMS key require signature version 4.
+    The URLs name the regional endpoint of S3, or the endpoint of S3 Transfer Acceleration if `accelerated` is True. The
+    global endpoint would answer a form with a redirect. Buckets with a KMS key require signature version 4.
     """
     return Config(
         signature_version="s3v4",

@@ -20,9 +20,9 @@ def deserialize_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def serialize_value(value: object) -> AttributeValue:
-    """Return one typed attribute value. Raises TypeError for a type that none of the cases below matches.
+    """Return one typed attribute value. Raises TypeError for a type without a case below, including None.
 
-    Bytes match the case of sequences, so they would become a list of numbers.
+    Bytes are not supported: they are a sequence of integers, so they would become a list of numbers.
     """
     match value:
         case bool():

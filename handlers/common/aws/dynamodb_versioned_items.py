@@ -1,10 +1,11 @@
-"""DynamoDB items that several functions change concurrently: a state as JSON text, with a version number.
+"""Gateway for DynamoDB items that several Lambda invocations change concurrently.
 
-A change is written on condition that the version is unchanged (optimistic locking). If a concurrent function changed
-the item first, its new state is read, and the change is applied to that state.
+Such an item contains a state, as JSON text, and a version number. Each change increases the version, on condition that
+it still has the value that was read (optimistic locking). If another invocation changed the item first, the item is
+read again, and the change is applied to its new state.
 
-Each write has a random id, and the item keeps the ids of its latest writes. If the response to a write is lost, boto3
-sends the write again, and its condition fails. The id then shows that the item contains this write.
+If the response to a write is lost, boto3 sends the write again. The condition then fails, although the first write
+succeeded. To recognise this case, each write adds a random id to the item, which keeps the ids of its latest writes.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_ATTEMPTS = 12
-"""Maximum number of attempts to write a change. Only a few functions write to an item, each a few times within seconds,
-so they collide less often than this."""
+"""Maximum number of attempts to write a change. Only a few invocations write to one item at the same time, so this number
+is not reached in normal use."""
 MAX_WRITE_IDS = 8
 """Number of write ids that an item keeps. A repeated write is recognised if fewer writes than this came after it."""
 
@@ -32,7 +33,7 @@ Key = Mapping[str, str]
 
 
 class VersionedState(BaseModel):
-    """Base of states. Every field has a default, because the state of a missing item consists of defaults."""
+    """Base of the models of states. Every field needs a default, because a missing item has the default state."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -41,7 +42,7 @@ S = TypeVar("S", bound=VersionedState)
 
 
 class TooManyWriters(ServiceFailed):
-    """Concurrent writers changed the item each time before this writer could. Another attempt may succeed."""
+    """Another invocation changed the item first, in each attempt. A later attempt may succeed."""
 
     def __init__(self) -> None:
         super().__init__(ServiceFault.THROTTLED)
@@ -72,10 +73,13 @@ class VersionedItems:
         transition: Callable[[S], tuple[S, T]],
         index_attributes: Callable[[S], Mapping[str, AttributeValue | None]] = lambda _: {},
     ) -> T:
-        """Apply a transition to the state of a key, and return the transition's second value.
+        """Change the state of an item. Raises TooManyWriters.
 
-        The transition may be called several times. An unchanged state is not written. Raises TooManyWriters.
-        `index_attributes` derives further attributes from the new state, for an index. None removes an attribute.
+        `transition` takes the current state, and returns the new state and a result, which this method returns. It is
+        called again if another invocation changed the item first. A state that stays equal is not written.
+
+        `index_attributes` returns attributes for an index, which are stored beside the new state. The value None removes
+        an attribute.
         """
         item = self._get_item(key)
         for _ in range(MAX_ATTEMPTS):
@@ -99,7 +103,7 @@ class VersionedItems:
         index_attributes: Mapping[str, AttributeValue | None],
         old_item: Item,
     ) -> Item | None:
-        """Write the state. Return None if it is written, or the item that a concurrent function wrote."""
+        """Write the state. Return None on success, or the current item if another invocation changed it first."""
         version = int(old_item["version"]["N"]) if "version" in old_item else 0
         write_id = {"S": token_hex(4)}
         values: Item = {

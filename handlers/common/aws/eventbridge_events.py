@@ -1,7 +1,7 @@
 """Models and parsers for events of the default EventBridge bus, including S3's "Object Created" events.
 
-Every principal of the account may put events on this bus, so events are validated before use. S3 does not URL-encode
-the keys in these events. In its own notifications (see `s3_notifications`) it does.
+Other programs in the account can put events on this bus too, so events are validated before use. The object keys in
+these events are not URL-encoded, unlike the keys in S3's notifications to SQS (`s3_notifications`).
 """
 
 from typing import Annotated, Any, Final
@@ -18,13 +18,13 @@ VERSION_ID_PATTERN: Final = r"[A-Za-z0-9._-]{1,1024}"
 
 
 class EventModel(BaseModel):
-    """Base of event models. Unnamed fields are ignored, and validation errors contain no values."""
+    """Base of event models. Unknown fields are ignored, and validation errors contain no values."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class BusEvent(EventModel):
-    """Fields that all events have."""
+    """An event of any kind. `detail` depends on the kind."""
 
     source: str
     detail_type: Annotated[str, Field(validation_alias="detail-type")]
@@ -34,7 +34,7 @@ class BusEvent(EventModel):
 
 
 class ObjectCreatedDetail(EventModel):
-    """Detail of S3's "Object Created" event. The kind of upload is not read, because it makes no difference."""
+    """Detail of S3's "Object Created" event: the object that was created."""
 
     bucket: Annotated[str, Field(validation_alias=AliasPath("bucket", "name"))]
     key: Annotated[str, Field(validation_alias=AliasPath("object", "key"))]
@@ -54,7 +54,7 @@ def parse_bus_event(body: str) -> BusEvent:
 
 
 def parse_object_created_detail(detail: dict[str, Any], bucket: str) -> ObjectCreatedDetail:
-    """Return the created object. Raises InvalidEvent, also for an object in another bucket."""
+    """Return the created object. Raises InvalidEvent, also if the object is not in the bucket `bucket`."""
     try:
         created_object = ObjectCreatedDetail.model_validate(detail)
     except ValidationError as error:
@@ -73,7 +73,7 @@ def parse_object_created_event(body: str, bucket: str) -> ObjectCreatedDetail:
 
 
 def to_invalid_event(error: ValidationError) -> InvalidEvent:
-    """Return the exception for an invalid event. It contains the field's name, but no values."""
+    """Return the exception for an invalid event. It names the first wrong field, and contains no values."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     if first["type"] == "json_invalid":
         return InvalidEvent("the message is not JSON")

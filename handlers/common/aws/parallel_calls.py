@@ -1,4 +1,4 @@
-"""Parallel calls of one function for many items, with a thread pool that lives as long as the container."""
+"""Parallel calls of one Python function for many items, in a thread pool that is reused."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ R = TypeVar("R")
 class ParallelCalls:
     """A fixed number of worker threads that call a function for many items.
 
-    With one worker, the calls run one after the other in the caller's thread. Tests use this to control the order.
+    With one worker, the calls run one after the other in the caller's thread.
     """
 
     def __init__(self, workers: int) -> None:

@@ -1,11 +1,13 @@
-"""Lifetime of presigned S3 URLs and forms, which the credentials of the function limit.
+"""Lifetime of presigned S3 URLs and forms, which also end when the credentials that signed them expire.
 
-A presigned URL or form ends with the credentials that signed it, whatever its own lifetime says (Amazon S3 user guide,
-"Download and upload objects with presigned URLs"). A function signs with the credentials of its execution role. Lambda
-documents no duration for them, and the maximum session duration of the role does not apply (AWS Lambda developer guide,
-"Session duration for temporary security credentials"). So a client must always be able to request a new URL or form.
-S3 answers 403 if the URL has expired, and 400 with the code `ExpiredToken` if the credentials have.
+A presigned URL or form cannot outlive these credentials, even if its own lifetime is longer (Amazon S3 user guide,
+"Download and upload objects with presigned URLs"). A Lambda function signs with the credentials of its execution role.
+Lambda documents no duration for them, and the maximum session duration of the role does not apply (AWS Lambda developer
+guide, "Session duration for temporary security credentials"). So a client must always be able to request a new URL or
+form. S3 answers with status 403 if the URL itself has expired, and with 400 and the code `ExpiredToken` if the
+credentials have expired.
 """
 
 PRESIGNED_SECONDS = 900
-"""Lifetime of presigned URLs and forms. It is the shortest session of a role that AWS STS issues (AssumeRole)."""
+"""Lifetime of presigned URLs. It is the shortest session of a role that AWS STS issues (AssumeRole), because a longer
+lifetime could exceed that of the credentials."""

@@ -1,11 +1,10 @@
 """Retries of AWS calls that failed with a transient fault, until a deadline.
 
-Pauses double with each attempt up to a maximum. They have a random part, so that callers which were throttled at the
-same time do not retry at the same time. An attempt only starts if it can end before the deadline. Tests replace clock,
-pauses and randomness through `RetryTiming`.
+The pause doubles with each attempt up to a maximum. It has a random part, so that callers which were throttled at the
+same time do not retry at the same time. An attempt only starts if it can end before the deadline.
 
-A call with a known maximum duration is retried at most once after a timeout, even if time is left, because the service
-may have completed and billed each timed-out call.
+If the caller states how long a call may take, the call fails after its second timeout, even if time is left. The
+service may have completed and billed each call that timed out.
 """
 
 import math
@@ -22,12 +21,12 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, find
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 8.0
 MAX_TIMEOUTS = 2
-"""Number of timeouts after which a call with a known maximum duration fails."""
+"""Number of timeouts after which a call with a stated maximum duration fails."""
 LIVE_RETRY_SECONDS = 9.0
 """Time in which `retry_live_calls` makes its attempts."""
 LIVE_ATTEMPT_SECONDS = 4.0
-"""Maximum duration of an attempt whose first call times out, with `LIVE_CONFIG`. Two attempts fit into
-`LIVE_RETRY_SECONDS`."""
+"""Maximum duration that `retry_live_calls` expects of an attempt. A boto3 call with `LIVE_CONFIG` that gets no response
+takes less, including botocore's own retry."""
 T = TypeVar("T")
 
 
@@ -40,21 +39,22 @@ class RetryTiming:
     wait: Callable[[float], None] = time.sleep
     """Sleep for a number of seconds."""
     share: Callable[[], float] = random.random
-    """Return a random number from 0 to 1: the share of a pause's random part that is waited."""
+    """Return a random number from 0 to 1, by which the random part of a pause is multiplied."""
 
 
 @dataclass(frozen=True)
 class Retrier:
-    """Retries of operations until a deadline, which is a time of `timing.now`."""
+    """Caller of operations that retries transient faults until a deadline."""
 
     timing: RetryTiming
     deadline: float
-    """Time by which the last attempt must have ended."""
+    """Time by which the last attempt must have ended, as a value of `timing.now`."""
 
     def call(self, operation: Callable[[], T], seconds: float = 0.0) -> T:
-        """Return the operation's result. Raises ServiceFailed if attempts or time run out, or for a lasting fault.
+        """Return the operation's result. `seconds` is the maximum duration of one attempt, or 0 if it is negligible.
 
-        `seconds` is the maximum duration of one attempt, or 0 if the duration is negligible.
+        Raises ServiceFailed for a lasting fault, after MAX_TIMEOUTS timeouts if `seconds` is not 0, and if no further
+        attempt could end before the deadline.
         """
         attempt = timeouts = 0
         if self.timing.now() + seconds > self.deadline:
@@ -74,15 +74,15 @@ class Retrier:
 
     def _pause(self, attempt: int) -> float:
         longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * math.pow(2, attempt))
-        # Half of this attempt's longest pause is random. The other half is always waited, because throttling lasts for
-        # a while.
+        # Half of the longest pause is always waited, because throttling lasts for a while. The other half is random.
         return longest * (1 + self.timing.share()) / 2
 
 
 def retry_live_calls(operation: Callable[[], T], timing: RetryTiming) -> T:
-    """Return the result of an operation that no caller repeats soon, and whose boto3 clients have `LIVE_CONFIG`.
+    """Return the result of an operation whose boto3 clients have `LIVE_CONFIG`. Transient failures are retried.
 
-    Transient failures are retried for some seconds. Raises ServiceFailed if that does not help, or for a lasting fault.
+    Use this for an operation that nothing else repeats soon, for example because SQS redelivers its message only after
+    minutes. Raises ServiceFailed for a lasting fault, or if transient failures do not end within LIVE_RETRY_SECONDS.
     """
 
     def attempt() -> T:

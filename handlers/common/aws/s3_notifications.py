@@ -18,7 +18,7 @@ NULL_VERSION_ID = "null"
 class InvalidEvent(ValueError):
     """The message is not the expected event. It should go to the dead-letter queue, where an operator sees it.
 
-    The parsers of EventBridge events (see `eventbridge_events`) raise it too.
+    The parsers of EventBridge events (`eventbridge_events`) raise this exception too.
     """
 
 
@@ -36,8 +36,8 @@ class NewObject(BaseModel):
     arrived: datetime
     """Time of the event."""
     in_parts: bool = False
-    """True for a multipart upload. Its `arrived` is the time when the upload ended, but the bucket's listing shows the
-    time when it began. So a caller that files objects by date may find an earlier date in the listing."""
+    """True for a multipart upload. `arrived` is then the time when the upload ended, whereas a listing of the bucket
+    shows the time when it began. So the date in a listing may be an earlier day than that of `arrived`."""
 
 
 class _NotificationRecord(BaseModel):

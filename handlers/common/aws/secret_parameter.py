@@ -1,4 +1,4 @@
-"""Secret in an SSM SecureString parameter. A function gets only the parameter's name, and reads the value itself."""
+"""Secret in an SSM SecureString parameter. A Lambda function's environment has only the name of the parameter."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class SecretParameter:
-    """Secret in an SSM SecureString parameter, read once per container at its first use.
+    """Secret that is read once per container, at its first use.
 
     A deployment that changes the secret starts new containers, which read the new value.
     """

@@ -1,6 +1,7 @@
 """Classification of failed AWS calls into a few faults, which decide whether another attempt can help.
 
-A service's error message may quote the request. So `ServiceFailed` contains only the fault.
+A service's error message may quote the request, and with it customer data. So the exception `ServiceFailed` contains
+only the fault.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +30,7 @@ class ServiceFault(StrEnum):
     CONFLICT = "conflict"
     """A precondition failed, because the object already exists or has changed."""
     UNKNOWN = "unknown"
-    """The error code is not in the table below, and the status is below 500. No other attempt is made."""
+    """The error code is not in the table below, and the HTTP status is below 500. The call is not retried."""
 
 
 TRANSIENT_FAULTS = frozenset([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, ServiceFault.TIMED_OUT])
@@ -63,7 +64,7 @@ _FAULTS_BY_CODE = {
 }
 """Faults by the error codes of the called services."""
 _SERVER_ERROR = 500
-"""HTTP statuses from this value on are faults of the service."""
+"""Lowest HTTP status with which an error code that is not in the table counts as `UNAVAILABLE`."""
 
 
 class ServiceFailed(Exception):

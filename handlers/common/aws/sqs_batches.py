@@ -1,4 +1,4 @@
-"""Processing of SQS batches with EventBridge events. Each message fails, and is redelivered, separately."""
+"""Processing of a batch of SQS messages. If a message fails, SQS redelivers this message and not the whole batch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -10,7 +10,7 @@ from handlers.common.logging import EventLog
 BatchFailures = dict[str, list[dict[str, str]]]
 """Lambda's partial batch response."""
 IGNORED = "ignored"
-"""Outcome of an event that the function does not act on, for example because the object is not an upload."""
+"""Outcome of a message that the Lambda function ignores, for example because its object is not an upload."""
 
 
 def process_batch(
@@ -22,8 +22,8 @@ def process_batch(
 ) -> BatchFailures:
     """Call `act` with the body of each message, and return the messages that SQS must redeliver.
 
-    `act` returns an outcome, of which only `ignored` is counted. `event_kind` is one word that names the events in the
-    log, for example `video`.
+    The messages whose outcome is `ignored` are counted in the log. `event_kind` names the batch there, for example
+    `video` for the log event `video_batch`.
     """
     failed: list[str] = []
     ignored = 0

@@ -1,9 +1,8 @@
 """Recognition of S3 objects that exist but cannot be read because of how they were uploaded.
 
-The uploader encrypted the object with a customer-provided key (SSE-C), or stored it in an archive storage class.
-Another attempt would fail too. So callers report it as a property of the object, and not as a failure that a retry
-could repair. S3 has no special error code for a KMS key that cannot be used; ingestion's `object_storage` recognises
-that case.
+The uploader either encrypted the object with a customer-provided key (SSE-C), or stored it in an archive storage class.
+A retry would fail too, so callers reject the object. An object with a KMS key that cannot be used is not recognised
+here, because S3 has no special error code for it. Ingestion's `object_storage` recognises that case.
 """
 
 from typing import Final
@@ -19,5 +18,5 @@ class UnreadableObject(Exception):
 
 
 def classify_read_error(error: ClientError) -> Exception:
-    """Return UnreadableObject for S3's errors about such objects, and the given error for all others."""
+    """Return UnreadableObject if S3 reported such an object, or else the given error."""
     return UnreadableObject() if error.response["Error"]["Code"] in UNREADABLE_CODES else error

@@ -1,7 +1,7 @@
 """Starts and status of Step Functions executions, which are identified by names that the caller chooses.
 
-Step Functions starts one execution if the same name is started twice with the same input. If the response to a start is
-lost, the execution may exist, so the outcome is `UNKNOWN`.
+The response to a start may be lost, and then the caller does not know whether the execution exists. The caller can
+repeat the start, because Step Functions starts no second execution with the same name and input.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 THROTTLING_CODES = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
-"""Error codes of throttled requests. The request itself may be valid and may be sent again."""
+"""Error codes of throttled requests. They are no refusals, because the same request may succeed later."""
 
 
 class StartOutcome(StrEnum):
@@ -24,7 +24,7 @@ class StartOutcome(StrEnum):
     REFUSED = "refused"
     """Step Functions refused the request, so it did not start an execution."""
     UNKNOWN = "unknown"
-    """The response was lost or is unclear, so this request may have started an execution."""
+    """The response was lost, the request was throttled, or Step Functions failed. An execution may have been started."""
 
 
 class ExecutionStatus(StrEnum):
@@ -45,7 +45,7 @@ STATUSES = {
     "TIMED_OUT": ExecutionStatus.TIMED_OUT,
     "ABORTED": ExecutionStatus.ABORTED,
 }
-"""Statuses by AWS' name. Any other name is treated as a failure."""
+"""Statuses by their names in Step Functions. Any other name counts as `FAILED`."""
 
 
 class ExecutionsClient(Protocol):

@@ -1,13 +1,13 @@
-"""Client for Bedrock's Converse API: builds requests, makes single calls, and returns text and token usage.
+"""Client for Bedrock's Converse API: builds a request, sends it once, and returns the answer's text and token usage.
 
-All requests have the same layout. The instructions, which never change, come first and are followed by a cache point.
-The material that the model works on follows as one JSON object per line, so that text which a speaker or user wrote
-cannot end its own line. The answer is text. `aws.retry` retries failed calls, and `model_questions` asks again after an
-unusable answer.
+A request begins with the instructions, which are the same for many requests, and a cache point. The material that the
+model works on follows as one JSON object per line. JSON escapes line breaks, so text that a speaker or user wrote stays
+in its line. `aws.retry` retries failed calls, and `model_questions` asks again after an unusable answer.
 
-Callers build requests for any model. They put cache points wherever caching is worthwhile, and limit the answer without
-thinking. `BedrockModel` adapts each request to its model: it removes the cache points that the model rejects or ignores,
-and adds the model's own fields and the tokens for thinking (`model_families`).
+Callers build a request without knowing its model. They put a cache point wherever caching would save money, and state
+the maximum length of the answer. `BedrockModel` adapts the request to the model (`model_families`). It removes cache
+points that the model would reject or ignore, and adds fields that only this model has. For a model that thinks, which
+means that it writes text to reason before its answer, it also allows more output tokens.
 """
 
 import json
@@ -25,28 +25,29 @@ ConverseRequest = dict[str, Any]
 ContentBlock = dict[str, Any]
 """Bedrock's content block: a piece of a message."""
 CACHE_POINT: ContentBlock = {"cachePoint": {"type": "default"}}
-"""Bedrock may cache everything before this block for some minutes. Reading it again from the cache costs less."""
+"""Block that marks a cache point. Bedrock may cache everything before it for some minutes. A later request with the same
+beginning is then cheaper."""
 CHARACTERS_PER_TOKEN = 5
-"""Conservative estimate: a token of English text has three to four characters, and a token of another language fewer.
-So a text has more tokens than estimated, and a cache point that is kept is not ignored."""
+"""Estimate of the length of a token, to decide whether a cache point is kept. Real tokens are shorter: three to four
+characters in English, and fewer in other languages. So enough tokens precede every cache point that is kept."""
 
 
 def build_client_config(answer_seconds: int) -> Config:
-    """Return the configuration of a client that waits at most so many seconds for each answer.
+    """Return the configuration of a client that waits at most `answer_seconds` for each answer.
 
-    An answer arrives as a whole, so the client receives nothing until the model has finished.
+    An answer arrives as a whole, so the client receives no data until the model has finished.
     """
     return Config(
         connect_timeout=2,
         read_timeout=answer_seconds,
-        # The caller limits its time and counts its calls, so botocore must not retry unseen.
+        # Callers limit the time and the number of their calls, so botocore must not add calls.
         retries={"mode": "standard", "total_max_attempts": 1},
     )
 
 
 @dataclass(frozen=True)
 class Guardrail:
-    """A Bedrock guardrail, which checks questions and answers and may block them."""
+    """A guardrail of Amazon Bedrock, which checks requests and answers and may block them."""
 
     identifier: str
     version: str
@@ -54,16 +55,16 @@ class Guardrail:
 
 @dataclass(frozen=True)
 class InferenceOptions:
-    """Limits of a model's answer."""
+    """Maximum length of a model's answer, and the guardrail that checks it."""
 
     max_tokens: int
-    """Maximum length of the answer, without the model's thinking."""
+    """Maximum length of the answer, without the tokens that the model uses for thinking."""
     guardrail: Guardrail | None = None
 
 
 @dataclass(frozen=True)
 class TokenUsage:
-    """Billed tokens of an answer."""
+    """Billed tokens of one call."""
 
     input_tokens: int = 0
     """Input tokens without those that were read from or written to the cache."""
@@ -90,7 +91,7 @@ class LanguageModel(Protocol):
 
 
 class BedrockModel:
-    """A Bedrock model or inference profile."""
+    """A Bedrock model, called directly or through an inference profile."""
 
     def __init__(self, client: Any, model_id: str) -> None:
         """`client` is boto3's `bedrock-runtime` client. `model_id` may be the id of an inference profile."""
@@ -99,7 +100,6 @@ class BedrockModel:
         self._family = get_model_family(model_id)
 
     def converse(self, request: ConverseRequest) -> ModelReply:
-        """Send a request once. Raises ServiceFailed."""
         adapted = _adapt_request(request, self._family)
         answer = call_service(self._client.converse, modelId=self._model_id, **adapted)
         # A thinking model returns reasoning blocks before its text.
@@ -118,7 +118,7 @@ class BedrockModel:
 
 
 def build_request(instructions: str, content: Sequence[ContentBlock], options: InferenceOptions) -> ConverseRequest:
-    """Return a request with cached instructions and one user message."""
+    """Return a request with instructions, a cache point after them, and one user message."""
     request: ConverseRequest = {
         "system": [{"text": instructions}, CACHE_POINT],
         "messages": [{"role": "user", "content": list(content)}],
@@ -133,7 +133,7 @@ def build_request(instructions: str, content: Sequence[ContentBlock], options: I
 
 
 def _adapt_request(request: ConverseRequest, family: ModelFamily) -> ConverseRequest:
-    """Return the request in the form that the models of the family accept."""
+    """Return the request in the form that the models of this family accept."""
     cache_points = _CachePointFilter(family.min_cached_tokens)
     limits = request["inferenceConfig"]
     adapted = {
@@ -162,7 +162,7 @@ class _CachePointFilter:
         """Length of the text since the previous cache point that was kept."""
 
     def filter(self, blocks: Sequence[ContentBlock]) -> list[ContentBlock]:
-        """Return the blocks without such cache points."""
+        """Return the blocks without the cache points that the model rejects or ignores."""
         kept: list[ContentBlock] = []
         for block in blocks:
             if block != CACHE_POINT:

@@ -1,8 +1,8 @@
 """Parser for a model's answer (one JSON value, possibly in a code fence), and validation of the parsed values.
 
 `parse_json_answer` accepts any JSON value. Its callers pass the value, or each of its items, to `validate_or_none` with
-a pydantic model. A problem of an answer is a member of an enum. Its value is a sentence that is sent to the model and
-quotes nothing from the answer. Its name is the message of the exception.
+a pydantic model. If an answer cannot be used, UnusableAnswer contains the problem as an enum member. The member's value
+is a sentence that is sent to the model. Neither this sentence nor the exception quotes the answer.
 """
 
 import json
@@ -30,13 +30,13 @@ class UnusableAnswer(Exception):
     """The model's answer cannot be used."""
 
     def __init__(self, problem: StrEnum) -> None:
-        """`problem` is an enum member whose value is a sentence for the model."""
+        """`problem` is an enum member whose value is a sentence for the model. Its name is the exception's message."""
         super().__init__(problem.name)
         self.problem = problem
 
 
 class ModelAnswer(BaseModel):
-    """Base of models for parsed answers: camelCase names, strict types, other fields ignored."""
+    """Base of models for parsed answers: camelCase names, strict types, unknown fields ignored."""
 
     model_config = ConfigDict(
         frozen=True, strict=True, extra="ignore", alias_generator=to_camel, hide_input_in_errors=True

@@ -1,8 +1,8 @@
 """Default Bedrock models, and differences between model families in Converse requests: prompt caching and thinking.
 
-A thinking model reasons before it answers. Its thinking tokens are output tokens: they are billed, and count against
-`maxTokens`. Claude models from version 5 on think unless a request disables it, and Claude Sonnet 5.5 refuses to disable
-it. These models refuse `temperature`, `topP`, forced tool calls and a started answer (prefill), so requests contain none
+A thinking model writes text to reason before it answers. This text is billed as output and counts against `maxTokens`.
+Claude models from version 5 on think unless a request disables thinking. Claude Sonnet 5.5 rejects such a request.
+These models also reject `temperature`, `topP`, forced tool calls and a prefilled answer, so our requests contain none
 of them.
 
 The numbers come from the model cards and these pages:
@@ -19,16 +19,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SONNET = "us.anthropic.claude-sonnet-5-5"
-"""Claude Sonnet 5.5 through an inference profile, which uses any of its regions with free capacity."""
+"""Claude Sonnet 5.5 through a cross-region inference profile, which selects a region with free capacity."""
 HAIKU = "us.anthropic.claude-haiku-5-5"
-"""Claude Haiku 5.5 through such a profile."""
+"""Claude Haiku 5.5 through a cross-region inference profile."""
 _LARGEST_CACHE_MINIMUM = 4_096
-"""Largest minimum of any Claude model. It also applies to Claude models whose minimum is not looked up."""
+"""Largest minimum number of tokens per cache point of any Claude model. It is used for Claude models for which the table
+below has no exact number."""
 THINKING_TOKENS = 4_000
-"""Output tokens that a request allows for thinking, in addition to the answer. The effort `low` needs few of them."""
+"""Output tokens that a request allows for thinking, in addition to the answer. With the effort `low`, models use few of
+them."""
 _LOW_EFFORT: Mapping[str, Any] = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}
-"""Fields of a request that let a model think as little as possible: it extracts and summarises text, and solves no
-problems."""
+"""Fields of a request that let a model think as little as possible. More is not needed, because our requests only let it
+extract and summarise text."""
 _NO_THINKING: Mapping[str, Any] = {"thinking": {"type": "disabled"}}
 
 
@@ -64,8 +66,8 @@ _FAMILIES: tuple[tuple[re.Pattern[str], ModelFamily], ...] = tuple(
         (r"amazon\.nova-(?:micro|lite|pro|premier)-", ModelFamily(1_024)),
     )
 )
-"""Families by a pattern of model ids and inference profile ids. The first matching pattern counts. Claude ids from
-version 4 on have the version after the model's name."""
+"""Families by patterns of model ids and inference profile ids. The first matching pattern is used. Claude ids from
+version 4 on have the version after the model's name, as in `claude-sonnet-5-5`."""
 _OTHER_MODELS = ModelFamily()
 
 

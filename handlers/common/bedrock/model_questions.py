@@ -1,6 +1,8 @@
-"""Questions to a model. A question is asked a second time if the first answer cannot be used.
+"""Questions to a language model, each asked at most twice.
 
-It is not asked again if the second request would fail like the first, for example because a guardrail blocked it.
+If the first answer cannot be used, for example because it is not JSON, the second request tells the model why. If the
+first request ended with a stop reason that the second would have too, for example because a guardrail blocked it, there
+is no second request.
 """
 
 from collections.abc import Callable
@@ -14,7 +16,8 @@ from handlers.common.bedrock.converse import ContentBlock, ConverseRequest, Lang
 from handlers.common.bedrock.json_answers import UnusableAnswer
 
 MAX_ATTEMPTS = 2
-"""Maximum number of times that a question is asked. Calls that fail without an answer are retried separately."""
+"""Maximum number of times that a question is asked. A call that fails without an answer is retried by the retrier, and
+does not count."""
 T = TypeVar("T")
 
 
@@ -28,7 +31,7 @@ class NoAnswer(StrEnum):
     FILTERED = "filtered"
     """The model provider's content filter stopped the answer."""
     TOO_LARGE = "too_large"
-    """The question exceeds the model's context window."""
+    """The request, or the request and the answer together, exceed the model's context window."""
 
 
 _FINAL_STOP_REASONS = {
@@ -36,25 +39,28 @@ _FINAL_STOP_REASONS = {
     "content_filtered": NoAnswer.FILTERED,
     "model_context_window_exceeded": NoAnswer.TOO_LARGE,
 }
-"""Stop reasons that a second request would have too, so the question is not asked again."""
+"""Stop reasons after which the question is not asked again."""
 _CUT_OFF = "max_tokens"
 """Stop reason of an answer that reached the token limit."""
 
 
 @dataclass(frozen=True)
 class ModelQuestion(Generic[T]):
-    """A question as a function that builds its request, and a function that reads the answer."""
+    """A question: a function that builds its requests, and a function that reads an answer."""
 
     request: Callable[[StrEnum | None], ConverseRequest]
-    """Build the request. The argument is the problem of the previous answer, or None in the first request.
+    """Build a request. The argument is None for the first request, and the problem of the first answer for the second.
 
-    The previous answer is not sent again, because its tokens would be billed as input, and the model might repeat its
-    fault.
+    The second request does not contain the first answer, because its tokens would be billed as input, and the model
+    might repeat its fault.
     """
     read: Callable[[str, bool], T]
-    """Read the answer's text. The second argument is True for the last attempt. Raises UnusableAnswer."""
+    """Read the text of an answer. Raises UnusableAnswer.
+
+    The second argument is True for the last attempt, in which a caller may accept an incomplete answer.
+    """
     cut_off_problem: StrEnum
-    """Problem that the model is sent if its answer was cut off at the token limit."""
+    """Problem of an answer that was cut off at the token limit, as a sentence for the model."""
 
 
 def ask_model(
@@ -64,9 +70,10 @@ def ask_model(
     answer_seconds: float,
     report_usage: Callable[[TokenUsage], None],
 ) -> T | NoAnswer:
-    """Return the answer, or the reason why there is none. Raises ServiceFailed.
+    """Return the result of `question.read`, or the reason why there is no usable answer. Raises ServiceFailed.
 
-    `report_usage` is called for each answer, usable or not, because each is billed.
+    `answer_seconds` is the maximum duration of one call, so that `retrier` starts no call that its deadline would cut
+    off. `report_usage` is called for each answer, even for an unusable one, because each is billed.
     """
     problem: StrEnum | None = None
     for attempt in range(1, MAX_ATTEMPTS + 1):

@@ -1,8 +1,8 @@
-"""Dispatch of REST requests from API Gateway to the functions that perform the operations.
+"""Dispatch of REST requests from API Gateway to the Python functions that perform the API's operations.
 
-Requests and answers are validated with the models of their operation. An answer that violates its model is not sent.
-The client gets an internal error instead. Every request gets an answer, even if an exception is raised. The subsystem
-defines the operations.
+A subsystem declares its operations with their models (`rest_operation`), and provides a function for each. The
+dispatcher validates requests and answers with these models. An answer that violates its model is not sent: the client
+gets an internal error. Every request gets an answer, even if an exception is raised.
 """
 
 import base64
@@ -52,10 +52,13 @@ class RestErrorCode(ErrorCode):
 
 @dataclass(frozen=True)
 class RestRequest:
-    """A valid request. Parameters, query and body are instances of the operation's models, or None without a model."""
+    """A valid request.
+
+    `parameters` (of the path), `query` and `body` are instances of the operation's models, or None without a model.
+    """
 
     owner: str
-    """User id of the caller, or the default owner if the API has no authorizer."""
+    """User id of the caller, or `DEFAULT_OWNER` if the API has no authorizer."""
     parameters: Any = None
     query: Any = None
     body: Any = None
@@ -70,7 +73,7 @@ class RestAnswer:
 
 
 class InvalidRestAnswer(Exception):
-    """An operation's function returned a status or content that the operation does not define."""
+    """The function of an operation returned a status or content that the operation does not declare."""
 
 
 class RestDispatcher:
@@ -84,9 +87,9 @@ class RestDispatcher:
         origin: str,
         log: EventLog,
     ) -> None:
-        """`actions` maps operation names to functions.
+        """`actions` maps the name of each operation to its function. It may contain further names.
 
-        Browsers let pages of the web origin `origin` read the answers.
+        `origin` is the web origin whose pages may read the answers in a browser (CORS).
         """
         self._operations: dict[tuple[str, str], RestOperation] = {
             (operation.path, operation.method): operation for operation in operations
@@ -104,7 +107,7 @@ class RestDispatcher:
         try:
             context = event.get("requestContext") or {}
             request_id = str(context.get("requestId", ""))
-            # API Gateway has exactly these operations. It answers other paths and methods without calling the function.
+            # API Gateway is deployed with the same operations, and answers all other paths and methods itself.
             operation = self._operations[event["resource"], event["httpMethod"]]
             route = operation.name
             return self._to_response(operation, self._actions[route](_parse_request(operation, event, context)))
@@ -120,7 +123,7 @@ class RestDispatcher:
 
     def _with_headers(self, response: ProxyResponse) -> ProxyResponse:
         headers = response["headers"]
-        # Retry-After is not among the headers that browsers let every page read.
+        # Browsers only let a page of another origin read Retry-After if the answer exposes this header.
         exposed = {"Access-Control-Expose-Headers": RETRY_AFTER} if RETRY_AFTER in headers else {}
         return {**response, "headers": {**headers, **self._headers, **exposed}}
 
@@ -148,9 +151,9 @@ def _parse_request(operation: RestOperation, event: Mapping[str, Any], context: 
 
 
 def _find_owner(authorizer: object) -> str:
-    """Return the user id from the authorizer, or the default owner if the API has no authorizer.
+    """Return the user id that the authorizer returned, or the default owner if the API has no authorizer.
 
-    An authorizer that returned no valid user id is an error.
+    Raises HandlerError if the authorizer returned no valid user id.
     """
     if not authorizer:
         return user_ids.DEFAULT_OWNER
@@ -161,7 +164,7 @@ def _find_owner(authorizer: object) -> str:
 
 
 def _parse_texts(model: type[M] | None, texts: object) -> M | None:
-    """Return the path or query parameters. Texts are converted to numbers if the model has numbers."""
+    """Return the path parameters or query parameters. Pydantic converts their texts to the types of the model."""
     if model is None:
         return None
     try:
@@ -204,9 +207,10 @@ def _too_large_error() -> HandlerError:
 
 
 def _to_json(model: type[Message], content: Message | None) -> str:
-    """Return the answer as JSON.
+    """Return the content of an answer as JSON. Raises InvalidRestAnswer.
 
-    The answer is validated again from its JSON values, because a model can be constructed or copied without validation.
+    The content is validated again from its JSON values, because a model can be constructed or copied without
+    validation.
     """
     if not isinstance(content, model):
         raise InvalidRestAnswer

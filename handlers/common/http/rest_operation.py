@@ -1,7 +1,7 @@
-"""Declaration of one operation of a REST API. A subsystem defines its API as a list of operations with their models.
+"""Declaration of one operation of a REST API. A subsystem declares its API as a list of operations.
 
-Handlers parse and answer requests with the models. The deployment builds the API Gateway definition from the same list,
-and `python -m local generate` writes the OpenAPI documents from it.
+`rest_dispatch` validates requests and answers with the models of an operation. The deployment builds the API Gateway
+definition from the same list, and `python -m local generate` writes the OpenAPI documents from it.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 @dataclass(frozen=True)
 class RestOperation:
-    """One operation of a REST API."""
+    """One operation of a REST API, with the models of its request and its answer."""
 
     name: str
     """Operation id, for example `createEpisode`."""

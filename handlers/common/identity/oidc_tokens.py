@@ -1,16 +1,14 @@
-"""Verification of OpenID Connect tokens, which returns the caller's user id.
+"""Verification of OpenID Connect tokens. The result is the caller's user id, a hash of issuer and subject.
 
 A token must be signed by a key of the provider, with the algorithm that the key states or that its type implies. The
-claims `iss`, `aud`, `sub` and `exp` are required. So Amazon Cognito's ID tokens are accepted. Its access tokens are
-rejected, because they have `client_id` instead of `aud`. The token's issuer must equal the configured issuer, including
-a trailing slash.
+claims `iss`, `aud`, `sub` and `exp` are required. So ID tokens of Amazon Cognito are accepted. Cognito's access tokens
+are rejected, because they have `client_id` instead of `aud`. The issuer must be exactly the configured issuer: with a
+trailing slash only if that has one.
 
-PyJWT checks signature, issuer and audience. Times are checked here with the injected clock, because PyJWT reads the
-system clock. Except for the user id, nothing from the token leaves this module. `InvalidTokenReason` lists the reasons
-for a rejection. `KEYS_UNAVAILABLE` means that the token could not be checked. Callers answer it with 503, and all other
-reasons with 401.
+PyJWT checks signature, issuer and audience. This module checks the times, because PyJWT reads the system clock, which
+tests cannot replace. Nothing from the token leaves this module, except the user id.
 
-This module loads cryptography, so only functions that verify tokens import it.
+The import of this module loads the package cryptography, so only Lambda functions that verify tokens import it.
 """
 
 from collections.abc import Callable
@@ -24,7 +22,7 @@ from handlers.common.identity.signing_keys import SigningKeys, SigningKeysUnavai
 from handlers.common.identity.user_ids import derive_user_id
 
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"})
-"""Accepted algorithms. All of them verify with a public key, so HMAC and `none` are rejected."""
+"""Accepted algorithms. They all verify with a public key. HMAC and `none` are rejected."""
 MAX_TOKEN_LENGTH = 8 * 1024
 """Longer tokens are rejected unread."""
 MAX_SUBJECT_LENGTH = 255
@@ -33,7 +31,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class InvalidTokenReason(StrEnum):
-    """Reasons to reject a token."""
+    """Reasons to reject a token. Only `KEYS_UNAVAILABLE` is a temporary failure, and not a fault of the token."""
 
     MALFORMED = "malformed"
     UNKNOWN_KEY = "unknown_key"
@@ -48,7 +46,7 @@ class InvalidTokenReason(StrEnum):
     ALGORITHM_REFUSED = "algorithm_refused"
     """The token's algorithm is not in `ALGORITHMS`, or is not the algorithm of the key."""
     KEYS_UNAVAILABLE = "keys_unavailable"
-    """The provider did not answer with keys, so the token could not be checked."""
+    """The provider's keys could not be fetched, so the token could not be checked."""
 
 
 class InvalidToken(Exception):
@@ -60,7 +58,7 @@ class InvalidToken(Exception):
 
 
 class TokenVerifier:
-    """Verifier for the tokens of one issuer and one audience."""
+    """Verifier for the tokens of one issuer and one audience, with a tolerance for clock differences."""
 
     def __init__(
         self,
@@ -113,7 +111,7 @@ class TokenVerifier:
         )
 
     def _check_times_and_subject(self, claims: dict[str, Any]) -> str:
-        """Return the user id if the token is valid at this time."""
+        """Return the user id if the token is valid at this time. Raises InvalidToken."""
         now = self._clock()
         # The leeway is subtracted from `now`, because adding it to the largest possible `exp` would overflow.
         if now - self._leeway >= _parse_time(claims["exp"]):

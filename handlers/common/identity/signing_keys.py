@@ -1,11 +1,14 @@
 """Public keys of an identity provider, fetched from its JWKS URL and cached.
 
-PyJWT's client caches the keys and refetches them for an unknown key id at most once per cooldown period. Callers choose
-the key ids in their tokens, so without this limit they would control how often the provider is called. Redirects are
-not followed. While the provider is unavailable, the latest fetched keys stay in use for about a day, and an unknown key
-id raises SigningKeysUnavailable instead of UnknownSigningKey.
+PyJWT's client caches the keys. If a token names an unknown key, the client fetches the keys again, but at most once per
+cooldown period. Without this limit, callers could make the Lambda function call the provider at any rate, because they
+choose the key ids in their tokens. Redirects are not followed.
 
-Tokens are verified in `oidc_tokens`. This module loads cryptography, so only functions that verify tokens import it.
+While the provider is unavailable, the keys that were fetched last stay in use for about a day. An unknown key id then
+raises SigningKeysUnavailable, not UnknownSigningKey, because the provider may have added a key meanwhile.
+
+Tokens are verified in `oidc_tokens`. The import of this module loads the package cryptography, so only Lambda functions
+that verify tokens import it.
 """
 
 import time
@@ -18,12 +21,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK, PyJWKClient, PyJWKClientError, PyJWKSet
 
 CACHE_SECONDS = 3600
-"""Lifetime of cached keys. A withdrawn key is accepted for at most this long while the provider can be reached."""
+"""Lifetime of cached keys. If the provider can be reached, a withdrawn key is accepted for at most this time."""
 MAX_OUTAGE_SECONDS = 24 * 3600
-"""Age above which the latest fetched keys are no longer used after a failed fetch.
+"""Maximum age of keys that are used again after a failed fetch.
 
-Younger keys then stay in the cache for another CACHE_SECONDS. So during an outage, a withdrawn key is accepted for at
-most MAX_OUTAGE_SECONDS + CACHE_SECONDS.
+They then stay in the cache for another CACHE_SECONDS. So during an outage of the provider, a withdrawn key is accepted
+for at most MAX_OUTAGE_SECONDS + CACHE_SECONDS.
 """
 REFETCH_COOLDOWN_SECONDS = 60
 """Minimum time between two fetches for unknown key ids."""
@@ -38,11 +41,11 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class UnknownSigningKey(Exception):
-    """The provider answered and has no such key."""
+    """The provider has no usable key with this id."""
 
 
 class SigningKeysUnavailable(Exception):
-    """The provider did not answer with keys, so it is unknown whether the key exists."""
+    """The keys could not be fetched, so it is unknown whether the key exists."""
 
 
 class SigningKeys(PyJWKClient):
@@ -78,10 +81,10 @@ class SigningKeys(PyJWKClient):
         raise SigningKeysUnavailable if self._last_fetch_failed else UnknownSigningKey
 
     def fetch_data(self) -> PyJWKSet:
-        """Fetch the keys for PyJWT's client.
+        """Fetch the keys. PyJWT's client calls this method if its cache does not have the key or has expired.
 
-        If the provider does not answer with keys, return those that were fetched last. Raises SigningKeysUnavailable if
-        there are none, or if they are older than MAX_OUTAGE_SECONDS.
+        If the fetch fails, return the keys that were fetched last. Raises SigningKeysUnavailable if no keys were
+        fetched before, or if they are older than MAX_OUTAGE_SECONDS.
         """
         try:
             self._latest, self._last_fetch_failed = PyJWKSet.from_dict(self._fetch_jwks()), False
@@ -102,7 +105,10 @@ class SigningKeys(PyJWKClient):
 
 
 def _is_verification_key(key: object) -> bool:
-    """Return True for a public key of an accepted type and length. A published private key is compromised."""
+    """Return True for a public key of an accepted type and length.
+
+    A provider's JWKS may contain a private key by mistake. It is refused, because everybody could sign with it.
+    """
     if isinstance(key, RSAPublicKey):
         return key.key_size in RSA_BITS
     return isinstance(key, EllipticCurvePublicKey | Ed25519PublicKey)

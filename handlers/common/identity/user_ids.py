@@ -1,8 +1,9 @@
-"""User ids: a hash of an identity provider's issuer and subject, or a keyed hash of a subject that is a login.
+"""User ids: hashes that identify users in tags, object keys and table keys.
 
-A user id fits into tags, object keys and table keys, whose characters and length are limited. A subject may not fit.
-The subject cannot be computed from the user id. But anyone who knows a subject can compute its user id, unless the hash
-has a key.
+The subject by which an identity provider identifies a user may be too long for these places, or have characters that
+they do not allow. The subject cannot be computed from the user id. Anyone who knows issuer and subject can compute the
+user id, unless the hash has a secret key. Guests have a keyed hash, because their subject, a Cognito identity id, works
+like a password.
 """
 
 import base64
@@ -13,7 +14,7 @@ USER_ID_LENGTH = 32
 """Number of base32 characters. They hold 160 bits, so two users never have the same id."""
 USER_ID_PATTERN = r"[A-Z2-7]{32}"
 DEFAULT_OWNER = "everybody"
-"""Owner of all records of an API without an authorizer. It does not match the pattern of user ids."""
+"""Owner of all records of an API without an authorizer. It is no valid user id, so it belongs to no user."""
 
 
 def derive_user_id(issuer: str, subject: str) -> str:
@@ -24,7 +25,7 @@ def derive_user_id(issuer: str, subject: str) -> str:
 
 
 def derive_keyed_user_id(key: str, subject: str) -> str:
-    """Return the user id of a subject. Only those who have the key can compute it."""
+    """Return the user id of a subject. It cannot be computed without the key."""
     return _encode(hmac.digest(key.encode(), subject.encode(), "sha256"))
 
 

@@ -1,12 +1,12 @@
 """Search for a quote in the passages of a transcript.
 
-Case, spaces and punctuation are ignored. All words of the quote must occur, complete, in order, and without gaps.
-Scripts without spaces between words are compared character by character.
+A quote matches if all its words occur in the transcript, complete, in order, and without gaps. Case, spaces and
+punctuation are ignored. In scripts without spaces between words, each character is compared like a word.
 
 A match contains the transcript's own text, so text that a model wrote is never shown as a speaker's words.
 
-Signs such as $ and % are not compared either, so "4" and "4%" match each other. But a reader of the match must see what
-was said. So the text of a match includes the signs directly before and after it in the transcript: "$5", not "5".
+Signs such as $ and % are ignored too, so the quote "4 apples" matches "$4 apples". But a reader of the match must see
+what was said. So the text of a match includes the signs directly before and after it in the transcript: "$4 apples".
 """
 
 import unicodedata
@@ -18,7 +18,7 @@ from itertools import groupby
 from handlers.common.text.transcript_passage import Passage
 
 MIN_WORDS = 2
-"""Minimum length of a quote. A single word proves nothing, because every speaker uses it."""
+"""Minimum number of words in a quote. A single word proves nothing, because any speaker may use it."""
 _PERCENT_SIGNS = "%\u2030\u2031"
 """Percent, per mille and per ten thousand. Unicode counts them as punctuation, although they are signs like $ and +."""
 _UNITS = frozenset(f"{_PERCENT_SIGNS}\u00b0$\u00a2\u00a3\u00a5\u20a9\u20aa\u20ac\u20b9\u20ba\u20bd")
@@ -50,7 +50,7 @@ class QuoteMatch:
     quote: str = field(repr=False)
     """The transcript's text at this position."""
     words: str = field(repr=False)
-    """Compared form of the quote. It is the same for all spellings that the comparison treats as equal."""
+    """The quote's words in the form in which they are compared. Spellings that match each other have the same words."""
     first: int
     """Index of the passage in which the quote begins, among the searched passages."""
     last: int
@@ -225,7 +225,7 @@ def _without_apostrophes(text: str) -> Iterable[str]:
 
 @lru_cache(maxsize=4096)
 def _find_kind(character: str) -> str:
-    """Return `word`, `apostrophe`, `unspaced` (a separate word) or `other` (between words)."""
+    """Return `word` (part of a word), `apostrophe`, `unspaced` (compared like a word) or `other` (between words)."""
     if character in _APOSTROPHES:
         return "apostrophe"
     if unicodedata.category(character)[0] not in "LNM":

@@ -6,18 +6,16 @@ import unicodedata
 _SPACE = re.compile(r"\s+")
 # Ranges of characters, as the content of a character class.
 _CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
-"""Control characters without tab and line feed, and lone surrogates, which DynamoDB and S3 do not accept."""
+"""Control characters except tab and line feed, and lone surrogates. DynamoDB and S3 do not accept lone surrogates."""
 _DIRECTIONS = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"
 """Marks, embeddings, overrides and isolates of the text direction, and deprecated format characters."""
 _INVISIBLES = (
     r"\xad\u034f\u115f\u1160\u17b4\u17b5\u200b\u2060-\u2065\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb"
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""Characters that Unicode's property Default_Ignorable_Code_Point makes invisible, and annotation characters.
-
-Tags and variation selectors are among them (U+E0000 to U+E0FFF), with which instructions to a model can be hidden in a
-visible text. The characters of `_PICTURES` and `_MONGOLIAN` keep the selectors on which their form depends.
-"""
+"""Characters that are not shown: characters with Unicode's property Default_Ignorable_Code_Point, and annotation
+characters. U+E0000 to U+E0FFF can encode whole sentences, so they could hide instructions to a model in a text that
+looks harmless."""
 _PICTURES = (
     r"\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u2328\u232b-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f"
     r"\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
@@ -26,26 +24,31 @@ _PICTURES = (
 _MONGOLIAN = r"\u1807\u1820-\u18aa"
 """Mongolian letters, whose forms depend on the selectors and on the vowel separator in U+180B to U+180F."""
 _HIDDEN = re.compile(
-    rf"[{_CONTROLS}{_DIRECTIONS}{_INVISIBLES}]|(?<![{_MONGOLIAN}])[\u180b-\u180f]"
-    # Digits, # and * keep the selector of a keycap emoji.
+    rf"[{_CONTROLS}{_DIRECTIONS}{_INVISIBLES}]"
+    # Mongolian selectors and the vowel separator, unless they follow a Mongolian letter.
+    rf"|(?<![{_MONGOLIAN}])[\u180b-\u180f]"
+    # The selectors U+FE0E and U+FE0F, unless they follow a symbol or are part of a keycap emoji. A keycap emoji is a
+    # digit, # or *, then U+FE0F, then U+20E3.
     rf"|(?<![{_PICTURES}])(?!(?<=[0-9#*])\ufe0f\u20e3)[\ufe0e\ufe0f]"
 )
+"""Characters to remove."""
 _JOINER = re.compile(r"[\u200c\u200d]")
 """Zero width non-joiner or zero width joiner."""
 _JOINED = re.compile(rf"[\u0590-\u10ff\u1200-\u1cff\ua800-\uabff\U00010a00-\U00011fff\ufe0e\ufe0f{_PICTURES}]")
-"""Characters that can be joined: emoji, and the scripts from Hebrew and Arabic to those of India and South-East Asia.
-Persian needs the non-joiner for its spelling, and Sinhala needs the joiner."""
+"""Characters after which a joiner is kept. For example, families of emoji contain joiners, Persian needs the non-joiner
+for its spelling, and Sinhala needs the joiner. The ranges also contain scripts without joiners, such as Georgian."""
 CONTEXT_CHARACTERS = 32
-"""Number of characters before a joiner that decide about it: a letter and its combining marks."""
+"""Number of preceding characters from which `remove_hidden_characters` can decide whether a joiner at the start of a
+text is kept: a letter or symbol, and its combining marks."""
 MAX_MARKS = 30
 """Maximum number of consecutive combining marks, as in Unicode's stream-safe text format. No script needs more. NFC
 normalization sorts them in quadratic time, which would take minutes for as many marks as an upload may contain."""
 _MARKS = re.compile(rf"\w?[^\w\x00-\u02ff]{{{MAX_MARKS // 3},}}")
 """Sequences that may contain too many marks: ten or more characters that may be marks, with the letter before them.
+A character may be a mark if it is above U+02FF and no letter.
 
-Every mark is above U+02FF and is no letter. Shorter sequences need no check. A mark decomposes to at most two marks, so
-nine marks decompose to at most 18. The letter before them can decompose to a letter and a few marks, which leaves the
-sum below `MAX_MARKS`."""
+A shorter sequence cannot contain too many: a mark decomposes to at most two marks, so nine of them become at most 18.
+The letter before them may decompose to a letter and a few marks, and the sum stays below `MAX_MARKS`."""
 
 
 def clean_text(text: str) -> str:
@@ -59,10 +62,11 @@ def remove_hidden_characters(text: str, previous: str = "") -> str:
     """Return the text without control characters, invisible characters and characters that change its direction.
 
     A reader does not see these characters, but a model reads them, and they can change the order in which a text is
-    shown. Tab and line feed are kept. Joiners are kept, at most one at a time, after characters that can be joined.
+    shown. Tab and line feed are kept. A joiner is kept after a letter or symbol that can be joined. Of several
+    consecutive joiners, only the first is kept.
 
-    If a text arrives in parts, `previous` is the end of the parts before, after their cleaning: `CONTEXT_CHARACTERS`
-    are enough.
+    If a text is cleaned in parts, `previous` is the end of the text that was cleaned before, with up to
+    `CONTEXT_CHARACTERS` characters. It is not part of the result.
     """
     start = len(previous)
     visible = _HIDDEN.sub(lambda match: match[0] if match.start() < start else "", previous + text)
@@ -72,14 +76,14 @@ def remove_hidden_characters(text: str, previous: str = "") -> str:
 def _keep_joiner(match: re.Match[str]) -> str:
     """Return the matched joiner if the preceding letter or symbol can be joined, otherwise nothing."""
     text, position = match.string, match.start() - 1
-    # Combining marks are skipped, because normalization can change their order.
+    # Combining marks are skipped to find their letter. They cannot decide, because normalization can change their order.
     while position >= 0 and unicodedata.combining(unicodedata.normalize("NFD", text[position])[0]):
         position -= 1
     return match[0] if position >= 0 and _JOINED.match(text, position) else ""
 
 
 def _limit_marks(match: re.Match[str]) -> str:
-    """Return the matched text without the marks after the first `MAX_MARKS` consecutive ones."""
+    """Return the matched text with at most `MAX_MARKS` consecutive marks. Further marks are removed."""
     characters: list[str] = []
     marks = 0
     for character in match[0]:

@@ -1,9 +1,9 @@
 """Division of a transcript into overlapping windows, each small enough for one model request.
 
-Each window has a core and an overlap. The cores divide the transcript without gaps. The overlap repeats the passages
-that follow the core, up to a length. So a statement that begins in a core and is not longer than the overlap is
-complete in that core's window, and only that window is responsible for it. The first window that reaches the end of the
-transcript is the last window, and has no overlap.
+A window consists of a core and an overlap. The cores of all windows together are the transcript, without gaps and
+repetitions. The overlap repeats the passages after the core. So a statement that begins at the end of a core is complete
+in its window, unless it is longer than the overlap. A statement that begins in the overlap belongs to a later window.
+The last window has no overlap.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,25 +20,25 @@ class WindowSizes:
     """Size limits of windows."""
 
     characters: int
-    """Maximum length of a core. A core that is a single passage may be longer. So may the last window's core, because
-    it includes the passages that would otherwise be its overlap."""
+    """Maximum length of a core. A core that is a single passage may be longer. The core of the last window may be
+    longer too, because it includes the passages that would otherwise be its overlap."""
     milliseconds: int
-    """Maximum time between the starts of a core's first and last passage. End times do not count, because each passage
-    with a wrong end time, for example a day later, would then become a separate window."""
+    """Maximum time between the starts of a core's first and last passage. End times are not used, because they may be
+    wrong, for example a day too late. The passage would then become a separate window."""
     overlap_characters: int
-    """Length of the overlap. Its last passage may exceed this length."""
+    """Minimum length of an overlap. It ends with the passage that reaches this length."""
 
 
 @dataclass(frozen=True)
 class Window(Generic[P]):
-    """Consecutive passages of a transcript."""
+    """Consecutive passages of a transcript: first the core, then the overlap."""
 
     index: int
     """Number of the window, from 0."""
     first: int
     """Index of the window's first passage in the transcript."""
     core_count: int
-    """Number of passages in the core. They come first in the window."""
+    """Number of passages in the core."""
     passages: tuple[P, ...] = field(repr=False)
 
     @property
@@ -52,17 +52,19 @@ class Window(Generic[P]):
         return max(passage.end_ms for passage in self.passages)
 
     def owns_start(self, start_ms: int) -> bool:
-        """Return True if this time lies before the overlap, so that this window is responsible for what begins then."""
+        """Return True if this time lies before the overlap, so that a statement which begins then belongs to this window.
+
+        The last window has no overlap, so it returns True for every time.
+        """
         return self.core_count == len(self.passages) or start_ms < self.passages[self.core_count].start_ms
 
 
 def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Window[P], ...]:
-    """Return the windows of a transcript. It must have at least one passage, and passages must be ordered by time.
+    """Return the windows of a transcript whose passages are ordered by time.
 
     There are at most `1 + duration / sizes.milliseconds + 2 * characters / sizes.characters` windows, so the cost of a
-    transcript is limited. Each core except the last ends at one of the two limits. If it ends at the limit of
-    characters, the core and the passage after it together have more than `sizes.characters`. Each passage may count
-    twice in these sums: in its own core, and as the passage after the core before. So the factor is 2.
+    transcript is limited. The factor 2 has this reason: if the number of characters ends a core, the core and the next
+    passage together have more than `sizes.characters`. So each passage may count for two cores.
     """
     return tuple(_iter_windows(passages, sizes))
 
@@ -91,7 +93,7 @@ def _find_core_end(passages: Sequence[P], first: int, sizes: WindowSizes) -> int
 
 
 def _find_overlap_end(passages: Sequence[P], core_end: int, overlap_characters: int) -> int:
-    """Return the end of the overlap. It includes the passage that exceeds the overlap's length."""
+    """Return the end of the overlap, which includes the passage that reaches the overlap's minimum length."""
     characters = 0
     end = core_end
     while end < len(passages) and characters < overlap_characters:

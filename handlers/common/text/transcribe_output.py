@@ -1,10 +1,12 @@
-"""Parser for the JSON output of an Amazon Transcribe batch job: one item per word, with times as text.
+"""Parser for the JSON output of an Amazon Transcribe batch job: words with times and speakers, and punctuation marks.
 
-The file is not trusted: its form and size are checked, and exceptions contain nothing from it. Only the items and their
-speakers are read, because not every version of this file has `audio_segments`, the sections into which the job itself
-divides the text. If the job transcribed several channels separately, each channel is read as one speaker, channel after
-channel. Words of different channels are not sorted by time, because people who speak at the same time would then
-interrupt each other's sentences. Callers join words to sentences and passages.
+The file is not trusted: its form and size are checked, and exceptions contain nothing from it. Callers join the words
+to sentences and passages. The sections into which the job itself divides the text (`audio_segments`) are not used,
+because not every version of this file has them.
+
+A job can transcribe the channels of a recording separately. Each channel then counts as one speaker, and the channels
+are read one after the other. Their words are not sorted by time, because people who speak at the same time would then
+interrupt each other's sentences.
 """
 
 import json
@@ -17,9 +19,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AliasPath, BaseModel, ConfigDict, FailFast, Field, model_validator
 
 MAX_ITEMS = 500_000
-"""Maximum number of words and punctuation marks. The words in all speaker turns have a separate limit of this size."""
+"""Maximum number of words and punctuation marks, and maximum number of words in all speaker turns."""
 MAX_TURNS = 100_000
-"""One turn per second would be more than a day."""
+"""Maximum number of speaker turns. With one turn per second, they would last more than a day."""
 SENTENCE_ENDS = frozenset(".?!\u3002\uff1f\uff01")
 """Punctuation marks that end a sentence."""
 _SECONDS = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,9}))?")
@@ -75,7 +77,7 @@ class _Item(_OutputModel):
 
 
 class _TurnWord(_OutputModel):
-    """Start time and speaker of a word in a speaker turn. It is used if the word's own item has no speaker."""
+    """Start time and speaker of a word in a speaker turn. This speaker is used if the word's own item has none."""
 
     start_time: Annotated[str, Field(max_length=100)]
     speaker_label: Annotated[str, Field(max_length=100)]
@@ -88,8 +90,8 @@ class _Turn(_OutputModel):
 
 
 class _JobOutput(_OutputModel):
-    # FailFast stops at the first error. Four megabytes of empty items would otherwise produce a million errors, which
-    # take 1.5 GB of memory.
+    # Validation with FailFast stops at the first error. Otherwise, four megabytes of empty items would produce a million
+    # errors, which take 1.5 GB of memory.
     items: Annotated[
         list[_Item], FailFast(), Field(validation_alias=AliasPath("results", "items"), max_length=MAX_ITEMS)
     ]
@@ -106,7 +108,7 @@ class _JobOutput(_OutputModel):
         return self
 
     def speakers(self) -> dict[str, str]:
-        """Return the speaker of the word that begins at each start time."""
+        """Return the speakers in the speaker turns by the start times of their words."""
         return {word.start_time: word.speaker_label for turn in self.turns for word in turn.items}
 
     def channels(self) -> dict[str | None, list[_Item]]:

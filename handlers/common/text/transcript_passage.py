@@ -1,4 +1,4 @@
-"""Interface of a transcript passage, so that windows and quote search work with the passage type of each subsystem."""
+"""Interface of a transcript passage, so that windows and quote search work with the passage types of all subsystems."""
 
 from typing import Protocol
 

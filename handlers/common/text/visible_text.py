@@ -1,4 +1,4 @@
-"""Constraint for texts of clients: hidden characters are removed, and a text without other characters is refused."""
+"""Constraint for texts from clients: hidden characters are removed, and a text without visible characters is refused."""
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
@@ -9,9 +9,9 @@ from handlers.common.text.text_cleaning import remove_hidden_characters
 def _require_visible_text(text: str) -> str:
     visible = remove_hidden_characters(text).strip()
     if not visible:
-        raise PydanticCustomError("visible_text", "a text with at least one visible character")
+        raise PydanticCustomError("visible_text", "Input should have at least one visible character")
     return visible
 
 
 VISIBLE_TEXT = AfterValidator(_require_visible_text)
-"""Annotation of a string field."""
+"""Constraint for a string field, for use in `Annotated`."""

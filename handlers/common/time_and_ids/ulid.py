@@ -1,4 +1,4 @@
-"""ULIDs: ids that contain their creation time and sort by it. The caller provides time and random bits."""
+"""ULIDs: ids that contain their creation time and sort by it. The caller provides the time and the random bits."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def ulid(moment: datetime, randomness: int) -> str:
-    """Return the ULID for a creation time and 80 random bits."""
+    """Return the ULID for a creation time and a random number of 80 bits."""
     number = ((moment - _EPOCH) // _MILLISECOND) << RANDOM_BITS | randomness
     return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 

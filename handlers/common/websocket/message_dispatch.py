@@ -1,8 +1,8 @@
-"""Dispatch of the events of a WebSocket API: handshakes, messages of clients, and ends of connections.
+"""Dispatch of the events of a WebSocket API: handshakes, messages from clients, and ends of connections.
 
-The subsystem defines the actions. Every message gets exactly one answer, and no error closes the connection. If an AWS
-call fails in a way after which another attempt may succeed, such as a timeout or throttling, the error has the code
-`UNAVAILABLE`.
+A message names an action, which the subsystem performs. Every message gets exactly one answer, and no error closes the
+connection. If an AWS call failed and another attempt may succeed, for example after a timeout or throttling, the error
+for the client has the code `UNAVAILABLE`.
 """
 
 import json
@@ -49,7 +49,7 @@ class WebSocketDispatcher:
     def __init__(
         self, requests: Mapping[str, type[ClientMessage]], log: EventLog, timing: RetryTiming | None = None
     ) -> None:
-        """`requests` maps each action to the model of its message. `timing` is the timing of retries."""
+        """`requests` maps each action to the model of its message. `timing` is the timing of retries in `disconnect`."""
         self._requests = requests
         self._log = log
         self._timing = timing or RetryTiming()
@@ -71,10 +71,10 @@ class WebSocketDispatcher:
             return to_http_response(_explain(error), context["requestId"])
 
     def disconnect(self, context: Mapping[str, Any], clean_up: Callable[[], None]) -> ProxyResponse:
-        """Clean up after a connection, and retry transient failures.
+        """Call `clean_up` after the end of a connection. Transient failures are retried.
 
-        API Gateway does not repeat this event, and delivers it on a best-effort basis. So the subsystem must also clean
-        up after a connection whose end was never reported.
+        API Gateway does not repeat this event, and may not deliver it at all. So the subsystem must also clean up after
+        a connection whose end was never reported.
         https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
         """
         try:
@@ -87,7 +87,7 @@ class WebSocketDispatcher:
         return {"statusCode": 200}
 
     def answer(self, body: str, context: Mapping[str, Any], act: Callable[[str, Any], ReplyMessage]) -> ProxyResponse:
-        """Return the answer to a message. `act` performs an action, given its name and the parsed message."""
+        """Return the answer to a message. `act` performs the action, given its name and the parsed message."""
         message_id: str | None = None
         try:
             content = _parse_json_object(body)
@@ -132,10 +132,10 @@ def _parse_json_object(body: str) -> Mapping[str, Any]:
 
 
 def _find_message_id(content: Mapping[str, Any]) -> str | None:
-    """Return the client's message id if it is short and printable. Only such an id is repeated in the answer.
+    """Return the id that the client gave its message, or None if the id is not a short, printable text.
 
-    An id with characters that `MessageId` forbids makes the message invalid. The error answer still repeats it, so that
-    the client knows which message is invalid.
+    The answer repeats the id. This includes the error answer to a message whose id has characters that `MessageId` does
+    not allow, so that the client knows which message is invalid.
     """
     message_id = content.get("id")
     if isinstance(message_id, str) and len(message_id) <= MAX_MESSAGE_ID_LENGTH and message_id.isprintable():

@@ -1,7 +1,7 @@
 """Sender of messages to connected WebSocket clients, through API Gateway's management API.
 
-The boto3 client takes its endpoint from `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the deployment sets. An
-event never determines the endpoint.
+The boto3 client takes its endpoint from the variable `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the deployment
+sets. It is not taken from the events that a Lambda function receives.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from handlers.common.json_models import Message
 
 
 class WebSocketConnections:
-    """The clients' WebSocket connections. A connection is named by its id."""
+    """The WebSocket connections of the clients of one API."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

@@ -1,7 +1,4 @@
-"""Base models of WebSocket messages: messages from clients, answers to them, and the error answer.
-
-An answer repeats the id of the client's message.
-"""
+"""Base models of WebSocket messages: messages from clients, answers to them, and the error answer."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +8,7 @@ from handlers.common.json_models import Message, WrongField
 
 MAX_MESSAGE_ID_LENGTH = 64
 MessageId = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z0-9_.:-]{{1,{MAX_MESSAGE_ID_LENGTH}}}$")]
-"""Id of a valid message."""
+"""Id that a client may give a message."""
 
 
 class ClientMessage(Message):
@@ -22,7 +19,7 @@ class ClientMessage(Message):
 
 
 class ReplyMessage(Message):
-    """Base of answers to WebSocket clients' messages."""
+    """Base of answers to messages from WebSocket clients."""
 
     id: MessageId | None = None
 

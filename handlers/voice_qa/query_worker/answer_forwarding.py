@@ -1,14 +1,15 @@
-"""Forwarding of an answer to its listener, the client that waits for it.
+"""Forwarding of an answer from the agent to its listener, the connection of the client that waits for the answer.
 
-Each `AgentPiece` of the agent becomes one or more messages (`Piece`), which are numbered from 0, and small enough for
-API Gateway. A client that lost messages asks the question again, on any connection, and names the first number that it
-needs. So it becomes the listener, and messages are posted to it from that number on. All messages stay in memory, so
-that they can be sent again and stored.
+Each `AgentPiece` from the agent becomes one or more messages (`Piece`) for the client. They are numbered from 0, and
+small enough for API Gateway. A client that lost messages asks the question again, on any connection, and names the
+first number that it needs. Its connection then becomes the listener, and gets the messages from that number on. All
+messages stay in memory, so that they can be sent again and stored.
 
-The question's record contains the listener, and is read regularly while the answer arrives. Without a listener, nothing
-is posted, but the answer continues.
+The question's record names the listener, and is read regularly while the answer arrives. Without a listener, nothing
+is posted, but the answer continues to be read from the agent.
 
-A post that failed may have arrived. Its message is posted again, and the client recognises it by its number.
+If posting a message failed, the message may have arrived nevertheless. It is posted again, and the client recognises it
+by its number.
 """
 
 import base64
@@ -31,10 +32,9 @@ below 100 KB. API Gateway allows 128 KB."""
 MAX_AUDIO = 72_000
 """Maximum number of bytes of audio in one message. They become 96,000 characters of base64."""
 MAX_MESSAGES = 100_000
-"""Maximum number of messages of an answer. It equals the highest number from which a client can resume."""
+"""Maximum number of messages of an answer. A client can resume from at most this number."""
 LISTENER_CHECK_MS = 2_000
-"""Interval at which the listener is read. It is also the time without posts after a post that failed, and the pause
-before the last message is posted again."""
+"""Interval at which the listener is read. After a failed post, nothing is posted for this time."""
 MAX_LAST_POSTS = 3
 """Maximum number of times that the last message is posted."""
 
@@ -50,7 +50,7 @@ class _PostResult(Enum):
 
 
 class AnswerForwarder:
-    """Forwards one answer."""
+    """Sender of the messages of one answer."""
 
     def __init__(
         self,
@@ -65,10 +65,10 @@ class AnswerForwarder:
         log: EventLog,
         messages: Iterable[Piece] = (),
     ) -> None:
-        """Initialise the forwarding.
+        """`attempt` is the number of the answer attempt, which every message states.
 
-        `attempt` is the number of the answer attempt, which every message states. `read_listener` reads the current
-        listener. `messages` are those of a stored answer.
+        `read_listener` reads the current listener from the question's record. `messages` are the messages of a stored
+        answer that is sent again.
         """
         self._query_id = query_id
         self._attempt = attempt
@@ -86,36 +86,35 @@ class AnswerForwarder:
         self._switch_listener(listener)
 
     def send(self, piece: agent_types.AgentPiece) -> None:
-        """Add a piece, and post the messages that are due. Raises AgentFailed if the answer has too many messages."""
+        """Add a piece, and post all messages that can be posted. Raises AgentFailed if there are too many messages."""
         new_messages = list(_messages_of(self._query_id, self._attempt, len(self.messages), piece))
         if len(self.messages) + len(new_messages) > MAX_MESSAGES:
             raise agent_types.AgentFailed(agent_types.AgentCode.TOO_MUCH)
         self.messages += new_messages
         self._forward()
 
-    def end(self, listener: Listener, last: Message) -> bool:
-        """Post all messages that the listener lacks, and then `last`, which reports the end of the answer.
+    def end(self, listener: Listener, last_message: Message) -> bool:
+        """Post all messages that the listener still needs, and then `last_message`, which reports the end of the answer.
 
-        Return False if that failed.
-
-        `listener` is the listener that the question's record named when the end of the question was written to it. If a
-        client asks again after that, another invocation serves it.
+        Return False if not all of them could be posted. `listener` is the listener in the question's record when the end
+        of the question was written to it. If a client asks again after that, another invocation sends the answer.
         """
         self._switch_if_changed(listener)
-        for last_post in range(MAX_LAST_POSTS):
-            if last_post > 0:
+        for retry_count in range(MAX_LAST_POSTS):
+            if retry_count > 0:
                 self._pause(LISTENER_CHECK_MS / 1000)
             self._no_posts_until_ms = 0
             while self._can_post():
                 self._post_next()
-            if self._listening and self._next >= len(self.messages) and self._post(last) is _PostResult.SENT:
+            is_last_due = self._listening and self._next >= len(self.messages)
+            if is_last_due and self._post(last_message) is _PostResult.SENT:
                 return True
             if not self._listening:
                 return False
         return False
 
     def _forward(self) -> None:
-        """Post the messages that are due, and read the listener regularly."""
+        """Post all messages that can be posted, and read the listener regularly."""
         self._read_listener_if_due()
         while self._can_post():
             if self._post_next() is _PostResult.GONE:
@@ -123,7 +122,7 @@ class AnswerForwarder:
             self._read_listener_if_due()
 
     def _can_post(self) -> bool:
-        """Return True if a message can be posted now."""
+        """Return True if there are further messages, and one can be posted now."""
         ready = self._listening and self._clock_ms() >= self._no_posts_until_ms
         return ready and self._next < len(self.messages)
 
@@ -164,7 +163,7 @@ class AnswerForwarder:
         self._next = listener.first_piece(self._attempt)
         """Number of the next message to post to the listener."""
         self._listening = bool(listener.connection)
-        """True as long as the listener's connection is known and not closed."""
+        """True if there is a listener, and its connection is not known to be closed."""
 
 
 def _messages_of(query_id: str, attempt: int, number: int, piece: agent_types.AgentPiece) -> Iterator[Piece]:

@@ -1,10 +1,10 @@
-"""Store of complete answers in the audio bucket: the messages as they were sent, and the spoken part as one file.
+"""Store of complete answers in the audio bucket, so that an answer can be sent again to a client that reconnects.
 
-An answer is stored so that it can be sent again to a client that reconnects.
-`responses/<guestId>/<queryId>.<attempt>.jsonl` contains one message per line. The same name with `.ogg` or `.mp3`
-contains the joined audio of the pieces. Each attempt has its own names, because an attempt that was assumed to be dead
-may still store its answer. The question's record names the valid attempt. An answer that is read back is validated
-against its format and its maximum size before it is sent. The bucket's lifecycle rules delete answers.
+The object `responses/<guestId>/<queryId>.<attempt>.jsonl` contains the messages as they were sent, one per line. The
+object with the same name and `.ogg` or `.mp3` contains the spoken answer as one file. Each attempt has its own names,
+because an attempt that was assumed to be dead may still store its answer. The question's record names the valid attempt.
+
+An answer that is read is validated before it is sent. The bucket's lifecycle rules delete old answers.
 """
 
 import base64
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Maximum size of a stored answer; more than the limits for agents allow."""
-# By audio format: the extension of the object's key, and its content type.
+"""Maximum size of a stored answer in bytes. The limits in `agent_protocol` only allow smaller answers."""
+# Extension of the object's key, and content type of the object, by audio format.
 EXTENSIONS = {AnswerAudioFormat.OGG_OPUS: "ogg", AnswerAudioFormat.MP3: "mp3"}
 CONTENT_TYPES = {AnswerAudioFormat.OGG_OPUS: "audio/ogg", AnswerAudioFormat.MP3: "audio/mpeg"}
 NO_SUCH_KEY = "NoSuchKey"
@@ -36,18 +36,17 @@ _LINE: TypeAdapter[Piece] = TypeAdapter(
 
 
 class AnswerNotStored(Exception):
-    """There is no such answer any more, or it cannot be read."""
+    """The answer is not stored (any more), or the stored object is invalid."""
 
 
 class AnswerStore:
-    """The store of complete answers."""
+    """Gateway for the stored answers."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def put(self, guest_id: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> None:
-        """Store an answer."""
         audio_pieces = _audio_pieces(messages)
         if audio_pieces:
             kind = AnswerAudioFormat(audio_pieces[0].format)
@@ -72,7 +71,7 @@ class AnswerStore:
         return _parse(query_id, attempt, data)
 
     def audio_url(self, guest_id: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> str | None:
-        """Return a presigned URL of the spoken answer; None if the answer has no audio."""
+        """Return a presigned URL of the spoken answer, or None if the answer has no audio."""
         audio_pieces = _audio_pieces(messages)
         if not audio_pieces:
             return None

@@ -1,12 +1,13 @@
-"""Conversations about a lecture: the latest turns are stored, and some of them are given to the agent as context.
+"""Conversations of guests about a lecture. A conversation consists of turns: a question and its answer.
 
-Guests, who are browser users with unauthenticated Cognito credentials, may read and write these items directly in the
-table. So items are parsed strictly, and invalid turns are ignored. The context for the agent has a maximum size.
+The latest turns are stored in the table, and the agent gets some of them as the context of a new question. Guests, who
+are browser users with unauthenticated Cognito credentials, may read and write these items directly in the table. So
+items are parsed strictly, and invalid turns are ignored.
 
-A conversation expires a fixed number of days after its first turn, even if turns are added, so that regular use does
-not keep words for ever. A later turn begins a new conversation, even if DynamoDB has not deleted the old item. A guest
-can postpone the expiry by changing or removing the item's `expiresAt`. But each new turn limits it again: to the same
-number of days after that turn.
+A conversation expires a fixed number of days after its first turn. Further turns do not postpone this, so that the words
+of a guest who asks regularly are deleted too. A turn after the expiry begins a new conversation, even if DynamoDB has
+not deleted the old item yet. A guest can postpone the expiry by changing the item's `expiresAt`. But each new turn
+limits it to the same number of days after that turn.
 """
 
 import re
@@ -29,14 +30,13 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_ITEM = 350_000
-"""Maximum size of an item in bytes. DynamoDB allows 400 KB, including names and overhead."""
+"""Maximum size of an item in bytes. DynamoDB allows 400 KB."""
 ITEM_OVERHEAD = 4_000
-"""Maximum size of keys, numbers and names, in bytes."""
+"""Maximum size of an item without its turns, in bytes."""
 MAX_QUESTION, MAX_ANSWER = 50_000, 250_000
-"""Maximum sizes of a stored question and of a stored answer in bytes. One turn of these sizes always fits into an
-item."""
+"""Maximum sizes of a stored question and of a stored answer in bytes, so that a turn always fits into an item."""
 CONTEXT_TURNS, CONTEXT_CHARACTERS = 10, 2_000
-"""Number of turns that an agent gets as context, and the maximum length of each question and answer in it."""
+"""Maximum number of turns that an agent gets as context, and maximum length of each question and answer in them."""
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _ABSENT: Mapping[str, Any] = {}
 """Value of an attribute that an item does not have."""
@@ -59,9 +59,9 @@ TURN_ATTRIBUTES = frozenset(field.alias or name for name, field in StoredTurn.mo
 
 
 def append_turn(turns: Iterable[StoredTurn], turn: StoredTurn) -> tuple[StoredTurn, ...]:
-    """Return the turns and then the new turn, one per question.
+    """Return the turns with the new turn at their end. If the item would grow too large, the oldest turns are dropped.
 
-    The oldest turns are dropped if the item would grow too large.
+    If several turns have the same question, only the first of them is kept.
     """
     truncated = turn.model_copy(
         update={"question": _truncate(turn.question, MAX_QUESTION), "answer": _truncate(turn.answer, MAX_ANSWER)}
@@ -80,9 +80,7 @@ def append_turn(turns: Iterable[StoredTurn], turn: StoredTurn) -> tuple[StoredTu
 
 
 def stored_size(turn: StoredTurn) -> int:
-    """Return the size of a turn as DynamoDB counts it: names, values, and a few bytes for each container and
-    element.
-    """
+    """Return the size of a turn as DynamoDB counts it: names and values, and a few bytes for each map and element."""
     texts = turn.model_dump(by_alias=True)
     return 4 + sum(len(name) + len(text.encode()) + 1 for name, text in texts.items())
 
@@ -104,18 +102,20 @@ class Conversations:
     """Gateway for conversations in voice Q&A's table. It uses only GetItem and UpdateItem."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, kept_days: int, clock_ms: Callable[[], int]) -> None:
-        """Initialise the gateway. A conversation expires `kept_days` after its first turn."""
+        """A conversation expires `kept_days` after its first turn."""
         self._client = client
         self._table = table
         self._kept_days = kept_days
         self._clock_ms = clock_ms
 
     def turns(self, key: Key) -> tuple[StoredTurn, ...]:
-        """Return the turns so far."""
         return parse_turns(self._read_item(key))
 
     def append(self, key: Key, query_id: str, question: str, answer: str) -> None:
-        """Append a turn with the current time. Change nothing if the question's turn is there already."""
+        """Append a turn with the current time, unless the conversation already has a turn for this question.
+
+        Raises TooManyWriters.
+        """
         turn = StoredTurn(query_id=query_id, question=question, answer=answer, at=self._now())
         for _ in range(MAX_ATTEMPTS):
             item = self._read_item(key)
@@ -125,10 +125,9 @@ class Conversations:
         raise TooManyWriters
 
     def _read_item(self, key: Key) -> Mapping[str, Any]:
-        """Return the item. If its conversation has expired, return only `totalTurns`, which the next update's condition
-        needs.
+        """Return the item of a conversation. If it has expired, return only its `totalTurns`.
 
-        `totalTurns` counts all turns that were ever added under the key, also those of expired conversations.
+        This attribute counts all turns that were ever added to the item, and the condition of the next write needs it.
         """
         item = self._client.get_item(TableName=self._table, Key=serialize_item(key), ConsistentRead=True).get(
             "Item", {}
@@ -139,13 +138,12 @@ class Conversations:
         return {name: value for name, value in item.items() if name == "totalTurns"}
 
     def _write(self, key: Key, before: Mapping[str, Any], turns: tuple[StoredTurn, ...]) -> bool:
-        """Write the turns. Return False if a concurrent invocation changed the item.
+        """Write the turns. Return False if a concurrent invocation changed the item since it was read.
 
-        Each worker's write increases `totalTurns`, so the condition fails if another worker has written since the read.
+        Each write of a worker increases `totalTurns`, so the condition of a concurrent write fails.
 
         The item's expiry stays if it is at most `kept_days` from now. Otherwise, or if the item has no valid expiry, it
-        becomes `kept_days` from now. So a guest can postpone it, but each write of a worker limits it to `kept_days`
-        after the newest turn.
+        becomes `kept_days` from now.
         """
         total_before = before.get("totalTurns")
         latest = self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS
@@ -187,17 +185,17 @@ def _parse_turn(value: Mapping[str, Any]) -> StoredTurn | None:
 
 
 def _turn_count(item: Mapping[str, Any]) -> int:
-    """Return `totalTurns`; if the item does not have it, the number of its valid turns."""
+    """Return `totalTurns`, or the number of valid turns if the item has no valid `totalTurns`."""
     count = _parse_number(item, "totalTurns")
     return len(parse_turns(item)) if count is None else count
 
 
 def _parse_number(item: Mapping[str, Any], name: str) -> int | None:
-    """Return a number attribute, which a guest may have written; None if it is not a plain number."""
+    """Return the number in an attribute, which a guest may have written. It is None if it is not a whole number."""
     text = item.get(name, _ABSENT).get("N", "")
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _truncate(text: str, max_bytes: int) -> str:
-    """Return the start of a text that fits into so many bytes."""
+    """Return the longest start of a text that has at most `max_bytes` bytes in UTF-8."""
     return text.encode()[:max_bytes].decode(errors="ignore")

@@ -1,8 +1,8 @@
-"""Lambda function that answers one question. The WebSocket handler invokes it asynchronously.
+"""Lambda function that answers one question: the query worker. The WebSocket handler invokes it asynchronously.
 
-Lambda may deliver one invocation twice, and repeats it after an exception or if the process died. The question's record
-names the current attempt, so only one invocation answers. An invocation that finds a complete answer sends it again to
-the current listener.
+Lambda may deliver an invocation twice, and repeats it after an exception or if the process died. The question's record
+names the current attempt, so only one invocation answers the question. If the question was already answered, the worker
+sends the stored answer again.
 """
 
 import os
@@ -22,7 +22,7 @@ from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_types import Agent
-from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent
+from handlers.voice_qa.query_worker.agent.agentcore_client import AgentCoreAgent
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from handlers.voice_qa.query_worker.answer_store import AnswerStore
 from handlers.voice_qa.query_worker.conversations import Conversations
@@ -34,8 +34,8 @@ from handlers.voice_qa.table_records import CHECK_GRACE_SECONDS, DAY_SECONDS, TT
 
 
 class AnsweringFailed(Exception):
-    """Answering failed with an unexpected exception. The message is only that exception's type, because its text may
-    contain anything.
+    """Replacement for an unexpected exception. Its message is only the type of that exception, because Lambda logs it,
+    and the text of that exception may contain keys.
     """
 
 
@@ -47,7 +47,7 @@ class WorkerContext(LambdaContext, Protocol):
 
 
 class QueryWorker:
-    """Answers questions."""
+    """Handler for the events of the function."""
 
     def __init__(self, items: VersionedItems, answering: QuestionAnswering, log: EventLog) -> None:
         self._items = items
@@ -55,12 +55,12 @@ class QueryWorker:
         self._log = log
 
     def handle(self, event: Mapping[str, Any], remaining_ms: int, request_id: str) -> AnswerOutcome:
-        """Answer one question. A retry by Lambda has the same `request_id`."""
+        """Answer one question. Raises AnsweringFailed. A retry by Lambda has the same `request_id`."""
         parsed = WorkerEvent.model_validate(event)
         try:
             item = QuestionItem(self._items, parsed.guest_id, parsed.query_id, self._log)
             return self._answering.answer(item, remaining_ms, request_id)
-        except Exception as error:  # noqa: BLE001 - its text may contain keys, and Lambda would log it
+        except Exception as error:  # noqa: BLE001 - replaced by AnsweringFailed
             self._log.error("query_broken", error_type=type(error).__name__)
             raise AnsweringFailed(type(error).__name__).with_traceback(error.__traceback__) from None
 
@@ -78,7 +78,7 @@ def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agen
     credentials = session.get_credentials()
     if environment.agentcore_runtime_arn is None or credentials is None:
         raise ValueError("set AGENTCORE_ENDPOINT, or AGENTCORE_RUNTIME_ARN together with AWS credentials")
-    return BedrockAgent(
+    return AgentCoreAgent(
         environment.agentcore_runtime_arn, credentials, limits, qualifier=environment.agentcore_qualifier
     )
 
@@ -117,7 +117,6 @@ def _worker() -> QueryWorker:
 
 
 def handler(event: Mapping[str, Any], context: WorkerContext) -> str:
-    """Handle an invocation: the entry point of the function."""
     return _worker().handle(event, context.get_remaining_time_in_millis(), context.aws_request_id)
 
 

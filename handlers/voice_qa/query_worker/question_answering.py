@@ -1,9 +1,9 @@
-"""Answering of one question: send it to the agent, forward the answer while it arrives, and store it.
+"""Answering of one question: send it to the agent, forward the answer to the client while it arrives, and store it.
 
-If the agent fails or the question cannot be answered, the question is marked as failed and the client is notified; no
-exception is raised. Any other exception during an attempt, such as a failed read of the table, releases the question
-and is raised again. Lambda then retries the invocation, as it does if the process died, and the retry begins another
-attempt. Once the record states how the question ended, failures are only logged.
+If the agent fails or the question cannot be answered, the question is marked as failed, and the client is notified. If
+anything else fails, such as a read of the table, the exception is raised, so that Lambda retries the invocation. Before
+that, the question is released, so that the retry can begin another attempt. After the end of the question is written to
+its record, failures to notify the client or to store the turn are only logged.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ MESSAGES = {
     AgentCode.REJECTED: "This question cannot be answered.",
     AgentCode.FAILED: "The question could not be answered.",
 }
-"""Messages for clients when an agent fails. They contain nothing that the agent sent."""
+"""Messages for clients by failure of the agent. They contain nothing that the agent sent."""
 
 
 class AnswerOutcome(StrEnum):
@@ -56,26 +56,24 @@ class AnswerOutcome(StrEnum):
     NOTHING_TO_DO = "nothing_to_do"
     """Another invocation is answering the question, or the question has failed."""
     NEWER_ATTEMPT_BEGAN = "overtaken"
-    """Another invocation has begun an attempt, because it assumed that this one was dead. Or the question has failed,
-    because its time limit ended."""
+    """Another invocation has begun a new attempt, because this attempt counted as dead. Or the question was marked as
+    failed, because its time limit has passed."""
 
 
 @dataclass
 class ReceivedAnswer:
-    """Parts of an answer that were received so far, as the conversation and the log need them."""
+    """Parts of an answer that were received so far, for the conversation and the log."""
 
-    first_ms: int | None = None
-    """Time at which the first piece arrived; None if none has arrived."""
+    first_piece_ms: int | None = None
+    """Time at which the first piece arrived, or None before that."""
     text: list[str] = field(default_factory=list)
-    """Parts of the answer's text."""
     transcript: str = ""
     """The agent's transcript of a spoken question."""
     dropped_citations: int = 0
     """Number of citations that lie outside the lecture."""
 
     def add(self, piece: agent_types.AgentPiece, now_ms: int) -> None:
-        """Add a received piece."""
-        self.first_ms = now_ms if self.first_ms is None else self.first_ms
+        self.first_piece_ms = now_ms if self.first_piece_ms is None else self.first_piece_ms
         match piece:
             case agent_types.AgentTextPiece(text):
                 self.text.append(text)
@@ -85,7 +83,7 @@ class ReceivedAnswer:
 
 @dataclass(frozen=True)
 class AnswerAttempt:
-    """An attempt to answer a question, and what it has received so far."""
+    """An attempt to answer a question, and the parts of the answer that it has received."""
 
     item: QuestionItem
     question: QuestionRecord
@@ -97,7 +95,7 @@ class AnswerAttempt:
 
 
 class QuestionAnswering:
-    """Answers questions, one at a time."""
+    """Logic of the query worker."""
 
     def __init__(
         self,
@@ -112,10 +110,9 @@ class QuestionAnswering:
         pause: Callable[[float], None],
         log: EventLog,
     ) -> None:
-        """Initialise the worker's logic.
+        """`max_attempt_ms` is the time after which an attempt counts as dead, so that a client can ask again.
 
-        An attempt must end within `max_attempt_ms`, so that a client can ask again soon if this process dies. `pause`
-        waits for a number of seconds.
+        `pause` waits for a number of seconds.
         """
         self._context = context
         self._conversations = conversations
@@ -128,11 +125,14 @@ class QuestionAnswering:
         self._log = log
 
     def answer(self, item: QuestionItem, remaining_ms: int, request_id: str) -> AnswerOutcome:
-        """Answer a question if it needs an answer. Send a stored answer again."""
+        """Answer the question, or send its stored answer again, or do nothing if it needs neither.
+
+        The invocation times out in `remaining_ms`.
+        """
         now_ms = self._clock_ms()
         question, must_answer = item.begin(now_ms, now_ms + min(remaining_ms, self._max_attempt_ms), request_id)
         if must_answer:
-            forwarder = self._create_forwarder(item, question, question.attempt)
+            forwarder = self._create_forwarder(item, question)
             return self._answer_or_release(AnswerAttempt(item, question, forwarder, question.asked_ms or now_ms))
         if question.status is QuestionStatus.ANSWERED:
             return self._send_stored_answer(item, question)
@@ -140,14 +140,14 @@ class QuestionAnswering:
         return AnswerOutcome.NOTHING_TO_DO
 
     def _create_forwarder(
-        self, item: QuestionItem, question: QuestionRecord, attempt: int, messages: tuple[Piece, ...] = ()
+        self, item: QuestionItem, question: QuestionRecord, messages: tuple[Piece, ...] = ()
     ) -> AnswerForwarder:
         return AnswerForwarder(
             item.query_id,
-            attempt,
+            question.attempt,
             question.listener,
             connections=self._connections,
-            read_listener=lambda: item.current_listener(attempt),
+            read_listener=lambda: item.current_listener(question.attempt),
             clock_ms=self._clock_ms,
             pause=self._pause,
             log=self._log,
@@ -155,22 +155,19 @@ class QuestionAnswering:
         )
 
     def _send_stored_answer(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
-        attempt = question.attempt
         try:
-            messages = self._answers.get(item.guest_id, item.query_id, attempt)
+            messages = self._answers.get(item.guest_id, item.query_id, question.attempt)
         except AnswerNotStored:
             return self._fail_gone_answer(item, question)
-        forwarder = self._create_forwarder(item, question, attempt, messages)
-        self._report_end(item, question, forwarder, self._answered_message(item, attempt, messages))
+        forwarder = self._create_forwarder(item, question, messages)
+        self._report_end(item, question, forwarder, self._answered_message(item, question.attempt, messages))
         self._log.info("query_replayed", pieces=len(messages))
         return AnswerOutcome.REPLAYED
 
     def _fail_gone_answer(self, item: QuestionItem, question: QuestionRecord) -> AnswerOutcome:
-        """Mark the question as failed, because its stored answer no longer exists. A client that asks again gets a
-        new answer.
-        """
+        """Mark the question as failed, because its stored answer no longer exists. The client can ask again."""
         item.mark_answer_gone(ANSWER_GONE.code, retryable=ANSWER_GONE.retryable)
-        forwarder = self._create_forwarder(item, question, question.attempt)
+        forwarder = self._create_forwarder(item, question)
         self._report_end(item, question, forwarder, _failed_message(item, ANSWER_GONE))
         self._log.warning("answer_not_kept")
         return AnswerOutcome.FAILED
@@ -193,9 +190,9 @@ class QuestionAnswering:
                 VoiceQaErrorCode.AGENT_FAILED, MESSAGES[error.code], retryable=error.retryable
             )
             return self._fail(attempt, failed, cause=error.code)
-        number, messages = attempt.question.attempt, tuple(attempt.forwarder.messages)
-        self._answers.put(item.guest_id, item.query_id, number, messages)
-        answered = self._answered_message(item, number, messages)
+        attempt_number, messages = attempt.question.attempt, tuple(attempt.forwarder.messages)
+        self._answers.put(item.guest_id, item.query_id, attempt_number, messages)
+        answered = self._answered_message(item, attempt_number, messages)
         ended = self._end(attempt, QuestionRecord.mark_answered, answered, lambda: self._append_turn(attempt))
         return self._log_end(attempt, AnswerOutcome.ANSWERED if ended else AnswerOutcome.NEWER_ATTEMPT_BEGAN)
 
@@ -209,9 +206,7 @@ class QuestionAnswering:
                 attempt.received.dropped_citations = answer.dropped_citations
 
     def _append_turn(self, attempt: AnswerAttempt) -> None:
-        """Append the turn to the conversation. A failure is only logged, because a guest can write the item, and the
-        answer is complete.
-        """
+        """Append question and answer to the conversation. A failure is only logged, because the answer is complete."""
         question, received = attempt.question, attempt.received
         key = conversation_key(question.identity, question.session, question.lecture_id)
         asked_text = received.transcript if question.audio_key is not None else question.text or ""
@@ -220,9 +215,9 @@ class QuestionAnswering:
         except (ClientError, BotoCoreError, TooManyWriters) as error:
             self._log.warning("turn_lost", error_type=type(error).__name__)
 
-    def _answered_message(self, item: QuestionItem, attempt: int, messages: tuple[Piece, ...]) -> Answered:
-        url = self._answers.audio_url(item.guest_id, item.query_id, attempt, messages)
-        return Answered(query_id=item.query_id, attempt=attempt, pieces=len(messages), audio_url=url)
+    def _answered_message(self, item: QuestionItem, attempt_number: int, messages: tuple[Piece, ...]) -> Answered:
+        url = self._answers.audio_url(item.guest_id, item.query_id, attempt_number, messages)
+        return Answered(query_id=item.query_id, attempt=attempt_number, pieces=len(messages), audio_url=url)
 
     def _fail(self, attempt: AnswerAttempt, error: UnanswerableQuestion, *, cause: str) -> AnswerOutcome:
         failed = _failed_message(attempt.item, error)
@@ -236,10 +231,10 @@ class QuestionAnswering:
         last_message: Message,
         before_message: Callable[[], None] | None = None,
     ) -> bool:
-        """Write how the question ended, and then notify the listener that the record names at that moment.
+        """End the question with `transition`, and post `last_message` to the listener that the record names then.
 
-        `before_message` is called between the two steps. Return False if another attempt has begun, or if the question
-        has failed because its time limit ended. A client that reconnects later is served by another invocation.
+        `before_message` is called between the two steps. Return False if this attempt is not running any more, because
+        another attempt has begun, or because the question was marked as failed after its time limit.
         """
         ended = attempt.item.end(attempt.question.attempt, transition)
         if ended is None:
@@ -254,11 +249,11 @@ class QuestionAnswering:
     ) -> None:
         """Notify the listener that the question has ended, and record that it was notified.
 
-        If this process dies before the record is written, the check of the time limit notifies the client.
+        If this process dies before that is recorded, the time limit check notifies the client (`overdue_question_check`).
         """
         if forwarder.end(ended.listener, last_message):
             item.mark_reported(ended.calls)
-        item.stop_counting()
+        item.stop_counting_as_running()
 
     def _log_end(self, attempt: AnswerAttempt, outcome: AnswerOutcome, cause: str = "") -> AnswerOutcome:
         received = attempt.received
@@ -269,8 +264,8 @@ class QuestionAnswering:
             pieces=len(attempt.forwarder.messages),
             dropped_citations=received.dropped_citations,
         )
-        if received.first_ms is not None:
-            fields["first_piece_milliseconds"] = max(0, received.first_ms - attempt.asked_ms)
+        if received.first_piece_ms is not None:
+            fields["first_piece_milliseconds"] = max(0, received.first_piece_ms - attempt.asked_ms)
         self._log.info("query_ended", **fields)
         return outcome
 

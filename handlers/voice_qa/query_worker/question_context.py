@@ -1,9 +1,8 @@
-"""Context of a question for the agent: the lecture, the question itself, and the conversation so far.
+"""Context of a question for the agent: the lecture, the text or audio of the question, and the conversation so far.
 
-This module decides whether a question can be sent to the agent. Audio URLs are presigned for the agent. Each URL names
-one object version: that of the lecture which was validated, and that of the spoken question which was checked here. So
-a guest who uploads other audio with the same form cannot replace what was checked. In a bucket without versioning,
-every version id is `null`, so there a replacement is possible.
+This module also checks that the question can be sent to the agent. The agent gets audio as presigned URLs. Each URL
+names the object version that was checked: by the lecture validator, or here for a spoken question. So a guest cannot
+replace the audio after the check by uploading to the same key again. This protection needs a bucket with versioning.
 """
 
 from typing import TYPE_CHECKING
@@ -38,7 +37,7 @@ FORMATS = {
 
 
 class QuestionContext:
-    """Collects the context of questions, and refuses questions that no agent can answer."""
+    """Collector of the context of questions. It refuses questions that no agent can answer."""
 
     def __init__(
         self,
@@ -56,7 +55,7 @@ class QuestionContext:
         self._max_query_bytes = max_query_bytes
 
     def collect(self, guest_id: str, query_id: str, record: QuestionRecord) -> agent_types.AgentQuestion:
-        """Return the question with its context. Raises UnanswerableQuestion."""
+        """Return the question with its context. Raises UnanswerableQuestion if it cannot be sent to the agent."""
         lecture = self._build_lecture(record.lecture_id)
         query = self._build_query(guest_id, record)
         key = conversation_key(record.identity, record.session, record.lecture_id)

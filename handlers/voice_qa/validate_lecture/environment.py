@@ -14,23 +14,20 @@ _FORMAT = f"({'|'.join(FORMATS)})"
 LECTURE_MIN_SECONDS = 10
 """Default minimum duration of a lecture. A shorter recording has no content to ask about."""
 LECTURE_MAX_SECONDS = 4 * 3600
-"""Default maximum duration of a lecture."""
+# Types of the settings for the minimum duration, the maximum duration and the maximum size of a lecture.
 MinSeconds = Annotated[int, Field(ge=1, le=3600)]
-"""Minimum duration of a lecture."""
 MaxSeconds = Annotated[int, Field(ge=60, le=12 * 3600)]
-"""Maximum duration of a lecture."""
 MaxBytes = Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)]
-"""Maximum size of a lecture."""
 Formats = Annotated[str, Field(pattern=rf"^{_FORMAT}(,{_FORMAT})*$")]
 """Audio formats that are accepted, separated by commas."""
 SweepHours = Annotated[int, Field(ge=1, le=7 * 24)]
-"""Age up to which the sweep checks objects. A listing dates an object from the start of its multipart upload, so the
-age must exceed the duration of any upload."""
+"""Maximum age in hours of objects that the sweep checks. A listing shows the time at which a multipart upload began, so
+the age must exceed the duration of any upload."""
 
 
 class ValidatorEnvironment(HandlerEnvironment):
-    """Environment variables of the lecture validator. The default limits are those of Amazon Transcribe: 4 hours and
-    2 GB.
+    """Environment variables of the lecture validator. The default maximum duration and size are limits of Amazon
+    Transcribe: 4 hours and 2 GB.
     """
 
     s3_bucket: str
@@ -41,7 +38,7 @@ class ValidatorEnvironment(HandlerEnvironment):
     lecture_formats: Formats = ",".join(FORMATS)
     sweep_hours: SweepHours = 48
     sweep_seconds: SweepSeconds = 120
-    """Time limit of one sweep; less than the function's timeout."""
+    """Time after which a sweep starts no further validation. It must be less than the Lambda function's timeout."""
 
     @model_validator(mode="after")
     def _check_duration_range(self) -> Self:

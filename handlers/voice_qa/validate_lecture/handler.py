@@ -1,7 +1,7 @@
-"""Lambda function that validates uploaded lectures.
+"""Lambda function that validates uploaded lectures, the recordings about which guests ask questions.
 
-A queue of S3 notifications invokes it with new uploads. A schedule invokes it with `{"kind": "sweep"}`, which validates
-the uploads whose notification was lost.
+A queue of S3 notifications invokes it with new uploads. A schedule invokes it with `{"kind": "sweep"}`. It then
+validates the uploads whose notification was lost.
 """
 
 from collections.abc import Mapping
@@ -66,7 +66,6 @@ def _validator_and_sweep() -> tuple[LectureValidator, LectureSweep]:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[str, int]:
-    """Handle an invocation: the entry point of the function."""
     validator, sweep = _validator_and_sweep()
     if "Records" in event:
         return validator.handle(event["Records"])

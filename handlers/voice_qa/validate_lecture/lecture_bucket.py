@@ -1,8 +1,8 @@
 """Gateway for lectures in the audio bucket: read a version, check whether it is current, and list current versions.
 
-A read requests the version that a notification or a listing names. A bucket may be unversioned, so the ETag of each
-response is also compared with the ETag in the notification or listing. An object that was overwritten since then counts
-as gone, like a deleted one.
+A read requests the version that a notification or a listing names. In a bucket without versioning, the object may have
+been overwritten since then. So the ETag of the response is compared with the ETag in the notification or listing, and
+an overwritten object is treated like a deleted object.
 """
 
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ NOT_FOUND = "404"
 
 
 class ObjectGone(Exception):
-    """The version that a notification or a listing named no longer exists."""
+    """The object version that a notification or a listing named no longer exists."""
 
 
 class LectureBucket:
-    """The audio bucket, for reading only."""
+    """Read-only gateway for the audio bucket."""
 
     def __init__(self, client: "S3Client", name: str, page_size: int = 1000) -> None:
         self.name = name
@@ -35,7 +35,7 @@ class LectureBucket:
         self._page_size = page_size
 
     def open(self, new_object: NewObject) -> RangedFile:
-        """Return an object as a file, which reads the parts that its caller needs. Nothing is read yet."""
+        """Return an object as a file that fetches the parts which its caller reads. Nothing is fetched yet."""
         version: dict[str, Any] = (
             {} if new_object.version_id == NULL_VERSION_ID else {"VersionId": new_object.version_id}
         )
@@ -57,7 +57,7 @@ class LectureBucket:
         return RangedFile(fetch, new_object.size)
 
     def is_current(self, new_object: NewObject) -> bool:
-        """Return True if this is the version that the bucket returns for the key now."""
+        """Return True if this version is the current version of its key."""
         try:
             head = self._client.head_object(Bucket=self.name, Key=new_object.key)
         except ClientError as error:
@@ -87,7 +87,7 @@ class LectureBucket:
                 for version in versions
                 if version["IsLatest"]
             ]
-            # Keys are listed in order, so a version that was left out comes after `until`, as all later ones do.
+            # Keys are listed in order, so after the first key beyond `until`, all further keys are beyond it too.
             if not answer.get("IsTruncated") or len(versions) < len(answer.get("Versions", [])):
                 return
             begin = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer["NextVersionIdMarker"]}

@@ -1,11 +1,11 @@
-"""Sweep that finds and validates uploaded lectures whose S3 notification was lost.
+"""Sweep, a scheduled run of the lecture validator that validates uploaded lectures whose S3 notification was lost.
 
-It lists the objects below `lectures/` that arrived in the last hours, and validates each one that its lecture's item
-does not describe yet. The sweep's count `missing` is the number of these objects, even if their validation fails. It
-includes objects whose keys contain no lecture's id, because an operator must learn of them.
+It lists the objects below `lectures/` that arrived in the last hours, and validates each object that the table does not
+contain yet. It logs the number of these objects as `missing`, including objects whose validation failed. Objects whose
+keys contain no lecture's id count too, because an operator should see that they exist.
 
-Lecture ids are ULIDs, which contain their creation time, so keys sort by that time. The sweep checks recent ids first,
-and then older ids, because an old id may have a new object. A sweep that runs out of time reports that, and the next
+Lecture ids are ULIDs, which contain their creation time, so keys sort by that time. The sweep lists recent ids first,
+and then older ids, because an old id may have a new object. If the time of a sweep runs out, it logs that, and the next
 sweep starts with the recent ids again.
 """
 
@@ -24,7 +24,7 @@ from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
 from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator, ValidationOutcome
 
 NOTIFICATION_GRACE_PERIOD = timedelta(minutes=15)
-"""Age below which an object's notification may still arrive."""
+"""The sweep ignores younger objects, because their notification may still arrive."""
 IGNORED = "ignored"
 """Outcome of an object whose key contains no lecture's id."""
 FOLDER_SUFFIX = "/"
@@ -32,7 +32,7 @@ FOLDER_SUFFIX = "/"
 
 
 class LectureSweep:
-    """Compares the objects in the bucket with the lectures' items."""
+    """Validator of the objects in the bucket that the lectures' items in the table do not describe."""
 
     def __init__(
         self,

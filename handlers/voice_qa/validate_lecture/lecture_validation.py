@@ -1,9 +1,9 @@
-"""Validation of uploaded lectures: judge an upload, write the verdict to the lecture's item, and report it to the guest
-who uploaded the lecture.
+"""Validation of uploaded lectures: judge an upload, write the verdict to the lecture's item in the table, and report it
+to the guest who uploaded the lecture.
 
-An upload is judged only if it replaces the upload that the item describes, as `compare_uploads` decides. The item is
-written only if no concurrent invocation changed it. Otherwise the upload is compared with the changed item, but not
-judged again. So repeated, late and reordered events change nothing.
+An upload is only judged if it is newer than the upload that the item describes (`compare_uploads`), or if there is no
+item. So repeated, late and reordered events change nothing. If a concurrent invocation changes the item meanwhile, the
+upload is compared with the changed item, but not judged again.
 """
 
 from collections import Counter
@@ -41,15 +41,15 @@ class ValidationOutcome(StrEnum):
     READY = "ready"
     REJECTED = "rejected"
     SAME = "same"
-    """The item already contains the verdict."""
+    """The item already contains the verdict on this upload."""
     OLDER = "older"
-    """The item keeps the upload that it describes, which is usually newer (`UploadOrder.OLDER`)."""
+    """The item was not changed, because the upload is not newer than the upload that the item describes."""
     GONE = "gone"
     """The uploaded version no longer exists."""
 
 
 class LectureValidator:
-    """Validates uploads, one by one or from a batch of queue messages."""
+    """Validator of single uploads, and of the uploads in a batch of S3 notifications."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class LectureValidator:
         clock: Callable[[], datetime],
         timing: RetryTiming | None = None,
     ) -> None:
-        """`connections` are those of the WebSocket API. `timing` applies to the retries of posting a report."""
+        """`connections` belong to the WebSocket API. `timing` is the timing of retries if a report cannot be posted."""
         self._bucket = bucket
         self._table = table
         self._limits = limits
@@ -90,13 +90,13 @@ class LectureValidator:
                     else:
                         announced.append((message["messageId"], upload))
             except InvalidEvent:
-                # SQS delivers the message again a few times, then moves it to the dead-letter queue for an operator.
+                # SQS redelivers the message a few times and then moves it to the dead-letter queue for an operator.
                 self._log.warning("message_refused", code="NOT_AN_S3_EVENT")
                 failed.add(message["messageId"])
         outcomes = self._parallel.call_each(self.validate, [upload for _, upload in announced])
         for (identifier, _), outcome in zip(announced, outcomes, strict=True):
             if isinstance(outcome, Exception):
-                # Only this message is delivered again; the others of the batch must not be repeated.
+                # SQS redelivers only this message of the batch.
                 self._log.error("message_failed", error_type=type(outcome).__name__)
                 failed.add(identifier)
         count = Counter(outcome for outcome in outcomes if isinstance(outcome, ValidationOutcome))
@@ -116,7 +116,7 @@ class LectureValidator:
         }
 
     def validate(self, upload: LectureUpload) -> ValidationOutcome:
-        """Validate one upload, unless the lecture's item describes it already, or describes a newer one."""
+        """Validate one upload, unless the lecture's item already describes this upload or a newer one."""
         verdict: LectureVerdict | None = None
         for _ in range(MAX_ATTEMPTS):
             stored = self._table.find_upload(upload.lecture_id)
@@ -139,7 +139,7 @@ class LectureValidator:
     def _notify(self, written: WrittenVerdict) -> None:
         """Post the verdict to the guest who uploaded the lecture.
 
-        The verdict is already stored. So a failure is only logged, because the client can still request the verdict.
+        A failure is only logged, because the verdict is already stored and the client can request it.
         """
         try:
             retry_live_calls(lambda: self._connections.post(written.listener, written.report), self._timing)
@@ -155,7 +155,7 @@ class LectureValidator:
     def _judge(self, upload: LectureUpload) -> LectureVerdict:
         started, file = self._clock(), self._bucket.open(upload.object)
         try:
-            self._limits.check_unread(upload)
+            self._limits.check_before_reading(upload)
             verdict = self._limits.judge(probe(file))
         except RejectedAudio as error:
             verdict = self._limits.rejection(error.reason)

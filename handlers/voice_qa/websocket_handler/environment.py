@@ -1,4 +1,4 @@
-"""Environment variables of the WebSocket handler. Stack settings use the annotated types too."""
+"""Environment variables of the WebSocket handler. The stack settings also use their types."""
 
 from typing import Annotated, Literal
 
@@ -14,11 +14,11 @@ QueriesPerHour = Annotated[int, Field(ge=1, le=1000)]
 """Maximum number of one guest's questions in an hour."""
 UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
 """Maximum lifetime of an upload form. The requirement demands one hour, which is more than `PRESIGNED_SECONDS`. A form
-ends earlier if the credentials that signed it do, and a client then requests another."""
+ends earlier if the credentials that signed it expire. The client then requests another form."""
 
 
 class SocketEnvironment(VoiceQaEnvironment):
-    """Environment variables of the WebSocket handler. The annotated types of the limits define their meaning."""
+    """Environment variables of the WebSocket handler. The types of the limits explain their meaning."""
 
     worker: str
     """ARN of the query worker's alias."""
@@ -27,12 +27,12 @@ class SocketEnvironment(VoiceQaEnvironment):
     identity_pool: str
     """The identity pool whose guests may connect."""
     guest_id_key: str
-    """Name of the SSM SecureString parameter with the key of guest ids; never the key itself."""
+    """Name of the SSM SecureString parameter that contains the secret key of the hash which produces guest ids."""
     guest_id_key_version: str | None = None
-    """Deployed version of the parameter. No code reads it; its change starts new containers, which read the parameter
-    again."""
+    """Deployed version of the parameter. No code reads this variable. A change of it starts new containers, which read
+    the parameter again."""
     lecture_uploads: Literal["guests", "off"] = "off"
-    """`guests` if guests may upload lectures. `off` if only operators may."""
+    """`guests` if guests may upload lectures, or `off` if only operators may."""
     url_seconds: UrlSeconds = 3600
     accelerated: bool = False
     """True if upload forms use S3 Transfer Acceleration."""

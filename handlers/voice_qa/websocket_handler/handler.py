@@ -1,10 +1,10 @@
 """Lambda function behind voice Q&A's WebSocket API: handshakes of guests, and one reply to each client message.
 
-The reply to a question only confirms it. The query worker sends the answer later. A queue also invokes the function,
-with the checks of the questions' time limits.
+The reply to a question only confirms it, and another Lambda function, the query worker, sends the answer later. An SQS
+queue also invokes this function when the time limit of a question has passed (`overdue_question_check`).
 
-API Gateway verifies the signature of the handshake. Only the handshake identifies the guest; no field of a message
-changes that. `upload_forms` and `question_intake` handle the messages.
+A guest signs the handshake with Cognito credentials, and API Gateway verifies the signature. Only the handshake
+identifies the guest. No field of a message can change the guest.
 """
 
 import math
@@ -40,8 +40,8 @@ from handlers.voice_qa.table_records import (
     connection_key,
 )
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
+from handlers.voice_qa.websocket_handler.overdue_question_check import OverdueQuestionChecker
 from handlers.voice_qa.websocket_handler.question_intake import ConnectedGuest, QuestionIntake
-from handlers.voice_qa.websocket_handler.question_time_limit import TimeLimitChecks
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 
 PROTOCOL = "polyphony.voice-qa.v1"
@@ -51,34 +51,31 @@ _IDENTITY = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-[0-9]{1,2}:[0-9a-f]{8}(-[0-9a-
 
 
 class SocketHandler:
-    """Handles events of API Gateway, and of the queue of time limit checks."""
+    """Handler for the events of API Gateway and for the messages of the queue of time limit checks."""
 
     def __init__(
         self,
         items: VersionedItems,
         uploads: UploadForms,
         intake: QuestionIntake,
-        checks: TimeLimitChecks,
+        overdue_checker: OverdueQuestionChecker,
         *,
         identity_pool: str,
         guest_id_key: Callable[[], str],
         log: EventLog,
     ) -> None:
-        """Initialise the handler. Guests of `identity_pool` may connect. `guest_id_key` returns the key of guest
-        ids.
-        """
+        """Guests of `identity_pool` may connect. `guest_id_key` returns the secret key of the hash for guest ids."""
         self._items = items
         self._uploads = uploads
         self._intake = intake
-        self._checks = checks
+        self._overdue_checker = overdue_checker
         self._identity_pool = identity_pool
         self._guest_id_key = guest_id_key
         self._dispatcher = WebSocketDispatcher(REQUESTS, log)
 
     def handle(self, event: Mapping[str, Any]) -> ProxyResponse | BatchFailures:
-        """Handle one event."""
         if "Records" in event:
-            return self._checks.handle(event["Records"])
+            return self._overdue_checker.handle(event["Records"])
         context = event["requestContext"]
         match context["eventType"]:
             case "CONNECT":
@@ -118,9 +115,9 @@ class SocketHandler:
 
 
 def _guest_identity(signed: object, pool: str) -> str | None:
-    """Return the identity that signed the handshake; None if it is not a guest of this pool.
+    """Return the Cognito identity id that signed the handshake, or None if it is not a guest of this pool.
 
-    `signed` is the part `identity` of API Gateway's request context.
+    `signed` is the field `identity` of API Gateway's request context.
     """
     if not isinstance(signed, Mapping) or not pool or signed.get("cognitoIdentityPoolId") != pool:
         return None
@@ -129,7 +126,7 @@ def _guest_identity(signed: object, pool: str) -> str | None:
 
 
 def _preferred_subprotocol(headers: object) -> str | None:
-    """Return the subprotocol that the client offers first; None if it offers none."""
+    """Return the subprotocol that the client offers first, or None if it offers none."""
     if not isinstance(headers, Mapping):
         return None
     offered = next((value for name, value in headers.items() if str(name).lower() == SUBPROTOCOL_HEADER), None)
@@ -185,7 +182,7 @@ def _handler() -> SocketHandler:
         clock_ms=clock.now_ms,
         log=log,
     )
-    checks = TimeLimitChecks(
+    overdue_checker = OverdueQuestionChecker(
         items,
         WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         limit_ms=int(environment.answer_seconds * 1000),
@@ -196,7 +193,7 @@ def _handler() -> SocketHandler:
         items,
         uploads,
         intake,
-        checks,
+        overdue_checker,
         identity_pool=environment.identity_pool,
         guest_id_key=SecretParameter(session.client("ssm", config=LIVE_CONFIG), environment.guest_id_key),
         log=log,
@@ -204,7 +201,6 @@ def _handler() -> SocketHandler:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse | BatchFailures:
-    """Handle an invocation: the entry point of the function."""
     return _handler().handle(event)
 
 

@@ -1,8 +1,9 @@
-"""Intake of questions: check a question, count it, store it, and invoke a worker if one is needed.
+"""Intake of questions: check a question, count it for the guest's limits, store it, and invoke the query worker.
 
-The query worker reads the stored question and begins at most one attempt at a time. So an unnecessary invocation does
-no harm. Before each invocation, a check of the question's time limit is scheduled, so that the client gets an error if
-the invocation is lost or the worker dies. A lost invocation is repeated when the client asks again.
+The query worker is the Lambda function that answers the stored question. It begins at most one attempt at a time, so an
+unnecessary invocation does no harm. Before each invocation, a time limit check is scheduled
+(`overdue_question_check`), so that the client gets an error if the invocation is lost or the worker dies. When the
+client then asks again, the worker is invoked again.
 """
 
 from collections.abc import Callable
@@ -34,12 +35,10 @@ from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
 
 @dataclass(frozen=True)
 class ConnectedGuest:
-    """The guest who asks, and the connection."""
+    """A guest and the connection on which the guest asks."""
 
     identity: str = field(repr=False)
-    """Cognito identity id of the guest."""
     guest_id: str
-    """Keyed hash of the identity id."""
     connection: str
     """Id of the connection, which receives the answer."""
 
@@ -55,7 +54,7 @@ class RequestedQuestion:
 
 
 class QuestionIntake:
-    """Accepts the questions of guests, and invokes workers for them."""
+    """Intake of the questions of guests."""
 
     def __init__(
         self,
@@ -79,7 +78,7 @@ class QuestionIntake:
         self._log = log
 
     def ask(self, caller: ConnectedGuest, message: Query) -> QueryAccepted:
-        """Accept a question, which may be a repeated one."""
+        """Accept a question. It may have been asked before. Raises HandlerError if it is refused."""
         _check_question(caller, message)
         now_ms = self._clock_ms()
         new = QuestionRecord(
@@ -96,13 +95,13 @@ class QuestionIntake:
         def update(stored: QuestionRecord) -> tuple[QuestionRecord, RequestedQuestion]:
             changed, worker_needed = stored.apply_request(new, now_ms)
             if changed.status is QuestionStatus.ACCEPTED and stored.status is not QuestionStatus.ACCEPTED:
-                # Checked only when a new attempt is accepted. An attempt that has begun is finished, whatever happened
-                # to its lecture.
+                # The lecture is only checked for a new attempt. A running attempt continues even if its lecture is no
+                # longer ready.
                 self._check_lecture(message.lecture_id)
             if worker_needed:
-                # Raises an exception if a limit is reached, so the question is not changed. After a conflict, `update`
-                # is called again. It does not count the question twice, because the question then counts as being
-                # answered.
+                # If a limit is reached, this raises an exception, and the question is not changed. If a concurrent
+                # change makes `update` run again, the question already counts as being answered, and is not counted
+                # twice.
                 self._count_question(caller.guest_id, message.query_id, now_ms)
             repeated = stored.status is not QuestionStatus.NEW
             return changed, RequestedQuestion(changed, worker_needed=worker_needed, repeated=repeated)
@@ -121,7 +120,8 @@ class QuestionIntake:
 
     def _count_question(self, guest_id: str, query_id: str, now_ms: int) -> None:
         at_once, per_hour = self._environment.queries_at_once, self._environment.queries_per_hour
-        # The question stops counting when it ends, and at this time if that could not be recorded.
+        # The question counts as being answered until it ends. If its end could not be recorded, it counts until this
+        # time.
         until_ms = now_ms + int((self._environment.answer_seconds + CHECK_GRACE_SECONDS) * 1000)
 
         def count(allowance: Allowance) -> tuple[Allowance, bool]:
@@ -138,8 +138,8 @@ class QuestionIntake:
             self._schedule_check(TimeLimitCheck(guest_id=guest_id, query_id=query_id, call=call))
             self._invoke_worker(WorkerEvent(guest_id=guest_id, query_id=query_id))
         except (ClientError, BotoCoreError) as error:
-            # The invocation may have succeeded. So the question stays accepted: any invocation can begin it, and asking
-            # again invokes a worker. It no longer counts, because the failure is not the guest's.
+            # The invocation may have succeeded although its response was lost. So the question stays accepted, and the
+            # worker can answer it. It does not count towards the limits, because the failure is not the guest's fault.
             self._log.error("worker_not_called", error_type=type(error).__name__)
             self._items.change(
                 Allowance,
@@ -152,7 +152,7 @@ class QuestionIntake:
 
 
 def _check_question(caller: ConnectedGuest, message: Query) -> None:
-    """Raise HandlerError if the message is not a question or refers to another guest's audio."""
+    """Raise HandlerError unless the message has either a text or audio that this guest uploaded."""
     if (message.audio_key is None) == (message.text is None):
         raise HandlerError(
             CommonErrorCode.MALFORMED,
@@ -164,10 +164,10 @@ def _check_question(caller: ConnectedGuest, message: Query) -> None:
 
 
 def _check_answerable(question: RequestedQuestion, now_ms: int) -> None:
-    """Raise HandlerError if no worker answers the question now or will answer it."""
+    """Raise HandlerError if no worker is answering the question or will answer it."""
     record = question.record
     being_answered = record.status is QuestionStatus.RUNNING and record.running_until_ms > now_ms
-    # The worker was invoked MAX_CALLS times for this question, is not invoked again, and is not running.
+    # The worker was invoked as often as is allowed for one question, and is not answering it now.
     if record.calls >= MAX_CALLS and not question.worker_needed and not being_answered:
         raise HandlerError(
             VoiceQaErrorCode.TOO_MANY_QUERIES, "This question was asked too often. Ask it with a new queryId."
@@ -179,9 +179,9 @@ def _check_answerable(question: RequestedQuestion, now_ms: int) -> None:
 
 
 def _without_question(allowance: Allowance, query_id: str, now_ms: int) -> Allowance:
-    """Return the allowance without the question that was counted at `now_ms`, or unchanged if none was counted then.
+    """Return the allowance without the question that was counted at `now_ms`.
 
-    A repeated question that was counted earlier still counts.
+    The allowance is unchanged if no question was counted then, because the question was counted by an earlier request.
     """
     if now_ms not in allowance.asked_ms:
         return allowance

@@ -1,9 +1,7 @@
-"""Forms with which guests upload audio, and the state of uploaded lectures.
+"""Presigned S3 forms with which guests upload audio, and reports about the lectures that they upload.
 
-A form is limited to one key, one content type, a maximum size and a lifetime.
-
-The form is signed without a request to AWS, and S3 enforces its limits. The query worker and the lecture validator
-check the uploaded audio.
+S3 only accepts an upload with the key and content type of its form, up to a maximum size, and during the form's
+lifetime. The query worker checks uploaded questions, and the lecture validator checks uploaded lectures.
 """
 
 import re
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class UploadForms:
-    """Creates upload forms."""
+    """Factory for upload forms, which also reports the state of lectures."""
 
     def __init__(
         self,
@@ -43,9 +41,7 @@ class UploadForms:
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
-        """Initialise the forms. `client` has the configuration of `build_presigning_config`, and `new_id` returns
-        ULIDs.
-        """
+        """`client` has the configuration of `build_presigning_config`, and `new_id` returns ULIDs."""
         self._client = client
         self._lectures = lectures
         self._items = items
@@ -54,9 +50,9 @@ class UploadForms:
         self._new_id = new_id
 
     def create_form(self, guest_id: str, connection: str, message: Upload) -> UploadReady:
-        """Return a form for the requested kind of upload. Raises HandlerError if lectures are refused.
+        """Return a form for the requested kind of upload. Raises HandlerError if the guest may not upload a lecture.
 
-        `connection` is the id of the guest's connection, which gets the report of an uploaded lecture.
+        `connection` is the id of the guest's connection, to which the verdict on an uploaded lecture is sent.
         """
         match message.kind:
             case UploadKind.QUERY:
@@ -66,7 +62,10 @@ class UploadForms:
                 return self._create_lecture_form(guest_id, connection, message)
 
     def report_lecture(self, guest_id: str, connection: str, message: WatchLecture) -> LectureReport:
-        """Return the state of a lecture that the guest uploads, and report its verdict to this connection later."""
+        """Return the state of a lecture that the guest uploads. A later verdict is sent to this connection.
+
+        Raises HandlerError if the guest uploads no lecture with this id.
+        """
         report = self._lectures.register_listener(message.lecture_id, guest_id, connection)
         if report is None:
             raise HandlerError(VoiceQaErrorCode.LECTURE_UNKNOWN, "You have uploaded no lecture with this id.")

@@ -28,8 +28,8 @@ from handlers.voice_qa.table_records import (
 )
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
+from handlers.voice_qa.websocket_handler.overdue_question_check import OverdueQuestionChecker
 from handlers.voice_qa.websocket_handler.question_intake import QuestionIntake
-from handlers.voice_qa.websocket_handler.question_time_limit import TimeLimitChecks
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 from tests.credentials import credentials
 from tests.handlers.transcription.router_harness import START_MS, Clients, Clock
@@ -97,7 +97,7 @@ class SocketHarness:
             clock_ms=self.clock,
             log=log,
         )
-        checks = TimeLimitChecks(
+        checks = OverdueQuestionChecker(
             self.items,
             self.clients,
             limit_ms=int(self.limits.answer_seconds * 1000),

@@ -92,9 +92,9 @@ def test_a_known_format_may_be_disallowed() -> None:
 )
 def test_some_uploads_are_rejected_without_being_read(upload: LectureUpload, problem: RejectionReason) -> None:
     for size in (1, LIMITS.max_bytes):
-        LIMITS.check_unread(LectureUpload(ID, OBJECT.model_copy(update={"size": size})))
+        LIMITS.check_before_reading(LectureUpload(ID, OBJECT.model_copy(update={"size": size})))
     with pytest.raises(RejectedAudio) as refused:
-        LIMITS.check_unread(upload)
+        LIMITS.check_before_reading(upload)
     assert refused.value.reason is problem
 
 

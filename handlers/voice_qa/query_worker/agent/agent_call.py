@@ -1,13 +1,14 @@
-"""One call of an agent: it sends a question, retries transient failures, and reads the answer while it arrives.
+"""One call to the agent, the external service that answers questions. It sends a question and reads the answer while it
+arrives.
 
-Before the first byte of the answer, transient failures are retried up to three times. After it, nothing is retried. All
-tries and the pauses between them share one time limit. The maximum pause grows with each try, and the actual pause is a
-random share of it, so that callers that failed together do not return together. A `Retry-After` of the agent is added
-to the pause. If the pause would end after the time limit, the call fails at once.
+Until the first byte of the answer has arrived, transient failures are retried up to three times. All tries and the
+pauses between them share one time limit. The maximum pause grows with each try. The actual pause is a random share of
+it, so that callers which failed together do not retry together. The seconds in the agent's `Retry-After` header are
+added to the pause. If the pause would end after the time limit, the call fails at once.
 
-After the first byte, the silence between two lines and the whole answer have time limits. The time that the caller
-needs to process a piece counts only towards the limit of the whole answer. An answer is complete when the agent sends
-`done`, never because the connection has ended.
+After the first byte, nothing is retried. The time between two lines and the time for the whole answer are limited. The
+time that the caller needs to process a piece of the answer only counts towards the limit of the whole answer. An answer
+is complete when the agent sends `done`. If the connection ends before, the answer has failed.
 """
 
 import ssl
@@ -31,9 +32,9 @@ MAX_TRIES = 4
 FIRST_PAUSE_SECONDS = 0.2
 """Maximum pause after the first try. It doubles with each try."""
 MAX_PAUSE_SECONDS = 2.0
-"""Upper limit of a pause, without the agent's `Retry-After`."""
+"""Maximum of all pauses, without the seconds of `Retry-After`."""
 _MAX_RETRY_AFTER_DIGITS = 6
-"""Maximum number of digits in a Retry-After header; enough for eleven days. A longer number is ignored."""
+"""Maximum number of digits in a `Retry-After` header. A longer number is ignored."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class AnswerLimits:
     """Time limits of an answer."""
 
     connect_seconds: float = 2.0
-    """Time for connecting to the agent, in each try."""
+    """Time for connecting to the agent, for each try."""
     first_byte_seconds: float = 10.0
     """Time from the question to the first byte of the answer, including all tries and the pauses between them."""
     silence_seconds: float = 20.0
@@ -58,11 +59,11 @@ class ResponseVerdict:
     retryable: bool = False
     """True if a retry may succeed."""
     retry_after_seconds: int = 0
-    """Time to wait before a retry, as the agent asks for it; 0 if it does not ask."""
+    """Time to wait before a retry, as the agent's `Retry-After` header states it, or 0."""
 
 
 class StreamedAnswer(AgentAnswer):
-    """An answer that has started."""
+    """An answer whose first byte has arrived."""
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class StreamedAnswer(AgentAnswer):
         asked_at: float,
         now: Callable[[], float],
     ) -> None:
-        """Initialise the answer. `first_bytes` are the bytes of the body that were read before."""
+        """`first_bytes` are the bytes of the body that were already read. `asked_at` is a time of `now`."""
         self._exchange = exchange
         self._reader = reader
         self._silence_seconds = limits.silence_seconds
@@ -134,8 +135,9 @@ def start_answer(
 ) -> StreamedAnswer:
     """Return an answer whose first byte has arrived. Raises AgentFailed.
 
-    `create_request` creates the request of each try, so that a signed request has a new signature. `verdicts` maps a
-    status to its meaning. `duration_ms` is the duration of the lecture.
+    `create_request` is called for each try, so that each request can have a new signature. `verdicts` contains the
+    meanings of HTTP statuses. The meaning of any other status depends only on its first digit. `duration_ms` is the
+    duration of the lecture.
     """
     asked_at = timing.now()
     deadline = asked_at + limits.first_byte_seconds
@@ -207,6 +209,6 @@ def _read_first_bytes(
 
 
 def _retry_after_seconds(header: str | None) -> int:
-    """Return the seconds of a Retry-After header. A date counts as 0, because the clocks may differ."""
+    """Return the seconds of a `Retry-After` header. A date counts as 0, because the clocks may differ."""
     value = (header or "").strip()
     return int(value) if value.isascii() and value.isdigit() and len(value) <= _MAX_RETRY_AFTER_DIGITS else 0

@@ -1,7 +1,8 @@
 """Protocol between the query worker and an agent: one JSON object as the request, JSON lines as the response.
 
-Request, by `POST <endpoint>/answer`: `schemaVersion` 1, `queryId`, `sessionId` (opaque), `lecture` {`lectureId`, `url`,
-`format`, `durationMs`}, `query` {`url`, `format`} or {`text`}, `conversation` [{`question`, `answer`}], `language`.
+Request, by `POST <endpoint>/answer` or AgentCore's `InvokeAgentRuntime`: `schemaVersion` 1, `queryId`, `sessionId` (of
+the conversation), `lecture` {`lectureId`, `url`, `format`, `durationMs`}, `query` {`url`, `format`} or {`text`},
+`conversation` [{`question`, `answer`}], `language`.
 
 Response, with status 200: one object per line, each line ended by a line feed:
 
@@ -10,15 +11,15 @@ Response, with status 200: one object per line, each line ended by a line feed:
 - `citation` {`startMs`, `endMs`, `quote`}: the section of the lecture that supports the answer
 - `transcript` {`text`}: the transcript of the question
 - `done` {}: the answer is complete; nothing after it is read
-- `error` {`code`, `retryable`}: there is no answer; `code` is rejected, throttled, unavailable or failed
+- `error` {`code`, `retryable`}: there is no complete answer; `code` is rejected, throttled, unavailable or failed
 
-Other types and fields are ignored, so that agents can send more than this version reads. Lines of server-sent events
-are accepted too: `data: ` before the object, and all other lines that such events can contain. An object without a type
-is accepted if its `error` is a text. It means that the agent failed: the AgentCore runtime's own server ends an answer
-with such an object if the agent raised an exception.
+The field `type` names the type of an object. Other types and fields are ignored, so that agents can send more than this
+version reads. The lines may also be server-sent events, with `data:` before the object. An object that has a text
+`error` and no `type` means that the agent failed. The server of AgentCore Runtime sends it if the agent raised an
+exception.
 
-This module interprets lines, removes hidden characters from texts and limits the size of an answer. `agent_call` enforces the time limits. No exception
-contains anything that the agent sent.
+This module interprets lines, removes hidden characters from texts, and limits the size of an answer. `agent_call`
+enforces the time limits. No exception contains anything that the agent sent.
 """
 
 import base64
@@ -58,15 +59,14 @@ MAX_BYTES = 32 * 1024 * 1024
 """Maximum size of a response in bytes. It exceeds the sum of the other limits, with the audio in base64."""
 
 AGENT_CODES = frozenset([AgentCode.REJECTED, AgentCode.THROTTLED, AgentCode.UNAVAILABLE, AgentCode.FAILED])
-"""Failure codes that an agent can send. Only this client sets the other codes."""
+"""Failure codes that an agent can send. The other codes are only set by this package."""
 _DATA = b"data:"
-"""Prefix of a line in a server-sent event that contains the object."""
+"""Prefix of the line of a server-sent event that contains the object."""
 _EVENT_FIELDS = (b":", b"event:", b"id:", b"retry:")
 """Prefixes of the other lines of server-sent events, which are ignored."""
 
 
 def request_body(question: AgentQuestion) -> bytes:
-    """Return the body of the request for a question."""
     query = question.query
     return json.dumps(
         {
@@ -89,10 +89,10 @@ def request_body(question: AgentQuestion) -> bytes:
 
 
 class AnswerReader:
-    """Converts the bytes of a response, in chunks of any size, to pieces."""
+    """Parser that converts the bytes of a response to the pieces of an answer."""
 
     def __init__(self, duration_ms: int) -> None:
-        """Initialise the reader. `duration_ms` is the duration of the lecture."""
+        """`duration_ms` is the duration of the lecture."""
         self.lines = 0
         """Number of complete lines so far."""
         self.dropped_citations = 0
@@ -102,7 +102,7 @@ class AnswerReader:
         self._duration_ms = duration_ms
         self._partial_line = bytearray()
         self._text_end = ""
-        """End of the answer's text so far."""
+        """The last characters of the answer's text, which `remove_hidden_characters` needs for the next part."""
         self._bytes = self._text_bytes = self._audio_bytes = self._citations = 0
         self._format: AnswerAudioFormat | None = None
         self._parsers: dict[str, Callable[[dict[str, Any]], AgentPiece | None]] = {
@@ -115,7 +115,7 @@ class AnswerReader:
         }
 
     def feed(self, data: bytes) -> Iterator[AgentPiece]:
-        """Yield the pieces that these bytes complete. Nothing is yielded after the end."""
+        """Yield the pieces that these bytes complete. Nothing is yielded after `done`. Raises AgentFailed."""
         self._bytes += len(data)
         if self._bytes > MAX_BYTES:
             raise AgentFailed(AgentCode.TOO_MUCH)
@@ -171,7 +171,7 @@ class AnswerReader:
 
     def _citation_piece(self, message: dict[str, Any]) -> AgentPiece | None:
         start, end = message.get("startMs"), message.get("endMs")
-        # Compares `type`, because true and false are integers too.
+        # Not isinstance, because Python's True and False are integers too.
         if type(start) is not int or type(end) is not int:
             _raise_malformed()
         quote = remove_hidden_characters(self._counted_text(message, "quote"))
@@ -207,11 +207,12 @@ def _raise_malformed() -> NoReturn:
 
 
 def _parse_json(line: bytes) -> object:
-    """Return the JSON value of a line; None if it is not JSON. The decoder's exceptions contain the line, so they
-    must not escape.
+    """Return the JSON value of a line, or None if the line is not JSON.
+
+    The decoder's exceptions contain the line, so they are not passed on.
     """
     try:
-        # Decoded here, because json would accept UTF-16 too.
+        # The protocol requires UTF-8. Given bytes, json.loads would accept UTF-16 too.
         return json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
@@ -225,7 +226,7 @@ def _decode_base64(audio: object) -> bytes | None:
 
 
 def _utf8_length(text: str) -> int | None:
-    """Return the length in UTF-8; None for half a surrogate pair, which could not be sent to any client."""
+    """Return the length in UTF-8. A text with a lone surrogate is None, because it cannot be encoded and sent."""
     try:
         return len(text.encode())
     except UnicodeEncodeError:

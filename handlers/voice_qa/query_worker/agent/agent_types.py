@@ -1,7 +1,7 @@
-"""Types that the clients of all agents share: the question, the pieces of an answer, and the codes of failures.
+"""Types that the clients of all kinds of agents share: the question, the pieces of an answer, and the codes of failures.
 
-`agent_protocol` defines the request and the response, and `agent_call` the time limits. Texts, audio and URLs are
-excluded from every `repr`, so that no question and no piece of an answer gets into a log by accident.
+The agent is the external service that answers questions: an HTTP service or Bedrock AgentCore Runtime. Texts, audio and
+URLs are excluded from every `repr`, so that no question and no piece of an answer gets into a log by accident.
 """
 
 import hashlib
@@ -12,16 +12,16 @@ from enum import StrEnum
 from typing import Protocol, Self
 
 SESSION_LENGTH = range(33, 257)
-"""Length of a session id in characters that Bedrock AgentCore accepts."""
+"""Numbers of characters that Bedrock AgentCore accepts for a session id."""
 
 
 class AgentCode(StrEnum):
-    """Failure of an answer, as it is logged."""
+    """Reasons why there is no complete answer. They are logged."""
 
     REFUSED = "refused"
-    """Access to the agent is refused, or its certificate is not valid."""
+    """The agent denies us access, or its certificate is not valid."""
     UNAVAILABLE = "unavailable"
-    """The agent could not be reached, broke off before its answer began, or reports that it is unavailable."""
+    """The agent could not be reached, ended the connection before its answer began, or reports that it is unavailable."""
     THROTTLED = "throttled"
     """The agent is overloaded."""
     FIRST_BYTE_LATE = "first_byte_late"
@@ -37,18 +37,18 @@ class AgentCode(StrEnum):
     REJECTED = "rejected"
     """The agent refuses this question."""
     FAILED = "failed"
-    """The agent failed."""
+    """The agent could not answer because of an error of its own."""
 
 
 LASTING = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.TOO_MUCH, AgentCode.REJECTED])
-"""Failures for which asking again does not help, unless the agent states that it does."""
+"""Failures after which asking again does not help, unless the agent states that it does."""
 
 
 class AgentFailed(Exception):
-    """There is no complete answer. Pieces that were received remain valid."""
+    """The answer is not complete. Pieces that were received remain valid."""
 
     def __init__(self, code: AgentCode, *, retryable: bool | None = None) -> None:
-        """Initialise the failure. `retryable` is what the agent states; None if it states nothing."""
+        """`retryable` states if asking again may help. If it is None, the code decides."""
         super().__init__(code.value)
         self.code = code
         self.retryable = code not in LASTING if retryable is None else retryable
@@ -97,7 +97,7 @@ class AgentQuestion:
 
     query_id: str
     session_id: str
-    """Opaque id, equal for all questions of a conversation and for no others. `opaque_session_id` creates it."""
+    """Id of the conversation for the agent. `opaque_session_id` creates it."""
     lecture: Lecture
     query: SpokenQuery | WrittenQuery
     conversation: tuple[Turn, ...] = ()
@@ -110,7 +110,7 @@ class AgentQuestion:
 
 
 def opaque_session_id(session_id: str) -> str:
-    """Return the session id for agents, which does not reveal the guest."""
+    """Return the id of a conversation for agents. It is a hash, so it does not reveal the guest."""
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 
@@ -130,7 +130,7 @@ class AgentTextPiece:
 
 @dataclass(frozen=True)
 class AgentAudioPiece:
-    """The next part of the spoken answer. It can be played alone, and so can the joined pieces."""
+    """The next part of the spoken answer. Each piece can be played alone, and the joined pieces can be played too."""
 
     audio: bytes = field(repr=False)
     format: AnswerAudioFormat
@@ -156,7 +156,7 @@ AgentPiece = AgentTextPiece | AgentAudioPiece | AgentCitationPiece | AgentTransc
 
 
 class AgentAnswer(ABC):
-    """An answer while it is produced. Leaving its `with` block closes it in any state."""
+    """An answer that is still arriving. It is a context manager, which closes the answer at the end of its block."""
 
     @property
     @abstractmethod
@@ -171,15 +171,15 @@ class AgentAnswer(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[AgentPiece]:
-        """Yield the pieces as they come. Raises AgentFailed if the answer does not reach its end."""
+        """Yield the pieces as they arrive. Raises AgentFailed if the answer is not complete."""
 
     @abstractmethod
     def close(self) -> None:
-        """Close the answer in its current state."""
+        """Close the connection to the agent, also if the answer is not complete."""
 
 
 class Agent(Protocol):
     """A service that answers questions."""
 
     def answer(self, question: AgentQuestion) -> AgentAnswer:
-        """Send the question and return the answer once it has started. Raises AgentFailed."""
+        """Send the question. Return the answer after it has started. Raises AgentFailed."""

@@ -1,10 +1,11 @@
 """Client of an agent in Bedrock AgentCore Runtime, which it calls with `InvokeAgentRuntime`.
 
 `agent_protocol` defines the body of the request and the lines of the answer. This module signs the request and maps the
-errors of the operation. A test compares the request with boto3's.
+error statuses of the operation to failure codes.
 
-The module does not use boto3 itself for two reasons. boto3's body reader fills a buffer of one kilobyte before it
-returns a line, which would delay words. Its timeouts start again with each byte.
+The module does not use boto3 for two reasons. The body reader of boto3 fills a buffer of one kilobyte before it returns
+a line, which would delay the words of an answer. And its timeouts start again with each byte, so a slow answer could
+take any time.
 """
 
 import logging
@@ -31,11 +32,11 @@ from handlers.voice_qa.query_worker.agent.http_connection import AgentAddress, H
 SERVICE = "bedrock-agentcore"
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 QUALIFIER = "DEFAULT"
-"""Name of the endpoint that every runtime has."""
+"""Name of the endpoint that AgentCore creates for every runtime."""
 _ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):bedrock-agentcore:(?P<region>[a-z0-9-]+):[0-9]{12}:runtime/[\w-]+")
 _SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
-"""Domains of AWS by partition, where it is not amazonaws.com."""
-# `agent_call` judges the statuses that are not listed.
+"""Domains of the AWS partitions whose domain is not amazonaws.com."""
+# `agent_call` knows the meaning of statuses that are not in this table.
 _VERDICTS: Mapping[int, ResponseVerdict] = {
     # ServiceQuotaExceededException: too many sessions at once.
     HTTPStatus.PAYMENT_REQUIRED: ResponseVerdict(AgentCode.THROTTLED, retryable=True),
@@ -60,8 +61,8 @@ _VERDICTS: Mapping[int, ResponseVerdict] = {
 logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
 
-class BedrockAgent:
-    """Sends questions to a runtime."""
+class AgentCoreAgent:
+    """Client of one AgentCore runtime."""
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class BedrockAgent:
         qualifier: str = QUALIFIER,
         endpoint: str | None = None,
     ) -> None:
-        """Initialise the client. `endpoint` replaces the AgentCore endpoint of the runtime's region."""
+        """`endpoint` replaces the URL of AgentCore in the runtime's region."""
         arn = _ARN.fullmatch(runtime_arn)
         if arn is None:
             raise ValueError("agentcore_runtime_arn is not the ARN of an AgentCore runtime")
@@ -87,7 +88,6 @@ class BedrockAgent:
         self._timing = timing or RetryTiming()
 
     def answer(self, question: AgentQuestion) -> StreamedAnswer:
-        """Send the question and return the answer once it has started. Raises AgentFailed."""
         body = request_body(question)
         return start_answer(
             lambda: self._request(question.session_id, body),
@@ -100,7 +100,7 @@ class BedrockAgent:
     def _request(self, session_id: str, body: bytes) -> HttpRequest:
         headers = {"Content-Type": CONTENT_TYPE, "Accept": ACCEPTED, SESSION_HEADER: session_id}
         signed = AWSRequest("POST", self._origin + self._target, headers, body)
-        # Frozen, because credentials that are refreshed between two reads would mix old and new values.
+        # Frozen credentials cannot be refreshed between two reads, which would mix old and new values.
         SigV4Auth(self._credentials.get_frozen_credentials(), SERVICE, self._region).add_auth(signed)
         address = self._address
         sent = {**signed.headers, "Host": address.authority}

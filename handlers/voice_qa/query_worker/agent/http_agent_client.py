@@ -1,8 +1,7 @@
 """Client of an agent that is an HTTP service, for example at a private address.
 
-This module builds the request and maps the service's error statuses; `agent_call` sends the request. The deployment
-sets the endpoint. It is validated in the stack settings and again when the client is created, and no response changes
-it.
+This module builds the request and maps the service's error statuses to failure codes. `agent_call` sends the request.
+The stack settings name the endpoint. Redirects are not followed, so no response can change it.
 """
 
 import ssl
@@ -24,7 +23,7 @@ PATH = "/answer"
 """Path of the request below the endpoint's own path."""
 _BUSY = ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True)
 _NO_ACCESS = ResponseVerdict(AgentCode.REFUSED)
-# `agent_call` judges the statuses that are not listed.
+# `agent_call` knows the meaning of statuses that are not in this table.
 _VERDICTS: Mapping[int, ResponseVerdict] = {
     HTTPStatus.UNAUTHORIZED: _NO_ACCESS,
     HTTPStatus.FORBIDDEN: _NO_ACCESS,
@@ -39,7 +38,7 @@ _VERDICTS: Mapping[int, ResponseVerdict] = {
 
 
 class HttpAgent:
-    """Sends questions to an HTTP service."""
+    """Client of one HTTP service."""
 
     def __init__(
         self, endpoint: str, limits: AnswerLimits, timing: RetryTiming | None = None, tls: ssl.SSLContext | None = None
@@ -49,7 +48,6 @@ class HttpAgent:
         self._timing = timing or RetryTiming()
 
     def answer(self, question: AgentQuestion) -> StreamedAnswer:
-        """Send the question and return the answer once it has started. Raises AgentFailed."""
         address = self._address
         headers = {"Host": address.authority, "Content-Type": CONTENT_TYPE, "Accept": ACCEPTED}
         target, body = address.path + PATH, request_body(question)

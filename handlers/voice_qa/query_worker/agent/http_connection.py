@@ -1,10 +1,10 @@
-"""Address of an agent, and one HTTP request to it with its response. Each step has a deadline.
+"""HTTP request to an agent, and its response. Each step has a deadline: connecting, the headers, and each read.
 
-Each request has its own connection, which is never reused. Certificates are verified as usual. Redirects, proxies of
-the environment and content encodings are not supported. `agent_call` decides about retries and interprets the body.
+The standard library's `http.client` implements HTTP, but its timeout starts again with each byte, so a server that sends
+slowly could block it for ever. Here, each read of the socket only gets the time until the deadline.
 
-The standard library's client implements HTTP. It has no limit for a whole step: its timeout starts again with each
-byte, so a peer that sends slowly could hold it for ever. Here, each read of the socket gets only the remaining time.
+Each request has its own connection, which is never reused. Redirects, proxy settings of the environment and compressed
+responses are not supported. `agent_call` decides about retries and interprets the body.
 """
 
 import contextlib
@@ -26,11 +26,11 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class HostUnreachable(Exception):
-    """No connection was made in time."""
+    """No connection was established in time."""
 
 
 class MalformedResponse(Exception):
-    """The peer violated HTTP."""
+    """The response violates HTTP."""
 
 
 class TruncatedBody(Exception):
@@ -44,19 +44,19 @@ class AgentAddress:
     host: str
     port: int
     tls: ssl.SSLContext | None
-    """TLS context; None for plain HTTP."""
+    """TLS context, or None for plain HTTP."""
     path: str
     """Path without a slash at its end."""
 
     @property
     def authority(self) -> str:
-        """Host and port for signatures and the Host header, without the default port."""
+        """Host and port for the header `Host`, without the default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS["http" if self.tls is None else "https"] else f"{host}:{self.port}"
 
     @classmethod
     def from_endpoint(cls, endpoint: str, tls: ssl.SSLContext | None = None) -> Self:
-        """Return the address of an endpoint. Raises ValueError. `tls` replaces the default TLS context."""
+        """Return the address of an endpoint. Raises ValueError for an invalid URL. `tls` replaces the default context."""
         parts = parse_agent_url(endpoint)
         context = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
         return cls(parts.hostname or "", parts.port or _PORTS[parts.scheme], context, parts.path.rstrip("/"))
@@ -69,7 +69,7 @@ class HttpRequest:
     host: str
     port: int
     tls: ssl.SSLContext | None
-    """TLS context; None for plain HTTP."""
+    """TLS context, or None for plain HTTP."""
     target: str = field(repr=False)
     """Path and query."""
     headers: Mapping[str, str] = field(repr=False)
@@ -78,7 +78,7 @@ class HttpRequest:
 
 
 class HttpExchange:
-    """A request that was sent, and its response, whose headers have arrived. The body is read in chunks."""
+    """A request that was sent, and its response, of which the headers have arrived."""
 
     def __init__(self, sock: "_Socket", response: http.client.HTTPResponse) -> None:
         self._socket = sock
@@ -86,9 +86,9 @@ class HttpExchange:
 
     @classmethod
     def start(cls, request: HttpRequest, connect_seconds: float, deadline: float, now: Callable[[], float]) -> Self:
-        """Send the request and return the exchange once the response's headers have arrived.
+        """Send the request, wait for the headers of the response, and return the exchange.
 
-        Raises OSError (including TimeoutError), HostUnreachable or MalformedResponse.
+        `deadline` is a time of `now`. Raises OSError (including TimeoutError), HostUnreachable or MalformedResponse.
         """
         connected = _connect(request, min(now() + connect_seconds, deadline), now)
         if connected is None:
@@ -97,7 +97,7 @@ class HttpExchange:
         try:
             connection = http.client.HTTPConnection(request.host, request.port)
             connection.sock = sock
-            # A service that refuses the request may have answered before it received the whole body.
+            # A service that refuses the request may answer and close the connection before it received the whole body.
             with contextlib.suppress(ConnectionError):
                 connection.request("POST", request.target, request.body, {**request.headers, "Connection": "close"})
             response = _receive_head(connection)
@@ -111,15 +111,16 @@ class HttpExchange:
 
     @property
     def status(self) -> int:
-        """Status code of the response."""
         return self._response.status
 
     def header(self, name: str) -> str | None:
-        """Return a header of the response."""
         return self._response.getheader(name)
 
     def read(self, deadline: float) -> bytes:
-        """Return the next bytes of the body; nothing at its end. Raises OSError, MalformedResponse or TruncatedBody."""
+        """Return the next bytes of the body, or no bytes at its end.
+
+        Raises OSError (including TimeoutError), MalformedResponse or TruncatedBody.
+        """
         self._socket.deadline = deadline
         try:
             return self._response.read1(READ_BYTES)
@@ -130,16 +131,14 @@ class HttpExchange:
         raise failure
 
     def close(self) -> None:
-        """Close the connection."""
         self._response.close()
         self._socket.release()
 
 
 def _connect(request: HttpRequest, deadline: float, now: Callable[[], float]) -> socket.socket | None:
-    """Return a connected socket; None if the time is over.
+    """Return a connected socket, or None if the deadline passes before.
 
-    Each IP address of the host gets the time that remains at the start, so a host with several addresses may take
-    longer.
+    A host with several IP addresses may take longer: each address gets the time that remains at the start.
     """
     try:
         sock = socket.create_connection((request.host, request.port), timeout=_remaining(deadline, now))
@@ -167,20 +166,20 @@ def _remaining(deadline: float, now: Callable[[], float]) -> float:
 
 
 def _receive_head(connection: http.client.HTTPConnection) -> http.client.HTTPResponse | None:
-    """Return the response once its headers have arrived; None if they violate HTTP. Raises OSError."""
+    """Wait for the headers and return the response, or None if they violate HTTP. Raises OSError."""
     try:
         return connection.getresponse()
     except http.client.RemoteDisconnected:
-        raise  # an HTTPException too, but it means that the connection was closed
+        raise  # Although it is an HTTPException, it means that the connection was closed.
     except (http.client.HTTPException, ValueError):
-        # Not raised on, because the exception contains data of the peer.
+        # The exception is not passed on, because it contains data from the server.
         return None
 
 
 class _Socket(io.RawIOBase):
-    """Socket for http.client whose reads share one deadline.
+    """Socket for http.client whose reads and writes end at one deadline.
 
-    http.client closes the socket of a response that it still reads. So `close` does nothing, and `release` closes the
+    http.client calls `close` while the response is still being read. So `close` does nothing, and `release` closes the
     socket.
     """
 
@@ -202,7 +201,7 @@ class _Socket(io.RawIOBase):
     def readinto(self, buffer: Buffer, /) -> int:
         self._socket.settimeout(_remaining(self.deadline, self._now))
         count = self._socket.recv_into(buffer)
-        _remaining(self.deadline, self._now)  # raises TimeoutError if the deadline has passed meanwhile
+        _remaining(self.deadline, self._now)  # Raises TimeoutError if the deadline has passed meanwhile.
         return count
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.voice_qa.query_worker import handler
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
-from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent
+from handlers.voice_qa.query_worker.agent.agentcore_client import AgentCoreAgent
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_AUDIO
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
@@ -415,7 +415,7 @@ def test_the_entry_point_uses_its_environment(worker: WorkerHarness, monkeypatch
     ("agent", "kind"),
     [
         ({"agentcore_endpoint": "http://127.0.0.1:9"}, HttpAgent),
-        ({"agentcore_runtime_arn": "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/tutor"}, BedrockAgent),
+        ({"agentcore_runtime_arn": "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/tutor"}, AgentCoreAgent),
         ({}, None),
     ],
 )

@@ -31,7 +31,7 @@ from handlers.voice_qa.table_records import (
     conversation_key,
     query_key,
 )
-from handlers.voice_qa.websocket_handler.question_time_limit import TimeLimitChecks
+from handlers.voice_qa.websocket_handler.overdue_question_check import OverdueQuestionChecker
 from tests.handlers.transcription.router_harness import Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
 
@@ -197,7 +197,7 @@ class WorkerHarness:
 
     def check_time_limit(self, call: int = 1) -> BatchFailures:
         """Perform the check of the time limit for one invocation of the worker."""
-        checks = TimeLimitChecks(
+        checks = OverdueQuestionChecker(
             self.items,
             self.clients,
             limit_ms=LIMIT_MS,

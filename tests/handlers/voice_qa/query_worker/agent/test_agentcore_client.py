@@ -14,7 +14,7 @@ from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
 from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed, AgentTextPiece
-from handlers.voice_qa.query_worker.agent.agentcore_client import BedrockAgent
+from handlers.voice_qa.query_worker.agent.agentcore_client import AgentCoreAgent
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     CANARY,
     DONE,
@@ -42,7 +42,7 @@ HEADERS = (
 
 def agent(endpoint: str | None, clock: Clock, qualifier: str = "DEFAULT") -> Agent:
     timing = RetryTiming(clock.now, clock.wait, lambda: clock.share)
-    return BedrockAgent(ARN, CREDENTIALS, AnswerLimits(), timing, qualifier=qualifier, endpoint=endpoint)
+    return AgentCoreAgent(ARN, CREDENTIALS, AnswerLimits(), timing, qualifier=qualifier, endpoint=endpoint)
 
 
 def headers(head: str) -> dict[str, str]:
@@ -141,7 +141,7 @@ def test_the_statuses_are_those_of_the_services_model() -> None:
     ],
 )
 def test_a_runtime_is_called_in_its_region(arn: str, host: str) -> None:
-    found = BedrockAgent(arn, CREDENTIALS, AnswerLimits())
+    found = AgentCoreAgent(arn, CREDENTIALS, AnswerLimits())
     assert (found._address.authority, found._address.port) == (host, 443)
     assert found._address.tls is not None
     sent = found._request(QUESTION.session_id, b"{}").headers
@@ -158,7 +158,7 @@ def test_a_runtime_is_called_in_its_region(arn: str, host: str) -> None:
 )
 def test_an_invalid_runtime_arn_is_refused(arn: str) -> None:
     with pytest.raises(ValueError, match="ARN"):
-        BedrockAgent(arn, CREDENTIALS, AnswerLimits())
+        AgentCoreAgent(arn, CREDENTIALS, AnswerLimits())
 
 
 def test_no_credential_is_logged_or_shown(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,10 +1,13 @@
-"""Checks that every question ends within its time limit, and errors for the clients of questions that did not.
+"""Errors for the clients of overdue questions. A question is overdue if its end was not reported within the time limit.
 
-A worker can die at any moment, or never start, and then it reports nothing. So each invocation of the worker has a
-message in a queue, whose delivery SQS delays until the time limit has passed. If the question is still in progress at
-this time, it fails, and its client gets an error and can ask again. The same applies if the question has ended, but the
-worker died before it reported that. SQS redelivers a failed check only after minutes, so transient failures are
-retried. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
+The query worker, which answers a question, can die at any moment or never start. The client would then wait for ever. So
+whenever the WebSocket handler invokes the worker, it also sends a message to an SQS queue: the time limit check. SQS
+delivers the check to the WebSocket handler after the time limit.
+
+If the question is in progress after its limit, it is marked as failed, and the client gets an error. If the question has
+ended, but the worker died before it notified the client, the client gets the same error, but the question is not
+changed. In both cases, the client can ask again.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,20 +26,20 @@ from handlers.voice_qa.client_messages import QueryFailed, VoiceQaErrorCode
 from handlers.voice_qa.question_item import QuestionItem
 from handlers.voice_qa.table_records import TimeLimitCheck
 
-OVERDUE_MESSAGE = "The answer did not end in time. Ask again."
+OVERDUE_MESSAGE = "The complete answer did not arrive in time. Ask again."
 
 
-class TimeLimitOutcome(StrEnum):
-    """Outcome of one check."""
+class OverdueCheckOutcome(StrEnum):
+    """Outcome of one time limit check."""
 
     ENDED = "ended"
-    """The question has ended and its client was notified, or a later invocation has its own check."""
+    """The client was already notified, or a later invocation has its own check."""
     OVERDUE = "overdue"
     """The client got an error, unless it is not connected any more."""
 
 
-class TimeLimitChecks:
-    """Performs the checks."""
+class OverdueQuestionChecker:
+    """Handler for the messages of the queue of time limit checks."""
 
     def __init__(
         self,
@@ -48,7 +51,7 @@ class TimeLimitChecks:
         log: EventLog,
         timing: RetryTiming | None = None,
     ) -> None:
-        """Initialise the checks. `timing` is the timing of retries."""
+        """`limit_ms` is the time limit of a question. `timing` is the timing of retries."""
         self._items = items
         self._connections = connections
         self._limit_ms = limit_ms
@@ -57,31 +60,32 @@ class TimeLimitChecks:
         self._timing = timing or RetryTiming()
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
-        """Perform the checks of a batch. Return the messages that SQS must redeliver."""
+        """Handle a batch of time limit checks. Return the messages that SQS must redeliver."""
         return process_batch(messages, self._check, self._log, event_kind="time_limit")
 
-    def _check(self, body: str) -> TimeLimitOutcome:
+    def _check(self, body: str) -> OverdueCheckOutcome:
         try:
             check = TimeLimitCheck.model_validate_json(body)
         except ValidationError:
-            raise InvalidEvent("the message is not a check of a time limit") from None
+            raise InvalidEvent("the message is not a time limit check") from None
+        # Transient failures are retried here, because SQS would redeliver the message only after minutes.
         return retry_live_calls(lambda: self._report_if_overdue(check), self._timing)
 
-    def _report_if_overdue(self, check: TimeLimitCheck) -> TimeLimitOutcome:
+    def _report_if_overdue(self, check: TimeLimitCheck) -> OverdueCheckOutcome:
         """Perform a check.
 
-        If the check is repeated after a failure, the question already has the status `failed`. But it is not marked as
-        reported, so its client still gets the error.
+        If posting the error fails, the check is repeated. The question is then already marked as failed, but its end is
+        not marked as reported. So the repeated check still posts the error.
         """
         item = QuestionItem(self._items, check.guest_id, check.query_id, self._log)
-        overdue = item.check_time_limit(check.call, self._clock_ms(), self._limit_ms)
+        overdue = item.fail_if_overdue(check.call, self._clock_ms(), self._limit_ms)
         if overdue is None:
-            return TimeLimitOutcome.ENDED
+            return OverdueCheckOutcome.ENDED
         self._log.error("query_overdue", outcome=overdue.status)
         error = QueryFailed(
             code=VoiceQaErrorCode.AGENT_FAILED, message=OVERDUE_MESSAGE, query_id=check.query_id, retryable=True
         )
         if overdue.listener.connection and self._connections.post(overdue.listener.connection, error):
             item.mark_reported(overdue.calls)
-        item.stop_counting()
-        return TimeLimitOutcome.OVERDUE
+        item.stop_counting_as_running()
+        return OverdueCheckOutcome.OVERDUE
