@@ -21,8 +21,8 @@ VERDICTS = (
     ("supported", frozenset(["supported", "confirmed", "true", "correct"])),
 )
 """Words in a memory line that decide the verdict. The first matching entry counts."""
-# The last alternative matches a word that contains a full stop, for example `1.5`. Such a word separates sentences.
-_SENTENCE = re.compile(r"[^.!?]+[.!?]?(?=\s|$)|\S+")
+# A full stop inside a word does not end the sentence, for example in "Inflation was 1.5 percent."
+_SENTENCE = re.compile(r"(?:[^.!?]|[.!?](?=\S))+[.!?]?")
 _NUMBER = re.compile(r"\d")
 _SUPERLATIVE = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}est)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]{3,}")

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_QUOTE_CHARACTERS = 200
-_SENTENCE = re.compile(r"[^.!?]+[.!?]?(?=\s|$)")
+# A full stop inside a word does not end the sentence, for example in "Anna will send version 1.5 by Friday."
+_SENTENCE = re.compile(r"(?:[^.!?]|[.!?](?=\S))+[.!?]?")
 _PROMISE = re.compile(
     r"^(?:.*[,;:] )?(?P<owner>[A-Z][\w-]*(?: [A-Z][\w-]*)?|I)(?: will| is going to| have to| has to| must|'ll) (?P<what>.+)$"
 )
