@@ -20,8 +20,8 @@ from local.http_server import HttpRequest, HttpResponse, serve_json
 
 ISSUER: Final = "https://login.local.example.com/"
 AUDIENCE: Final = "polyphony-local"
-"""Issuer and audience of the tokens, the same as in Pulumi.local.yaml. The issuer's host does not exist. Handlers download
-the keys from the URL in their environment variable `JWKS_URL`, which the launcher of the emulator sets."""
+"""Issuer and audience of the tokens, the same as in Pulumi.local.yaml. The issuer's host does not exist. Handlers
+download the keys from the URL in their environment variable `JWKS_URL`, which the launcher of the emulator sets."""
 KEYS_PATH: Final = "/.well-known/jwks.json"
 TOKEN_PATH: Final = "/token"  # noqa: S105 - a path
 VALID_SECONDS: Final = 3600
@@ -57,7 +57,9 @@ def serve() -> AbstractContextManager[int]:
 def _respond_with_token(body: bytes, key: ec.EllipticCurvePrivateKey) -> HttpResponse:
     request = _parse_request(body)
     if request is None:
-        message = f'POST {TOKEN_PATH} takes {{"subject": "…"}}: 1 to 64 of A-Za-z0-9._@-, and optionally "seconds", a number'
+        message = (
+            f'POST {TOKEN_PATH} takes {{"subject": "…"}}: 1 to 64 of A-Za-z0-9._@-, and optionally "seconds", a number'
+        )
         return HttpResponse({"message": message}, HTTPStatus.BAD_REQUEST, CORS_HEADERS)
     subject, seconds = request
     now = int(time.time())

@@ -1,4 +1,7 @@
-"""Adds the operations that list, add and remove tags to Batch and AgentCore. The emulator stores tags only at creation."""
+"""Adds operations to the emulator's Batch and AgentCore that list, add and remove the tags of an existing resource.
+
+The emulator itself only stores the tags with which a resource is created.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -25,9 +28,10 @@ class TagOperations:
     """The tag operations of one service."""
 
     path_prefix: str
-    """Path of the operations, up to the ARN of the resource."""
+    """Beginning of the operations' path. The ARN of the resource follows it."""
     find_tags: Callable[[str, str], dict[str, str] | None]
-    """Function that returns the tags of a resource by kind and name, or None if the resource does not exist."""
+    """Function that returns the tags of a resource, or None if the resource does not exist. Its arguments are the kind
+    and the name in the ARN, for example `job-queue` and `media`."""
     missing_error: str
     """Error code for a resource that does not exist."""
 
@@ -40,7 +44,7 @@ class TagOperations:
         body: bytes,
         query: Mapping[str, list[str]],
     ) -> Any:
-        """Answer a request for the tags of a resource, or let the emulator answer another request."""
+        """Answer a request about the tags of a resource. Let the emulator answer all other requests."""
         full_path = unquote(path)
         if not full_path.startswith(self.path_prefix):
             return await original(method, path, headers, body, query)

@@ -1,15 +1,15 @@
-"""Refuses requests to the invoke URLs of APIs that AWS refuses: those for an unknown API or stage, and HTTP requests to
-a WebSocket API, except those for `@connections`.
+"""Refuses some requests to the invoke URL of an API that the emulator would accept and API Gateway refuses.
 
-The emulator calls a function of a WebSocket API for any HTTP request, without IAM, and answers a handshake for an
-unknown stage with status 500. The answers of AWS are:
+The emulator calls a function of a WebSocket API even for a plain HTTP request, and does not check IAM then. It answers
+a WebSocket handshake for an unknown stage with status 500. API Gateway answers:
 
-- For an unknown API or stage: status 403 and the message `Forbidden`, so a client does not learn what exists.
+- An unknown API or stage: status 403 and the message `Forbidden`, so that a client does not learn what exists.
   https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden
-- For a path below a stage of a WebSocket API: the same, because these APIs have no such paths.
+- A path below a stage of a WebSocket API: the same, because a WebSocket API has no paths below a stage, except
+  `@connections`, through which a backend sends messages to clients.
   https://robanderson.dev/blog/cloudfront-url-transform.html
-- For a request to a stage of a WebSocket API without an upgrade: not documented. Here it is the answer of RFC 9110,
-  section 15.5.22: status 426 with the header `Upgrade`.
+- A plain HTTP request to a stage of a WebSocket API: not documented. Here the answer is that of RFC 9110, section
+  15.5.22: status 426 with the header `Upgrade`.
 """
 
 import json
@@ -29,7 +29,7 @@ CONNECTIONS_PATH = "/@connections/"
 
 @dataclass(frozen=True)
 class InvokeRefusal:
-    """Answer of API Gateway itself to a request that reaches no stage or no handshake."""
+    """Answer of API Gateway itself, without a call of a function."""
 
     status: HTTPStatus
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -52,16 +52,16 @@ def install() -> None:
 async def _answer_request(
     original: Callable[..., Awaitable[Response | None]], host: str, path: str, *arguments: Any, **keywords: Any
 ) -> Response | None:
-    """Answer an HTTP request. None means that it is not a request to an API."""
+    """Answer an HTTP request. Return None if its URL is not the invoke URL of an API."""
     invoked = get_private(app, "_parse_execute_api_url")(host, path)
     refusal = None if invoked is None else _find_http_refusal(*invoked)
     return refusal.response() if refusal else await original(host, path, *arguments, **keywords)
 
 
 def _find_http_refusal(api_id: str, stage: str, path: str) -> InvokeRefusal | None:
-    """Return the refusal of an HTTP request; None if the emulator may answer the request."""
+    """Return the refusal of an HTTP request, or None if the emulator answers it."""
     if get_private(apigateway_v1, "find_api_scope")(api_id) is not None:
-        return None  # the emulator forbids unknown stages of REST APIs
+        return None  # a REST API, for whose unknown stages the emulator already answers 403
     owner = get_private(apigateway, "_api_owner")(api_id)
     if owner is None:
         return FORBIDDEN
@@ -71,7 +71,7 @@ def _find_http_refusal(api_id: str, stage: str, path: str) -> InvokeRefusal | No
 
 
 def find_handshake_refusal(api_id: str, path: str) -> InvokeRefusal | None:
-    """Return the refusal of a WebSocket handshake; None if the path is that of a stage of a WebSocket API."""
+    """Return the refusal of a WebSocket handshake, or None if the path is exactly a stage of a WebSocket API."""
     protocol, account, region = get_private(apigateway, "_api_owner")(api_id) or (None, None, None)
     if protocol != "WEBSOCKET":
         return FORBIDDEN

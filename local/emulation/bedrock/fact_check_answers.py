@@ -1,9 +1,16 @@
-"""Answers of the local model to livestream's fact-check agent. Each sentence with a number or a superlative is a claim.
+"""Rules by which the local Bedrock answers livestream's fact-check agent, in place of a language model.
 
-An answer has at most MAX_CLAIMS claims and one clip. The prompt may contain memory lines, which are stored information
-about earlier windows of the broadcast. A memory line that shares words with a claim and contains a word of VERDICTS
-decides the claim's verdict. Without such a line, the claim is unverified. The clip starts with the cue of the first
-claim and has a length within the given limits. The same prompt always gives the same answer.
+The agent sends one section of a broadcast's transcript (a window) as cues, which are timed lines. It asks for fact
+claims with a verdict, and for clips, which are sections that are worth watching alone. The rules are:
+
+- A claim is a sentence of at least two words with a digit or a superlative. Some other words count as superlatives,
+  for example `always`, and every word that ends in `est`.
+- The prompt may contain memory lines: stored information about earlier windows. A line that shares MIN_SHARED_WORDS
+  words with a claim decides its verdict by the words of VERDICTS. Without such a line, the claim is unverified.
+- The only clip starts with the cue of the first claim and ends with the first cue that makes it long enough. If that is
+  impossible within the limits of a clip's length, there is no clip.
+
+The same prompt always gives the same answer.
 """
 
 import re
@@ -14,13 +21,13 @@ from typing import Any
 
 MAX_CLAIMS = 20
 MIN_SHARED_WORDS = 3
-"""Minimum number of words that a memory line must share with a claim to be about it."""
+"""Minimum number of words that a memory line must share with a claim. Words of one or two letters do not count."""
 VERDICTS = (
     ("refuted", frozenset(["refuted", "false", "wrong", "untrue"])),
     ("misleading", frozenset(["misleading", "context"])),
     ("supported", frozenset(["supported", "confirmed", "true", "correct"])),
 )
-"""Words in a memory line that decide the verdict. The first matching entry counts."""
+"""Verdicts with the words of a memory line that cause them. The first entry with such a word counts."""
 # A full stop inside a word does not end the sentence, for example in "Inflation was 1.5 percent."
 _SENTENCE = re.compile(r"(?:[^.!?]|[.!?](?=\S))+[.!?]?")
 _NUMBER = re.compile(r"\d")
@@ -35,9 +42,8 @@ class BroadcastPrompt:
     head: Mapping[str, Any]
     """Line with the window's id and the limits of a clip's length."""
     cues: tuple[Mapping[str, Any], ...]
-    """Lines with the cues of the window."""
     memories: tuple[Mapping[str, Any], ...]
-    """Lines with stored information about earlier windows."""
+    """Memory lines."""
 
     @property
     def text(self) -> str:
@@ -52,7 +58,7 @@ class BroadcastPrompt:
 
 
 def parse_broadcast(lines: Sequence[Mapping[str, Any]]) -> BroadcastPrompt:
-    """Return the prompt that the JSON lines contain."""
+    """Return the prompt in the JSON lines of a request."""
     return BroadcastPrompt(
         head=next((line for line in lines if "window" in line), {}),
         cues=tuple(line for line in lines if "cue" in line and "text" in line),
@@ -91,9 +97,7 @@ def _make_claim(
         "statement": sentence,
         "verdict": verdict,
         "confidence": confidence,
-        "explanation": "Remembered from an earlier window."
-        if sources
-        else "The prompt contains nothing about this claim.",
+        "explanation": "Remembered from an earlier window." if sources else "No stored information decides this claim.",
         "sources": sources,
     }
 

@@ -1,17 +1,18 @@
-"""Answers of the local model about a meeting: a summary, or the action items.
+"""Rules by which the local Bedrock answers requests about a meeting, in place of a language model.
 
-A summary has the speakers, the number of lines, the first line and the longest line.
+A request has one of three tasks:
 
-An action item is recognised by the form of its sentence:
+- `summary`: the answer has the speakers, the number of lines, the first line and the longest line of the transcript.
+- `combine`: the answer joins the summaries of the transcript's parts.
+- `actionItems`: the answer lists tasks that participants promised. The form of a sentence shows a task and its owner:
+  - `Anna will send the report by Friday.` is a task of Anna, due `by Friday`. `has to`, `must` and `is going to` count
+    like `will`.
+  - `I will …` and `I'll …` are tasks of the speaker.
+  - `Anna, could you send …?` is a task of Anna.
+  - `Please send …` is a task without an owner.
 
-- `Anna will send the report by Friday.` is Anna's, due `by Friday`. `has to`, `must` and `is going to` count like
-  `will`.
-- `I will …` and `I'll …` are the speaker's.
-- `Anna, could you send …?` is Anna's.
-- `Please send …` has no owner.
-
-A refusal (`will not`) or a state (`will be`) is no action item, and neither is a sentence whose owner is a word of
-_NO_OWNERS. The same lines always give the same answer.
+`Anna will not …` and `Anna will be …` are no tasks, and neither are sentences such as `It will …`, whose subject is a
+word of _NO_OWNERS. The same lines always give the same answer.
 """
 
 import re
@@ -40,11 +41,11 @@ class MeetingPrompt:
     """Content of the JSON lines of a request about a meeting."""
 
     task: Mapping[str, Any]
-    """Line with the request's task: `summary`, `combine` (of summaries) or `actionItems`."""
+    """Line with the request's task."""
     spoken: tuple[Mapping[str, Any], ...]
     """Lines of the transcript: number, speaker and text."""
     summaries: tuple[str, ...]
-    """Summaries of the meeting's parts, for the task `combine`."""
+    """Summaries that the task `combine` joins."""
 
     @property
     def text(self) -> str:
@@ -52,7 +53,7 @@ class MeetingPrompt:
         return "\n".join([*(str(line["text"]) for line in self.spoken), *self.summaries])
 
     def answer(self) -> dict[str, Any]:
-        """Return the answer to the request's task."""
+        """Return the answer to the request."""
         head = {"task": self.task["task"], "part": self.task.get("part", "")}
         if head["task"] == "actionItems":
             return {**head, "items": [item for line in self.spoken for item in _find_action_items(line)]}

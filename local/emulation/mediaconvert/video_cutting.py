@@ -1,7 +1,7 @@
-"""Cuts a video with ffmpeg into segments of an exact length, each starting with a key frame, and makes their playlist.
+"""Cuts a video with ffmpeg into HLS segments of an exact length, and makes their playlist.
 
-Any user may have uploaded the video. So ffmpeg opens only video containers, because other formats can refer to further
-files, which would be files of this machine.
+Any user may have uploaded the video. Some media formats, for example playlists, name other files, and ffmpeg would then
+read these files on this machine. So it may open only formats that contain the video itself.
 """
 
 import re
@@ -18,27 +18,27 @@ VIDEO_STREAM, AUDIO_STREAM = "0:V:0", "0:a:0?"
 """ffmpeg's names of the first video and audio stream. `V` excludes album covers, and `?` allows a video without sound.
 """
 SEGMENT_FILE_PREFIX = "segment_"
-"""Prefix of the segments' file names on disk. The name in the job could have a meaning for ffmpeg or the file system.
-"""
+"""Prefix of the segments' file names on disk. The name in the job is not used there, because it may contain characters
+that are special for ffmpeg or the file system, for example `%` and `/`."""
 _URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.*)", re.DOTALL)
 _LENGTH = re.compile(r"^#EXTINF:([0-9.]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class VideoCut:
-    """Parameters of a job."""
+    """Parameters of a MediaConvert job."""
 
     input_bucket: str
     input_key: str
     output_bucket: str
     output_prefix: str
-    """Prefix of the keys of all files."""
+    """Prefix of the keys of all output files, which ends in a slash unless it is empty."""
     name: str
-    """Name of the main playlist without its suffix `.m3u8`. The main playlist names the playlist of the segments."""
+    """Name of the main playlist without `.m3u8`. The main playlist names the playlist of the segments."""
     segment_name: str
-    """Prefix of the names of the segments and of their playlist."""
+    """Name of the playlist of the segments without `.m3u8`, and beginning of the segments' names."""
     seconds: int
-    """Length of a segment."""
+    """Length of a segment. The last segment may be shorter."""
     end_seconds: int | None
     """Time in the video at which the job stops reading it, or None if the job reads the whole video."""
     video: Mapping[str, Any]
@@ -62,9 +62,11 @@ class VideoCut:
 
 
 def parse_job(request: Mapping[str, Any]) -> VideoCut:
-    """Return the parameters of a job. Raise ValueError if the local MediaConvert does not support the job.
+    """Return the parameters of a job. Raise ValueError or LookupError if the local MediaConvert does not support the
+    job.
 
-    It supports one input, and one HLS group of one output with H.264 and AAC in exact segments.
+    It supports one input and one HLS output group. The group must have one output with H.264 and AAC, and segments of
+    an exact length in separate files.
     """
     [source], [group] = request["Settings"]["Inputs"], request["Settings"]["OutputGroups"]
     [output], hls = group["Outputs"], group["OutputGroupSettings"]["HlsGroupSettings"]
@@ -103,23 +105,24 @@ def _parse_end(clips: list[Mapping[str, str]]) -> int | None:
 
 @dataclass(frozen=True)
 class VideoSegments:
-    """Files that a cut created."""
+    """Segments of a video on disk, and their playlist."""
 
     playlist: str
     """Text of the playlist."""
     files: Mapping[str, Path]
-    """Files by their names in the playlist."""
+    """Paths of the segments by their names in the playlist."""
     duration_ms: int
+    """Sum of the segments' durations."""
 
 
 def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
-    """Cut a file into an empty folder. Raise UnreadableMedia if it is not a video."""
+    """Cut the video `source`. Write the segments into the empty `folder`. Raise UnreadableMedia if it is no video."""
     playlist = folder / "playlist.m3u8"
     scale = (
         f"scale=w='min({cut.video['Width']},iw)':h='min({cut.video['Height']},ih)'"
         ":force_original_aspect_ratio=decrease:force_divisible_by=2"
     )
-    # MediaConvert includes the frame at the end timecode, so the duration is a millisecond longer.
+    # MediaConvert includes the frame at the end timecode. An additional millisecond makes ffmpeg include it too.
     duration = () if cut.end_seconds is None else ("-t", f"{cut.end_seconds}.001")
     run_ffmpeg(
         *(

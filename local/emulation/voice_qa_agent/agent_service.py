@@ -1,8 +1,9 @@
-"""Local voice Q&A agent, an HTTP service. It recognises the words of lecture and question, and answers from the lecture
-only.
+"""Local agent of voice Q&A: the HTTP service that answers questions about a lecture.
 
-The answer consists of JSON lines, as decision 0051 requires. The module shares no code with the handlers, so they are
-checked against another implementation of the protocol. Some words of a question cause a fault of the agent.
+Lecture and question are recordings with tones in place of words. The agent recognises the words, and answers by quoting
+the lecture. The answer is a stream of JSON lines in the form of decision 0051. The module shares no code with the
+handlers, so that a mistake of the handlers in this protocol is noticed. Some words of a question make the agent fail,
+so that tests can cause the failure.
 """
 
 import base64
@@ -22,7 +23,7 @@ from urllib.parse import urlsplit
 
 from local.emulation.speech.audio_files import DEMUXERS, recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord
-from local.emulation.voice_qa_agent.agent_answers import (
+from local.emulation.voice_qa_agent.word_overlap_answers import (
     PIECE_WORDS,
     AgentReply,
     find_passages,
@@ -35,27 +36,27 @@ from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
 RETRY_AFTER_SECONDS = 1
-"""Value of the header Retry-After for a throttled question."""
+"""Value of the header Retry-After in the response to a throttled question."""
 LINE_SECONDS = 0.02
 """Time between two lines of an answer."""
 HOSTS = frozenset(["127.0.0.1", "localhost"])
-"""Hosts from which audio is downloaded."""
+"""Hosts from which the agent downloads audio."""
 DOWNLOAD_SECONDS = 10
-"""Time limit for the download of an audio file."""
+"""Time limit of each network operation while an audio file is downloaded."""
 _TEXT_PIECE = re.compile(r"\S+\s*")
-"""Word of an answer, with the space after it."""
+"""Word of an answer with the space after it, the content of one text line."""
 _INVALID_LINE = b'{"type": "text", "text": '
 
 
 class AnswerFault(StrEnum):
-    """Words of a question that cause a fault of the agent."""
+    """Words of a question that make the agent fail."""
 
     THROTTLED = "throttled"
-    """Status 429 with a Retry-After, once per query id."""
+    """The first request with a query id gets status 429 and the header Retry-After."""
     DROPPED = "dropped"
     """The connection is closed in the middle of the answer."""
     MALFORMED = "malformed"
-    """A line in the middle of the answer is not valid JSON."""
+    """There is an additional line in the middle of the answer that is not valid JSON."""
 
 
 class RequestRefused(Exception):
@@ -92,7 +93,7 @@ class _Agent:
         """Ids of the queries that were refused once."""
 
     def answer(self, question: Mapping[str, Any]) -> Iterator[bytes]:
-        """Return the lines of the answer; raise RequestRefused if the agent fails before it answers."""
+        """Return the lines of the answer. Raise RequestRefused if the question is throttled or cannot be recognised."""
         query, conversation = question["query"], question["conversation"]
         text = query["text"] if "text" in query else _transcribe(query)
         words = split_words(text)
@@ -136,7 +137,10 @@ def _transcribe(query: Mapping[str, Any]) -> str:
 
 
 def _recognise(audio: Mapping[str, Any]) -> Iterable[SpokenWord | Pause]:
-    """Return the words and pauses of the audio behind a presigned URL of this machine."""
+    """Download audio from a presigned URL of the emulator. Return its words and pauses.
+
+    Raise UnreadableMedia if the audio cannot be downloaded or recognised.
+    """
     if audio["format"] not in DEMUXERS or urlsplit(audio["url"]).hostname not in HOSTS:
         raise UnreadableMedia
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -149,9 +153,7 @@ def _recognise(audio: Mapping[str, Any]) -> Iterable[SpokenWord | Pause]:
 
 @lru_cache(maxsize=16)
 def _recognise_audio(audio: bytes, audio_format: str) -> tuple[SpokenWord | Pause, ...]:
-    """Return the words and pauses of a recording. The result is cached, because many questions are about the same
-    lecture.
-    """
+    """Return the words and pauses of audio. They are cached, because many questions are about the same lecture."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "audio")
         path.write_bytes(audio)
@@ -159,7 +161,7 @@ def _recognise_audio(audio: bytes, audio_format: str) -> tuple[SpokenWord | Paus
 
 
 def _make_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
-    """Return the lines of the answer: words with audio in between, then the citations."""
+    """Return the lines of the answer: text lines with audio lines in between, then the citations and the last line."""
     texts = [{"type": "text", "text": word} for word in _TEXT_PIECE.findall(reply.text)]
     sounds = [
         {"type": "audio", "audio": base64.b64encode(speak(words)).decode(), "format": "ogg-opus"}
@@ -177,7 +179,8 @@ def _make_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
     groups = [texts[start : start + PIECE_WORDS] for start in range(0, len(texts), PIECE_WORDS)]
     mixed = [
         line
-        # There are at least as many groups as sounds, because a sound contains no more words than a group.
+        # Each group of text lines is followed by one sound. No sound is left over, because the text has at least as
+        # many words as its sounds, in groups of the same size.
         for index, group in enumerate(groups)
         for line in (*group, *sounds[index : index + 1])
     ]
