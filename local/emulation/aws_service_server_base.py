@@ -53,13 +53,10 @@ def _access_key(request: HttpRequest) -> str:
 
 
 class Permissions(Protocol):
-    """Check of IAM permissions, which an emulated service uses for its callers."""
+    """IAM permissions of the callers of an emulated service."""
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        """Return True if the owner of an access key may not perform an action on a resource.
-
-        `context` are the request's condition keys with their values.
-        """
+        """Return True if the owner of an access key may not perform an action. `context` are the condition keys."""
         ...
 
 

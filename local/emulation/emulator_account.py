@@ -1,7 +1,6 @@
-"""Functions by which our emulated services act in the emulator's AWS account, as real services act in an AWS account.
+"""Functions by which our emulated services act in the emulator's AWS account.
 
-For example, the emulated MediaConvert checks its caller's permissions, assumes a job's role, reads and writes S3 with
-that role, and sends events.
+For example, MediaConvert checks its caller's permissions, reads and writes S3 with a job's role, and sends events.
 """
 
 import hashlib
@@ -44,9 +43,9 @@ class RoleCredentials:
 
 
 def open_session(role_arn: str, name: str) -> RoleCredentials:
-    """Create a session of a role, as the emulator does for a Lambda function. Trust policies are not checked.
+    """Create a session of a role, without a check of its trust policy.
 
-    The credentials are derived from role and name, so the same role and name give the same credentials.
+    The same role and name give the same credentials.
     """
     digest = hashlib.sha256(f"{role_arn}:{name}".encode()).hexdigest()
     credentials = RoleCredentials(
@@ -83,7 +82,7 @@ class EmulatorAccount:
         self._source = f"arn:aws:{service.partition('.')[0]}:{self.region}:{self.account}:{source}"
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        """Return True if the owner of an access key may not perform an action. The root user may do everything."""
+        """Return True if the owner of an access key may not perform an action."""
         return self._permissions.is_denied(access_key, action, resource, context)
 
     def can_assume(self, role_arn: str) -> bool:
@@ -103,10 +102,7 @@ class EmulatorAccount:
         return _s3(open_session(role_arn, session_name).to_session())
 
     def s3_of_caller(self, access_key: str) -> Any:
-        """Return an S3 client with the credentials of the session that an access key belongs to.
-
-        A key without a session is that of the root user, so the client acts as the root user.
-        """
+        """Return an S3 client with the credentials of an access key's session. Without a session, use the root user's."""
         session = get_private(sts, "_sessions").get(access_key)
         if session is None:
             return _s3(boto3.Session(ROOT_KEY, ROOT_KEY, region_name=self.region))

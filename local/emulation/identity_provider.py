@@ -1,8 +1,8 @@
 """OpenID Connect provider of the local platform, which issues tokens without a login.
 
-`POST /token` takes `{"subject": "ann"}` and returns `{"id_token": …}`. The subject is any user name of 1 to 64 of the
-characters `A-Za-z0-9._@-`. The token is valid for an hour, or for the number of `"seconds"` in the request. A negative
-number gives an expired token. The provider generates its signing key when it starts, and publishes the public part.
+`POST /token` takes `{"subject": "ann"}`, with any user name of 1 to 64 characters of `A-Za-z0-9._@-`, and returns
+`{"id_token": …}`. The token is valid for an hour, or for the number of `"seconds"` in the request. A negative number
+gives an expired token. The signing key is new at each start, and its public part is published.
 """
 
 import json
@@ -25,10 +25,10 @@ download the keys from the URL in their environment variable `JWKS_URL`, which t
 KEYS_PATH: Final = "/.well-known/jwks.json"
 TOKEN_PATH: Final = "/token"  # noqa: S105 - a path
 VALID_SECONDS: Final = 3600
-"""Validity of a token if the request does not contain `seconds`."""
+"""Default of `seconds`."""
 KEY_ID: Final = "local"
 CORS_HEADERS: Final = {"Access-Control-Allow-Origin": "*"}
-"""Headers that allow the console's page to request tokens, because the page has another origin."""
+"""Headers that let the console's page request tokens from another origin."""
 _SUBJECT = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
 
@@ -64,8 +64,7 @@ def _respond_with_token(body: bytes, key: ec.EllipticCurvePrivateKey) -> HttpRes
     subject, seconds = request
     now = int(time.time())
     expires_at = now + seconds
-    # Clients refuse a token that was issued after its end or in the future. So an expired token is issued an hour
-    # before its end, and a token that is valid for more than an hour is issued now.
+    # Clients refuse a token that was issued in the future. An expired token must have been issued before its end.
     issued_at = min(now, expires_at - VALID_SECONDS)
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": issued_at, "exp": expires_at}
     return HttpResponse({"id_token": jwt.encode(claims, key, "ES256", {"kid": KEY_ID})}, headers=CORS_HEADERS)

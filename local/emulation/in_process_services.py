@@ -25,8 +25,7 @@ def install(permissions: ServiceCallPermissions) -> None:
     """Start the services, and set the environment variables from which the AWS SDK of handlers reads their URLs."""
     set_request_account_id("")  # the default account applies, because no request is being served
     media_convert = EmulatorAccount(permissions, mediaconvert_service.SERVICE, "queues/Default")
-    # The source ARN is only compared with trust policies of roles. Transcribe assumes no role, because it acts with its
-    # caller's credentials, so any job name will do.
+    # This ARN is only compared with trust policies, and Transcribe assumes no role. So any job name will do.
     transcribe = EmulatorAccount(permissions, "transcribe.amazonaws.com", "transcription-job/any")
     services = {
         "MEDIACONVERT": mediaconvert_service.serve(media_convert),

@@ -1,13 +1,11 @@
 """Program that runs the AWS emulator with this project's extensions: `python -P launcher.py <folder> <lock>`.
 
-Only `local/platform/emulator.py` starts it, with the Python of the virtual environment `.venv-emulator`. `<folder>`
-contains the files of the local platform. `<lock>` is the descriptor of a locked file. Other commands see from the lock
-that the emulator runs.
+Only `local/platform/emulator.py` starts it, with the Python of `.venv-emulator`. `<folder>` contains the files of the
+local platform. `<lock>` is the descriptor of a locked file, whose lock shows other commands that the emulator runs.
 
-The launcher and all its child processes are killed in two cases:
-
-- The parent process ends or closes the launcher's standard input, and has not written the line `keep` before.
-- The process of `separate_process_services.py` ends, because the platform does not work without these services.
+The launcher and all its child processes are killed if the parent process ends or closes the launcher's standard input,
+unless the parent has written the line `keep` before. They are also killed if the process of
+`separate_process_services.py` ends, because the platform does not work without it.
 
 Lambda handlers must import the code of their deployed zip. The option `-P` and a working folder outside of the checkout
 keep them from importing the checkout's code.
@@ -30,7 +28,7 @@ KEEP_RUNNING = b"keep\n"
 def main() -> None:
     """Serve until the process is killed."""
     folder, lock = Path(sys.argv[1]), int(sys.argv[2])
-    os.set_inheritable(lock, False)  # a child process that inherited the lock could hold it after this process ends
+    os.set_inheritable(lock, False)  # a child process that inherited the lock could hold it longer
     threading.Thread(target=_end_with_the_parent, name="parent", daemon=True).start()
     sys.path.append(str(ROOT))  # for this process only, Lambda workers do not inherit it
     sys.argv = ["ministack"]
@@ -46,8 +44,8 @@ def main() -> None:
 
     from local.emulation.extended_emulator import serve  # noqa: PLC0415 - reads the environment that was just set
 
-    # Requests create many objects, so garbage is collected often. The freeze excludes the modules that are loaded by
-    # now, which are never freed. Without it, garbage collection took a twelfth of the emulator's time.
+    # The modules loaded by now are never freed. Without the freeze, garbage collection of them took a twelfth of the
+    # emulator's time, because requests create many objects.
     gc.freeze()
     gc.set_threshold(50_000)
     serve(folder, spark)

@@ -1,8 +1,7 @@
 """Sets the condition key `aws:SecureTransport` to true for all requests to the emulator, although they are plain HTTP.
 
-The policies of all our buckets and queues deny requests whose `aws:SecureTransport` is false. Without this module, they
-would deny every request on this machine. So the emulator cannot show that the policies deny plain HTTP, and tests check
-the text of the policies instead.
+The policies of all our buckets and queues deny plain HTTP by this key, so they would deny every request on this
+machine. Tests check the text of the policies instead.
 """
 
 import contextvars

@@ -1,7 +1,7 @@
 """Validates requests to the emulated services against botocore's model of the AWS service.
 
-AWS refuses a value that violates an enumeration, a pattern or a range of the model, so the emulated services must
-refuse it too. boto3 checks only names, types and required members of a request, before it sends the request.
+AWS also refuses values that violate an enumeration, a pattern or a range of the model. boto3 does not notice most of
+these violations, so the emulated services must.
 """
 
 import re
@@ -22,10 +22,10 @@ def _input_shape(service: str, operation: str) -> Any:
 
 
 def validate_request(service: str, operation: str, content: object) -> dict[str, Any]:
-    """Return a request's JSON content with the model's member names. Raise InvalidRequest if it violates the model.
+    """Return a request with the model's member names. Raise InvalidRequest if it violates the model.
 
-    Some services use other names in the HTTP message. For example, MediaConvert sends the model's `Role` as `role`.
-    Members whose value is null are left out.
+    Some services use other names in the HTTP message, for example MediaConvert `role` for `Role`. Members whose value
+    is null are left out.
     """
     request: dict[str, Any] = _read(_input_shape(service, operation), content, "")
     return request

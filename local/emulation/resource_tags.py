@@ -1,7 +1,4 @@
-"""Adds operations to the emulator's Batch and AgentCore that list, add and remove the tags of an existing resource.
-
-The emulator itself only stores the tags with which a resource is created.
-"""
+"""Adds the operations that list, add and remove tags of existing resources to the emulator's Batch and AgentCore."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,15 +1,14 @@
-"""Refuses some requests to the invoke URL of an API that the emulator would accept and API Gateway refuses.
+"""Refuses some requests to the invoke URL of an API, as API Gateway does.
 
-The emulator calls a function of a WebSocket API even for a plain HTTP request, and does not check IAM then. It answers
-a WebSocket handshake for an unknown stage with status 500. API Gateway answers:
+The emulator calls a function of a WebSocket API even for a plain HTTP request, without IAM. It answers a WebSocket
+handshake for an unknown stage with status 500. Here, the answers are:
 
-- An unknown API or stage: status 403 and the message `Forbidden`, so that a client does not learn what exists.
-  https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden
-- A path below a stage of a WebSocket API: the same, because a WebSocket API has no paths below a stage, except
-  `@connections`, through which a backend sends messages to clients.
-  https://robanderson.dev/blog/cloudfront-url-transform.html
-- A plain HTTP request to a stage of a WebSocket API: not documented. Here the answer is that of RFC 9110, section
-  15.5.22: status 426 with the header `Upgrade`.
+- For an unknown API or stage: status 403 and the message `Forbidden`, so that a client does not learn what exists.
+  https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden.
+- For a path below a stage of a WebSocket API: the same, except for `@connections`, through which a backend sends
+  messages to clients. https://robanderson.dev/blog/cloudfront-url-transform.html.
+- For a plain HTTP request to a stage of a WebSocket API: status 426 with the header `Upgrade` (RFC 9110, section
+  15.5.22). AWS does not document its answer.
 """
 
 import json
@@ -35,7 +34,6 @@ class InvokeRefusal:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def response(self) -> Response:
-        """Return status, headers and body."""
         body = json.dumps({"message": self.status.phrase}, separators=(",", ":")).encode()
         return self.status.value, {"Content-Type": "application/json", **self.headers}, body
 

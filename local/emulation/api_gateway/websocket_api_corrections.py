@@ -94,7 +94,7 @@ async def _serve_connection(
     api_id: str,
     path_override: str,
 ) -> None:
-    """Serve one connection with the emulator's function. Change the ASGI messages between it and the web server."""
+    """Serve one connection. Correct the ASGI messages between the emulator's function and the web server."""
     refusal = find_handshake_refusal(api_id, path_override)
     if refusal is not None:
         await receive()  # the handshake
@@ -143,10 +143,9 @@ def _limit_message_sizes() -> None:
     too_large = get_private(ws_stream, "FrameTooLargeError")
 
     class Limited(buffer):  # type: ignore[misc, valid-type]
-        """Buffer of the web server that collects the frames of a message, with API Gateway's size limits in bytes.
+        """Buffer that limits frames and messages in bytes. The server's own buffer limits only messages, in characters.
 
-        The server's own buffer limits messages in characters, and has no limit for frames. If `extend` raises an error,
-        the server closes the connection with code 1009.
+        If `extend` raises an error, the server closes the connection with code 1009.
         """
 
         def __init__(self, max_length: int) -> None:
@@ -188,9 +187,9 @@ async def _call_route(  # noqa: PLR0917 - the emulator's signature
 ) -> Message:
     """Call a route's function and return the answer for the client.
 
-    The function is executed as by the emulator's other callers, so it writes logs, and its reserved concurrency is
-    checked. The route must have a Lambda proxy integration, as all routes of this project. `details` are the query
-    parameters of a `$connect`, or the close code and reason of a `$disconnect`.
+    The emulator's general function for invocations is used, because it writes logs and checks reserved concurrency. All
+    routes of this project have a Lambda proxy integration. `details` are the query of a `$connect`, or code and reason
+    of a `$disconnect`.
     """
     connection = _connection.get()
     integration = get_private(apigateway, "_integrations")[api_id][route["target"].rpartition("/")[2]]
@@ -231,9 +230,7 @@ def _make_event(
     headers: Mapping[str, str],
     details: Mapping[str, Any],
 ) -> Message:
-    """Return the event for a route's function. Add fields to `context`, the event's `requestContext`, that the emulator
-    leaves out.
-    """
+    """Return the event for a route's function. Add to `context`, its `requestContext`, what the emulator leaves out."""
     event: Message = {"requestContext": context, "isBase64Encoded": False}
     if event_type == "CONNECT":
         query = details.get("query_params")

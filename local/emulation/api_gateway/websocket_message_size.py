@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-executio
 from dataclasses import dataclass
 
 FRAME_BYTES = 32 * 1024
-"""Maximum size of a frame."""
 MESSAGE_BYTES = 128 * 1024
 """Maximum size of a message, which can have several frames."""
 

@@ -16,15 +16,14 @@ SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 
 @dataclass(frozen=True)
 class RouteAnswer:
-    """Answer of API Gateway for a route: that of the function, or an error status if the call failed."""
+    """Answer of a route's function, or an error status if the call failed."""
 
     status: int
     body: str = ""
     subprotocol: str | None = None
     """Subprotocol that the function selected for the connection, or None."""
     failed: bool = False
-    """True if the function could not be called, failed, or returned a malformed answer. The client does not get the
-    cause."""
+    """True if there is no valid answer of the function. The client does not get the cause."""
 
 
 FAILED = RouteAnswer(BAD_GATEWAY, failed=True)

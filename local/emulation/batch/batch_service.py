@@ -1,8 +1,7 @@
-"""Local AWS Batch, whose jobs are real processes. It replaces the operations of the emulator's Batch that are missing
-or wrong.
+"""Local AWS Batch: operations that the emulator's Batch lacks or does wrong, and jobs that are real processes.
 
-The emulator's own jobs succeed immediately and do nothing. Here, a job has the permissions of its job role, failed
-attempts are repeated as its retry strategy says, and its output is written to its log group and to `batch.log`.
+The emulator's own jobs succeed immediately and do nothing. Here, a job has the permissions of its job role, and its
+retry strategy is applied. Its output is written to its log group and to `batch.log`.
 https://docs.aws.amazon.com/batch/latest/userguide/job_states.html
 """
 
@@ -31,7 +30,7 @@ Parameters = Mapping[str, Any]
 LOG_FILE = "batch.log"
 """File in the platform's folder with the output of all jobs."""
 POLL_SECONDS = 0.05
-"""Time between two checks of a waiting job: it was terminated, or its queue has capacity again."""
+"""Time between two checks of a job that waits for capacity."""
 _log = logging.getLogger("batch")
 
 
@@ -41,12 +40,9 @@ class BatchClientError(Exception):
 
 @dataclass
 class BatchJob:
-    """Job with its state."""
-
     detail: dict[str, Any]
     """Job in the format of `DescribeJobs`."""
     queue: Mapping[str, Any]
-    """Record of the job's queue."""
     is_spot: bool
     """True if the job runs on Fargate Spot."""
     process: JobProcess | None = None
@@ -227,9 +223,7 @@ def _job_detail(request: Parameters, definition: Parameters, queue: Parameters) 
 
 
 def _job_variables(container: Parameters, job_id: str) -> dict[str, str]:
-    """Return the environment variables of a job: those of its definition and request, its role's credentials, and the
-    URLs of the emulated services.
-    """
+    """Return the environment variables of a job: its own, its role's credentials, and the URLs of the services."""
     credentials = open_session(container["jobRoleArn"], job_id)
     return {
         **{variable["name"]: variable["value"] for variable in container["environment"]},
@@ -260,8 +254,7 @@ def _list_by_name(request: Parameters) -> Parameters:
 
 def _change_status(job: BatchJob, status: str, **more: Any) -> None:
     job.detail.update(status=status, **more)
-    # The emulator's own operations, for example DescribeJobs, read this record. It is a copy, so that it cannot change
-    # while a response is created from it.
+    # The emulator's DescribeJobs reads this record. It is a copy, so that it cannot change while a response is created.
     get_private(batch, "_jobs")[job.detail["jobId"]] = copy.deepcopy(job.detail)
 
 
@@ -295,9 +288,7 @@ def _deregister_definition(request: Parameters) -> Parameters:
 
 
 def _respond_with(operation: Callable[[Parameters], Any]) -> Callable[[Parameters], Any]:
-    """Return a function that the emulator can call for an operation. It returns the result as an HTTP response, and a
-    BatchClientError as an error response.
-    """
+    """Return the operation in the form that the emulator calls: results and BatchClientErrors become HTTP responses."""
 
     def respond(request: Parameters) -> Any:
         try:

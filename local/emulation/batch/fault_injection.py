@@ -18,13 +18,12 @@ class QueueFault:
     """Faults of the jobs of one queue. With the defaults, there are none."""
 
     reclaimed_attempts: int = 0
-    """Number of attempts of each job that Fargate Spot interrupts. For example, 2 interrupts the first and the second
-    attempt. Jobs that do not run on Fargate Spot are never interrupted."""
+    """Number of attempts of each Fargate Spot job that are interrupted, beginning with the first."""
     reclaim_at: str = ""
-    """Attempts are interrupted at the first line of output that contains this text. By default, this is the very first
-    line, because every line contains the empty text."""
+    """An attempt is interrupted at the first line of output that contains this text. Every line contains the empty
+    text."""
     no_capacity: bool = False
-    """True if no job of the queue gets capacity. The jobs then stay RUNNABLE."""
+    """True if the queue has no capacity, so that its jobs stay RUNNABLE."""
 
 
 def set_faults(folder: Path, faults: Mapping[str, QueueFault]) -> None:
@@ -35,7 +34,6 @@ def set_faults(folder: Path, faults: Mapping[str, QueueFault]) -> None:
 
 
 def read_fault(folder: Path, queue: str) -> QueueFault:
-    """Return the faults of a queue."""
     try:
         faults = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,8 +1,8 @@
 """Runs each attempt of a Batch job as a process of this machine, in place of a container.
 
-The container images are built for arm64 and do not run here. So `IMAGES` describes each image: its entry point and the
-packages that it contains. A process gets its own folder, environment variables and import path, so it can import only
-the project's packages that the image contains. Access to other files of the machine is not prevented.
+The container images are built for arm64 and do not run here. So `IMAGES` describes the entry point and the packages of
+each image. A process has its own folder, environment variables and import path, so it can import only those packages of
+the project. It can read all files of the machine.
 """
 
 import os
@@ -23,16 +23,13 @@ GRACE_SECONDS = 30.0
 EXITED = "Essential container in task exited"
 RECLAIMED = "Your Spot Task was interrupted."
 TIMED_OUT = "Job attempt duration exceeded timeout"
-"""Status reasons of an attempt, as Batch reports them: the process ended by itself, Fargate Spot took its capacity back
-(here a fault that tests inject), or it ran too long."""
+"""Status reasons of an attempt, as Batch reports them. `RECLAIMED` is a simulated interruption by Fargate Spot."""
 FFMPEG, SCRATCH = "bin/ffmpeg", "tmp"
 """Paths of ffmpeg and of the temporary folder, below the attempt's folder."""
 
 
 @dataclass(frozen=True)
 class ContainerImage:
-    """Content of a container image."""
-
     module: str
     """Entry point. Its arguments are the container's command."""
     packages: tuple[str, ...]
@@ -40,8 +37,8 @@ class ContainerImage:
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that the Dockerfile sets."""
     paths: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables whose value is a path in the container. The value here is the path below the attempt's
-    folder that takes its place."""
+    """Environment variables whose value is a path in the container, with the path below the attempt's folder that takes
+    its place."""
 
 
 IMAGES = {
@@ -56,7 +53,6 @@ IMAGES = {
 
 
 def find_image(image: str) -> ContainerImage:
-    """Return the content of an image with this URI."""
     repository = image.partition("/")[2].partition("@")[0].partition(":")[0]
     for ending, content in IMAGES.items():
         if repository.endswith(f"-{ending}"):
@@ -99,8 +95,7 @@ class JobProcess:
                 # The process stays in the launcher's process group, so it ends with the emulator.
                 self._process = process = subprocess.Popen(
                     [sys.executable, "-P", "-m", self._image.module, *self._arguments],
-                    # A job's variables replace those of the image. The paths replace both, because a job cannot know
-                    # this folder.
+                    # A job's variables replace those of the image, and the paths in the attempt's folder replace both.
                     env={**self._image.variables, **self._variables, **paths},
                     cwd=paths["TMPDIR"],
                     stdin=subprocess.DEVNULL,

@@ -1,8 +1,6 @@
-"""Behaviour of the local Bedrock that differs between versions of Claude: refused requests, thinking and prompt
-caching.
+"""Differences between versions of Claude: refused requests, thinking (text before the answer) and prompt caching.
 
-Thinking is text that a model writes before its answer, to reason. This module does not import the handlers' own table
-of such differences, because tests with the local Bedrock must find mistakes in that table.
+The handlers have their own table of such differences. It is not used here, so that tests find mistakes in it.
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-anthropic-claude-sonnet-5-5.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-anthropic-claude-haiku-5-5.html
 https://platform.claude.com/docs/en/models/sonnet-5-5/migration-guide
@@ -14,8 +12,7 @@ from typing import Any
 
 _VERSION_5_5 = re.compile(r"anthropic\.claude-(?P<name>[a-z]+)-5-5")
 THINKING_TOKENS: Mapping[str, int] = {"low": 1_000, "medium": 3_000, "high": 8_000, "xhigh": 16_000, "max": 32_000}
-"""Tokens of the local model's thinking, by the effort that the request demands. A real model thinks as long as it finds
-necessary."""
+"""Tokens of the local model's thinking, by the effort that the request demands. Those of a real model vary."""
 MIN_CACHED_TOKENS = 1_024
 """Length from which most models cache a prefix. `min_cached_tokens` knows the exceptions."""
 

@@ -15,8 +15,7 @@ from local.emulation.aws_service_server_base import Permissions, require_permiss
 INVOKE = "bedrock:InvokeModel"
 PROFILE_KEY = "bedrock:InferenceProfileArn"
 PROFILES = {"us": ("us-east-1", "us-east-2", "us-west-2")}
-"""Regions of an inference profile by the prefix of its id, for example of `us.anthropic.claude-sonnet-5-5`. They are
-those for calls from a region of the United States. The code handles the prefix `global` separately."""
+"""Regions of an inference profile by the prefix of its id, for calls from a region of the United States."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
 """Local Amazon Bedrock: the operation Converse, answered by fixed rules in place of a language model.
 
-Our prompts contain data, for example a part of a transcript, as JSON lines. From these lines, the rules in
-`fact_check_answers` (livestream) or `meeting_answers` (meetings) compute the answer. The instructions in a prompt are
-ignored. The local Bedrock shares no code with the handlers, so it also checks the form of their requests.
+Our prompts contain data, for example a part of a transcript, as JSON lines. From these lines, `fact_check_answers`
+(livestream) or `meeting_answers` (meetings) computes the answer. The instructions in a prompt are ignored.
 
-For tests, two words of a transcript cause a fault. If it contains `throttled`, the request is refused twice. If it
-contains `repeating`, the second half of the answer is missing, as if a model had repeated itself up to its token limit.
+For tests, two words of a transcript cause a fault. With `throttled`, the request is refused twice. With `repeating`,
+the second half of the answer is missing, as if a model had repeated itself up to its token limit.
 
 `python -m local.emulation.bedrock.converse_service` runs the service separately, without permission checks.
 """
@@ -37,9 +36,7 @@ CHARACTERS_PER_TOKEN = 4
 THOUGHT = {"reasoningContent": {"reasoningText": {"text": "The lines are searched.", "signature": "local"}}}
 """Content block before the answer of a model that thinks."""
 THROTTLED, REPEATING = "throttled", "repeating"
-"""Words of a transcript that cause a fault, described at the top."""
 THROTTLED_TIMES = 2
-"""Number of refusals for a transcript with the word `throttled`."""
 _PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")
 
 
@@ -145,7 +142,6 @@ class _ConverseService:
 
 
 def _tokens(text: str) -> int:
-    """Return an estimate of the number of tokens."""
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 

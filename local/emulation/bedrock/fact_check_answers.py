@@ -1,16 +1,14 @@
 """Rules by which the local Bedrock answers livestream's fact-check agent, in place of a language model.
 
-The agent sends one section of a broadcast's transcript (a window) as cues, which are timed lines. It asks for fact
-claims with a verdict, and for clips, which are sections that are worth watching alone. The rules are:
+The agent sends a section of a broadcast's transcript (a window) as cues, which are timed lines. It asks for fact claims
+with verdicts, and for clips, which are sections that are worth watching alone. The same prompt always gives the same
+answer, by these rules:
 
-- A claim is a sentence of at least two words with a digit or a superlative. Some other words count as superlatives,
-  for example `always`, and every word that ends in `est`.
+- A claim is a sentence of at least two words with a digit or a superlative, for example `largest` or `always`.
 - The prompt may contain memory lines: stored information about earlier windows. A line that shares MIN_SHARED_WORDS
   words with a claim decides its verdict by the words of VERDICTS. Without such a line, the claim is unverified.
-- The only clip starts with the cue of the first claim and ends with the first cue that makes it long enough. If that is
-  impossible within the limits of a clip's length, there is no clip.
-
-The same prompt always gives the same answer.
+- The only clip starts with the cue of the first claim and ends with the first cue that makes it long enough. There is
+  no clip if its length would be outside of the limits.
 """
 
 import re
@@ -37,7 +35,7 @@ _WORD = re.compile(r"[^\W_]{3,}")
 
 @dataclass(frozen=True)
 class BroadcastPrompt:
-    """Content of the JSON lines of a request about a broadcast."""
+    """JSON lines of a request about a broadcast."""
 
     head: Mapping[str, Any]
     """Line with the window's id and the limits of a clip's length."""
@@ -47,11 +45,9 @@ class BroadcastPrompt:
 
     @property
     def text(self) -> str:
-        """Text of all cues."""
         return "\n".join(str(cue["text"]) for cue in self.cues)
 
     def answer(self) -> dict[str, Any]:
-        """Return the claims and clips."""
         sentences = ((cue, sentence) for cue in self.cues for sentence in _find_claims(str(cue["text"])))
         claims = [_judge_claim(cue, sentence, self) for cue, sentence in islice(sentences, MAX_CLAIMS)]
         return {"window": self.head.get("window", ""), "claims": claims, "clips": _make_clips(self, claims)}

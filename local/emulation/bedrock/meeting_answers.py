@@ -1,18 +1,16 @@
 """Rules by which the local Bedrock answers requests about a meeting, in place of a language model.
 
-A request has one of three tasks:
+A request asks for one of these, and the same request always gets the same answer:
 
-- `summary`: the answer has the speakers, the number of lines, the first line and the longest line of the transcript.
-- `combine`: the answer joins the summaries of the transcript's parts.
-- `actionItems`: the answer lists tasks that participants promised. The form of a sentence shows a task and its owner:
+- `summary`: speakers, number of lines, first line and longest line of the transcript.
+- `combine`: the summaries of the transcript's parts, joined.
+- `actionItems`: tasks that participants promised. The form of a sentence shows a task and its owner:
   - `Anna will send the report by Friday.` is a task of Anna, due `by Friday`. `has to`, `must` and `is going to` count
     like `will`.
   - `I will …` and `I'll …` are tasks of the speaker.
   - `Anna, could you send …?` is a task of Anna.
   - `Please send …` is a task without an owner.
-
-`Anna will not …` and `Anna will be …` are no tasks, and neither are sentences such as `It will …`, whose subject is a
-word of _NO_OWNERS. The same lines always give the same answer.
+  - `Anna will not …`, `Anna will be …` and `It will …` are no tasks.
 """
 
 import re
@@ -38,10 +36,9 @@ _NO_TASK = re.compile(r"^(?:not|never|be)\b")
 
 @dataclass(frozen=True)
 class MeetingPrompt:
-    """Content of the JSON lines of a request about a meeting."""
+    """JSON lines of a request about a meeting."""
 
     task: Mapping[str, Any]
-    """Line with the request's task."""
     spoken: tuple[Mapping[str, Any], ...]
     """Lines of the transcript: number, speaker and text."""
     summaries: tuple[str, ...]
@@ -49,11 +46,9 @@ class MeetingPrompt:
 
     @property
     def text(self) -> str:
-        """Text of all lines and summaries."""
         return "\n".join([*(str(line["text"]) for line in self.spoken), *self.summaries])
 
     def answer(self) -> dict[str, Any]:
-        """Return the answer to the request."""
         head = {"task": self.task["task"], "part": self.task.get("part", "")}
         if head["task"] == "actionItems":
             return {**head, "items": [item for line in self.spoken for item in _find_action_items(line)]}

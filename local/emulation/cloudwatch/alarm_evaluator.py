@@ -25,8 +25,8 @@ EVALUATION_SECONDS = 60
 COLLECTION_SECONDS = 0.2
 """Minimum time between a published metric and the evaluation, so that a burst of metrics causes few evaluations."""
 MAX_EVALUATION_SHARE = 0.05
-"""Evaluations take about this share of the time at most, because they delay the emulator's requests. For example, after
-an evaluation of 0.1 s, the next one starts at the earliest 2 s after the next metric."""
+"""Maximum share of the time for evaluations, because they delay the emulator's requests. For example, after an
+evaluation of 0.1 s, the next one starts 2 s after the next metric."""
 
 
 class AlarmEvaluator:
@@ -54,13 +54,11 @@ class AlarmEvaluator:
         self._published.set()
 
     def evaluate_all(self) -> None:
-        """Evaluate each alarm once."""
         for alarm in list(get_private(cloudwatch, "_alarms").values()):
             self.evaluate(alarm)
 
     def evaluate(self, alarm: dict[str, Any]) -> None:
-        """Compute an alarm's state from its metric. If the state has changed, store it, and perform the alarm's
-        actions.
+        """Compute an alarm's state. If it has changed, store it and perform the alarm's actions.
 
         Do nothing for a metric that the local platform does not publish.
         """

@@ -22,8 +22,6 @@ T = TypeVar("T")
 
 
 class AlarmState(StrEnum):
-    """State of an alarm, as CloudWatch names it."""
-
     OK = "OK"
     ALARM = "ALARM"
     INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
@@ -39,7 +37,6 @@ class MissingData(StrEnum):
 
 
 def count_read_periods(alarm: Mapping[str, Any]) -> int:
-    """Return the number of periods whose values an alarm reads."""
     return int(alarm["EvaluationPeriods"]) + EXTRA_PERIODS
 
 

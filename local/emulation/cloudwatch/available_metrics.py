@@ -1,7 +1,7 @@
 """Lists of the metrics that exist on the local platform, because only alarms on these metrics can be evaluated.
 
-Of the metrics of AWS services, those in `EVALUATED` exist. Of the project's own metrics, all exist except those in
-`NOT_EVALUATED`. Own metrics are those that handlers publish or metric filters derive from logs.
+Of the metrics of AWS services, those in `EVALUATED` exist. Of the project's own metrics, which handlers publish or
+metric filters derive from logs, all exist except those in `NOT_EVALUATED`.
 """
 
 EVALUATED = {

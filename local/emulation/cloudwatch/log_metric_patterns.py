@@ -1,7 +1,6 @@
 """Evaluates metric filters of CloudWatch Logs: the pattern that a JSON log line must match, and the metric's value.
 
-Only the syntax that the project uses is supported. A pattern compares fields with texts and joins the comparisons by
-`&&` and `||`. A value is a number or a field.
+Only the syntax that the project uses is supported: comparisons of a field with a text, joined by `&&` and `||`.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
 
@@ -31,7 +30,7 @@ def parse_log_event(line: str) -> LogEvent | None:
 
 
 def parse_pattern(pattern: str) -> Condition:
-    """Return a function that returns True for a log event that matches a pattern such as `{ $.message = "sweep" }`.
+    """Return a function that tests if a log event matches a pattern such as `{ $.message = "sweep" }`.
 
     A comparison is False if the event lacks the field, also with `!=`.
     """

@@ -17,13 +17,10 @@ BAD_REQUEST, SERVER_ERROR = 400, 500
 SAMPLE_SECONDS = 60
 """Time after which the metrics of an unchanged queue are published again. SQS publishes them every minute."""
 UNANSWERED = {500, 502}
-"""Statuses of a call of a WebSocket route for the metric ExecutionError: the function could not be called, failed, or
-returned no valid answer."""
+"""Statuses of a WebSocket route whose function could not be called, failed, or returned no valid answer."""
 
 
 class ServiceMetrics:
-    """Metrics of Lambda, Step Functions, API Gateway, SQS and CloudWatch Logs."""
-
     def __init__(self, on_publish: Callable[[], None], clock: Callable[[], float] = time.time) -> None:
         """`on_publish` is called after each published metric, but not by `sample_queues`, whose caller evaluates the
         alarms anyway.
@@ -36,8 +33,7 @@ class ServiceMetrics:
     def install(self) -> None:
         """Replace seven functions of the emulator.
 
-        Some of them are also replaced by corrections, which must be installed before. Then the metrics show their
-        corrected results.
+        Corrections of the same functions must be installed before, so that the metrics count the corrected results.
         """
         wrap_function(lambda_svc, "_acquire_execution_slot", self._count_invocation)
         wrap_function(lambda_svc, "_execute_function_dispatch", self._measure_invocation)
@@ -156,9 +152,9 @@ class ServiceMetrics:
 
 
 def _alias_dimensions(config: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the dimensions of a call's metrics: one entry for each alias that points to the called version.
+    """Return the dimensions of a call's metrics for each alias that points to the called version.
 
-    The emulator does not show by which alias a version was called. In this project, all callers use an alias.
+    The emulator does not show if a call used an alias. In this project, all callers use one.
     """
     name = config["FunctionName"]
     function = get_private(lambda_svc, "_functions").get(name) or {}

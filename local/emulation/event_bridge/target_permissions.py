@@ -32,8 +32,6 @@ _log = logging.getLogger("targets")
 
 
 class TargetPermissions:
-    """Permission checks before the calls of targets."""
-
     def __init__(self, permissions: ServiceCallPermissions) -> None:
         self._permissions = permissions
 

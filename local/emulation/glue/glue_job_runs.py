@@ -1,8 +1,8 @@
 """Runs Glue jobs with real Spark on this machine, with the credentials of the job's role.
 
-A workflow starts a job by the Step Functions integration `glue:startJobRun.sync`. The emulator's Step Functions does
-not have this integration, so this module implements it. It does not use the emulator's own operation `StartJobRun`,
-because that runs the script without Spark and with the root user's credentials.
+It implements the integration `glue:startJobRun.sync`, by which a workflow runs a job, because the emulator's Step
+Functions lacks this integration. The emulator's own operation `StartJobRun` would run the script without Spark and with
+the root user's credentials.
 """
 
 import secrets
@@ -21,8 +21,7 @@ from local.emulation.glue.spark_installation import SparkInstallation, SparkNotI
 from local.emulation.step_functions.state_machine_tasks import task_error
 
 LIBRARY_OPTION = "--extra-py-files"
-"""Job argument with the S3 URI of the library that the script imports. Glue itself reads this argument, so the script
-does not get it."""
+"""Argument of a job with the S3 URI of its library. It is for Glue itself, and is not passed to the script."""
 
 
 class GlueJobRuns:

@@ -1,8 +1,8 @@
 """Installs Spark's virtual environment before the first run of a Glue job.
 
 Spark is the largest download of the local platform, and only ingestion needs it. So `make up` does not install it, but
-the emulator does, when a Glue job starts. The installing program is `local/environment_installation.py`, which the
-Makefile also uses. It takes a lock, so two installations never run at the same time.
+the emulator does, with the same program as the Makefile. The program's lock prevents two installations at the same
+time.
 """
 
 import json
@@ -23,8 +23,8 @@ LOG = "spark-installation.log"
 PIP_MESSAGES = ("WARNING:", "ERROR:")
 """Prefixes of pip's own warnings and errors in the log."""
 VARIABLE = "POLYPHONY_INSTALLATION_ENVIRONMENT"
-"""Environment variable by which `make up` passes the user's settings for pip to the emulator, for example a proxy. Its
-value is a JSON object of environment variables. The emulator removes it, so that Lambda handlers do not inherit it."""
+"""Environment variable that passes the user's settings for pip, for example a proxy, to the emulator. Its value is a
+JSON object of variables. The emulator removes it, so that handlers do not inherit it."""
 PIP_VARIABLES = re.compile(r"HOME|PATH|TMPDIR|LANG|LC_ALL|PIP_\w+|\w+_PROXY|SSL_CERT_\w+|\w+_CA_BUNDLE|XDG_\w+")
 """Names of the environment variables that pip needs, in upper case. Their case is ignored."""
 
@@ -34,15 +34,13 @@ class SparkNotInstalled(Exception):
 
 
 def is_installed() -> bool:
-    """Return True if the installation of Spark's environment is complete."""
     return (ROOT / FOLDER / STAMP).exists()
 
 
 def read_progress(folder: Path) -> str | None:
-    """Return the last line of the log of a running or failed installation, without pip's own warnings and errors.
+    """Return the last line of the log of a running or failed installation that is no warning or error of pip.
 
-    Return None if Spark is installed, its installation has not started, or the log has no such line. `folder` contains
-    the platform's files.
+    Return None without such a line, or if Spark is installed. `folder` contains the platform's files.
     """
     log = folder / LOG
     if is_installed() or not log.exists():
@@ -57,8 +55,6 @@ def collect_pip_variables(environment: Mapping[str, str]) -> str:
 
 
 class SparkInstallation:
-    """Installation of Spark's environment with the user's settings for pip."""
-
     def __init__(self, log_folder: Path) -> None:
         """Remove `VARIABLE` from the environment. The log of the installation is written to `log_folder`."""
         self._log = log_folder / LOG

@@ -1,9 +1,8 @@
 """Starts child processes in Spark's virtual environment (`.venv-spark`), which run ingestion's Glue job on this
 machine.
 
-`run_job` starts a new process for each run of the job, as Glue does. `SparkChildSession` keeps one process for many
-requests, which saves the seconds that the start of Spark takes. It runs the job, and it reads the lake: the bucket with
-the job's output.
+`run_job` starts a new process for each run, as Glue does. `SparkChildSession` uses one process for many runs, which
+saves the seconds that the start of Spark takes. It also reads the lake, the bucket with the job's output.
 """
 
 import json
@@ -23,7 +22,6 @@ PYTHON = ROOT / ".venv-spark" / "bin" / "python"
 JOB_SCRIPT = ROOT / "handlers" / "ingestion" / "glue" / "job.py"
 SESSION_WORKER = ROOT / "local" / "emulation" / "glue" / "spark_session_worker.py"
 CORES = 2
-"""Maximum number of cores that Spark uses."""
 SETTINGS = {
     "spark.master": f"local[{CORES}]",
     "spark.ui.enabled": "false",
@@ -32,8 +30,7 @@ SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
     # UsePerfData would leave a file in the system's temporary folder after a kill. The simple compiler and garbage
     # collector suit runs of a few seconds: on a busy machine, a run took 8 s instead of 28 s. The last two options turn
-    # off the verification of Java classes, which took a seventh of the start. The classes are safe, because the hashes
-    # of their packages are verified at the installation.
+    # off the verification of classes, which took a seventh of the start. The lock file already verifies their packages.
     "spark.driver.extraJavaOptions": "-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
     "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
 }
@@ -49,8 +46,6 @@ class SparkSessionEnded(Exception):
 
 @dataclass(frozen=True)
 class SparkRunResult:
-    """Counts of a run, or its error."""
-
     counts: dict[str, Any]
     """Counts that the job's `main` returned, or an empty dictionary if the run failed."""
     error: str = ""
@@ -68,9 +63,8 @@ def spark_environment(
 ) -> dict[str, str]:
     """Return the environment variables of a Spark process, which inherits no others.
 
-    `scratch` is its temporary folder. The job reads and writes objects of S3 at the URL `endpoint`, or files in the
-    folder `objects` in place of them. It imports its library from `import_path`. `settings` are additional settings of
-    Spark.
+    `scratch` is its temporary folder. The job uses objects of S3 at the URL `endpoint`, or files in the folder
+    `objects` in their place. It imports its library from `import_path`. `settings` are additional settings of Spark.
     """
     if not PYTHON.exists():
         raise SparkMissing("Spark's virtual environment is missing. Create it with `make .venv-spark/.locked`.")
@@ -127,10 +121,7 @@ def job_arguments(manifest_uri: str, lake_uri: str, run_id: str, **others: objec
 
 
 class SparkChildSession:
-    """Child process with a Spark session, which runs the program `spark_session_worker.py`.
-
-    A request to the child is a line of JSON, and so is its answer.
-    """
+    """Child process with a Spark session, which runs the program `spark_session_worker.py`."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 # closed with the session
@@ -146,7 +137,6 @@ class SparkChildSession:
 
     @property
     def pid(self) -> int:
-        """The child's process id."""
         return self._process.pid
 
     @property
@@ -156,15 +146,14 @@ class SparkChildSession:
         return self._log.read()
 
     def run(self, argv: Sequence[str]) -> SparkRunResult:
-        """Run the job once with these arguments."""
         answer = self._request({"action": "run", "argv": list(argv)})
         return SparkRunResult(answer.get("counts", {}), answer.get("error", ""))
 
     def rows(self, lake_uri: str, *manifest_ids: str) -> list[dict[str, Any]]:
         """Return the rows in the lake that come from these manifests, or all rows if no manifest is given.
 
-        A manifest is the list of the files that one run of the job processes. Rows count only if a pointer names their
-        Parquet file. A pointer is an object with the names of one manifest's Parquet files of one date.
+        A manifest is the list of the files that one run processes. Only Parquet files that a pointer names are read. A
+        pointer is an object with the names of one manifest's Parquet files of one date.
         """
         rows: list[dict[str, Any]] = self._request({"action": "rows", "lake": lake_uri, "manifests": manifest_ids})[
             "rows"
@@ -172,9 +161,9 @@ class SparkChildSession:
         return rows
 
     def file_rows(self, lake_uri: str, manifest_id: str, source: tuple[str, str], max_rows: int) -> dict[str, Any]:
-        """Return the first rows of one ingested file in `rows`, and the number of its rows in `total`.
+        """Return the first rows of one file of a manifest in `rows`, and the number of its rows in `total`.
 
-        `source` is the key and the version of the file's S3 object. The manifest must contain the file.
+        `source` is the key and the version of the file's S3 object.
         """
         request = {"action": "file_rows", "lake": lake_uri, "manifests": [manifest_id]}
         return self._request({**request, "source": source, "max_rows": max_rows})
@@ -190,7 +179,6 @@ class SparkChildSession:
         return files
 
     def close(self) -> None:
-        """End the session."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait()

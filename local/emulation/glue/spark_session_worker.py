@@ -1,10 +1,10 @@
 """Program that runs ingestion's Glue job and reads its output, as the child process of
 `spark_process.SparkChildSession`.
 
-Each line on standard input is a request in JSON, and each line on standard output is the answer. The lake is the bucket
-with the job's output. The program reads only the Parquet files there that a pointer names. A pointer is an object with
-the names of one manifest's Parquet files of one date, and a manifest is the list of the files that one run processes.
-The program imports no module of `local`, because `.venv-spark` does not contain their dependencies.
+Each line on standard input is a request in JSON, and each line on standard output is the answer. Of the lake, the
+bucket with the job's output, the program reads only the Parquet files that a pointer names. A pointer is an object with
+the names of one manifest's Parquet files of one date. A manifest is the list of the files that one run processes. The
+program runs in `.venv-spark`, so it imports no module of `local`.
 """
 
 import json
@@ -28,8 +28,7 @@ from handlers.ingestion.glue.object_storage import open_storage
 
 def main() -> None:
     """Answer requests until the standard input is closed."""
-    # Spark and its child processes may print to file descriptor 1. It becomes standard error, and only answers are
-    # written to the original standard output, which the parent reads.
+    # Spark and its child processes may print. Their output goes to standard error, so the parent reads only answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -42,7 +41,7 @@ def main() -> None:
 
 
 def _get_spark() -> SparkSession:
-    """Return the Spark session. Start it on first use, because some requests only read Parquet files without Spark."""
+    """Return the Spark session. It starts on first use, because some requests need no session."""
     return SparkSession.builder.getOrCreate()
 
 

@@ -1,9 +1,8 @@
-"""Corrections of the action, resource or condition keys for which the emulator checks a caller's permission.
+"""Requests for which the emulator checks a wrong action, resource or condition key, as IAM would check them.
 
-For some requests, the emulator uses a wrong action, resource or condition key, so its decision is wrong. This module
-returns what IAM would use. `decision_corrections.py` passes the result of `correct_request` and `make_tagging_request`
-to our own evaluator of policies (`policy_evaluator.py`). `resource_arn_corrections.py` passes the ARNs of the `find_…`
-functions to the emulator. A comment or docstring at each case describes the emulator's fault.
+`decision_corrections.py` lets our own evaluator decide on the results of `correct_request` and `make_tagging_request`.
+`resource_arn_corrections.py` passes the results of the other functions to the emulator. A comment or docstring at each
+case describes the emulator's fault.
 """
 
 import re
@@ -41,8 +40,7 @@ def correct_request(
         return AccessRequest(action, resource, {"cloudwatch:namespace": str(body.get("Namespace", ""))})
     if action == "events:PutEvents":
         # The emulator does not set the condition key with the source, so it denies the request. AWS evaluates each
-        # entry separately, but the corrected request can have only one source. If the entries have different sources,
-        # they are joined to a text that matches no condition, so the request is denied.
+        # entry separately. Here, different sources are joined to a text that matches no condition, and so are denied.
         sources = {str(entry.get("Source", "")) for entry in body.get("Entries", ())}
         return AccessRequest(action, resource, {"events:source": "\n".join(sorted(sources))})
     if action.startswith("dynamodb:") and any(_has_condition_key(document, LEADING_KEYS) for document in documents):
@@ -50,8 +48,7 @@ def correct_request(
         keys = find_leading_keys(body, partition_keys)
         return AccessRequest(action, resource, {LEADING_KEYS: keys} if keys else {})
     if any("${" in text for document in documents for text in _list_texts(document)):
-        # The emulator does not replace policy variables, so it denies the request. Our evaluator replaces them, so it
-        # gets the request unchanged.
+        # The emulator does not replace policy variables, so it denies the request. Our evaluator replaces them.
         return AccessRequest(action, resource)
     return None
 
@@ -75,7 +72,7 @@ def make_tagging_request(action: str, resource: str, body: Body) -> AccessReques
 def find_memory_resource(path: str, region: str, account: str) -> str | None:
     """Return the ARN of the AgentCore memory whose id or ARN a request's path contains, or None.
 
-    The emulator itself would evaluate the request for the resource `*`.
+    The emulator itself would use `*`.
     """
     match = re.match(r"/memories/(?:arn:[^/]+:memory/)?([a-zA-Z][a-zA-Z0-9_-]{0,99}-[a-zA-Z0-9]{10})/", unquote(path))
     return f"arn:aws:bedrock-agentcore:{region}:{account}:memory/{match[1]}" if match else None
@@ -84,7 +81,7 @@ def find_memory_resource(path: str, region: str, account: str) -> str | None:
 def find_job_resource(path: str, body: Body, region: str, account: str) -> str | None:
     """Return the ARN of the Batch job that a request cancels or terminates, or None for any other request.
 
-    The emulator itself would evaluate the request for the resource `*`.
+    The emulator itself would use `*`.
     """
     job = body.get("jobId")
     ends_job = path in {"/v1/canceljob", "/v1/terminatejob"}
@@ -106,7 +103,6 @@ def find_leading_keys(body: Body, partition_keys: Sequence[str]) -> list[str]:
 
 
 def _list_texts(value: Any) -> Iterator[str]:
-    """Yield every text in a document."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -27,15 +27,11 @@ does not prove that the permission is needed."""
 
 @dataclass(frozen=True)
 class Decision:
-    """Decision whether a role may perform an action."""
-
     role: str
-    """Name of the role."""
     action: str
     resource: str
     verdict: AccessVerdict
     by: str
-    """Origin of the decision: BY_EMULATOR, BY_DOCUMENT, BY_SERVICE or BY_SCHEDULE."""
 
     def __str__(self) -> str:
         return f"{self.role}: {self.action} on {self.resource}: {self.verdict}"
@@ -50,7 +46,6 @@ class DecisionRecorder:
         self._lock = threading.Lock()
 
     def record(self, decision: Decision) -> None:
-        """Append a decision to the log."""
         line = f"{json.dumps(asdict(decision))}\n"
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(line)

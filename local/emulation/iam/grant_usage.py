@@ -26,7 +26,6 @@ class RoleGrant:
     """Permission of a role for one action on one resource. Both may be patterns, as in a policy."""
 
     role: str
-    """Name of the role."""
     action: str
     resource: str
 
@@ -52,7 +51,6 @@ class ReviewedGrant:
     role: str
     """Pattern of role names without the prefix that all names of the stack have, for example `ingestion-*`."""
     actions: tuple[str, ...]
-    """Patterns of actions."""
     reason: str
 
     def covers(self, granted: RoleGrant, prefix: str) -> bool:
@@ -64,11 +62,8 @@ class ReviewedGrant:
 
 @dataclass(frozen=True)
 class GrantComparison:
-    """Result of the comparison of grants with IAM decisions."""
-
     used: tuple[RoleGrant, ...]
-    """Grants that allowed at least one call. Calls of schedules do not count, because they do not depend on any use of
-    the backends."""
+    """Grants that allowed at least one call. Calls of schedules do not count."""
     reviewed: tuple[RoleGrant, ...]
     """Unused grants that `reviewed_grants.toml` lists."""
     never_used: tuple[RoleGrant, ...]
@@ -79,7 +74,6 @@ class GrantComparison:
     """Entries of `reviewed_grants.toml` that match no unused grant, so they can be removed."""
 
     def problems(self) -> list[str]:
-        """Return a text for each problem that must be fixed."""
         return [
             *(f"used and not granted: {decision}" for decision in self.not_granted),
             *(
@@ -117,7 +111,6 @@ def compare_grants(
 
 
 def list_document_grants(role: str, document: Mapping[str, Any]) -> Iterator[RoleGrant]:
-    """Yield every grant of one policy document."""
     for statement in as_list(document["Statement"]):
         if statement["Effect"] == "Allow":
             for action in as_list(statement["Action"]):
@@ -139,7 +132,6 @@ def read_stack_grants(iam: Any, prefix: str) -> list[RoleGrant]:
 
 
 def read_reviewed_grants() -> list[ReviewedGrant]:
-    """Return the entries of `reviewed_grants.toml`."""
     return [
         ReviewedGrant(entry["role"], tuple(entry["actions"]), entry["reason"])
         for entry in tomllib.loads(REVIEWED_GRANTS_FILE.read_text(encoding="utf-8"))["unused"]

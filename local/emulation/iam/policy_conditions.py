@@ -12,7 +12,6 @@ Context = Mapping[str, str | list[str]]
 """Condition keys of a request with their values. A list is the value of a multivalued key, even if it has one item."""
 
 WILDCARDS = {"*": ".*", "?": "."}
-"""IAM's wildcards with the corresponding regular expressions."""
 MAX_CACHED_PATTERNS = 8192
 """Size of the cache of compiled patterns. It is larger than the number of patterns in the policies of all stacks."""
 SPECIAL_CHARACTERS = frozenset("*?$")

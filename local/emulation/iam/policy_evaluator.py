@@ -21,8 +21,6 @@ from local.emulation.iam.policy_conditions import (
 
 
 class AccessVerdict(StrEnum):
-    """Verdict of IAM on a request."""
-
     ALLOW = "allow"
     DENY = "deny"
     """A statement denies the request."""
@@ -43,15 +41,12 @@ class AccessRequest:
 
 @dataclass(frozen=True)
 class PolicyEvaluation:
-    """Result of an evaluation."""
-
     verdict: AccessVerdict
     statement: Mapping[str, Any] | None = None
     """Statement that caused the verdict, or None for an implicit deny."""
 
     @property
     def allowed(self) -> bool:
-        """True if the request is allowed."""
         return self.verdict is AccessVerdict.ALLOW
 
 

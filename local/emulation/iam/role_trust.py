@@ -14,10 +14,7 @@ ASSUME_ROLE = "sts:AssumeRole"
 
 
 def role_trusts(role_arn: str, principal: str, keys: Mapping[str, Any], action: str = ASSUME_ROLE) -> bool:
-    """Return True if the role exists and its trust policy allows the principal to assume it.
-
-    `keys` are the condition keys that the principal sends, and `action` is the STS action that it uses.
-    """
+    """Return True if the role exists and its trust policy allows a principal with these condition keys to assume it."""
     role = get_private(iam, "_roles").get_scoped(get_account_id(), None, role_arn.rpartition("/")[2])
     if role is None or role["Arn"] != role_arn:
         return False

@@ -23,8 +23,6 @@ LOG_STREAM = "any"
 
 
 class ServiceCallPermissions:
-    """Permission checks that the emulator lacks."""
-
     def __init__(self, recorder: DecisionRecorder) -> None:
         self._recorder = recorder
 
@@ -80,6 +78,5 @@ def inline_policies(role: str) -> list[dict[str, Any]]:
 
 
 def log_group_arn(group: str) -> str:
-    """Return the ARN of a log group."""
     arn: str = get_private(cloudwatch_logs, "_make_group_arn")(group)
     return arn.removesuffix(":*")

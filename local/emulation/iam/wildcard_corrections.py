@@ -22,8 +22,6 @@ def install() -> None:
 
 @lru_cache(MAX_CACHED_PATTERNS)
 def _compile(pattern: str, ignore_case: bool) -> "re.Pattern[str]":
-    """Return a pattern as a regular expression for the method `match`, which the emulator uses. It ends with the text's
-    end, so it matches only whole texts.
-    """
+    """Return a regular expression whose method `match` matches only whole texts. The emulator uses this method."""
     compiled = compile_pattern(pattern)
     return re.compile(rf"{compiled.pattern}\Z", compiled.flags | (re.IGNORECASE if ignore_case else 0))

@@ -37,9 +37,7 @@ def install() -> None:
 
 
 def _get_reserved_concurrency(original: Any, record: dict[str, Any], config: dict[str, Any]) -> Any:
-    """Return the reserved concurrency of a function. The emulator would look it up in the record of a version, which
-    does not contain it.
-    """
+    """Return a function's reserved concurrency from its own record. The record of a version does not contain it."""
     return original(get_private(lambda_svc, "_functions").get(config["FunctionName"]) or record, config)
 
 
@@ -63,8 +61,7 @@ def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
     wait = asynchronous_wait_seconds.set(settings.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS))
     request_id = _request_id.set(str(uuid.uuid4()))
     try:
-        # `event_invoke_configs` is empty, because the emulator would use its settings of `$LATEST` if `settings` is
-        # empty.
+        # If `settings` is empty, the emulator would use the settings of `$LATEST` in `event_invoke_configs`.
         original({**record, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
     finally:
         asynchronous_wait_seconds.reset(wait)
@@ -77,7 +74,7 @@ def _execute_attempt(original: Any, function: Any, config: Any, event: Any, requ
 
 
 def _invoke_from_bus(arn: str, payload: str) -> None:
-    """Invoke a function asynchronously for EventBridge, in the same way as for any other caller."""
+    """Invoke a function for EventBridge in the same way as for any other caller."""
     record, config, _ = get_private(lambda_svc, "_get_func_record_for_ref")(arn)
     if record is not None and config is not None:
         called_version = get_private(lambda_svc, "_execution_record_for_config")(record, {**config, "FunctionArn": arn})

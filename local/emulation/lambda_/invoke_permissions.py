@@ -13,16 +13,15 @@ API_GATEWAY = "apigateway.amazonaws.com"
 def admits_api_gateway(name: str, function: str, source_arn: str) -> bool:
     """Return True if API Gateway may call a function for the route, method or authorizer with the ARN `source_arn`.
 
-    `name` is the name of the function, and `function` is the ARN that API Gateway calls.
+    `name` is the function's name, and `function` the ARN that API Gateway calls.
     """
     return admits_service(name, function, API_GATEWAY, {"aws:SourceArn": source_arn})
 
 
 def admits_service(name: str, function: str, service: str, keys: Mapping[str, str]) -> bool:
-    """Return True if the policy of a function allows a service to call it.
+    """Return True if the policy of a function allows a service to call it with these condition keys.
 
-    `name` is the name of the function, `function` is the ARN that the service calls, and `keys` are the condition keys
-    that it sends.
+    `name` is the function's name, and `function` the ARN that the service calls.
     """
     record = get_private(lambda_svc, "_functions").get(name) or {"policy": {}}
     return policy_admits(record["policy"], service, AccessRequest("lambda:InvokeFunction", function, keys))

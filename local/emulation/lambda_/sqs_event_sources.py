@@ -20,8 +20,6 @@ POLL_ACTIONS = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
 
 
 class SqsEventSources:
-    """Polling of queues with the permissions of the functions' roles."""
-
     def __init__(self, permissions: ServiceCallPermissions) -> None:
         self._permissions = permissions
 

@@ -26,7 +26,6 @@ WORKER_BYTES = 40 * 1024**2
 MEMORY_SHARE = 0.25
 """Share of the machine's memory for all workers."""
 MIN_LIMIT, MAX_LIMIT = 16, 64
-"""Bounds of the number of workers."""
 RESERVED_SHARE = 0.25
 """Share of the workers for synchronous invocations by functions."""
 SYNCHRONOUS_WAIT_SECONDS = 25.0
@@ -44,13 +43,10 @@ THROTTLED = {"Reason": "ConcurrentInvocationLimitExceeded", "message": "Rate Exc
 
 
 def compute_worker_limit(memory_bytes: int) -> int:
-    """Return the maximum number of worker processes for a machine with this memory."""
     return max(MIN_LIMIT, min(MAX_LIMIT, int(memory_bytes * MEMORY_SHARE / WORKER_BYTES)))
 
 
 class WorkerLimit:
-    """Maximum number of worker processes of all functions together."""
-
     def __init__(self, limit: int, max_starting: int) -> None:
         """`max_starting` is the number of workers that may start at the same time."""
         self._limit = limit

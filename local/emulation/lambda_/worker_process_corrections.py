@@ -18,7 +18,6 @@ from ministack.services import lambda_svc
 from local.emulation import PrivateNameMissing, get_private, wrap_function
 
 LOG_END = "\x1eend of the call"
-"""Line that a worker writes to the log after each invocation."""
 CLASS_MARK = "\x1eclass "
 """Text that a worker appends to the traceback of an exception, followed by the exception's class name. The emulator
 adds the traceback to the log of the invocation."""
@@ -32,8 +31,8 @@ EDITS = {
 }
 """Replacements in the script that the workers run."""
 PATIENCE_SECONDS = 0.25
-"""Maximum time to wait for the next line of a log. It is needed if a worker has died and its child processes keep the
-log open, because LOG_END is then missing. It equals the emulator's limit for reading a whole log."""
+"""Maximum time to wait for the next line of a log. It matters only if a worker has died and its child processes keep
+its log open. It equals the emulator's limit for reading a whole log."""
 
 
 def install() -> None:

@@ -56,9 +56,7 @@ class MediaConvertAccount(Permissions, Protocol):
         """Return an S3 client with the role's permissions."""
         ...
 
-    def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
-        """Put an event on the default bus."""
-        ...
+    def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -168,10 +166,7 @@ class _MediaConvertService:
 
 
 def _upload(s3: Any, cut: VideoCut, segments: VideoSegments) -> dict[str, Any]:
-    """Upload the segments and the playlists. Return the item of `outputGroupDetails` in the job's event.
-
-    Each file is uploaded before the playlist that names it, so a player never gets the name of a missing file.
-    """
+    """Upload each file before the playlist that names it. Return an item for `outputGroupDetails`."""
     playlist, main_playlist = f"{cut.segment_name}.m3u8", f"{cut.name}.m3u8"
 
     def put(name: str, data: bytes, content_type: str) -> None:

@@ -1,7 +1,7 @@
 """Cuts a video with ffmpeg into HLS segments of an exact length, and makes their playlist.
 
-Any user may have uploaded the video. Some media formats, for example playlists, name other files, and ffmpeg would then
-read these files on this machine. So it may open only formats that contain the video itself.
+Any user may have uploaded the video. In some formats, for example playlists, it could name other files of this machine,
+which ffmpeg would read. So ffmpeg opens only formats that contain the video itself.
 """
 
 import re
@@ -18,8 +18,7 @@ VIDEO_STREAM, AUDIO_STREAM = "0:V:0", "0:a:0?"
 """ffmpeg's names of the first video and audio stream. `V` excludes album covers, and `?` allows a video without sound.
 """
 SEGMENT_FILE_PREFIX = "segment_"
-"""Prefix of the segments' file names on disk. The name in the job is not used there, because it may contain characters
-that are special for ffmpeg or the file system, for example `%` and `/`."""
+"""Prefix of the segments' file names on disk. The name in the job could contain `%` or `/`, which are special there."""
 _URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.*)", re.DOTALL)
 _LENGTH = re.compile(r"^#EXTINF:([0-9.]+)", re.MULTILINE)
 
@@ -32,13 +31,13 @@ class VideoCut:
     input_key: str
     output_bucket: str
     output_prefix: str
-    """Prefix of the keys of all output files, which ends in a slash unless it is empty."""
+    """Prefix of the keys of all output files."""
     name: str
     """Name of the main playlist without `.m3u8`. The main playlist names the playlist of the segments."""
     segment_name: str
     """Name of the playlist of the segments without `.m3u8`, and beginning of the segments' names."""
     seconds: int
-    """Length of a segment. The last segment may be shorter."""
+    """Length of a segment."""
     end_seconds: int | None
     """Time in the video at which the job stops reading it, or None if the job reads the whole video."""
     video: Mapping[str, Any]
@@ -48,11 +47,9 @@ class VideoCut:
 
     @property
     def input_uri(self) -> str:
-        """URI of the video."""
         return f"s3://{self.input_bucket}/{self.input_key}"
 
     def output_uri(self, name: str) -> str:
-        """Return the URI of an output file."""
         return f"s3://{self.output_bucket}/{self.output_prefix}{name}"
 
     @property
@@ -62,11 +59,9 @@ class VideoCut:
 
 
 def parse_job(request: Mapping[str, Any]) -> VideoCut:
-    """Return the parameters of a job. Raise ValueError or LookupError if the local MediaConvert does not support the
-    job.
+    """Return the parameters of a job. Raise ValueError or LookupError if the job is not supported.
 
-    It supports one input and one HLS output group. The group must have one output with H.264 and AAC, and segments of
-    an exact length in separate files.
+    A supported job has one input, and one HLS group of one output with H.264 and AAC in exact segments.
     """
     [source], [group] = request["Settings"]["Inputs"], request["Settings"]["OutputGroups"]
     [output], hls = group["Outputs"], group["OutputGroupSettings"]["HlsGroupSettings"]
@@ -108,15 +103,13 @@ class VideoSegments:
     """Segments of a video on disk, and their playlist."""
 
     playlist: str
-    """Text of the playlist."""
     files: Mapping[str, Path]
     """Paths of the segments by their names in the playlist."""
     duration_ms: int
-    """Sum of the segments' durations."""
 
 
 def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
-    """Cut the video `source`. Write the segments into the empty `folder`. Raise UnreadableMedia if it is no video."""
+    """Cut a video into an empty folder. Raise UnreadableMedia if the file is no video."""
     playlist = folder / "playlist.m3u8"
     scale = (
         f"scale=w='min({cut.video['Width']},iw)':h='min({cut.video['Height']},ih)'"

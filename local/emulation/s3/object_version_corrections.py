@@ -18,7 +18,6 @@ from ministack.services import eventbridge, s3
 from local.emulation import get_private, wrap_function
 
 Answer = tuple[int, dict[str, str], Any]
-"""Status, headers and body of an HTTP response."""
 ENCODED_TAGS = frozenset({"Delimiter", "Key", "KeyMarker", "NextKeyMarker", "Prefix"})
 """XML elements of the response to ListObjectVersions whose text is encoded."""
 _version: contextvars.ContextVar[str | None] = contextvars.ContextVar("object_version", default=None)

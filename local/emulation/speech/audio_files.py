@@ -14,7 +14,7 @@ ENCODERS: Final = {
     "flac": ("-c:a", "flac", "-f", "flac"),
     "ogg-opus": ("-c:a", "libopus", "-b:a", "24k", "-f", "ogg"),
 }
-"""Options of ffmpeg by encoding, as Amazon Transcribe names the encodings."""
+"""ffmpeg's options by encoding."""
 DEMUXERS: Final = {
     "amr": "amr",
     "flac": "flac",
@@ -26,7 +26,7 @@ DEMUXERS: Final = {
     "wav": "wav",
     "webm": "matroska",
 }
-"""Names of ffmpeg's readers (demuxers) by media format or encoding, as Amazon Transcribe names them."""
+"""ffmpeg's demuxers by media format or encoding, as Amazon Transcribe names them."""
 
 
 def encode_audio(samples: bytes, sample_rate: int, encoding: str) -> bytes:
@@ -39,8 +39,7 @@ def encode_audio(samples: bytes, sample_rate: int, encoding: str) -> bytes:
 def recognise_file(path: Path, formats: Iterable[str]) -> list[SpokenWord | Pause]:
     """Return the words and pauses of an audio file, which must have one of these formats (keys of DEMUXERS).
 
-    ffmpeg does not open other formats. Some of them, for example playlists, name other files, and ffmpeg would then
-    read these files on this machine.
+    In other formats, for example playlists, a file could name other files of this machine, which ffmpeg would read.
     """
     demuxers = ",".join(sorted({DEMUXERS[name] for name in formats}))
     allowed = ("-protocol_whitelist", "file", "-format_whitelist", demuxers)

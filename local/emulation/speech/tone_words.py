@@ -19,7 +19,7 @@ from local.emulation.speech.tone_energy import ToneEnergy
 LOW = (450, 600, 750, 900, 1050, 1200)
 HIGH = (1450, 1650, 1850, 2050, 2250, 2450)
 """Frequencies in hertz. A word has one tone of each tuple. Multiples of 50 Hz can be distinguished in a frame of 20 ms.
-A distorted tone also sounds at twice its frequency, so no frequency is twice another one, except 900 and 1200."""
+None is the second harmonic of another, except 900 and 1200."""
 PITCHES = (150, 200, 250, 300, 350)
 """Frequencies of voices in hertz. Words may also have no voice."""
 WORDS = (
@@ -28,7 +28,7 @@ WORDS = (
     *("send", "report", "budget", "monday", "agree"),
     *("throttled", "dropped", "malformed", "unflagged", "repeating", "endless", "broken"),
 )
-"""Vocabulary. Each word of the last line makes some local service fail, so that tests can cause the failure."""
+"""Vocabulary. For tests, each word of the last line makes some local service fail."""
 SENTENCE_END = "."
 TONES_ONLY = "The local platform understands no voices: it recognises only tones that represent words."
 """Note that `make samples` prints for users."""
@@ -43,11 +43,10 @@ PAUSE_SECONDS = 0.3
 FRAME_SECONDS = 0.02
 """Length of the pieces (frames) in which audio is analysed."""
 MIN_WORD_FRAMES = 6
-"""Minimum number of consecutive frames that make a word. It is more than half of a whole word, so if a word is cut into
-two pieces of audio, it is recognised in one of them at most."""
+"""Minimum number of frames of a recognised word. It is more than half of a whole word. So a word that is cut in two is
+recognised at most once."""
 ANALYSED_RATE = 8000
-"""Sample rate in hertz that is enough to recognise words. Of audio with a higher rate, only every second, third …
-sample is analysed, so that about this rate remains."""
+"""Lowest sample rate in hertz. If the rate of some audio is n times as high, only every n-th sample is analysed."""
 
 _AMPLITUDE = 0.3 * 32767
 """Amplitude of each tone of a word, as a sample's value."""
@@ -56,8 +55,7 @@ _RAMP_SECONDS = 0.01
 _MAX_SILENCE = 150.0
 """A frame is silent up to this root mean square of its samples."""
 _MIN_TONE_SHARE = 0.6
-"""Minimum share of a frame's energy that the two tones of a word have together. Each of them must have at least a
-quarter of this share."""
+"""Minimum share of a frame's energy in the two tones together. Each of them needs at least a quarter of this value."""
 _VOICE_AMPLITUDE = 0.4
 """Amplitude of the voice relative to a tone of a word."""
 _MIN_VOICE_SHARE = 0.03
@@ -103,7 +101,6 @@ def speech(words: Iterable[str], sample_rate: int, pitch: int | None = None) -> 
 
 
 def silence(seconds: float, sample_rate: int) -> bytes:
-    """Return silent audio."""
     return bytes(2 * round(seconds * sample_rate))
 
 
@@ -118,13 +115,12 @@ class Recogniser:
         self._incomplete_frame = b""
         """Audio after the last complete frame."""
         self._frame_count = 0
-        """Number of frames so far."""
         self._word: str | None = None
         """Word whose tones the latest frame contains, or None."""
         self._pitches: Counter[int | None] = Counter()
         """Number of the current word's frames by pitch."""
         self._run_frames = 0
-        """Number of consecutive frames, up to the latest one, with this same word or without a word."""
+        """Number of consecutive frames up to the latest one with the same `_word`."""
         self._silent_frames = 0
         """Number of silent frames since the last sound."""
         self._has_spoken = False
@@ -204,10 +200,7 @@ def _tones(low: int, high: int, pitch: int | None, sample_rate: int) -> bytes:
 
 @lru_cache(maxsize=16)
 def _slopes(sample_rate: int) -> list[float]:
-    """Return the amplitude at each sample of a word, which rises at the start and falls at the end.
-
-    A sudden start or end would be a click, which contains all frequencies.
-    """
+    """Return the amplitude of a word over time. A sudden start or end would be a click, which has all frequencies."""
     count, ramp = round(WORD_SECONDS * sample_rate), round(_RAMP_SECONDS * sample_rate)
     return [_AMPLITUDE * min(1.0, (at + 1) / ramp, (count - at) / ramp) for at in range(count)]
 

@@ -1,9 +1,8 @@
 """Executes the tasks of Step Functions with the permissions of the state machine's role.
 
-The emulator does not check permissions. It also lacks the integrations of Batch and Glue, and most AWS SDK
-integrations, by which a state calls any API. Here, the optimized integrations of Lambda, Batch and Glue are checked
-against the role's policies. An SDK call is signed with the role's credentials and sent to the service, which checks it
-itself.
+The emulator checks no permissions, and lacks the integrations of Batch and Glue and most AWS SDK integrations. Here, a
+call of Lambda, Batch or Glue by an optimized integration is checked against the role's policies. An SDK call is signed
+with the role's credentials and sent to the service, which checks it itself.
 https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 
@@ -39,7 +38,7 @@ Parameters = Mapping[str, Any]
 RequiredActions = list[tuple[str, str]]
 """IAM actions that a task performs with the role, each with its resource."""
 LAMBDA, GLUE, BATCH = (f"arn:aws:states:::{name}" for name in ("lambda:invoke", "glue:startJobRun", "batch:submitJob"))
-"""Beginnings of the `Resource` of a task that uses an optimized integration. An ending such as `.sync` may follow."""
+"""Optimized integrations in the `Resource` of a task, without an ending such as `.sync`."""
 _SDK_CALL = re.compile(r"arn:aws:states:::aws-sdk:(?P<service>[a-z0-9]+):(?P<action>[a-z][A-Za-z0-9]+)")
 _role: contextvars.ContextVar[str] = contextvars.ContextVar("state_machine_role", default="")
 """ARN of the role of the state machine whose execution runs in this context."""
@@ -52,8 +51,6 @@ def task_error(error: str, cause: str) -> Exception:
 
 
 class StateMachineTasks:
-    """Implementation of the tasks of all state machines."""
-
     def __init__(
         self,
         permissions: ServiceCallPermissions,
@@ -141,9 +138,8 @@ def _read_parameters(parameters: Parameters, operation: OperationModel) -> Any:
 
 
 def _required_actions(resource: str, parameters: Parameters) -> RequiredActions:
-    """Return the actions for which a task with an optimized integration needs permission.
-
-    They are documented in the guide of Step Functions, "IAM policies for integrated services".
+    """Return the actions that an optimized integration performs with the role (Step Functions' guide, "IAM policies for
+    integrated services").
     """
     if resource.startswith(LAMBDA):
         return [("lambda:InvokeFunction", str(parameters["FunctionName"]))]
@@ -152,9 +148,9 @@ def _required_actions(resource: str, parameters: Parameters) -> RequiredActions:
         return [("glue:StartJobRun", job), ("glue:GetJobRun", job)]
     if resource.startswith(BATCH):
         try:
-            # IAM evaluates the ARN with the revision of the job definition, even if the state names no revision.
+            # IAM evaluates the revision that is run, even if the state names none.
             definition = batch_service.find_definition(str(parameters["JobDefinition"]))["jobDefinitionArn"]
         except batch_service.BatchClientError:
-            return []  # the definition does not exist, so `_submit_job` will fail with this error
+            return []  # `_submit_job` will fail with this error
         return [("batch:SubmitJob", definition), ("batch:SubmitJob", str(parameters["JobQueue"]))]
     return []

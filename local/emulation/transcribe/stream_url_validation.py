@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 PATH = "/stream-transcription-websocket"
 MAX_EXPIRES_SECONDS = 300
-"""Maximum validity of a URL."""
 CLOCK_SKEW = timedelta(minutes=5)
 """Maximum time by which the date of a signature may lie in the future."""
 
@@ -43,11 +42,8 @@ class InvalidStreamRequest(Exception):
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """Settings that the URL of a stream contains."""
-
     encoding: str
     sample_rate: int
-    """Samples per second."""
     stabilised: bool
     """True if each word of a result has a flag that shows if it may still change."""
 

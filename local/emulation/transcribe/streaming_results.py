@@ -3,8 +3,8 @@
 A result contains the words of a sentence so far. A new partial version is sent for each word, and the final version at
 the end of the sentence. With stabilisation, a flag marks the words that no later version will change.
 
-Some words cause a fault of the stream, so that tests can cause it through the audio. Except for `broken`, they do so
-only with stabilisation. So a client that repeats a failed stream without stabilisation gets a complete transcript.
+For tests, some words cause a fault of the stream. Except for `broken`, they do so only with stabilisation. So a client
+that repeats a failed stream without stabilisation gets a complete transcript.
 """
 
 import json
@@ -51,8 +51,6 @@ class ConnectionDropped(Exception):
 
 
 class StreamResults:
-    """Results of one stream."""
-
     def __init__(self, *, stabilised: bool, new_id: Callable[[], str]) -> None:
         """`new_id` returns an id for the result of the next sentence."""
         self._stabilised = stabilised
@@ -136,12 +134,10 @@ class StreamResults:
 
 
 def _event_frame(*results: dict[str, object]) -> bytes:
-    """Return the frame of a transcript event."""
     return _frame("event", "TranscriptEvent", {"Transcript": {"Results": list(results)}})
 
 
 def exception_frame(kind: str, message: str) -> bytes:
-    """Return the frame of an exception."""
     return _frame("exception", kind, {"Message": message})
 
 

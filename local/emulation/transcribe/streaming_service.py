@@ -1,7 +1,7 @@
 """Local Amazon Transcribe streaming, which recognises tones that take the place of spoken words (see `tone_words.py`).
 
-It uses the WebSocket protocol of the real service, and sends results while the audio arrives. botocore decodes the
-frames that a client sends. So a mistake of our own encoder in the handlers is noticed.
+It uses the protocol of the real service, and sends results while the audio arrives. botocore decodes the frames of a
+client, so that mistakes of the handlers' own encoder are noticed.
 """
 
 import asyncio
@@ -35,9 +35,7 @@ SILENCE_SECONDS = 15.0
 MAX_CHUNK_BYTES = 32 * 1024
 """Maximum size of the audio in one event."""
 MAX_FRAME_BYTES = MAX_CHUNK_BYTES + 1024
-"""Maximum size of an audio event with its headers."""
 READ_BYTES = 64 * 1024
-"""Maximum number of bytes that are read from ffmpeg at once."""
 CLOSE_SECONDS = 1
 """Time limit for the client's answer when the server closes a connection."""
 

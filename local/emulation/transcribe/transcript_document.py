@@ -1,8 +1,7 @@
 """Creates the JSON document with the transcript of a recording, in the form of Amazon Transcribe's batch jobs.
 
-In recordings for the local Transcribe, tones take the place of words. A voice is an additional tone, so each pitch is
-one speaker. All words without a voice belong to one more speaker. Speakers are numbered in the order of their first
-words.
+In recordings for the local Transcribe, each word is a pair of tones, and a third tone is the voice. Words with the same
+voice, or without a voice, have the same speaker. Speakers are numbered in the order of their first words.
 https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
 """
 
@@ -13,7 +12,6 @@ from typing import Any
 from local.emulation.speech.tone_words import Pause, SpokenWord
 
 CONFIDENCE = "0.998"
-"""Confidence of every word."""
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """Local Amazon Transcribe for batch jobs, with the operations `StartTranscriptionJob` and `GetTranscriptionJob`.
 
-It recognises tones that take the place of spoken words (see `tone_words.py`). As on AWS, a job reads and writes S3 with
-the credentials of the caller that started it. A job ends when a caller asks for it the second time, so tests see both
-states without waiting. Some words cause a fault of the job, so that tests can cause it through the recording.
+It recognises tones in place of spoken words (see `tone_words.py`). As on AWS, a job reads and writes S3 with its
+caller's credentials. A job ends at the second `GetTranscriptionJob`, so no test has to wait. For tests, some words
+cause a fault of the job.
 """
 
 import json
@@ -46,7 +46,7 @@ class JobFault(StrEnum):
     """Words of a recording that cause a fault of its job."""
 
     THROTTLED = "throttled"
-    """The first request to start a job of this name gets LimitExceededException."""
+    """LimitExceededException at the first start of a job with this name."""
     BROKEN = "broken"
     """The job fails."""
     MALFORMED = "malformed"

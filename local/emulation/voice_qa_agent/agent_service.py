@@ -1,9 +1,8 @@
 """Local agent of voice Q&A: the HTTP service that answers questions about a lecture.
 
-Lecture and question are recordings with tones in place of words. The agent recognises the words, and answers by quoting
-the lecture. The answer is a stream of JSON lines in the form of decision 0051. The module shares no code with the
-handlers, so that a mistake of the handlers in this protocol is noticed. Some words of a question make the agent fail,
-so that tests can cause the failure.
+Lectures and spoken questions are recordings with tones in place of words. The agent recognises the words, and answers
+with a quote of the lecture, as a stream of JSON lines (decision 0051). It shares no code with the handlers, so that
+mistakes of the handlers in this protocol are noticed. For tests, some words of a question make the agent fail.
 """
 
 import base64
@@ -36,15 +35,13 @@ from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
 RETRY_AFTER_SECONDS = 1
-"""Value of the header Retry-After in the response to a throttled question."""
 LINE_SECONDS = 0.02
 """Time between two lines of an answer."""
 HOSTS = frozenset(["127.0.0.1", "localhost"])
-"""Hosts from which the agent downloads audio."""
 DOWNLOAD_SECONDS = 10
 """Time limit of each network operation while an audio file is downloaded."""
 _TEXT_PIECE = re.compile(r"\S+\s*")
-"""Word of an answer with the space after it, the content of one text line."""
+"""Content of one text line: a word with the space after it."""
 _INVALID_LINE = b'{"type": "text", "text": '
 
 
@@ -56,7 +53,7 @@ class AnswerFault(StrEnum):
     DROPPED = "dropped"
     """The connection is closed in the middle of the answer."""
     MALFORMED = "malformed"
-    """There is an additional line in the middle of the answer that is not valid JSON."""
+    """A line that is not valid JSON is added in the middle of the answer."""
 
 
 class RequestRefused(Exception):
@@ -137,10 +134,7 @@ def _transcribe(query: Mapping[str, Any]) -> str:
 
 
 def _recognise(audio: Mapping[str, Any]) -> Iterable[SpokenWord | Pause]:
-    """Download audio from a presigned URL of the emulator. Return its words and pauses.
-
-    Raise UnreadableMedia if the audio cannot be downloaded or recognised.
-    """
+    """Download audio from a presigned URL. Return its words and pauses, or raise UnreadableMedia."""
     if audio["format"] not in DEMUXERS or urlsplit(audio["url"]).hostname not in HOSTS:
         raise UnreadableMedia
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -179,8 +173,7 @@ def _make_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
     groups = [texts[start : start + PIECE_WORDS] for start in range(0, len(texts), PIECE_WORDS)]
     mixed = [
         line
-        # Each group of text lines is followed by one sound. No sound is left over, because the text has at least as
-        # many words as its sounds, in groups of the same size.
+        # One sound follows each group. There are at least as many groups as sounds, because not every word has a sound.
         for index, group in enumerate(groups)
         for line in (*group, *sounds[index : index + 1])
     ]

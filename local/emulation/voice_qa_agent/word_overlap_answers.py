@@ -16,7 +16,6 @@ from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import WORDS, Pause, SpokenWord, speech
 
 MAX_CITED = 3
-"""Maximum number of passages that an answer cites."""
 NO_MATCH_ANSWER = "The lecture does not say anything about this."
 SAMPLE_RATE = 16000
 """Samples per second of spoken answers."""
@@ -35,7 +34,6 @@ class LecturePassage:
 
     @property
     def text(self) -> str:
-        """The words, separated by spaces."""
         return " ".join(self.words)
 
 
@@ -53,7 +51,6 @@ def split_words(text: str) -> tuple[str, ...]:
 
 
 def find_passages(recognised: Iterable[SpokenWord | Pause]) -> list[LecturePassage]:
-    """Return the passages of a lecture from its recognised words and pauses."""
     passages: list[LecturePassage] = []
     passage: list[SpokenWord] = []
     for item in (*recognised, Pause(math.inf)):
