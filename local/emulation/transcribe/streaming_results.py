@@ -29,7 +29,7 @@ class StreamFault(StrEnum):
     MALFORMED = "malformed"
     """The partial result with this word is sent in a frame with a wrong checksum."""
     UNFLAGGED = "unflagged"
-    """From this word on, results have no `Stable` flags."""
+    """Results have no `Stable` flags from this word on."""
     REPEATING = "repeating"
     """The final result of this sentence is sent twice, with the same id and times. The second one has one more word."""
     ENDLESS = "endless"
