@@ -28,7 +28,7 @@ class MeetingsBackend:
         self.url, self.bucket, self.table = frontend["apiUrl"], frontend["bucket"], frontend["table"]
         self.workflow = deployment.ids["meetings-workflow-machine"]
         self.sweep_function = deployment.function("meetings-sweep")
-        """Name of the function that sweeps the meetings."""
+        """Name of the scheduled function that looks for meetings which stayed in one state for too long."""
         self.storage_function = deployment.function("meetings-storage")
         """Name of the function that counts the storage of each user."""
 

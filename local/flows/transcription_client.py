@@ -62,7 +62,7 @@ class Screen:
     """All captions in the order of their arrival."""
 
     def apply(self, message: Message) -> None:
-        """Change the lines as a message from the service demands."""
+        """Add, replace or remove lines as a message of the service demands."""
         match message["type"]:
             case "caption":
                 self._remove(message["utterance"], message["resultId"])

@@ -64,10 +64,8 @@ class GlueJobRuns:
         with (self._log_folder / "glue.log").open("a", encoding="utf-8") as log:
             log.write(f"{run_id} ended with {process.returncode}\n{process.stdout}{process.stderr}\n")
         if process.returncode != 0:
-            raise task_error(
-                "States.TaskFailed",
-                f"Job run {run_id} failed. The last line of its output: {process.stderr.strip().splitlines()[-1:]}",
-            )
+            last_line = process.stderr.strip().rpartition("\n")[2]
+            raise task_error("States.TaskFailed", f"Job run {run_id} failed. The last line of its output: {last_line}")
         return {"Id": run_id, "JobName": name, "JobRunState": "SUCCEEDED"}
 
 

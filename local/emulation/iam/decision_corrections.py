@@ -55,7 +55,7 @@ def install(recorder: DecisionRecorder) -> None:
         corrected = None if is_denied else _correct(role, action, resource_arn, {**keys, **(service_context or {})})
         if corrected is not None:
             return decide_from_policies(caller["userArn"], corrected, keys)
-        # The emulator's decision is correct. Its result None means that the request is allowed.
+        # No correction applies, so the emulator decides. Its result None means that the request is allowed.
         verdict = AccessVerdict.ALLOW if result is None else _verdict(result)
         recorder.record(Decision(role, action, resource_arn, verdict, BY_EMULATOR))
         if result is not None:
