@@ -25,20 +25,16 @@ ROOT_KEY = "test"
 
 
 def endpoint() -> str:
-    """Return the emulator's URL."""
     return f"http://{LOOPBACK}:{os.environ['GATEWAY_PORT']}"
 
 
 @dataclass(frozen=True)
 class RoleCredentials:
-    """Credentials of a role session."""
-
     key: str
     secret: str
     token: str
 
     def to_session(self) -> boto3.Session:
-        """Return a boto3 session with these credentials."""
         return boto3.Session(self.key, self.secret, self.token, get_region())
 
 
@@ -98,7 +94,6 @@ class EmulatorAccount:
         get_private(eventbridge, "_put_events")({"Entries": [{**entry, "Resources": resources}]}, allow_aws_source=True)
 
     def s3(self, role_arn: str, session_name: str) -> Any:
-        """Return an S3 client that acts as a role."""
         return _s3(open_session(role_arn, session_name).to_session())
 
     def s3_of_caller(self, access_key: str) -> Any:

@@ -22,15 +22,12 @@ def install() -> None:
 
 @dataclass(frozen=True)
 class TagOperations:
-    """The tag operations of one service."""
-
     path_prefix: str
     """Beginning of the operations' path. The ARN of the resource follows it."""
     find_tags: Callable[[str, str], dict[str, str] | None]
     """Function that returns the tags of a resource, or None if the resource does not exist. Its arguments are the kind
     and the name in the ARN, for example `job-queue` and `media`."""
     missing_error: str
-    """Error code for a resource that does not exist."""
 
     async def handle_request(
         self,

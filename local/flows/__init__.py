@@ -22,7 +22,6 @@ StepReporter = Callable[[str], None]
 PATIENCE_SECONDS = 20
 """Default time limit for an expected result."""
 POLL_SECONDS = 0.05
-"""Minimum time between two polls."""
 POLL_SHARE = 0.1
 """Time between two polls, as a share of the time waited so far. More frequent polls would slow down the platform."""
 
@@ -68,7 +67,6 @@ class Deployment:
     ids: Mapping[str, Any]
     """Resource ids by Pulumi name."""
     outputs: Mapping[str, Any]
-    """Outputs of the stack."""
 
     def frontend(self, subsystem: str) -> Any:
         """Return the part of the `frontend` output for a subsystem."""

@@ -14,13 +14,10 @@ from local.platform.emulator_clients import Clients, EmulatorClients
 from local.preview.preview_provider import REGION
 
 SIGNED_FOR_SECONDS = 60
-"""Validity of a signed URL."""
 
 
 @dataclass(frozen=True)
 class Guest:
-    """Guest of an identity pool."""
-
     identity_id: str
     credentials: Credentials = field(repr=False)
     client: Clients = field(repr=False)
@@ -49,5 +46,4 @@ class Guest:
         return urlsplit(str(request.url))._replace(scheme=parts.scheme).geturl()
 
     def connect(self, url: str) -> ClientConnection:
-        """Connect to a WebSocket API."""
         return connect_to_api(self.signed_url(url))

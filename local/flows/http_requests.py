@@ -21,7 +21,6 @@ class Answer:
 
     @property
     def body(self) -> Any:
-        """Body, parsed as JSON."""
         return json.loads(self.data)
 
 

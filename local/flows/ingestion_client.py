@@ -64,7 +64,6 @@ class IngestionIntake:
         self.send(json.dumps({"Records": [event]}))
 
     def send(self, body: str) -> None:
-        """Send a message to the queue of notifications."""
         self.client("sqs").send_message(QueueUrl=self.queue_url, MessageBody=body)
 
     def count_messages(self, url: str) -> tuple[int, int]:
@@ -74,7 +73,6 @@ class IngestionIntake:
         return int(attributes[names[0]]), int(attributes[names[1]])
 
     def wait_until_empty(self) -> None:
-        """Wait until the queue of notifications is empty."""
         eventually(lambda: True if self.count_messages(self.queue_url) == (0, 0) else None, "an empty queue")
 
 
@@ -90,7 +88,6 @@ class IngestionRuns:
         self.machine = deployment.ids["ingestion-workflow-machine"]
 
     def upload_all(self, files: Mapping[str, bytes]) -> None:
-        """Upload files in parallel."""
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda file: self.intake.upload(*file), files.items()))
 
@@ -112,7 +109,6 @@ class IngestionRuns:
         return invoke(self.client, self.sweeper, kind=kind)
 
     def execution_statuses(self) -> dict[str, str]:
-        """Return the status of each execution by name."""
         pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=self.machine)
         return {execution["name"]: execution["status"] for page in pages for execution in page["executions"]}
 

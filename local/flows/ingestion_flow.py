@@ -45,14 +45,11 @@ NOT_UTF8 = 8
 
 @dataclass(frozen=True)
 class IngestionOutcome:
-    """Outcome of the flow for its files."""
-
     manifest_sizes: list[int]
     """Number of files of each manifest, largest first. A manifest is the list of the files of one Spark run."""
     execution_counts: Counter[str]
     """Number of workflow executions by final status."""
     file_counts: Counter[str]
-    """Number of files by status."""
     rows: list[tuple[Any, ...]]
     """Rows that a reader of the lake sees, sorted."""
 

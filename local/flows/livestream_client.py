@@ -37,7 +37,6 @@ class LivestreamBackend:
         return dict(answer.body)
 
     def list_pages(self, limit: int) -> Iterator[list[dict[str, Any]]]:
-        """Yield the pages of the list of episodes."""
         after = ""
         while True:
             page = self.ask("GET", f"/episodes?limit={limit}{after}").body

@@ -55,7 +55,6 @@ class MeetingsBackend:
         return AccessProvider(exchange, clock.now, 1, self.endpoint).get()
 
     def execution_names(self) -> list[str]:
-        """Return the names of the workflow's executions."""
         executions = self.client("stepfunctions").list_executions(stateMachineArn=self.workflow)["executions"]
         return [execution["name"] for execution in executions]
 

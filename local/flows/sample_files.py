@@ -25,8 +25,6 @@ FOLDER = ROOT / "samples"
 
 @dataclass(frozen=True)
 class SampleFile:
-    """Sample file for one backend."""
-
     subsystem: str
     """Backend that accepts the file."""
     description: str
@@ -138,4 +136,3 @@ SAMPLES: Final[Mapping[str, SampleFile]] = {
         lambda: _make_video(*(sentence for chunk in meetings_flow.CHUNKS for sentence in chunk)),
     ),
 }
-"""Sample files by file name."""

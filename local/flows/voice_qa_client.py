@@ -103,7 +103,6 @@ class ReceivedAnswer:
         return [piece for piece in self.pieces if piece["type"] == "citation"]
 
     def audio(self) -> bytes:
-        """Return the audio files of the answer, concatenated."""
         return b"".join(base64.b64decode(piece["audio"]) for piece in self.pieces if piece["type"] == "audio")
 
     @property
@@ -113,13 +112,10 @@ class ReceivedAnswer:
 
 
 class GuestConnection(WebSocketClient):
-    """Connection of a guest to the WebSocket API."""
-
     def __init__(self, backend: VoiceQaBackend, guest: Guest | None = None) -> None:
         self.guest = guest or backend.create_guest()
         super().__init__(self.guest.connect(backend.url))
         self.answers: dict[str, ReceivedAnswer] = {}
-        """Received answers by query id."""
 
     def request_guest_id(self) -> str:
         """Return the guest id, a keyed hash of the identity id. The keys of the guest's uploads contain it."""

@@ -27,11 +27,9 @@ FRAME_BYTES = 30_000
 MAX_ATTEMPTS = 5
 """Maximum number of attempts at a request or handshake while the service is not available."""
 RETRY_SECONDS = 0.5
-"""Pause between two attempts."""
 
 
 def connect_to_api(url: str, subprotocols: Sequence[str] | None = None) -> ClientConnection:
-    """Connect to a WebSocket API."""
     offered = [Subprotocol(name) for name in subprotocols] if subprotocols else None
     for _ in range(MAX_ATTEMPTS - 1):
         try:
@@ -44,8 +42,6 @@ def connect_to_api(url: str, subprotocols: Sequence[str] | None = None) -> Clien
 
 
 class WebSocketClient(ABC):
-    """Client with one WebSocket connection."""
-
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._unread: list[Message] = []
@@ -65,7 +61,6 @@ class WebSocketClient(ABC):
         """Handle a message when it is received, before it is returned."""
 
     def ask(self, action: str, **content: Any) -> Message:
-        """Send a request and return its response."""
         for _ in range(MAX_ATTEMPTS - 1):
             response = self._ask_once(action, content)
             if response.get("code") != WebSocketErrorCode.UNAVAILABLE:

@@ -12,8 +12,6 @@ MESSAGE_BYTES = 128 * 1024
 
 @dataclass
 class MessageSize:
-    """Bytes that were received of one message, and of its current frame."""
-
     frame: int = 0
     message: int = 0
 

@@ -56,8 +56,6 @@ class BatchJob:
 
 
 class BatchService:
-    """Operations of Batch, and the jobs that were submitted."""
-
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._jobs: dict[str, BatchJob] = {}
@@ -200,7 +198,6 @@ def find_definition(reference: str) -> dict[str, Any]:
 
 
 def _job_detail(request: Parameters, definition: Parameters, queue: Parameters) -> dict[str, Any]:
-    """Return a job in the format of `DescribeJobs`."""
     job_id = str(uuid.uuid4())
     properties, overrides = definition["containerProperties"], request.get("containerOverrides") or {}
     environment = {

@@ -110,7 +110,7 @@ class JobProcess:
             timer = _start_timer(timeout, self.stop, TIMED_OUT) if timeout else None
             with process:
                 for line in process.stdout or ():
-                    # Logging takes time, in which the process continues. So it is stopped first.
+                    # The process is stopped first, because it would continue while the line is being logged.
                     if reclaim_at is not None and reclaim_at in line:
                         self.stop(RECLAIMED)
                     log(line.rstrip("\n"))

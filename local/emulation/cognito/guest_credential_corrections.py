@@ -48,5 +48,4 @@ def _get_credentials(original: Any, data: Mapping[str, Any]) -> Any:
 
 
 def _identity_keys(identity: str, pool: str, kinds: list[str]) -> dict[str, Any]:
-    """Return the condition keys of an identity, which are also its policy variables."""
     return {f"{COGNITO}:sub": identity, f"{COGNITO}:aud": pool, f"{COGNITO}:amr": kinds}

@@ -23,7 +23,6 @@ from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, e
 from local.emulation.iam.service_call_permissions import inline_policies
 
 _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", default=b"")
-"""Body of the request that is being served."""
 
 
 def install(recorder: DecisionRecorder) -> None:

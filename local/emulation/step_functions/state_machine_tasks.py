@@ -123,7 +123,6 @@ class StateMachineTasks:
 
 
 def _run_execution(original: Any, execution_arn: str) -> Any:
-    """Run an execution after storing its state machine's role in the context."""
     execution = get_private(stepfunctions, "_executions").get(execution_arn) or {}
     machine = get_private(stepfunctions, "_state_machines").get(execution.get("stateMachineArn", "")) or {}
     _role.set(machine.get("roleArn", ""))

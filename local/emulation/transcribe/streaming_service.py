@@ -111,7 +111,6 @@ async def _receive_audio(connection: ServerConnection, silence_seconds: float) -
 
 
 async def _decode_audio(chunks: AsyncIterator[bytes], settings: StreamSettings) -> AsyncGenerator[bytes]:
-    """Yield the samples of FLAC or Ogg Opus audio while it arrives."""
     process = await asyncio.create_subprocess_exec(
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "quiet"),
         # With more threads, ffmpeg would return samples later.
