@@ -1,8 +1,9 @@
-"""Corrections of the AWS emulator (ministack), and local services that it lacks. The launcher starts all of them.
+"""Extensions of ministack, the AWS emulator of the local platform: corrections of its faults, and services that it
+lacks.
 
-Each correction covers one area, and uses private attributes of the emulator. The emulator's version is pinned exactly,
-because any version may change private names. If a name is missing, its first use raises an error that contains the
-name, at the launch or later. A test checks all names.
+Most corrections replace private functions of ministack. Any other version of ministack may have other private names, so
+`requirements/emulator.in` pins the version. A correction gets each private name with `get_private` or `wrap_function`,
+and a test checks that all these names exist.
 """
 
 import functools
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 SUPPORTED_VERSION = "1.5.33"
-"""Version of the emulator whose private names the corrections use."""
+"""Version of ministack whose private names the corrections use."""
 
 
 class PrivateNameMissing(Exception):
@@ -33,5 +34,8 @@ def get_private(owner: object, name: str) -> Any:
 
 
 def wrap_function(owner: object, name: str, wrapper: Callable[..., Any]) -> None:
-    """Replace a private function by `wrapper`, which gets the emulator's original function as its first argument."""
+    """Replace a private function of the emulator by `wrapper`.
+
+    The arguments of `wrapper` are the original function and then the arguments of the call.
+    """
     setattr(owner, name, functools.partial(wrapper, get_private(owner, name)))

@@ -1,5 +1,6 @@
-"""Refuses Athena queries. The emulator would answer each with an invented row, because its query engine (DuckDB) is not
-installed.
+"""Refuses Athena queries, because the emulator would answer each query with an invented row.
+
+Its query engine, DuckDB, is not installed here.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from ministack.services import athena
 
 from local.emulation import wrap_function
 
-MESSAGE = "Athena does not run here; `make console` shows the rows of a file"
+MESSAGE = "The local platform has no Athena. To see the rows of an ingested file, open the page of `make console`."
 
 
 def install() -> None:

@@ -1,6 +1,6 @@
-"""Base of the HTTP servers with which we emulate AWS services: signed requests, JSON responses, and the SDKs' errors.
+"""Base of the HTTP servers that emulate AWS services: it reads the caller's access key and returns errors as AWS does.
 
-A signature is not verified. The servers listen on loopback only, so every caller is a user of this machine.
+A server does not verify a request's signature. It listens on loopback only, so every caller is a user of this machine.
 """
 
 import re
@@ -16,7 +16,7 @@ _ACCESS_KEY = re.compile(r"Credential=([A-Za-z0-9]+)/")
 
 
 class AwsError(Exception):
-    """Refusal of a request, which becomes an error response in the SDKs' format."""
+    """Refusal of a request. The server returns it as an error response that the AWS SDKs understand."""
 
     def __init__(self, code: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ def serve_signed(respond: Callable[[SignedRequest], HttpResponse]) -> AbstractCo
         try:
             return respond(SignedRequest(request, _access_key(request)))
         except AwsError as error:
-            # AWS has two JSON protocols. One has the error's code in the body, the other in the header.
+            # In one JSON protocol of AWS, the error code is in the body, and in the other one in the header.
             content = {"__type": error.code, "message": str(error)}
             return HttpResponse(content, error.status, {"x-amzn-ErrorType": error.code})
 
@@ -53,10 +53,10 @@ def _access_key(request: HttpRequest) -> str:
 
 
 class Permissions(Protocol):
-    """The IAM permissions of the account that a service runs in."""
+    """IAM permissions of the callers of an emulated service."""
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        """Return True if a caller may not perform an action on a resource."""
+        """Return True if the owner of an access key may not perform an action. `context` are the condition keys."""
         ...
 
 

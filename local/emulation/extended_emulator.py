@@ -1,4 +1,4 @@
-"""Installs all corrections of `local/emulation` in the emulator, starts the services in its process, and serves."""
+"""Runs the emulator with all extensions of `local/emulation` that belong in its process."""
 
 import os
 from pathlib import Path
@@ -26,15 +26,16 @@ from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, update_duration, worker_process_corrections
 from local.emulation.lambda_.sqs_event_sources import SqsEventSources
-from local.emulation.lambda_.worker_limit import WorkerLimit, max_workers
+from local.emulation.lambda_.worker_limit import WorkerLimit, compute_worker_limit
 from local.emulation.s3 import object_version_corrections, upload_condition_keys
 from local.emulation.step_functions import retry_delays
 from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
 
 
 def serve(folder: Path, spark: SparkInstallation) -> None:
-    """Serve until the process is killed. The log of IAM decisions and the output of Batch and Glue jobs are written to
-    `folder`.
+    """Install the extensions, then serve until the process is killed.
+
+    The log of IAM decisions and the output of Batch and Glue jobs are written to `folder`.
     """
     recorder = DecisionRecorder(folder)
     permissions = ServiceCallPermissions(recorder)
@@ -47,7 +48,7 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     permissions.install()
     worker_process_corrections.install()
     update_duration.install()
-    workers = max_workers(get_private(lambda_svc, "_memory_budget_bytes")())
+    workers = compute_worker_limit(get_private(lambda_svc, "_memory_budget_bytes")())
     WorkerLimit(workers, max_starting=os.cpu_count() or 1).install()
     async_invocation_corrections.install()
     SqsEventSources(permissions).install()

@@ -1,8 +1,8 @@
-"""OpenID Connect provider for this machine.
+"""OpenID Connect provider of the local platform, which issues tokens without a login.
 
-It publishes its keys, and returns a token for any user name, without a login. The tokens are signed with a key that is
-generated at the start. `POST /token` takes `{"subject": "ann"}` and returns `{"id_token": …}`. The token is valid for
-an hour, or for the number of `"seconds"` in the request. A negative number gives an expired token.
+`POST /token` takes `{"subject": "ann"}`, with any user name of 1 to 64 characters of `A-Za-z0-9._@-`, and returns
+`{"id_token": …}`. The token is valid for an hour, or for the number of `"seconds"` in the request. A negative number
+gives an expired token. The signing key is new at each start, and its public part is published.
 """
 
 import json
@@ -20,20 +20,20 @@ from local.http_server import HttpRequest, HttpResponse, serve_json
 
 ISSUER: Final = "https://login.local.example.com/"
 AUDIENCE: Final = "polyphony-local"
-"""Issuer and audience are the same as in Pulumi.local.yaml. No client resolves the issuer's host name, because the
-emulator's environment contains the URL of the keys."""
+"""Issuer and audience of the tokens, the same as in Pulumi.local.yaml. The issuer's host does not exist. Handlers
+download the keys from the URL in their environment variable `JWKS_URL`, which the launcher of the emulator sets."""
 KEYS_PATH: Final = "/.well-known/jwks.json"
 TOKEN_PATH: Final = "/token"  # noqa: S105 - a path
 VALID_SECONDS: Final = 3600
-"""Validity of a token if the request contains no number."""
+"""Default of `seconds`."""
 KEY_ID: Final = "local"
 CORS_HEADERS: Final = {"Access-Control-Allow-Origin": "*"}
-"""The console's page requests tokens too, from another origin."""
+"""Headers that let the console's page request tokens from another origin."""
 _SUBJECT = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
 
 def token_url(keys_url: str) -> str:
-    """Return the URL that returns tokens, from the URL of the keys."""
+    """Return the URL for requesting tokens, from the URL of the keys."""
     return f"{keys_url.removesuffix(KEYS_PATH)}{TOKEN_PATH}"
 
 
@@ -57,21 +57,25 @@ def serve() -> AbstractContextManager[int]:
 def _respond_with_token(body: bytes, key: ec.EllipticCurvePrivateKey) -> HttpResponse:
     request = _parse_request(body)
     if request is None:
-        message = f'POST {TOKEN_PATH} takes {{"subject": "…"}}: 1 to 64 of A-Za-z0-9._@-'
+        message = (
+            f'POST {TOKEN_PATH} takes {{"subject": "…"}}: 1 to 64 of A-Za-z0-9._@-, and optionally "seconds", a number'
+        )
         return HttpResponse({"message": message}, HTTPStatus.BAD_REQUEST, CORS_HEADERS)
     subject, seconds = request
-    expires_at = int(time.time()) + seconds
-    # An expired token must have been issued before it expired, so its issue time depends on its end.
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": expires_at - VALID_SECONDS, "exp": expires_at}
+    now = int(time.time())
+    expires_at = now + seconds
+    # Clients refuse a token that was issued in the future. An expired token must have been issued before its end.
+    issued_at = min(now, expires_at - VALID_SECONDS)
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": issued_at, "exp": expires_at}
     return HttpResponse({"id_token": jwt.encode(claims, key, "ES256", {"kid": KEY_ID})}, headers=CORS_HEADERS)
 
 
 def _parse_request(body: bytes) -> tuple[str, int] | None:
-    """Return the subject and the seconds until the token expires, or None if the request contains no valid subject."""
+    """Return the subject and the seconds until the token expires, or None if one of them is invalid."""
     try:
         request = json.loads(body)
         if _SUBJECT.fullmatch(request["subject"]):
             return request["subject"], int(request.get("seconds", VALID_SECONDS))
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, OverflowError):  # OverflowError: `1e999` is read as infinity
         pass
     return None

@@ -1,7 +1,7 @@
-"""Starts the local services that run in the emulator's process: MediaConvert, Bedrock and Transcribe's batch jobs.
+"""Starts the emulated AWS services that run in the emulator's process: MediaConvert, Bedrock and Transcribe batch jobs.
 
-They run there because they check the roles of their callers, and because only the emulator itself may send events whose
-source is `aws.…`. Handlers find the services through `AWS_ENDPOINT_URL_<SERVICE>`.
+They run in this process because they check IAM permissions with the emulator's private functions. MediaConvert also
+sends events with the source `aws.mediaconvert`, which the emulator accepts only from its own process.
 """
 
 import contextlib
@@ -12,20 +12,20 @@ from ministack.core.responses import get_account_id, get_region, set_request_acc
 from local import LOOPBACK
 from local.emulation.bedrock import converse_service
 from local.emulation.bedrock.converse_permissions import ModelPermissions
-from local.emulation.emulated_service_access import EmulatorAccount
+from local.emulation.emulator_account import EmulatorAccount
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.mediaconvert import mediaconvert_service
 from local.emulation.transcribe import transcription_jobs
 
 _running_services = contextlib.ExitStack()
-"""Context of the running services. It stays open until the process ends."""
+"""Context in which the services run. Nothing closes it, so they run until the process ends."""
 
 
 def install(permissions: ServiceCallPermissions) -> None:
-    """Start the services, and set the variables with their URLs."""
+    """Start the services, and set the environment variables from which the AWS SDK of handlers reads their URLs."""
     set_request_account_id("")  # the default account applies, because no request is being served
     media_convert = EmulatorAccount(permissions, mediaconvert_service.SERVICE, "queues/Default")
-    # Transcribe acts with its caller's credentials and assumes no role, so no trust policy ever checks this ARN.
+    # This ARN is only compared with trust policies, and Transcribe assumes no role. So any job name will do.
     transcribe = EmulatorAccount(permissions, "transcribe.amazonaws.com", "transcription-job/any")
     services = {
         "MEDIACONVERT": mediaconvert_service.serve(media_convert),

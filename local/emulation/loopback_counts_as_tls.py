@@ -1,8 +1,7 @@
-"""Makes requests over the loopback interface count as TLS.
+"""Sets the condition key `aws:SecureTransport` to true for all requests to the emulator, although they are plain HTTP.
 
-The policies of all buckets and queues refuse plain HTTP. On this machine all connections are plain HTTP, and the
-emulator derives `aws:SecureTransport` from the connection, so the policies would refuse every request. Tests check the
-text of the policies instead.
+The policies of all our buckets and queues deny plain HTTP by this key, so they would deny every request on this
+machine. Tests check the text of the policies instead.
 """
 
 import contextvars
@@ -15,7 +14,7 @@ from local.emulation import get_private
 
 
 def install() -> None:
-    """Replace the default of `iam_evaluator._request_origin`, and `app.pin_request_origin`."""
+    """Replace `app.pin_request_origin`, and the context variable `iam_evaluator._request_origin` for a new default."""
     get_private(iam_evaluator, "_request_origin")  # fails if the name is missing
     pin = get_private(app, "pin_request_origin")
     origin = contextvars.ContextVar("request_origin", default=(LOOPBACK, True))

@@ -1,7 +1,7 @@
-"""Validates requests to the local services against botocore's model of the AWS service.
+"""Validates requests to the emulated services against botocore's model of the AWS service.
 
-The SDK checks only names, types and required members, and the SDK integrations of Step Functions not even those. The
-services also refuse values that violate the model's enumerations, patterns and ranges.
+AWS also refuses values that violate an enumeration, a pattern or a range of the model. boto3 does not notice most of
+these violations, so the emulated services must.
 """
 
 import re
@@ -13,7 +13,7 @@ import botocore.session
 
 
 class InvalidRequest(ValueError):
-    """A request that violates the model. The message names the member."""
+    """Error that a request violates the model. The message gives the position in the request."""
 
 
 @cache
@@ -24,7 +24,8 @@ def _input_shape(service: str, operation: str) -> Any:
 def validate_request(service: str, operation: str, content: object) -> dict[str, Any]:
     """Return a request with the model's member names. Raise InvalidRequest if it violates the model.
 
-    For some services, the names in the HTTP message (`serialization["name"]`) differ from the model's.
+    Some services use other names in the HTTP message, for example MediaConvert `role` for `Role`. Members whose value
+    is null are left out.
     """
     request: dict[str, Any] = _read(_input_shape(service, operation), content, "")
     return request
@@ -33,7 +34,7 @@ def validate_request(service: str, operation: str, content: object) -> dict[str,
 def _read(shape: Any, value: Any, path: str) -> Any:
     match shape.type_name, value:
         case "structure", _ if shape.is_document_type:
-            pass  # any JSON, for example the fields of a model's own request format
+            pass  # any JSON, for example `additionalModelRequestFields` of Bedrock
         case "structure", dict():
             return _read_structure(shape, value, path)
         case "list", list():
@@ -71,7 +72,7 @@ def _check_text(shape: Any, value: str, path: str) -> None:
     if shape.enum and value not in shape.enum:
         raise InvalidRequest(f"{path} must be one of {', '.join(shape.enum)}")
     pattern = shape.metadata.get("pattern")
-    # Some of MediaConvert's patterns describe only the beginning of a URI.
+    # Some of MediaConvert's patterns end in a slash, because they describe only the beginning of a URI.
     if pattern and not re.fullmatch(f"{pattern}.*" if pattern.endswith("/") else pattern, value):
         raise InvalidRequest(f"{path} must match {pattern}")
 

@@ -1,4 +1,4 @@
-"""Adds the operations that list, add and remove tags to Batch and AgentCore. The emulator stores tags only at creation."""
+"""Adds the operations that list, add and remove tags of existing resources to the emulator's Batch and AgentCore."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,14 +22,12 @@ def install() -> None:
 
 @dataclass(frozen=True)
 class TagOperations:
-    """The tag operations of one service."""
-
     path_prefix: str
-    """Path of the operations, up to the ARN of the resource."""
+    """Beginning of the operations' path. The ARN of the resource follows it."""
     find_tags: Callable[[str, str], dict[str, str] | None]
-    """Function that returns the tags of a resource by kind and name, or None if the resource does not exist."""
+    """Function that returns the tags of a resource, or None if the resource does not exist. Its arguments are the kind
+    and the name in the ARN, for example `job-queue` and `media`."""
     missing_error: str
-    """Error code for a resource that does not exist."""
 
     async def handle_request(
         self,
@@ -40,7 +38,7 @@ class TagOperations:
         body: bytes,
         query: Mapping[str, list[str]],
     ) -> Any:
-        """Answer a request for the tags of a resource, or let the emulator answer another request."""
+        """Answer a request about the tags of a resource. Let the emulator answer all other requests."""
         full_path = unquote(path)
         if not full_path.startswith(self.path_prefix):
             return await original(method, path, headers, body, query)

@@ -1,9 +1,9 @@
-"""Starts the local services that run in a separate process: Transcribe streaming, the voice Q&A agent and the identity
-provider.
+"""Program with the local services that need nothing from the emulator: Transcribe streaming, the voice Q&A agent and
+the identity provider.
 
-The launcher starts the process. Each of the two processes ends if the other one ends, because a platform works only with
-both. If the launcher was killed, this process also ends the launcher's other child processes: Lambda workers and jobs.
-Handlers get the services' URLs through environment variables.
+`launcher.py`, which runs the emulator, starts this program as a child process by calling `start_services`. It passes
+the services' URLs to handlers in environment variables. If the launcher ends, this program ends too, and kills the
+launcher's other child processes, for example Lambda workers.
 """
 
 import asyncio
@@ -22,8 +22,9 @@ KEYS_VARIABLE = "JWKS_URL"
 
 
 def start_services() -> "tuple[dict[str, str], subprocess.Popen[bytes]]":
-    """Start the services. Return the variables with their URLs, and the process. The process ends when its standard input
-    is closed, so the caller must keep the object.
+    """Start this program. Return the environment variables with the services' URLs, and the process.
+
+    The program ends when its standard input is closed, so the caller must keep the process object.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", str(Path(__file__).resolve())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -36,7 +37,7 @@ def start_services() -> "tuple[dict[str, str], subprocess.Popen[bytes]]":
 
 
 async def _serve() -> None:
-    # These modules can be imported only after the project was added to the path.
+    # The main block below adds the project to the path before it calls this function.
     from local import LOOPBACK  # noqa: PLC0415
     from local.emulation import identity_provider  # noqa: PLC0415
     from local.emulation.transcribe import streaming_service  # noqa: PLC0415
@@ -50,9 +51,9 @@ async def _serve() -> None:
                 KEYS_VARIABLE: f"http://{LOOPBACK}:{provider_port}{identity_provider.KEYS_PATH}",
             }
             print(json.dumps(variables), flush=True)
-            # The parent process holds the other end of this pipe, which is closed when the parent ends.
+            # Reading ends when the launcher ends, because the system then closes the other end of this pipe.
             await asyncio.get_running_loop().run_in_executor(None, os.read, sys.stdin.fileno(), 1)
-            # The launcher has started a process group, which also contains its Lambda workers and jobs.
+            # The process group contains all child processes of the launcher.
             os.killpg(0, signal.SIGKILL)
 
 

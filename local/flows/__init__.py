@@ -1,7 +1,8 @@
-"""Flows: each subsystem used from end to end through its public interfaces, for the demo and the end-to-end tests.
+"""Flows, which the demo and the end-to-end tests run. A flow uses one deployed backend from end to end, as its users
+do.
 
-`<subsystem>_flow.py` is a flow, and `<subsystem>_client.py` the client that it uses. This module contains the helpers
-that all flows share. A part of a flow is *scripted* if it answers by fixed rules in place of a language model.
+`<subsystem>_flow.py` contains a flow, and `<subsystem>_client.py` the client that it uses. This module contains the
+helpers that the flows share.
 """
 
 import json
@@ -17,20 +18,19 @@ from local.preview.stack_files import StackConfig
 
 T = TypeVar("T")
 StepReporter = Callable[[str], None]
-"""Function that reports a finished step of a flow, described in a text."""
+"""Function that gets the description of each finished step of a flow."""
 PATIENCE_SECONDS = 20
 """Default time limit for an expected result."""
 POLL_SECONDS = 0.05
-"""Minimum time between two polls."""
 POLL_SHARE = 0.1
-"""Time between two polls as a share of the time waited so far. Frequent polling would take CPU time from the platform.
-"""
+"""Time between two polls, as a share of the time waited so far. More frequent polls would slow down the platform."""
 
 
 def read_flow_stack() -> StackConfig:
-    """Return the configuration of the stack `local` for the flows. Ingestion collects files in full manifests, as on AWS.
+    """Return the configuration of the stack `local`, with one change: ingestion collects files for full manifests.
 
-    The stack file makes ingestion process each file at once, so no manifest would ever be full.
+    A manifest is a list of up to 200 files that one Spark run processes. The stack file lets ingestion process each
+    file at once, so the flows would never see a full manifest.
     """
     config = stack_files.read_stack("local")
     key = f"{config.project}:ingestion"
@@ -44,9 +44,9 @@ class NotInTime(Exception):
 
 
 def eventually(find: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
-    """Poll `find` and return its first result that is not None. Raise NotInTime, which names `what`, after `seconds`.
+    """Call `find` until its result is not None, and return the result. Raise NotInTime after `seconds`.
 
-    The platform processes requests asynchronously, so flows and tests wait for results with this function.
+    `what` describes the result in the error.
     """
     started = time.monotonic()
     while (value := find()) is None:
@@ -67,7 +67,6 @@ class Deployment:
     ids: Mapping[str, Any]
     """Resource ids by Pulumi name."""
     outputs: Mapping[str, Any]
-    """Outputs of the stack."""
 
     def frontend(self, subsystem: str) -> Any:
         """Return the part of the `frontend` output for a subsystem."""
@@ -86,11 +85,11 @@ def invoke(client: Clients, function: str, **event: Any) -> dict[str, Any]:
 
 
 class Checks:
-    """Comparison of a flow's actual results with the expected ones."""
+    """Comparisons of a flow's actual results with the expected ones."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
-        """Description of each difference."""
+        """Description of each difference. A flow without problems has succeeded."""
 
     def equal(self, what: str, actual: object, expected: object) -> None:
         """Add a problem if the values differ."""

@@ -1,4 +1,4 @@
-"""Command behind `make demo`: preview, deployment, the five flows, check of the grants, outputs, cost, and removal.
+"""Implements `make demo`: preview, deployment, use of the five backends (flows), check of IAM permissions, and removal.
 
 The demo uses a separate folder and port, so it does not affect a running platform. Its exit status is 0 only if every
 step succeeds.
@@ -43,7 +43,7 @@ class DemoFailed(Exception):
 
 
 def command(chosen_flow: str = "") -> int:
-    """Run the demo with all flows or the chosen one; return the exit status."""
+    """Run the demo with all flows or only the chosen one. Return the exit status."""
     if chosen_flow and chosen_flow not in FLOWS:
         print(
             f"Unknown flow {chosen_flow}. Set FLOW to one of {', '.join(FLOWS)}, or leave it out to run all.",
@@ -77,7 +77,7 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
             raise DemoFailed(
                 "the preview has findings that stop a deployment. Fix them first; `make preview STACK=local` lists them"
             )
-    emulator.stop(FOLDER)  # the emulator of an earlier demo that was killed
+    emulator.stop(FOLDER)  # an earlier demo that was killed may have left its emulator running
     with emulator.start(FOLDER) as started:
         clients = EmulatorClients(started.emulator.endpoint)
         with _print_step(out, "up, with IAM enforced"):
@@ -115,7 +115,7 @@ def _run_flow(out: Console, name: str, flow: Flow, deployment: Deployment) -> No
 
 
 def _check_grants(out: Console, clients: EmulatorClients, *, all_flows: bool) -> None:
-    """Compare grants and decisions. An unused grant is a problem only if all flows have run."""
+    """Raise DemoFailed if a call was refused or, after all flows, if a role has a permission that no call needed."""
     decisions = read_decisions(FOLDER)
     comparison = compare_grants(
         read_stack_grants(clients("iam"), NAME_PREFIX), decisions, read_reviewed_grants(), NAME_PREFIX
@@ -123,7 +123,9 @@ def _check_grants(out: Console, clients: EmulatorClients, *, all_flows: bool) ->
     out.print(f"  {len(decisions)} IAM decisions")
     _print_grant_counts(out, comparison)
     problems = (
-        comparison.problems() if all_flows else [f"used but not granted: {grant}" for grant in comparison.not_granted]
+        comparison.problems()
+        if all_flows
+        else [f"used and not granted: {decision}" for decision in comparison.not_granted]
     )
     if problems:
         raise DemoFailed("\n".join(problems))
@@ -151,7 +153,7 @@ def _print_step(out: Console, what: str) -> Iterator[None]:
 
 @contextmanager
 def _report_waiting(out: Console) -> Iterator[None]:
-    """Print a line every few seconds while the block runs, so that a long step in a pipe is not silent."""
+    """Print a line every few seconds while the block runs, because a log shows no animated status."""
     start, end = time.monotonic(), threading.Event()
 
     def report_until_end() -> None:
@@ -168,7 +170,7 @@ def _report_waiting(out: Console) -> Iterator[None]:
 
 
 class StepTimer:
-    """Prints each finished step with its duration."""
+    """Step reporter that prints each finished step with its duration."""
 
     def __init__(self, out: Console) -> None:
         self._out = out

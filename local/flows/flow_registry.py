@@ -1,4 +1,4 @@
-"""Registry of the five flows that the demo runs, each with a title, its function and the statement that it proves."""
+"""List of the five flows. A flow uses one backend from end to end, and the demo runs all flows."""
 
 import uuid
 from collections.abc import Callable
@@ -21,7 +21,8 @@ from local.flows.transcription_client import TranscriptionBackend
 from local.flows.voice_qa_client import VoiceQaBackend
 
 FILE_COUNT = 230
-"""Number of files of ingestion's flow: enough for one full manifest and a partial one."""
+"""Number of files of ingestion's flow. They fill one manifest, a list of 200 files for one Spark run, and begin another.
+"""
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,15 @@ class Flow:
 
     title: str
     scripted: str
-    """Note about the scripted, simulated and real parts. A scripted part answers by fixed rules in place of a language
-    model."""
+    """Note for users about parts that are not real. A scripted model answers by fixed rules."""
     promise: str
-    """Statement that holds if the flow has no problems."""
+    """Statement that is true if the flow has no problems."""
     play: Callable[[Deployment, StepReporter], list[str]]
     """Function that runs the flow and returns its problems."""
 
 
 def _play_ingestion(deployment: Deployment, report_step: StepReporter) -> list[str]:
-    # A separate prefix, because the flow counts the files below it, and the platform keeps those of earlier runs.
+    # Each run has its own prefix, because the flow counts the files below the prefix.
     prefix = f"incoming/demo-{uuid.uuid4().hex}"
     outcome = ingestion_flow.play(IngestionRuns(deployment), prefix, FILE_COUNT, report_step)
     expected = ingestion_flow.list_expected_rows(FILE_COUNT)

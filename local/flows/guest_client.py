@@ -1,7 +1,4 @@
-"""Client of a guest: it gets an identity and credentials from a Cognito identity pool, as a browser page does.
-
-After that, the guest uses no other credentials.
-"""
+"""Client of a guest, a browser user without a login, who gets AWS credentials from a Cognito identity pool."""
 
 from dataclasses import dataclass, field
 from typing import Self
@@ -17,13 +14,10 @@ from local.platform.emulator_clients import Clients, EmulatorClients
 from local.preview.preview_provider import REGION
 
 SIGNED_FOR_SECONDS = 60
-"""Validity of a signed URL: long enough to connect, and too short to be useful to others."""
 
 
 @dataclass(frozen=True)
 class Guest:
-    """Guest of an identity pool, with identity and credentials."""
-
     identity_id: str
     credentials: Credentials = field(repr=False)
     client: Clients = field(repr=False)
@@ -44,16 +38,12 @@ class Guest:
         return cls(identity_id, Credentials(key, secret, token), EmulatorClients(endpoint, (key, secret, token)))
 
     def signed_url(self, url: str) -> str:
-        """Return the URL of a WebSocket API with a signature in its query, because browsers cannot set headers.
-
-        The signature covers the session token.
-        """
+        """Return the URL of a WebSocket API with a signature in its query, because browsers cannot set headers."""
         parts = urlsplit(url)
-        # The scheme is not part of the signature, and botocore only signs http URLs.
+        # botocore only signs http and https URLs, and the scheme is not part of the signature.
         request = AWSRequest("GET", parts._replace(scheme=parts.scheme.replace("ws", "http", 1)).geturl())
         SigV4QueryAuth(self.credentials, "execute-api", REGION, expires=SIGNED_FOR_SECONDS).add_auth(request)
         return urlsplit(str(request.url))._replace(scheme=parts.scheme).geturl()
 
     def connect(self, url: str) -> ClientConnection:
-        """Connect to a WebSocket API."""
         return connect_to_api(self.signed_url(url))

@@ -12,7 +12,7 @@ TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Answer:
-    """HTTP response of any status."""
+    """HTTP response, of any status."""
 
     status: int
     headers: Mapping[str, str]
@@ -21,23 +21,22 @@ class Answer:
 
     @property
     def body(self) -> Any:
-        """Body, parsed as JSON."""
         return json.loads(self.data)
 
 
 def ask(method: str, url: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
-    """Send a request. A body is sent as JSON."""
+    """Send a request with a JSON body, or without a body."""
     content_type = {} if body is None else {"Content-Type": "application/json"}
     return send(method, url, None if body is None else json.dumps(body).encode(), {**content_type, **(headers or {})})
 
 
 def send(method: str, url: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
-    """Send a request with any bytes as body."""
+    """Send a request with these bytes as body."""
     return _request(method, url, body=data, headers=headers)
 
 
 def post_form(url: str, fields: Mapping[str, str], data: bytes) -> Answer:
-    """Upload a file by form: the fields first, then the file."""
+    """Upload a file by a form with these fields, for example a presigned POST of S3."""
     return _request("POST", url, fields={**fields, "file": ("a", data)})
 
 

@@ -1,8 +1,7 @@
-"""Clients for the ingestion backend of a local deployment: `IngestionIntake` for uploads and file records, and
-`IngestionRuns` for executions of the workflow and the rows in the lake.
+"""Clients for the ingestion backend of a local deployment.
 
-The handlers, the workflow and the Spark job are those of any deployment. Ingestion uses no language model, so this flow
-has no scripted part, which would replace the model's answers by fixed rules.
+Ingestion records each uploaded file in the file table, and collects files in manifests. A manifest is a list of up to
+200 files. For each manifest, a workflow runs a Spark job, which writes the rows of the files as Parquet to the lake.
 """
 
 import json
@@ -21,7 +20,7 @@ Item = dict[str, Any]
 
 
 class IngestionIntake:
-    """Landing bucket, queue and file table of a deployment."""
+    """Client for the uploads: landing bucket, queue of notifications, and file table."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.client = deployment.client
@@ -31,7 +30,7 @@ class IngestionIntake:
         self.table = deployment.ids["ingestion-files-table"]
 
     def upload(self, key: str, body: bytes = b'{"a": 1}\n') -> str:
-        """Upload a file; return its version."""
+        """Upload a file and return its version id."""
         answer = self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
         return str(answer["VersionId"])
 
@@ -45,11 +44,11 @@ class IngestionIntake:
         return [item for page in pages for item in page["Items"] if "object_key" in item]
 
     def wait_until_tracked(self, key: str) -> list[Item]:
-        """Wait for the file records of a key; return them."""
+        """Wait for the file records of a key, and return them."""
         return eventually(lambda: self.find_records(key) or None, f"the record of {key}")
 
     def notify_again(self, record: Item) -> None:
-        """Send the notification of a tracked file again, as SQS may do."""
+        """Send the notification of a recorded file again, because SQS may deliver it twice."""
         event = {
             "eventName": "ObjectCreated:Put",
             "eventTime": record["arrived_at"]["S"],
@@ -65,22 +64,20 @@ class IngestionIntake:
         self.send(json.dumps({"Records": [event]}))
 
     def send(self, body: str) -> None:
-        """Send any message to the queue of notifications."""
         self.client("sqs").send_message(QueueUrl=self.queue_url, MessageBody=body)
 
     def count_messages(self, url: str) -> tuple[int, int]:
-        """Return the number of visible messages of a queue, and of those in processing or hidden until a retry."""
+        """Return the numbers of visible messages and of invisible messages (being processed or retried) of a queue."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return int(attributes[names[0]]), int(attributes[names[1]])
 
     def wait_until_empty(self) -> None:
-        """Wait until the queue of notifications is empty."""
         eventually(lambda: True if self.count_messages(self.queue_url) == (0, 0) else None, "an empty queue")
 
 
 class IngestionRuns:
-    """Workflow executions, sweeper and lake of a deployment."""
+    """Client for the processing: sweeper, executions of the workflow, and lake."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.client = deployment.client
@@ -91,7 +88,6 @@ class IngestionRuns:
         self.machine = deployment.ids["ingestion-workflow-machine"]
 
     def upload_all(self, files: Mapping[str, bytes]) -> None:
-        """Upload files in parallel."""
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda file: self.intake.upload(*file), files.items()))
 
@@ -105,16 +101,19 @@ class IngestionRuns:
         eventually(lambda: True if self.count_by_status(prefix).total() == count else None, f"{count} records", 60)
 
     def sweep(self, kind: str = "sweep") -> dict[str, int]:
-        """Invoke the sweeper as its schedule does."""
+        """Invoke the sweeper as a schedule or an operator does.
+
+        `sweep` puts waiting files into manifests, `flush` all of them at once, and `reconcile` finds files whose
+        notification was lost.
+        """
         return invoke(self.client, self.sweeper, kind=kind)
 
     def execution_statuses(self) -> dict[str, str]:
-        """Return the status of each execution by name."""
         pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=self.machine)
         return {execution["name"]: execution["status"] for page in pages for execution in page["executions"]}
 
     def wait_until_ended(self) -> dict[str, str]:
-        """Wait until no execution is running; return the statuses."""
+        """Wait until no execution is running, and return the status of each execution by name."""
 
         def find_ended() -> dict[str, str] | None:
             statuses = self.execution_statuses()
@@ -133,7 +132,7 @@ class IngestionRuns:
         return sorted((len(manifest["files"]) for manifest in lists), reverse=True)
 
     def read_rows(self) -> list[dict[str, Any]]:
-        """Return all rows that a reader of the lake sees: those of the Parquet files that a pointer names."""
+        """Return the rows of all Parquet files that the lake's pointers name. Readers must ignore other files."""
         with tempfile.TemporaryDirectory() as scratch:
             variables = spark_process.spark_environment(Path(scratch), endpoint=self.endpoint)
             with spark_process.SparkChildSession(variables) as session:

@@ -1,7 +1,7 @@
 """Flow of ingestion: files are uploaded, processed by Spark, and read back as rows.
 
-Some files are announced twice, some have unusual names, and some contain unreadable lines. The demo and the end-to-end
-test run this flow and compare its outcome with the expected rows.
+Some files have unusual names, some contain unreadable lines, and some are reported twice by S3. The callers compare the
+outcome with `list_expected_rows`.
 """
 
 import gzip
@@ -18,7 +18,7 @@ BAD_EVERY = 50
 GZIP_EVERY = 9
 """Every n-th file is compressed."""
 REPEATED_EVERY = 30
-"""Every n-th file is announced twice."""
+"""The notification of every n-th file is sent twice."""
 LINES = 3
 """Number of valid lines in each file."""
 UNUSUAL_NAMES = {
@@ -38,32 +38,29 @@ UNUSUAL_NAMES = {
 }
 """Additions to the names of some files, by file number."""
 LONGEST_KEY, MAX_KEY_BYTES = 7, 1024
-"""Number of the file with the longest key that S3 allows, and the length of that key."""
+"""Number of the file whose key has the maximum length of S3, and this length."""
 NOT_UTF8 = 8
-"""Number of the file with a line that is not UTF-8."""
+"""Number of the file that has a line that is not UTF-8."""
 
 
 @dataclass(frozen=True)
 class IngestionOutcome:
-    """Outcome of the flow for its files."""
-
     manifest_sizes: list[int]
-    """Number of files of each manifest, largest first."""
+    """Number of files of each manifest, largest first. A manifest is the list of the files of one Spark run."""
     execution_counts: Counter[str]
     """Number of workflow executions by final status."""
     file_counts: Counter[str]
-    """Number of files by status."""
     rows: list[tuple[Any, ...]]
     """Rows that a reader of the lake sees, sorted."""
 
 
 def list_expected_rows(files: int) -> list[tuple[Any, ...]]:
-    """Return the rows that the files contain, sorted."""
+    """Return the rows in this number of files, sorted."""
     return sorted(tuple(line.values()) for number in range(files) for line in _lines(number))
 
 
 def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter) -> IngestionOutcome:
-    """Run the flow with this number of files below a prefix, plus an empty file and one of an unsupported type."""
+    """Run the flow with this number of files below a prefix, an empty file, and a file of an unsupported type."""
     earlier_executions = runs.execution_statuses()
     runs.upload_all({_key(prefix, number): file_content(number) for number in range(files)})
     runs.upload_all({f"{prefix}/ignored.exe": b"x", f"{prefix}/empty.ndjson": b""})
@@ -77,8 +74,8 @@ def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter
     runs.intake.wait_until_empty()
     report_step(f"each file tracked once, although every {REPEATED_EVERY}th was announced twice")
     runs.sweep()
-    runs.sweep("flush")  # without this, a partial manifest would be created only after `flush_minutes`
-    runs.sweep("reconcile")  # must not affect any file, because all files are tracked
+    runs.sweep("flush")  # without this, a manifest that is not full would be created only after `flush_minutes`
+    runs.sweep("reconcile")  # must not affect any file, because no notification was lost
     report_step("the sweeper built a manifest of the remaining files")
     new_runs = {name: status for name, status in runs.wait_until_ended().items() if name not in earlier_executions}
     report_step(f"{len(new_runs)} workflows ended, each with a Spark run: {_format_counts(Counter(new_runs.values()))}")
@@ -106,7 +103,7 @@ def _lines(number: int) -> list[dict[str, object]]:
 
 
 def file_content(number: int) -> bytes:
-    """Return the content of a file: its lines, in some files with an unreadable line, and in some files compressed."""
+    """Return the content of the file with this number. Some files have an unreadable line, and some are compressed."""
     text = "".join(json.dumps(line) + "\n" for line in _lines(number))
     if number % BAD_EVERY == 0:
         text += "{not json\n"

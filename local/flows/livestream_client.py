@@ -1,4 +1,7 @@
-"""Client for the livestream backend of a local deployment: REST API, uploads, stored data, and a sample video."""
+"""Client for the livestream backend of a local deployment, and a sample video.
+
+An episode is one broadcast. It has a track for its video and one for its transcript, each with a processing state.
+"""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -10,12 +13,10 @@ from local.flows import Deployment, eventually, invoke
 from local.flows.http_requests import Answer, ask, post_form, send
 
 OWNER = "everybody"
-"""Owner of all episodes. The API of the local stack does not identify its users, so they have one common owner."""
+"""Owner of all episodes in stored keys. The API of the local stack does not identify its users."""
 
 
 class LivestreamBackend:
-    """Client for the livestream backend of a deployment."""
-
     def __init__(self, deployment: Deployment) -> None:
         self.client, ids = deployment.client, deployment.ids
         self.url = deployment.frontend("livestream")["apiUrl"]
@@ -26,17 +27,16 @@ class LivestreamBackend:
         self.cleanup_function = deployment.function("livestream-care")
 
     def ask(self, method: str, path: str, body: object = None) -> Answer:
-        """Send a request to the API."""
+
         return ask(method, f"{self.url}{path}", body)
 
     def create_episode(self, title: str, **more: object) -> dict[str, Any]:
-        """Create an episode."""
+
         answer = self.ask("POST", "/episodes", {"title": title, **more})
         assert answer.status in {200, 201}, answer
         return dict(answer.body)
 
     def list_pages(self, limit: int) -> Iterator[list[dict[str, Any]]]:
-        """Yield the pages of the list of episodes."""
         after = ""
         while True:
             page = self.ask("GET", f"/episodes?limit={limit}{after}").body
@@ -46,9 +46,9 @@ class LivestreamBackend:
             after = f"&cursor={page['nextCursor']}"
 
     def upload(self, episode_id: str, kind: str, content_type: str, data: bytes) -> tuple[dict[str, Any], int]:
-        """Upload a file by form or in parts, as the API decides.
+        """Upload a file by a form or in parts, as the API decides.
 
-        Return the prepared upload and the status of the last request.
+        Return the API's response with the form or the parts, and the status of the last request.
         """
         request = {"kind": kind, "contentType": content_type, "bytes": len(data)}
         ready = self.ask("POST", f"/episodes/{episode_id}/uploads", request).body
@@ -67,11 +67,11 @@ class LivestreamBackend:
         return self.ask("POST", f"/episodes/{episode_id}/uploads/{ready['uploadId']}", body).status
 
     def wait_until_processed(self, episode_id: str) -> dict[str, Any]:
-        """Wait until both tracks of an episode are complete or one has failed; return the episode."""
+        """Wait until both tracks of an episode are complete or one has failed. Return the episode."""
         return self._wait_for_episode(episode_id, lambda episode: episode["status"] in {"ready", "failed"})
 
     def wait_until_cut(self, episode_id: str) -> dict[str, Any]:
-        """Wait until the video of an episode is cut or has failed; return the episode."""
+        """Wait until the video of an episode is cut into chunks or has failed. Return the episode."""
         return self._wait_for_episode(episode_id, lambda episode: episode["video"]["state"] in {"chunked", "failed"})
 
     def _wait_for_episode(self, episode_id: str, is_wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -82,14 +82,14 @@ class LivestreamBackend:
         return eventually(find, "a processed episode")
 
     def list_chunks(self, episode_id: str) -> list[str]:
-        """Return the keys of an episode's chunks, in order."""
+        """Return the S3 keys of the chunks (HLS segments) of an episode's video, in order."""
         listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=f"chunks/{OWNER}/{episode_id}/")
         return sorted(item["Key"] for item in listed.get("Contents", []) if item["Key"].endswith(".ts"))
 
     def count_remaining_items(self, episode_id: str) -> dict[str, int]:
         """Return the number of stored items of each kind that belong to an episode, without the episode's own item.
 
-        Old versions of objects and delete markers count, too.
+        The kinds are items of the table, object versions with delete markers, incomplete uploads, and memory events.
         """
         s3, dynamodb, memory = self.client("s3"), self.client("dynamodb"), self.client("bedrock-agentcore")
         prefixes = [f"{prefix}/{OWNER}/{episode_id}/" for prefix in ("videos", "transcripts", "chunks")]
@@ -114,7 +114,7 @@ class LivestreamBackend:
         )
 
     def backdate_track(self, episode_id: str, track: str) -> None:
-        """Set the time of a track's state, and of its check by the sweep, to a date long ago."""
+        """Make a track look as if it had been in its state for a long time, so that the next sweep lets it fail."""
         long_ago = "2025-01-01T00:00:00.000Z"
         self.client("dynamodb").update_item(
             TableName=self.table,
@@ -125,16 +125,16 @@ class LivestreamBackend:
         )
 
     def sweep(self) -> dict[str, Any]:
-        """Start a sweep: invoke the cleanup function as its schedule does."""
+        """Invoke the cleanup function as its schedule does. It fails tracks that were in one state for too long."""
         return invoke(self.client, self.cleanup_function, kind="sweep")
 
     def object_size(self, key: str) -> int:
-        """Return the size of an object in bytes."""
+
         return int(self.client("s3").head_object(Bucket=self.bucket, Key=key)["ContentLength"])
 
 
 def make_video(seconds: int) -> bytes:
-    """Return an MP4 video with a tone. Each second has several megabytes, because noise cannot be compressed."""
+    """Return an MP4 video of noise, which cannot be compressed, so that each second takes several megabytes."""
     video_source = f"testsrc2=duration={seconds}:size=1280x720:rate=2,noise=alls=100:allf=t"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "video.mp4")

@@ -1,7 +1,7 @@
-"""Flow of livestream: an episode is created, changed, listed, gets a transcript and a video, and is deleted.
+"""Flow of livestream: an episode (one broadcast) is created, gets a transcript and a video, and is deleted.
 
-A second episode expects a video that never arrives. The local MediaConvert cuts the video of the first episode with
-ffmpeg. The model is scripted: the local Bedrock finds claims in the transcript by fixed rules.
+The local MediaConvert cuts the video into chunks with ffmpeg. The local Bedrock finds claims in the transcript by fixed
+rules. A second episode expects a video that never arrives.
 """
 
 import uuid
@@ -24,17 +24,17 @@ It is the largest harbour of the country.
 """
 CLAIMS = ["This city has 12 bridges", "It is the largest harbour of the country"]
 VIDEO_SECONDS = 5
-"""Duration of the video. A file of this length is large enough to be uploaded in parts on the local platform."""
+"""Duration of the video, whose file is large enough for an upload in parts."""
 CHUNKS = 3
-"""Number of chunks of two seconds; the last chunk has one second."""
+"""Number of chunks of the video. A chunk has two seconds, but the last one has one second."""
 MPEG_TS_SYNC = b"\x47"
 """First byte of every packet of MPEG-TS, the format of the chunks."""
 PAGE_SIZE = 2
-"""Number of episodes on a page of their list."""
+"""Number of episodes on a page of the list."""
 
 
 def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
-    """Run the flow with three episodes. Only the first is processed. Return the problems."""
+    """Run the flow with three episodes, of which only the first is processed. Return the problems."""
     checks = Checks()
     token = uuid.uuid4().hex
     first = livestream.create_episode("first", clientToken=token)
@@ -76,7 +76,7 @@ def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
     chunks = livestream.list_chunks(first["episodeId"])
     checks.equal("number of chunks", len(chunks), CHUNKS)
     report_step(f"the video is {episode['video']['state']}: {len(chunks)} chunks, cut with ffmpeg")
-    _play_chunk(livestream, path, checks, report_step)
+    _download_chunk(livestream, path, checks, report_step)
     claims = [claim["quote"] for claim in livestream.ask("GET", f"{path}/claims").body["claims"]]
     clips = livestream.ask("GET", f"{path}/clips").body["clips"]
     checks.equal("quotes of the claims", claims, CLAIMS)
@@ -102,7 +102,7 @@ def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
     return checks.problems
 
 
-def _play_chunk(livestream: LivestreamBackend, path: str, checks: Checks, report_step: StepReporter) -> None:
+def _download_chunk(livestream: LivestreamBackend, path: str, checks: Checks, report_step: StepReporter) -> None:
     """Download a chunk from the middle of an episode's video, as a player does."""
     playback = livestream.ask("GET", f"{path}/chunks?fromMs=2500").body
     checks.equal("numbers of the chunks after 2.5 s", [chunk["number"] for chunk in playback["chunks"]], [2, 3])

@@ -19,8 +19,6 @@ SAMPLE_RATE = 16_000
 
 
 class MeetingsBackend:
-    """Meetings backend of a deployment."""
-
     def __init__(self, deployment: Deployment) -> None:
         frontend = deployment.frontend("meetings")
         self.client = deployment.client
@@ -30,59 +28,54 @@ class MeetingsBackend:
         self.url, self.bucket, self.table = frontend["apiUrl"], frontend["bucket"], frontend["table"]
         self.workflow = deployment.ids["meetings-workflow-machine"]
         self.sweep_function = deployment.function("meetings-sweep")
-        """Name of the function that sweeps the meetings."""
+        """Name of the scheduled function that looks for meetings which stayed in one state for too long."""
         self.storage_function = deployment.function("meetings-storage")
         """Name of the function that counts the storage of each user."""
 
     def request_token(self, subject: str, seconds: int = 3600) -> str:
-        """Return a token of the local identity provider that is valid for these seconds.
-
-        A negative number gives an expired token.
-        """
+        """Return a token of the local identity provider. A negative number of seconds gives an expired token."""
         response = ask("POST", self.token_url, {"subject": subject, "seconds": seconds})
         assert response.status == 200, response
         return str(response.body["id_token"])
 
     def client_of_user(self, subject: str) -> MeetingsClient:
-        """Return the meetings client of a user."""
+        """Return the published meetings client (`clients/meetings`) for a user."""
         return MeetingsClient(
             self.url, lambda: self.request_token(subject), f"{subject}'s laptop", endpoint_url=self.endpoint, workers=2
         )
 
     def request_playback(self, subject: str, meeting_id: str) -> Answer:
-        """Request the URLs for playing a recording, as a user."""
+        """Request the URLs with which a user can play a recording."""
         body = {"token": self.request_token(subject), "meetingId": meeting_id}
         return ask("POST", f"{self.url}/playback", body)
 
     def open_access(self, subject: str) -> UserAccess:
-        """Return AWS clients with the credentials of a user."""
+        """Exchange a user's token for AWS credentials, and return AWS clients with them."""
         exchange = TokenExchangeRequest(self.url, lambda: self.request_token(subject), subject)
         return AccessProvider(exchange, clock.now, 1, self.endpoint).get()
 
     def execution_names(self) -> list[str]:
-        """Return the names of the workflow's executions."""
         executions = self.client("stepfunctions").list_executions(stateMachineArn=self.workflow)["executions"]
         return [execution["name"] for execution in executions]
 
     def invoke_scheduled(self, function: str, kind: str) -> dict[str, Any]:
-        """Invoke a function as its schedule does. `kind` is the schedule's event."""
+        """Invoke a function as its schedule does. `kind` is part of the schedule's event."""
         return invoke(self.client, function, kind=kind)
 
     def count_storage(self) -> dict[str, Any]:
-        """Count the storage of each user, and return the result.
+        """Invoke the function that counts the storage of each user, and return its result.
 
-        The function counts a day once, so today's stored count is deleted first. An earlier run of the flow or the
-        schedule may have stored it.
+        It counts only once a day. So delete the count of today first, which the schedule may have stored.
         """
         self.client("s3").delete_object(Bucket=self.bucket, Key=f"{COUNTS_PREFIX}{clock.now().date().isoformat()}.json")
         return self.invoke_scheduled(self.storage_function, "storage")
 
 
 def write_recording(path: Path, sentences: Iterable[tuple[int, str]], *, pictures: bool = True) -> Path:
-    """Write a chunk of a recording; return its path.
+    """Write a file of a recording and return its path. Words become tones, which the local Transcribe recognises.
 
-    `sentences` are the pitches of the voices with their words. The video is a test picture; it is left out if
-    `pictures` is false.
+    A sentence is the pitch of a voice, in hertz, and its words. The video shows a test picture. Without `pictures`,
+    there is only sound.
     """
     samples = b"".join(tone_words.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in sentences)
     # The duration is set explicitly, because `-shortest` sometimes makes the video seconds longer than the audio.

@@ -1,8 +1,7 @@
-"""Flow of meetings: a recording is uploaded in chunks, joined, transcribed and summarised, and only its user can read
-it.
+"""Flow of meetings: a recording is uploaded in chunks (files), joined, transcribed and summarised.
 
-The media job joins the chunks with ffmpeg. The words are tones, which the local Transcribe recognises in two voices.
-The model is scripted: the local Bedrock summarises the transcript by fixed rules.
+ffmpeg joins the chunks. The words are tones of two voices, which the local Transcribe recognises. The local Bedrock
+summarises the transcript by fixed rules. At the end, another user must not be able to read the meeting.
 """
 
 import tempfile
@@ -34,7 +33,7 @@ TITLE = "Weekly"
 
 
 def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
-    """Run the flow with a meeting of two voices; return the problems."""
+    """Run the flow, and return the problems."""
     checks = Checks()
     ann = meetings.client_of_user("ann")
     earlier_executions = set(meetings.execution_names())
@@ -57,7 +56,7 @@ def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
     checks.equal("action items", items, [("Send the report monday", "Please send the report monday")])
     for item in summary.action_items:
         report_step(f"action item: {item.text} (“{item.quote.text}”, {item.quote.start_ms / 1000:.1f} s)")
-    _play_recording(meetings, meeting.meeting_id, checks, report_step)
+    _download_recording(meetings, meeting.meeting_id, checks, report_step)
     listed = ann.list_by_date(participant="bob", tag="team")
     titles = [listed_meeting.title for listed_meeting in listed if listed_meeting.meeting_id == meeting.meeting_id]
     checks.equal("meeting in the list of its participant", titles, [TITLE])
@@ -75,7 +74,7 @@ def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
 
 
 def _is_visible_to_another_user(meetings: MeetingsBackend, meeting_id: str) -> bool:
-    """Return True if another user can read the meeting."""
+
     try:
         meetings.client_of_user("bob").get(meeting_id)
     except MeetingUnknown:
@@ -83,8 +82,8 @@ def _is_visible_to_another_user(meetings: MeetingsBackend, meeting_id: str) -> b
     return True
 
 
-def _play_recording(meetings: MeetingsBackend, meeting_id: str, checks: Checks, report_step: StepReporter) -> None:
-    """Download the recording with the URL that the API returns. Another user gets none."""
+def _download_recording(meetings: MeetingsBackend, meeting_id: str, checks: Checks, report_step: StepReporter) -> None:
+    """Download the recording with the URL that the API returns. Check that another user gets no URL."""
     playback = meetings.request_playback("ann", meeting_id).body
     [file] = playback["files"]
     played = send("GET", file["url"], headers={"Range": "bytes=0-99"})

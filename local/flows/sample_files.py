@@ -1,7 +1,7 @@
-"""Sample files that the local platform understands, for `make samples` and the console.
+"""Sample files for users of the local platform, which `make samples` writes and the console offers.
 
-The local Transcribe and the local agent recognise only tones that represent words, so they recognise nothing in a real
-voice. The samples have the content that the flows of `make demo` use.
+The local Transcribe and the local voice Q&A agent recognise nothing in a real voice, but only tones that represent
+words. The samples contain such tones, and the other data that the flows of `make demo` use.
 """
 
 import tempfile
@@ -25,24 +25,21 @@ FOLDER = ROOT / "samples"
 
 @dataclass(frozen=True)
 class SampleFile:
-    """Sample file for one backend."""
-
     subsystem: str
     """Backend that accepts the file."""
     description: str
-    """Content and purpose of the file."""
+
     content_type: str
     make: Callable[[], bytes]
-    """Function that returns the content."""
 
 
 def read_sample(name: str) -> bytes | None:
-    """Return the content of the sample file with this name, or None if there is no such sample."""
+    """Return the content of a sample file, or None if there is no sample with this name."""
     return _make_sample(name) if name in SAMPLES else None
 
 
 def write_samples(folder: Path) -> list[Path]:
-    """Write all sample files into a folder, and create it if necessary. Return their paths."""
+    """Write all sample files into a folder, which is created if necessary. Return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in SAMPLES]
     for path in paths:
@@ -51,9 +48,7 @@ def write_samples(folder: Path) -> list[Path]:
 
 
 def command(folder: Path = FOLDER) -> int:
-    """Write the sample files for `make samples`, and print the backend and description of each. Return the exit
-    status.
-    """
+    """Write the sample files for `make samples`, and print a list of them. Return the exit status."""
     for path in write_samples(folder):
         print(f"  {path.name:20}  {SAMPLES[path.name].subsystem:13}  {SAMPLES[path.name].description}")
     print(f"wrote {len(SAMPLES)} files to {folder}; `make console` serves a page that uploads them\n{TONES_ONLY}")
@@ -85,9 +80,7 @@ def _make_video(*sentences: tuple[int, str]) -> bytes:
 
 
 def _make_episode_video() -> bytes:
-    """Return a video that lasts longer than the transcript of the episode. Its sound is the lecture, then the
-    sentence.
-    """
+    """Return a video that lasts longer than the transcript of the episode."""
     sentences = [*voice_qa_flow.LECTURE.split(" . "), transcription_flow.SENTENCE]
     return _make_video(*((meetings_flow.ANN, sentence) for sentence in sentences))
 
@@ -107,8 +100,8 @@ def _is_compressed(number: int) -> bool:
 
 
 NDJSON_NUMBERS = (1, 2, ingestion_flow.GZIP_EVERY)
-"""Numbers of the flow's files that are samples. All their lines are records. A sample may be the only file of its Spark
-run, and the run would fail if many lines were no records."""
+"""Numbers of those files of ingestion's flow that are samples. They have no unreadable lines, because a sample may be
+the only file of a Spark run, which fails if too many of its lines are unreadable."""
 SAMPLES: Final[Mapping[str, SampleFile]] = {
     **{
         f"records-{number}.ndjson{'.gz' if _is_compressed(number) else ''}": _ndjson_sample(number)
@@ -143,4 +136,3 @@ SAMPLES: Final[Mapping[str, SampleFile]] = {
         lambda: _make_video(*(sentence for chunk in meetings_flow.CHUNKS for sentence in chunk)),
     ),
 }
-"""All sample files, by file name."""

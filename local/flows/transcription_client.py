@@ -1,6 +1,7 @@
-"""Client for the transcription backend of a local deployment: it sends speech and shows the captions.
+"""Client for the transcription backend of a local deployment: it sends speech and shows captions.
 
-The words are tones, which the local Transcribe recognises.
+Words are tones, which the local Transcribe recognises. A client sends utterances: messages with a few seconds of speech.
+It receives captions: lines of text, each for a result of Transcribe. A newer caption of a result replaces an older one.
 """
 
 import base64
@@ -25,8 +26,6 @@ class SessionRefused(Exception):
 
 
 class TranscriptionBackend:
-    """Transcription backend of a deployment."""
-
     def __init__(self, deployment: Deployment) -> None:
         self.client = deployment.client
         self.url = deployment.frontend("transcription")["url"]
@@ -39,7 +38,7 @@ class TranscriptionBackend:
         return invoke(self.client, self.router, **event)
 
     def count_fallbacks(self) -> float:
-        """Return the number of fallbacks of the last hour in the CloudWatch metric."""
+        """Return the number of utterances that got only final captions in the last hour, because of a fault."""
         now = time.time()
         points = self.client("cloudwatch").get_metric_statistics(
             Namespace=METRICS_NAMESPACE,
@@ -55,16 +54,15 @@ class TranscriptionBackend:
 
 @dataclass
 class Screen:
-    """Captions as a reader sees them: each result is one line, which is replaced until it is final."""
+    """Captions as a reader sees them: the latest caption of each result is one line."""
 
     lines: dict[tuple[int, int, str], Message] = field(default_factory=dict)
-    """Current captions by sequence number of the utterance, start time and result id, which give the order of speech.
-    """
+    """Visible captions. The key is the order of speech: sequence number of the utterance, start time, and result id."""
     shown: list[Message] = field(default_factory=list)
     """All captions in the order of their arrival."""
 
     def apply(self, message: Message) -> None:
-        """Apply one message."""
+        """Add, replace or remove lines as a message of the service demands."""
         match message["type"]:
             case "caption":
                 self._remove(message["utterance"], message["resultId"])
@@ -81,7 +79,7 @@ class Screen:
         return [self.lines[key]["text"] for key in sorted(self.lines)]
 
     def _remove(self, utterance: str, result_id: str, revision: int | None = None) -> None:
-        """Remove a line, unless it has a newer revision."""
+        """Remove the line of a result, unless it is newer than this revision."""
 
         def is_removed(line: Message) -> bool:
             same = (line["utterance"], line["resultId"]) == (utterance, result_id)
@@ -90,7 +88,7 @@ class Screen:
         self.lines = {key: line for key, line in self.lines.items() if not is_removed(line)}
 
     def _remove_unfinished(self, utterance: str, from_ms: int) -> None:
-        """Remove the lines of an utterance that are not final by this time. The client sends that part again."""
+        """Remove the lines of an utterance, except final lines that end before this time."""
 
         def is_kept(line: Message) -> bool:
             return bool(line["final"]) and line["endMs"] <= from_ms
@@ -99,7 +97,7 @@ class Screen:
 
 
 class Speaker(WebSocketClient):
-    """Client with one connection and, after `open`, one transcription session."""
+    """Client with one connection, and one session after `open`."""
 
     def __init__(self, url: str, user: str = "somebody", protocols: tuple[str, ...] | None = None) -> None:
         offered = protocols or (PROTOCOL, f"{USER_PREFIX}{user}")
@@ -122,7 +120,7 @@ class Speaker(WebSocketClient):
         self._connection.close()
 
     def open(self, **settings: Any) -> Message:
-        """Open a session with these settings, or continue the session `sessionId`."""
+        """Open a session with these settings. With the setting `sessionId`, continue that session."""
         answer = self.ask("open", sampleRate=SAMPLE_RATE, **settings)
         if answer["type"] != "opened":
             raise SessionRefused(f"{answer['code']}: {answer['message']}")
@@ -131,12 +129,12 @@ class Speaker(WebSocketClient):
         return answer
 
     def say(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
-        """Send words as one utterance; return the router's response. The captions follow later."""
+        """Send words as one utterance, and return the response. The captions follow later."""
         audio = encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, self.encoding)
         return self.send_audio(utterance, audio, sequence=sequence)
 
     def send_audio(self, utterance: str, audio: bytes, *, sequence: int = 0) -> Message:
-        """Send any bytes as one utterance; return the router's response."""
+        """Send bytes as one utterance, and return the response."""
         return self.ask(
             "audio",
             sessionId=self.session,
@@ -146,7 +144,7 @@ class Speaker(WebSocketClient):
         )
 
     def wait_for_end(self, utterance: str) -> Message:
-        """Wait until an utterance is done or must be sent again; return that message."""
+        """Wait for the message that an utterance is done or must be sent again, and return it."""
 
         def is_end(message: Message) -> bool:
             if message["type"] == "resend":
@@ -156,9 +154,9 @@ class Speaker(WebSocketClient):
         return self._await(is_end, f"the end of {utterance}")
 
     def wait_until_done(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
-        """Wait until an utterance is done; return that message.
+        """Wait for the message that an utterance is done, and return it.
 
-        Send it again whenever the service requests that, which happens on a busy machine.
+        Send the utterance again whenever the service requests that, which happens on a busy machine.
         """
         while (end := self.wait_for_end(utterance))["type"] == "resend":
             wait_ms = max(again.get("waitMs", 0) for again in end["utterances"] if again["utterance"] == utterance)

@@ -1,8 +1,7 @@
-"""Flow of transcription: one sentence in a live session, two overlapping utterances, and a Transcribe stream that
-fails.
+"""Flow of transcription: a sentence, two utterances that overlap, and a Transcribe stream that fails.
 
-`Speaker` turns words into tones, and the local Transcribe recognises the words again. So the words that are spoken are
-the expected captions. The word `dropped` also makes the local Transcribe drop the stream.
+An utterance is a message with a few seconds of speech. `Speaker` turns words into tones, and the local Transcribe
+recognises the same words again. The word `dropped` also makes it close the stream without a message.
 """
 
 from local.flows import Checks, StepReporter, eventually
@@ -12,13 +11,13 @@ SENTENCE = "hello world this is a live test of the stream we speak"
 FIRST = "we speak in tones ."
 """Words of the first utterance. The full stop is separate, because it becomes a silence that ends the sentence."""
 SECOND = "we speak in tones . good day"
-"""Words of the second utterance. It starts with those of the first, because a client cuts its audio with an overlap."""
+"""Words of the second utterance. They begin with those of the first, because clients let their utterances overlap."""
 DROPPED = "dropped captions come back"
-"""Words whose stream fails, because of the first word."""
+"""Words whose stream fails because of the first word."""
 
 
 def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
-    """Run the flow and one sweep; return the problems."""
+    """Run the flow, then the scheduled sweep, which looks for lost utterances. Return the problems."""
     checks = Checks()
     url = backend.url
 

@@ -1,8 +1,8 @@
-"""Client for the voice Q&A backend of a local deployment: a guest uploads a lecture, asks questions and receives
-answers.
+"""Client for the voice Q&A backend of a local deployment.
 
-The words of lecture and questions are tones. The local agent recognises them, and answers from the lecture by fixed
-rules.
+A guest (a browser user without a login) uploads a lecture, asks questions, and receives answers. An answer consists of
+numbered pieces: transcript, text, audio and citations. Words are tones, which the local agent recognises. It answers
+with quotes of the lecture.
 """
 
 import base64
@@ -23,8 +23,6 @@ SAMPLE_RATE = 16_000
 
 
 class VoiceQaBackend:
-    """Voice Q&A backend of a deployment."""
-
     def __init__(self, deployment: Deployment) -> None:
         frontend = deployment.frontend("voiceQa")
         self.client = deployment.client
@@ -36,37 +34,37 @@ class VoiceQaBackend:
         self.validator = deployment.function("voice-qa-validate-lecture")
 
     def create_guest(self) -> Guest:
-        """Return a new guest."""
+
         return Guest.from_pool(self.endpoint, self.pool_id)
 
     def find_record(self, lecture_id: str) -> Message | None:
-        """Return the record of a lecture, or None before its validation."""
+        """Return the table's record of a lecture, or None before the lecture is validated."""
         key = serialize_item(lecture_key(lecture_id))
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
         return {name: next(iter(value.values())) for name, value in item.items()} if "status" in item else None
 
     def wait_until_validated(self, lecture_id: str) -> Message:
-        """Wait until a lecture is validated; return its record."""
+        """Wait until a lecture is validated, and return its record."""
         return eventually(lambda: self.find_record(lecture_id), "a validated lecture")
 
     def count_turns(self, identity: str, session: str, lecture_id: str) -> int:
-        """Return the number of turns of a conversation."""
+        """Return the number of questions with answers in a guest's conversation about a lecture."""
         key = {"sessionId": {"S": f"{identity}#{session}"}, "lectureId": {"S": lecture_id}}
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True)["Item"]
         return int(item["totalTurns"]["N"])
 
     def send_time_limit_check(self, guest_id: str, query_id: str, call: int = 1) -> None:
-        """Send the check of a question's time limit without its delay."""
+        """Send a time limit check now. The backend sends one with a delay, to find questions that have not ended."""
         check = TimeLimitCheck(guest_id=guest_id, query_id=query_id, call=call)
         body = check.model_dump_json(by_alias=True)
         self.client("sqs").send_message(QueueUrl=self.time_limit_queue, MessageBody=body)
 
     def count_delayed_checks(self) -> int:
-        """Return the number of time limit checks that SQS has not delivered yet because of their delay."""
+        """Return the number of time limit checks whose delay has not ended."""
         return self._count_checks("Delayed")
 
     def all_checks_performed(self) -> bool:
-        """Return True if all time limit checks were performed, except those that SQS still delays."""
+        """Return True if all time limit checks were performed whose delay has ended."""
         return self._count_checks("") + self._count_checks("NotVisible") == 0
 
     def _count_checks(self, state: str) -> int:
@@ -81,69 +79,64 @@ class VoiceQaBackend:
 
 @dataclass
 class ReceivedAnswer:
-    """Pieces of one answer, as far as they were received."""
+    """Answer, or the part of it that was received so far."""
 
     pieces: list[Message] = field(default_factory=list)
     """Pieces in the order of their arrival."""
     end: Message | None = None
-    """Message that ended the answer, also after a failure, or None before its end."""
+    """Message that ended the answer or reported its failure, or None before that."""
 
     def add(self, piece: Message) -> None:
-        """Add a piece. Pieces of a newer attempt replace those of earlier attempts.
-
-        A piece that was received before is ignored. The sender repeats it if it does not know whether it arrived.
+        """Add a piece, unless it was received before. If the piece belongs to a newer attempt to answer the question,
+        remove the pieces of earlier attempts.
         """
         self.pieces = [other for other in self.pieces if other["attempt"] >= piece["attempt"]]
         if piece["number"] not in self.numbers:
             self.pieces.append(piece)
 
     def text(self) -> str:
-        """Return the text of the answer."""
+
         return "".join(piece["text"] for piece in self.pieces if piece["type"] == "text")
 
     def citations(self) -> list[Message]:
-        """Return the citations of the answer."""
+
         return [piece for piece in self.pieces if piece["type"] == "citation"]
 
     def audio(self) -> bytes:
-        """Return the audio files of the answer, concatenated."""
         return b"".join(base64.b64decode(piece["audio"]) for piece in self.pieces if piece["type"] == "audio")
 
     @property
     def numbers(self) -> list[int]:
-        """Numbers of the pieces in the order of their arrival."""
+
         return [piece["number"] for piece in self.pieces]
 
 
 class GuestConnection(WebSocketClient):
-    """Connection of a guest to the WebSocket API."""
-
     def __init__(self, backend: VoiceQaBackend, guest: Guest | None = None) -> None:
         self.guest = guest or backend.create_guest()
         super().__init__(self.guest.connect(backend.url))
         self.answers: dict[str, ReceivedAnswer] = {}
-        """Received answers by query id."""
 
     def request_guest_id(self) -> str:
         """Return the guest id, a keyed hash of the identity id. The keys of the guest's uploads contain it."""
         return str(self.ask("upload", kind="query", contentType="audio/ogg")["key"]).split("/")[1]
 
     def upload_lecture(self, words: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
-        """Upload a spoken lecture; return its id."""
+        """Upload a spoken lecture, and return its id."""
         audio = encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, encoding)
         ready = self.ask("upload", kind="lecture", contentType=content_type)
         upload_by_form(ready, audio)
         return str(ready["lectureId"])
 
     def await_lecture(self, lecture_id: str) -> Message:
-        """Return the message that reports the end of a lecture's validation, which this guest uploaded."""
+        """Wait for the message that a lecture of this guest was validated, and return it."""
         return self._await(
             lambda message: message["type"] == "lecture" and message["lectureId"] == lecture_id,
             "the report of a lecture",
         )
 
     def upload_question(self, words: str) -> str:
-        """Upload a spoken question; return its S3 key."""
+        """Upload a spoken question, and return its S3 key."""
         audio = encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
         ready = self.ask("upload", kind="query", contentType="audio/ogg")
         upload_by_form(ready, audio)
@@ -152,7 +145,7 @@ class GuestConnection(WebSocketClient):
     def ask_question(
         self, lecture_id: str, query_id: str | None = None, **content: Any
     ) -> tuple[Message, ReceivedAnswer]:
-        """Ask a question and receive the whole answer; return the response to the question and the answer."""
+        """Ask a question and wait for the whole answer. Return the response to the question, and the answer."""
         query_id = query_id or uuid.uuid4().hex
         answer = self.ask("query", queryId=query_id, lectureId=lecture_id, **content)
         if answer["type"] == "error":
@@ -160,7 +153,7 @@ class GuestConnection(WebSocketClient):
         return answer, self.wait_for_answer(query_id)
 
     def wait_for_answer(self, query_id: str) -> ReceivedAnswer:
-        """Wait until an answer has ended or failed; return it."""
+        """Wait until an answer has ended or failed, and return it."""
         answer = self.answers.setdefault(query_id, ReceivedAnswer())
         while answer.end is None:
             self._await(lambda message: message.get("queryId") == query_id, f"the answer to {query_id}")
@@ -177,5 +170,5 @@ class GuestConnection(WebSocketClient):
 
 
 def upload_by_form(ready: Message, audio: bytes) -> int:
-    """Upload audio with the form of the message `uploadReady`; return the status."""
+    """Upload audio with the form in the message `uploadReady`, and return the HTTP status."""
     return post_form(ready["url"], ready["fields"], audio).status

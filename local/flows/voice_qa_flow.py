@@ -1,6 +1,8 @@
-"""Flow of voice Q&A: a guest uploads a lecture, asks two spoken questions, and resumes an answer on a new connection.
+"""Flow of voice Q&A: a guest uploads a lecture, asks two spoken questions, and gets an answer again on a new
+connection.
 
-The local agent recognises the words of lecture and questions, and answers from the lecture by fixed rules.
+Words are tones, which the local agent recognises. It answers with those passages of the lecture that contain words of
+the question.
 """
 
 from local.flows import Checks, StepReporter, eventually
@@ -14,15 +16,12 @@ QUESTIONS = {
     "tones captions": ["we speak in tones and captions", "please speak of captions"],
     "come back": ["come back in the world"],
 }
-"""Questions with the quotes of their answers."""
+"""Questions with the quotes that their answers must contain."""
 MIN_AUDIO_BYTES = 1_000
 
 
 def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
-    """Run the flow: a lecture, two questions in one conversation, and the first answer again from its third piece.
-
-    Return the problems.
-    """
+    """Run the flow, and return the problems. The first answer is sent again, beginning with its third piece."""
     checks = Checks()
     with GuestConnection(backend) as listener:
         lecture_id = listener.upload_lecture(LECTURE)

@@ -1,7 +1,7 @@
-"""Base class of the WebSocket clients: it sends requests and waits for their responses.
+"""Base class of the flows' WebSocket clients: it sends requests and waits for their responses.
 
-A response has the id of its request. Other messages may arrive in between. If a service is not available for a moment,
-the client tries again a little later, as the documentation asks of every client.
+A response has the id of its request, and other messages may arrive before it. If the service is not available, the
+client repeats a handshake or a request a few times.
 """
 
 import json
@@ -23,16 +23,13 @@ Message = dict[str, Any]
 PATIENCE_SECONDS = 30
 """Time limit for an expected message."""
 FRAME_BYTES = 30_000
-"""Maximum size of a sent frame. API Gateway accepts at most 32 KB. A browser sends a message as one frame, but other
-clients may split it."""
+"""Maximum size of a sent frame. API Gateway accepts at most 32 KB."""
 MAX_ATTEMPTS = 5
-"""Maximum number of attempts at a request or handshake while a service is not available."""
+"""Maximum number of attempts at a request or handshake while the service is not available."""
 RETRY_SECONDS = 0.5
-"""Pause between two attempts."""
 
 
 def connect_to_api(url: str, subprotocols: Sequence[str] | None = None) -> ClientConnection:
-    """Connect to a WebSocket API."""
     offered = [Subprotocol(name) for name in subprotocols] if subprotocols else None
     for _ in range(MAX_ATTEMPTS - 1):
         try:
@@ -45,12 +42,10 @@ def connect_to_api(url: str, subprotocols: Sequence[str] | None = None) -> Clien
 
 
 class WebSocketClient(ABC):
-    """Client with one WebSocket connection."""
-
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._unread: list[Message] = []
-        """Received messages that no call has returned yet."""
+        """Received messages that were not returned yet."""
         self._request_count = 0
 
     def __enter__(self) -> Self:
@@ -63,10 +58,9 @@ class WebSocketClient(ABC):
 
     @abstractmethod
     def _process(self, message: Message) -> None:
-        """Process a message when it is received."""
+        """Handle a message when it is received, before it is returned."""
 
     def ask(self, action: str, **content: Any) -> Message:
-        """Send a request and return its response."""
         for _ in range(MAX_ATTEMPTS - 1):
             response = self._ask_once(action, content)
             if response.get("code") != WebSocketErrorCode.UNAVAILABLE:
@@ -81,12 +75,12 @@ class WebSocketClient(ABC):
         return self._await(lambda message: message.get("id") == request_id, f"the response to {action}")
 
     def send(self, text: str) -> None:
-        """Send a text, in frames that are small enough for API Gateway."""
+        """Send a message, in several frames if it is too long for one."""
         frames = [text[start : start + FRAME_BYTES] for start in range(0, len(text), FRAME_BYTES)]
         self._connection.send(frames if len(frames) > 1 else text)
 
     def next(self) -> Message:
-        """Return the next message that no other call has returned."""
+        """Return the oldest message that was not returned yet. Wait for one if necessary."""
         return self._await(lambda _: True, "a message")
 
     def _await(self, is_wanted: Callable[[Message], bool], what: str) -> Message:

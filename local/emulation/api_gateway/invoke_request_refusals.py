@@ -1,15 +1,14 @@
-"""Refuses requests to the invoke URLs of APIs that AWS refuses: those for an unknown API or stage, and HTTP requests to
-a WebSocket API, except those for `@connections`.
+"""Refuses some requests to the invoke URL of an API, as API Gateway does.
 
-The emulator calls a function of a WebSocket API for any HTTP request, without IAM, and answers a handshake for an
-unknown stage with status 500. The answers of AWS are:
+The emulator calls a function of a WebSocket API even for a plain HTTP request, without IAM. It answers a WebSocket
+handshake for an unknown stage with status 500. Here, the answers are:
 
-- For an unknown API or stage: status 403 and the message `Forbidden`, so a client does not learn what exists.
-  https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden
-- For a path below a stage of a WebSocket API: the same, because these APIs have no such paths.
-  https://robanderson.dev/blog/cloudfront-url-transform.html
-- For a request to a stage of a WebSocket API without an upgrade: not documented. Here it is the answer of RFC 9110,
-  section 15.5.22: status 426 with the header `Upgrade`.
+- For an unknown API or stage: status 403 and the message `Forbidden`, so that a client does not learn what exists.
+  https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden.
+- For a path below a stage of a WebSocket API: the same, except for `@connections`, through which a backend sends
+  messages to clients. https://robanderson.dev/blog/cloudfront-url-transform.html.
+- For a plain HTTP request to a stage of a WebSocket API: status 426 with the header `Upgrade` (RFC 9110, section
+  15.5.22). AWS does not document its answer.
 """
 
 import json
@@ -29,13 +28,12 @@ CONNECTIONS_PATH = "/@connections/"
 
 @dataclass(frozen=True)
 class InvokeRefusal:
-    """Answer of API Gateway itself to a request that reaches no stage or no handshake."""
+    """Answer of API Gateway itself, without a call of a function."""
 
     status: HTTPStatus
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def response(self) -> Response:
-        """Return status, headers and body."""
         body = json.dumps({"message": self.status.phrase}, separators=(",", ":")).encode()
         return self.status.value, {"Content-Type": "application/json", **self.headers}, body
 
@@ -52,16 +50,16 @@ def install() -> None:
 async def _answer_request(
     original: Callable[..., Awaitable[Response | None]], host: str, path: str, *arguments: Any, **keywords: Any
 ) -> Response | None:
-    """Answer an HTTP request. None means that it is not a request to an API."""
+    """Answer an HTTP request. Return None if its URL is not the invoke URL of an API."""
     invoked = get_private(app, "_parse_execute_api_url")(host, path)
     refusal = None if invoked is None else _find_http_refusal(*invoked)
     return refusal.response() if refusal else await original(host, path, *arguments, **keywords)
 
 
 def _find_http_refusal(api_id: str, stage: str, path: str) -> InvokeRefusal | None:
-    """Return the refusal of an HTTP request; None if the emulator may answer the request."""
+    """Return the refusal of an HTTP request, or None if the emulator answers it."""
     if get_private(apigateway_v1, "find_api_scope")(api_id) is not None:
-        return None  # the emulator forbids unknown stages of REST APIs
+        return None  # a REST API, for whose unknown stages the emulator already answers 403
     owner = get_private(apigateway, "_api_owner")(api_id)
     if owner is None:
         return FORBIDDEN
@@ -71,7 +69,7 @@ def _find_http_refusal(api_id: str, stage: str, path: str) -> InvokeRefusal | No
 
 
 def find_handshake_refusal(api_id: str, path: str) -> InvokeRefusal | None:
-    """Return the refusal of a WebSocket handshake; None if the path is that of a stage of a WebSocket API."""
+    """Return the refusal of a WebSocket handshake, or None if the path is exactly a stage of a WebSocket API."""
     protocol, account, region = get_private(apigateway, "_api_owner")(api_id) or (None, None, None)
     if protocol != "WEBSOCKET":
         return FORBIDDEN

@@ -1,7 +1,10 @@
-"""Corrects REST APIs: they call a function only if its policy admits API Gateway, and hide why a function failed.
+"""Corrects three faults of the emulator's REST APIs.
 
-The emulator checks no permission. It sends a function's traceback to the client, without the body and headers that the
-API's document defines for errors. It does not replace `$context.requestId` in the responses of mock integrations.
+- The emulator calls functions without a permission check. Here, a function's resource policy must allow API Gateway to
+  call the function.
+- If a function fails, the emulator sends the traceback to the client. Here, the client gets status 502 and the API's
+  gateway response `DEFAULT_5XX`.
+- The emulator does not replace `$context.requestId` in the responses of mock integrations.
 """
 
 import uuid
@@ -17,7 +20,7 @@ BAD_GATEWAY = 502
 
 
 class FunctionFailed(Exception):
-    """Failure of an API's function, which raised an exception or timed out."""
+    """Error that an API's function raised an exception or timed out."""
 
 
 def install() -> None:
@@ -42,7 +45,8 @@ async def _call_function(
     if not _may_call(function, account_id, region, method):
         return None, "API Gateway may not call the function"
     result, error = await original(function, event, account_id=account_id, region=region)
-    if result and result.get("error") and not result.get("throttle"):  # the emulator itself answers throttling
+    # The emulator's own answer for a throttled function is correct.
+    if result and result.get("error") and not result.get("throttle"):
         raise FunctionFailed
     return result, error
 
@@ -51,8 +55,8 @@ async def _invoke_proxy(original: Any, *arguments: Any, **keywords: Any) -> Any:
     try:
         return await original(*arguments, **keywords)
     except FunctionFailed:
-        # The client gets body and headers that the API's document defines for DEFAULT_5XX. The emulator would send its
-        # status 500, so `_render_error` replaces it by 502, the status of AWS.
+        # The emulator would send the gateway response DEFAULT_5XX with status 500. AWS sends 502, so `_render_error`
+        # replaces the status.
         error = get_private(apigateway_v1, "_gw_error")("DEFAULT_5XX", "Internal server error")
         error.status = BAD_GATEWAY
         return error
@@ -74,7 +78,7 @@ async def _invoke_authorizer(
 
 
 def _may_call(function: str, account_id: str, region: str, resource: str) -> bool:
-    """Return True if the function's policy admits API Gateway.
+    """Return True if the function's resource policy allows API Gateway to call it for `resource`.
 
     Also return True if the function does not exist, because the emulator itself handles that case.
     """

@@ -1,13 +1,11 @@
-"""Corrects WebSocket APIs, so that clients and functions see the behaviour of AWS.
+"""Corrects these faults of the emulator's WebSocket APIs.
 
-These faults of the emulator are corrected:
-
-- It drops the subprotocol that `$connect` returned, so browsers close the socket.
-- It does not send the status of a refused `$connect` to the client.
-- It does not pass the signer of the handshake to functions.
-- It calls functions without logs, reserved concurrency and permission check.
+- It drops the subprotocol that the function of `$connect` returned, so browsers close the connection.
+- It does not send the status with which the function of `$connect` refused a connection to the client.
+- It does not tell functions whose IAM credentials signed the handshake.
+- It calls functions without writing logs and without checking reserved concurrency and permissions.
 - It sends tracebacks of functions to clients.
-- It sends answers of functions on routes without a route response.
+- It sends a function's answer to the client even if the route has no route response.
 - It accepts messages of any size.
 - It accepts handshakes for unknown stages, and for paths below a stage.
 - It calls the function of `$connect` or `$disconnect` for a message whose action has that name, and answers nothing.
@@ -56,16 +54,16 @@ signature."""
 
 @dataclass
 class ServedConnection:
-    """Connection of a client, from its handshake to its end."""
+    """Connection of a client, beginning with its handshake."""
 
     offered_subprotocols: tuple[str, ...]
     connected_at_ms: int
     id: str = ""
-    """Id of the connection. It is empty before the `$connect` route was called."""
+    """Connection id, or an empty text before the `$connect` route was called."""
     request_id: str = ""
-    """Id of the `$connect` request. It is empty before the route was called."""
+    """Id of the `$connect` request, or an empty text before that."""
     answer: RouteAnswer | None = None
-    """Answer of the `$connect` function, or None before it was called."""
+    """Answer to `$connect`, or None before that."""
     is_open: bool = False
     """True if the handshake was accepted."""
 
@@ -96,7 +94,7 @@ async def _serve_connection(
     api_id: str,
     path_override: str,
 ) -> None:
-    """Serve one connection. Correct the messages between the emulator's function and the web server."""
+    """Serve one connection. Correct the ASGI messages between the emulator's function and the web server."""
     refusal = find_handshake_refusal(api_id, path_override)
     if refusal is not None:
         await receive()  # the handshake
@@ -121,7 +119,7 @@ async def _serve_connection(
     async def receive_complete() -> Message:
         message = await receive()
         while message["type"] == "websocket.receive" and message.get("bytes") is message.get("text") is None:
-            message = await receive()  # skip an empty message, the rest of one that was too long
+            message = await receive()  # the message was empty, because it is the rest of one that was too long
         return message
 
     await original(scope, receive_complete, send_corrected, api_id, path_override=path_override)
@@ -135,7 +133,7 @@ async def _refuse_handshake(refusal: InvokeRefusal, send: Callable[[Message], Aw
 
 
 def _select_route(original: Any, expression: str, message: str) -> str:
-    """Return the key of the route for a client's message."""
+    """Return the key of the route for a client's message. A client cannot select `$connect` or `$disconnect`."""
     key: str = original(expression, message)
     return "$default" if key in LIFECYCLE_ROUTES else key
 
@@ -147,7 +145,7 @@ def _limit_message_sizes() -> None:
     class Limited(buffer):  # type: ignore[misc, valid-type]
         """Buffer that limits frames and messages in bytes. The server's own buffer limits only messages, in characters.
 
-        The server closes the connection with code 1009 if `extend` raises.
+        If `extend` raises an error, the server closes the connection with code 1009.
         """
 
         def __init__(self, max_length: int) -> None:
@@ -189,9 +187,9 @@ async def _call_route(  # noqa: PLR0917 - the emulator's signature
 ) -> Message:
     """Call a route's function and return the answer for the client.
 
-    The emulator executes the function as for its other callers, with logs and reserved concurrency. All routes of this
-    project have a Lambda proxy integration. `details` are the query of a `$connect`, or code and reason of a
-    `$disconnect`.
+    The emulator's general function for invocations is used, because it writes logs and checks reserved concurrency. All
+    routes of this project have a Lambda proxy integration. `details` are the query of a `$connect`, or code and reason
+    of a `$disconnect`.
     """
     connection = _connection.get()
     integration = get_private(apigateway, "_integrations")[api_id][route["target"].rpartition("/")[2]]
@@ -232,13 +230,13 @@ def _make_event(
     headers: Mapping[str, str],
     details: Mapping[str, Any],
 ) -> Message:
-    """Return the event for a route's function. Add to `context` what the emulator leaves out."""
+    """Return the event for a route's function. Add to `context`, its `requestContext`, what the emulator leaves out."""
     event: Message = {"requestContext": context, "isBase64Encoded": False}
     if event_type == "CONNECT":
         query = details.get("query_params")
         identity: Mapping[str, Any] = {}
         if route.get("authorizationType") == "AWS_IAM":
-            # The emulator verifies the signature before it calls a function.
+            # The emulator has already verified the signature.
             identity = get_private(apigateway_v1, "_iam_caller_identity")(headers, query) or {}
         context["identity"] |= {name: identity.get(name) for name in IDENTITY_FIELDS}
         function_headers = {capitalise_header(name): value for name, value in headers.items()}
@@ -253,7 +251,7 @@ def _make_event(
 
 
 def _has_route_response(api_id: str, route: Mapping[str, Any]) -> bool:
-    """Return True if the route has a route response and selects it, so that the client gets the function's answer."""
+    """Return True if the route has a route response and uses it. Only then the client gets the function's answer."""
     responses = get_private(apigateway, "_route_responses").get(api_id, {}).get(route["routeId"], {})
     return bool(route.get("routeResponseSelectionExpression")) and any(
         response["routeResponseKey"] == "$default" for response in responses.values()

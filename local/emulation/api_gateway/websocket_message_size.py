@@ -6,20 +6,17 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-executio
 from dataclasses import dataclass
 
 FRAME_BYTES = 32 * 1024
-"""Maximum size of a frame."""
 MESSAGE_BYTES = 128 * 1024
 """Maximum size of a message, which can have several frames."""
 
 
 @dataclass
 class MessageSize:
-    """Sizes of one message and of its current frame, in bytes, while a client sends the message."""
-
     frame: int = 0
     message: int = 0
 
     def add(self, size: int, *, frame_ends: bool) -> bool:
-        """Add received bytes. Return False if the frame or the message is now too long."""
+        """Add the size of received bytes. Return False if the frame or the message is now too long."""
         self.frame += size
         self.message += size
         is_allowed = self.frame <= FRAME_BYTES and self.message <= MESSAGE_BYTES

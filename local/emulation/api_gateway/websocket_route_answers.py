@@ -1,7 +1,7 @@
-"""Interpretation of the answers of a WebSocket API's route functions, also of `$connect`, as API Gateway does it.
+"""Reads what a Lambda function returned for a route of a WebSocket API, for example for `$connect`.
 
-The developer guide does not define a malformed answer. Here, an answer is valid if it is an object with an integer
-`statusCode` from 200 to 599 and a text as `body`, which may be absent.
+AWS does not document which answers are malformed. Here, an answer is valid if it is an object with an integer
+`statusCode` from 200 to 599, and its `body` is a text, null or absent.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api.html
 """
 
@@ -16,23 +16,24 @@ SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 
 @dataclass(frozen=True)
 class RouteAnswer:
-    """The answer of a function, or its failure. A client never gets the cause of a failure."""
+    """Answer of a route's function, or an error status if the call failed."""
 
     status: int
     body: str = ""
     subprotocol: str | None = None
     """Subprotocol that the function selected for the connection, or None."""
     failed: bool = False
+    """True if there is no valid answer of the function. The client does not get the cause."""
 
 
 FAILED = RouteAnswer(BAD_GATEWAY, failed=True)
 """The function raised an exception, timed out, does not exist, or returned a malformed answer."""
 NOT_ADMITTED = RouteAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, failed=True)
-"""API Gateway may not call the function."""
+"""The function's resource policy does not allow API Gateway to call it."""
 
 
 def parse_answer(result: Mapping[str, Any]) -> RouteAnswer:
-    """Return the answer in an invocation's result."""
+    """Return the answer from the emulator's result of an invocation."""
     returned = result.get("body")
     if result.get("error") or result.get("throttle") or not isinstance(returned, Mapping):
         return FAILED
@@ -44,7 +45,7 @@ def parse_answer(result: Mapping[str, Any]) -> RouteAnswer:
 
 
 def refusal_message(status: int) -> str:
-    """Return the text for a client whose connection is refused."""
+    """Return the text for a client whose connection or message got this error status."""
     return "Internal server error" if status >= 500 else HTTPStatus(status).phrase
 
 

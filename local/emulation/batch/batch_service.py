@@ -1,7 +1,7 @@
-"""Local AWS Batch: the operations that the emulator lacks or does wrong, and jobs that are real processes.
+"""Local AWS Batch: operations that the emulator's Batch lacks or does wrong, and jobs that are real processes.
 
-The emulator's own jobs succeed immediately. Here, a job has the permissions of its job role, its attempts follow its
-retry strategy, and its output goes to its log group and to `batch.log`.
+The emulator's own jobs succeed immediately and do nothing. Here, a job has the permissions of its job role, and its
+retry strategy is applied. Its output is written to its log group and to `batch.log`.
 https://docs.aws.amazon.com/batch/latest/userguide/job_states.html
 """
 
@@ -24,28 +24,25 @@ from local.emulation import get_private
 from local.emulation.batch import fault_injection
 from local.emulation.batch.job_processes import EXITED, RECLAIMED, TIMED_OUT, JobProcess, find_image
 from local.emulation.batch.retry_strategy import matches_pattern, should_retry
-from local.emulation.emulated_service_access import endpoint, open_session
+from local.emulation.emulator_account import endpoint, open_session
 
 Parameters = Mapping[str, Any]
 LOG_FILE = "batch.log"
 """File in the platform's folder with the output of all jobs."""
 POLL_SECONDS = 0.05
-"""Time between two checks whether the queue has capacity."""
+"""Time between two checks of a job that waits for capacity."""
 _log = logging.getLogger("batch")
 
 
 class BatchClientError(Exception):
-    """Refusal of a request, which Batch answers with a ClientException."""
+    """Refusal of a request. Batch returns it as the error ClientException."""
 
 
 @dataclass
 class BatchJob:
-    """Job with its state."""
-
     detail: dict[str, Any]
     """Job in the format of `DescribeJobs`."""
     queue: Mapping[str, Any]
-    """Record of the job's queue."""
     is_spot: bool
     """True if the job runs on Fargate Spot."""
     process: JobProcess | None = None
@@ -53,20 +50,18 @@ class BatchJob:
     stop_reason: str | None = None
     """Reason that the caller gave when it terminated or cancelled the job, or None."""
     has_machine: bool = False
-    """True if the job has a machine, so it cannot be cancelled."""
+    """True if the job has got capacity. Then it can be terminated, but not cancelled."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Lock for `process`, `stop_reason` and `has_machine`, which requests and the job's thread use."""
 
 
 class BatchService:
-    """Jobs of the account, and the operations that the emulator lacks or does wrong."""
-
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._jobs: dict[str, BatchJob] = {}
 
     def install(self) -> None:
-        """Extend `batch._DISPATCH`."""
+        """Add operations to `batch._DISPATCH`, and replace some of them."""
         operations = get_private(batch, "_DISPATCH")
         register, list_jobs = operations["/v1/registerjobdefinition"], operations["/v1/listjobs"]
         added: dict[str, Callable[[Parameters], Any]] = {
@@ -110,7 +105,7 @@ class BatchService:
         return {}
 
     def _cancel(self, request: Parameters) -> Parameters:
-        """End a job that has no machine. A job with a machine continues, and the caller gets no error."""
+        """End a job that waits for capacity. A job that already runs continues, and the caller gets no error."""
         job = self._find_job(request)
         with job.lock:
             if not job.has_machine:
@@ -121,12 +116,12 @@ class BatchService:
         try:
             status, reason = self._run_attempts(job)
         except Exception:  # noqa: BLE001 - the failure of one job must not end the service
-            _log.exception("job %s", job.detail["jobId"])
-            status, reason = "FAILED", "The local Batch failed: see the emulator's log"
+            _log.exception("job %s failed because of an error in the local Batch", job.detail["jobId"])
+            status, reason = "FAILED", "The local Batch failed. The emulator's log shows why."
         _change_status(job, status, statusReason=reason, stoppedAt=_now())
 
     def _run_attempts(self, job: BatchJob) -> tuple[str, str]:
-        """Run attempts until the job ends; return its final status and the reason."""
+        """Run attempts until the job succeeds, fails for good or is stopped. Return its final status and the reason."""
         attempts = job.detail["attempts"]
         while True:
             _change_status(job, "RUNNABLE")
@@ -134,7 +129,7 @@ class BatchService:
             if job.stop_reason is not None:
                 return "FAILED", job.stop_reason
             reason, exit_code = self._run_attempt(job, len(attempts) + 1)
-            # On AWS, a job whose Spot capacity is reclaimed succeeds if its exit code is 0.
+            # On AWS, an interrupted job has succeeded if its process still ended with exit code 0.
             if exit_code == 0 and reason in {EXITED, RECLAIMED}:
                 return "SUCCEEDED", reason
             # Batch does not retry a job that timed out or was terminated.
@@ -203,7 +198,6 @@ def find_definition(reference: str) -> dict[str, Any]:
 
 
 def _job_detail(request: Parameters, definition: Parameters, queue: Parameters) -> dict[str, Any]:
-    """Return a job in the format of `DescribeJobs`."""
     job_id = str(uuid.uuid4())
     properties, overrides = definition["containerProperties"], request.get("containerOverrides") or {}
     environment = {
@@ -226,7 +220,7 @@ def _job_detail(request: Parameters, definition: Parameters, queue: Parameters) 
 
 
 def _job_variables(container: Parameters, job_id: str) -> dict[str, str]:
-    """Return the environment variables of the job: its own, the credentials of its role, and the services' URLs."""
+    """Return the environment variables of a job: its own, its role's credentials, and the URLs of the services."""
     credentials = open_session(container["jobRoleArn"], job_id)
     return {
         **{variable["name"]: variable["value"] for variable in container["environment"]},
@@ -241,7 +235,7 @@ def _job_variables(container: Parameters, job_id: str) -> dict[str, str]:
 
 
 def _list_by_name(request: Parameters) -> Parameters:
-    """Return the jobs of a queue that match the filter JOB_NAME, in any state, the latest first."""
+    """Return the jobs of a queue in any state whose name matches the filter JOB_NAME, the latest first."""
     [value] = next(item["values"] for item in request["filters"] if item["name"] == "JOB_NAME")
     queue = _find_queue(request["jobQueue"])["jobQueueArn"]
     jobs = [job for job in list(get_private(batch, "_jobs").values()) if job["jobQueue"] == queue]
@@ -257,7 +251,7 @@ def _list_by_name(request: Parameters) -> Parameters:
 
 def _change_status(job: BatchJob, status: str, **more: Any) -> None:
     job.detail.update(status=status, **more)
-    # A copy, so that the job cannot change while a response is being created.
+    # The emulator's DescribeJobs reads this record. It is a copy, so that it cannot change while a response is created.
     get_private(batch, "_jobs")[job.detail["jobId"]] = copy.deepcopy(job.detail)
 
 
@@ -279,7 +273,7 @@ def _delete_environment(request: Parameters) -> Parameters:
 
 
 def _register_definition(request: Parameters, register: Callable[[Parameters], Any]) -> Any:
-    """Register a job definition and keep all of it. The emulator would drop retries and timeouts."""
+    """Register a job definition with all its fields. The emulator would drop the retry strategy and the timeout."""
     answer = register(request)
     get_private(batch, "_job_definitions")[request["jobDefinitionName"]][-1].update(request)
     return answer
@@ -291,7 +285,7 @@ def _deregister_definition(request: Parameters) -> Parameters:
 
 
 def _respond_with(operation: Callable[[Parameters], Any]) -> Callable[[Parameters], Any]:
-    """Return an operation in the emulator's form, which returns an HTTP response for a result and for a refusal."""
+    """Return the operation in the form that the emulator calls: results and BatchClientErrors become HTTP responses."""
 
     def respond(request: Parameters) -> Any:
         try:

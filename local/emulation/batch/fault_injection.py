@@ -1,7 +1,7 @@
-"""Fault injection for the local AWS Batch: a file in the platform's folder names the queues that fail and how they fail.
+"""Fault injection for the local AWS Batch: missing capacity, and interruptions by Fargate Spot.
 
-The file is read before each attempt, and repeatedly while a job waits for a machine. So a test can set and clear faults
-while the platform is running.
+A test writes the faults of each job queue to a file in the platform's folder. Batch reads the file before each attempt
+of a job, and repeatedly while a job waits for capacity, so faults can change while the platform is running.
 """
 
 import json
@@ -15,26 +15,25 @@ FILE = "emulator/batch-faults.json"
 
 @dataclass(frozen=True)
 class QueueFault:
-    """Fault of one queue. By default, the queue has none."""
+    """Faults of the jobs of one queue. With the defaults, there are none."""
 
     reclaimed_attempts: int = 0
-    """Number of attempts of each job that Fargate Spot interrupts, beginning with the first."""
+    """Number of attempts of each Fargate Spot job that are interrupted, beginning with the first."""
     reclaim_at: str = ""
-    """Text in the log line at which an attempt is interrupted. By default, this is the first line, because every line
-    contains the empty text."""
+    """An attempt is interrupted at the first line of output that contains this text. Every line contains the empty
+    text."""
     no_capacity: bool = False
-    """True if no job of the queue gets a machine. Its jobs then stay RUNNABLE."""
+    """True if the queue has no capacity, so that its jobs stay RUNNABLE."""
 
 
 def set_faults(folder: Path, faults: Mapping[str, QueueFault]) -> None:
-    """Set the faults by queue name. All other queues have none from now on."""
+    """Set the faults by queue name, and remove those of all other queues."""
     partial = folder / f"{FILE}.partial"
     partial.write_text(json.dumps({queue: asdict(fault) for queue, fault in faults.items()}), encoding="utf-8")
     partial.replace(folder / FILE)
 
 
 def read_fault(folder: Path, queue: str) -> QueueFault:
-    """Return the fault of a queue."""
     try:
         faults = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""Processes that take the place of Batch's containers: one for each attempt of a job.
+"""Runs each attempt of a Batch job as a process of this machine, in place of a container.
 
-A process has its own folder, environment variables and import path. It can read other files, as any local process can.
-A container image is built for arm64 and cannot run here. `IMAGES` names the module that is an image's entry point, and
-the packages that are copied into the image. Of the project, the process can import only these packages.
+The container images are built for arm64 and do not run here. So `IMAGES` describes the entry point and the packages of
+each image. A process has its own folder, environment variables and import path, so it can import only those packages of
+the project. It can read all files of the machine.
 """
 
 import os
@@ -23,24 +23,22 @@ GRACE_SECONDS = 30.0
 EXITED = "Essential container in task exited"
 RECLAIMED = "Your Spot Task was interrupted."
 TIMED_OUT = "Job attempt duration exceeded timeout"
-"""Status reasons of an attempt, as Batch reports them."""
+"""Status reasons of an attempt, as Batch reports them. `RECLAIMED` is a simulated interruption by Fargate Spot."""
 FFMPEG, SCRATCH = "bin/ffmpeg", "tmp"
 """Paths of ffmpeg and of the temporary folder, below the attempt's folder."""
 
 
 @dataclass(frozen=True)
 class ContainerImage:
-    """Content of a container image."""
-
     module: str
-    """Entry point. It gets the container's command as arguments."""
+    """Entry point. Its arguments are the container's command."""
     packages: tuple[str, ...]
     """Files and folders of the project that are copied into the image."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that the Dockerfile sets."""
     paths: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables that contain a path in the image, each with the corresponding path below the attempt's
-    folder."""
+    """Environment variables whose value is a path in the container, with the path below the attempt's folder that takes
+    its place."""
 
 
 IMAGES = {
@@ -51,11 +49,10 @@ IMAGES = {
         {"FFMPEG": FFMPEG, "SCRATCH_FOLDER": SCRATCH},
     ),
 }
-"""Images by the end of the repository's name. The beginning of the name contains the stack."""
+"""Images by the end of the repository's name, because the name begins with that of the stack."""
 
 
 def find_image(image: str) -> ContainerImage:
-    """Return the content of an image."""
     repository = image.partition("/")[2].partition("@")[0].partition(":")[0]
     for ending, content in IMAGES.items():
         if repository.endswith(f"-{ending}"):
@@ -64,7 +61,7 @@ def find_image(image: str) -> ContainerImage:
 
 
 class JobProcess:
-    """Process of one attempt. Another thread may stop it."""
+    """Process of one attempt. One thread runs it, and other threads may stop it."""
 
     def __init__(self, image: ContainerImage, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
         self._image = image
@@ -76,7 +73,7 @@ class JobProcess:
         """Status reason of the attempt. It is final when `run` has returned."""
 
     def stop(self, reason: str) -> None:
-        """Stop the process by SIGTERM, and by SIGKILL after the grace period. Only the first reason counts."""
+        """Stop the process by SIGTERM, and by SIGKILL after the grace period. Do nothing if it was stopped before."""
         with self._lock:
             if self.reason != EXITED:
                 return
@@ -89,8 +86,8 @@ class JobProcess:
     def run(self, log: Callable[[str], None], *, timeout: float | None = None, reclaim_at: str | None = None) -> int:
         """Run the process to its end and return its exit code.
 
-        `log` gets each line of output. `timeout` is in seconds. `reclaim_at` is a text in the log line at which Fargate
-        Spot interrupts the process, or None.
+        `log` gets each line of output. `timeout` is in seconds. If `reclaim_at` is a text, Fargate Spot's interruption
+        is simulated at the first line of output that contains it.
         """
         with tempfile.TemporaryDirectory(prefix="batch-") as scratch:
             paths = _prepare_folder(Path(scratch), self._image)
@@ -98,7 +95,7 @@ class JobProcess:
                 # The process stays in the launcher's process group, so it ends with the emulator.
                 self._process = process = subprocess.Popen(
                     [sys.executable, "-P", "-m", self._image.module, *self._arguments],
-                    # A job definition's variables take precedence over the image's. Only this module knows the paths.
+                    # A job's variables replace those of the image, and the paths in the attempt's folder replace both.
                     env={**self._image.variables, **self._variables, **paths},
                     cwd=paths["TMPDIR"],
                     stdin=subprocess.DEVNULL,
@@ -113,8 +110,7 @@ class JobProcess:
             timer = _start_timer(timeout, self.stop, TIMED_OUT) if timeout else None
             with process:
                 for line in process.stdout or ():
-                    # The process is stopped before the line is logged, because logging takes time and the process
-                    # continues.
+                    # The process is stopped first, because it would continue while the line is being logged.
                     if reclaim_at is not None and reclaim_at in line:
                         self.stop(RECLAIMED)
                     log(line.rstrip("\n"))
@@ -125,7 +121,7 @@ class JobProcess:
 
 
 def _prepare_folder(folder: Path, image: ContainerImage) -> dict[str, str]:
-    """Link the image's packages and ffmpeg into a folder. Return the environment variables with their paths."""
+    """Link the image's packages and ffmpeg into a folder. Return the environment variables with its paths."""
     for path, target in (
         (FFMPEG, Path(imageio_ffmpeg.get_ffmpeg_exe())),
         *((f"code/{package}", ROOT / package) for package in image.packages),

@@ -1,6 +1,6 @@
-"""Behaviour of Claude models that depends on their version: refused requests, thinking, and the minimum of cached tokens.
+"""Differences between versions of Claude: refused requests, thinking (text before the answer) and prompt caching.
 
-This module does not use the handlers' table of model families, so that it finds mistakes in that table.
+The handlers have their own table of such differences. It is not used here, so that tests find mistakes in it.
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-anthropic-claude-sonnet-5-5.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-anthropic-claude-haiku-5-5.html
 https://platform.claude.com/docs/en/models/sonnet-5-5/migration-guide
@@ -12,14 +12,13 @@ from typing import Any
 
 _VERSION_5_5 = re.compile(r"anthropic\.claude-(?P<name>[a-z]+)-5-5")
 THINKING_TOKENS: Mapping[str, int] = {"low": 1_000, "medium": 3_000, "high": 8_000, "xhigh": 16_000, "max": 32_000}
-"""Tokens of the local model's thinking by effort. Real models decide separately for each request."""
+"""Tokens of the local model's thinking, by the effort that the request demands. Those of a real model vary."""
 MIN_CACHED_TOKENS = 1_024
-"""Minimum length of a cached prefix of models other than those below. Bedrock does not report that it ignores a cache
-point."""
+"""Length from which most models cache a prefix. `min_cached_tokens` knows the exceptions."""
 
 
 def list_refusals(model: str, request: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the reasons for which the model refuses the request."""
+    """Yield a message for each reason for which the model refuses the request."""
     version = _VERSION_5_5.search(model)
     if version is None:
         return
@@ -46,7 +45,10 @@ def count_thinking_tokens(model: str, request: Mapping[str, Any]) -> int:
 
 
 def min_cached_tokens(model: str) -> int:
-    """Return the minimum length of a prefix that the model caches."""
+    """Return the length from which a model caches the prefix before a cache point, in tokens.
+
+    Bedrock ignores the cache point after a shorter prefix, and does not report that.
+    """
     if _VERSION_5_5.search(model):
         return 512
     return 4_096 if "claude-haiku-4-5" in model else MIN_CACHED_TOKENS

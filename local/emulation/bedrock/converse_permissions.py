@@ -1,7 +1,8 @@
 """Checks the permissions that Bedrock requires of a caller of Converse.
 
-A call of a model requires one permission, for the model. A call of an inference profile requires a permission for the
-profile and, in each of its regions, a permission for the model. The latter has the profile as a condition key.
+To call a model, the caller needs `bedrock:InvokeModel` on the model. To call an inference profile, the caller needs it
+on the profile, and on the model in each region of the profile. For these models, the condition key
+`bedrock:InferenceProfileArn` contains the profile. A request with a guardrail also needs `bedrock:ApplyGuardrail`.
 https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
 """
 
@@ -14,13 +15,12 @@ from local.emulation.aws_service_server_base import Permissions, require_permiss
 INVOKE = "bedrock:InvokeModel"
 PROFILE_KEY = "bedrock:InferenceProfileArn"
 PROFILES = {"us": ("us-east-1", "us-east-2", "us-west-2")}
-"""Regions by the prefix of a profile's id, for calls from a region of the United States. `global` has no list of
-regions."""
+"""Regions of an inference profile by the prefix of its id, for calls from a region of the United States."""
 
 
 @dataclass(frozen=True)
 class ModelPermissions:
-    """Check of a caller's permissions for requests to models, in the region and account that receive them."""
+    """Permission check of the local Bedrock in one region and account."""
 
     region: str
     account: str
@@ -36,13 +36,14 @@ class ModelPermissions:
             require_permission(self.permissions, access_key, "bedrock:ApplyGuardrail", arn)
 
     def resources(self, model: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """Yield each resource that the caller must be allowed to invoke, with the condition keys.
+        """Yield each resource that the caller must be allowed to invoke, with the condition keys of that check.
 
         `model` is the id or ARN of a model or of an inference profile.
         """
         name = model.rpartition("/")[2]
         area, _, model_name = name.partition(".")
-        # A global profile requires the model in the region of the call, and the model without a region.
+        # For a global profile, the caller needs the model in the region of the call, and the model's ARN without a
+        # region.
         regions = (self.region, "") if area == "global" else PROFILES.get(area)
         if regions is None:
             yield _model_arn(self.region, name), {}

@@ -1,9 +1,10 @@
-"""Local Amazon Bedrock: the operation Converse, which answers from the JSON lines in the last turn of a request.
+"""Local Amazon Bedrock: the operation Converse, answered by fixed rules in place of a language model.
 
-The lines are about a broadcast (`fact_check_answers`) or a meeting (`meeting_answers`). The module shares no code with
-the handlers. Two words of a transcript cause a fault. A request whose transcript contains `throttled` is refused twice.
-The answer to a transcript with `repeating` is cut in half, like the answer of a
-model that repeats itself until it reaches the token limit.
+Our prompts contain data, for example a part of a transcript, as JSON lines. From these lines, `fact_check_answers`
+(livestream) or `meeting_answers` (meetings) computes the answer. The instructions in a prompt are ignored.
+
+For tests, two words of a transcript cause a fault. With `throttled`, the request is refused twice. With `repeating`,
+the second half of the answer is missing, as if a model had repeated itself up to its token limit.
 
 `python -m local.emulation.bedrock.converse_service` runs the service separately, without permission checks.
 """
@@ -29,15 +30,13 @@ from local.emulation.request_validation import InvalidRequest, validate_request
 from local.http_server import HttpResponse
 
 MAX_TOKENS = 4096
-"""Token limit of an answer if the request contains none."""
+"""Token limit of an answer if the request contains no `maxTokens`."""
 CHARACTERS_PER_TOKEN = 4
+"""Assumed length of a token. The service has no tokenizer."""
 THOUGHT = {"reasoningContent": {"reasoningText": {"text": "The lines are searched.", "signature": "local"}}}
-"""Block before the answer of a model that thinks."""
+"""Content block before the answer of a model that thinks."""
 THROTTLED, REPEATING = "throttled", "repeating"
-"""Words of a transcript that cause a fault: a refused request, and an answer that is cut as if the model had repeated
-itself up to the token limit."""
 THROTTLED_TIMES = 2
-"""Number of refusals for a transcript with the word `throttled`."""
 _PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")
 
 
@@ -47,7 +46,7 @@ def serve(permissions: ModelPermissions | None = None) -> AbstractContextManager
 
 
 def read_lines(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the JSON objects in the request's last turn, one from each line that contains one."""
+    """Return the JSON objects that are lines of the request's last message."""
     return list(_lines(request["messages"][-1]["content"]))
 
 
@@ -66,9 +65,9 @@ class _ConverseService:
     def __init__(self, permissions: ModelPermissions | None) -> None:
         self._permissions = permissions
         self._throttled: Counter[str] = Counter()
-        """Number of refusals by transcript."""
+        """Number of earlier refusals by the text of the transcript."""
         self._cached: set[tuple[str, str]] = set()
-        """Cached prefixes by model. They never expire."""
+        """Pairs of a model and a cached prefix. They never expire."""
 
     def respond(self, signed: SignedRequest) -> HttpResponse:
         path = _PATH.fullmatch(signed.http.path)
@@ -112,8 +111,9 @@ class _ConverseService:
         }
 
     def _usage(self, model: str, request: Mapping[str, Any], output_tokens: int) -> dict[str, int]:
-        """Return token counts. The first request writes the prefix up to the last cache point to the cache, and later
-        requests read it.
+        """Return token counts. The first request with a prefix writes it to the cache, and later ones read it.
+
+        The prefix is the part of the request before its last cache point.
         """
         before: list[str] = []
         after: list[str] = []
@@ -142,7 +142,6 @@ class _ConverseService:
 
 
 def _tokens(text: str) -> int:
-    """Return an estimate of the number of tokens."""
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 

@@ -1,9 +1,14 @@
-"""Answers of the local model to livestream's fact-check agent. Each sentence with a number or a superlative is a claim.
+"""Rules by which the local Bedrock answers livestream's fact-check agent, in place of a language model.
 
-An answer has at most MAX_CLAIMS claims and one clip. The prompt may contain memory lines, which are stored information
-about earlier windows of the broadcast. A memory line that shares words with a claim and contains a word of VERDICTS
-decides the claim's verdict. Without such a line, the claim is unverified. The clip starts with the cue of the first
-claim and has a length within the given limits. The same prompt always gives the same answer.
+The agent sends a section of a broadcast's transcript (a window) as cues, which are timed lines. It asks for fact claims
+with verdicts, and for clips, which are sections that are worth watching alone. The same prompt always gives the same
+answer, by these rules:
+
+- A claim is a sentence of at least two words with a digit or a superlative, for example `largest` or `always`.
+- The prompt may contain memory lines: stored information about earlier windows. A line that shares MIN_SHARED_WORDS
+  words with a claim decides its verdict by the words of VERDICTS. Without such a line, the claim is unverified.
+- The only clip starts with the cue of the first claim and ends with the first cue that makes it long enough. There is
+  no clip if its length would be outside of the limits.
 """
 
 import re
@@ -14,15 +19,15 @@ from typing import Any
 
 MAX_CLAIMS = 20
 MIN_SHARED_WORDS = 3
-"""Minimum number of words that a memory line must share with a claim to be about it."""
+"""Minimum number of words that a memory line must share with a claim. Words of one or two letters do not count."""
 VERDICTS = (
     ("refuted", frozenset(["refuted", "false", "wrong", "untrue"])),
     ("misleading", frozenset(["misleading", "context"])),
     ("supported", frozenset(["supported", "confirmed", "true", "correct"])),
 )
-"""Words in a memory line that decide the verdict. The first matching entry counts."""
-# The last alternative matches a word that contains a full stop, for example `1.5`. Such a word separates sentences.
-_SENTENCE = re.compile(r"[^.!?]+[.!?]?(?=\s|$)|\S+")
+"""Verdicts with the words of a memory line that cause them. The first entry with such a word counts."""
+# A full stop inside a word does not end the sentence, for example in "Inflation was 1.5 percent."
+_SENTENCE = re.compile(r"(?:[^.!?]|[.!?](?=\S))+[.!?]?")
 _NUMBER = re.compile(r"\d")
 _SUPERLATIVE = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}est)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]{3,}")
@@ -30,29 +35,26 @@ _WORD = re.compile(r"[^\W_]{3,}")
 
 @dataclass(frozen=True)
 class BroadcastPrompt:
-    """Content of the JSON lines of a request about a broadcast."""
+    """JSON lines of a request about a broadcast."""
 
     head: Mapping[str, Any]
     """Line with the window's id and the limits of a clip's length."""
     cues: tuple[Mapping[str, Any], ...]
-    """Lines with the cues of the window."""
     memories: tuple[Mapping[str, Any], ...]
-    """Lines with stored information about earlier windows."""
+    """Memory lines."""
 
     @property
     def text(self) -> str:
-        """Text of all cues."""
         return "\n".join(str(cue["text"]) for cue in self.cues)
 
     def answer(self) -> dict[str, Any]:
-        """Return the claims and clips."""
         sentences = ((cue, sentence) for cue in self.cues for sentence in _find_claims(str(cue["text"])))
         claims = [_judge_claim(cue, sentence, self) for cue, sentence in islice(sentences, MAX_CLAIMS)]
         return {"window": self.head.get("window", ""), "claims": claims, "clips": _make_clips(self, claims)}
 
 
 def parse_broadcast(lines: Sequence[Mapping[str, Any]]) -> BroadcastPrompt:
-    """Return the prompt that the JSON lines contain."""
+    """Return the prompt in the JSON lines of a request."""
     return BroadcastPrompt(
         head=next((line for line in lines if "window" in line), {}),
         cues=tuple(line for line in lines if "cue" in line and "text" in line),
@@ -91,9 +93,7 @@ def _make_claim(
         "statement": sentence,
         "verdict": verdict,
         "confidence": confidence,
-        "explanation": "Remembered from an earlier window."
-        if sources
-        else "The prompt contains nothing about this claim.",
+        "explanation": "Remembered from an earlier window." if sources else "No stored information decides this claim.",
         "sources": sources,
     }
 

@@ -1,17 +1,16 @@
-"""Answers of the local model about a meeting: a summary, or the action items.
+"""Rules by which the local Bedrock answers requests about a meeting, in place of a language model.
 
-A summary has the speakers, the number of lines, the first line and the longest line.
+A request asks for one of these, and the same request always gets the same answer:
 
-An action item is recognised by the form of its sentence:
-
-- `Anna will send the report by Friday.` is Anna's, due `by Friday`. `has to`, `must` and `is going to` count like
-  `will`.
-- `I will …` and `I'll …` are the speaker's.
-- `Anna, could you send …?` is Anna's.
-- `Please send …` has no owner.
-
-A refusal (`will not`) or a state (`will be`) is no action item, and neither is a sentence whose owner is a word of
-_NO_OWNERS. The same lines always give the same answer.
+- `summary`: speakers, number of lines, first line and longest line of the transcript.
+- `combine`: the summaries of the transcript's parts, joined.
+- `actionItems`: tasks that participants promised. The form of a sentence shows a task and its owner:
+  - `Anna will send the report by Friday.` is a task of Anna, due `by Friday`. `has to`, `must` and `is going to` count
+    like `will`.
+  - `I will …` and `I'll …` are tasks of the speaker.
+  - `Anna, could you send …?` is a task of Anna.
+  - `Please send …` is a task without an owner.
+  - `Anna will not …`, `Anna will be …` and `It will …` are no tasks.
 """
 
 import re
@@ -20,7 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_QUOTE_CHARACTERS = 200
-_SENTENCE = re.compile(r"[^.!?]+[.!?]?(?=\s|$)")
+# A full stop inside a word does not end the sentence, for example in "Anna will send version 1.5 by Friday."
+_SENTENCE = re.compile(r"(?:[^.!?]|[.!?](?=\S))+[.!?]?")
 _PROMISE = re.compile(
     r"^(?:.*[,;:] )?(?P<owner>[A-Z][\w-]*(?: [A-Z][\w-]*)?|I)(?: will| is going to| have to| has to| must|'ll) (?P<what>.+)$"
 )
@@ -36,22 +36,19 @@ _NO_TASK = re.compile(r"^(?:not|never|be)\b")
 
 @dataclass(frozen=True)
 class MeetingPrompt:
-    """Content of the JSON lines of a request about a meeting."""
+    """JSON lines of a request about a meeting."""
 
     task: Mapping[str, Any]
-    """Line with the request's task: `summary`, `combine` (of summaries) or `actionItems`."""
     spoken: tuple[Mapping[str, Any], ...]
     """Lines of the transcript: number, speaker and text."""
     summaries: tuple[str, ...]
-    """Summaries of the meeting's parts, for the task `combine`."""
+    """Summaries that the task `combine` joins."""
 
     @property
     def text(self) -> str:
-        """Text of all lines and summaries."""
         return "\n".join([*(str(line["text"]) for line in self.spoken), *self.summaries])
 
     def answer(self) -> dict[str, Any]:
-        """Return the answer to the request's task."""
         head = {"task": self.task["task"], "part": self.task.get("part", "")}
         if head["task"] == "actionItems":
             return {**head, "items": [item for line in self.spoken for item in _find_action_items(line)]}

@@ -1,4 +1,4 @@
-"""State of a CloudWatch alarm, computed from its definition and the metric's values in the last periods.
+"""Computes the state of a CloudWatch alarm from its definition and the metric's values in the last periods.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 EXTRA_PERIODS = 2
-"""Periods that an alarm reads in addition to its evaluation periods, in case some periods have no data. CloudWatch
-documents no number; in the examples of its guide, an alarm of three periods reads five."""
+"""Number of periods that an alarm reads in addition to its evaluation periods, in case some periods have no data.
+CloudWatch documents no number. In the examples of its guide, an alarm of three periods reads five."""
 COMPARISONS = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -22,8 +22,6 @@ T = TypeVar("T")
 
 
 class AlarmState(StrEnum):
-    """State of an alarm, as CloudWatch names it."""
-
     OK = "OK"
     ALARM = "ALARM"
     INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
@@ -39,15 +37,14 @@ class MissingData(StrEnum):
 
 
 def count_read_periods(alarm: Mapping[str, Any]) -> int:
-    """Return the number of periods whose values an alarm reads."""
     return int(alarm["EvaluationPeriods"]) + EXTRA_PERIODS
 
 
 def split_into_periods(points: Iterable[tuple[float, T]], now: float, seconds: int, count: int) -> list[list[T]]:
-    """Return the points of each of the last `count` periods, the oldest period first.
+    """Return a list for each of the last `count` periods with its points, the oldest period first.
 
-    `seconds` is the length of a period. Each point comes with its time. The last period ends now, because CloudWatch
-    evaluates sliding periods.
+    `points` contains the time of each point and the point. `seconds` is the length of a period. The last period ends
+    now, because CloudWatch evaluates sliding periods.
     """
     periods: list[list[T]] = [[] for _ in range(count)]
     for timestamp, point in points:
@@ -58,9 +55,9 @@ def split_into_periods(points: Iterable[tuple[float, T]], now: float, seconds: i
 
 
 def next_state(alarm: Mapping[str, Any], values: Sequence[float | None]) -> AlarmState | None:
-    """Return the state of an alarm, or None if it keeps its state.
+    """Return the state that an alarm gets, or None if it keeps its state.
 
-    `values` are the metric's values in the read periods, the oldest first, with None for a period without data.
+    `values` are the metric's values in the read periods, the oldest first. None is a period without data.
     """
     evaluation_periods = int(alarm["EvaluationPeriods"])
     required = int(alarm.get("DatapointsToAlarm") or evaluation_periods)
@@ -80,8 +77,9 @@ def next_state(alarm: Mapping[str, Any], values: Sequence[float | None]) -> Alar
         return AlarmState.INSUFFICIENT_DATA if treatment is MissingData.MISSING else None
     if sum(existing) >= required or not all(existing):
         return _state(sum(existing) >= required)
-    # Only breaching values exist, fewer than required. If the oldest is at least `required` periods old, and missing
-    # data has the treatment `missing`, the alarm is raised, as if the periods after that value were breaching too.
+    # All existing values breach, but they are too few to raise the alarm. With the treatment `missing`, CloudWatch
+    # raises it nevertheless if the oldest value is old enough. For example, if three are required: breach, no data, no
+    # data.
     age_in_periods = len(breaches) - breaches.index(True)
     return AlarmState.ALARM if treatment is MissingData.MISSING and age_in_periods >= required else None
 

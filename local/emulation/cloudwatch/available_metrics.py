@@ -1,6 +1,6 @@
-"""Lists of the metrics that exist on the local platform. Only their alarms are evaluated there.
+"""Lists of the metrics that exist on the local platform, because only alarms on these metrics can be evaluated.
 
-Of the metrics of AWS services, those in `EVALUATED` exist. Of the program's own metrics, which handlers publish or
+Of the metrics of AWS services, those in `EVALUATED` exist. Of the project's own metrics, which handlers publish or
 metric filters derive from logs, all exist except those in `NOT_EVALUATED`.
 """
 
@@ -26,14 +26,15 @@ NOT_EVALUATED = {
     "AWS/States ExecutionsTimedOut": "the emulator does not end executions at their timeout",
     "audio-processor-memory": "the emulator does not measure the memory of functions",
 }
-"""Reasons why metrics of the program's alarms do not exist here. The key is `metric_label`: namespace and name of a
-service's metric, for example `AWS/States ExecutionThrottled`, but only the name of the program's own metric. The
-namespace of the program's metrics contains the stack's name, so it differs between stacks."""
+"""Reasons why metrics with an alarm do not exist here, by `metric_label`."""
 UNKNOWN_METRIC = "the local platform does not publish this metric"
 
 
 def metric_label(namespace: str, name: str) -> str:
-    """Return a metric as `NOT_EVALUATED` names it."""
+    """Return namespace and name of a metric of AWS, but only the name of the project's own metric.
+
+    The namespace of own metrics contains the stack's name, so it differs between stacks.
+    """
     return f"{namespace} {name}" if namespace.startswith("AWS/") else name
 
 

@@ -1,7 +1,6 @@
-"""Patterns and values of CloudWatch Logs' metric filters for JSON log events.
+"""Evaluates metric filters of CloudWatch Logs: the pattern that a JSON log line must match, and the metric's value.
 
-Only what the program uses is implemented: comparisons of a field with a text, joined by `&&` and `||`, and a number or
-a field as the value.
+Only the syntax that the project uses is supported: comparisons of a field with a text, joined by `&&` and `||`.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
 
@@ -16,11 +15,11 @@ _LEXEME = r'\s*([(){}]|&&|\|\||!=|=|\$[\w.]+|"[^"]*")'
 
 
 class UnsupportedPattern(ValueError):
-    """The filter pattern uses syntax that is not implemented here."""
+    """Error that a filter pattern uses syntax that is not supported here."""
 
 
 def parse_log_event(line: str) -> LogEvent | None:
-    """Return a log line as a JSON object, or None if it is something else."""
+    """Return a log line that is a JSON object, parsed, or None for any other line."""
     if not line.startswith("{"):
         return None
     try:
@@ -31,14 +30,17 @@ def parse_log_event(line: str) -> LogEvent | None:
 
 
 def parse_pattern(pattern: str) -> Condition:
-    """Return the condition that a log event must meet to match a pattern such as `{ $.message = "sweep" }`."""
+    """Return a function that tests if a log event matches a pattern such as `{ $.message = "sweep" }`.
+
+    A comparison is False if the event lacks the field, also with `!=`.
+    """
     return _PatternParser(pattern).parse()
 
 
 def metric_value(value: str, event: LogEvent) -> float | None:
-    """Return the value that a matching event gives its metric, or None if the event lacks the field.
+    """Return the metric's value for a matching event, or None if it lacks the field or the field is no number.
 
-    `value` is the value of the metric filter: a number, or a field such as `$.failed`.
+    `value` comes from the metric filter. It is a number, or a field such as `$.failed`.
     """
     found = _read_field(value, event) if value.startswith("$") else value
     try:

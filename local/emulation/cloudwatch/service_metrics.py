@@ -1,8 +1,7 @@
-"""Publishes the metrics that AWS services publish on AWS, from what happens in the emulator, for the evaluation of
-alarms.
+"""Publishes metrics of the emulated Lambda, Step Functions, API Gateway and SQS, so that alarms can be evaluated.
 
-`available_metrics.py` lists them. The metrics of log groups' metric filters are published here too, because the
-emulator stores the filters but does not apply them.
+`EVALUATED` in `available_metrics.py` lists the metrics. This module also publishes the metrics that metric filters
+derive from logs, because the emulator stores metric filters but does not apply them.
 """
 
 import time
@@ -16,25 +15,26 @@ from local.emulation.cloudwatch.log_metric_patterns import metric_value, parse_l
 
 BAD_REQUEST, SERVER_ERROR = 400, 500
 SAMPLE_SECONDS = 60
-"""Time after which the metrics of an unchanged queue are published again, as SQS does it."""
+"""Time after which the metrics of an unchanged queue are published again. SQS publishes them every minute."""
 UNANSWERED = {500, 502}
-"""Statuses of a WebSocket route whose function could not be called, raised an exception or returned no valid answer."""
+"""Statuses of a WebSocket route whose function could not be called, failed, or returned no valid answer."""
 
 
 class ServiceMetrics:
-    """Metrics of Lambda, Step Functions, API Gateway, SQS and CloudWatch Logs."""
-
     def __init__(self, on_publish: Callable[[], None], clock: Callable[[], float] = time.time) -> None:
-        """`on_publish` is called after each published metric, except those of `sample_queues`: its caller evaluates the
-        alarms afterwards.
+        """`on_publish` is called after each published metric, but not by `sample_queues`, whose caller evaluates the
+        alarms anyway.
         """
         self._on_publish = on_publish
         self._clock = clock
         self._samples: dict[str, tuple[int, float]] = {}
-        """Number of visible messages in each queue's last sample, and its time."""
+        """Number of visible messages that were last published for a queue, and the time, by queue name."""
 
     def install(self) -> None:
-        """Replace seven functions of the emulator. The corrections of these functions must be installed before."""
+        """Replace seven functions of the emulator.
+
+        Corrections of the same functions must be installed before, so that the metrics count the corrected results.
+        """
         wrap_function(lambda_svc, "_acquire_execution_slot", self._count_invocation)
         wrap_function(lambda_svc, "_execute_function_dispatch", self._measure_invocation)
         wrap_function(stepfunctions, "_fail_execution", self._count_failed_execution)
@@ -44,8 +44,9 @@ class ServiceMetrics:
         wrap_function(cloudwatch_logs, "_fanout_to_subscription_filters", self._apply_metric_filters)
 
     def sample_queues(self) -> None:
-        """Publish the number of visible messages and the age of the oldest message of each queue: every minute, and
-        earlier if the number has changed.
+        """Publish the number of visible messages and the age of the oldest message of each queue.
+
+        Skip a queue whose number has not changed, if it was published less than a minute ago.
         """
         now = self._clock()
         with get_private(sqs, "_queues_lock"):
@@ -151,9 +152,9 @@ class ServiceMetrics:
 
 
 def _alias_dimensions(config: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the dimensions of the metrics of each alias of the called version.
+    """Return the dimensions of a call's metrics for each alias that points to the called version.
 
-    The emulator does not show whether a call used an alias. In this project, all callers use one.
+    The emulator does not show if a call used an alias. In this project, all callers use one.
     """
     name = config["FunctionName"]
     function = get_private(lambda_svc, "_functions").get(name) or {}

@@ -1,8 +1,8 @@
-"""Corrects the credentials that guests get from Cognito identity pools.
+"""Corrects the credentials that browser users (guests) get from Cognito identity pools.
 
-The emulator returns credentials of any role that a pool names, even for unknown identities. On AWS, the role's trust
-policy decides. The emulator also stores the identity of the credentials in their session, but gives it to no policy. So
-policy variables with the identity would be empty.
+The emulator returns credentials of the pool's role even for an unknown identity, and does not check the role's trust
+policy. It also does not tell policies to which Cognito identity credentials belong, so the policy variable
+`${cognito-identity.amazonaws.com:sub}` would have no value.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def install() -> None:
 
 
 def _principal_keys(original: Any, credential: Any) -> dict[str, Any]:
-    """Return the condition keys of a credential. Add those of the identity if Cognito issued the credential."""
+    """Return the condition keys of credentials, with those of the identity if Cognito issued the credentials."""
     session = get_private(sts, "_sessions").get(credential.access_key_id) or {}
     keys: dict[str, Any] = original(credential)
     if not session.get("_identity_id"):
@@ -48,5 +48,4 @@ def _get_credentials(original: Any, data: Mapping[str, Any]) -> Any:
 
 
 def _identity_keys(identity: str, pool: str, kinds: list[str]) -> dict[str, Any]:
-    """Return the condition keys and policy variables of an identity."""
     return {f"{COGNITO}:sub": identity, f"{COGNITO}:aud": pool, f"{COGNITO}:amr": kinds}

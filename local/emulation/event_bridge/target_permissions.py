@@ -1,7 +1,7 @@
-"""Calls the targets of EventBridge rules and schedules only with the permission that AWS requires.
+"""Checks that EventBridge's rules and schedules may call their targets, because the emulator does not.
 
-EventBridge calls a rule's target with the role that the target names or, without a role, by the target's own resource
-policy. It calls a schedule's target with the schedule's role. The emulator checks neither. Here, a call without
+If a target names a role, the role must trust EventBridge and allow the call. The target of a rule may also name no
+role. Then its own resource policy, for example the policy of the queue, must allow the call. Here, a call without
 permission is logged and dropped.
 """
 
@@ -27,13 +27,11 @@ CALL_ACTIONS = {
     "sns": "sns:Publish",
     "states": "states:StartExecution",
 }
-"""Action that calls a target, by the service in the target's ARN."""
+"""IAM action for calling a target, by the service in the target's ARN."""
 _log = logging.getLogger("targets")
 
 
 class TargetPermissions:
-    """Permission checks between the event bus and its targets."""
-
     def __init__(self, permissions: ServiceCallPermissions) -> None:
         self._permissions = permissions
 
@@ -47,14 +45,14 @@ class TargetPermissions:
         if self._is_allowed(target, rule):
             original(target, event, rule, *arguments)
         else:
-            _log.warning("%s may not call %s", rule["Arn"], target["Arn"])
+            _log.warning("%s has no permission to call %s, so the call is dropped", rule["Arn"], target["Arn"])
 
     def _is_allowed(self, target: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
         arn, source = str(target["Arn"]), str(rule["Arn"])
         service = arn.split(":")[2]
-        is_schedule = ":schedule/" in source  # the emulator passes a schedule in place of a rule
+        is_schedule = ":schedule/" in source  # for a schedule, the emulator passes the schedule as `rule`
         if is_schedule:
-            # A schedule sends the ARN of its group, not its own ARN.
+            # As on AWS, `aws:SourceArn` is the ARN of the schedule's group, not of the schedule.
             source = f"{source.partition(':schedule/')[0]}:schedule-group/{rule['GroupName']}"
         principal = SCHEDULER if is_schedule else EVENTS
         keys = {"aws:SourceArn": source, "aws:SourceAccount": get_account_id()}
@@ -72,7 +70,7 @@ class TargetPermissions:
 
 
 def read_resource_policy(service: str, arn: str) -> Mapping[str, Any]:
-    """Return the policy of a queue or topic, or an empty one if the target does not exist."""
+    """Return the resource policy of a queue or topic. It is empty if there is no policy or no such resource."""
     holder = (
         get_private(sqs, "_queue_by_arn")(arn) if service == "sqs" else get_private(sns, "_topic_by_arn_any_scope")(arn)
     )

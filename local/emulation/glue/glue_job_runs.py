@@ -1,8 +1,8 @@
-"""Runs Glue jobs with real Spark and the credentials of the job's role. Script and library are downloaded from S3. The
-first run installs Spark if it is missing.
+"""Runs Glue jobs with real Spark on this machine, with the credentials of the job's role.
 
-This implements `glue:startJobRun.sync` for Step Functions, which the emulator lacks. The emulator's own `StartJobRun`
-would run the script without Spark and with the emulator's keys.
+It implements the integration `glue:startJobRun.sync`, by which a workflow runs a job, because the emulator's Step
+Functions lacks this integration. The emulator's own operation `StartJobRun` would run the script without Spark and with
+the root user's credentials.
 """
 
 import secrets
@@ -15,27 +15,27 @@ from typing import Any
 from ministack.services import glue
 
 from local.emulation import get_private
-from local.emulation.emulated_service_access import endpoint, open_session
+from local.emulation.emulator_account import endpoint, open_session
 from local.emulation.glue import spark_process
 from local.emulation.glue.spark_installation import SparkInstallation, SparkNotInstalled
 from local.emulation.step_functions.state_machine_tasks import task_error
 
 LIBRARY_OPTION = "--extra-py-files"
-"""Option with the URI of the library. It is for Glue itself, and is not passed to the script."""
+"""Argument of a job with the S3 URI of its library. It is for Glue itself, and is not passed to the script."""
 
 
 class GlueJobRuns:
-    """Runs of Glue jobs, one at a time."""
+    """Runs of Glue jobs. Only one Spark process runs at a time."""
 
     def __init__(self, log_folder: Path, installation: SparkInstallation) -> None:
         """The output of all runs is written to `glue.log` in `log_folder`."""
         self._log_folder = log_folder
         self._installation = installation
-        # On a small machine, two Java processes at once take longer than one after the other.
+        # On a small machine, two Spark processes at the same time take longer than one after the other.
         self._run_lock = threading.Lock()
 
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Run a job to its end, and return the finished job run."""
+        """Run a job to its end, and return the finished job run. Install Spark first if it is missing."""
         name = str(request["JobName"])
         job = get_private(glue, "_jobs").get(name)
         if job is None:
@@ -58,20 +58,19 @@ class GlueJobRuns:
             )
             variables["AWS_SESSION_TOKEN"] = credentials.token
             command_line = [part for key, value in arguments.items() for part in (key, str(value))]
-            command_line.append(spark_process.LOCAL_SPARK)
+            command_line.append(spark_process.LOCAL_SPARK_FLAG)
             with self._run_lock:
                 process = spark_process.run_job(command_line, variables, script)
         with (self._log_folder / "glue.log").open("a", encoding="utf-8") as log:
             log.write(f"{run_id} ended with {process.returncode}\n{process.stdout}{process.stderr}\n")
         if process.returncode != 0:
-            raise task_error(
-                "States.TaskFailed", f"Job run {run_id} failed: {process.stderr.strip().splitlines()[-1:]}"
-            )
+            last_line = process.stderr.strip().rpartition("\n")[2]
+            raise task_error("States.TaskFailed", f"Job run {run_id} failed. The last line of its output: {last_line}")
         return {"Id": run_id, "JobName": name, "JobRunState": "SUCCEEDED"}
 
 
 def _download(s3: Any, uri: str, folder: Path) -> Path:
-    """Download an object into a folder with this S3 client. Return the file."""
+    """Download the object with this S3 URI into a folder. Return the path of the file."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     target = folder / key.rpartition("/")[2]
     target.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())

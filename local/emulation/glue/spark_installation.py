@@ -1,7 +1,8 @@
-"""Installation of Spark's virtual environment by the emulator, before the first run of a Glue job.
+"""Installs Spark's virtual environment before the first run of a Glue job.
 
-Spark is the largest download of the local platform, and only ingestion needs it. So `make up` does not install it. The
-emulator runs the same program as the Makefile, whose lock prevents two installations at the same time.
+Spark is the largest download of the local platform, and only ingestion needs it. So `make up` does not install it, but
+the emulator does, with the same program as the Makefile. The program's lock prevents two installations at the same
+time.
 """
 
 import json
@@ -18,14 +19,14 @@ from local.environment_installation import STAMP
 
 FOLDER, LOCK_FILE = ".venv-spark", "requirements/spark.txt"
 LOG = "spark-installation.log"
-"""Name of the file with the installer's output, in the folder of the platform's files."""
+"""Name of the file with the output of the installing program, in the folder of the platform's files."""
 PIP_MESSAGES = ("WARNING:", "ERROR:")
 """Prefixes of pip's own warnings and errors in the log."""
 VARIABLE = "POLYPHONY_INSTALLATION_ENVIRONMENT"
-"""Environment variable that passes the user's variables for pip, as JSON, to the launcher. The launcher removes it, so
-that handlers do not get it."""
+"""Environment variable that passes the user's settings for pip, for example a proxy, to the emulator. Its value is a
+JSON object of variables. The emulator removes it, so that handlers do not inherit it."""
 PIP_VARIABLES = re.compile(r"HOME|PATH|TMPDIR|LANG|LC_ALL|PIP_\w+|\w+_PROXY|SSL_CERT_\w+|\w+_CA_BUNDLE|XDG_\w+")
-"""Names in upper case of the variables that determine how pip finds packages. Names in lower case match too."""
+"""Names of the environment variables that pip needs, in upper case. Their case is ignored."""
 
 
 class SparkNotInstalled(Exception):
@@ -33,15 +34,13 @@ class SparkNotInstalled(Exception):
 
 
 def is_installed() -> bool:
-    """Return True if the installation of Spark's environment is complete."""
     return (ROOT / FOLDER / STAMP).exists()
 
 
 def read_progress(folder: Path) -> str | None:
-    """Return the last line of the log of a running or failed installation. `folder` contains the platform's files.
+    """Return the last line of the log of a running or failed installation that is no warning or error of pip.
 
-    Return None if Spark is installed, or the platform has not started its installation. Warnings and errors of pip are
-    skipped, because the installer's own message follows them if the installation fails.
+    Return None without such a line, or if Spark is installed. `folder` contains the platform's files.
     """
     log = folder / LOG
     if is_installed() or not log.exists():
@@ -51,15 +50,13 @@ def read_progress(folder: Path) -> str | None:
 
 
 def collect_pip_variables(environment: Mapping[str, str]) -> str:
-    """Return the variables that pip needs as the value of `VARIABLE`."""
+    """Return the value of the environment variable `VARIABLE`: those variables of `environment` that pip needs."""
     return json.dumps({name: value for name, value in environment.items() if PIP_VARIABLES.fullmatch(name.upper())})
 
 
 class SparkInstallation:
-    """Installation of Spark's environment with the user's variables."""
-
     def __init__(self, log_folder: Path) -> None:
-        """The output is written to `spark-installation.log` in `log_folder`."""
+        """Remove `VARIABLE` from the environment. The log of the installation is written to `log_folder`."""
         self._log = log_folder / LOG
         self._variables: dict[str, str] = json.loads(os.environ.pop(VARIABLE, "{}"))
         self._lock = threading.Lock()

@@ -1,8 +1,8 @@
-"""Child processes with Spark, which run ingestion's Glue job on this machine.
+"""Starts child processes in Spark's virtual environment (`.venv-spark`), which run ingestion's Glue job on this
+machine.
 
-`run_job` starts a new process for each run, as Glue does. `SparkChildSession` executes many runs in one process, which
-saves the seconds that the start of Spark takes, and also reads the lake. Both are child processes, because Spark has
-its own virtual environment (`.venv-spark`).
+`run_job` starts a new process for each run, as Glue does. `SparkChildSession` uses one process for many runs, which
+saves the seconds that the start of Spark takes. It also reads the lake, the bucket with the job's output.
 """
 
 import json
@@ -22,7 +22,6 @@ PYTHON = ROOT / ".venv-spark" / "bin" / "python"
 JOB_SCRIPT = ROOT / "handlers" / "ingestion" / "glue" / "job.py"
 SESSION_WORKER = ROOT / "local" / "emulation" / "glue" / "spark_session_worker.py"
 CORES = 2
-"""Number of cores that Spark uses."""
 SETTINGS = {
     "spark.master": f"local[{CORES}]",
     "spark.ui.enabled": "false",
@@ -30,8 +29,8 @@ SETTINGS = {
     "spark.driver.bindAddress": LOOPBACK,
     "spark.ui.showConsoleProgress": "false",
     # UsePerfData would leave a file in the system's temporary folder after a kill. The simple compiler and garbage
-    # collector suit runs of a few seconds: on a busy machine, a run took 8 s instead of 28 s. The last option stops the
-    # verification of classes, because the lock file already fixes their packages. This saves a seventh of the start.
+    # collector suit runs of a few seconds: on a busy machine, a run took 8 s instead of 28 s. The last two options turn
+    # off the verification of classes, which took a seventh of the start. The lock file already verifies their packages.
     "spark.driver.extraJavaOptions": "-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
     "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
 }
@@ -42,17 +41,15 @@ class SparkMissing(Exception):
 
 
 class SparkSessionEnded(Exception):
-    """Error that the process of a Spark session has ended."""
+    """Error that a request to a Spark session failed because its process has ended."""
 
 
 @dataclass(frozen=True)
 class SparkRunResult:
-    """Counts of a run, or its error."""
-
     counts: dict[str, Any]
-    """Result of the job's `main`. It is empty if the run failed."""
+    """Counts that the job's `main` returned, or an empty dictionary if the run failed."""
     error: str = ""
-    """Class and message of the exception of a failed run, otherwise empty."""
+    """Class and message of the exception that a failed run raised, or an empty text."""
 
 
 def spark_environment(
@@ -64,13 +61,13 @@ def spark_environment(
     import_path: Path = ROOT,
     settings: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return all environment variables of a Spark process.
+    """Return the environment variables of a Spark process, which inherits no others.
 
-    `scratch` is its temporary folder. The job reads objects from the S3 `endpoint`, or from the folder `objects`. It
-    imports its library from `import_path`. `settings` are additional settings of Spark.
+    `scratch` is its temporary folder. The job uses objects of S3 at the URL `endpoint`, or files in the folder
+    `objects` in their place. It imports its library from `import_path`. `settings` are additional settings of Spark.
     """
     if not PYTHON.exists():
-        raise SparkMissing("Spark's environment is missing: `make .venv-spark/.locked` creates it")
+        raise SparkMissing("Spark's virtual environment is missing. Create it with `make .venv-spark/.locked`.")
     spark_settings = {**SETTINGS, **(settings or {})}
     options = " ".join(f"--conf {shlex.quote(f'{key}={value}')}" for key, value in spark_settings.items())
     variables = {
@@ -102,7 +99,7 @@ def spark_environment(
 def run_job(
     arguments: Sequence[str], variables: Mapping[str, str], script: Path = JOB_SCRIPT
 ) -> "subprocess.CompletedProcess[str]":
-    """Run the job once as Glue does: in a new process that gets the script and its arguments."""
+    """Run a job's script once in a new process, as Glue does."""
     return subprocess.run(
         [str(PYTHON), "-P", str(script), *arguments],
         env=dict(variables),
@@ -113,18 +110,18 @@ def run_job(
     )
 
 
-LOCAL_SPARK = "--local_spark"
-"""Argument of the job for Spark on this machine."""
+LOCAL_SPARK_FLAG = "--local_spark"
+"""Flag on the job's command line: all of Spark runs on this machine, so it cannot write to S3 itself."""
 
 
 def job_arguments(manifest_uri: str, lake_uri: str, run_id: str, **others: object) -> list[str]:
-    """Return the job's command line, for Spark on this machine."""
+    """Return the arguments of the job's command line, with `--local_spark`."""
     named = {"manifest_uri": manifest_uri, "lake_uri": lake_uri, "run_id": run_id, **others}
-    return [*(part for name, value in named.items() for part in (f"--{name}", str(value))), LOCAL_SPARK]
+    return [*(part for name, value in named.items() for part in (f"--{name}", str(value))), LOCAL_SPARK_FLAG]
 
 
 class SparkChildSession:
-    """Spark session in a child process. The child answers each request, a line of JSON, with a line of JSON."""
+    """Child process with a Spark session, which runs the program `spark_session_worker.py`."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 # closed with the session
@@ -140,25 +137,23 @@ class SparkChildSession:
 
     @property
     def pid(self) -> int:
-        """The child's process id."""
         return self._process.pid
 
     @property
     def log(self) -> str:
-        """All log output of Spark and the job."""
+        """Output of Spark and the job so far."""
         self._log.seek(0)
         return self._log.read()
 
     def run(self, argv: Sequence[str]) -> SparkRunResult:
-        """Run the job once."""
         answer = self._request({"action": "run", "argv": list(argv)})
         return SparkRunResult(answer.get("counts", {}), answer.get("error", ""))
 
     def rows(self, lake_uri: str, *manifest_ids: str) -> list[dict[str, Any]]:
-        """Return all rows of all manifests or of some, as a reader of the lake sees them.
+        """Return the rows in the lake that come from these manifests, or all rows if no manifest is given.
 
-        A reader reads only the Parquet files that the lake's pointers name. A pointer is an object with the names of
-        one manifest's Parquet files of one date.
+        A manifest is the list of the files that one run processes. Only Parquet files that a pointer names are read. A
+        pointer is an object with the names of one manifest's Parquet files of one date.
         """
         rows: list[dict[str, Any]] = self._request({"action": "rows", "lake": lake_uri, "manifests": manifest_ids})[
             "rows"
@@ -166,25 +161,24 @@ class SparkChildSession:
         return rows
 
     def file_rows(self, lake_uri: str, manifest_id: str, source: tuple[str, str], max_rows: int) -> dict[str, Any]:
-        """Return the first rows of one file in `rows`, and the number of all its rows in `total`.
+        """Return the first rows of one file of a manifest in `rows`, and the number of its rows in `total`.
 
-        `source` is the key and the version of the file, which belongs to the manifest.
+        `source` is the key and the version of the file's S3 object.
         """
         request = {"action": "file_rows", "lake": lake_uri, "manifests": [manifest_id]}
         return self._request({**request, "source": source, "max_rows": max_rows})
 
     def query(self, lake_uri: str, sql: str) -> list[dict[str, Any]]:
-        """Return the rows of a query over the table `lake`, which contains all rows that a reader sees."""
+        """Return the result of an SQL query. The table `lake` contains the same rows as `rows` returns."""
         rows: list[dict[str, Any]] = self._request({"action": "query", "lake": lake_uri, "sql": sql})["rows"]
         return rows
 
     def files(self, lake_uri: str) -> list[dict[str, Any]]:
-        """Return path, rows, size, codec and schema of each Parquet file that readers see."""
+        """Return path, number of rows, size, codec and schema of each Parquet file that a pointer names."""
         files: list[dict[str, Any]] = self._request({"action": "files", "lake": lake_uri})["files"]
         return files
 
     def close(self) -> None:
-        """End the session."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait()
@@ -202,11 +196,11 @@ class SparkChildSession:
 
     def _request(self, request: Mapping[str, object]) -> dict[str, Any]:
         if self._process.stdin is None or self._process.stdout is None:
-            raise SparkSessionEnded("the session was never started")
+            raise SparkSessionEnded("the process of the Spark session has no input or output")
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise SparkSessionEnded(f"Spark's process ended:\n{self.log[-4000:]}")
+            raise SparkSessionEnded(f"The process of the Spark session ended. Its last output:\n{self.log[-4000:]}")
         answer: dict[str, Any] = json.loads(line)
         return answer

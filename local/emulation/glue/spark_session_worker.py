@@ -1,9 +1,10 @@
-"""Runs the Glue job and reads the lake, as the child process of `spark_process.SparkChildSession`.
+"""Program that runs ingestion's Glue job and reads its output, as the child process of
+`spark_process.SparkChildSession`.
 
-The program reads one request per line as JSON, and answers each with one line of JSON. It reads only the Parquet files
-that the lake's pointers name, as every reader of the lake does. A pointer is an object that lists the Parquet files of
-one manifest and one date. A manifest is the list of the files that one run processes. The program runs in
-`.venv-spark` and imports no module of `local`.
+Each line on standard input is a request in JSON, and each line on standard output is the answer. Of the lake, the
+bucket with the job's output, the program reads only the Parquet files that a pointer names. A pointer is an object with
+the names of one manifest's Parquet files of one date. A manifest is the list of the files that one run processes. The
+program runs in `.venv-spark`, so it imports no module of `local`.
 """
 
 import json
@@ -27,7 +28,7 @@ from handlers.ingestion.glue.object_storage import open_storage
 
 def main() -> None:
     """Answer requests until the standard input is closed."""
-    # Spark and its child processes may print. Their output goes to standard error, so only answers go to the parent.
+    # Spark and its child processes may print. Their output goes to standard error, so the parent reads only answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 def _get_spark() -> SparkSession:
-    """Return the session, and start it on first use. Reading the lake's files needs no session."""
+    """Return the Spark session. It starts on first use, because some requests need no session."""
     return SparkSession.builder.getOrCreate()
 
 
@@ -99,8 +100,9 @@ def _read_tables(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, An
 
 
 def _read_files(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, bytes]]:
-    """Return path and content of the files that the pointers of these manifests name. Without manifests, use all
-    pointers.
+    """Return path and content of each Parquet file that the pointers of these manifests name.
+
+    Without manifests, use all pointers.
     """
     storage = open_storage(lake)
     pointers = [

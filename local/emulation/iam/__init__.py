@@ -1,1 +1,1 @@
-"""IAM on the local platform: evaluates and records permissions, and compares the grants of the roles with their use."""
+"""IAM on the local platform: evaluation of permissions, a log of the decisions, and a search for unused permissions."""

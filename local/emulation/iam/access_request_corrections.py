@@ -1,8 +1,8 @@
-"""Action, resource and condition keys that IAM would use for the requests that the emulator is known to misjudge.
+"""Requests for which the emulator checks a wrong action, resource or condition key, as IAM would check them.
 
-`decision_corrections.py` and `resource_arn_corrections.py` apply these corrections. A comment or docstring at each case
-describes the emulator's fault. `policy_evaluator.py` decides on the requests that `correct_request` and
-`make_tagging_request` return. The emulator decides on all other requests.
+`decision_corrections.py` lets our own evaluator decide on the results of `correct_request` and `make_tagging_request`.
+`resource_arn_corrections.py` passes the results of the other functions to the emulator. A comment or docstring at each
+case describes the emulator's fault.
 """
 
 import re
@@ -16,12 +16,13 @@ from local.emulation.iam.policy_evaluator import AccessRequest
 Body = Mapping[str, Any]
 """Parsed body of a request."""
 LEADING_KEYS = "dynamodb:leadingkeys"
+"""Condition key with the values of partition keys in a request to DynamoDB."""
 
 IAM_ACTION_BY_CHECKED_ACTION = {
-    # The emulator checks the batch operation. IAM has no such action, and authorises a batch as the single operation.
+    # IAM has no action for the operation SendMessageBatch. It requires the action of SendMessage.
     "sqs:SendMessageBatch": "sqs:SendMessage",
 }
-"""Action that IAM evaluates, by the action that the emulator checks instead."""
+"""Action that IAM evaluates, by the action that the emulator evaluates in place of it."""
 
 
 def correct_request(
@@ -29,34 +30,33 @@ def correct_request(
 ) -> AccessRequest | None:
     """Return the request as IAM would evaluate it, or None if the emulator evaluates it correctly.
 
-    `documents` are the policies of the role. For a request to DynamoDB, `partition_keys` are the names of the
+    `documents` are the policies of the caller's role. For a request to DynamoDB, `partition_keys` are the names of the
     partition keys of the table and its indexes.
     """
     if action in IAM_ACTION_BY_CHECKED_ACTION:
         return AccessRequest(IAM_ACTION_BY_CHECKED_ACTION[action], resource)
     if action == "cloudwatch:PutMetricData":
-        # The emulator lacks the namespace and denies the request.
+        # The emulator does not set the condition key with the namespace, so it denies the request.
         return AccessRequest(action, resource, {"cloudwatch:namespace": str(body.get("Namespace", ""))})
     if action == "events:PutEvents":
-        # The emulator lacks the source and denies the request. AWS evaluates each entry separately, but the corrected
-        # request has only one source. Several sources are joined to a text that matches no condition.
+        # The emulator does not set the condition key with the source, so it denies the request. AWS evaluates each
+        # entry separately. Here, different sources are joined to a text that matches no condition, and so are denied.
         sources = {str(entry.get("Source", "")) for entry in body.get("Entries", ())}
         return AccessRequest(action, resource, {"events:source": "\n".join(sorted(sources))})
     if action.startswith("dynamodb:") and any(_has_condition_key(document, LEADING_KEYS) for document in documents):
-        # The emulator ignores the condition and allows the request.
+        # The emulator ignores this condition, so it would allow access to all items.
         keys = find_leading_keys(body, partition_keys)
         return AccessRequest(action, resource, {LEADING_KEYS: keys} if keys else {})
     if any("${" in text for document in documents for text in _list_texts(document)):
-        # The emulator does not replace policy variables and denies the request. `policy_evaluator.py` replaces them, so
-        # the request needs no change.
+        # The emulator does not replace policy variables, so it denies the request. Our evaluator replaces them.
         return AccessRequest(action, resource)
     return None
 
 
 def make_tagging_request(action: str, resource: str, body: Body) -> AccessRequest | None:
-    """Return the second request that IAM evaluates for AssumeRole with session tags, or None for any other request.
+    """Return the request for `sts:TagSession`, which IAM evaluates in addition if AssumeRole sets session tags.
 
-    The emulator checks only the trust policy of the role.
+    Return None for any other request. The emulator never evaluates `sts:TagSession` of the caller.
     """
     tags = {
         str(value): str(body.get(f"{name.removesuffix('.Key')}.Value", ""))
@@ -70,18 +70,18 @@ def make_tagging_request(action: str, resource: str, body: Body) -> AccessReques
 
 
 def find_memory_resource(path: str, region: str, account: str) -> str | None:
-    """Return the ARN of the AgentCore memory that a request's path names by id or ARN, or None.
+    """Return the ARN of the AgentCore memory whose id or ARN a request's path contains, or None.
 
-    Without this ARN, the emulator would use `*`.
+    The emulator itself would use `*`.
     """
     match = re.match(r"/memories/(?:arn:[^/]+:memory/)?([a-zA-Z][a-zA-Z0-9_-]{0,99}-[a-zA-Z0-9]{10})/", unquote(path))
     return f"arn:aws:bedrock-agentcore:{region}:{account}:memory/{match[1]}" if match else None
 
 
 def find_job_resource(path: str, body: Body, region: str, account: str) -> str | None:
-    """Return the ARN of the Batch job that a request cancels or terminates, or None.
+    """Return the ARN of the Batch job that a request cancels or terminates, or None for any other request.
 
-    Without this ARN, the emulator would use `*`.
+    The emulator itself would use `*`.
     """
     job = body.get("jobId")
     ends_job = path in {"/v1/canceljob", "/v1/terminatejob"}
@@ -91,7 +91,7 @@ def find_job_resource(path: str, body: Body, region: str, account: str) -> str |
 def find_leading_keys(body: Body, partition_keys: Sequence[str]) -> list[str]:
     """Return the values of partition keys in a DynamoDB request. `partition_keys` are the names of these keys.
 
-    Batches and transactions are not examined, because no role with a condition on leading keys may send them.
+    Batches and transactions are not examined, because no role with a condition on `dynamodb:LeadingKeys` may send them.
     """
     item = body.get("Key") or body.get("Item") or {}
     keys = [value for key in partition_keys if key in item for value in item[key].values()]
@@ -103,7 +103,6 @@ def find_leading_keys(body: Body, partition_keys: Sequence[str]) -> list[str]:
 
 
 def _list_texts(value: Any) -> Iterator[str]:
-    """Yield every text in a document."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

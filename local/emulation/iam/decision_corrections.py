@@ -1,8 +1,8 @@
-"""Corrects IAM decisions about roles that the emulator is known to get wrong, and records all decisions about roles.
+"""Corrects wrong decisions of the emulator's IAM about requests of roles, and records the decisions.
 
-The emulator makes every decision in its function `enforce`. Its callers look this function up for each request, so its
-replacement affects all of them. A correction needs the request's body, which `enforce` does not get. The emulator
-passes the body of a request to `pin_signed_body` before it decides, so the replacement of that function keeps the body.
+The emulator decides in its function `enforce`, which this module replaces. Some corrections need the body of the
+request, but `enforce` does not get it. So this module also replaces `pin_signed_body`, which gets the body before the
+emulator decides, and stores the body in a context variable.
 """
 
 import contextvars
@@ -23,7 +23,6 @@ from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, e
 from local.emulation.iam.service_call_permissions import inline_policies
 
 _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", default=b"")
-"""Body of the request that is being served."""
 
 
 def install(recorder: DecisionRecorder) -> None:
@@ -42,20 +41,20 @@ def install(recorder: DecisionRecorder) -> None:
     def decide_and_record(
         access_key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None
     ) -> Any:
-        """Return None if the request is allowed, otherwise the refusal. Record each decision about a role."""
+        """Return None if the request is allowed, otherwise the refusal. Record the decision if the caller is a role."""
         result = enforce(access_key, action, service, region, resource_arn, service_context)
         caller = find_identity(access_key)
         if isinstance(result, error_type) or caller is None or ":assumed-role/" not in caller["userArn"]:
             return result
         role = caller["userArn"].split("/")[1]
-        # The caller's condition keys, for example `aws:userid`.
+        # Condition keys that describe the caller, for example `aws:userid`.
         keys = find_principal(access_key, get_account_id()).keys
         # An explicit denial, for example by a bucket's policy, overrides every policy of the role.
         is_denied = result is not None and result.decision == "Deny"
         corrected = None if is_denied else _correct(role, action, resource_arn, {**keys, **(service_context or {})})
         if corrected is not None:
             return decide_from_policies(caller["userArn"], corrected, keys)
-        # The emulator's decision is correct. Its result None means that the request is allowed.
+        # No correction applies, so the emulator decides. Its result None means that the request is allowed.
         verdict = AccessVerdict.ALLOW if result is None else _verdict(result)
         recorder.record(Decision(role, action, resource_arn, verdict, BY_EMULATOR))
         if result is not None:
@@ -65,7 +64,7 @@ def install(recorder: DecisionRecorder) -> None:
         return None if tagging is None else decide_from_policies(caller["userArn"], tagging, keys)
 
     def decide_from_policies(caller_arn: str, request: AccessRequest, keys: Mapping[str, Any]) -> Any:
-        """Decide a request from the documents of the inline policies of the caller's role, and record the decision.
+        """Decide a request with our own evaluator from the inline policies of the caller's role. Record the decision.
 
         Return None if the request is allowed, otherwise the refusal. `keys` are the caller's condition keys.
         """
@@ -100,10 +99,7 @@ def _verdict(result: Any) -> AccessVerdict:
 
 
 def _partition_keys(table: str) -> list[str]:
-    """Return the names of the partition keys of a table and of its indexes.
-
-    Their values in a request are the value of the condition key `dynamodb:LeadingKeys`.
-    """
+    """Return the names of the partition keys of a table and of its indexes."""
     record = get_private(dynamodb, "_tables").get(table) or {}
     schemas = [
         record.get("KeySchema") or [],
@@ -113,14 +109,14 @@ def _partition_keys(table: str) -> list[str]:
 
 
 def _parse_body(body: bytes) -> dict[str, Any]:
-    """Return a request's body as a dictionary, from any protocol of AWS. It is empty if the protocol is unknown."""
+    """Return the content of a request's body: a JSON object, a form or CBOR. It is empty for any other body."""
     try:
         if body.startswith(b"{"):
             content: dict[str, Any] = json.loads(body)
             return content
         if b"Action=" in body:
             return dict(parse_qsl(body.decode()))
-        # The newest protocol uses CBOR. Only the emulator's environment contains the decoder.
+        # Only the emulator's virtual environment contains the decoder for CBOR.
         import cbor2  # type: ignore[import-not-found] # noqa: PLC0415
 
         decoded = cbor2.loads(body) if body else {}

@@ -1,7 +1,7 @@
-"""Log of the IAM decisions about roles, one JSON line per decision.
+"""Log of IAM decisions: whether a role was allowed to perform an action. Each decision is one line of JSON.
 
-The emulator's process writes it, and the comparison of grants with their use (`grant_usage.py`) reads it. Each start of
-an emulator clears the log.
+The emulator writes the log and clears it at its start. `grant_usage.py` compares the decisions with the permissions of
+the roles, to find unused and missing permissions.
 """
 
 import json
@@ -14,34 +14,31 @@ from local.emulation.iam.policy_evaluator import AccessVerdict
 _FILE = "decisions.jsonl"
 """File in the emulator's folder."""
 BY_EMULATOR = "emulator"
-"""Value of `Decision.by` for decisions that the emulator makes correctly."""
+"""Value of `Decision.by` if the emulator's own IAM decided."""
 BY_DOCUMENT = "document"
-"""Value of `Decision.by` for decisions from the documents of the role's policies. The emulator is known to make these
-decisions wrongly or not at all."""
+"""Value of `Decision.by` if our own evaluator decided from the role's policies, because the emulator would decide
+wrongly or not at all."""
 BY_SERVICE = "service"
-"""Value of `Decision.by` for calls that an AWS service makes with a role."""
+"""Value of `Decision.by` for the call of an AWS service that uses a role, or a request to a service that we emulate."""
 BY_SCHEDULE = "clock"
-"""Value of `Decision.by` for calls of a schedule. The time of such a call does not depend on a flow, so the call does
-not prove that a flow needs the grant."""
+"""Value of `Decision.by` for the call of a schedule. Schedules also run without any use of the backends, so such a call
+does not prove that the permission is needed."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Decision whether a role may perform an action."""
-
     role: str
     action: str
     resource: str
     verdict: AccessVerdict
     by: str
-    """Origin of the decision: BY_EMULATOR, BY_DOCUMENT, BY_SERVICE or BY_SCHEDULE."""
 
     def __str__(self) -> str:
         return f"{self.role}: {self.action} on {self.resource}: {self.verdict}"
 
 
 class DecisionRecorder:
-    """Writer of decisions. Several threads use it."""
+    """Writer of the log. Several threads may use it."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / _FILE
@@ -49,25 +46,27 @@ class DecisionRecorder:
         self._lock = threading.Lock()
 
     def record(self, decision: Decision) -> None:
-        """Append a decision to the log."""
         line = f"{json.dumps(asdict(decision))}\n"
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(line)
 
 
 def log_size(folder: Path) -> int:
-    """Return the size of the log in an emulator's folder, in bytes. Later decisions can be read from that offset."""
+    """Return the present size of the log in bytes. As `offset` of `read_decisions`, it selects later decisions.
+
+    `folder` is the emulator's folder.
+    """
     return len(_read_complete_lines(folder, 0))
 
 
 def read_decisions(folder: Path, offset: int = 0) -> list[Decision]:
-    """Return the decisions that were logged in an emulator's folder after the first `offset` bytes."""
+    """Return the decisions after the first `offset` bytes of the log. `folder` is the emulator's folder."""
     lines = _read_complete_lines(folder, offset).splitlines()
     return [Decision(**{**fields, "verdict": AccessVerdict(fields["verdict"])}) for fields in map(json.loads, lines)]
 
 
 def _read_complete_lines(folder: Path, offset: int) -> bytes:
-    """Return the complete lines. A reader may see only the first part of a line that the emulator is writing."""
+    """Return the lines after `offset`, without the last one if the emulator has not written it completely."""
     with (folder / _FILE).open("rb") as file:
         file.seek(offset)
         written = file.read()

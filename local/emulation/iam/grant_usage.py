@@ -1,7 +1,8 @@
-"""Comparison of the roles' grants with the permissions that the flows used. The demo and the end-to-end tests run it.
+"""Finds permissions of the stack's roles that are superfluous or missing, for the demo and the end-to-end tests.
 
-A grant that was never used is a problem, unless `reviewed_grants.toml` gives a reason. A call that was refused because
-its role has no grant is always a problem. Each problem names action and role.
+They use the backends from end to end, and the emulator logs each IAM decision. This module compares the decisions with
+the grants. A grant is the permission of a role for one action on one resource. A grant that allowed no call is a
+problem, unless `reviewed_grants.toml` gives a reason for it. A refused call is always a problem.
 """
 
 import fnmatch
@@ -22,7 +23,7 @@ REVIEWED_GRANTS_FILE = Path(__file__).with_name("reviewed_grants.toml")
 
 @dataclass(frozen=True, order=True)
 class RoleGrant:
-    """Permission of a role for one action on one resource."""
+    """Permission of a role for one action on one resource. Both may be patterns, as in a policy."""
 
     role: str
     action: str
@@ -32,7 +33,10 @@ class RoleGrant:
         return f"{self.role} may {self.action} on {self.resource}"
 
     def covers(self, decision: Decision) -> bool:
-        """Return True if this grant allowed the decision. A policy variable in the grant matches any text."""
+        """Return True if the decision is about role, action and resource of this grant.
+
+        A policy variable in the grant matches any text.
+        """
         return (
             decision.role == self.role
             and matches_action(decision.action, self.action)
@@ -42,12 +46,11 @@ class RoleGrant:
 
 @dataclass(frozen=True)
 class ReviewedGrant:
-    """Entry of the file of reviewed grants: grants that may stay unused, with the reason."""
+    """Entry of `reviewed_grants.toml`: grants that may stay unused, with the reason."""
 
     role: str
-    """Pattern of role names, without the prefix of the stack's names."""
+    """Pattern of role names without the prefix that all names of the stack have, for example `ingestion-*`."""
     actions: tuple[str, ...]
-    """Patterns of actions."""
     reason: str
 
     def covers(self, granted: RoleGrant, prefix: str) -> bool:
@@ -59,21 +62,18 @@ class ReviewedGrant:
 
 @dataclass(frozen=True)
 class GrantComparison:
-    """Result of the comparison of grants with IAM decisions."""
-
     used: tuple[RoleGrant, ...]
-    """Grants that allowed at least one call. Calls of schedules do not count, because no flow causes them."""
+    """Grants that allowed at least one call. Calls of schedules do not count."""
     reviewed: tuple[RoleGrant, ...]
-    """Unused grants that the file of reviewed grants lists with a reason."""
+    """Unused grants that `reviewed_grants.toml` lists."""
     never_used: tuple[RoleGrant, ...]
-    """Unused grants that the file does not list."""
+    """Unused grants that `reviewed_grants.toml` does not list."""
     not_granted: tuple[Decision, ...]
     """Decisions that refused a call."""
     stale: tuple[ReviewedGrant, ...]
-    """Entries of the file that list no unused grant of the stack."""
+    """Entries of `reviewed_grants.toml` that match no unused grant, so they can be removed."""
 
     def problems(self) -> list[str]:
-        """Return a text for each problem that must be fixed."""
         return [
             *(f"used and not granted: {decision}" for decision in self.not_granted),
             *(
@@ -81,7 +81,8 @@ class GrantComparison:
                 for grant in self.never_used
             ),
             *(
-                f"{REVIEWED_GRANTS_FILE.name} lists {', '.join(entry.actions)} of {entry.role}, which is used or not granted: remove it"
+                f"{REVIEWED_GRANTS_FILE.name} lists {', '.join(entry.actions)} of {entry.role}, but no unused grant "
+                "matches this entry; remove the entry"
                 for entry in self.stale
             ),
         ]
@@ -90,7 +91,7 @@ class GrantComparison:
 def compare_grants(
     granted: Iterable[RoleGrant], decisions: Iterable[Decision], reviewed: Iterable[ReviewedGrant], prefix: str
 ) -> GrantComparison:
-    """Compare grants with decisions. `prefix` is the prefix of all names of the stack."""
+    """Compare grants with decisions. `prefix` is the prefix that all names of the stack have."""
     grants, all_decisions, entries = sorted(set(granted)), list(decisions), list(reviewed)
     allowed = [
         decision for decision in all_decisions if decision.verdict is AccessVerdict.ALLOW and decision.by != BY_SCHEDULE
@@ -110,7 +111,6 @@ def compare_grants(
 
 
 def list_document_grants(role: str, document: Mapping[str, Any]) -> Iterator[RoleGrant]:
-    """Yield every grant of one policy document."""
     for statement in as_list(document["Statement"]):
         if statement["Effect"] == "Allow":
             for action in as_list(statement["Action"]):
@@ -132,7 +132,6 @@ def read_stack_grants(iam: Any, prefix: str) -> list[RoleGrant]:
 
 
 def read_reviewed_grants() -> list[ReviewedGrant]:
-    """Return the entries of `reviewed_grants.toml`."""
     return [
         ReviewedGrant(entry["role"], tuple(entry["actions"]), entry["reason"])
         for entry in tomllib.loads(REVIEWED_GRANTS_FILE.read_text(encoding="utf-8"))["unused"]

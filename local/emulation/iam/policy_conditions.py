@@ -1,4 +1,4 @@
-"""Evaluates the conditions of IAM policies: operators, set operators and policy variables.
+"""Evaluates the conditions of IAM policies, with set operators (for example `ForAllValues`) and policy variables.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
@@ -9,30 +9,29 @@ from functools import lru_cache
 from typing import Any
 
 Context = Mapping[str, str | list[str]]
-"""Values of a request by condition key. A list is a multivalued key, even if it contains only one value."""
+"""Condition keys of a request with their values. A list is the value of a multivalued key, even if it has one item."""
 
 WILDCARDS = {"*": ".*", "?": "."}
-"""Regular expressions for IAM's wildcards."""
 MAX_CACHED_PATTERNS = 8192
 """Size of the cache of compiled patterns. It is larger than the number of patterns in the policies of all stacks."""
 SPECIAL_CHARACTERS = frozenset("*?$")
-"""Variables that represent one character, so that `${*}` matches an asterisk and nothing else (IAM guide, "IAM policy
-elements: Variables and tags")."""
+"""Characters that a policy can write as a variable. For example, `${*}` matches only an asterisk (IAM guide, "IAM
+policy elements: Variables and tags")."""
 IF_EXISTS = "IfExists"
 """Suffix of condition operators that also hold for a request without the key."""
 LITERAL = "\ue000"
-"""Marks a character that came from a policy variable. A `*` or `?` with this mark matches only itself."""
+"""Mark before a `*` or `?` that comes from the value of a policy variable. With the mark, it is no wildcard."""
 
 
 class NotEvaluable(ValueError):
-    """Element of a policy that is not supported. An error is better than a wrong verdict."""
+    """Error that a policy contains something that this evaluator does not support."""
 
 
 def operator_holds(operator: str, keys: Context, context: Context) -> bool:
-    """Return True if the block of one condition operator holds: each of its keys must match one of the key's values.
+    """Return True if the conditions with one operator hold: for each key, the request must match one of the values.
 
-    `keys` are the condition keys of the policy with their values, `context` those of the request. Both are in lower
-    case.
+    `keys` are the condition keys of the policy with their values, and `context` those of the request. The names of both
+    are in lower case.
     """
     quantifier, _, base = operator.rpartition(":")  # for example `ForAllValues:StringLike`
     return all(
@@ -62,13 +61,13 @@ def substitute_variables(text: str, context: Context) -> str | None:
 
 @lru_cache(MAX_CACHED_PATTERNS)
 def compile_pattern(text: str) -> "re.Pattern[str]":
-    """Return a pattern with `*` and `?` as a regular expression. Characters from a variable match only themselves."""
+    """Return a pattern with `*` and `?` as a regular expression. A wildcard after LITERAL matches only itself."""
     parts = re.split(rf"({LITERAL}.|[*?])", text, flags=re.DOTALL)
     return re.compile("".join(WILDCARDS.get(part, re.escape(part.removeprefix(LITERAL))) for part in parts), re.DOTALL)
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a list, because IAM documents may contain a single item without brackets."""
+    """Return a list, or a list of one item for any other value. IAM documents may contain one item without brackets."""
     return value if isinstance(value, list) else [value]
 
 
@@ -98,7 +97,7 @@ def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, co
 
     match quantifier:
         case "ForAllValues":
-            # A missing key has no value that could fail. AWS recommends an additional `Null` condition.
+            # As on AWS, the condition holds if the request lacks the key.
             return all(matches_any(value) for value in as_list(actual if actual is not None else []))
         case "ForAnyValue":
             return actual is not None and any(matches_any(value) for value in as_list(actual))
@@ -122,7 +121,7 @@ def _matches_pattern(value: str, expected: str) -> bool:
 
 
 def _matches_arn(value: str, expected: str) -> bool:
-    """Compare each of the six parts separately, so that a `*` does not match a colon."""
+    """Compare the six parts of the ARN separately. So a `*` does not match a colon before the sixth part."""
     parts, patterns = value.split(":", 5), expected.split(":", 5)
     return len(parts) == len(patterns) == 6 and all(map(_matches_pattern, parts, patterns))
 
@@ -135,8 +134,7 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringEqualsIgnoreCase": _is_equal_ignoring_case,
     "Bool": _is_equal_ignoring_case,
 }
-"""Comparisons by condition operator, for the operators that this project's policies use. `Null` is handled separately.
-"""
+"""Condition operators of this project's policies, with their comparisons. `Null` is handled separately."""
 NEGATED_OPERATORS = {"StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase"}
 """Negated condition operators with the operator that they negate. They are supported only with a set operator, because
-without one they also match a request without the key."""
+without a set operator they would also have to match a request that lacks the key."""

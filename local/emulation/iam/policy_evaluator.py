@@ -1,6 +1,6 @@
-"""Evaluates policies of roles and of resources as IAM documents it: explicit deny, then allow, otherwise implicit deny.
+"""Evaluates IAM policies of roles and of resources. The verdict on a request is allow, explicit deny or implicit deny.
 
-An unsupported operator or element raises an error, because a guess would produce a wrong verdict.
+An operator or element that is not supported raises an error, because a guess could give a wrong verdict.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -21,8 +21,6 @@ from local.emulation.iam.policy_conditions import (
 
 
 class AccessVerdict(StrEnum):
-    """Result of an evaluation."""
-
     ALLOW = "allow"
     DENY = "deny"
     """A statement denies the request."""
@@ -32,25 +30,23 @@ class AccessVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class AccessRequest:
-    """Action on a resource, for which permission is needed."""
+    """Action on a resource, for which the caller needs permission."""
 
     action: str
     resource: str
     """ARN, or `*` for an action without a resource."""
     context: Context = field(default_factory=dict)
-    """Values of the request by condition key."""
+    """Condition keys of the request with their values."""
 
 
 @dataclass(frozen=True)
 class PolicyEvaluation:
-    """Verdict, and the statement that caused it (None for an implicit deny)."""
-
     verdict: AccessVerdict
     statement: Mapping[str, Any] | None = None
+    """Statement that caused the verdict, or None for an implicit deny."""
 
     @property
     def allowed(self) -> bool:
-        """True if the request is allowed."""
         return self.verdict is AccessVerdict.ALLOW
 
 
@@ -68,11 +64,11 @@ def evaluate_policies(documents: Iterable[Mapping[str, Any]], request: AccessReq
 
 
 def policy_admits(document: Mapping[str, Any], principal: str, request: AccessRequest) -> bool:
-    """Return True if a resource's own policy allows a principal's request and does not deny it.
+    """Return True if a resource-based policy, for example a role's trust policy, allows a principal's request.
 
-    A role's trust policy is such a policy, too.
+    Other policies of the principal are not considered.
     """
-    # The statements about the principal, in the form of a role's policy.
+    # The statements about the principal, without the element that a role's policy does not have.
     statements = [
         {"Resource": "*", **{element: value for element, value in statement.items() if element != "Principal"}}
         for statement in _statements(document)
@@ -96,7 +92,7 @@ def _statements(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _principals(statement: Mapping[str, Any]) -> list[str]:
-    """Return the principals of a resource policy's statement, of all kinds."""
+    """Return the principals of a statement: accounts, roles and services."""
     principal = statement.get("Principal") or {}
     if isinstance(principal, str):
         return [principal]

@@ -1,7 +1,7 @@
-"""Corrects the resource against which IAM evaluates requests to AgentCore memory and Batch.
+"""Makes the emulator's IAM evaluate requests to AgentCore memory and Batch for the ARN of the memory or job.
 
-For a request that ends a Batch job, the emulator would use the resource `*` instead of the job's ARN. It would not
-evaluate requests to AgentCore at all.
+The emulator itself would not evaluate requests to AgentCore at all, and would evaluate a request that ends a Batch job
+for the resource `*`.
 """
 
 import json

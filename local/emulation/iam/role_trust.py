@@ -1,4 +1,4 @@
-"""Evaluates the trust policies of roles, which the emulator does not check for services and for Cognito."""
+"""Checks the trust policy of a role that an AWS service or Cognito wants to assume, because the emulator does not."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ ASSUME_ROLE = "sts:AssumeRole"
 
 
 def role_trusts(role_arn: str, principal: str, keys: Mapping[str, Any], action: str = ASSUME_ROLE) -> bool:
-    """Return True if the role exists and a principal that sends these condition keys may assume it by this action."""
+    """Return True if the role exists and its trust policy allows a principal with these condition keys to assume it."""
     role = get_private(iam, "_roles").get_scoped(get_account_id(), None, role_arn.rpartition("/")[2])
     if role is None or role["Arn"] != role_arn:
         return False

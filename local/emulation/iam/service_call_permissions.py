@@ -1,8 +1,9 @@
-"""Checks and records calls that AWS services make with a role of the stack, and requests to the local services.
+"""Checks the IAM permissions of two kinds of calls for which the emulator checks none, and records the decisions.
 
-For example, Lambda polls a queue, writes a function's logs and sends failed events to a destination with the function's
-own role. The emulator does not check the role. Here, each call is evaluated against the role's policies, and refused as
-on AWS. A local service, for example MediaConvert, lets this module check whether its caller may perform an action.
+- An AWS service acts with a role of the stack. For example, Lambda writes logs with the function's role. This module
+  checks the calls of Lambda for logs and failure destinations. Other modules call `is_allowed` for other calls.
+- A caller sends a request to a service that we emulate ourselves, for example MediaConvert. The service calls
+  `is_denied`.
 """
 
 import json
@@ -18,22 +19,15 @@ from local.emulation.iam.decision_log import BY_SERVICE, Decision, DecisionRecor
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 
 LOG_STREAM = "any"
-"""Placeholder for the name of a log stream. Each invocation has its own stream, but policies treat all streams in the
-same way.
-"""
+"""Placeholder for the name of a log stream. The policies of this project do not name streams, so any name will do."""
 
 
 class ServiceCallPermissions:
-    """Checks the permissions of roles for the calls of AWS services and for requests to local services."""
-
     def __init__(self, recorder: DecisionRecorder) -> None:
         self._recorder = recorder
 
     def install(self) -> None:
-        """Replace `lambda_svc._emit_lambda_logs` and `lambda_svc._route_async_failure`.
-
-        Other modules check the calls of other services with `is_allowed`.
-        """
+        """Replace `lambda_svc._emit_lambda_logs` and `lambda_svc._route_async_failure`."""
         emit = get_private(lambda_svc, "_emit_lambda_logs")
         route = get_private(lambda_svc, "_route_async_failure")
 
@@ -59,14 +53,17 @@ class ServiceCallPermissions:
     def is_allowed(
         self, role_arn: str, action: str, resource: str, context: Mapping[str, Any] | None = None, by: str = BY_SERVICE
     ) -> bool:
-        """Return True if a service may perform an action with a role. Record the decision with its origin `by`."""
+        """Return True if the role's policies allow an action. Record the decision, with `by` as its origin."""
         role = role_arn.rpartition("/")[2]
         verdict = evaluate_policies(inline_policies(role), AccessRequest(action, resource, context or {})).verdict
         self._recorder.record(Decision(role, action, resource, verdict, by))
         return verdict.value == "allow"
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, Any]) -> bool:
-        """Return True if a caller of a local service may not perform an action. The root user may do everything."""
+        """Return True if the owner of an access key may not perform an action. The root user may do everything.
+
+        Every other caller must be a role, whose decision is recorded.
+        """
         caller = get_private(iam_evaluator, "resolve_caller_identity")(access_key)
         if caller is None or ":assumed-role/" not in caller["userArn"]:
             return caller is None or not caller["userArn"].endswith(":root")
@@ -81,6 +78,5 @@ def inline_policies(role: str) -> list[dict[str, Any]]:
 
 
 def log_group_arn(group: str) -> str:
-    """Return the ARN of a log group."""
     arn: str = get_private(cloudwatch_logs, "_make_group_arn")(group)
     return arn.removesuffix(":*")

@@ -1,7 +1,7 @@
-"""Lets the wildcards of IAM policies match a line break, as IAM does: `*` and `?` match any characters.
+"""Makes the wildcards `*` and `?` of IAM policies match line breaks too, as they do on AWS.
 
-In the emulator they match any character except a line break, so each request about an S3 key with a line break would be
-refused. The emulator's patterns also match a text that has one more line break at its end, but IAM's do not.
+In the emulator, they match any character except a line break. So each request about an S3 key with a line break would
+be refused. The emulator's patterns also match a text with an additional line break at its end, which IAM's do not.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
 
@@ -22,6 +22,6 @@ def install() -> None:
 
 @lru_cache(MAX_CACHED_PATTERNS)
 def _compile(pattern: str, ignore_case: bool) -> "re.Pattern[str]":
-    """Return a regular expression whose `match` matches only whole texts."""
+    """Return a regular expression whose method `match` matches only whole texts. The emulator uses this method."""
     compiled = compile_pattern(pattern)
     return re.compile(rf"{compiled.pattern}\Z", compiled.flags | (re.IGNORECASE if ignore_case else 0))

@@ -1,10 +1,12 @@
-"""Corrects asynchronous invocations: they use the settings of the called alias and the function's reserved concurrency,
-wait for a free worker as long as their event may live, and all attempts have the same request id.
+"""Corrects these faults of the emulator's asynchronous invocations.
 
-On AWS, retries, event age and failure destination belong to a qualifier, so an invocation of `live` does not use the
-settings of `$LATEST`. The emulator uses only those of `$LATEST`, and its EventBridge invokes a function once, without
-retries. Here, EventBridge uses the same settings as any other caller. On AWS, a retry has the request id of the
-invocation, by which voice Q&A's query worker recognises it. The emulator gives each attempt its own id.
+- Maximum retries, maximum event age and failure destination are settings of the called qualifier, for example of the
+  alias `live`. The emulator always uses those of `$LATEST`, and does not use any for invocations by EventBridge.
+- All attempts of an invocation have the same request id, by which a function can recognise a retry. The emulator gives
+  each attempt its own id.
+- The emulator does not find the reserved concurrency of a function that is called by a version or an alias.
+
+An invocation also waits for a free worker process (see `worker_limit.py`) until the maximum age of its event.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
 """
 
@@ -22,7 +24,7 @@ DEFAULT_EVENT_AGE_SECONDS = 21_600
 """Lambda's default for the maximum age of an event in its queue."""
 
 _request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("async_request_id", default=None)
-"""Request id of all attempts of the current asynchronous invocation; None in a synchronous one."""
+"""Request id of all attempts of the current asynchronous invocation, or None during a synchronous one."""
 
 
 def install() -> None:
@@ -35,15 +37,15 @@ def install() -> None:
 
 
 def _get_reserved_concurrency(original: Any, record: dict[str, Any], config: dict[str, Any]) -> Any:
-    """Return the function's reserved concurrency. The emulator looks it up in the version's record, which has none."""
+    """Return a function's reserved concurrency from its own record. The record of a version does not contain it."""
     return original(get_private(lambda_svc, "_functions").get(config["FunctionName"]) or record, config)
 
 
 def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
     """Invoke a function asynchronously with the settings of the qualifier that was called.
 
-    `record` is the record of the called version, whose configuration has an ARN that ends in the called qualifier. Only
-    the function's own record has the settings of all qualifiers.
+    `record` is the record of the called version. The ARN in its configuration ends in the called qualifier. The
+    settings of all qualifiers are in the record of the function.
     """
     config = record["config"]
     function = get_private(lambda_svc, "_functions").get(config["FunctionName"]) or {}
@@ -55,11 +57,11 @@ def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
     if get_private(lambda_svc, "_reserved_concurrency")(function, config) == 0:
         # Lambda does not retry the invocation of a function whose reserved concurrency is 0.
         settings = {**settings, "MaximumRetryAttempts": 0}
-    # The emulator makes all attempts in a thread that gets a copy of this context.
+    # The emulator makes all attempts in a thread that gets a copy of this context, with both variables.
     wait = asynchronous_wait_seconds.set(settings.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS))
     request_id = _request_id.set(str(uuid.uuid4()))
     try:
-        # If `event_invoke_config` is empty, the emulator would use the settings of `$LATEST` in `event_invoke_configs`.
+        # If `settings` is empty, the emulator would use the settings of `$LATEST` in `event_invoke_configs`.
         original({**record, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
     finally:
         asynchronous_wait_seconds.reset(wait)
@@ -72,7 +74,7 @@ def _execute_attempt(original: Any, function: Any, config: Any, event: Any, requ
 
 
 def _invoke_from_bus(arn: str, payload: str) -> None:
-    """Invoke a function for EventBridge as any other caller does."""
+    """Invoke a function for EventBridge in the same way as for any other caller."""
     record, config, _ = get_private(lambda_svc, "_get_func_record_for_ref")(arn)
     if record is not None and config is not None:
         called_version = get_private(lambda_svc, "_execution_record_for_config")(record, {**config, "FunctionArn": arn})

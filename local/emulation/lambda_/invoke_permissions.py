@@ -1,4 +1,4 @@
-"""Evaluates the resource policies of functions, which the emulator does not check."""
+"""Checks the resource policy of a function that an AWS service wants to call, because the emulator does not."""
 
 from collections.abc import Mapping
 
@@ -11,17 +11,17 @@ API_GATEWAY = "apigateway.amazonaws.com"
 
 
 def admits_api_gateway(name: str, function: str, source_arn: str) -> bool:
-    """Return True if API Gateway may call a function for a route, a method or an authorizer with this ARN.
+    """Return True if API Gateway may call a function for the route, method or authorizer with the ARN `source_arn`.
 
-    `name` is the function's name, `function` the ARN that API Gateway calls.
+    `name` is the function's name, and `function` the ARN that API Gateway calls.
     """
     return admits_service(name, function, API_GATEWAY, {"aws:SourceArn": source_arn})
 
 
 def admits_service(name: str, function: str, service: str, keys: Mapping[str, str]) -> bool:
-    """Return True if a service that sends these condition keys may call a function.
+    """Return True if the policy of a function allows a service to call it with these condition keys.
 
-    `name` is the function's name, `function` the ARN that the service calls.
+    `name` is the function's name, and `function` the ARN that the service calls.
     """
     record = get_private(lambda_svc, "_functions").get(name) or {"policy": {}}
     return policy_admits(record["policy"], service, AccessRequest("lambda:InvokeFunction", function, keys))

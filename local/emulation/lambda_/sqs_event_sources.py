@@ -1,7 +1,7 @@
-"""Polls SQS event sources as Lambda does: with the function's role, batches of any size, and the batching window.
+"""Corrects how the emulator's Lambda polls an SQS queue for a function.
 
-This module replaces two functions of the emulator. The emulator's own functions would deliver at most ten messages in a
-batch, invoke the function immediately, and check no permission.
+The emulator delivers at most ten messages in a batch, ignores the batching window (the time to wait for a full batch),
+and does not check the permissions of the function's role.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """
 
@@ -16,12 +16,10 @@ from local.emulation import get_private, wrap_function
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 
 POLL_ACTIONS = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
-"""Actions that the function's role must allow before Lambda polls its queue."""
+"""Actions that the function's role must allow, so that Lambda can poll the queue."""
 
 
 class SqsEventSources:
-    """Queues that Lambda polls for functions."""
-
     def __init__(self, permissions: ServiceCallPermissions) -> None:
         self._permissions = permissions
 
@@ -63,9 +61,10 @@ class SqsEventSources:
 
 
 def _batch_size(messages: Sequence[Mapping[str, Any]], size: int, window: float, now: float) -> int:
-    """Return the number of messages to deliver now: a full batch immediately, a smaller one when the window has passed.
+    """Return the number of messages to deliver now, or 0 to wait for more.
 
-    `size` is the size of a full batch, and `window` the batching window in seconds.
+    `size` is the size of a full batch, which is delivered immediately. `window` is the batching window in seconds,
+    after which a smaller batch is delivered.
     """
     visible = [message for message in messages if message.get("visible_at", 0) <= now][:size]
     if not visible or len(visible) == size:
@@ -75,9 +74,9 @@ def _batch_size(messages: Sequence[Mapping[str, Any]], size: int, window: float,
 
 
 def _poll_after(seconds: float, queue: Mapping[str, Any]) -> None:
-    """Wake the emulator's poller after these seconds if the queue has messages.
+    """Let the emulator poll again after these seconds if the queue has messages.
 
-    The poller itself looks only once a second, so it could deliver a batch up to a second after its window.
+    The emulator polls only once a second. Without this, it could deliver a batch up to a second too late.
     """
     if seconds and queue["messages"]:
         timer = threading.Timer(seconds, get_private(lambda_svc, "_esm_wake").set)
@@ -86,7 +85,6 @@ def _poll_after(seconds: float, queue: Mapping[str, Any]) -> None:
 
 
 def _find_mapping(queue: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the enabled event source mapping that polls a queue, or None."""
     arn = queue["attributes"].get("QueueArn")
     for _account, _region, mapping in get_private(lambda_svc, "_iter_all_esms")():
         if mapping.get("EventSourceArn") == arn and mapping.get("Enabled", True):

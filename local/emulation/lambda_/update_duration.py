@@ -1,7 +1,7 @@
-"""Shortens the time for which a created or changed function is pending.
+"""Shortens the time for which the emulator reports a created or changed function as `Pending` or `InProgress`.
 
-The emulator has nothing to prepare, but it reports the states `Pending` and `InProgress` for half a second, because
-clients must wait for the end of these states on AWS. They still have to wait here, but not longer than necessary.
+The emulator has nothing to prepare, but it reports these states for half a second, so that clients must wait as on AWS.
+A shorter time makes deployments faster, and clients still have to wait.
 """
 
 from ministack.services import lambda_svc

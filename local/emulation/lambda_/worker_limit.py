@@ -1,14 +1,13 @@
-"""Limits the number of Lambda's worker processes by the machine's memory.
+"""Limits the number of the emulator's Lambda worker processes by the machine's memory.
 
-The emulator starts a process for each concurrent invocation, and keeps it for minutes. So 500 clients at once took 12.8
-GB. Here, an invocation that finds all workers in use waits for one, and is throttled as on AWS if none becomes free in
-time. If no worker of its function is idle, it takes the place of another function's idle worker. Few workers start at a
-time, because a start occupies a processor for up to a second. A worker that runs already ends many invocations in a
-second, so a burst needs few workers.
+A worker process executes the invocations of one function, one after the other. The emulator starts another worker for
+each concurrent invocation, and keeps it for minutes. So 500 concurrent clients took 12.8 GB. Here:
 
-A function that invokes another one synchronously keeps its own worker while it waits. So a quarter of the workers is
-reserved for invocations by functions, which would otherwise wait for their own callers. A chain of functions may be
-longer than the reserve allows; then the wait is bounded, so it ends with a throttled call and never in a deadlock.
+- If all allowed workers are in use, an invocation waits for a free one. If the wait takes too long, it is throttled.
+- If the limit is reached and only workers of other functions are idle, one of them is ended to make room.
+- Only a few workers start at the same time, because a start occupies a processor for up to a second.
+- A quarter of the workers is reserved for synchronous invocations by functions. The calling function keeps its own
+  worker while it waits, so without a reserve all workers could be callers that wait for a worker.
 """
 
 import contextvars
@@ -26,31 +25,28 @@ WORKER_BYTES = 40 * 1024**2
 """Assumed memory of a worker process. An idle worker with the AWS SDK takes 26 to 40 MB."""
 MEMORY_SHARE = 0.25
 """Share of the machine's memory for all workers."""
-FEWEST_WORKERS, MOST_WORKERS = 16, 64
-"""Bounds of the number of workers, whatever the machine's memory is."""
+MIN_LIMIT, MAX_LIMIT = 16, 64
 RESERVED_SHARE = 0.25
 """Share of the workers for synchronous invocations by functions."""
 SYNCHRONOUS_WAIT_SECONDS = 25.0
-"""Longest time that the caller of a function waits for a worker. API Gateway gives up after 29 seconds."""
+"""Maximum time that a synchronous invocation waits for a worker. It is shorter than the time limit of API Gateway, 29
+seconds."""
 asynchronous_wait_seconds: contextvars.ContextVar[float] = contextvars.ContextVar(
     "asynchronous_wait_seconds", default=0
 )
-"""Longest time that an asynchronous invocation waits for a worker: the maximum age of its event. It is 0 in a
-synchronous invocation."""
+"""Maximum time that the current asynchronous invocation waits for a worker, which is the maximum age of its event. It
+is 0 during a synchronous invocation."""
 NO_WORKER = (None, "func_cap")
-"""Result of the emulator's `acquire_worker` that throttles the invocation."""
+"""Result of `acquire_worker` with which the emulator throttles the invocation."""
 THROTTLED = {"Reason": "ConcurrentInvocationLimitExceeded", "message": "Rate Exceeded."}
-"""Fields of `TooManyRequestsException` if the whole account's concurrency is used."""
+"""Fields of the error `TooManyRequestsException` if the concurrency of the account is used up."""
 
 
-def max_workers(memory_bytes: int) -> int:
-    """Return the number of worker processes for a machine with this memory."""
-    return max(FEWEST_WORKERS, min(MOST_WORKERS, int(memory_bytes * MEMORY_SHARE / WORKER_BYTES)))
+def compute_worker_limit(memory_bytes: int) -> int:
+    return max(MIN_LIMIT, min(MAX_LIMIT, int(memory_bytes * MEMORY_SHARE / WORKER_BYTES)))
 
 
 class WorkerLimit:
-    """Maximum number of worker processes of all functions together."""
-
     def __init__(self, limit: int, max_starting: int) -> None:
         """`max_starting` is the number of workers that may start at the same time."""
         self._limit = limit
@@ -75,7 +71,7 @@ class WorkerLimit:
     def _acquire(
         self, original: Any, name: str, config: Mapping[str, Any], code: bytes, qualifier: str = "$LATEST"
     ) -> tuple[Any, str]:
-        """Lease a worker for an invocation, after waiting for one if necessary."""
+        """Return a worker for an invocation. Wait for a free one if necessary."""
         asynchronous = asynchronous_wait_seconds.get()
         is_by_function = not asynchronous and get_private(lambda_svc, "_invoke_depth").get() > 1
         became_free = self._free_for_function if is_by_function else self._free_for_client
@@ -102,10 +98,10 @@ class WorkerLimit:
             self._free_for_client.notify()
 
     def _make_room(self, key: str, limit: int) -> list[Any] | None:
-        """Make room for a lease of one more worker of a function. Return the removed workers, or None if there is no
-        room.
+        """Prepare the use of one more worker of a function. Return the idle workers that must be killed for it.
 
-        `key` identifies the function's workers. `limit` is the number of workers that may be in use afterwards.
+        Return None if no worker can be used now. `key` identifies the function's workers. `limit` is the maximum number
+        of workers in use.
         """
         pools: dict[str, list[Any]] = get_private(lambda_runtime, "_workers")
         with get_private(lambda_runtime, "_lock"):
@@ -127,7 +123,10 @@ class WorkerLimit:
 
 
 def _execute_function(original: Any, *arguments: Any) -> dict[str, Any]:
-    """Execute a function. Correct the reason if no worker was free, because no limit of the function was reached."""
+    """Execute a function. If it was throttled, report the account's concurrency as the reason.
+
+    The emulator would report the function's reserved concurrency, but a missing worker is a limit of all functions.
+    """
     result: dict[str, Any] = original(*arguments)
     if result.get("throttle"):
         result["body"] |= THROTTLED

@@ -1,13 +1,11 @@
-"""Corrects three faults of Lambda's Python worker processes: the next invocation gets the last lines of a log, the class
-of a raised exception is not reported, and a process that dies while it starts ends all other processes of its function.
+"""Corrects three faults of the emulator's worker processes, which execute Lambda functions in Python.
 
-The emulator waits 50 ms for the first log line and stops if no line comes for 5 ms. So on a busy machine, the last
-lines appear in the next invocation's log. It also gives every failure the error type `Runtime.HandlerError`, so a
-workflow could never catch an exception by its class. For both corrections, the script that the processes run writes
-marks to the log, which the emulator's process reads and removes.
-
-If a process dies while it starts, the emulator kills the function's other processes, although they may be working. Here,
-only the invocation of the dead process fails.
+- The emulator reads the log of an invocation only until no line comes for some milliseconds. So on a busy machine, the
+  last lines appear in the log of the next invocation. Here, the worker writes a mark at the end of each log.
+- The emulator reports every raised exception with the error type `Runtime.HandlerError`, so a workflow cannot catch an
+  exception by its class. Here, the worker appends the class to the traceback. The error type is read from there.
+- If a worker dies while it starts, the emulator kills the function's other workers too, although they may be executing
+  invocations. Here, only the invocation of the dead worker fails.
 """
 
 import queue
@@ -20,21 +18,21 @@ from ministack.services import lambda_svc
 from local.emulation import PrivateNameMissing, get_private, wrap_function
 
 LOG_END = "\x1eend of the call"
-"""Line that is written to the log after each invocation, and when a process ends."""
 CLASS_MARK = "\x1eclass "
-"""Text that is written after a traceback, before the exception's class name."""
+"""Text that a worker appends to the traceback of an exception, followed by the exception's class name. The emulator
+adds the traceback to the log of the invocation."""
 EDITS = {
-    # Write LOG_END after each invocation, and when the process ends.
+    # Write LOG_END after each invocation.
     "        _real_stdout.flush()\n\nrun()\n": (
         f"        print({LOG_END!r}, file=sys.__stderr__, flush=True)\n        _real_stdout.flush()\n\nrun()\n"
     ),
     # Write the class's name after the traceback.
     "traceback.format_exc()}": f"traceback.format_exc() + {CLASS_MARK!r} + type(e).__name__}}",
 }
-"""Replacements in the emulator's script for Python functions."""
+"""Replacements in the script that the workers run."""
 PATIENCE_SECONDS = 0.25
-"""Time to wait for the next log line. It matters only if a process has died and its children keep its log open. It
-equals the emulator's limit for reading a whole log."""
+"""Maximum time to wait for the next line of a log. It matters only if a worker has died and its child processes keep
+its log open. It equals the emulator's limit for reading a whole log."""
 
 
 def install() -> None:
@@ -49,9 +47,9 @@ def install() -> None:
     get_private(Worker, "_drain_stderr_bounded")  # fails if the name is missing
 
     def read_to_the_end(self: Any) -> None:
-        lines = self._stderr_queue  # the next process gets another queue
+        lines = self._stderr_queue  # kept here, because a worker that is started again gets another queue
         read_stderr(self)
-        lines.put(LOG_END)
+        lines.put(LOG_END)  # a worker that died could not write it
 
     Worker._read_stderr = read_to_the_end  # noqa: SLF001
     Worker._drain_stderr_bounded = _read_log  # noqa: SLF001
@@ -60,7 +58,7 @@ def install() -> None:
 
 
 def _invoke_alone(invoke: Any) -> Any:
-    """Return the method for an invocation that fails, without an exception, if the process dies while it starts."""
+    """Return a method that calls `invoke`. If the worker dies, it returns an error result in place of an exception."""
     end_processes = get_private(lambda_runtime, "kill_workers")
 
     def invoke_alone(self: Any, *arguments: Any, **keywords: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Local AWS Elemental MediaConvert: `CreateJob` of its REST API, and jobs that cut a video with ffmpeg.
+"""Local AWS Elemental MediaConvert. Its only operation is `CreateJob`, and a job cuts a video with ffmpeg.
 
-A thread executes the jobs one after the other. A job reads and writes S3 with its role, so a job whose role lacks a
-grant fails here too.
+A thread executes the jobs one after the other. A job reads and writes S3 with the permissions of its role, and sends
+events about its state, as on AWS.
 """
 
 import contextlib
@@ -35,29 +35,26 @@ JOBS_PATH = "/2017-08-29/jobs"
 SERVICE = "mediaconvert.amazonaws.com"
 EVENT_SOURCE, DETAIL_TYPE = "aws.mediaconvert", "MediaConvert Job State Change"
 TOKEN_SECONDS = 60.0
-"""Age up to which a job is returned again for a request with the same token, in place of a new job."""
+"""Time in which another request with the same `ClientRequestToken` returns the existing job and creates no new one."""
 CANNOT_OPEN, NO_ACCESS, NOT_FOUND, UNKNOWN = 1010, 1401, 1404, 1999
 """Error codes of jobs: https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_error_codes.html"""
 _ERROR_CODES = {"AccessDenied": NO_ACCESS, "403": NO_ACCESS, "NoSuchKey": NOT_FOUND, "NoSuchBucket": NOT_FOUND}
 
 
 class MediaConvertAccount(Permissions, Protocol):
-    """Account that the service runs in."""
+    """AWS account in which the service acts."""
 
     account: str
+    """Account id."""
     region: str
 
     def can_assume(self, role_arn: str) -> bool:
         """Return True if the role exists and trusts MediaConvert."""
         ...
 
-    def s3(self, role_arn: str, job_id: str) -> Any:
-        """Return an S3 client with the role's permissions."""
-        ...
+    def s3(self, role_arn: str, job_id: str) -> Any: ...
 
-    def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
-        """Put an event on the default bus."""
-        ...
+    def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -68,12 +65,12 @@ class _MediaConvertJob:
     request: Mapping[str, Any]
     cut: VideoCut
     submitted_at: float
-    """Seconds since the epoch."""
+    """Unix time."""
 
 
 @contextlib.contextmanager
 def serve(account: MediaConvertAccount, *, now: Callable[[], float] = time.time) -> Iterator[int]:
-    """Serve while the block runs, and yield the port. Submitted jobs are completed before the block ends."""
+    """Serve while the block runs, and yield the port. At the end of the block, wait for the submitted jobs."""
     service = _MediaConvertService(account, now)
     worker = threading.Thread(target=service.work, name="mediaconvert", daemon=True)
     worker.start()
@@ -89,7 +86,7 @@ class _MediaConvertService:
         self._now = now
         self._arn = f"arn:aws:mediaconvert:{account.region}:{account.account}"
         self._jobs: dict[str, _MediaConvertJob] = {}
-        """Newest job by request token."""
+        """Newest job by `ClientRequestToken`."""
         self._lock = threading.Lock()
         self.queued_jobs: queue.SimpleQueue[_MediaConvertJob | None] = queue.SimpleQueue()
         """Submitted jobs. None ends the thread that executes them."""
@@ -108,7 +105,10 @@ class _MediaConvertService:
         require_permission(self._account, signed.access_key, "mediaconvert:CreateJob", queue_arn)
         require_permission(self._account, signed.access_key, "iam:PassRole", role, {"iam:PassedToService": SERVICE})
         if not self._account.can_assume(role):
-            raise AwsError("BadRequestException", "The role does not exist, or does not trust MediaConvert.")
+            raise AwsError(
+                "BadRequestException",
+                f"The role {role} does not exist, or its trust policy does not allow MediaConvert.",
+            )
         job = self._submit(request, cut, queue_arn)
         content = {"id": job.id, "arn": job.arn, "queue": queue_arn, "role": role, "status": "SUBMITTED"}
         return HttpResponse({"job": {**content, "createdAt": int(job.submitted_at)}}, HTTPStatus.CREATED)
@@ -164,7 +164,7 @@ class _MediaConvertService:
 
 
 def _upload(s3: Any, cut: VideoCut, segments: VideoSegments) -> dict[str, Any]:
-    """Upload each file before the playlist that names it. Return the output group as in the job's event."""
+    """Upload each file before the playlist that names it. Return an item for `outputGroupDetails`."""
     playlist, main_playlist = f"{cut.segment_name}.m3u8", f"{cut.name}.m3u8"
 
     def put(name: str, data: bytes, content_type: str) -> None:

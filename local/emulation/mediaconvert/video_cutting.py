@@ -1,7 +1,7 @@
-"""Cuts a video with ffmpeg into segments of an exact length, each starting with a key frame, and makes their playlist.
+"""Cuts a video with ffmpeg into HLS segments of an exact length, and makes their playlist.
 
-Any user may have uploaded the video. So ffmpeg opens only video containers, because other formats can refer to further
-files, which would be files of this machine.
+Any user may have uploaded the video. In some formats, for example playlists, it could name other files of this machine,
+which ffmpeg would read. So ffmpeg opens only formats that contain the video itself.
 """
 
 import re
@@ -18,25 +18,24 @@ VIDEO_STREAM, AUDIO_STREAM = "0:V:0", "0:a:0?"
 """ffmpeg's names of the first video and audio stream. `V` excludes album covers, and `?` allows a video without sound.
 """
 SEGMENT_FILE_PREFIX = "segment_"
-"""Prefix of the segments' file names on disk. The name in the job could have a meaning for ffmpeg or the file system.
-"""
+"""Prefix of the segments' file names on disk. The name in the job could contain `%` or `/`, which are special there."""
 _URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.*)", re.DOTALL)
 _LENGTH = re.compile(r"^#EXTINF:([0-9.]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class VideoCut:
-    """Parameters of a job."""
+    """Parameters of a MediaConvert job."""
 
     input_bucket: str
     input_key: str
     output_bucket: str
     output_prefix: str
-    """Prefix of the keys of all files."""
+    """Prefix of the keys of all output files."""
     name: str
-    """Name of the main playlist without its suffix `.m3u8`. The main playlist names the playlist of the segments."""
+    """Name of the main playlist without `.m3u8`. The main playlist names the playlist of the segments."""
     segment_name: str
-    """Prefix of the names of the segments and of their playlist."""
+    """Name of the playlist of the segments without `.m3u8`, and beginning of the segments' names."""
     seconds: int
     """Length of a segment."""
     end_seconds: int | None
@@ -48,11 +47,9 @@ class VideoCut:
 
     @property
     def input_uri(self) -> str:
-        """URI of the video."""
         return f"s3://{self.input_bucket}/{self.input_key}"
 
     def output_uri(self, name: str) -> str:
-        """Return the URI of an output file."""
         return f"s3://{self.output_bucket}/{self.output_prefix}{name}"
 
     @property
@@ -62,9 +59,9 @@ class VideoCut:
 
 
 def parse_job(request: Mapping[str, Any]) -> VideoCut:
-    """Return the parameters of a job. Raise ValueError if the local MediaConvert does not support the job.
+    """Return the parameters of a job. Raise ValueError or LookupError if the job is not supported.
 
-    It supports one input, and one HLS group of one output with H.264 and AAC in exact segments.
+    A supported job has one input, and one HLS group of one output with H.264 and AAC in exact segments.
     """
     [source], [group] = request["Settings"]["Inputs"], request["Settings"]["OutputGroups"]
     [output], hls = group["Outputs"], group["OutputGroupSettings"]["HlsGroupSettings"]
@@ -103,23 +100,22 @@ def _parse_end(clips: list[Mapping[str, str]]) -> int | None:
 
 @dataclass(frozen=True)
 class VideoSegments:
-    """Files that a cut created."""
+    """Segments of a video on disk, and their playlist."""
 
     playlist: str
-    """Text of the playlist."""
     files: Mapping[str, Path]
-    """Files by their names in the playlist."""
+    """Paths of the segments by their names in the playlist."""
     duration_ms: int
 
 
 def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
-    """Cut a file into an empty folder. Raise UnreadableMedia if it is not a video."""
+    """Cut a video into an empty folder. Raise UnreadableMedia if the file is no video."""
     playlist = folder / "playlist.m3u8"
     scale = (
         f"scale=w='min({cut.video['Width']},iw)':h='min({cut.video['Height']},ih)'"
         ":force_original_aspect_ratio=decrease:force_divisible_by=2"
     )
-    # MediaConvert includes the frame at the end timecode, so the duration is a millisecond longer.
+    # MediaConvert includes the frame at the end timecode. An additional millisecond makes ffmpeg include it too.
     duration = () if cut.end_seconds is None else ("-t", f"{cut.end_seconds}.001")
     run_ffmpeg(
         *(

@@ -1,9 +1,10 @@
-"""Corrects what the emulator does wrong with versions of S3 objects.
+"""Corrects three faults of the emulator's S3 in the handling of object versions.
 
-On AWS, an event on the bus contains the version, and a range request for a version returns only the range. A list of
-versions contains encoded keys if the request asks for that, because XML cannot contain all characters of a key. boto3
-always asks.
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+- An event on the EventBridge bus does not contain the version of its object.
+- A range request for a version returns the whole object.
+- ListObjectVersions ignores the parameter `encoding-type=url`, which boto3 always sends. With it, the keys in the
+  response are percent-encoded, because XML cannot contain all characters of a key.
+  https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 """
 
 import contextvars
@@ -17,13 +18,12 @@ from ministack.services import eventbridge, s3
 from local.emulation import get_private, wrap_function
 
 Answer = tuple[int, dict[str, str], Any]
-"""Status, headers and body of an HTTP response."""
 ENCODED_TAGS = frozenset({"Delimiter", "Key", "KeyMarker", "NextKeyMarker", "Prefix"})
-"""Elements of a list of versions that are encoded."""
+"""XML elements of the response to ListObjectVersions whose text is encoded."""
 _version: contextvars.ContextVar[str | None] = contextvars.ContextVar("object_version", default=None)
 """Version of the object whose event is being sent, or None."""
 _has_encoded_keys: contextvars.ContextVar[bool] = contextvars.ContextVar("has_encoded_keys", default=False)
-"""True while a list of versions with encoded keys is made."""
+"""True while a response to ListObjectVersions with encoded keys is created."""
 
 
 def install() -> None:
@@ -49,7 +49,7 @@ def _dispatch_event(original: Any, event: dict[str, Any], view: Any = None) -> A
         return original(event, view)
     detail = json.loads(event["Detail"])
     detail["object"]["version-id"] = version
-    # `view` is left out, because it was made from the event without the version.
+    # `view` is not passed on, because it was made from the event without the version.
     return original({**event, "Detail": json.dumps(detail)})
 
 

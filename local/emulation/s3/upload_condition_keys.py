@@ -1,5 +1,6 @@
-"""Adds the KMS key that an upload names to the condition keys of the request, because the emulator leaves it out.
+"""Adds the condition key with the KMS key of an upload to S3, because the emulator leaves it out.
 
+A policy can require by this condition key that objects are encrypted with a certain KMS key.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 """
 

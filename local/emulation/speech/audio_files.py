@@ -1,6 +1,6 @@
-"""Encodes samples as audio, and recognises the tone words in an audio file, both with ffmpeg.
+"""Encodes audio samples, and recognises the tone words in an audio file, both with ffmpeg.
 
-A tone word is a pair of tones that takes the place of a spoken word (`tone_words`).
+A tone word is a pair of tones that takes the place of a spoken word (see `tone_words.py`).
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ DEMUXERS: Final = {
     "wav": "wav",
     "webm": "matroska",
 }
-"""ffmpeg's demuxer by format."""
+"""ffmpeg's demuxers by media format or encoding, as Amazon Transcribe names them."""
 
 
 def encode_audio(samples: bytes, sample_rate: int, encoding: str) -> bytes:
@@ -37,9 +37,9 @@ def encode_audio(samples: bytes, sample_rate: int, encoding: str) -> bytes:
 
 
 def recognise_file(path: Path, formats: Iterable[str]) -> list[SpokenWord | Pause]:
-    """Return the words and pauses of a file, which must have one of the given formats.
+    """Return the words and pauses of an audio file, which must have one of these formats (keys of DEMUXERS).
 
-    Other formats are not opened, because some of them can refer to further files, which would be files of this machine.
+    In other formats, for example playlists, a file could name other files of this machine, which ffmpeg would read.
     """
     demuxers = ",".join(sorted({DEMUXERS[name] for name in formats}))
     allowed = ("-protocol_whitelist", "file", "-format_whitelist", demuxers)

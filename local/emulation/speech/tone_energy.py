@@ -1,16 +1,16 @@
-"""Share of a frame's energy at each of some frequencies. A frame is a short piece of audio.
+"""Computes how loud some frequencies are in a frame, which is a short piece of audio: the share of the frame's energy.
 
-For one frequency, the samples are multiplied by a cosine wave and by a sine wave, and the products of each wave are added.
-The sum of the two squared sums is proportional to the energy at this frequency.
+To measure one frequency, multiply the samples by a cosine wave and by a sine wave of this frequency, and add the
+products of each wave. The sum of the two squared results is proportional to the energy at this frequency.
 
-The sums of all frequencies are computed at once, with large integers. One large integer has a field of 64 bits for each
-wave of each frequency, and contains the values of all waves at one sample. Multiplying it by the sample multiplies every
-field, and adding the products adds every field. So all frequencies together take one multiplication and one addition per
-sample, which takes a quarter of the time of a loop over the frequencies.
+A loop over all frequencies would be slow in Python. Instead, one large integer contains the values of all waves at one
+sample, in fields of 64 bits. If it is multiplied by the sample, every field is multiplied. If the products of all
+samples are added, every field is added. So each sample takes only one multiplication and one addition, and the
+calculation takes a quarter of the time of a loop.
 
-The sum in a field may be negative, and would then borrow from the next field. To prevent this, 2 ** 62 is added to every
-field, and subtracted again when the field is read. This number is large enough, because the absolute value of a field's
-sum over a frame of 16-bit samples is less than 2 ** 55.
+The sum in a field may be negative, and would then change the next field. To prevent this, 2 ** 62 is added to every
+field, and subtracted when the field is read. This is enough, because the absolute value of a sum is less than 2 ** 55
+for a frame of 16-bit samples.
 """
 
 import math
@@ -25,11 +25,11 @@ _UNIT = 1 << 30
 _FIELD_BITS = 64
 """Width of a field. It is also the width of an item of `array("Q")`, which splits a large integer into its fields."""
 _FIELD_OFFSET = 1 << 62
-"""Number that makes the sum in a field positive."""
+"""Number that is added to every field, so that its sum is positive."""
 
 
 class ToneEnergy:
-    """Calculation of the energy at some frequencies, for frames of one length."""
+    """Calculation of the energy at some frequencies (in hertz), for frames of one length."""
 
     def __init__(self, frequencies: tuple[int, ...], frame_samples: int, step: int, sample_rate: int) -> None:
         """A frame has `frame_samples` samples, of which every `step`-th is analysed."""
@@ -57,7 +57,7 @@ class ToneEnergy:
 
 @lru_cache(maxsize=16)
 def _pack_waves(frequencies: tuple[int, ...], frame_samples: int, step: int, sample_rate: int) -> Sequence[int]:
-    """Return one large integer for each analysed sample: the cosine and the sine of every frequency, in fields."""
+    """Return one large integer for each analysed sample, with the cosine and sine of every frequency in its fields."""
     return tuple(
         sum(
             round(_UNIT * wave(math.tau * frequency * position / sample_rate)) << _FIELD_BITS * (2 * number + half)

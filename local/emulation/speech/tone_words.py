@@ -1,8 +1,8 @@
-"""Speech that can be recognised without a model: each word is a pair of tones, as on a telephone keypad.
+"""Artificial speech of the local platform, which is recognised without a speech model.
 
-The module defines the vocabulary and the sound of each word, and recognises words and pauses. A voice is a third, lower
-tone, whose pitch identifies the speaker. The tones are far enough apart for Opus at 24 kbit/s and any sample rate from
-8 kHz. The meaning of words, such as the end of a sentence, is left to the services.
+Each word of a small vocabulary is a pair of tones, like a key of a telephone. A third, lower tone may be added as the
+voice, whose pitch identifies the speaker. This module turns words into audio samples, and recognises words and pauses
+in samples. The tones are far enough apart to survive Opus at 24 kbit/s and any sample rate from 8 kHz.
 """
 
 import math
@@ -18,20 +18,20 @@ from local.emulation.speech.tone_energy import ToneEnergy
 
 LOW = (450, 600, 750, 900, 1050, 1200)
 HIGH = (1450, 1650, 1850, 2050, 2250, 2450)
-"""Frequencies of a word's two tones, in hertz. They are multiples of 50 Hz, because a frame of 20 ms can distinguish
-them. No tone of a word is the second harmonic of another, except 900 and 1200 (of 450 and 600)."""
+"""Frequencies in hertz. A word has one tone of each tuple. Multiples of 50 Hz can be distinguished in a frame of 20 ms.
+None is the second harmonic of another, except 900 and 1200."""
 PITCHES = (150, 200, 250, 300, 350)
-"""Pitches of voices, in hertz. Words may also have no voice."""
+"""Frequencies of voices in hertz. Words may also have no voice."""
 WORDS = (
     *("hello", "world", "this", "is", "a", "live", "test", "of", "the", "stream", "we", "speak"),
     *("in", "tones", "and", "captions", "come", "back", "good", "day", "please", "thank", "you", "again"),
     *("send", "report", "budget", "monday", "agree"),
     *("throttled", "dropped", "malformed", "unflagged", "repeating", "endless", "broken"),
 )
-"""Vocabulary. Each word of the last line causes a fault of a local service."""
+"""Vocabulary. For tests, each word of the last line makes some local service fail."""
 SENTENCE_END = "."
 TONES_ONLY = "The local platform understands no voices: it recognises only tones that represent words."
-"""Note for users of the local platform."""
+"""Note that `make samples` prints for users."""
 
 WORD_SECONDS = 0.2
 GAP_SECONDS = 0.08
@@ -41,25 +41,25 @@ SENTENCE_GAP_SECONDS = 0.4
 PAUSE_SECONDS = 0.3
 """Silence that is recognised as a pause."""
 FRAME_SECONDS = 0.02
-"""Length of the pieces in which audio is analysed."""
+"""Length of the pieces (frames) in which audio is analysed."""
 MIN_WORD_FRAMES = 6
-"""Minimum number of frames of a recognised word. It is more than half of a word's frames, so that a word that is cut in
-two is recognised at most once."""
+"""Minimum number of frames of a recognised word. It is more than half of a whole word. So a word that is cut in two is
+recognised at most once."""
 ANALYSED_RATE = 8000
-"""Lowest sample rate, in hertz. Of audio with a multiple of this rate, only every n-th sample is analysed."""
+"""Lowest sample rate in hertz. If the rate of some audio is n times as high, only every n-th sample is analysed."""
 
 _AMPLITUDE = 0.3 * 32767
 """Amplitude of each tone of a word, as a sample's value."""
 _RAMP_SECONDS = 0.01
 """Time in which the amplitude rises at the start of a word and falls at its end."""
 _MAX_SILENCE = 150.0
-"""Root mean square of the samples up to which a frame is silent."""
+"""A frame is silent up to this root mean square of its samples."""
 _MIN_TONE_SHARE = 0.6
-"""Minimum share of a frame's energy in its two tones together. Each of them needs at least a quarter of this value."""
+"""Minimum share of a frame's energy in the two tones together. Each of them needs at least a quarter of this value."""
 _VOICE_AMPLITUDE = 0.4
 """Amplitude of the voice relative to a tone of a word."""
 _MIN_VOICE_SHARE = 0.03
-"""Minimum share of a frame's energy in the voice. A generated voice has twice as much."""
+"""Minimum share of a frame's energy that a voice has. In speech from this module, it has twice as much."""
 
 _FREQUENCIES = (*LOW, *HIGH, *PITCHES)
 
@@ -69,26 +69,26 @@ _WORD_OF = {pair: word for word, pair in _PAIRS.items()}
 
 @dataclass(frozen=True)
 class SpokenWord:
-    """A word with its start and end, in seconds since the beginning of the audio."""
+    """A recognised word with its start and end, in seconds since the beginning of the audio."""
 
     text: str
     start: float
     end: float
     pitch: int | None = None
-    """Pitch of the speaker's voice, or None for a word without a voice."""
+    """Frequency of the speaker's voice, or None for a word without a voice."""
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Silence of `PAUSE_SECONDS` after a word. A longer silence is still one pause."""
+    """Silence after a word that lasts `PAUSE_SECONDS` or longer."""
 
     at: float
-    """Seconds from the beginning of the audio to the moment when the silence has lasted `PAUSE_SECONDS`."""
+    """Time in the audio at which the silence has lasted `PAUSE_SECONDS`, in seconds."""
 
 
 def speech(words: Iterable[str], sample_rate: int, pitch: int | None = None) -> bytes:
-    """Return words as audio: one channel of 16-bit little-endian samples. A full stop becomes the silence between
-    sentences.
+    """Return words as audio: one channel of 16-bit little-endian samples. The word `.` becomes a silence, which ends
+    the sentence.
     """
     if pitch is not None and pitch not in PITCHES:
         raise ValueError(f"{pitch} is not the pitch of a voice; allowed are {PITCHES}")
@@ -101,12 +101,11 @@ def speech(words: Iterable[str], sample_rate: int, pitch: int | None = None) -> 
 
 
 def silence(seconds: float, sample_rate: int) -> bytes:
-    """Return silent audio."""
     return bytes(2 * round(seconds * sample_rate))
 
 
 class Recogniser:
-    """Recogniser of words and pauses in audio that arrives in pieces of any length."""
+    """Recogniser of words and pauses in audio of one channel, which may arrive in pieces of any length."""
 
     def __init__(self, sample_rate: int) -> None:
         self._frame_samples = round(sample_rate * FRAME_SECONDS)
@@ -116,13 +115,12 @@ class Recogniser:
         self._incomplete_frame = b""
         """Audio after the last complete frame."""
         self._frame_count = 0
-        """Number of frames so far."""
         self._word: str | None = None
-        """Word of the latest frame, or None if it contains no word."""
+        """Word whose tones the latest frame contains, or None."""
         self._pitches: Counter[int | None] = Counter()
         """Number of the current word's frames by pitch."""
         self._run_frames = 0
-        """Number of consecutive frames up to the latest that contain the same word, or no word."""
+        """Number of consecutive frames up to the latest one with the same `_word`."""
         self._silent_frames = 0
         """Number of silent frames since the last sound."""
         self._has_spoken = False
@@ -202,14 +200,14 @@ def _tones(low: int, high: int, pitch: int | None, sample_rate: int) -> bytes:
 
 @lru_cache(maxsize=16)
 def _slopes(sample_rate: int) -> list[float]:
-    """Return the amplitude of a word over time. Without slopes, the edges of a word would click at all frequencies."""
+    """Return the amplitude of a word over time. A sudden start or end would be a click, which has all frequencies."""
     count, ramp = round(WORD_SECONDS * sample_rate), round(_RAMP_SECONDS * sample_rate)
     return [_AMPLITUDE * min(1.0, (at + 1) / ramp, (count - at) / ramp) for at in range(count)]
 
 
 @lru_cache(maxsize=256)
 def _sine(frequency: int, phase: int, sample_rate: int) -> list[float]:
-    """Return a sine wave. The results are cached, because words share tones and sines take most of the time."""
+    """Return a sine wave of a word's length. It is cached, because its calculation takes most of the time."""
     return [
         math.sin(math.tau * at / sample_rate * frequency + phase) for at in range(round(WORD_SECONDS * sample_rate))
     ]

@@ -1,7 +1,7 @@
-"""Converts the names of parameters, results and errors between an AWS API and the Step Functions states that call it.
+"""Converts the names of parameters, results and errors between an AWS API and a state of Step Functions that calls it.
 
-Step Functions uses Pascal case for every member name of an API, including acronyms, as the AWS SDK for Java does. The
-keys of maps are data, so they stay unchanged.
+A state writes all member names of an API in Pascal case, for example `JobQueue` for `jobQueue`, and acronyms like
+words. The keys of maps are data, so they stay unchanged.
 https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 
@@ -18,17 +18,17 @@ EXCEPTION_SUFFIX = "Exception"
 
 
 class UnknownField(ValueError):
-    """Error that the API has no such parameter."""
+    """Error that a state passes a parameter that the API does not have."""
 
 
 def to_pascal_case(name: str) -> str:
-    """Return a member's name in Pascal case: `jobQueue` → `JobQueue`, `DBClusterArn` → `DbClusterArn`."""
+    """Return a name in Pascal case: `jobQueue` → `JobQueue`, `DBClusterArn` → `DbClusterArn`."""
     lowered = _ACRONYM.sub(lambda acronym: acronym[0].capitalize(), name)
     return lowered[:1].upper() + lowered[1:]
 
 
 def to_api_parameters(arguments: Any, shape: Shape | None, path: str) -> Any:
-    """Return a state's arguments as the API's parameters. `path` is the position of the arguments, for errors."""
+    """Return a state's arguments as the API's parameters. Raise UnknownField, which names the position below `path`."""
     if arguments is None or shape is None:
         return arguments
     match shape:
@@ -44,12 +44,12 @@ def to_api_parameters(arguments: Any, shape: Shape | None, path: str) -> Any:
             return [to_api_parameters(item, shape.member, f"{path}[{index}]") for index, item in enumerate(arguments)]
         case MapShape() if isinstance(arguments, Mapping):
             return {key: to_api_parameters(value, shape.value, f"{path}.{key}") for key, value in arguments.items()}
-    # Step Functions accepts a JSON number for a string parameter.
+    # Step Functions converts a JSON number to a text if the API expects a text.
     return str(arguments) if shape.type_name == "string" and isinstance(arguments, int | float) else arguments
 
 
 def to_state_result(response: Any, shape: Shape | None) -> Any:
-    """Return an API's response as the result of a state. Members without a value are omitted."""
+    """Return an API's response as the result of a state, without members that are null or not in the API's model."""
     match shape:
         case StructureShape() if isinstance(response, Mapping):
             return {
@@ -67,15 +67,14 @@ def to_state_result(response: Any, shape: Shape | None) -> Any:
 
 
 def service_prefix(model: ServiceModel) -> str:
-    """Return the prefix of a service's error names: `DynamoDB` → `DynamoDb`, `CloudWatch Logs` → `CloudWatchLogs`."""
+    """Return the name of a service in error names: `DynamoDB` → `DynamoDb`, `CloudWatch Logs` → `CloudWatchLogs`."""
     return "".join(word.capitalize() for word in _WORD.findall(str(model.metadata["serviceId"])))
 
 
 def error_name(operation: OperationModel, code: str) -> str:
-    """Return the error name that a workflow can catch, for example `Batch.ClientException`.
+    """Return the error name by which a workflow can catch an error code, for example `Batch.ClientException`.
 
-    An error that the operation does not declare gets the service's general name, for example
-    `DynamoDb.DynamoDbException`.
+    If the operation's model does not declare the code, the name is general, for example `DynamoDb.DynamoDbException`.
     """
     prefix = service_prefix(operation.service_model)
     error_codes = {str(shape.metadata.get("error", {}).get("code", shape.name)) for shape in operation.error_shapes}

@@ -1,7 +1,8 @@
-"""Makes a failed state of a workflow wait as long before its next attempt as its retrier says.
+"""Corrects how long a failed state of a workflow waits before its next attempt.
 
-The emulator ignores `MaxDelaySeconds` and `JitterStrategy`, and no pause of it is longer than 60 seconds. So a task
-with many attempts used them up much earlier than its definition says, which may let it wait for hours.
+A state's definition contains retriers: entries with the errors that they retry, the number of attempts and the pauses.
+The emulator ignores their `MaxDelaySeconds` and `JitterStrategy`, and never waits longer than 60 seconds. So a task
+that should retry for hours would fail much earlier.
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 """
 
@@ -15,7 +16,7 @@ from local.emulation import get_private, wrap_function
 
 Retrier = Mapping[str, Any]
 LONGEST_DELAY_SECONDS = 31_536_000
-"""Maximum pause without `MaxDelaySeconds`: the longest time that an execution may take."""
+"""Maximum pause if a retrier has no `MaxDelaySeconds`. It is the maximum duration of an execution."""
 
 
 def install() -> None:
@@ -26,9 +27,9 @@ def install() -> None:
 def _wait_for_next_attempt(
     original: Any, retriers: Sequence[Retrier], error: str, retry_counts: Mapping[int, int]
 ) -> tuple[Retrier | None, int]:
-    """Find the retrier of an error, and wait until its next attempt.
+    """Find the retrier for an error, and wait for its pause.
 
-    The returned retrier has no interval, so the emulator does not wait again.
+    The interval of the returned retrier is 0, so that the emulator does not wait again.
     """
     retrier, index = original(retriers, error, retry_counts)
     if retrier is None:
@@ -38,7 +39,10 @@ def _wait_for_next_attempt(
 
 
 def retry_delay_seconds(retrier: Retrier, earlier_retries: int) -> float:
-    """Return the pause before the next attempt. With full jitter, it is a random time up to the computed pause."""
+    """Return the pause before the next attempt, after this number of earlier retries.
+
+    With full jitter, it is a random time up to the computed pause.
+    """
     try:
         delay = retrier.get("IntervalSeconds", 1) * float(retrier.get("BackoffRate", 2.0)) ** earlier_retries
     except OverflowError:

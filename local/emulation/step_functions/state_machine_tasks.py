@@ -1,8 +1,8 @@
-"""Tasks of Step Functions, which run with the permissions of the state machine's role.
+"""Executes the tasks of Step Functions with the permissions of the state machine's role.
 
-The emulator checks no permission, and lacks the integrations of Batch and Glue and most SDK integrations. Here, an
-optimized integration is checked against the role's policies. An SDK call is signed with the role's credentials and sent
-to the service, which checks it like the call of any other caller.
+The emulator checks no permissions, and lacks the integrations of Batch and Glue and most AWS SDK integrations. Here, a
+call of Lambda, Batch or Glue by an optimized integration is checked against the role's policies. An SDK call is signed
+with the role's credentials and sent to the service, which checks it itself.
 https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 
@@ -23,7 +23,7 @@ from ministack.services import stepfunctions
 
 from local.emulation import get_private, wrap_function
 from local.emulation.batch import batch_service
-from local.emulation.emulated_service_access import endpoint, open_session
+from local.emulation.emulator_account import endpoint, open_session
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.step_functions.parameter_name_conversion import (
     UnknownField,
@@ -36,23 +36,21 @@ from local.emulation.step_functions.parameter_name_conversion import (
 
 Parameters = Mapping[str, Any]
 RequiredActions = list[tuple[str, str]]
-"""Actions that a task performs with the role, each with its resource."""
+"""IAM actions that a task performs with the role, each with its resource."""
 LAMBDA, GLUE, BATCH = (f"arn:aws:states:::{name}" for name in ("lambda:invoke", "glue:startJobRun", "batch:submitJob"))
-"""Beginnings of the resources of optimized integrations."""
+"""Optimized integrations in the `Resource` of a task, without an ending such as `.sync`."""
 _SDK_CALL = re.compile(r"arn:aws:states:::aws-sdk:(?P<service>[a-z0-9]+):(?P<action>[a-z][A-Za-z0-9]+)")
 _role: contextvars.ContextVar[str] = contextvars.ContextVar("state_machine_role", default="")
-"""ARN of the role of the execution that runs in this context."""
+"""ARN of the role of the state machine whose execution runs in this context."""
 
 
 def task_error(error: str, cause: str) -> Exception:
-    """Return the exception that fails a task with an error name and a cause. A workflow can catch the name."""
+    """Return an exception that makes a task fail. A workflow can catch the name `error`. `cause` is its message."""
     exception: Exception = get_private(stepfunctions, "_ExecutionError")(error, cause)
     return exception
 
 
 class StateMachineTasks:
-    """Implementation of the tasks of all state machines."""
-
     def __init__(
         self,
         permissions: ServiceCallPermissions,
@@ -111,21 +109,20 @@ class StateMachineTasks:
         return to_state_result(answer, operation.output_shape) or {}
 
     def _get_client(self, service: str) -> Any:
-        """Return a service client with the credentials of this execution's role."""
+        """Return a boto3 client of a service with the credentials of the role in this context."""
         with self._lock:
             if (service, _role.get()) not in self._clients:
                 session: Any = open_session(_role.get(), "states").to_session()
                 self._clients[service, _role.get()] = session.client(
                     service,
                     endpoint_url=os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}", endpoint()),
-                    # The service itself validates the parameters of a state.
+                    # Step Functions sends any parameters, and the service validates them.
                     config=Config(proxies={}, parameter_validation=False, retries={"total_max_attempts": 1}),
                 )
             return self._clients[service, _role.get()]
 
 
 def _run_execution(original: Any, execution_arn: str) -> Any:
-    """Run an execution with its state machine's role in the context."""
     execution = get_private(stepfunctions, "_executions").get(execution_arn) or {}
     machine = get_private(stepfunctions, "_state_machines").get(execution.get("stateMachineArn", "")) or {}
     _role.set(machine.get("roleArn", ""))
@@ -140,8 +137,8 @@ def _read_parameters(parameters: Parameters, operation: OperationModel) -> Any:
 
 
 def _required_actions(resource: str, parameters: Parameters) -> RequiredActions:
-    """Return the actions that Step Functions performs with the role (its guide, "IAM policies for integrated
-    services").
+    """Return the actions that an optimized integration performs with the role (Step Functions' guide, "IAM policies for
+    integrated services").
     """
     if resource.startswith(LAMBDA):
         return [("lambda:InvokeFunction", str(parameters["FunctionName"]))]
@@ -153,6 +150,6 @@ def _required_actions(resource: str, parameters: Parameters) -> RequiredActions:
             # IAM evaluates the revision that is run, even if the state names none.
             definition = batch_service.find_definition(str(parameters["JobDefinition"]))["jobDefinitionArn"]
         except batch_service.BatchClientError:
-            return []  # the submission then fails with this error
+            return []  # `_submit_job` will fail with this error
         return [("batch:SubmitJob", definition), ("batch:SubmitJob", str(parameters["JobQueue"]))]
     return []

@@ -1,7 +1,7 @@
-"""Validation of the presigned URL that opens a stream of the local Transcribe.
+"""Validates the presigned URL with which a client opens a stream of the local Transcribe.
 
-The signature is not verified, because the service does not have the key; the tests of the signing code verify it.
-Unknown parameters are refused, so that a misspelt parameter is noticed.
+The signature itself is not verified, because the service does not know the client's secret key. Tests of the signing
+code verify it. Unknown parameters are refused, so that a misspelt parameter is noticed.
 """
 
 import re
@@ -12,11 +12,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 PATH = "/stream-transcription-websocket"
 MAX_EXPIRES_SECONDS = 300
-"""Maximum validity of a URL."""
 CLOCK_SKEW = timedelta(minutes=5)
-"""Time by which a signature may lie in the future."""
+"""Maximum time by which the date of a signature may lie in the future."""
 
-# Patterns of the values of query parameters, by parameter.
+# Query parameters with the patterns of their values.
 _SIGNATURE = {
     "X-Amz-Algorithm": r"AWS4-HMAC-SHA256",
     "X-Amz-Credential": r"[^/]+/\d{8}/[a-z0-9-]+/transcribe/aws4_request",
@@ -38,22 +37,19 @@ _OPTIONAL = {
 
 
 class InvalidStreamRequest(Exception):
-    """Error that ends an open stream with a BadRequestException, which contains the message."""
+    """Error in a request or its audio. The client gets the message in a BadRequestException, and the stream ends."""
 
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """Settings of a stream from its URL."""
-
     encoding: str
     sample_rate: int
-    """Samples per second."""
     stabilised: bool
-    """True if words of partial results get a stability flag."""
+    """True if each word of a result has a flag that shows if it may still change."""
 
 
 def find_refusal(url: str, now: datetime) -> HTTPStatus | None:
-    """Return the HTTP status with which the handshake is refused, or None if the stream opens."""
+    """Return the HTTP status with which the WebSocket handshake is refused, or None if the stream opens."""
     parts = urlsplit(url)
     if parts.path != PATH:
         return HTTPStatus.NOT_FOUND
@@ -67,7 +63,7 @@ def find_refusal(url: str, now: datetime) -> HTTPStatus | None:
 
 
 def parse_settings(url: str) -> StreamSettings:
-    """Return the settings of the stream. Raise InvalidStreamRequest if Transcribe would not serve it."""
+    """Return the settings in the URL of a stream. Raise InvalidStreamRequest if a parameter is missing or invalid."""
     query = dict(parse_qsl(urlsplit(url).query))
     patterns = {**_SIGNATURE, **_REQUIRED, **_OPTIONAL}
     if query.keys() - patterns.keys() or _REQUIRED.keys() - query.keys():

@@ -1,9 +1,10 @@
-"""Creates the results that the local Transcribe returns for recognised words, and the faults of its streams.
+"""Creates the results that a stream of the local Transcribe returns for recognised words.
 
-A result grows with each word, and becomes final at the end of the sentence. A stable word is the same in every later
-version of the result. Some words cause a fault of the stream, so tests control every fault through the audio. All of
-them except `broken` have this effect only if partial results are stabilised. So a client that sends the same audio
-again without stabilisation meets no fault, and gets the transcript of all words.
+A result contains the words of a sentence so far. A new partial version is sent for each word, and the final version at
+the end of the sentence. With stabilisation, a flag marks the words that no later version will change.
+
+For tests, some words cause a fault of the stream. Except for `broken`, they do so only with stabilisation. So a client
+that repeats a failed stream without stabilisation gets a complete transcript.
 """
 
 import json
@@ -15,30 +16,30 @@ from handlers.transcription.audio_processor.transcribe_stream.event_stream_frame
 from local.emulation.speech.tone_words import Pause, SpokenWord
 
 ADDED_WORD = "well,"
-"""Word at the beginning of a repeated final result."""
+"""Additional word at the beginning of the second version of a repeated final result."""
 
 
 class StreamFault(StrEnum):
     """Words that cause a fault of the stream."""
 
     THROTTLED = "throttled"
-    """LimitExceededException, and the stream ends."""
+    """The stream ends with LimitExceededException."""
     DROPPED = "dropped"
     """The connection is closed without a message."""
     MALFORMED = "malformed"
-    """The partial result is sent in a frame with a wrong checksum."""
+    """The partial result with this word is sent in a frame with a wrong checksum."""
     UNFLAGGED = "unflagged"
-    """From here on, no item has the `Stable` flag."""
+    """Results have no `Stable` flags from this word on."""
     REPEATING = "repeating"
     """The final result of this sentence is sent twice, with the same id and times. The second one has one more word."""
     ENDLESS = "endless"
     """The final result of this sentence is never sent."""
     BROKEN = "broken"
-    """InternalFailureException, and the stream ends."""
+    """The stream ends with InternalFailureException."""
 
 
 class StreamFailed(Exception):
-    """Failure that ends the stream with an exception frame."""
+    """Failure that ends the stream. The client gets an exception frame."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -46,20 +47,19 @@ class StreamFailed(Exception):
 
 
 class ConnectionDropped(Exception):
-    """Failure that closes the connection without a message."""
+    """Failure in which the connection is closed without a message."""
 
 
 class StreamResults:
-    """Results of one stream. `new_id` returns the id of a new result."""
-
     def __init__(self, *, stabilised: bool, new_id: Callable[[], str]) -> None:
+        """`new_id` returns an id for the result of the next sentence."""
         self._stabilised = stabilised
         self._has_stable_flags = stabilised
         self._new_id = new_id
         self._begin_sentence()
 
     def add(self, item: SpokenWord | Pause) -> Iterator[bytes]:
-        """Yield the frames that a recognised word or pause causes."""
+        """Yield the frames to send after a recognised word or pause. Raise an exception if the stream must end."""
         if isinstance(item, Pause):
             yield from self.end()
             return
@@ -84,7 +84,7 @@ class StreamResults:
                 yield self._result(partial=True)
 
     def end(self) -> Iterator[bytes]:
-        """Yield the final result of the current sentence, if it has any words."""
+        """End the current sentence. Yield the frames of its final result, if it has any words."""
         if self._words and StreamFault.ENDLESS not in self._faults:
             yield self._result(partial=False)
             if StreamFault.REPEATING in self._faults:
@@ -97,9 +97,9 @@ class StreamResults:
         self._faults: set[StreamFault | None] = set()
 
     def _result(self, *, partial: bool, added_word: str | None = None) -> bytes:
-        """Return the frame of the sentence's result.
+        """Return the frame of the current sentence's result.
 
-        `added_word` precedes the words of the sentence, and has the times of the first one.
+        `added_word` is put before the words of the sentence, with the times of the first word.
         """
         added = [] if added_word is None else [replace(self._words[0], text=added_word)]
         words = [*added, *self._words]
@@ -134,12 +134,10 @@ class StreamResults:
 
 
 def _event_frame(*results: dict[str, object]) -> bytes:
-    """Return the frame of a transcript event."""
     return _frame("event", "TranscriptEvent", {"Transcript": {"Results": list(results)}})
 
 
 def exception_frame(kind: str, message: str) -> bytes:
-    """Return the frame of an exception."""
     return _frame("exception", kind, {"Message": message})
 
 

@@ -1,8 +1,7 @@
-"""Local Amazon Transcribe streaming with the real protocol. It recognises tone words.
+"""Local Amazon Transcribe streaming, which recognises tones that take the place of spoken words (see `tone_words.py`).
 
-A tone word is a pair of tones that takes the place of a spoken word (`tone_words`). The service sends results while the
-audio arrives. botocore decodes the incoming frames, so the encoder of the handlers is checked against another
-implementation. ffmpeg decodes FLAC and Ogg Opus without delay. PCM needs no decoding.
+It uses the protocol of the real service, and sends results while the audio arrives. botocore decodes the frames of a
+client, so that mistakes of the handlers' own encoder are noticed.
 """
 
 import asyncio
@@ -32,13 +31,11 @@ from local.emulation.transcribe.stream_url_validation import (
 from local.emulation.transcribe.streaming_results import ConnectionDropped, StreamFailed, StreamResults, exception_frame
 
 SILENCE_SECONDS = 15.0
-"""Time without an audio event after which a stream ends with an error."""
+"""Time after which a stream ends with an error if no audio event arrives."""
 MAX_CHUNK_BYTES = 32 * 1024
 """Maximum size of the audio in one event."""
 MAX_FRAME_BYTES = MAX_CHUNK_BYTES + 1024
-"""Maximum size of an event with its headers."""
 READ_BYTES = 64 * 1024
-"""Maximum size of the decoded samples that are read from ffmpeg at once."""
 CLOSE_SECONDS = 1
 """Time limit for the client's answer when the server closes a connection."""
 
@@ -98,7 +95,7 @@ async def _transcribe(connection: ServerConnection, settings: StreamSettings, si
 
 
 async def _receive_audio(connection: ServerConnection, silence_seconds: float) -> AsyncGenerator[bytes]:
-    """Yield the audio of each event, until an empty event ends the stream."""
+    """Yield the audio of each event. An event without audio ends the stream."""
     while True:
         try:
             async with asyncio.timeout(silence_seconds):
@@ -114,10 +111,9 @@ async def _receive_audio(connection: ServerConnection, silence_seconds: float) -
 
 
 async def _decode_audio(chunks: AsyncIterator[bytes], settings: StreamSettings) -> AsyncGenerator[bytes]:
-    """Yield the samples of encoded audio as it arrives."""
     process = await asyncio.create_subprocess_exec(
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "quiet"),
-        # More threads would delay more frames.
+        # With more threads, ffmpeg would return samples later.
         *("-threads", "1", "-f", DEMUXERS[settings.encoding], "-i", "pipe:0"),
         *("-f", "s16le", "-ac", "1", "-ar", str(settings.sample_rate), "-flush_packets", "1", "pipe:1"),
         stdin=PIPE,
@@ -154,7 +150,7 @@ async def _decode_audio(chunks: AsyncIterator[bytes], settings: StreamSettings) 
 
 
 def _parse_audio_event(message: str | bytes) -> bytes:
-    """Return the audio of one event."""
+    """Return the audio of an audio event. Raise InvalidStreamRequest for any other message."""
     if isinstance(message, str):
         raise InvalidStreamRequest("The message is text.")
     try:

@@ -1,7 +1,7 @@
-"""JSON document that the local Transcribe writes for a recording: text, items with times, and speakers.
+"""Creates the JSON document with the transcript of a recording, in the form of Amazon Transcribe's batch jobs.
 
-Speech is simulated by tones. Each pitch is one speaker. All words without a pitch (None) are one more speaker. Speakers
-are numbered in the order of appearance. A pause or another speaker ends a segment.
+In recordings for the local Transcribe, each word is a pair of tones, and a third tone is the voice. Words with the same
+voice, or without a voice, have the same speaker. Speakers are numbered in the order of their first words.
 https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
 """
 
@@ -12,12 +12,11 @@ from typing import Any
 from local.emulation.speech.tone_words import Pause, SpokenWord
 
 CONFIDENCE = "0.998"
-"""Confidence of every word. The local Transcribe recognises no alternatives."""
 
 
 @dataclass
 class SpeakerSegment:
-    """Consecutive words of one speaker."""
+    """Consecutive words of one speaker. A pause or another speaker begins a new segment."""
 
     speaker: str
     """Label of the speaker, for example `spk_0`."""
@@ -30,7 +29,7 @@ class SpeakerSegment:
 
 
 def make_segments(recognised: Iterable[SpokenWord | Pause], max_speakers: int) -> list[SpeakerSegment]:
-    """Return the segments in order. All speakers beyond the limit count as the last one."""
+    """Return the segments of a recording. If it has more speakers than `max_speakers`, the last ones count as one."""
     segments: list[SpeakerSegment] = []
     pitches: list[int | None] = []
     is_continued = False
@@ -49,7 +48,7 @@ def make_segments(recognised: Iterable[SpokenWord | Pause], max_speakers: int) -
 
 
 def make_document(name: str, account: str, segments: list[SpeakerSegment], *, labelled: bool) -> dict[str, Any]:
-    """Return the whole document. It contains speaker labels if the job requested them."""
+    """Return the document of the job `name`. `labelled` is true if the job requested speaker labels."""
     items: list[dict[str, Any]] = []
     for segment in segments:
         items += _make_items(segment, len(items), labelled=labelled)

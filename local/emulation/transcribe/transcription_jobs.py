@@ -1,8 +1,8 @@
-"""Local Amazon Transcribe batch jobs: `StartTranscriptionJob` and `GetTranscriptionJob`.
+"""Local Amazon Transcribe for batch jobs, with the operations `StartTranscriptionJob` and `GetTranscriptionJob`.
 
-A job reads and writes S3 with the caller's credentials, so a job whose caller lacks a grant fails here too. A job ends
-at the second `GetTranscriptionJob`, so no test has to wait. In test recordings, each word is a pair of tones, and
-some words cause a fault of the job.
+It recognises tones in place of spoken words (see `tone_words.py`). As on AWS, a job reads and writes S3 with its
+caller's credentials. A job ends at the second `GetTranscriptionJob`, so no test has to wait. For tests, some words
+cause a fault of the job.
 """
 
 import json
@@ -35,7 +35,7 @@ from local.http_server import HttpResponse
 
 TARGET_PREFIX = "Transcribe."
 CHECK_FILE = ".write_access_check_file.temp"
-"""Transcribe writes this object beside the output to check the caller's write permission, and does not delete it."""
+"""Name of an object that Transcribe writes next to the output to check the caller's permission, and never deletes."""
 NOT_FOUND_MESSAGE = "The requested job couldn't be found. Check the job name and try your request again."
 NAME_TAKEN_MESSAGE = "The requested job name already exists. Use a different job name."
 UNSUPPORTED_MESSAGE = "Unsupported media format. Check the media format of your media file and try your request again."
@@ -46,21 +46,22 @@ class JobFault(StrEnum):
     """Words of a recording that cause a fault of its job."""
 
     THROTTLED = "throttled"
-    """LimitExceededException, once per job name."""
+    """LimitExceededException at the first start of a job with this name."""
     BROKEN = "broken"
     """The job fails."""
     MALFORMED = "malformed"
-    """The transcript is truncated in the middle."""
+    """The second half of the JSON document with the transcript is missing."""
 
 
 class TranscribeAccount(Permissions, Protocol):
-    """Account that the service runs in."""
+    """AWS account in which the service acts."""
 
     account: str
+    """Account id."""
     region: str
 
     def s3_of_caller(self, access_key: str) -> Any:
-        """Return an S3 client with the caller's permissions."""
+        """Return an S3 client with the permissions of the access key's owner."""
         ...
 
 
@@ -73,12 +74,12 @@ class _TranscriptionJob:
     recognised: list[SpokenWord | Pause] | None
     """Recognised words and pauses, or None if the recording cannot be read."""
     created_at: float
-    """Seconds since the epoch."""
+    """Unix time."""
     status: str = "IN_PROGRESS"
     completed_at: float | None = None
-    """Seconds since the epoch, or None before the job has ended."""
+    """Unix time, or None before the job has ended."""
     failure: str | None = None
-    """Reason of a failed job, otherwise None."""
+    """Reason if the job has failed, otherwise None."""
     was_described: bool = False
     """True after the first `GetTranscriptionJob`. The second one ends the job."""
 
@@ -94,7 +95,7 @@ class _TranscribeService:
         self._now = now
         self._jobs: dict[str, _TranscriptionJob] = {}
         self._throttled: set[str] = set()
-        """Names of the jobs that were already refused once."""
+        """Names of the jobs whose start was refused once."""
         self._lock = threading.Lock()
 
     def respond(self, signed: SignedRequest) -> HttpResponse:
@@ -180,7 +181,7 @@ class _TranscribeService:
 
 
 def _recognise(s3: Any, uri: str, media_format: str | None) -> list[SpokenWord | Pause] | None:
-    """Return the words and pauses of a recording, or None if it does not have the given format."""
+    """Return the words and pauses of a recording, or None if it is unreadable or does not have the given format."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     with tempfile.TemporaryDirectory(prefix="transcribe-") as folder:
         path = Path(folder, "media")

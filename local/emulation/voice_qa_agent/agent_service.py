@@ -1,8 +1,8 @@
-"""Local voice Q&A agent, an HTTP service. It recognises the words of lecture and question, and answers from the lecture
-only.
+"""Local agent of voice Q&A: the HTTP service that answers questions about a lecture.
 
-The answer consists of JSON lines, as decision 0051 requires. The module shares no code with the handlers, so they are
-checked against another implementation of the protocol. Some words of a question cause a fault of the agent.
+Lectures and spoken questions are recordings with tones in place of words. The agent recognises the words, and answers
+with a quote of the lecture, as a stream of JSON lines (decision 0051). It shares no code with the handlers, so that
+mistakes of the handlers in this protocol are noticed. For tests, some words of a question make the agent fail.
 """
 
 import base64
@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from local.emulation.speech.audio_files import DEMUXERS, recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord
-from local.emulation.voice_qa_agent.agent_answers import (
+from local.emulation.voice_qa_agent.word_overlap_answers import (
     PIECE_WORDS,
     AgentReply,
     find_passages,
@@ -35,27 +35,25 @@ from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
 RETRY_AFTER_SECONDS = 1
-"""Value of the header Retry-After for a throttled question."""
 LINE_SECONDS = 0.02
 """Time between two lines of an answer."""
 HOSTS = frozenset(["127.0.0.1", "localhost"])
-"""Hosts from which audio is downloaded."""
 DOWNLOAD_SECONDS = 10
-"""Time limit for the download of an audio file."""
+"""Time limit of each network operation while an audio file is downloaded."""
 _TEXT_PIECE = re.compile(r"\S+\s*")
-"""Word of an answer, with the space after it."""
+"""Content of one text line: a word with the space after it."""
 _INVALID_LINE = b'{"type": "text", "text": '
 
 
 class AnswerFault(StrEnum):
-    """Words of a question that cause a fault of the agent."""
+    """Words of a question that make the agent fail."""
 
     THROTTLED = "throttled"
-    """Status 429 with a Retry-After, once per query id."""
+    """The first request with a query id gets status 429 and the header Retry-After."""
     DROPPED = "dropped"
     """The connection is closed in the middle of the answer."""
     MALFORMED = "malformed"
-    """A line in the middle of the answer is not valid JSON."""
+    """A line that is not valid JSON is added in the middle of the answer."""
 
 
 class RequestRefused(Exception):
@@ -92,7 +90,7 @@ class _Agent:
         """Ids of the queries that were refused once."""
 
     def answer(self, question: Mapping[str, Any]) -> Iterator[bytes]:
-        """Return the lines of the answer; raise RequestRefused if the agent fails before it answers."""
+        """Return the lines of the answer. Raise RequestRefused if the question is throttled or cannot be recognised."""
         query, conversation = question["query"], question["conversation"]
         text = query["text"] if "text" in query else _transcribe(query)
         words = split_words(text)
@@ -136,7 +134,7 @@ def _transcribe(query: Mapping[str, Any]) -> str:
 
 
 def _recognise(audio: Mapping[str, Any]) -> Iterable[SpokenWord | Pause]:
-    """Return the words and pauses of the audio behind a presigned URL of this machine."""
+    """Download audio from a presigned URL. Return its words and pauses, or raise UnreadableMedia."""
     if audio["format"] not in DEMUXERS or urlsplit(audio["url"]).hostname not in HOSTS:
         raise UnreadableMedia
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -149,9 +147,7 @@ def _recognise(audio: Mapping[str, Any]) -> Iterable[SpokenWord | Pause]:
 
 @lru_cache(maxsize=16)
 def _recognise_audio(audio: bytes, audio_format: str) -> tuple[SpokenWord | Pause, ...]:
-    """Return the words and pauses of a recording. The result is cached, because many questions are about the same
-    lecture.
-    """
+    """Return the words and pauses of audio. They are cached, because many questions are about the same lecture."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "audio")
         path.write_bytes(audio)
@@ -159,7 +155,7 @@ def _recognise_audio(audio: bytes, audio_format: str) -> tuple[SpokenWord | Paus
 
 
 def _make_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
-    """Return the lines of the answer: words with audio in between, then the citations."""
+    """Return the lines of the answer: text lines with audio lines in between, then the citations and the last line."""
     texts = [{"type": "text", "text": word} for word in _TEXT_PIECE.findall(reply.text)]
     sounds = [
         {"type": "audio", "audio": base64.b64encode(speak(words)).decode(), "format": "ogg-opus"}
@@ -177,7 +173,7 @@ def _make_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
     groups = [texts[start : start + PIECE_WORDS] for start in range(0, len(texts), PIECE_WORDS)]
     mixed = [
         line
-        # There are at least as many groups as sounds, because a sound contains no more words than a group.
+        # One sound follows each group. There are at least as many groups as sounds, because not every word has a sound.
         for index, group in enumerate(groups)
         for line in (*group, *sounds[index : index + 1])
     ]

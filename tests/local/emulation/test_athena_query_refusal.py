@@ -26,6 +26,8 @@ def test_a_query_is_refused_and_the_other_operations_still_work() -> None:
     )
     status, error = answers["StartQueryExecution"]
     assert (status, error["__type"]) == (400, "InvalidRequestException")
-    assert error["message"] == "Athena does not run here; `make console` shows the rows of a file"
+    assert error["message"] == (
+        "The local platform has no Athena. To see the rows of an ingested file, open the page of `make console`."
+    )
     assert answers["ListQueryExecutions"] == [200, {"QueryExecutionIds": []}]
     assert [group["Name"] for group in answers["ListWorkGroups"][1]["WorkGroups"]] == ["primary"]

@@ -59,7 +59,26 @@ def test_a_token_may_have_expired_already(port: int) -> None:
         jwt.decode(answer["id_token"], key(port), algorithms=["ES256"], audience=identity_provider.AUDIENCE)
 
 
-@pytest.mark.parametrize("body", ["", "no JSON", "[]", "{}", '{"subject": 1}', '{"subject": ""}', '{"subject": "a b"}'])
+def test_a_token_that_is_valid_for_more_than_an_hour_is_already_issued(port: int) -> None:
+    _, answer = asked(port, "POST", identity_provider.TOKEN_PATH, json.dumps({"subject": "ann", "seconds": 86_400}))
+    claims = jwt.decode(answer["id_token"], key(port), algorithms=["ES256"], audience=identity_provider.AUDIENCE)
+    assert claims["iat"] <= time.time() < claims["exp"] - 86_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "no JSON",
+        "[]",
+        "{}",
+        '{"subject": 1}',
+        '{"subject": ""}',
+        '{"subject": "a b"}',
+        '{"subject": "ann", "seconds": "soon"}',
+        '{"subject": "ann", "seconds": 1e999}',
+    ],
+)
 def test_an_invalid_request_gets_an_error_that_states_the_format(port: int, body: str) -> None:
     status, answer = asked(port, "POST", identity_provider.TOKEN_PATH, body)
     assert (status, set(answer)) == (400, {"message"})

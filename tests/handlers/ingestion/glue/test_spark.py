@@ -383,7 +383,7 @@ def test_a_run_whose_files_do_not_reach_the_lake_publishes_nothing(
 def test_only_an_argument_makes_the_job_write_through_this_machine(lake: SparkHarness) -> None:
     """Without it, Spark writes to S3 itself. The Spark of this test cannot, so it fails."""
     lake.confirm("direct", [lake.land("incoming/direct/a", body(good(1)))])
-    arguments = [argument for argument in lake.arguments("direct", "r1") if argument != spark_process.LOCAL_SPARK]
+    arguments = [argument for argument in lake.arguments("direct", "r1") if argument != spark_process.LOCAL_SPARK_FLAG]
     assert "No FileSystem for scheme" in lake.session.run(arguments).error
     assert not lake.keys("pointers/dt=2026-01-02/direct")
 

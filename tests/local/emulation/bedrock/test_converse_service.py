@@ -60,6 +60,13 @@ def test_different_transcripts_get_different_answers(client: Any) -> None:
     assert ask_about_broadcast(client, "Good evening.") == {"window": "4c1f", "claims": [], "clips": []}
 
 
+def test_a_decimal_point_does_not_end_a_sentence(client: Any) -> None:
+    result = ask_about_broadcast(client, "Really?! Inflation was 1.5 percent. I am glad.")
+    assert [claim["quote"] for claim in result["claims"]] == ["Inflation was 1.5 percent."]
+    [item] = ask_about_meeting(("spk_0", "Good. Anna will send version 1.5 by Friday."), task="actionItems")["items"]
+    assert (item["text"], item["due"]) == ("Send version 1.5", "by Friday")
+
+
 @pytest.mark.parametrize(("count", "clips"), [(2, []), (3, [(0, 18_000)]), (4, [(0, 18_000)])])
 def test_the_length_of_a_clip_is_within_its_limits(client: Any, count: int, clips: list[tuple[int, int]]) -> None:
     longer = RequestSettings(max_tokens=3_000, clip_min_ms=13_000, clip_max_ms=20_000)

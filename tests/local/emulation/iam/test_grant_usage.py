@@ -33,7 +33,7 @@ def reviewed(action: str, role: str = "ingestion-*") -> ReviewedGrant:
 
 USED = decided("dynamodb:PutItem")
 UNUSED = f"granted and never used: {ROLE} may dynamodb:GetItem on {TABLE}; remove the grant, or give the reason in "
-STALE = "reviewed_grants.toml lists {}, which is used or not granted: remove it"
+STALE = "reviewed_grants.toml lists {}, but no unused grant matches this entry; remove the entry"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from local.emulation.speech.audio_files import recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord
-from local.emulation.voice_qa_agent.agent_answers import (
+from local.emulation.voice_qa_agent.agent_service import AnswerFault, serve
+from local.emulation.voice_qa_agent.word_overlap_answers import (
     NO_MATCH_ANSWER,
     LecturePassage,
     find_best_passages,
@@ -35,7 +36,6 @@ from local.emulation.voice_qa_agent.agent_answers import (
     make_reply,
     split_words,
 )
-from local.emulation.voice_qa_agent.agent_service import AnswerFault, serve
 from tests.local.emulation.server_threads import PATIENCE
 from tests.local.emulation.voice_qa_agent.served_agent import ENCODINGS, LECTURE, Shelf, question, recorded, shelf
 

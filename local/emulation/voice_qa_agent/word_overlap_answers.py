@@ -1,7 +1,8 @@
-"""Answers of the local voice Q&A agent: the passages of a lecture that share words with the question, and their times.
+"""Finds the answer to a question in a lecture, for the local voice Q&A agent, and speaks it.
 
-A passage is the words between two pauses. Rare words have a higher weight, because a word that occurs in many passages
-does not identify one. The same lecture and question always give the same answer.
+The lecture is divided into passages, which are the words between two pauses. The answer quotes the passage that shares
+the most words with the question. A word that occurs in few passages counts more. The same lecture and question always
+give the same answer.
 """
 
 import math
@@ -15,18 +16,17 @@ from local.emulation.speech.audio_files import encode_audio
 from local.emulation.speech.tone_words import WORDS, Pause, SpokenWord, speech
 
 MAX_CITED = 3
-"""Maximum number of passages that an answer cites."""
 NO_MATCH_ANSWER = "The lecture does not say anything about this."
 SAMPLE_RATE = 16000
 """Samples per second of spoken answers."""
 PIECE_WORDS = 4
-"""Maximum number of words in one audio piece."""
+"""Maximum number of words in one audio message of an answer."""
 _WORD = re.compile(r"[a-z]+")
 
 
 @dataclass(frozen=True)
 class LecturePassage:
-    """Words between two pauses, with times in milliseconds."""
+    """Words of a lecture between two pauses."""
 
     words: tuple[str, ...]
     start_ms: int
@@ -34,13 +34,12 @@ class LecturePassage:
 
     @property
     def text(self) -> str:
-        """The passage as a quote."""
         return " ".join(self.words)
 
 
 @dataclass(frozen=True)
 class AgentReply:
-    """Answer with the passages that it cites, the best one first."""
+    """Answer with the passages that it cites, the best passage first."""
 
     text: str
     passages: tuple[LecturePassage, ...] = ()
@@ -52,7 +51,6 @@ def split_words(text: str) -> tuple[str, ...]:
 
 
 def find_passages(recognised: Iterable[SpokenWord | Pause]) -> list[LecturePassage]:
-    """Return a lecture's passages in order."""
     passages: list[LecturePassage] = []
     passage: list[SpokenWord] = []
     for item in (*recognised, Pause(math.inf)):
@@ -66,9 +64,9 @@ def find_passages(recognised: Iterable[SpokenWord | Pause]) -> list[LecturePassa
 
 
 def find_best_passages(lecture: Sequence[LecturePassage], question_words: Iterable[str]) -> list[LecturePassage]:
-    """Return up to MAX_CITED passages that share words with the question, the best first.
+    """Return up to MAX_CITED passages that share words with the question, the best passage first.
 
-    Passages with the same weight are in the order of the lecture.
+    Of two equally good passages, the earlier one comes first.
     """
     passage_counts = Counter(word for passage in lecture for word in set(passage.words))
     wanted = set(question_words)
@@ -83,7 +81,7 @@ def find_best_passages(lecture: Sequence[LecturePassage], question_words: Iterab
 def make_reply(
     lecture: Sequence[LecturePassage], question_words: Sequence[str], previous_words: Sequence[str]
 ) -> AgentReply:
-    """Return the answer to a question. If no passage matches it, the words of the previous question are used."""
+    """Return the answer to a question. If no passage matches it, search for the words of the previous question."""
     passages = find_best_passages(lecture, question_words) or find_best_passages(lecture, previous_words)
     if not passages:
         return AgentReply(NO_MATCH_ANSWER)
@@ -92,12 +90,12 @@ def make_reply(
 
 
 def group_words(text: str) -> list[tuple[str, ...]]:
-    """Return the words of a text that can be spoken, in groups of the size of one audio piece."""
+    """Return the words of a text that are in the vocabulary of `tone_words`, in groups of up to PIECE_WORDS."""
     words = [word for word in split_words(text) if word in WORDS]
     return [tuple(words[start : start + PIECE_WORDS]) for start in range(0, len(words), PIECE_WORDS)]
 
 
 @lru_cache(maxsize=256)
 def speak(words: tuple[str, ...]) -> bytes:
-    """Return these words as an Ogg Opus file."""
+    """Return words of the vocabulary as an Ogg Opus file."""
     return encode_audio(speech(words, SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")

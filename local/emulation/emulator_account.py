@@ -1,6 +1,6 @@
-"""Access to the emulator's account for the AWS services that this project adds, for example Transcribe and MediaConvert.
+"""Functions by which our emulated services act in the emulator's AWS account.
 
-A service opens sessions of roles, checks permissions, reads and writes S3, and sends events.
+For example, MediaConvert checks its caller's permissions, reads and writes S3 with a job's role, and sends events.
 """
 
 import hashlib
@@ -21,29 +21,28 @@ from local.emulation.iam.role_trust import role_trusts
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 
 ROOT_KEY = "test"
-"""Access key and secret of the account's root user, who has no session."""
+"""Access key and secret of the account's root user."""
 
 
 def endpoint() -> str:
-    """Return the emulator's URL."""
     return f"http://{LOOPBACK}:{os.environ['GATEWAY_PORT']}"
 
 
 @dataclass(frozen=True)
 class RoleCredentials:
-    """Credentials of a role session."""
-
     key: str
     secret: str
     token: str
 
     def to_session(self) -> boto3.Session:
-        """Return a boto3 session with these credentials."""
         return boto3.Session(self.key, self.secret, self.token, get_region())
 
 
 def open_session(role_arn: str, name: str) -> RoleCredentials:
-    """Create a session of a role, as the emulator does for a function. The same role and name give the same session."""
+    """Create a session of a role, without a check of its trust policy.
+
+    The same role and name give the same credentials.
+    """
     digest = hashlib.sha256(f"{role_arn}:{name}".encode()).hexdigest()
     credentials = RoleCredentials(
         f"ASIA{digest[:16].upper()}",
@@ -69,8 +68,8 @@ class EmulatorAccount:
     def __init__(self, permissions: ServiceCallPermissions, service: str, source: str) -> None:
         """`service` is the service's principal, for example `mediaconvert.amazonaws.com`.
 
-        `source` is the end of the ARN of the resource for which the service works, for example `queues/Default`. A
-        role's trust policy may require this ARN.
+        `source` is the last part of the ARN that the service sends as `aws:SourceArn` when it assumes a role, for
+        example `queues/Default`.
         """
         self._permissions = permissions
         self._service = service
@@ -79,15 +78,15 @@ class EmulatorAccount:
         self._source = f"arn:aws:{service.partition('.')[0]}:{self.region}:{self.account}:{source}"
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        """Return True if a caller may not perform an action. The root user may do everything."""
+        """Return True if the owner of an access key may not perform an action."""
         return self._permissions.is_denied(access_key, action, resource, context)
 
     def can_assume(self, role_arn: str) -> bool:
-        """Return True if the role exists and trusts the emulated service."""
+        """Return True if the role exists and its trust policy allows the service to assume it."""
         return role_trusts(role_arn, self._service, {"aws:SourceAccount": self.account, "aws:SourceArn": self._source})
 
     def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
-        """Put an event on the default bus. The source may be `aws.…`, which the emulator refuses to other callers."""
+        """Put an event on the default bus. Unlike in a `PutEvents` request, its source may begin with `aws.`."""
         set_request_account_id("")  # the default account applies, because no request is being served
         set_request_region(self.region)
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
@@ -95,11 +94,10 @@ class EmulatorAccount:
         get_private(eventbridge, "_put_events")({"Entries": [{**entry, "Resources": resources}]}, allow_aws_source=True)
 
     def s3(self, role_arn: str, session_name: str) -> Any:
-        """Return an S3 client that acts as a role."""
         return _s3(open_session(role_arn, session_name).to_session())
 
     def s3_of_caller(self, access_key: str) -> Any:
-        """Return an S3 client with the caller's own credentials, as AWS forwards them from service to service."""
+        """Return an S3 client with the credentials of an access key's session. Without a session, use the root user's."""
         session = get_private(sts, "_sessions").get(access_key)
         if session is None:
             return _s3(boto3.Session(ROOT_KEY, ROOT_KEY, region_name=self.region))
