@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from handlers.common.aws.dynamodb_values import Item, serialize_item
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
+from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer
 from handlers.livestream.table_item_deletion import delete_items
 from handlers.livestream.table_keys import SCHEMA_VERSION, FindingKind, Key, finding_key, partition_key, window_key
 from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
-from handlers.livestream.agent.model_request import MAX_MEMORIES, MemoryEvent
+from handlers.livestream.fact_check_agent.model_request import MAX_MEMORIES, MemoryEvent
 
 MAX_RECALLED_EVENTS = 2 * MAX_MEMORIES
 """Number of events to read. It exceeds `MAX_MEMORIES`, because some events may be of the same window, of an earlier

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.common.bedrock.json_answers import AnswerJsonProblem, UnusableAnswer
-from handlers.livestream.agent.model_answer import MAX_ANSWER, MAX_CLAIMS, AnswerProblem, parse_answer
+from handlers.livestream.fact_check_agent.model_answer import MAX_ANSWER, MAX_CLAIMS, AnswerProblem, parse_answer
 from handlers.livestream.fact_claim_verdict import Verdict
 
 CANARY = "canary"

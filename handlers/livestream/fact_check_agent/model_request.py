@@ -16,8 +16,8 @@ from handlers.common.bedrock.converse import ConverseRequest, Guardrail, Inferen
 from handlers.common.bedrock.model_questions import build_correction
 from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
-from handlers.livestream.agent.environment import ANSWER_SECONDS
-from handlers.livestream.agent.model_instructions import INSTRUCTIONS
+from handlers.livestream.fact_check_agent.environment import ANSWER_SECONDS
+from handlers.livestream.fact_check_agent.model_instructions import INSTRUCTIONS
 from handlers.livestream.transcript.cues import Cue
 
 MAX_MEMORIES = 10

@@ -16,10 +16,10 @@ from handlers.common.bedrock.converse import BedrockModel, Guardrail, build_clie
 from handlers.common.lambda_context import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.livestream.agent.agent_memory import AgentMemory
-from handlers.livestream.agent.environment import AgentEnvironment
-from handlers.livestream.agent.model_request import RequestSettings
-from handlers.livestream.agent.transcript_window_analysis import AgentServices, WindowWorker
+from handlers.livestream.fact_check_agent.agent_memory import AgentMemory
+from handlers.livestream.fact_check_agent.environment import AgentEnvironment
+from handlers.livestream.fact_check_agent.model_request import RequestSettings
+from handlers.livestream.fact_check_agent.transcript_window_analysis import AgentServices, WindowWorker
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.s3_object_reader import ObjectReader
 

@@ -21,9 +21,9 @@ from typing import TypeVar
 from handlers.common.text.quote_search import QuoteMatch, QuoteSearch
 from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
-from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
-from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, cue_id
 from handlers.livestream.api_models import MAX_FINDING_CHARACTERS, Claim, Clip
+from handlers.livestream.fact_check_agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
+from handlers.livestream.fact_check_agent.model_request import MemoryEvent, RequestSettings, cue_id
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.transcript_window_queue import WindowMessage

@@ -28,10 +28,15 @@ from handlers.common.bedrock.converse import ConverseRequest, LanguageModel, Tok
 from handlers.common.bedrock.model_questions import ModelQuestion, NoAnswer, ask_model
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text.text_windows import Window, split_into_windows
-from handlers.livestream.agent.agent_memory import AgentMemory
-from handlers.livestream.agent.answer_verification import VerifiedAnswer, verify_answer
-from handlers.livestream.agent.model_answer import AnswerProblem, WindowAnswer, parse_answer
-from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, select_memories, window_request
+from handlers.livestream.fact_check_agent.agent_memory import AgentMemory
+from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer, verify_answer
+from handlers.livestream.fact_check_agent.model_answer import AnswerProblem, WindowAnswer, parse_answer
+from handlers.livestream.fact_check_agent.model_request import (
+    MemoryEvent,
+    RequestSettings,
+    select_memories,
+    window_request,
+)
 from handlers.livestream.findings_table import FindingsTable, WindowFailure
 from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.transcript.cues import BadTranscript, Cue
