@@ -1,6 +1,7 @@
-"""Environment of the cleanup function, which also marks overdue tracks as failed. Its resource name is `care`.
+"""Environment of the cleanup function, whose resource name is `care`.
 
-The stack settings use the same range.
+The function removes the data of deleted episodes. It also marks a track (the processing of a video or transcript) as
+failed if it stays in one state for too long. The stack settings use the same range.
 """
 
 from typing import Annotated
@@ -11,8 +12,8 @@ from handlers.common.environment import HandlerEnvironment
 from handlers.common.sweep_time_budget import SweepSeconds
 
 LimitMinutes = Annotated[int, Field(ge=30, le=1380)]
-"""Time limit of a track state. Below a day, so that the tombstone of a deleted episode outlives everything that may
-still write to the episode."""
+"""Time limit of a track state. It is below a day, because all work on a deleted episode must end while its item still
+exists, and that item is kept for at least a day."""
 
 
 class EpisodeCleanupEnvironment(HandlerEnvironment):

@@ -1,7 +1,8 @@
 """Lambda function `care`: removes the data of deleted episodes, and marks overdue tracks as failed.
 
-Deletion events arrive through a queue. A schedule starts a sweep, which finds overdue tracks, and deleted episodes
-whose event was lost.
+A track is the processing of an episode's video or transcript; it is overdue if it stays in one state for too long.
+Deletion events arrive through a queue. A schedule starts a sweep, which finds overdue tracks, and deleted episodes that
+must be cleaned up again or whose event was lost.
 """
 
 from collections.abc import Mapping

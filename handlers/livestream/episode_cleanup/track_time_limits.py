@@ -1,7 +1,8 @@
 """Time limits of track states, and the check whether a track has exceeded its limit.
 
-Every state in which a track waits for an event has a limit. The limit is well above the normal duration of the state,
-including all automatic retries. So a track that exceeds its limit has probably lost its event.
+A track is the processing of an episode's video or transcript. Each state in which a track waits for an event has a
+limit, which is well above the normal duration of the state with all automatic retries. So if a track exceeds the limit,
+its event was probably lost.
 """
 
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ class CompletionResult(StrEnum):
     DONE = "done"
     """S3 created the object."""
     UNKNOWN = "unknown"
-    """The multipart upload does not exist, or no longer exists."""
+    """S3 has no such multipart upload. It never existed, or it was completed or aborted before."""
     REFUSED = "refused"
     """The parts differ from those that were uploaded, or their total size differs from the announced one."""
 
@@ -37,7 +37,7 @@ _REFUSALS = {
     "InvalidRequest": CompletionResult.REFUSED,
     "EntityTooSmall": CompletionResult.REFUSED,
 }
-"""Results for the error codes of CompleteMultipartUpload that are no faults of the backend."""
+"""Results for those error codes of CompleteMultipartUpload that a client's request can cause."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class UploadBucket:
     """Presigns and completes uploads to one bucket."""
 
     def __init__(self, client: "S3Client", name: str, url_seconds: int) -> None:
-        """`client`: created with `build_presigning_config()`. `url_seconds`: validity of presigned forms and URLs."""
+        """`client`: created with `build_presigning_config()`. `url_seconds`: maximum validity of forms and URLs."""
         self._client = client
         self._name = name
         self.url_seconds = url_seconds

@@ -1,7 +1,8 @@
-"""API operations on uploads: a presigned form for small files, a multipart upload for large ones.
+"""API operations on uploads: a presigned form for most files, a multipart upload for large videos.
 
-The table records the expected upload before the client gets a URL, so every object that arrives is expected. S3's event
-advances the track. Completing a multipart upload changes nothing in the table.
+A track is the processing of an episode's video or transcript. The track names the upload that it expects before the
+client gets a URL, so every object that arrives is expected. Only S3's event about the object advances the track. So the
+operation that completes a multipart upload changes nothing in the table.
 """
 
 from collections.abc import Callable
@@ -80,7 +81,7 @@ class UploadOperations:
     """Function that returns a new ULID."""
 
     def request(self, call: RestRequest) -> RestAnswer:
-        """Make the track expect an upload, and return its form or part URLs."""
+        """Store the upload that the track now expects, and return its form or the URLs of its parts."""
         request: UploadRequest = call.body
         self._validate(request)
         episode_id = call.parameters.episode_id
@@ -111,7 +112,7 @@ class UploadOperations:
         return RestAnswer(self._upload_ready(kind, upload, target, multipart=multipart))
 
     def complete(self, call: RestRequest) -> RestAnswer:
-        """Complete a multipart upload. A repeated request gets the same response."""
+        """Complete a multipart upload. A repeated request with the same parts gets the same response."""
         request: CompleteUpload = call.body
         kind, upload, _ = self._find_multipart_upload(call)
         target = _upload_target(call.owner, call.parameters.episode_id, kind, upload)
@@ -120,7 +121,7 @@ class UploadOperations:
         completion = self.bucket.complete(target, request.multipart_id, request.parts)
         if completion is CompletionResult.REFUSED:
             raise _incomplete()
-        # DONE or UNKNOWN. If S3 does not know the multipart upload, an earlier request may have completed it.
+        # The result is DONE or UNKNOWN. If S3 does not know the multipart upload, an earlier request may have completed it.
         size = self.bucket.object_size(target.key)
         if size is None and completion is CompletionResult.DONE:
             raise CompletedObjectMissing
@@ -177,7 +178,10 @@ class UploadOperations:
         return -(-size // _part_bytes(size))  # rounded up
 
     def _find_multipart_upload(self, call: RestRequest) -> tuple[TrackKind, ExpectedUpload, TrackState]:
-        """Return the track kind, the multipart upload that the path names, and the state of its track."""
+        """Return the track kind, the multipart upload that the path names, and the state of its track.
+
+        Raise HandlerError if there is no such upload, if it has no parts, or if it has failed.
+        """
         episode = self.table.get(call.owner, call.parameters.episode_id)
         for kind in TrackKind:
             track = episode.track(kind)

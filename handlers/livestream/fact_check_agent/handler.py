@@ -1,6 +1,9 @@
-"""Lambda function `agent`: lets a Bedrock model find fact claims and clips in windows of transcripts.
+"""Lambda function `agent`: lets a Bedrock model check the claims in a broadcast's transcript and suggest clips.
 
-Its queue delivers one message for each window.
+The function itself calls the model, so it is not an agent of Amazon Bedrock. A transcript is divided into windows,
+which are sections small enough for one model request. A queue delivers one message for each window. The findings of a
+window are fact claims, each with a verdict and its sources, and clips. A clip is only a title with a start and an end
+time; nothing is cut from the video.
 """
 
 import os
@@ -24,7 +27,7 @@ from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.s3_object_reader import ObjectReader
 
 MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-"""One attempt per call, because the worker itself retries as long as there is time."""
+"""One attempt per call, because `WindowWorker` itself retries as long as there is time."""
 
 
 @cache

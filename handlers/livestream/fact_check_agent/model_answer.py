@@ -1,7 +1,7 @@
-"""Parser for the model's answer about a window: one JSON object, possibly in a code fence.
+"""Parser for the model's answer about one window of a transcript.
 
-This module checks the form of the answer, and its exceptions never quote the answer. `answer_verification` checks the
-content against the transcript.
+The answer is one JSON object, possibly in a code fence. This module checks only its form. `answer_verification` then
+checks the content against the transcript. No exception quotes the answer.
 """
 
 from dataclasses import dataclass, field
@@ -32,21 +32,21 @@ class AnswerProblem(StrEnum):
 
 
 class AnsweredClaim(ModelAnswer):
-    """Fact claim as the model answered it."""
+    """Fact claim as the model wrote it, not verified yet."""
 
     quote: Annotated[str, Field(min_length=1, max_length=600, repr=False)]
     cue: Annotated[int | None, Field(ge=0)] = None
-    """Number of the cue in which the quote begins, according to the model."""
+    """Number of the cue (the timed line of the transcript) in which the quote begins, according to the model."""
     statement: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     verdict: Annotated[Verdict, Field(strict=False)]
     confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     explanation: Annotated[str, Field(max_length=2_000, repr=False)] = ""
     sources: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
-    """Ids of the cues and memories on which the verdict rests, according to the model."""
+    """Ids of the cues, and of the memories of other windows, on which the verdict rests, according to the model."""
 
 
 class AnsweredClip(ModelAnswer):
-    """Clip as the model answered it."""
+    """Clip as the model wrote it, not verified yet."""
 
     start_ms: Annotated[int, Field(ge=0)]
     end_ms: Annotated[int, Field(ge=0)]
@@ -74,7 +74,8 @@ class WindowAnswer:
 def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAnswer:
     """Parse the answer about a window; raise UnusableAnswer if it has a problem.
 
-    With `skip_malformed`, malformed claims and clips are skipped, unless all of them are malformed.
+    A malformed claim or clip is such a problem. With `skip_malformed` it is only skipped, if at least one other claim
+    or clip is well formed.
     """
     answer = _parse_object(text)
     if answer.window != window_id:

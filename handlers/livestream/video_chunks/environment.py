@@ -1,4 +1,4 @@
-"""Environment of the function `video-chunks`, which submits MediaConvert jobs that cut uploaded videos.
+"""Environment of the function `video-chunks`, which lets MediaConvert cut uploaded videos into chunks.
 
 The stack settings use the same ranges.
 """
@@ -11,7 +11,8 @@ from handlers.common.environment import HandlerEnvironment
 
 ChunkSeconds = Annotated[int, Field(ge=1, le=3600)]
 MaxHours = Annotated[int, Field(ge=1, le=11)]
-"""Longest permitted video. MediaConvert reads a part of a video only if that part is shorter than 12 hours."""
+"""Longest permitted video. The time limit of the job is half an hour longer, and MediaConvert requires that it is below
+12 hours."""
 
 
 class VideoEnvironment(HandlerEnvironment):

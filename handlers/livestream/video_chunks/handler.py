@@ -30,9 +30,8 @@ def _processing() -> VideoProcessing:
     """Create the event processor once per container.
 
     The MediaConvert client is untyped, because the project does not install type stubs for a single operation. The
-    client retries throttling and server errors. If MediaConvert rejects a job request, the client raises an exception,
-    and SQS delivers the event again. MediaConvert has not read the video at that point, so the fault lies in the
-    deployment.
+    client retries throttling and server errors. If CreateJob still fails, the exception makes SQS deliver the event
+    again. MediaConvert reads the video only after CreateJob, so such a failure is never the fault of the video.
     """
     environment = VideoEnvironment.read()
     mediaconvert: Any = boto3.client("mediaconvert", config=CONFIG)

@@ -5,17 +5,17 @@ CMAF, because an HLS segment contains audio and video in one file, so each chunk
 `SegmentLengthControl: EXACT`, every chunk except the last has the same length, and each chunk starts with a key frame.
 
 The same object version, chunk length and time limit always give the same request token and the same output prefix.
-MediaConvert treats requests with the same token as one job if they arrive within a minute. A later repetition writes
-the same chunks again.
+MediaConvert creates one job for all requests with the same token within a minute. After that minute, a repeated request
+creates a second job, which writes the same chunks again.
 
-If `max_hours` is set, the job has a time limit: MediaConvert reads the video only up to this number of hours plus a
-margin (`InputClippings` in the API). Without the limit, a small file could become expensive, because MediaConvert bills
-every minute, and a file that shows one still image can play for a day. The time is counted from the first frame, so the
-duration that the file's container declares has no effect.
+If `max_hours` is set, the job has a time limit (`InputClippings` in the API): MediaConvert reads the video only up to
+this number of hours plus a margin. Without a limit, a small file could become expensive, because MediaConvert bills
+every minute, and a file that shows one still image can play for a day. The time is counted from the first frame, so a
+wrong duration in the file's container has no effect.
 
-Most videos end before the time limit. MediaConvert's documentation does not say whether it then accepts the limit, and
-this has not been tested. If MediaConvert does not accept it, the job fails with the error code `LIMIT_AFTER_VIDEO`. The
-error shows that the video ends before the limit, so a second job without a limit can safely cut the whole video.
+Most videos end before the time limit. MediaConvert's documentation does not say whether a job then fails, and this has
+not been tested. If it fails, its error code is `LIMIT_AFTER_VIDEO`. This error shows that the video ends before the
+limit, so a second job without a limit cannot become expensive.
 """
 
 import hashlib
@@ -46,9 +46,9 @@ STATUS_UPDATES = "SECONDS_60"
 LIMIT_MARGIN_MINUTES = 30
 """Margin between the longest permitted video and the time limit of the job.
 
-Without the margin, the output of a video that is too long would end at the permitted length, and would look permitted.
-With the margin, this output is longer than permitted, even if MediaConvert measures the frame rate slightly wrong. The
-largest time limit, 11 hours and this margin, is below 12 hours, as MediaConvert requires.
+Without it, the output of every video that is too long would have exactly the permitted length. With it, such an output
+is longer than permitted, even if MediaConvert measures the frame rate slightly wrong. The largest time limit, 11 hours
+and this margin, is below 12 hours, as MediaConvert requires.
 """
 
 
