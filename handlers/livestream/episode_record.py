@@ -30,11 +30,9 @@ class EpisodeRecord(Message):
     for some days."""
 
     def track(self, kind: TrackKind) -> Track:
-        """Return one of the two tracks."""
         return self.video if kind is TrackKind.VIDEO else self.transcript
 
     def to_episode(self) -> Episode:
-        """Return the episode as the API shows it."""
         return Episode(
             episode_id=self.episode_id,
             title=self.title,

@@ -8,8 +8,8 @@ All writes are conditional. If the condition fails, DynamoDB returns the current
 that the caller need not read it again.
 
 boto3 repeats a call whose response is lost. If the first attempt has changed the item, the condition of the second may
-fail. So `update`, `advance_track` and `delete` then compare the current item with the change, and report success if the
-change was already made. The caller of `create` compares the episodes itself. `request_upload` simply succeeds again.
+fail. So `update`, `advance_track` and `delete` also report success if the item already has the change. The caller of
+`create` compares the episodes itself. `request_upload` simply succeeds again.
 """
 
 import re
@@ -73,8 +73,6 @@ class EpisodeConflict(Exception):
 
 @dataclass(frozen=True)
 class ItemPage:
-    """One page of a list."""
-
     items: tuple[dict[str, Any], ...]
     next_position: str | None
     """Position after which the next page starts; None on the last page."""

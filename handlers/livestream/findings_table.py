@@ -40,7 +40,6 @@ ALREADY_EXISTS, NO_REASON = "ConditionalCheckFailed", "None"
 """Codes that DynamoDB gives for each item of a cancelled transaction. The first is for an item that already exists, the
 second for an item that did not cause the cancellation."""
 TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""Cancellation codes of transient errors."""
 Content = dict[str, Any]
 """Attributes of an item without its keys."""
 
@@ -49,7 +48,6 @@ class WindowFailure(StrEnum):
     """Reason why a window could not be analyzed."""
 
     TRANSCRIPT_GONE = "transcript_gone"
-    """The transcript's object no longer exists."""
     TRANSCRIPT_UNREADABLE = "transcript_unreadable"
     """The object is no valid transcript, although its windows were queued."""
     UNUSABLE_ANSWER = "unusable_answer"
@@ -197,7 +195,6 @@ class FindingsTable:
         self._episodes.advance_track(window.owner, window.episode_id, TrackKind.TRANSCRIPT, update)
 
     def _outcomes(self, window: WindowMessage) -> Iterator[str]:
-        """Yield the outcomes of the transcript's finished windows."""
         first, last = _window_key(window, 0), _window_key(window, window.count - 1)
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,

@@ -14,8 +14,6 @@ MISSING_OBJECT_CODES = frozenset(["NoSuchKey", "NoSuchVersion", "MethodNotAllowe
 
 
 class ObjectReader:
-    """Reads objects of one bucket."""
-
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket

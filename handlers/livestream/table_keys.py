@@ -13,7 +13,6 @@ Key = dict[str, str]
 SCHEMA_VERSION = 1
 """Version of the items' attributes. Every item has it as `schemaVersion`."""
 EPISODE_SORT_KEY = "EPISODE"
-"""Sort key of an episode's own item."""
 WINDOW_PREFIX = "WINDOW#"
 """Start of the sort key of an item that records the outcome of a transcript window."""
 OWNER_INDEX = "GSI1"
@@ -44,12 +43,10 @@ def partition_key(owner: str, episode_id: str) -> str:
 
 
 def episode_key(owner: str, episode_id: str) -> Key:
-    """Return the key of an episode's own item."""
     return {"pk": partition_key(owner, episode_id), "sk": EPISODE_SORT_KEY}
 
 
 def finding_key(owner: str, episode_id: str, kind: FindingKind, start_ms: int, finding_id: str) -> Key:
-    """Return the key of a fact claim or a clip."""
     return {"pk": partition_key(owner, episode_id), "sk": f"{kind}{start_ms:010d}#{finding_id}"}
 
 

@@ -41,11 +41,9 @@ class TrackState(StrEnum):
     UPLOADED = "uploaded"
     """The object has arrived, and its processing has not started yet."""
     CHUNKING = "chunking"
-    """MediaConvert is cutting the video into chunks."""
     CHUNKED = "chunked"
     """Final state of a video that was cut."""
     ANALYZING = "analyzing"
-    """The agent is analyzing the windows of the transcript."""
     ANALYZED = "analyzed"
     """Final state of a transcript of which at least one window was analyzed."""
     FAILED = "failed"
@@ -53,8 +51,6 @@ class TrackState(StrEnum):
 
 
 class TrackReason(StrEnum):
-    """Reason why a track failed."""
-
     NEVER_UPLOADED = "NEVER_UPLOADED"
     """The object did not arrive within the time limit."""
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
@@ -63,7 +59,6 @@ class TrackReason(StrEnum):
     """The video is too long. Or the transcript has too many bytes, characters, cues or windows. Or it is plain text for
     more than 24 hours of speech."""
     EMPTY = "EMPTY"
-    """The transcript contains no text."""
     UNREADABLE = "UNREADABLE"
     """The transcript is malformed, has an unsupported format or an invalid time, or has a cue that is too long."""
     CHUNKING_FAILED = "CHUNKING_FAILED"
@@ -116,8 +111,6 @@ _SUCCESS_STATES = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
 
 
 class ContentType(StrEnum):
-    """Content type that the client declares for an upload."""
-
     MP4 = "video/mp4"
     QUICKTIME = "video/quicktime"
     WEBM = "video/webm"
@@ -143,11 +136,9 @@ class VideoChunks(Message):
     """Output of the job that cut a video."""
 
     prefix: str
-    """Key prefix of the chunks."""
     playlist: str | None = None
     """Key of the HLS playlist that names the chunks in their order. None if an earlier release stored the record."""
     count: int
-    """Number of chunks."""
     seconds: int
     """Length of every chunk except the last."""
     duration_ms: int
@@ -185,7 +176,6 @@ class TrackUpdate:
     upload_id: str
     state: TrackState
     at: str
-    """Time of the update."""
     reason: TrackReason | None = None
     version_id: str | None = None
     """S3 version that the update concerns; None if it applies to any version."""
@@ -196,7 +186,6 @@ class TrackUpdate:
 
 
 def fail_track(track: Track, reason: TrackReason, at: str) -> Track:
-    """Return the track as failed with this reason; its upload stays the same."""
     return Track(state=TrackState.FAILED, since=at, reason=reason, upload=track.upload, version_id=track.version_id)
 
 

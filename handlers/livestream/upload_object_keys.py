@@ -19,8 +19,6 @@ _KEY = re.compile(
 
 @dataclass(frozen=True)
 class UploadKey:
-    """Parts of an upload's key."""
-
     owner: str
     episode_id: str
     upload_id: str

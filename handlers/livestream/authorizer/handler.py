@@ -76,7 +76,6 @@ def _policy(effect: str, resource: str, principal: str) -> Policy:
 
 @cache
 def _authorizer() -> Authorizer:
-    """Create the authorizer once per container."""
     environment = AuthorizerEnvironment.read()
     keys = SigningKeys(environment.jwks_url)
     verifier = TokenVerifier(environment.issuer, environment.audience, keys, clock.now)
@@ -84,7 +83,6 @@ def _authorizer() -> Authorizer:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> Policy:
-    """Authorize one request for API Gateway."""
     return _authorizer().authorize(event)
 
 

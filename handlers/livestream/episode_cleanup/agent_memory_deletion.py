@@ -12,8 +12,6 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call
 
 
 class SessionMemory:
-    """Deletes sessions of one AgentCore memory."""
-
     def __init__(self, client: Any, memory_id: str, summary_namespace: str) -> None:
         """`summary_namespace`: namespace of a session's summaries, with the placeholders `{actorId}`, `{sessionId}`."""
         self._client = client

@@ -4,8 +4,8 @@ The sweep is a scheduled run of the cleanup function. A track is the processing 
 is overdue if it has waited for an event longer than its state allows (`track_time_limits`).
 
 The API publishes an event for each deletion, so the cleanup starts at once. The sweep also cleans up deleted episodes,
-for two reasons. The event may have been lost. And the agent or a MediaConvert job may have written something after the
-first cleanup, so a deleted episode is cleaned up again when all work on it must have ended.
+because the event may have been lost. It cleans up each of them again when all work on it must have ended. Until then,
+the agent or a MediaConvert job may still write something.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,8 +37,6 @@ SWEEP_GRACE_PERIOD = timedelta(minutes=15)
 
 
 class DeletedDetail(Message):
-    """Detail of the event `Episode Deleted`."""
-
     schema_version: Literal[1] = 1
     owner: Annotated[str, Field(pattern=rf"^{OWNER_PATTERN}$")]
     episode_id: EpisodeId
@@ -54,8 +52,6 @@ class CleanupOutcome(StrEnum):
 
 
 class EpisodeCleaner:
-    """Cleans up deleted episodes and fails overdue tracks."""
-
     def __init__(
         self,
         table: CleanupTable,

@@ -12,17 +12,14 @@ from handlers.common.environment import HandlerEnvironment
 from handlers.common.sweep_time_budget import SweepSeconds
 
 LimitMinutes = Annotated[int, Field(ge=30, le=1380)]
-"""Time limit of a track state. It is below a day, because all work on a deleted episode must end while its item still
-exists, and that item is kept for at least a day."""
+"""Time limit of a track state, below a day. So all work on a deleted episode ends while its item still exists, which is
+kept for at least a day."""
 
 
 class EpisodeCleanupEnvironment(HandlerEnvironment):
-    """Environment variables of the cleanup function."""
-
     table_name: str
     bucket_name: str
     memory_id: str
-    """Id of the agent's AgentCore memory."""
     summary_namespace: str
     """Namespace in which AgentCore stores summaries. Contains `{actorId}` and `{sessionId}`."""
     requested_minutes: LimitMinutes = 720

@@ -20,8 +20,6 @@ class ObjectsNotDeleted(Exception):
 
 
 class EpisodeObjects:
-    """Deletes the objects of episodes from the bucket."""
-
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from handlers.livestream.track_states import Track, TrackReason, TrackState
 
 _IDLE_STATES = frozenset({TrackState.NONE, TrackState.CHUNKED, TrackState.ANALYZED, TrackState.FAILED})
-"""States in which a track waits for no event."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,6 @@ class TrackLimits:
 
 
 def is_idle(track: Track) -> bool:
-    """Return True if the track waits for no event."""
     return track.state in _IDLE_STATES
 
 

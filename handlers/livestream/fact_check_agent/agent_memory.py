@@ -28,8 +28,6 @@ TRANSCRIPT_ROLE, FINDINGS_ROLE = "USER", "ASSISTANT"
 
 
 class AgentMemory:
-    """Reads and creates the events of one AgentCore memory."""
-
     def __init__(self, client: Any, memory_id: str, now: Callable[[], datetime]) -> None:
         self._client = client
         self._memory_id = memory_id

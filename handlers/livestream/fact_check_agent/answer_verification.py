@@ -33,7 +33,6 @@ from handlers.livestream.transcript_window_queue import WindowMessage
 CONFIDENCE_DIGITS = 4
 """Decimal places of the stored confidence. A model may write 1e-200, which DynamoDB rejects as too small."""
 F = TypeVar("F", Claim, Clip)
-"""Type of a finding."""
 
 
 @dataclass(frozen=True)

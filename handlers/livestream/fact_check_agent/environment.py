@@ -21,12 +21,9 @@ ClipMaxSeconds = Annotated[int, Field(ge=5, le=1_800)]
 
 
 class AgentEnvironment(HandlerEnvironment):
-    """Environment variables of the agent."""
-
     table_name: str
     bucket_name: str
     memory_id: str
-    """Id of the AgentCore memory."""
     model_id: ModelId
     guardrail_id: GuardrailId | None = None
     """Bedrock guardrail for all requests; None for no guardrail."""
@@ -34,9 +31,8 @@ class AgentEnvironment(HandlerEnvironment):
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
     """Maximum number of tokens of an answer, not counting the model's thinking."""
     answer_seconds: AnswerSeconds = ANSWER_SECONDS
-    """Timeout of one model request."""
     clip_min_seconds: ClipMinSeconds = 10
-    """Minimum length of a clip, which is a section of the broadcast that the model suggests as an excerpt."""
+    """Minimum length of a clip (a section that the model suggests as an excerpt)."""
     clip_max_seconds: ClipMaxSeconds = 90
 
     @model_validator(mode="after")

@@ -32,7 +32,6 @@ MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_atte
 
 @cache
 def _worker() -> WindowWorker:
-    """Create the worker once per container."""
     environment = AgentEnvironment.read()
     # Both clients are untyped, because the agent uses only three of their operations (ListEvents, CreateEvent and
     # Converse), and the project does not install type stubs for so few.
@@ -48,7 +47,6 @@ def _worker() -> WindowWorker:
 
 
 def request_settings(environment: AgentEnvironment) -> RequestSettings:
-    """Return the settings for model requests."""
     identifier, version = environment.guardrail_id, environment.guardrail_version
     return RequestSettings(
         max_tokens=environment.max_output_tokens,
@@ -60,7 +58,6 @@ def request_settings(environment: AgentEnvironment) -> RequestSettings:
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
-    """Process one batch of queue messages."""
     return _worker().handle_batch(event, context.get_remaining_time_in_millis)
 
 

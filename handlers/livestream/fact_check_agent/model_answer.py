@@ -14,11 +14,8 @@ from handlers.common.bedrock.json_answers import ModelAnswer, UnusableAnswer, pa
 from handlers.livestream.fact_claim_verdict import Verdict
 
 MAX_ANSWER = 200_000
-"""Maximum length of an answer in characters."""
 MAX_CLAIMS = 50
-"""Maximum number of fact claims in an answer."""
 MAX_CLIPS = 20
-"""Maximum number of clips in an answer."""
 
 
 class AnswerProblem(StrEnum):
@@ -42,7 +39,7 @@ class AnsweredClaim(ModelAnswer):
     confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     explanation: Annotated[str, Field(max_length=2_000, repr=False)] = ""
     sources: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
-    """Ids of the cues, and of the memories of other windows, on which the verdict rests, according to the model."""
+    """Ids of the cues and memories on which the verdict rests, according to the model."""
 
 
 class AnsweredClip(ModelAnswer):
@@ -56,7 +53,6 @@ class AnsweredClip(ModelAnswer):
 
 class _AnswerObject(ModelAnswer):
     window: str
-    """Id of the window, repeated by the model."""
     claims: list[Any]
     clips: list[Any]
 

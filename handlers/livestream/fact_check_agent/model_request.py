@@ -1,7 +1,7 @@
 """Bedrock Converse request that asks the model for the fact claims and clips of one window of a transcript.
 
-The request contains the fixed instructions, a cache point, the memories (texts and findings of other windows that the
-agent stored), and the cues (timed lines) of the window, in this order. Each memory and cue is a JSON object on its own
+The request contains the fixed instructions, a cache point, the agent's memories and the window's cues, in this order. A
+memory has the text and findings of another window; a cue is a timed line. Each of them is a JSON object on its own
 line. JSON escapes line breaks, so no text of the transcript can pretend to be another line.
 
 The answer is requested as JSON text and not as a tool call, because not every model that may be configured can be
@@ -23,7 +23,6 @@ from handlers.livestream.fact_check_agent.model_instructions import INSTRUCTIONS
 from handlers.livestream.transcript.cues import Cue
 
 MAX_MEMORIES = 10
-"""Maximum number of memories in a request."""
 MAX_MEMORY_CHARACTERS = 4_000
 """Maximum length of a memory. A memory consists of the findings of a window and then its text. A memory that is too
 long is truncated, so it loses text of the window before findings."""
@@ -41,8 +40,6 @@ class MemoryEvent:
 
 @dataclass(frozen=True)
 class RequestSettings:
-    """Settings for all model requests."""
-
     max_tokens: int
     """Maximum number of tokens of the answer, not counting the model's thinking."""
     clip_min_ms: int
@@ -50,7 +47,6 @@ class RequestSettings:
     guardrail: Guardrail | None = None
     """Bedrock guardrail that checks request and answer; None for no guardrail."""
     answer_seconds: int = ANSWER_SECONDS
-    """Timeout of one request."""
 
 
 def select_memories(events: Sequence[MemoryEvent], other_window_ids: Collection[str]) -> tuple[MemoryEvent, ...]:

@@ -1,8 +1,8 @@
 """Analysis of one transcript window for each queue message: the main logic of the function `agent`.
 
-A window is a section of a transcript that is small enough for one model request. For each message, the worker reads
-the window and the agent's memories (texts and findings of other windows), asks the model for fact claims and clips,
-verifies its answer, and stores these findings. Three cases are special:
+A window is a section of a transcript that is small enough for one model request. The worker reads the window and the
+agent's memories (texts and findings of other windows). It asks the model for fact claims and clips, verifies the
+answer, and stores these findings. Three cases are special:
 - A window that was already analyzed, or stored as failed, is skipped.
 - Transient errors are retried while the invocation has time. After that, SQS delivers the message again a few times,
   and then moves it to the dead-letter queue.
@@ -84,8 +84,6 @@ class AgentServices:
 
 
 class WindowWorker:
-    """Analyzes windows and stores their findings."""
-
     def __init__(
         self, services: AgentServices, settings: RequestSettings, log: EventLog, timing: RetryTiming | None = None
     ) -> None:

@@ -13,7 +13,6 @@ from handlers.common.text.text_cleaning import clean_text
 MAX_TRANSCRIPT_BYTES = 20_000_000
 """Maximum size of a file. Amazon Transcribe writes the times of every word; a whole day of speech stays below this."""
 MAX_CUES = 50_000
-"""Maximum number of cues with text."""
 MAX_CHARACTERS = 2_000_000
 """Maximum length of the whole text. An hour of speech has about 50,000 characters."""
 MAX_CUE_CHARACTERS = 2_000
@@ -32,7 +31,6 @@ class TranscriptProblem(StrEnum):
     """Problem for which a file is refused as a transcript. The failure reason that the API shows is derived from it."""
 
     EMPTY = "transcript_empty"
-    """The transcript contains no text."""
     TOO_LARGE = "transcript_too_large"
     TOO_MANY_CUES = "transcript_too_many_cues"
     TOO_LONG_CUE = "transcript_too_long_cue"

@@ -10,8 +10,8 @@ specification requires. A line that contains only white space does not end a blo
 lines within a cue. A line of times also starts a new cue, even directly below the header. A line of times within a
 comment does not start a cue.
 
-If the empty line between two WebVTT cues is missing, a line with only a number above the second line of times is the
-name of the second cue, as in SRT, and not text of the first cue. Here the name is `2`:
+The empty line between two WebVTT cues may be missing. Then a line with only a number above the second line of times is
+the name of the second cue, as in SRT. Here the name is `2`:
 
     00:01.000 --> 00:02.000
     Good evening.
@@ -69,7 +69,6 @@ def srt_cues(lines: list[str]) -> Iterator[Cue]:
 
 
 def _parse_times_line(line: str) -> tuple[int, int]:
-    """Return start and end in milliseconds."""
     match = _TIMES.fullmatch(line)
     if match is None:
         raise BadTranscript(TranscriptProblem.BAD_TIMES)

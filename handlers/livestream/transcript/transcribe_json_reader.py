@@ -1,7 +1,7 @@
 """Reader for the JSON output of an Amazon Transcribe job.
 
 The output contains single words. They are joined to cues, usually one for each sentence. A cue also ends at a change of
-speaker, at a pause, before it would become too long, and before a word that starts earlier than the cue itself.
+speaker or a pause, at its maximum length, and before a word that starts earlier than the cue itself.
 """
 
 from collections.abc import Iterable, Iterator

@@ -24,8 +24,6 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class TranscriptFormat(StrEnum):
-    """File format of a transcript."""
-
     SRT = "srt"
     WEBVTT = "webvtt"
     TRANSCRIBE = "transcribe"

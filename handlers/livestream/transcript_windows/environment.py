@@ -20,8 +20,6 @@ OverlapCharacters = Annotated[int, Field(ge=100, le=5_000)]
 
 
 class TranscriptWindowsEnvironment(HandlerEnvironment):
-    """Environment variables of the function that queues the windows of a transcript."""
-
     table_name: str
     bucket_name: str
     agent_queue_url: Annotated[str, Field(min_length=1)]

@@ -26,7 +26,6 @@ from handlers.livestream.transcript_windows.window_distribution import WindowDis
 
 @cache
 def _distributor() -> WindowDistributor:
-    """Create the distributor once per container."""
     environment = TranscriptWindowsEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=CONFIG)
     return WindowDistributor(
@@ -42,7 +41,6 @@ def _distributor() -> WindowDistributor:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    """Process one batch of queue messages."""
     return _distributor().handle(event["Records"])
 
 

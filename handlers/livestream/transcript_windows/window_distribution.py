@@ -39,13 +39,11 @@ class DistributionOutcome(StrEnum):
     """Outcome of one event."""
 
     QUEUED = "queued"
-    """All windows are on the agent's queue."""
     INVALID = "bad"
     """The object is not a valid transcript, so the track has failed."""
     UNCHANGED = "unchanged"
     """The track does not accept the event: it has advanced further, or has another upload, or does not exist."""
     GONE = "gone"
-    """The object no longer exists."""
     IGNORED = "ignored"
     """The event does not concern an uploaded transcript."""
 
@@ -62,7 +60,6 @@ class WindowDistributor:
     bucket: str
     """Livestream's bucket. Events about other buckets are refused."""
     sizes: WindowSizes
-    """Sizes of the windows into which transcripts are cut."""
     clock: Callable[[], datetime]
     log: EventLog
 

@@ -16,14 +16,11 @@ MaxHours = Annotated[int, Field(ge=1, le=11)]
 
 
 class VideoEnvironment(HandlerEnvironment):
-    """Environment variables of the function that submits MediaConvert jobs."""
-
     table_name: str
     bucket_name: str
     event_source: str
     """Source of the event that announces a complete video upload."""
     mediaconvert_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
     chunk_seconds: ChunkSeconds = 120
-    """Length of a chunk."""
     max_hours: MaxHours | None = None
     """Longest permitted video; None for no limit."""

@@ -53,7 +53,6 @@ class VideoEventOutcome(StrEnum):
     UNSUPPORTED = "unsupported"
     """The track failed, because MediaConvert does not read files with this suffix."""
     SUBMITTED = "submitted"
-    """A MediaConvert job was submitted."""
     MOVED = "moved"
     """A job's event advanced the track."""
     UNCHANGED = "unchanged"
@@ -66,12 +65,9 @@ class VideoEventOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class VideoProcessing:
-    """Processes the events of videos."""
-
     table: EpisodeTable
     objects: ObjectReader
     create_job: Callable[..., object]
-    """MediaConvert's CreateJob."""
     publish: PublishEvent
     _: KW_ONLY
     bucket: str
@@ -79,7 +75,6 @@ class VideoProcessing:
     role_arn: str
     """Role with which MediaConvert reads the video and writes the chunks."""
     chunk_seconds: int
-    """Length of a chunk."""
     max_hours: int | None
     """Longest permitted video; None for no limit."""
     clock: Callable[[], datetime]
@@ -173,8 +168,8 @@ class VideoProcessing:
 def _chunk_details(output: ChunkOutput, seconds: int, playlist: bytes) -> dict[str, object]:
     """Return the details of the chunks to store with the track.
 
-    The chunks are counted in the playlist. Their number cannot be computed from the job's duration, which is that of
-    the longest stream: audio that ends some milliseconds after the last frame would count as one more chunk.
+    The chunks are counted in the playlist. The job's duration gives a wrong number if the audio ends some milliseconds
+    after the last frame.
     """
     count = sum(line.startswith(SEGMENT_TAG) for line in playlist.splitlines())
     chunks = VideoChunks(

@@ -50,7 +50,6 @@ class UploadedVideo(UploadedObject):
     """Uploaded video that an event announces."""
 
     size: int
-    """Size in bytes."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,6 @@ class ChunkOutput:
     playlist: str
     """Key of the HLS playlist that names the chunks."""
     prefix: str
-    """Key prefix of the chunks."""
     duration_ms: int
 
 
@@ -144,7 +142,6 @@ class VideoUploadDetail(Message):
 
     @classmethod
     def from_video(cls, video: UploadedVideo) -> "VideoUploadDetail":
-        """Return the detail for a video."""
         upload = video.key_parts
         return cls(
             owner=upload.owner,
