@@ -1,7 +1,6 @@
 // Answer to one question, assembled from numbered pieces that may arrive in any order and more than once.
 
-import { fromBase64 } from "./ids.js";
-import { concatenate } from "./ogg.js";
+import { concatenate, fromBase64 } from "./bytes.js";
 
 export class Answer {
   #pieces = new Map(); // by number

@@ -1,8 +1,8 @@
 // Client of a transcription session: sends utterances, keeps each one until it is done, and sends lost ones again.
 
-import { Captions } from "./captions.js";
-import { sleep } from "./format.js";
-import { toBase64 } from "./ids.js";
+import { CaptionLines } from "./caption-lines.js";
+import { toBase64 } from "./bytes.js";
+import { sleep } from "./pauses.js";
 import { Problem, problemFromMessage } from "./problems.js";
 
 const RETRYABLE_CODES = new Set(["UNAVAILABLE", "INTERNAL", "BUSY", "BROKEN"]);
@@ -43,7 +43,7 @@ export class Dictation {
     this.onChange = onChange;
     this.onFailure = onFailure;
     this.onOver = onOver;
-    this.captions = new Captions();
+    this.captions = new CaptionLines();
   }
 
   async open() {

@@ -1,4 +1,4 @@
-// Generation of ids (ULIDs), conversion of bytes to and from text, and SHA-256 hashes.
+// Generation of ids: ULIDs, which sort by the time of their creation.
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -9,15 +9,3 @@ export function ulid(now = Date.now()) {
   const random = crypto.getRandomValues(new Uint8Array(16));
   return time + Array.from(random, (byte) => ALPHABET[byte % 32]).join("");
 }
-
-export function toBase64(bytes) {
-  let text = "";
-  for (let start = 0; start < bytes.length; start += 0x8000) text += String.fromCharCode(...bytes.subarray(start, start + 0x8000));
-  return btoa(text);
-}
-
-export const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-
-export const toHex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-
-export const sha256 = async (data) => new Uint8Array(await crypto.subtle.digest("SHA-256", data));

@@ -1,11 +1,11 @@
 // Panel of transcription: splits speech at pauses, sends it as Opus, and shows the captions.
 
-import { Cutter } from "../lib/cutter.js";
+import { SpeechCutter } from "../lib/speech-cutter.js";
 import { Dictation } from "../lib/dictation.js";
 import { announce, byId, el, setChildren } from "../lib/dom.js";
 import { TONES_ONLY, fetchSample } from "../lib/local-platform.js";
-import { decodeFile, listen } from "../lib/microphone.js";
-import { canEncode, encodeOpus } from "../lib/opus.js";
+import { decodeFile, listen } from "../lib/audio-input.js";
+import { canEncode, encodeOpus } from "../lib/opus-encoder.js";
 import { Problem, runAction, showProblem } from "../lib/problems.js";
 import { Socket } from "../lib/socket.js";
 
@@ -101,7 +101,7 @@ export function captions({ stack, visitor, settings }) {
     let listening;
     try {
       listening = await listen((samples, sampleRate) => {
-        encoder ??= createSpeechEncoder(new Cutter(sampleRate), sampleRate, dictation);
+        encoder ??= createSpeechEncoder(new SpeechCutter(sampleRate), sampleRate, dictation);
         encoder.feed(samples);
         level.value = Math.min(1, 3 * Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length));
       });
@@ -181,7 +181,7 @@ export function captions({ stack, visitor, settings }) {
       if (shown === dictation) showHint("Captions appear here.");
       throw failure;
     }
-    const encoder = createSpeechEncoder(new Cutter(sampleRate), sampleRate, dictation);
+    const encoder = createSpeechEncoder(new SpeechCutter(sampleRate), sampleRate, dictation);
     encoder.feed(samples);
     await encoder.finish();
     await finish(dictation);

@@ -1,7 +1,7 @@
 // Panel of the livestream backend: uploads an episode's transcript and video, and shows its claims on a timeline.
 
 import { announce, badge, byId, el, focusAndScroll, progress, setChildren, steps, unloadPlayer } from "../lib/dom.js";
-import { Episodes, contentType } from "../lib/episodes.js";
+import { LivestreamApi, contentType } from "../lib/livestream-api.js";
 import { formatDate, formatSize, formatTime, parseList } from "../lib/format.js";
 import { ulid } from "../lib/ids.js";
 import { fetchSample } from "../lib/local-platform.js";
@@ -29,7 +29,7 @@ const REASONS = {
 const UNKNOWN_REASON = "Processing failed. Choose the file again, or contact the operator of the stack.";
 
 export function episodes({ visitor, settings }) {
-  const api = new Episodes(settings, visitor);
+  const api = new LivestreamApi(settings, visitor);
   const problem = byId("episodes-problem");
   const player = byId("episodes-player");
   const video = new Map(); // URLs of the videos that were chosen on this page, by episode

@@ -1,10 +1,10 @@
 // Panel of ingestion: uploads files to the landing bucket, and shows the state of each file from its record in the table.
 
-import { putObject } from "../lib/aws.js";
+import { putObject } from "../lib/aws-requests.js";
 import { announce, badge, byId, el, progress, setChildren, steps } from "../lib/dom.js";
 import { FileList } from "../lib/file-list.js";
 import { formatSize } from "../lib/format.js";
-import { getItem } from "../lib/items.js";
+import { getItem } from "../lib/dynamodb-items.js";
 import { fetchRows, fetchSample, flushFiles } from "../lib/local-platform.js";
 import { poll } from "../lib/poll.js";
 import { Problem, runAction } from "../lib/problems.js";

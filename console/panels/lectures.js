@@ -2,14 +2,15 @@
 
 import { AnswerPlayer } from "../lib/answer-player.js";
 import { Answer } from "../lib/answer.js";
-import { presignUrl } from "../lib/aws.js";
+import { presignUrl } from "../lib/aws-requests.js";
 import { announce, badge, byId, el, progress, setChildren, unloadPlayer } from "../lib/dom.js";
-import { formatSize, formatTime, pauses, sleep } from "../lib/format.js";
-import { Guest } from "../lib/guest.js";
+import { formatSize, formatTime } from "../lib/format.js";
+import { Guest } from "../lib/guest-credentials.js";
 import { postForm, sendOrRenew } from "../lib/http.js";
 import { ulid } from "../lib/ids.js";
 import { fetchSample } from "../lib/local-platform.js";
-import { readDuration, record } from "../lib/microphone.js";
+import { readDuration, record } from "../lib/audio-input.js";
+import { pauses, sleep } from "../lib/pauses.js";
 import { Problem, problemFromMessage, runAction, showProblem } from "../lib/problems.js";
 import { Socket } from "../lib/socket.js";
 

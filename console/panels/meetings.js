@@ -3,7 +3,7 @@
 import { announce, badge, byId, el, focusAndScroll, progress, setChildren, steps, unloadPlayer } from "../lib/dom.js";
 import { formatDate, formatTime, parseList } from "../lib/format.js";
 import { fetchSample, TONES_ONLY } from "../lib/local-platform.js";
-import { Meetings, matchesFilter, sortChunks } from "../lib/meetings.js";
+import { MeetingsApi, matchesFilter, sortChunks } from "../lib/meetings-api.js";
 import { poll } from "../lib/poll.js";
 import { Problem, runAction, showProblem } from "../lib/problems.js";
 
@@ -23,7 +23,7 @@ const INTERNAL = "Processing failed, also after retries. Upload the recording ag
 const RECORD_TIMEOUT_MS = 120000;
 
 export function meetings({ stack, visitor }) {
-  const api = new Meetings(stack, visitor);
+  const api = new MeetingsApi(stack, visitor);
   const problem = byId("meetings-problem");
   const [video, audio] = [byId("meetings-player"), byId("meetings-audio")];
   let playAt = () => {}; // plays the meeting on the screen from a time in milliseconds

@@ -8,7 +8,7 @@ const SEARCH_FRAMES = 75; // final part of long speech in which the quietest mom
 const MIN_LOUD_FRAMES = 5; // so that a click is not sent as speech
 const [MIN_THRESHOLD, MAX_THRESHOLD] = [0.008, 0.03]; // limits of the loudness threshold, which adapts to background noise
 
-export class Cutter {
+export class SpeechCutter {
   #frameSize;
   #incompleteFrame = new Float32Array(0);
   #frames = []; // frames that do not belong to an utterance yet

@@ -1,6 +1,6 @@
 // Audio input: samples of the microphone while it records, whole recordings, and samples of audio files.
 
-import { sleep } from "./format.js";
+import { sleep } from "./pauses.js";
 import { Problem } from "./problems.js";
 
 // Speech recognition works better without the browser's processing for telephone calls.

@@ -1,6 +1,6 @@
 // Encoder from samples to Ogg Opus, based on the browser's WebCodecs.
 
-import { createOggFile } from "./ogg.js";
+import { createOggFile } from "./ogg-writer.js";
 import { Problem } from "./problems.js";
 import { resample } from "./resample.js";
 

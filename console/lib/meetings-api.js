@@ -1,9 +1,10 @@
 // Client of the meetings backend: exchanges a token for AWS credentials, and uses S3 and DynamoDB with them.
 
-import { getObject, presignUrl, putObject } from "./aws.js";
+import { getObject, presignUrl, putObject } from "./aws-requests.js";
 import { requestJson } from "./http.js";
-import { sha256, toBase64, toHex, ulid } from "./ids.js";
-import { getItem, query, toAttributes } from "./items.js";
+import { sha256, toBase64, toHex } from "./bytes.js";
+import { ulid } from "./ids.js";
+import { getItem, query, toAttributes } from "./dynamodb-items.js";
 import { Problem } from "./problems.js";
 import { userChangedProblem } from "./visitor.js";
 
@@ -15,7 +16,7 @@ const PAGE_SIZE = 50;
 const MEDIA_URL_SECONDS = 900; // The credentials are renewed 15 minutes before they expire, so they last as long as the URL.
 const INTERRUPTED_UPLOAD = ["the upload was complete", "Sign in at the top as the user who started it, and upload the files again."];
 
-export class Meetings {
+export class MeetingsApi {
   #stack;
   #visitor;
   #access = null;

@@ -1,6 +1,6 @@
 // Guest of a Cognito identity pool: keeps one identity while the page is open, and renews its credentials every hour.
 
-import { callOperation } from "./aws.js";
+import { callOperation } from "./aws-requests.js";
 
 const TARGET = "AWSCognitoIdentityService";
 const RENEWAL_MARGIN_MS = 5 * 60 * 1000;

@@ -6,7 +6,7 @@ const PAGE_SIZE = 100;
 // Share of its lifetime after which a URL is replaced, because S3 may close the connection in the middle of a part.
 const MAX_URL_AGE = 0.5;
 
-export class Episodes {
+export class LivestreamApi {
   #settings;
   #visitor;
 

@@ -1,5 +1,7 @@
 // Writer of Ogg files with Opus packets (RFC 3533, RFC 7845), the format in which a browser sends speech to transcription.
 
+import { concatenate } from "./bytes.js";
+
 const RATE = 48000; // unit of positions in an Ogg Opus file, independent of the recording's rate
 const PRE_SKIP = 312; // samples that the encoder adds at the start; decoders drop them
 const FIRST_PAGE_FLAG = 2;
@@ -34,16 +36,6 @@ function countSamples(packet) {
   const kind = packet[0] >> 3;
   const frames = [1, 2, 2, packet[1] & 63][packet[0] & 3];
   return frames * (kind < 16 ? FRAME_SAMPLES[kind] : CELT_FRAME_SAMPLES[kind & 3]);
-}
-
-export function concatenate(parts) {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let position = 0;
-  for (const part of parts) {
-    whole.set(part, position);
-    position += part.length;
-  }
-  return whole;
 }
 
 function createPage(packets, position, flags, serial, number) {

@@ -1,6 +1,6 @@
 // Caption lines on the screen: each result is one line, which is replaced until it is final. docs/transcription.md has the rules.
 
-export class Captions {
+export class CaptionLines {
   #lines = [];
 
   // Apply one message of the server.
