@@ -32,7 +32,7 @@ export function unloadPlayer(player) {
   player.load();
 }
 
-// Create a coloured badge. The colour only decorates: the text alone carries the meaning.
+// Create a coloured badge. Its text alone must carry the meaning, for visitors who do not see the colour.
 export const badge = (text, kind = "plain") => el("span", { class: `badge ${kind}`, text });
 
 // Create a progress bar. `setShare` sets its share from 0 to 1.

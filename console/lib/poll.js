@@ -1,4 +1,4 @@
-// Polling of work that a backend has not finished, such as the processing of a file.
+// Polling for the result of a backend's work, such as the processing of a file.
 
 import { pauses, sleep } from "./pauses.js";
 import { Problem, showProblem } from "./problems.js";

@@ -17,7 +17,7 @@ import { Socket } from "../lib/socket.js";
 const SIGNED_SECONDS = 60;
 const ANSWER_TIMEOUT_MS = 120000;
 const MAX_TRIES = 6;
-const MIN_LECTURE_SECONDS = 10; // if the stack's output does not contain the limit
+const MIN_LECTURE_SECONDS = 10; // used if the stack's output does not contain the limit
 const VALIDATING = "The lecture is being validated.";
 const LECTURE_TYPES = {
   mp3: "audio/mpeg", wav: "audio/wav", flac: "audio/flac", ogg: "audio/ogg", opus: "audio/ogg", oga: "audio/ogg",
@@ -64,7 +64,7 @@ export function lectures({ stack, settings }) {
     else pendingQuestions.get(message.queryId)?.onMessage(message);
   }
 
-  // Apply the report of a lecture's validation. It may be lost, so a question also shows whether its lecture was rejected.
+  // Apply the result of a lecture's validation. The message may be lost. Then the visitor learns the result from the answer to a question.
   function applyReport({ lectureId, state: result, message }) {
     if (id.value.trim() !== lectureId) return;
     if (result === "ready") {
@@ -133,7 +133,7 @@ export function lectures({ stack, settings }) {
     player.dataset.of = lectureId;
   }
 
-  // Ask a question, and repeat it under the same id until the answer is complete.
+  // Ask a question. Repeat it under the same id after a transient error, until the answer is complete.
   async function askQuestion(content) {
     const lectureId = id.value.trim();
     if (!/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(lectureId)) {
