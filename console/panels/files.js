@@ -39,7 +39,7 @@ const REMARKS = {
   damaged_gzip: "The file is damaged. Rows after the damage are missing.",
 };
 const MAX_CONCURRENT_UPLOADS = 4;
-const NOTIFICATION_TIMEOUT_MS = 60000;
+const NOTIFICATION_TIMEOUT_MS = 60000; // time within which an uploaded file normally gets a record
 const DAY_MS = 86400000;
 const SAMPLES = ["records-1.ndjson", "records-2.ndjson", "records-9.ndjson.gz"];
 const MAX_ANNOUNCED_FILES = 5; // announced one by one to screen readers; of more files, only their number is announced

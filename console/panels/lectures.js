@@ -1,4 +1,5 @@
-// Panel of voice Q&A: a guest uploads a lecture, asks questions, and hears the answers. Citations link to the lecture.
+// Panel of voice Q&A: an anonymous visitor (a guest) uploads a lecture, asks questions about it, and hears the answers. A citation plays the
+// quoted passage of the lecture.
 
 import { AnswerPlayer } from "../lib/answer-player.js";
 import { Answer } from "../lib/answer.js";
@@ -14,9 +15,9 @@ import { pauses, sleep } from "../lib/pauses.js";
 import { Problem, problemFromMessage, runAction, showProblem } from "../lib/problems.js";
 import { Socket } from "../lib/socket.js";
 
-const SIGNED_SECONDS = 60;
-const ANSWER_TIMEOUT_MS = 120000;
-const MAX_TRIES = 6;
+const SIGNED_SECONDS = 60; // validity of the signed URL with which the page connects
+const ANSWER_TIMEOUT_MS = 120000; // time after which an incomplete answer is requested again
+const MAX_TRIES = 6; // requests for one answer
 const MIN_LECTURE_SECONDS = 10; // used if the stack's output does not contain the limit
 const VALIDATING = "The lecture is being validated.";
 const LECTURE_TYPES = {

@@ -20,7 +20,7 @@ const REASONS = {
   TOO_LARGE: "The recording is longer or larger than this stack allows. Upload it in parts, as several meetings.",
 };
 const INTERNAL = "Processing failed, also after retries. Upload the recording again, or contact the operator of the stack.";
-const RECORD_TIMEOUT_MS = 120000;
+const RECORD_TIMEOUT_MS = 120000; // time within which an uploaded recording normally gets a record in the table
 
 export function meetings({ stack, visitor }) {
   const api = new MeetingsApi(stack, visitor);

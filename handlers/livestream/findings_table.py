@@ -48,6 +48,7 @@ class WindowFailure(StrEnum):
     """Reason why a window could not be analyzed."""
 
     TRANSCRIPT_GONE = "transcript_gone"
+    """The transcript's object no longer exists."""
     TRANSCRIPT_UNREADABLE = "transcript_unreadable"
     """The object is no valid transcript, although its windows were queued."""
     UNUSABLE_ANSWER = "unusable_answer"

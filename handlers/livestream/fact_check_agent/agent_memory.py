@@ -5,7 +5,7 @@ stores the window's text and findings (fact claims and clips) as one memory even
 same transcript contains the latest of these events, so the model can compare statements that are far apart.
 
 AgentCore stores events by actor and session. Here the actor is the owner of the episode, and the session is the
-episode. An event can be read at once. AgentCore also derives memory records, such as summaries, from the events, but
+episode. An event can be read as soon as it is stored. AgentCore also derives memory records, such as summaries, from the events, but
 only after a minute or two, so this module does not read them.
 """
 
@@ -50,13 +50,11 @@ class AgentMemory:
         except ServiceFailed as error:
             if error.fault is not ServiceFault.MISSING:
                 raise
-            # Either the session has no event yet, or the memory does not exist. Then `store_exchange` raises an error.
+            # The session has no event yet, or the memory does not exist. In the second case, `store_window` raises an error.
             return ()
         return sorted((_to_memory_event(event) for event in events), key=_event_order)
 
-    def store_exchange(
-        self, actor: str, session: str, window_id: str, transcript_text: str, findings_text: str
-    ) -> None:
+    def store_window(self, actor: str, session: str, window_id: str, transcript_text: str, findings_text: str) -> None:
         """Store a window's text and findings as one event. Raise ServiceFailed if the call fails.
 
         The window id is the client token of the call, so AgentCore stores a window only once.

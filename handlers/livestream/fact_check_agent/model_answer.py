@@ -13,7 +13,7 @@ from pydantic import Field
 from handlers.common.bedrock.json_answers import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
 from handlers.livestream.fact_claim_verdict import Verdict
 
-MAX_ANSWER = 200_000
+MAX_ANSWER_CHARACTERS = 200_000
 MAX_CLAIMS = 50
 MAX_CLIPS = 20
 
@@ -53,6 +53,7 @@ class AnsweredClip(ModelAnswer):
 
 class _AnswerObject(ModelAnswer):
     window: str
+    """Id of the window, which the model must repeat."""
     claims: list[Any]
     clips: list[Any]
 
@@ -88,7 +89,7 @@ def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAn
 
 
 def _parse_object(text: str) -> _AnswerObject:
-    answer = validate_or_none(_AnswerObject, parse_json_answer(text, MAX_ANSWER))
+    answer = validate_or_none(_AnswerObject, parse_json_answer(text, MAX_ANSWER_CHARACTERS))
     if answer is None:
         raise UnusableAnswer(AnswerProblem.NO_OBJECT)
     return answer

@@ -150,8 +150,8 @@ class WindowWorker:
         if isinstance(answer, NoAnswer):
             return WindowFailure(answer.value)  # each value of NoAnswer is also one of WindowFailure
         findings = verify_answer(answer, window, message, self._settings, memories, timed=transcript.timed)
-        exchange = (_transcript_text(message, window), _findings_text(findings))
-        retrier.call(lambda: memory.store_exchange(*session, message.window_id, *exchange))
+        texts = (_transcript_text(message, window), _findings_text(findings))
+        retrier.call(lambda: memory.store_window(*session, message.window_id, *texts))
         return findings
 
     def _ask_model(

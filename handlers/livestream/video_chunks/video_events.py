@@ -75,6 +75,7 @@ class ChunkOutput:
     playlist: str
     """Key of the HLS playlist that names the chunks."""
     prefix: str
+    """Key prefix of the chunks."""
     duration_ms: int
 
 

@@ -66,7 +66,7 @@ class FakeTranscripts:
 
 @dataclass
 class FakeMemory:
-    """Memory with the events to recall, and the recorded exchanges by window id."""
+    """Memory with the events to recall, and the stored texts by window id."""
 
     recalled: list[MemoryEvent] = field(default_factory=list)
     recorded: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class FakeMemory:
         self._fail()
         return list(self.recalled)
 
-    def store_exchange(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
+    def store_window(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
         self._fail()
         self.recorded.setdefault(window_id, (actor, session, asked, answered))
 

@@ -242,7 +242,7 @@ def test_a_permanent_error_returns_the_message_at_once() -> None:
     assert (len(harness.model.requests), harness.waits, harness.findings.outcomes) == (1, [], {})
 
 
-def test_findings_are_not_stored_before_the_exchange_is_remembered() -> None:
+def test_findings_are_not_stored_before_the_memory_has_the_window() -> None:
     harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
     harness.memory.faults = [None, ServiceFault.REFUSED]
     with pytest.raises(ServiceFailed):
