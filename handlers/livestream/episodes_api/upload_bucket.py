@@ -70,14 +70,14 @@ class UploadBucket:
         )
         return UploadForm(url=post["url"], fields=post["fields"])
 
-    def start_multipart(self, target: UploadTarget, part_bytes: int, parts: int) -> MultipartUpload:
+    def start_multipart(self, target: UploadTarget, part_bytes: int, part_count: int) -> MultipartUpload:
         """Start a multipart upload; return a presigned URL for each part."""
         response = self._client.create_multipart_upload(
             Bucket=self._name, Key=target.key, ContentType=target.content_type
         )
-        return self.sign_parts(target, response["UploadId"], part_bytes, parts)
+        return self.sign_parts(target, response["UploadId"], part_bytes, part_count)
 
-    def sign_parts(self, target: UploadTarget, multipart_id: str, part_bytes: int, parts: int) -> MultipartUpload:
+    def sign_parts(self, target: UploadTarget, multipart_id: str, part_bytes: int, part_count: int) -> MultipartUpload:
         """Return new presigned URLs for the parts of a multipart upload. Each accepts only a part of the exact size.
 
         Every part has `part_bytes`, except the last one, which has the rest. S3 checks the multipart id only when a
@@ -85,7 +85,7 @@ class UploadBucket:
         """
         urls = (
             self._part_url(target.key, multipart_id, number, min(part_bytes, target.size - (number - 1) * part_bytes))
-            for number in range(1, parts + 1)
+            for number in range(1, part_count + 1)
         )
         return MultipartUpload(multipart_id=multipart_id, part_bytes=part_bytes, parts=tuple(urls))
 

@@ -85,9 +85,9 @@ class UploadOperations:
         request: UploadRequest = call.body
         self._validate(request)
         episode_id = call.parameters.episode_id
-        parts = self._part_count(request)
+        part_count = self._part_count(request)
         upload = ExpectedUpload(
-            upload_id=self.new_id(), content_type=request.content_type, size=request.bytes, parts=parts
+            upload_id=self.new_id(), content_type=request.content_type, size=request.bytes, parts=part_count
         )
         try:
             self.table.request_upload(call.owner, episode_id, request.kind, upload, timestamp(self.clock()))
@@ -96,8 +96,8 @@ class UploadOperations:
                 f"The {request.kind} of this episode is already uploaded or being processed. It cannot be replaced."
             ) from None
         target = _upload_target(call.owner, episode_id, request.kind, upload)
-        if parts:
-            multipart = self.bucket.start_multipart(target, _part_bytes(upload.size), parts)
+        if part_count:
+            multipart = self.bucket.start_multipart(target, _part_bytes(upload.size), part_count)
             return RestAnswer(self._upload_ready(request.kind, upload, target, multipart=multipart), 201)
         return RestAnswer(self._upload_ready(request.kind, upload, target, form=self.bucket.create_form(target)), 201)
 

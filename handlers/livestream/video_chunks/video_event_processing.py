@@ -117,7 +117,7 @@ class VideoProcessing:
         job = video_cutting_job.job_request(
             self.bucket,
             video,
-            seconds=self.chunk_seconds,
+            chunk_seconds=self.chunk_seconds,
             role_arn=self.role_arn,
             max_hours=self.max_hours,
             whole_video=whole_video,
@@ -165,7 +165,7 @@ class VideoProcessing:
         return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.VIDEO, update)
 
 
-def _chunk_details(output: ChunkOutput, seconds: int, playlist: bytes) -> dict[str, object]:
+def _chunk_details(output: ChunkOutput, chunk_seconds: int, playlist: bytes) -> dict[str, object]:
     """Return the details of the chunks to store with the track.
 
     The chunks are counted in the playlist. The job's duration gives a wrong number if the audio ends some milliseconds
@@ -176,7 +176,7 @@ def _chunk_details(output: ChunkOutput, seconds: int, playlist: bytes) -> dict[s
         prefix=output.prefix,
         playlist=output.playlist,
         count=count,
-        seconds=seconds,
+        seconds=chunk_seconds,
         duration_ms=output.duration_ms,
     )
     return chunks.model_dump(by_alias=True)
