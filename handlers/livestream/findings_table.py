@@ -142,8 +142,8 @@ class FindingsTable:
         """Store the outcome of a window and its findings, and finish the transcript if this window was the last."""
         items = [(_window_key(window, window.index), {"outcome": outcome}), *findings]
         if self._write_new_items([self._put(window, *item) for item in items]) and not self._is_current_upload(window):
-            # A newer upload was requested meanwhile, or the episode was deleted. Its findings may have been deleted just
-            # before this write, so nothing else would delete these items.
+            # Meanwhile the client requested another upload, or the episode was deleted. Its findings may have been
+            # deleted just before this write, so nothing else would delete these items.
             for key, _ in items:
                 self._client.delete_item(TableName=self._name, Key=serialize_item(key))
             return

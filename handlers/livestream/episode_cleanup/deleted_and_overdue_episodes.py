@@ -80,7 +80,7 @@ class EpisodeCleaner:
         """Run one sweep. Log its counts and return them.
 
         `never_uploaded` and `timed_out` count the tracks that were marked as failed, `tidied` the deleted episodes that
-        were cleaned up. `SweepLoop.run` explains the other counts; its `failed` counts the episodes that could not be checked.
+        were cleaned up. `SweepLoop.run` explains the other counts.
         """
         due = self._table.list_due(timestamp(self._clock() - SWEEP_GRACE_PERIOD))
         count = self._loop.run(

@@ -1,7 +1,7 @@
 """Lambda function `care`: removes the data of deleted episodes, and marks overdue tracks as failed.
 
 A track is the processing of an episode's video or transcript; it is overdue if it stays in one state for too long.
-Deletion events arrive through a queue. A schedule starts a sweep, which searches for overdue tracks and deleted episodes.
+Deletion events arrive through a queue. A schedule starts a sweep, which finds overdue tracks and deleted episodes.
 """
 
 from collections.abc import Mapping

@@ -27,7 +27,7 @@ class EpisodeObjects:
     def delete(self, owner: str, episode_id: str) -> int:
         """Delete all objects of an episode. Return the number of deleted versions and delete markers."""
         episode_folder = f"{owner}/{episode_id}/"
-        # Uploads are aborted first. If a client completes one before that, the result is an object, which is deleted below.
+        # Uploads are aborted first. If a client completes one before that, it becomes an object and is deleted below.
         # Only videos are uploaded in parts.
         for key, upload_id in list(self._multipart_uploads(f"{VIDEOS}{episode_folder}")):
             self._abort(key, upload_id)

@@ -1,9 +1,9 @@
 """Cursors with which a client of the REST API gets the next page of a list.
 
-A cursor contains the position after which the next page starts, and a time of expiry. It is encrypted and authenticated,
-so clients can neither read nor create one. It is valid for one list only, because the encryption also authenticates the
-identity of that list (operation, owner and parameters), which the cursor does not contain. The page size is not part of the identity, so a
-client may change it between pages.
+A cursor contains the position after which the next page starts, and a time of expiry. It is encrypted and
+authenticated, so clients can neither read nor create one. It is valid for one list only, because the encryption also
+authenticates the identity of that list (operation, owner and parameters), which the cursor does not contain. The page
+size is not part of the identity, so a client may change it between pages.
 
 The secret may have several lines. A key is derived from each. The first key encrypts, and the others still decrypt
 older cursors, so the secret can be changed without invalidating cursors. The first byte of a cursor identifies its key.

@@ -125,8 +125,8 @@ class UploadBucket:
         """Return a URL whose signature contains the header Content-Length.
 
         S3 answers 403 `SignatureDoesNotMatch` if a signed header has another value (IAM user guide, "Troubleshoot
-        Signature Version 4 signing for AWS API requests"). Browsers compute this header from the body, and scripts cannot
-        set it (MDN, "Forbidden request header").
+        Signature Version 4 signing for AWS API requests"). Browsers compute this header from the body, and scripts
+        cannot set it (MDN, "Forbidden request header").
         """
         url = self._client.generate_presigned_url(
             "upload_part",

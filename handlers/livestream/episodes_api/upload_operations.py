@@ -121,7 +121,7 @@ class UploadOperations:
         completion = self.bucket.complete(target, request.multipart_id, request.parts)
         if completion is CompletionResult.REFUSED:
             raise _incomplete()
-        # The result is DONE or UNKNOWN. If S3 does not know the multipart upload, an earlier request may have completed it.
+        # If S3 does not know the multipart upload (UNKNOWN), an earlier request may have completed it.
         size = self.bucket.object_size(target.key)
         if size is None and completion is CompletionResult.DONE:
             raise CompletedObjectMissing
@@ -193,14 +193,11 @@ class UploadOperations:
                 if track.state is TrackState.FAILED:
                     raise _not_expected("This upload has failed. Request a new upload.")
                 return kind, track.upload, track.state
-        raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, "This episode has no such upload.")
+        raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, "This episode has no such upload. Request a new upload.")
 
 
 def _part_bytes(size: int) -> int:
-    """Return the smallest part size, in whole mebibytes, with which a file has at most `MAX_PARTS` parts.
-
-    The result is never below `MIN_PART_BYTES`. The last part may be smaller.
-    """
+    """Return the size of each part but the last: whole mebibytes, so that a file has at most `MAX_PARTS` parts."""
     # `-(-a // b)` rounds up.
     return max(MIN_PART_BYTES, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
 
@@ -216,5 +213,8 @@ def _not_expected(message: str) -> HandlerError:
 
 
 def _incomplete(fields: list[FieldProblem] | None = None) -> HandlerError:
-    message = "The parts do not match this upload, or their total size differs from the announced one."
+    message = (
+        "The parts do not match this upload, or their total size differs from the announced one. "
+        "Upload the missing parts, then complete the upload with the ETags of all parts."
+    )
     return HandlerError(LivestreamErrorCode.UPLOAD_INCOMPLETE, message, fields or ())

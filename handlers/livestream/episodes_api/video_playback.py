@@ -83,12 +83,16 @@ class PlaybackOperations:
         track = self.table.get(call.owner, call.parameters.episode_id).video
         if track.state is not TrackState.CHUNKED or track.chunks is None:
             raise HandlerError(
-                LivestreamErrorCode.VIDEO_NOT_READY, "This episode has no video that was cut into chunks."
+                LivestreamErrorCode.VIDEO_NOT_READY,
+                "This episode has no video that was cut into chunks. Ask again when the state of its video is chunked.",
             )
         key = track.chunks.playlist
         playlist = None if key is None else self.bucket.read_playlist(key)
         if playlist is None:
-            raise HandlerError(LivestreamErrorCode.VIDEO_GONE, "The chunks of this video have expired.")
+            raise HandlerError(
+                LivestreamErrorCode.VIDEO_GONE,
+                "The chunks of this video have expired. To watch it again, upload it to a new episode.",
+            )
         following = [chunk for chunk in parse_playlist(playlist) if chunk.end_ms > request.from_ms]
         page, rest = following[: request.limit], following[request.limit :]
         return RestAnswer(

@@ -5,8 +5,8 @@ stores the window's text and findings (fact claims and clips) as one memory even
 same transcript contains the latest of these events, so the model can compare statements that are far apart.
 
 AgentCore stores events by actor and session. Here the actor is the owner of the episode, and the session is the
-episode. An event can be read as soon as it is stored. AgentCore also derives memory records, such as summaries, from the events, but
-only after a minute or two, so this module does not read them.
+episode. An event can be read as soon as it is stored. AgentCore also derives memory records from the events, such as
+summaries, but only after a minute or two, so this module does not read them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +50,7 @@ class AgentMemory:
         except ServiceFailed as error:
             if error.fault is not ServiceFault.MISSING:
                 raise
-            # The session has no event yet, or the memory does not exist. In the second case, `store_window` raises an error.
+            # The session has no event yet, or the memory does not exist. In the second case, `store_window` fails too.
             return ()
         return sorted((_to_memory_event(event) for event in events), key=_event_order)
 

@@ -25,7 +25,7 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
     agent_queue_url: Annotated[str, Field(min_length=1)]
     """Queue of the function `agent`."""
     window_characters: WindowCharacters = 6_000
-    """Maximum number of characters in a window's core. Each window but the last consists of a core and an overlap, which
+    """Maximum number of characters in a window's core. Each window but the last has a core and an overlap, which
     repeats the start of the next window. A core that is a single cue may be longer, and so may the last window."""
     window_seconds: WindowSeconds = WINDOW_SECONDS
     """Maximum time between the starts of the first and the last cue in a core. The last window may be longer."""

@@ -78,8 +78,8 @@ def job_request(
 ) -> dict[str, Any]:
     """Return the parameters of CreateJob. Without `max_hours`, or with `whole_video`, the job has no time limit.
 
-    `role_arn` is the role with which MediaConvert reads and writes the bucket. `whole_video` is True for the second job.
-    Its metadata contains `max_hours` too, so that `JobChanged.is_too_long` checks the length of its output.
+    `role_arn` is the role with which MediaConvert reads and writes the bucket. `whole_video` is True for the second
+    job. Its metadata contains `max_hours` too, so that `JobChanged.is_too_long` checks the length of its output.
     """
     limit_hours = None if whole_video else max_hours
     token = job_token(bucket, video, chunk_seconds, limit_hours)
