@@ -25,7 +25,6 @@ export class Answer {
     return isNewAttempt;
   }
 
-  // Number of the first missing piece.
   get firstMissing() {
     let number = 0;
     while (this.#pieces.has(number)) number += 1;

@@ -4,7 +4,6 @@
 export class CaptionLines {
   #lines = [];
 
-  // Apply one message of the server.
   apply(message) {
     if (message.type === "caption") {
       this.#removeLines((line) => isSameResult(line, message));

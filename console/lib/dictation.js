@@ -64,7 +64,6 @@ export class Dictation {
     this.#sendWaiting();
   }
 
-  // Number of utterances by state.
   get counts() {
     const counts = { waiting: 0, sent: 0, done: 0, failed: 0 };
     for (const utterance of this.#utterances.values()) counts[utterance.state] += 1;

@@ -25,7 +25,6 @@ export function focusAndScroll(node) {
   if (top < 0 || top > innerHeight / 2) node.scrollIntoView({ block: "start" });
 }
 
-// Hide a player and unload its media.
 export function unloadPlayer(player) {
   player.hidden = true;
   player.removeAttribute("src");

@@ -31,7 +31,6 @@ export class FileList {
     this.#showPage(0);
   }
 
-  // Show the totals and the current page.
   draw() {
     byId("files-visit").hidden = !this.#entries.length;
     const counts = Object.keys(this.#groups).map((group) => [group, this.#entries.filter((entry) => entry.group === group).length]);

@@ -17,5 +17,4 @@ export function formatSize(bytes) {
 
 export const formatDate = (iso) => new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-// Split a comma-separated text.
 export const parseList = (text) => text.split(",").map((part) => part.trim()).filter(Boolean);

@@ -1,8 +1,7 @@
-// Generation of ids: ULIDs, which sort by the time of their creation.
+// Generation of ids: ULIDs, which consist of ten characters of time and sixteen random characters.
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-// Return a ULID: ten characters of time, then sixteen random characters.
 export function ulid(now = Date.now()) {
   let time = "";
   for (let left = now, digit = 0; digit < 10; digit += 1, left = Math.floor(left / 32)) time = ALPHABET[left % 32] + time;

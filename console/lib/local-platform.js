@@ -10,7 +10,6 @@ export function showLocalParts(stack) {
   for (const node of document.querySelectorAll("[data-stack]")) node.hidden = node.dataset.stack !== (stack.local ? "local" : "aws");
 }
 
-// Return a sample file.
 export async function fetchSample(name) {
   const response = await request(`samples/${name}`);
   return new File([await response.blob()], name, { type: response.headers.get("Content-Type") });

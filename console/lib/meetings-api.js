@@ -101,7 +101,6 @@ export class MeetingsApi {
     return response && response.json();
   }
 
-  // Return a URL of the video that is valid for 15 minutes.
   async presignVideoUrl(key) {
     const { credentials, bucketName } = await this.access();
     return presignUrl(this.#stack, "s3", credentials, this.#stack.objectUrl(bucketName, key), MEDIA_URL_SECONDS);

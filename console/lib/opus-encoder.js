@@ -11,7 +11,7 @@ const SPEECH_RATE = 16000;
 
 export const canEncode = () => "AudioEncoder" in globalThis;
 
-// Return one utterance as an Ogg file, given the samples of its only channel.
+// Return an utterance as an Ogg file, given the samples of its only channel.
 export async function encodeOpus(recordedSamples, recordedRate) {
   const { samples, sampleRate } = resample(recordedSamples, recordedRate, SPEECH_RATE);
   const packets = [];

@@ -12,7 +12,6 @@ export class Stack {
     this.region = frontend.region;
   }
 
-  // Return the endpoint of an AWS service.
   endpoint(service) {
     if (this.local) return this.local.endpoint;
     return `https://${service}.${this.region}.amazonaws.com${this.region.startsWith("cn-") ? ".cn" : ""}`;

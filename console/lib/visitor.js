@@ -54,7 +54,7 @@ export class Visitor extends EventTarget {
     throw new Problem("An API key is required.", { todo: "Sign in at the top." });
   }
 
-  // AWS credentials that the visitor entered.
+  // AWS credentials that the visitor entered, or those of the local platform.
   get credentials() {
     if (this.#credentials) return this.#credentials;
     throw new Problem("AWS credentials are required.", { todo: "Sign in at the top." });

@@ -85,7 +85,7 @@ export function episodes({ visitor, settings }) {
       const names = Object.values(STEPS[kind]);
       const step = Object.keys(STEPS[kind]).indexOf(state);
       const done = step === names.length - 1;
-      // A track that is being processed or is done cannot be uploaded again.
+      // A transcript or video that is being processed or is done cannot be uploaded again.
       byId(`episodes-${kind}-choice`).hidden = !["none", "requested", "failed"].includes(state);
       setChildren(byId(`episodes-${kind}`),
         state === "none" ? el("p", { class: "hint", text: "None yet." }) : state === "failed" ? el("p", { class: "problem", text: describeTrack(kind, episode[kind]) }) : steps(names, done ? names.length : step));

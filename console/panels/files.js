@@ -161,7 +161,7 @@ export function files({ stack, visitor, settings }) {
 // Show the state of a file. Return its explanation.
 function drawState(state, { status, reason = "" }) {
   const step = STATUSES.indexOf(status);
-  // The text after a colon is a detail of the reason.
+  // A reason may have a detail after a colon, for example `no_good_line:not_json`.
   const text = status === "rejected" ? `${EXPLANATIONS.rejected}: ${REASONS[reason.split(":")[0]] ?? UNKNOWN_REASON}` : [EXPLANATIONS[status], REMARKS[reason]].filter(Boolean).join(" ");
   setChildren(
     state,
@@ -195,7 +195,7 @@ function createRowViewer(record, { key, version }, fileProblem) {
   return el("div", { class: "viewer" }, button, summary, rows);
 }
 
-// Create a table of rows. Columns that begin with an underscore were added by ingestion.
+// Create a table of rows, without the columns that ingestion added. Their names begin with an underscore.
 function createTable(rows) {
   const columns = [...new Set(rows.flatMap(Object.keys))].filter((name) => !name.startsWith("_")).slice(0, MAX_COLUMNS);
   const cell = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));

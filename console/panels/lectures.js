@@ -1,5 +1,5 @@
-// Panel of voice Q&A: an anonymous visitor (a guest) uploads a lecture, asks questions about it, and hears the answers. A citation plays the
-// quoted passage of the lecture.
+// Panel of voice Q&A: an anonymous visitor (a guest) uploads a lecture, asks questions about it, and hears the answers. If the lecture was
+// uploaded on this page, each citation plays the quoted passage.
 
 import { AnswerPlayer } from "../lib/answer-player.js";
 import { Answer } from "../lib/answer.js";
@@ -174,7 +174,7 @@ export function lectures({ stack, settings }) {
           if (!answer.isComplete) await woken;
         } catch (failure) {
           if (failure.code === "LECTURE_REJECTED") deselectLecture(lectureId);
-          // Browsers do not report why a handshake failed. If an earlier one succeeded, the cause is the network.
+          // Browsers do not report why a handshake failed. If an earlier handshake succeeded, the network is the likely cause.
           const isTransient = failure.retryable || (isAccepted && failure.code === "REFUSED");
           if (!isTransient || tries >= MAX_TRIES) throw failure;
           await sleep(500 * tries);

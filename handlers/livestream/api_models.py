@@ -102,7 +102,7 @@ class EpisodeChanges(Message):
 
 
 class TrackView(Message):
-    """State of a track."""
+    """State of a track, which is the processing of an episode's video or transcript."""
 
     state: TrackState
     since: Timestamp
