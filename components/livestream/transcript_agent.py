@@ -22,7 +22,7 @@ from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 from components.settings import LivestreamSettings
-from handlers.livestream.agent.environment import AgentEnvironment
+from handlers.livestream.fact_check_agent.environment import AgentEnvironment
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 
@@ -120,7 +120,7 @@ class TranscriptAgent(pulumi.ComponentResource):
             FunctionArgs(
                 scope=args.scope,
                 logical_name="ClipAgent",
-                entry="handlers.livestream.agent.handler.handler",
+                entry="handlers.livestream.fact_check_agent.handler.handler",
                 settings=args.settings.agent_worker,
                 environment=AgentEnvironment,
                 values={

@@ -17,7 +17,6 @@ from components.settings.settings_base import (
 from components.settings.web_origins import Origin
 from handlers.common.bedrock.model_families import HAIKU, get_model_family
 from handlers.common.identifier_types import ModelId
-from handlers.livestream.agent.environment import ANSWER_SECONDS, MAX_OUTPUT_TOKENS
 from handlers.livestream.episode_cleanup.environment import LimitMinutes
 from handlers.livestream.episodes_api.environment import (
     MultipartMegabytes,
@@ -25,6 +24,7 @@ from handlers.livestream.episodes_api.environment import (
     VideoGigabytes,
     parse_secrets,
 )
+from handlers.livestream.fact_check_agent.environment import ANSWER_SECONDS, MAX_OUTPUT_TOKENS
 from handlers.livestream.transcript_windows.environment import OVERLAP_CHARACTERS
 from handlers.livestream.video_chunks.environment import ChunkSeconds, MaxHours
 

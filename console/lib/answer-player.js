@@ -4,10 +4,10 @@ import { Problem } from "./problems.js";
 
 export class AnswerPlayer {
   #context = null;
-  #endTime = 0; // time of the context at which the last scheduled file ends
+  #endTime = 0; // time of the audio context at which the last scheduled file ends
   #playing = new Set();
   #queue = Promise.resolve();
-  #stopCount = 0; // number of calls of `stop`; a file that was added before the last one is not played
+  #stopCount = 0; // number of calls of `stop`; a file that was added before the last of these calls is not played
 
   // `onFailure` is called with a Problem if a file cannot be played.
   constructor(onFailure) {

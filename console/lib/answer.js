@@ -1,14 +1,14 @@
-// Answer to one question, assembled from numbered pieces that may arrive in any order and more than once.
+// Answer to one question about a lecture. It is assembled from numbered pieces, which may arrive in any order and more than once. If the
+// backend fails while it answers, it starts a new attempt, whose pieces replace all earlier ones.
 
-import { fromBase64 } from "./ids.js";
-import { concatenate } from "./ogg.js";
+import { concatenate, fromBase64 } from "./bytes.js";
 
 export class Answer {
   #pieces = new Map(); // by number
-  attempt = 1; // the highest attempt of which a piece has arrived
+  attempt = 1; // number of the latest attempt of which a piece has arrived
   end = null; // the message that ends the answer: `answered` or `error`
 
-  // Add a message. Return true if a new attempt starts, whose pieces replace all earlier ones.
+  // Add a message. Return true if it is the first piece of a new attempt.
   add(message) {
     if (message.number === undefined) {
       if (message.type === "answered" || message.type === "error") this.end = message;
@@ -25,7 +25,6 @@ export class Answer {
     return isNewAttempt;
   }
 
-  // Number of the first missing piece.
   get firstMissing() {
     let number = 0;
     while (this.#pieces.has(number)) number += 1;
@@ -49,7 +48,7 @@ export class Answer {
     return this.#piecesOf("citation");
   }
 
-  // Complete audio files at the start of the spoken answer, in order. A file after a missing piece is not included.
+  // Audio files of the spoken answer in order, up to the first missing piece. Each file consists of one or more pieces.
   get audioFiles() {
     const [files, chunks] = [[], []];
     for (let number = 0; number < this.firstMissing; number += 1) {

@@ -1,21 +1,23 @@
-// Client of a transcription session: sends utterances, keeps each one until it is done, and sends lost ones again.
+// Client of the transcription backend for one speaker. It sends speech in utterances of a few seconds, keeps each utterance until the
+// server is done with it, and sends lost ones again. A session holds the speaker's settings on the server. It can be resumed over a new
+// connection. If it ends, the dictation opens a new one.
 
-import { Captions } from "./captions.js";
-import { sleep } from "./format.js";
-import { toBase64 } from "./ids.js";
+import { CaptionLines } from "./caption-lines.js";
+import { toBase64 } from "./bytes.js";
+import { sleep } from "./pauses.js";
 import { Problem, problemFromMessage } from "./problems.js";
 
 const RETRYABLE_CODES = new Set(["UNAVAILABLE", "INTERNAL", "BUSY", "BROKEN"]);
 const RECONNECT_CODES = new Set(["SESSION_ELSEWHERE", "UNAUTHENTICATED", "LATE"]); // codes after which the connection is replaced
 const SESSION_OVER_CODES = new Set(["SESSION_CLOSED", "SESSION_UNKNOWN"]); // codes after which a new session is opened
 const RETRY_PAUSE_MS = 1000;
-const PING_INTERVAL_MS = 15000; // interval of pings that ask for sent utterances, because their last message may be lost
-const MAX_UNCHANGED_MS = 120000; // time without any change after which `finish` stops waiting for utterances
+const PING_INTERVAL_MS = 15000; // interval of pings that ask which utterances are done, because the message about one may be lost
+const MAX_UNCHANGED_MS = 120000; // time without any change after which `finish` stops waiting for the results of utterances
 const POLL_MS = 100;
 const MAX_TRIES = 5; // attempts to send an utterance that fails with a transient error
 const MAX_UNFINISHED = 64; // unfinished utterances that an `open` message may name
 const MAX_RECONNECTION_ATTEMPTS = 5; // in a row
-const MAX_FRUITLESS_SESSIONS = 5; // sessions in a row that end before they accept an utterance
+const MAX_FRUITLESS_SESSIONS = 5; // sessions in a row that ended before they accepted an utterance
 
 export class Dictation {
   #connect;
@@ -25,16 +27,16 @@ export class Dictation {
   #socket = null;
   #sessionId = ""; // empty while a new session is opened
   #sessionIds = new Set(); // all sessions so far, because each reports on the utterances that it accepted
-  #fruitlessSessions = 0; // sessions in a row that ended before they accepted an utterance
-  #utterances = new Map(); // by name: sequence number, encoded audio, state, number of failed tries, and the session that accepted it
+  #fruitlessSessions = 0;
+  #utterances = new Map(); // by name: sequence number, encoded audio, state, number of failed tries, and the session to which it was sent
   #utteranceCount = 0;
   #isSending = false;
   #isOver = false; // true after the end of the dictation, or if no connection or session works any more
   #pingTimer = null;
   #reconnection = null; // promise of the reconnection that is in progress
 
-  // `connect` opens a socket. `inFlight` is the number of utterances that may be sent before one is done. `onChange` is called after every change, `onFailure` with each permanent error, and `onOver` when no
-  // more utterances can be sent.
+  // `connect` opens a socket. `inFlight` is the number of utterances that the server processes at the same time. `onChange` is called after
+  // every change, `onFailure` with each permanent error, and `onOver` when no more utterances can be sent because of an error.
   constructor({ connect, speechSettings, inFlight, pingSeconds, onChange, onFailure, onOver }) {
     this.#connect = connect;
     this.#speechSettings = speechSettings;
@@ -43,7 +45,7 @@ export class Dictation {
     this.onChange = onChange;
     this.onFailure = onFailure;
     this.onOver = onOver;
-    this.captions = new Captions();
+    this.captions = new CaptionLines();
   }
 
   async open() {
@@ -53,7 +55,7 @@ export class Dictation {
     this.#sendWaiting();
   }
 
-  // Add an encoded utterance, which waits until the session is open. After the end of the dictation it counts as failed.
+  // Add an encoded utterance. It is sent when the session is open. After the end of the dictation it counts as failed.
   addUtterance(audio) {
     this.#utteranceCount += 1;
     const state = this.#isOver ? "failed" : "waiting";
@@ -62,7 +64,6 @@ export class Dictation {
     this.#sendWaiting();
   }
 
-  // Number of utterances by state.
   get counts() {
     const counts = { waiting: 0, sent: 0, done: 0, failed: 0 };
     for (const utterance of this.#utterances.values()) counts[utterance.state] += 1;
@@ -77,7 +78,7 @@ export class Dictation {
     return this.counts.waiting + this.counts.sent > 0;
   }
 
-  // Wait until all utterances are done, then end the session. Report utterances without a result.
+  // Wait until all utterances are done or failed, then end the session. Report how many have no result.
   async finish() {
     for (let unchangedMs = 0, before = ""; this.isBusy && !this.#isOver && unchangedMs < MAX_UNCHANGED_MS; unchangedMs += POLL_MS) {
       const counts = JSON.stringify(this.counts);
@@ -86,7 +87,7 @@ export class Dictation {
     }
     const { waiting, sent } = this.counts;
     if (waiting + sent && !this.#isOver) {
-      this.onFailure(new Problem(`No result for ${waiting + sent} utterances after ${MAX_UNCHANGED_MS / 1000} s.`, { todo: "Say it again." }));
+      this.onFailure(new Problem(`No captions for the last ${waiting + sent} pieces of speech after ${MAX_UNCHANGED_MS / 1000} seconds.`, { todo: "Say it again." }));
     }
     await this.end();
   }
@@ -126,7 +127,7 @@ export class Dictation {
     }
   }
 
-  // Resume the session over a connection. Open a new session if there is none or it has ended.
+  // Resume the session over a connection. If there is none, or it has ended, open a new session.
   async #openSession(socket) {
     const before = this.#sessionId ? { sessionId: this.#sessionId, unfinished: this.#unfinishedNames() } : {};
     let opened;
@@ -143,7 +144,7 @@ export class Dictation {
     return opened;
   }
 
-  // Replace an ended session over the same connection, which still delivers captions of accepted utterances.
+  // Open a new session over the same connection, which still delivers captions for the ended session.
   async #renewSession(session, problem) {
     if (session !== this.#sessionId || this.#isOver) return;
     this.#sessionId = "";
@@ -174,7 +175,7 @@ export class Dictation {
     return unfinished.slice(0, MAX_UNFINISHED).map(([name]) => name);
   }
 
-  // Resume the session over a new connection. Utterances without an answer are sent again under their names.
+  // Resume the session over a new connection. Utterances that the server did not accept are sent again under the same names.
   #handleClose() {
     if (this.#isOver || !this.#sessionIds.size) return;
     this.#reconnection ??= this.#reconnect().finally(() => { this.#reconnection = null; });
@@ -214,7 +215,8 @@ export class Dictation {
     this.#sendWaiting();
   }
 
-  // Return true for a message of the session in which the utterance was sent last, or of any session for other messages.
+  // Return true if a message about an utterance comes from the session to which the utterance was sent last. Any other message is
+  // relevant if one of the dictation's sessions sent it, or no session.
   #isRelevant({ sessionId }, name) {
     if (!sessionId || !this.#sessionIds.size) return true;
     const utterance = this.#utterances.get(name);
@@ -226,7 +228,7 @@ export class Dictation {
     this.onFailure(problemFromMessage(message));
   }
 
-  // Apply a report of the server: lost utterances are queued again, the others are done or failed.
+  // Apply a report of the server: utterances that it asks for in `resend` wait again, those in `done` are done or failed.
   #applyReport({ resend = [], done = [], failed = [] }) {
     for (const name of done) this.#endUtterance(name, failed.includes(name) ? "failed" : "done");
     for (const entry of resend) {
@@ -272,7 +274,7 @@ export class Dictation {
 
   async #sendUtterance(name, utterance) {
     utterance.state = "sent";
-    if (utterance.session !== this.#sessionId) this.captions.removeForResend({ utterance: name, fromMs: 0 }); // A new session starts the utterance from its beginning.
+    if (utterance.session !== this.#sessionId) this.captions.removeForResend({ utterance: name, fromMs: 0 }); // A new session captions the whole utterance again.
     utterance.session = this.#sessionId;
     this.onChange();
     try {

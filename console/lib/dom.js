@@ -25,14 +25,13 @@ export function focusAndScroll(node) {
   if (top < 0 || top > innerHeight / 2) node.scrollIntoView({ block: "start" });
 }
 
-// Hide a player and unload its media.
 export function unloadPlayer(player) {
   player.hidden = true;
   player.removeAttribute("src");
   player.load();
 }
 
-// Create a coloured badge. The colour only decorates: the text alone carries the meaning.
+// Create a coloured badge. Its text alone must carry the meaning, for visitors who do not see the colour.
 export const badge = (text, kind = "plain") => el("span", { class: `badge ${kind}`, text });
 
 // Create a progress bar. `setShare` sets its share from 0 to 1.

@@ -1,15 +1,16 @@
-// List of the files of this visit: totals by state, a filter by name and state, and pages, because a visitor may drop hundreds of files.
+// List of the files that the visitor uploaded since the page was opened. It has totals by state, a filter, and pages, because a visitor may
+// drop hundreds of files at once.
 
 import { byId, el, setChildren } from "./dom.js";
 
 const PAGE_SIZE = 10;
 
 export class FileList {
-  #groups; // name of each group of states, in order
+  #groups; // the states that the list distinguishes, with their names, in order
   #entries = []; // newest first
   #page = 0;
 
-  // Each entry has a `name`, a `group` (the key of one of `groups`) and a `node`.
+  // Each entry has a `name`, a `group` (the key of one of `groups`) and a `node` (its element on the page).
   constructor(groups) {
     this.#groups = groups;
     setChildren(byId("files-state"), el("option", { value: "", text: "All" }), ...Object.entries(groups).map(([value, text]) => el("option", { value, text })));
@@ -30,7 +31,6 @@ export class FileList {
     this.#showPage(0);
   }
 
-  // Show the totals and the current page.
   draw() {
     byId("files-visit").hidden = !this.#entries.length;
     const counts = Object.keys(this.#groups).map((group) => [group, this.#entries.filter((entry) => entry.group === group).length]);
@@ -42,7 +42,7 @@ export class FileList {
     const start = this.#page * PAGE_SIZE;
     const visible = matching.slice(start, start + PAGE_SIZE).map((entry) => entry.node);
     const list = byId("files-list");
-    // Cards that stay are not moved, because that would take the focus from their controls.
+    // Elements that stay are not moved, because that would take the keyboard focus from their buttons.
     for (const node of [...list.children]) if (!visible.includes(node)) node.remove();
     visible.forEach((node, index) => { if (list.children[index] !== node) list.insertBefore(node, list.children[index] ?? null); });
     byId("files-none").hidden = matching.length > 0;

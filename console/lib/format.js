@@ -1,4 +1,4 @@
-// Formatting of times and sizes for the visitor, parsing of lists, and pauses between requests.
+// Formatting of times, sizes and dates for the visitor, and parsing of the visitor's lists.
 
 // Format milliseconds as 1:02 or 1:01:02.
 export function formatTime(ms) {
@@ -17,12 +17,4 @@ export function formatSize(bytes) {
 
 export const formatDate = (iso) => new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-// Split a comma-separated text.
 export const parseList = (text) => text.split(",").map((part) => part.trim()).filter(Boolean);
-
-// Yield growing pauses in milliseconds.
-export function* pauses(first = 600, max = 15000, growth = 1.2) {
-  for (let pause = first; ; pause = Math.min(pause * growth, max)) yield pause;
-}
-
-export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

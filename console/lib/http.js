@@ -41,9 +41,9 @@ export function sendBody(method, url, body, { headers = {}, onProgress = () => {
   });
 }
 
-// Send a request to a presigned URL or form. If it has expired, call `renew` and send the request once more. It may expire before
-// its time, because it ends with the credentials that signed it. S3 answers 403 for an expired URL, and 400 for expired credentials.
-// It may answer and close the connection before the whole body was sent. Browsers then report only that there was no answer.
+// Send a request to a presigned URL or form. If that has expired, call `renew` and send the request once more. S3 answers with status 403
+// if the URL has expired, and 400 if the credentials that signed it have expired before. If S3 closes the connection before the whole body
+// was sent, the browser reports only that there was no answer.
 export async function sendOrRenew(send, renew) {
   try {
     return await send();

@@ -1,5 +1,5 @@
-// Parts of the page that only work with the local platform: sample files, rows of the lake, and an early run of ingestion. The console's
-// server (`make console`) provides them.
+// Functions that only exist on the local platform, where the console's server (`make console`) provides them: sample files, rows of the data
+// lake, and processing of the waiting files at once.
 
 import { Problem, unreachableProblem } from "./problems.js";
 
@@ -10,16 +10,16 @@ export function showLocalParts(stack) {
   for (const node of document.querySelectorAll("[data-stack]")) node.hidden = node.dataset.stack !== (stack.local ? "local" : "aws");
 }
 
-// Return a sample file.
 export async function fetchSample(name) {
   const response = await request(`samples/${name}`);
   return new File([await response.blob()], name, { type: response.headers.get("Content-Type") });
 }
 
-// Return rows of a file: the first ones in `rows`, and the number of all rows in `total`.
+// Return the first rows of a file (`rows`) and the number of all its rows (`total`).
 export const fetchRows = async (file) => (await request(`rows.json?${new URLSearchParams(file)}`)).json();
 
-// Let ingestion process the waiting files now. Return the number of full groups (`manifests`), and of the files in other groups (`files`).
+// Let ingestion process the waiting files now. In the response, `manifests` is the number of full groups of files, and `files` the number of
+// files in groups that are not full.
 export const flushFiles = async () => (await request("flush", { method: "POST" })).json();
 
 async function request(path, options) {

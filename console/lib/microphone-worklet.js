@@ -4,7 +4,7 @@ class SampleSender extends AudioWorkletProcessor {
   #buffer = new Float32Array(2048);
   #filled = 0;
 
-  // The page asks for the incomplete piece when it stops, so that the end of the last word is not lost.
+  // When the page stops listening, it asks for the incomplete piece, so that the end of the last word is not lost.
   constructor() {
     super();
     this.port.onmessage = () => {

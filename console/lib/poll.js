@@ -1,6 +1,6 @@
-// Polling of work that a backend has not finished, such as the processing of a file.
+// Polling for the result of a backend's work, such as the processing of a file.
 
-import { pauses, sleep } from "./format.js";
+import { pauses, sleep } from "./pauses.js";
 import { Problem, showProblem } from "./problems.js";
 
 // Call `check` with growing pauses until it returns true or `isWanted` returns false. Show an error in `node` while it lasts. After a

@@ -1,9 +1,10 @@
-// Conversion of samples to a lower sample rate, with a low-pass filter (a windowed sinc), so that higher tones do not become lower ones.
+// Conversion of samples to a lower sample rate. A low-pass filter (a windowed sinc) removes the tones that are too high for the new rate,
+// because they would be heard as wrong lower tones (aliasing).
 
 const ZERO_CROSSINGS = 16; // on each side of a sample; more of them make the filter steeper
 const PASSED_SHARE = 0.94; // cutoff frequency, as a share of half the new rate
 
-// Return the samples at the new rate. A lower rate than the new one stays as it is.
+// Return the samples at the new rate, or unchanged if their rate is not above it.
 export function resample(samples, sampleRate, newRate) {
   if (sampleRate <= newRate) return { samples, sampleRate };
   const step = sampleRate / newRate;

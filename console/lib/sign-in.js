@@ -1,6 +1,6 @@
 // Sign-in dialog. Its fields are emptied when it closes, because they contain secrets.
 
-import { parseCredentials } from "./aws.js";
+import { parseCredentials } from "./aws-requests.js";
 import { byId } from "./dom.js";
 import { showProblem } from "./problems.js";
 import { parseToken } from "./visitor.js";

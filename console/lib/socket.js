@@ -31,7 +31,8 @@ export class Socket {
     socket.addEventListener("close", () => this.#handleClose());
   }
 
-  // Browsers do not report why a handshake failed. `refused` is the advice if the host answers other requests.
+  // Open a connection. Browsers do not report why a handshake failed. `refused` is the advice for the visitor if the host answers HTTP
+  // requests but did not accept the connection.
   static open(url, { protocols = [], refused, ...handlers }) {
     return new Promise((resolve, reject) => {
       let socket;
@@ -70,7 +71,7 @@ export class Socket {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
-        reject(new Problem(`No answer to ${action} in ${RESPONSE_TIMEOUT_MS / 1000} s.`, { code: "LATE", todo: "Try again in a moment.", retryable: true }));
+        reject(new Problem(`The server did not answer within ${RESPONSE_TIMEOUT_MS / 1000} seconds.`, { code: "LATE", todo: "Try again in a moment.", retryable: true }));
       }, RESPONSE_TIMEOUT_MS);
       const settle = (callback) => (value) => {
         clearTimeout(timer);
@@ -86,7 +87,7 @@ export class Socket {
     });
   }
 
-  // Send pings with the given content and pass their responses to `onPong`. Close the connection if a ping gets no response.
+  // Send a ping with `content()` at this interval, and pass its response to `onPong`. Close the connection if no response comes in time.
   keepAlive(seconds, content, onPong = () => {}) {
     const onFailure = (problem) => { if (problem.code === "LATE") this.close(); };
     this.#pingTimer = setInterval(() => this.request("ping", content()).then(onPong, onFailure), seconds * 1000);

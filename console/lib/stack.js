@@ -1,4 +1,5 @@
-// Stack of this page, and its AWS endpoints. Read from `frontend.json`, and for a local platform also from `local.json`.
+// The Pulumi stack that this page uses, and its AWS endpoints. The file `frontend.json` contains the stack's output `frontend`. For a local
+// platform there is also `local.json`.
 
 import { Problem, unreachableProblem } from "./problems.js";
 
@@ -11,7 +12,6 @@ export class Stack {
     this.region = frontend.region;
   }
 
-  // Return the endpoint of an AWS service.
   endpoint(service) {
     if (this.local) return this.local.endpoint;
     return `https://${service}.${this.region}.amazonaws.com${this.region.startsWith("cn-") ? ".cn" : ""}`;
@@ -35,7 +35,7 @@ export async function loadStack() {
   }
   if (frontend.schemaVersion !== SCHEMA_VERSION) {
     throw new Problem(`frontend.json has schemaVersion ${frontend.schemaVersion}, but this page reads version ${SCHEMA_VERSION}.`, {
-      todo: "Use the page and the output of the same version.",
+      todo: "Use a page and a frontend.json of the same release.",
     });
   }
   return new Stack(frontend, frontend.environment === "local" ? await readJson("local.json") : null);

@@ -1,4 +1,5 @@
-// Signed-in visitor. Only this object holds tokens, keys and credentials; they are never stored, shown or logged.
+// Signed-in visitor. The tokens, API keys and AWS credentials that the visitor enters are kept here in memory, and never stored, shown or
+// logged.
 
 import { Problem, unreachableProblem } from "./problems.js";
 
@@ -11,7 +12,7 @@ export class Visitor extends EventTarget {
   #credentials = null;
   #apiKey = "";
   #user = ""; // issuer and subject of the token
-  signInCount = 0; // number of sign-ins; credentials that were exchanged in one sign-in are not used in another
+  signInCount = 0; // number of sign-ins; what was requested before a sign-in, for example credentials, is not used after it
   userChangeCount = 0; // number of changes of the user; results and uploads of one user never continue under another
 
   constructor(stack) {
@@ -53,14 +54,14 @@ export class Visitor extends EventTarget {
     throw new Problem("An API key is required.", { todo: "Sign in at the top." });
   }
 
-  // AWS credentials that the visitor entered.
+  // AWS credentials that the visitor entered, or those of the local platform.
   get credentials() {
     if (this.#credentials) return this.#credentials;
     throw new Problem("AWS credentials are required.", { todo: "Sign in at the top." });
   }
 
-  // Sign in. Values that are not given stay as they are. The event `signin` follows every sign-in. The event `userchange` precedes it if
-  // the user changes, but not for the first sign-in.
+  // Sign in. Values that are not given stay as they are. If another user was signed in before, the event `userchange` is dispatched, and
+  // then always the event `signin`.
   signIn({ name, token, apiKey, credentials }) {
     let isOtherUser = Boolean(apiKey && this.#apiKey && apiKey !== this.#apiKey);
     if (name !== undefined && name !== this.name) {
@@ -82,7 +83,7 @@ export class Visitor extends EventTarget {
     this.dispatchEvent(new Event("signin"));
   }
 
-  // Return a check that throws a Problem once another user has signed in. A new token of the same user is allowed.
+  // Return a function that throws a Problem if another user has signed in since this call. A new token of the same user is allowed.
   createUserCheck(before, todo) {
     const { userChangeCount } = this;
     return () => {
@@ -108,8 +109,8 @@ export class Visitor extends EventTarget {
 // Problem of an action that ends because another user has signed in.
 export const userChangedProblem = (before, todo) => new Problem(`Another user has signed in before ${before}.`, { todo });
 
-// Parse a pasted token, with or without `Bearer`. It is sent as a subprotocol, which only allows these characters. For other characters
-// a browser would print the whole token in its error.
+// Parse a pasted token, with or without `Bearer`. The token is also sent as a WebSocket subprotocol, which allows only these characters.
+// With other characters, the browser's error would contain the whole token.
 export function parseToken(text) {
   const token = text.trim().replace(/^Bearer\s+/i, "");
   if (/^[A-Za-z0-9._~-]*$/.test(token)) return token;

@@ -1,11 +1,11 @@
-// Panel of transcription: splits speech at pauses, sends it as Opus, and shows the captions.
+// Panel of transcription: splits speech at pauses into utterances, sends them as Opus, and shows the captions.
 
-import { Cutter } from "../lib/cutter.js";
+import { SpeechCutter } from "../lib/speech-cutter.js";
 import { Dictation } from "../lib/dictation.js";
 import { announce, byId, el, setChildren } from "../lib/dom.js";
 import { TONES_ONLY, fetchSample } from "../lib/local-platform.js";
-import { decodeFile, listen } from "../lib/microphone.js";
-import { canEncode, encodeOpus } from "../lib/opus.js";
+import { decodeFile, listen } from "../lib/audio-input.js";
+import { canEncode, encodeOpus } from "../lib/opus-encoder.js";
 import { Problem, runAction, showProblem } from "../lib/problems.js";
 import { Socket } from "../lib/socket.js";
 
@@ -51,7 +51,7 @@ export function captions({ stack, visitor, settings }) {
     return dictation;
   }
 
-  // Wait until all utterances are captioned. If there is no caption, say why.
+  // Wait until the dictation has all its captions. If there is none, say why.
   async function finish(dictation) {
     if (shown === dictation && !dictation.captions.lines.length) showHint("Waiting for the captions.");
     await dictation.finish();
@@ -64,7 +64,7 @@ export function captions({ stack, visitor, settings }) {
   function draw(dictation, announced) {
     const { waiting, sent, done, failed } = dictation.counts;
     const parts = [[sent, "sent"], [waiting, "waiting"], [done, "done"], [failed, "lost"]].filter(([count]) => count).map(([count, state]) => `${count} ${state}`);
-    byId("captions-state").textContent = parts.length ? `Utterances: ${parts.join(", ")}` : "";
+    byId("captions-state").textContent = parts.length ? `Pieces of speech: ${parts.join(", ")}` : "";
     const lines = dictation.captions.lines;
     if (!lines.length) return;
     setChildren(screen, ...lines.map((line) => el("p", { class: line.final ? "final" : "growing", text: line.text })));
@@ -92,7 +92,7 @@ export function captions({ stack, visitor, settings }) {
     };
   }
 
-  // Record from the first moment: words that are spoken while the connection is made wait in the dictation.
+  // Start the microphone and the connection at the same time. Words that are spoken meanwhile wait in the dictation.
   async function start() {
     const dictation = createDictation();
     session = dictation;
@@ -101,7 +101,7 @@ export function captions({ stack, visitor, settings }) {
     let listening;
     try {
       listening = await listen((samples, sampleRate) => {
-        encoder ??= createSpeechEncoder(new Cutter(sampleRate), sampleRate, dictation);
+        encoder ??= createSpeechEncoder(new SpeechCutter(sampleRate), sampleRate, dictation);
         encoder.feed(samples);
         level.value = Math.min(1, 3 * Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length));
       });
@@ -136,7 +136,7 @@ export function captions({ stack, visitor, settings }) {
       if (shown !== dictation) return;
       showHint("Captions appear here.");
       showProblem(problem, failure);
-      if (session === dictation && microphone) stop().catch((error) => showProblem(problem, error)); // which waits for this function
+      if (session === dictation && microphone) stop().catch((error) => showProblem(problem, error)); // not awaited, because it waits for this function
     }
   }
 
@@ -181,7 +181,7 @@ export function captions({ stack, visitor, settings }) {
       if (shown === dictation) showHint("Captions appear here.");
       throw failure;
     }
-    const encoder = createSpeechEncoder(new Cutter(sampleRate), sampleRate, dictation);
+    const encoder = createSpeechEncoder(new SpeechCutter(sampleRate), sampleRate, dictation);
     encoder.feed(samples);
     await encoder.finish();
     await finish(dictation);

@@ -1,7 +1,7 @@
 // Panel of the livestream backend: uploads an episode's transcript and video, and shows its claims on a timeline.
 
 import { announce, badge, byId, el, focusAndScroll, progress, setChildren, steps, unloadPlayer } from "../lib/dom.js";
-import { Episodes, contentType } from "../lib/episodes.js";
+import { LivestreamApi, contentType } from "../lib/livestream-api.js";
 import { formatDate, formatSize, formatTime, parseList } from "../lib/format.js";
 import { ulid } from "../lib/ids.js";
 import { fetchSample } from "../lib/local-platform.js";
@@ -9,7 +9,7 @@ import { poll } from "../lib/poll.js";
 import { runAction, showProblem } from "../lib/problems.js";
 import { timeline } from "../lib/timeline.js";
 
-// Steps of a track, by its state.
+// Steps of an episode's transcript and of its video, by the state of their processing.
 const STEPS = {
   transcript: { requested: "Uploading", uploaded: "Uploaded", analyzing: "Checking", analyzed: "Checked" },
   video: { requested: "Uploading", uploaded: "Uploaded", chunking: "Cutting", chunked: "Cut" },
@@ -29,15 +29,15 @@ const REASONS = {
 const UNKNOWN_REASON = "Processing failed. Choose the file again, or contact the operator of the stack.";
 
 export function episodes({ visitor, settings }) {
-  const api = new Episodes(settings, visitor);
+  const api = new LivestreamApi(settings, visitor);
   const problem = byId("episodes-problem");
   const player = byId("episodes-player");
-  const video = new Map(); // URLs of the videos that were chosen on this page, by episode
+  const videoUrls = new Map(); // URLs of the videos that were chosen on this page, by episode
   let shown = null; // the episode on the screen
   let drawn = ""; // the findings on the screen, as JSON
   byId("episodes-video-hint").textContent = `MP4, MOV, WebM or MKV, up to ${formatSize(settings.maxVideoGigabytes * 1e9)}.`;
 
-  // The list may be older than the episode that was just read.
+  // Read and show the list of episodes. It may be older than `updated`, an episode that was just read.
   async function refresh(updated) {
     const { userChangeCount } = visitor;
     const listed = await api.list();
@@ -85,7 +85,7 @@ export function episodes({ visitor, settings }) {
       const names = Object.values(STEPS[kind]);
       const step = Object.keys(STEPS[kind]).indexOf(state);
       const done = step === names.length - 1;
-      // A track that is being processed or is done cannot be uploaded again.
+      // A transcript or video that is being processed or is done cannot be uploaded again.
       byId(`episodes-${kind}-choice`).hidden = !["none", "requested", "failed"].includes(state);
       setChildren(byId(`episodes-${kind}`),
         state === "none" ? el("p", { class: "hint", text: "None yet." }) : state === "failed" ? el("p", { class: "problem", text: describeTrack(kind, episode[kind]) }) : steps(names, done ? names.length : step));
@@ -103,7 +103,7 @@ export function episodes({ visitor, settings }) {
 
   // Show the video that was chosen on this page, unless the backend or this browser cannot read it.
   function showVideo({ episodeId, video: track }) {
-    const url = track.state === "failed" ? null : video.get(episodeId);
+    const url = track.state === "failed" ? null : videoUrls.get(episodeId);
     byId("episodes-unplayable").hidden = true;
     if (!url) {
       unloadPlayer(player);
@@ -191,7 +191,7 @@ export function episodes({ visitor, settings }) {
   async function uploadTrack(episodeId, kind, file, onProgress) {
     const { userChangeCount } = visitor;
     await api.upload(episodeId, kind, file, contentType(file), onProgress);
-    if (kind === "video" && userChangeCount === visitor.userChangeCount) video.set(episodeId, URL.createObjectURL(file));
+    if (kind === "video" && userChangeCount === visitor.userChangeCount) videoUrls.set(episodeId, URL.createObjectURL(file));
   }
 
   byId("episodes-sample").addEventListener("click", (event) => {
@@ -207,8 +207,8 @@ export function episodes({ visitor, settings }) {
   // Another user must not see these episodes. After a new sign-in of the same user they stay.
   visitor.addEventListener("userchange", () => {
     [shown, drawn] = [null, ""];
-    for (const url of video.values()) URL.revokeObjectURL(url);
-    video.clear();
+    for (const url of videoUrls.values()) URL.revokeObjectURL(url);
+    videoUrls.clear();
     unloadPlayer(player);
     delete player.dataset.of;
     byId("episodes-name").textContent = "";

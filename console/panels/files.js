@@ -1,26 +1,26 @@
 // Panel of ingestion: uploads files to the landing bucket, and shows the state of each file from its record in the table.
 
-import { putObject } from "../lib/aws.js";
+import { putObject } from "../lib/aws-requests.js";
 import { announce, badge, byId, el, progress, setChildren, steps } from "../lib/dom.js";
 import { FileList } from "../lib/file-list.js";
 import { formatSize } from "../lib/format.js";
-import { getItem } from "../lib/items.js";
+import { getItem } from "../lib/dynamodb-items.js";
 import { fetchRows, fetchSample, flushFiles } from "../lib/local-platform.js";
 import { poll } from "../lib/poll.js";
 import { Problem, runAction } from "../lib/problems.js";
 
-// Steps of a file, by the status of its record.
+// Steps of a file, by the status of its record in ingestion's table.
 const STEPS = { pending: "Waiting", claimed: "Grouped", manifested: "Converting", processed: "In the lake" };
 const STATUSES = Object.keys(STEPS);
 const FINAL_STATUSES = new Set(["processed", "rejected", "superseded", "failed"]);
 const EXPLANATIONS = {
-  pending: "Waits for more files, which are processed together.",
-  claimed: "Is being put into a group of files, for which one run starts.",
+  pending: "It waits for more files, which are processed together.",
+  claimed: "It is in a group of files that one Spark run will convert.",
   manifested: "A Spark run converts it to rows.",
   processed: "Its rows are in the data lake.",
   rejected: "Rejected",
   superseded: "This version was deleted or replaced before it was read.",
-  failed: "Its run failed. An operator can restart it.",
+  failed: "The Spark run that converts it failed. An operator can restart the run.",
 };
 const BADGES = { rejected: ["Rejected", "bad"], superseded: ["Replaced", "plain"], failed: ["Failed", "bad"] };
 const GROUPS = { uploading: "uploading", waiting: "waiting", running: "converting", processed: "in the lake", ended: "rejected or failed", unsent: "not uploaded" };
@@ -30,7 +30,7 @@ const REASONS = {
   TOO_LARGE: "it is larger than this stack allows.",
   SUFFIX_NOT_ALLOWED: "its file extension is not one of those above.",
   too_large: "its content is larger than a run can read.",
-  sealed: "the run cannot read it, because it is archived or encrypted with another key.",
+  sealed: "the run cannot read it, because it is archived or encrypted with a key that the run may not use.",
   no_good_line: "none of its lines is a JSON record.",
 };
 const UNKNOWN_REASON = "the run gave a reason that this page does not know. Use a newer version of the page.";
@@ -39,10 +39,10 @@ const REMARKS = {
   damaged_gzip: "The file is damaged. Rows after the damage are missing.",
 };
 const MAX_CONCURRENT_UPLOADS = 4;
-const NOTIFICATION_TIMEOUT_MS = 60000;
+const NOTIFICATION_TIMEOUT_MS = 60000; // time within which an uploaded file normally gets a record
 const DAY_MS = 86400000;
 const SAMPLES = ["records-1.ndjson", "records-2.ndjson", "records-9.ndjson.gz"];
-const MAX_ANNOUNCED_FILES = 5; // of one upload; of more files, only their number is announced
+const MAX_ANNOUNCED_FILES = 5; // announced one by one to screen readers; of more files, only their number is announced
 const MAX_COLUMNS = 8;
 
 export function files({ stack, visitor, settings }) {
@@ -59,7 +59,7 @@ export function files({ stack, visitor, settings }) {
     const { userChangeCount } = visitor;
     const isAnnounced = waiting.length <= MAX_ANNOUNCED_FILES;
     await runAction(problem, async () => {
-      visitor.credentials; // Missing credentials are reported once, not for each file.
+      visitor.credentials; // It throws if there are none, so that this is reported once and not for each file.
       const [count, results] = [waiting.length, []];
       await Promise.all(Array.from({ length: MAX_CONCURRENT_UPLOADS }, async () => {
         for (let file = waiting.shift(); file && userChangeCount === visitor.userChangeCount; file = waiting.shift()) results.push(await uploadAndTrack(file, isAnnounced));
@@ -99,14 +99,14 @@ export function files({ stack, visitor, settings }) {
 
   // Poll until the file reaches a final state. Other files are uploaded meanwhile.
   async function pollState(entry, version, state, fileProblem, isAnnounced) {
-    setChildren(state, el("p", { class: "hint", text: "Uploaded. Waiting for the notification." }));
+    setChildren(state, el("p", { class: "hint", text: "Uploaded. The stack has not noticed the file yet." }));
     const { userChangeCount } = visitor;
     let last = "";
     await poll(visitor, fileProblem, () => userChangeCount === visitor.userChangeCount, async () => {
       const record = await findRecord(version);
       if (!record) {
         if (Date.now() - version.startedAt <= NOTIFICATION_TIMEOUT_MS) return false;
-        throw new Problem("The file is uploaded, but it is not in the table after a minute.", { todo: "It is not lost. A nightly sweep finds it, and an operator can look for the cause.", retryable: true });
+        throw new Problem("The file is uploaded, but the stack has not noticed it after a minute.", { todo: "It is not lost. A nightly check finds it, and an operator can look for the cause.", retryable: true });
       }
       if (record.status !== last) {
         last = record.status;
@@ -120,7 +120,7 @@ export function files({ stack, visitor, settings }) {
     });
   }
 
-  // The table's partition key is the day of arrival, which may be the next day around midnight.
+  // The partition key of a file's record is the UTC date of its arrival. Around midnight the page cannot know it, so it tries several dates.
   async function findRecord({ startedAt, fileKey }) {
     const days = new Set([startedAt - 60000, Date.now(), startedAt + DAY_MS].filter((time) => time <= Date.now() + 60000).map((time) => new Date(time).toISOString().slice(0, 10)));
     for (const date of days) {
@@ -161,7 +161,7 @@ export function files({ stack, visitor, settings }) {
 // Show the state of a file. Return its explanation.
 function drawState(state, { status, reason = "" }) {
   const step = STATUSES.indexOf(status);
-  // The text after a colon is a detail of the reason.
+  // A reason may have a detail after a colon, for example `no_good_line:not_json`.
   const text = status === "rejected" ? `${EXPLANATIONS.rejected}: ${REASONS[reason.split(":")[0]] ?? UNKNOWN_REASON}` : [EXPLANATIONS[status], REMARKS[reason]].filter(Boolean).join(" ");
   setChildren(
     state,
@@ -195,7 +195,7 @@ function createRowViewer(record, { key, version }, fileProblem) {
   return el("div", { class: "viewer" }, button, summary, rows);
 }
 
-// Create a table of rows. Columns that begin with an underscore were added by ingestion.
+// Create a table of rows, without the columns that ingestion added. Their names begin with an underscore.
 function createTable(rows) {
   const columns = [...new Set(rows.flatMap(Object.keys))].filter((name) => !name.startsWith("_")).slice(0, MAX_COLUMNS);
   const cell = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));

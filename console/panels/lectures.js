@@ -1,22 +1,24 @@
-// Panel of voice Q&A: a guest uploads a lecture, asks questions, and hears the answers. Citations link to the lecture.
+// Panel of voice Q&A: an anonymous visitor (a guest) uploads a lecture, asks questions about it, and hears the answers. If the lecture was
+// uploaded on this page, each citation plays the quoted passage.
 
 import { AnswerPlayer } from "../lib/answer-player.js";
 import { Answer } from "../lib/answer.js";
-import { presignUrl } from "../lib/aws.js";
+import { presignUrl } from "../lib/aws-requests.js";
 import { announce, badge, byId, el, progress, setChildren, unloadPlayer } from "../lib/dom.js";
-import { formatSize, formatTime, pauses, sleep } from "../lib/format.js";
-import { Guest } from "../lib/guest.js";
+import { formatSize, formatTime } from "../lib/format.js";
+import { Guest } from "../lib/guest-credentials.js";
 import { postForm, sendOrRenew } from "../lib/http.js";
 import { ulid } from "../lib/ids.js";
 import { fetchSample } from "../lib/local-platform.js";
-import { readDuration, record } from "../lib/microphone.js";
+import { readDuration, record } from "../lib/audio-input.js";
+import { pauses, sleep } from "../lib/pauses.js";
 import { Problem, problemFromMessage, runAction, showProblem } from "../lib/problems.js";
 import { Socket } from "../lib/socket.js";
 
-const SIGNED_SECONDS = 60;
-const ANSWER_TIMEOUT_MS = 120000;
-const MAX_TRIES = 6;
-const MIN_LECTURE_SECONDS = 10; // if the stack's output does not contain the limit
+const SIGNED_SECONDS = 60; // validity of the signed URL with which the page connects
+const ANSWER_TIMEOUT_MS = 120000; // time after which an incomplete answer is requested again
+const MAX_TRIES = 6; // requests for one answer
+const MIN_LECTURE_SECONDS = 10; // used if the stack's output does not contain the limit
 const VALIDATING = "The lecture is being validated.";
 const LECTURE_TYPES = {
   mp3: "audio/mpeg", wav: "audio/wav", flac: "audio/flac", ogg: "audio/ogg", opus: "audio/ogg", oga: "audio/ogg",
@@ -63,7 +65,7 @@ export function lectures({ stack, settings }) {
     else pendingQuestions.get(message.queryId)?.onMessage(message);
   }
 
-  // Apply the report of a lecture's validation. It may be lost, so a question also shows whether its lecture was rejected.
+  // Apply the result of a lecture's validation. The message may be lost. Then the visitor learns the result from the answer to a question.
   function applyReport({ lectureId, state: result, message }) {
     if (id.value.trim() !== lectureId) return;
     if (result === "ready") {
@@ -132,7 +134,7 @@ export function lectures({ stack, settings }) {
     player.dataset.of = lectureId;
   }
 
-  // Ask a question, and repeat it under the same id until the answer is complete.
+  // Ask a question. Repeat it under the same id after a transient error, until the answer is complete.
   async function askQuestion(content) {
     const lectureId = id.value.trim();
     if (!/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(lectureId)) {
@@ -172,7 +174,7 @@ export function lectures({ stack, settings }) {
           if (!answer.isComplete) await woken;
         } catch (failure) {
           if (failure.code === "LECTURE_REJECTED") deselectLecture(lectureId);
-          // Browsers do not report why a handshake failed. If an earlier one succeeded, the cause is the network.
+          // Browsers do not report why a handshake failed. If an earlier handshake succeeded, the network is the likely cause.
           const isTransient = failure.retryable || (isAccepted && failure.code === "REFUSED");
           if (!isTransient || tries >= MAX_TRIES) throw failure;
           await sleep(500 * tries);

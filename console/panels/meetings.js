@@ -3,7 +3,7 @@
 import { announce, badge, byId, el, focusAndScroll, progress, setChildren, steps, unloadPlayer } from "../lib/dom.js";
 import { formatDate, formatTime, parseList } from "../lib/format.js";
 import { fetchSample, TONES_ONLY } from "../lib/local-platform.js";
-import { Meetings, matchesFilter, sortChunks } from "../lib/meetings.js";
+import { MeetingsApi, matchesFilter, sortChunks } from "../lib/meetings-api.js";
 import { poll } from "../lib/poll.js";
 import { Problem, runAction, showProblem } from "../lib/problems.js";
 
@@ -14,16 +14,16 @@ const STATUSES = { incomplete: ["Incomplete", "warn"], processing: ["Processing"
 const REASONS = {
   NO_AUDIO: "The recording has no audio track, so it cannot be transcribed.",
   NOTHING_SAID: "Nothing was heard in the recording, so there is no summary.",
-  MALFORMED: "The description of the upload is invalid. Upload the recording again.",
-  NEVER_COMPLETE: "Chunks were still missing when the others expired. Upload the recording again.",
+  MALFORMED: "The title, the participants, the tags or the list of chunks is invalid. Upload the recording again.",
+  NEVER_COMPLETE: "Some chunks never arrived, and the others have expired. Upload the recording again.",
   UNREADABLE: "The recording cannot be decoded. Upload another file.",
   TOO_LARGE: "The recording is longer or larger than this stack allows. Upload it in parts, as several meetings.",
 };
 const INTERNAL = "Processing failed, also after retries. Upload the recording again, or contact the operator of the stack.";
-const RECORD_TIMEOUT_MS = 120000;
+const RECORD_TIMEOUT_MS = 120000; // time within which an uploaded recording normally gets a record in the table
 
 export function meetings({ stack, visitor }) {
-  const api = new Meetings(stack, visitor);
+  const api = new MeetingsApi(stack, visitor);
   const problem = byId("meetings-problem");
   const [video, audio] = [byId("meetings-player"), byId("meetings-audio")];
   let playAt = () => {}; // plays the meeting on the screen from a time in milliseconds
@@ -32,7 +32,7 @@ export function meetings({ stack, visitor }) {
   let shown = null; // the meeting on the screen
   byId("meetings-started").value = toLocalTime(new Date());
 
-  // The index may be older than the meeting that was just read.
+  // Read and show a page of the list. The table's index may be older than `updated`, a meeting that was just read.
   async function refresh({ older = false, updated = null } = {}) {
     const { userChangeCount } = visitor;
     const page = await api.listNewest(older ? after : undefined);
@@ -70,7 +70,7 @@ export function meetings({ stack, visitor }) {
       if (shown !== current) return true;
       if (!record) {
         if (Date.now() - startedAt <= RECORD_TIMEOUT_MS) return false;
-        throw new Problem("The recording is uploaded, but the meeting is not in the table after two minutes.", { todo: "Look again later, because a sweep finds it. An operator can look for the cause (runbook meetings-late)." });
+        throw new Problem("The recording is uploaded, but its processing has not started after two minutes.", { todo: "Look again later, because a regular check finds it. An operator can look for the cause (runbook meetings-late)." });
       }
       const status = [record.status, record.stage, record.wrongCount].join(" ");
       if (status !== before) {
@@ -153,8 +153,8 @@ export function meetings({ stack, visitor }) {
     return true;
   }
 
-  // Load the video. If its URL expires, sign another one and continue at the same position. A player does not report the status,
-  // so this happens after every failed request, but only once until a request succeeds.
+  // Load the video. If its URL expires, sign another one and continue at the same position. A player does not report why a request failed.
+  // So every failed request is treated as an expired URL, but not twice without a success between.
   async function loadVideo(key, current) {
     let isRenewed = false;
     const load = async () => {

@@ -36,8 +36,8 @@ Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{
 MAX_FINDING_CHARACTERS = 2_000
 """Maximum length of each text of a fact claim or a clip."""
 _FindingText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FINDING_CHARACTERS)]
-"""Text of a finding, written by the model or taken from the transcript. It has no pattern, because API clients do not
-send this text, so they could not correct it."""
+"""Text of a finding, written by the model or taken from the transcript. It has no pattern, because clients only receive
+such texts, so they could not correct them."""
 FindingText = Annotated[_FindingText, Field(repr=False)]
 """The same text, omitted from `repr`, so that it does not get into logs."""
 OptionalFindingText = Annotated[_FindingText | None, Field(repr=False)]
@@ -102,7 +102,7 @@ class EpisodeChanges(Message):
 
 
 class TrackView(Message):
-    """State of a track."""
+    """State of a track, which is the processing of an episode's video or transcript."""
 
     state: TrackState
     since: Timestamp
@@ -179,7 +179,7 @@ class MultipartUpload(Message):
 
 
 class UploadReady(Message):
-    """Upload that was prepared: `form` for a small file, `multipart` for a large one."""
+    """Upload that was prepared. A large video gets `multipart`, every other file `form`."""
 
     upload_id: Ulid
     kind: TrackKind
@@ -244,7 +244,7 @@ class PlayableChunk(Message):
 
 
 class Playback(Message):
-    """Chunks of a video, by time."""
+    """Page of a video's chunks, by time."""
 
     chunks: tuple[PlayableChunk, ...]
     """Empty if `fromMs` is at or after the end of the video."""
@@ -263,7 +263,7 @@ class Claim(Message):
     start_ms: Milliseconds
     end_ms: Milliseconds
     timed: bool = True
-    """False if the times are estimates, because the transcript has none."""
+    """False if the times are estimates, because the transcript contains no times."""
     quote: FindingText
     """Words of the transcript."""
     text: FindingText
@@ -274,7 +274,8 @@ class Claim(Message):
     """The agent's confidence in the verdict."""
     explanation: OptionalFindingText = None
     sources: Annotated[tuple[_FindingText, ...], Field(max_length=20)] = ()
-    """Ids of the cues or memories that support the verdict."""
+    """Ids of what supports the verdict: cues (timed lines of the transcript), or the agent's memories of other sections
+    of the same transcript."""
 
 
 class ClaimPage(Message):

@@ -24,16 +24,15 @@ class EpisodeRecord(Message):
     version: int = 1
     """Version of the fields that a client may change. Changes of the tracks do not increase it."""
     creation: str | None = None
-    """Hash of the creation request; None if the client gave no token."""
+    """Hash of the creation request, which is compared if its client token is used again. None without a token."""
     deleted_at: str | None = None
-    """Time of the deletion; None if the episode exists. A deleted episode remains as a tombstone for some days."""
+    """Time of the deletion; None if the episode is not deleted. The record of a deleted episode, its tombstone, is kept
+    for some days."""
 
     def track(self, kind: TrackKind) -> Track:
-        """Return one of the two tracks."""
         return self.video if kind is TrackKind.VIDEO else self.transcript
 
     def to_episode(self) -> Episode:
-        """Return the episode as the API shows it."""
         return Episode(
             episode_id=self.episode_id,
             title=self.title,

@@ -1,12 +1,15 @@
 """DynamoDB gateway for episode records. Each method makes one DynamoDB call.
 
-A deleted episode remains as a tombstone for some days. Reads and changes treat a tombstone as absent, but its id stays
-taken, and its findings are listed until the cleanup deletes them.
+The record of a deleted episode remains for some days as a tombstone, with the attribute `deletedAt`. `get` and all
+changes treat a tombstone as absent. `create` does not, so the id of a deleted episode cannot be used again. Its
+findings are listed until the cleanup function deletes them.
 
-Writes are conditional. If a condition fails, DynamoDB returns the current item, and `EpisodeConflict` contains it. The
-AWS client retries a call whose response is lost. The condition of the second attempt then fails, because the first
-attempt has changed the item. So a change whose condition fails still counts as successful if the item already has the
-new values. For `create`, the caller decides this.
+All writes are conditional. If the condition fails, DynamoDB returns the current item. `EpisodeConflict` contains it, so
+that the caller need not read it again.
+
+boto3 repeats a call whose response is lost. If the first attempt has changed the item, the condition of the second may
+fail. So `update`, `advance_track` and `delete` also report success if the item already has the change. The caller of
+`create` compares the episodes itself. `request_upload` simply succeeds again.
 """
 
 import re
@@ -61,7 +64,7 @@ class EpisodeNotFound(HandlerError):
 
 
 class EpisodeConflict(Exception):
-    """The episode exists, but its current state does not allow the write."""
+    """The condition of a write failed. `current` is the episode as it is stored."""
 
     def __init__(self, current: EpisodeRecord) -> None:
         super().__init__()
@@ -70,8 +73,6 @@ class EpisodeConflict(Exception):
 
 @dataclass(frozen=True)
 class ItemPage:
-    """One page of a list."""
-
     items: tuple[dict[str, Any], ...]
     next_position: str | None
     """Position after which the next page starts; None on the last page."""
@@ -85,7 +86,7 @@ class EpisodeTable:
         self._name = name
 
     def create(self, episode: EpisodeRecord) -> None:
-        """Create an episode. Raise EpisodeConflict if the id is taken, also by a deleted episode."""
+        """Create an episode. Raise EpisodeConflict if the id belongs to an episode or to a tombstone."""
         values = episode.model_dump(mode="json", by_alias=True)
         key = episode_key(episode.owner, episode.episode_id)
         index = owner_index_key(episode.owner, episode.created_at, episode.episode_id)
@@ -117,7 +118,8 @@ class EpisodeTable:
     ) -> EpisodeRecord:
         """Change values of an episode that has this version, and return it. A value of None removes the attribute.
 
-        Raise EpisodeConflict if the episode no longer has this version.
+        Raise EpisodeNotFound if the episode does not exist. Raise EpisodeConflict if it has another version and not yet
+        these values.
         """
         values = {**changes, "version": version + 1, "updatedAt": at}
         try:
@@ -131,9 +133,10 @@ class EpisodeTable:
     def request_upload(
         self, owner: str, episode_id: str, kind: TrackKind, upload: ExpectedUpload, at: str
     ) -> EpisodeRecord:
-        """Make a track expect an upload, and return the episode.
+        """Set a track to the state `requested` with the upload that it now expects, and return the episode.
 
-        Raise EpisodeConflict if the track is not in one of `REPLACEABLE_STATES`.
+        Raise EpisodeNotFound if the episode does not exist. Raise EpisodeConflict if the track is not in one of
+        `REPLACEABLE_STATES`.
         """
         track = Track(state=TrackState.REQUESTED, since=at, upload=upload)
         accepted_states = {f":{state}": state.value for state in sorted(REPLACEABLE_STATES)}
@@ -145,16 +148,17 @@ class EpisodeTable:
         )
 
     def advance_track(self, owner: str, episode_id: str, kind: TrackKind, update: TrackUpdate) -> bool:
-        """Apply an update to a track, unless the track has already reached the rank of the new state.
+        """Apply an update to a track if its new state has a higher rank than the track.
 
         A restart by an operator is also applied to a track that failed with `RESTARTABLE_REASON`.
 
-        Return True if the track now has the updated state, so that a repeated update gets the same answer as the first.
-        Return False if the update may not change the state of the track, or if it concerns another upload or version.
-        Return False also if the episode does not exist.
+        Return True if the track now has the new state, even if it had that state before. So a repeated update gets the
+        same answer as the first. Return False if the rank forbids the update, if the track expects another upload or
+        version, or if the episode does not exist.
         """
         track = kind.value
-        # After a timeout, the sweep removes the episode from its index. An update that resumes work adds it again.
+        # The cleanup function's sweep finds overdue tracks in the sweep index. After a timeout it removes the episode
+        # from that index. A later update that resumes the processing adds the episode again.
         sweep_keys = sweep_index_key(update.at) if update.state in PROCESSING_STATES else {}
         details = {f"{track}.{name}": value for name, value in update.details.items()}
         forward_condition = f"#{track}.#rank < :reached"
@@ -189,11 +193,11 @@ class EpisodeTable:
         return True
 
     def delete(self, owner: str, episode_id: str, at: str, ttl: int) -> None:
-        """Replace an episode by a tombstone, which no list shows and which expires at `ttl`.
+        """Mark an episode as deleted. Its record is no longer listed, and DynamoDB removes it after the time `ttl`.
 
         Raise EpisodeNotFound if the episode does not exist or was deleted by another call.
         """
-        unlisted = {"GSI1PK": None, "GSI1SK": None}
+        unlisted = {"GSI1PK": None, "GSI1SK": None}  # removes the record from the index of the owner's episodes
         values = {"deletedAt": at, "ttl": ttl, **unlisted, **sweep_index_key(at)}
         try:
             self._update(episode_key(owner, episode_id), values, "", {})
@@ -220,7 +224,7 @@ class EpisodeTable:
     def list_findings(self, owner: str, episode_id: str, kind: FindingKind, limit: int, after: str | None) -> ItemPage:
         """Return a page of an episode's findings of one kind, by time, after the previous page's `next_position`.
 
-        The page is empty both if the episode has no findings and if it does not exist.
+        The page is empty if the episode has no findings or does not exist.
         """
         pk = partition_key(owner, episode_id)
         return self._page(
@@ -235,8 +239,8 @@ class EpisodeTable:
     def _page(self, limit: int, start: Key, sort_attribute: str, **query: Any) -> ItemPage:
         """Query the page after the item with the key `start`; an empty key means the first page.
 
-        The query asks for one item more than the limit. Another page follows if that extra item exists, or if DynamoDB
-        ended the query at its size limit.
+        The query asks for one item more than the limit. If it gets that item, or if DynamoDB ended the query at its
+        size limit, another page follows.
         """
         start_argument: dict[str, Any] = {"ExclusiveStartKey": serialize_item(start)} if start else {}
         answer = self._client.query(TableName=self._name, Limit=limit + 1, **query, **start_argument)
@@ -248,10 +252,10 @@ class EpisodeTable:
     def _update(
         self, key: Key, values: Mapping[str, object], condition: str, condition_values: Mapping[str, object]
     ) -> EpisodeRecord:
-        """Set values if the episode exists and the condition holds.
+        """Set values if the episode exists and the condition holds, and return the changed episode.
 
         The name of a value may be a path such as `video.state`. A value of None removes the attribute. Raise
-        EpisodeNotFound or EpisodeConflict if the condition fails.
+        EpisodeNotFound if the episode does not exist or is deleted, and EpisodeConflict if only the condition fails.
         """
         condition = _EXISTS + (f" AND {condition}" if condition else "")
         parts = {part for name in values for part in name.split(".")} | set(_NAME_PLACEHOLDER.findall(condition))

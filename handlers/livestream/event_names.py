@@ -3,8 +3,8 @@
 from typing import Final
 
 SOURCE_SUFFIX: Final = ".livestream"
-"""End of the source of livestream's own events. The source begins with the stack's name, because stacks may share a
-bus."""
+"""End of the source of livestream's own events. The source begins with the name of the stack, because several stacks
+may use the same bus."""
 EPISODE_DELETED: Final = "Episode Deleted"
 """Detail type of the event that starts the cleanup of a deleted episode."""
 UPLOAD_COMPLETED: Final = "Video Upload Completed"
@@ -16,8 +16,5 @@ JOB_STATE_CHANGE: Final = "MediaConvert Job State Change"
 
 
 def is_livestream_source(source: str) -> bool:
-    """Return True if a livestream backend published the event.
-
-    The event rules already restrict the source to this stack.
-    """
+    """Return True if a livestream backend published the event. The event rules only pass on events of this stack."""
     return source.endswith(SOURCE_SUFFIX)

@@ -4,8 +4,6 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """Verdict on a fact claim."""
-
     SUPPORTED = "supported"
     REFUTED = "refuted"
     MISLEADING = "misleading"

@@ -1,16 +1,17 @@
-"""DynamoDB gateway for findings (fact claims and clips) and for the outcome of each transcript window.
+"""DynamoDB gateway for the fact-check agent's findings, and for the outcome of each transcript window.
 
-Existing items are never overwritten, so a repeated message stores its findings once. A window's findings and its
-outcome are written in one transaction, because a model that is asked again answers differently, and only one answer may
-count.
+The agent analyzes a transcript in windows, which are sections small enough for one model request. Its findings are fact
+claims and clips. The outcome of a window says that it was analyzed, or why it could not be.
+
+SQS may deliver the message of a window twice, and a model that is asked again answers differently. So the findings and
+the outcome of a window are written in one transaction, and only if the window has no outcome yet.
 
 The transcript is finished when all its windows have an outcome. The worker that writes the last outcome then moves the
-transcript's track to its final state. A worker that receives a finished window again tries to move the track too,
-because the earlier worker may have stopped between the two writes.
+transcript's track (its processing state) to `analyzed` or `failed`. If the worker stops between these two writes, its
+message is delivered again, and the next worker moves the track.
 
-Each finding names the transcript's upload. If a track fails after some windows were analyzed, their findings remain in
-the table. The analysis of a later upload stores its own findings under other ids, so the earlier findings are deleted
-when the new upload arrives.
+Each finding contains the id of the transcript's upload. If the analysis fails, the client can upload the transcript
+again. The findings of the earlier upload are deleted when the new upload arrives.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from handlers.common.aws.dynamodb_values import Item, serialize_item
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
+from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer
 from handlers.livestream.table_item_deletion import delete_items
 from handlers.livestream.table_keys import SCHEMA_VERSION, FindingKind, Key, finding_key, partition_key, window_key
 from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate
@@ -34,11 +35,11 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import PutTypeDef
 
 WINDOW_SUCCEEDED = "found"
-"""Outcome of a window that was analyzed, even without a finding. A failed window has its failure as outcome."""
+"""Outcome of a window that was analyzed, even without a finding. The outcome of a failed window is its failure."""
 ALREADY_EXISTS, NO_REASON = "ConditionalCheckFailed", "None"
-"""Cancellation codes of a transaction's items: the item already exists; this item did not cause the cancellation."""
+"""Codes that DynamoDB gives for each item of a cancelled transaction. The first is for an item that already exists, the
+second for an item that did not cause the cancellation."""
 TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""Cancellation codes of transient errors."""
 Content = dict[str, Any]
 """Attributes of an item without its keys."""
 
@@ -61,9 +62,9 @@ class WindowFailure(StrEnum):
 
 
 class FindingsTable:
-    """Stores findings and window outcomes. Existing items stay unchanged.
+    """Stores findings and window outcomes, and never overwrites an item.
 
-    Nothing is stored if the episode is deleted or its transcript track expects another upload.
+    Nothing is stored for a deleted episode, or for an upload that the client has replaced.
     """
 
     def __init__(self, client: "DynamoDBClient", table_name: str, clock: Callable[[], datetime]) -> None:
@@ -73,10 +74,9 @@ class FindingsTable:
         self._episodes = EpisodeTable(client, table_name)
 
     def finish_if_done(self, window: WindowMessage) -> bool:
-        """Return True if the window has an outcome, or if its findings would not be stored.
+        """Return True if the window need not be analyzed: it has an outcome, or its findings would not be stored.
 
-        If all windows of the transcript have an outcome, also move the track to its final state, because the earlier
-        worker may have stopped before that.
+        If the window has an outcome, and all others of the transcript too, also move the track to its final state.
         """
         key = serialize_item(_window_key(window, window.index))
         if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):
@@ -100,14 +100,14 @@ class FindingsTable:
         self._finish_window(window, WINDOW_SUCCEEDED, [*claims, *clips])
 
     def save_failure(self, window: WindowMessage, failure: WindowFailure) -> None:
-        """Store that a window failed."""
+        """Store that a window failed; raise ServiceFailed on a transient error."""
         if self._is_current_upload(window):
             self._finish_window(window, failure.value)
 
     def delete_older_findings(self, owner: str, episode_id: str, upload_id: str) -> int:
         """Delete the findings of uploads before this upload, and return their number.
 
-        Upload ids increase with time. So a repeated call is safe while findings of this or a later upload are stored.
+        Upload ids increase with time, so a late or repeated call never deletes findings of this or a later upload.
         """
         keys = [
             key for kind in FindingKind for key in self._older_keys(partition_key(owner, episode_id), kind, upload_id)
@@ -142,8 +142,8 @@ class FindingsTable:
         """Store the outcome of a window and its findings, and finish the transcript if this window was the last."""
         items = [(_window_key(window, window.index), {"outcome": outcome}), *findings]
         if self._write_new_items([self._put(window, *item) for item in items]) and not self._is_current_upload(window):
-            # A newer upload was requested meanwhile, or the episode was deleted. The deletion of the older findings may
-            # have run before this write.
+            # Meanwhile the client requested another upload, or the episode was deleted. Its findings may have been
+            # deleted just before this write, so nothing else would delete these items.
             for key, _ in items:
                 self._client.delete_item(TableName=self._name, Key=serialize_item(key))
             return
@@ -152,7 +152,8 @@ class FindingsTable:
     def _write_new_items(self, puts: "list[PutTypeDef]") -> bool:
         """Write the window's outcome, which is the first item, and its findings in one transaction.
 
-        Return False if the window already has an outcome; then nothing is written.
+        Return False if the window already has an outcome; then nothing is written. Raise ServiceFailed on a transient
+        error.
         """
         while True:
             try:
@@ -166,7 +167,7 @@ class FindingsTable:
                     if TRANSIENT_REASONS.issuperset(set(reasons) - {NO_REASON}):
                         raise ServiceFailed(ServiceFault.UNAVAILABLE) from None
                     raise
-                puts = remaining  # another window already stored the same finding
+                puts = remaining  # another window has already stored a finding with the same key
             else:
                 return True
 
@@ -195,7 +196,6 @@ class FindingsTable:
         self._episodes.advance_track(window.owner, window.episode_id, TrackKind.TRANSCRIPT, update)
 
     def _outcomes(self, window: WindowMessage) -> Iterator[str]:
-        """Yield the outcomes of the transcript's finished windows."""
         first, last = _window_key(window, 0), _window_key(window, window.count - 1)
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,

@@ -14,16 +14,14 @@ MISSING_OBJECT_CODES = frozenset(["NoSuchKey", "NoSuchVersion", "MethodNotAllowe
 
 
 class ObjectReader:
-    """Reads objects with GetObject only."""
-
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def read(self, key: str, version: str | None = None) -> bytes | None:
-        """Return the content of an object, of one version if a version is given; None if the object does not exist.
+        """Return the content of an object or of one of its S3 versions; None if it does not exist.
 
-        Return at most one byte more than a transcript may have. That byte shows that the object is too large.
+        Read at most one byte more than a transcript may have. That is enough to show that the object is too large.
         """
         version_argument: dict[str, Any] = {} if version is None else {"VersionId": version}
         try:

@@ -1,4 +1,4 @@
-"""Deletion of many items of livestream's table with BatchWriteItem."""
+"""Deletion of many items of livestream's table, by their keys, with BatchWriteItem."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,11 +14,15 @@ BATCH_SIZE = 25
 
 
 class ItemsNotDeleted(Exception):
-    """DynamoDB left some items undeleted, because the table is throttled."""
+    """DynamoDB did not delete all items of a batch, because it throttles the table."""
 
 
 def delete_items(client: "DynamoDBClient", table: str, keys: Sequence[Item]) -> None:
-    """Delete the items with these keys. Raise ItemsNotDeleted if some are left; the caller's retry deletes them."""
+    """Delete the items with these primary keys.
+
+    Raise ItemsNotDeleted at the first batch that DynamoDB does not delete completely. Later batches are then not sent.
+    A caller that repeats the call deletes the rest.
+    """
     for start in range(0, len(keys), BATCH_SIZE):
         deletions: list[WriteRequestTypeDef] = [
             {"DeleteRequest": {"Key": key}} for key in keys[start : start + BATCH_SIZE]

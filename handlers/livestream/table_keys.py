@@ -1,7 +1,7 @@
-"""Keys of livestream's DynamoDB table and of its indexes, and the episode id that belongs to a client token.
+"""Keys of livestream's DynamoDB table and of its indexes, and episode ids that are derived from client tokens.
 
-All items of an episode are in one partition. The partition key contains the owner, so a caller can never reach another
-owner's episode.
+All items of an episode are in one partition: its record, its findings, and the outcomes of its transcript's windows.
+The partition key contains the owner, so a caller can never reach another owner's episode.
 """
 
 import base64
@@ -13,17 +13,16 @@ Key = dict[str, str]
 SCHEMA_VERSION = 1
 """Version of the items' attributes. Every item has it as `schemaVersion`."""
 EPISODE_SORT_KEY = "EPISODE"
-"""Sort key of an episode's own item."""
 WINDOW_PREFIX = "WINDOW#"
 """Start of the sort key of an item that records the outcome of a transcript window."""
 OWNER_INDEX = "GSI1"
 """Index that lists an owner's episodes by creation time."""
 SWEEP_INDEX = "GSI2"
-"""Index of the episodes that the sweep checks, by time. It contains episodes that wait for an upload or are being
-processed, and deleted episodes. The index is sparse: the sweep removes an episode's index keys when it needs no more
-checks."""
+"""Index of the episodes that the sweep must check, by time. The sweep is a scheduled run of the cleanup function. The
+index contains episodes that wait for an upload or are being processed, and deleted episodes. When an episode needs no
+more checks, the sweep removes its index keys, so it leaves the index."""
 SWEEP_PARTITION = "CARE"
-"""The only partition of this index. `care` is the resource name of the function that runs the sweep."""
+"""The only partition of the sweep index. `care` is the resource name of the cleanup function."""
 ID_LENGTH = 26
 """Number of characters of an episode id. A ULID has the same length."""
 
@@ -44,19 +43,17 @@ def partition_key(owner: str, episode_id: str) -> str:
 
 
 def episode_key(owner: str, episode_id: str) -> Key:
-    """Return the key of an episode's own item."""
     return {"pk": partition_key(owner, episode_id), "sk": EPISODE_SORT_KEY}
 
 
 def finding_key(owner: str, episode_id: str, kind: FindingKind, start_ms: int, finding_id: str) -> Key:
-    """Return the key of a fact claim or a clip."""
     return {"pk": partition_key(owner, episode_id), "sk": f"{kind}{start_ms:010d}#{finding_id}"}
 
 
 def window_key(owner: str, episode_id: str, transcript_key: str, version: str, index: int) -> Key:
-    """Return the key of the item that records the outcome of a window. The sort keys follow the order of the windows.
+    """Return the key of the item that records the outcome of a window. The items are sorted by the index of the window.
 
-    Each version of a transcript has its own window items.
+    `version` is the S3 version of the transcript. Each version has its own window items.
     """
     transcript = hashlib.sha256(f"{transcript_key}\n{version}".encode()).hexdigest()[:32]
     return {"pk": partition_key(owner, episode_id), "sk": f"{WINDOW_PREFIX}{transcript}#{index:05d}"}
@@ -68,7 +65,7 @@ def owner_index_key(owner: str, created_at: str, episode_id: str) -> Key:
 
 
 def sweep_index_key(since: str) -> Key:
-    """Return the index attributes that make the sweep check an episode."""
+    """Return the index attributes that make the sweep check an episode after the time `since`."""
     return {"GSI2PK": SWEEP_PARTITION, "GSI2SK": since}
 
 

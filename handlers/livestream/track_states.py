@@ -1,19 +1,18 @@
-"""States of an episode's two tracks (video and transcript), and the episode status that follows from them.
+"""States of an episode's two tracks, and the episode status that follows from them.
 
-This module defines the states of a track and their ranks. It calls no AWS service and has nothing to do with Step
-Functions. `EpisodeTable.advance_track` applies an update to a stored track. Its DynamoDB condition enforces the rules
-below.
+A track is the processing of the episode's video or of its transcript, from the request of an upload to the result. This
+module defines the states of a track and their ranks. `EpisodeTable.advance_track` applies updates to a stored track.
+Its DynamoDB condition enforces the following rules.
 
-Events about an upload may arrive late, repeated and in any order, so a track only moves forward. Old updates are
-ignored. Updates of an upload that the track no longer expects are ignored too. If the uploaded object has several
-versions, only the first version counts.
+Events about an upload may arrive late, twice and in any order. So an update is applied only if its state has a higher
+rank than the track. An update about an earlier upload, which the client has replaced, is ignored. If S3 has several
+versions of the uploaded object, only the version whose event arrived first counts.
 
-A failed track can still succeed:
-- A success that arrives after a failure counts.
-- If the sweep marked the track as failed because no event arrived for too long, any later update of the same upload
-  counts.
-- If the MediaConvert job failed, an operator can restart it (see `RESTARTABLE_REASON`).
-- In all other cases the client must request a new upload.
+A failed track can still succeed in these cases:
+- An event reports that the processing succeeded after all.
+- The track failed because no event arrived for too long (`TIMEOUT_REASONS`), and an event of the same upload arrives.
+- The MediaConvert job failed, and an operator restarts it (`RESTARTABLE_REASON`).
+- The client requests another upload.
 """
 
 from collections.abc import Mapping
@@ -50,12 +49,10 @@ class TrackState(StrEnum):
     ANALYZED = "analyzed"
     """Final state of a transcript of which at least one window was analyzed."""
     FAILED = "failed"
-    """The track has failed for a `TrackReason`. Later events may still lead to a success."""
+    """The track has failed for a `TrackReason`. The module's docstring lists how it can still succeed."""
 
 
 class TrackReason(StrEnum):
-    """Reason why a track failed."""
-
     NEVER_UPLOADED = "NEVER_UPLOADED"
     """The object did not arrive within the time limit."""
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
@@ -64,7 +61,6 @@ class TrackReason(StrEnum):
     """The video is too long. Or the transcript has too many bytes, characters, cues or windows. Or it is plain text for
     more than 24 hours of speech."""
     EMPTY = "EMPTY"
-    """The transcript contains no text."""
     UNREADABLE = "UNREADABLE"
     """The transcript is malformed, has an unsupported format or an invalid time, or has a cue that is too long."""
     CHUNKING_FAILED = "CHUNKING_FAILED"
@@ -100,15 +96,15 @@ RANKS: dict[TrackState, int] = {
     TrackState.CHUNKED: 5,
     TrackState.ANALYZED: 5,
 }
-"""Rank of each state. An event moves a track only to a higher rank; a new upload starts the track again. The table
-compares the rank that is stored with the track (`Track.rank`), which is lower after a timeout."""
+"""Rank of each state. The rank of an update must be higher than the rank of the track (`Track.rank`), unless an
+operator restarts the processing. A new upload replaces the whole track."""
 REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
-"""States in which a client may request another upload. An upload that is being processed or is complete stays."""
+"""States in which a client may request another upload. An upload that arrived can be replaced only if it failed."""
 PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
 """States in which a function, a MediaConvert job or the agent should be working on the upload."""
 TIMEOUT_REASONS = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
-"""Reasons with which the sweep marks a track as failed. They mean that no event arrived for too long, not that the
-upload is bad."""
+"""Reasons with which the cleanup function's sweep marks a track as failed. They mean that no event arrived for too
+long, not that the upload is bad."""
 RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
 """Failure after which an operator may have the same upload processed again. MediaConvert uses one error code for an
 unreadable file and for a missing permission, so the upload itself may be good."""
@@ -117,8 +113,6 @@ _SUCCESS_STATES = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
 
 
 class ContentType(StrEnum):
-    """Content type that the client declares for an upload."""
-
     MP4 = "video/mp4"
     QUICKTIME = "video/quicktime"
     WEBM = "video/webm"
@@ -144,11 +138,9 @@ class VideoChunks(Message):
     """Output of the job that cut a video."""
 
     prefix: str
-    """Key prefix of the chunks."""
     playlist: str | None = None
-    """Key of the HLS playlist that names the chunks in their order. None if an earlier version stored the record."""
+    """Key of the HLS playlist that names the chunks in their order. None if an earlier release stored the record."""
     count: int
-    """Number of chunks."""
     seconds: int
     """Length of every chunk except the last."""
     duration_ms: int
@@ -165,16 +157,16 @@ class Track(Message):
     upload: ExpectedUpload | None = None
     """Upload that was requested last; None if none was requested."""
     version_id: str | None = None
-    """S3 version of the uploaded object whose event arrived first; None before that."""
+    """S3 version of the uploaded object. Of several versions, the one whose event arrived first. None before that."""
     chunks: VideoChunks | None = None
     """Chunks of a video that was cut; None before that, and for a transcript."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def rank(self) -> int:
-        """Rank that the table's write condition compares.
+        """Rank that is stored with the track and compared with the rank of an update.
 
-        A track that the sweep marked as failed has a low rank, so that every later update of its upload still counts.
+        After a timeout it is the rank of `requested`, so that every later update of the upload is applied.
         """
         return RANKS[TrackState.REQUESTED if self.reason in TIMEOUT_REASONS else self.state]
 
@@ -186,7 +178,6 @@ class TrackUpdate:
     upload_id: str
     state: TrackState
     at: str
-    """Time of the update."""
     reason: TrackReason | None = None
     version_id: str | None = None
     """S3 version that the update concerns; None if it applies to any version."""
@@ -197,15 +188,14 @@ class TrackUpdate:
 
 
 def fail_track(track: Track, reason: TrackReason, at: str) -> Track:
-    """Return the track as failed with this reason; its upload stays the same."""
     return Track(state=TrackState.FAILED, since=at, reason=reason, upload=track.upload, version_id=track.version_id)
 
 
 def is_for_upload(update: TrackUpdate, track: Track) -> bool:
-    """Return True if the update concerns the upload, and the object version, that the track has."""
+    """Return True if the update concerns the upload that the track has, and does not concern another S3 version."""
     if track.upload is None or track.upload.upload_id != update.upload_id:
         return False
-    # A client can submit a form twice, which creates two versions of the object. The first one is the upload.
+    # A client can submit a form twice, which creates two versions of the object. Only one of them is processed.
     return None in (track.version_id, update.version_id) or track.version_id == update.version_id
 
 

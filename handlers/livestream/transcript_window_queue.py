@@ -1,9 +1,10 @@
 """Messages of the queue `agent-windows`, each of which names one window of a transcript.
 
-The function `transcript-windows` cuts an uploaded transcript into windows and sends the messages. The function `agent`
-analyzes the windows. A message contains no text of the window. So the agent reads the transcript and cuts it again,
-with the window sizes that the message contains. With other sizes, for example from newer settings, the windows would
-begin and end elsewhere, so some cues would be analyzed twice and others never.
+A window is a section of a transcript that is small enough for one model request. The function `transcript-windows` cuts
+an uploaded transcript into windows and sends the messages. The function `agent` analyzes the windows. A message
+contains no text of the transcript, so the agent reads the transcript and cuts it again. For this it uses the window
+sizes in the message, not its own settings. With other sizes, the windows would begin and end elsewhere, so some cues
+would be analyzed twice and others never.
 """
 
 import hashlib
@@ -74,7 +75,7 @@ class WindowMessage(Message):
     def finding_id(self, *parts: str) -> str:
         """Return the id of a finding, derived from parts such as its kind, its times and its words.
 
-        The same parts give the same id in each window of the same transcript version.
+        The id does not depend on the window, so a finding that two windows contain has one id.
         """
         return _hash_parts(self.episode_id, self.transcript_key, self.transcript_version, *parts)
 
@@ -127,10 +128,10 @@ class WindowQueue:
         self._url = url
 
     def send(self, messages: Sequence[WindowMessage]) -> None:
-        """Send all messages.
+        """Send all messages, in batches.
 
-        Raise WindowsNotQueued if SQS rejects some of a batch. Later batches are then not sent, and the caller's retry
-        sends all messages again.
+        Raise WindowsNotQueued if SQS rejects some messages of a batch. Later batches are then not sent, so the caller
+        must send all messages again.
         """
         for start in range(0, len(messages), BATCH_SIZE):
             answer = self._client.send_message_batch(

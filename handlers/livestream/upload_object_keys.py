@@ -10,7 +10,7 @@ from handlers.common.identity import user_ids
 from handlers.common.time_and_ids import ulid
 
 OWNER_PATTERN = rf"(?:{user_ids.USER_ID_PATTERN}|{user_ids.DEFAULT_OWNER})"
-"""Pattern for a user id, or for the common owner `everybody` of an API that does not identify its users."""
+"""Pattern for a user id, or for `everybody`, the owner of all episodes if the API does not identify its users."""
 EPISODE_ID_PATTERN = r"[0-9A-Z]{26}"
 _KEY = re.compile(
     rf"({OWNER_PATTERN})/({EPISODE_ID_PATTERN})/({ulid.ULID_PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII
@@ -19,8 +19,6 @@ _KEY = re.compile(
 
 @dataclass(frozen=True)
 class UploadKey:
-    """Parts of an upload's key."""
-
     owner: str
     episode_id: str
     upload_id: str

@@ -37,18 +37,18 @@ def test_partial_captions_and_errors_are_shown(chromium: Browser, console_url: s
         screen, state = window.page.locator("#captions-screen"), window.page.locator("#captions-state")
         window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "said.wav", SPOKEN_WORDS))
         expect(screen.locator(".growing")).to_have_text("Hello wor")
-        expect(state).to_have_text("Utterances: 1 sent, 2 waiting")
+        expect(state).to_have_text("Pieces of speech: 1 sent, 2 waiting")
         transcription.send(**{**CAPTION, "revision": 2}, text="Hello world.", final=True)
         transcription.send(type="done", utterance="u1", sequence=1, finals=1)
         expect(screen.locator(".final")).to_have_text("Hello world.")
         expect(screen.locator(".growing")).to_have_count(0)
-        expect(state).to_have_text("Utterances: 1 sent, 1 waiting, 1 done")
+        expect(state).to_have_text("Pieces of speech: 1 sent, 1 waiting, 1 done")
         transcription.send(type="error", code="NOT_TRANSCRIBED", message="It failed three times.", utterance="u2")
         expect(window.page.locator("#captions-problem")).to_contain_text("It failed three times.")
-        expect(state).to_have_text("Utterances: 1 sent, 1 done, 1 lost")
+        expect(state).to_have_text("Pieces of speech: 1 sent, 1 done, 1 lost")
         transcription.send(type="resend", utterances=[{"utterance": "u3", "fromMs": 0}])
         transcription.send(type="done", utterance="u3", sequence=3, finals=0)
-        expect(state).to_have_text("Utterances: 2 done, 1 lost")
+        expect(state).to_have_text("Pieces of speech: 2 done, 1 lost")
         assert window.browser_messages == []
 
 
@@ -61,7 +61,7 @@ def test_the_microphone_is_released_if_reconnection_fails(chromium: Browser, con
         expect(speak).to_have_attribute("aria-pressed", "true")
         expect(speak).to_have_text("Start speaking")
         expect(window.page.locator("#captions-problem")).to_contain_text("The connection broke.")
-        expect(window.page.locator("#captions-state")).to_have_text(re.compile(r"^Utterances: \d+ lost$"))
+        expect(window.page.locator("#captions-state")).to_have_text(re.compile(r"^Pieces of speech: \d+ lost$"))
         assert len(transcription.sockets) == 6, "the first connection and five attempts to reconnect"
         eventually(lambda: window.evaluate(IS_RELEASED), "the microphone is released")
 
@@ -102,7 +102,7 @@ def test_words_that_are_spoken_before_the_session_is_open_are_sent(chromium: Bro
     with open_panel(chromium, console_url, "captions", set_up=transcription.install) as window:
         speak, state = window.page.locator("#captions-speak"), window.page.locator("#captions-state")
         speak.click()
-        expect(state).to_have_text("Utterances: 2 waiting")
+        expect(state).to_have_text("Pieces of speech: 2 waiting")
         assert transcription.actions == ["open"]
         transcription.open_session()
         expect(state).to_contain_text("2 sent")

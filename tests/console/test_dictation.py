@@ -34,7 +34,7 @@ try {
 def test_the_microphone_is_released_if_it_cannot_be_used(
     window: ConsoleWindow, function: str, error: str, closed_contexts: int
 ) -> None:
-    assert run_script(window, "microphone", BREAK_MICROPHONE, function) == [error, "ended", closed_contexts]
+    assert run_script(window, "audio-input", BREAK_MICROPHONE, function) == [error, "ended", closed_contexts]
 
 
 COUNT_PIECES = """
@@ -53,7 +53,7 @@ return rests;
 
 def test_the_end_of_the_last_word_is_passed_on_when_the_microphone_stops(window: ConsoleWindow) -> None:
     # By chance, a recording may end with a complete piece.
-    assert any(run_script(window, "microphone", COUNT_PIECES))
+    assert any(run_script(window, "audio-input", COUNT_PIECES))
 
 
 FAKE_PLATFORM = """

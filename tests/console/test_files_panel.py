@@ -93,7 +93,7 @@ def test_entered_credentials_are_only_sent_to_aws(chromium: Browser, console_url
 def test_the_state_of_a_file_is_shown_until_it_is_processed(chromium: Browser, console_url: str) -> None:
     with open_signed_in(chromium, console_url) as (page, ingestion):
         card = choose_file(page)
-        expect(card).to_contain_text("Waiting for the notification.")
+        expect(card).to_contain_text("The stack has not noticed the file yet.")
         for status, step in (("pending", "Waiting"), ("claimed", "Grouped"), ("manifested", "Converting")):
             ingestion.status = status
             expect(card.locator(".now")).to_contain_text(step)

@@ -44,7 +44,7 @@ def test_a_page_without_a_platform_shows_how_to_start_one(window: ConsoleWindow)
 def test_opus_packets_become_a_valid_ogg_file(window: ConsoleWindow) -> None:
     packets = [[0b01111000, *range(size % 250)] for size in range(130)]  # Each packet has 20 ms.
     script = "const packets = input.map((bytes) => Uint8Array.from(bytes)); return Array.from(module.createOggFile(packets, 7));"
-    read = ogg_length.read_ogg(bytes(run_script(window, "ogg", script, packets)))
+    read = ogg_length.read_ogg(bytes(run_script(window, "ogg-writer", script, packets)))
     assert (read.channels, read.input_rate) == (1, ogg_length.OPUS_RATE)
     assert read.samples == 130 * 960 - 312
 
@@ -53,7 +53,7 @@ def test_opus_packets_become_a_valid_ogg_file(window: ConsoleWindow) -> None:
 def test_the_browsers_encoder_encodes_a_complete_utterance(window: ConsoleWindow, rate: int) -> None:
     samples = samples_of("hello world", rate)
     script = "return Array.from(await module.encodeOpus(Float32Array.from(input[0]), input[1]));"
-    audio = bytes(run_script(window, "opus", script, [samples, rate]))
+    audio = bytes(run_script(window, "opus-encoder", script, [samples, rate]))
     assert ogg_length.read_ogg(audio).samples / ogg_length.OPUS_RATE == pytest.approx(len(samples) / rate, abs=0.05)
     assert len(audio) < 24_000, "a base64 message must fit into one WebSocket frame of 32 KB"
 
@@ -67,7 +67,7 @@ def test_no_word_is_lost_by_encoding_at_the_rate_of_a_microphone(
 ) -> None:
     script = "return Array.from(await module.encodeOpus(Float32Array.from(input[0]), input[1]));"
     file = tmp_path / "utterance.ogg"
-    file.write_bytes(bytes(run_script(window, "opus", script, [samples_of(SENTENCE, rate), rate])))
+    file.write_bytes(bytes(run_script(window, "opus-encoder", script, [samples_of(SENTENCE, rate), rate])))
     words = [word.text for word in recognise_file(file, ["ogg"]) if isinstance(word, SpokenWord)]
     assert words == SENTENCE.split()
 
@@ -85,7 +85,7 @@ def test_resampling_keeps_the_tones_that_the_new_rate_can_hold(
 
 
 CUT_SPEECH = """
-const cutter = new module.Cutter(input.rate);
+const cutter = new module.SpeechCutter(input.rate);
 const utterances = [];
 for (let start = 0; start < input.samples.length; start += input.pieceLength) {
   utterances.push(...cutter.feed(Float32Array.from(input.samples.slice(start, start + input.pieceLength))));
@@ -98,7 +98,7 @@ return utterances.map((utterance) => Array.from(utterance));
 def cut_speech(window: ConsoleWindow, samples: list[float], piece_length: int = 640) -> list[list[float]]:
     """Return the utterances that the cutter finds in samples, which it gets in pieces."""
     speech = {"rate": RATE, "samples": samples, "pieceLength": piece_length}
-    utterances: list[list[float]] = run_script(window, "cutter", CUT_SPEECH, speech)
+    utterances: list[list[float]] = run_script(window, "speech-cutter", CUT_SPEECH, speech)
     return utterances
 
 
@@ -151,12 +151,12 @@ def test_the_page_shows_the_same_lines_as_the_flow(window: ConsoleWindow) -> Non
     for message in [*messages, resend]:
         screen.apply(message)
     script = """
-    const captions = new module.Captions();
+    const captions = new module.CaptionLines();
     for (const message of input.messages) captions.apply(message);
     input.resend.utterances.forEach((entry) => captions.removeForResend(entry));
     return captions.lines.map((line) => line.text);
     """
-    assert run_script(window, "captions", script, {"messages": messages, "resend": resend}) == screen.text()
+    assert run_script(window, "caption-lines", script, {"messages": messages, "resend": resend}) == screen.text()
     assert screen.text() == ["first", "second, later"]
 
 
@@ -223,7 +223,7 @@ def test_a_handshake_has_the_same_signature_as_with_botocore(window: ConsoleWind
       return await module.presignUrl({ region: "eu-west-1" }, "execute-api", input.credentials, input.url, 60);
     } finally { Date.prototype.toISOString = realToISOString; }
     """
-    signed_url = run_script(window, "aws", script, {"credentials": KEYS, "url": url})
+    signed_url = run_script(window, "aws-requests", script, {"credentials": KEYS, "url": url})
     request = AWSRequest("GET", url.replace("wss", "https"))
     SigV4QueryAuth(Credentials(KEY, SECRET, TOKEN), "execute-api", "eu-west-1", expires=60).add_auth(request)
     assert signed_url.startswith(f"{url}?")
@@ -243,7 +243,7 @@ def test_a_request_has_the_same_signature_as_with_botocore(window: ConsoleWindow
     target = {"X-Amz-Target": "DynamoDB_20120810.GetItem"}
     request = AWSRequest("POST", "https://dynamodb.eu-west-1.amazonaws.com/", data=b"{}", headers=target)
     SigV4Auth(Credentials(KEY, SECRET, TOKEN), "dynamodb", "eu-west-1").add_auth(request)
-    assert run_script(window, "aws", script, KEYS) == request.headers["Authorization"]
+    assert run_script(window, "aws-requests", script, KEYS) == request.headers["Authorization"]
 
 
 @pytest.mark.parametrize(
@@ -317,14 +317,14 @@ def test_an_error_response_gives_code_advice_and_retryability(
     ],
 )
 def test_credentials_are_parsed_as_the_aws_console_and_cli_print_them(window: ConsoleWindow, text: str) -> None:
-    credentials = run_script(window, "aws", "return module.parseCredentials(input);", text)
+    credentials = run_script(window, "aws-requests", "return module.parseCredentials(input);", text)
     assert (credentials["accessKeyId"], credentials["secretAccessKey"]) == (KEY, SECRET)
     assert credentials["sessionToken"].startswith("session/token+with=")
 
 
 def test_invalid_credentials_are_refused_without_showing_them(window: ConsoleWindow) -> None:
     script = "try { module.parseCredentials(input); } catch (problem) { return problem.message + problem.todo; }"
-    error = run_script(window, "aws", script, f"my key is {SECRET}")
+    error = run_script(window, "aws-requests", script, f"my key is {SECRET}")
     assert "AWS_ACCESS_KEY_ID" in error
     assert SECRET not in error
 
@@ -350,7 +350,7 @@ def test_dynamodb_items_become_javascript_values(window: ConsoleWindow) -> None:
         "f": {"SS": ["p", "q"]},
     }
     plain = {"a": "text", "b": 12.5, "c": True, "d": None, "e": ["x", {"y": 1}], "f": ["p", "q"]}
-    assert run_script(window, "items", "return module.fromItem(input);", item) == plain
+    assert run_script(window, "dynamodb-items", "return module.fromItem(input);", item) == plain
 
 
 DETAILS = {"title": "Weekly", "participants": ["Ann"], "tags": ["team"]}
@@ -375,7 +375,7 @@ def test_invalid_details_are_refused_before_the_upload_as_the_backend_would_refu
     chunks = [{"name": "00000.webm", "bytes": 1, "sha256": "0" * 64}]
     complete = {"schemaVersion": 1, "startedAt": "2026-01-31T12:00:00.000Z", "chunks": chunks, **details}
     script = "try { module.validateDetails(input); return []; } catch (problem) { return [problem.constructor.name, problem.message]; }"
-    error = run_script(window, "meetings", script, details)
+    error = run_script(window, "meetings-api", script, details)
     if excess:
         assert error[0] == "Problem"
         assert error[1].startswith(f"{name}: ")
@@ -389,7 +389,7 @@ def test_invalid_details_are_refused_before_the_upload_as_the_backend_would_refu
 def test_chunks_are_sorted_by_name_with_numbers_in_order(window: ConsoleWindow) -> None:
     script = "return module.sortChunks(input.map((name) => new File(['a'], name))).map((file) => file.name);"
     names = ["part 10.webm", "part 2.webm", "part 1.webm"]
-    assert run_script(window, "meetings", script, names) == names[::-1]
+    assert run_script(window, "meetings-api", script, names) == names[::-1]
 
 
 UPLOAD_VIDEO = """
@@ -420,7 +420,7 @@ window.XMLHttpRequest = class extends EventTarget {
 };
 try {
   const { Visitor } = await import("/lib/visitor.js");
-  const api = new module.Episodes({ apiUrl: "http://127.0.0.1/api", authorizer: "none" }, new Visitor({ local: null }));
+  const api = new module.LivestreamApi({ apiUrl: "http://127.0.0.1/api", authorizer: "none" }, new Visitor({ local: null }));
   await api.upload("e", "video", new File(["12345"], "a.mp4"), "video/mp4", () => {}).catch((problem) => apiCalls.push(problem.code));
 } finally {
   [window.fetch, window.XMLHttpRequest] = [realFetch, RealXMLHttpRequest];
@@ -443,7 +443,7 @@ def upload_video(
 ) -> Any:
     """Return the URLs of the uploaded parts as `<signing request>/<part>`, and the paths of the API calls or the error code."""
     argument = {"code": code, "status": S3_STATUSES[code], "expires": expires, "refused": refused, "isForm": is_form}
-    return run_script(window, "episodes", UPLOAD_VIDEO, argument)
+    return run_script(window, "livestream-api", UPLOAD_VIDEO, argument)
 
 
 def test_a_video_is_uploaded_in_parts(window: ConsoleWindow) -> None:

@@ -47,7 +47,7 @@ const arrive = (response) => delays.get(response).resolve();
 const shortPause = () => new Promise((resolve) => setTimeout(resolve, 5));
 const files = [1, 2, 3].map((number) => new File([new Uint8Array([number])], `${number}.webm`, { lastModified: 1 }));
 const upload = () => meetings.upload({ title: "weekly" }, files, () => {}).then(() => "whole", (problem) => problem.message);
-const meetings = module.Meetings ? new module.Meetings(stack, visitor) : null;
+const meetings = module.MeetingsApi ? new module.MeetingsApi(stack, visitor) : null;
 try {
 """
 RESTORE_NETWORK = "} finally { Object.assign(globalThis, originals); }"
@@ -65,7 +65,7 @@ def test_an_upload_stops_for_another_user_and_continues_for_its_own(window: Cons
     visitor.signIn({ name: "ann" });
     return [...results, await upload(), puts];
     """
-    stopped, whole, puts = run_signed_in(window, "meetings", script)
+    stopped, whole, puts = run_signed_in(window, "meetings-api", script)
     assert stopped.startswith("Another user has signed in")
     assert (whole, puts) == ("whole", ["ann 00000", "ann 00001", "ann 00002", "ann c"]), "nothing is uploaded for bob"
 
@@ -77,7 +77,7 @@ def test_the_same_files_become_a_new_meeting_of_another_user(window: ConsoleWind
     puts.length = 0;
     return [await upload(), puts];
     """
-    assert run_signed_in(window, "meetings", script) == ["whole", ["bob 00000", "bob 00001", "bob 00002", "bob c"]]
+    assert run_signed_in(window, "meetings-api", script) == ["whole", ["bob 00000", "bob 00001", "bob 00002", "bob c"]]
 
 
 @pytest.mark.parametrize("answer", ["/login ann", "/exchange ann"])
@@ -90,7 +90,7 @@ def test_an_upload_does_not_start_if_another_user_signs_in_meanwhile(window: Con
     arrive("{answer}");
     return [await result, puts];
     """
-    stopped, puts = run_signed_in(window, "meetings", script)
+    stopped, puts = run_signed_in(window, "meetings-api", script)
     assert stopped.startswith("Another user has signed in")
     assert puts == []
 
@@ -106,7 +106,7 @@ def test_a_late_response_for_the_previous_user_is_not_used(window: ConsoleWindow
     arrive("{answer}");
     return [first, (await before).user, (await meetings.access()).user, visitor.name];
     """
-    assert run_signed_in(window, "meetings", script) == ["bob"] * 4
+    assert run_signed_in(window, "meetings-api", script) == ["bob"] * 4
 
 
 COUNT_USER_CHANGES = """
@@ -148,9 +148,9 @@ def test_a_video_upload_continues_with_a_new_token_and_stops_for_another_user(
     const fakeFetch = globalThis.fetch;
     globalThis.fetch = async (url, options) => (url.includes("/episodes") ? new Response(JSON.stringify(ready)) : fakeFetch(url, options));
     afterPut = (count) => count === 2 && visitor.signIn({{ name: "{name}" }});
-    const api = new module.Episodes({{ apiUrl: host, authorizer: "jwt" }}, visitor);
+    const api = new module.LivestreamApi({{ apiUrl: host, authorizer: "jwt" }}, visitor);
     const video = new File(["12345"], "a.mp4");
     const result = await api.upload("e", "video", video, "video/mp4", () => {{}}).then(() => "whole", (problem) => problem.message);
     return [puts.length, result];
     """
-    assert run_signed_in(window, "episodes", script) == [puts, end]
+    assert run_signed_in(window, "livestream-api", script) == [puts, end]

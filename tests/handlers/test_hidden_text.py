@@ -12,10 +12,10 @@ import pytest
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
 from handlers.common.text.visible_text import VISIBLE_TEXT
-from handlers.livestream.agent.answer_verification import verify_answer
-from handlers.livestream.agent.model_request import MemoryEvent, select_memories
 from handlers.livestream.api_models import EpisodeChanges, NewEpisode
 from handlers.livestream.episodes_api.api_operations import OPERATIONS as LIVESTREAM_OPERATIONS
+from handlers.livestream.fact_check_agent.answer_verification import verify_answer
+from handlers.livestream.fact_check_agent.model_request import MemoryEvent, select_memories
 from handlers.livestream.transcript.transcript_reader import read_transcript
 from handlers.meetings.auth_exchange.api_operations import OPERATIONS as MEETINGS_OPERATIONS
 from handlers.meetings.bedrock_summarize.model_answers import SummaryTask, parse_summary

@@ -97,7 +97,7 @@ def test_no_stream_url_is_valid_for_longer_than_the_shortest_session_of_a_role()
 def test_the_console_signs_the_url_of_a_recording_for_no_longer_than_its_credentials_last() -> None:
     """The page exchanges its token for new credentials this long before the old ones expire."""
     found = re.search(
-        r"^const MEDIA_URL_SECONDS = (\d+);", (ROOT / "console/lib/meetings.js").read_text(), re.MULTILINE
+        r"^const MEDIA_URL_SECONDS = (\d+);", (ROOT / "console/lib/meetings-api.js").read_text(), re.MULTILINE
     )
     assert found is not None
     assert int(found[1]) <= AuthEnvironment.model_fields["renew_before_seconds"].default

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.livestream.agent.environment import AgentEnvironment
+from handlers.livestream.fact_check_agent.environment import AgentEnvironment
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment

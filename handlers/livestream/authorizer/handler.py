@@ -3,8 +3,8 @@
 API Gateway's REST APIs can validate Cognito tokens themselves, but tokens of other providers need such a function. API
 Gateway caches the result for each token.
 
-A caller without a valid token gets a policy that denies access. An invalid token causes no exception, because any
-caller could then trigger the function's error alarm. An exception means that the token could not be checked.
+A caller without a valid token gets a policy that denies access. The function raises no exception for an invalid token,
+because then any caller could trigger the alarm for the function's errors. It raises one if a token cannot be checked.
 """
 
 import os
@@ -37,7 +37,7 @@ class Authorizer:
         self._log = log
 
     def authorize(self, event: Mapping[str, Any]) -> Policy:
-        """Return a policy that allows the token's user all methods of the API stage, or denies them.
+        """Return a policy that allows all methods of the API stage if the token is valid, and otherwise denies them.
 
         Raise IdentityProviderUnavailable if the token cannot be checked.
         """
@@ -48,6 +48,7 @@ class Authorizer:
         try:
             user = self._verifier.verify(header[len(SCHEME) :].strip())
         except InvalidToken as error:
+            # `TokenVerifier` raises InvalidToken with this reason also for a token that it could not check.
             if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
                 self._log.error("provider_away")
                 raise IdentityProviderUnavailable from None
@@ -60,7 +61,10 @@ class Authorizer:
 
 
 def _stage_arn(method_arn: str) -> str:
-    """Return the ARN of all methods of a method's stage, because API Gateway caches the policy for all of them."""
+    """Return the ARN of all methods of the stage.
+
+    API Gateway caches the policy by token, so the caller's next requests for other methods get the same policy.
+    """
     api, stage, *_ = method_arn.split("/")
     return f"{api}/{stage}/*"
 
@@ -72,7 +76,6 @@ def _policy(effect: str, resource: str, principal: str) -> Policy:
 
 @cache
 def _authorizer() -> Authorizer:
-    """Create the authorizer once per container."""
     environment = AuthorizerEnvironment.read()
     keys = SigningKeys(environment.jwks_url)
     verifier = TokenVerifier(environment.issuer, environment.audience, keys, clock.now)
@@ -80,7 +83,6 @@ def _authorizer() -> Authorizer:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> Policy:
-    """Authorize one request for API Gateway."""
     return _authorizer().authorize(event)
 
 

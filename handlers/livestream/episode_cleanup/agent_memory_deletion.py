@@ -1,7 +1,8 @@
-"""Deletion of an episode's AgentCore memory: the events of its session, and the summaries derived from them.
+"""Deletion of what the fact-check agent stored about an episode in its AgentCore memory.
 
-Facts that AgentCore derived about the owner remain. They do not name a session, so they cannot be assigned to an
-episode.
+AgentCore stores events by actor and session. Here the actor is the owner of the episode, and the session is the
+episode. The events of the session and the summaries that AgentCore derived from them are deleted. Facts that AgentCore
+derived about the owner remain, because they do not name a session.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,10 +12,8 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call
 
 
 class SessionMemory:
-    """Deletes sessions of one AgentCore memory. The session id is the episode id, the actor id its owner."""
-
     def __init__(self, client: Any, memory_id: str, summary_namespace: str) -> None:
-        """`summary_namespace`: namespace of a session's summaries, with `{actorId}` and `{sessionId}` in it."""
+        """`summary_namespace`: namespace of a session's summaries, with the placeholders `{actorId}`, `{sessionId}`."""
         self._client = client
         self._memory_id = memory_id
         self._summary_namespace = summary_namespace

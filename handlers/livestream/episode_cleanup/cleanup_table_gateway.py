@@ -1,8 +1,12 @@
-"""DynamoDB gateway of the cleanup function. Unlike `EpisodeTable`, it also returns deleted episodes.
+"""DynamoDB gateway of the cleanup function, which removes the data of deleted episodes and fails overdue tracks.
 
-The function removes deleted episodes when their events arrive. Its scheduled sweep finds the episodes that are overdue.
-Each change of an episode is conditional on the state that was read, because an event, a new upload or another sweep may
-have changed the episode meanwhile. In that case the method changes nothing and returns False.
+A sweep is a scheduled run of the function. An index of the table, the sweep index, lists the episodes that a sweep must
+check, each with the time from which it must be checked. Unlike `EpisodeTable`, this gateway also returns deleted
+episodes.
+
+An event, a new upload or another sweep may change an episode while the function works. So a method that changes the
+episode's item has a condition on the values that were read. If the condition fails, it changes nothing and returns
+False.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,12 +31,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DueEpisode:
-    """Episode that the sweep must check, as the sweep index lists it."""
+    """Entry of the sweep index: an episode that a sweep must check."""
 
     owner: str
     episode_id: str
     since: str
-    """Sort key of the episode in the sweep index: the time from which the sweep checks it."""
+    """Time from which the episode must be checked. It is the sort key of the index."""
 
 
 class CleanupTable:
@@ -43,7 +47,7 @@ class CleanupTable:
         self._name = name
 
     def list_due(self, before: str) -> Iterator[DueEpisode]:
-        """Yield the episodes that have been in the sweep index since before a time, the oldest first."""
+        """Yield the entries of the sweep index with a time before this one, the oldest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             IndexName=SWEEP_INDEX,
@@ -84,12 +88,12 @@ class CleanupTable:
         )
 
     def remove_from_sweep(self, due: DueEpisode) -> bool:
-        """Remove an episode from the sweep index; return False if it was added again meanwhile."""
+        """Remove an episode from the sweep index. Return False if its time in the index has changed meanwhile."""
         values = {":since": due.since}
         return self._update(due.owner, due.episode_id, "REMOVE GSI2PK, GSI2SK", "GSI2SK = :since", {}, values)
 
     def postpone(self, due: DueEpisode, until: str) -> bool:
-        """Postpone the sweep's next check of an episode; return False if it was added again meanwhile."""
+        """Let the sweep check an episode later. Return False if its time in the index has changed meanwhile."""
         values = {":since": due.since, ":until": until}
         return self._update(due.owner, due.episode_id, "SET GSI2SK = :until", "GSI2SK = :since", {}, values)
 

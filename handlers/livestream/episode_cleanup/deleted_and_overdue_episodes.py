@@ -1,11 +1,11 @@
 """Removal of the data of deleted episodes, and the sweep that marks overdue tracks as failed.
 
-A track is overdue if it has waited for an event for longer than its state allows (`track_time_limits`).
+The sweep is a scheduled run of the cleanup function. A track is the processing of an episode's video or transcript. It
+is overdue if it has waited for an event longer than its state allows (`track_time_limits`).
 
-The API publishes an event for each deletion, and the cleanup then starts at once. The sweep also cleans up deleted
-episodes, for two reasons. The event of a deletion may have been lost. And the agent or a MediaConvert job may have
-written something after the first cleanup, so each deleted episode is cleaned up again when all work on it must have
-ended.
+The API publishes an event for each deletion, so the cleanup starts at once. The sweep also cleans up deleted episodes,
+because the event may have been lost. It cleans up each of them again when all work on it must have ended. Until then,
+the agent or a MediaConvert job may still write something.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,12 +33,10 @@ from handlers.livestream.track_states import TrackKind
 from handlers.livestream.upload_object_keys import OWNER_PATTERN
 
 SWEEP_GRACE_PERIOD = timedelta(minutes=15)
-"""The sweep ignores episodes that were added to its index more recently than this."""
+"""The sweep ignores episodes whose time in its index is more recent than this."""
 
 
 class DeletedDetail(Message):
-    """Detail of the event `Episode Deleted`."""
-
     schema_version: Literal[1] = 1
     owner: Annotated[str, Field(pattern=rf"^{OWNER_PATTERN}$")]
     episode_id: EpisodeId
@@ -48,15 +46,12 @@ class CleanupOutcome(StrEnum):
     """Outcome of a deletion event, or of the sweep's check of a deleted episode."""
 
     CLEANED_UP = "tidied"
-    """The objects, memory, findings and window outcomes of a deleted episode were deleted. Logs and counts name this
-    outcome `tidied`."""
+    """All data of the episode was deleted, except its own item, which DynamoDB removes after some days."""
     IGNORED = "ignored"
     """The event names an episode that is not deleted, so nothing was removed."""
 
 
 class EpisodeCleaner:
-    """Cleans up deleted episodes and fails overdue tracks."""
-
     def __init__(
         self,
         table: CleanupTable,
@@ -82,10 +77,10 @@ class EpisodeCleaner:
         return process_batch(messages, self._handle_deletion, self._log, event_kind="deletion")
 
     def sweep(self) -> dict[str, int]:
-        """Run one sweep and return its counts, which are also logged.
+        """Run one sweep. Log its counts and return them.
 
-        They are the number of tracks that were failed, for each reason, and the number of deleted episodes that were
-        cleaned up. `SweepLoop` adds the counts of checked and failed episodes, and of an unfinished sweep.
+        `never_uploaded` and `timed_out` count the tracks that were marked as failed, `tidied` the deleted episodes that
+        were cleaned up. `SweepLoop.run` explains the other counts.
         """
         due = self._table.list_due(timestamp(self._clock() - SWEEP_GRACE_PERIOD))
         count = self._loop.run(
@@ -110,17 +105,18 @@ class EpisodeCleaner:
         elif episode.deleted_at is None:
             return CleanupOutcome.IGNORED
         else:
+            # The deletion also set the episode's time in the sweep index to `deletedAt`.
             self._clean_up_and_reschedule(DueEpisode(owner, episode_id, episode.deleted_at), episode.deleted_at)
         return CleanupOutcome.CLEANED_UP
 
     def _check_episode(self, due: DueEpisode) -> list[str]:
         """Clean up a deleted episode, or fail the overdue tracks of an existing one.
 
-        Return the outcomes to count: the cleanup, or the reason of each timeout.
+        Return the outcomes to count: the cleanup, or the reason why each overdue track failed.
         """
         episode = self._table.get(due.owner, due.episode_id)
         if episode is None:
-            return []  # the index is eventually consistent, so it may list an episode whose item has expired
+            return []  # the index is eventually consistent, so it may list an item that DynamoDB has just removed
         if episode.deleted_at is not None:
             self._clean_up_and_reschedule(due, episode.deleted_at)
             return [CleanupOutcome.CLEANED_UP]
@@ -139,7 +135,7 @@ class EpisodeCleaner:
         ]
 
     def _clean_up_and_reschedule(self, due: DueEpisode, deleted_at: str) -> None:
-        """Clean up now, and schedule a second cleanup for the time when all earlier work must have ended."""
+        """Clean up now. If work on the episode may still be running, let the sweep clean up again when it has ended."""
         self._clean_up(due.owner, due.episode_id)
         work_ends_at = datetime.fromisoformat(deleted_at) + max(self._limits.by_state.values())
         if self._clock() < work_ends_at:

@@ -1,6 +1,7 @@
-"""Environment of the cleanup function, which also marks overdue tracks as failed. Its resource name is `care`.
+"""Environment of the cleanup function, whose resource name is `care`.
 
-The stack settings use the same range.
+The function removes the data of deleted episodes. It also marks a track (the processing of a video or transcript) as
+failed if it stays in one state for too long. The stack settings use the same range.
 """
 
 from typing import Annotated
@@ -11,17 +12,14 @@ from handlers.common.environment import HandlerEnvironment
 from handlers.common.sweep_time_budget import SweepSeconds
 
 LimitMinutes = Annotated[int, Field(ge=30, le=1380)]
-"""Time limit of a track state. Below a day, so that the tombstone of a deleted episode outlives everything that may
-still write to the episode."""
+"""Time limit of a track state, below a day. So all work on a deleted episode ends while its item still exists, which is
+kept for at least a day."""
 
 
 class EpisodeCleanupEnvironment(HandlerEnvironment):
-    """Environment variables of the cleanup function."""
-
     table_name: str
     bucket_name: str
     memory_id: str
-    """Id of the agent's AgentCore memory."""
     summary_namespace: str
     """Namespace in which AgentCore stores summaries. Contains `{actorId}` and `{sessionId}`."""
     requested_minutes: LimitMinutes = 720

@@ -1,7 +1,7 @@
 """Lambda function `care`: removes the data of deleted episodes, and marks overdue tracks as failed.
 
-Deletion events arrive through a queue. A schedule starts a sweep, which finds overdue tracks, and deleted episodes
-whose event was lost.
+A track is the processing of an episode's video or transcript; it is overdue if it stays in one state for too long.
+Deletion events arrive through a queue. A schedule starts a sweep, which finds overdue tracks and deleted episodes.
 """
 
 from collections.abc import Mapping
@@ -26,14 +26,11 @@ from handlers.livestream.track_states import TrackState
 
 
 class CleanupSweepEvent(BaseModel):
-    """Event that the schedule sends."""
-
     kind: Literal["sweep"]
 
 
 @cache
 def _cleaner() -> EpisodeCleaner:
-    """Create the cleaner once per container."""
     environment = EpisodeCleanupEnvironment.read()
     memory: Any = boto3.client("bedrock-agentcore", config=CONFIG)
     minutes = {

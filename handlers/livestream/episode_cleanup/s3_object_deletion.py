@@ -20,16 +20,15 @@ class ObjectsNotDeleted(Exception):
 
 
 class EpisodeObjects:
-    """Deletes the objects of episodes from the bucket."""
-
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def delete(self, owner: str, episode_id: str) -> int:
-        """Delete all objects of an episode, and return the number of deleted versions."""
+        """Delete all objects of an episode. Return the number of deleted versions and delete markers."""
         episode_folder = f"{owner}/{episode_id}/"
-        # Multipart uploads first: one that is completed meanwhile is then an object. Only videos are uploaded in parts.
+        # Uploads are aborted first. If a client completes one before that, it becomes an object and is deleted below.
+        # Only videos are uploaded in parts.
         for key, upload_id in list(self._multipart_uploads(f"{VIDEOS}{episode_folder}")):
             self._abort(key, upload_id)
         return sum(
@@ -50,7 +49,7 @@ class EpisodeObjects:
                 raise
 
     def _versions(self, prefix: str) -> "Iterator[list[ObjectIdentifierTypeDef]]":
-        """Yield pages of at most 1,000 versions, the maximum for one DeleteObjects call."""
+        """Yield pages of versions and delete markers, at most 1,000 each, as one DeleteObjects call accepts."""
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
         for page in pages:
             versions: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]

@@ -1,7 +1,8 @@
 """Time limits of track states, and the check whether a track has exceeded its limit.
 
-Every state in which a track waits for an event has a limit. The limit is well above the normal duration of the state,
-including all automatic retries. So a track that exceeds its limit has probably lost its event.
+A track is the processing of an episode's video or transcript. Each state in which a track waits for an event has a
+limit, which is well above the normal duration of the state with all automatic retries. So if a track exceeds the limit,
+its event was probably lost.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,6 @@ from datetime import datetime, timedelta
 from handlers.livestream.track_states import Track, TrackReason, TrackState
 
 _IDLE_STATES = frozenset({TrackState.NONE, TrackState.CHUNKED, TrackState.ANALYZED, TrackState.FAILED})
-"""States in which a track waits for no event."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,6 @@ class TrackLimits:
 
 
 def is_idle(track: Track) -> bool:
-    """Return True if the track waits for no event."""
     return track.state in _IDLE_STATES
 
 

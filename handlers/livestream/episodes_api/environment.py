@@ -41,7 +41,7 @@ class EpisodesApiEnvironment(HandlerEnvironment):
     table_name: str
     bucket_name: str
     event_source: str
-    """Source of the event that announces a deletion."""
+    """EventBridge source of the event that announces the deletion of an episode."""
     encryption_key: str
     """Name of the SSM SecureString parameter with the secrets for cursors; never a secret itself."""
     encryption_key_version: str | None = None
@@ -60,4 +60,4 @@ class EpisodesApiEnvironment(HandlerEnvironment):
     multipart_megabytes: MultipartMegabytes = 100
     """Files above this size are uploaded in parts."""
     deleted_days: DeletedDays = 7
-    """Time for which the tombstone of a deleted episode is kept."""
+    """Number of days for which the record of a deleted episode (its tombstone) is kept."""

@@ -42,7 +42,7 @@ class EpisodeOperations:
     publish: PublishEvent
     _: KW_ONLY
     deleted_days: int
-    """Time for which the tombstone of a deleted episode is kept."""
+    """Number of days for which the record of a deleted episode (its tombstone) is kept."""
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     """Function that returns a new ULID."""
@@ -90,7 +90,7 @@ class EpisodeOperations:
         try:
             self.publish(EPISODE_DELETED, {"owner": call.owner, "episodeId": episode_id})
         except EventNotPublished:
-            # The episode is already deleted for the client. The sweep finds it and cleans it up.
+            # For the client the episode is deleted. The scheduled sweep of the cleanup function removes its data.
             self.log.error("deletion_not_published", route="deleteEpisode")
         return RestAnswer(status=204)
 

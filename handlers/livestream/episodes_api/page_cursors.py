@@ -1,12 +1,12 @@
 """Cursors with which a client of the REST API gets the next page of a list.
 
-A cursor contains the position after which the next page starts. It is encrypted and authenticated, so clients can
-neither read nor create one. It expires, and it is valid for one list only: the identity of the list (operation, owner
-and parameters) is authenticated with the cursor but not contained in it. The page size is not part of the identity, so
-a client may change it between pages.
+A cursor contains the position after which the next page starts, and a time of expiry. It is encrypted and
+authenticated, so clients can neither read nor create one. It is valid for one list only, because the encryption also
+authenticates the identity of that list (operation, owner and parameters), which the cursor does not contain. The page
+size is not part of the identity, so a client may change it between pages.
 
-If the secret has several lines, the first line encrypts, and the others still decrypt older cursors. So the secret can
-be changed without invalidating cursors. The first byte of a cursor identifies the key.
+The secret may have several lines. A key is derived from each. The first key encrypts, and the others still decrypt
+older cursors, so the secret can be changed without invalidating cursors. The first byte of a cursor identifies its key.
 
 This module imports cryptography, which is slow to load. So only the function that serves lists may import it.
 """
@@ -48,7 +48,7 @@ class ListIdentity:
 
 
 class _Key:
-    """Encryption key derived from one secret: one byte that identifies it, and 32 bytes for AES-256."""
+    """AES-256 key that is derived from one secret, and one further byte that identifies the key in cursors."""
 
     def __init__(self, secret: bytes) -> None:
         derived = HKDF(SHA256(), 33, salt=None, info=_PURPOSE).derive(secret)
@@ -94,7 +94,7 @@ class Cursors:
             try:
                 plain = key.cipher.decrypt(nonce, sealed, version + listing.associated_data())
             except (InvalidTag, ValueError):
-                continue  # two keys may share their first byte
+                continue  # another key may have the same first byte
             if int.from_bytes(plain[:_EXPIRY_BYTES], "big") <= self._clock().timestamp():
                 break
             return plain[_EXPIRY_BYTES:].decode()

@@ -25,7 +25,7 @@ class CompletionResult(StrEnum):
     DONE = "done"
     """S3 created the object."""
     UNKNOWN = "unknown"
-    """The multipart upload does not exist, or no longer exists."""
+    """S3 has no such multipart upload. It never existed, or it was completed or aborted before."""
     REFUSED = "refused"
     """The parts differ from those that were uploaded, or their total size differs from the announced one."""
 
@@ -37,7 +37,7 @@ _REFUSALS = {
     "InvalidRequest": CompletionResult.REFUSED,
     "EntityTooSmall": CompletionResult.REFUSED,
 }
-"""Results for the error codes of CompleteMultipartUpload that are no faults of the backend."""
+"""Results for those error codes of CompleteMultipartUpload that a client's request can cause."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class UploadBucket:
     """Presigns and completes uploads to one bucket."""
 
     def __init__(self, client: "S3Client", name: str, url_seconds: int) -> None:
-        """`client`: created with `build_presigning_config()`. `url_seconds`: validity of presigned forms and URLs."""
+        """`client`: created with `build_presigning_config()`. `url_seconds`: maximum validity of forms and URLs."""
         self._client = client
         self._name = name
         self.url_seconds = url_seconds
@@ -70,14 +70,14 @@ class UploadBucket:
         )
         return UploadForm(url=post["url"], fields=post["fields"])
 
-    def start_multipart(self, target: UploadTarget, part_bytes: int, parts: int) -> MultipartUpload:
+    def start_multipart(self, target: UploadTarget, part_bytes: int, part_count: int) -> MultipartUpload:
         """Start a multipart upload; return a presigned URL for each part."""
         response = self._client.create_multipart_upload(
             Bucket=self._name, Key=target.key, ContentType=target.content_type
         )
-        return self.sign_parts(target, response["UploadId"], part_bytes, parts)
+        return self.sign_parts(target, response["UploadId"], part_bytes, part_count)
 
-    def sign_parts(self, target: UploadTarget, multipart_id: str, part_bytes: int, parts: int) -> MultipartUpload:
+    def sign_parts(self, target: UploadTarget, multipart_id: str, part_bytes: int, part_count: int) -> MultipartUpload:
         """Return new presigned URLs for the parts of a multipart upload. Each accepts only a part of the exact size.
 
         Every part has `part_bytes`, except the last one, which has the rest. S3 checks the multipart id only when a
@@ -85,7 +85,7 @@ class UploadBucket:
         """
         urls = (
             self._part_url(target.key, multipart_id, number, min(part_bytes, target.size - (number - 1) * part_bytes))
-            for number in range(1, parts + 1)
+            for number in range(1, part_count + 1)
         )
         return MultipartUpload(multipart_id=multipart_id, part_bytes=part_bytes, parts=tuple(urls))
 
@@ -125,8 +125,8 @@ class UploadBucket:
         """Return a URL whose signature contains the header Content-Length.
 
         S3 answers 403 `SignatureDoesNotMatch` if a signed header has another value (IAM user guide, "Troubleshoot
-        Signature Version 4 signing for AWS API requests"). Browsers compute this header from the body, and scripts cannot
-        set it (MDN, "Forbidden request header").
+        Signature Version 4 signing for AWS API requests"). Browsers compute this header from the body, and scripts
+        cannot set it (MDN, "Forbidden request header").
         """
         url = self._client.generate_presigned_url(
             "upload_part",

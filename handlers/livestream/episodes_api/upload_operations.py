@@ -1,7 +1,8 @@
-"""API operations on uploads: a presigned form for small files, a multipart upload for large ones.
+"""API operations on uploads: a presigned form for most files, a multipart upload for large videos.
 
-The table records the expected upload before the client gets a URL, so every object that arrives is expected. S3's event
-advances the track. Completing a multipart upload changes nothing in the table.
+A track is the processing of an episode's video or transcript. The track names the upload that it expects before the
+client gets a URL, so every object that arrives is expected. Only S3's event about the object advances the track. So the
+operation that completes a multipart upload changes nothing in the table.
 """
 
 from collections.abc import Callable
@@ -80,13 +81,13 @@ class UploadOperations:
     """Function that returns a new ULID."""
 
     def request(self, call: RestRequest) -> RestAnswer:
-        """Make the track expect an upload, and return its form or part URLs."""
+        """Store the upload that the track now expects, and return its form or the URLs of its parts."""
         request: UploadRequest = call.body
         self._validate(request)
         episode_id = call.parameters.episode_id
-        parts = self._part_count(request)
+        part_count = self._part_count(request)
         upload = ExpectedUpload(
-            upload_id=self.new_id(), content_type=request.content_type, size=request.bytes, parts=parts
+            upload_id=self.new_id(), content_type=request.content_type, size=request.bytes, parts=part_count
         )
         try:
             self.table.request_upload(call.owner, episode_id, request.kind, upload, timestamp(self.clock()))
@@ -95,8 +96,8 @@ class UploadOperations:
                 f"The {request.kind} of this episode is already uploaded or being processed. It cannot be replaced."
             ) from None
         target = _upload_target(call.owner, episode_id, request.kind, upload)
-        if parts:
-            multipart = self.bucket.start_multipart(target, _part_bytes(upload.size), parts)
+        if part_count:
+            multipart = self.bucket.start_multipart(target, _part_bytes(upload.size), part_count)
             return RestAnswer(self._upload_ready(request.kind, upload, target, multipart=multipart), 201)
         return RestAnswer(self._upload_ready(request.kind, upload, target, form=self.bucket.create_form(target)), 201)
 
@@ -111,7 +112,7 @@ class UploadOperations:
         return RestAnswer(self._upload_ready(kind, upload, target, multipart=multipart))
 
     def complete(self, call: RestRequest) -> RestAnswer:
-        """Complete a multipart upload. A repeated request gets the same response."""
+        """Complete a multipart upload. A repeated request with the same parts gets the same response."""
         request: CompleteUpload = call.body
         kind, upload, _ = self._find_multipart_upload(call)
         target = _upload_target(call.owner, call.parameters.episode_id, kind, upload)
@@ -120,7 +121,7 @@ class UploadOperations:
         completion = self.bucket.complete(target, request.multipart_id, request.parts)
         if completion is CompletionResult.REFUSED:
             raise _incomplete()
-        # DONE or UNKNOWN. If S3 does not know the multipart upload, an earlier request may have completed it.
+        # If S3 does not know the multipart upload (UNKNOWN), an earlier request may have completed it.
         size = self.bucket.object_size(target.key)
         if size is None and completion is CompletionResult.DONE:
             raise CompletedObjectMissing
@@ -177,7 +178,10 @@ class UploadOperations:
         return -(-size // _part_bytes(size))  # rounded up
 
     def _find_multipart_upload(self, call: RestRequest) -> tuple[TrackKind, ExpectedUpload, TrackState]:
-        """Return the track kind, the multipart upload that the path names, and the state of its track."""
+        """Return the track kind, the multipart upload that the path names, and the state of its track.
+
+        Raise HandlerError if there is no such upload, if it has no parts, or if it has failed.
+        """
         episode = self.table.get(call.owner, call.parameters.episode_id)
         for kind in TrackKind:
             track = episode.track(kind)
@@ -189,14 +193,11 @@ class UploadOperations:
                 if track.state is TrackState.FAILED:
                     raise _not_expected("This upload has failed. Request a new upload.")
                 return kind, track.upload, track.state
-        raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, "This episode has no such upload.")
+        raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, "This episode has no such upload. Request a new upload.")
 
 
 def _part_bytes(size: int) -> int:
-    """Return the smallest part size, in whole mebibytes, with which a file has at most `MAX_PARTS` parts.
-
-    The result is never below `MIN_PART_BYTES`. The last part may be smaller.
-    """
+    """Return the size of each part but the last: whole mebibytes, so that a file has at most `MAX_PARTS` parts."""
     # `-(-a // b)` rounds up.
     return max(MIN_PART_BYTES, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
 
@@ -212,5 +213,8 @@ def _not_expected(message: str) -> HandlerError:
 
 
 def _incomplete(fields: list[FieldProblem] | None = None) -> HandlerError:
-    message = "The parts do not match this upload, or their total size differs from the announced one."
+    message = (
+        "The parts do not match this upload, or their total size differs from the announced one. "
+        "Upload the missing parts, then complete the upload with the ETags of all parts."
+    )
     return HandlerError(LivestreamErrorCode.UPLOAD_INCOMPLETE, message, fields or ())

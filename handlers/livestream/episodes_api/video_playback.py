@@ -1,7 +1,7 @@
 """API operation for playing a video: it lists the video's chunks, each with a presigned URL.
 
-MediaConvert wrote an HLS playlist, which contains the chunks' names and durations. A browser cannot use that playlist
-itself, because each chunk needs its own presigned URL.
+MediaConvert cut the video into chunks, and wrote an HLS playlist with their names and durations. A browser cannot play
+that playlist itself, because each chunk needs its own presigned URL.
 """
 
 import re
@@ -31,7 +31,7 @@ class ChunkBucket:
     """Reads playlists, and presigns downloads of chunks."""
 
     def __init__(self, client: "S3Client", name: str, playback_seconds: int) -> None:
-        """`client`: created with `build_presigning_config()`. `playback_seconds`: validity of presigned URLs."""
+        """`client`: created with `build_presigning_config()`. `playback_seconds`: maximum validity of the URLs."""
         self._client = client
         self._name = name
         self.playback_seconds = playback_seconds
@@ -78,17 +78,21 @@ class PlaybackOperations:
     bucket: ChunkBucket
 
     def list_chunks(self, call: RestRequest) -> RestAnswer:
-        """Return the chunks from a position of the video on, with presigned URLs."""
+        """Return a page of chunks, beginning with the chunk that contains the position `fromMs`."""
         request: PlaybackQuery = call.query
         track = self.table.get(call.owner, call.parameters.episode_id).video
         if track.state is not TrackState.CHUNKED or track.chunks is None:
             raise HandlerError(
-                LivestreamErrorCode.VIDEO_NOT_READY, "This episode has no video that was cut into chunks."
+                LivestreamErrorCode.VIDEO_NOT_READY,
+                "This episode has no video that was cut into chunks. Ask again when the state of its video is chunked.",
             )
         key = track.chunks.playlist
         playlist = None if key is None else self.bucket.read_playlist(key)
         if playlist is None:
-            raise HandlerError(LivestreamErrorCode.VIDEO_GONE, "The chunks of this video have expired.")
+            raise HandlerError(
+                LivestreamErrorCode.VIDEO_GONE,
+                "The chunks of this video have expired. To watch it again, upload it to a new episode.",
+            )
         following = [chunk for chunk in parse_playlist(playlist) if chunk.end_ms > request.from_ms]
         page, rest = following[: request.limit], following[request.limit :]
         return RestAnswer(
@@ -114,7 +118,7 @@ def parse_playlist(playlist: str) -> Iterator[PlaylistChunk]:
     start = 0.0
     for number, match in enumerate(_CHUNK.finditer(playlist), start=1):
         end = start + float(match[1])
-        # Playlists have fractions of milliseconds. Start and end are rounded, not the duration, so the chunks have no
-        # gaps between them.
+        # Durations in playlists have fractions of milliseconds. Start and end are rounded and the duration follows from
+        # them, so there are no gaps between the chunks.
         yield PlaylistChunk(number, round(start * 1000), round(end * 1000) - round(start * 1000), match[2])
         start = end

@@ -1,8 +1,7 @@
 """Cues, the timed lines of a transcript, and the limits that apply to every transcript format.
 
 A transcript is an upload by an untrusted client. So the cues of every format pass through `prepare_cues`, which cleans
-the text and checks its length and the times. `TranscriptProblem` lists the reasons to refuse a transcript. The failure
-reason of its track follows from the problem. No exception contains any text of the transcript.
+the text and checks its length and the times. No exception contains any text of the transcript.
 """
 
 from collections.abc import Iterable
@@ -14,7 +13,6 @@ from handlers.common.text.text_cleaning import clean_text
 MAX_TRANSCRIPT_BYTES = 20_000_000
 """Maximum size of a file. Amazon Transcribe writes the times of every word; a whole day of speech stays below this."""
 MAX_CUES = 50_000
-"""Maximum number of cues with text."""
 MAX_CHARACTERS = 2_000_000
 """Maximum length of the whole text. An hour of speech has about 50,000 characters."""
 MAX_CUE_CHARACTERS = 2_000
@@ -22,7 +20,7 @@ MAX_CUE_CHARACTERS = 2_000
 MAX_WRITTEN_CHARACTERS = 10 * MAX_CUE_CHARACTERS
 """Maximum length of a cue in the file, including tags and white space."""
 SENTENCE_CHARACTERS = 300
-"""Length above which a sentence is split into several cues, by readers that make one cue of each sentence."""
+"""Length above which a sentence is split into several cues. Used for formats that have words or sentences, not cues."""
 MAX_SPEAKER_CHARACTERS = 100
 """Length to which a speaker's name is truncated."""
 MAX_MS = 24 * 60 * 60 * 1000
@@ -30,10 +28,9 @@ MAX_MS = 24 * 60 * 60 * 1000
 
 
 class TranscriptProblem(StrEnum):
-    """Problem for which a file is refused as a transcript."""
+    """Problem for which a file is refused as a transcript. The failure reason that the API shows is derived from it."""
 
     EMPTY = "transcript_empty"
-    """The transcript contains no text."""
     TOO_LARGE = "transcript_too_large"
     TOO_MANY_CUES = "transcript_too_many_cues"
     TOO_LONG_CUE = "transcript_too_long_cue"
@@ -67,10 +64,10 @@ class Cue:
 
 
 def prepare_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
-    """Return the cues cleaned and sorted by time, without those that have no text.
+    """Return the cues cleaned and sorted by time. Cues without text are dropped.
 
     Overlapping cues are allowed, because speakers interrupt each other. Raise BadTranscript if a limit is exceeded, a
-    time is invalid, or no cue is left.
+    time is invalid, or no cue has text.
     """
     prepared: list[Cue] = []
     characters = 0
@@ -92,7 +89,7 @@ def prepare_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
 def strip_bounded(written: str) -> str:
     """Return a cue's text without surrounding white space.
 
-    Raise BadTranscript if it is longer than `MAX_WRITTEN_CHARACTERS`, so that no pattern is searched in such a text.
+    Raise BadTranscript if it is longer than `MAX_WRITTEN_CHARACTERS`. A search for tags in such a text could take long.
     """
     text = written.strip()
     if len(text) > MAX_WRITTEN_CHARACTERS:

@@ -1,8 +1,8 @@
 """Reader for transcripts in plain text without times: one cue for each sentence, with estimated times.
 
-Fact claims are stored with a time and listed by time, so every sentence needs one. Each sentence starts when the
-previous sentence ends, and lasts as long as an average speaker needs for it. The times of claims from such cues are
-marked as estimates (`ParsedTranscript.timed`).
+Fact claims are stored and listed by time, so every sentence needs a time. Each sentence starts when the previous one
+ends, and lasts as long as an average speaker needs for it. `ParsedTranscript.timed` is False for such a transcript, so
+the times of its claims are marked as estimates.
 """
 
 import re
@@ -24,7 +24,7 @@ CHARACTERS_PER_SECOND = 15
 _PARAGRAPH = re.compile(r"\n\s*\n")
 """Space between two paragraphs. It ends a sentence."""
 _SENTENCE = re.compile(r"(?<=[.!?\u2026])[\"'\u201d\u2019)\]]*\s+|(?<=[\u3002\uff01\uff1f])")
-"""End of a sentence: after its mark, closing quotes and white space, or directly after a full-width mark."""
+"""End of a sentence: either its mark, any closing quotes and brackets, and white space, or only a full-width mark."""
 _MARKUP = re.compile(r"<[?!a-z]|\{\\rtf|\[script info\]|%pdf-|%!ps", re.IGNORECASE)
 """Start of an XML, HTML, RTF, SubStation Alpha, PDF or PostScript file."""
 
@@ -35,7 +35,10 @@ def is_markup(text: str) -> bool:
 
 
 def plain_cues(text: str) -> Iterator[Cue]:
-    """Yield one cue for each sentence. Raise BadTranscript if the text is too long."""
+    """Yield one cue for each sentence, or several cues for a very long sentence.
+
+    Raise BadTranscript if the text has more than `MAX_CHARACTERS`, or takes longer than `MAX_MS` to speak.
+    """
     if len(text) > MAX_CHARACTERS:
         raise BadTranscript(TranscriptProblem.TOO_LARGE)
     characters = 0
@@ -50,7 +53,11 @@ def plain_cues(text: str) -> Iterator[Cue]:
 
 
 def _sentences(paragraph: str) -> Iterator[str]:
-    """Yield the sentences of a paragraph. A long sentence is split between words, or anywhere if it has no spaces."""
+    """Yield the sentences of a paragraph.
+
+    A sentence of more than `SENTENCE_CHARACTERS` is split at the last space within this length. If there is none, it is
+    split at exactly this length.
+    """
     start = 0
     for end in chain((match.end() for match in _SENTENCE.finditer(paragraph)), [len(paragraph)]):
         while end - start > SENTENCE_CHARACTERS:

@@ -10,12 +10,19 @@ specification requires. A line that contains only white space does not end a blo
 lines within a cue. A line of times also starts a new cue, even directly below the header. A line of times within a
 comment does not start a cue.
 
-If a line of times ends a cue without an empty line, a number alone on the line above belongs to the new cue, as in SRT.
-There is one exception: the number is directly below the times of a cue that has no name. It stays there, because it is
-that cue's only text.
+The empty line between two WebVTT cues may be missing. Then a line with only a number above the second line of times is
+the name of the second cue, as in SRT. Here the name is `2`:
 
-A WebVTT cue with several voices becomes one cue for each voice, all with the same times. Karaoke times, classes and
-ruby tags are removed as style. Other blocks are skipped, as the specification requires.
+    00:01.000 --> 00:02.000
+    Good evening.
+    2
+    00:02.000 --> 00:03.000
+
+Without the line `Good evening.`, the number `2` would be the only text of the first cue, so it would stay there. But if
+the first cue has a name too, the number is always the name of the second cue.
+
+A WebVTT cue with several voices becomes one cue for each voice, all with the same times. All tags are removed from the
+text, for example karaoke times, classes and ruby. Comments, styles and regions are skipped.
 """
 
 import html
@@ -32,7 +39,7 @@ _LIKE_TIMES = re.compile(r"[ \t]*[-+]?[0-9]+[:.,][-+0-9:.,]*[ \t]*-->")
 _NUMBER = re.compile(r"[ \t]*[0-9]+[ \t]*")
 """Line that contains only a number, as above the times of an SRT block."""
 _SRT_TAG = re.compile(r"</?(?:b|i|u|s|font)(?:\s[^<>]*)?>|\{\\[^{}]*\}|\{/?[biu]\}", re.IGNORECASE)
-"""Tags that players interpret as style. Any other angle bracket may be part of the text."""
+"""Tags that players interpret as style. Other text in angle brackets is kept, because it may be speech."""
 _WEBVTT_HEADER = re.compile(r"WEBVTT(?:[ \t].*)?")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t\n]([^<>]*)>|</v>")
 """Start or end of a voice. The pattern allows one blank before the name, which may contain blanks itself. With several
@@ -62,7 +69,6 @@ def srt_cues(lines: list[str]) -> Iterator[Cue]:
 
 
 def _parse_times_line(line: str) -> tuple[int, int]:
-    """Return start and end in milliseconds."""
     match = _TIMES.fullmatch(line)
     if match is None:
         raise BadTranscript(TranscriptProblem.BAD_TIMES)
@@ -74,7 +80,7 @@ def _srt_cue(times: tuple[int, int] | None, text_lines: list[str]) -> Iterator[C
     if times is not None:
         yield Cue(*times, text)
     elif text.strip():
-        # Text before the first line of times: the file is not SRT, or its beginning is lost.
+        # There is text before the first line of times. So the file is not SRT, or its beginning is lost.
         raise BadTranscript(TranscriptProblem.MALFORMED)
 
 
@@ -121,8 +127,8 @@ def _blocks(lines: list[str]) -> Iterator[list[str]]:
         elif not block and _OTHER_BLOCK.fullmatch(line):
             in_other_block = True
         elif _LIKE_TIMES.match(line) and (len(block) > 1 or (block and _LIKE_TIMES.match(block[0]))):
-            # The block is more than the name of a cue, so these times start a new cue.
-            # A number at the end of the block belongs to the new cue, unless it is the block's only line of text.
+            # The block is more than the name of a cue, so these times start a new cue. The module's docstring explains
+            # a number at the end of the block.
             if len(block) > 2 and _NUMBER.fullmatch(block[-1]):
                 block.pop()
             yield block

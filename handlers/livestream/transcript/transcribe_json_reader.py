@@ -1,7 +1,7 @@
 """Reader for the JSON output of an Amazon Transcribe job.
 
-Words are joined to one cue for each sentence. A cue ends at the end of a sentence, at a change of speaker, at a pause,
-before it would become too long, and before a word that starts earlier than the cue.
+The output contains single words. They are joined to cues, usually one for each sentence. A cue also ends at a change of
+speaker or a pause, at its maximum length, and before a word that starts earlier than the cue itself.
 """
 
 from collections.abc import Iterable, Iterator
@@ -72,7 +72,7 @@ def _cues(words: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[Cue]:
 def _append_mark(word: str, mark: str) -> str:
     """Append a punctuation mark to a word.
 
-    Raise BadTranscript if the word is too long already, because a file may contain any number of marks.
+    Raise BadTranscript if the word is already too long for a cue. A hostile file may have any number of marks in a row.
     """
     if len(word) > MAX_CUE_CHARACTERS:
         raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)

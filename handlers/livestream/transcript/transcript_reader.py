@@ -24,8 +24,6 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class TranscriptFormat(StrEnum):
-    """File format of a transcript."""
-
     SRT = "srt"
     WEBVTT = "webvtt"
     TRANSCRIBE = "transcribe"
@@ -41,7 +39,7 @@ class ParsedTranscript:
 
     @property
     def timed(self) -> bool:
-        """True if the file contains times. The times of plain text are estimates, so no clip may be cut by them."""
+        """True if the file contains times. The times of plain text are only estimates, too inexact for a clip."""
         return self.format is not TranscriptFormat.PLAIN
 
 
@@ -86,9 +84,10 @@ def _decode_utf8(data: bytes) -> str | None:
 
 
 def _is_json(text: str) -> bool:
-    """Return True if the text is JSON.
+    """Return True if the text must be read as JSON.
 
-    A brace starts no other supported format; a bracket may start a remark like [Applause].
+    A text that starts with a brace is, unless it is RTF, because no other supported format starts so. A text that
+    starts with a bracket may also be plain text with a remark such as [Applause], so it must be valid JSON.
     """
     start = text.lstrip()[:1]
     if start == "{":

@@ -1,4 +1,4 @@
-"""Environment of the function `transcript-windows`, which queues the windows of uploaded transcripts.
+"""Environment of the function `transcript-windows`, which divides transcripts into windows for the fact-check agent.
 
 The stack settings use the same ranges.
 """
@@ -20,17 +20,15 @@ OverlapCharacters = Annotated[int, Field(ge=100, le=5_000)]
 
 
 class TranscriptWindowsEnvironment(HandlerEnvironment):
-    """Environment variables of the function that queues the windows of a transcript."""
-
     table_name: str
     bucket_name: str
     agent_queue_url: Annotated[str, Field(min_length=1)]
     """Queue of the function `agent`."""
     window_characters: WindowCharacters = 6_000
-    """Maximum number of characters in a window's core, which is the text before the overlap with the next window. A
-    core that is a single cue may be longer, and so may the last window's core."""
+    """Maximum number of characters in a window's core. Each window but the last has a core and an overlap, which
+    repeats the start of the next window. A core that is a single cue may be longer, and so may the last window."""
     window_seconds: WindowSeconds = WINDOW_SECONDS
-    """Maximum time between the starts of the first and the last cue in a core. The last window's core may be longer."""
+    """Maximum time between the starts of the first and the last cue in a core. The last window may be longer."""
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
     """Length of the overlap in characters. A fact claim of at most this length is always complete in one window."""
 

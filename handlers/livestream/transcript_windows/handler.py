@@ -1,8 +1,8 @@
-"""Lambda function `transcript-windows`: queues the windows of an uploaded transcript for the agent that checks claims.
+"""Lambda function `transcript-windows`: divides an uploaded transcript into windows and queues them for the agent.
 
-The S3 event of the upload arrives through a queue, which delivers a failed event again, up to its maximum receive
-count. An event that still fails moves to the dead-letter queue. An operator sends it back from there (`aws sqs
-start-message-move-task`).
+A window is a section of the transcript that is small enough for one model request. The S3 event of the upload arrives
+through a queue, which delivers it again if the function fails. An event that fails too often moves to the dead-letter
+queue. An operator sends it back from there (`aws sqs start-message-move-task`).
 """
 
 import os
@@ -26,7 +26,6 @@ from handlers.livestream.transcript_windows.window_distribution import WindowDis
 
 @cache
 def _distributor() -> WindowDistributor:
-    """Create the distributor once per container."""
     environment = TranscriptWindowsEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=CONFIG)
     return WindowDistributor(
@@ -42,7 +41,6 @@ def _distributor() -> WindowDistributor:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    """Process one batch of queue messages."""
     return _distributor().handle(event["Records"])
 
 

@@ -1,9 +1,10 @@
-"""Distribution of an uploaded transcript: one message on the agent's queue for each window of the transcript.
+"""Division of an uploaded transcript into windows, and one message on the agent's queue for each window.
 
-The state of the episode's transcript track (`track_states`) decides whether an event needs work. The track
-accepts a repeated event until all windows are queued, so an interrupted distribution is repeated as a whole. A window
-that is queued twice is analyzed once, because the agent first checks whether the window has an outcome. Findings of an
-earlier, failed upload are deleted before the windows are queued.
+A window is a section that is small enough for one model request. The state of the episode's transcript track
+(`track_states`) decides whether an event still needs work. Until all windows are queued, the track accepts the event
+again, so an interrupted run is repeated as a whole. A window that is queued twice is normally analyzed once, because
+the agent skips a window that has an outcome. Findings of an earlier upload, whose analysis failed, are deleted before
+the windows are queued.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,11 +40,10 @@ class DistributionOutcome(StrEnum):
     """Outcome of one event."""
 
     QUEUED = "queued"
-    """All windows are on the agent's queue."""
     INVALID = "bad"
-    """The object is not a valid transcript. The log event `transcript_event` has the value `bad`."""
+    """The object is not a valid transcript, so the track has failed."""
     UNCHANGED = "unchanged"
-    """The track has advanced further, has another upload or version, or does not exist."""
+    """The track does not accept the event: it has advanced further, or has another upload, or does not exist."""
     GONE = "gone"
     """The object no longer exists."""
     IGNORED = "ignored"
@@ -62,7 +62,6 @@ class WindowDistributor:
     bucket: str
     """Livestream's bucket. Events about other buckets are refused."""
     sizes: WindowSizes
-    """Sizes of the windows into which transcripts are cut."""
     clock: Callable[[], datetime]
     log: EventLog
 
@@ -82,7 +81,7 @@ class WindowDistributor:
         if not self._advance_track(event, TrackState.UPLOADED):
             return DistributionOutcome.UNCHANGED
         upload = event.key_parts
-        # Deleted first, so that an unreadable transcript does not keep the findings of the earlier upload.
+        # This comes first, so that the earlier findings are deleted even if this transcript is unreadable.
         deleted_count = self.findings.delete_older_findings(upload.owner, upload.episode_id, upload.upload_id)
         if deleted_count:
             self.log.info("earlier_findings_deleted", records=deleted_count, key_hash=hash_for_log(upload.upload_id))

@@ -1,4 +1,4 @@
-"""Environment of the function `video-chunks`, which submits MediaConvert jobs that cut uploaded videos.
+"""Environment of the function `video-chunks`, which lets MediaConvert cut uploaded videos into chunks.
 
 The stack settings use the same ranges.
 """
@@ -11,18 +11,16 @@ from handlers.common.environment import HandlerEnvironment
 
 ChunkSeconds = Annotated[int, Field(ge=1, le=3600)]
 MaxHours = Annotated[int, Field(ge=1, le=11)]
-"""Longest permitted video. MediaConvert reads a part of a video only if that part is shorter than 12 hours."""
+"""Longest permitted video. The time limit of the job is half an hour longer, and MediaConvert requires that it is below
+12 hours."""
 
 
 class VideoEnvironment(HandlerEnvironment):
-    """Environment variables of the function that submits MediaConvert jobs."""
-
     table_name: str
     bucket_name: str
     event_source: str
     """Source of the event that announces a complete video upload."""
     mediaconvert_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
     chunk_seconds: ChunkSeconds = 120
-    """Length of a chunk."""
     max_hours: MaxHours | None = None
     """Longest permitted video; None for no limit."""

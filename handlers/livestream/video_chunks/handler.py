@@ -1,10 +1,9 @@
 """Lambda function `video-chunks`: submits MediaConvert jobs that cut uploaded videos into chunks, and tracks the jobs.
 
-The event rules send to a queue instead of invoking the function directly, because MediaConvert may throttle job
-requests for longer than the three minutes in which Lambda retries an asynchronous invocation. Each invocation handles
-one event, which then has the full timeout. The maximum concurrency of the queue's event source limits how many jobs are
-requested at the same time. The queue delivers a failed event again, up to its maximum receive count. An event that
-still fails moves to the dead-letter queue. An operator sends it back from there (`aws sqs start-message-move-task`).
+Events arrive through a queue. If they invoked the function directly, Lambda would retry a failed event for only three
+minutes, and MediaConvert may throttle requests for longer. Each invocation handles one event, which then has the full
+timeout. The queue's maximum concurrency limits how many jobs are requested at the same time. An event that fails too
+often moves to the dead-letter queue. An operator sends it back from there (`aws sqs start-message-move-task`).
 """
 
 import os
@@ -30,9 +29,8 @@ def _processing() -> VideoProcessing:
     """Create the event processor once per container.
 
     The MediaConvert client is untyped, because the project does not install type stubs for a single operation. The
-    client retries throttling and server errors. If MediaConvert rejects a job request, the client raises an exception,
-    and SQS delivers the event again. MediaConvert has not read the video at that point, so the fault lies in the
-    deployment.
+    client retries throttling and server errors. If CreateJob still fails, the exception makes SQS deliver the event
+    again. MediaConvert reads the video only after CreateJob, so such a failure is never the fault of the video.
     """
     environment = VideoEnvironment.read()
     mediaconvert: Any = boto3.client("mediaconvert", config=CONFIG)
@@ -51,7 +49,6 @@ def _processing() -> VideoProcessing:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    """Process a batch of queue messages, which contains one event."""
     return _processing().handle(event["Records"])
 
 

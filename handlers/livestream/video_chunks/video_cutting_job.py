@@ -5,17 +5,17 @@ CMAF, because an HLS segment contains audio and video in one file, so each chunk
 `SegmentLengthControl: EXACT`, every chunk except the last has the same length, and each chunk starts with a key frame.
 
 The same object version, chunk length and time limit always give the same request token and the same output prefix.
-MediaConvert treats requests with the same token as one job if they arrive within a minute. A later repetition writes
-the same chunks again.
+MediaConvert creates one job for all requests with the same token within a minute. After that minute, a repeated request
+creates a second job, which writes the same chunks again.
 
-If `max_hours` is set, the job has a time limit: MediaConvert reads the video only up to this number of hours plus a
-margin (`InputClippings` in the API). Without the limit, a small file could become expensive, because MediaConvert bills
-every minute, and a file that shows one still image can play for a day. The time is counted from the first frame, so the
-duration that the file's container declares has no effect.
+If `max_hours` is set, the job has a time limit (`InputClippings` in the API): MediaConvert reads the video only up to
+this number of hours plus a margin. Without a limit, a small file could become expensive, because MediaConvert bills
+every minute, and a file that shows one still image can play for a day. The time is counted from the first frame, so a
+wrong duration in the file's container has no effect.
 
-Most videos end before the time limit. MediaConvert's documentation does not say whether it then accepts the limit, and
-this has not been tested. If MediaConvert does not accept it, the job fails with the error code `LIMIT_AFTER_VIDEO`. The
-error shows that the video ends before the limit, so a second job without a limit can safely cut the whole video.
+Most videos end before the time limit. MediaConvert's documentation does not say whether a job then fails, and this has
+not been tested. If it fails, its error code is `LIMIT_AFTER_VIDEO`. This error shows that the video ends before the
+limit, so a second job without a limit cannot become expensive.
 """
 
 import hashlib
@@ -46,19 +46,19 @@ STATUS_UPDATES = "SECONDS_60"
 LIMIT_MARGIN_MINUTES = 30
 """Margin between the longest permitted video and the time limit of the job.
 
-Without the margin, the output of a video that is too long would end at the permitted length, and would look permitted.
-With the margin, this output is longer than permitted, even if MediaConvert measures the frame rate slightly wrong. The
-largest time limit, 11 hours and this margin, is below 12 hours, as MediaConvert requires.
+Without it, the output of every video that is too long would have exactly the permitted length. With it, such an output
+is longer than permitted, even if MediaConvert measures the frame rate slightly wrong. The largest time limit, 11 hours
+and this margin, is below 12 hours, as MediaConvert requires.
 """
 
 
-def job_token(bucket: str, video: UploadedObject, seconds: int, limit_hours: int | None) -> str:
+def job_token(bucket: str, video: UploadedObject, chunk_seconds: int, limit_hours: int | None) -> str:
     """Return the request token of the job that cuts this object version in this way.
 
-    `seconds` is the length of a chunk. `limit_hours` is the time limit without its margin, or None for a job without a
-    limit. The token has 64 characters, the maximum that MediaConvert accepts.
+    `limit_hours` is the time limit without its margin, or None for a job without a limit. The token has 64 characters,
+    the maximum that MediaConvert accepts.
     """
-    identity = (bucket, video.key, video.version_id, str(seconds), str(limit_hours))
+    identity = (bucket, video.key, video.version_id, str(chunk_seconds), str(limit_hours))
     return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
 
@@ -71,19 +71,18 @@ def job_request(
     bucket: str,
     video: UploadedObject,
     *,
-    seconds: int,
+    chunk_seconds: int,
     role_arn: str,
     max_hours: int | None = None,
     whole_video: bool = False,
 ) -> dict[str, Any]:
     """Return the parameters of CreateJob. Without `max_hours`, or with `whole_video`, the job has no time limit.
 
-    `seconds` is the length of a chunk. `role_arn` is the role with which MediaConvert reads and writes the bucket.
-    `whole_video` is True for the second job. Its metadata contains `max_hours` too, so that `JobChanged.is_too_long`
-    checks the length of its output.
+    `role_arn` is the role with which MediaConvert reads and writes the bucket. `whole_video` is True for the second
+    job. Its metadata contains `max_hours` too, so that `JobChanged.is_too_long` checks the length of its output.
     """
     limit_hours = None if whole_video else max_hours
-    token = job_token(bucket, video, seconds, limit_hours)
+    token = job_token(bucket, video, chunk_seconds, limit_hours)
     upload = video.key_parts
     metadata = JobMetadata(
         bucket=bucket,
@@ -92,7 +91,7 @@ def job_request(
         upload_id=upload.upload_id,
         key=video.key,
         version_id=video.version_id,
-        chunk_seconds=seconds,
+        chunk_seconds=chunk_seconds,
         max_hours=max_hours,
         whole_video=whole_video or None,
     )
@@ -105,7 +104,7 @@ def job_request(
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},
             "Inputs": [_input(f"s3://{bucket}/{video.key}", limit_hours)],
-            "OutputGroups": [_output_group(f"s3://{bucket}/{chunk_prefix(video, token)}", seconds)],
+            "OutputGroups": [_output_group(f"s3://{bucket}/{chunk_prefix(video, token)}", chunk_seconds)],
         },
     }
 
@@ -122,14 +121,14 @@ def _input(uri: str, limit_hours: int | None) -> dict[str, Any]:
     }
 
 
-def _output_group(destination: str, seconds: int) -> dict[str, Any]:
+def _output_group(destination: str, chunk_seconds: int) -> dict[str, Any]:
     return {
         "Name": "Chunks",
         "OutputGroupSettings": {
             "Type": "HLS_GROUP_SETTINGS",
             "HlsGroupSettings": {
                 "Destination": destination,
-                "SegmentLength": seconds,
+                "SegmentLength": chunk_seconds,
                 "SegmentControl": "SEGMENTED_FILES",
                 "SegmentLengthControl": "EXACT",
                 "MinSegmentLength": 0,

@@ -1,18 +1,18 @@
 """Processing of the events of a video: its upload, and the MediaConvert job that cuts it into chunks.
 
-There are three kinds of events:
-- A video was uploaded. `Video Upload Completed` is published.
-- `Video Upload Completed`, which this module also receives. A job is submitted.
-- The job's state changed. The track is updated. If MediaConvert rejected the job because the video ends before
-  the job's time limit, a second job without a limit is submitted (see `video_cutting_job`).
+There are three kinds of events, each with its reaction:
+- S3 reports a new video: livestream's own event `Video Upload Completed` is published.
+- `Video Upload Completed` arrives: a job is submitted.
+- MediaConvert reports a new state of the job: the video's track (its processing state) is updated. If the job failed
+  because the video ends before the job's time limit, a second job without a limit is submitted (`video_cutting_job`).
 
-Events may arrive twice or late. The state of the video's track (`track_states`) decides whether an event still
-needs work. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
-finished work is not. There is one exception: if the track cannot be advanced after a job was submitted, the same job
-may be submitted again. The second job is billed too, but writes the same chunks.
+Events may arrive twice or late. The state of the track (`track_states`) decides whether an event still needs work. The
+track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and finished work
+is not. There is one exception: if the function stops after it submitted a job and before it advanced the track, it may
+submit the job again. The second job is billed too, but writes the same chunks.
 
-A job may fail because of the deployment, and MediaConvert's error code does not always show that. So an operator can
-replay the archived event `Video Upload Completed`, which restarts a video whose job failed.
+A job may also fail because of a fault of the deployment, for example a missing permission. After the fix, an operator
+replays the archived event `Video Upload Completed`, which restarts a video whose job failed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -53,11 +53,10 @@ class VideoEventOutcome(StrEnum):
     UNSUPPORTED = "unsupported"
     """The track failed, because MediaConvert does not read files with this suffix."""
     SUBMITTED = "submitted"
-    """A MediaConvert job was submitted."""
     MOVED = "moved"
     """A job's event advanced the track."""
     UNCHANGED = "unchanged"
-    """The track has advanced further, has a newer upload, or does not exist."""
+    """The track does not accept the event: it has advanced further, or has another upload, or does not exist."""
     GONE = "gone"
     """The playlist of a complete job no longer exists."""
     IGNORED = "ignored"
@@ -66,12 +65,9 @@ class VideoEventOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class VideoProcessing:
-    """Processes the events of videos."""
-
     table: EpisodeTable
     objects: ObjectReader
     create_job: Callable[..., object]
-    """MediaConvert's CreateJob."""
     publish: PublishEvent
     _: KW_ONLY
     bucket: str
@@ -79,7 +75,6 @@ class VideoProcessing:
     role_arn: str
     """Role with which MediaConvert reads the video and writes the chunks."""
     chunk_seconds: int
-    """Length of a chunk."""
     max_hours: int | None
     """Longest permitted video; None for no limit."""
     clock: Callable[[], datetime]
@@ -122,7 +117,7 @@ class VideoProcessing:
         job = video_cutting_job.job_request(
             self.bucket,
             video,
-            seconds=self.chunk_seconds,
+            chunk_seconds=self.chunk_seconds,
             role_arn=self.role_arn,
             max_hours=self.max_hours,
             whole_video=whole_video,
@@ -133,7 +128,7 @@ class VideoProcessing:
 
     def _handle_job_change(self, event: JobChanged) -> VideoEventOutcome:
         """Apply the new state of a job to the track, or submit a second job without a time limit."""
-        if (video := event.video_without_time_limit) is not None:
+        if (video := event.video_for_second_job) is not None:
             if not self._advance_track(video, TrackState.CHUNKING):
                 return VideoEventOutcome.UNCHANGED
             return self._submit_job(video, whole_video=True)
@@ -142,7 +137,7 @@ class VideoProcessing:
         if event.status == "PROGRESSING":
             state = TrackState.CHUNKING
         elif event.is_too_long:
-            # The chunks stay unlisted until they expire, because a part of the video would look like all of it.
+            # The chunks are not listed, because they contain only a part of the video. They expire.
             reason = TrackReason.TOO_LARGE
         elif event.output is not None:
             playlist = self.objects.read(event.output.playlist)
@@ -170,18 +165,18 @@ class VideoProcessing:
         return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.VIDEO, update)
 
 
-def _chunk_details(output: ChunkOutput, seconds: int, playlist: bytes) -> dict[str, object]:
+def _chunk_details(output: ChunkOutput, chunk_seconds: int, playlist: bytes) -> dict[str, object]:
     """Return the details of the chunks to store with the track.
 
-    The playlist gives the number of chunks. The job's duration is that of the longest stream, so audio that ends some
-    milliseconds after the last frame would count as one more chunk.
+    The chunks are counted in the playlist. The job's duration gives a wrong number if the audio ends some milliseconds
+    after the last frame.
     """
     count = sum(line.startswith(SEGMENT_TAG) for line in playlist.splitlines())
     chunks = VideoChunks(
         prefix=output.prefix,
         playlist=output.playlist,
         count=count,
-        seconds=seconds,
+        seconds=chunk_seconds,
         duration_ms=output.duration_ms,
     )
     return chunks.model_dump(by_alias=True)

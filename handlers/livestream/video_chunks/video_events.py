@@ -1,9 +1,9 @@
-"""Parser for the events about videos.
+"""Parser for the events about uploaded videos and the MediaConvert jobs that cut them.
 
 There are three kinds of events. S3 reports a new object below `videos/`, livestream announces a complete upload, and
-MediaConvert reports the state of a job. The events arrive on the default bus, to which every principal of the account
-may be allowed to write. So nothing is used without validation. A job belongs to this stack if its user metadata names
-this stack's bucket. Jobs of other programs are on the same bus and are ignored without an error.
+MediaConvert reports the state of a job. They arrive on the default event bus, to which any principal of the account may
+be allowed to write, so nothing is used without validation. MediaConvert jobs of other programs are reported on the same
+bus. A job belongs to this stack if its user metadata names the bucket of this stack; other jobs are ignored.
 """
 
 import re
@@ -50,7 +50,6 @@ class UploadedVideo(UploadedObject):
     """Uploaded video that an event announces."""
 
     size: int
-    """Size in bytes."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class ChunkOutput:
 
 
 class JobMetadata(Message):
-    """User metadata of a job, which MediaConvert returns with each event. MediaConvert accepts only strings."""
+    """User metadata of a job, which each event about the job contains. MediaConvert stores the values as strings."""
 
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,63}$")]
     """Bucket of the stack that submitted the job. Several stacks may share an account."""
@@ -92,7 +91,7 @@ class JobMetadata(Message):
     chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
     key: Annotated[str, Field(max_length=256)]
     max_hours: Annotated[int, Field(ge=1, le=11)] | None = None
-    """Longest permitted video when the job was submitted. The setting may have changed since."""
+    """Longest permitted video, as it was set when the job was submitted."""
     whole_video: Annotated[bool | None, Field(alias="toItsEnd")] = None
     """True if the job has no time limit although `max_hours` is set."""
 
@@ -111,17 +110,17 @@ class JobChanged:
     def is_too_long(self) -> bool:
         """True if the video is longer than permitted.
 
-        The job cuts up to `LIMIT_MARGIN_MINUTES` more than `max_hours`, so the output of a video that is too long is
-        longer than `max_hours`.
+        A job reads `LIMIT_MARGIN_MINUTES` more than `max_hours`, so this also shows in the output of a job with a time
+        limit.
         """
         max_hours = self.job.max_hours
         return max_hours is not None and self.output is not None and self.output.duration_ms > max_hours * HOUR_MS
 
     @property
-    def video_without_time_limit(self) -> UploadedObject | None:
-        """The job's video, if another job must cut it without a time limit. None in all other cases.
+    def video_for_second_job(self) -> UploadedObject | None:
+        """The job's video if a second job, without a time limit, must cut it; otherwise None.
 
-        This is the case if the video ends before the job's time limit, because MediaConvert then rejects the job.
+        A second job is needed if this job failed because the video ends before the job's time limit.
         """
         job = self.job
         key_parts = parse_upload_key(VIDEOS, job.key)
@@ -144,7 +143,6 @@ class VideoUploadDetail(Message):
 
     @classmethod
     def from_video(cls, video: UploadedVideo) -> "VideoUploadDetail":
-        """Return the detail for a video."""
         upload = video.key_parts
         return cls(
             owner=upload.owner,

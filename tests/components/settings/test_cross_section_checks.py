@@ -9,9 +9,9 @@ import pytest
 
 from components.settings import load_settings
 from components.settings.livestream import WINDOW_MARGIN_SECONDS
-from handlers.livestream.agent.transcript_window_analysis import FINISH_SECONDS
 from handlers.livestream.episodes_api.environment import parse_secrets
 from handlers.livestream.episodes_api.handler import MEGABYTE
+from handlers.livestream.fact_check_agent.transcript_window_analysis import FINISH_SECONDS
 from handlers.livestream.transcript.cues import MAX_TRANSCRIPT_BYTES
 from handlers.voice_qa.query_worker.agent.http_connection import AgentAddress
 from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAGE, complete, problems

@@ -25,7 +25,7 @@ def read_final_lines(page: Page) -> list[str]:
 def test_an_audio_file_is_captioned(window: ConsoleWindow, page: Page, tmp_path: Path) -> None:
     window.select_tab("Captions")
     page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "said.wav", SPOKEN_WORDS))
-    expect(page.locator("#captions-state")).to_have_text("Utterances: 3 done")
+    expect(page.locator("#captions-state")).to_have_text("Pieces of speech: 3 done")
     assert read_final_lines(page) == CAPTIONS
     expect(page.get_by_role("log")).to_contain_text("Thank you again.")
     take_screenshots(window, "captions", page.locator("header"))
@@ -67,7 +67,7 @@ def test_captions_continue_after_the_connection_broke(
         window.page.get_by_label("Choose a file").set_input_files(
             write_speech(tmp_path / "said.wav", "good day . thank you again .")
         )
-        expect(window.page.locator("#captions-state")).to_have_text("Utterances: 2 done")
+        expect(window.page.locator("#captions-state")).to_have_text("Pieces of speech: 2 done")
         assert read_final_lines(window.page) == CAPTIONS[1:]
     assert len(sent) == 2
     assert '"sessionId"' in sent[1].splitlines()[0], "the second connection must resume the session"

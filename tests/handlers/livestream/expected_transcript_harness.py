@@ -6,9 +6,9 @@ from typing import Any
 from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
 from handlers.common.text.text_windows import WindowSizes
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.livestream.agent.answer_verification import VerifiedAnswer
 from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
+from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.table_keys import episode_key

@@ -3,8 +3,8 @@
 from typing import Any
 
 from handlers.common.text.text_windows import Window, WindowSizes
-from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
-from handlers.livestream.agent.model_request import RequestSettings
+from handlers.livestream.fact_check_agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
+from handlers.livestream.fact_check_agent.model_request import RequestSettings
 from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.transcript_window_queue import window_messages
 

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.common.aws.service_faults import ServiceFailed
-from handlers.livestream.agent.answer_verification import VerifiedAnswer
-from handlers.livestream.agent.model_answer import MAX_CLAIMS, MAX_CLIPS
 from handlers.livestream.api_models import Claim, Clip
+from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer
+from handlers.livestream.fact_check_agent.model_answer import MAX_CLAIMS, MAX_CLIPS
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.findings_table import WindowFailure
 from handlers.livestream.table_item_deletion import ItemsNotDeleted

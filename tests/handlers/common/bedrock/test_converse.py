@@ -18,7 +18,7 @@ from handlers.common.bedrock.converse import (
     build_request,
     to_json_lines,
 )
-from handlers.livestream.agent import model_instructions as livestream_instructions
+from handlers.livestream.fact_check_agent import model_instructions as livestream_instructions
 from handlers.meetings.bedrock_summarize import model_requests as meeting_requests
 from tests.handlers.converse_shape import valid
 from tests.handlers.scripted_clients import stubbed

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.logging import EventLog
 from handlers.common.text.text_windows import WindowSizes
-from handlers.livestream.agent.answer_verification import VerifiedAnswer
+from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer
 from handlers.livestream.findings_table import WindowFailure
 from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.transcript import cues, transcript_reader

@@ -28,7 +28,7 @@ VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
 
 
 def request(**changed: Any) -> dict[str, Any]:
-    return video_cutting_job.job_request(BUCKET, video(), **{"seconds": 120, "role_arn": ROLE, **changed})
+    return video_cutting_job.job_request(BUCKET, video(), **{"chunk_seconds": 120, "role_arn": ROLE, **changed})
 
 
 def test_mediaconvert_accepts_the_request() -> None:
@@ -44,7 +44,7 @@ def test_mediaconvert_accepts_the_request() -> None:
 
 
 def test_chunks_have_exact_length_with_audio_and_video() -> None:
-    [group] = request(seconds=77)["Settings"]["OutputGroups"]
+    [group] = request(chunk_seconds=77)["Settings"]["OutputGroups"]
     hls = group["OutputGroupSettings"]["HlsGroupSettings"]
     assert group["OutputGroupSettings"]["Type"] == "HLS_GROUP_SETTINGS", "MediaConvert cannot split a file group"
     how = (hls["SegmentLength"], hls["SegmentControl"], hls["SegmentLengthControl"])
@@ -58,7 +58,7 @@ def test_chunks_have_exact_length_with_audio_and_video() -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".MP4"])
 def test_the_job_reads_the_upload_and_writes_where_no_rule_matches(suffix: str) -> None:
-    job = video_cutting_job.job_request(BUCKET, video(suffix=suffix), seconds=120, role_arn=ROLE)
+    job = video_cutting_job.job_request(BUCKET, video(suffix=suffix), chunk_seconds=120, role_arn=ROLE)
     wanted, token = parse_job(job), job["ClientRequestToken"]
     assert wanted.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}{suffix}"
     assert (wanted.output_bucket, wanted.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")

@@ -80,7 +80,7 @@ def playlist(uploaded: UploadedVideo) -> str:
 
 def job(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
     """Return MediaConvert's event of a job for a video."""
-    metadata = video_cutting_job.job_request(BUCKET, uploaded, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)[
+    metadata = video_cutting_job.job_request(BUCKET, uploaded, chunk_seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)[
         "UserMetadata"
     ]
     output = {"outputFilePaths": [playlist(uploaded)], "durationInMs": 250_041}

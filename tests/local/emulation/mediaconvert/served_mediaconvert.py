@@ -121,7 +121,7 @@ class ServedMediaConvert:
 
 def job(video: UploadedVideo, seconds: int = 2, **how: Any) -> dict[str, Any]:
     """Return the request that the handlers' code creates."""
-    return video_cutting_job.job_request(BUCKET, video, seconds=seconds, role_arn=ROLE, **how)
+    return video_cutting_job.job_request(BUCKET, video, chunk_seconds=seconds, role_arn=ROLE, **how)
 
 
 @contextlib.contextmanager

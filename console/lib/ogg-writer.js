@@ -1,11 +1,14 @@
 // Writer of Ogg files with Opus packets (RFC 3533, RFC 7845), the format in which a browser sends speech to transcription.
 
+import { concatenate } from "./bytes.js";
+
 const RATE = 48000; // unit of positions in an Ogg Opus file, independent of the recording's rate
 const PRE_SKIP = 312; // samples that the encoder adds at the start; decoders drop them
 const FIRST_PAGE_FLAG = 2;
 const LAST_PAGE_FLAG = 4;
 const PACKETS_PER_PAGE = 50;
-// Samples of a frame, by the kind of its packet. From kind 16 on, the codec is CELT, and every four kinds have the same lengths.
+// Samples of a frame, by the kind of its packet (`config` in RFC 6716). From kind 16 on, the codec is CELT, and the lengths repeat after
+// every four kinds.
 const FRAME_SAMPLES = [480, 960, 1920, 2880, 480, 960, 1920, 2880, 480, 960, 1920, 2880, 480, 960, 480, 960];
 const CELT_FRAME_SAMPLES = [120, 240, 480, 960];
 
@@ -15,7 +18,7 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value >>> 0;
 });
 
-// Return one utterance as an Ogg file, given its packets in order.
+// Return one utterance as an Ogg file, given its Opus packets in order.
 export function createOggFile(packets, serial = crypto.getRandomValues(new Uint32Array(1))[0]) {
   const pages = [createPage([createHeader()], 0, FIRST_PAGE_FLAG, serial, 0), createPage([createTags()], 0, 0, serial, 1)];
   let position = 0;
@@ -34,16 +37,6 @@ function countSamples(packet) {
   const kind = packet[0] >> 3;
   const frames = [1, 2, 2, packet[1] & 63][packet[0] & 3];
   return frames * (kind < 16 ? FRAME_SAMPLES[kind] : CELT_FRAME_SAMPLES[kind & 3]);
-}
-
-export function concatenate(parts) {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let position = 0;
-  for (const part of parts) {
-    whole.set(part, position);
-    position += part.length;
-  }
-  return whole;
 }
 
 function createPage(packets, position, flags, serial, number) {

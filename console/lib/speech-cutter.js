@@ -1,20 +1,21 @@
-// Splitter of speech into utterances: at pauses of the speaker, and in long speech at the quietest moment.
+// Cutter that splits the speech of a microphone or file into utterances of a few seconds, which are sent one by one. It cuts at pauses of
+// the speaker, and in long speech at the quietest moment.
 
 const FRAME_SECONDS = 0.02;
-const PAUSE_FRAMES = 18; // longer than the gap between two words
-const EDGE_FRAMES = 10; // silence that is kept before and after an utterance
+const PAUSE_FRAMES = 18; // quiet frames that end an utterance; longer than the gap between two words
+const EDGE_FRAMES = 10; // quiet frames that are kept before and after an utterance
 const MAX_FRAMES = 230; // 4.6 seconds; the server accepts utterances of up to 5 seconds
 const SEARCH_FRAMES = 75; // final part of long speech in which the quietest moment is searched
-const MIN_LOUD_FRAMES = 5; // so that a click is not sent as speech
+const MIN_LOUD_FRAMES = 5; // in an utterance, so that a click is not sent as speech
 const [MIN_THRESHOLD, MAX_THRESHOLD] = [0.008, 0.03]; // limits of the loudness threshold, which adapts to background noise
 
-export class Cutter {
+export class SpeechCutter {
   #frameSize;
   #incompleteFrame = new Float32Array(0);
   #frames = []; // frames that do not belong to an utterance yet
   #levels = []; // loudness of each of these frames (root mean square)
   #isSpeaking = false;
-  #quietFrames = 0; // quiet frames at the end
+  #quietFrames = 0; // number of quiet frames after the last loud one
   #noiseLevel = MIN_THRESHOLD / 3;
 
   constructor(sampleRate) {
@@ -36,7 +37,7 @@ export class Cutter {
     return utterances;
   }
 
-  // End the speech. Return the last utterance, if there is one.
+  // End the speech. Return an array with the last utterance, or an empty one if there is none.
   finish() {
     const utterance = this.#isSpeaking ? this.#cut(this.#frames.length) : null;
     [this.#frames, this.#levels, this.#isSpeaking, this.#quietFrames] = [[], [], false, 0];
@@ -72,7 +73,7 @@ export class Cutter {
     return from + this.#levels.slice(from).reduce((best, level, index, all) => (level <= all[best] ? index : best), 0) + 1;
   }
 
-  // Remove the first frames. Return them as an utterance if enough of them are loud.
+  // Remove the first `count` frames. Return them as an utterance, or null if too few of them are loud.
   #cut(count) {
     const [frames, levels] = [this.#frames.slice(0, count), this.#levels.slice(0, count)];
     this.#dropFrames(count);

@@ -1,4 +1,4 @@
-"""Environment of the function `agent`, which finds fact claims and clips in windows of transcripts.
+"""Environment of the function `agent`, which lets a model find fact claims and clips in transcripts of broadcasts.
 
 The stack settings use the same ranges.
 """
@@ -21,24 +21,19 @@ ClipMaxSeconds = Annotated[int, Field(ge=5, le=1_800)]
 
 
 class AgentEnvironment(HandlerEnvironment):
-    """Environment variables of the agent."""
-
     table_name: str
     bucket_name: str
     memory_id: str
-    """Id of the AgentCore memory."""
     model_id: ModelId
     guardrail_id: GuardrailId | None = None
     """Bedrock guardrail for all requests; None for no guardrail."""
     guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
-    """Maximum length of an answer, without the model's thinking."""
+    """Maximum number of tokens of an answer, not counting the model's thinking."""
     answer_seconds: AnswerSeconds = ANSWER_SECONDS
-    """Timeout of one model request."""
     clip_min_seconds: ClipMinSeconds = 10
-    """Minimum length of a suggested clip."""
+    """Minimum length of a clip (a section that the model suggests as an excerpt)."""
     clip_max_seconds: ClipMaxSeconds = 90
-    """Maximum length of a suggested clip."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

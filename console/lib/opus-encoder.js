@@ -1,17 +1,17 @@
-// Encoder from samples to Ogg Opus, based on the browser's WebCodecs.
+// Encoder of speech as Ogg Opus, with the browser's WebCodecs.
 
-import { createOggFile } from "./ogg.js";
+import { createOggFile } from "./ogg-writer.js";
 import { Problem } from "./problems.js";
 import { resample } from "./resample.js";
 
 const BITS_PER_SECOND = 24000;
-// Rate at which speech is encoded. At the 44.1 or 48 kHz of a microphone, Opus would spread these bits over tones up to 20 kHz and drop
-// some that words need. Recognition uses no more than 16 kHz.
+// Sample rate at which speech is encoded, because recognition uses no more than 16 kHz. At the 44.1 or 48 kHz of a microphone, Opus would
+// spread its few bits over tones up to 20 kHz, and drop some that are necessary for words.
 const SPEECH_RATE = 16000;
 
 export const canEncode = () => "AudioEncoder" in globalThis;
 
-// Return one utterance, with one channel, as an Ogg file.
+// Return an utterance as an Ogg file, given the samples of its only channel.
 export async function encodeOpus(recordedSamples, recordedRate) {
   const { samples, sampleRate } = resample(recordedSamples, recordedRate, SPEECH_RATE);
   const packets = [];

@@ -46,7 +46,7 @@ export async function getObject(stack, credentials, bucket, key) {
   return response;
 }
 
-// Return a presigned URL that is valid for some seconds: of an object for a player, or of a WebSocket API for a handshake.
+// Return a presigned URL that is valid for `seconds`. A player uses it to read an object, a WebSocket to connect.
 export async function presignUrl(stack, service, credentials, url, seconds) {
   const address = new URL(url);
   // The signer only accepts http URLs. The scheme is not part of the signature, so it can be changed back afterwards.

@@ -3,10 +3,10 @@
 import { postForm, requestJson, sendBody, sendOrRenew } from "./http.js";
 
 const PAGE_SIZE = 100;
-// Share of its lifetime after which a URL is replaced, because S3 may close the connection in the middle of a part.
+// URLs are replaced after this share of their lifetime, because S3 may close the connection if one expires in the middle of a part.
 const MAX_URL_AGE = 0.5;
 
-export class Episodes {
+export class LivestreamApi {
   #settings;
   #visitor;
 
@@ -34,7 +34,7 @@ export class Episodes {
     return results;
   }
 
-  // Upload a video or transcript, by form or in parts as the API decides. Fail if another user signs in meanwhile.
+  // Upload a video or transcript. The API decides whether it is sent by form or in parts. Fail if another user signs in meanwhile.
   async upload(id, kind, file, contentType, onProgress) {
     const checkUser = this.#visitor.createUserCheck("the upload was complete", "Sign in at the top as the user who started it, and choose the file again.");
     const post = (path, body) => this.#request(path, { method: "POST", body }, checkUser);
@@ -50,7 +50,7 @@ export class Episodes {
     }
     const uploadPath = `/episodes/${id}/uploads/${ready.uploadId}`;
     const { multipartId, partBytes, parts } = ready.multipart;
-    // URLs expire, and a large file may take longer.
+    // The upload of a large file may take longer than its URLs are valid.
     let [signedParts, signedAt] = [parts, Date.now()];
     const renewUrls = async () => {
       signedParts = (await post(`${uploadPath}/parts`, { multipartId })).multipart.parts;

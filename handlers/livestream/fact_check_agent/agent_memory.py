@@ -1,8 +1,12 @@
-"""Gateway for the agent's memory (Amazon Bedrock AgentCore), in which the agent looks up its earlier windows.
+"""Gateway for the fact-check agent's memory in Amazon Bedrock AgentCore.
 
-Each analyzed window of a transcript is one event with its text and findings. Events are stored by actor (the owner) and
-session (the episode), and are available at once. AgentCore also derives memory records from the events after a minute
-or two. This module does not read those.
+The agent analyzes a transcript in windows, which are sections small enough for one model request. After each window, it
+stores the window's text and findings (fact claims and clips) as one memory event. A request about another window of the
+same transcript contains the latest of these events, so the model can compare statements that are far apart.
+
+AgentCore stores events by actor and session. Here the actor is the owner of the episode, and the session is the
+episode. An event can be read as soon as it is stored. AgentCore also derives memory records from the events, such as
+summaries, but only after a minute or two, so this module does not read them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +14,11 @@ from datetime import datetime
 from typing import Any
 
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
-from handlers.livestream.agent.model_request import MAX_MEMORIES, MemoryEvent
+from handlers.livestream.fact_check_agent.model_request import MAX_MEMORIES, MemoryEvent
 
 MAX_RECALLED_EVENTS = 2 * MAX_MEMORIES
-"""Number of events to read. It exceeds `MAX_MEMORIES`, because some events may be of the same window, of an earlier
-upload, or without text."""
+"""Number of events to read. It is more than `MAX_MEMORIES`, because `select_memories` drops the events of the same
+window or of an earlier upload, and those without text."""
 MAX_EVENT_CHARACTERS = 100_000
 """Maximum length of one text in an event."""
 WINDOW_METADATA = "window"
@@ -24,17 +28,15 @@ TRANSCRIPT_ROLE, FINDINGS_ROLE = "USER", "ASSISTANT"
 
 
 class AgentMemory:
-    """Reads and creates events of one memory; the only operations used are ListEvents and CreateEvent."""
-
     def __init__(self, client: Any, memory_id: str, now: Callable[[], datetime]) -> None:
         self._client = client
         self._memory_id = memory_id
         self._now = now
 
     def recall(self, actor: str, session: str) -> Sequence[MemoryEvent]:
-        """Return the latest events of a session, the oldest first. Raise ServiceFailed if the call fails.
+        """Return the latest events of a session, the oldest first. A session without an event has none.
 
-        One page is enough, because the service lists the newest events first.
+        One page is enough, because the service lists the newest events first. Raise ServiceFailed if the call fails.
         """
         try:
             events = call_service(
@@ -48,16 +50,14 @@ class AgentMemory:
         except ServiceFailed as error:
             if error.fault is not ServiceFault.MISSING:
                 raise
-            # The session has no event yet. If the memory itself does not exist, `store_exchange` raises.
+            # The session has no event yet, or the memory does not exist. In the second case, `store_window` fails too.
             return ()
         return sorted((_to_memory_event(event) for event in events), key=_event_order)
 
-    def store_exchange(
-        self, actor: str, session: str, window_id: str, transcript_text: str, findings_text: str
-    ) -> None:
+    def store_window(self, actor: str, session: str, window_id: str, transcript_text: str, findings_text: str) -> None:
         """Store a window's text and findings as one event. Raise ServiceFailed if the call fails.
 
-        The window id is the client token, so a repeated call creates no second event.
+        The window id is the client token of the call, so AgentCore stores a window only once.
         """
         turns = ((TRANSCRIPT_ROLE, transcript_text), (FINDINGS_ROLE, findings_text))
         call_service(
@@ -76,14 +76,14 @@ class AgentMemory:
 
 
 def _event_order(event: MemoryEvent) -> tuple[str, str]:
-    """Return a sort key. Event ids start with an increasing number, which also orders the events of the same second."""
+    """Return a sort key made of the event id, for example `0000001731#ab12`. The number in it increases with time."""
     number, _, suffix = event.event_id.partition("#")
     return number.zfill(20), suffix
 
 
 def _to_memory_event(event: Mapping[str, Any]) -> MemoryEvent:
     turns = [item["conversational"] for item in event.get("payload", ()) if "conversational" in item]
-    # Findings first, because the text of the window may fill the length to which a memory is cut.
+    # Findings come first, because `select_memories` truncates the text, and a window's transcript may be very long.
     turns.sort(key=lambda turn: turn["role"] != FINDINGS_ROLE)
     text = "\n".join(turn["content"].get("text", "") for turn in turns)
     return MemoryEvent(event["eventId"], text, event.get("metadata", {}).get(WINDOW_METADATA, {}).get("stringValue"))

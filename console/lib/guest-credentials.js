@@ -1,6 +1,7 @@
-// Guest of a Cognito identity pool: keeps one identity while the page is open, and renews its credentials every hour.
+// AWS credentials of an anonymous visitor (a guest), from a Cognito identity pool. The guest keeps one identity while the page is open. Its
+// credentials are renewed when they have almost expired.
 
-import { callOperation } from "./aws.js";
+import { callOperation } from "./aws-requests.js";
 
 const TARGET = "AWSCognitoIdentityService";
 const RENEWAL_MARGIN_MS = 5 * 60 * 1000;

@@ -1,18 +1,18 @@
 // Audio input: samples of the microphone while it records, whole recordings, and samples of audio files.
 
-import { sleep } from "./format.js";
+import { sleep } from "./pauses.js";
 import { Problem } from "./problems.js";
 
 // Speech recognition works better without the browser's processing for telephone calls.
 const CONSTRAINTS = { audio: { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false } };
 const FILE_RATE = 16000;
-const MAX_FILE_BYTES = 200e6; // bytes, because the decoded samples must fit into memory
+const MAX_FILE_BYTES = 200e6; // because the decoded samples must fit into memory
 const RECORDING_BITS_PER_SECOND = 96000; // enough for the microphone's whole range, so that no tone of a word is dropped
 const INPUT_DELAY_MS = 150; // time that sound may take from the microphone to the worklet
-const FLUSH_TIMEOUT_MS = 1000; // of the worklet's answer, which never comes if the browser has stopped the audio thread
+const FLUSH_TIMEOUT_MS = 1000; // maximum wait for the last samples, which never come if the browser has stopped the audio thread
 const RECORDING_TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
 
-// Pass samples of the microphone and their rate to `onSamples`, from the first one until it is stopped. `stop` waits for the last ones.
+// Pass the microphone's samples and their rate to `onSamples`. Return an object with `stop`, which waits for the last samples.
 export async function listen(onSamples) {
   return withMicrophone(async (stream, cleanups) => {
     const context = new AudioContext();
@@ -36,7 +36,7 @@ export async function listen(onSamples) {
   });
 }
 
-// Record until `stop` is called, which returns the recording.
+// Start to record. Return an object with `stop`, which returns the recording.
 export async function record() {
   return withMicrophone(async (stream) => {
     const mimeType = RECORDING_TYPES.find((type) => MediaRecorder.isTypeSupported(type));
@@ -100,7 +100,8 @@ async function openMicrophone() {
   }
 }
 
-// Open the microphone and pass it to `make`. Release it if `make` fails, because the browser shows that it is in use.
+// Open the microphone and call `make`, which may add functions to `cleanups`. If `make` fails, call these and release the microphone,
+// because otherwise the browser would still show that it is in use.
 async function withMicrophone(make) {
   const stream = await openMicrophone();
   const cleanups = [];

@@ -1,9 +1,9 @@
-// Caption lines on the screen: each result is one line, which is replaced until it is final. docs/transcription.md has the rules.
+// Caption lines on the screen. The server sends captions of a piece of speech, called a result, while it is still being recognised. Each
+// result is one line, which later captions of the same result replace. docs/transcription.md has the rules.
 
-export class Captions {
+export class CaptionLines {
   #lines = [];
 
-  // Apply one message of the server.
   apply(message) {
     if (message.type === "caption") {
       this.#removeLines((line) => isSameResult(line, message));
@@ -13,7 +13,7 @@ export class Captions {
     }
   }
 
-  // Remove the lines of an utterance that will be sent again, except final lines that end at or before `fromMs`.
+  // Remove the lines of an utterance (a few seconds of speech) that will be sent again. Final lines up to `fromMs` stay.
   removeForResend({ utterance, fromMs }) {
     this.#removeLines((line) => line.utterance === utterance && !(line.final && line.endMs <= fromMs));
   }

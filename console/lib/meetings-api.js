@@ -1,21 +1,22 @@
 // Client of the meetings backend: exchanges a token for AWS credentials, and uses S3 and DynamoDB with them.
 
-import { getObject, presignUrl, putObject } from "./aws.js";
+import { getObject, presignUrl, putObject } from "./aws-requests.js";
 import { requestJson } from "./http.js";
-import { sha256, toBase64, toHex, ulid } from "./ids.js";
-import { getItem, query, toAttributes } from "./items.js";
+import { sha256, toBase64, toHex } from "./bytes.js";
+import { ulid } from "./ids.js";
+import { getItem, query, toAttributes } from "./dynamodb-items.js";
 import { Problem } from "./problems.js";
 import { userChangedProblem } from "./visitor.js";
 
 const SESSION_NAME = "console";
-const MAX_CHUNK_BYTES = 1024 ** 3; // bytes, because a chunk is hashed in memory
+const MAX_CHUNK_BYTES = 1024 ** 3; // because a chunk is hashed in memory
 const MAX_LENGTHS = { title: 200, participants: 100, tags: 50 }; // characters
 const MAX_COUNTS = { participants: 100, tags: 50 };
 const PAGE_SIZE = 50;
 const MEDIA_URL_SECONDS = 900; // The credentials are renewed 15 minutes before they expire, so they last as long as the URL.
 const INTERRUPTED_UPLOAD = ["the upload was complete", "Sign in at the top as the user who started it, and upload the files again."];
 
-export class Meetings {
+export class MeetingsApi {
   #stack;
   #visitor;
   #access = null;
@@ -27,7 +28,7 @@ export class Meetings {
     visitor.addEventListener("signin", () => { this.#access = null; });
   }
 
-  // Return credentials for the visitor's own meetings. They are exchanged again before they expire.
+  // Return AWS credentials for the visitor's own meetings. The backend exchanges the visitor's token for them, and again before they expire.
   async access() {
     if (this.#access && Date.now() < Date.parse(this.#access.renewAfter)) return this.#access;
     const { signInCount } = this.#visitor;
@@ -39,8 +40,9 @@ export class Meetings {
     return this.#access;
   }
 
-  // Upload chunks in order, then `complete.json`. Return the meeting's id. S3 rejects a chunk that does not match its hash. If an
-  // upload was interrupted and the same visitor chooses the same files, continue after the last chunk that arrived.
+  // Upload the chunks (files) of a recording in order, then the object `complete.json`, which lists them. Return the meeting's id. S3
+  // rejects a chunk that does not match its hash. If the same visitor chooses the same files again after an interruption, continue after
+  // the last chunk that arrived.
   async upload(details, files, onProgress) {
     validateDetails(details);
     const checkUser = this.#visitor.createUserCheck(...INTERRUPTED_UPLOAD);
@@ -55,7 +57,7 @@ export class Meetings {
         continue;
       }
       if (!file.size || file.size > MAX_CHUNK_BYTES) {
-        throw new Problem(`${file.name} has ${file.size} bytes; this page takes chunks of 1 byte to 1 GiB.`, {
+        throw new Problem(`${file.name} has ${file.size} bytes, but this page uploads chunks of 1 byte to 1 GiB.`, {
           todo: "Record shorter chunks, or use the Python client (docs/meetings-client.md).",
         });
       }
@@ -99,20 +101,19 @@ export class Meetings {
     return response && response.json();
   }
 
-  // Return a URL of the video that is valid for 15 minutes.
   async presignVideoUrl(key) {
     const { credentials, bucketName } = await this.access();
     return presignUrl(this.#stack, "s3", credentials, this.#stack.objectUrl(bucketName, key), MEDIA_URL_SECONDS);
   }
 
-  // Return a URL of a part of the audio, which is stored below the recording's identity, for a player.
+  // Return a URL with which a player reads one part of the audio. `content` is the hash that identifies the recording.
   async presignAudioUrl({ meetingId, content }, part) {
     const { credentials, bucketName, prefixes } = await this.access();
     const key = `${prefixes.audio}${meetingId}/${content}/${String(part).padStart(3, "0")}.flac`;
     return presignUrl(this.#stack, "s3", credentials, this.#stack.objectUrl(bucketName, key), MEDIA_URL_SECONDS);
   }
 
-  // Every object of a recording must belong to one user. A chunk below another user's prefix would be readable for that user.
+  // Stop if another user has signed in. The chunk would be stored below the prefix of that user, who could read it.
   async #put(user, meetingId, name, data, hash, onProgress) {
     const { credentials, bucketName, prefixes, ...access } = await this.access();
     if (access.user !== user) throw userChangedProblem(...INTERRUPTED_UPLOAD);

@@ -1,7 +1,7 @@
-"""Parser for the model's answer about a window: one JSON object, possibly in a code fence.
+"""Parser for the model's answer about one window of a transcript.
 
-This module checks the form of the answer, and its exceptions never quote the answer. `answer_verification` checks the
-content against the transcript.
+The answer is one JSON object, possibly in a code fence. This module checks only its form. `answer_verification` then
+checks the content against the transcript. No exception quotes the answer.
 """
 
 from dataclasses import dataclass, field
@@ -13,12 +13,9 @@ from pydantic import Field
 from handlers.common.bedrock.json_answers import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
 from handlers.livestream.fact_claim_verdict import Verdict
 
-MAX_ANSWER = 200_000
-"""Maximum length of an answer in characters."""
+MAX_ANSWER_CHARACTERS = 200_000
 MAX_CLAIMS = 50
-"""Maximum number of fact claims in an answer."""
 MAX_CLIPS = 20
-"""Maximum number of clips in an answer."""
 
 
 class AnswerProblem(StrEnum):
@@ -32,11 +29,11 @@ class AnswerProblem(StrEnum):
 
 
 class AnsweredClaim(ModelAnswer):
-    """Fact claim as the model answered it."""
+    """Fact claim as the model wrote it, not verified yet."""
 
     quote: Annotated[str, Field(min_length=1, max_length=600, repr=False)]
     cue: Annotated[int | None, Field(ge=0)] = None
-    """Number of the cue in which the quote begins, according to the model."""
+    """Number of the cue (the timed line of the transcript) in which the quote begins, according to the model."""
     statement: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     verdict: Annotated[Verdict, Field(strict=False)]
     confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -46,7 +43,7 @@ class AnsweredClaim(ModelAnswer):
 
 
 class AnsweredClip(ModelAnswer):
-    """Clip as the model answered it."""
+    """Clip as the model wrote it, not verified yet."""
 
     start_ms: Annotated[int, Field(ge=0)]
     end_ms: Annotated[int, Field(ge=0)]
@@ -56,7 +53,7 @@ class AnsweredClip(ModelAnswer):
 
 class _AnswerObject(ModelAnswer):
     window: str
-    """Id of the window, repeated by the model."""
+    """Id of the window, which the model must repeat."""
     claims: list[Any]
     clips: list[Any]
 
@@ -74,7 +71,8 @@ class WindowAnswer:
 def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAnswer:
     """Parse the answer about a window; raise UnusableAnswer if it has a problem.
 
-    With `skip_malformed`, malformed claims and clips are skipped, unless all of them are malformed.
+    A malformed claim or clip is such a problem. With `skip_malformed` it is only skipped, if at least one other claim
+    or clip is well formed.
     """
     answer = _parse_object(text)
     if answer.window != window_id:
@@ -91,7 +89,7 @@ def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAn
 
 
 def _parse_object(text: str) -> _AnswerObject:
-    answer = validate_or_none(_AnswerObject, parse_json_answer(text, MAX_ANSWER))
+    answer = validate_or_none(_AnswerObject, parse_json_answer(text, MAX_ANSWER_CHARACTERS))
     if answer is None:
         raise UnusableAnswer(AnswerProblem.NO_OBJECT)
     return answer

@@ -1,17 +1,19 @@
-"""Verification of the model's answer about a window against the transcript and the request's sources.
+"""Verification of the model's answer about one window of a transcript, before its findings are stored.
 
-The model decides which statements matter. This module decides what may be stored:
-- A claim whose quote does not occur in the window is dropped. Text and times of a stored quote are those of the
+A finding is a fact claim (a quote with a verdict and its sources) or a clip (a section that is worth watching alone).
+The model may invent quotes, times and sources, so this module checks them:
+- A claim is dropped if its quote does not occur in the window. Otherwise the quote and its times are copied from the
   transcript.
-- A claim or clip that begins in the overlap with the next window is dropped, because the next window contains it
-  completely. So no claim is stored twice in different words. The part of a window before the overlap is its core.
-- A verdict needs a source that the request contained. A cue or memory that repeats the claim's words is no source,
-  because rolling captions contain each line twice, and memories contain claims. A verdict without a source becomes
-  `unverified` with confidence 0.
+- Each window ends with an overlap, which repeats the start of the next window. The part before it is the core. A claim
+  or clip that begins in the overlap is dropped, because the next window contains it completely. So no claim is stored
+  twice in different words.
+- Every verdict except `unverified` needs a source. A source is a cue of the window, or a memory (the stored text and
+  findings of another window) that was in the request. A cue or memory that repeats the words of the claim is not
+  accepted, because rolling captions contain each line twice, and memories contain claims. A claim without an accepted
+  source gets the verdict `unverified` with confidence 0.
 - A clip must lie within the window and have a permitted length. It is extended to whole cues.
 
-The dropped and changed items are counted, except repeated claims. The result consists of models of the API, so the
-table only contains findings that the API can return.
+The findings are models of the API, so the table only contains findings that the API can return.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,35 +23,35 @@ from typing import TypeVar
 from handlers.common.text.quote_search import QuoteMatch, QuoteSearch
 from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
-from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
-from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, cue_id
 from handlers.livestream.api_models import MAX_FINDING_CHARACTERS, Claim, Clip
+from handlers.livestream.fact_check_agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
+from handlers.livestream.fact_check_agent.model_request import MemoryEvent, RequestSettings, cue_id
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.transcript_window_queue import WindowMessage
 
 CONFIDENCE_DIGITS = 4
-"""Decimal places of the stored confidence. DynamoDB rejects numbers as small as a model may write."""
+"""Decimal places of the stored confidence. A model may write 1e-200, which DynamoDB rejects as too small."""
 F = TypeVar("F", Claim, Clip)
-"""Type of a finding."""
 
 
 @dataclass(frozen=True)
 class VerifiedAnswer:
-    """Verified findings of an answer, and the number of items that were dropped or changed."""
+    """Findings that may be stored, and the number of items that were dropped or changed."""
 
     claims: tuple[Claim, ...] = field(default=(), repr=False)
     clips: tuple[Clip, ...] = field(default=(), repr=False)
     invented: int = 0
     """Claims whose quote does not occur in the window."""
     unfounded: int = 0
-    """Claims whose verdict was changed to unverified, because it had no valid source."""
+    """Claims whose verdict was changed to `unverified`, because it had no accepted source."""
     elsewhere: int = 0
-    """Claims and clips that begin in the core of another window."""
+    """Claims and clips that begin in the overlap, so that they belong to the next window."""
     bad_clips: int = 0
-    """Clips with a wrong position or length, without a title, repeated, or of a transcript without measured times."""
+    """Clips with a wrong position or length, without a title, or repeated. If the transcript's times are estimates, all
+    clips of the answer."""
     malformed: int = 0
-    """Claims and clips of the answer that were malformed."""
+    """Claims and clips that `parse_answer` skipped because of their form."""
 
 
 def verify_answer(
@@ -63,11 +65,11 @@ def verify_answer(
 ) -> VerifiedAnswer:
     """Return the findings of an answer that may be stored.
 
-    `memories` are those that the request contained. `timed` is True if the transcript has measured times. All clips are
-    dropped if it has none.
+    `memories` are those that the request contained. `timed` is False if the times of the transcript are estimates. Then
+    no clip is returned.
     """
     window_search = QuoteSearch(window.passages)
-    # A search needs passages with times. The times of a memory are never used.
+    # `QuoteSearch` takes passages with times. A memory has none, so they are 0.
     memory_searches = {memory.event_id: QuoteSearch([Cue(0, 0, memory.text)]) for memory in memories}
     matches = [window_search.find(claim.quote, _expected_passage(claim, window)) for claim in answer.claims]
     quoted = [(claim, match) for claim, match in zip(answer.claims, matches, strict=True) if match is not None]
@@ -93,7 +95,10 @@ def verify_answer(
 
 
 def _expected_passage(claim: AnsweredClaim, window: Window[Cue]) -> int | None:
-    """Return the index of the cue that the model names, within the window; None if it names none."""
+    """Return the index, within the window, of the cue in which the quote begins according to the model.
+
+    Return None if the model names no cue.
+    """
     return None if claim.cue is None else claim.cue - window.first
 
 
@@ -103,7 +108,7 @@ def _valid_sources(
     window: Window[Cue],
     memory_searches: Mapping[str, QuoteSearch],
 ) -> tuple[str, ...]:
-    """Return the sources of a claim that the request contained and that do not repeat the claim, each once."""
+    """Return, each once, the sources that the request contained and that do not repeat the words of the claim."""
     repetitions = window_search.find_passages(claim.quote)
     valid_ids = {cue_id(window.first + index) for index in range(len(window.passages)) if index not in repetitions}
     valid_ids.update(event_id for event_id, search in memory_searches.items() if not search.find_passages(claim.quote))
@@ -121,7 +126,7 @@ def _to_claim(
         end_ms=match.end_ms,
         timed=timed,
         quote=quote,
-        # A statement that consists of control characters only is empty after cleaning.
+        # A statement of control characters only is empty after cleaning, so the quote takes its place.
         text=_clean(claim.statement) or quote,
         speaker=match.speaker,
         verdict=Verdict.UNVERIFIED if unfounded else claim.verdict,
@@ -134,7 +139,7 @@ def _to_claim(
 def _to_clip(
     answered: AnsweredClip, window: Window[Cue], message: WindowMessage, settings: RequestSettings
 ) -> Clip | None:
-    """Return the clip that may be stored; None if its position, length or title is not acceptable."""
+    """Return the clip as it may be stored, or None if its position, length or title is not acceptable."""
     if not window.start_ms <= answered.start_ms < answered.end_ms <= window.end_ms:
         return None
     start_ms, end_ms = _extend_to_cues(answered, window)
@@ -163,12 +168,12 @@ def _extend_to_cues(answered: AnsweredClip, window: Window[Cue]) -> tuple[int, i
 
 
 def _clean(text: str) -> str:
-    """Return a text of the model cleaned and truncated to the API's limit. Cleaning can make a text longer."""
+    """Return a text of the model, cleaned and then truncated to the API's limit. Cleaning can make a text longer."""
     return clean_text(text)[:MAX_FINDING_CHARACTERS]
 
 
 def _drop_repetitions(findings: Iterable[F], id_of: Callable[[F], str]) -> tuple[F, ...]:
-    """Return each claim or clip once, by time. Of several with the same id, keep the first in the answer."""
+    """Return the claims or clips sorted by time. Of several with the same id, only the first is kept."""
     by_id: dict[str, F] = {}
     for finding in findings:
         by_id.setdefault(id_of(finding), finding)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
-from handlers.livestream.agent.agent_memory import MAX_EVENT_CHARACTERS, MAX_RECALLED_EVENTS, AgentMemory
-from handlers.livestream.agent.model_request import MemoryEvent, select_memories
+from handlers.livestream.fact_check_agent.agent_memory import MAX_EVENT_CHARACTERS, MAX_RECALLED_EVENTS, AgentMemory
+from handlers.livestream.fact_check_agent.model_request import MemoryEvent, select_memories
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 from tests.handlers.scripted_clients import stubbed
 
@@ -46,7 +46,7 @@ def test_recall_returns_the_latest_events_oldest_first() -> None:
     ]
 
 
-def test_an_exchange_is_stored_with_the_window_id_as_client_token() -> None:
+def test_a_window_is_stored_with_the_window_id_as_client_token() -> None:
     turns = [("USER", "asked"), ("ASSISTANT", "answered")]
     expected = {
         "memoryId": MEMORY,
@@ -59,7 +59,7 @@ def test_an_exchange_is_stored_with_the_window_id_as_client_token() -> None:
     }
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_response("create_event", {"event": event("0000000000004#01")}, expected)
-        AgentMemory(client, MEMORY, lambda: NOW).store_exchange(ACTOR, SESSION, WINDOW, "asked", "answered")
+        AgentMemory(client, MEMORY, lambda: NOW).store_window(ACTOR, SESSION, WINDOW, "asked", "answered")
 
 
 def test_the_findings_of_a_full_window_fit_into_its_memory() -> None:
@@ -71,7 +71,7 @@ def test_the_findings_of_a_full_window_fit_into_its_memory() -> None:
     )
     memory = AgentMemory(client, MEMORY, lambda: NOW)
     full = TranscriptWindowsEnvironment.model_fields["window_characters"].default
-    memory.store_exchange(ACTOR, SESSION, WINDOW, ("ferries " * full)[:full], "The report has 410.")
+    memory.store_window(ACTOR, SESSION, WINDOW, ("ferries " * full)[:full], "The report has 410.")
     [recalled] = select_memories(memory.recall(ACTOR, SESSION), {WINDOW})
     assert "The report has 410." in recalled.text
     assert recalled.text.count("ferries") > 100, "the window's text fills the rest"
@@ -80,9 +80,7 @@ def test_the_findings_of_a_full_window_fit_into_its_memory() -> None:
 def test_texts_are_truncated_to_the_limit_of_an_event() -> None:
     sent: list[dict[str, Any]] = []
     client = SimpleNamespace(create_event=lambda **request: sent.append(request))
-    AgentMemory(client, MEMORY, lambda: NOW).store_exchange(
-        ACTOR, SESSION, WINDOW, "x" * (MAX_EVENT_CHARACTERS + 1), "y"
-    )
+    AgentMemory(client, MEMORY, lambda: NOW).store_window(ACTOR, SESSION, WINDOW, "x" * (MAX_EVENT_CHARACTERS + 1), "y")
     assert [len(item["conversational"]["content"]["text"]) for item in sent[0]["payload"]] == [MAX_EVENT_CHARACTERS, 1]
 
 
@@ -104,7 +102,7 @@ def test_an_error_of_the_service_becomes_a_fault(code: str, fault: ServiceFault)
         memory = AgentMemory(client, MEMORY, lambda: NOW)
         for call in (
             lambda: memory.recall(ACTOR, SESSION),
-            lambda: memory.store_exchange(ACTOR, SESSION, WINDOW, "a", "b"),
+            lambda: memory.store_window(ACTOR, SESSION, WINDOW, "a", "b"),
         ):
             with pytest.raises(ServiceFailed) as caught:
                 call()
@@ -118,5 +116,5 @@ def test_recall_from_a_missing_session_is_empty_and_recording_to_a_missing_memor
         memory = AgentMemory(client, MEMORY, lambda: NOW)
         assert memory.recall(ACTOR, SESSION) == ()
         with pytest.raises(ServiceFailed) as caught:
-            memory.store_exchange(ACTOR, SESSION, WINDOW, "a", "b")
+            memory.store_window(ACTOR, SESSION, WINDOW, "a", "b")
     assert caught.value.fault is ServiceFault.MISSING

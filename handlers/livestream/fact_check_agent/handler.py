@@ -1,6 +1,9 @@
-"""Lambda function `agent`: lets a Bedrock model find fact claims and clips in windows of transcripts.
+"""Lambda function `agent`: lets a Bedrock model check the claims in a broadcast's transcript and suggest clips.
 
-Its queue delivers one message for each window.
+The function itself calls the model, so it is not an agent of Amazon Bedrock. A transcript is divided into windows,
+which are sections small enough for one model request. A queue delivers one message for each window. The findings of a
+window are fact claims, each with a verdict and its sources, and clips. A clip is only a title with a start and an end
+time; nothing is cut from the video.
 """
 
 import os
@@ -16,20 +19,19 @@ from handlers.common.bedrock.converse import BedrockModel, Guardrail, build_clie
 from handlers.common.lambda_context import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.livestream.agent.agent_memory import AgentMemory
-from handlers.livestream.agent.environment import AgentEnvironment
-from handlers.livestream.agent.model_request import RequestSettings
-from handlers.livestream.agent.transcript_window_analysis import AgentServices, WindowWorker
+from handlers.livestream.fact_check_agent.agent_memory import AgentMemory
+from handlers.livestream.fact_check_agent.environment import AgentEnvironment
+from handlers.livestream.fact_check_agent.model_request import RequestSettings
+from handlers.livestream.fact_check_agent.transcript_window_analysis import AgentServices, WindowWorker
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.s3_object_reader import ObjectReader
 
 MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-"""One attempt per call, because the worker itself retries as long as there is time."""
+"""One attempt per call, because `WindowWorker` itself retries as long as there is time."""
 
 
 @cache
 def _worker() -> WindowWorker:
-    """Create the worker once per container."""
     environment = AgentEnvironment.read()
     # Both clients are untyped, because the agent uses only three of their operations (ListEvents, CreateEvent and
     # Converse), and the project does not install type stubs for so few.
@@ -45,7 +47,6 @@ def _worker() -> WindowWorker:
 
 
 def request_settings(environment: AgentEnvironment) -> RequestSettings:
-    """Return the settings for model requests."""
     identifier, version = environment.guardrail_id, environment.guardrail_version
     return RequestSettings(
         max_tokens=environment.max_output_tokens,
@@ -57,7 +58,6 @@ def request_settings(environment: AgentEnvironment) -> RequestSettings:
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
-    """Process one batch of queue messages."""
     return _worker().handle_batch(event, context.get_remaining_time_in_millis)
 
 

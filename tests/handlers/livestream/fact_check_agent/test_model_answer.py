@@ -9,7 +9,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.common.bedrock.json_answers import AnswerJsonProblem, UnusableAnswer
-from handlers.livestream.agent.model_answer import MAX_ANSWER, MAX_CLAIMS, AnswerProblem, parse_answer
+from handlers.livestream.fact_check_agent.model_answer import (
+    MAX_ANSWER_CHARACTERS,
+    MAX_CLAIMS,
+    AnswerProblem,
+    parse_answer,
+)
 from handlers.livestream.fact_claim_verdict import Verdict
 
 CANARY = "canary"
@@ -49,7 +54,7 @@ def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
     [
         ("", AnswerJsonProblem.EMPTY),
         (" \n", AnswerJsonProblem.EMPTY),
-        ("x" * (MAX_ANSWER + 1), AnswerJsonProblem.TOO_LONG),
+        ("x" * (MAX_ANSWER_CHARACTERS + 1), AnswerJsonProblem.TOO_LONG),
         (f"Sure! {answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
         (answer(note=CANARY)[:-1], AnswerJsonProblem.NO_JSON),
         (f"```json\n{answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),

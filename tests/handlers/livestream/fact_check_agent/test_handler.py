@@ -9,11 +9,11 @@ from botocore.stub import Stubber
 from pydantic import ValidationError
 
 from handlers.common.bedrock.converse import Guardrail
-from handlers.livestream.agent import handler
-from handlers.livestream.agent.environment import AgentEnvironment
-from handlers.livestream.agent.model_request import RequestSettings
-from tests.handlers.livestream.agent.fake_agent_services import REMAINING_MS, answer_with, claim, lines
+from handlers.livestream.fact_check_agent import handler
+from handlers.livestream.fact_check_agent.environment import AgentEnvironment
+from handlers.livestream.fact_check_agent.model_request import RequestSettings
 from tests.handlers.livestream.expected_transcript_harness import Broadcast
+from tests.handlers.livestream.fact_check_agent.fake_agent_services import REMAINING_MS, answer_with, claim, lines
 from tests.handlers.livestream.rest_api_harness import BUCKET, TABLE, ApiHarness
 
 VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "MEMORY_ID": "memory-1234567890", "MODEL_ID": "us.model"}

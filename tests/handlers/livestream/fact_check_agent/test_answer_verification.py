@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.text.text_windows import Window
-from handlers.livestream.agent.answer_verification import VerifiedAnswer, verify_answer
-from handlers.livestream.agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
-from handlers.livestream.agent.model_request import MemoryEvent
+from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer, verify_answer
+from handlers.livestream.fact_check_agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
+from handlers.livestream.fact_check_agent.model_request import MemoryEvent
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.transcript_window_queue import WindowMessage

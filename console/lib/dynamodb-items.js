@@ -1,6 +1,6 @@
 // Reads of DynamoDB items, with their attributes converted to JavaScript values.
 
-import { callOperation } from "./aws.js";
+import { callOperation } from "./aws-requests.js";
 
 const TARGET = "DynamoDB_20120810";
 

@@ -10,9 +10,9 @@ import pytest
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.bedrock.json_answers import AnswerJsonProblem
 from handlers.common.text.text_windows import WindowSizes
-from handlers.livestream.agent.model_answer import AnswerProblem
-from handlers.livestream.agent.model_request import MemoryEvent
-from handlers.livestream.agent.transcript_window_analysis import (
+from handlers.livestream.fact_check_agent.model_answer import AnswerProblem
+from handlers.livestream.fact_check_agent.model_request import MemoryEvent
+from handlers.livestream.fact_check_agent.transcript_window_analysis import (
     InvalidWindowMessage,
     WindowCountMismatch,
     WindowOutcome,
@@ -21,7 +21,7 @@ from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.findings_table import FindingsTable, WindowFailure
 from handlers.livestream.track_states import ContentType, ExpectedUpload, TrackKind
 from handlers.livestream.transcript_window_queue import WindowMessage, window_messages
-from tests.handlers.livestream.agent.fake_agent_services import (
+from tests.handlers.livestream.fact_check_agent.fake_agent_services import (
     EPISODE,
     KEY,
     OWNER,
@@ -242,7 +242,7 @@ def test_a_permanent_error_returns_the_message_at_once() -> None:
     assert (len(harness.model.requests), harness.waits, harness.findings.outcomes) == (1, [], {})
 
 
-def test_findings_are_not_stored_before_the_exchange_is_remembered() -> None:
+def test_findings_are_not_stored_before_the_memory_has_the_window() -> None:
     harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
     harness.memory.faults = [None, ServiceFault.REFUSED]
     with pytest.raises(ServiceFailed):

@@ -5,9 +5,9 @@ from typing import Any
 
 from handlers.common.bedrock.converse import Guardrail
 from handlers.common.text.text_windows import Window
-from handlers.livestream.agent.model_answer import AnswerProblem
-from handlers.livestream.agent.model_instructions import INSTRUCTIONS
-from handlers.livestream.agent.model_request import (
+from handlers.livestream.fact_check_agent.model_answer import AnswerProblem
+from handlers.livestream.fact_check_agent.model_instructions import INSTRUCTIONS
+from handlers.livestream.fact_check_agent.model_request import (
     MAX_MEMORIES,
     MAX_MEMORY_CHARACTERS,
     MemoryEvent,

@@ -10,10 +10,10 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.bedrock.converse import ConverseRequest, ModelReply, TokenUsage
 from handlers.common.logging import EventLog
 from handlers.common.text.text_windows import WindowSizes
-from handlers.livestream.agent.answer_verification import VerifiedAnswer
-from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings
-from handlers.livestream.agent.transcript_window_analysis import AgentServices, WindowWorker
 from handlers.livestream.api_models import Claim, Clip
+from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer
+from handlers.livestream.fact_check_agent.model_request import MemoryEvent, RequestSettings
+from handlers.livestream.fact_check_agent.transcript_window_analysis import AgentServices, WindowWorker
 from handlers.livestream.findings_table import WindowFailure
 from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.transcript_window_queue import WindowMessage, window_messages
@@ -66,7 +66,7 @@ class FakeTranscripts:
 
 @dataclass
 class FakeMemory:
-    """Memory with the events to recall, and the recorded exchanges by window id."""
+    """Memory with the events to recall, and the stored texts by window id."""
 
     recalled: list[MemoryEvent] = field(default_factory=list)
     recorded: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class FakeMemory:
         self._fail()
         return list(self.recalled)
 
-    def store_exchange(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
+    def store_window(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
         self._fail()
         self.recorded.setdefault(window_id, (actor, session, asked, answered))
 

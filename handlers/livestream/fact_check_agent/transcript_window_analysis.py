@@ -1,16 +1,17 @@
 """Analysis of one transcript window for each queue message: the main logic of the function `agent`.
 
-The worker reads the window and the agent's memories, asks the model for fact claims and clips, verifies its answer, and
-stores the findings. It also handles failures:
-- A window that already has an outcome is skipped.
-- Transient errors are retried while there is time. Then the message returns to the queue, and finally it moves to the
-  dead-letter queue.
-- An unusable answer is requested once more. If the second answer is unusable too, the window is stored as failed.
+A window is a section of a transcript that is small enough for one model request. The worker reads the window and the
+agent's memories (texts and findings of other windows). It asks the model for fact claims and clips, verifies the
+answer, and stores these findings. Three cases are special:
+- A window that was already analyzed, or stored as failed, is skipped.
+- Transient errors are retried while the invocation has time. After that, SQS delivers the message again a few times,
+  and then moves it to the dead-letter queue.
+- If the answer cannot be used, the model is asked once more. If the second answer cannot be used either, the window is
+  stored as failed.
 
-The window's text and findings are stored in the agent's memory first, and in the table afterwards. So the memory has an
-event for every analyzed window. The table stores the findings and the window's outcome in one transaction. So all
-findings of a window come from one answer, even if the window is analyzed twice. Log lines and exceptions contain no
-text of the transcript, the request or the answer.
+A window's text and findings are first stored in the agent's memory and then in the table. So the memory has an event
+for every window that the table lists as analyzed. Log lines and exceptions contain no text of the transcript, the
+request or the answer.
 """
 
 import json
@@ -28,10 +29,15 @@ from handlers.common.bedrock.converse import ConverseRequest, LanguageModel, Tok
 from handlers.common.bedrock.model_questions import ModelQuestion, NoAnswer, ask_model
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text.text_windows import Window, split_into_windows
-from handlers.livestream.agent.agent_memory import AgentMemory
-from handlers.livestream.agent.answer_verification import VerifiedAnswer, verify_answer
-from handlers.livestream.agent.model_answer import AnswerProblem, WindowAnswer, parse_answer
-from handlers.livestream.agent.model_request import MemoryEvent, RequestSettings, select_memories, window_request
+from handlers.livestream.fact_check_agent.agent_memory import AgentMemory
+from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer, verify_answer
+from handlers.livestream.fact_check_agent.model_answer import AnswerProblem, WindowAnswer, parse_answer
+from handlers.livestream.fact_check_agent.model_request import (
+    MemoryEvent,
+    RequestSettings,
+    select_memories,
+    window_request,
+)
 from handlers.livestream.findings_table import FindingsTable, WindowFailure
 from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.transcript.cues import BadTranscript, Cue
@@ -39,29 +45,31 @@ from handlers.livestream.transcript.transcript_reader import ParsedTranscript, r
 from handlers.livestream.transcript_window_queue import WindowMessage
 
 FINISH_SECONDS = 8.0
-"""Part of the invocation's remaining time that is reserved for storing the findings."""
+"""Seconds at the end of the invocation that are reserved for storing the findings."""
 
 
 class WindowOutcome(StrEnum):
     """Outcome of a message that need not be delivered again."""
 
     CHECKED = "checked"
-    """The findings of the window were stored."""
+    """The window was analyzed. Its findings are stored, unless the episode was deleted or its upload replaced
+    meanwhile."""
     FAILED = "failed"
-    """The window was stored as failed. SQS does not deliver the message again."""
+    """The window cannot be analyzed, and was stored as failed."""
     ALREADY_DONE = "already_done"
-    """The window already had an outcome, or its episode or upload no longer exists."""
+    """The window was already analyzed or stored as failed, its episode is deleted, or the client replaced the
+    upload."""
 
 
 class InvalidWindowMessage(Exception):
-    """The message is not a valid `WindowMessage`. SQS moves it to the dead-letter queue after its retries."""
+    """The message is not a valid `WindowMessage`. SQS delivers it again, and in the end to the dead-letter queue."""
 
 
 class WindowCountMismatch(Exception):
-    """The transcript has another number of windows now than when its messages were written.
+    """The transcript was cut again and now has another number of windows than its messages state.
 
-    The code that reads or cuts transcripts has changed since. The message is valid, and the previous version of the
-    code can process it.
+    So the code that reads or cuts transcripts has changed since the messages were sent. The message is valid, and the
+    previous release of the code can process it.
     """
 
 
@@ -76,12 +84,10 @@ class AgentServices:
 
 
 class WindowWorker:
-    """Analyzes windows and stores their findings."""
-
     def __init__(
         self, services: AgentServices, settings: RequestSettings, log: EventLog, timing: RetryTiming | None = None
     ) -> None:
-        """`timing`: clock and pauses of retries; by default the real pauses."""
+        """`timing`: clock and pauses of the retries; by default the real ones."""
         self._services = services
         self._settings = settings
         self._log = log
@@ -132,8 +138,7 @@ class WindowWorker:
     def _analyze(self, message: WindowMessage, retrier: Retrier) -> VerifiedAnswer | WindowFailure:
         """Return the verified findings of a window, or the reason why it cannot be analyzed.
 
-        If findings are returned, the window's text and findings are already stored in the memory. After a failure,
-        nothing is stored there.
+        Findings are already stored in the agent's memory when this method returns them.
         """
         transcript_and_window = self._read_window(message)
         if isinstance(transcript_and_window, WindowFailure):
@@ -145,8 +150,8 @@ class WindowWorker:
         if isinstance(answer, NoAnswer):
             return WindowFailure(answer.value)  # each value of NoAnswer is also one of WindowFailure
         findings = verify_answer(answer, window, message, self._settings, memories, timed=transcript.timed)
-        exchange = (_transcript_text(message, window), _findings_text(findings))
-        retrier.call(lambda: memory.store_exchange(*session, message.window_id, *exchange))
+        texts = (_transcript_text(message, window), _findings_text(findings))
+        retrier.call(lambda: memory.store_window(*session, message.window_id, *texts))
         return findings
 
     def _ask_model(
@@ -164,7 +169,11 @@ class WindowWorker:
         )
 
     def _read_window(self, message: WindowMessage) -> tuple[ParsedTranscript, Window[Cue]] | WindowFailure:
-        """Read the transcript and cut it again; return the transcript and the window that the message names."""
+        """Read the transcript and cut it again; return it with the window that the message names.
+
+        Return a WindowFailure if the transcript is missing or invalid. Raise WindowCountMismatch if the windows differ
+        from those that were queued.
+        """
         data = self._services.transcripts.read(message.transcript_key, message.transcript_version)
         if data is None:
             return WindowFailure.TRANSCRIPT_GONE
@@ -193,20 +202,20 @@ def _parse_message(body: str) -> WindowMessage:
     try:
         return WindowMessage.model_validate_json(body)
     except ValidationError:
-        # Its text contains the message, so the new exception is raised outside this block.
+        # This exception quotes the message, so the new one is raised outside this block and does not refer to it.
         pass
     raise InvalidWindowMessage
 
 
 def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:
-    """Return the text of the window's core for the memory. The overlap belongs to the next window's event."""
+    """Return the window's text for the memory, without its overlap, which the next window's event contains."""
     cues = window.passages[: window.core_count]
     cue_lines = [cue.text if cue.speaker is None else f"{cue.speaker}: {cue.text}" for cue in cues]
     return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *cue_lines])
 
 
 def _findings_text(findings: VerifiedAnswer) -> str:
-    """Return the findings for the memory, as they were verified and not as the model wrote them."""
+    """Return the verified findings as text for the memory, one JSON object on each line."""
     claims = [
         {
             "claim": claim.text,

@@ -1,9 +1,11 @@
-"""Request that asks the model for the fact claims and clips of one window (Bedrock Converse, without the model id).
+"""Bedrock Converse request that asks the model for the fact claims and clips of one window of a transcript.
 
-The request contains the fixed instructions, a cache point, the memories, and the window's cues, in this order. Each
-memory and cue is a JSON object on a separate line, so no text of the transcript can end its line. The answer is
-requested as JSON text and not as a tool call, because not every model that may be configured can be forced to call a
-tool. `model_answer` checks the form of the answer, and the worker asks once more after a malformed answer.
+The request contains the fixed instructions, a cache point, the agent's memories and the window's cues, in this order. A
+memory has the text and findings of another window; a cue is a timed line. Each of them is a JSON object on its own
+line. JSON escapes line breaks, so no text of the transcript can pretend to be another line.
+
+The answer is requested as JSON text and not as a tool call, because not every model that may be configured can be
+forced to call a tool.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -16,20 +18,19 @@ from handlers.common.bedrock.converse import ConverseRequest, Guardrail, Inferen
 from handlers.common.bedrock.model_questions import build_correction
 from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
-from handlers.livestream.agent.environment import ANSWER_SECONDS
-from handlers.livestream.agent.model_instructions import INSTRUCTIONS
+from handlers.livestream.fact_check_agent.environment import ANSWER_SECONDS
+from handlers.livestream.fact_check_agent.model_instructions import INSTRUCTIONS
 from handlers.livestream.transcript.cues import Cue
 
 MAX_MEMORIES = 10
-"""Maximum number of memories in a request."""
 MAX_MEMORY_CHARACTERS = 4_000
-"""Maximum length of a memory. A memory starts with the findings of a window. The window's text follows, so it is
-truncated first."""
+"""Maximum length of a memory. A memory consists of the findings of a window and then its text. A memory that is too
+long is truncated, so it loses text of the window before findings."""
 
 
 @dataclass(frozen=True)
 class MemoryEvent:
-    """Event that the agent stored in its memory for an earlier window. `AgentMemory` reads and creates these events."""
+    """Text and findings of one window, which the agent stored in its memory. `AgentMemory` reads and creates them."""
 
     event_id: str
     text: str = field(repr=False)
@@ -39,26 +40,21 @@ class MemoryEvent:
 
 @dataclass(frozen=True)
 class RequestSettings:
-    """Settings for model requests."""
-
     max_tokens: int
-    """Maximum length of the answer, without the model's thinking."""
+    """Maximum number of tokens of the answer, not counting the model's thinking."""
     clip_min_ms: int
-    """Minimum length of a clip."""
     clip_max_ms: int
-    """Maximum length of a clip."""
     guardrail: Guardrail | None = None
     """Bedrock guardrail that checks request and answer; None for no guardrail."""
     answer_seconds: int = ANSWER_SECONDS
-    """Timeout of one request."""
 
 
 def select_memories(events: Sequence[MemoryEvent], other_window_ids: Collection[str]) -> tuple[MemoryEvent, ...]:
-    """Return the latest memories for a request about a window, truncated.
+    """Return the latest memories for a request about a window, cleaned and truncated.
 
-    `other_window_ids` are the other windows of the same transcript. Events of the same window or of an earlier upload
-    are left out, because they may repeat the words of a claim, and the model could take those words for a source of the
-    claim.
+    `other_window_ids` are the ids of the other windows of the same transcript. Events of the window itself or of an
+    earlier upload are left out. They may contain the very claim that the model now finds, and the model could then name
+    them as a source of that claim. An event without a window id is kept.
     """
     memories = [
         MemoryEvent(event.event_id, clean_text(event.text[:MAX_MEMORY_CHARACTERS]), event.window_id)
@@ -76,7 +72,7 @@ def window_request(
     memories: Sequence[MemoryEvent],
     problem: StrEnum | None = None,
 ) -> ConverseRequest:
-    """Return the request for one of the `count` windows of a transcript.
+    """Return the request for one window of a transcript that has `count` windows. The model id is still missing.
 
     With `problem`, the request asks again and states the problem of the first answer.
     """
