@@ -25,7 +25,7 @@ class AuditBucket(pulumi.ComponentResource):
             AUDIT_BUCKET,
             BucketArgs(
                 scope=scope,
-                logical_name="AuditLogs",
+                display_name="AuditLogs",
                 access_logged=False,
                 lifecycle=[
                     LifecycleRule("expire-access-logs", ACCESS_LOG_PREFIX, scope.foundation.logs.retention_days),

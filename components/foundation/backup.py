@@ -76,7 +76,7 @@ class Backup(pulumi.ComponentResource):
             "backup-failed",
             EventRuleArgs(
                 scope=scope,
-                logical_name="BackupFailed",
+                display_name="BackupFailed",
                 pattern={
                     "source": ["aws.backup"],
                     "detail-type": ["Backup Job State Change"],

@@ -107,12 +107,12 @@ class Ingestion(pulumi.ComponentResource):
 
     def _create_storage(self) -> None:
         scope, settings, intake = self._scope, self._settings, self._settings.intake
-        # The file table. Its logical name mentions only manifests, but it has a record for each file and each manifest.
+        # The file table. Its display name mentions only manifests, but it has a record for each file and each manifest.
         self.files = Table(
             "files",
             TableArgs(
                 scope=scope,
-                logical_name="ManifestTable",
+                display_name="ManifestTable",
                 hash_key="date_prefix",
                 range_key="file_key",
                 # Sparse index: a file has these keys while it is pending or claimed, and a manifest while it runs.
@@ -129,7 +129,7 @@ class Ingestion(pulumi.ComponentResource):
             "intake",
             QueueArgs(
                 scope=scope,
-                logical_name="IntakeQueue",
+                display_name="IntakeQueue",
                 consumer_timeout_seconds=settings.builder.timeout_seconds,
                 batching_window_seconds=settings.intake.batch_window_seconds,
                 senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "landing")))],
@@ -140,7 +140,7 @@ class Ingestion(pulumi.ComponentResource):
             "landing",
             BucketArgs(
                 scope=scope,
-                logical_name="LandingBucket",
+                display_name="LandingBucket",
                 versioned=True,
                 upload_prefix=INCOMING,
                 # The version is part of a file's key in the file table, so the page that uploads a file must read it.
@@ -168,7 +168,7 @@ class Ingestion(pulumi.ComponentResource):
             "steps",
             FunctionArgs(
                 scope=scope,
-                logical_name="WorkflowSteps",
+                display_name="WorkflowSteps",
                 entry="handlers.ingestion.workflow_steps.handler.handler",
                 settings=settings.steps,
                 environment=WorkflowStepsEnvironment,
@@ -190,7 +190,7 @@ class Ingestion(pulumi.ComponentResource):
             "workflow",
             WorkflowArgs(
                 scope=scope,
-                logical_name="ManifestWorkflow",
+                display_name="ManifestWorkflow",
                 comment="One manifest: confirm its files, run Spark, record the results",
                 start=manifest_workflow_states.FIRST_STATE,
                 states=manifest_workflow_states.build_states(self.steps, self.job, settings.spark),
@@ -206,7 +206,7 @@ class Ingestion(pulumi.ComponentResource):
             "manifest-builder",
             FunctionArgs(
                 scope=scope,
-                logical_name="ManifestBuilder",
+                display_name="ManifestBuilder",
                 entry="handlers.ingestion.manifest_builder.handler.handler",
                 settings=settings.builder,
                 environment=BuilderEnvironment,
@@ -235,7 +235,7 @@ class Ingestion(pulumi.ComponentResource):
             "sweeper",
             FunctionArgs(
                 scope=scope,
-                logical_name="Sweeper",
+                display_name="Sweeper",
                 entry="handlers.ingestion.sweeper.handler.handler",
                 settings=settings.sweeper,
                 environment=SweeperEnvironment,

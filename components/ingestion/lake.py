@@ -56,7 +56,7 @@ class Lake(pulumi.ComponentResource):
             "lake",
             BucketArgs(
                 scope=scope,
-                logical_name="LakeBucket",
+                display_name="LakeBucket",
                 lifecycle=[
                     LifecycleRule("tier-data", f"{DATA}/", intelligent_tiering_days=0),
                     LifecycleRule("expire-lists", f"{MANIFESTS}/", MANIFEST_DAYS),

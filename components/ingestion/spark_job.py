@@ -107,7 +107,7 @@ class SparkJob(pulumi.ComponentResource):
             "spark-failed",
             EventRuleArgs(
                 scope=scope,
-                logical_name="SparkFailed",
+                display_name="SparkFailed",
                 pattern={
                     "source": ["aws.glue"],
                     "detail-type": ["Glue Job State Change"],

@@ -57,7 +57,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
             "deletions",
             QueueArgs(
                 scope=scope,
-                logical_name="EpisodeDeletions",
+                display_name="EpisodeDeletions",
                 consumer_timeout_seconds=settings.care.timeout_seconds,
                 senders=[rule_sender(scope, RULE)],
             ),
@@ -70,7 +70,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
             "care-sweep",
             ScheduleArgs(
                 scope=scope,
-                logical_name="CareSweep",
+                display_name="CareSweep",
                 expression=f"rate({SWEEP_MINUTES} minutes)",
                 target=self.function,
                 event={"kind": "sweep"},
@@ -86,7 +86,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
             "care",
             FunctionArgs(
                 scope=args.scope,
-                logical_name="Care",
+                display_name="Care",
                 entry="handlers.livestream.episode_cleanup.handler.handler",
                 settings=args.settings.care,
                 environment=EpisodeCleanupEnvironment,

@@ -113,7 +113,7 @@ class Livestream(pulumi.ComponentResource):
             "null-check",
             TableArgs(
                 scope=scope,
-                logical_name="NullCheckTable",
+                display_name="NullCheckTable",
                 hash_key="pk",
                 range_key="sk",
                 indexes=[
@@ -128,7 +128,7 @@ class Livestream(pulumi.ComponentResource):
             "transcripts",
             BucketArgs(
                 scope=scope,
-                logical_name="TranscriptBucket",
+                display_name="TranscriptBucket",
                 versioned=True,
                 cors=CorsRule([settings.api.cors_origin], exposed_headers=["ETag"]),
                 lifecycle=[
@@ -152,7 +152,7 @@ class Livestream(pulumi.ComponentResource):
             "episodes",
             FunctionArgs(
                 scope=self._scope,
-                logical_name="Episodes",
+                display_name="Episodes",
                 entry="handlers.livestream.episodes_api.handler.handler",
                 settings=settings.episodes,
                 environment=EpisodesApiEnvironment,
@@ -189,7 +189,7 @@ class Livestream(pulumi.ComponentResource):
             "api",
             RestApiArgs(
                 scope=self._scope,
-                logical_name="Livestream",
+                display_name="Livestream",
                 operations=OPERATIONS,
                 function=self.episodes,
                 throttle=throttle,
@@ -212,7 +212,7 @@ class Livestream(pulumi.ComponentResource):
             "authorizer",
             FunctionArgs(
                 scope=self._scope,
-                logical_name="Authorizer",
+                display_name="Authorizer",
                 entry="handlers.livestream.authorizer.handler.handler",
                 settings=self._settings.authorizer,
                 environment=AuthorizerEnvironment,

@@ -59,7 +59,7 @@ class TranscriptAgent(pulumi.ComponentResource):
             "transcript-events",
             QueueArgs(
                 scope=scope,
-                logical_name="TranscriptEvents",
+                display_name="TranscriptEvents",
                 consumer_timeout_seconds=settings.transcript_windows.timeout_seconds,
                 senders=[rule_sender(scope, RULE)],
             ),
@@ -69,7 +69,7 @@ class TranscriptAgent(pulumi.ComponentResource):
             "agent-windows",
             QueueArgs(
                 scope=scope,
-                logical_name="AgentWindows",
+                display_name="AgentWindows",
                 consumer_timeout_seconds=settings.agent_worker.timeout_seconds,
             ),
             self._child,
@@ -92,7 +92,7 @@ class TranscriptAgent(pulumi.ComponentResource):
             "transcript-windows",
             FunctionArgs(
                 scope=args.scope,
-                logical_name="TranscriptWindows",
+                display_name="TranscriptWindows",
                 entry="handlers.livestream.transcript_windows.handler.handler",
                 settings=args.settings.transcript_windows,
                 environment=TranscriptWindowsEnvironment,
@@ -119,7 +119,7 @@ class TranscriptAgent(pulumi.ComponentResource):
             "agent",
             FunctionArgs(
                 scope=args.scope,
-                logical_name="ClipAgent",
+                display_name="ClipAgent",
                 entry="handlers.livestream.agent.handler.handler",
                 settings=args.settings.agent_worker,
                 environment=AgentEnvironment,

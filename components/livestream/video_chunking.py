@@ -72,7 +72,7 @@ class VideoChunking(pulumi.ComponentResource):
             "videos",
             QueueArgs(
                 scope=scope,
-                logical_name="VideoEvents",
+                display_name="VideoEvents",
                 consumer_timeout_seconds=settings.videos.timeout_seconds,
                 max_receive_count=DELIVERIES,
                 senders=[rule_sender(scope, rule) for rule in event_patterns(args.bucket.name, event_source(scope))],
@@ -84,7 +84,7 @@ class VideoChunking(pulumi.ComponentResource):
             RoleArgs(
                 scope=scope,
                 short_name="media-convert",
-                logical_name="MediaConvertRole",
+                display_name="MediaConvertRole",
                 trust=Service.MEDIACONVERT,
                 grants=[
                     args.bucket.grant("GetObject", "GetObjectVersion", prefix=f"{VIDEOS}*"),
@@ -106,7 +106,7 @@ class VideoChunking(pulumi.ComponentResource):
             "video-chunks",
             FunctionArgs(
                 scope=scope,
-                logical_name="VideoChunks",
+                display_name="VideoChunks",
                 entry="handlers.livestream.video_chunks.handler.handler",
                 settings=settings.videos,
                 environment=VideoEnvironment,

@@ -81,7 +81,7 @@ class ClientAccess(pulumi.ComponentResource):
             "auth-exchange",
             FunctionArgs(
                 scope=args.scope,
-                logical_name="AuthExchange",
+                display_name="AuthExchange",
                 entry="handlers.meetings.auth_exchange.handler.handler",
                 settings=settings.auth_exchange,
                 environment=AuthEnvironment,
@@ -106,7 +106,7 @@ class ClientAccess(pulumi.ComponentResource):
             "api",
             RestApiArgs(
                 scope=self._args.scope,
-                logical_name="Meetings",
+                display_name="Meetings",
                 operations=OPERATIONS,
                 function=self.function,
                 throttle=Throttle.from_rate(settings.requests_per_second),

@@ -79,7 +79,7 @@ class MediaBatchJob(pulumi.ComponentResource):
             "media",
             BatchJobArgs(
                 scope=scope,
-                logical_name="MediaJob",
+                display_name="MediaJob",
                 repository=repository,
                 digest=digest,
                 vcpus=size.vcpus,

@@ -114,7 +114,7 @@ class Meetings(pulumi.ComponentResource):
             "meetings",
             TableArgs(
                 scope=scope,
-                logical_name="Meetings",
+                display_name="Meetings",
                 hash_key=PARTITION,
                 range_key=SORT,
                 indexes=[SecondaryIndex(INDEX, PARTITION, INDEX_SORT)],
@@ -126,7 +126,7 @@ class Meetings(pulumi.ComponentResource):
             "recordings",
             BucketArgs(
                 scope=scope,
-                logical_name="Recordings",
+                display_name="Recordings",
                 versioned=True,
                 upload_prefix=RAW,
                 cors=CorsRule(
@@ -162,7 +162,7 @@ class Meetings(pulumi.ComponentResource):
             "steps",
             FunctionArgs(
                 scope=scope,
-                logical_name="MeetingSteps",
+                display_name="MeetingSteps",
                 entry="handlers.meetings.workflow_steps.handler.handler",
                 settings=settings.steps,
                 environment=MeetingStepsEnvironment,
@@ -185,7 +185,7 @@ class Meetings(pulumi.ComponentResource):
             "workflow",
             WorkflowArgs(
                 scope=scope,
-                logical_name="MeetingWorkflow",
+                display_name="MeetingWorkflow",
                 comment="Processes one recording: video, transcript, summary, and the status of the meeting",
                 start=media_job_states.FIRST_STATE,
                 states=recording_workflow.workflow_states(
@@ -232,7 +232,7 @@ class Meetings(pulumi.ComponentResource):
             "bedrock-summarize",
             FunctionArgs(
                 scope=scope,
-                logical_name="BedrockSummarize",
+                display_name="BedrockSummarize",
                 entry="handlers.meetings.bedrock_summarize.handler.handler",
                 settings=self._settings.bedrock_summarize,
                 environment=SummaryEnvironment,
@@ -270,7 +270,7 @@ class Meetings(pulumi.ComponentResource):
             "uploads",
             QueueArgs(
                 scope=scope,
-                logical_name="Uploads",
+                display_name="Uploads",
                 consumer_timeout_seconds=settings.start.timeout_seconds,
                 batching_window_seconds=1,
                 senders=[rule_sender(scope, RULE)],
@@ -281,7 +281,7 @@ class Meetings(pulumi.ComponentResource):
             "start",
             FunctionArgs(
                 scope=scope,
-                logical_name="MeetingStart",
+                display_name="MeetingStart",
                 entry="handlers.meetings.start.handler.handler",
                 settings=settings.start,
                 environment=StartEnvironment,

@@ -78,7 +78,7 @@ class ScheduledFunctions(pulumi.ComponentResource):
             "sweep",
             FunctionArgs(
                 scope=args.scope,
-                logical_name="MeetingSweep",
+                display_name="MeetingSweep",
                 entry="handlers.meetings.sweep.handler.handler",
                 settings=settings.sweep,
                 environment=SweepEnvironment,
@@ -101,7 +101,7 @@ class ScheduledFunctions(pulumi.ComponentResource):
             "storage",
             FunctionArgs(
                 scope=args.scope,
-                logical_name="MeetingStorage",
+                display_name="MeetingStorage",
                 entry="handlers.meetings.storage.handler.handler",
                 settings=args.settings.storage,
                 environment=StorageEnvironment,

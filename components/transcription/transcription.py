@@ -96,7 +96,7 @@ class Transcription(pulumi.ComponentResource):
             "sessions",
             TableArgs(
                 scope=self._scope,
-                logical_name="Sessions",
+                display_name="Sessions",
                 hash_key="session_id",
                 ttl_attribute="ttl",
                 no_backup_reason=no_backup_reason,
@@ -107,7 +107,7 @@ class Transcription(pulumi.ComponentResource):
             "live",
             TableArgs(
                 scope=self._scope,
-                logical_name="transcription-live",
+                display_name="transcription-live",
                 hash_key="pk",
                 # Sparse index: only items with a deadline have these key attributes.
                 indexes=[SecondaryIndex(DUE_INDEX, "watched", "due_ms", projected_attributes=[])],
@@ -124,7 +124,7 @@ class Transcription(pulumi.ComponentResource):
             "socket",
             WebSocketApiArgs(
                 scope=self._scope,
-                logical_name="TranscriptionSocket",
+                display_name="TranscriptionSocket",
                 stage="live",
                 routes_throttle=Throttle.from_rate(self._settings.requests_per_second),
                 checked_by=None if unauthenticated else "the router verifies the token in the offered subprotocol",
@@ -138,7 +138,7 @@ class Transcription(pulumi.ComponentResource):
             "audio-processor",
             FunctionArgs(
                 scope=scope,
-                logical_name="audio-processor",
+                display_name="audio-processor",
                 entry="handlers.transcription.audio_processor.handler.handler",
                 settings=settings.audio_processor,
                 environment=ProcessorEnvironment,
@@ -175,7 +175,7 @@ class Transcription(pulumi.ComponentResource):
             "router",
             FunctionArgs(
                 scope=scope,
-                logical_name="TranscriptionRouter",
+                display_name="TranscriptionRouter",
                 entry="handlers.transcription.router.handler.handler",
                 settings=self._settings.router,
                 environment=RouterEnvironment,

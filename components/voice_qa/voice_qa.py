@@ -130,7 +130,7 @@ class VoiceQa(pulumi.ComponentResource):
             "sessions",
             TableArgs(
                 scope=scope,
-                logical_name="SynapScribe-Sessions",
+                display_name="SynapScribe-Sessions",
                 hash_key="sessionId",
                 range_key="lectureId",
                 ttl_attribute=TTL_ATTRIBUTE,
@@ -141,7 +141,7 @@ class VoiceQa(pulumi.ComponentResource):
             "uploads",
             QueueArgs(
                 scope=scope,
-                logical_name="LectureUploads",
+                display_name="LectureUploads",
                 consumer_timeout_seconds=settings.validator.timeout_seconds,
                 senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "audio")))],
             ),
@@ -151,7 +151,7 @@ class VoiceQa(pulumi.ComponentResource):
             "time-limits",
             QueueArgs(
                 scope=scope,
-                logical_name="QuestionTimeLimits",
+                display_name="QuestionTimeLimits",
                 consumer_timeout_seconds=settings.socket_handler.timeout_seconds,
             ),
             self._child,
@@ -160,7 +160,7 @@ class VoiceQa(pulumi.ComponentResource):
             "audio",
             BucketArgs(
                 scope=scope,
-                logical_name="AudioBucket",
+                display_name="AudioBucket",
                 versioned=settings.audio.versioned,
                 accelerated=settings.audio.accelerated,
                 cors=CorsRule(settings.audio.origins),
@@ -194,7 +194,7 @@ class VoiceQa(pulumi.ComponentResource):
             "socket",
             WebSocketApiArgs(
                 scope=self._scope,
-                logical_name="VoiceQaSocket",
+                display_name="VoiceQaSocket",
                 stage="Prod",
                 routes_throttle=Throttle.from_rate(self._settings.requests_per_second),
                 authorization=WebSocketAuthorization.IAM,
@@ -209,7 +209,7 @@ class VoiceQa(pulumi.ComponentResource):
             "validate-lecture",
             FunctionArgs(
                 scope=scope,
-                logical_name="ValidateLectureFunction",
+                display_name="ValidateLectureFunction",
                 entry="handlers.voice_qa.validate_lecture.handler.handler",
                 settings=settings.validator,
                 environment=ValidatorEnvironment,
@@ -248,7 +248,7 @@ class VoiceQa(pulumi.ComponentResource):
             "query-worker",
             FunctionArgs(
                 scope=scope,
-                logical_name="QueryWorker",
+                display_name="QueryWorker",
                 entry="handlers.voice_qa.query_worker.handler.handler",
                 settings=settings.query_worker,
                 environment=WorkerEnvironment,
@@ -302,7 +302,7 @@ class VoiceQa(pulumi.ComponentResource):
             "websocket-handler",
             FunctionArgs(
                 scope=scope,
-                logical_name="WebSocketHandler",
+                display_name="WebSocketHandler",
                 entry="handlers.voice_qa.websocket_handler.handler.handler",
                 settings=settings.socket_handler,
                 environment=SocketEnvironment,

@@ -16,7 +16,7 @@ class EventArchiveArgs:
     """Arguments of an archive."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
     source: str
     """Source of the archived events: `polyphony-prod.livestream`."""
     days: int
@@ -35,7 +35,7 @@ class EventArchive(Block):
         cloudwatch.EventArchive(
             self.part_name("archive"),
             name=self.name,
-            description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
+            description=f"{args.display_name} of Polyphony's {args.scope.subsystem}",
             event_source_arn=args.scope.context.arn("events", "event-bus/default"),
             event_pattern=json.dumps({"source": [args.source]}),
             retention_days=args.days,
