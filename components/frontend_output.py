@@ -1,7 +1,7 @@
 """Typed stack output `frontend`: everything that a frontend needs, without secrets.
 
-A disabled subsystem is absent. Fields are only ever added. An incompatible structure would become another output next
-to this one.
+A disabled subsystem is absent. A field is never changed or removed. An incompatible structure would become another
+output next to this one.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ class IdentityOutput(OutputModel):
     """Identity provider whose tokens the APIs accept."""
 
     auth: Literal["oidc", "none"]
-    """`oidc` if transcription requires a token. `none` if it accepts the subprotocol `user.<name>` instead, with any
-    name. Meetings always requires a token; `livestream.authorizer` states the requirement of livestream."""
+    """Authentication for transcription: with `oidc`, it requires a token; with `none`, it accepts the subprotocol
+    `user.<name>` with any name instead. Meetings always requires a token. For livestream, see `livestream.authorizer`."""
     issuer: str
     """Issuer of the tokens: their claim `iss`."""
     audience: str
@@ -133,7 +133,7 @@ class Frontend(OutputModel):
     """Everything that a frontend needs to use one stack."""
 
     schema_version: Literal[1]
-    """Version of this structure. An incompatible version is exported under another key next to this one."""
+    """Version of this structure. An incompatible version would be another output next to this one."""
     environment: str
     """`local`, `dev`, `staging` or `prod`."""
     region: str
@@ -154,12 +154,11 @@ class Frontend(OutputModel):
 def build_frontend(
     environment: str, region: str, parts: Mapping[str, Mapping[str, pulumi.Input[object]] | None]
 ) -> dict[str, Any]:
-    """Return the output of a stack from the values of its parts: the identity provider, and each subsystem.
+    """Return the output of a stack from the values of its parts, which are the identity provider and the subsystems.
 
-    A part that the stack does not have is None.
-
-    The model checks already at preview that every field is present. Values that AWS generates during the deployment are
-    unknown then, so placeholders replace them in this check. These values themselves are not validated.
+    A part that the stack does not have is None. The model checks at preview that all fields are present. Values that
+    AWS generates during the deployment are unknown at preview, so the model gets placeholders and does not validate
+    these values.
     """
     late_values: dict[str, pulumi.Output[object]] = {}
 

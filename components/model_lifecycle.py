@@ -14,7 +14,7 @@ from components.blocks.bedrock.model_grants import split_model_id
 from components.settings import StackSettings
 
 WARNING_TIME = timedelta(days=90)
-"""Time before a model may end in which a preview warns."""
+"""Time before a model's earliest end from which a preview warns."""
 EARLIEST_ENDS: Mapping[str, date] = {
     "anthropic.claude-haiku-4-5-20251001-v1:0": date(2026, 10, 1),
     "anthropic.claude-haiku-5-5": date(2027, 10, 7),
@@ -25,7 +25,7 @@ EARLIEST_ENDS: Mapping[str, date] = {
 
 
 class UsedModel(NamedTuple):
-    """A setting and its model."""
+    """Setting that names a model, and the model."""
 
     setting: str
     model_id: str

@@ -162,7 +162,7 @@ def _describe_schema(schema: dict[str, Any]) -> str:
 
 
 def _type_members(annotation: object) -> tuple[object, ...]:
-    """Return the members of a union, or the type itself. The item type of a list counts as a member."""
+    """Return the types that a value may have: the members of a union, the item type of a list, or the type itself."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
         return _type_members(typing.get_args(annotation)[0])
@@ -174,7 +174,7 @@ def _type_members(annotation: object) -> tuple[object, ...]:
 
 
 def _member_models(annotation: object) -> tuple[type[BaseModel], ...]:
-    """Return the models among the members of a type."""
+    """Return the settings models among the types that a value may have."""
     return tuple(m for m in _type_members(annotation) if isinstance(m, type) and issubclass(m, BaseModel))
 
 

@@ -112,11 +112,13 @@ class SparkSettings(SettingsModel):
 
 
 class BuildingFunctionSettings(FunctionSettings):
-    """Size and version of a function that claims files for manifests."""
+    """Size and version of a function that creates manifests. It first claims the files, so that no other invocation
+    puts them into a manifest.
+    """
 
     timeout_seconds: Annotated[int, Field(ge=1, le=CLAIM_SECONDS - 1)] = 60
-    """Maximum duration of one invocation. It is at most 899, so an invocation ends before the sweeper takes its
-    files back after 15 minutes."""
+    """Maximum duration of one invocation. It is at most 899, so that an invocation ends before the sweeper releases its
+    claimed files, which happens after 15 minutes."""
 
 
 class IngestionSettings(SubsystemSettings):
@@ -137,12 +139,15 @@ class IngestionSettings(SubsystemSettings):
     builder: BuildingFunctionSettings = BuildingFunctionSettings()
     """Function that tracks files and creates manifests."""
     sweeper: BuildingFunctionSettings = BuildingFunctionSettings.model_validate({"timeoutSeconds": 300})
-    """Function that repairs what builders and workflows left behind when they died."""
+    """Scheduled function that creates manifests of files that have waited long enough, and repairs what builders and
+    workflows left unfinished."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
     """Function behind the steps of the workflow."""
 
     @property
     def files_per_run(self) -> float:
-        """Number of files of average size that fill a manifest, by their number or by their size."""
+        """Number of files of average size that fill a manifest: it is full at its maximum number of files or at its maximum
+        size.
+        """
         by_size = self.manifests.gigabytes * 1024 / self.load.file_megabytes
         return min(self.manifests.files, max(1.0, by_size))

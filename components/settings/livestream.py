@@ -45,15 +45,14 @@ TOKENS_PER_SECOND = 60
 answer that exceeds the time limit is billed nevertheless."""
 
 WINDOW_MARGIN_SECONDS = 20
-"""Time that the fact-check agent needs for a window, in addition to two answers of the model: 8 seconds to store its
-findings in it, and 12 seconds to read it. A window is a section of a transcript."""
+"""Time that the fact-check agent needs for a window (a section of a transcript), in addition to two answers of the
+model: 12 seconds to read the window, and 8 seconds to store its findings."""
 
 
 def min_agent_timeout_seconds(answer_seconds: int) -> int:
     """Return the minimum timeout of the function `agentWorker`, which checks one window in one invocation.
 
-    The model may answer twice, because the agent repeats a request whose answer is unusable or late. Each answer may
-    take `answer_seconds`.
+    The agent repeats a request once if its answer is unusable or late, and each answer may take `answer_seconds`.
     """
     return 2 * answer_seconds + WINDOW_MARGIN_SECONDS
 

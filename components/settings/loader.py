@@ -36,8 +36,8 @@ from components.settings.stack import StackSettings
 PROJECT = "polyphony"
 REGION_KEY = "aws:region"
 MAX_PRUNING_ROUNDS = 20
-"""Maximum number of validations in `_find_hidden_problems`. Each validation finds at most one violated rule in each
-section. A section has few rules, so this is enough."""
+"""Maximum number of validations in `_find_hidden_problems`. Each of them finds one violated rule in each section. A
+section has few rules, so this is enough."""
 
 
 def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
@@ -79,7 +79,7 @@ def _check_region(region: str | None) -> Iterator[SettingsProblem]:
 
 
 def _parse_structures(config: Mapping[str, str]) -> tuple[dict[str, Any], list[SettingsProblem]]:
-    """Return the project's own keys without their prefix, with structured values parsed, and the JSON errors."""
+    """Return the values of the keys below `polyphony:`, with structures parsed, and the problems of invalid JSON."""
     values: dict[str, Any] = {}
     problems: list[SettingsProblem] = []
     for name, raw in config.items():

@@ -40,7 +40,7 @@ FARGATE_SIZES: Mapping[float, Sequence[int]] = {
 ATTEMPTS: Final = 3
 """Maximum number of starts of a job on Fargate Spot. After an interruption, the job resumes where it was."""
 ENCODE_HOURS: Final = 2
-"""Maximum vCPU hours to encode one hour of a recording: assumed (docs/decisions/0061)."""
+"""Maximum vCPU hours to encode one hour of a recording. It is an assumption (docs/decisions/0061)."""
 
 
 class MachineSize(SettingsModel):
@@ -102,7 +102,9 @@ class ProcessingSettings(SettingsModel):
 
     @property
     def on_demand_seconds(self) -> int:
-        """Maximum duration of a job on demand. It may wait for other jobs as long as it may run."""
+        """Maximum duration of a job on demand: it may first wait for another job of the queue for as long as that job may
+        run.
+        """
         return 2 * self.timeout_minutes * 60
 
     @model_validator(mode="after")

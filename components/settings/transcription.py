@@ -43,7 +43,7 @@ IN_SECONDS: Final = Field(json_schema_extra={UNIT: "seconds"})
 class CaptionSettings(SettingsModel):
     """Thresholds for showing captions. A session may choose its own values within the same ranges.
 
-    The protocol and the requirements use the same names, of which some lack the unit. All these times are in seconds.
+    The names are those of the requirements and of the protocol. All times are in seconds.
     """
 
     partial_results_enabled: bool = True
@@ -55,9 +55,9 @@ class CaptionSettings(SettingsModel):
     pause_threshold: Annotated[PauseSeconds, IN_SECONDS] = 2.0
     """Seconds without an update after which a waiting result is shown."""
     orphan_timeout: Annotated[OrphanSeconds, IN_SECONDS] = 15.0
-    """Seconds after which a result is shown as it is if its final version does not arrive. Values of 7
-    or more change nothing, because an utterance ends in less than 7 seconds, and its end also shows the result. The
-    requirement states 15."""
+    """Seconds after which a result is shown as it is if its final version does not arrive. Values of 7 or more have no
+    effect, because an utterance ends in less than 7 seconds, and all its results are shown then. The requirement states
+    15."""
     max_rate_per_second: RatePerSecond = 5
     """Maximum number of partial captions per second."""
     dedup_cache_ttl: Annotated[DedupSeconds, IN_SECONDS] = 10

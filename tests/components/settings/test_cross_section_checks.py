@@ -129,7 +129,7 @@ REFUSED: list[tuple[Changes, str]] = [
     ({"ingestion.intake": {"batchSize": 11, "batchWindowSeconds": 0}}, "batchWindowSeconds = 0: must be at least 1"),
     (
         {"ingestion.spark.schemaDdl": "id BIGINT,"},
-        'schemaDdl = "id BIGINT,": the text ends before the type is complete',
+        'schemaDdl = "id BIGINT,": the text ends too early: complete the last column, or remove a comma at the end',
     ),
     ({"ingestion.spark.schemaDdl": "dt STRING"}, "the job adds these columns itself, so remove them: dt"),
     # Transcription.
@@ -161,7 +161,7 @@ REFUSED: list[tuple[Changes, str]] = [
     ),
     (
         {"livestream.agent.answerSeconds": 440, "livestream.agentWorker.timeoutSeconds": 899},
-        "agentWorker.timeoutSeconds = 899: must be at least 900: an answer and its repair with agent.answerSeconds each",
+        "agentWorker.timeoutSeconds = 899: must be at least 900: the model may answer twice, within agent.answerSeconds each time",
     ),
     ({"livestream.api.authorizer": "basic"}, "none, apiKey, jwt"),
     # Meetings.
