@@ -1,7 +1,11 @@
 """Component of ingestion: landing bucket → queue → manifest builder → file table → workflow → Spark → lake.
 
-It creates the storage and the functions, and gives each function its triggers, permissions and environment variables.
-docs/decisions/0030 describes the protocol between the functions.
+The manifest builder records new files in the file table and collects them in manifests, which are the lists of files
+for one run of Spark. A workflow runs Spark for each manifest. The sweeper, a scheduled function, creates the manifests
+that are overdue, and repairs what the builder and the workflow left unfinished.
+
+This module creates the storage and the functions, and gives each function its triggers, permissions and environment
+variables. docs/decisions/0030 describes the protocol between the functions.
 """
 
 from collections.abc import Mapping
@@ -54,15 +58,15 @@ ATTACHED_SERVICES = {
     "sqs": "the requirements ask for it if the builder is attached",
     "states": "the builder starts workflows",
 }
-"""Services that need an endpoint in the network of the builder and the Spark job, in addition to S3 and DynamoDB. Each
-has its reason, which becomes a tag of the endpoint. The builder does not call SQS: Lambda receives the messages for it,
-from outside of the network."""
+"""Services that need an endpoint in the network of the builder and the Spark job, in addition to S3 and DynamoDB, with
+the reason, which becomes a tag of the endpoint. The builder itself does not call SQS, because Lambda receives its
+messages outside of the network."""
 KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
 """Service that the Spark job calls only if it has a customer key."""
 
 
 def attached_services(settings: IngestionSettings) -> Mapping[str, str]:
-    """Return the services that need an endpoint in the network with these settings, with the reason."""
+    """Return the services that need an endpoint in the network, with the reason."""
     return ATTACHED_SERVICES | (KEY_SERVICE if settings.spark.encryption_key_arn else {})
 
 
@@ -107,7 +111,7 @@ class Ingestion(pulumi.ComponentResource):
 
     def _create_storage(self) -> None:
         scope, settings, intake = self._scope, self._settings, self._settings.intake
-        # The file table. Its display name mentions only manifests, but it has a record for each file and each manifest.
+        # The requirements name the file table `ManifestTable`. It has a record for each file and for each manifest.
         self.files = Table(
             "files",
             TableArgs(
@@ -115,7 +119,8 @@ class Ingestion(pulumi.ComponentResource):
                 display_name="ManifestTable",
                 hash_key="date_prefix",
                 range_key="file_key",
-                # Sparse index: a file has these keys while it is pending or claimed, and a manifest while it runs.
+                # Sparse index: a file has these keys while it waits for a manifest or is claimed for one, and a manifest
+                # has them while it runs.
                 indexes=[
                     SecondaryIndex(
                         OPEN_INDEX, "open_shard", "open_since", projected_attributes=["manifest_id", "execution_arn"]
@@ -286,7 +291,7 @@ class Ingestion(pulumi.ComponentResource):
         ]
 
     def _sweeper_grants(self) -> list[Grant]:
-        """Return the additional permissions of the sweeper."""
+        """Return the permissions of the sweeper for repairs and for the reconciliation."""
         return [
             self.files.grant("GetItem", "BatchGetItem"),
             self.lake.bucket.grant("GetObject", prefix=f"{MANIFESTS}/*"),

@@ -1,8 +1,8 @@
-"""Component of the livestream backend, which checks the facts in the transcripts of episodes: a REST API for episodes,
-their table, and a bucket for videos and transcripts.
+"""Component of the livestream backend, which cuts videos of episodes into chunks and checks the facts in their transcripts.
 
-This module creates the storage, the API, the alarms and the dashboard. The components for videos, transcripts and
-cleanup use the same table and bucket. Decision 0052 in `docs/decisions/` explains the storage of episodes.
+This module creates the table and the bucket, the REST API with its functions, the secret for cursors, the archive of
+events, and the dashboard. Other modules of this folder create the components for videos, transcripts and cleanup, which
+use the same table and bucket. Decision 0052 in `docs/decisions/` explains the storage of episodes.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,8 @@ MAX_CLIENT_ERRORS = 100
 KEY_REQUESTS_PER_DAY = 50_000
 """Daily request quota of an API key, if the authorizer is `apiKey`."""
 AUTHORIZER_CACHE_SECONDS = 60
-"""Time for which API Gateway caches an authorizer's result. An expired token can be used that much longer."""
+"""Time for which API Gateway caches an authorizer's result. An expired token is accepted until the cached result
+expires."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,8 @@ class Livestream(pulumi.ComponentResource):
                 grants=[
                     self.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
                     self.table.grant("Query", index=OWNER_INDEX),
-                    # URLs are presigned with this role, so it needs the permissions that they use. GetObject also
-                    # permits HeadObject, which reads the size of a completed video.
+                    # The function presigns URLs for uploads and downloads, so its role needs the permissions that the
+                    # URLs use. GetObject also permits HeadObject, with which it reads the size of a completed video.
                     self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*"),
                     self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
                     self.bucket.grant("GetObject", prefix=f"{CHUNKS}*"),

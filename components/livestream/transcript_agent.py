@@ -1,10 +1,10 @@
 """Component that analyzes transcripts: one function cuts them into windows, and another, the agent, examines each
 window.
 
-The agent asks a model for fact claims and clips, and has a memory of earlier windows. Each function has its own queue,
-because the two kinds of work take different times and fail for different reasons. The queue `TranscriptEvents` contains
-S3 events of uploaded transcripts. Each message of the queue `AgentWindows` names one window, which costs one model
-request.
+The agent asks a model for fact claims and for clips, which are sections worth watching alone, and has a memory of
+earlier windows. Each function has its own queue, because the two kinds of work take different times and fail for
+different reasons. The queue `TranscriptEvents` contains S3 events of uploaded transcripts. Each message of the queue
+`AgentWindows` names one window, so a failed message repeats the model request of one window only.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from handlers.livestream.transcript_windows.environment import TranscriptWindows
 RULE = "transcript-created"
 """Short name of the event rule for uploaded transcripts."""
 TOKEN_FIELDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
-"""Fields of the agent's log line with numbers of tokens. Each becomes a metric."""
+"""Fields of the log line `model_answered` with numbers of tokens. Each becomes a metric."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Component of the meetings backend: a workflow makes a video, a transcript and a summary of each uploaded recording.
 
-The user reads the results directly from the bucket and the table. This module creates both, the workflow and its
-functions, and gives each function its grants and environment variables. docs/decisions/0060 describes how a meeting is
+The user reads the results directly from the bucket and the table. This module creates the bucket, the table, the queue
+of upload events, the workflow, and the functions that the queue and the workflow call. Other modules of this folder
+create the clients' access, the media job and the scheduled functions. docs/decisions/0060 describes how a meeting is
 identified.
 """
 
@@ -63,7 +64,7 @@ class Meetings(pulumi.ComponentResource):
         )
         self._create_workflow()
         self._create_upload_queue()
-        # The name contains `care`, an older word for these functions. It is in Pulumi's state, so it does not change.
+        # `care` is an older word for these functions. The name is in Pulumi's state, so it does not change.
         self.scheduled = ScheduledFunctions(
             "meetings-care",
             ScheduledFunctionsArgs(
@@ -257,8 +258,8 @@ class Meetings(pulumi.ComponentResource):
                     grant_metrics(NAMESPACE),
                     *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
                 ],
-                # If a model is busy, the invocation fails like after any other error, and the workflow retries it. So a
-                # few errors are normal. A final failure fails the meeting, which raises the alarm `meetings-failed`.
+                # An invocation also fails if a model is busy, and the workflow retries it. So some errors are normal. If
+                # the last retry fails, the meeting fails, which raises the alarm `meetings-failed`.
                 errors_above=MAX_BUSY_ANSWERS,
             ),
             self._child,

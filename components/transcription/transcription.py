@@ -1,7 +1,10 @@
 """Component of transcription: WebSocket API → router → audio processor → captions over the same connection.
 
-It creates the tables, the API and both functions, and gives each function its permissions and environment variables.
-docs/decisions/0040 describes the path of an utterance.
+A client sends an utterance, some seconds of speech, as one message. The router, which receives all messages, invokes the
+audio processor with it, and the audio processor lets Amazon Transcribe transcribe it.
+
+This module creates the tables, the API and both functions, and gives each function its permissions and environment
+variables. docs/decisions/0040 describes the path of an utterance.
 """
 
 from dataclasses import dataclass
@@ -42,8 +45,8 @@ from handlers.transcription.shared_names import (
 
 ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
 MAX_EVENT_AGE_SECONDS = 60
-"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The router
-counts an utterance as lost earlier."""
+"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The router's
+sweep declares an utterance lost earlier, and asks the client to send it again."""
 MEMORY_PERCENT = 90
 """Percentage of the audio processor's memory above which an alarm is raised."""
 DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
@@ -88,8 +91,10 @@ class Transcription(pulumi.ComponentResource):
         self.register_outputs({"url": self.socket.url})
 
     def _create_tables(self) -> None:
-        """Create the table of the sessions' settings, and the live table. The live table has the items that change
-        while users speak: connections, slots, open sessions and text reservations.
+        """Create the table of the sessions' settings, and the live table.
+
+        The live table has the items that change while users speak. They record which connections and sessions are open,
+        which utterances are being processed, and which texts were already shown.
         """
         no_backup_reason = "its items live for hours and nothing in them is worth having back"
         self.sessions = Table(
@@ -203,7 +208,8 @@ class Transcription(pulumi.ComponentResource):
                     self.socket.grant_post(),
                     grant("transcribe", ["StartStreamTranscriptionWebSocket"], "*"),
                 ],
-                # Only the sweep is invoked asynchronously; its event contains no audio.
+                # Only the schedule of the sweep invokes the router asynchronously. Its event contains no audio, so a
+                # failed call may be stored.
                 asynchronous=AsyncInvocation(failed),
             ),
             self._child,

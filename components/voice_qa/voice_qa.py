@@ -1,4 +1,5 @@
-"""Component of voice Q&A: guests ask questions about lectures and receive answers while the agent produces them.
+"""Component of voice Q&A: guests, who do not log in, ask questions about lectures. An external agent answers, and the
+guests receive each piece of an answer as soon as the agent has produced it.
 
 This module creates the storage, the API and the functions, and gives each function its permissions and environment
 variables. There are two paths:
@@ -62,14 +63,14 @@ ROUTES = ("$connect", "$default", "$disconnect", "lecture", "ping", "query", "up
 GIGABYTE = 1_000_000_000
 """Bytes of a gigabyte in the size limit of lectures, which counts in powers of ten."""
 MAX_QUESTION_AGE_SECONDS = 300
-"""Age at which a question that no worker has started is moved to the dead-letter queue. Its client has gone or has
-asked again."""
+"""Age at which a question for which no worker was free moves to the dead-letter queue. By then, its client has gone or
+has asked again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
 FINISH_PERCENT = 60
-"""Percentage of the validator's timeout in which its sweep starts no further page. The sweep lists lectures whose S3
-notification may be lost, page by page, and validates them. The reserved time lets it finish the last page, which takes
-minutes if none of the page's lectures was validated before."""
+"""Percentage of the validator's timeout in which its sweep starts no further page. The sweep lists the uploaded lectures
+page by page, and validates those whose S3 notification was lost. In the reserved time, it finishes the last page, which
+takes minutes if none of the page's lectures was validated before."""
 
 
 @dataclass(frozen=True)
@@ -265,7 +266,8 @@ class VoiceQa(pulumi.ComponentResource):
                 },
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
-                    # The agent's URLs are signed with this role and name an object version.
+                    # The worker signs the URLs with which the agent downloads audio, so its role needs the permissions
+                    # that the URLs use. The URLs name object versions.
                     self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.QUERIES}*"),
                     self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*"),
                     self.audio.grant("GetObject", "PutObject", prefix=f"{s3_prefixes.RESPONSES}*"),
@@ -325,7 +327,7 @@ class VoiceQa(pulumi.ComponentResource):
                     "lectures_per_day": settings.sessions.lectures_per_day,
                 },
                 grants=[
-                    # Upload forms are signed with this role, so it needs the permissions that they give.
+                    # The handler signs the forms with which guests upload, so its role needs the permissions of the forms.
                     *(self.audio.grant("PutObject", prefix=f"{prefix}*") for prefix in upload_prefixes),
                     self.sessions.grant("GetItem", "UpdateItem"),
                     self.worker.grant_invoke(),
@@ -334,7 +336,7 @@ class VoiceQa(pulumi.ComponentResource):
                     self.socket.grant_post(),
                 ],
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
-                # One check per invocation: its retries must not delay another check.
+                # Each invocation gets one time limit check, so that the retries of a check do not delay another check.
                 queues=[QueueSource(self.time_limits, batch_size=1, max_concurrency=10)],
             ),
             self._child,
