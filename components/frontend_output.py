@@ -25,7 +25,8 @@ class IdentityOutput(OutputModel):
 
     auth: Literal["oidc", "none"]
     """Authentication for transcription: with `oidc`, it requires a token; with `none`, it accepts the subprotocol
-    `user.<name>` with any name instead. Meetings always requires a token. For livestream, see `livestream.authorizer`."""
+    `user.<name>` with any name instead. Meetings always requires a token. For livestream, see
+    `livestream.authorizer`."""
     issuer: str
     """Issuer of the tokens: their claim `iss`."""
     audience: str
@@ -56,7 +57,7 @@ class TranscriptionOutput(OutputModel):
     url: str
     """URL of the WebSocket API."""
     protocol: str
-    """Subprotocol to offer. The token is offered next to it, as `bearer.<token>`."""
+    """WebSocket subprotocol that a client offers, together with its token as the subprotocol `bearer.<token>`."""
     ping_seconds: int
     """Seconds between two `ping` messages of a client."""
     in_flight: int
@@ -118,9 +119,9 @@ class MeetingsOutput(OutputModel):
     bucket: str
     """Name of the bucket. Uploads go below `raw/<user>/<meeting>/`; the token exchange returns the user."""
     table: str
-    """Name of the table of meetings, by user."""
+    """Name of the table of meetings. Its partition key is the user."""
     index: str
-    """Name of the table's index of meetings by user and date."""
+    """Name of the index that sorts the meetings of a user by date."""
     credential_seconds: int
     """Seconds for which credentials are valid."""
     raw_days: int

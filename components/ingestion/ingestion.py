@@ -119,8 +119,8 @@ class Ingestion(pulumi.ComponentResource):
                 display_name="ManifestTable",
                 hash_key="date_prefix",
                 range_key="file_key",
-                # Sparse index: a file has these keys while it waits for a manifest or is claimed for one, and a manifest
-                # has them while it runs.
+                # Sparse index: a file has these keys while it waits for a manifest or is claimed for one, and a
+                # manifest has them while it runs.
                 indexes=[
                     SecondaryIndex(
                         OPEN_INDEX, "open_shard", "open_since", projected_attributes=["manifest_id", "execution_arn"]

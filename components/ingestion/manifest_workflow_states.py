@@ -43,8 +43,8 @@ output: the first run stops because a newer run has started (`NewerRunStarted`),
 which case the second run stops (`AnotherRunPublished`)."""
 START_RETRIER = retry([*CAPACITY_ERRORS, *START_ERRORS], attempts=100, first_seconds=30, longest_seconds=1800)
 """Retrier of a start. After a large delivery of files, a manifest may wait for most of a day until its run may start.
-The interval grows, because otherwise all waiting manifests together would exceed Glue's rate limit for starts. Throttled
-starts have the same retrier and not a shorter one, because many waiting manifests cause many throttled starts
+The interval grows, because otherwise all waiting manifests together would exceed Glue's rate limit for starts.
+Throttled starts have the same retrier and not a shorter one, because many waiting manifests cause many throttled starts
 (`benchmarks/manifest_start_simulation.py`)."""
 RUN_RETRIES = [
     START_RETRIER,

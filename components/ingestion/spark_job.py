@@ -134,8 +134,8 @@ class SparkJob(pulumi.ComponentResource):
             "--job-bookmark-option": "job-bookmark-disable",
             "--enable-metrics": "true",
             "--enable-continuous-cloudwatch-log": "true",
-            # Glue uses the first name as it is. To the second, it appends the names of the security configuration and of
-            # the role if there is a customer key.
+            # Glue uses the first name as it is. To the second, it appends the names of the security configuration and
+            # of the role if there is a customer key.
             "--continuous-log-logGroup": f"{self._log_group_prefix}/continuous",
             "--custom-logGroup-prefix": self._custom_log_prefix,
         }
@@ -204,8 +204,9 @@ class SparkJob(pulumi.ComponentResource):
         log_groups = [context.arn("logs", f"log-group:{self._log_group_prefix}/{group}:*") for group in LOG_GROUPS]
         grants = [
             args.landing.grant("GetObjectVersion", prefix=f"{args.incoming}*"),
-            # Spark writes objects under temporary keys and then moves them: it copies and deletes. The committers of S3A
-            # use multipart uploads: a task begins one, and the driver completes it, or aborts it if the task failed.
+            # Spark writes objects under temporary keys and then moves them: it copies and deletes. The committers of
+            # S3A use multipart uploads: a task begins one, and the driver completes it, or aborts it if the task
+            # failed.
             lake.grant(
                 *("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"),
                 prefix=f"{DATA}/*",

@@ -31,7 +31,8 @@ from handlers.livestream.table_keys import SWEEP_INDEX
 RULE = "episode-deleted"
 """Short name of the event rule for deleted episodes."""
 FINISH_SECONDS = 20
-"""Part of the function's timeout in which the sweep starts no further episode, so that it can finish the current one."""
+"""Part of the function's timeout in which the sweep starts no further episode, so that it can finish the current
+one."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Component of the livestream backend, which cuts videos of episodes into chunks and checks the facts in their transcripts.
+"""Component of the livestream backend, which cuts videos of episodes into chunks and checks the facts in their
+transcripts.
 
 This module creates the table and the bucket, the REST API with its functions, the secret for cursors, the archive of
 events, and the dashboard. Other modules of this folder create the components for videos, transcripts and cleanup, which

@@ -134,9 +134,9 @@ class VideoChunking(pulumi.ComponentResource):
                         {"StringEquals": {"iam:PassedToService": Service.MEDIACONVERT.value}},
                     ),
                 ],
-                # Each invocation gets one event. If MediaConvert throttles, one job request takes most of the timeout, so
-                # an invocation with several events could time out. SQS would then deliver all of them again, and jobs
-                # that were submitted but not yet recorded would be submitted and paid for twice.
+                # Each invocation gets one event. If MediaConvert throttles, one job request takes most of the timeout,
+                # so an invocation with several events could time out. SQS would then deliver all of them again, and
+                # jobs that were submitted but not yet recorded would be submitted and paid for twice.
                 queues=[QueueSource(self.queue, batch_size=1, max_concurrency=5)],
             ),
             pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=role.parts)),

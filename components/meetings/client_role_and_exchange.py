@@ -132,7 +132,9 @@ requires them."""
 
 
 def client_trust_policy(role_arn: str) -> str:
-    """Return the trust policy of the clients' role: only the token exchange may assume it, and only with a user's tag."""
+    """Return the trust policy of the clients' role: only the token exchange may assume it, and only with a user's
+    tag.
+    """
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": role_arn},

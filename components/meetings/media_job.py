@@ -39,8 +39,8 @@ class MediaBatchJobArgs:
 class MediaBatchJob(pulumi.ComponentResource):
     """The media job and the queues to which it is submitted.
 
-    The Pulumi type `polyphony:meetings:Media` must not change. It is part of the URNs of all resources in the component,
-    so Pulumi would replace them.
+    The Pulumi type `polyphony:meetings:Media` must not change. It is part of the URNs of all resources in the
+    component, so Pulumi would replace them.
     """
 
     def __init__(self, name: str, args: MediaBatchJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -16,11 +16,13 @@ The media job is an AWS Batch job that makes a recording's video and audio. The 
 6. Give up (`EndMedia`): a job that exceeds its time limit, or that the workflow cannot describe or cancel, is
    terminated.
 
-`SearchSpotQueue` and the steps 4 and 5 exist only if the settings choose Spot capacity. The states share these variables:
+`SearchSpotQueue` and the steps 4 and 5 exist only if the settings choose Spot capacity. The states share these
+variables:
 
 - `$job`: the state of the job that is polled (`DESCRIBED_JOB`).
 - `$queue`: the queue that is searched or submitted to. `$submitQueue`: the queue for the next submission.
-- `$spotStarts`: how often Batch started the job on Spot capacity, if the workflow has fallen back to on-demand capacity.
+- `$spotStarts`: how often Batch started the job on Spot capacity, if the workflow has fallen back to on-demand
+  capacity.
 - `$unclearSubmissions`: the number of submissions to this queue whose response was lost or unclear.
 - `$error`: the name of the error that the workflow reports if it gives up.
 """
@@ -229,7 +231,8 @@ class _OnDemandFallback:
         """Return the states that only a workflow with both queues has."""
         return {
             "SearchSpotQueue": set_variables_state({"queue": "{% $submitQueue %}"}, "FindMedia"),
-            # The cancelled job fails, but a job that has started meanwhile continues. The next DescribeJobs call shows it.
+            # The cancelled job fails, but a job that has started meanwhile continues. The next DescribeJobs call shows
+            # it.
             "CancelSpotJob": task_state(
                 f"{BATCH}:cancelJob",
                 {"JobId": "{% $job.id %}", "Reason": NO_CAPACITY_REASON},

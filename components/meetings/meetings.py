@@ -258,8 +258,8 @@ class Meetings(pulumi.ComponentResource):
                     grant_metrics(NAMESPACE),
                     *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
                 ],
-                # An invocation also fails if a model is busy, and the workflow retries it. So some errors are normal. If
-                # the last retry fails, the meeting fails, which raises the alarm `meetings-failed`.
+                # An invocation also fails if a model is busy, and the workflow retries it. So some errors are normal.
+                # If the last retry fails, the meeting fails, which raises the alarm `meetings-failed`.
                 errors_above=MAX_BUSY_ANSWERS,
             ),
             self._child,

@@ -88,8 +88,8 @@ def workflow_states(
             to="StillWanted",
             on_failure=give_up_states[MeetingReason.TRANSCRIPTION_FAILED],
         ),
-        # The other outcome is `superseded`: a newer execution or another upload of the meeting exists, so this execution
-        # ends.
+        # The other outcome is `superseded`: a newer execution or another upload of the meeting exists, so this
+        # execution ends.
         "StillWanted": choice_state([("{% $step.outcome = 'goes_on' %}", "Summarize")], otherwise="Done"),
         "Summarize": task_state(
             LAMBDA_INVOKE,
@@ -135,7 +135,9 @@ def _stage_name(reason: MeetingReason) -> str:
 def _step(
     steps: Function, step: Mapping[str, str], to: str, on_failure: str, assign: Mapping[str, str] | None = None
 ) -> State:
-    """Return a state that invokes the function `steps` for one step. The step may be repeated, so errors are retried."""
+    """Return a state that invokes the function `steps` for one step. The step may be repeated, so errors are
+    retried.
+    """
     return lambda_state(
         steps.live_arn,
         {**step, **STEP_INPUT},

@@ -1,5 +1,5 @@
-"""Workflow states that transcribe the audio of a recording, which is divided into parts: one job of Amazon Transcribe for
-each part, several jobs concurrently.
+"""Workflow states that transcribe the audio of a recording, which is divided into parts: one job of Amazon Transcribe
+for each part, several jobs concurrently.
 
 Transcribe does not notify the workflow when a job ends, so the workflow polls the job, for a limited time. A part whose
 transcript exists from an earlier execution is not transcribed again. The job's name contains the number of the

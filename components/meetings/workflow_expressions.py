@@ -1,5 +1,5 @@
-"""Parts that many states of the recording workflow share: JSONata expressions that read the execution's input, a timeout,
-and a Catch block.
+"""Parts that many states of the recording workflow share: JSONata expressions that read the execution's input, a
+timeout, and a Catch block.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ RECORDING = {
 STEP_INPUT = {**RECORDING, "attempt": f"{{% {INPUT}.attempt %}}"}
 """Input of each call of the function `steps`: the recording, and the attempt, which is the number of the execution."""
 RECORDING_NAME = f"{INPUT}.user & '-' & {INPUT}.meetingId & '-' & {INPUT}.content"
-"""JSONata expression of the recording's name in the names of jobs: `<user>-<meeting id>-<content>`. It contains the user,
-because two users may have the same meeting id."""
+"""JSONata expression of the recording's name in the names of jobs: `<user>-<meeting id>-<content>`. It contains the
+user, because two users may have the same meeting id."""
 CALL_SECONDS = 60
 """Timeout of one call to an AWS service."""
 

@@ -27,8 +27,8 @@ SINGLE_VCPU_MB = 1769
 """Memory up to which more memory makes a function faster. With more than this, Lambda adds a second vCPU, which a
 single process cannot use."""
 MIN_UTTERANCE_TIMEOUT_SECONDS = 15
-"""Minimum timeout of the audio processor: an utterance lasts up to five seconds, and the call to Amazon Transcribe needs
-time before and after it."""
+"""Minimum timeout of the audio processor: an utterance lasts up to five seconds, and the call to Amazon Transcribe
+needs time before and after it."""
 ANSWER_MARGIN_SECONDS = 30
 """Time that the query worker of voice Q&A (the function that gets a question answered) needs in addition to the agent's
 answer."""

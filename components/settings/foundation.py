@@ -182,5 +182,5 @@ class FoundationSettings(SettingsModel):
     """Permissions boundary of every role, as path and name of a managed policy. `bootstrap/roles.yaml` creates one. CI
     may create roles only with it."""
     partners: tuple[Partner, ...] = ()
-    """Foreign accounts, organisations, networks and buckets that resources of the stack may name. The policy pack refuses
-    all others."""
+    """Foreign accounts, organisations, networks and buckets that resources of the stack may name. The policy pack
+    refuses all others."""

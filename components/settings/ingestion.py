@@ -89,7 +89,8 @@ class SparkSettings(SettingsModel):
     glue_version: Annotated[str, StringConstraints(pattern=r"^5\.[1-9]$")] = "5.1"
     """Version of Glue, which determines the version of Spark."""
     worker_type: WorkerType = WorkerType.G_1X
-    """Size of a worker: G.1X has 4 vCPUs and 16 GB of memory, and each next type has twice as much at twice the price."""
+    """Size of a worker: G.1X has 4 vCPUs and 16 GB of memory, and each next type has twice as much at twice the
+    price."""
     workers: Annotated[int, Field(ge=2, le=100)] = 2
     """Number of workers of one run. More workers make a run faster, and cost more per minute."""
     execution_class: ExecutionClass = ExecutionClass.STANDARD
@@ -104,8 +105,8 @@ class SparkSettings(SettingsModel):
     are not allowed, because JSON values do not fit them. Names of the columns that the job adds are not allowed
     either."""
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Maximum share of rejected lines. A run with a larger share fails. Otherwise rejected lines are stored and
-    counted."""
+    """Maximum share of rejected lines, which are lines that are not JSON records. A run with a larger share fails.
+    Otherwise the rejected lines are stored and counted."""
     encryption_key_arn: Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:kms:.+:key/.+$")] | None = None
     """KMS key for logs and bookmarks, which Glue encrypts only with a customer key. S3 output is always encrypted. With
     the permissions boundary of `bootstrap/`, the key needs the tags `Project: polyphony` and `Environment: <stack>`."""
@@ -132,8 +133,8 @@ class IngestionSettings(SubsystemSettings):
     """Maximum amount of data that an Athena query may read, in units of 1024³ bytes. A query that reads more is
     stopped."""
     environment_key_arn: KeyArn | None = None
-    """KMS key for the environment variables of the functions. They contain no secrets, so only compliance rules need it.
-    Without it, AWS encrypts them with its own key."""
+    """KMS key for the environment variables of the functions. They contain no secrets, so only compliance rules need
+    it. Without it, AWS encrypts them with its own key."""
     network_attached: bool = False
     """Attach the manifest builder and the Spark job to the network. Only compliance rules need this."""
     builder: BuildingFunctionSettings = BuildingFunctionSettings()
@@ -146,8 +147,8 @@ class IngestionSettings(SubsystemSettings):
 
     @property
     def files_per_run(self) -> float:
-        """Number of files of average size that fill a manifest: it is full at its maximum number of files or at its maximum
-        size.
+        """Number of files of average size that fill a manifest: it is full at its maximum number of files or at its
+        maximum size.
         """
         by_size = self.manifests.gigabytes * 1024 / self.load.file_megabytes
         return min(self.manifests.files, max(1.0, by_size))

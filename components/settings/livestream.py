@@ -110,11 +110,11 @@ class VideoSettings(SettingsModel):
     """Settings of the conversion of videos to chunks."""
 
     chunk_seconds: ChunkSeconds = 120
-    """Length of a video chunk. A player loads one chunk at a time, so shorter chunks start faster, but they need more files
-    and more URLs."""
+    """Length of a video chunk. A player loads one chunk at a time, so shorter chunks start faster, but they need more
+    files and more URLs."""
     max_hours: MaxHours | None = 11
-    """Maximum length of a video. MediaConvert bills by the minute, and cannot limit a job to 12 hours or more. Without a
-    limit, each video is converted completely, whatever it costs."""
+    """Maximum length of a video. MediaConvert bills by the minute, and cannot limit a job to 12 hours or more. Without
+    a limit, each video is converted completely, whatever it costs."""
     chunking_minutes: LimitMinutes = 720
     """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 

@@ -104,9 +104,9 @@ def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[Set
     rules, and conflicts between settings (`cross_section_checks.py`).
 
     Pydantic runs no rule of a section with an invalid field, and no further rule after the first violation. To list all
-    problems at once, each round validates the values and drops the invalid values before the next round. Round 0 repeats
-    the validation whose errors the caller has listed. The rounds end when the values are valid, or when only required
-    fields are missing.
+    problems at once, each round validates the values and drops the invalid values before the next round. Round 0
+    repeats the validation whose errors the caller has listed. The rounds end when the values are valid, or when only
+    required fields are missing.
 
     A dropped field has its default in the following rounds. A problem that concerns such a field is not reported,
     because the user has not written the default.

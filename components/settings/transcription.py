@@ -30,7 +30,8 @@ class TranscriptionLoad(SettingsModel):
     """Expected load, from which the cost is computed."""
 
     utterances_per_day: Annotated[int, Field(ge=1)] = 1_000
-    """Utterances per day. Each needs one invocation and one Transcribe stream."""
+    """Utterances per day. An utterance is some seconds of speech, which a client sends as one message. Each needs one
+    invocation and one Transcribe stream."""
     utterance_seconds: Annotated[float, Field(gt=0, le=5)] = 5
     """Average length of an utterance. Amazon Transcribe bills at least 15 seconds for a stream, so shorter utterances
     cost the same."""
@@ -47,7 +48,7 @@ class CaptionSettings(SettingsModel):
     """
 
     partial_results_enabled: bool = True
-    """Show captions before they are final. If false, no session can enable them."""
+    """Show captions before they are final. If false, no session can choose to show them."""
     min_stability_threshold: Annotated[Stability, Field(json_schema_extra={UNIT: "share from 0 to 1"})] = 0.85
     """Share of a partial result's words that must be stable for the result to be shown at once."""
     max_buffer_timeout: Annotated[BufferSeconds, IN_SECONDS] = 5.0

@@ -83,8 +83,8 @@ def register_alarms(
 
 
 def caption_charts(processor: Function) -> list[Chart]:
-    """Return a chart of partial results that the rate limit dropped or that never became final (orphans), and a chart of
-    streams that fell back to final captions only.
+    """Return a chart of partial results that the rate limit dropped or that never became final (orphans), and a chart
+    of streams that fell back to final captions only.
     """
     return [
         Chart(
@@ -96,8 +96,8 @@ def caption_charts(processor: Function) -> list[Chart]:
 
 
 def latency_chart(processor: Function) -> Chart:
-    """Return the chart of the latency of captions: the time from the moment at which Amazon Transcribe could have received
-    the caption's words to the caption's delivery.
+    """Return the chart of the latency of captions: the time from the moment at which Amazon Transcribe could have
+    received the caption's words to the caption's delivery.
     """
     return Chart(
         "milliseconds to a caption",

@@ -22,9 +22,9 @@ BILLED_SECONDS = 15
 REQUESTS_PER_SESSION = 2
 """Messages of the client that open and close a session. Each has an answer."""
 MESSAGES_PER_UTTERANCE = 3
-"""Messages for one utterance without its captions: the utterance itself, and two that report its acceptance and its end.
-API Gateway bills each 32 KB as one message. Assumed: the client encodes the speech as Opus, so an utterance fits into
-32 KB. Uncompressed samples need up to four times as much."""
+"""Messages for one utterance without its captions: the utterance itself, and two that report its acceptance and its
+end. API Gateway bills each 32 KB as one message. Assumed: the client encodes the speech as Opus, so an utterance fits
+into 32 KB. Uncompressed samples need up to four times as much."""
 ROUTER_READS = 2
 """Reads of the live table by the router for one utterance: the item of the connection, and the item with the session's
 utterances in progress. Each is a consistent read of one unit."""
@@ -37,9 +37,9 @@ SESSION_WRITES = 5
 """Writes of the live table for one session: the connection at the handshake; the user's open sessions, the connection
 and the session's utterances at `open`; and the user's open sessions at `close`."""
 SLOT_WRITES = 3
-"""Writes of the live table for one utterance. The item of a session has a slot for each utterance in progress. The router
-takes a slot, the processor marks the start of its attempt in it, and later releases it. Each of these writes also
-changes the index."""
+"""Writes of the live table for one utterance. The item of a session has a slot for each utterance in progress. The
+router takes a slot, the processor marks the start of its attempt in it, and later releases it. Each of these writes
+also changes the index."""
 SLOT_WRITE_UNITS = 2
 """Assumed: write units of one write to the item with a session's slots. It is more than one unit, because the item also
 contains the names of the session's last utterances."""
@@ -51,7 +51,8 @@ ITEM_BYTES = 1_000
 ITEM_DAYS = 3
 """Assumed: days until an expired item is deleted."""
 PROCESSOR_LOG_BYTES = 1_800
-"""Assumed: size of the log lines of one invocation: the processor's own line, and Lambda's three lines at level INFO."""
+"""Assumed: size of the log lines of one invocation: the processor's own line, and Lambda's three lines at level
+INFO."""
 METRICS = 4
 """Number of metric names of the processor, each with one dimension value."""
 

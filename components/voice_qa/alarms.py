@@ -1,5 +1,5 @@
-"""Alarms of voice Q&A: for answers that are late or missing, lectures whose S3 notification was lost, and limits that are
-almost reached.
+"""Alarms of voice Q&A: for answers that are late or missing, lectures whose S3 notification was lost, and limits that
+are almost reached.
 
 Every block registers its own alarms in addition.
 """
@@ -15,15 +15,15 @@ from components.settings import VoiceQaSettings
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 
 DURATION_PERCENT = 80
-"""Percentage of a function's timeout above which an alarm is raised. The query worker, which gets a question answered by
-the agent, ends earlier, after `agentcore.answerSeconds`. So its alarm uses the percentage of this time."""
+"""Percentage of a function's timeout above which an alarm is raised. The query worker, which gets a question answered
+by the agent, ends earlier, after `agentcore.answerSeconds`. So its alarm uses the percentage of this time."""
 CONCURRENCY_PERCENT = 80
 """Percentage of the account's concurrent Lambda invocations above which an alarm is raised."""
 CONNECTIONS_PER_MINUTE = 500
 """Number of new connections in a minute above which an alarm is raised."""
 MAX_FAILED_POSTS = 2
-"""Number of messages in five minutes above which an alarm is raised if they could not be posted to connected clients. An
-answer has at least three messages, so one client that receives nothing raises the alarm."""
+"""Number of messages in five minutes above which an alarm is raised if they could not be posted to connected clients.
+An answer has at least three messages, so one client that receives nothing raises the alarm."""
 ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK = (
     "answers-late",
     "limits-near",

@@ -29,8 +29,8 @@ LECTURE_MEGABYTES = 60
 QUERY_MEGABYTES = 0.2
 """Assumed: size of a question of some seconds."""
 ANSWER_MEGABYTES = 0.5
-"""Assumed: size of a spoken answer. It is stored twice: as one audio file, and as base64 in a JSONL file with all pieces
-of the answer."""
+"""Assumed: size of a spoken answer. It is stored twice: as one audio file, and as base64 in a JSONL file with all
+pieces of the answer."""
 BASE64_FACTOR = 4 / 3
 MESSAGES_PER_QUESTION = 6
 """Assumed: messages of one question without the pieces. Five of them are regular: the upload request and its response,

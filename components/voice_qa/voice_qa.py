@@ -4,8 +4,8 @@ guests receive each piece of an answer as soon as the agent has produced it.
 This module creates the storage, the API and the functions, and gives each function its permissions and environment
 variables. There are two paths:
 
-- questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection. A queue
-  of delayed messages makes the WebSocket handler check that each question ends in time.
+- questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection. A
+  queue of delayed messages makes the WebSocket handler check that each question ends in time.
 - lectures: audio bucket → queue → lecture validator → lecture items, and a report to the guest who uploaded the
   lecture. Only validated lectures can be asked about.
 """
@@ -68,9 +68,9 @@ has asked again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
 FINISH_PERCENT = 60
-"""Percentage of the validator's timeout in which its sweep starts no further page. The sweep lists the uploaded lectures
-page by page, and validates those whose S3 notification was lost. In the reserved time, it finishes the last page, which
-takes minutes if none of the page's lectures was validated before."""
+"""Percentage of the validator's timeout in which its sweep starts no further page. The sweep lists the uploaded
+lectures page by page, and validates those whose S3 notification was lost. In the reserved time, it finishes the last
+page, which takes minutes if none of the page's lectures was validated before."""
 
 
 @dataclass(frozen=True)
@@ -327,7 +327,8 @@ class VoiceQa(pulumi.ComponentResource):
                     "lectures_per_day": settings.sessions.lectures_per_day,
                 },
                 grants=[
-                    # The handler signs the forms with which guests upload, so its role needs the permissions of the forms.
+                    # The handler signs the forms with which guests upload, so its role needs the permissions of the
+                    # forms.
                     *(self.audio.grant("PutObject", prefix=f"{prefix}*") for prefix in upload_prefixes),
                     self.sessions.grant("GetItem", "UpdateItem"),
                     self.worker.grant_invoke(),

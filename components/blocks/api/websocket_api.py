@@ -44,8 +44,8 @@ class WebSocketAuthorization(StrEnum):
     """Authorization that API Gateway requires to connect."""
 
     NONE = "NONE"
-    """No check by API Gateway. The function behind `$connect` checks the caller, because browsers cannot set the headers
-    of a signed request."""
+    """No check by API Gateway. The function behind `$connect` checks the caller, because browsers cannot set the
+    headers of a signed request."""
     IAM = "AWS_IAM"
     """A request that is signed with AWS credentials."""
 

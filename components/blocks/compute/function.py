@@ -1,4 +1,5 @@
-"""Lambda function with role, log group, alias, event sources, tracing, alarms, and a queue for failed asynchronous calls.
+"""Lambda function with role, log group, alias, event sources, tracing, alarms, and a queue for failed asynchronous
+calls.
 
 All callers use the alias `live`. It points to the newest version, or to the version in the setting `liveVersion`.
 """
@@ -257,8 +258,8 @@ class Function(Block):
 
     def _create_function(self, args: FunctionArgs) -> lambda_.Function:
         scope, settings = args.scope, args.settings
-        # Only the settings of functions that clients wait for contain concurrency and SnapStart. Other functions get the
-        # defaults: no reserved concurrency and no SnapStart.
+        # Only the settings of functions that clients wait for contain concurrency and SnapStart. Other functions get
+        # the defaults: no reserved concurrency and no SnapStart.
         concurrency = settings if isinstance(settings, ClientFunctionSettings) else ClientFunctionSettings()
         return lambda_.Function(
             self.part_name("function"),

@@ -24,7 +24,8 @@ class RoleArgs:
     short_name: str
     """Purpose of the role within its subsystem: the last part of its name on AWS."""
     display_name: str
-    """Value of the tag `Name`: the display name of the block that the role belongs to, or the role's own name on AWS."""
+    """Value of the tag `Name`: the display name of the block that the role belongs to, or the role's own name on
+    AWS."""
     trust: Service | pulumi.Input[str]
     """AWS service that assumes the role, or the trust policy if no service assumes it."""
     grants: Iterable[Grant]

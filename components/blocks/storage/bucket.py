@@ -75,8 +75,8 @@ class BucketArgs:
     access_logged: bool = True
     """False for the bucket that receives the access logs, because it would log its own log deliveries endlessly."""
     upload_prefix: str | None = None
-    """Prefix below which users upload objects, or None. Uploads that name a KMS key are denied there, because no role of
-    the program may use such a key, so nothing could read the object."""
+    """Prefix below which users upload objects, or None. Uploads that name a KMS key are denied there, because no role
+    of the program may use such a key, so nothing could read the object."""
     statements: Sequence[dict[str, object]] = field(default_factory=tuple)
     """Further statements of the bucket policy."""
 
@@ -159,8 +159,8 @@ class Bucket(Block):
     def grant_list(self, prefix: str | None = None) -> Grant:
         """Grant listing the keys that match a pattern (`incoming/*`), or all keys.
 
-        S3 answers a request for a missing object with 404 if the caller may list all keys, else with 403. A pattern does
-        not suffice, because a request for an object sends no prefix, so the grant's condition does not hold.
+        S3 answers a request for a missing object with 404 if the caller may list all keys, else with 403. A pattern
+        does not suffice, because a request for an object sends no prefix, so the grant's condition does not hold.
         """
         return grant("s3", ["ListBucket"], self.arn, {"StringLike": {"s3:prefix": prefix}} if prefix else None)
 

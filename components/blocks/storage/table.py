@@ -118,7 +118,9 @@ class Table(Block):
 
 
 def backup_tag_value(context: Context) -> str:
-    """Return the value of the backup tag by which this stack's backup plan selects tables. It differs between stacks."""
+    """Return the value of the backup tag by which this stack's backup plan selects tables. It differs between
+    stacks.
+    """
     return f"{context.stack_label}-daily"
 
 

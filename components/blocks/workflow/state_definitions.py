@@ -141,8 +141,8 @@ def map_state(
 ) -> State:
     """Build a state that runs the same states for each item of a JSONata list, at most `max_concurrency` at a time.
 
-    One failed item fails the whole state. The first inner state gets the item as its input; all inner states can read it
-    as `$states.context.Map.Item.Value`.
+    One failed item fails the whole state. The first inner state gets the item as its input; all inner states can read
+    it as `$states.context.Map.Item.Value`.
     """
     return {
         "Type": "Map",
