@@ -1,7 +1,7 @@
 """Typed stack output `frontend`: everything that a frontend needs, without secrets.
 
-A disabled subsystem is absent. A field is never changed or removed. An incompatible structure would become another
-output next to this one.
+A disabled subsystem is absent. A field is never changed or removed. An incompatible structure would become an
+additional output with another name.
 """
 
 from collections.abc import Mapping
@@ -134,7 +134,7 @@ class Frontend(OutputModel):
     """Everything that a frontend needs to use one stack."""
 
     schema_version: Literal[1]
-    """Version of this structure. An incompatible version would be another output next to this one."""
+    """Version of this structure. An incompatible version would become an additional output."""
     environment: str
     """`local`, `dev`, `staging` or `prod`."""
     region: str

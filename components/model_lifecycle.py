@@ -1,7 +1,8 @@
 """Bedrock models of a stack, and the dates from which AWS may end them.
 
-After its end of life, every request to a model fails. AWS announces the end at least six months before, by the state
-`LEGACY`. A model card states only the earliest date of the model's end:
+After its end of life, every request to a model fails. AWS announces the end at least six months before, by giving the
+model the state `LEGACY`. Earlier, only the earliest possible date is known, from the model's card. A preview warns when
+this date is near.
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-cards.html
 """

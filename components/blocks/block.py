@@ -34,8 +34,8 @@ class Block(pulumi.ComponentResource):
     ) -> pulumi.ResourceOptions:
         """Return the resource options of a part, which becomes a child of this block.
 
-        Pulumi creates the part after the scope's prerequisites and after the resources in `after`, and ignores changes
-        of the properties in `ignore`. If the stack protects data, Pulumi refuses to delete or replace a part that
+        Pulumi creates the part after `Scope.prerequisites` and after the resources in `after`, and ignores changes of
+        the properties in `ignore`. If the stack protects data, Pulumi refuses to delete or replace a part that
         `holds_data`.
         """
         return pulumi.ResourceOptions(

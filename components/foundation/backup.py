@@ -1,7 +1,7 @@
 """Daily AWS Backup of every table with the backup tag, and the roles to back up and to restore.
 
 The roles reach no table of another stack. The event of a failed backup goes to a queue with an alarm. Otherwise the
-failure would be noticed only when somebody needs the backup.
+failure would not be noticed until a table must be restored.
 """
 
 import pulumi

@@ -1,7 +1,7 @@
 """Alarms for files that are late or stuck. The blocks register the general alarms for their own resources.
 
-Some alarms read log lines of the sweeper, a scheduled function that creates manifests (the lists of files for a run)
-and ends claims and manifests that are stuck. A claim reserves a file for a manifest.
+A manifest is the list of files for one run of Spark, and a claim reserves a file for a manifest. Some alarms read log
+lines of the sweeper, a scheduled function that creates manifests, and ends claims and manifests that are stuck.
 """
 
 import pulumi

@@ -58,9 +58,9 @@ ATTACHED_SERVICES = {
     "sqs": "the requirements ask for it if the builder is attached",
     "states": "the builder starts workflows",
 }
-"""Services that need an endpoint in the network of the builder and the Spark job, in addition to S3 and DynamoDB, with
-the reason, which becomes a tag of the endpoint. The builder itself does not call SQS, because Lambda receives its
-messages outside of the network."""
+"""Services that need an endpoint in the network of the builder and the Spark job, in addition to S3 and DynamoDB. The
+reason becomes a tag of the endpoint. The builder itself does not call SQS, because Lambda receives its messages outside
+of the network."""
 KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
 """Service that the Spark job calls only if it has a customer key."""
 

@@ -38,9 +38,9 @@ START_ERRORS = [
 ]
 """Errors of a start that Glue rejected or did not confirm. Glue reports a throttled start as `Glue.AWSGlueException`.
 
-Glue may have started the run nevertheless. Then the retry starts a second run, and only one of them publishes its
-output: the first run stops because a newer run has started (`NewerRunStarted`), unless it has begun to publish, in
-which case the second run stops (`AnotherRunPublished`)."""
+Glue may have started the run nevertheless, and the retry then starts a second run. Normally, the first run stops before
+it publishes its output, because a newer run has started (`NewerRunStarted`). If it has already begun to publish, the
+second run stops instead (`AnotherRunPublished`)."""
 START_RETRIER = retry([*CAPACITY_ERRORS, *START_ERRORS], attempts=100, first_seconds=30, longest_seconds=1800)
 """Retrier of a start. After a large delivery of files, a manifest may wait for most of a day until its run may start.
 The interval grows, because otherwise all waiting manifests together would exceed Glue's rate limit for starts.

@@ -1,5 +1,6 @@
-"""Component of the Spark job on Glue: script, role, security configuration, log groups, network connection, and a rule
-that keeps the events of failed runs in a queue with an alarm.
+"""Component of the Spark job on Glue, with its script, role, security configuration, log groups and network connection.
+
+The events of failed runs go to a queue with an alarm.
 
 Glue creates a missing log group itself, without the stack's retention. So this component creates the groups in advance,
 under the names that Glue uses. With a customer key, these names contain the names of the security configuration and of

@@ -45,8 +45,8 @@ TOKENS_PER_SECOND = 60
 answer that exceeds the time limit is billed nevertheless."""
 
 WINDOW_MARGIN_SECONDS = 20
-"""Time that the fact-check agent needs for a window (a section of a transcript), in addition to two answers of the
-model: 12 seconds to read the window, and 8 seconds to store its findings."""
+"""Time that the fact-check agent needs for a window, in addition to two answers of the model: 12 seconds to read the
+window, and 8 seconds to store its findings. A window is a section of a transcript."""
 
 
 def min_agent_timeout_seconds(answer_seconds: int) -> int:

@@ -81,7 +81,7 @@ class ConversationSettings(SettingsModel):
     """Maximum number of lectures that a guest may upload per day. Each may have `lectures.maxGigabytes`."""
     guest_writes: bool = True
     """Allow guests to write their conversations in the table with their own AWS credentials. Number and size of these
-    writes are not limited, because no function of ours checks them. Audio is not affected: guests always upload it with
+    writes are not limited, because no function checks them. Audio is not affected: guests always upload it with
     forms."""
     url_seconds: UrlSeconds = 3600
     """Maximum validity of an upload form. A form ends earlier if the function's temporary credentials that signed it

@@ -83,8 +83,9 @@ def register_alarms(
 
 
 def caption_charts(processor: Function) -> list[Chart]:
-    """Return a chart of partial results that the rate limit dropped or that never became final (orphans), and a chart
-    of streams that fell back to final captions only.
+    """Return a chart of dropped and orphaned partial results, and a chart of streams that fell back to final captions.
+
+    The rate limit drops partial results. An orphan is a partial result that never became final.
     """
     return [
         Chart(

@@ -155,7 +155,7 @@ class Transcription(pulumi.ComponentResource):
                 },
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
-                    # Streams of Amazon Transcribe have no resource type.
+                    # IAM has no ARNs for streams of Amazon Transcribe.
                     grant("transcribe", ["StartStreamTranscription", "StartStreamTranscriptionWebSocket"], "*"),
                     grant_metrics(METRICS_NAMESPACE),
                     self.sessions.grant("GetItem", "Query"),

@@ -32,10 +32,10 @@ PROCESSOR_READS = 3
 """Assumed: reads of the item with the session's utterances by the processor: to start the attempt, before a final
 caption, and to end the attempt."""
 SESSION_READS = 2
-"""Reads of the session's settings for one utterance: one by the router, one by the processor."""
+"""Reads of the session's settings for one utterance: the router and the processor each read it."""
 SESSION_WRITES = 5
-"""Writes of the live table for one session: the connection at the handshake; the user's open sessions, the connection
-and the session's utterances at `open`; and the user's open sessions at `close`."""
+"""Writes of the live table for one session. The handshake writes the connection. `open` writes the user's open
+sessions, the connection and the session's utterances. `close` writes the user's open sessions."""
 SLOT_WRITES = 3
 """Writes of the live table for one utterance. The item of a session has a slot for each utterance in progress. The
 router takes a slot, the processor marks the start of its attempt in it, and later releases it. Each of these writes

@@ -41,8 +41,7 @@ STAGE = "api"
 RUNBOOK = "rest-api-errors"
 """File name of the alarms' runbook below `docs/runbooks/`, without suffix."""
 SLOW_PERIODS = 3
-"""Successive periods of five minutes that must be slow, so that one slow response among few requests raises no
-alarm."""
+"""Successive periods of five minutes that must be slow. A single slow response among few requests raises no alarm."""
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ ALARMS = {
     "integration": (Severity.CRITICAL, 50, "gets many errors from its functions"),
     "client": (Severity.WARNING, 50, "has many client errors"),
 }
-"""Start of the name of CloudWatch's error metric → severity of the alarm, number of errors in five minutes above which
-it is raised, and problem that it reports."""
+"""Start of the name of CloudWatch's error metric → severity of its alarm, threshold in errors per five minutes, and
+problem that the alarm reports."""
 
 
 def create_websocket_stage(

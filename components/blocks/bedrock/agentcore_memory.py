@@ -2,7 +2,7 @@
 
 An agent stores events for an actor and a session, and the memory keeps them for some days. Each strategy writes its
 records to its own namespace, a path that contains the actor's id, so actors never share records. Reading a namespace
-also returns the records of all namespaces that start with the same text. So every namespace ends in a slash.
+also returns the records of all namespaces that start with the same text, so every namespace ends in a slash.
 """
 
 from dataclasses import dataclass

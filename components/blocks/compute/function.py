@@ -74,7 +74,7 @@ class FunctionArgs:
     environment: type[HandlerEnvironment]
     """Model with which the handler reads its environment variables."""
     values: Mapping[str, object] = field(default_factory=dict)
-    """Values of the environment model by field name, without `log_level`, which comes from the scope."""
+    """Values of the environment model by field name. The block adds `log_level`."""
     grants: Sequence[Grant] = ()
     """Permissions that the handler's own code needs. This block adds those that Lambda needs to run it."""
     queues: Sequence[QueueSource] = ()
@@ -159,8 +159,8 @@ class Function(Block):
         """Register a metric filter on the function's log lines, and return its metric.
 
         Each line that matches `pattern` adds `value` to the metric: a number, or the path of a number in the line, such
-        as `$.oldest_pending_seconds`. The metric is named like the filter, unless `metric_name` names a metric to which
-        the filters of several functions add.
+        as `$.oldest_pending_seconds`. The metric's name is `metric_name`, which the filters of several functions may
+        share, or else the short name.
         """
         metric, label = metric_name or short_name, self.scope.context.stack_label
         namespace = f"{label}/{self.scope.subsystem}"

@@ -1,8 +1,9 @@
 """Typed permissions of a role: validated when they are built, and merged into one minimal policy document.
 
 Instead of writing policy JSON, a subsystem asks a block for a grant (`table.grant("GetItem")`) and passes it to the
-function that needs it. A grant is refused if an action does not exist, if a resource does not fit its action, or if the
-resource is `*` although the action supports ARNs. IAM would accept these mistakes, and then deny or allow too much.
+function that needs it. A grant is refused if an action does not exist, or if a resource does not fit its action. It is
+also refused if the resource is `*` although the action supports ARNs. IAM would accept these mistakes, and then deny or
+allow too much.
 """
 
 import functools

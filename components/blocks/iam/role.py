@@ -1,7 +1,7 @@
 """IAM role with its trust policy, permissions boundary and grants.
 
 One inline policy contains all grants whose ARNs are known at preview. A grant whose ARN contains an id that AWS
-generates has a policy of its own, so that the other grants stay known.
+generates has a separate policy, so that the other grants stay known.
 """
 
 from collections.abc import Iterable

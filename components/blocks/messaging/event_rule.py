@@ -4,9 +4,9 @@ The target is normally the queue of a function. The queue must be created with t
 (`rule_sender`), or it refuses the events. A rule whose events are for operators has its own dead-letter queue as the
 target, because that queue's alarm notifies them.
 
-The topic for alerts cannot be a target. EventBridge's guide ("Using resource-based policies for Amazon EventBridge")
-shows a topic policy only without conditions, and with such a policy every AWS account could publish to the topic
-through a rule of its own. For a queue, the guide shows a condition on the rule's ARN.
+The topic for alerts cannot be a target, because EventBridge's guide shows a topic policy only without conditions
+("Using resource-based policies for Amazon EventBridge"). With such a policy, every AWS account could create a rule that
+publishes to the topic. For a queue, the guide shows a condition on the rule's ARN.
 """
 
 import json

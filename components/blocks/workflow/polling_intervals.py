@@ -1,8 +1,8 @@
 """Pause between two requests with which a workflow polls the status of a long job.
 
-A job that has run for a long time will probably run on, so the pause is a twentieth of the time already waited, but not
-shorter than a minimum. The workflow notices the job's end late by at most one such pause. A job of several hours needs
-about a hundred requests.
+A job that has run for a long time will probably run on. So the pause is a twentieth of the time already waited, but not
+shorter than a minimum. The workflow notices the job's end at most one pause late. A job of several hours needs about a
+hundred requests.
 """
 
 from typing import Final

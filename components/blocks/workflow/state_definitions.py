@@ -47,7 +47,8 @@ def total_pause_seconds(retrier: Retry) -> int:
 
 
 def least_pause_seconds(retrier: Retry) -> float:
-    """Return a lower limit of a retrier's total pause. With full jitter, about one in three million pauses shorter.
+    """Return a lower limit of a retrier's total pause. With full jitter, a shorter total has a probability of about 3
+    in 10 million.
 
     Each pause is uniformly distributed between 0 and its maximum, so its average is half the maximum and its variance a
     twelfth of the maximum's square. The limit is five standard deviations below the average of the total.

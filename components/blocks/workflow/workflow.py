@@ -56,8 +56,8 @@ class Workflow(Block):
         scope = args.scope
         self.name = scope.name(Kind.STATE_MACHINE, short_name)
         self.arn = scope.context.arn("states", f"stateMachine:{self.name}")
-        # The account's resource policy for log delivery has a limited size. One entry covers all log groups below
-        # `/aws/vendedlogs/`, and every other log group would need an entry of its own.
+        # The account's resource policy for log delivery has a limited size. A single entry covers all log groups below
+        # `/aws/vendedlogs/`, but every other log group needs an additional entry.
         log_group = f"/aws/vendedlogs/states/{self.name}"
         logs = self.create_log_group("logs", log_group, args.display_name)
         platform_grants = [grant("logs", LOG_DELIVERY_ACTIONS, "*"), grant("xray", TRACING_ACTIONS, "*")]
