@@ -53,6 +53,7 @@ class RestApiArgs:
 
     scope: Scope
     display_name: str
+    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
     operations: Sequence[RestOperation]
     function: Function
     """Function that answers all operations."""

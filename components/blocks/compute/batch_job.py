@@ -34,6 +34,7 @@ class BatchJobArgs:
 
     scope: Scope
     display_name: str
+    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
     repository: ImageRepository
     digest: str | None
     """Digest of the image (`sha256:…`); None runs the tag `latest`."""

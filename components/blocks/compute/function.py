@@ -68,6 +68,7 @@ class FunctionArgs:
 
     scope: Scope
     display_name: str
+    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
     entry: str
     """Module and function: `handlers.ingestion.manifest_builder.handler.handler`."""
     settings: FunctionSettings

@@ -25,6 +25,7 @@ class ScheduleArgs:
 
     scope: Scope
     display_name: str
+    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
     expression: str
     """`rate(5 minutes)` or `cron(0 3 * * ? *)`, in UTC."""
     target: Function

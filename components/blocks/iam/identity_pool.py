@@ -35,6 +35,7 @@ class IdentityPoolArgs:
 
     scope: Scope
     display_name: str
+    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
     guest_grants: Sequence[Grant]
     """Permissions of the guest role."""
 

@@ -17,6 +17,7 @@ class EventArchiveArgs:
 
     scope: Scope
     display_name: str
+    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
     source: str
     """Source of the archived events: `polyphony-prod.livestream`."""
     days: int

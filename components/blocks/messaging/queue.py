@@ -40,6 +40,7 @@ class QueueArgs:
 
     scope: Scope
     display_name: str
+    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
     consumer_timeout_seconds: int
     """Timeout of the function that consumes the queue."""
     batching_window_seconds: int = 0
@@ -92,6 +93,7 @@ class DeadLetterQueueArgs:
 
     scope: Scope
     display_name: str
+    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
     sources: Sequence[str] = ()
     """Short names of the subsystem's queues whose failed messages move here."""
     senders: Sequence[Sender] = ()

@@ -62,6 +62,7 @@ class BucketArgs:
 
     scope: Scope
     display_name: str
+    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
     lifecycle: Sequence[LifecycleRule] = ()
     versioned: bool = False
     accelerated: bool = False

@@ -36,6 +36,7 @@ class WorkflowArgs:
 
     scope: Scope
     display_name: str
+    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
     comment: str
     """Description in the definition, for readers."""
     start: str

@@ -157,7 +157,7 @@ REFUSED: list[tuple[Changes, str]] = [
     ({"livestream.agent.guardrailId": "abc"}, "guardrailId and guardrailVersion belong together"),
     (
         {"livestream.agentWorker.timeoutSeconds": 149},
-        "agentWorker.timeoutSeconds = 149: must be at least 150: an answer and",
+        "agentWorker.timeoutSeconds = 149: must be at least 150: the model may answer twice",
     ),
     (
         {"livestream.agent.answerSeconds": 440, "livestream.agentWorker.timeoutSeconds": 899},
@@ -168,7 +168,7 @@ REFUSED: list[tuple[Changes, str]] = [
     ({"meetings.models.guardrailId": "abc"}, "guardrailId and guardrailVersion belong together"),
     (
         {"meetings.bedrockSummarize.timeoutSeconds": 419},
-        "timeoutSeconds = 419: must be at least 420: an answer and its repair",
+        "timeoutSeconds = 419: must be at least 420: the model may answer twice",
     ),
     ({"meetings.processing.imageDigest": "latest"}, "meetings.processing.imageDigest"),
     ({"meetings.tableKmsKey": "alias/ours"}, "meetings.tableKmsKey"),
