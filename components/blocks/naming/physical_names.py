@@ -1,7 +1,7 @@
 """Physical names, which are the names of resources on AWS: `polyphony-<stack>-<subsystem>-<short name>`.
 
-A name that is too long keeps its start and ends in a hash of the whole name. The hash keeps it stable, keeps two long
-names apart, and shows that the name was shortened.
+A name that is too long keeps its start and ends in a hash of the whole name. So it is the same at each deployment, and
+differs from other long names with the same start.
 """
 
 import hashlib

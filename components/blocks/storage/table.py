@@ -91,7 +91,7 @@ class Table(Block):
             ttl={"attribute_name": args.ttl_attribute, "enabled": True} if args.ttl_attribute else None,
             point_in_time_recovery={"enabled": data.point_in_time_recovery},
             deletion_protection_enabled=data.deletion_protection,
-            # Without a key, this is still set, because the provider keeps the table's current key if it is missing.
+            # Set even without a key: if the property were missing, the provider would keep the table's current key.
             server_side_encryption={"enabled": True, "kms_key_arn": self._key} if self._key else {"enabled": False},
             tags=scope.tags(args.display_name, {BACKUP_TAG: backup_tag, "Reason": args.no_backup_reason}),
             opts=self.part_options(holds_data=True),
