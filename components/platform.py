@@ -1,8 +1,7 @@
 """Component of a whole stack: the foundation and the enabled subsystems.
 
-Policies need the account, the environment, the usage, the budget and the exceptions. They read them from this
-component, whose inputs and outputs both contain them, because Pulumi shows inputs to resource policies and outputs to
-stack policies.
+Policies read the account, the environment, the usage, the budget and the exceptions from this component. Its inputs and
+its outputs both contain these values, because Pulumi shows inputs to resource policies and outputs to stack policies.
 """
 
 from collections.abc import Callable, Mapping

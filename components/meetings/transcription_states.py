@@ -3,8 +3,8 @@ for each part, several jobs concurrently.
 
 Transcribe does not notify the workflow when a job ends, so the workflow polls the job, for a limited time. A part whose
 transcript exists from an earlier execution is not transcribed again. The job's name contains the number of the
-execution (the attempt), because Transcribe keeps the names of jobs for months, including failed jobs. Otherwise a part
-that failed could never be transcribed again.
+execution (the attempt). Without this number, a part that failed could not be transcribed again for months, because
+Transcribe also keeps the names of failed jobs.
 """
 
 from collections.abc import Mapping

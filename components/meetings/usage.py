@@ -1,7 +1,7 @@
 """Monthly usage of the meetings backend, computed from its load settings for the cost model.
 
-The result maps the Pulumi name of each block to amounts, named as the price rules read them. A constant that is marked
-as assumed is an estimate without a source.
+The result maps the Pulumi name of each block to its amounts, under the names that the price rules of the cost model
+read. A constant that is marked as assumed is an estimate without a source.
 """
 
 from components.blocks.workflow.polling_intervals import count_polls

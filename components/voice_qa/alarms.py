@@ -22,8 +22,8 @@ CONCURRENCY_PERCENT = 80
 CONNECTIONS_PER_MINUTE = 500
 """Number of new connections in a minute above which an alarm is raised."""
 MAX_FAILED_POSTS = 2
-"""Number of messages in five minutes above which an alarm is raised if they could not be posted to connected clients.
-An answer has at least three messages, so one client that receives nothing raises the alarm."""
+"""Number of messages that could not be posted to connected clients in five minutes, above which an alarm is raised. An
+answer has at least three messages, so a single client that receives nothing raises the alarm."""
 ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK = (
     "answers-late",
     "limits-near",
