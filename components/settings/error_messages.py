@@ -95,8 +95,9 @@ def _describe_unknown_key(key: str, model: type[BaseModel] | None) -> str:
 
 
 def _describe_secret_fault(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """Return the fault of a secret without its value. A wrong length is counted in characters, but Pydantic says
-    "items".
+    """Return the fault of a secret without its value.
+
+    For a wrong length, Pydantic's message counts "items" instead of characters, so it is not used.
     """
     if error["type"] == "value_error":
         return get_validator_message(error)

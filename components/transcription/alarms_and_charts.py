@@ -92,7 +92,7 @@ def caption_charts(processor: Function) -> list[Chart]:
             "partial results: dropped, orphaned",
             [_processor_metric(processor, metric, "Sum", 60) for metric in (DROPPED_METRIC, ORPHANS_METRIC)],
         ),
-        Chart("fallback to finals only", [_processor_metric(processor, FALLBACK_METRIC, "Sum", 60)]),
+        Chart("fallback to final captions only", [_processor_metric(processor, FALLBACK_METRIC, "Sum", 60)]),
     ]
 
 
