@@ -26,7 +26,7 @@ ACTIONS = (
     "PutLogEvents",
 )
 """Actions of AWS' managed policy for this role (AmazonAPIGatewayPushToCloudWatchLogs), all of which API Gateway
-requires. DescribeLogGroups is missing here and has its own grant, because it cannot be limited to log groups."""
+requires, except DescribeLogGroups. That action has its own grant, because it cannot be limited to log groups."""
 
 
 class ApiLogRole(pulumi.ComponentResource):

@@ -41,8 +41,7 @@ class Backup(pulumi.ComponentResource):
                 self._child,
                 pulumi.ResourceOptions(
                     protect=scope.foundation.data.deletion_protection,
-                    # AWS refuses to delete a vault with backups. So a vault that outlives the stack is not deleted but
-                    # only removed from the state; otherwise `pulumi destroy` would fail.
+                    # AWS refuses to delete a vault with backups, so `pulumi destroy` must only forget it.
                     retain_on_delete=scope.foundation.backup.outlives_stack,
                 ),
             ),
@@ -72,7 +71,7 @@ class Backup(pulumi.ComponentResource):
                     ),
                 ),
             )
-        # The rule has no `target`, so the events go to its dead-letter queue, whose alarm notifies the operators.
+        # Without `target`, the events go to a queue whose alarm notifies the operators.
         EventRule(
             "backup-failed",
             EventRuleArgs(

@@ -1,7 +1,7 @@
 """Alarms for files that are late or stuck. The blocks register the general alarms for their own resources.
 
-A manifest is the list of files for one run of Spark, and a claim reserves a file for a manifest. Some alarms read log
-lines of the sweeper, a scheduled function that creates manifests, and ends claims and manifests that are stuck.
+Some alarms read log lines of the sweeper, a scheduled function. It ends stuck manifests, which are lists of files for
+one run of Spark, and stuck claims, which reserve files for a manifest.
 """
 
 import pulumi
@@ -53,7 +53,7 @@ def register_alarms(
     record_failures = builder.log_metric("manifest-record", RECORD_FAILED_PATTERN, opts)
     # The builder and the sweeper create manifests, so both add to this metric.
     sweeper.log_metric("manifest-record-swept", RECORD_FAILED_PATTERN, opts, metric_name=record_failures.name)
-    # A single failure does no harm, because the workflow then writes the record itself, and the alarm ends after five
-    # minutes. If the alarm stays, the table refuses writes, and an operator must act (see the runbook).
+    # A single failure does no harm, because the workflow then writes the record itself. If the alarm lasts longer than
+    # five minutes, the table refuses writes.
     problem = "A workflow was started, but its manifest record could not be written. If this recurs, the table refuses writes."
     alarms.register("manifest-record", record_failures, 1, problem, comparison=Comparison.AT_LEAST)

@@ -4,8 +4,7 @@ The manifest builder records new files in the file table and collects them in ma
 for one run of Spark. A workflow runs Spark for each manifest. The sweeper, a scheduled function, creates the manifests
 that are overdue, and repairs what the builder and the workflow left unfinished.
 
-This module creates the storage and the functions, and gives each function its triggers, permissions and environment
-variables. docs/decisions/0030 describes the protocol between the functions.
+docs/decisions/0030 describes the protocol between the functions.
 """
 
 from collections.abc import Mapping

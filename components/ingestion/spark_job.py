@@ -103,7 +103,7 @@ class SparkJob(pulumi.ComponentResource):
                 self._child, pulumi.ResourceOptions(depends_on=[*role.parts, *log_groups, *self._objects])
             ),
         )
-        # The rule has no `target`, so the events go to its dead-letter queue, whose alarm notifies the operators.
+        # Without `target`, the events go to a queue whose alarm notifies the operators.
         EventRule(
             "spark-failed",
             EventRuleArgs(

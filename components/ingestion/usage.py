@@ -1,7 +1,6 @@
 """Monthly usage of ingestion's resources, computed from the load settings. The cost model multiplies it with prices.
 
-The result maps the Pulumi name of each block to its amounts, under the names that the price rules of the cost model
-read. A constant that is marked as assumed is an estimate without a source.
+A constant that is marked as assumed is an estimate without a source.
 """
 
 from components.settings.ingestion import IngestionSettings

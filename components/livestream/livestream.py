@@ -2,8 +2,8 @@
 transcripts.
 
 This module creates the table and the bucket, the REST API with its functions, the secret for cursors, the archive of
-events, and the dashboard. Other modules of this folder create the components for videos, transcripts and cleanup, which
-use the same table and bucket. Decision 0052 in `docs/decisions/` explains the storage of episodes.
+events, and the dashboard. The components for videos, transcripts and cleanup use the same table and bucket.
+docs/decisions/0052 explains the storage of episodes.
 """
 
 from dataclasses import dataclass
@@ -105,7 +105,6 @@ class Livestream(pulumi.ComponentResource):
             "max_transcript_megabytes": uploads.max_transcript_megabytes,
             "routes": [operation.route for operation in OPERATIONS],
         }
-        """Values that the subsystem adds to the stack output `frontend`."""
         self.register_outputs({"apiUrl": self.api.url})
 
     def _create_storage(self) -> None:

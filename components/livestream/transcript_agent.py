@@ -4,7 +4,7 @@ window.
 The agent asks a model for fact claims and for clips, which are sections worth watching alone, and has a memory of
 earlier windows. Each function has its own queue, because the two kinds of work take different times and fail for
 different reasons. The queue `TranscriptEvents` contains S3 events of uploaded transcripts. Each message of the queue
-`AgentWindows` names one window, so a failed message repeats the model request of one window only.
+`AgentWindows` names one window.
 """
 
 from dataclasses import dataclass

@@ -111,7 +111,7 @@ class VideoChunking(pulumi.ComponentResource):
                 scope=scope,
                 display_name="VideoChunks",
                 entry="handlers.livestream.video_chunks.handler.handler",
-                settings=settings.videos,  # the function's size; `settings.video` is about the chunks
+                settings=settings.videos,  # the function's size, not the chunks' length (`settings.video`)
                 environment=VideoEnvironment,
                 values={
                     "table_name": args.table.name,

@@ -56,7 +56,6 @@ class MeetingAlarmsArgs:
     table: Table
     bucket: Bucket
     uploads: Queue
-    """Queue of the events of uploads."""
     workflow: Workflow
     api: RestApi
     functions: Mapping[str, Function]

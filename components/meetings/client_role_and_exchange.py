@@ -1,8 +1,8 @@
 """Component for the clients' access to their meetings: the token exchange, and the role whose credentials it returns.
 
-The token exchange is an API that trades a token of the identity provider for temporary AWS credentials. All clients
-share one role. The token exchange puts the user into a session tag of the credentials. The role's policies compare the
-tag with the beginning of S3 keys and with the table's partition key, so each user reaches only their own meetings.
+The token exchange is an API that trades a token of the identity provider for AWS credentials. All clients share one
+role. The token exchange sets the user as a session tag, with which the role's policies compare the beginning of S3 keys
+and the table's partition key. So each user reaches only their own meetings.
 """
 
 import json

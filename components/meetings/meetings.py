@@ -1,8 +1,7 @@
 """Component of the meetings backend: a workflow makes a video, a transcript and a summary of each uploaded recording.
 
-The user reads the results directly from the bucket and the table. This module creates the bucket, the table, the queue
-of upload events, the workflow, and the functions that the queue and the workflow call. Other modules of this folder
-create the clients' access, the media job and the scheduled functions. docs/decisions/0060 describes how a meeting is
+The user reads the results directly from the bucket and the table. This module creates both, the queue of upload events,
+the workflow, and the functions that the queue and the workflow call. docs/decisions/0060 describes how a meeting is
 identified.
 """
 

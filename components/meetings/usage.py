@@ -1,7 +1,6 @@
 """Monthly usage of the meetings backend, computed from its load settings for the cost model.
 
-The result maps the Pulumi name of each block to its amounts, under the names that the price rules of the cost model
-read. A constant that is marked as assumed is an estimate without a source.
+A constant that is marked as assumed is an estimate without a source.
 """
 
 from components.blocks.workflow.polling_intervals import count_polls
@@ -41,8 +40,8 @@ STARTING_HOURS = 0.02
 INTERRUPTED_SHARE = 0.05
 """Assumed share of jobs that lose their Spot capacity and end on demand."""
 INPUT_TOKENS_PER_HOUR = 9_750
-"""Assumed input tokens of one request to a model, per hour of recording. An hour of speech has about 9,000 words. There
-are two requests, one for the summary and one for the action items, and both contain all words."""
+"""Assumed input tokens of one request to a model, per hour of recording. An hour of speech has about 9,000 words, and
+both requests (for the summary and for the action items) contain all of them."""
 OUTPUT_TOKENS = 1_500
 """Assumed output tokens of one request, including the model's reasoning."""
 TRANSITIONS = 20

@@ -30,8 +30,7 @@ MIN_UTTERANCE_TIMEOUT_SECONDS = 15
 """Minimum timeout of the audio processor: an utterance lasts up to five seconds, and the call to Amazon Transcribe
 needs time before and after it."""
 ANSWER_MARGIN_SECONDS = 30
-"""Time that the query worker of voice Q&A (the function that gets a question answered) needs in addition to the agent's
-answer."""
+"""Time that the query worker of voice Q&A needs in addition to the agent's answer."""
 SUMMARY_MARGIN_SECONDS = 60
 """Time that the summary function of meetings needs in addition to two answers of the model."""
 ALARM_NEEDS_INFO = "an alarm reads log lines of level INFO"

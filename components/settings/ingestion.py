@@ -113,9 +113,7 @@ class SparkSettings(SettingsModel):
 
 
 class BuildingFunctionSettings(FunctionSettings):
-    """Size and version of a function that creates manifests. It first claims the files, so that no other invocation
-    puts them into a manifest.
-    """
+    """Size and version of a function that creates manifests, for which it first claims the files."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=CLAIM_SECONDS - 1)] = 60
     """Maximum duration of one invocation. It is at most 899, so that an invocation ends before the sweeper releases its
@@ -147,8 +145,8 @@ class IngestionSettings(SubsystemSettings):
 
     @property
     def files_per_run(self) -> float:
-        """Number of files of average size that fill a manifest: it is full at its maximum number of files or at its
-        maximum size.
+        """Number of files of average size that fill a manifest, which has a maximum number of files and a maximum
+        size.
         """
         by_size = self.manifests.gigabytes * 1024 / self.load.file_megabytes
         return min(self.manifests.files, max(1.0, by_size))

@@ -30,8 +30,7 @@ class TranscriptionLoad(SettingsModel):
     """Expected load, from which the cost is computed."""
 
     utterances_per_day: Annotated[int, Field(ge=1)] = 1_000
-    """Utterances per day. An utterance is some seconds of speech, which a client sends as one message. Each needs one
-    invocation and one Transcribe stream."""
+    """Utterances per day: messages with some seconds of speech. Each needs one invocation and one Transcribe stream."""
     utterance_seconds: Annotated[float, Field(gt=0, le=5)] = 5
     """Average length of an utterance. Amazon Transcribe bills at least 15 seconds for a stream, so shorter utterances
     cost the same."""

@@ -21,8 +21,8 @@ from handlers.transcription.shared_names import (
 
 RUNBOOK = "captions-degraded"
 GIVEN_UP_IN_FIVE_MINUTES = 10
-"""Number of utterances given up in five minutes from which an alarm is raised. A few may be a client's fault. An
-utterance, the few seconds of speech of one message, is given up after several failed attempts to transcribe it."""
+"""Number of utterances given up in five minutes from which an alarm is raised. A few may be a client's fault. The audio
+processor gives up an utterance after several failed attempts."""
 FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_failed", "processor_not_called"))
 """Log filter for messages whose processing failed. The router still returns a response, so neither API Gateway nor
 Lambda counts an error."""

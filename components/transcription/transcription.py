@@ -1,10 +1,9 @@
 """Component of transcription: WebSocket API → router → audio processor → captions over the same connection.
 
-A client sends an utterance, some seconds of speech, as one message. The router, which receives all messages, invokes
-the audio processor with it, and the audio processor lets Amazon Transcribe transcribe it.
+A client sends an utterance, some seconds of speech, as one message. The router receives all messages, and invokes the
+audio processor for each utterance, which Amazon Transcribe then transcribes.
 
-This module creates the tables, the API and both functions, and gives each function its permissions and environment
-variables. docs/decisions/0040 describes the path of an utterance.
+docs/decisions/0040 describes the path of an utterance.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,6 @@
 """Monthly usage of transcription, derived from its load settings, for the cost model.
 
-The result maps the Pulumi name of each block to its amounts, under the names that the price rules of the cost model
-read. A constant that is marked as assumed is an estimate without a source. An utterance is some seconds of speech that
+A constant that is marked as assumed is an estimate without a source. An utterance is some seconds of speech that
 a client sends as one message.
 """
 

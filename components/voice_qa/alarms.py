@@ -15,8 +15,8 @@ from components.settings import VoiceQaSettings
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 
 DURATION_PERCENT = 80
-"""Percentage of a function's timeout above which an alarm is raised. The query worker, which gets a question answered
-by the agent, ends earlier, after `agentcore.answerSeconds`. So its alarm uses the percentage of this time."""
+"""Percentage of a function's timeout above which an alarm is raised. For the query worker, it is the percentage of the
+time limit of an answer (`agentcore.answerSeconds`), which is shorter."""
 CONCURRENCY_PERCENT = 80
 """Percentage of the account's concurrent Lambda invocations above which an alarm is raised."""
 CONNECTIONS_PER_MINUTE = 500

@@ -1,7 +1,6 @@
 """Monthly usage of voice Q&A, derived from its load settings, for the cost model.
 
-The result maps the Pulumi name of each block to its amounts, under the names that the price rules of the cost model
-read. A constant that is marked as assumed is an estimate without a source.
+A constant that is marked as assumed is an estimate without a source.
 """
 
 from components.settings.voice_qa import VoiceQaSettings

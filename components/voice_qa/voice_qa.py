@@ -1,8 +1,7 @@
 """Component of voice Q&A: guests, who do not log in, ask questions about lectures. An external agent answers, and the
 guests receive each piece of an answer as soon as the agent has produced it.
 
-This module creates the storage, the API and the functions, and gives each function its permissions and environment
-variables. There are two paths:
+There are two paths:
 
 - questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection. A
   queue of delayed messages makes the WebSocket handler check that each question ends in time.

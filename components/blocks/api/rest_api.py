@@ -43,8 +43,7 @@ class AuthorizerFunction:
 
     function: Function
     result_seconds: int
-    """Time for which the gateway caches a result for the same header. It uses the cached result for every path, so the
-    policy that the function returns must cover the whole stage."""
+    """Time for which the gateway caches a result (`Authorizer.result_seconds`)."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class RestApiArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     operations: Sequence[RestOperation]
     function: Function
     """Function that answers all operations."""

@@ -35,7 +35,6 @@ ACCESS_LOG_FIELDS = {
     "firewallStatus": "$context.waf.status",
     "traceId": "$context.xrayTraceId",
 }
-"""Fields of an access log line."""
 STAGE = "api"
 """Name of the only stage of each REST API."""
 RUNBOOK = "rest-api-errors"

@@ -56,7 +56,7 @@ class WebSocketApiArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     stage: str
     """Name of the stage, which is the last part of both URLs."""
     routes_throttle: Throttle

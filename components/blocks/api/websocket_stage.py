@@ -28,7 +28,6 @@ ACCESS_LOG_FIELDS = {
     "integrationError": "$context.integration.error",
     "integrationLatency": "$context.integration.latency",
 }
-"""Fields of an access log line."""
 ALARMS = {
     "execution": (Severity.CRITICAL, 0, "cannot call its functions"),
     # CloudWatch also counts each connection that the function refuses with a status of 400 or above.

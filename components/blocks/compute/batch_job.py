@@ -34,20 +34,18 @@ class BatchJobArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     repository: ImageRepository
     digest: str | None
     """Digest of the image (`sha256:…`); None runs the tag `latest`."""
     vcpus: float
     memory_mb: int
     disk_gib: int
-    """Ephemeral storage in GiB."""
     attempts: int
     """Maximum number of attempts, including the first attempt."""
     timeout_seconds: int
     """Time limit of one attempt."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables that are the same for every job."""
     grants: Sequence[Grant] = ()
     """Permissions of the program in the container."""
 

@@ -34,7 +34,7 @@ class BatchQueueArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     capacity: Capacity
     subnet_ids: Sequence[pulumi.Input[str]]
     group_id: pulumi.Input[str]

@@ -68,7 +68,7 @@ class FunctionArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     entry: str
     """Module and function: `handlers.ingestion.manifest_builder.handler.handler`."""
     settings: FunctionSettings
@@ -79,7 +79,6 @@ class FunctionArgs:
     grants: Sequence[Grant] = ()
     """Permissions that the handler's own code needs. This block adds those that Lambda needs to run it."""
     queues: Sequence[QueueSource] = ()
-    """Queues that invoke the function."""
     asynchronous: AsyncInvocation | None = None
     """Settings of asynchronous calls; None if nothing calls the function asynchronously."""
     attachment: NetworkAttachment | None = None
@@ -198,8 +197,8 @@ class Function(Block):
     def allow_api_gateway(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
         """Let one API of API Gateway call the alias.
 
-        The permission checks `aws:SourceArn` only, like the example in API Gateway's guide. A check of the account is
-        not needed, because this ARN contains it.
+        The permission checks `aws:SourceArn` only, like the example in API Gateway's guide. This ARN contains the
+        account, so a check of the account is not needed.
         """
         return lambda_.Permission(
             self.part_name(f"{label}-permission"),

@@ -31,7 +31,7 @@ class ImageRepositoryArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     latest_mutable: bool
     """True if the tag `latest` may move to another image; no other tag ever moves."""
 

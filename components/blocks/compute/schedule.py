@@ -25,12 +25,11 @@ class ScheduleArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     expression: str
     """`rate(5 minutes)` or `cron(0 3 * * ? *)`, in UTC."""
     target: Function
     event: Mapping[str, object] = field(default_factory=dict)
-    """Event that the function receives."""
 
 
 class Schedule(Block):

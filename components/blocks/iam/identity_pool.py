@@ -35,9 +35,8 @@ class IdentityPoolArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     guest_grants: Sequence[Grant]
-    """Permissions of the guest role."""
 
 
 class IdentityPool(Block):

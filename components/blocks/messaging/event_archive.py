@@ -17,11 +17,10 @@ class EventArchiveArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     source: str
     """Source of the archived events: `polyphony-prod.livestream`."""
     days: int
-    """Days for which the archive keeps an event."""
 
 
 class EventArchive(Block):

@@ -31,7 +31,7 @@ class EventRuleArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     pattern: Mapping[str, object]
     """EventBridge event pattern; events that match it are sent to the target."""
     target: Queue | None = None

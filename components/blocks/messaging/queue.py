@@ -40,7 +40,7 @@ class QueueArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     consumer_timeout_seconds: int
     """Timeout of the function that consumes the queue."""
     batching_window_seconds: int = 0
@@ -93,7 +93,7 @@ class DeadLetterQueueArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     sources: Sequence[str] = ()
     """Short names of the subsystem's queues whose failed messages move here."""
     senders: Sequence[Sender] = ()
@@ -135,9 +135,8 @@ class DeadLetterQueue(Block):
 
 
 def _create_queue_policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequence[Sender]) -> sqs.QueuePolicy:
-    """Create the queue policy. It denies requests without TLS, and lets each sender send messages for its resource.
-
-    Roles of this account need no entry, because their grants suffice.
+    """Create the queue policy, which denies requests without TLS and lets each sender send messages for its
+    resource.
     """
     statements: list[dict[str, object]] = [
         {

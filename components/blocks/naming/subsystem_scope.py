@@ -28,11 +28,9 @@ class Scope:
     foundation: FoundationSettings
     """Settings that apply to all subsystems."""
     log_level: LogLevel
-    """Log level of the subsystem's functions."""
     alerts_topic: str
     """ARN of the topic that every alarm publishes to."""
     access_log_bucket: str
-    """Name of the bucket that receives access logs."""
     layers: Sequence[pulumi.Input[str]]
     """ARNs of the layers that every function has."""
     prerequisites: Sequence[pulumi.Resource]

@@ -62,7 +62,7 @@ class BucketArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     lifecycle: Sequence[LifecycleRule] = ()
     versioned: bool = False
     accelerated: bool = False

@@ -45,7 +45,7 @@ class TableArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     hash_key: str
     range_key: str | None = None
     indexes: Sequence[SecondaryIndex] = ()

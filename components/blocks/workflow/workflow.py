@@ -36,17 +36,14 @@ class WorkflowArgs:
 
     scope: Scope
     display_name: str
-    """Name in descriptions, alarms and the tag `Name`: `AudioProcessor`."""
+    """Name that operators see: `AudioProcessor`."""
     comment: str
     """Description in the definition, for readers."""
     start: str
-    """Name of the first state."""
     states: Mapping[str, State]
-    """States by name."""
     grants: Sequence[Grant]
     """Permissions to call the states' targets."""
     timeout_seconds: int
-    """Time limit of an execution."""
 
 
 class Workflow(Block):
