@@ -18,7 +18,7 @@ from benchmarks.ingestion_quotas import (
     scale_load,
 )
 from benchmarks.manifest_start_simulation import simulate_day_at_once
-from components.ingestion.manifest_workflow_states import WAIT_FOR_RUN
+from components.ingestion.manifest_workflow_states import START_RETRIER
 from components.settings import IngestionSettings
 from local.preview import program_run, stack_files
 from local.preview.cost import StackCost, price_graph
@@ -107,13 +107,13 @@ def describe_load(config: StackConfig, factor: int) -> dict[str, float | str]:
 def describe_day_at_once(settings: IngestionSettings, factor: int) -> dict[str, float | str]:
     """Return a table row with the waiting manifests if all files of a day arrive at once, with raised limits."""
     raised = scale_load(raise_limits(settings, factor).apply(settings), factor)
-    result = simulate_day_at_once(raised, WAIT_FOR_RUN)
+    result = simulate_day_at_once(raised, START_RETRIER)
     return {
         "manifests": result.manifests,
         "concurrentRuns": raised.spark.concurrent_runs,
         "waiting at once": max(0, result.manifests - raised.spark.concurrent_runs),
         "hours until the last has run": result.hours,
-        "most retries of one manifest": f"{result.max_attempts} of {WAIT_FOR_RUN['MaxAttempts']}",
+        "most retries of one manifest": f"{result.max_attempts} of {START_RETRIER['MaxAttempts']}",
         "failed": result.failed,
     }
 

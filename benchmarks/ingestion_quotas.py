@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from components.blocks.workflow.state_definitions import least_pause_seconds
-from components.ingestion.manifest_workflow_states import WAIT_FOR_RUN
+from components.ingestion.manifest_workflow_states import START_RETRIER
 from components.ingestion.usage import (
     INDEX_WRITES_PER_FILE,
     OBJECTS_PER_RUN,
@@ -247,7 +247,7 @@ def _runs(settings: IngestionSettings, account: AccountQuotas) -> list[Quota]:
             "ingestion.spark.concurrentRuns", lambda load: load.day_runs,
         ),
         Quota(
-            "Wait for a run, a day's files at once", "h", least_pause_seconds(WAIT_FOR_RUN) / 3600, WORKFLOW,
+            "Wait for a run, a day's files at once", "h", least_pause_seconds(START_RETRIER) / 3600, WORKFLOW,
             "ingestion.spark.concurrentRuns", lambda load: load.backlog_seconds / 3600,
         ),
         Quota(

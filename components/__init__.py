@@ -1,1 +1,5 @@
-"""Pulumi components that the program deploys. Dependencies point one way: platform, subsystems, blocks, settings."""
+"""Pulumi components that the program deploys.
+
+The platform imports the foundation and the subsystems, both import the blocks, and the blocks import the settings. No
+import points the other way.
+"""

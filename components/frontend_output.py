@@ -1,7 +1,7 @@
 """Typed stack output `frontend`: everything that a frontend needs, without secrets.
 
-A disabled subsystem is absent. Fields are only ever added. An incompatible structure would become another output next
-to this one.
+A disabled subsystem is absent. A field is never changed or removed. An incompatible structure would become an
+additional output with another name.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,9 @@ class IdentityOutput(OutputModel):
     """Identity provider whose tokens the APIs accept."""
 
     auth: Literal["oidc", "none"]
-    """`oidc` if transcription requires a token. `none` if it accepts the subprotocol `user.<name>` instead, with any
-    name. Meetings always requires a token; `livestream.authorizer` states the requirement of livestream."""
+    """Authentication for transcription: with `oidc`, it requires a token; with `none`, it accepts the subprotocol
+    `user.<name>` with any name instead. Meetings always requires a token. For livestream, see
+    `livestream.authorizer`."""
     issuer: str
     """Issuer of the tokens: their claim `iss`."""
     audience: str
@@ -56,7 +57,7 @@ class TranscriptionOutput(OutputModel):
     url: str
     """URL of the WebSocket API."""
     protocol: str
-    """Subprotocol to offer. The token is offered next to it, as `bearer.<token>`."""
+    """WebSocket subprotocol that a client offers, together with its token as the subprotocol `bearer.<token>`."""
     ping_seconds: int
     """Seconds between two `ping` messages of a client."""
     in_flight: int
@@ -118,9 +119,9 @@ class MeetingsOutput(OutputModel):
     bucket: str
     """Name of the bucket. Uploads go below `raw/<user>/<meeting>/`; the token exchange returns the user."""
     table: str
-    """Name of the table of meetings, by user."""
+    """Name of the table of meetings. Its partition key is the user."""
     index: str
-    """Name of the table's index of meetings by user and date."""
+    """Name of the index that sorts the meetings of a user by date."""
     credential_seconds: int
     """Seconds for which credentials are valid."""
     raw_days: int
@@ -133,7 +134,7 @@ class Frontend(OutputModel):
     """Everything that a frontend needs to use one stack."""
 
     schema_version: Literal[1]
-    """Version of this structure. An incompatible version is exported under another key next to this one."""
+    """Version of this structure. An incompatible version would become an additional output."""
     environment: str
     """`local`, `dev`, `staging` or `prod`."""
     region: str
@@ -154,12 +155,11 @@ class Frontend(OutputModel):
 def build_frontend(
     environment: str, region: str, parts: Mapping[str, Mapping[str, pulumi.Input[object]] | None]
 ) -> dict[str, Any]:
-    """Return the output of a stack from the values of its parts: the identity provider, and each subsystem.
+    """Return the output of a stack from the values of its parts, which are the identity provider and the subsystems.
 
-    A part that the stack does not have is None.
-
-    The model checks already at preview that every field is present. Values that AWS generates during the deployment are
-    unknown then, so placeholders replace them in this check. These values themselves are not validated.
+    A part that the stack does not have is None. The model checks at preview that all fields are present. Values that
+    AWS generates during the deployment are unknown at preview, so the model gets placeholders and does not validate
+    these values.
     """
     late_values: dict[str, pulumi.Output[object]] = {}
 

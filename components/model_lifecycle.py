@@ -1,7 +1,8 @@
 """Bedrock models of a stack, and the dates from which AWS may end them.
 
-After its end of life, every request to a model fails. AWS announces the end at least six months before, by the state
-`LEGACY`. A model card states only the earliest date of the model's end:
+After its end of life, every request to a model fails. AWS announces the end at least six months before, by giving the
+model the state `LEGACY`. Earlier, only the earliest possible date is known, from the model's card. A preview warns when
+this date is near.
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-cards.html
 """
@@ -14,7 +15,7 @@ from components.blocks.bedrock.model_grants import split_model_id
 from components.settings import StackSettings
 
 WARNING_TIME = timedelta(days=90)
-"""Time before a model may end in which a preview warns."""
+"""Time before a model's earliest end from which a preview warns."""
 EARLIEST_ENDS: Mapping[str, date] = {
     "anthropic.claude-haiku-4-5-20251001-v1:0": date(2026, 10, 1),
     "anthropic.claude-haiku-5-5": date(2027, 10, 7),
@@ -25,7 +26,7 @@ EARLIEST_ENDS: Mapping[str, date] = {
 
 
 class UsedModel(NamedTuple):
-    """A setting and its model."""
+    """Setting that names a model, and the model."""
 
     setting: str
     model_id: str

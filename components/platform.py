@@ -1,7 +1,7 @@
 """Component of a whole stack: the foundation and the enabled subsystems.
 
-The component has the values that policies need (`account`, `environment`, `usage`, `budget`, `exceptions`) both as inputs
-and as outputs, because Pulumi's engine shows inputs to resource policies and outputs to stack policies.
+Policies read the account, the environment, the usage, the budget and the exceptions from this component. Its inputs and
+its outputs both contain these values, because Pulumi shows inputs to resource policies and outputs to stack policies.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,9 +34,9 @@ class SubsystemComponent(Protocol):
 
 
 def attached_services(settings: StackSettings) -> Mapping[str, str]:
-    """Return the services that functions and jobs in the network call, each with the reason.
+    """Return the AWS services that functions and jobs in the network call, each with the reason.
 
-    An empty result creates no network.
+    The result is empty if nothing is attached to the network, which is then not created.
     """
     ingestion = settings.ingestion
     return ingestion_services(ingestion) if ingestion.enabled and ingestion.network_attached else {}
@@ -57,14 +57,14 @@ class Platform(pulumi.ComponentResource):
     def __init__(
         self, name: str, context: Context, settings: StackSettings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        published = {
+        policy_values = {
             "account": context.account,
             "environment": settings.environment.value,
             "budget": settings.foundation.spend.monthly_budget,
             "usage": monthly_usage(settings),
             "exceptions": [exception.model_dump(mode="json", by_alias=True) for exception in settings.exceptions],
         }
-        super().__init__("polyphony:platform:Platform", name, published, opts)
+        super().__init__("polyphony:platform:Platform", name, policy_values, opts)
         child = pulumi.ResourceOptions(parent=self)
         foundation = Foundation(context, settings.foundation, attached_services(settings), child)
 
@@ -110,4 +110,4 @@ class Platform(pulumi.ComponentResource):
                 ),
             },
         )
-        self.register_outputs({**published, "frontend": self.frontend})
+        self.register_outputs({**policy_values, "frontend": self.frontend})

@@ -1,4 +1,4 @@
-"""Monthly usage of the whole platform: the usage of each enabled subsystem, and the backup storage."""
+"""Monthly usage of the whole stack, for the cost model: the usage of each enabled subsystem, and the backup storage."""
 
 from components.ingestion import monthly_usage as ingestion_usage
 from components.livestream import monthly_usage as livestream_usage
@@ -19,8 +19,9 @@ def monthly_usage(settings: StackSettings) -> Usage:
         **(livestream_usage(settings.livestream) if settings.livestream.enabled else {}),
         **(meetings_usage(settings.meetings) if settings.meetings.enabled else {}),
     }
-    # Every recovery point is a full copy of its table. Tables are the blocks that have the measure `writes`. All of
-    # them are backed up, except the blocks of transcription that NOT_BACKED_UP names.
+    # AWS Backup makes a full copy of each table once a day, and keeps it for `retention_days`. So it stores
+    # `retention_days` copies. A block with the measure `writes` is a table; NOT_BACKED_UP names the tables without
+    # backup.
     tables = (amounts for name, amounts in usage.items() if "writes" in amounts and name not in NOT_BACKED_UP)
     table_gb = sum(amounts["storageGb"] for amounts in tables)
     return {**usage, "foundation-backup": {"backupGb": table_gb * settings.foundation.backup.retention_days}}

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 Usage = dict[str, Mapping[str, float]]
-"""Pulumi name of a block → measure → amount. Most amounts are totals of a month. Others are averages: a stored amount
-is the average of the month, and the duration of a call or run is the average of one call or run."""
+"""Pulumi name of a block → measure (`invocations`), as the price rules of the cost model name it → amount. Most amounts
+are totals of a month. A stored amount is the average of the month, and a duration is the average of one call or run."""
 
 DAYS_PER_MONTH = 30
 GB = 1024**3
@@ -14,12 +14,12 @@ LOG_BYTES_PER_CALL = 600
 ALWAYS_TRACED_CALLS = DAYS_PER_MONTH * 86_400
 """Calls of a month that X-Ray's default sampling always traces: one per second."""
 TRACED_SHARE = 0.05
-"""Share of the other calls that X-Ray's default sampling traces. `function_usage` applies it to all calls, which is
-simpler and slightly too high."""
+"""Share of the remaining calls that X-Ray's default sampling traces."""
 
 
 def token_usage(model_id: str, input_tokens: float, output_tokens: float) -> dict[str, float]:
-    """Return a model's input and output tokens, under measures named after its family and kind of inference profile.
+    """Return the tokens under measures named after the model's family and inference profile, such as
+    `haikuGlobalInputTokens`.
 
     Every family except Haiku counts as Sonnet, which costs more.
     """
@@ -34,6 +34,7 @@ def function_usage(calls: float, milliseconds: float, **more: float) -> dict[str
         "invocations": calls,
         "milliseconds": milliseconds,
         "logGb": calls * LOG_BYTES_PER_CALL / GB,
+        # The share applies to all calls, which is simpler and slightly too high.
         "traces": min(calls, ALWAYS_TRACED_CALLS + TRACED_SHARE * calls),
         **more,
     }

@@ -43,7 +43,7 @@ def with_guests() -> None:
         "echo",
         FunctionArgs(
             scope=own,
-            logical_name="Echo",
+            display_name="Echo",
             entry="echo.handler",
             settings=FunctionSettings.model_validate({"timeoutSeconds": 20}),
             environment=EchoEnvironment,

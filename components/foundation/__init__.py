@@ -1,4 +1,4 @@
-"""Resources that all subsystems share: alerts, audit bucket, network, backup, budget, Lambda layer."""
+"""Resources that all subsystems share: alerts, bucket for access logs, network, backup, budget, Lambda layer."""
 
 from components.foundation.foundation import Foundation
 

@@ -1,6 +1,6 @@
 """Audit bucket: the bucket `audit-logs`, which receives the S3 access logs of all other buckets.
 
-Its own access is not logged, because each log would cause another.
+Access to the audit bucket is not logged, because each delivery of a log would cause another log.
 """
 
 import pulumi
@@ -10,12 +10,13 @@ from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, LifecycleRule
 
 AUDIT_BUCKET = "audit-logs"
-"""Short name of the audit bucket. Other subsystems compute its full name from it."""
+"""Short name of the audit bucket. `Foundation` computes the full name from it before the bucket exists."""
 
 
 class AuditBucket(pulumi.ComponentResource):
-    """Audit bucket. The access logs of each other bucket are below the prefix `logs/s3-access/<bucket>/`. They are kept
-    for the retention in the settings.
+    """Audit bucket, with the access logs of each other bucket below the prefix `logs/s3-access/<bucket>/`.
+
+    They expire after the days in the setting `foundation.logs.retentionDays`.
     """
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -25,7 +26,7 @@ class AuditBucket(pulumi.ComponentResource):
             AUDIT_BUCKET,
             BucketArgs(
                 scope=scope,
-                logical_name="AuditLogs",
+                display_name="AuditLogs",
                 access_logged=False,
                 lifecycle=[
                     LifecycleRule("expire-access-logs", ACCESS_LOG_PREFIX, scope.foundation.logs.retention_days),

@@ -1,6 +1,6 @@
 """SNS topic that receives every alarm, budget alert and anomaly alert, with its e-mail subscriptions.
 
-The topic has no KMS key, only SNS' default encryption at rest. With the AWS-managed key, CloudWatch could not publish,
+The topic has no KMS key, only SNS' default encryption at rest. With SNS' AWS managed key, CloudWatch could not publish,
 and no alarm would arrive.
 """
 
@@ -18,8 +18,8 @@ PUBLISHERS = (
     "cloudwatch.amazonaws.com",
     "costalerts.amazonaws.com",
 )
-"""Services that publish to the topic: budgets, alarms, and cost anomaly alerts. The guides of all three show a topic
-policy with a condition on the account."""
+"""Services that publish to the topic: AWS Budgets, CloudWatch alarms, and cost anomaly detection. Their guides show a
+topic policy with a condition on the account, so other accounts can be excluded."""
 
 
 class Alerts(pulumi.ComponentResource):

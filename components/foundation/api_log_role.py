@@ -1,8 +1,8 @@
 """IAM role with which API Gateway writes the logs of APIs, and the account setting that names it.
 
 A region of an account has only one such role, so only the stack with `foundation.logs.apiGatewayRoleOwned` creates it.
-The role may write to the log groups that API Gateway names, and to those that our stages name. API Gateway refuses a
-stage with logs while the role is missing. So all resources of the subsystems wait for it, if this stack creates it.
+API Gateway refuses a stage with logs while the role is missing. So in this stack, all resources of the subsystems are
+created after the account setting.
 """
 
 import pulumi
@@ -15,7 +15,8 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 
 LOG_GROUPS = ("API-Gateway-Execution-Logs_*", "/aws/apigateway/*")
-"""Patterns of the log groups: execution logs of REST APIs; execution logs of WebSocket APIs, and all access logs."""
+"""Patterns of the log groups: the first for execution logs of REST APIs, the second for execution logs of WebSocket
+APIs and for the access logs of both."""
 ACTIONS = (
     "CreateLogGroup",
     "CreateLogStream",
@@ -24,9 +25,8 @@ ACTIONS = (
     "GetLogEvents",
     "PutLogEvents",
 )
-"""Actions of AWS' managed policy for this role (AmazonAPIGatewayPushToCloudWatchLogs), except DescribeLogGroups. API
-Gateway refuses a role that lacks one of the policy's actions. DescribeLogGroups cannot be limited to log groups, so it
-has its own grant."""
+"""Actions of AWS' managed policy for this role (AmazonAPIGatewayPushToCloudWatchLogs), all of which API Gateway
+requires, except DescribeLogGroups. That action has its own grant, because it cannot be limited to log groups."""
 
 
 class ApiLogRole(pulumi.ComponentResource):

@@ -1,7 +1,7 @@
 """Daily AWS Backup of every table with the backup tag, and the roles to back up and to restore.
 
-The roles reach no table of another stack. The event of a failed backup goes to a queue with an alarm, because otherwise it would
-be noticed only when a restore is needed.
+The roles reach no table of another stack. The event of a failed backup goes to a queue with an alarm. Otherwise the
+failure would not be noticed until a table must be restored.
 """
 
 import pulumi
@@ -41,7 +41,7 @@ class Backup(pulumi.ComponentResource):
                 self._child,
                 pulumi.ResourceOptions(
                     protect=scope.foundation.data.deletion_protection,
-                    # AWS refuses to delete a vault with backups, so `pulumi destroy` would fail.
+                    # AWS refuses to delete a vault with backups, so `pulumi destroy` must only forget it.
                     retain_on_delete=scope.foundation.backup.outlives_stack,
                 ),
             ),
@@ -62,8 +62,8 @@ class Backup(pulumi.ComponentResource):
                 "foundation-backup-region-settings",
                 resource_type_opt_in_preference={"DynamoDB": True},
                 resource_type_management_preference={"DynamoDB": True},
-                # AWS returns the preferences of all services. Those of the other services must stay as they are, so
-                # later differences are ignored.
+                # AWS returns the preferences of all services, and Pulumi would reset those that are not listed here. So
+                # it ignores differences after the creation.
                 opts=pulumi.ResourceOptions.merge(
                     self._child,
                     pulumi.ResourceOptions(
@@ -71,12 +71,12 @@ class Backup(pulumi.ComponentResource):
                     ),
                 ),
             )
-        # A rule without `target` sends its events to the alerts topic.
+        # Without `target`, the events go to a queue whose alarm notifies the operators.
         EventRule(
             "backup-failed",
             EventRuleArgs(
                 scope=scope,
-                logical_name="BackupFailed",
+                display_name="BackupFailed",
                 pattern={
                     "source": ["aws.backup"],
                     "detail-type": ["Backup Job State Change"],
@@ -115,9 +115,9 @@ class Backup(pulumi.ComponentResource):
 
 
 def _table_arns(scope: Scope) -> list[str]:
-    """Return ARN patterns for the tables of this stack, one per subsystem.
+    """Return ARN patterns for the tables of this stack, one for each subsystem.
 
-    They do not match the tables of a stack whose name only starts with this stack's name.
+    A single pattern for the stack `prod` would also match the tables of a stack `prod-2`.
     """
     context = scope.context
     return [context.arn("dynamodb", f"table/{context.stack_label}-{subsystem}-*") for subsystem in Subsystem]

@@ -1,12 +1,10 @@
 """Alerts about cost: a monthly budget, and alerts of a cost anomaly monitor, if this stack creates one or its settings
-name one.
+(`foundation.spend`) name one.
 
-The budget and a created monitor filter by the cost-allocation tag `CostCenter`, so its value must be unique to this
-stack. An existing monitor keeps its own filter. AWS counts a tag only after it has been activated for cost allocation
-in the billing console, once per account. In an organisation, the management account must activate it, and only that
-account can create a monitor for a tag.
-
-The section of the settings is called `spend`, and so are the Pulumi names of these resources.
+The budget, and a monitor that this stack creates, count the cost of all resources with the stack's tag `CostCenter`. So
+the tag's value must be unique to this stack. An existing monitor keeps its own filter. AWS counts a tag only after it
+has been activated for cost allocation in the billing console, once per account. In an organisation, the management
+account must activate it, and only that account can create a monitor for a tag.
 """
 
 import json
@@ -19,7 +17,7 @@ from components.blocks.naming.subsystem_scope import Scope
 
 COST_TAG = "CostCenter"
 BUDGET_ALERTS = (("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
-"""Kind of cost (actual or forecast) and percentage of the budget above which it sends an alert."""
+"""Kind of cost (actual or forecast), and percentage of the budget above which AWS Budgets sends an alert."""
 MIN_ANOMALY_DOLLARS = "10"
 """Total impact in US dollars from which a cost anomaly is reported."""
 
@@ -98,9 +96,9 @@ class CostAlerts(pulumi.ComponentResource):
 
 
 def _tag_filter(key: str, value: str) -> dict[str, object]:
-    """Return a filter for one tag value, in the form in which the provider reads it back.
+    """Return a filter for one tag value, with the empty fields that the provider reads back.
 
-    A shorter form would differ, and replace the monitor at each deployment.
+    Without these fields, each deployment would see a difference and replace the monitor.
     """
     others = dict.fromkeys(("And", "CostCategories", "Dimensions", "Not", "Or"))
     return {**others, "Tags": {"Key": key, "MatchOptions": None, "Values": [value]}}

@@ -1,6 +1,7 @@
 """Component of the foundation, the resources that all subsystems share.
 
-It is created first, and gives each subsystem the scope for its blocks.
+The foundation is created first. It gives each subsystem a scope, from which the subsystem's blocks take names, tags,
+settings and shared resources.
 """
 
 from collections.abc import Mapping

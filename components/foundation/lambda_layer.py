@@ -1,8 +1,8 @@
 """Lambda layer of all functions: the handlers' libraries, built for arm64 and Python 3.13.
 
-The layer's name contains the hash of the lock file, so a changed lock file creates a new layer. A preview computes the
-name from the lock file alone, so it does not need the archive. `make layers` builds the archive. A deployment without
-it fails with an error that names this command.
+The layer's name contains the hash of the lock file, so a changed lock file creates a new layer. `make layers` builds
+the layer's archive. A preview does not need the archive; a deployment without it fails with an error that names this
+command.
 """
 
 import hashlib

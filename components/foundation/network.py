@@ -1,4 +1,4 @@
-"""Network for functions and Glue jobs, if any attach to it: an existing VPC, or a VPC that is built here.
+"""Network to which functions and Glue jobs are attached: an existing VPC, or a VPC that is built here.
 
 The built subnets are private and have no route to the internet, and there is no NAT gateway. S3 and DynamoDB are
 reached through gateway endpoints, which are free. Other services are reached through interface endpoints, which are
@@ -28,9 +28,9 @@ class NetworkArgs:
     scope: Scope
     settings: NetworkSettings
     services: Mapping[str, str]
-    """Services that functions and jobs in the network call, in addition to S3 and DynamoDB: the service's name in its
-    endpoint (`glue`) → the reason. In a VPC that is built here, each service gets an interface endpoint, and the reason
-    becomes a tag of it."""
+    """Services that functions and jobs in the network call, in addition to S3 and DynamoDB: name of the service in its
+    endpoint (`glue`) → reason for the calls. In a VPC that is built here, each service gets an interface endpoint with
+    the reason as a tag."""
 
 
 class Network(pulumi.ComponentResource):

@@ -1,4 +1,8 @@
-"""Alarms for late or stuck files. The blocks register the general alarms for their own resources."""
+"""Alarms for files that are late or stuck. The blocks register the general alarms for their own resources.
+
+Some alarms read log lines of the sweeper, a scheduled function. It ends stuck manifests, which are lists of files for
+one run of Spark, and stuck claims, which reserve files for a manifest.
+"""
 
 import pulumi
 
@@ -13,7 +17,7 @@ DURATION_SHARE = 0.8
 OLDEST_MESSAGE_SECONDS = 1_800
 """Age of the oldest message in the intake queue above which an alarm is raised."""
 OLDEST_PENDING_SECONDS = 7_200
-"""Age of the oldest file without a run above which an alarm is raised."""
+"""Age of the oldest file that waits for a run above which an alarm is raised."""
 RUNBOOK = "ingestion-late"
 SWEEP_PATTERN = '{ $.message = "sweep" }'
 RECORD_FAILED_PATTERN = '{ $.message = "manifest_record_failed" }'
@@ -35,7 +39,7 @@ def register_alarms(
         "oldest-pending", SWEEP_PATTERN, opts, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
     )
     period = three_sweeps_seconds(settings.manifests.sweep_minutes)
-    # The minimum over three sweeps is above 0 only if each of the three failed to end a claim or a manifest.
+    # The minimum over three sweeps is above 0 only if all three left a stuck claim or manifest.
     unsettled = sweeper.log_metric(
         "unsettled", SWEEP_PATTERN, opts, value="$.failed", statistic="Minimum", period_seconds=period
     )
@@ -47,9 +51,9 @@ def register_alarms(
     alarms.register("oldest-pending", pending_age, OLDEST_PENDING_SECONDS, "A tracked file waits for a run.")
     alarms.register("unsettled", unsettled, 0, "Several sweeps in a row have failed to end open claims or manifests.")
     record_failures = builder.log_metric("manifest-record", RECORD_FAILED_PATTERN, opts)
-    # The sweeper creates manifests too.
+    # The builder and the sweeper create manifests, so both add to this metric.
     sweeper.log_metric("manifest-record-swept", RECORD_FAILED_PATTERN, opts, metric_name=record_failures.name)
-    # The alarm is raised by the first failure, although the workflow then writes the record itself. It ends when writes
-    # succeed again. If it stays, the table refuses writes, and an operator must act (see the runbook).
+    # A single failure does no harm, because the workflow then writes the record itself. If the alarm lasts longer than
+    # five minutes, the table refuses writes.
     problem = "A workflow was started, but its manifest record could not be written. If this recurs, the table refuses writes."
     alarms.register("manifest-record", record_failures, 1, problem, comparison=Comparison.AT_LEAST)

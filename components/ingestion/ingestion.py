@@ -1,6 +1,9 @@
 """Component of ingestion: landing bucket → queue → manifest builder → file table → workflow → Spark → lake.
 
-It creates the storage and the functions, and gives each function its triggers, permissions and environment variables.
+The manifest builder records new files in the file table and collects them in manifests, which are the lists of files
+for one run of Spark. A workflow runs Spark for each manifest. The sweeper, a scheduled function, creates the manifests
+that are overdue, and repairs what the builder and the workflow left unfinished.
+
 docs/decisions/0030 describes the protocol between the functions.
 """
 
@@ -54,15 +57,15 @@ ATTACHED_SERVICES = {
     "sqs": "the requirements ask for it if the builder is attached",
     "states": "the builder starts workflows",
 }
-"""Services that need an endpoint in the network of the builder and the Spark job, in addition to S3 and DynamoDB. Each
-has its reason, which becomes a tag of the endpoint. The builder does not call SQS: Lambda receives the messages for it,
-from outside of the network."""
+"""Services that need an endpoint in the network of the builder and the Spark job, in addition to S3 and DynamoDB. The
+reason becomes a tag of the endpoint. The builder itself does not call SQS, because Lambda receives its messages outside
+of the network."""
 KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
 """Service that the Spark job calls only if it has a customer key."""
 
 
 def attached_services(settings: IngestionSettings) -> Mapping[str, str]:
-    """Return the services that need an endpoint in the network with these settings, with the reason."""
+    """Return the services that need an endpoint in the network, with the reason."""
     return ATTACHED_SERVICES | (KEY_SERVICE if settings.spark.encryption_key_arn else {})
 
 
@@ -107,15 +110,16 @@ class Ingestion(pulumi.ComponentResource):
 
     def _create_storage(self) -> None:
         scope, settings, intake = self._scope, self._settings, self._settings.intake
-        # The file table. Its logical name mentions only manifests, but it has a record for each file and each manifest.
+        # The requirements name the file table `ManifestTable`. It has a record for each file and for each manifest.
         self.files = Table(
             "files",
             TableArgs(
                 scope=scope,
-                logical_name="ManifestTable",
+                display_name="ManifestTable",
                 hash_key="date_prefix",
                 range_key="file_key",
-                # Sparse index: a file has these keys while it is pending or claimed, and a manifest while it runs.
+                # Sparse index: a file has these keys while it waits for a manifest or is claimed for one, and a
+                # manifest has them while it runs.
                 indexes=[
                     SecondaryIndex(
                         OPEN_INDEX, "open_shard", "open_since", projected_attributes=["manifest_id", "execution_arn"]
@@ -129,7 +133,7 @@ class Ingestion(pulumi.ComponentResource):
             "intake",
             QueueArgs(
                 scope=scope,
-                logical_name="IntakeQueue",
+                display_name="IntakeQueue",
                 consumer_timeout_seconds=settings.builder.timeout_seconds,
                 batching_window_seconds=settings.intake.batch_window_seconds,
                 senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "landing")))],
@@ -140,7 +144,7 @@ class Ingestion(pulumi.ComponentResource):
             "landing",
             BucketArgs(
                 scope=scope,
-                logical_name="LandingBucket",
+                display_name="LandingBucket",
                 versioned=True,
                 upload_prefix=INCOMING,
                 # The version is part of a file's key in the file table, so the page that uploads a file must read it.
@@ -168,7 +172,7 @@ class Ingestion(pulumi.ComponentResource):
             "steps",
             FunctionArgs(
                 scope=scope,
-                logical_name="WorkflowSteps",
+                display_name="WorkflowSteps",
                 entry="handlers.ingestion.workflow_steps.handler.handler",
                 settings=settings.steps,
                 environment=WorkflowStepsEnvironment,
@@ -190,7 +194,7 @@ class Ingestion(pulumi.ComponentResource):
             "workflow",
             WorkflowArgs(
                 scope=scope,
-                logical_name="ManifestWorkflow",
+                display_name="ManifestWorkflow",
                 comment="One manifest: confirm its files, run Spark, record the results",
                 start=manifest_workflow_states.FIRST_STATE,
                 states=manifest_workflow_states.build_states(self.steps, self.job, settings.spark),
@@ -206,7 +210,7 @@ class Ingestion(pulumi.ComponentResource):
             "manifest-builder",
             FunctionArgs(
                 scope=scope,
-                logical_name="ManifestBuilder",
+                display_name="ManifestBuilder",
                 entry="handlers.ingestion.manifest_builder.handler.handler",
                 settings=settings.builder,
                 environment=BuilderEnvironment,
@@ -235,7 +239,7 @@ class Ingestion(pulumi.ComponentResource):
             "sweeper",
             FunctionArgs(
                 scope=scope,
-                logical_name="Sweeper",
+                display_name="Sweeper",
                 entry="handlers.ingestion.sweeper.handler.handler",
                 settings=settings.sweeper,
                 environment=SweeperEnvironment,
@@ -286,7 +290,7 @@ class Ingestion(pulumi.ComponentResource):
         ]
 
     def _sweeper_grants(self) -> list[Grant]:
-        """Return the additional permissions of the sweeper."""
+        """Return the permissions of the sweeper for repairs and for the reconciliation."""
         return [
             self.files.grant("GetItem", "BatchGetItem"),
             self.lake.bucket.grant("GetObject", prefix=f"{MANIFESTS}/*"),

@@ -1,9 +1,8 @@
-"""Component of the lake: the bucket for Parquet, pointers and manifest lists, and the resources with which Athena reads
-it.
+"""Component of the lake: the bucket with the Parquet files, and the resources with which Athena reads them.
 
-The catalogue table reads pointers instead of data. A pointer is a text file that names the Parquet files of a complete
-run (Hive's symlink input format). The table is partitioned by date with partition projection, so no partition is
-registered.
+The location of the catalogue table contains no Parquet files but pointers: text files that name the Parquet files of a
+complete run (Hive's symlink input format). So a query never reads the output of an incomplete run. The table is
+partitioned by date with partition projection, so no partition needs to be registered.
 """
 
 import base64
@@ -22,14 +21,14 @@ from components.settings.spark_ddl import PARTITION, SYSTEM_COLUMNS, CatalogColu
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
 SCRIPTS, QUERIES = "scripts", "queries"
-"""Folders of the lake bucket: pointers, Parquet, rejected lines, manifest lists, code of the Spark job, query
-results."""
+"""Folders of the lake bucket: pointers, Parquet files, rejected lines, lists of the files of manifests, code of the
+Spark job, query results."""
 GIGABYTE = 1024**3
 """Bytes of a gigabyte in the limit of a query, which counts in powers of two."""
 MANIFEST_DAYS = 90
 REJECTED_DAYS = 365
 QUERY_RESULT_DAYS = 7
-"""Days after which manifest lists, rejected lines and query results expire."""
+"""Days after which lists of manifests' files, rejected lines and query results expire."""
 FIRST_DAY = "2024-01-01"
 """First date of the catalogue's partitions."""
 
@@ -56,7 +55,7 @@ class Lake(pulumi.ComponentResource):
             "lake",
             BucketArgs(
                 scope=scope,
-                logical_name="LakeBucket",
+                display_name="LakeBucket",
                 lifecycle=[
                     LifecycleRule("tier-data", f"{DATA}/", intelligent_tiering_days=0),
                     LifecycleRule("expire-lists", f"{MANIFESTS}/", MANIFEST_DAYS),
@@ -144,7 +143,7 @@ class Lake(pulumi.ComponentResource):
             view_original_text=f"/* Presto View: {base64.b64encode(json.dumps(view).encode()).decode()} */",
             view_expanded_text="/* Presto View */",
             storage_descriptor={
-                # Unused, but Athena writes such a value for each view that it creates itself.
+                # Athena does not use this value, but writes it for each view that it creates itself.
                 "ser_de_info": {"name": "-", "serialization_library": "-"},
                 "columns": [{"name": column.name, "type": column.type.hive} for column in columns],
             },

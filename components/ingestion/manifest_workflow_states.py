@@ -1,7 +1,10 @@
-"""States of the workflow for one manifest: confirm its files, run Spark, record the results.
+"""States of the workflow for one manifest, which is a list of files for one run of Spark.
 
-The Lambda function `steps` confirms the files and records the results. `ingestion.py` creates the workflow from these
-states, and grants the permissions to start it and to call its targets.
+1. The function `steps` confirms the files: it marks those that still belong to the manifest, and writes their list.
+2. Spark converts the listed files.
+3. The function `steps` records the results in the file table.
+
+`ingestion.py` creates the workflow from these states, and grants the permissions to start it and to call its targets.
 """
 
 from components.blocks.compute.function import Function
@@ -22,11 +25,11 @@ from components.settings.ingestion import SparkSettings
 FIRST_STATE = "Confirm"
 GLUE_RUN = "arn:aws:states:::glue:startJobRun.sync"
 QUEUEING_MINUTES = 60
-"""Time that a run may wait for capacity. A run with execution class FLEX waits for unused capacity."""
+"""Time that a started run may wait for capacity, as runs with the execution class FLEX do."""
 STEP_CALL_SECONDS = 180
 """Timeout of one call of the function `steps`."""
 CAPACITY_ERRORS = ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
-"""Errors of a start if the job's limit of concurrent runs, or the account's quota, is reached."""
+"""Errors of a start because the job's limit of concurrent runs or the account's quota is reached."""
 START_ERRORS = [
     "Glue.AWSGlueException",
     "Glue.InternalServiceException",
@@ -34,27 +37,31 @@ START_ERRORS = [
     "Glue.ThrottlingException",
 ]
 """Errors of a start that Glue rejected or did not confirm. Glue reports a throttled start as `Glue.AWSGlueException`.
-If Glue has started the run nevertheless, the retry starts a second run. The first run then stops before it publishes,
-because it finds that a newer run has started (`NewerRunStarted`). If it has begun to publish, the second run stops
-(`AnotherRunPublished`)."""
-WAIT_FOR_RUN = retry([*CAPACITY_ERRORS, *START_ERRORS], attempts=100, first_seconds=30, longest_seconds=1800)
-"""Retrier of a start, while no further run may start or Glue throttles starts. After a large delivery, a manifest may
-wait for most of a day. The interval grows, because otherwise all waiting manifests together would exceed Glue's rate
-limit for starts. Throttled starts count as the others do, because many waiting manifests cause many throttled starts
+
+Glue may have started the run nevertheless, and the retry then starts a second run. Normally, the first run stops before
+it publishes its output, because a newer run has started (`NewerRunStarted`). If it has already begun to publish, the
+second run stops instead (`AnotherRunPublished`)."""
+START_RETRIER = retry([*CAPACITY_ERRORS, *START_ERRORS], attempts=100, first_seconds=30, longest_seconds=1800)
+"""Retrier of a start. After a large delivery of files, a manifest may wait for most of a day until its run may start.
+The interval grows, because otherwise all waiting manifests together would exceed Glue's rate limit for starts.
+Throttled starts have the same retrier and not a shorter one, because many waiting manifests cause many throttled starts
 (`benchmarks/manifest_start_simulation.py`)."""
 RUN_RETRIES = [
-    WAIT_FOR_RUN,
-    # A failure may be due to a bad worker. A repeated run replaces the output of the failed one.
+    START_RETRIER,
+    # A run that has started may fail because of a bad worker, so it is repeated once. The second run replaces the
+    # output of the first.
     retry(["States.TaskFailed"], attempts=1, first_seconds=60),
 ]
 ALL_STEPS_SECONDS = 2 * 3600
 """Time for all calls of the function `steps` before and after the run, with their retries."""
 CAUSE = {"cause": "{% $states.errorOutput.Error %}"}
-"""Variable that a Catch block stores: only the error's name, because the error's text may quote data."""
+"""Variable that a Catch block sets: only the error's name, because the error's text may quote data."""
 
 
 def timeout_seconds(settings: SparkSettings) -> int:
-    """Return the workflow's timeout: two runs with their waiting time, the pauses of all retries, and the steps."""
+    """Return the workflow's timeout: two runs with their waiting time, the pauses of all retries, and the calls of
+    `steps`.
+    """
     runs = 2 * (settings.timeout_minutes + QUEUEING_MINUTES) * 60
     return runs + sum(map(total_pause_seconds, RUN_RETRIES)) + ALL_STEPS_SECONDS
 
@@ -77,10 +84,10 @@ def build_states(steps: Function, job: SparkJob, settings: SparkSettings) -> dic
             assign={
                 "manifestId": "{% $states.input.manifestId %}",
                 "manifestUri": "{% $states.result.Payload.manifestUri %}",
-                "files": "{% $states.result.Payload.files %}",
+                "fileCount": "{% $states.result.Payload.files %}",
             },
         ),
-        "AnythingToDo": choice_state([("{% $files > 0 %}", "Run")], otherwise="Done"),
+        "AnythingToDo": choice_state([("{% $fileCount > 0 %}", "Run")], otherwise="Done"),
         "Run": task_state(
             GLUE_RUN,
             {
@@ -105,6 +112,9 @@ def build_states(steps: Function, job: SparkJob, settings: SparkSettings) -> dic
             to="Failed",
             catches=[catch("Failed")],
         ),
-        "Failed": fail_state("ManifestFailed", "The manifest could not be processed. Its files are marked as failed."),
+        "Failed": fail_state(
+            "ManifestFailed",
+            "The manifest could not be processed. Its files are marked as failed, unless MarkFailed failed.",
+        ),
         "Done": SUCCEED,
     }

@@ -1,9 +1,10 @@
-"""Component of the Spark job on Glue: script, role, security configuration, log groups, network connection, and a rule
-that keeps the events of failed runs in a queue with an alarm.
+"""Component of the Spark job on Glue, with its script, role, security configuration, log groups and network connection.
 
-With a customer key, Glue inserts the names of the security configuration and the role into the names of the log groups
-(Glue developer guide, "Security configuration with Amazon CloudWatch logging"). If a group is missing, Glue creates it
-itself. So this component creates the groups in advance, under the names that Glue uses.
+The events of failed runs go to a queue with an alarm.
+
+Glue creates a missing log group itself, without the stack's retention. So this component creates the groups in advance,
+under the names that Glue uses. With a customer key, these names contain the names of the security configuration and of
+the role (Glue developer guide, "Security configuration with Amazon CloudWatch logging").
 """
 
 import hashlib
@@ -30,8 +31,8 @@ ROLE = "spark"
 TARGET_FILE_MB = "128"
 """Target size of a Parquet file."""
 LOG_GROUPS = ("continuous", "error", "output")
-"""Last parts of the log groups' names. Glue writes the first group for `--continuous-log-logGroup`, and the other two
-below `--custom-logGroup-prefix`."""
+"""Last parts of the log groups' names. The argument `--continuous-log-logGroup` names the first group; Glue appends the
+other two to `--custom-logGroup-prefix`."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ class SparkJob(pulumi.ComponentResource):
         self.arn = scope.context.arn("glue", f"job/{self.name}")
         self._security_name = scope.name(Kind.SECURITY_CONFIGURATION, "spark")
         self._custom_log_prefix = f"/aws-glue/{self.name}"
-        """Prefix of the log groups without the names that Glue may insert."""
+        """Prefix of the log groups that the job's arguments give to Glue."""
         self._log_group_prefix = self._custom_log_prefix
-        """Actual prefix of the log groups."""
+        """Actual prefix of the log groups, with the names that Glue inserts if there is a customer key."""
         if settings.encryption_key_arn:
             self._log_group_prefix += f"/{self._security_name}-role/{scope.name(Kind.ROLE, ROLE)}"
         log_groups = [
@@ -102,12 +103,12 @@ class SparkJob(pulumi.ComponentResource):
                 self._child, pulumi.ResourceOptions(depends_on=[*role.parts, *log_groups, *self._objects])
             ),
         )
-        # Without a target, the events go to a queue whose alarm notifies operators.
+        # Without `target`, the events go to a queue whose alarm notifies the operators.
         EventRule(
             "spark-failed",
             EventRuleArgs(
                 scope=scope,
-                logical_name="SparkFailed",
+                display_name="SparkFailed",
                 pattern={
                     "source": ["aws.glue"],
                     "detail-type": ["Glue Job State Change"],
@@ -134,8 +135,8 @@ class SparkJob(pulumi.ComponentResource):
             "--job-bookmark-option": "job-bookmark-disable",
             "--enable-metrics": "true",
             "--enable-continuous-cloudwatch-log": "true",
-            # Glue uses the first name as it is. Below the second one, it inserts the names of the security
-            # configuration and the role itself.
+            # Glue uses the first name as it is. To the second, it appends the names of the security configuration and
+            # of the role if there is a customer key.
             "--continuous-log-logGroup": f"{self._log_group_prefix}/continuous",
             "--custom-logGroup-prefix": self._custom_log_prefix,
         }
@@ -143,8 +144,8 @@ class SparkJob(pulumi.ComponentResource):
     def _upload_code(self, args: SparkJobArgs) -> tuple[str, str]:
         """Upload script and library to the lake and return their URIs.
 
-        Both keys contain the hash of the library, which also contains the script. So a run never uses the script of one
-        version with the library of another.
+        Both keys contain the hash of the library, and the library contains the script. So a run never combines script
+        and library of different deployments.
         """
         library = str(args.scope.package.path)
         content = (handler_archive.ROOT / library).read_bytes()
@@ -204,8 +205,9 @@ class SparkJob(pulumi.ComponentResource):
         log_groups = [context.arn("logs", f"log-group:{self._log_group_prefix}/{group}:*") for group in LOG_GROUPS]
         grants = [
             args.landing.grant("GetObjectVersion", prefix=f"{args.incoming}*"),
-            # Spark writes to temporary keys and moves the objects, which reads, writes and deletes. The committers of
-            # S3A write in parts: a task begins an upload, the driver completes it, and aborts those of failed tasks.
+            # Spark writes objects under temporary keys and then moves them: it copies and deletes. The committers of
+            # S3A use multipart uploads: a task begins one, and the driver completes it, or aborts it if the task
+            # failed.
             lake.grant(
                 *("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"),
                 prefix=f"{DATA}/*",
@@ -219,7 +221,7 @@ class SparkJob(pulumi.ComponentResource):
             lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
             # If S3 refuses a file, the job compares the file's encryption with that of the bucket.
             grant("s3", ["GetEncryptionConfiguration"], args.landing.arn),
-            # Without ListBucket, S3 answers 403 instead of 404 for a deleted key or version.
+            # Without ListBucket, S3 answers a request for a deleted key or version with 403 instead of 404.
             grant("s3", ["ListBucket"], [args.landing.arn, lake.arn]),
             # Glue calls CreateLogGroup also for groups that exist.
             grant("logs", ["CreateLogGroup", "CreateLogStream", "PutLogEvents"], log_groups),

@@ -1,7 +1,6 @@
 """Monthly usage of ingestion's resources, computed from the load settings. The cost model multiplies it with prices.
 
-The keys are the Pulumi names of the blocks. The measures are those that the price rules read. A constant that
-is marked as assumed is an estimate without a source. benchmarks/ measures those that can be measured.
+A constant that is marked as assumed is an estimate without a source.
 """
 
 from components.settings.ingestion import IngestionSettings
@@ -11,9 +10,9 @@ from handlers.ingestion.environment_bases import OPEN_SHARDS
 OLD_VERSION_DAYS = 7
 """Days that an overwritten or deleted version stays in the landing bucket."""
 MILLISECONDS_PER_FILE = 10
-"""Assumed: duration of an invocation per tracked file."""
+"""Assumed: share of an invocation's duration that each of its files needs."""
 MILLISECONDS_PER_BATCH = 60
-"""Assumed: duration of an invocation without its files."""
+"""Assumed: rest of an invocation's duration, which does not depend on the number of files."""
 RECORD_BYTES = 700
 """Assumed: size of a file's record with its index entry."""
 LOG_BYTES_PER_RUN = 200_000
@@ -23,21 +22,21 @@ PARQUET_SHARE = 0.2
 LAKE_MONTHS = 12
 """Assumed: months of data in the lake at the time of the estimate. The lake keeps growing."""
 OBJECTS_PER_RUN = 8
-"""Assumed: Parquet files, pointers, lists and results that a run writes."""
+"""Assumed: number of objects that a run writes: Parquet files, pointers, lists and results."""
 QUERIED_SHARE = 0.5
 """Assumed: share of the lake that the queries of a month scan in total."""
 WRITES_PER_FILE = 5
-"""Writes to track and claim a file, to mark it as manifested (builder and workflow), and to record its result. Each
-needs a write unit of 1 KB, even if its condition fails because the work is done. benchmarks/manifest_builder.py counts
-the first three."""
+"""Writes for one file: the builder tracks it, claims it and marks it as manifested, the workflow marks it as manifested
+again, and then records its result. Each write needs a unit of 1 KB, even if its condition fails because the file is
+already marked. benchmarks/manifest_builder.py counts the first three."""
 INDEX_WRITES_PER_FILE = 4
 """Index writes: add and remove the pending entry, add and remove the claimed entry."""
 TRANSITIONS_PER_RUN = 6
-"""State transitions of a run: start, confirm, choice, run, mark, done."""
+"""State transitions of a workflow execution: start, confirm, choice, run, mark, done."""
 
 
 def monthly_usage(settings: IngestionSettings) -> Usage:
-    """Return the monthly amount by Pulumi name of a block and measure."""
+    """Return the usage per month: Pulumi name of a block → measure → amount."""
     files = settings.load.files_per_day * DAYS_PER_MONTH
     gigabytes = files * settings.load.file_megabytes / 1024
     runs = files / settings.files_per_run

@@ -1,7 +1,8 @@
-"""Alarms on log lines of the livestream backend: broken responses, failed or stuck videos and transcripts, and the
-sweep.
+"""Alarms on log lines of the livestream backend: broken responses, failed or stuck videos and transcripts, and failures
+of the sweep.
 
-The log lines of the cleanup's sweep are named `care_sweep`, after the cleanup's former name `care`. The blocks register
+The sweep is a scheduled run of the cleanup function. It marks overdue videos and transcripts as failed, and repeats
+unfinished cleanups. Its log lines are named `care_sweep`, after the function's former name `care`. The blocks register
 the alarms that every function, queue and API has.
 """
 
@@ -24,7 +25,7 @@ def register_alarms(
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Register livestream's own alarms."""
-    # The API never sends a response that violates its own model. Such a response is always a programming error.
+    # The function replaces a response that violates its own model by an error. The cause is always a programming error.
     episodes.alarm_on_log_lines(
         "answers-broken",
         '{ $.message = "answer_broken" }',

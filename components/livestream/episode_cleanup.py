@@ -1,7 +1,7 @@
 """Component of the cleanup of deleted episodes, and of the sweep that marks overdue videos and transcripts as failed.
 
-Both are one function. It receives the events of deleted episodes through a queue. A schedule calls it for the sweep,
-which also repeats unfinished cleanups.
+One function does both. It receives the events of deleted episodes through a queue, and a schedule calls it for the
+sweep, which also repeats unfinished cleanups.
 
 The names of most of these resources contain `care`, the former name of the function.
 """
@@ -31,7 +31,8 @@ from handlers.livestream.table_keys import SWEEP_INDEX
 RULE = "episode-deleted"
 """Short name of the event rule for deleted episodes."""
 FINISH_SECONDS = 20
-"""Time reserved for the episode that the sweep is processing when its time budget ends."""
+"""Part of the function's timeout in which the sweep starts no further episode, so that it can finish the current
+one."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
             "deletions",
             QueueArgs(
                 scope=scope,
-                logical_name="EpisodeDeletions",
+                display_name="EpisodeDeletions",
                 consumer_timeout_seconds=settings.care.timeout_seconds,
                 senders=[rule_sender(scope, RULE)],
             ),
@@ -70,7 +71,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
             "care-sweep",
             ScheduleArgs(
                 scope=scope,
-                logical_name="CareSweep",
+                display_name="CareSweep",
                 expression=f"rate({SWEEP_MINUTES} minutes)",
                 target=self.function,
                 event={"kind": "sweep"},
@@ -86,7 +87,7 @@ class EpisodeCleanup(pulumi.ComponentResource):
             "care",
             FunctionArgs(
                 scope=args.scope,
-                logical_name="Care",
+                display_name="Care",
                 entry="handlers.livestream.episode_cleanup.handler.handler",
                 settings=args.settings.care,
                 environment=EpisodeCleanupEnvironment,

@@ -6,7 +6,7 @@ from handlers.livestream.event_names import SOURCE_SUFFIX
 
 
 def event_source(scope: Scope) -> str:
-    """Return the source of this stack's livestream events. Other stacks may use the same bus."""
+    """Return the source of livestream's events. It contains the stack's name, because stacks may share a bus."""
     return f"{scope.context.stack_label}{SOURCE_SUFFIX}"
 
 

@@ -1,8 +1,9 @@
-"""Component of the livestream backend, which checks the facts in the transcripts of episodes: a REST API for episodes,
-their table, and a bucket for videos and transcripts.
+"""Component of the livestream backend, which cuts videos of episodes into chunks and checks the facts in their
+transcripts.
 
-This module creates the storage, the API, the alarms and the dashboard. The components for videos, transcripts and
-cleanup use the same table and bucket. Decision 0052 in `docs/decisions/` explains the storage of episodes.
+This module creates the table and the bucket, the REST API with its functions, the secret for cursors, the archive of
+events, and the dashboard. The components for videos, transcripts and cleanup use the same table and bucket.
+docs/decisions/0052 explains the storage of episodes.
 """
 
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ MAX_CLIENT_ERRORS = 100
 KEY_REQUESTS_PER_DAY = 50_000
 """Daily request quota of an API key, if the authorizer is `apiKey`."""
 AUTHORIZER_CACHE_SECONDS = 60
-"""Time for which API Gateway caches an authorizer's result. An expired token can be used that much longer."""
+"""Time for which API Gateway caches an authorizer's result. An expired token is accepted until the cached result
+expires."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,6 @@ class Livestream(pulumi.ComponentResource):
             "max_transcript_megabytes": uploads.max_transcript_megabytes,
             "routes": [operation.route for operation in OPERATIONS],
         }
-        """Values that the subsystem adds to the stack output `frontend`."""
         self.register_outputs({"apiUrl": self.api.url})
 
     def _create_storage(self) -> None:
@@ -113,7 +114,7 @@ class Livestream(pulumi.ComponentResource):
             "null-check",
             TableArgs(
                 scope=scope,
-                logical_name="NullCheckTable",
+                display_name="NullCheckTable",
                 hash_key="pk",
                 range_key="sk",
                 indexes=[
@@ -128,7 +129,7 @@ class Livestream(pulumi.ComponentResource):
             "transcripts",
             BucketArgs(
                 scope=scope,
-                logical_name="TranscriptBucket",
+                display_name="TranscriptBucket",
                 versioned=True,
                 cors=CorsRule([settings.api.cors_origin], exposed_headers=["ETag"]),
                 lifecycle=[
@@ -152,7 +153,7 @@ class Livestream(pulumi.ComponentResource):
             "episodes",
             FunctionArgs(
                 scope=self._scope,
-                logical_name="Episodes",
+                display_name="Episodes",
                 entry="handlers.livestream.episodes_api.handler.handler",
                 settings=settings.episodes,
                 environment=EpisodesApiEnvironment,
@@ -170,8 +171,8 @@ class Livestream(pulumi.ComponentResource):
                 grants=[
                     self.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
                     self.table.grant("Query", index=OWNER_INDEX),
-                    # URLs are presigned with this role, so it needs the permissions that they use. GetObject also
-                    # permits HeadObject, which reads the size of a completed video.
+                    # The function presigns URLs for uploads and downloads, so its role needs the permissions that the
+                    # URLs use. GetObject also permits HeadObject, with which it reads the size of a completed video.
                     self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*"),
                     self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
                     self.bucket.grant("GetObject", prefix=f"{CHUNKS}*"),
@@ -189,7 +190,7 @@ class Livestream(pulumi.ComponentResource):
             "api",
             RestApiArgs(
                 scope=self._scope,
-                logical_name="Livestream",
+                display_name="Livestream",
                 operations=OPERATIONS,
                 function=self.episodes,
                 throttle=throttle,
@@ -212,7 +213,7 @@ class Livestream(pulumi.ComponentResource):
             "authorizer",
             FunctionArgs(
                 scope=self._scope,
-                logical_name="Authorizer",
+                display_name="Authorizer",
                 entry="handlers.livestream.authorizer.handler.handler",
                 settings=self._settings.authorizer,
                 environment=AuthorizerEnvironment,

@@ -1,10 +1,10 @@
 """Component that analyzes transcripts: one function cuts them into windows, and another, the agent, examines each
 window.
 
-The agent asks a model for fact claims and clips, and has a memory of earlier windows. Each function has its own queue,
-because the two kinds of work take different times and fail for different reasons. The queue `TranscriptEvents` contains
-S3 events of uploaded transcripts. Each message of the queue `AgentWindows` names one window, which costs one model
-request.
+The agent asks a model for fact claims and for clips, which are sections worth watching alone, and has a memory of
+earlier windows. Each function has its own queue, because the two kinds of work take different times and fail for
+different reasons. The queue `TranscriptEvents` contains S3 events of uploaded transcripts. Each message of the queue
+`AgentWindows` names one window.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from handlers.livestream.transcript_windows.environment import TranscriptWindows
 RULE = "transcript-created"
 """Short name of the event rule for uploaded transcripts."""
 TOKEN_FIELDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
-"""Fields of the agent's log line with numbers of tokens. Each becomes a metric."""
+"""Fields of the log line `model_answered` with numbers of tokens. Each becomes a metric."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class TranscriptAgent(pulumi.ComponentResource):
             "transcript-events",
             QueueArgs(
                 scope=scope,
-                logical_name="TranscriptEvents",
+                display_name="TranscriptEvents",
                 consumer_timeout_seconds=settings.transcript_windows.timeout_seconds,
                 senders=[rule_sender(scope, RULE)],
             ),
@@ -69,7 +69,7 @@ class TranscriptAgent(pulumi.ComponentResource):
             "agent-windows",
             QueueArgs(
                 scope=scope,
-                logical_name="AgentWindows",
+                display_name="AgentWindows",
                 consumer_timeout_seconds=settings.agent_worker.timeout_seconds,
             ),
             self._child,
@@ -92,7 +92,7 @@ class TranscriptAgent(pulumi.ComponentResource):
             "transcript-windows",
             FunctionArgs(
                 scope=args.scope,
-                logical_name="TranscriptWindows",
+                display_name="TranscriptWindows",
                 entry="handlers.livestream.transcript_windows.handler.handler",
                 settings=args.settings.transcript_windows,
                 environment=TranscriptWindowsEnvironment,
@@ -119,7 +119,7 @@ class TranscriptAgent(pulumi.ComponentResource):
             "agent",
             FunctionArgs(
                 scope=args.scope,
-                logical_name="ClipAgent",
+                display_name="ClipAgent",
                 entry="handlers.livestream.fact_check_agent.handler.handler",
                 settings=args.settings.agent_worker,
                 environment=AgentEnvironment,

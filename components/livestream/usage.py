@@ -1,7 +1,6 @@
 """Monthly usage of the livestream backend, derived from its load settings, for the cost model.
 
-The result maps the Pulumi name of each block to amounts, named as the price rules read them. A constant that
-is marked as assumed is an estimate without a source.
+A constant that is marked as assumed is an estimate without a source.
 """
 
 import math
@@ -15,7 +14,7 @@ EVENT_DAYS = 14
 OLD_VERSION_DAYS = 1
 """Time for which the bucket keeps a version that was overwritten, deleted or expired."""
 SWEEP_MINUTES = 15
-"""Interval of the cleanup's sweep."""
+"""Interval of the sweep, a scheduled run of the cleanup function."""
 REQUESTS_PER_EPISODE = 300
 """Assumed: API requests for one episode, most of them reads."""
 VIDEO_GIGABYTES = 1
@@ -33,7 +32,7 @@ EPISODE_MONTHS = 12
 EVENTS_PER_VIDEO = 4
 """Events of every video: object created, upload completed, first progress of the job, end of the job."""
 MINUTES_PER_UPDATE = 2
-"""Assumed: minutes of video that MediaConvert processes between two status updates. It sends one update a minute."""
+"""Assumed: minutes of video that MediaConvert processes in a minute. It sends one status update a minute."""
 EVENT_MILLISECONDS = 150
 """Assumed: the duration of processing an event."""
 EVENT_BYTES = 1_000
@@ -45,9 +44,9 @@ WINDOW_MILLISECONDS = 20_000
 CHARACTERS_PER_HOUR = 50_000
 """Assumed: characters of speech in an hour."""
 INPUT_TOKENS = 9_100
-"""Assumed: tokens of instructions, memories and text, per window."""
+"""Assumed: tokens of instructions, memories and text in the request for one window (a section of a transcript)."""
 OUTPUT_TOKENS = 1_300
-"""Assumed: tokens of the found fact claims and clips, per window."""
+"""Assumed: tokens of the answer for one window."""
 HD_FACTOR = 2
 """MediaConvert bills a minute of HD video in AVC as two normalized minutes. The chunks have at most 720 lines."""
 VIDEO_COPIES = 2
@@ -55,7 +54,7 @@ VIDEO_COPIES = 2
 VIEWS_PER_EPISODE = 1
 """Assumed: number of complete downloads of the chunks of an episode's video."""
 CHUNKS_PER_LIST = 10
-"""Number of chunks in one list of a player, which is the API's default."""
+"""Number of chunks that a player requests from the API at a time: the API's default."""
 PARTS_PER_VIDEO = 30
 """Assumed: the number of parts of a video upload."""
 REQUESTS_PER_MULTIPART_UPLOAD = 2
@@ -124,11 +123,11 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
         },
         "livestream-transcripts": {
             "storageGb": retained_gb,
-            # The last put of an episode is its transcript.
+            # The 1 is the transcript.
             "puts": episodes
             * (PARTS_PER_VIDEO + REQUESTS_PER_MULTIPART_UPLOAD + chunks_per_video + PLAYLISTS_PER_VIDEO + 1),
-            # The transcript is read once to cut it into windows, and once for each window. The playlist is read once.
-            # Each list of chunks for a player reads the playlist, and the player then reads the listed chunks.
+            # The transcript is read once to cut it into windows, and once for each window. The playlist is read once
+            # after the job, and for each list of chunks that a player requests. The player reads the listed chunks.
             "gets": 2 * episodes + windows + views * (lists_per_view + chunks_per_video),
             "downloadedGb": views * VIDEO_GIGABYTES,
         },

@@ -1,8 +1,9 @@
 """Component that cuts uploaded videos into chunks: three event rules, one queue, one function, and MediaConvert's role.
 
-The rules send to a queue, because MediaConvert may throttle job requests for longer than Lambda retries an asynchronous
-invocation. `handlers/livestream/video_chunks/handler.py` is the function. MediaConvert writes below a prefix that no
-rule matches, so its output is never taken for an upload.
+MediaConvert does the cutting, in jobs that the function submits (`handlers/livestream/video_chunks/handler.py`). The
+rules send to a queue instead of the function, because MediaConvert may throttle job requests for longer than Lambda
+retries an asynchronous invocation. MediaConvert writes below a prefix that no rule matches, so its output is never
+mistaken for an upload.
 """
 
 from collections.abc import Mapping
@@ -26,8 +27,8 @@ from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 
 DELIVERIES = 20
-"""Number of deliveries, some minutes apart, before an event moves to the dead-letter queue. MediaConvert may throttle
-job requests for a long time."""
+"""Number of failed deliveries, some minutes apart, after which an event moves to the dead-letter queue. It is high,
+because MediaConvert may throttle job requests for a long time."""
 JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 """States of MediaConvert jobs whose events the function receives."""
 
@@ -35,9 +36,11 @@ JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 def event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
     """Return the event pattern of each rule.
 
-    `video-created` matches a new object. The function then publishes the event that `video-completed` matches, and
-    submits a job when it receives that event. `video-jobs` matches the events of these jobs. Jobs of other programs
-    send events to the same bus. A job of this stack has the bucket's name in its metadata.
+    - `video-created` matches an uploaded video. The function then publishes the event `Video Upload Completed`.
+    - `video-completed` matches that event. The function then submits a job. An operator can replay the event
+      to restart a video whose job failed.
+    - `video-jobs` matches the events of these jobs. Jobs of other programs send events to the same bus, so the rule
+      requires the bucket's name, which the function writes into the metadata of its jobs.
     """
     return {
         "video-created": object_created_pattern(bucket, VIDEOS),
@@ -72,7 +75,7 @@ class VideoChunking(pulumi.ComponentResource):
             "videos",
             QueueArgs(
                 scope=scope,
-                logical_name="VideoEvents",
+                display_name="VideoEvents",
                 consumer_timeout_seconds=settings.videos.timeout_seconds,
                 max_receive_count=DELIVERIES,
                 senders=[rule_sender(scope, rule) for rule in event_patterns(args.bucket.name, event_source(scope))],
@@ -84,7 +87,7 @@ class VideoChunking(pulumi.ComponentResource):
             RoleArgs(
                 scope=scope,
                 short_name="media-convert",
-                logical_name="MediaConvertRole",
+                display_name="MediaConvertRole",
                 trust=Service.MEDIACONVERT,
                 grants=[
                     args.bucket.grant("GetObject", "GetObjectVersion", prefix=f"{VIDEOS}*"),
@@ -106,9 +109,9 @@ class VideoChunking(pulumi.ComponentResource):
             "video-chunks",
             FunctionArgs(
                 scope=scope,
-                logical_name="VideoChunks",
+                display_name="VideoChunks",
                 entry="handlers.livestream.video_chunks.handler.handler",
-                settings=settings.videos,
+                settings=settings.videos,  # the function's size, not the chunks' length (`settings.video`)
                 environment=VideoEnvironment,
                 values={
                     "table_name": args.table.name,
@@ -131,9 +134,9 @@ class VideoChunking(pulumi.ComponentResource):
                         {"StringEquals": {"iam:PassedToService": Service.MEDIACONVERT.value}},
                     ),
                 ],
-                # One event per invocation: if MediaConvert throttles, one job request takes most of the timeout. If a
-                # batch timed out, SQS would deliver all its events again, and jobs that were submitted but not yet
-                # recorded would be paid for twice.
+                # Each invocation gets one event. If MediaConvert throttles, one job request takes most of the timeout,
+                # so an invocation with several events could time out. SQS would then deliver all of them again, and
+                # jobs that were submitted but not yet recorded would be submitted and paid for twice.
                 queues=[QueueSource(self.queue, batch_size=1, max_concurrency=5)],
             ),
             pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=role.parts)),

@@ -31,10 +31,10 @@ RUNBOOK = "meetings-late"
 SPOT_RUNBOOK = "spot-interruptions"
 MODEL_RUNBOOK = "models-refuse"
 MODEL_ERRORS = ("ModelRefused", "SummaryUnusable")
-"""Errors of the model that end a summary. The workflow retries `ModelBusy`."""
+"""Errors of a model after which the workflow gives up the summary. It only retries `ModelBusy`."""
 MISSED_RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordings_unchecked")
-"""Log events of the daily storage count, which also searches for recordings whose event was lost. In this order: such a
-recording was found, the processing of such a recording failed, and the search did not finish.
+"""Log events of the function `storage`, which also searches for recordings whose S3 event was lost. They mean, in this
+order: it found such a recording, it could not start the processing of one, and it did not finish the search.
 """
 SWEEP_REPORT_PATTERN = '{ $.message = "meeting_sweep" }'
 HOUR_SECONDS = 3600
@@ -56,7 +56,6 @@ class MeetingAlarmsArgs:
     table: Table
     bucket: Bucket
     uploads: Queue
-    """Queue of the events of uploads."""
     workflow: Workflow
     api: RestApi
     functions: Mapping[str, Function]
@@ -69,7 +68,7 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
         AlarmGroup(args.scope, runbook, opts) for runbook in (RUNBOOK, MODEL_RUNBOOK, SPOT_RUNBOOK)
     )
     steps, summarize, sweep = (args.functions[function_name] for function_name in ("steps", "summarize", "sweep"))
-    # NEVER_COMPLETE is excluded: the client did not upload its chunks, so nothing is broken.
+    # NEVER_COMPLETE is excluded: the client did not upload all chunks, so nothing is wrong with the backend.
     given_up_pattern = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
     media_failed_pattern = '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }'
     given_up = "Meetings failed because their executions ended without a report."
@@ -127,7 +126,7 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
 
 def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
     """Return the rows of charts: the backend's own metrics, latencies of bucket and table, durations, and the
-    functions. The bucket's latency is missing unless its request metrics are enabled.
+    functions. The bucket's latency has a chart only if the settings enable the bucket's request metrics.
     """
     return [
         [
@@ -163,8 +162,8 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
                 ],
             ),
         ],
-        # These two durations replace those of the traces, because X-Ray publishes only the number of traces to
-        # CloudWatch. Step Functions and API Gateway, which start the traces, measure every request, traced or not.
+        # The dashboard should show the durations of traces, but X-Ray publishes only their number to CloudWatch. So it
+        # shows the durations that Step Functions and API Gateway, which start the traces, measure for all requests.
         [
             Chart(
                 "duration of executions, in milliseconds",

@@ -1,7 +1,8 @@
 """Component for the clients' access to their meetings: the token exchange, and the role whose credentials it returns.
 
-All clients share one role. Each session carries the user as a session tag, which only the token exchange may set. The
-role's policies compare the tag with the beginning of S3 keys and with the table's partition key.
+The token exchange is an API that trades a token of the identity provider for AWS credentials. All clients share one
+role. The token exchange sets the user as a session tag, with which the role's policies compare the beginning of S3 keys
+and the table's partition key. So each user reaches only their own meetings.
 """
 
 import json
@@ -57,7 +58,7 @@ class ClientAccess(pulumi.ComponentResource):
         scope = args.scope
         role_arn = scope.context.global_arn("iam", f"role/{scope.name(Kind.ROLE, CLIENT)}")
         self.function = self._create_exchange(role_arn)
-        # depends_on: IAM rejects a trust policy whose principal does not exist yet.
+        # IAM rejects a trust policy whose principal does not exist yet, so the function's role comes first.
         role = Role(
             f"{scope.subsystem}-{CLIENT}",
             RoleArgs(
@@ -81,7 +82,7 @@ class ClientAccess(pulumi.ComponentResource):
             "auth-exchange",
             FunctionArgs(
                 scope=args.scope,
-                logical_name="AuthExchange",
+                display_name="AuthExchange",
                 entry="handlers.meetings.auth_exchange.handler.handler",
                 settings=settings.auth_exchange,
                 environment=AuthEnvironment,
@@ -106,7 +107,7 @@ class ClientAccess(pulumi.ComponentResource):
             "api",
             RestApiArgs(
                 scope=self._args.scope,
-                logical_name="Meetings",
+                display_name="Meetings",
                 operations=OPERATIONS,
                 function=self.function,
                 throttle=Throttle.from_rate(settings.requests_per_second),
@@ -126,11 +127,14 @@ _USER_TAG_CONDITION = {
     "ForAllValues:StringEquals": {"aws:TagKeys": USER_TAG},
     "Null": {f"aws:RequestTag/{USER_TAG}": "false", "aws:TagKeys": "false"},
 }
-"""The session must have exactly this tag. `ForAllValues` is also true without any tags, so `Null` requires them."""
+"""Condition that a session has this tag and no other. `ForAllValues` also holds for a request without tags, so `Null`
+requires them."""
 
 
 def client_trust_policy(role_arn: str) -> str:
-    """Return the trust policy of the clients' role: only the token exchange may assume it, and only for a user."""
+    """Return the trust policy of the clients' role: only the token exchange may assume it, and only with a user's
+    tag.
+    """
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": role_arn},
@@ -153,8 +157,9 @@ def own_object_grants(bucket: Bucket) -> list[Grant]:
 
 
 def own_meeting_grants(table: Table) -> list[Grant]:
-    """Return the grants for the user's own records. `ForAllValues` is also true without any keys, so `Null` requires
-    them.
+    """Return the grants for the user's own records.
+
+    `ForAllValues` also holds for a request without any key, so `Null` requires a key.
     """
     own_partition = {"ForAllValues:StringEquals": {LEADING_KEYS: CALLER_USER}, "Null": {LEADING_KEYS: "false"}}
     return [

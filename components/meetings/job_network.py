@@ -1,8 +1,8 @@
 """Network of the media jobs: public subnets, so that jobs reach the image registry without a NAT gateway, which costs
 money.
 
-The security group allows no inbound traffic. S3 and DynamoDB are reached through gateway endpoints, which are free, so
-recordings never leave the AWS network.
+The security group allows no inbound traffic. Jobs reach S3 and DynamoDB through gateway endpoints, which are free, so
+the traffic with recordings stays in the AWS network.
 """
 
 from collections.abc import Sequence

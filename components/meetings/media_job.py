@@ -22,9 +22,9 @@ from handlers.meetings.s3_keys import AUDIO, RAW, VIDEO, WORK
 NO_IMAGE = f"sha256:{'0' * 64}"
 """Digest in a stack file before the first image was pushed."""
 DISK_GIGABYTES = 40
-"""Disk of a job: about twice the largest recording, and the image."""
+"""Disk of a job: room for about twice the largest recording, and for the image."""
 RESERVED_GIGABYTES = 5
-"""Part of the disk for the image and the system."""
+"""Part of the disk that the image and the system need."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class MediaBatchJobArgs:
 class MediaBatchJob(pulumi.ComponentResource):
     """The media job and the queues to which it is submitted.
 
-    Its Pulumi type ends in `Media`. The type is part of the URNs of all resources in the component, so another type
-    would replace them.
+    The Pulumi type `polyphony:meetings:Media` must not change. It is part of the URNs of all resources in the
+    component, so Pulumi would replace them.
     """
 
     def __init__(self, name: str, args: MediaBatchJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -79,7 +79,7 @@ class MediaBatchJob(pulumi.ComponentResource):
             "media",
             BatchJobArgs(
                 scope=scope,
-                logical_name="MediaJob",
+                display_name="MediaJob",
                 repository=repository,
                 digest=digest,
                 vcpus=size.vcpus,
@@ -105,7 +105,7 @@ class MediaBatchJob(pulumi.ComponentResource):
             scratch_mb=(DISK_GIGABYTES - RESERVED_GIGABYTES) * 1000,
             max_hours=args.settings.processing.max_hours,
         )
-        # The defaults of these two fit the image, so the job definition does not set them.
+        # These two variables have defaults that fit the image, so the job definition does not set them.
         image_defaults = {"SCRATCH_FOLDER", "FFMPEG"}
         variables = {name: value for name, value in deployment.variables().items() if name not in image_defaults}
         return {**variables, "POWERTOOLS_SERVICE_NAME": args.scope.subsystem.value}

@@ -1,27 +1,30 @@
 """Workflow states that run the media job: on Spot capacity first, and on demand if there is none or it is interrupted.
 
+The media job is an AWS Batch job that makes a recording's video and audio. The steps are:
+
 1. Search (`FindMedia`): the job's name identifies the recording. The workflow searches for an active job with that
-   name, first in the on-demand queue, then in the Spot queue (`SearchSpotQueue`). Such a job was left by an execution
-   that was stopped, or by a submission whose response was lost. The workflow waits for that job, so two jobs never
-   process the same recording at once.
+   name, first in the on-demand queue, then in the Spot queue (`SearchSpotQueue`). An earlier execution that was stopped
+   may have left such a job, or a submission whose response was lost. The workflow then waits for that job, so two jobs
+   never process the same recording at once.
 2. Submit (`SubmitMedia`): if there is no active job, the workflow submits one.
 3. Poll (`WaitForMedia`, `AskForMedia`, `MediaOver`): Batch does not notify the execution when a job starts or ends, so
-   the workflow polls the job. `components/blocks/workflow/polling_intervals.py` defines the intervals.
+   the workflow polls the job, at the intervals of `components/blocks/workflow/polling_intervals.py`.
 4. Cancel (`CancelSpotJob`): a job that still waits for Spot capacity after `processing.capacityMinutes` is cancelled.
    Cancelling does not end a job that has just started; that job continues.
-5. Fall back (`MediaOnDemand`): after the Spot job has ended because of its capacity, the workflow starts again at the
-   search, and submits to the on-demand queue. `SearchSpotQueue` and the steps 4 and 5 exist only if the settings choose
-   Spot capacity.
+5. Fall back (`MediaOnDemand`): if the Spot job got no capacity or lost it too often, the workflow starts again at the
+   search, and submits to the on-demand queue.
 6. Give up (`EndMedia`): a job that exceeds its time limit, or that the workflow cannot describe or cancel, is
    terminated.
 
-The states share these variables:
+`SearchSpotQueue` and the steps 4 and 5 exist only if the settings choose Spot capacity. The states share these
+variables:
 
-- `$job`: the job that is polled (`DESCRIBED_JOB`).
-- `$queue`: the queue that is searched or submitted to. `$to`: the queue for the next submission.
-- `$before`: how often Batch started the job on Spot capacity, before the fallback to on-demand capacity.
-- `$lost`: the number of submissions to this queue whose response was lost or unclear.
-- `$error`: the error that the workflow reports if the media job fails.
+- `$job`: the state of the job that is polled (`DESCRIBED_JOB`).
+- `$queue`: the queue that is searched or submitted to. `$submitQueue`: the queue for the next submission.
+- `$spotStarts`: how often Batch started the job on Spot capacity, if the workflow has fallen back to on-demand
+  capacity.
+- `$unclearSubmissions`: the number of submissions to this queue whose response was lost or unclear.
+- `$error`: the name of the error that the workflow reports if it gives up.
 """
 
 from collections.abc import Sequence
@@ -38,7 +41,7 @@ from components.blocks.workflow.state_definitions import (
     task_state,
     wait_state,
 )
-from components.meetings.workflow_expressions import CALL_SECONDS, JOB_NAME_PARTS, RECORDING, catch_failure
+from components.meetings.workflow_expressions import CALL_SECONDS, RECORDING, RECORDING_NAME, catch_failure
 from components.settings.meetings_media import ProcessingSettings
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES
 
@@ -46,12 +49,12 @@ FIRST_STATE: Final = "Media"
 SUBMIT: Final = "arn:aws:states:::batch:submitJob"
 BATCH: Final = "arn:aws:states:::aws-sdk:batch"
 """Prefix of the resources with which states call AWS Batch; `SUBMIT` is the only resource without it."""
-JOB_NAME: Final = f"{{% 'media-' & {JOB_NAME_PARTS} %}}"
+JOB_NAME: Final = f"{{% 'media-' & {RECORDING_NAME} %}}"
 THROTTLING_ERRORS: Final = ("Batch.TooManyRequestsException", "Batch.ThrottlingException")
-"""Errors of a submission that AWS Batch rejected. It had no effect, so it is repeated.
+"""Errors of a submission that certainly created no job, so the submission is repeated.
 
-`Batch.ClientException` is final. After any other error, the submission may have had an effect, so the workflow searches
-for the job. Such an error is `Batch.AWSBatchException`, although it is often throttling too.
+`Batch.ClientException` is final. After any other error, the submission may have created a job, so the workflow searches
+for the job before it submits again. `Batch.AWSBatchException` is such an error, although it is often throttling too.
 """
 RETRYABLE_ERRORS: Final = (
     *THROTTLING_ERRORS,
@@ -60,80 +63,85 @@ RETRYABLE_ERRORS: Final = (
     "Batch.SdkClientException",
     "States.Timeout",
 )
-"""Errors after which a read, a cancellation or a termination is repeated. Repeating them has no further effect. The
-states with these calls use resources below `BATCH`. They report an error that is not in the API model as
-`Batch.BatchException`, while `SUBMIT` reports it as `Batch.AWSBatchException`.
+"""Errors after which calls that read, cancel or terminate a job are repeated. These calls use resources below `BATCH`,
+which report an error that is not in the API model as `Batch.BatchException`. `SUBMIT` reports the same error as
+`Batch.AWSBatchException`.
 """
 MAX_SUBMISSIONS: Final = 6
-"""Maximum number of submissions to one queue whose response was lost or unclear. The workflow searches for the job
-before it repeats one.
-"""
+"""Maximum number of submissions to one queue whose response was lost or unclear."""
 NO_CAPACITY_REASON: Final = "No Spot capacity within processing.capacityMinutes"
 TIME_LIMIT_REASON: Final = "The workflow no longer waits for this job"
 """Reasons that Batch shows for a cancelled and for a terminated job."""
 DESCRIBED_JOB: Final = """(
-  $seen := $states.result.Jobs[0];
-  $status := $exists($seen) ? $seen.Status : 'SUBMITTED';
-  $on := $status = 'RUNNING';
-  $attempts := $count($seen.Attempts);
-  $phase := $on = $job.on and $attempts = $job.attempts ? $job.phase + $job.pause : 0;
-  $code := $exists($seen.Container.ExitCode) ? $seen.Container.ExitCode : -1;
+  $described := $states.result.Jobs[0];
+  $status := $exists($described) ? $described.Status : 'SUBMITTED';
+  $running := $status = 'RUNNING';
+  $attempts := $count($described.Attempts);
+  $phaseSeconds := $running = $job.running and $attempts = $job.attempts ? $job.phaseSeconds + $job.pauseSeconds : 0;
+  $exitCode := $exists($described.Container.ExitCode) ? $described.Container.ExitCode : -1;
   {
     'id': $job.id,
     'status': $status,
-    'on': $on,
-    'waits': $status in ['SUBMITTED', 'PENDING', 'RUNNABLE'],
+    'running': $running,
+    'waiting': $status in ['SUBMITTED', 'PENDING', 'RUNNABLE'],
     'attempts': $attempts,
-    'phase': $phase,
-    'pause': %(pause)s,
-    'spent': $job.spent + $job.pause,
-    'left': $job.left and $not($on),
-    'stopped': $code in [-1, 137, 143] and $not($contains($seen.StatusReason & '', 'timeout'))
+    'phaseSeconds': $phaseSeconds,
+    'pauseSeconds': %(pause)s,
+    'totalSeconds': $job.totalSeconds + $job.pauseSeconds,
+    'cancelled': $job.cancelled and $not($running),
+    'killed': $exitCode in [-1, 137, 143] and $not($contains($described.StatusReason & '', 'timeout'))
   }
 )"""
-"""JSONata expression for the variable `$job` after a DescribeJobs call. It computes the new value from the previous
-one:
+"""JSONata expression that computes the variable `$job` from its previous value and the response of DescribeJobs:
 
-- `on`: true while the job runs. `waits`: true while it waits for capacity.
-- `phase`: seconds for which the job has waited, or run, without interruption. `pause`: seconds until the next call.
-- `spent`: seconds for which the workflow has waited for this job.
-- `left`: true after the workflow has cancelled the waiting job, unless it runs nevertheless.
-- `stopped`: true if the container was killed, was asked to end or never started, but not if it exceeded its timeout. A
-  container that ended by itself would end the same way on other capacity.
+- `running`: true while the job runs. `waiting`: true while it waits for capacity.
+- `phaseSeconds`: time since the job last began to run or to wait.
+- `pauseSeconds`: time until the next call. `totalSeconds`: time for which the workflow has polled this job.
+- `cancelled`: true after the workflow has cancelled the waiting job, unless the job runs nevertheless.
+- `killed`: true if the container was killed or never started, but not if it exceeded its timeout. Only such a job is
+  submitted to other capacity, because a container that ended by itself would end the same way there.
 
 Exit codes: -1 means none, 137 is SIGKILL, 143 is SIGTERM.
 """
 NEW_JOB: Final = (
-    "{'id': %(id)s, 'status': 'SUBMITTED', 'on': false, 'waits': true, 'attempts': 0, 'phase': 0, 'pause': %(pause)s, "
-    "'spent': 0, 'left': false, 'stopped': false}"
+    "{'id': %(id)s, 'status': 'SUBMITTED', 'running': false, 'waiting': true, 'attempts': 0, 'phaseSeconds': 0, "
+    "'pauseSeconds': %(pause)s, 'totalSeconds': 0, 'cancelled': false, 'killed': false}"
 )
-"""JSONata expression for the variable `$job` before the first DescribeJobs call."""
+"""JSONata expression of the variable `$job` before the first DescribeJobs call."""
 LISTED_JOB: Final = (
     "($living := $states.result.JobSummaryList[$not(Status in ['SUCCEEDED', 'FAILED'])][0]; "
     "$id := $exists($living) ? $living.JobId : ''; %(new)s)"
 )
-"""JSONata expression for the variable `$job` after a ListJobs call: the active job. If there is none, `id` is empty."""
+"""JSONata expression of the variable `$job` after a ListJobs call: the active job. If there is none, `id` is empty."""
 
 
 def media_states(
     queues: Sequence[str], job: str, settings: ProcessingSettings, *, to: str, on_failure: str
 ) -> dict[str, State]:
-    """Return the states. After a success, the workflow continues with the state `to`, otherwise with `on_failure`.
+    """Return the states. If the media job succeeds, the workflow continues with the state `to`, otherwise with
+    `on_failure`.
 
     `queues` are the ARNs of the Spot and on-demand queues, or of the on-demand queue only. `job` is the name of the job
-    definition. In the state `to`, `$before + $job.attempts` is the number of times that Batch started the job.
+    definition. In the state `to`, `$spotStarts + $job.attempts` is the number of times that Batch started the job.
     """
     first, last = queues[0], queues[-1]
     retries = [retry(RETRYABLE_ERRORS, attempts=10, first_seconds=5)]
     environment = [
         {"Name": name, "Value": value} for name, value in zip(RECORDING_VARIABLES, RECORDING.values(), strict=True)
     ]
-    is_late = f"$job.spent >= ($queue = '{last}' ? {settings.on_demand_seconds} : {settings.spot_seconds})"
+    is_late = f"$job.totalSeconds >= ($queue = '{last}' ? {settings.on_demand_seconds} : {settings.spot_seconds})"
     fallback = _OnDemandFallback(first, last, settings) if first != last else None
     return {
         # An active job may be in the on-demand queue, so that queue is searched first.
         FIRST_STATE: set_variables_state(
-            {"queue": last, "to": first, "before": 0, "lost": 0, "error": "MediaNotSubmitted"}, "FindMedia"
+            {
+                "queue": last,
+                "submitQueue": first,
+                "spotStarts": 0,
+                "unclearSubmissions": 0,
+                "error": "MediaNotSubmitted",
+            },
+            "FindMedia",
         ),
         "FindMedia": task_state(
             f"{BATCH}:listJobs",
@@ -148,7 +156,7 @@ def media_states(
             [
                 ("{% $job.id != '' %}", "WaitForMedia"),
                 *(fallback.after_search if fallback else ()),
-                (f"{{% $lost >= {MAX_SUBMISSIONS} %}}", on_failure),
+                (f"{{% $unclearSubmissions >= {MAX_SUBMISSIONS} %}}", on_failure),
             ],
             otherwise="SubmitMedia",
         ),
@@ -165,12 +173,12 @@ def media_states(
             retries=[retry(THROTTLING_ERRORS, attempts=6, first_seconds=5)],
             catches=[
                 catch_failure(on_failure, "Batch.ClientException"),
-                catch_failure("AnswerLost", assign={"lost": "{% $lost + 1 %}"}),
+                catch_failure("AnswerLost", assign={"unclearSubmissions": "{% $unclearSubmissions + 1 %}"}),
             ],
             assign={"job": f"{{% {_new_job('$states.result.JobId', settings)} %}}"},
         ),
         "AnswerLost": wait_state(settings.poll_seconds, "FindMedia"),
-        "WaitForMedia": wait_state("{% $job.pause %}", "AskForMedia"),
+        "WaitForMedia": wait_state("{% $job.pauseSeconds %}", "AskForMedia"),
         "AskForMedia": task_state(
             f"{BATCH}:describeJobs",
             {"Jobs": ["{% $job.id %}"]},
@@ -179,7 +187,7 @@ def media_states(
             retries=retries,
             catches=[catch_failure("EndMedia")],
             assign={
-                "job": f"{{% {DESCRIBED_JOB % {'pause': pause_expression('$phase', settings.poll_seconds)}} %}}",
+                "job": f"{{% {DESCRIBED_JOB % {'pause': pause_expression('$phaseSeconds', settings.poll_seconds)}} %}}",
                 "error": "{% $states.result.Jobs[0].Status = 'FAILED' ? 'MediaFailed' : 'MediaTooLate' %}",
             },
         ),
@@ -209,22 +217,22 @@ class _OnDemandFallback:
     """States and choices that lead from Spot capacity to on-demand capacity."""
 
     def __init__(self, spot: str, on_demand: str, settings: ProcessingSettings) -> None:
-        has_waited = f"$job.waits and $job.phase >= {settings.capacity_minutes * 60} and $not($job.left)"
+        has_waited = f"$job.waiting and $job.phaseSeconds >= {settings.capacity_minutes * 60} and $not($job.cancelled)"
         is_spot = f"$queue = '{spot}'"
         self._on_demand = on_demand
-        self.after_search = [("{% $queue != $to %}", "SearchSpotQueue")]
-        """The on-demand queue has no active job. The Spot queue, to which the job would be submitted, is searched
-        next."""
-        self.after_interruption = [(f"{{% {is_spot} and $job.status = 'FAILED' and $job.stopped %}}", "MediaOnDemand")]
-        """The job's last Spot capacity was interrupted, or it never got any."""
+        self.after_search = [("{% $queue != $submitQueue %}", "SearchSpotQueue")]
+        """Choice after a search without result: if the on-demand queue was searched, search the Spot queue next."""
+        self.after_interruption = [(f"{{% {is_spot} and $job.status = 'FAILED' and $job.killed %}}", "MediaOnDemand")]
+        """Choice after a failed Spot job: if it lost its capacity or got none, submit it on demand."""
         self.after_waiting = [(f"{{% {is_spot} and {has_waited} %}}", "CancelSpotJob")]
-        """The job has waited too long for Spot capacity."""
+        """Choice while a Spot job waits: if it has waited too long for capacity, cancel it."""
 
     def states(self, retries: Sequence[Retry]) -> dict[str, State]:
         """Return the states that only a workflow with both queues has."""
         return {
-            "SearchSpotQueue": set_variables_state({"queue": "{% $to %}"}, "FindMedia"),
-            # A cancelled job fails; one that has started meanwhile continues. The next DescribeJobs call shows which.
+            "SearchSpotQueue": set_variables_state({"queue": "{% $submitQueue %}"}, "FindMedia"),
+            # The cancelled job fails, but a job that has started meanwhile continues. The next DescribeJobs call shows
+            # it.
             "CancelSpotJob": task_state(
                 f"{BATCH}:cancelJob",
                 {"JobId": "{% $job.id %}", "Reason": NO_CAPACITY_REASON},
@@ -232,14 +240,14 @@ class _OnDemandFallback:
                 to="WaitForMedia",
                 retries=retries,
                 catches=[catch_failure("EndMedia")],
-                assign={"job": "{% $merge([$job, {'left': true}]) %}"},
+                assign={"job": "{% $merge([$job, {'cancelled': true}]) %}"},
             ),
             "MediaOnDemand": set_variables_state(
                 {
                     "queue": self._on_demand,
-                    "to": self._on_demand,
-                    "before": "{% $job.attempts %}",
-                    "lost": 0,
+                    "submitQueue": self._on_demand,
+                    "spotStarts": "{% $job.attempts %}",
+                    "unclearSubmissions": 0,
                 },
                 "FindMedia",
             ),

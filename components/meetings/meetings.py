@@ -1,7 +1,7 @@
 """Component of the meetings backend: a workflow makes a video, a transcript and a summary of each uploaded recording.
 
-The user reads the results directly from the bucket and the table. This module creates both, the workflow and its
-functions, and gives each function its grants and environment variables. docs/decisions/0060 describes how a meeting is
+The user reads the results directly from the bucket and the table. This module creates both, the queue of upload events,
+the workflow, and the functions that the queue and the workflow call. docs/decisions/0060 describes how a meeting is
 identified.
 """
 
@@ -63,7 +63,7 @@ class Meetings(pulumi.ComponentResource):
         )
         self._create_workflow()
         self._create_upload_queue()
-        # The name contains `care`, an older word for these functions. It is in Pulumi's state, so it does not change.
+        # `care` is an older word for these functions. The name is in Pulumi's state, so it does not change.
         self.scheduled = ScheduledFunctions(
             "meetings-care",
             ScheduledFunctionsArgs(
@@ -114,7 +114,7 @@ class Meetings(pulumi.ComponentResource):
             "meetings",
             TableArgs(
                 scope=scope,
-                logical_name="Meetings",
+                display_name="Meetings",
                 hash_key=PARTITION,
                 range_key=SORT,
                 indexes=[SecondaryIndex(INDEX, PARTITION, INDEX_SORT)],
@@ -126,7 +126,7 @@ class Meetings(pulumi.ComponentResource):
             "recordings",
             BucketArgs(
                 scope=scope,
-                logical_name="Recordings",
+                display_name="Recordings",
                 versioned=True,
                 upload_prefix=RAW,
                 cors=CorsRule(
@@ -162,7 +162,7 @@ class Meetings(pulumi.ComponentResource):
             "steps",
             FunctionArgs(
                 scope=scope,
-                logical_name="MeetingSteps",
+                display_name="MeetingSteps",
                 entry="handlers.meetings.workflow_steps.handler.handler",
                 settings=settings.steps,
                 environment=MeetingStepsEnvironment,
@@ -185,7 +185,7 @@ class Meetings(pulumi.ComponentResource):
             "workflow",
             WorkflowArgs(
                 scope=scope,
-                logical_name="MeetingWorkflow",
+                display_name="MeetingWorkflow",
                 comment="Processes one recording: video, transcript, summary, and the status of the meeting",
                 start=media_job_states.FIRST_STATE,
                 states=recording_workflow.workflow_states(
@@ -232,7 +232,7 @@ class Meetings(pulumi.ComponentResource):
             "bedrock-summarize",
             FunctionArgs(
                 scope=scope,
-                logical_name="BedrockSummarize",
+                display_name="BedrockSummarize",
                 entry="handlers.meetings.bedrock_summarize.handler.handler",
                 settings=self._settings.bedrock_summarize,
                 environment=SummaryEnvironment,
@@ -257,8 +257,8 @@ class Meetings(pulumi.ComponentResource):
                     grant_metrics(NAMESPACE),
                     *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
                 ],
-                # If a model is busy, the invocation fails like after any other error, and the workflow retries it. So a
-                # few errors are normal. A final failure fails the meeting, which raises the alarm `meetings-failed`.
+                # An invocation also fails if a model is busy, and the workflow retries it. So some errors are normal.
+                # If the last retry fails, the meeting fails, which raises the alarm `meetings-failed`.
                 errors_above=MAX_BUSY_ANSWERS,
             ),
             self._child,
@@ -270,7 +270,7 @@ class Meetings(pulumi.ComponentResource):
             "uploads",
             QueueArgs(
                 scope=scope,
-                logical_name="Uploads",
+                display_name="Uploads",
                 consumer_timeout_seconds=settings.start.timeout_seconds,
                 batching_window_seconds=1,
                 senders=[rule_sender(scope, RULE)],
@@ -281,7 +281,7 @@ class Meetings(pulumi.ComponentResource):
             "start",
             FunctionArgs(
                 scope=scope,
-                logical_name="MeetingStart",
+                display_name="MeetingStart",
                 entry="handlers.meetings.start.handler.handler",
                 settings=settings.start,
                 environment=StartEnvironment,

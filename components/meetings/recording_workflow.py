@@ -2,7 +2,7 @@
 status.
 
 This module only builds the states. `meetings.py` creates the workflow and grants its permissions. The execution's input
-names the recording, and every state that needs it reads it from there.
+names the recording.
 """
 
 from collections.abc import Mapping
@@ -31,16 +31,17 @@ from handlers.meetings.meeting_record import MeetingReason
 STEP_SECONDS = 120
 """Timeout of one call of the function `steps`."""
 OTHER_STEPS_SECONDS = 3 * 3600
-"""Time for the remaining steps and for retries."""
+"""Part of the workflow's timeout for all other states and for retries."""
 FAILED = "Failed"
 """Name of the state that fails the execution."""
-# The function `steps` raises StepFailed for every error except a missing or malformed result of the media job.
+# The function `steps` raises StepFailed for every error except a missing or malformed result of the media job, which a
+# retry would not change.
 STEP_RETRY = retry(["StepFailed"], attempts=6, first_seconds=5)
 
 
 def timeout_seconds(settings: MeetingsSettings) -> int:
-    """Return the workflow's timeout: the time until polling notices the end of the longest Spot job, of the longest
-    on-demand job and of all transcription jobs, and the time for the other steps.
+    """Return the workflow's timeout: the longest Spot job, the longest on-demand job, all transcription jobs, each with
+    the delay until polling notices its end, and the other states.
     """
     job_seconds = max_detection_seconds(settings.processing.spot_seconds) + max_detection_seconds(
         settings.processing.on_demand_seconds
@@ -68,7 +69,7 @@ def workflow_states(
         ),
         "ReadMedia": _step(
             steps,
-            {"step": "media", "attempts": "{% $before + $job.attempts %}"},
+            {"step": "media", "attempts": "{% $spotStarts + $job.attempts %}"},
             to="AnythingToHear",
             on_failure=give_up_states[MeetingReason.MEDIA_FAILED],
             assign={"media": "{% $states.result.Payload %}"},
@@ -87,7 +88,8 @@ def workflow_states(
             to="StillWanted",
             on_failure=give_up_states[MeetingReason.TRANSCRIPTION_FAILED],
         ),
-        # The other outcome is `superseded`: the meeting has a newer attempt or another content, so this execution ends.
+        # The other outcome is `superseded`: a newer execution or another upload of the meeting exists, so this
+        # execution ends.
         "StillWanted": choice_state([("{% $step.outcome = 'goes_on' %}", "Summarize")], otherwise="Done"),
         "Summarize": task_state(
             LAMBDA_INVOKE,
@@ -133,7 +135,9 @@ def _stage_name(reason: MeetingReason) -> str:
 def _step(
     steps: Function, step: Mapping[str, str], to: str, on_failure: str, assign: Mapping[str, str] | None = None
 ) -> State:
-    """Return a state that invokes the function `steps`. It is retried, because every step can be repeated."""
+    """Return a state that invokes the function `steps` for one step. The step may be repeated, so errors are
+    retried.
+    """
     return lambda_state(
         steps.live_arn,
         {**step, **STEP_INPUT},

@@ -1,9 +1,8 @@
-"""Component of the meetings backend's scheduled functions: the sweep of meetings without progress, and the storage
-count.
+"""Component of the meetings backend's scheduled functions: the sweep and the storage count.
 
-The storage count measures each user's bytes in the bucket once a day. For this, it lists all objects. In the list, it
-also finds complete uploads whose S3 event was lost, and starts their processing. So it needs the grants of the
-functions that update meetings.
+The sweep ends or restarts meetings that make no progress. The storage count measures each user's bytes in the bucket
+once a day. For this, it lists all objects. In the list, it also finds complete uploads whose S3 event was lost, and
+starts their processing. So both need the grants of the functions that update meetings.
 
 The names of the component and of the dead-letter queue contain `care`, an older word for these functions.
 """
@@ -30,7 +29,8 @@ from handlers.meetings.storage.environment import StorageEnvironment
 from handlers.meetings.sweep.environment import SweepEnvironment
 
 FINISH_SECONDS = 30
-"""Part of a function's timeout that is reserved to finish the current item."""
+"""Part of a function's timeout in which it starts no further meeting or list page, so that it can finish the current
+one."""
 MAX_INCOMPLETE_DAYS = 14
 """Maximum time that a meeting waits for missing chunks, even if uploaded chunks are kept longer."""
 
@@ -78,7 +78,7 @@ class ScheduledFunctions(pulumi.ComponentResource):
             "sweep",
             FunctionArgs(
                 scope=args.scope,
-                logical_name="MeetingSweep",
+                display_name="MeetingSweep",
                 entry="handlers.meetings.sweep.handler.handler",
                 settings=settings.sweep,
                 environment=SweepEnvironment,
@@ -101,7 +101,7 @@ class ScheduledFunctions(pulumi.ComponentResource):
             "storage",
             FunctionArgs(
                 scope=args.scope,
-                logical_name="MeetingStorage",
+                display_name="MeetingStorage",
                 entry="handlers.meetings.storage.handler.handler",
                 settings=args.settings.storage,
                 environment=StorageEnvironment,

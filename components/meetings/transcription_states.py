@@ -1,10 +1,10 @@
-"""Workflow states that transcribe the audio of a recording: one job of Amazon Transcribe per part, several
-concurrently.
+"""Workflow states that transcribe the audio of a recording, which is divided into parts: one job of Amazon Transcribe
+for each part, several jobs concurrently.
 
-Transcribe does not notify the workflow when a job ends, so the workflow polls it, for a limited time. A part whose
-transcript exists from an earlier attempt is not transcribed again. The job's name contains the attempt, because
-Transcribe keeps the names of jobs for months, including failed jobs. Without the attempt, a failed recording could
-never be transcribed again.
+Transcribe does not notify the workflow when a job ends, so the workflow polls the job, for a limited time. A part whose
+transcript exists from an earlier execution is not transcribed again. The job's name contains the number of the
+execution (the attempt). Without this number, a part that failed could not be transcribed again for months, because
+Transcribe also keeps the names of failed jobs.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from components.blocks.workflow.state_definitions import (
     task_state,
     wait_state,
 )
-from components.meetings.workflow_expressions import CALL_SECONDS, INPUT, JOB_NAME_PARTS, catch_failure
+from components.meetings.workflow_expressions import CALL_SECONDS, INPUT, RECORDING_NAME, catch_failure
 from components.settings import MeetingsSettings
 from handlers.meetings.s3_keys import WORK
 
@@ -36,25 +36,24 @@ RETRYABLE_ERRORS: Final = (
     "Transcribe.SdkClientException",
     "States.Timeout",
 )
-"""Errors after which a call may be repeated. Jobs are identified by their name, so repeating a call has no further
-effect.
-"""
+"""Errors after which a call is repeated. A repeated start creates no second job, because the job's name is taken."""
 UNNAMED_ERROR: Final = "Transcribe.TranscribeException"
-"""Error name for responses that are not in the API model of Transcribe: a throttled call, but also a denied one."""
+"""Error name for responses that are not in Transcribe's API model: for a throttled call, but also for a denied call."""
 FIRST_PART_STATE: Final = "PartAlreadyTranscribed"
 PART_DIGITS: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
-"""JSONata expression of a part's number, with as many digits as in the part's key."""
+"""JSONata expression of a part's number with three digits, as in the part's S3 key."""
 WORK_PREFIX: Final = f"'{WORK}' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
-"""JSONata expression for the key prefix of the recording's internal objects."""
+"""JSONata expression of the key prefix for the recording's intermediate objects."""
 
 
 def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *, to: str, on_failure: str) -> State:
-    """Return a Map state over the audio parts in `$media.audio`. The names of the jobs begin with `label`, the stack's
-    label.
+    """Return a Map state that transcribes each audio part in `$media.audio`.
+
+    The names of the jobs begin with `label`, which identifies the stack.
     """
     first_pause = settings.processing.poll_seconds
-    name = f"'{label}-' & {JOB_NAME_PARTS} & '-' & $string({INPUT}.attempt) & '-' & {PART_DIGITS}"
-    started_job = {"name": f"{{% {name} %}}", "spent": 0, "pause": first_pause}
+    name = f"'{label}-' & {RECORDING_NAME} & '-' & $string({INPUT}.attempt) & '-' & {PART_DIGITS}"
+    started_job = {"name": f"{{% {name} %}}", "waitedSeconds": 0, "pauseSeconds": first_pause}
     part_states: Mapping[str, State] = {
         FIRST_PART_STATE: choice_state([("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"),
         "StartPart": task_state(
@@ -78,7 +77,7 @@ def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *,
             catches=[catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=started_job)],
             assign=started_job,
         ),
-        "WaitForPart": wait_state("{% $pause %}", "AskForPart"),
+        "WaitForPart": wait_state("{% $pauseSeconds %}", "AskForPart"),
         "AskForPart": task_state(
             f"{TRANSCRIBE}:getTranscriptionJob",
             {"TranscriptionJobName": "{% $name %}"},
@@ -87,15 +86,15 @@ def transcription_states(bucket: str, label: str, settings: MeetingsSettings, *,
             retries=[retry([*RETRYABLE_ERRORS, UNNAMED_ERROR], attempts=10, first_seconds=5)],
             assign={
                 "status": "{% $states.result.TranscriptionJob.TranscriptionJobStatus %}",
-                "spent": "{% $spent + $pause %}",
-                "pause": f"{{% {pause_expression('$spent + $pause', first_pause)} %}}",
+                "waitedSeconds": "{% $waitedSeconds + $pauseSeconds %}",
+                "pauseSeconds": f"{{% {pause_expression('$waitedSeconds + $pauseSeconds', first_pause)} %}}",
             },
         ),
         "PartDone": choice_state(
             [
                 ("{% $status = 'COMPLETED' %}", "PartTranscribed"),
                 ("{% $status = 'FAILED' %}", "PartFailed"),
-                (f"{{% $spent >= {settings.speech.max_minutes * 60} %}}", "PartTooLate"),
+                (f"{{% $waitedSeconds >= {settings.speech.max_minutes * 60} %}}", "PartTooLate"),
             ],
             otherwise="WaitForPart",
         ),

@@ -1,7 +1,6 @@
 """Monthly usage of the meetings backend, computed from its load settings for the cost model.
 
-Keys are the Pulumi names of blocks, and measures are those that the price rules read. A constant that is marked as
-assumed is an estimate without a source.
+A constant that is marked as assumed is an estimate without a source.
 """
 
 from components.blocks.workflow.polling_intervals import count_polls
@@ -10,17 +9,17 @@ from components.settings.meetings_media import ProcessingEngine
 from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
 
 SWEEP_MINUTES = 15
-"""Interval of the sweep."""
+"""Interval of the sweep, a scheduled function that ends or restarts meetings without progress."""
 GIGABYTES_PER_HOUR = 0.9
 """Assumed: size of an hour of screen and camera recording."""
 PLAYBACKS = 1
 """Assumed: playbacks of one meeting's recording."""
 SHARE_PLAYED = 0.1
-"""Assumed: the share of a recording that a playback downloads. Users play the passages of quotes."""
+"""Assumed: the share of a recording that a playback downloads. Users play only the passages that a summary quotes."""
 READS_PER_PLAYBACK = 5
 """Assumed: requests of a player for one recording."""
 EXCHANGES = 2
-"""Assumed: token exchanges of one meeting. During an hour of recording, the credentials are renewed once."""
+"""Assumed: token exchanges of one meeting. The credentials are renewed once during an hour of recording."""
 CHUNKS_PER_HOUR = 60
 """Assumed: one chunk per minute."""
 EVENTS_PER_BATCH = 2
@@ -33,7 +32,7 @@ STORAGE_MILLISECONDS = 10_000
 SUMMARY_MILLISECONDS = 60_000
 """Assumed durations of one call of these six functions."""
 COPY_HOURS = 0.03
-"""Duration of the media job per hour of copied recording, measured in docs/benchmarks.md."""
+"""Duration of the media job for an hour of recording that it joins without encoding (docs/benchmarks.md)."""
 ENCODE_HOURS = 1.0
 """Assumed duration of encoding an hour of recording with one vCPU."""
 STARTING_HOURS = 0.02
@@ -41,12 +40,13 @@ STARTING_HOURS = 0.02
 INTERRUPTED_SHARE = 0.05
 """Assumed share of jobs that lose their Spot capacity and end on demand."""
 INPUT_TOKENS_PER_HOUR = 9_750
-"""Assumed tokens of a question per hour of recording. An hour of speech has about 9,000 words, and each of the two
-questions contains all of them."""
+"""Assumed input tokens of one request to a model, per hour of recording. An hour of speech has about 9,000 words, and
+both requests (for the summary and for the action items) contain all of them."""
 OUTPUT_TOKENS = 1_500
-"""Assumed tokens of the answer to one question, with the thinking before it."""
+"""Assumed output tokens of one request, including the model's reasoning."""
 TRANSITIONS = 20
-"""State transitions of a recording with one audio part that gets Spot capacity immediately, without status checks."""
+"""State transitions of an execution without its status checks, for a recording with one audio part whose job gets Spot
+capacity immediately."""
 TRANSITIONS_PER_CHECK = 3
 """State transitions of one status check: wait, call, choice."""
 TRANSCRIBE_HOURS = 1 / 6
@@ -60,11 +60,11 @@ IMAGE_GIGABYTES = 2
 STEPS = 3
 """Calls of the function `steps` for a recording that succeeds: `media`, `transcribed` and `finish`."""
 STEP_METRIC_REQUESTS = 2
-"""Steps of such a recording that send metrics: `media` and `finish`."""
+"""Number of these calls that send metrics: `media` and `finish`."""
 METRICS = 5
 """Number of custom metrics of the stack. Each measured user adds one, which this estimate leaves out."""
 KEPT_MONTHS = 12
-"""Assumed age of the stored videos at the time of the estimate. They are never deleted."""
+"""Assumed months of videos in the bucket at the time of the estimate. Videos are never deleted."""
 ITEM_KILOBYTES = 2
 """Assumed size of a meeting's record."""
 WRITES = 8
@@ -161,7 +161,7 @@ def _status_checks(settings: MeetingsSettings) -> float:
 
 
 def _summary_tokens(settings: MeetingsSettings, hours: float, meetings: float) -> dict[str, float]:
-    """Return the tokens of two questions about the same transcript, each for its own model."""
+    """Return the tokens of the two requests about the same transcript, each for its own model."""
     models = (settings.models.summary, settings.models.action_items)
     by_model = [token_usage(model, hours * INPUT_TOKENS_PER_HOUR, meetings * OUTPUT_TOKENS) for model in models]
     return {

@@ -1,5 +1,5 @@
-"""JSONata expressions with which the states of the recording workflow read the execution's input. The module also has
-the timeout and the Catch block that many of these states share.
+"""Parts that many states of the recording workflow share: JSONata expressions that read the execution's input, a
+timeout, and a Catch block.
 """
 
 from collections.abc import Mapping
@@ -13,19 +13,20 @@ RECORDING = {
     "meetingId": f"{{% {INPUT}.meetingId %}}",
     "content": f"{{% {INPUT}.content %}}",
 }
-"""State input that names the execution's recording."""
+"""Part of a state's input that names the recording. `content` is a hash of the recording's chunks."""
 STEP_INPUT = {**RECORDING, "attempt": f"{{% {INPUT}.attempt %}}"}
-"""Input that every step receives: the recording and the attempt."""
-JOB_NAME_PARTS = f"{INPUT}.user & '-' & {INPUT}.meetingId & '-' & {INPUT}.content"
-"""JSONata expression of the recording, as part of a job's name. It contains the user, because two users may have the
-same meeting id."""
+"""Input of each call of the function `steps`: the recording, and the attempt, which is the number of the execution."""
+RECORDING_NAME = f"{INPUT}.user & '-' & {INPUT}.meetingId & '-' & {INPUT}.content"
+"""JSONata expression of the recording's name in the names of jobs: `<user>-<meeting id>-<content>`. It contains the
+user, because two users may have the same meeting id."""
 CALL_SECONDS = 60
-"""Timeout of one service call."""
+"""Timeout of one call to an AWS service."""
 
 
 def catch_failure(to: str, *errors: str, assign: Mapping[str, str] | None = None) -> Catch:
-    """Return a Catch block for some errors, or for all. It keeps only the error's name, because the cause may contain
-    customer data.
+    """Return a Catch block for some errors, or for all errors if none is given.
+
+    It stores only the error's name in `$error`, because the cause may contain customer data.
     """
     variables = {"error": "{% $states.errorOutput.Error %}", **(assign or {})}
     return catch(to, errors or ("States.ALL",), variables)

@@ -1,7 +1,6 @@
-"""Checks of a stack's settings against each other and against the environment.
+"""Checks that compare a stack's settings with each other, across sections, and with the stack's environment.
 
-Most of them compare settings of different sections. The loader runs them after the settings models have checked each
-value.
+The loader runs them after the settings models have checked each section by itself.
 """
 
 import math
@@ -21,14 +20,15 @@ if TYPE_CHECKING:
     from components.settings.stack import StackSettings
 
 SECONDS_TIMES_MB_PER_FILE = 5
-"""Seconds that a function needs for each file of a manifest, multiplied by the function's memory in MB. The product is
-the same for every memory size, because Lambda assigns processor time in proportion to memory. It is twice the measured
-value."""
+"""Seconds that a function needs for each file of a manifest, multiplied by the function's memory in MB. With 500 MB, a
+file needs 0.01 seconds; with half the memory twice as long, because Lambda assigns processor time in proportion. The
+value is twice the measured one."""
 SINGLE_VCPU_MB = 1769
 """Memory up to which more memory makes a function faster. With more than this, Lambda adds a second vCPU, which a
 single process cannot use."""
 MIN_UTTERANCE_TIMEOUT_SECONDS = 15
-"""Minimum timeout of the audio processor: five seconds of speech, and the time before and after them."""
+"""Minimum timeout of the audio processor: an utterance lasts up to five seconds, and the call to Amazon Transcribe
+needs time before and after it."""
 ANSWER_MARGIN_SECONDS = 30
 """Time that the query worker of voice Q&A needs in addition to the agent's answer."""
 SUMMARY_MARGIN_SECONDS = 60
@@ -38,9 +38,9 @@ METRICS_NEED_INFO = "metrics are derived from log lines of level INFO"
 
 
 def find_conflicts(stack: "StackSettings", name: str) -> Iterator[SettingsProblem]:
-    """Yield all conflicts between settings. `name` is the stack's name, for commands.
+    """Yield all conflicts between settings, except those of disabled subsystems.
 
-    A disabled subsystem is not checked.
+    `name` is the stack's name. The messages of missing secrets contain it in the command that sets the secret.
     """
     yield from _check_foundation(stack)
     if stack.ingestion.enabled:
@@ -91,7 +91,7 @@ def _check_ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
                 f"ingestion.{name}.timeoutSeconds",
                 str(function.timeout_seconds),
                 f"must be at least {min_seconds} with manifests.files {files} and {function.memory_mb} MB, because one invocation "
-                "claims, confirms or completes a whole manifest",
+                "processes all files of a manifest",
             )
     intake = stack.ingestion.intake
     if intake.batch_size > 10 and intake.batch_window_seconds < 1:
@@ -196,7 +196,8 @@ def _check_livestream(stack: "StackSettings", name: str) -> Iterator[SettingsPro
         yield SettingsProblem(
             "livestream.agentWorker.timeoutSeconds",
             str(settings.agent_worker.timeout_seconds),
-            f"must be at least {min_seconds}: an answer and its repair with agent.answerSeconds each, and time to read and store",
+            f"must be at least {min_seconds}: the model may answer twice, within agent.answerSeconds each time, and the function "
+            "also needs time to read and store",
         )
     yield from _check_log_level("livestream", settings, METRICS_NEED_INFO)
 
@@ -225,7 +226,8 @@ def _check_meetings(stack: "StackSettings") -> Iterator[SettingsProblem]:
         yield SettingsProblem(
             "meetings.bedrockSummarize.timeoutSeconds",
             str(settings.bedrock_summarize.timeout_seconds),
-            f"must be at least {min_seconds}: an answer and its repair with models.answerSeconds each, and time to read and write",
+            f"must be at least {min_seconds}: the model may answer twice, within models.answerSeconds each time, and the function "
+            "also needs time to read and write",
         )
     yield from _check_log_level("meetings", settings, METRICS_NEED_INFO)
 

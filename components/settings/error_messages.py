@@ -95,8 +95,9 @@ def _describe_unknown_key(key: str, model: type[BaseModel] | None) -> str:
 
 
 def _describe_secret_fault(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """Return the fault of a secret without its value. A wrong length is counted in characters, but Pydantic says
-    "items".
+    """Return the fault of a secret without its value.
+
+    For a wrong length, Pydantic's message counts "items" instead of characters, so it is not used.
     """
     if error["type"] == "value_error":
         return get_validator_message(error)
@@ -162,7 +163,7 @@ def _describe_schema(schema: dict[str, Any]) -> str:
 
 
 def _type_members(annotation: object) -> tuple[object, ...]:
-    """Return the members of a union, or the type itself. The item type of a list counts as a member."""
+    """Return the types that a value may have: the members of a union, the item type of a list, or the type itself."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
         return _type_members(typing.get_args(annotation)[0])
@@ -174,7 +175,7 @@ def _type_members(annotation: object) -> tuple[object, ...]:
 
 
 def _member_models(annotation: object) -> tuple[type[BaseModel], ...]:
-    """Return the models among the members of a type."""
+    """Return the settings models among the types that a value may have."""
     return tuple(m for m in _type_members(annotation) if isinstance(m, type) and issubclass(m, BaseModel))
 
 

@@ -45,9 +45,10 @@ class LogSettings(SettingsModel):
     """Settings of logs and of metrics of REST APIs."""
 
     retention_days: RetentionDays = 90
-    """Retention of every log group that the platform owns, and of the access logs in the audit bucket."""
+    """Retention of every log group of the stack, and of the access logs in the bucket that receives them."""
     method_metrics: bool = True
-    """Metrics by method for REST APIs. Each method that is called has five metrics, which are billed monthly."""
+    """Record metrics of each method of the REST APIs. Each method that is called has five metrics, which are billed
+    monthly."""
     api_gateway_role_owned: bool = False
     """Create the role with which API Gateway writes logs. A region of an account has one such role, so only one stack
     of a region should create it."""
@@ -152,7 +153,9 @@ PartnerId = Annotated[
 
 
 class Partner(SettingsModel):
-    """A foreign account, organisation or bucket that resources of the stack may name."""
+    """A foreign account, organisation, network or bucket that resources of the stack may name, for example in a
+    policy.
+    """
 
     id: PartnerId
     """Id of an account, organisation, canonical user, network, endpoint or endpoint service, or ARN of a bucket."""
@@ -179,4 +182,5 @@ class FoundationSettings(SettingsModel):
     """Permissions boundary of every role, as path and name of a managed policy. `bootstrap/roles.yaml` creates one. CI
     may create roles only with it."""
     partners: tuple[Partner, ...] = ()
-    """Foreign identities that resources of the stack may name. The policy pack refuses all others."""
+    """Foreign accounts, organisations, networks and buckets that resources of the stack may name. The policy pack
+    refuses all others."""

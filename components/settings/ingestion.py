@@ -89,7 +89,8 @@ class SparkSettings(SettingsModel):
     glue_version: Annotated[str, StringConstraints(pattern=r"^5\.[1-9]$")] = "5.1"
     """Version of Glue, which determines the version of Spark."""
     worker_type: WorkerType = WorkerType.G_1X
-    """Size of a worker: G.1X has 4 vCPUs and 16 GB of memory, and each next type has twice as much at twice the price."""
+    """Size of a worker: G.1X has 4 vCPUs and 16 GB of memory, and each next type has twice as much at twice the
+    price."""
     workers: Annotated[int, Field(ge=2, le=100)] = 2
     """Number of workers of one run. More workers make a run faster, and cost more per minute."""
     execution_class: ExecutionClass = ExecutionClass.STANDARD
@@ -104,19 +105,19 @@ class SparkSettings(SettingsModel):
     are not allowed, because JSON values do not fit them. Names of the columns that the job adds are not allowed
     either."""
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Maximum share of rejected lines. A run with a larger share fails. Otherwise rejected lines are stored and
-    counted."""
+    """Maximum share of rejected lines, which are lines that are not JSON records. A run with a larger share fails.
+    Otherwise the rejected lines are stored and counted."""
     encryption_key_arn: Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:kms:.+:key/.+$")] | None = None
     """KMS key for logs and bookmarks, which Glue encrypts only with a customer key. S3 output is always encrypted. With
     the permissions boundary of `bootstrap/`, the key needs the tags `Project: polyphony` and `Environment: <stack>`."""
 
 
 class BuildingFunctionSettings(FunctionSettings):
-    """Size and version of a function that claims files for manifests."""
+    """Size and version of a function that creates manifests, for which it first claims the files."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=CLAIM_SECONDS - 1)] = 60
-    """Maximum duration of one invocation. It is at most 899, so an invocation ends before the sweeper takes its
-    files back after 15 minutes."""
+    """Maximum duration of one invocation. It is at most 899, so that an invocation ends before the sweeper releases its
+    claimed files, which happens after 15 minutes."""
 
 
 class IngestionSettings(SubsystemSettings):
@@ -130,19 +131,22 @@ class IngestionSettings(SubsystemSettings):
     """Maximum amount of data that an Athena query may read, in units of 1024³ bytes. A query that reads more is
     stopped."""
     environment_key_arn: KeyArn | None = None
-    """KMS key for the environment variables of the functions. They contain no secrets, so only compliance rules need it.
-    Without it, AWS encrypts them with its own key."""
+    """KMS key for the environment variables of the functions. They contain no secrets, so only compliance rules need
+    it. Without it, AWS encrypts them with its own key."""
     network_attached: bool = False
     """Attach the manifest builder and the Spark job to the network. Only compliance rules need this."""
     builder: BuildingFunctionSettings = BuildingFunctionSettings()
     """Function that tracks files and creates manifests."""
     sweeper: BuildingFunctionSettings = BuildingFunctionSettings.model_validate({"timeoutSeconds": 300})
-    """Function that repairs what builders and workflows left behind when they died."""
+    """Scheduled function that creates manifests of files that have waited long enough, and repairs what builders and
+    workflows left unfinished."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
     """Function behind the steps of the workflow."""
 
     @property
     def files_per_run(self) -> float:
-        """Number of files of average size that fill a manifest, by their number or by their size."""
+        """Number of files of average size that fill a manifest, which has a maximum number of files and a maximum
+        size.
+        """
         by_size = self.manifests.gigabytes * 1024 / self.load.file_megabytes
         return min(self.manifests.files, max(1.0, by_size))

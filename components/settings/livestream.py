@@ -45,15 +45,14 @@ TOKENS_PER_SECOND = 60
 answer that exceeds the time limit is billed nevertheless."""
 
 WINDOW_MARGIN_SECONDS = 20
-"""Time that the fact-check agent needs for a window, in addition to two answers of the model: 8 seconds to store its
-findings in it, and 12 seconds to read it. A window is a section of a transcript."""
+"""Time that the fact-check agent needs for a window, in addition to two answers of the model: 12 seconds to read the
+window, and 8 seconds to store its findings. A window is a section of a transcript."""
 
 
 def min_agent_timeout_seconds(answer_seconds: int) -> int:
     """Return the minimum timeout of the function `agentWorker`, which checks one window in one invocation.
 
-    The model may answer twice, because the agent repeats a request whose answer is unusable or late. Each answer may
-    take `answer_seconds`.
+    The agent repeats a request once if its answer is unusable or late, and each answer may take `answer_seconds`.
     """
     return 2 * answer_seconds + WINDOW_MARGIN_SECONDS
 
@@ -111,11 +110,11 @@ class VideoSettings(SettingsModel):
     """Settings of the conversion of videos to chunks."""
 
     chunk_seconds: ChunkSeconds = 120
-    """Length of a video chunk. A player loads one chunk at a time, so shorter chunks start faster, but they need more files
-    and more URLs."""
+    """Length of a video chunk. A player loads one chunk at a time, so shorter chunks start faster, but they need more
+    files and more URLs."""
     max_hours: MaxHours | None = 11
-    """Maximum length of a video. MediaConvert bills by the minute, and cannot limit a job to 12 hours or more. Without a
-    limit, each video is converted completely, whatever it costs."""
+    """Maximum length of a video. MediaConvert bills by the minute, and cannot limit a job to 12 hours or more. Without
+    a limit, each video is converted completely, whatever it costs."""
     chunking_minutes: LimitMinutes = 720
     """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 

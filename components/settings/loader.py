@@ -5,7 +5,7 @@ secret, the CLI marks the whole structure as secret. This marking is ignored: on
 secrets are treated as secrets.
 
 A rule is a validator of a whole section, which compares its settings. The error message of a rule must contain the key
-of each setting that the rule compares, because the loader finds out from the message which settings are wrong.
+of each setting that the rule compares. From the message, the loader finds out which settings are wrong.
 """
 
 import json
@@ -36,8 +36,8 @@ from components.settings.stack import StackSettings
 PROJECT = "polyphony"
 REGION_KEY = "aws:region"
 MAX_PRUNING_ROUNDS = 20
-"""Maximum number of validations in `_find_hidden_problems`. Each validation finds at most one violated rule in each
-section. A section has few rules, so this is enough."""
+"""Maximum number of validations in `_find_hidden_problems`. Each of them finds one violated rule in each section. A
+section has few rules, so this is enough."""
 
 
 def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
@@ -79,7 +79,7 @@ def _check_region(region: str | None) -> Iterator[SettingsProblem]:
 
 
 def _parse_structures(config: Mapping[str, str]) -> tuple[dict[str, Any], list[SettingsProblem]]:
-    """Return the project's own keys without their prefix, with structured values parsed, and the JSON errors."""
+    """Return the values of the keys below `polyphony:`, with structures parsed, and the problems of invalid JSON."""
     values: dict[str, Any] = {}
     problems: list[SettingsProblem] = []
     for name, raw in config.items():
@@ -100,16 +100,15 @@ def _parse_structures(config: Mapping[str, str]) -> tuple[dict[str, Any], list[S
 
 
 def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[SettingsProblem]:
-    """Yield the problems that the first validation has not found, because other values are invalid: violations of
-    rules, and conflicts between settings (`cross_section_checks.py`).
+    """Yield the problems that the first validation could not find, because other values were invalid.
 
-    Pydantic runs no rule of a section with an invalid field, and no further rule after the first violation. To list all
-    problems at once, each round validates the values and drops the invalid values before the next round. Round 0 repeats
-    the validation whose errors the caller has listed. The rounds end when the values are valid, or when only required
-    fields are missing.
+    Pydantic checks no rule of a section with an invalid field, and only the rules up to the first violation. Conflicts
+    between sections (`cross_section_checks.py`) are found only among valid settings. So this function validates in
+    rounds, and drops the invalid values after each round. Round 0 repeats the validation whose errors the caller has
+    listed. The rounds end when the values are valid, or when only required fields are missing.
 
-    A dropped field has its default in the following rounds. A problem that concerns such a field is not reported,
-    because the user has not written the default.
+    A dropped field has its default in the following rounds. A problem with such a field is not reported, because the
+    user has not written the default.
     """
     pruned: Any = values
     dropped: set[str] = set()

@@ -61,7 +61,8 @@ class MeetingSpeechSettings(SettingsModel):
     """Settings of transcription by Amazon Transcribe."""
 
     max_minutes: Annotated[int, Field(ge=5, le=1_440)] = 240
-    """Maximum time that the workflow waits for one part."""
+    """Maximum time that the workflow waits for the transcription of one part, which is a section of a recording's
+    audio."""
     at_once: Annotated[int, Field(ge=1, le=40)] = 5
     """Maximum number of parts of one recording that are transcribed at the same time."""
 
@@ -72,7 +73,8 @@ class ModelSettings(GuardedModelSettings):
     summary: ModelId = SONNET
     """Model for summaries: id of a model or of an inference profile."""
     action_items: ModelId = SONNET
-    """Model for action items. Use a cheaper model only after it has passed `.venv/bin/python -m operations.compare_models`."""
+    """Model for action items. Use a cheaper model only after it has passed `.venv/bin/python -m
+    operations.compare_models`."""
     regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
@@ -82,8 +84,8 @@ class ModelSettings(GuardedModelSettings):
     """Timeout for one answer of a model."""
     part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000
     """Maximum number of characters of a transcript in one request. A longer transcript is divided into windows of this
-    size, which overlap by at most half. If a request has more than 100,000 tokens, Claude Haiku 5.5 bills all its tokens
-    at five times their price."""
+    size, which overlap by at most half. If a request has more than 100,000 tokens, Claude Haiku 5.5 bills all its
+    tokens at five times their price."""
     at_once: AtOnce = 3
     """Maximum number of windows of one transcript that are summarised at the same time."""
 
@@ -92,7 +94,8 @@ class RetentionSettings(SettingsModel):
     """Retention of a recording's objects."""
 
     raw_days: Days = 7
-    """Days that uploaded chunks are kept. Meetings wait as long for missing chunks, but two weeks at most."""
+    """Days that uploaded chunks are kept, which are the files of a recording. A meeting waits as long for missing
+    chunks, but two weeks at most."""
     audio_days: Days = 30
     """Days that the audio is kept. An operator can extract it from the video again."""
     old_version_days: Days = 1

@@ -40,7 +40,7 @@ FARGATE_SIZES: Mapping[float, Sequence[int]] = {
 ATTEMPTS: Final = 3
 """Maximum number of starts of a job on Fargate Spot. After an interruption, the job resumes where it was."""
 ENCODE_HOURS: Final = 2
-"""Maximum vCPU hours to encode one hour of a recording: assumed (docs/decisions/0061)."""
+"""Maximum vCPU hours to encode one hour of a recording. It is an assumption (docs/decisions/0061)."""
 
 
 class MachineSize(SettingsModel):
@@ -82,7 +82,7 @@ class ProcessingSettings(SettingsModel):
     poll_seconds: PollSeconds = 30
     """Shortest interval at which the workflow checks the status of the job, or of the transcription of a part."""
     max_vcpus: Annotated[int, Field(ge=1, le=16)] = 8
-    """Maximum number of vCPUs of all concurrent jobs of a queue."""
+    """Maximum total of the vCPUs of all jobs of a queue that run at the same time."""
     max_hours: MaxHours = 12
     """Maximum length of a recording."""
     alarm_minutes: Annotated[int, Field(ge=1)] = 180
@@ -102,7 +102,9 @@ class ProcessingSettings(SettingsModel):
 
     @property
     def on_demand_seconds(self) -> int:
-        """Maximum duration of a job on demand. It may wait for other jobs as long as it may run."""
+        """Maximum duration of a job on demand: it may first wait for another job of the queue for as long as that job
+        may run.
+        """
         return 2 * self.timeout_minutes * 60
 
     @model_validator(mode="after")

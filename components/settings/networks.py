@@ -48,6 +48,8 @@ class BuiltNetwork(SettingsModel):
         return self
 
     def subnet_cidr(self, zone: str) -> str:
-        """Return the CIDR block of a zone's subnet. It depends on the zone only, so zones can be added and removed."""
+        """Return the CIDR block of a zone's subnet. It depends only on the zone's letter, so adding or removing a zone
+        changes no other subnet.
+        """
         first, second, *_ = self.cidr.split(".")
         return f"{first}.{second}.{ord(zone) - ord('a')}.0/24"

@@ -69,8 +69,9 @@ class SettingsModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _merge_section_defaults(cls, given: Any) -> Any:
-        """Complete a partly given section from the default of its field: a new timeout keeps the default memory
-        size.
+        """Complete a section in which the stack file gives only some settings from the section's default.
+
+        For example, a function whose timeout is given keeps its default memory size.
         """
         if not isinstance(given, dict):
             return given
@@ -105,8 +106,10 @@ class FunctionSettings(SettingsModel):
     """Version that the alias `live` is pinned to. Without it, the alias follows the newest version."""
 
     def seconds_to_work(self, finish_seconds: int, max_seconds: int = 900) -> int:
-        """Return the seconds in which one invocation may start further work: the timeout less `finish_seconds`, which
-        are reserved for its end, and at most `max_seconds`.
+        """Return the seconds after which an invocation must not start further work.
+
+        These are the timeout less `finish_seconds`, in which the invocation finishes the work that it has started, and
+        at most `max_seconds`.
         """
         return min(max_seconds, max(1, self.timeout_seconds - finish_seconds))
 

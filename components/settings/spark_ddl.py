@@ -1,7 +1,7 @@
 """Parser of the setting `schemaDdl`, which lists the columns of the lake as Spark DDL.
 
-It converts each type to the names that the Glue catalogue (Hive) and Athena views (Presto) use. Types that the Spark
-job cannot use are refused here, because otherwise each run would fail, long after the deployment.
+It converts each type to the names that the Glue catalogue (Hive) and Athena views (Presto) use. It refuses types that
+the Spark job cannot use. Otherwise each run of the job would fail, long after the deployment.
 """
 
 import re
@@ -49,7 +49,7 @@ SYSTEM_COLUMNS = (
     ("_arrived_at", "timestamp"),
     ("_unknown", "string"),
 )
-"""Columns that the job adds to every row, with their types in DDL."""
+"""Columns that the Spark job adds to every row, with their types in DDL."""
 PARTITION = "dt"
 """Partition column of the lake: the date."""
 RESERVED_COLUMNS = frozenset({PARTITION, *(name for name, _ in SYSTEM_COLUMNS)})
@@ -57,7 +57,7 @@ RESERVED_COLUMNS = frozenset({PARTITION, *(name for name, _ in SYSTEM_COLUMNS)})
 
 
 class InvalidDdl(ValueError):
-    """The text is not valid DDL, or a run cannot have its columns."""
+    """The text is not valid DDL, or the Spark job cannot write its columns."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class _Parser:
             self._take()
             columns.append(self._parse_column())
         if len({column.name for column in columns}) < len(columns):
-            raise InvalidDdl("two columns have names that differ only in case: rename one of them")
+            raise InvalidDdl("two columns have the same name, or names that differ only in case: rename one of them")
         return columns
 
     def _parse_column(self) -> CatalogColumn:
@@ -209,5 +209,5 @@ class _Parser:
     def _take(self) -> str:
         """Return the current token and go on to the next one."""
         if not self._reversed_tokens:
-            raise InvalidDdl("the text ends before the type is complete")
+            raise InvalidDdl("the text ends too early: complete the last column, or remove a comma at the end")
         return self._reversed_tokens.pop()

@@ -30,7 +30,7 @@ class TranscriptionLoad(SettingsModel):
     """Expected load, from which the cost is computed."""
 
     utterances_per_day: Annotated[int, Field(ge=1)] = 1_000
-    """Utterances per day. Each needs one invocation and one Transcribe stream."""
+    """Utterances per day: messages with some seconds of speech. Each needs one invocation and one Transcribe stream."""
     utterance_seconds: Annotated[float, Field(gt=0, le=5)] = 5
     """Average length of an utterance. Amazon Transcribe bills at least 15 seconds for a stream, so shorter utterances
     cost the same."""
@@ -43,11 +43,11 @@ IN_SECONDS: Final = Field(json_schema_extra={UNIT: "seconds"})
 class CaptionSettings(SettingsModel):
     """Thresholds for showing captions. A session may choose its own values within the same ranges.
 
-    The protocol and the requirements use the same names, of which some lack the unit. All these times are in seconds.
+    The names are those of the requirements and of the protocol. All times are in seconds.
     """
 
     partial_results_enabled: bool = True
-    """Show captions before they are final. If false, no session can enable them."""
+    """Show captions before they are final. If false, no session can choose to show them."""
     min_stability_threshold: Annotated[Stability, Field(json_schema_extra={UNIT: "share from 0 to 1"})] = 0.85
     """Share of a partial result's words that must be stable for the result to be shown at once."""
     max_buffer_timeout: Annotated[BufferSeconds, IN_SECONDS] = 5.0
@@ -55,9 +55,9 @@ class CaptionSettings(SettingsModel):
     pause_threshold: Annotated[PauseSeconds, IN_SECONDS] = 2.0
     """Seconds without an update after which a waiting result is shown."""
     orphan_timeout: Annotated[OrphanSeconds, IN_SECONDS] = 15.0
-    """Seconds after which a result is shown as it is if its final version does not arrive. Values of 7
-    or more change nothing, because an utterance ends in less than 7 seconds, and its end also shows the result. The
-    requirement states 15."""
+    """Seconds after which a result is shown as it is if its final version does not arrive. Values of 7 or more have no
+    effect, because an utterance ends in less than 7 seconds, and all its results are shown then. The requirement states
+    15."""
     max_rate_per_second: RatePerSecond = 5
     """Maximum number of partial captions per second."""
     dedup_cache_ttl: Annotated[DedupSeconds, IN_SECONDS] = 10

@@ -80,11 +80,12 @@ class ConversationSettings(SettingsModel):
     lectures_per_day: LecturesPerDay = 20
     """Maximum number of lectures that a guest may upload per day. Each may have `lectures.maxGigabytes`."""
     guest_writes: bool = True
-    """Allow guests to write their conversations in the table with their own AWS credentials. Their number and size is
-    not limited, because such calls do not pass our functions. Guests upload audio only with forms in any case."""
+    """Allow guests to write their conversations in the table with their own AWS credentials. Number and size of these
+    writes are not limited, because no function checks them. Audio is not affected: guests always upload it with
+    forms."""
     url_seconds: UrlSeconds = 3600
-    """Maximum validity of an upload form. A form ends earlier if the temporary credentials that signed it do. AWS does
-    not document how long those of a function last, so clients request another form if S3 refuses one."""
+    """Maximum validity of an upload form. A form ends earlier if the function's temporary credentials that signed it
+    end. AWS does not document how long these last, so clients request another form if S3 refuses one."""
     ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300
     """Interval of the client's pings. API Gateway closes a connection after ten idle minutes."""
 
@@ -95,8 +96,8 @@ class QaAlarmSettings(SettingsModel):
     answer_seconds: Annotated[float, Field(gt=0)] = 10
     """Time from a question to its complete answer (95th percentile)."""
     account_concurrency: Annotated[int, Field(ge=10)] = 1_000
-    """Concurrent invocations that the account may have (Service Quotas, AWS Lambda). The threshold is derived from
-    it."""
+    """Concurrent invocations that the account may have (Service Quotas, AWS Lambda). The alarm on concurrency is raised
+    at a share of this number."""
 
 
 class SocketHandlerSettings(ClientFunctionSettings):

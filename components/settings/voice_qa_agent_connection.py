@@ -38,7 +38,9 @@ class NatSettings(SettingsModel):
 
 
 class AgentNetworkSettings(SettingsModel):
-    """Network of a private agent. The worker is attached to it, and needs a route to the internet."""
+    """Network of a private agent. The query worker, which is the function that calls the agent, is attached to it, and
+    needs a route to the internet.
+    """
 
     vpc_id: VpcId
     """VPC in which the agent runs."""
@@ -114,7 +116,9 @@ class AnswerAgentSettings(SettingsModel):
 
     @property
     def _address(self) -> IPv4Address | IPv6Address | None:
-        """IP address of the endpoint, or None if its host is a name, which is not resolved here."""
+        """IP address of the endpoint. None if there is no endpoint, or if its host is a name, which is not resolved
+        here.
+        """
         host = self.endpoint.host if self.endpoint else None
         try:
             return ip_address((host or "").strip("[]"))
@@ -123,5 +127,5 @@ class AnswerAgentSettings(SettingsModel):
 
     @property
     def port(self) -> int | None:
-        """Port of the endpoint, or None without an endpoint."""
+        """Port of the endpoint; None if there is no endpoint."""
         return self.endpoint.port if self.endpoint else None

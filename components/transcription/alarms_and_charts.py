@@ -21,9 +21,11 @@ from handlers.transcription.shared_names import (
 
 RUNBOOK = "captions-degraded"
 GIVEN_UP_IN_FIVE_MINUTES = 10
-"""Number of utterances given up in five minutes from which an alarm is raised. A few may be due to a client's error."""
+"""Number of utterances given up in five minutes from which an alarm is raised. A few may be a client's fault. The audio
+processor gives up an utterance after several failed attempts."""
 FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_failed", "processor_not_called"))
-"""Log filter for failed messages. API Gateway receives an answer for them, so neither it nor Lambda counts an error."""
+"""Log filter for messages whose processing failed. The router still returns a response, so neither API Gateway nor
+Lambda counts an error."""
 
 
 def register_alarms(
@@ -81,20 +83,22 @@ def register_alarms(
 
 
 def caption_charts(processor: Function) -> list[Chart]:
-    """Return the charts of dropped and orphaned partial results, and of the fallback to final captions only."""
+    """Return a chart of dropped and orphaned partial results, and a chart of streams that fell back to final captions.
+
+    The rate limit drops partial results. An orphan is a partial result that never became final.
+    """
     return [
         Chart(
             "partial results: dropped, orphaned",
             [_processor_metric(processor, metric, "Sum", 60) for metric in (DROPPED_METRIC, ORPHANS_METRIC)],
         ),
-        Chart("fallback to finals only", [_processor_metric(processor, FALLBACK_METRIC, "Sum", 60)]),
+        Chart("fallback to final captions only", [_processor_metric(processor, FALLBACK_METRIC, "Sum", 60)]),
     ]
 
 
 def latency_chart(processor: Function) -> Chart:
-    """Return the chart of the latency of captions.
-
-    It begins when Amazon Transcribe could have received the caption's words, and ends when the caption is delivered.
+    """Return the chart of the latency of captions: the time from the moment at which Amazon Transcribe could have
+    received the caption's words to the caption's delivery.
     """
     return Chart(
         "milliseconds to a caption",

@@ -1,6 +1,8 @@
 """Component of transcription: WebSocket API → router → audio processor → captions over the same connection.
 
-It creates the tables, the API and both functions, and gives each function its permissions and environment variables.
+A client sends an utterance, some seconds of speech, as one message. The router receives all messages, and invokes the
+audio processor for each utterance, which Amazon Transcribe then transcribes.
+
 docs/decisions/0040 describes the path of an utterance.
 """
 
@@ -42,8 +44,8 @@ from handlers.transcription.shared_names import (
 
 ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
 MAX_EVENT_AGE_SECONDS = 60
-"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The router
-counts an utterance as lost earlier."""
+"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The router's
+sweep declares an utterance lost earlier, and asks the client to send it again."""
 MEMORY_PERCENT = 90
 """Percentage of the audio processor's memory above which an alarm is raised."""
 DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
@@ -88,15 +90,17 @@ class Transcription(pulumi.ComponentResource):
         self.register_outputs({"url": self.socket.url})
 
     def _create_tables(self) -> None:
-        """Create the table of the sessions' settings, and the live table. The live table has the items that change
-        while users speak: connections, slots, open sessions and text reservations.
+        """Create the table of the sessions' settings, and the live table.
+
+        The live table has the items that change while users speak. They record which connections and sessions are open,
+        which utterances are being processed, and which texts were already shown.
         """
         no_backup_reason = "its items live for hours and nothing in them is worth having back"
         self.sessions = Table(
             "sessions",
             TableArgs(
                 scope=self._scope,
-                logical_name="Sessions",
+                display_name="Sessions",
                 hash_key="session_id",
                 ttl_attribute="ttl",
                 no_backup_reason=no_backup_reason,
@@ -107,7 +111,7 @@ class Transcription(pulumi.ComponentResource):
             "live",
             TableArgs(
                 scope=self._scope,
-                logical_name="transcription-live",
+                display_name="transcription-live",
                 hash_key="pk",
                 # Sparse index: only items with a deadline have these key attributes.
                 indexes=[SecondaryIndex(DUE_INDEX, "watched", "due_ms", projected_attributes=[])],
@@ -124,7 +128,7 @@ class Transcription(pulumi.ComponentResource):
             "socket",
             WebSocketApiArgs(
                 scope=self._scope,
-                logical_name="TranscriptionSocket",
+                display_name="TranscriptionSocket",
                 stage="live",
                 routes_throttle=Throttle.from_rate(self._settings.requests_per_second),
                 checked_by=None if unauthenticated else "the router verifies the token in the offered subprotocol",
@@ -138,7 +142,7 @@ class Transcription(pulumi.ComponentResource):
             "audio-processor",
             FunctionArgs(
                 scope=scope,
-                logical_name="audio-processor",
+                display_name="audio-processor",
                 entry="handlers.transcription.audio_processor.handler.handler",
                 settings=settings.audio_processor,
                 environment=ProcessorEnvironment,
@@ -150,7 +154,7 @@ class Transcription(pulumi.ComponentResource):
                 },
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
-                    # Streams of Amazon Transcribe have no resource type.
+                    # IAM has no ARNs for streams of Amazon Transcribe.
                     grant("transcribe", ["StartStreamTranscription", "StartStreamTranscriptionWebSocket"], "*"),
                     grant_metrics(METRICS_NAMESPACE),
                     self.sessions.grant("GetItem", "Query"),
@@ -175,7 +179,7 @@ class Transcription(pulumi.ComponentResource):
             "router",
             FunctionArgs(
                 scope=scope,
-                logical_name="TranscriptionRouter",
+                display_name="TranscriptionRouter",
                 entry="handlers.transcription.router.handler.handler",
                 settings=self._settings.router,
                 environment=RouterEnvironment,
@@ -203,7 +207,8 @@ class Transcription(pulumi.ComponentResource):
                     self.socket.grant_post(),
                     grant("transcribe", ["StartStreamTranscriptionWebSocket"], "*"),
                 ],
-                # Only the sweep is invoked asynchronously; its event contains no audio.
+                # Only the schedule of the sweep invokes the router asynchronously. Its event contains no audio, so a
+                # failed call may be stored.
                 asynchronous=AsyncInvocation(failed),
             ),
             self._child,

@@ -1,8 +1,7 @@
-"""Monthly usage of transcription, computed from its load settings. The cost model multiplies it with prices.
+"""Monthly usage of transcription, derived from its load settings, for the cost model.
 
-The result has an entry for each block, under the block's Pulumi name. An entry contains the block's monthly amounts,
-each under the name (measure) by which the price rules read it. A constant that is marked as assumed is an estimate
-without a source.
+A constant that is marked as assumed is an estimate without a source. An utterance is some seconds of speech that
+a client sends as one message.
 """
 
 from components.settings.transcription import TranscriptionSettings
@@ -21,28 +20,29 @@ ROUTED_MILLISECONDS = 60
 BILLED_SECONDS = 15
 """Minimum duration that Amazon Transcribe bills for a stream. Each utterance is a separate stream of at most 5 s."""
 REQUESTS_PER_SESSION = 2
-"""Messages of the client for one session: open and close. Each has an answer."""
+"""Messages of the client that open and close a session. Each has an answer."""
 MESSAGES_PER_UTTERANCE = 3
-"""Billed messages: the utterance, its acceptance, and its end. API Gateway bills each 32 KB as one message. Assumed:
-utterances are sent as Opus, and each fits into 32 KB. Uncompressed samples need up to four times as much."""
+"""Messages for one utterance without its captions: the utterance itself, and two that report its acceptance and its
+end. API Gateway bills each 32 KB as one message. Assumed: the client encodes the speech as Opus, so an utterance fits
+into 32 KB. Uncompressed samples need up to four times as much."""
 ROUTER_READS = 2
-"""Reads of the live table by the router for one utterance: the item of the connection and the item of the session's
-utterances. Each is a consistent read of one unit."""
+"""Reads of the live table by the router for one utterance: the item of the connection, and the item with the session's
+utterances in progress. Each is a consistent read of one unit."""
 PROCESSOR_READS = 3
-"""Assumed: reads of the session's utterances by the processor: to start the attempt, before a final caption, and to end
-the attempt."""
+"""Assumed: reads of the item with the session's utterances by the processor: to start the attempt, before a final
+caption, and to end the attempt."""
 SESSION_READS = 2
-"""Reads of the session for one utterance, by the router and by the processor."""
+"""Reads of the session's settings for one utterance: the router and the processor each read it."""
 SESSION_WRITES = 5
-"""Writes of the live table for one session: the connection at the handshake; the user's open sessions, the connection
-and the session's utterances at `open`; and the user's open sessions at `close`."""
+"""Writes of the live table for one session. The handshake writes the connection. `open` writes the user's open
+sessions, the connection and the session's utterances. `close` writes the user's open sessions."""
 SLOT_WRITES = 3
-"""Writes of the live table for one utterance. The table has one item for each session, with a slot for each of the
-session's utterances in progress. The router takes the slot, and the processor starts the attempt and later releases the
-slot. Each of these writes also changes the index."""
+"""Writes of the live table for one utterance. The item of a session has a slot for each utterance in progress. The
+router takes a slot, the processor marks the start of its attempt in it, and later releases it. Each of these writes
+also changes the index."""
 SLOT_WRITE_UNITS = 2
-"""Assumed: write units of one write to the item of a session's utterances, for a slot or a ping. It is more than one
-unit, because the item also contains the names of the session's last utterances."""
+"""Assumed: write units of one write to the item with a session's slots. It is more than one unit, because the item also
+contains the names of the session's last utterances."""
 SWEEPS_PER_DAY = 24 * 60
 """The schedule invokes the router once a minute for a sweep, which ends overdue utterances. Each sweep reads the live
 table once."""
@@ -51,7 +51,8 @@ ITEM_BYTES = 1_000
 ITEM_DAYS = 3
 """Assumed: days until an expired item is deleted."""
 PROCESSOR_LOG_BYTES = 1_800
-"""Assumed: the processor's own log line, and Lambda's three at level INFO."""
+"""Assumed: size of the log lines of one invocation: the processor's own line, and Lambda's three lines at level
+INFO."""
 METRICS = 4
 """Number of metric names of the processor, each with one dimension value."""
 
@@ -61,7 +62,7 @@ NOT_BACKED_UP = frozenset({"transcription-live", "transcription-sessions"})
 
 
 def monthly_usage(settings: TranscriptionSettings) -> Usage:
-    """Return the monthly amount of each measure, by the Pulumi name of the block."""
+    """Return the usage per month: Pulumi name of a block → measure → amount."""
     load = settings.load
     utterances = load.utterances_per_day * DAYS_PER_MONTH
     speech_minutes = utterances * load.utterance_seconds / 60

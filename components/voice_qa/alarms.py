@@ -1,5 +1,5 @@
-"""Alarms of voice Q&A, for answers that are late or missing, lectures whose S3 notification is missing, and limits that
-are near.
+"""Alarms of voice Q&A: for answers that are late or missing, lectures whose S3 notification was lost, and limits that
+are almost reached.
 
 Every block registers its own alarms in addition.
 """
@@ -15,15 +15,15 @@ from components.settings import VoiceQaSettings
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 
 DURATION_PERCENT = 80
-"""Percentage of a function's timeout above which an alarm is raised. For the query worker, it is the percentage of
-`agentcore.answerSeconds`, because an answer ends then, long before the worker's timeout."""
+"""Percentage of a function's timeout above which an alarm is raised. For the query worker, it is the percentage of the
+time limit of an answer (`agentcore.answerSeconds`), which is shorter."""
 CONCURRENCY_PERCENT = 80
 """Percentage of the account's concurrent Lambda invocations above which an alarm is raised."""
 CONNECTIONS_PER_MINUTE = 500
 """Number of new connections in a minute above which an alarm is raised."""
 MAX_FAILED_POSTS = 2
-"""Number of failed posts in five minutes that raise no alarm. If a connected client receives nothing, at least three
-messages of its answer fail."""
+"""Number of messages that could not be posted to connected clients in five minutes, above which an alarm is raised. An
+answer has at least three messages, so a single client that receives nothing raises the alarm."""
 ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK = (
     "answers-late",
     "limits-near",
@@ -32,9 +32,11 @@ ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK = (
 )
 QUERY_ENDED = '$.message = "query_ended"'
 AGENT_FAILURES = " || ".join(f'$.cause = "{code}"' for code in AgentCode if code is not AgentCode.REJECTED)
-"""Log filter for failures of the agent. Other causes are a guest's, such as missing or unintelligible audio."""
+"""Log filter for questions that failed because of the agent. Other causes are the guest's, such as missing or
+unintelligible audio."""
 FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_failed", "worker_not_called"))
-"""Log filter for failed messages. API Gateway receives an answer for them, so neither it nor Lambda counts an error."""
+"""Log filter for messages whose processing failed. The WebSocket handler still returns a response, so neither API
+Gateway nor Lambda counts an error."""
 
 
 def register_alarms(

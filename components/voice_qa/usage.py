@@ -1,27 +1,26 @@
-"""Monthly usage of voice Q&A, computed from its load settings. The cost model multiplies it with prices.
+"""Monthly usage of voice Q&A, derived from its load settings, for the cost model.
 
-Keys are the Pulumi names of the blocks, and measures are those that the price rules read. A constant that is marked as
-assumed is an estimate without a source.
+A constant that is marked as assumed is an estimate without a source.
 """
 
 from components.settings.voice_qa import VoiceQaSettings
 from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
 
 OLD_VERSION_DAYS = 1
-"""Days for which old versions of questions and answers are kept. An expired object of a versioned bucket becomes an old
-version, and expired audio must not remain available."""
+"""Days for which old versions of questions and answers are kept. In a versioned bucket, expired audio becomes an old
+version, which must not remain available for long."""
 SWEEP_MINUTES = 15
-"""Interval of the sweep for lectures without a notification."""
+"""Interval of the sweep, which finds uploaded lectures whose S3 notification was lost."""
 HANDLED_MILLISECONDS = 60
 """Assumed: duration of one message in the WebSocket handler."""
 WORKER_OVERHEAD_SECONDS = 1
-"""Assumed: duration of a question beyond the agent's answer."""
+"""Assumed: time that the query worker needs for a question in addition to the agent's answer."""
 VALIDATION_MILLISECONDS = 1_500
 """Assumed: duration of one lecture's validation."""
 ANSWER_SECONDS = 8
 """Assumed: duration of an answer."""
 PIECES_PER_ANSWER = 40
-"""Assumed: number of messages of an answer."""
+"""Assumed: number of messages that send the parts (pieces) of an answer."""
 CONNECTED_MINUTES = 10
 """Assumed: time for which a client stays connected for one question, including the time to read the answer."""
 LECTURE_MEGABYTES = 60
@@ -29,18 +28,18 @@ LECTURE_MEGABYTES = 60
 QUERY_MEGABYTES = 0.2
 """Assumed: size of a question of some seconds."""
 ANSWER_MEGABYTES = 0.5
-"""Assumed: size of a spoken answer. It is stored twice: as one audio file, and as base64 in the JSONL file of the
-pieces."""
+"""Assumed: size of a spoken answer. It is stored twice: as one audio file, and as base64 in a JSONL file with all
+pieces of the answer."""
 BASE64_FACTOR = 4 / 3
-"""Factor by which base64 enlarges spoken pieces."""
 MESSAGES_PER_QUESTION = 6
-"""Assumed: messages of one question without the pieces. Without errors there are five: the upload request and its
-response, the question and its acceptance, and the message that the answer is complete."""
+"""Assumed: messages of one question without the pieces. Five of them are regular: the upload request and its response,
+the question and its acceptance, and the message that the answer is complete. The sixth allows for errors."""
 ITEM_KILOBYTES = 4
 """Assumed: size of a conversation of some turns."""
 READS_PER_QUESTION = 14
 WRITES_PER_QUESTION = 13
-"""Assumed, both: capacity units for connection, allowance, question and conversation."""
+"""Assumed, both: capacity units for the items of the connection, the guest's limits, the question and the
+conversation."""
 PUTS_PER_QUESTION = 3
 """Uploads for one question: the spoken question, all pieces of the answer as one JSONL file, and the joined spoken
 answer."""
@@ -48,20 +47,21 @@ GETS_PER_QUESTION = 4
 """Reads for one question: the worker's HEAD request, the agent's downloads of question and lecture, and the client's
 download of the spoken answer."""
 LECTURE_MONTHS = 12
-"""Assumed: months of lectures in the bucket when its cost is estimated. It keeps growing."""
+"""Assumed: months of lectures in the bucket at the time of the estimate. Lectures are never deleted."""
 REQUESTS_PER_VALIDATION = 10
 """Assumed: requests to S3 for one lecture's validation."""
 
 
 def monthly_usage(settings: VoiceQaSettings) -> Usage:
-    """Return the monthly amount of each measure, by the Pulumi name of the block."""
+    """Return the usage per month: Pulumi name of a block → measure → amount."""
     load = settings.load
     questions = load.questions_per_day * DAYS_PER_MONTH
     lectures = load.lectures_per_day * DAYS_PER_MONTH
     minutes = questions * CONNECTED_MINUTES
     pings = minutes * 60 / settings.sessions.ping_seconds
-    requests = 4 * questions + pings  # connect, upload, question, disconnect
-    checks = questions
+    # A question needs four requests: connect, upload, question, disconnect. The few uploads of lectures are left out.
+    requests = 4 * questions + pings
+    time_limit_checks = questions  # delayed messages that make the handler check that a question has ended
     sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES
     audio, old_days = settings.audio, OLD_VERSION_DAYS if settings.audio.versioned else 0
     query_mb = QUERY_MEGABYTES * (audio.query_days + old_days)
@@ -78,11 +78,11 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
             "connectionMinutes": minutes,
             "logGb": requests * LOG_BYTES_PER_CALL / GB,
         },
-        "voice-qa-websocket-handler": function_usage(requests + checks, HANDLED_MILLISECONDS),
+        "voice-qa-websocket-handler": function_usage(requests + time_limit_checks, HANDLED_MILLISECONDS),
         "voice-qa-query-worker": function_usage(questions, (ANSWER_SECONDS + WORKER_OVERHEAD_SECONDS) * 1000),
         "voice-qa-validate-lecture": function_usage(lectures + sweeps, VALIDATION_MILLISECONDS),
         "voice-qa-uploads": {"messages": lectures, "batches": lectures},
-        "voice-qa-time-limits": {"messages": checks, "batches": checks},
+        "voice-qa-time-limits": {"messages": time_limit_checks, "batches": time_limit_checks},
         "voice-qa-queries-failed": {"messages": 0},
         "voice-qa-validator-failed": {"messages": 0},
         "voice-qa-audio": {

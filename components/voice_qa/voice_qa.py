@@ -1,10 +1,10 @@
-"""Component of voice Q&A: guests ask questions about lectures and receive answers while the agent produces them.
+"""Component of voice Q&A: guests, who do not log in, ask questions about lectures. An external agent answers, and the
+guests receive each piece of an answer as soon as the agent has produced it.
 
-This module creates the storage, the API and the functions, and gives each function its permissions and environment
-variables. There are two paths:
+There are two paths:
 
-- questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection. A queue
-  of delayed messages makes the WebSocket handler check that each question ends in time.
+- questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection. A
+  queue of delayed messages makes the WebSocket handler check that each question ends in time.
 - lectures: audio bucket → queue → lecture validator → lecture items, and a report to the guest who uploaded the
   lecture. Only validated lectures can be asked about.
 """
@@ -62,14 +62,14 @@ ROUTES = ("$connect", "$default", "$disconnect", "lecture", "ping", "query", "up
 GIGABYTE = 1_000_000_000
 """Bytes of a gigabyte in the size limit of lectures, which counts in powers of ten."""
 MAX_QUESTION_AGE_SECONDS = 300
-"""Age at which a question that no worker has started is moved to the dead-letter queue. Its client has gone or has
-asked again."""
+"""Age at which a question for which no worker was free moves to the dead-letter queue. By then, its client has gone or
+has asked again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
 FINISH_PERCENT = 60
-"""Percentage of the validator's timeout in which its sweep starts no further page. The sweep lists lectures whose S3
-notification may be lost, page by page, and validates them. The reserved time lets it finish the last page, which takes
-minutes if none of the page's lectures was validated before."""
+"""Percentage of the validator's timeout in which its sweep starts no further page. The sweep lists the uploaded
+lectures page by page, and validates those whose S3 notification was lost. In the reserved time, it finishes the last
+page, which takes minutes if none of the page's lectures was validated before."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class VoiceQa(pulumi.ComponentResource):
             "sessions",
             TableArgs(
                 scope=scope,
-                logical_name="SynapScribe-Sessions",
+                display_name="SynapScribe-Sessions",
                 hash_key="sessionId",
                 range_key="lectureId",
                 ttl_attribute=TTL_ATTRIBUTE,
@@ -141,7 +141,7 @@ class VoiceQa(pulumi.ComponentResource):
             "uploads",
             QueueArgs(
                 scope=scope,
-                logical_name="LectureUploads",
+                display_name="LectureUploads",
                 consumer_timeout_seconds=settings.validator.timeout_seconds,
                 senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "audio")))],
             ),
@@ -151,7 +151,7 @@ class VoiceQa(pulumi.ComponentResource):
             "time-limits",
             QueueArgs(
                 scope=scope,
-                logical_name="QuestionTimeLimits",
+                display_name="QuestionTimeLimits",
                 consumer_timeout_seconds=settings.socket_handler.timeout_seconds,
             ),
             self._child,
@@ -160,7 +160,7 @@ class VoiceQa(pulumi.ComponentResource):
             "audio",
             BucketArgs(
                 scope=scope,
-                logical_name="AudioBucket",
+                display_name="AudioBucket",
                 versioned=settings.audio.versioned,
                 accelerated=settings.audio.accelerated,
                 cors=CorsRule(settings.audio.origins),
@@ -194,7 +194,7 @@ class VoiceQa(pulumi.ComponentResource):
             "socket",
             WebSocketApiArgs(
                 scope=self._scope,
-                logical_name="VoiceQaSocket",
+                display_name="VoiceQaSocket",
                 stage="Prod",
                 routes_throttle=Throttle.from_rate(self._settings.requests_per_second),
                 authorization=WebSocketAuthorization.IAM,
@@ -209,7 +209,7 @@ class VoiceQa(pulumi.ComponentResource):
             "validate-lecture",
             FunctionArgs(
                 scope=scope,
-                logical_name="ValidateLectureFunction",
+                display_name="ValidateLectureFunction",
                 entry="handlers.voice_qa.validate_lecture.handler.handler",
                 settings=settings.validator,
                 environment=ValidatorEnvironment,
@@ -248,7 +248,7 @@ class VoiceQa(pulumi.ComponentResource):
             "query-worker",
             FunctionArgs(
                 scope=scope,
-                logical_name="QueryWorker",
+                display_name="QueryWorker",
                 entry="handlers.voice_qa.query_worker.handler.handler",
                 settings=settings.query_worker,
                 environment=WorkerEnvironment,
@@ -265,7 +265,8 @@ class VoiceQa(pulumi.ComponentResource):
                 },
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
-                    # The agent's URLs are signed with this role and name an object version.
+                    # The worker signs the URLs with which the agent downloads audio, so its role needs the permissions
+                    # that the URLs use. The URLs name object versions.
                     self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.QUERIES}*"),
                     self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*"),
                     self.audio.grant("GetObject", "PutObject", prefix=f"{s3_prefixes.RESPONSES}*"),
@@ -302,7 +303,7 @@ class VoiceQa(pulumi.ComponentResource):
             "websocket-handler",
             FunctionArgs(
                 scope=scope,
-                logical_name="WebSocketHandler",
+                display_name="WebSocketHandler",
                 entry="handlers.voice_qa.websocket_handler.handler.handler",
                 settings=settings.socket_handler,
                 environment=SocketEnvironment,
@@ -325,7 +326,8 @@ class VoiceQa(pulumi.ComponentResource):
                     "lectures_per_day": settings.sessions.lectures_per_day,
                 },
                 grants=[
-                    # Upload forms are signed with this role, so it needs the permissions that they give.
+                    # The handler signs the forms with which guests upload, so its role needs the permissions of the
+                    # forms.
                     *(self.audio.grant("PutObject", prefix=f"{prefix}*") for prefix in upload_prefixes),
                     self.sessions.grant("GetItem", "UpdateItem"),
                     self.worker.grant_invoke(),
@@ -334,7 +336,7 @@ class VoiceQa(pulumi.ComponentResource):
                     self.socket.grant_post(),
                 ],
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
-                # One check per invocation: its retries must not delay another check.
+                # Each invocation gets one time limit check, so that the retries of a check do not delay another check.
                 queues=[QueueSource(self.time_limits, batch_size=1, max_concurrency=10)],
             ),
             self._child,

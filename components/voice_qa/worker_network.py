@@ -1,9 +1,10 @@
 """Network access of voice Q&A's query worker to an agent in an existing VPC.
 
-API Gateway has no VPC endpoint for posting to WebSocket connections. So a function that is attached to a VPC and posts
-to connections needs a subnet with a route to the internet. Either the stack names such subnets (setting `subnetIds`),
-or a subnet is created for the worker, with a new NAT gateway as its route (setting `nat`). From the created subnet, S3
-and DynamoDB are reached through gateway endpoints, which are free.
+The query worker is the function that calls the agent and posts the answer to the client's WebSocket connection. API
+Gateway has no VPC endpoint for these posts. So a worker that is attached to a VPC needs a subnet with a route to the
+internet. Either the stack names such subnets (setting `subnetIds`), or this module creates a subnet with a NAT gateway
+as its route (setting `nat`). From the created subnet, the worker reaches S3 and DynamoDB through gateway endpoints,
+which are free.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ class AgentNetworkArgs:
 
 
 class AgentNetwork(Block):
-    """The worker's security group, and a NAT gateway if the network has no route to the internet for it."""
+    """The worker's security group, and a subnet with a NAT gateway if the settings ask for it."""
 
     def __init__(self, name: str, args: AgentNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("AgentNetwork", name, args.scope, opts)
@@ -61,7 +62,7 @@ class AgentNetwork(Block):
     def _create_subnet(self, vpc_id: str, nat: NatSettings) -> pulumi.Output[str]:
         """Create a subnet, and a NAT gateway as its route to the internet. Return the subnet's id.
 
-        The id is known only after the route exists, so nothing is attached to the subnet before.
+        The returned id also waits for the route, so the worker is attached only after the route exists.
         """
         scope = self.scope
         tags = scope.tags("AgentNetwork", {"Reason": NAT_REASON})

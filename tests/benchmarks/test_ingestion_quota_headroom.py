@@ -18,7 +18,7 @@ from benchmarks.ingestion_quotas import (
 )
 from benchmarks.manifest_start_simulation import STARTS_PER_SECOND, simulate_day_at_once
 from components.blocks.workflow.state_definitions import least_pause_seconds, retry
-from components.ingestion.manifest_workflow_states import START_ERRORS, WAIT_FOR_RUN
+from components.ingestion.manifest_workflow_states import START_ERRORS, START_RETRIER
 from components.settings import IngestionSettings
 from local import ROOT
 from local.preview import stack_files
@@ -134,10 +134,10 @@ def test_the_usage_is_that_of_the_busiest_hour() -> None:
 @pytest.mark.parametrize("factor", FACTORS)
 def test_no_manifest_uses_half_of_its_retries_if_all_files_of_a_day_arrive_at_once(factor: int) -> None:
     settings = scale_load(raise_limits(SETTINGS, factor).apply(SETTINGS), factor)
-    result = simulate_day_at_once(settings, WAIT_FOR_RUN)
+    result = simulate_day_at_once(settings, START_RETRIER)
     assert (result.manifests, result.failed) == (40 * factor, 0)
-    assert result.max_attempts < WAIT_FOR_RUN["MaxAttempts"] / 2
-    assert result.hours * 3600 < least_pause_seconds(WAIT_FOR_RUN) / 2
+    assert result.max_attempts < START_RETRIER["MaxAttempts"] / 2
+    assert result.hours * 3600 < least_pause_seconds(START_RETRIER) / 2
 
 
 def test_retries_for_an_hour_and_a_half_are_too_few_for_six_hundred_times_the_load() -> None:
@@ -151,7 +151,7 @@ def test_a_day_at_once_lasts_longer_if_glue_throttles_more_starts_than_runs_end(
     settings = scale_load(raise_limits(SETTINGS, 100).apply(SETTINGS), 100)
     runs_per_second = settings.spark.concurrent_runs / (settings.load.run_minutes * 60)
     assert runs_per_second < STARTS_PER_SECOND
-    slow, fast = (simulate_day_at_once(settings, WAIT_FOR_RUN, factor * runs_per_second) for factor in (0.5, 2))
+    slow, fast = (simulate_day_at_once(settings, START_RETRIER, factor * runs_per_second) for factor in (0.5, 2))
     assert 1 < fast.hours * 3600 / PeakLoad(settings, 1).backlog_seconds < 1.2
     assert slow.hours > 1.8 * fast.hours
 

@@ -103,7 +103,7 @@ def register_apis(operations: tuple[RestOperation, ...] = OPERATIONS) -> None:
     def api(name: str, **changes: Any) -> None:
         arguments: dict[str, Any] = {
             "scope": test_scope,
-            "logical_name": "Notes",
+            "display_name": "Notes",
             "cors_origin": ORIGIN,
             "operations": operations,
             "function": echo,

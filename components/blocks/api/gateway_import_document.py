@@ -4,9 +4,9 @@
 The document contains only what the gateway acts on: paths, required parameters, request bodies and authorization.
 Response schemas are left out, because the handlers are responsible for responses.
 
-Further operations call no function. They answer CORS preflights, an unknown path (with 404), and an unsupported method
-of a path (with 405). Without its own operation, an unsupported method would be answered with 404, because the gateway
-does not distinguish it from an unknown path.
+The document adds operations that call no function. They answer CORS preflights, an unknown path (with 404), and an
+unsupported method of a path (with 405). Without its own operation, an unsupported method would be answered with 404,
+because the gateway does not distinguish it from an unknown path.
 """
 
 from collections.abc import Iterator, Mapping
@@ -51,13 +51,13 @@ class Authorizer:
     uri: str
     """URI with which the gateway calls the authorizer's alias, as `lambda_uri` returns it."""
     result_seconds: int
-    """Time for which the gateway caches a result for the same header. The result applies to every path, so the
-    function's policy must cover the whole stage."""
+    """Time for which the gateway caches a result for the same header. It uses the cached result for every path, so the
+    policy that the authorizer returns must cover the whole stage."""
 
 
 @dataclass(frozen=True)
 class GatewayOptions:
-    """Settings that the gateway's document has in addition to the description for the API's users."""
+    """Parts of the imported document that the description for the API's users does not contain."""
 
     integration: str
     """URI with which the gateway calls the function of all operations, as `lambda_uri` returns it."""
@@ -65,7 +65,7 @@ class GatewayOptions:
     """Origin whose pages may read responses; `*` for all origins."""
     authorization: RestAuthorization = RestAuthorization.NONE
     authorizer: Authorizer | None = None
-    """Function that checks the header `Authorization`, if the authorization is `lambda`."""
+    """Authorizer that checks the header `Authorization`; required if the authorization is `lambda`."""
     bodies_validated: bool = True
     """True if the gateway refuses bodies that do not match their schema. It cannot name the wrong field; the handlers
     can."""
@@ -96,7 +96,7 @@ def gateway_document(document: Document, gateway: GatewayOptions) -> Document:
         },
         "x-amazon-apigateway-gateway-responses": gateway_responses(gateway.cors_origin),
     }
-    # The path PROXY does not match the root, so each of them gets an operation that answers with 404.
+    # PROXY does not match the root path, so both paths need an operation that answers with 404.
     for path in ("/", PROXY):
         parameters = _path_parameters(path)
         imported["paths"].setdefault(

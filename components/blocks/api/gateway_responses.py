@@ -1,7 +1,7 @@
 """Responses that API Gateway gives without calling a function: errors, preflights, and unknown paths and methods.
 
-Errors have the common error body. No response repeats a part of the request. So the validator's own message
-(`$context.error.validationErrorString`) is not used: it quotes the refused value, and these templates cannot escape the
+Errors have the same body as the errors of the handlers. They do not use the message of API Gateway's request validator
+(`$context.error.validationErrorString`), because it quotes the refused value, and these templates cannot escape the
 value for JSON. Without this message, a client does not learn which field is wrong. So the gateway validates only the
 structure of a body (`gateway_schema.py`), and the handlers report which field has a wrong value.
 """
@@ -100,9 +100,9 @@ class GatewayRefusal:
 
     code: GatewayErrorCode
     message: str | None = None
-    """Message for the client; None repeats the gateway's own message, which may name missing parameters of the API."""
+    """Message for the client. None sends the gateway's own message, which may name missing parameters."""
     status: int | None = None
-    """HTTP status; None keeps the gateway's status for the kind."""
+    """HTTP status; None keeps the gateway's own status."""
 
 
 INTERNAL_ERROR = GatewayRefusal(GatewayErrorCode.INTERNAL, "Something went wrong on our side.")

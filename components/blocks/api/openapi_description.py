@@ -43,7 +43,7 @@ class Error(Message):
 
 @dataclass(frozen=True)
 class ApiDocumentation:
-    """Parts of the document for the API's users. The document for API Gateway has none of them."""
+    """Parts of the document that only the API's users need."""
 
     description: str
     """Text about the whole API, in Markdown."""
@@ -60,7 +60,10 @@ class ApiDocumentation:
 def build_document(
     title: str, version: str, operations: Sequence[RestOperation], documentation: ApiDocumentation | None = None
 ) -> Document:
-    """Return the OpenAPI 3.1 document of the operations. The document for API Gateway has no `documentation`."""
+    """Return the OpenAPI 3.1 document of the operations.
+
+    The parts in `documentation` are left out if the document is only converted for API Gateway.
+    """
     _check_path_parameters(operations)
     schemas = _Schemas(operations, {} if documentation is None else documentation.examples)
     paths: dict[str, Document] = {}

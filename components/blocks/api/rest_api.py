@@ -2,10 +2,10 @@
 
 The API has one OpenAPI document and one stage. The document refers to functions by ARNs that follow from their names,
 so it is known at preview, and policies can check it there. A change of its hash triggers a new deployment. The API's
-URL is an attribute of the stage, because it differs on the local platform.
+URL is read from the stage and not built from its parts, because it has another form on the local platform.
 
-Functions add the CORS headers to their own responses. Responses that the gateway gives itself get them from the
-document.
+The function adds the CORS headers to its own responses. The document adds them to the responses that the gateway gives
+itself.
 """
 
 import hashlib
@@ -43,8 +43,7 @@ class AuthorizerFunction:
 
     function: Function
     result_seconds: int
-    """Time for which the gateway caches a result for the same header. The function's policy must cover the whole
-    stage."""
+    """Time for which the gateway caches a result (`Authorizer.result_seconds`)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,8 @@ class RestApiArgs:
     """Arguments of an API with one stage."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     operations: Sequence[RestOperation]
     function: Function
     """Function that answers all operations."""
@@ -62,7 +62,7 @@ class RestApiArgs:
     cors_origin: str = "*"
     """Origin whose pages may read responses, such as `https://console.example.com`; `*` for all origins."""
     authorizer: AuthorizerFunction | None = None
-    """Function that authorizes callers; None if callers need a key or nothing."""
+    """Function that authorizes callers; None if callers send an API key or nothing."""
     usage_plan: KeyUsagePlan | None = None
     """Limits of an API key, which callers must send if there is no authorizer. Without both, the gateway admits all
     callers."""
@@ -70,8 +70,8 @@ class RestApiArgs:
     """Description of the check that authenticates callers, if the gateway does not. The text becomes a tag of the API.
     The policies require it outside dev, with at least 15 characters."""
     bodies_validated: bool = True
-    """True if the gateway refuses bodies that do not match their schema. Otherwise the functions do so, and name the
-    wrong field."""
+    """True if the gateway refuses bodies that do not match their schema. Otherwise only the function refuses them, and
+    names the wrong field."""
     requests_per_address: int | None = None
     """Requests that a firewall admits from one address in five minutes; None creates no firewall."""
 
@@ -91,11 +91,11 @@ class RestApi(Block):
         self.api = apigateway.RestApi(
             self.part_name("api"),
             name=self.name,
-            description=f"{args.logical_name} of Polyphony's {scope.subsystem}",
+            description=f"{args.display_name} of Polyphony's {scope.subsystem}",
             body=body,
             endpoint_configuration={"types": "REGIONAL"},
             disable_execute_api_endpoint=False,
-            tags=scope.tags(args.logical_name, {CHECKED_BY_TAG: args.checked_by}),
+            tags=scope.tags(args.display_name, {CHECKED_BY_TAG: args.checked_by}),
             opts=self.part_options(args.function.live),
         )
         deployment = apigateway.Deployment(
@@ -108,16 +108,16 @@ class RestApi(Block):
             self,
             api_id=self.api.id,
             api_name=self.name,
-            logical_name=args.logical_name,
+            display_name=args.display_name,
             deployment_id=deployment.id,
             throttle=args.throttle,
             alarms=args.alarms,
             after=self._create_permissions(),
         )
         if args.usage_plan is not None:
-            create_api_key(self, short_name, args.logical_name, args.usage_plan, self.stage)
+            create_api_key(self, short_name, args.display_name, args.usage_plan, self.stage)
         if args.requests_per_address is not None:
-            create_firewall(self, short_name, args.logical_name, args.requests_per_address, self.stage)
+            create_firewall(self, short_name, args.display_name, args.requests_per_address, self.stage)
         self.url = self.stage.invoke_url
         self.register_outputs({"url": self.url})
 
@@ -152,7 +152,7 @@ class RestApi(Block):
         return lambda_uri(self.scope.context.partition, self.scope.context.region, function.live_arn)
 
     def _create_permissions(self) -> list[pulumi.Resource]:
-        """Permit this stage to call the function, and the gateway to call the authorizer."""
+        """Permit the API's stage to call the function, and the API to call the authorizer."""
         permissions: list[pulumi.Resource] = [
             self._args.function.allow_api_gateway(self.label, self._arn(f"{STAGE}/*"))
         ]

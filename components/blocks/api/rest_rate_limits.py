@@ -23,7 +23,7 @@ class KeyUsagePlan:
     requests_per_day: int
 
 
-def create_api_key(api: Block, short_name: str, logical_name: str, plan: KeyUsagePlan, stage: apigateway.Stage) -> None:
+def create_api_key(api: Block, short_name: str, display_name: str, plan: KeyUsagePlan, stage: apigateway.Stage) -> None:
     """Create an API key and its usage plan.
 
     AWS generates the key's value, which is a secret in the state and not an output.
@@ -32,19 +32,19 @@ def create_api_key(api: Block, short_name: str, logical_name: str, plan: KeyUsag
     usage = apigateway.UsagePlan(
         api.part_name("plan"),
         name=scope.name(Kind.USAGE_PLAN, short_name),
-        description=f"Limits of the API keys of {logical_name}",
+        description=f"Limits of the API keys of {display_name}",
         api_stages=[{"api_id": stage.rest_api, "stage": stage.stage_name}],
         throttle_settings={"rate_limit": plan.rate, "burst_limit": plan.burst},
         quota_settings={"limit": plan.requests_per_day, "period": QUOTA_PERIOD},
-        tags=scope.tags(logical_name),
+        tags=scope.tags(display_name),
         opts=api.part_options(stage),
     )
     key = apigateway.ApiKey(
         api.part_name("key"),
         name=scope.name(Kind.API_KEY, short_name),
-        description=f"API key of {logical_name}",
+        description=f"API key of {display_name}",
         enabled=True,
-        tags=scope.tags(logical_name),
+        tags=scope.tags(display_name),
         opts=api.part_options(),
     )
     apigateway.UsagePlanKey(
@@ -57,11 +57,10 @@ def create_api_key(api: Block, short_name: str, logical_name: str, plan: KeyUsag
 
 
 def create_firewall(
-    api: Block, short_name: str, logical_name: str, requests_per_address: int, stage: apigateway.Stage
+    api: Block, short_name: str, display_name: str, requests_per_address: int, stage: apigateway.Stage
 ) -> None:
-    """Create a firewall in front of the stage.
-
-    It blocks an address while it exceeds the limit of requests in five minutes.
+    """Create a firewall that blocks an IP address while it sends more than `requests_per_address` requests in five
+    minutes.
     """
     from pulumi_aws import wafv2  # noqa: PLC0415 - takes a third of a second, so only an API with a firewall loads it
 
@@ -70,7 +69,7 @@ def create_firewall(
     firewall = wafv2.WebAcl(
         api.part_name("firewall"),
         name=name,
-        description=f"Limits the requests of each address to {logical_name}",
+        description=f"Limits the requests of each address to {display_name}",
         scope="REGIONAL",
         default_action={"allow": {}},
         rules=[
@@ -93,7 +92,7 @@ def create_firewall(
             }
         ],
         visibility_config={"cloudwatch_metrics_enabled": True, "metric_name": name, "sampled_requests_enabled": False},
-        tags=scope.tags(logical_name),
+        tags=scope.tags(display_name),
         opts=api.part_options(),
     )
     wafv2.WebAclAssociation(

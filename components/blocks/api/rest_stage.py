@@ -35,13 +35,12 @@ ACCESS_LOG_FIELDS = {
     "firewallStatus": "$context.waf.status",
     "traceId": "$context.xrayTraceId",
 }
-"""Fields of an access log line."""
 STAGE = "api"
 """Name of the only stage of each REST API."""
 RUNBOOK = "rest-api-errors"
 """File name of the alarms' runbook below `docs/runbooks/`, without suffix."""
 SLOW_PERIODS = 3
-"""Successive periods of five minutes that must be slow. One slow response among few requests raises no alarm."""
+"""Successive periods of five minutes that must be slow. A single slow response among few requests raises no alarm."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +58,16 @@ def create_rest_stage(
     *,
     api_id: pulumi.Input[str],
     api_name: str,
-    logical_name: str,
+    display_name: str,
     deployment_id: pulumi.Input[str],
     throttle: Throttle,
     alarms: RestAlarms,
     after: Sequence[pulumi.Resource],
 ) -> apigateway.Stage:
-    """Create the stage as a part of its API, after everything else, with its logs and alarms."""
+    """Create the stage as a part of its API, with its logs and alarms, after the resources in `after`."""
     access_log = f"{ACCESS_LOG_PREFIX}/{api_name}"
     execution_log = pulumi.Output.concat(EXECUTION_LOG_PREFIX, api_id, f"/{STAGE}")
-    groups = create_log_groups(api, logical_name, access_log, execution_log)
+    groups = create_log_groups(api, display_name, access_log, execution_log)
     stage = apigateway.Stage(
         api.part_name("stage"),
         rest_api=api_id,
@@ -79,7 +78,7 @@ def create_rest_stage(
             "format": json.dumps(ACCESS_LOG_FIELDS),
         },
         xray_tracing_enabled=True,
-        tags=api.scope.tags(logical_name),
+        tags=api.scope.tags(display_name),
         opts=api.part_options(*groups, *after),
     )
     apigateway.MethodSettings(
@@ -103,17 +102,17 @@ def create_rest_stage(
         f"{api.short_name}-server-errors",
         server_errors,
         0,
-        f"{logical_name} has server errors.",
+        f"{display_name} has server errors.",
         severity=Severity.CRITICAL,
     )
     group.register(
         f"{api.short_name}-client-errors",
         client_errors,
         alarms.client_errors_above,
-        f"{logical_name} has many client errors.",
+        f"{display_name} has many client errors.",
     )
     latency = Metric("AWS/ApiGateway", "Latency", dimensions, "p95")
     group.register(
-        f"{api.short_name}-slow", latency, alarms.latency_above_ms, f"{logical_name} is slow.", periods=SLOW_PERIODS
+        f"{api.short_name}-slow", latency, alarms.latency_above_ms, f"{display_name} is slow.", periods=SLOW_PERIODS
     )
     return stage

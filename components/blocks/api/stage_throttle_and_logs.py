@@ -24,13 +24,13 @@ class Throttle:
 
 
 def create_log_groups(
-    api: Block, logical_name: str, access_log: str, execution_log: pulumi.Input[str]
+    api: Block, display_name: str, access_log: str, execution_log: pulumi.Input[str]
 ) -> list[cloudwatch.LogGroup]:
     """Create both log groups of a stage.
 
     API Gateway would otherwise create the group for execution logs itself and keep its lines for ever.
     """
     return [
-        api.create_log_group(part, name, logical_name)
+        api.create_log_group(part, name, display_name)
         for part, name in (("access-logs", access_log), ("execution-logs", execution_log))
     ]

@@ -1,11 +1,11 @@
 """WebSocket API on API Gateway with one stage, whose routes one function handles.
 
-The function's environment needs the API's URL, and a route needs the function. So the API is created first, and `serve`
-adds the routes and, last of all, the stage. The client URL and the callback URL are needed earlier, so they are not
-read from the stage, but built from the API's endpoint and the stage's name.
+The function needs the API's URL in its environment, and the routes need the function. So the API is created first, then
+the function, and `serve` adds the routes and the stage. The client URL and the callback URL are needed before the stage
+exists, so they are built from the API's endpoint and the stage's name.
 
 Every route except `$connect` and `$disconnect` sends the function's result back to the client. The subsystem decides
-who may connect: API Gateway checks an IAM signature, or the function behind `$connect` checks the caller and
+who may connect: either API Gateway checks an IAM signature, or the function behind `$connect` checks the caller and
 `checked_by` names that check.
 """
 
@@ -44,8 +44,8 @@ class WebSocketAuthorization(StrEnum):
     """Authorization that API Gateway requires to connect."""
 
     NONE = "NONE"
-    """No check by API Gateway. The function behind `$connect` checks the caller, because browsers cannot set
-    headers."""
+    """No check by API Gateway. The function behind `$connect` checks the caller, because browsers cannot set the
+    headers of a signed request."""
     IAM = "AWS_IAM"
     """A request that is signed with AWS credentials."""
 
@@ -55,7 +55,8 @@ class WebSocketApiArgs:
     """Arguments of an API with one stage."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     stage: str
     """Name of the stage, which is the last part of both URLs."""
     routes_throttle: Throttle
@@ -82,10 +83,10 @@ class WebSocketApi(Block):
         self.api = apigatewayv2.Api(
             self.part_name("api"),
             name=self.name,
-            description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
+            description=f"{args.display_name} of Polyphony's {args.scope.subsystem}",
             protocol_type="WEBSOCKET",
             route_selection_expression="$request.body.action",
-            tags=args.scope.tags(args.logical_name, {CHECKED_BY_TAG: args.checked_by}),
+            tags=args.scope.tags(args.display_name, {CHECKED_BY_TAG: args.checked_by}),
             opts=self.part_options(),
         )
         self.url = pulumi.Output.concat(self.api.api_endpoint, "/", args.stage)
@@ -120,7 +121,7 @@ class WebSocketApi(Block):
             api_id=self.api.id,
             api_name=self.name,
             name=self._args.stage,
-            logical_name=self._args.logical_name,
+            display_name=self._args.display_name,
             deployment_id=self._create_deployment(trigger_values, deployed).id,
             throttle=self._args.routes_throttle,
             after=[permission],

@@ -28,16 +28,14 @@ ACCESS_LOG_FIELDS = {
     "integrationError": "$context.integration.error",
     "integrationLatency": "$context.integration.latency",
 }
-"""Fields of an access log line."""
 ALARMS = {
     "execution": (Severity.CRITICAL, 0, "cannot call its functions"),
-    # A result with a status of 400 or above counts as an integration error. So every connection that a function refuses
-    # counts.
+    # CloudWatch also counts each connection that the function refuses with a status of 400 or above.
     "integration": (Severity.CRITICAL, 50, "gets many errors from its functions"),
     "client": (Severity.WARNING, 50, "has many client errors"),
 }
-"""Kind of error in CloudWatch's metric names → severity, number of errors in five minutes that is normal, and
-meaning."""
+"""Start of the name of CloudWatch's error metric → severity of its alarm, threshold in errors per five minutes, and
+problem that the alarm reports."""
 
 
 def create_websocket_stage(
@@ -46,15 +44,15 @@ def create_websocket_stage(
     api_id: pulumi.Input[str],
     api_name: str,
     name: str,
-    logical_name: str,
+    display_name: str,
     deployment_id: pulumi.Input[str],
     throttle: Throttle,
     after: Sequence[pulumi.Resource],
 ) -> apigatewayv2.Stage:
-    """Create the stage as a part of its API, after everything else, with its logs and alarms."""
+    """Create the stage as a part of its API, with its logs and alarms, after the resources in `after`."""
     access_log = f"{LOGS}/{api_name}"
     execution_log = pulumi.Output.concat(f"{LOGS}/", api_id, f"/{name}")
-    groups = create_log_groups(api, logical_name, access_log, execution_log)
+    groups = create_log_groups(api, display_name, access_log, execution_log)
     stage = apigatewayv2.Stage(
         api.part_name("stage"),
         api_id=api_id,
@@ -73,13 +71,13 @@ def create_websocket_stage(
             "logging_level": "ERROR",
             "data_trace_enabled": False,
         },
-        tags=api.scope.tags(logical_name),
+        tags=api.scope.tags(display_name),
         opts=api.part_options(*groups, *after),
     )
     group = AlarmGroup(api.scope, "websocket-errors", api.part_options())
     for kind, (severity, threshold, problem) in ALARMS.items():
         metric = Metric("AWS/ApiGateway", f"{kind.capitalize()}Error", {"ApiId": api_id, "Stage": name})
         group.register(
-            f"{api.short_name}-{kind}-errors", metric, threshold, f"{logical_name} {problem}.", severity=severity
+            f"{api.short_name}-{kind}-errors", metric, threshold, f"{display_name} {problem}.", severity=severity
         )
     return stage

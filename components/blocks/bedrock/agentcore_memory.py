@@ -1,8 +1,8 @@
 """Amazon Bedrock AgentCore memory of an agent: raw events, and records that strategies extract from them.
 
-Events are kept for some days, by actor and session. Each strategy writes its records to its own namespace. A namespace
-is a path that contains the actor's id, so actors never share records. Reading a namespace also returns the records of
-all namespaces that start with the same text, so every namespace ends in a slash.
+An agent stores events for an actor and a session, and the memory keeps them for some days. Each strategy writes its
+records to its own namespace, a path that contains the actor's id, so actors never share records. Reading a namespace
+also returns the records of all namespaces that start with the same text, so every namespace ends in a slash.
 """
 
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class AgentMemoryArgs:
     """Arguments of a memory."""
 
     scope: Scope
-    logical_name: str
-    """Name that the requirements use. It is also the last part of the physical name, for which AgentCore accepts no
+    display_name: str
+    """Name in the requirements. The physical name ends with it instead of the short name, because AgentCore accepts no
     hyphens."""
     days: int
     """Days for which events are kept."""
@@ -45,13 +45,13 @@ class AgentMemory(Block):
     def __init__(self, short_name: str, args: AgentMemoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("AgentMemory", short_name, args.scope, opts)
         scope = args.scope
-        self.name = scope.context.underscored_name(Kind.MEMORY, scope.subsystem, args.logical_name)
+        self.name = scope.context.underscored_name(Kind.MEMORY, scope.subsystem, args.display_name)
         memory = bedrock.AgentcoreMemory(
             self.part_name("memory"),
             name=self.name,
-            description=f"{args.logical_name} of Polyphony's {scope.subsystem}",
+            description=f"{args.display_name} of Polyphony's {scope.subsystem}",
             event_expiry_duration=args.days,
-            tags=scope.tags(args.logical_name),
+            tags=scope.tags(args.display_name),
             opts=self.part_options(holds_data=True),
         )
         self.memory_id = memory.id

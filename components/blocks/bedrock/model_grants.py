@@ -1,7 +1,7 @@
 """Grants to invoke Bedrock models, directly or through an inference profile, and to apply a guardrail.
 
-A cross-region inference profile needs a grant on itself and on its model in each region to which it may send requests.
-A setting lists these regions, because AWS adds some over time.
+A caller of a cross-region inference profile needs a grant on the profile, and on its model in each region to which the
+profile may send requests. A setting lists these regions, because AWS adds some over time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,9 @@ def model_grants(
 
 
 def split_model_id(model_id: str) -> tuple[str, str]:
-    """Return the prefix of an inference profile, or an empty string for a model, and the id of the model itself."""
+    """Split the id of an inference profile into its prefix and the id of its model: `eu.amazon.nova-lite-v1:0` gives
+    `eu` and `amazon.nova-lite-v1:0`. The prefix of a model's own id is empty.
+    """
     prefix, _, model = model_id.partition(".")
     return (prefix, model) if prefix in PROFILES else ("", model_id)
 

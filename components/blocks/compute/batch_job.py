@@ -1,8 +1,8 @@
 """AWS Batch job on Fargate: job definition, job role, execution role and log group. Workflows submit the job.
 
-Batch retries an attempt that a Spot interruption ended. It does not retry a job that ended on its own, because the
-workflow that submitted the job then decides what to do. The workflow passes the variables that differ between jobs; the
-job definition contains the others.
+Batch starts a new attempt only if a Spot interruption ended the previous attempt. If the program itself fails, the
+workflow that submitted the job decides what to do. The job definition contains the environment variables that are the
+same for every job, and the workflow passes the others.
 """
 
 import json
@@ -33,20 +33,19 @@ class BatchJobArgs:
     """Arguments of a job definition."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     repository: ImageRepository
     digest: str | None
     """Digest of the image (`sha256:…`); None runs the tag `latest`."""
     vcpus: float
     memory_mb: int
     disk_gib: int
-    """Ephemeral storage in GiB."""
     attempts: int
     """Maximum number of attempts, including the first attempt."""
     timeout_seconds: int
     """Time limit of one attempt."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables that are the same for every job."""
     grants: Sequence[Grant] = ()
     """Permissions of the program in the container."""
 
@@ -60,7 +59,7 @@ class BatchJob(Block):
         self.name = scope.name(Kind.BATCH_JOB, short_name)
         self.arn = scope.context.arn("batch", f"job-definition/{self.name}")
         self.log_group = f"/aws/batch/{self.name}"
-        logs = self.create_log_group("logs", self.log_group, args.logical_name)
+        logs = self.create_log_group("logs", self.log_group, args.display_name)
         log_grant = grant(
             "logs",
             ["CreateLogStream", "PutLogEvents"],
@@ -72,7 +71,7 @@ class BatchJob(Block):
             RoleArgs(
                 scope,
                 f"{short_name}-start",
-                args.logical_name,
+                args.display_name,
                 Service.ECS_TASKS,
                 [*args.repository.grant_pull(), log_grant],
                 task_arn_pattern,
@@ -81,7 +80,7 @@ class BatchJob(Block):
         )
         job_role = Role(
             self.label,
-            RoleArgs(scope, short_name, args.logical_name, Service.ECS_TASKS, args.grants, task_arn_pattern),
+            RoleArgs(scope, short_name, args.display_name, Service.ECS_TASKS, args.grants, task_arn_pattern),
             self.part_options(),
         )
         batch.JobDefinition(
@@ -94,13 +93,13 @@ class BatchJob(Block):
                 "attempts": args.attempts,
                 "evaluate_on_exits": [
                     {"action": "RETRY", "on_status_reason": SPOT_INTERRUPTED_REASON},
-                    # Batch retries a failure that matches no rule.
+                    # Without this rule, Batch would also retry all other failures.
                     {"action": "EXIT", "on_reason": "*"},
                 ],
             },
             timeout={"attempt_duration_seconds": args.timeout_seconds},
             container_properties=self._container(args, execution_role.arn, job_role.arn),
-            tags=scope.tags(args.logical_name),
+            tags=scope.tags(args.display_name),
             opts=self.part_options(logs, *execution_role.parts, *job_role.parts),
         )
         self.register_outputs({"arn": self.arn})
@@ -119,7 +118,7 @@ class BatchJob(Block):
     def _container(self, args: BatchJobArgs, execution_role: str, job_role: str) -> str:
         """Return the container properties as JSON.
 
-        CPU and memory must be values of Fargate's list, as strings: `1`, not `1.0`.
+        Fargate accepts only certain values of CPU and memory, written as `1`, not `1.0`.
         """
         context = self.scope.context
         return json.dumps(

@@ -1,7 +1,7 @@
 """AWS Batch job queue on Fargate with its compute environment, on Spot or on-demand capacity.
 
-Each queue has one compute environment. With two, Batch would use the second only if the first were full, and a Fargate
-environment is never full. A workflow that wants other capacity submits the job to another queue.
+Each queue has one compute environment, because Batch does not move a waiting job to a second environment if Spot
+capacity is missing. Instead, the workflow submits the job to another queue.
 
 The provider generates the end of the environment's name. So a new environment can be created, and the queue moved to
 it, before the old environment is deleted, as Batch requires. The environment has no role, because Batch uses its
@@ -33,7 +33,8 @@ class BatchQueueArgs:
     """Arguments of a job queue."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     capacity: Capacity
     subnet_ids: Sequence[pulumi.Input[str]]
     group_id: pulumi.Input[str]
@@ -61,7 +62,7 @@ class BatchQueue(Block):
                 "subnets": list(args.subnet_ids),
                 "security_group_ids": [args.group_id],
             },
-            tags=scope.tags(args.logical_name),
+            tags=scope.tags(args.display_name),
             opts=self.part_options(),
         )
         batch.JobQueue(
@@ -70,7 +71,7 @@ class BatchQueue(Block):
             priority=1,
             state="ENABLED",
             compute_environment_orders=[{"order": 1, "compute_environment": environment.arn}],
-            tags=scope.tags(args.logical_name),
+            tags=scope.tags(args.display_name),
             opts=self.part_options(),
         )
         self.register_outputs({"arn": self.arn})

@@ -1,7 +1,7 @@
-"""Lambda function with role, log group, alias `live`, event sources, tracing, alarms, and a destination for failed
+"""Lambda function with role, log group, alias, event sources, tracing, alarms, and a queue for failed asynchronous
 calls.
 
-All callers use the alias.
+All callers use the alias `live`. It points to the newest version, or to the version in the setting `liveVersion`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ from handlers.common.environment import HandlerEnvironment
 LIVE = "live"
 RUNTIME = "python3.13"
 REPORT_PATTERN = '{ $.type = "platform.report" }'
-"""Filter pattern that matches the report line that Lambda logs after each invocation."""
+"""CloudWatch filter pattern of the report line that Lambda logs after each invocation."""
 USED_MEMORY_SELECTOR = "$.record.metrics.maxMemoryUsedMB"
-"""Selector of the used memory in the report line."""
+"""Path of the used memory in the report line."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,11 @@ class QueueSource:
 
 @dataclass(frozen=True)
 class AsyncInvocation:
-    """Retries of asynchronous invocations, and the destination of those that still fail."""
+    """Retries of asynchronous calls, and the queue for calls that still fail."""
 
     on_failure: DeadLetterQueue | None
     """Queue for failed calls. None only if failed calls must not be stored; `discard_reason` then gives the reason."""
     retries: int = 2
-    """Number of further attempts after the first attempt failed."""
     max_age_seconds: int = 21_600
     """Age from which Lambda no longer attempts a call, even if retries are left."""
     discard_reason: str | None = None
@@ -68,18 +67,18 @@ class FunctionArgs:
     """Arguments of a function."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     entry: str
     """Module and function: `handlers.ingestion.manifest_builder.handler.handler`."""
     settings: FunctionSettings
     environment: type[HandlerEnvironment]
     """Model with which the handler reads its environment variables."""
     values: Mapping[str, object] = field(default_factory=dict)
-    """Values of the environment model by field name; the scope sets the log level."""
+    """Values of the environment model by field name. The block adds `log_level`."""
     grants: Sequence[Grant] = ()
-    """Permissions of the handler, in addition to those that every function needs and that this block adds."""
+    """Permissions that the handler's own code needs. This block adds those that Lambda needs to run it."""
     queues: Sequence[QueueSource] = ()
-    """Queues that invoke the function."""
     asynchronous: AsyncInvocation | None = None
     """Settings of asynchronous calls; None if nothing calls the function asynchronously."""
     attachment: NetworkAttachment | None = None
@@ -107,15 +106,14 @@ class Function(Block):
         self.arn = scope.context.arn("lambda", f"function:{self.name}")
         self.live_arn = f"{self.arn}:{LIVE}"
         self.log_group = f"/aws/lambda/{self.name}"
-        self.has_failure_destination = args.asynchronous is not None and args.asynchronous.on_failure is not None
-        """True if failed asynchronous calls are kept in a queue."""
-        self._log_group = self.create_log_group("logs", self.log_group, args.logical_name)
+        self.keeps_failed_calls = args.asynchronous is not None and args.asynchronous.on_failure is not None
+        self._log_group = self.create_log_group("logs", self.log_group, args.display_name)
         self._role = Role(
             self.label,
             RoleArgs(
                 scope=args.scope,
                 short_name=short_name,
-                logical_name=args.logical_name,
+                display_name=args.display_name,
                 trust=Service.LAMBDA,
                 grants=[*args.grants, *self._runtime_grants(args)],
             ),
@@ -131,16 +129,20 @@ class Function(Block):
             opts=self.part_options(ignore=["routingConfig"]),
         )
         self._add_event_sources(args)
+        self._configure_asynchronous_calls(args)
+        self._provision_concurrency(args.settings)
         self._register_alarms(args)
         self.register_outputs({"name": self.name, "arn": self.arn, "liveArn": self.live_arn})
 
     @property
     def role_arn(self) -> str:
-        """ARN of the function's role, for policies that admit the role by name."""
+        """ARN of the function's role, for policies that name the role as a principal."""
         return self._role.arn
 
     def metric(self, name: str, statistic: str = "Sum") -> Metric:
-        """Return a Lambda metric of the alias. Without the dimension `Resource`, it would include other versions."""
+        """Return a Lambda metric of the calls through the alias. Without the dimension `Resource`, it would count all
+        calls.
+        """
         return Metric("AWS/Lambda", name, {"FunctionName": self.name, "Resource": f"{self.name}:{LIVE}"}, statistic)
 
     def log_metric(
@@ -154,10 +156,11 @@ class Function(Block):
         period_seconds: int = 300,
         metric_name: str = "",
     ) -> Metric:
-        """Register the metric filter `<subsystem>-<short name>` on the function's log lines, and return its metric.
+        """Register a metric filter on the function's log lines, and return its metric.
 
-        `value` is a number, or a selector of a number in the line: `$.oldest_pending_seconds`. `metric_name` names the
-        metric if the lines of several functions count in the same metric; the default is the short name.
+        Each line that matches `pattern` sends `value` to the metric: a number, or the path of a number in the line,
+        such as `$.oldest_pending_seconds`. The metric's name is `metric_name`, which the filters of several functions
+        may share, or else the short name.
         """
         metric, label = metric_name or short_name, self.scope.context.stack_label
         namespace = f"{label}/{self.scope.subsystem}"
@@ -195,7 +198,7 @@ class Function(Block):
         """Let one API of API Gateway call the alias.
 
         The permission checks `aws:SourceArn` only, like the example in API Gateway's guide. This ARN contains the
-        account.
+        account, so a check of the account is not needed.
         """
         return lambda_.Permission(
             self.part_name(f"{label}-permission"),
@@ -209,7 +212,7 @@ class Function(Block):
         )
 
     def _register_alarms(self, args: FunctionArgs) -> None:
-        opts, name = self.part_options(self._log_group), args.logical_name
+        opts, name = self.part_options(self._log_group), args.display_name
         errors, throttles, memory = (
             AlarmGroup(args.scope, f"function-{topic}", opts) for topic in ("errors", "throttles", "memory")
         )
@@ -242,11 +245,11 @@ class Function(Block):
         if args.asynchronous is not None and args.asynchronous.on_failure is not None:
             grants.append(args.asynchronous.on_failure.grant("SendMessage"))
         if args.environment_key_arn is not None:
-            # Lambda's own KMS grant for the role ends when the role is deleted, and a new role of the same name would
-            # not have it.
+            # Lambda itself lets the role use the key with a KMS grant. The grant ends if the role is deleted, and a new
+            # role of the same name would not have it, so the role also gets the permission.
             grants.append(grant("kms", ["Decrypt"], args.environment_key_arn))
         if args.attachment is not None:
-            # Lambda's guide: DeleteNetworkInterface must be allowed on all resource ids, as `*/*`.
+            # Lambda's guide requires DeleteNetworkInterface on all resource ids, written as `*/*`.
             grants += [
                 grant("ec2", ["CreateNetworkInterface", "DeleteNetworkInterface"], context.arn("ec2", "*/*")),
                 grant("ec2", ["DescribeNetworkInterfaces", "DescribeSubnets"], "*"),
@@ -255,12 +258,13 @@ class Function(Block):
 
     def _create_function(self, args: FunctionArgs) -> lambda_.Function:
         scope, settings = args.scope, args.settings
-        # Only functions that clients wait for have concurrency settings. The defaults set no concurrency.
+        # Only the settings of functions that clients wait for contain concurrency and SnapStart. Other functions get
+        # the defaults: no reserved concurrency and no SnapStart.
         concurrency = settings if isinstance(settings, ClientFunctionSettings) else ClientFunctionSettings()
         return lambda_.Function(
             self.part_name("function"),
             name=self.name,
-            description=f"{args.logical_name} of Polyphony's {scope.subsystem}",
+            description=f"{args.display_name} of Polyphony's {scope.subsystem}",
             runtime=RUNTIME,
             architectures=["arm64"],
             handler=args.entry,
@@ -293,18 +297,17 @@ class Function(Block):
                 "log_format": "JSON",
                 "log_group": self.log_group,
                 "application_log_level": "WARN" if scope.log_level == "WARNING" else scope.log_level.value,
-                # Lambda logs the used memory in a report of level INFO.
+                # The alarm on memory reads Lambda's report lines, which have the level INFO.
                 "system_log_level": "WARN" if args.memory_percent_above is None else "INFO",
             },
             tags=scope.tags(
-                args.logical_name, {"Reason": args.asynchronous.discard_reason if args.asynchronous else None}
+                args.display_name, {"Reason": args.asynchronous.discard_reason if args.asynchronous else None}
             ),
             opts=self.part_options(self._log_group, *self._role.parts),
         )
 
     def _add_event_sources(self, args: FunctionArgs) -> None:
-        """Connect the function's event sources, and set retries and failure destination of asynchronous calls."""
-        settings, scope = args.settings, args.scope
+        """Let the queues invoke the function."""
         for source in args.queues:
             lambda_.EventSourceMapping(
                 f"{source.queue.label}-source",
@@ -314,11 +317,11 @@ class Function(Block):
                 maximum_batching_window_in_seconds=source.queue.batching_window_seconds,
                 function_response_types=["ReportBatchItemFailures"],
                 scaling_config={"maximum_concurrency": source.max_concurrency},
-                tags=scope.tags(args.logical_name),
+                tags=args.scope.tags(args.display_name),
                 opts=self.part_options(self.live, source.queue, *self._role.parts),
             )
-        if args.asynchronous is not None:
-            self._configure_async_invocation(args.asynchronous)
+
+    def _provision_concurrency(self, settings: FunctionSettings) -> None:
         if isinstance(settings, ClientFunctionSettings) and settings.provisioned_concurrency:
             lambda_.ProvisionedConcurrencyConfig(
                 self.part_name("provisioned"),
@@ -328,7 +331,10 @@ class Function(Block):
                 opts=self.part_options(self.live),
             )
 
-    def _configure_async_invocation(self, asynchronous: AsyncInvocation) -> None:
+    def _configure_asynchronous_calls(self, args: FunctionArgs) -> None:
+        asynchronous = args.asynchronous
+        if asynchronous is None:
+            return
         failure_queue = asynchronous.on_failure
         lambda_.FunctionEventInvokeConfig(
             self.part_name("asynchronous"),

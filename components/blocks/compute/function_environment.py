@@ -1,7 +1,7 @@
 """Environment variables of a function, built from the model with which its handler reads them.
 
-Component and handler use the same model, so names cannot drift. A variable that the model lacks, or a missing value,
-stops the preview.
+Component and handler use the same model, so both use the same names. A value without a field in the model, or a field
+without a value, stops the preview.
 """
 
 import operator
@@ -48,10 +48,11 @@ class InvalidEnvironment(ValueError):
 def environment_variables(
     model: type[HandlerEnvironment], values: Mapping[str, object], added: Mapping[str, pulumi.Input[str]]
 ) -> pulumi.Input[Mapping[str, pulumi.Input[str]]]:
-    """Build the variables for `model` from `values` by field name, and add the variables `added`.
+    """Return the variables for the fields of `model`, and the variables in `added`, which libraries such as the AWS SDK
+    read.
 
-    The handler's libraries read the added variables, for example the AWS SDK. Values may be Outputs. An added variable
-    may be known only after deployment (an API's URL); then only this variable is unknown at preview.
+    `values` contains the fields' values by field name. A value that is known only after deployment (an API's URL) is an
+    Output. Only its own variable is then unknown at preview.
     """
     fields = set(model.model_fields)
     if unknown := sorted(set(values) - fields):
@@ -69,8 +70,8 @@ def environment_variables(
     if not pending_fields:
         return {**build_variables(values), **late_variables}
     all_variables = pulumi.Output.all(**values).apply(build_variables)
-    # The model validates all values together once they are known. Until then, placeholders keep the other variables
-    # known.
+    # The model needs all values to build any variable. The placeholders let it build the variables that are known at
+    # preview. Once all values are known, it validates them together.
     variables = build_variables(
         {name: PLACEHOLDER if name in pending_fields else value for name, value in values.items()}
     )

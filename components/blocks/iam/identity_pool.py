@@ -1,12 +1,12 @@
-"""Cognito identity pool for guests: any browser gets an identity and credentials of one role for an hour.
+"""Cognito identity pool for guests, who do not log in: any browser gets an identity and credentials for an hour.
 
-The subsystem decides what the role allows. `grant_own_items` builds a grant that covers only the guest's own items. The
-pool has no authenticated users and no other role.
+All guests get the same role, and the subsystem decides what the role allows. `grant_own_items` builds a grant that
+covers only a guest's own items in a table.
 
-Clients get credentials by the enhanced flow only (`GetId`, `GetCredentialsForIdentity`); the classic flow is disabled.
-In the enhanced flow, Cognito adds its own session policy for guests, and a call must be allowed by both that policy and
-the role. The session policy allows S3, DynamoDB and execute-api, but not Bedrock, Step Functions or EventBridge. The
-credentials last an hour, which is also the default session duration of a role.
+Clients get credentials by Cognito's enhanced flow only (`GetId`, `GetCredentialsForIdentity`); the classic flow is
+disabled. In the enhanced flow, Cognito adds its own session policy for guests, and a call must be allowed by both that
+policy and the role. The session policy allows S3, DynamoDB and execute-api, but not Bedrock, Step Functions or
+EventBridge.
 
   https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html
 """
@@ -34,17 +34,17 @@ class IdentityPoolArgs:
     """Arguments of an identity pool."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     guest_grants: Sequence[Grant]
-    """Permissions of the guest role."""
 
 
 class IdentityPool(Block):
     """Identity pool with its guest role."""
 
     pool_id: pulumi.Output[str]
-    """Id with which a page requests an identity. The function behind a WebSocket API's route `$connect` compares it
-    with the pool of the caller's identity."""
+    """Id with which a page requests an identity. A WebSocket API's function compares it with the pool of the caller's
+    identity when a client connects."""
 
     def __init__(self, short_name: str, args: IdentityPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("IdentityPool", short_name, args.scope, opts)
@@ -55,13 +55,13 @@ class IdentityPool(Block):
             identity_pool_name=self.name,
             allow_unauthenticated_identities=True,
             allow_classic_flow=False,
-            tags=scope.tags(args.logical_name),
+            tags=scope.tags(args.display_name),
             opts=self.part_options(holds_data=True),
         )
         self.pool_id = pool.id
         role = Role(
             self.part_name("guest"),
-            RoleArgs(scope, f"{short_name}-guest", args.logical_name, pool.id.apply(guest_trust), args.guest_grants),
+            RoleArgs(scope, f"{short_name}-guest", args.display_name, pool.id.apply(guest_trust), args.guest_grants),
             self.part_options(),
         )
         cognito.IdentityPoolRoleAttachment(
@@ -74,10 +74,7 @@ class IdentityPool(Block):
 
 
 def guest_trust(pool_id: str) -> str:
-    """Return the trust policy of the guest role, for unauthenticated identities of this pool only.
-
-    AWS generates the pool's id, so the whole document is unknown before the deployment.
-    """
+    """Return the trust policy of the guest role, for unauthenticated identities of this pool only."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Federated": COGNITO},

@@ -1,7 +1,7 @@
 """IAM role with its trust policy, permissions boundary and grants.
 
-One inline policy contains all grants whose ARNs are known at preview. Every other grant waits for an id that AWS
-generates and has its own policy, so that it makes no other grant unknown.
+One inline policy contains all grants whose ARNs are known at preview. A grant whose ARN contains an id that AWS
+generates has a separate policy, so that the other grants stay known.
 """
 
 from collections.abc import Iterable
@@ -23,14 +23,15 @@ class RoleArgs:
     scope: Scope
     short_name: str
     """Purpose of the role within its subsystem: the last part of its name on AWS."""
-    logical_name: str
-    """Name for the tag `Name`: the logical name of the block that the role belongs to, or else the role's own name on
+    display_name: str
+    """Value of the tag `Name`: the display name of the block that the role belongs to, or the role's own name on
     AWS."""
     trust: Service | pulumi.Input[str]
     """AWS service that assumes the role, or the trust policy if no service assumes it."""
     grants: Iterable[Grant]
     source_arn: str | None = None
-    """ARN or pattern of the only resources for which a service may assume the role; None adds no such condition."""
+    """ARN or pattern of the resources for which the service may assume the role; None allows all of the account. It is
+    ignored for a service that does not send `aws:SourceArn`."""
 
 
 class Role:
@@ -46,7 +47,7 @@ class Role:
             name=name,
             assume_role_policy=trust_policy(trust, context, args.source_arn) if isinstance(trust, Service) else trust,
             permissions_boundary=boundary and context.global_arn("iam", f"policy/{boundary}"),
-            tags=args.scope.tags(args.logical_name),
+            tags=args.scope.tags(args.display_name),
             opts=opts,
         )
         self.parts: list[pulumi.Resource] = [role]

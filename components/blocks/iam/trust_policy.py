@@ -27,13 +27,13 @@ class Service(StrEnum):
 
 
 SOURCE_SENDING_SERVICES = frozenset({Service.ECS_TASKS, Service.MEDIACONVERT, Service.SCHEDULER, Service.STATES})
-"""Services that send `aws:SourceAccount` and `aws:SourceArn` when they assume a role; the guides of the others name
-neither key. ECS sends a task's ARN, and EventBridge Scheduler sends a schedule group's ARN."""
+"""Services that send `aws:SourceAccount` and `aws:SourceArn` when they assume a role. The guides of the other services
+name neither key. ECS sends a task's ARN, and EventBridge Scheduler sends a schedule group's ARN."""
 
 SOURCE_ARN_ONLY_SERVICES = frozenset({"apigateway.amazonaws.com", "events.amazonaws.com"})
-"""Services that resource policies of functions and queues admit by `aws:SourceArn` only. Their ARNs contain the
-account, and they are not documented to send `aws:SourceAccount`, so a condition on it could lock them out (API Gateway
-guide, WebSocket Lambda integrations; EventBridge guide, resource-based policies)."""
+"""Services for which the resource policies of functions and queues have a condition on `aws:SourceArn` only. No guide
+says that they send `aws:SourceAccount`, so a condition on it could lock them out. The source's ARN contains the account
+(API Gateway guide, WebSocket Lambda integrations; EventBridge guide, resource-based policies)."""
 
 
 def trust_policy(service: Service, context: Context, source_arn: str | None = None) -> str:

@@ -16,11 +16,11 @@ class EventArchiveArgs:
     """Arguments of an archive."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     source: str
     """Source of the archived events: `polyphony-prod.livestream`."""
     days: int
-    """Days for which the archive keeps an event."""
 
 
 class EventArchive(Block):
@@ -35,7 +35,7 @@ class EventArchive(Block):
         cloudwatch.EventArchive(
             self.part_name("archive"),
             name=self.name,
-            description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
+            description=f"{args.display_name} of Polyphony's {args.scope.subsystem}",
             event_source_arn=args.scope.context.arn("events", "event-bus/default"),
             event_pattern=json.dumps({"source": [args.source]}),
             retention_days=args.days,

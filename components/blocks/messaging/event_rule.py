@@ -1,11 +1,12 @@
 """EventBridge rule on the default event bus, with one target and a dead-letter queue.
 
-The target is a queue with a consumer, which must name the rule among its senders (`rule_sender`). An event for operators
-goes directly to the dead-letter queue, whose alarm notifies them.
+The target is normally the queue of a function. The queue must be created with the rule among its senders
+(`rule_sender`), or it refuses the events. A rule whose events are for operators has its own dead-letter queue as the
+target, because that queue's alarm notifies them.
 
-No rule sends events to the alerts topic. EventBridge's guide shows a topic policy without conditions only, but without
-a condition on the account, every AWS account could publish to the topic through its own rule. For a queue, the guide
-shows a condition on the rule's ARN ("Using resource-based policies for Amazon EventBridge").
+The topic for alerts cannot be a target, because EventBridge's guide shows a topic policy only without conditions
+("Using resource-based policies for Amazon EventBridge"). With such a policy, every AWS account could create a rule that
+publishes to the topic. For a queue, the guide shows a condition on the rule's ARN.
 """
 
 import json
@@ -29,15 +30,16 @@ class EventRuleArgs:
     """Arguments of a rule with one target."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     pattern: Mapping[str, object]
     """EventBridge event pattern; events that match it are sent to the target."""
     target: Queue | None = None
-    """Queue of a function that processes the events. None if the events are for operators."""
+    """Queue of a function that processes the events. None sends them to the dead-letter queue, for operators."""
 
 
 def object_created_pattern(bucket: str, prefix: str) -> Mapping[str, object]:
-    """Return the event pattern for new objects below a prefix of a bucket, for every way of uploading."""
+    """Return the event pattern for every object that is created below a prefix of a bucket."""
     return {
         "source": [S3_SOURCE],
         "detail-type": [OBJECT_CREATED],
@@ -58,7 +60,7 @@ class EventRule(Block):
         self.arn = rule_arn(scope, short_name)
         self.dead_letters = DeadLetterQueue(
             f"{short_name}-dlq",
-            DeadLetterQueueArgs(scope, f"{args.logical_name}DLQ", senders=[Sender(SERVICE, self.arn)]),
+            DeadLetterQueueArgs(scope, f"{args.display_name}DLQ", senders=[Sender(SERVICE, self.arn)]),
             self.part_options(),
         )
         rule = cloudwatch.EventRule(
@@ -66,7 +68,7 @@ class EventRule(Block):
             name=self.name,
             event_pattern=json.dumps(args.pattern, sort_keys=True),
             state="ENABLED",
-            tags=scope.tags(args.logical_name),
+            tags=scope.tags(args.display_name),
             opts=self.part_options(),
         )
         target = args.target or self.dead_letters
@@ -83,10 +85,10 @@ class EventRule(Block):
 
 
 def rule_arn(scope: Scope, short_name: str) -> str:
-    """Return the ARN of a rule; the rule need not exist yet."""
+    """Return the ARN of a rule, which may be created later."""
     return scope.context.arn("events", f"rule/{scope.name(Kind.EVENT_RULE, short_name)}")
 
 
 def rule_sender(scope: Scope, short_name: str) -> Sender:
-    """Return a rule as a sender that its target queue admits."""
+    """Return the sender that a queue must admit to be a rule's target. The rule may be created later."""
     return Sender(SERVICE, rule_arn(scope, short_name))

@@ -1,7 +1,8 @@
-"""SQS queue with its dead-letter queue, so that no failed message is lost and an alarm reports it.
+"""SQS queue of a Lambda function, the consumer, and a dead-letter queue with an alarm.
 
-The visibility timeout follows from the consumer's timeout and batching window. A message is received `max_receive_count` times and then
-moves to the dead-letter queue for 14 days. An alarm goes off when a message is there.
+A message that the consumer failed to process `max_receive_count` times moves to the dead-letter queue. Both queues
+delete a message some days after it was first sent: 4 days in the queue, 14 in the dead-letter queue. So a message that
+moves has at least 10 days left.
 """
 
 import json
@@ -27,7 +28,7 @@ batch (Lambda developer guide, "Creating and configuring an Amazon SQS event sou
 
 @dataclass(frozen=True)
 class Sender:
-    """AWS service that may send messages to a queue on behalf of one resource."""
+    """AWS service that may send messages to a queue on behalf of one resource, such as an EventBridge rule."""
 
     service: str
     source_arn: str
@@ -38,18 +39,19 @@ class QueueArgs:
     """Arguments of a queue and its dead-letter queue."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     consumer_timeout_seconds: int
     """Timeout of the function that consumes the queue."""
     batching_window_seconds: int = 0
     """Time for which Lambda waits for a full batch. At least 1 if the function's batch size is above 10."""
     max_receive_count: int = 5
     senders: Sequence[Sender] = ()
-    """AWS services that send to the queue. Functions get a grant instead."""
+    """AWS services that send to the queue. Functions that send to it get a grant instead."""
 
 
 class Queue(Block):
-    """Queue with its dead-letter queue, and the alarm on the latter."""
+    """Queue with its dead-letter queue."""
 
     url: pulumi.Output[str]
 
@@ -57,7 +59,7 @@ class Queue(Block):
         super().__init__("Queue", short_name, args.scope, opts)
         self.dead_letters = DeadLetterQueue(
             f"{short_name}-dlq",
-            DeadLetterQueueArgs(args.scope, f"{args.logical_name}DLQ", sources=[short_name]),
+            DeadLetterQueueArgs(args.scope, f"{args.display_name}DLQ", sources=[short_name]),
             self.part_options(),
         )
         self.name = args.scope.name(Kind.QUEUE, short_name)
@@ -73,7 +75,7 @@ class Queue(Block):
             redrive_policy=json.dumps(
                 {"deadLetterTargetArn": self.dead_letters.arn, "maxReceiveCount": args.max_receive_count}
             ),
-            tags=args.scope.tags(args.logical_name),
+            tags=args.scope.tags(args.display_name),
             opts=self.part_options(self.dead_letters.queue),
         )
         self.url = queue.url
@@ -90,15 +92,16 @@ class DeadLetterQueueArgs:
     """Arguments of a dead-letter queue."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     sources: Sequence[str] = ()
-    """Short names of the scope's queues whose failed messages move here."""
+    """Short names of the subsystem's queues whose failed messages move here."""
     senders: Sequence[Sender] = ()
-    """AWS services that send failed events here. Functions and schedules get a grant instead."""
+    """AWS services that send failed events here. Functions and schedules that do so get a grant instead."""
 
 
 class DeadLetterQueue(Block):
-    """Queue that keeps failed messages for 14 days, with an alarm that goes off when it has any."""
+    """Queue for messages, events or calls that failed, with an alarm that goes off when the queue has any."""
 
     def __init__(self, short_name: str, args: DeadLetterQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("DeadLetterQueue", short_name, args.scope, opts)
@@ -116,7 +119,7 @@ class DeadLetterQueue(Block):
                 if sources
                 else {"redrivePermission": "denyAll"}
             ),
-            tags=scope.tags(args.logical_name),
+            tags=scope.tags(args.display_name),
             opts=self.part_options(),
         )
         self.policy = _create_queue_policy(self, self.queue, self.arn, args.senders)
@@ -132,7 +135,9 @@ class DeadLetterQueue(Block):
 
 
 def _create_queue_policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequence[Sender]) -> sqs.QueuePolicy:
-    """Create the queue policy: it denies requests without TLS and admits only the senders, each for one resource."""
+    """Create the queue policy, which denies requests without TLS and lets each sender send messages for its
+    resource.
+    """
     statements: list[dict[str, object]] = [
         {
             "Sid": "OnlyTls",

@@ -1,7 +1,6 @@
 """CloudWatch alarms that notify the alerts topic, with their severity in name and description and a link to a runbook.
 
-Missing data never breaches. This is set explicitly, because the default (`missing`) keeps an alarm in its previous
-state.
+An alarm without data has the state OK. This is set explicitly, because the default state is INSUFFICIENT_DATA.
 """
 
 from dataclasses import dataclass, field
@@ -43,11 +42,11 @@ class Metric:
 
 
 def three_sweeps_seconds(every_minutes: int) -> int:
-    """Return the period of an alarm on overdue work that a sweep has not finished: the time of three sweeps.
+    """Return the period of an alarm on work that a sweep left undone: the time of three sweeps.
 
     A sweep is a scheduled run of a function that ends or restarts overdue work. It logs the amount of work that it left
-    undone, from which the metric is made. One sweep may fail because of a throttled call. So the alarm uses the
-    metric's minimum over this period, which is above 0 only if all three sweeps left work undone.
+    undone, and a log metric counts it. One sweep may leave work undone because a call was throttled. So the alarm uses
+    the metric's minimum over this period, which is above 0 only if all three sweeps left work undone.
     """
     return 3 * every_minutes * 60
 

@@ -27,7 +27,7 @@ class Chart:
 
     title: str
     metrics: Sequence[Metric]
-    """Dimensions must be plain strings, because names are known before deployment."""
+    """Their dimensions must be plain strings, because the dashboard's JSON is written at preview."""
 
 
 @dataclass(frozen=True)

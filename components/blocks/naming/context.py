@@ -1,8 +1,7 @@
-"""Stack-wide context from which names, ARNs and tags are built.
+"""Context of a deployment, from which the names, ARNs and tags of all resources are built.
 
 The program reads it once at start and passes it down. The names are deterministic, so the ARNs that contain them are
-known at preview and the policies can check them there. The security groups of the foundation's network are the only
-resources whose names are not built here: their prefix contains `stack_label`.
+known at preview and the policies can check them there.
 """
 
 import re
@@ -17,8 +16,8 @@ from components.blocks.naming.physical_names import InvalidName, Kind, physical_
 from components.settings import Environment, StackSettings
 
 TAG_VALUE = r"[A-Za-z0-9 _.:/=+@-]{0,256}"
-"""Tag values that every AWS service accepts; some services accept more ("Tag naming limits and requirements" in AWS'
-documentation)."""
+"""Pattern of the tag values that every AWS service accepts ("Tag naming limits and requirements" in AWS'
+documentation). Some services accept more."""
 
 
 class Subsystem(StrEnum):
@@ -50,7 +49,8 @@ class Context:
     owner: str
     cost_center: str
     _reserved_names: dict[tuple[Kind, str], tuple[str, str]] = field(default_factory=dict, compare=False, repr=False)
-    """Owner (subsystem and short name) of each name given out, so that two resources with the same name are refused."""
+    """Names given out so far: kind and name → subsystem and short name that it was given to. They reveal two resources
+    with the same name."""
 
     @staticmethod
     def read(settings: StackSettings) -> "Context":
@@ -85,10 +85,10 @@ class Context:
         )
 
     def _reserve_name(self, kind: Kind, name: str, subsystem: Subsystem, short_name: str) -> str:
-        owner_of_name = self._reserved_names.setdefault((kind, name), (subsystem.value, short_name))
-        if owner_of_name != (subsystem.value, short_name):
+        first_use = self._reserved_names.setdefault((kind, name), (subsystem.value, short_name))
+        if first_use != (subsystem.value, short_name):
             raise InvalidName(
-                f"two {kind.label}s would have the name {name}: {'/'.join(owner_of_name)} and {subsystem}/{short_name}. Rename one of them"
+                f"two {kind.label}s would have the name {name}: {'/'.join(first_use)} and {subsystem}/{short_name}. Rename one of them"
             )
         return name
 

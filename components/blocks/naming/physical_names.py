@@ -1,7 +1,7 @@
-"""Physical names within each service's limits: `polyphony-<stack>-<subsystem>-<short name>`.
+"""Physical names, which are the names of resources on AWS: `polyphony-<stack>-<subsystem>-<short name>`.
 
-A name that is too long keeps its start and ends in a hash of the whole name. The hash keeps it stable, keeps two long
-names apart, and shows that the name was shortened.
+A name that is too long keeps its start and ends in a hash of the whole name. So it is the same at each deployment, and
+differs from other long names with the same start.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ HASH_LENGTH = 8
 
 
 class Kind(Enum):
-    """Kind of named resource, with the longest name that its service accepts (from the services' API references)."""
+    """Kind of named resource, with the maximum length of its name (from the services' API references)."""
 
     ALARM = ("alarm", 255)
     ANOMALY_MONITOR = ("anomaly monitor", 1024)
@@ -76,7 +76,10 @@ def stack_part(stack: str) -> str:
 
 
 def physical_name(kind: Kind, parts: Sequence[str], suffix: str = "") -> str:
-    """Join the parts with hyphens. A name beyond the service's limit is shortened and ends in a stable hash."""
+    """Join the parts and the suffix with hyphens.
+
+    If the name exceeds the service's limit, the parts are shortened and end in a hash. The suffix is never shortened.
+    """
     for part in (*parts, *([suffix] if suffix else [])):
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part):
             raise InvalidName(f"{part!r} cannot be part of a {kind.label}'s name. Use a-z, 0-9 and single hyphens")

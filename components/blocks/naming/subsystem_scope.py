@@ -20,7 +20,7 @@ instead."""
 class Scope:
     """Names, tags and settings that all blocks of one subsystem share.
 
-    All are plain values, except layers and prerequisites.
+    Everything except `layers` is known at preview.
     """
 
     context: Context
@@ -28,16 +28,14 @@ class Scope:
     foundation: FoundationSettings
     """Settings that apply to all subsystems."""
     log_level: LogLevel
-    """Log level of the subsystem's functions."""
     alerts_topic: str
     """ARN of the topic that every alarm publishes to."""
     access_log_bucket: str
-    """Name of the bucket that receives access logs."""
     layers: Sequence[pulumi.Input[str]]
     """ARNs of the layers that every function has."""
     prerequisites: Sequence[pulumi.Resource]
-    """Resources that must exist before any resource of this scope. They are listed because the resources refer to them
-    by name only."""
+    """Resources that must exist before any resource of this subsystem. The subsystem's resources refer to them by name
+    only, so Pulumi does not see the dependency."""
 
     @cached_property
     def package(self) -> pulumi.FileArchive:
@@ -51,6 +49,6 @@ class Scope:
     def tags(self, name: str, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """Return all tags of a resource of this subsystem, plus the extra tags in `more`.
 
-        `name` becomes the tag `Name`: the logical name, or the physical name of a resource that has no logical name.
+        `name` becomes the tag `Name`: the display name, or the physical name of a resource that has no display name.
         """
         return self.context.tags(self.subsystem, name, more)

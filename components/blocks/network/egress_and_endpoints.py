@@ -1,5 +1,5 @@
-"""Egress rules of security groups, gateway endpoints for S3 and DynamoDB, and the policies of endpoints, for all
-networks of the program.
+"""Parts that all networks of the program share: egress rules of security groups, gateway endpoints for S3 and DynamoDB,
+and the policies of VPC endpoints.
 """
 
 import json
@@ -40,11 +40,11 @@ def allow_egress(
 
 
 def build_endpoint_policy(context: Context, service: str) -> str:
-    """Return the policy of a VPC endpoint: only identities of this account may use it.
+    """Return the policy of a VPC endpoint, through which only identities of this account may call the service.
 
     Without a policy, foreign credentials could copy data out through the endpoint
-    (https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html). The exception is the bucket with
-    the layers of ECR images, which are downloaded with presigned URLs of ECR
+    (https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html). The endpoint of S3 also admits
+    downloads from ECR's bucket of image layers, because ECR signs their URLs itself
     (https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html).
     """
     own_account = {"StringEquals": {"aws:PrincipalAccount": context.account}}

@@ -1,7 +1,7 @@
 """S3 bucket: private, encrypted, TLS only, with lifecycle rules and access logs.
 
-A bucket has one notification configuration and one policy. A second one would overwrite the first, so only this block
-creates them, from its arguments.
+A bucket can have only one notification configuration and one policy. A second one would overwrite the first, so only
+this block creates them, from its arguments.
 """
 
 import json
@@ -20,7 +20,7 @@ from components.blocks.naming.subsystem_scope import Scope
 ENTIRE_BUCKET = "EntireBucket"
 """Name of the metrics configuration that covers the requests to all objects of the bucket."""
 ACCESS_LOG_PREFIX = "logs/s3-access"
-"""Prefix of all access logs in the audit bucket, which receives the access logs of all other buckets
+"""Prefix of all access logs in the bucket that receives the access logs of all other buckets
 (`components/foundation/access_log_bucket.py`)."""
 
 
@@ -29,12 +29,11 @@ class LifecycleRule:
     """Lifecycle of the objects below a prefix; an empty prefix is the whole bucket."""
 
     name: str
-    """Id of the rule."""
     prefix: str = ""
     expire_days: int | None = None
     """Days after which objects expire; None keeps them."""
     old_version_days: int | None = None
-    """Days after which versions are deleted that were overwritten, deleted or expired; None keeps them."""
+    """Days after which S3 removes a version that was overwritten, deleted or expired; None keeps it."""
     intelligent_tiering_days: int | None = None
     """Days after which objects move to Intelligent-Tiering; 0 moves them at once, None never."""
 
@@ -51,7 +50,7 @@ class CorsRule:
 
 @dataclass(frozen=True)
 class QueueNotification:
-    """Notification to a queue for every object created below a prefix, for every way of uploading."""
+    """Notification to a queue for every object that is created below a prefix."""
 
     queue: Queue
     prefix: str
@@ -62,24 +61,25 @@ class BucketArgs:
     """Arguments of a bucket."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     lifecycle: Sequence[LifecycleRule] = ()
     versioned: bool = False
     accelerated: bool = False
     """True to enable transfer acceleration through the nearest edge location, which costs extra."""
     requests_measured: bool = False
-    """True to enable CloudWatch request metrics: sixteen paid metrics."""
+    """True to enable the CloudWatch metrics of requests, which are sixteen paid metrics."""
     cors: CorsRule | None = None
     notify: Sequence[QueueNotification] = ()
     event_bridge: bool = False
     """True to send the events of all objects to EventBridge."""
     access_logged: bool = True
-    """False for the audit bucket only, because it would log its own log deliveries endlessly."""
+    """False for the bucket that receives the access logs, because it would log its own log deliveries endlessly."""
     upload_prefix: str | None = None
-    """Prefix below which users upload objects, or None. Uploads that name a KMS key are denied there, because no role of
-    the program may use such a key, so nothing could read the object."""
+    """Prefix below which users upload objects, or None. Uploads that name a KMS key are denied there, because no role
+    of the program may use such a key, so nothing could read the object."""
     statements: Sequence[dict[str, object]] = field(default_factory=tuple)
-    """Further statements of the bucket policy, each limited to its source account."""
+    """Further statements of the bucket policy."""
 
 
 class Bucket(Block):
@@ -94,7 +94,7 @@ class Bucket(Block):
             self.part_name("bucket"),
             bucket=self.name,
             force_destroy=not scope.foundation.data.deletion_protection,
-            tags=scope.tags(args.logical_name),
+            tags=scope.tags(args.display_name),
             opts=self.part_options(holds_data=True),
         )
         self.bucket = bucket
@@ -154,19 +154,19 @@ class Bucket(Block):
         self.register_outputs({"name": self.name, "arn": self.arn})
 
     def grant(self, *actions: str, prefix: str = "*") -> Grant:
-        """Grant actions on the objects below a prefix: `grant("GetObject", prefix="incoming/*")`."""
+        """Grant actions on the objects whose key matches a pattern: `grant("GetObject", prefix="incoming/*")`."""
         return grant("s3", actions, f"{self.arn}/{prefix}")
 
     def grant_list(self, prefix: str | None = None) -> Grant:
-        """Grant listing the keys below a prefix, or all keys.
+        """Grant listing the keys that match a pattern (`incoming/*`), or all keys.
 
-        Without a prefix, the grant also makes S3 answer 404 for a missing key. With a prefix, S3 answers 403, because a
-        request for an object sends no prefix, so the grant's condition does not hold.
+        S3 answers a request for a missing object with 404 if the caller may list all keys, else with 403. A pattern
+        does not suffice, because a request for an object sends no prefix, so the grant's condition does not hold.
         """
         return grant("s3", ["ListBucket"], self.arn, {"StringLike": {"s3:prefix": prefix}} if prefix else None)
 
     def grant_list_versions(self, prefix: str) -> Grant:
-        """Grant listing keys and their versions below a prefix."""
+        """Grant listing the keys that match a pattern, with their versions."""
         return grant("s3", ["ListBucketVersions"], self.arn, {"StringLike": {"s3:prefix": prefix}})
 
     def grant_list_uploads(self) -> Grant:
@@ -214,11 +214,11 @@ class Bucket(Block):
         )
 
     def _refuse_kms_keys(self, prefix: str) -> dict[str, object]:
-        """Return the statement that denies objects with a KMS key that the request names, for every way of writing one.
+        """Return the statement that denies every request that writes an object and names a KMS key for it.
 
-        A request without the condition key is allowed. It gets the bucket's default encryption, or the key `aws/s3` of
-        this account, which S3 uses for every reader of the account. A copy also gets the default encryption, and the
-        parts of a multipart upload that of the request that created it.
+        A request that names no key is allowed. Its object has the bucket's default encryption, or the key `aws/s3` of
+        this account, with which every reader of the account can read it. The parts of a multipart upload name no key;
+        they are encrypted as the request that created the upload asked.
         https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
         """
         return {

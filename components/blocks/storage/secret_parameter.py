@@ -16,7 +16,8 @@ class SecretArgs:
     """Arguments of a secret."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     value: str
 
 
@@ -24,8 +25,8 @@ class Secret(Block):
     """SecureString parameter, encrypted with the AWS managed key of SSM."""
 
     version: pulumi.Output[str]
-    """Version of the value. A function that gets the version is deployed again when the secret changes, and then reads
-    the new value."""
+    """Version of the value. A function that has the version in its environment is deployed again when the secret
+    changes, and then reads the new value."""
 
     def __init__(self, short_name: str, args: SecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Secret", short_name, args.scope, opts)
@@ -37,8 +38,8 @@ class Secret(Block):
             name=self.name,
             type="SecureString",
             value=pulumi.Output.secret(args.value),
-            description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
-            tags=args.scope.tags(args.logical_name),
+            description=f"{args.display_name} of Polyphony's {args.scope.subsystem}",
+            tags=args.scope.tags(args.display_name),
             opts=self.part_options(),
         )
         self.version = parameter.version.apply(str)

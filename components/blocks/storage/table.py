@@ -44,7 +44,8 @@ class TableArgs:
     """Arguments of a table."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     hash_key: str
     range_key: str | None = None
     indexes: Sequence[SecondaryIndex] = ()
@@ -90,9 +91,9 @@ class Table(Block):
             ttl={"attribute_name": args.ttl_attribute, "enabled": True} if args.ttl_attribute else None,
             point_in_time_recovery={"enabled": data.point_in_time_recovery},
             deletion_protection_enabled=data.deletion_protection,
-            # Set explicitly without a key too, because the provider keeps the current key if the block is missing.
+            # Set even without a key: if the property were missing, the provider would keep the table's current key.
             server_side_encryption={"enabled": True, "kms_key_arn": self._key} if self._key else {"enabled": False},
-            tags=scope.tags(args.logical_name, {BACKUP_TAG: backup_tag, "Reason": args.no_backup_reason}),
+            tags=scope.tags(args.display_name, {BACKUP_TAG: backup_tag, "Reason": args.no_backup_reason}),
             opts=self.part_options(holds_data=True),
         )
         self.register_outputs({"name": self.name, "arn": self.arn})
@@ -118,9 +119,8 @@ class Table(Block):
 
 
 def backup_tag_value(context: Context) -> str:
-    """Return the value of the backup tag by which this stack's backup plan selects tables.
-
-    Other stacks use another value.
+    """Return the value of the backup tag by which this stack's backup plan selects tables. It differs between
+    stacks.
     """
     return f"{context.stack_label}-daily"
 

@@ -1,14 +1,13 @@
-"""Growing pause between two status requests with which a workflow polls a long job.
+"""Pause between two requests with which a workflow polls the status of a long job.
 
-A job that has run for a long time will probably run on, so the pause grows with the time already waited. The end is
-noticed late by at most a twentieth of that time, or by the shortest pause if that is longer. A job of several hours
-needs about a hundred requests.
+A job that has run for a long time will probably run on. So the pause is a twentieth of the time already waited, but not
+shorter than a minimum. The workflow notices the job's end at most one pause late. A job of several hours needs about a
+hundred requests.
 """
 
 from typing import Final
 
 PAUSE_DIVISOR: Final = 20
-"""The pause is the time waited divided by this, or the shortest pause if that is longer."""
 
 
 def count_polls(seconds: int, min_pause: int) -> int:
@@ -28,7 +27,6 @@ def pause_expression(waited: str, min_pause: int) -> str:
 def max_detection_seconds(seconds: int) -> int:
     """Return the latest time at which polling notices that `seconds` have passed, in seconds since the start.
 
-    This is only correct after the pause has started to grow. Before that, polling may be late by up to one shortest
-    pause, and callers must allow for it.
+    The result is too early while the pause still is its minimum. Callers must then add one minimum pause.
     """
     return seconds + seconds // PAUSE_DIVISOR

@@ -47,11 +47,11 @@ def total_pause_seconds(retrier: Retry) -> int:
 
 
 def least_pause_seconds(retrier: Retry) -> float:
-    """Return a total pause that is practically never shorter with full jitter: one of three million retriers has a
-    shorter one.
+    """Return a lower limit of a retrier's total pause. With full jitter, a shorter total has a probability of about 3
+    in 10 million.
 
-    Each pause is uniformly distributed, so it has this average and variance. The total is five standard deviations
-    below its average.
+    Each pause is uniformly distributed between 0 and its maximum, so its average is half the maximum and its variance a
+    twelfth of the maximum's square. The limit is five standard deviations below the average of the total.
     """
     pauses = _max_pauses(retrier)
     return sum(pause / 2 for pause in pauses) - 5 * math.sqrt(sum(pause**2 / 12 for pause in pauses))
@@ -138,17 +138,17 @@ def wait_state(seconds: int | str, to: str) -> State:
 
 
 def map_state(
-    items: str, start: str, states: Mapping[str, State], at_once: int, *, to: str, catches: Sequence[Catch]
+    items: str, start: str, states: Mapping[str, State], max_concurrency: int, *, to: str, catches: Sequence[Catch]
 ) -> State:
-    """Build a state that runs the same states for each item of a JSONata list, `at_once` of them at a time.
+    """Build a state that runs the same states for each item of a JSONata list, at most `max_concurrency` at a time.
 
-    One failed item fails the whole state. An inner state reads the item as its input, or as
-    `$states.context.Map.Item.Value`.
+    One failed item fails the whole state. The first inner state gets the item as its input; all inner states can read
+    it as `$states.context.Map.Item.Value`.
     """
     return {
         "Type": "Map",
         "Items": items,
-        "MaxConcurrency": at_once,
+        "MaxConcurrency": max_concurrency,
         "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": start, "States": dict(states)},
         "Catch": list(catches),
         "Next": to,

@@ -35,17 +35,15 @@ class WorkflowArgs:
     """Arguments of a state machine."""
 
     scope: Scope
-    logical_name: str
+    display_name: str
+    """Name that operators see: `AudioProcessor`."""
     comment: str
     """Description in the definition, for readers."""
     start: str
-    """Name of the first state."""
     states: Mapping[str, State]
-    """States by name."""
     grants: Sequence[Grant]
     """Permissions to call the states' targets."""
     timeout_seconds: int
-    """Time limit of an execution."""
 
 
 class Workflow(Block):
@@ -56,14 +54,14 @@ class Workflow(Block):
         scope = args.scope
         self.name = scope.name(Kind.STATE_MACHINE, short_name)
         self.arn = scope.context.arn("states", f"stateMachine:{self.name}")
-        # AWS permits log delivery by a resource policy, whose size is limited. One entry of this policy covers all log
-        # groups below this prefix. Each log group with another name would need its own entry.
+        # The account's resource policy for log delivery has a limited size. A single entry covers all log groups below
+        # `/aws/vendedlogs/`, but every other log group needs an additional entry.
         log_group = f"/aws/vendedlogs/states/{self.name}"
-        logs = self.create_log_group("logs", log_group, args.logical_name)
+        logs = self.create_log_group("logs", log_group, args.display_name)
         platform_grants = [grant("logs", LOG_DELIVERY_ACTIONS, "*"), grant("xray", TRACING_ACTIONS, "*")]
         role = Role(
             self.label,
-            RoleArgs(scope, short_name, args.logical_name, Service.STATES, [*args.grants, *platform_grants], self.arn),
+            RoleArgs(scope, short_name, args.display_name, Service.STATES, [*args.grants, *platform_grants], self.arn),
             self.part_options(),
         )
         sfn.StateMachine(
@@ -87,10 +85,10 @@ class Workflow(Block):
                 "log_destination": f"{scope.context.arn('logs', f'log-group:{log_group}')}:*",
             },
             tracing_configuration={"enabled": True},
-            tags=scope.tags(args.logical_name),
+            tags=scope.tags(args.display_name),
             opts=self.part_options(logs, *role.parts),
         )
-        self._register_alarms(args.logical_name)
+        self._register_alarms(args.display_name)
         self.register_outputs({"arn": self.arn})
 
     def grant_start(self) -> Grant:
@@ -101,7 +99,7 @@ class Workflow(Block):
         """Grant describing executions, to read their result."""
         return grant("states", ["DescribeExecution"], self.scope.context.arn("states", f"execution:{self.name}:*"))
 
-    def _register_alarms(self, logical_name: str) -> None:
+    def _register_alarms(self, display_name: str) -> None:
         group = AlarmGroup(self.scope, "workflow-failures", self.part_options())
         for metric, severity, problem in (
             ("ExecutionsFailed", Severity.CRITICAL, "An execution failed."),
@@ -112,6 +110,6 @@ class Workflow(Block):
                 f"{self.short_name}-{metric.lower()}",
                 Metric("AWS/States", metric, {"StateMachineArn": self.arn}),
                 0,
-                f"{logical_name}: {problem}",
+                f"{display_name}: {problem}",
                 severity=severity,
             )

@@ -66,7 +66,7 @@ def test_jobs_use_spot_capacity_first_and_then_on_demand() -> None:
     assert capacities(complete()) == {"media-spot-": "FARGATE_SPOT", "media-on-demand-": "FARGATE"}
     names = {queue.inputs["name"] for queue in complete().all("batch.JobQueue")}
     assert names == {f"{PREFIX}-media-spot", f"{PREFIX}-media-on-demand"}
-    assert states(complete())["Media"]["Assign"]["to"].endswith(f":job-queue/{PREFIX}-media-spot")
+    assert states(complete())["Media"]["Assign"]["submitQueue"].endswith(f":job-queue/{PREFIX}-media-spot")
     orders = [queue.inputs["computeEnvironmentOrders"] for queue in complete().all("batch.JobQueue")]
     assert [len(order) for order in orders] == [1, 1], (
         "Batch would use a second environment only when the first is full"

@@ -53,7 +53,7 @@ def test_only_current_recordings_are_summarised(outcome: StepOutcome) -> None:
 
 def test_every_step_receives_its_parameters() -> None:
     variables: dict[str, Any] = {
-        "before": 2,
+        "spotStarts": 2,
         "job": {"attempts": 1},
         "outcome": "summarized",
         "error": "Batch.ClientException",

@@ -75,7 +75,7 @@ def test_a_job_whose_start_response_was_lost_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "spent", "to"),
+    ("status", "waited_seconds", "to"),
     [
         ("COMPLETED", 14_400, "PartTranscribed"),
         ("FAILED", 30, "PartFailed"),
@@ -85,8 +85,8 @@ def test_a_job_whose_start_response_was_lost_is_waited_for() -> None:
         ("SOMETHING_NEW", 14_400, "PartTooLate"),
     ],
 )
-def test_a_part_is_polled_until_it_is_done_or_too_late(status: str, spent: int, to: str) -> None:
-    assert evaluate_choice(parts()["PartDone"], status=status, spent=spent) == to
+def test_a_part_is_polled_until_it_is_done_or_too_late(status: str, waited_seconds: int, to: str) -> None:
+    assert evaluate_choice(parts()["PartDone"], status=status, waitedSeconds=waited_seconds) == to
     assert {parts()[name]["Type"] for name in ("PartFailed", "PartTooLate")} == {"Fail"}
 
 

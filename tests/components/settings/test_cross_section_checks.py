@@ -129,7 +129,7 @@ REFUSED: list[tuple[Changes, str]] = [
     ({"ingestion.intake": {"batchSize": 11, "batchWindowSeconds": 0}}, "batchWindowSeconds = 0: must be at least 1"),
     (
         {"ingestion.spark.schemaDdl": "id BIGINT,"},
-        'schemaDdl = "id BIGINT,": the text ends before the type is complete',
+        'schemaDdl = "id BIGINT,": the text ends too early: complete the last column, or remove a comma at the end',
     ),
     ({"ingestion.spark.schemaDdl": "dt STRING"}, "the job adds these columns itself, so remove them: dt"),
     # Transcription.
@@ -157,18 +157,18 @@ REFUSED: list[tuple[Changes, str]] = [
     ({"livestream.agent.guardrailId": "abc"}, "guardrailId and guardrailVersion belong together"),
     (
         {"livestream.agentWorker.timeoutSeconds": 149},
-        "agentWorker.timeoutSeconds = 149: must be at least 150: an answer and",
+        "agentWorker.timeoutSeconds = 149: must be at least 150: the model may answer twice",
     ),
     (
         {"livestream.agent.answerSeconds": 440, "livestream.agentWorker.timeoutSeconds": 899},
-        "agentWorker.timeoutSeconds = 899: must be at least 900: an answer and its repair with agent.answerSeconds each",
+        "agentWorker.timeoutSeconds = 899: must be at least 900: the model may answer twice, within agent.answerSeconds each time",
     ),
     ({"livestream.api.authorizer": "basic"}, "none, apiKey, jwt"),
     # Meetings.
     ({"meetings.models.guardrailId": "abc"}, "guardrailId and guardrailVersion belong together"),
     (
         {"meetings.bedrockSummarize.timeoutSeconds": 419},
-        "timeoutSeconds = 419: must be at least 420: an answer and its repair",
+        "timeoutSeconds = 419: must be at least 420: the model may answer twice",
     ),
     ({"meetings.processing.imageDigest": "latest"}, "meetings.processing.imageDigest"),
     ({"meetings.tableKmsKey": "alias/ours"}, "meetings.tableKmsKey"),

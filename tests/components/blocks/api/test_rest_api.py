@@ -43,7 +43,7 @@ def function(name: str) -> Function:
         name,
         FunctionArgs(
             scope=scope(),
-            logical_name=name,
+            display_name=name,
             entry="handlers.ingestion.sweeper.handler.handler",
             settings=FunctionSettings.model_validate({"timeoutSeconds": 25}),
             environment=HandlerEnvironment,
@@ -57,7 +57,7 @@ def api_program(function_name: str = "notes", *, authorized: bool = False, **cha
     def body() -> RestApi:
         default_args: dict[str, Any] = {
             "scope": scope(),
-            "logical_name": "NotesApi",
+            "display_name": "NotesApi",
             "operations": (READ_NOTE, MAKE_NOTE),
             "function": function(function_name),
             "throttle": Throttle(rate=50, burst=100),

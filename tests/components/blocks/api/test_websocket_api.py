@@ -38,7 +38,7 @@ class ReplacedResourcesProvider(DeployedProvider):
 def args(**changes: Any) -> WebSocketApiArgs:
     default_args = {
         "scope": scope(),
-        "logical_name": "LiveApi",
+        "display_name": "LiveApi",
         "stage": "live",
         "routes_throttle": Throttle(rate=50, burst=100),
     }
@@ -50,7 +50,7 @@ def function(name: str, **changes: Any) -> Function:
         name,
         FunctionArgs(
             scope=scope(),
-            logical_name=name,
+            display_name=name,
             entry="handlers.ingestion.sweeper.handler.handler",
             settings=FunctionSettings(),
             environment=Environment,

@@ -27,7 +27,7 @@ def args(settings: dict[str, Any] | None = None, **changes: Any) -> FunctionArgs
     return FunctionArgs(
         **{
             "scope": scope(),
-            "logical_name": "ManifestBuilder",
+            "display_name": "ManifestBuilder",
             "entry": "handlers.ingestion.manifest_builder.handler.handler",
             "settings": FunctionSettings.model_validate(settings or {}),
             "environment": SampleEnvironment,

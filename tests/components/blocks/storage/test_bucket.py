@@ -12,7 +12,7 @@ NAME = "polyphony-test-ingestion-landing-123456789012"
 
 
 def register_bucket(engine: Engine, **changes: object) -> Recorded:
-    args = BucketArgs(**{"scope": scope(), "logical_name": "Landing", **changes})  # type: ignore[arg-type]
+    args = BucketArgs(**{"scope": scope(), "display_name": "Landing", **changes})  # type: ignore[arg-type]
     return engine.run(lambda: Bucket("landing", args))
 
 

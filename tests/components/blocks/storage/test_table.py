@@ -21,7 +21,7 @@ def table_inputs(engine: Engine, args: TableArgs) -> Props:
 
 
 def args(**changes: object) -> TableArgs:
-    return TableArgs(**{"scope": scope(), "logical_name": "Files", "hash_key": "pk", **changes})  # type: ignore[arg-type]
+    return TableArgs(**{"scope": scope(), "display_name": "Files", "hash_key": "pk", **changes})  # type: ignore[arg-type]
 
 
 def test_exactly_the_key_attributes_are_declared_once(engine: Engine) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.blocks.workflow.state_definitions import Retry, total_pause_seconds
-from components.ingestion.manifest_workflow_states import CAPACITY_ERRORS, RUN_RETRIES, WAIT_FOR_RUN
+from components.ingestion.manifest_workflow_states import CAPACITY_ERRORS, RUN_RETRIES, START_RETRIER
 from tests.local.emulation.emulator_python import run_in_emulator_python
 
 pytestmark = pytest.mark.unit
@@ -78,8 +78,8 @@ def test_a_state_fails_after_its_last_attempt_and_each_retrier_counts_alone() ->
 
 def test_a_manifest_waits_for_a_run_most_of_a_day_as_on_aws() -> None:
     """The emulator's own pauses ended after at most a minute, so manifests failed that AWS would have let wait."""
-    attempts, no_capacity = WAIT_FOR_RUN["MaxAttempts"], CAPACITY_ERRORS[0]
+    attempts, no_capacity = START_RETRIER["MaxAttempts"], CAPACITY_ERRORS[0]
     waited = run_state({**TASK, "Retry": RUN_RETRIES}, [no_capacity] * attempts)
     assert waited["failed"] is False
-    assert 0.4 < sum(waited["pauses"]) / total_pause_seconds(WAIT_FOR_RUN) < 0.6
+    assert 0.4 < sum(waited["pauses"]) / total_pause_seconds(START_RETRIER) < 0.6
     assert run_state({**TASK, "Retry": RUN_RETRIES}, [no_capacity] * (attempts + 1))["failed"] is True
