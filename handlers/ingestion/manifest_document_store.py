@@ -1,7 +1,10 @@
 """S3 gateway for the JSON documents of manifests in the lake bucket.
 
-A manifest has three kinds of documents: the list of the files that the builder claimed, for each execution the list of
-the files that it confirmed, and the result of the last finished run.
+A manifest is a list of files that one Spark run processes. It has three kinds of documents:
+
+- the list of the files that were claimed for the manifest when it was created;
+- for each workflow execution, the list of the files that it confirmed, because they still belonged to the manifest;
+- the result of the last finished run.
 """
 
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
 
 Document = TypeVar("Document", Manifest, RunResult)
 MISSING_CODES = frozenset({"NoSuchKey", "404"})
-"""Error codes of S3 for a missing object. Without `s3:ListBucket` S3 returns 403, which is treated as a failure."""
+"""Error codes of S3 for a missing object. The caller needs `s3:ListBucket`: without this permission, S3 returns 403 for
+a missing object, and the read fails."""
 
 
 class ManifestDocuments:
@@ -27,11 +31,11 @@ class ManifestDocuments:
         self._bucket = bucket
 
     def write(self, manifest: Manifest) -> None:
-        """Write the list of files that a builder claimed."""
+        """Write the list of claimed files."""
         self._write(list_key(manifest.manifest_id), manifest)
 
     def read(self, manifest_id: str) -> Manifest | None:
-        """Return the list of files that a builder claimed, or None if there is no list."""
+        """Return the list of claimed files, or None if there is no list."""
         return self._read(list_key(manifest_id), Manifest)
 
     def write_confirmed(self, manifest: Manifest, redrive: int) -> str:

@@ -36,7 +36,7 @@ class ListedFile(Message):
 
 
 class Manifest(Message):
-    """List of the files that a run processes."""
+    """List of files for one Spark run: those that were claimed for it, or those that an execution confirmed."""
 
     schema_version: Literal[1] = 1
     manifest_id: str
@@ -47,8 +47,8 @@ class Manifest(Message):
     def execution_name(self) -> str:
         """Name of the manifest's first workflow execution: the manifest id and a hash of the files.
 
-        The builder's list always gives the same name, so the builder, the sweeper and a redrive refer to the same
-        execution. The list of confirmed files may give another name, because it may lack some of the files.
+        Only the list of claimed files gives the right name. This list never changes, so the builder, the sweeper and
+        the redrive command compute the same name from it. A list of confirmed files may lack some of the files.
         """
         digest = hashlib.sha256("\n".join(sorted(file.file_key for file in self.files)).encode()).hexdigest()
         return f"{self.manifest_id}-{digest[:16]}"

@@ -1,4 +1,6 @@
-"""Lambda function that SQS invokes with S3 notifications: records the announced files, and creates full manifests."""
+"""Manifest builder: the Lambda function that gets S3 notifications from SQS, records the announced files in the file
+table, and puts pending files into manifests (lists of files for one Spark run).
+"""
 
 from collections.abc import Mapping
 from functools import cache

@@ -1,8 +1,13 @@
-"""Sweep of ingestion: releases claims that no execution will confirm, records the end of executions that ended without
-recording it, and creates manifests from pending files.
+"""Sweep of ingestion, which repairs the state after a function or an execution died, and creates manifests.
 
-A builder or a workflow that dies leaves such states behind. The sweep may run at the same time as builders, workflows
-and other sweeps.
+A manifest is a list of files for one workflow execution. The manifest builder claims the files, writes the list, and
+starts the execution, which first confirms the files that still belong to the manifest. A sweep does three things:
+
+1. If a builder has died, its claims stay. The sweep releases those that no execution will confirm.
+2. If an execution has ended without recording its end, its manifest stays `running`. The sweep records the end.
+3. Files that still wait are put into manifests, and after a maximum time also into manifests that are not full.
+
+A sweep may run at the same time as builders, executions and other sweeps.
 """
 
 from collections import Counter, defaultdict
@@ -24,9 +29,11 @@ from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.table_items import RecordId
 
 MAX_MANIFESTS_PER_SWEEP = 50
-"""Maximum number of full manifests, and also of other manifests, that one sweep creates. The next sweep continues."""
+"""Maximum number of full manifests that one sweep creates. The same limit applies to manifests that are not full. The
+next sweep continues."""
 RUN_CHECK_BUDGET = timedelta(minutes=1)
-"""Time for status checks of executions. Thousands may wait for a Glue run, and the files after them must be handled."""
+"""Time that one sweep spends on status checks of executions. Thousands of executions may be waiting for a Glue run, and
+the sweep must still get to the pending files."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class IngestionSweepResult:
     manifests: int
     """Full manifests that were created."""
     files: int
-    """Files of the other manifests that were created, because a file had waited too long."""
+    """Number of files in the manifests that were created, full or not, because a file had waited too long."""
     released: int
     """Claims that were released."""
     resolved: int
@@ -46,12 +53,12 @@ class IngestionSweepResult:
     settled: int
     """Running manifests that were closed, because their execution had ended."""
     failed: int
-    """Manifests whose check failed."""
+    """Manifests whose check raised an error. The next sweep checks them again."""
 
 
 @dataclass(frozen=True)
 class IngestionSweeper:
-    """Sweep of the claims and running manifests that builders and workflows left behind, and of pending files."""
+    """Sweep of old claims, old running manifests and pending files."""
 
     table: FileTable
     records: ManifestRecords
@@ -63,14 +70,14 @@ class IngestionSweeper:
     claim_age: timedelta
     """Age after which a claim or a running manifest is checked."""
     flush_age: timedelta
-    """Age after which a pending file goes into a manifest that is not full."""
+    """Age of a pending file after which the sweep creates a manifest that is not full."""
     log: EventLog
     clock: Callable[[], datetime]
 
     def sweep(self, *, flush_all: bool = False) -> IngestionSweepResult:
-        """Run one sweep. A failed item is logged and counted, and the next sweep handles it again."""
+        """Run one sweep. With `flush_all`, create manifests of all pending files, however short they have waited."""
         claims, runs = self._resolve_claims(), self._close_runs()
-        # Measured before manifests are created, so that the alarm also notices files that no manifest takes.
+        # Measured before this sweep creates manifests, so that the alarm notices files that would wait without it.
         oldest = self.table.list_pending(1)
         age = self.clock() - datetime.fromisoformat(oldest[0].open_since) if oldest else timedelta()
         tried: set[RecordId] = set()
@@ -89,7 +96,7 @@ class IngestionSweeper:
         return result
 
     def _resolve_claims(self) -> Counter[str]:
-        """Check the claims that are older than any builder, and release those that no execution will confirm."""
+        """Check the claims on which no builder can still be working, and release those that no run will process."""
         by_manifest: defaultdict[str, list[OpenFile]] = defaultdict(list)
         for claim in self.table.list_claims(self.clock() - self.claim_age):
             by_manifest[claim.manifest_id].append(claim)
@@ -109,15 +116,16 @@ class IngestionSweeper:
         execution = self.workflow.execution(manifest.execution_name)
         status = self.workflow.status(execution)
         if status is None:
-            # Not started. If it starts later, it confirms only the files that are still claimed.
+            # The execution was not started. If a late request still starts it, it confirms only files that still belong
+            # to this manifest, so released files are left out.
             return self._release(manifest_id, claims)
         listed = {file.record_id for file in manifest.files}
         running = status is ExecutionStatus.RUNNING
-        # The builder may have died before it wrote the record, so the record is written here.
+        # The builder may have died before it wrote the manifest record, so `begin` writes it if it is missing.
         if self.records.begin(manifest_id, execution.arn, len(listed)) and not running:
             self.lifecycle.close_ended_execution(execution, status)
-        # A claim whose response was lost is on no list, so no run will confirm it. A file that is still claimed after
-        # the run has ended was not part of the run.
+        # While the execution runs, it may still confirm the claims on the manifest's list. A claim whose response was
+        # lost is not on the list, so it can be released. Once the execution has ended, each remaining claim can be.
         return self._release(manifest_id, [claim for claim in claims if not running or claim.id not in listed])
 
     def _release(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:

@@ -1,5 +1,7 @@
-"""Lambda function behind three steps of the manifest workflow: `confirm` before the Spark run, `finish` or `fail` after
-it.
+"""Lambda function behind three steps of the manifest workflow.
+
+A manifest is a list of files for one Spark run. The step `confirm` selects the files that the run will process, `finish`
+stores the run's result for each file, and `fail` marks the manifest and its files as failed.
 """
 
 from collections.abc import Mapping
@@ -29,9 +31,9 @@ class StepRequest(Message):
     manifest_id: Ulid
     execution_arn: str
     run_id: str | None = None
-    """Run whose result `finish` must find. With None, the result of any run will do."""
+    """Run whose result `finish` must find. With None, `finish` accepts the result of any run."""
     cause: str = UNNAMED_CAUSE
-    """Error name for `fail`."""
+    """Error name that `fail` stores."""
 
 
 class ForeignExecution(ValueError):
@@ -39,7 +41,7 @@ class ForeignExecution(ValueError):
 
 
 def run_step(lifecycle: ManifestLifecycle, request: StepRequest) -> dict[str, Any]:
-    """Run one step and return its output for the state machine. A repeated step changes nothing."""
+    """Run one step and return its output for the state machine. The step may be repeated."""
     execution = ManifestExecution.from_arn(request.execution_arn)
     if execution.manifest_id != request.manifest_id:
         raise ForeignExecution(request.manifest_id)
