@@ -1,10 +1,11 @@
-"""Spark job on Glue: converts the NDJSON files of one manifest to Parquet in the lake.
+"""Spark job on Glue: converts the NDJSON files of one manifest (a list of files) to Parquet in the lake bucket.
 
-Glue runs this file as its script. The modules that it imports are in the handlers' zip.
+Glue runs this file as its script. The modules that it imports are in a zip file with the code of all handlers.
 
-The first pass decides which lines are records, which columns hold them, and whether too many lines are rejected. The
-second pass writes the data. Both see the same content, because versions are immutable. Then the rows of the written files
-are counted, and the output is published, as `run_output` describes. The log contains only counts.
+The job reads each file twice. The first pass decides which lines are records, which columns hold them, and whether too
+many lines are rejected. The second pass writes the data. Both passes see the same content, because they read a certain
+version of each object. Then the job counts the rows in the written files, and publishes them to readers, as `run_output`
+describes. The log contains only counts, because other texts could quote customer data.
 """
 
 import json
@@ -35,7 +36,7 @@ SPARK_SETTINGS = {
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
 }
 STATUSES = ("processed", "rejected", "superseded")
-"""Statuses that a successful run can give a file."""
+"""Statuses that a file can have in the result of a successful run."""
 
 
 class TooManyRejected(Exception):
@@ -43,7 +44,7 @@ class TooManyRejected(Exception):
 
 
 class RowsMissing(Exception):
-    """The lake does not contain as many rows as the first pass counted, so nothing is published."""
+    """Spark wrote, or the lake contains, another number of rows than the first pass counted. Nothing is published."""
 
 
 def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
@@ -111,9 +112,10 @@ class PhaseTimer:
 
 
 def _check_rejected_share(scans: Sequence[FileScan], max_share: float) -> None:
-    """Raise TooManyRejected if too many lines are rejected. Files without any record do not count.
+    """Raise TooManyRejected if too many lines are rejected.
 
-    Such a file is rejected as a whole, and its lines show nothing about the lines of the other files.
+    Only files with at least one record count. Another file is rejected as a whole, and its lines show nothing about the
+    other files.
     """
     readable = [scan for scan in scans if scan.rows]
     rejected = sum(scan.rejected.total() for scan in readable)
