@@ -1,11 +1,15 @@
-"""Length of a FLAC file (RFC 9639) in samples: the sum over its frame headers, which must match the file's header.
+"""Length of a FLAC file (RFC 9639) in samples, and validation of the file. Nothing is decoded.
+
+The length is the sum of the samples that the headers of all frames state. If the file's header states a number of
+samples other than 0, the sum must be equal to it.
 
 A frame does not state its size in bytes. It ends where the next frame's header begins or where the file ends, and its
-checksum must be right at that position. So lost, damaged and truncated frames are detected, and bytes inside a frame
-that look like a header are ignored. Frames must be numbered from 0 without a gap. Zeros after the last frame are
-accepted, because they do not change its checksum, and no decoder plays them.
+checksum must be right at that position. So damaged and truncated frames are refused, and bytes inside a frame that look
+like a header are ignored. Frames must be numbered from 0 without a gap. So a missing frame is refused too, unless
+frames are missing only at the end of a file whose header states 0 samples. Zeros after the last frame are accepted,
+because they do not change its checksum, and no decoder plays them.
 
-`utterance_audio` decides which sample rates, channels and sample sizes are allowed. Nothing is decoded.
+`utterance_audio` decides which sample rates, channels and sample sizes are allowed.
 """
 
 import re
@@ -14,9 +18,9 @@ from dataclasses import dataclass
 from handlers.common.audio.flac_frame_headers import FRAME_STARTS, MAX_HEADER, FrameHeader, crc_table, frame_header
 
 STREAMINFO, INVALID = 0, 127
-"""Kinds of metadata blocks."""
+"""Kinds of metadata blocks. Only the first block, the header of the file, may be STREAMINFO. INVALID is never allowed."""
 STREAMINFO_BYTES = 34
-"""Size of the metadata block STREAMINFO, which every file begins with."""
+"""Size of the block STREAMINFO."""
 SYNC = re.compile(b"|".join(FRAME_STARTS))
 """Bytes with which each frame begins. The content of a frame may contain them too."""
 CRC16 = crc_table(0x8005, 16)
@@ -36,7 +40,8 @@ class FlacAudio:
     bits: int
     """Bits per sample."""
     samples: int
-    """In STREAMINFO, 0 if the encoder could not know it. In the result of `read_flac`, the sum of all frames."""
+    """Number of samples. STREAMINFO states 0 if the encoder did not know it. `read_flac` returns the sum of all
+    frames."""
 
 
 def read_flac(audio: bytes) -> FlacAudio:
@@ -100,8 +105,9 @@ def _count_samples(audio: bytes, start: int, stated: FlacAudio) -> int:
 
 
 def _find_frame_end(audio: bytes, start: int, stated: FlacAudio) -> int:
-    """Return the end of the frame at an offset. Each byte is included in the checksum once, even if many bytes look
-    like a header.
+    """Return the end of the frame at an offset.
+
+    The checksum goes on from one possible end to the next. So the time stays short if many bytes look like a header.
     """
     offset, crc = start, 0
     while offset < len(audio):
@@ -117,5 +123,5 @@ def _find_frame_end(audio: bytes, start: int, stated: FlacAudio) -> int:
 
 
 def _header(audio: bytes, start: int, stated: FlacAudio) -> FrameHeader | None:
-    """Return the frame header at an offset; None if there is none."""
+    """Return the frame header at an offset, or None if there is none."""
     return frame_header(audio[start : start + MAX_HEADER], stated.sample_rate, stated.channels, stated.bits)

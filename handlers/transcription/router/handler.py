@@ -1,7 +1,7 @@
-"""Lambda function behind transcription's WebSocket API: handshakes, client messages, and the sweep.
+"""Router of transcription: the Lambda function behind the WebSocket API, which answers handshakes and client messages.
 
-Each client message gets exactly one answer. The schedule and operators invoke the function with `{"kind": …}` instead
-of an API Gateway event: `sweep` asks clients to send lost utterances again, `open` creates a session for a user.
+It can also be invoked directly with `{"kind": …}` instead of an event of API Gateway. A schedule sends `sweep`, which
+asks clients to send lost utterances again. An operator can send `open`, which creates a session for a user.
 """
 
 import os
@@ -47,8 +47,8 @@ class Router:
         log: EventLog,
         timing: RetryTiming | None = None,
     ) -> None:
-        """`create_authorizer` is called only for a handshake, because the token libraries load slowly. `timing` is the
-        timing of retries after a connection has closed.
+        """`create_authorizer` is called only for a handshake, because the token libraries load slowly. `timing` is used
+        for retries of the clean-up after a connection has closed.
         """
         self._messages = messages
         self._live = live
