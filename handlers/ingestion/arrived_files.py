@@ -28,8 +28,6 @@ period leaves a margin for the difference between the two times.
 
 
 class ArrivedFile(s3_notifications.NewObject):
-    """One version of an object in the landing bucket."""
-
     @property
     def date_prefix(self) -> str:
         """UTC date of the arrival: the partition key of the file's record."""
@@ -49,7 +47,6 @@ class ArrivedFile(s3_notifications.NewObject):
 
     @property
     def record_id(self) -> RecordId:
-        """Primary key of the file's record."""
         return RecordId(self.date_prefix, self.file_key)
 
 

@@ -14,9 +14,7 @@ MAX_OPEN_SHARDS = 16
 """Upper limit of `open_shards`. The sweeper always reads this many partitions, so it also finds the pending files that
 were written before `open_shards` was lowered."""
 OPEN_SHARDS = 2
-"""Default of `open_shards`."""
 ALLOWED_SUFFIXES = ".ndjson,.ndjson.gz,.jsonl,.jsonl.gz,.json,.json.gz"
-"""Default of `allowed_suffixes`."""
 
 
 class FileTableEnvironment(HandlerEnvironment):

@@ -36,14 +36,11 @@ class OpenFile:
 
     @staticmethod
     def from_item(item: Item) -> "OpenFile":
-        """Return the file of an index item."""
         return OpenFile(RecordId.from_item(item), get_text(item, "open_since"), get_text(item, "manifest_id"))
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """Record of a file in the file table."""
-
     id: RecordId
     status: FileStatus
     manifest_id: str
@@ -53,7 +50,6 @@ class FileRecord:
 
     @staticmethod
     def from_item(item: Item) -> "FileRecord":
-        """Return the record of a table item."""
         record_id = RecordId.from_item(item)
         return FileRecord(
             id=record_id,

@@ -32,8 +32,6 @@ BATCH_GET_SIZE = 100
 
 
 class FileTable:
-    """Gateway for the records of files, one for each version of an object."""
-
     def __init__(
         self,
         client: "DynamoDBClient",

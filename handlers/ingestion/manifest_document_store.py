@@ -53,7 +53,6 @@ class ManifestDocuments:
         return self._read(result_key(manifest_id), RunResult)
 
     def uri(self, key: str) -> str:
-        """Return the S3 URI of an object of the lake bucket."""
         return f"s3://{self._bucket}/{key}"
 
     def _write(self, key: str, manifest: Manifest) -> None:

@@ -31,7 +31,6 @@ class ListedFile(Message):
 
     @property
     def record_id(self) -> RecordId:
-        """Primary key of the file's record."""
         return RecordId(self.date_prefix, self.file_key)
 
 
@@ -55,27 +54,20 @@ class Manifest(Message):
 
 
 class FileResult(Message):
-    """Result of a run for one file."""
-
     file_key: str
     date_prefix: str
     status: Literal["processed", "rejected", "failed", "superseded"]
     reason: str = ""
     """Cause of the status. Empty for a file that is processed without problems."""
     rows: Annotated[int, Field(ge=0)] = 0
-    """Number of rows in the lake."""
     rejected_rows: Annotated[int, Field(ge=0)] = 0
-    """Number of rejected lines."""
 
     @property
     def record_id(self) -> RecordId:
-        """Primary key of the file's record."""
         return RecordId(self.date_prefix, self.file_key)
 
 
 class RunResult(Message):
-    """Result of a run for all its files."""
-
     schema_version: Literal[1] = 1
     manifest_id: str
     run_id: str

@@ -16,8 +16,6 @@ EXECUTION_NAME = re.compile(rf"(?P<manifest>{ULID_PATTERN})-[0-9a-f]{{16}}(-r(?P
 
 @dataclass(frozen=True)
 class ManifestExecution:
-    """Execution of the workflow for one manifest."""
-
     arn: str
     manifest_id: str
     redrive: int
@@ -25,7 +23,6 @@ class ManifestExecution:
 
     @property
     def name(self) -> str:
-        """Name under which the execution is started."""
         return self.arn.rpartition(":")[2]
 
     @staticmethod
@@ -55,5 +52,4 @@ class ManifestWorkflow:
         return self._executions.start(execution.name, {"schemaVersion": 1, "manifestId": execution.manifest_id})
 
     def status(self, execution: ManifestExecution) -> ExecutionStatus | None:
-        """Return the status of an execution, or None if it does not exist."""
         return self._executions.status(execution.arn)

@@ -61,7 +61,6 @@ class ConfirmedFiles:
 
 
 StatusCounts = dict[str, int]
-"""Number of files by status."""
 
 
 @dataclass(frozen=True)

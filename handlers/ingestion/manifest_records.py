@@ -37,8 +37,6 @@ RUNNING_SHARD = "running"
 
 @dataclass(frozen=True)
 class ManifestRecord:
-    """Record of a manifest in the file table."""
-
     manifest_id: str
     status: ManifestStatus
     execution_arn: str
@@ -52,8 +50,6 @@ def record_id(manifest_id: str) -> RecordId:
 
 
 class ManifestRecords:
-    """Gateway for the records of manifests."""
-
     def __init__(self, client: "DynamoDBClient", name: str, record_days: int, clock: Callable[[], datetime]) -> None:
         self._client = client
         self._name = name
@@ -112,7 +108,6 @@ class ManifestRecords:
         )
 
     def get(self, manifest_id: str) -> ManifestRecord | None:
-        """Return the current record, or None if there is none."""
         response = self._client.get_item(TableName=self._name, Key=record_id(manifest_id).key, ConsistentRead=True)
         if "Item" not in response:
             return None

@@ -28,8 +28,6 @@ class FileStatus(StrEnum):
 
 
 class ManifestStatus(StrEnum):
-    """Status of one manifest."""
-
     RUNNING = "running"
     """It has an execution whose end is not recorded yet."""
     PROCESSED = "processed"

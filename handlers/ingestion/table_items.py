@@ -42,7 +42,6 @@ class RecordId:
 
     @staticmethod
     def from_item(item: Item) -> "RecordId":
-        """Return the key of an item that was read."""
         return RecordId(item["date_prefix"]["S"], item["file_key"]["S"])
 
 

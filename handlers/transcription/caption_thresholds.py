@@ -57,20 +57,16 @@ class CaptionThresholds(ProcessorEnvironment):
 
     @property
     def max_buffer_ms(self) -> int:
-        """`max_buffer_timeout` in milliseconds."""
         return round(self.max_buffer_timeout * 1000)
 
     @property
     def pause_ms(self) -> int:
-        """`pause_threshold` in milliseconds."""
         return round(self.pause_threshold * 1000)
 
     @property
     def orphan_ms(self) -> int:
-        """`orphan_timeout` in milliseconds."""
         return round(self.orphan_timeout * 1000)
 
     @property
     def dedup_ms(self) -> int:
-        """`dedup_cache_ttl` in milliseconds."""
         return self.dedup_cache_ttl * 1000

@@ -20,7 +20,6 @@ from handlers.common.audio.flac_frame_headers import FRAME_STARTS, MAX_HEADER, F
 STREAMINFO, INVALID = 0, 127
 """Kinds of metadata blocks. Only the first block, the header of the file, may be STREAMINFO. INVALID is never allowed."""
 STREAMINFO_BYTES = 34
-"""Size of the block STREAMINFO."""
 SYNC = re.compile(b"|".join(FRAME_STARTS))
 """Bytes with which each frame begins. The content of a frame may contain them too."""
 CRC16 = crc_table(0x8005, 16)
@@ -33,8 +32,6 @@ class MalformedFlac(Exception):
 
 @dataclass(frozen=True)
 class FlacAudio:
-    """Properties of a FLAC file."""
-
     sample_rate: int
     channels: int
     bits: int
@@ -45,7 +42,6 @@ class FlacAudio:
 
 
 def read_flac(audio: bytes) -> FlacAudio:
-    """Return the properties of the file. Raises MalformedFlac."""
     stated, start = _parse_metadata(audio)
     if start >= len(audio):
         raise MalformedFlac("holds no audio: it ends after its metadata")
@@ -123,5 +119,4 @@ def _find_frame_end(audio: bytes, start: int, stated: FlacAudio) -> int:
 
 
 def _header(audio: bytes, start: int, stated: FlacAudio) -> FrameHeader | None:
-    """Return the frame header at an offset, or None if there is none."""
     return frame_header(audio[start : start + MAX_HEADER], stated.sample_rate, stated.channels, stated.bits)

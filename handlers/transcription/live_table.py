@@ -57,18 +57,14 @@ class TextReservation:
     """Reservation of a text for the caption line that shows it."""
 
     utterance: str
-    """Utterance to which the line belongs."""
     line: str
     """Result id of the line."""
     revision: int
-    """Revision of the line that shows the text."""
     final: bool
     """True if the line is final, so that its text cannot change any more."""
 
 
 class LiveTable:
-    """Gateway for the live table."""
-
     def __init__(self, client: "DynamoDBClient", name: str, clock_ms: Callable[[], int]) -> None:
         self._client = client
         self._name = name
@@ -87,7 +83,6 @@ class LiveTable:
         return self._items.change(model, {"pk": key}, transition, _due_attributes)
 
     def utterances(self, session_id: str) -> SessionUtterances:
-        """Return the state of a session's utterances."""
         return self.read(SessionUtterances, session_utterances_key(session_id))
 
     def change_utterances(
@@ -157,12 +152,10 @@ class LiveTable:
 
 
 def session_utterances_key(session_id: str) -> str:
-    """Return the key of a session's utterances."""
     return f"{UTTERANCES_KEY_PREFIX}{session_id}"
 
 
 def connection_key(connection_id: str) -> str:
-    """Return the key of a connection."""
     return f"connection#{connection_id}"
 
 
@@ -172,7 +165,6 @@ def user_open_sessions_key(user: str) -> str:
 
 
 def text_reservation_key(session_id: str, digest: str) -> str:
-    """Return the key of the reservation of a text with this hash."""
     return f"caption#{session_id}#{digest}"
 
 

@@ -43,8 +43,6 @@ class MalformedOgg(Exception):
 
 @dataclass(frozen=True)
 class OpusAudio:
-    """Properties of an Ogg Opus file."""
-
     channels: int
     input_rate: int
     """Rate of the encoder's input, for information only. 0 if it is unknown."""
@@ -53,7 +51,6 @@ class OpusAudio:
 
 
 def read_ogg(audio: bytes) -> OpusAudio:
-    """Return the properties of the file. Raises MalformedOgg."""
     pages = list(_pages(audio))
     if not pages or pages[0].sequence != 0 or not _is_alone(pages[0], b"OpusHead"):
         raise MalformedOgg("does not begin with a page that holds only OpusHead")
@@ -129,7 +126,6 @@ def _end_position(pages: list[OggPage]) -> int:
 
 
 def _packet_samples(packet: bytes) -> int:
-    """Return the number of samples in a packet, from its first two bytes."""
     # RFC 6716, section 3.1: the first byte holds the configuration in its upper five bits. Its lower two bits mean one
     # frame (0), two frames (1 and 2), or the number of frames in the lower six bits of the second byte (3).
     first = packet[0] if packet else 0

@@ -54,15 +54,12 @@ class Session(BaseModel):
 
 
 class SessionTable:
-    """Gateway for the table of sessions."""
-
     def __init__(self, client: "DynamoDBClient", name: str, clock_ms: Callable[[], int]) -> None:
         self._client = client
         self._name = name
         self._clock_ms = clock_ms
 
     def find(self, session_id: str) -> Session | None:
-        """Return the session with this id, or None if there is none."""
         answer = self._client.get_item(TableName=self._name, Key={"session_id": {"S": session_id}}, ConsistentRead=True)
         if "Item" not in answer:
             return None
@@ -70,7 +67,6 @@ class SessionTable:
         return Session.model_validate({**item, "settings": SessionSettings.model_validate_json(item["settings"])})
 
     def add(self, session: Session) -> None:
-        """Store a new session."""
         item = {
             **session.model_dump(mode="json", exclude={"settings"}),
             "settings": session.settings.model_dump_json(by_alias=True, exclude_none=True),

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import boto3
 
 SERVICE = "transcribe"
-"""Service name in the signature."""
 PATH = "/stream-transcription-websocket"
 PORT = 8443
 """Port of Amazon Transcribe's WebSocket endpoint."""
@@ -34,8 +33,6 @@ logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
 @dataclass(frozen=True)
 class StreamRequest:
-    """Parameters of a stream of Amazon Transcribe."""
-
     language: str
     """BCP 47 code, such as en-US."""
     sample_rate: int
@@ -44,7 +41,6 @@ class StreamRequest:
     """True to let Amazon Transcribe mark the words of a partial result that will not change any more."""
 
     def parameters(self) -> dict[str, str]:
-        """Return the query parameters of the request."""
         stabilisation = {"enable-partial-results-stabilization": "true", "partial-results-stability": "high"}
         return {
             "language-code": self.language,

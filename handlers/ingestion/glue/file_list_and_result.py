@@ -41,8 +41,6 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class FileList:
-    """List of the files of one manifest."""
-
     manifest_id: str
     files: tuple[SourceFile, ...]
 

@@ -53,9 +53,7 @@ class FileScan:
     rows: int = 0
     """Number of lines that are records."""
     rejected: Counter[DataProblem] = field(default_factory=Counter)
-    """Number of rejected lines by problem."""
     shape: JsonShape = field(default_factory=JsonShape)
-    """Shape of the records."""
     content_bytes: int = 0
     """Size of the unpacked lines."""
     parquet_ratio: float = 1.0
@@ -64,7 +62,6 @@ class FileScan:
     """Problem because of which the whole file has no rows, or None."""
 
     def limit_file_nodes(self) -> None:
-        """Reduce the shape to `MAX_NODES` nodes if it has more than `MAX_FILE_NODES`."""
         if count_nodes(self.shape) > MAX_FILE_NODES:
             limit_nodes(self.shape, MAX_NODES)
 
@@ -171,7 +168,6 @@ class RejectedLines:
             self.flush()
 
     def flush(self) -> None:
-        """Write the accumulated lines as one object."""
         if self._lines:
             self._storage.put(f"{self._uri}-{self._part:03}.ndjson", b"".join(self._lines))
             self._lines, self._size, self._part = [], 0, self._part + 1

@@ -99,8 +99,6 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
 
 
 class PhaseTimer:
-    """Timer for the phases of a run."""
-
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._since = time.monotonic()

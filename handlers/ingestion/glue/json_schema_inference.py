@@ -22,7 +22,6 @@ EXACT_IN_DOUBLE = 2**53
 """All integers from minus this number to this number are exact as a double."""
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
 DECIMAL_MAX = 10**38 - 1
-"""Largest number of a decimal with 38 digits."""
 MAX_NAMES = 1000
 """Maximum number of names below one node."""
 MAX_LEVELS = 16

@@ -78,9 +78,7 @@ class ObjectStorage(Protocol):
         """
         ...
 
-    def put(self, uri: str, body: bytes) -> None:
-        """Write an object as a whole."""
-        ...
+    def put(self, uri: str, body: bytes) -> None: ...
 
     def find_etag(self, uri: str) -> str | None:
         """Return the ETag of an object's content, or None if the object does not exist."""
@@ -103,7 +101,6 @@ class ObjectStorage(Protocol):
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Return bucket and key of a URI."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -125,8 +122,6 @@ def _client() -> "S3Client":
 
 
 class S3Storage:
-    """Objects in S3."""
-
     def __init__(self, client: "S3Client") -> None:
         self._client = client
 

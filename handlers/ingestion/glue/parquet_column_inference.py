@@ -52,8 +52,6 @@ class Scalar:
 
 @dataclass(frozen=True)
 class ListOf:
-    """Array type."""
-
     item: "ColumnType"
 
 
@@ -101,7 +99,6 @@ class InvalidSchema(ValueError):
 
 
 def infer_columns(shape: JsonShape) -> TableColumns:
-    """Return columns that hold all values of a shape."""
     widened: list[WidenedColumn] = []
     fields: list[tuple[str, ColumnType]] = []
     used_names = set(RESERVED_NAMES)

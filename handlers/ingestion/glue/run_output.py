@@ -59,11 +59,9 @@ class RunOutput:
         )
 
     def data_uri(self, date: str) -> str:
-        """Return the URI of the folder for a date's Parquet files."""
         return f"{self._lake}data/dt={date}/run={self.folder}/"
 
     def rejected_uri(self, date: str) -> str:
-        """Return the URI of the folder for a date's rejected lines."""
         return f"{self._lake}rejected/dt={date}/run={self.folder}/"
 
     def is_visible(self, date: str) -> bool:
@@ -115,7 +113,6 @@ class RunOutput:
 
 
 def read_if_exists(storage: ObjectStorage, uri: str) -> bytes | None:
-    """Return an object's content, or None if the object does not exist."""
     try:
         return storage.read(uri)
     except ObjectGone:

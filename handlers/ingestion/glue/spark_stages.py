@@ -137,7 +137,6 @@ class SparkStages:
 
 
 def _save(frame: DataFrame, target: str, max_rows: int) -> None:
-    """Write Parquet files below a URI or folder."""
     frame.write.mode("overwrite").options(
         compression="zstd",
         maxRecordsPerFile=max_rows,

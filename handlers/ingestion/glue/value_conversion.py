@@ -19,7 +19,6 @@ EXACT_CONTEXT = Context(prec=5000, traps=[Inexact, InvalidOperation, Overflow, U
 """Context for decimals that raises an error if a number would be rounded."""
 
 INTEGER_BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
-"""Sizes of Spark's integer types."""
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 NANOSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
 """Fraction of a second with more digits than a timestamp with microseconds can store."""
@@ -41,7 +40,6 @@ class ValueMisfit(Exception):
 
 
 def to_json_text(value: Any) -> str:
-    """Return a value as compact JSON text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -29,8 +29,6 @@ one batch of SQS messages announces. So the builder also works off files that ea
 
 @dataclass(frozen=True)
 class FileIntake:
-    """Tracks the files that a batch of SQS messages announces, then creates manifests."""
-
     table: FileTable
     admission: AdmissionRules
     creator: ManifestCreator
@@ -48,7 +46,6 @@ class FileIntake:
         return failures
 
     def track_files(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
-        """Track the files that the messages announce. Return the messages that SQS must deliver again."""
         failed: set[str] = set()
         announced: list[tuple[str, ArrivedFile]] = []
         for message in messages:

@@ -26,7 +26,6 @@ from handlers.ingestion.manifest_records import ManifestRecords
 
 @cache
 def _intake() -> FileIntake:
-    """Create the intake, once per container."""
     environment = BuilderEnvironment.read()
     log, parallel = EventLog(environment.log_level), ParallelCalls(MAX_WORKERS)
     table_arguments = (
@@ -61,5 +60,4 @@ def _intake() -> FileIntake:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    """Handle a batch of SQS messages."""
     return _intake().handle(event["Records"])

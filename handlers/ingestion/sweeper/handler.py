@@ -41,7 +41,6 @@ class SweepRequest(BaseModel):
 
 @cache
 def _sweeper_and_reconciler() -> tuple[IngestionSweeper, Reconciler]:
-    """Create both objects, once per container."""
     environment = SweeperEnvironment.read()
     log = EventLog(environment.log_level)
     dynamodb, s3 = boto3.client("dynamodb", config=CONFIG), boto3.client("s3", config=CONFIG)
@@ -89,7 +88,6 @@ def _sweeper_and_reconciler() -> tuple[IngestionSweeper, Reconciler]:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
-    """Handle a scheduled or manual invocation."""
     sweeper, reconciler = _sweeper_and_reconciler()
     kind = SweepRequest.model_validate(event).kind
     if kind == "reconcile":

@@ -75,7 +75,6 @@ class ReconciliationProgress:
     since: datetime
     """Versions that arrived earlier are not compared."""
     pages: int
-    """Number of pages of the listing that were compared."""
     position: ListingPosition | None
     """Start of the next page. None before the first page and after the last one."""
     done: bool
@@ -154,7 +153,6 @@ class ReconciliationCounts:
     """Numbers of versions in one invocation."""
 
     checked: int = 0
-    """Versions that were compared with the file table."""
     missing: int = 0
     """Versions that had no record, and got one."""
 

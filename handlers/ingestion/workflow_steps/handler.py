@@ -57,7 +57,6 @@ def run_step(lifecycle: ManifestLifecycle, request: StepRequest) -> dict[str, An
 
 @cache
 def _lifecycle() -> ManifestLifecycle:
-    """Create the lifecycle object, once per container."""
     environment = WorkflowStepsEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=CONFIG)
     table_arguments = (dynamodb, environment.manifest_table_name, environment.record_days, clock.now)
@@ -72,5 +71,4 @@ def _lifecycle() -> ManifestLifecycle:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Handle an invocation by the state machine."""
     return run_step(_lifecycle(), StepRequest.model_validate(event))

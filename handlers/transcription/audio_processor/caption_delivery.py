@@ -42,14 +42,11 @@ class DeliveredLine:
     revision: int
     """Revision number of the newest caption of the line."""
     final: bool
-    """True if the line will not change any more."""
     reservation_key: str | None
     """Key of the text reservation, if the line is final and its text was reserved."""
 
 
 class CaptionDelivery:
-    """Delivery of the captions of one attempt at an utterance."""
-
     def __init__(
         self,
         event: ProcessorEvent,
@@ -131,12 +128,10 @@ class CaptionDelivery:
         self.latencies_ms.append(max(0, self._clock_ms() - self._first_sample_ms - message.end_ms))
 
     def shown_result_ids(self, *, include_finals: bool) -> list[str]:
-        """Return the result ids of the lines that the client shows."""
         return sorted(result_id for result_id, line in self._lines.items() if include_finals or not line.final)
 
     @property
     def final_count(self) -> int:
-        """Number of final lines that the client shows."""
         return sum(line.final for line in self._lines.values())
 
     def retract(self, result_id: str) -> None:

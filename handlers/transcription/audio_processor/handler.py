@@ -30,7 +30,6 @@ URL_SECONDS = 60
 
 @cache
 def _processor() -> UtteranceProcessor:
-    """Create the processor, once per container."""
     environment = CaptionThresholds.read()  # all environment variables of the function
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=LIVE_CONFIG)
@@ -48,7 +47,6 @@ def _processor() -> UtteranceProcessor:
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> str | None:
-    """Handle an invocation: the entry point of the function."""
     return _processor().handle(event, context.get_remaining_time_in_millis())
 
 

@@ -25,8 +25,6 @@ MAX_VALUES = 150
 
 
 class UtteranceMetrics:
-    """Gateway for the metrics of utterances in CloudWatch."""
-
     def __init__(self, client: "CloudWatchClient", function_name: str) -> None:
         self._client = client
         self._dimensions = [{"Name": "FunctionName", "Value": function_name}]

@@ -64,13 +64,10 @@ OpenStream = Callable[[StreamRequest, float], AbstractContextManager[TranscribeS
 
 @dataclass(frozen=True)
 class ProcessorInvocation:
-    """One invocation of the audio processor."""
-
     event: ProcessorEvent
     audio: Utterance
     """Audio of the event, validated and divided into chunks."""
     entered_ms: int
-    """Time at which the invocation started."""
     max_ms: int
     """Maximum time for the transcription."""
 

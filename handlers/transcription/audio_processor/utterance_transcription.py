@@ -37,7 +37,6 @@ OPEN_SECONDS = 1.0
 TAIL_MS = 500
 """Time that a second stream needs in addition to the length of its audio. Without it, no second stream is opened."""
 STREAM_FAILED = "stream_failed"
-"""Reason for showing only final captions: a stream failed."""
 
 
 class UtteranceEnd(StrEnum):
@@ -68,8 +67,6 @@ class EndCause(StrEnum):
 
 @dataclass(frozen=True)
 class UtteranceOutcome:
-    """Outcome of an attempt at an utterance."""
-
     end: UtteranceEnd
     from_ms: int = 0
     """Position from which the utterance must be repeated."""

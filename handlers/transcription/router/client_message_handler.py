@@ -56,7 +56,6 @@ class ConnectedUser:
     """The user who sent a message, and the connection over which it came."""
 
     user: str
-    """User id."""
     connection: str
     """Id of the connection. Empty if an operator opens a session for the user."""
 

@@ -64,7 +64,6 @@ class Router:
         }
 
     def handle(self, event: Mapping[str, Any], now_ms: int) -> ProxyResponse:
-        """Handle one event."""
         if "kind" in event:
             return self._handle_direct_invocation(event, now_ms)
         context = event["requestContext"]
@@ -113,7 +112,6 @@ def _user(event: Mapping[str, Any]) -> str:
 
 @cache
 def _router() -> Router:
-    """Create the router, once per container."""
     environment = RouterEnvironment.read()
     session = boto3.Session()
     dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)
@@ -152,7 +150,6 @@ def _authorizer(environment: RouterEnvironment) -> "ConnectionAuthorizer":
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
-    """Handle an invocation: the entry point of the function."""
     return _router().handle(event, clock.now_ms())
 
 

@@ -42,7 +42,6 @@ class LostUtteranceSweep:
         return count
 
     def _sweep_session(self, session_id: str, now_ms: int) -> int:
-        """Process one session, and return the number of its lost utterances."""
 
         def sweep(utterances: SessionUtterances) -> tuple[SessionUtterances, tuple[str, tuple[str, ...]]]:
             remaining, lost = utterances.remove_overdue(now_ms)

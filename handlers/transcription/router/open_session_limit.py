@@ -34,19 +34,15 @@ class OpenSession(LiveItem):
     """A session that counts towards its user's limit."""
 
     session: str
-    """Id of the session."""
     ends_ms: int
     """Time from which the session does not count any more."""
     connection: str = ""
     """Connection on which the client last opened the session. A client can open a session again on another
     connection."""
     opened_ms: int = 0
-    """Time at which the client last opened the session."""
 
 
 class UserOpenSessions(LiveItem):
-    """The open sessions of one user."""
-
     sessions: tuple[OpenSession, ...] = ()
 
     def add(self, session: str, connection: str, ends_ms: int, now_ms: int, max_sessions: int) -> tuple[Self, bool]:

@@ -40,9 +40,7 @@ class CaptionKind(StrEnum):
     """Kind of change that a caption makes to the line of its result."""
 
     PARTIAL = "partial"
-    """Show a text that may still change."""
     FINAL = "final"
-    """Show the final text."""
     RETRACTED = "retracted"
     """Remove the line, because another line shows its text or the final has no text."""
 
@@ -69,18 +67,14 @@ class Caption:
 
     @property
     def final(self) -> bool:
-        """True if the line will not change any more."""
         return self.kind is CaptionKind.FINAL
 
 
 @dataclass(frozen=True, slots=True)
 class PartialLine:
-    """A line that shows a partial."""
-
     text: str
     """Text of the partial as `normalize_text` returns it."""
     version: ResultVersion
-    """Version of the result that the line shows."""
 
 
 @dataclass(slots=True)
@@ -129,12 +123,10 @@ class Captions:
 
     @property
     def finals_only(self) -> bool:
-        """True if only finals are shown from now on."""
         return self._finals_only
 
     @property
     def has_results(self) -> bool:
-        """True if any result has arrived."""
         return self._result_count > 0
 
     def accept(self, result: Result, now_ms: int) -> list[Caption]:

@@ -28,8 +28,6 @@ RATE_WINDOW_MS = 1000
 
 @dataclass(frozen=True, slots=True)
 class ResultVersion:
-    """One version of a result, as it arrived."""
-
     result: Result
     received_ms: int
     number: int
@@ -48,7 +46,6 @@ class OpenResult:
     """A result without a final, with its partials that may be shown later."""
 
     version: ResultVersion
-    """The newest version."""
     known_since_ms: int
     """Time at which the first version arrived."""
     changed_ms: int
@@ -150,7 +147,6 @@ class OpenResults:
         return sorted(best, key=rank, reverse=True), beaten_count
 
     def discard_partials(self) -> None:
-        """Discard all partials that wait to be shown."""
         for open_result in self._open.values():
             open_result.deferred, open_result.candidate, open_result.beaten_count = None, None, 0
 
@@ -184,11 +180,9 @@ class PartialRate:
         self._shown_ms: deque[int] = deque(maxlen=max_count)
 
     def is_free(self, now_ms: int) -> bool:
-        """Return True if a partial may be shown now."""
         return len(self._shown_ms) < self._max_count or now_ms >= self.next_free_ms()
 
     def add_partial(self, now_ms: int) -> None:
-        """Count a partial that is shown now."""
         self._shown_ms.append(now_ms)
 
     def next_free_ms(self) -> int:

@@ -34,7 +34,6 @@ class ShownText:
 
     result_id: str
     at_ms: int
-    """Time at which the text was shown."""
     final: bool
     """True if a final showed the text, so that its line will not change any more."""
 
@@ -55,7 +54,6 @@ class ShownTexts:
         return shown
 
     def show(self, normalized_text: str, result_id: str, now_ms: int, *, final: bool = False) -> None:
-        """Remember that this result shows the text now."""
         if not self._ttl_ms:
             return
         self._texts.pop(normalized_text, None)

@@ -25,14 +25,11 @@ class MalformedFrame(Exception):
 
 
 class EventStreamMessage(NamedTuple):
-    """Content of a frame."""
-
     headers: Mapping[str, object]
     payload: bytes
 
 
 def encode_frame(headers: Mapping[str, str], payload: bytes) -> bytes:
-    """Return a message as a frame."""
     head = b"".join(_header(name.encode(), value.encode()) for name, value in headers.items())
     lengths = struct.pack("!II", OVERHEAD + len(head) + len(payload), len(head))
     frame = lengths + struct.pack("!I", crc32(lengths)) + head + payload

@@ -32,8 +32,6 @@ the peer shuts down, and may not have sent all results."""
 
 
 class StreamFailureCode(StrEnum):
-    """Cause of a stream's failure."""
-
     THROTTLED = "throttled"
     """Too many streams, or the service is unavailable. A later attempt may succeed."""
     ACCESS_DENIED = "refused"
@@ -48,12 +46,9 @@ class StreamFailureCode(StrEnum):
     SILENT = "silent"
     """No connection was established in time, or the service received no audio for too long."""
     INTERNAL = "internal"
-    """The service failed."""
 
 
 class TranscribeStreamFailed(Exception):
-    """The stream failed before its end."""
-
     def __init__(self, code: StreamFailureCode) -> None:
         super().__init__(code.value)
         self.code = code
@@ -140,7 +135,6 @@ class TranscribeStream:
         return None
 
     def close(self) -> None:
-        """Close the stream, if it is still open."""
         self._connection.close()
 
     def _send(self, chunk: bytes) -> None:
@@ -173,7 +167,6 @@ class TranscribeStream:
         return event.payload if event.headers.get(":event-type") == "TranscriptEvent" else None
 
     def _check_failure(self) -> None:
-        """Raise the failure that has been found before."""
         if self._failure is not None:
             raise TranscribeStreamFailed(self._failure)
 

@@ -53,8 +53,6 @@ class Result:
 
 
 class _EventPart(BaseModel):
-    """Base of the parts of an event."""
-
     model_config = ConfigDict(strict=True, extra="ignore", alias_generator=to_pascal)
 
 

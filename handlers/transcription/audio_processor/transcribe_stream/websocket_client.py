@@ -48,13 +48,10 @@ class PeerGone(Exception):
 
 
 class WebSocket:
-    """An open WebSocket connection."""
-
     def __init__(self, sock: socket.socket, uri: WebSocketURI) -> None:
         self._socket = sock
         self._protocol = ClientProtocol(uri, max_size=MAX_MESSAGE, logger=_SILENT_LOGGER)
         self._outgoing = bytearray()
-        """Bytes that wait to be written."""
         self._frames: list[Frame] = []
         """Frames of the message whose last frame has not arrived."""
         self._messages: deque[bytes | str] = deque()
