@@ -42,10 +42,7 @@ class FileTable:
         *,
         read_all_shards: bool = False,
     ) -> None:
-        """`open_shards`: number of partitions of the index `open` to which pending files are written.
-
-        `read_all_shards`: list pending files from every possible partition, in case `open_shards` was lowered.
-        """
+        """`read_all_shards`: list pending files from every possible partition, in case `open_shards` was lowered."""
         self._client = client
         self._name = name
         self._record_days = record_days
@@ -57,8 +54,8 @@ class FileTable:
         """Create a file's record, as rejected if a reason is given, otherwise as pending.
 
         Return False if the file already has a record, in any status. With `check_adjacent_dates`, a record under the
-        day before or after counts too, and the check and the write are one transaction. This is needed if the file may
-        have been tracked from another source: the notification and the bucket listing can give different days for it.
+        day before or after counts too. This is needed because the notification and the bucket listing can give
+        different days for a file. The check and the write are one transaction.
         """
         put = {
             "TableName": self._name,

@@ -1,9 +1,9 @@
 """Creation of manifests from pending files. The manifest builder and the sweeper, a scheduled function, both do it.
 
 A manifest is a list of files for one workflow execution. Its creation takes five steps: claim the files, write the
-list, start the execution, write the manifest record, mark the files as `manifested`. Several functions may do this at
-the same time without a lock, because a conditional update of each file decides which manifest gets it. If a function
-dies between two steps, the sweeper later releases its claims or completes the missing steps.
+list, start the execution, write the manifest record, mark the files as `manifested`. There is no lock, because the
+conditional update of each file decides which manifest gets it. If a function dies between two steps, the sweeper later
+releases its claims or completes the missing steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,9 +28,8 @@ from handlers.ingestion.table_items import RecordId
 class ManifestCreator:
     """Creator of manifests.
 
-    The methods skip the files in the set `tried`, and add each file to it that they try to claim. The caller keeps the
-    set for one invocation. It is needed because the index of pending files lags behind the table, so a file that was
-    just claimed may still be listed.
+    The methods skip the files in the set `tried`, to which they add each file that they try to claim. It is needed
+    because the index of pending files lags behind the table, so a file that was just claimed may still be listed.
     """
 
     table: FileTable
@@ -78,8 +77,7 @@ class ManifestCreator:
         manifest_id = self.new_id()
         oldest, *others = pending
         tried.add(oldest.id)
-        # The oldest file is claimed alone, before the others. So if several functions see the same files, only the one
-        # that gets this file continues.
+        # The oldest file is claimed first. So of several functions that see the same files, only one continues.
         first = self.table.claim(oldest.id, manifest_id)
         if first is None:
             return 0  # another function was faster, or the index lags behind
@@ -152,8 +150,7 @@ class ManifestCreator:
     def _claim(self, files: Sequence[OpenFile], manifest_id: str, tried: set[RecordId]) -> list[FileRecord]:
         tried.update(file.id for file in files)
         outcomes = self.parallel.call_each(lambda file: self.table.claim(file.id, manifest_id), files)
-        # A claim that raised an error may have succeeded. The file is not put on the manifest's list, so no run will
-        # process it, and the sweeper releases the claim.
+        # A claim that raised an error may have succeeded. The sweeper releases it, because the file is not listed.
         return [outcome for outcome in outcomes if isinstance(outcome, FileRecord)]
 
     def _release(self, claimed: Sequence[FileRecord], manifest_id: str) -> None:

@@ -1,17 +1,15 @@
 """State changes of a manifest and its files during an execution of the workflow.
 
-A manifest is a list of files that were claimed for it. Its execution has three parts:
+A manifest is a list of claimed files. Its execution has three parts:
 
 1. It confirms the files: it leaves out those that belong to another manifest by now.
 2. It starts a run of the Glue job, which processes the confirmed files, unless none is left to process.
 3. It ends the manifest with the run's result, or with a failure.
 
-A redrive is a new execution for a manifest that failed.
-
-The workflow calls this module in its steps. If an execution ended before its last step, the sweeper or the redrive
-command makes the missing calls. Calls may be repeated or late, so each write has a condition. The order of the writes
-is always the same: the manifest record becomes `running`, the files change their status, the manifest record gets its
-final status.
+A redrive is a new execution for a manifest that failed. If an execution ended before its last step, the sweeper or the
+redrive command makes the missing call. Calls may be repeated or late, so each write has a condition. The order of the
+writes is always the same: the manifest record becomes `running`, the files change their status, the manifest record
+gets its final status.
 """
 
 import re

@@ -1,6 +1,6 @@
 """S3 keys of a manifest's objects in the lake bucket. The Lambda functions and the Spark job both use them.
 
-A manifest is a list of files. An execution of the manifest workflow confirms those that still belong to the manifest,
+A manifest is a list of claimed files. An execution of the workflow confirms those that still belong to the manifest,
 and starts a run of the Spark job for them. A redrive is a new execution after a failure.
 """
 

@@ -1,8 +1,7 @@
 """Environment variables of both transcription functions, and the caption thresholds with their ranges.
 
-Amazon Transcribe sends each result, a piece of recognised speech, in several partial versions and then in a final one.
-The thresholds decide which versions clients see, and when. The types in this module define the meaning and range of
-each threshold, for the settings of the stack, the environment variables and the settings of a session.
+Amazon Transcribe sends each result, a piece of recognised speech, first as partials and then as a final. The thresholds
+decide which of them clients see, and when. Stack settings, environment models and session settings share these types.
 """
 
 from typing import Annotated
@@ -19,16 +18,14 @@ PauseSeconds = Annotated[float, Field(ge=0.2, le=5)]
 """Time for which the text of a result must be unchanged before an unstable partial of it is shown. If Amazon Transcribe
 reports no stability, the time since the result's first version counts instead."""
 OrphanSeconds = Annotated[float, Field(ge=5, le=60)]
-"""Time after a partial when the final of its result is no longer expected. The partial is then shown as it is, and is
-called an orphan. When a stream ends, all its open results become orphans. This takes less than 7 seconds, so higher
-values have no effect (docs/decisions/0040)."""
+"""Time without a new version after which a result becomes an orphan: its last partial is shown as its final. The end of
+a stream, after less than 7 seconds, has the same effect, so higher values change nothing (docs/decisions/0040)."""
 RatePerSecond = Annotated[int, Field(ge=1, le=20)]
 """Maximum number of partials that are shown in one second."""
 DedupSeconds = Annotated[int, Field(ge=0, le=60)]
 """Time for which no other result may show the same text. 0 allows repeated texts."""
 InFlight = Annotated[int, Field(ge=1, le=8)]
-"""Maximum number of utterances of one session that are transcribed at the same time. Each uses one stream of the quota
-of Amazon Transcribe."""
+"""Maximum number of concurrent utterances of one session. Each uses one stream of Amazon Transcribe's quota."""
 
 
 class TranscriptionEnvironment(HandlerEnvironment):

@@ -5,8 +5,8 @@ A client opens a session, which has its settings for speech, and then sends utte
 The router is the Lambda function that answers each message of a client. It invokes the audio processor, which sends the
 captions of one utterance. A scheduled sweep asks clients to send lost utterances again.
 
-A client can give its message an `id`, and the answer has the same `id`. Unknown fields are ignored except in
-`settings`, so a newer client can use an older platform.
+An answer has the `id` of the client's message. Unknown fields are ignored, except in `settings`, so a newer client can
+use an older platform.
 """
 
 from typing import Annotated, Literal
@@ -25,8 +25,7 @@ from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding
 TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
 """Prefix of the token, which the client offers as a WebSocket subprotocol."""
 USER_PREFIX = "user."
-"""Prefix of the user name that a client states in a subprotocol. Without token verification (`auth: none`), the name is
-trusted. Otherwise it is ignored."""
+"""Prefix of the user name that a client offers as a subprotocol. It is used only without tokens (`auth: none`)."""
 
 SessionId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
@@ -156,8 +155,8 @@ class Close(ClientMessage):
 
 
 class Direct(ClientMessage):
-    """Request for a presigned URL with which a browser streams directly to Amazon Transcribe. The browser then gets the
-    results as Amazon Transcribe sends them, without the platform's caption thresholds.
+    """Request for a presigned URL with which a browser streams directly to Amazon Transcribe. Caption thresholds do not
+    apply to such a stream.
     """
 
     action: Literal["direct"]
@@ -189,8 +188,7 @@ class Opened(ReplyMessage):
     resend: tuple[Again, ...] = ()
     """Utterances of the session that the client must send again."""
     done: tuple[MessageId, ...] = ()
-    """The session's most recent utterances that have ended. They are listed because the messages about their ends may be
-    lost."""
+    """The session's most recent utterances that have ended. The messages about their ends may be lost."""
     failed: tuple[MessageId, ...] = ()
     """Utterances in `done` that were given up."""
 
@@ -231,9 +229,7 @@ class Closed(ReplyMessage):
 
 
 class DirectAddress(ReplyMessage):
-    """Answer to `direct`: the presigned URL of a stream of Amazon Transcribe. If Amazon Transcribe refuses the URL, send
-    `direct` again for a new one.
-    """
+    """Answer to `direct`: the presigned URL of a stream. If Amazon Transcribe refuses it, send `direct` again."""
 
     type: Literal["direct"] = "direct"
     url: str
@@ -260,10 +256,10 @@ class CaptionMessage(Message):
     end_ms: int
     """Position within the utterance."""
     stability: float | None = None
-    """Share of the result's words and punctuation marks that Amazon Transcribe marks as stable. Absent if it marks
-    neither stable nor unstable ones."""
+    """Share of the result's words and punctuation marks that Amazon Transcribe marks as stable. Absent without such
+    marks."""
     orphan: bool = False
-    """True if Amazon Transcribe never sent a final version of the result, so the text is the last partial version."""
+    """True if the result never became final, so the text is its last partial version."""
 
 
 class Retract(Message):
@@ -332,11 +328,11 @@ class ProcessorEvent(BaseModel):
     from_ms: Annotated[int, Field(ge=0)] = 0
     """Position in the utterance up to which the captions of earlier attempts remain valid."""
     utterance_attempt: Annotated[int, Field(ge=1)] = Field(default=1, alias="attempts")
-    """Number of this attempt, counted over the attempts at this utterance. Attempts for which Amazon Transcribe had no
-    free stream are not counted. Attempts after the first show only final captions."""
+    """Number of this attempt, counted over the attempts at this utterance that had a free stream. Attempts after the
+    first show only final captions."""
     accepted_ms: int | None = None
-    """Time at which the router accepted this attempt, from which caption latency is measured. None in events from an
-    older release of the router."""
+    """Time at which the router accepted this attempt. Caption latency is measured from it. None from a router of an
+    older release."""
     audio: str
     """Base64."""
 

@@ -1,16 +1,12 @@
-"""State of one session's utterances, each of which is a few seconds of speech in one message of a client.
+"""State of one session's utterances. An utterance is a few seconds of speech in one message of a client.
 
-The state has three parts:
+- Each utterance in progress has a slot. The router takes the slot before it invokes the audio processor, and the
+  processor releases it. If it is not released before its deadline, the utterance counts as lost.
+- The names of utterances that ended are kept, so that a repeated message is not transcribed again.
+- A pending resend is an utterance that the client must send again, because it was lost or could not be transcribed.
 
-- a slot for each utterance in progress. The router takes the slot before it invokes the audio processor, and the
-  processor releases it. If the slot is not released before its deadline, the utterance counts as lost;
-- the names of the utterances that ended, so that a repeated message is not transcribed again;
-- pending resends: the utterances that the client must send again, because they were lost or could not be transcribed.
-
-An utterance may need several attempts. Each attempt to transcribe it has a number and takes a slot.
-
-A method that changes the state returns a new object. `LiveTable.change` writes the object only if no concurrent
-invocation has changed the item.
+Each attempt to transcribe an utterance has a number and takes a slot. A method that changes the state returns a new
+object, which `LiveTable.change` writes only if no concurrent invocation has changed the item.
 """
 
 from collections.abc import Collection
@@ -123,11 +119,9 @@ class SessionUtterances(LiveItem):
         """Plan what must be repeated if the client opens the session on another connection than before.
 
         Captions that were sent over the old connection may be lost. So each pending resend starts from the beginning of
-        its utterance. Ended utterances are repeated too if the client lists them in `unfinished`, because it has not
-        received their end. An attempt that has not started, and would skip a part of its utterance, loses its slot,
-        because the captions of that part may be lost.
-
-        The caller then records the new connection with `note_message`.
+        its utterance. An attempt that has not started, and would skip a part of its utterance, loses its slot. Ended
+        utterances are repeated if the client lists them in `unfinished`, because it has not received their end. The
+        caller then records the new connection with `note_message`.
         """
         if connection == self.connection:
             return self

@@ -1,9 +1,8 @@
 """Second pass over a file, on a Spark executor: it reads the records and gives them to Spark as Arrow batches.
 
-A record is a line with a JSON object. The first pass (`file_scan`) has collected the shape of all records, a tree with
-their names and the kinds of their values. The run's columns follow from the shape or from a given schema. This pass
-reads the file again, and moves each value into its column. It converts the values of a column only if the shape does
-not show that all of them fit. Values that fit no column go into the column `_unknown`.
+The first pass (`file_scan`) has collected the shape of all records, a tree with their names and the kinds of their
+values. The run's columns follow from the shape or from a given schema. This pass converts the values of a column unless
+the shape shows that all of them fit. Values that fit no column go into the column `_unknown`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,10 +28,10 @@ BATCH_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """Columns of a run, and which of them hold their values unchanged. It is small, because each task receives it."""
+    """Columns of a run, and which of them need no conversion. It is small, because each task receives it."""
 
     fields: tuple[tuple[str, ColumnType, bool], ...]
-    """Name and type of each column, and True if the column holds all values of the run without conversion."""
+    """Name and type of each column, and True if all values of the run fit it unchanged."""
     covers_all_names: bool
     """True if each name at the top level of any record is a column."""
 
@@ -40,8 +39,8 @@ class ColumnPlan:
 def plan_columns(columns: TableColumns, shape: JsonShape) -> ColumnPlan:
     """Return the plan for the run's columns and the shape of all its records."""
     no_values = JsonShape()
-    # If there are records but the shape has no names, the names may have been dropped because they were too many
-    # (`JsonKind.BOUNDLESS`). Then nothing is known about the values, so every column converts its values.
+    # If there are records but the shape has no names, there may have been too many names to keep them
+    # (`JsonKind.BOUNDLESS`). Then nothing is known about the values, so all columns convert them.
     is_described = bool(shape.names) or not shape.kinds
     fields = tuple(
         (name, column_type, is_described and fits_unchanged(column_type, shape.names.get(name, no_values)))

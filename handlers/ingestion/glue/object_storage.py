@@ -192,10 +192,9 @@ class S3Storage:
     def _has_uploader_key(self, bucket: str, key: str, version: str) -> bool:
         """Return True if S3 refuses a version because its uploader chose a KMS key. Return False for a fault of ours.
 
-        One such fault is a missing permission of the job's role. HeadObject needs the same permission as GetObject, but
-        none for the key, so it fails in this case (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
-        The other fault is a bucket that now encrypts with a KMS key by default. Then S3 would refuse all new files, not
-        only those of one uploader.
+        If the job's role lacks a permission, HeadObject fails too. It needs the same permission as GetObject, but none
+        for the key (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). If the bucket now encrypts with
+        a KMS key by default, the uploader did not choose the key, and S3 would refuse all new files.
         """
         try:
             metadata = self._client.head_object(Bucket=bucket, Key=key, VersionId=version)

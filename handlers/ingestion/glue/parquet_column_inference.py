@@ -9,8 +9,7 @@ holds all values of its name:
 - objects or arrays mixed with other kinds, values with too many names or levels (`JsonKind.BOUNDLESS`), objects without
   names, with an empty name, or with names that differ only in case: `json`, a string of JSON
 
-A column, or a part of one, is called widened if its values differ in kind or are stored as JSON. The run's result lists
-the widened columns.
+A column is called widened if its values differ in kind or are stored as JSON. The run's result lists these columns.
 
 Some names of a record cannot be columns: the empty name, names that the job uses itself, and all but one of the names
 that differ only in case, because Athena ignores case. Their values go into the column `_unknown`. So do values that a
@@ -151,7 +150,7 @@ def fits_unchanged(column_type: ColumnType, shape: JsonShape) -> bool:
     """Return True if a column of this type certainly holds every value of the shape without conversion.
 
     For example, `long` holds all integers of 64 bits (INTEGER and LONG), but `double` holds only the smaller ones
-    (INTEGER) exactly. The result is False for types that always need conversion, such as `date` and `json`.
+    (INTEGER) exactly. Types such as `date` and `json` always need conversion.
     """
     kinds = JsonKind(shape.kinds)
     match column_type:

@@ -1,8 +1,7 @@
 """Environment of the sweeper.
 
-A builder claims files for a manifest, a list of files for one Spark run. The sweeper checks old claims and manifests,
-and reconciles: it compares the file versions in the landing bucket with the records in the file table, and adds records
-for files whose notification was lost.
+The sweeper checks old claims, with which builders reserve files for manifests (lists of files for one Spark run). It
+also reconciles: it adds the files to the file table that it finds in the landing bucket, but not in the table.
 """
 
 from typing import Annotated
@@ -27,8 +26,7 @@ class SweeperEnvironment(ManifestCreationEnvironment):
     """Time that a pending file waits until enough files for a full manifest are pending. Then the sweeper creates a
     manifest that is not full."""
     reconcile_days: Annotated[int, Field(ge=1)] = 2
-    """A reconciliation covers the files that arrived since this many days before the previous reconciliation started.
-    Days are covered twice because a multipart upload appears in the bucket only when it ends, but with the time when it
-    began."""
+    """A reconciliation covers the files that arrived since this many days before the previous one started. The ranges
+    overlap because a multipart upload appears in the bucket only when it ends, but with the time when it began."""
     reconcile_seconds: Annotated[int, Field(ge=1)] = 60
     """Time that an invocation spends on reconciliation. The next invocation continues."""

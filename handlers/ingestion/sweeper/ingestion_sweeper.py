@@ -1,11 +1,11 @@
 """Sweep of ingestion, which repairs the state after a function or an execution died, and creates manifests.
 
-A manifest is a list of files for one workflow execution. The manifest builder claims the files, writes the list, and
-starts the execution, which first confirms the files that still belong to the manifest. A sweep does three things:
+A manifest is a list of files. A builder claims the files for it, and starts a workflow execution, which confirms those
+that still belong to the manifest. A sweep does three things:
 
-1. If a builder has died, its claims stay. The sweep releases those that no execution will confirm.
-2. If an execution has ended without recording its end, its manifest stays `running`. The sweep records the end.
-3. Files that still wait are put into manifests, and after a maximum time also into manifests that are not full.
+1. It releases claims of dead builders, unless an execution may still confirm them.
+2. It records the end of executions that died before they could record it.
+3. It creates manifests from pending files. If a file has waited too long, the manifest need not be full.
 
 A sweep may run at the same time as builders, executions and other sweeps.
 """
@@ -29,11 +29,11 @@ from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.table_items import RecordId
 
 MAX_MANIFESTS_PER_SWEEP = 50
-"""Maximum number of full manifests that one sweep creates. The same limit applies to manifests that are not full. The
-next sweep continues."""
+"""Maximum number of manifests that one sweep creates while they are full, and then of others. The next sweep
+continues."""
 RUN_CHECK_BUDGET = timedelta(minutes=1)
-"""Time that one sweep spends on status checks of executions. Thousands of executions may be waiting for a Glue run, and
-the sweep must still get to the pending files."""
+"""Time that one sweep spends on status checks of executions. Thousands may be waiting for a Glue run, and the sweep must
+still get to the pending files."""
 
 
 @dataclass(frozen=True)
@@ -116,16 +116,15 @@ class IngestionSweeper:
         execution = self.workflow.execution(manifest.execution_name)
         status = self.workflow.status(execution)
         if status is None:
-            # The execution was not started. If a late request still starts it, it confirms only files that still belong
-            # to this manifest, so released files are left out.
+            # Not started. If a late request still starts the execution, it does not confirm the released files.
             return self._release(manifest_id, claims)
         listed = {file.record_id for file in manifest.files}
         running = status is ExecutionStatus.RUNNING
         # The builder may have died before it wrote the manifest record, so `begin` writes it if it is missing.
         if self.records.begin(manifest_id, execution.arn, len(listed)) and not running:
             self.lifecycle.close_ended_execution(execution, status)
-        # While the execution runs, it may still confirm the claims on the manifest's list. A claim whose response was
-        # lost is not on the list, so it can be released. Once the execution has ended, each remaining claim can be.
+        # While the execution runs, it may still confirm the claimed files on the manifest's list. A file is not on the
+        # list if the response to its claim was lost. Once the execution has ended, no remaining claim is needed.
         return self._release(manifest_id, [claim for claim in claims if not running or claim.id not in listed])
 
     def _release(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:

@@ -2,10 +2,10 @@
 
 An utterance is a few seconds of speech. Amazon Transcribe works at the pace of speech however fast it receives audio.
 So the transcription takes as long as the audio, and a little more for the last words. A single thread sends each chunk
-of audio when it is due, and receives results until the next chunk is due. It never waits beyond the deadline.
+of audio when it is due, and receives results until the next chunk is due.
 
-Results come as partials, which may still change, and then as finals. If the stream fails, a second one is opened, for
-which only finals are shown. It is not opened if there is too little time or if Amazon Transcribe had no free stream.
+A result comes first as partials, which may still change, then as a final. If the stream fails, a second one is opened,
+for which only finals are shown, unless there is too little time or Amazon Transcribe had no free stream.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,9 +33,9 @@ requirement allows 2 s."""
 LAST_CAPTIONS_MS = 200
 """Time after the deadline in which the last captions may still be delivered."""
 OPEN_SECONDS = 1.0
-"""Maximum time for opening a stream. It is short, so that a second stream can still be opened after it."""
+"""Maximum time for opening a stream. It is short, so that a second stream can still be opened."""
 TAIL_MS = 500
-"""Time that a second stream needs in addition to the length of its audio. Without it, no second stream is opened."""
+"""Time that a second stream needs in addition to the length of its audio."""
 STREAM_FAILED = "stream_failed"
 
 
@@ -44,8 +44,7 @@ class UtteranceEnd(StrEnum):
 
     DONE = "done"
     DEADLINE = "cut"
-    """The deadline came after all audio was sent, but before the stream ended. The captions of the results that had
-    arrived are delivered."""
+    """The deadline came after all audio was sent, but before the stream ended. The captions so far are delivered."""
     BROKEN = "broken"
     """The attempt failed. The client must send the utterance again, unless the utterance is given up."""
     REJECTED = "rejected"
@@ -92,11 +91,8 @@ class UtteranceTranscription:
         delivery: CaptionDelivery,
         clock_ms: Callable[[], int],
     ) -> None:
-        """Initialise the attempt.
-
-        `open_stream` opens a stream. It takes True if partial results are wanted, and a timeout in seconds.
-        `create_captions` creates the object that decides which captions of a stream are shown. It takes True if only
-        finals are shown.
+        """`open_stream` takes True if partial results are wanted, and a timeout in seconds. `create_captions` takes True
+        if only finals are shown.
         """
         self._utterance = utterance
         self._open_stream = open_stream
@@ -160,11 +156,9 @@ class UtteranceTranscription:
     def _end_failed_stream(self, end: UtteranceEnd, cause: str) -> UtteranceOutcome:
         """Retract lines of a failed stream, as long as there is time, and return the outcome.
 
-        Lines that are not final are retracted. Final lines stay for PCM audio, because a second stream or another
-        attempt can continue after them. Other encodings must be repeated from the beginning. So their final lines are
-        retracted too, unless Amazon Transcribe rejected the utterance.
-
-        The outcome is `DONE` if final captions already cover the whole utterance.
+        Lines that are not final are retracted. For PCM audio, final lines stay, because the next stream can continue
+        after them. Other encodings must be repeated from the beginning. So their final lines are retracted too, unless
+        Amazon Transcribe rejected the utterance. If final lines cover the whole utterance, the outcome is `DONE`.
         """
         if end is UtteranceEnd.BROKEN:
             self.captions_by_stream[-1].fall_back(STREAM_FAILED)
@@ -187,8 +181,8 @@ class UtteranceTranscription:
     def valid_ms(self) -> int:
         """Position in the utterance up to which the delivered final captions remain valid if the rest is repeated.
 
-        It is 0 for encodings that must be repeated from their beginning. Their captions cannot be kept, because Amazon
-        Transcribe may divide the sentences differently the next time.
+        It is 0 for encodings that must be repeated from the beginning, because Amazon Transcribe may divide the sentences
+        differently the next time.
         """
         return self._final_until_ms if self._can_resume_anywhere else 0
 
@@ -229,8 +223,7 @@ class UtteranceTranscription:
                     due_ms.append(caption_due_ms)
                 self._receive(stream, captions, (min(due_ms) - now_ms) / 1000, offset_ms)
                 self._show(captions.take_due(self._clock_ms()), offset_ms)
-            # After the deadline, events that have already arrived are still processed, if their captions can be
-            # delivered in time.
+            # After the deadline, events that have already arrived are still processed, as long as there is time.
             while not stream.ended and self._check_deadline() and self._receive(stream, captions, 0, offset_ms):
                 pass
             complete = stream.ended or (audio_ended and captions.has_results)

@@ -1,12 +1,11 @@
 """Decisions about the captions of one stream: which ones are shown, and when.
 
-A result is a piece of speech as Amazon Transcribe recognises it. It comes in several versions: first partials, each of
-which replaces the previous one, then a final. The client shows one line for each result. The rules are:
+A result is a piece of recognised speech. Amazon Transcribe sends it in several versions: first partials, each of which
+replaces the previous one, then a final. The client shows one line for each result. The rules are:
 
-- Each final is shown once, in the order of speech, unless another final shows the same text.
-- A partial is shown if enough of it is stable, so that it will not change much. Otherwise it is deferred for some time.
-- A rate limit keeps partials readable. A partial that must wait for it is a candidate. When the limit allows a partial
-  again, the best candidate is shown and the others are dropped.
+- Finals are shown in the order of speech.
+- A partial is shown if enough of it is stable. Otherwise it is deferred for some time.
+- A rate limit keeps partials readable. Partials that must wait for it are candidates, of which only the best is shown.
 - If the final of a result does not come in time, the result becomes an orphan: its last partial is shown as its final.
 - No text is shown under two results at the same time.
 
@@ -58,8 +57,7 @@ class Caption:
     end_ms: int
     """Position in the stream's audio."""
     stability: float | None
-    """Share of the words and punctuation marks that are marked as stable. None if none is marked as stable or
-    unstable."""
+    """Share of the words and punctuation marks that are marked as stable. None without such marks."""
     orphan: bool
     """True if Amazon Transcribe never sent a final version of the result."""
     received_ms: int
@@ -90,8 +88,7 @@ class CaptionCounts:
     duplicates: int = 0
     """Number of partials and finals that were not shown because their text was already shown."""
     fallback: str | None = None
-    """Reason why partials were disabled during the stream. None if they were not, or if they were disabled from the
-    start."""
+    """Reason why partials were disabled during the stream. None if they were not, or were disabled from the start."""
     failed: bool = False
     """True if the stream failed or its captions could not be delivered in time. Unlike `fallback`, this is also
     recorded if partials were disabled from the start."""
@@ -108,8 +105,7 @@ class Captions:
         self._min_stability = thresholds.min_stability_threshold
         self._pause_ms = thresholds.pause_ms
         self._unmarked_partials_left = PARTIALS_WITHOUT_STABILITY
-        """Number of further partials without a stability after which partials are disabled. 0 if a partial has had a
-        stability, or if the number was reached."""
+        """Number of further partials without a stability after which partials are disabled. 0 ends the count."""
         self._open = OpenResults(thresholds)
         self._rate = PartialRate(thresholds.max_rate_per_second)
         self._finals = FinalsInOrder(thresholds.max_buffer_ms)
@@ -164,9 +160,7 @@ class Captions:
         return min((moment for moment in moments if moment is not None), default=None)
 
     def finish(self, now_ms: int) -> list[Caption]:
-        """Return the last captions when the stream has ended or its time is over. Results without a final become
-        orphans.
-        """
+        """Return the last captions at the end of the stream. Results without a final become orphans."""
         captions: list[Caption] = []
         self._advance(now_ms)
         while self._open:
@@ -280,7 +274,7 @@ class Captions:
         return self._retraction_of(result_id)
 
     def _orphan_oldest(self) -> None:
-        """Make an orphan of the result without a final that has had no new version for the longest time."""
+        """Make an orphan of the open result that has had no new version for the longest time."""
         last = self._open.oldest_version()
         if last is not None:
             self._close(last, orphan=True)

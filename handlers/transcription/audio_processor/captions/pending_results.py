@@ -1,11 +1,11 @@
-"""Collections of the results that wait for something, used by `caption_decisions`.
+"""Collections of results that wait, for `caption_decisions`.
 
 Amazon Transcribe sends a result in several versions: first partials, then a final. `OpenResults` has the results whose
-final has not come, and their partials that may be shown later. `PartialRate` limits how many partials are shown in a
-second. `FinalsInOrder` has the finals that wait because a result that started earlier is still open.
+final has not come, with their partials that may be shown later. `PartialRate` limits the partials that are shown in a
+second. `FinalsInOrder` has finals that wait because a result that started earlier is still open.
 
-A result whose final does not come in time is called an orphan, and its last partial is shown as its final. The caller
-passes the current time to each method that needs it. The time never goes back.
+A result whose final does not come in time becomes an orphan: its last partial is shown as its final. The caller passes
+the current time, which must never go back.
 """
 
 from bisect import bisect_right, insort
@@ -17,9 +17,9 @@ from handlers.transcription.caption_thresholds import CaptionThresholds
 
 MAX_OPEN = 32
 """Maximum number of results without a final. If another one comes, the result that has had no new version for the
-longest time becomes an orphan. Amazon Transcribe usually has one or two results without a final."""
+longest time becomes an orphan. Usually there are one or two."""
 MAX_CLOSED = 1024
-"""Number of closed results whose ids are remembered. One stream of a few seconds has far fewer results."""
+"""Number of closed results whose ids are remembered. A stream of a few seconds has far fewer results."""
 MAX_PENDING_FINALS = 32
 """Maximum number of finals that wait. If there are more, those that start first are shown without waiting."""
 RATE_WINDOW_MS = 1000
@@ -31,12 +31,11 @@ class ResultVersion:
     result: Result
     received_ms: int
     number: int
-    """Number of versions, of any result, that arrived before in the stream. It orders versions that arrived in the same
-    millisecond."""
+    """Number of versions that arrived before, of any result. It orders versions within one millisecond."""
 
 
 def rank(version: ResultVersion) -> tuple[float, int]:
-    """Return a sort key for partials. The highest is the best: it has the highest stability, and then is the newest."""
+    """Return a sort key for partials. The best one has the highest stability, and is the newest of these."""
     stability = version.result.stability
     return (-1.0 if stability is None else stability, version.number)
 
@@ -51,21 +50,21 @@ class OpenResult:
     changed_ms: int
     """Time at which the text last changed."""
     deferred: ResultVersion | None = None
-    """Version that is shown later, because it was not stable enough when it arrived. None if there is none. A newer
-    version replaces it or, if that is stable enough, removes it."""
+    """Version that is shown later, because it was not stable enough when it arrived. A newer version replaces it or, if
+    that is stable enough, removes it."""
     deferred_since_ms: int = 0
-    """Time at which the wait for `due_ms` began. It stays the same if a newer version replaces the deferred one, so that
-    a result whose text keeps changing is shown in the end."""
+    """Start of the wait until `due_ms`. A newer deferred version does not restart the wait, because otherwise a text that
+    keeps changing would never be shown."""
     due_ms: int = 0
     """Time at which the deferred version may be shown although it is not stable enough."""
     candidate: ResultVersion | None = None
-    """The best version that waits until the rate limit allows a partial, or None."""
+    """The best version that waits until the rate limit allows a partial."""
     beaten_count: int = 0
-    """Number of versions that were candidates too, but were worse than `candidate`."""
+    """Number of other versions that waited for the rate limit, but were worse than `candidate`."""
 
 
 class OpenResults:
-    """Results without a final, and the ids of closed results, whose last version has arrived or which are orphans."""
+    """Results without a final, and the ids of closed results, which are those with a final and orphans."""
 
     def __init__(self, thresholds: CaptionThresholds) -> None:
         self._thresholds = thresholds
@@ -85,7 +84,7 @@ class OpenResults:
         return len(self._open) >= MAX_OPEN and result_id not in self._open
 
     def update(self, version: ResultVersion) -> OpenResult:
-        """Store the next version of a result, and return the result."""
+        """Store the newest version of a result."""
         result, now_ms = version.result, version.received_ms
         open_result = self._open.pop(result.result_id, None)
         if open_result is None:
@@ -104,10 +103,9 @@ class OpenResults:
         self._open.pop(result_id, None)
 
     def defer(self, open_result: OpenResult) -> None:
-        """Defer the newest version.
+        """Defer the newest version until the text has not changed for `pause_ms`, at the latest for `max_buffer_ms`.
 
-        It may be shown when the text has not changed for `pause_ms`, and at the latest when the result has had deferred
-        versions for `max_buffer_ms`. Without a stability, the pause is counted from the first version.
+        If the version has no stability, the pause is counted from the first version of the result.
         """
         if open_result.deferred is None:
             open_result.deferred_since_ms = open_result.version.received_ms
@@ -129,9 +127,7 @@ class OpenResults:
         return sorted(due_versions, key=rank, reverse=True)
 
     def add_candidate(self, version: ResultVersion) -> None:
-        """Make a version a candidate, to be shown when the rate limit allows a partial. The better one of the result
-        stays.
-        """
+        """Let a version wait for the rate limit. Of the versions of a result that wait, only the best one is kept."""
         open_result = self._open[version.result.result_id]
         open_result.beaten_count += open_result.candidate is not None
         open_result.candidate = max(open_result.candidate or version, version, key=rank)
@@ -151,16 +147,16 @@ class OpenResults:
             open_result.deferred, open_result.candidate, open_result.beaten_count = None, None, 0
 
     def oldest_version(self) -> ResultVersion | None:
-        """Return the newest version of the result that has had no new version for the longest time, or None."""
+        """Return the newest version of the result that has had no new version for the longest time."""
         return next((result.version for result in self._open.values()), None)
 
     def next_orphan_ms(self) -> int | None:
-        """Return the time at which the next result becomes an orphan, or None if no result is open."""
+        """Return the time at which the next result becomes an orphan."""
         oldest = self.oldest_version()
         return oldest.received_ms + self._thresholds.orphan_ms if oldest else None
 
     def next_deferred_ms(self) -> int | None:
-        """Return the time at which the next deferred version will have waited long enough, or None if there is none."""
+        """Return the time at which the next deferred version will have waited long enough."""
         return min((result.due_ms for result in self._open.values() if result.deferred is not None), default=None)
 
     def has_candidates(self) -> bool:
@@ -168,7 +164,7 @@ class OpenResults:
         return any(result.candidate is not None for result in self._open.values())
 
     def earliest_start_ms(self) -> int | None:
-        """Return the earliest start of an open result, or None if no result is open."""
+        """Return the earliest start of an open result."""
         return min((result.version.result.start_ms for result in self._open.values()), default=None)
 
 
@@ -200,7 +196,7 @@ class PendingFinal:
 
 
 class FinalsInOrder:
-    """Finals that wait while a result that started earlier has no final, so that they are shown in the order of speech."""
+    """Finals that wait for results that started earlier, because they are shown in the order of speech."""
 
     def __init__(self, max_wait_ms: int) -> None:
         self._max_wait_ms = max_wait_ms
@@ -226,7 +222,7 @@ class FinalsInOrder:
         return leaving
 
     def next_overdue_ms(self) -> int | None:
-        """Return the time at which the next final will have waited too long, or None if none waits."""
+        """Return the time at which the next final will have waited too long."""
         return min((self._latest_ms(final) for final in self._pending), default=None)
 
     def _latest_ms(self, final: PendingFinal) -> int:
