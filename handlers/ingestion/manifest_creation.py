@@ -28,7 +28,7 @@ from handlers.ingestion.table_items import RecordId
 class ManifestCreator:
     """Creator of manifests.
 
-    The methods skip the files in the set `tried`, to which they add each file that they try to claim. It is needed
+    The methods skip the files in the set `tried`, to which they add each file that they try to claim. The set is needed
     because the index of pending files lags behind the table, so a file that was just claimed may still be listed.
     """
 

@@ -2,9 +2,9 @@
 
 A manifest is a list of files that one Spark run processes. It has three kinds of documents:
 
-- the list of the files that were claimed for the manifest when it was created;
-- for each workflow execution, the list of the files that it confirmed, because they still belonged to the manifest;
-- the result of the last finished run.
+- The first list has the files that were claimed for the manifest when it was created.
+- Each workflow execution writes a list of the files that it confirmed, because they still belonged to the manifest.
+- The last finished run has written its result.
 """
 
 from typing import TYPE_CHECKING, TypeVar

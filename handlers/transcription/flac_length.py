@@ -86,7 +86,7 @@ def _parse_block(audio: bytes, start: int) -> tuple[int, bool, bytes, int]:
 def _count_samples(audio: bytes, start: int, stated: FlacAudio) -> int:
     """Return the number of samples in the frames from an offset to the end of the file."""
     samples = frames = 0
-    varying: bool | None = None  # True if the block size varies; all frames of a file must agree
+    varying: bool | None = None  # True if the block size varies, which all frames of a file must state alike
     while start < len(audio):
         header = _header(audio, start, stated)
         if header is None or not header.fits or varying not in {None, header.varying}:

@@ -1,12 +1,11 @@
 """DynamoDB gateway for the live table. No other module reads or writes the table.
 
-The table has four kinds of items:
+The table has items of four kinds:
 
-- the connections of clients;
-- the state of each session's utterances, with a slot for each utterance in progress;
-- the open sessions of each user;
-- text reservations, which keep overlapping utterances from showing the same words twice. Of a text, the table contains
-  only a keyed hash.
+- There is an item for each connection of a client.
+- `SessionUtterances` is the state of a session's utterances, with a slot for each utterance in progress.
+- An item lists the open sessions of a user.
+- A text reservation keeps overlapping utterances from showing the same words twice. It has only a keyed hash of a text.
 
 The index `due` lists the sessions with slots, sorted by the earliest deadline of a slot. The gateway queries this
 index, and otherwise uses only GetItem and UpdateItem.

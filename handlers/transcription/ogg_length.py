@@ -30,8 +30,8 @@ OPUS_RATE = 48000
 MAX_PACKET_SAMPLES = 5760
 """Number of samples in the longest packet, which lasts 120 ms."""
 FRAME_SAMPLES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4
-"""Number of samples in a frame, indexed by the packet's configuration number (RFC 6716, section 3.1): 12 configurations
-of the mode SILK, 4 of the mode hybrid, 16 of the mode CELT."""
+"""Number of samples in a frame, indexed by the packet's configuration number (RFC 6716, section 3.1). There are 12
+configurations of the mode SILK, 4 of the mode hybrid, and 16 of the mode CELT."""
 OPUS_HEAD = struct.Struct("<8sBBHIhB")
 """Fields of the packet `OpusHead`: magic bytes, version, channels, pre-skip, input rate, output gain, channel mapping
 family."""

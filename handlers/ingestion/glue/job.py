@@ -26,7 +26,7 @@ from handlers.ingestion.glue.object_storage import ObjectStorage, open_storage
 from handlers.ingestion.glue.parquet_row_count import count_stored_rows
 from handlers.ingestion.glue.run_input import check_published_files, read_input
 from handlers.ingestion.glue.run_output import RunOutput
-from handlers.ingestion.glue.spark_stages import SparkStages
+from handlers.ingestion.glue.spark_passes import SparkPasses
 from handlers.ingestion.glue.task_sizing import count_writers, max_rows_per_file
 
 SPARK_SETTINGS = {
@@ -52,9 +52,9 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     arguments = parse_arguments(argv)
     for key, value in SPARK_SETTINGS.items():
         spark.conf.set(key, value)
-    storage, stages = open_storage(arguments.lake_uri), SparkStages(spark, local_spark=arguments.local_spark)
+    storage, passes = open_storage(arguments.lake_uri), SparkPasses(spark, local_spark=arguments.local_spark)
     schema_columns = (
-        parquet_column_inference.columns_from_schema(stages.parse_schema(arguments.schema_ddl))
+        parquet_column_inference.columns_from_schema(passes.parse_schema(arguments.schema_ddl))
         if arguments.schema_ddl
         else None
     )
@@ -69,7 +69,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     )
     output.begin()
     timer = PhaseTimer()
-    scans = stages.scan(file_list.files, output.rejected_uri) if file_list.files else []
+    scans = passes.scan(file_list.files, output.rejected_uri) if file_list.files else []
     check_published_files(scans, previous_result, output)
     _check_rejected_share(scans, arguments.max_rejected_share)
     timer.end("seconds_first_pass")
@@ -78,7 +78,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         shape.merge(scan.shape)
     limit_nodes(shape, MAX_NODES)
     columns = schema_columns or parquet_column_inference.infer_columns(shape)
-    paths = _write_data(scans, columns, shape, stages, output, storage, arguments)
+    paths = _write_data(scans, columns, shape, passes, output, storage, arguments)
     timer.end("seconds_second_pass")
     output.publish(paths)
     outcomes = [scan.outcome() for scan in scans]
@@ -126,7 +126,7 @@ def _write_data(
     scans: Sequence[FileScan],
     columns: parquet_column_inference.TableColumns,
     shape: JsonShape,
-    stages: SparkStages,
+    passes: SparkPasses,
     output: RunOutput,
     storage: ObjectStorage,
     arguments: JobArguments,
@@ -140,12 +140,12 @@ def _write_data(
         rows = sum(scan.rows for scan in date_scans)
         estimate = sum(scan.content_bytes * scan.parquet_ratio for scan in date_scans)
         target = output.data_uri(date)
-        written = stages.write(
+        written = passes.write(
             date_scans,
             plan,
             schema,
             target,
-            tasks=count_writers(estimate, arguments.target_bytes, stages.cores),
+            tasks=count_writers(estimate, arguments.target_bytes, passes.cores),
             max_rows=max_rows_per_file(rows, estimate, arguments.target_bytes),
         )
         paths[date] = [uri for uri in storage.list_uris(target) if uri.endswith(".parquet")]

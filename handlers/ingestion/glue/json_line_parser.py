@@ -1,7 +1,7 @@
 """Strict parser for one line of a file. It returns a JSON object, or raises the problem that makes the line unusable.
 
-The parsers of Python and Spark accept values that would be lost without notice later: NaN and Infinity, a name that
-occurs twice in an object, half of a surrogate pair, a number such as 1e400. This parser refuses them.
+The parsers of Python and Spark accept values that would be lost without notice later. This parser refuses them: NaN and
+Infinity, a name that occurs twice in an object, half of a surrogate pair, a number such as 1e400.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 Gzip is detected by the content, not by the name of the object. Of a line above the size limit, only the beginning is
 kept. If a gzip stream is damaged or cut off, the reader yields the complete lines before the byte at which zlib finds
-the damage, and then one last line with the problem `DAMAGED_GZIP`.
+the damage. Then it yields one last line with the problem `DAMAGED_GZIP`.
 """
 
 import math

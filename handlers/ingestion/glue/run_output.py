@@ -1,4 +1,4 @@
-"""Output of a run in the lake bucket: its folders, and the order of writes, with which readers never see half a run.
+"""Output of a run in the lake bucket: its folders, and an order of writes that never shows readers half of the output.
 
 A run processes the files of one manifest. It writes to its own folders, which readers do not list. Readers follow
 pointers. A pointer is an object that names the Parquet files of one manifest and date, and it is replaced atomically.
@@ -6,7 +6,7 @@ A run writes its data, then the pointers, then deletes the objects of previous r
 pointer never names a deleted object. If a run dies at any point, the next run of the manifest repairs the state.
 
 Two runs of a manifest should not run at the same time. But after a timeout, the workflow may start a run while the
-first one is still working, and a request of a run may arrive even after the run has died. There are three protections:
+first one is still working. A request of a run may even arrive after the run has died. There are three protections:
 
 - Each run records at its start that it is the newest. It publishes only if this is still true.
 - It replaces a pointer, the result, or the record of the newest run only if the object has not changed since the run

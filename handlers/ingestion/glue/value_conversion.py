@@ -127,7 +127,7 @@ def _to_decimal(precision: int, scale: int, value: Any) -> Decimal:
         _, digits, exponent = exact.as_tuple()
         if not isinstance(exponent, int) or (exact and len(digits) + exponent > precision - scale):
             raise ValueMisfit
-        # Arrow would rescale the number itself, but changes the number or fails if the scales differ much.
+        # Rescaled here, because Arrow's own rescaling changes the number or fails if the scales differ much.
         return exact.quantize(Decimal((0, (1,), -scale)), context=EXACT_CONTEXT)
     except DecimalException:
         raise ValueMisfit from None

@@ -54,7 +54,7 @@ class FileIntake:
                 for file in parse_arrived_files(message["body"]):
                     announced.append((message["messageId"], file))  # noqa: PERF401
             except InvalidEvent:
-                # SQS delivers it again a few times, then moves it to the dead-letter queue for an operator.
+                # SQS delivers the message again a few times, then moves it to the dead-letter queue for an operator.
                 self.log.warning("message_refused", code="NOT_AN_S3_EVENT")
                 failed.add(message["messageId"])
         outcomes = self.parallel.call_each(self._track, [file for _, file in announced])

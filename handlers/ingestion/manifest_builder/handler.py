@@ -1,5 +1,7 @@
-"""Manifest builder: the Lambda function that gets S3 notifications from SQS, records the announced files in the file
-table, and puts pending files into manifests (lists of files for one Spark run).
+"""Manifest builder: the Lambda function that gets S3 notifications from SQS.
+
+It records the announced files in the file table, and puts pending files into manifests (lists of files for one Spark
+run).
 """
 
 from collections.abc import Mapping

@@ -77,7 +77,7 @@ class IngestionSweeper:
     def sweep(self, *, flush_all: bool = False) -> IngestionSweepResult:
         """Run one sweep. With `flush_all`, create manifests of all pending files, however short they have waited."""
         claims, runs = self._resolve_claims(), self._close_runs()
-        # Measured before this sweep creates manifests, so that the alarm notices files that would wait without it.
+        # Measured before this sweep creates manifests, so that the alarm notices files that builders have left waiting.
         oldest = self.table.list_pending(1)
         age = self.clock() - datetime.fromisoformat(oldest[0].open_since) if oldest else timedelta()
         tried: set[RecordId] = set()

@@ -206,7 +206,7 @@ class UtteranceProcessor:
         released = None if slot_lost else self._live.change_utterances(event.session_id, release_slot)
         if released and outcome.end is not UtteranceEnd.GONE:
             if give_up_reason:
-                # Logged as an error, because no log level filters errors out and an alarm counts this event.
+                # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
                 self._log.error(
                     GIVEN_UP_EVENT,
                     session_hash=hash_for_log(event.session_id),

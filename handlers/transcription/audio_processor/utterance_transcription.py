@@ -70,7 +70,7 @@ class UtteranceOutcome:
     from_ms: int = 0
     """Position from which the utterance must be repeated."""
     cause: str | None = None
-    """Failure code of the stream or an `EndCause`; None if nothing failed."""
+    """Failure code of the stream or an `EndCause`. None if nothing failed."""
     throttled: bool = False
     """True if Amazon Transcribe had no free stream. A later attempt may get one."""
 

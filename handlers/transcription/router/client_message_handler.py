@@ -4,9 +4,9 @@ An utterance is a few seconds of speech in one message. Before the router invoke
 session's slots for the utterance. So a session has no more concurrent streams than slots, and a repeated message is
 transcribed once.
 
-Later, the utterance ends (it is listed as `done`, and as `failed` if it was given up), or the client must send it again
-(`resend`), for example because it was lost. The processor sends a message about this, which may be lost too. So the
-answers to the client's next messages also say which utterances ended or must be sent again.
+Later, the utterance ends, or the client must send it again, for example because it was lost. The message about this may
+be lost too. So the answers to the client's next messages list the utterances that ended (`done`), those of them that
+were given up (`failed`), and those that must be sent again (`resend`).
 """
 
 import base64
@@ -139,7 +139,7 @@ class ClientMessageHandler:
                 " Wait for the end of an utterance.",
             )
         if decision.outcome is SlotOutcome.EARLY:
-            # Amazon Transcribe had no free stream or gave no result at the last attempt. The wait after it is not over.
+            # In the last attempt, Amazon Transcribe had no free stream or gave no result. The wait is not over.
             raise HandlerError(
                 TranscriptionErrorCode.BUSY,
                 "This utterance must wait before the next attempt. Send it again later.",
@@ -282,7 +282,7 @@ class ClientMessageHandler:
                 message.session_id, lambda utterances: utterances.release_unstarted(message.utterance, decision.attempt)
             ):
                 return
-            # Logged as an error, because no log level filters errors out and an alarm counts this event.
+            # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
             self._log.error("processor_not_called", error_type=type(error).__name__)
             raise HandlerError(
                 TranscriptionErrorCode.UNAVAILABLE, "The utterance could not be accepted. Send it again."

@@ -209,7 +209,7 @@ class Captions:
             self._offer_partial(version, captions)
         else:
             self._open.defer(open_result)
-            self._offer_deferred(captions)  # the versions before it may have waited long enough already
+            self._offer_deferred(captions)  # the wait may be over already, because it may have begun earlier
 
     def _offer_deferred(self, captions: list[Caption]) -> None:
         for version in self._open.take_deferred(self._now_ms):

@@ -53,8 +53,8 @@ class OpenResult:
     """Version that is shown later, because it was not stable enough when it arrived. A newer version replaces it or, if
     that is stable enough, removes it."""
     deferred_since_ms: int = 0
-    """Start of the wait until `due_ms`. A newer deferred version does not restart the wait, because otherwise a text that
-    keeps changing would never be shown."""
+    """Time from which `max_buffer_ms` is counted. It stays the same when a newer version is deferred, because otherwise
+    a text that keeps changing would never be shown."""
     due_ms: int = 0
     """Time at which the deferred version may be shown although it is not stable enough."""
     candidate: ResultVersion | None = None
@@ -76,7 +76,7 @@ class OpenResults:
         return len(self._open)
 
     def is_closed(self, result_id: str) -> bool:
-        """Return True if the result is closed, so that further versions are ignored."""
+        """Return True if the result is closed, so its further versions are ignored."""
         return result_id in self._closed
 
     def is_full_for(self, result_id: str) -> bool:

@@ -39,7 +39,7 @@ because the invocation cannot wait longer."""
 CLOSE_SECONDS = 0.1
 """Time limit for the closing handshake. It is short, because all messages that matter were received before."""
 
-# Not in the logger hierarchy, so that no configuration of the process makes it log frames or URLs.
+# Created without `getLogger`, so that no logging configuration makes it log frames or URLs.
 _SILENT_LOGGER = logging.Logger("websocket", logging.CRITICAL + 1)  # noqa: LOG001
 
 
@@ -181,7 +181,7 @@ class WebSocket:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError:
-            # Data that the peer sent before may still be read.
+            # Only sending stops, because data that the peer has already sent may still be read.
             self._sending_stopped = True
 
     def _read(self) -> None:

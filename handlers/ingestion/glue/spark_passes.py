@@ -75,7 +75,7 @@ class ReadTask:
                         yield file_batch
 
 
-class SparkStages:
+class SparkPasses:
     """Gateway to Spark for the two passes over the files of one run."""
 
     def __init__(self, spark: SparkSession, *, local_spark: bool) -> None:
