@@ -34,7 +34,8 @@ one core processes about 110,000 short lines per second, so 50 million lines tak
 PART_BYTES = 8 * 1024 * 1024
 """Size above which an object with rejected lines is written. Further rejected lines go into another object."""
 SAMPLE_BYTES = 256 * 1024
-"""Minimum size of the sample with which `parquet_ratio` is estimated: whole lines from the beginning of the file."""
+"""Size of the sample with which `parquet_ratio` is estimated: whole lines from the beginning of the file, until this size
+is reached."""
 NODE_CHECK_BYTES = 1024 * 1024
 """Amount of content after which the number of nodes in the file's shape is checked again."""
 MAX_FILE_NODES = 4 * MAX_NODES
@@ -59,7 +60,7 @@ class FileScan:
     parquet_ratio: float = 1.0
     """Estimated size of the Parquet output relative to the unpacked content."""
     unreadable: DataProblem | None = None
-    """Problem because of which the whole file has no rows, or None."""
+    """Problem because of which none of the file's rows can be used. None if the file was read to its end."""
 
     def limit_file_nodes(self) -> None:
         if count_nodes(self.shape) > MAX_FILE_NODES:

@@ -165,8 +165,8 @@ def limit_nodes(shape: JsonShape, max_nodes: int) -> None:
     for child in _children(shape):
         _count_by_widest_ancestor(child, 0, counts)
     remaining = max_nodes
-    # Nodes below narrow objects are kept first. Each width here is that of a node's widest ancestor, so all nodes that
-    # are counted for the first width that no longer fits disappear, and those of greater widths too.
+    # `counts` has, for each width, the number of nodes whose widest ancestor has this width. These nodes are dropped
+    # from the first width on that no longer fits.
     for width in sorted(counts):
         remaining -= counts[width]
         if remaining < 0:

@@ -3,6 +3,7 @@
 A shape is a tree with the names in the records and the kinds of their values. A column gets the narrowest type that
 holds all values of its name:
 
+- only booleans, texts, arrays or objects: `boolean`, `string`, an array or a struct
 - integers: `long`, or a `decimal` of 38 digits if one has more than 64 bits, or `string` if one has more digits
 - integers and fractions: `double` if each integer is exact as a double, otherwise `string`
 - scalars of different kinds, or only nulls: `string`

@@ -1,8 +1,8 @@
 """Distribution of the source files over Spark tasks, which also decides the sizes of the Parquet files.
 
 The job reads the source files twice. The first pass finds the records and their columns, and the second pass writes the
-Parquet files. Each task of the second pass writes at least one Parquet file. So many tasks use all cores, but their
-files may be so small that they slow down readers. With few tasks, files may be much larger than the target size.
+Parquet files. Each task of the second pass writes at least one Parquet file. With many tasks, the Parquet files may be
+so small that they slow down readers. With few tasks, some cores have nothing to do.
 """
 
 import math

@@ -23,8 +23,8 @@ class SweeperEnvironment(ManifestCreationEnvironment):
     claim_seconds: Annotated[int, Field(ge=1)] = CLAIM_SECONDS
     """Age after which the sweeper checks a claim, or a manifest that still counts as running."""
     flush_seconds: Annotated[int, Field(ge=0)] = 3600
-    """Time that a pending file waits until enough files for a full manifest are pending. Then the sweeper creates a
-    manifest that is not full."""
+    """Time that a pending file waits for enough other files to fill a manifest. After that, the sweeper creates a
+    smaller manifest."""
     reconcile_days: Annotated[int, Field(ge=1)] = 2
     """A reconciliation covers the files that arrived since this many days before the previous one started. The ranges
     overlap because a multipart upload appears in the bucket only when it ends, but with the time when it began."""

@@ -70,7 +70,7 @@ class IngestionSweeper:
     claim_age: timedelta
     """Age after which a claim or a running manifest is checked."""
     flush_age: timedelta
-    """Age of a pending file after which the sweep creates a manifest that is not full."""
+    """Age of a pending file after which the sweep creates manifests that are not full."""
     log: EventLog
     clock: Callable[[], datetime]
 
