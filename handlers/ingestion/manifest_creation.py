@@ -150,7 +150,7 @@ class ManifestCreator:
     def _claim(self, files: Sequence[OpenFile], manifest_id: str, tried: set[RecordId]) -> list[FileRecord]:
         tried.update(file.id for file in files)
         outcomes = self.parallel.call_each(lambda file: self.table.claim(file.id, manifest_id), files)
-        # A claim that raised an error may have succeeded. The sweeper releases it, because the file is not listed.
+        # A claim that raised an error may have succeeded. The sweeper releases it, because no manifest lists the file.
         return [outcome for outcome in outcomes if isinstance(outcome, FileRecord)]
 
     def _release(self, claimed: Sequence[FileRecord], manifest_id: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 
 from handlers.ingestion.manifest_documents import Manifest, RunResult
-from handlers.ingestion.manifest_s3_keys import confirmed_key, list_key, result_key
+from handlers.ingestion.manifest_s3_keys import claimed_list_key, confirmed_list_key, result_key
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -32,21 +32,21 @@ class ManifestDocuments:
 
     def write(self, manifest: Manifest) -> None:
         """Write the list of claimed files."""
-        self._write(list_key(manifest.manifest_id), manifest)
+        self._write(claimed_list_key(manifest.manifest_id), manifest)
 
     def read(self, manifest_id: str) -> Manifest | None:
         """Return the list of claimed files, or None if there is no list."""
-        return self._read(list_key(manifest_id), Manifest)
+        return self._read(claimed_list_key(manifest_id), Manifest)
 
     def write_confirmed(self, manifest: Manifest, redrive: int) -> str:
         """Write the list of files that an execution confirmed, which its run processes. Return the list's URI."""
-        key = confirmed_key(manifest.manifest_id, redrive)
+        key = confirmed_list_key(manifest.manifest_id, redrive)
         self._write(key, manifest)
         return self.uri(key)
 
     def read_confirmed(self, manifest_id: str, redrive: int) -> Manifest | None:
         """Return the list of files that an execution confirmed, or None if there is no list."""
-        return self._read(confirmed_key(manifest_id, redrive), Manifest)
+        return self._read(confirmed_list_key(manifest_id, redrive), Manifest)
 
     def read_result(self, manifest_id: str) -> RunResult | None:
         """Return the result of the last finished run, or None if no run has finished."""

@@ -27,7 +27,7 @@ from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_documents import FileResult, ListedFile, Manifest
 from handlers.ingestion.manifest_executions import ManifestExecution
 from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.manifest_s3_keys import confirmed_key
+from handlers.ingestion.manifest_s3_keys import confirmed_list_key
 from handlers.ingestion.status_transitions import FileStatus, ManifestStatus
 
 ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
@@ -89,7 +89,7 @@ class ManifestLifecycle:
         manifest = self.documents.read(manifest_id)
         if manifest is None:
             raise ListMissing(manifest_id)
-        no_files = ConfirmedFiles(0, self.documents.uri(confirmed_key(manifest_id, execution.redrive)))
+        no_files = ConfirmedFiles(0, self.documents.uri(confirmed_list_key(manifest_id, execution.redrive)))
         if not self.records.begin(manifest_id, execution.arn, len(manifest.files), execution.redrive):
             return no_files  # this execution has already ended, or a redrive has replaced it
         file_records = self.parallel.call_all(

@@ -5,12 +5,12 @@ and starts a run of the Spark job for them. A redrive is a new execution after a
 """
 
 
-def list_key(manifest_id: str) -> str:
-    """Return the key of the list of files that were claimed for the manifest."""
+def claimed_list_key(manifest_id: str) -> str:
+    """Return the key of the list of files that were claimed for the manifest when it was created."""
     return f"manifests/{manifest_id}.json"
 
 
-def confirmed_key(manifest_id: str, redrive: int) -> str:
+def confirmed_list_key(manifest_id: str, redrive: int) -> str:
     """Return the key of the list of files that an execution confirmed.
 
     Each redrive has its own key. Otherwise, a late call of a stopped execution could replace the list of a redrive.

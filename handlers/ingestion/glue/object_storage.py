@@ -194,7 +194,7 @@ class S3Storage:
 
         If the job's role lacks a permission, HeadObject fails too. It needs the same permission as GetObject, but none
         for the key (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). If the bucket now encrypts with
-        a KMS key by default, the uploader did not choose the key, and S3 would refuse all new files.
+        a KMS key by default, the uploader need not have chosen the key, and S3 would refuse all new files.
         """
         try:
             metadata = self._client.head_object(Bucket=bucket, Key=key, VersionId=version)

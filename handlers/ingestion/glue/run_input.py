@@ -12,7 +12,7 @@ from handlers.ingestion.glue.file_scan import FileScan
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.glue.object_storage import ObjectStorage
 from handlers.ingestion.glue.run_output import RunOutput, read_if_exists
-from handlers.ingestion.manifest_s3_keys import list_key, result_key
+from handlers.ingestion.manifest_s3_keys import claimed_list_key, result_key
 
 
 class VersionsGone(Exception):
@@ -30,7 +30,7 @@ def read_input(
     confirmed = file_list_and_result.parse_file_list(storage.read(manifest_uri))
     previous_result = read_if_exists(storage, f"{lake_uri}{result_key(confirmed.manifest_id)}")
     published = file_list_and_result.published_file_keys(previous_result)
-    claimed = read_if_exists(storage, f"{lake_uri}{list_key(confirmed.manifest_id)}") if published else None
+    claimed = read_if_exists(storage, f"{lake_uri}{claimed_list_key(confirmed.manifest_id)}") if published else None
     return file_list_and_result.add_published_files(
         confirmed, file_list_and_result.parse_file_list(claimed) if claimed else None, published
     ), previous_result

@@ -1,4 +1,4 @@
-"""Authorization of WebSocket handshakes. A handshake must have a token of the identity provider.
+"""Authorization of WebSocket handshakes by a token of the identity provider.
 
 A browser cannot set headers on a WebSocket, so the client offers its token as a subprotocol. With the setting
 `auth: none`, which only local and dev stacks allow, the client offers a user name instead, and the name is trusted.
@@ -20,8 +20,6 @@ ANONYMOUS = "anonymous"
 
 
 class ConnectionAuthorizer:
-    """Check of handshakes, which finds out the user."""
-
     def __init__(self, verifier: TokenVerifier | None) -> None:
         """`verifier` is None with `auth: none`."""
         self._verifier = verifier

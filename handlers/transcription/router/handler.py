@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Router:
-    """Handles the events of API Gateway, and the direct invocations by the schedule and by operators."""
+    """Dispatcher of the events of API Gateway, and of the direct invocations by the schedule and by operators."""
 
     def __init__(
         self,
