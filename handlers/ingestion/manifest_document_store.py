@@ -24,8 +24,6 @@ a missing object, and the read fails."""
 
 
 class ManifestDocuments:
-    """Gateway for the documents. Each document is one object, which is written as a whole."""
-
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket

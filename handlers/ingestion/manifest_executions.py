@@ -35,8 +35,6 @@ class ManifestExecution:
 
 
 class ManifestWorkflow:
-    """Step Functions gateway for the state machine that processes manifests."""
-
     def __init__(self, client: ExecutionsClient, state_machine_arn: str) -> None:
         self._executions = WorkflowExecutions(client, state_machine_arn)
 

@@ -63,8 +63,6 @@ StatusCounts = dict[str, int]
 
 @dataclass(frozen=True)
 class ManifestLifecycle:
-    """Status changes of manifests and their files, by the events of their executions."""
-
     table: FileTable
     records: ManifestRecords
     documents: ManifestDocuments
@@ -188,7 +186,6 @@ class ManifestLifecycle:
 
 
 def _keep_own_records(manifest_id: str, records: Iterable[FileRecord | None]) -> list[FileRecord]:
-    """Return the records of files that exist and still belong to the manifest."""
     return [record for record in records if record is not None and record.manifest_id == manifest_id]
 
 

@@ -20,7 +20,6 @@ OPEN_INDEX = "open"
 """Sparse index of pending files, claimed files and running manifests. Its partition key is `open_shard`, its sort key
 `open_since`."""
 MANIFEST_KEY_PREFIX = "MANIFEST#"
-"""Start of the sort key of every manifest record."""
 
 Item = Mapping[str, Any]
 """Item as DynamoDB returns it: typed attribute values by name."""

@@ -50,7 +50,6 @@ class CaptionThresholds(ProcessorEnvironment):
     """Environment of the audio processor, with additional properties for the thresholds in milliseconds."""
 
     def for_session(self, settings: SessionSettings) -> Self:
-        """Return the thresholds with the session's overrides."""
         overridden = self.model_copy(update=settings.model_dump(exclude_none=True))
         enabled = self.partial_results_enabled and overridden.partial_results_enabled
         return overridden.model_copy(update={"partial_results_enabled": enabled})

@@ -46,7 +46,6 @@ class ClientConnection(LiveItem):
     counting towards the user's limit of open sessions, except those that were opened on another connection since."""
 
     def add_session(self, session: str) -> Self:
-        """Return the connection with one more session."""
         others = tuple(remembered for remembered in self.sessions if remembered != session)
         return self.model_copy(update={"sessions": (*others, session)[-MAX_REMEMBERED_SESSIONS:]})
 
@@ -159,7 +158,6 @@ def connection_key(connection_id: str) -> str:
 
 
 def user_open_sessions_key(user: str) -> str:
-    """Return the key under which a user's open sessions are counted."""
     return f"user#{user}"
 
 

@@ -49,7 +49,6 @@ class Session(BaseModel):
     """Time from which the session accepts nothing, in epoch seconds."""
 
     def is_open(self, now_ms: int) -> bool:
-        """Return True if the session accepts audio now."""
         return self.status is SessionStatus.OPEN and now_ms < self.ends_at * 1000
 
 

@@ -69,7 +69,6 @@ CODER_PADDING_SECONDS = {Encoding.PCM: 0.0, Encoding.FLAC: 0.0, Encoding.OGG_OPU
 packet."""
 
 SAMPLE_BYTES = 2
-"""Size of one sample of 16 bits."""
 MAGIC = {Encoding.FLAC: b"fLaC", Encoding.OGG_OPUS: b"OggS"}
 """First bytes of the encodings that are file formats."""
 FOREIGN_FORMATS = {

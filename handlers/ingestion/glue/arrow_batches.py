@@ -37,7 +37,6 @@ class ColumnPlan:
 
 
 def plan_columns(columns: TableColumns, shape: JsonShape) -> ColumnPlan:
-    """Return the plan for the run's columns and the shape of all its records."""
     no_values = JsonShape()
     # If there are records but the shape has no names, there may have been too many names to keep them
     # (`JsonKind.BOUNDLESS`). Then nothing is known about the values, so all columns convert them.
@@ -51,8 +50,6 @@ def plan_columns(columns: TableColumns, shape: JsonShape) -> ColumnPlan:
 
 
 class FileBatches:
-    """Reader that returns the records of files as Arrow batches with the run's columns."""
-
     def __init__(self, plan: ColumnPlan, schema: "pa.Schema") -> None:
         self._schema = schema
         self._plan = plan
@@ -92,7 +89,6 @@ class FileBatches:
 
 
 def _read_groups(file: SourceFile, storage: ObjectStorage) -> Iterable[tuple[list[int], list[dict[str, Any]]]]:
-    """Yield line numbers and records in groups of limited size."""
     numbers: list[int] = []
     records: list[dict[str, Any]] = []
     size = 0

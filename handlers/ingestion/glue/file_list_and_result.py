@@ -35,7 +35,6 @@ class SourceFile:
 
     @property
     def uri(self) -> str:
-        """S3 URI of the object, without the version."""
         return f"s3://{self.bucket}/{self.key}"
 
 
@@ -110,7 +109,6 @@ def published_file_keys(result: bytes | None) -> frozenset[str]:
 
 
 def reported_file_keys(result: bytes | None) -> frozenset[str]:
-    """Return the keys of all files in a run's result."""
     return frozenset(entry["fileKey"] for entry in _result_files(result))
 
 

@@ -184,7 +184,6 @@ def _count_by_widest_ancestor(shape: JsonShape, widest: int, counts: Counter[int
 
 
 def _mark_wide_nodes(shape: JsonShape, width: int) -> None:
-    """Mark every node below this one that has at least `width` children."""
     for child in _children(shape):
         if len(_children(child)) >= width:
             child.mark_boundless()

@@ -83,7 +83,6 @@ class WidenedColumn:
     saw: tuple[str, ...]
     """Kinds of its values, as names of `JsonKind` in lower case."""
     became: str
-    """Name of the type that the column or part got."""
 
 
 @dataclass(frozen=True)

@@ -76,8 +76,6 @@ class ReadTask:
 
 
 class SparkPasses:
-    """Gateway to Spark for the two passes over the files of one run."""
-
     def __init__(self, spark: SparkSession, *, local_spark: bool) -> None:
         """`local_spark`: True if Spark runs only on this machine and cannot write to S3."""
         self._spark = spark
@@ -89,7 +87,6 @@ class SparkPasses:
         return int(self._spark.sparkContext.defaultParallelism)
 
     def parse_schema(self, ddl: str) -> dict[str, Any]:
-        """Return the schema of a DDL string in Spark's JSON form."""
         schema: dict[str, Any] = self._spark.createDataFrame([], ddl).schema.jsonValue()
         return schema
 

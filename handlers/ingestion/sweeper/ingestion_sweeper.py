@@ -38,8 +38,6 @@ still get to the pending files."""
 
 @dataclass(frozen=True)
 class IngestionSweepResult:
-    """Numbers that a sweep logs and returns."""
-
     oldest_pending_seconds: int
     """Age of the oldest pending file before the sweep created manifests."""
     manifests: int
@@ -58,8 +56,6 @@ class IngestionSweepResult:
 
 @dataclass(frozen=True)
 class IngestionSweeper:
-    """Sweep of old claims, old running manifests and pending files."""
-
     table: FileTable
     records: ManifestRecords
     documents: ManifestDocuments

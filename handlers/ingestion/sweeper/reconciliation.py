@@ -81,8 +81,6 @@ class ReconciliationProgress:
 
 
 class ReconciliationState:
-    """DynamoDB gateway for the progress of the reconciliation."""
-
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
@@ -159,8 +157,6 @@ class ReconciliationCounts:
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Comparison of the landing bucket with the file table, page by page."""
-
     table: FileTable
     landing: LandingBucket
     state: ReconciliationState

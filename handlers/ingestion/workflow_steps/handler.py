@@ -25,8 +25,6 @@ from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironme
 
 
 class StepRequest(Message):
-    """Event that the state machine sends."""
-
     step: Literal["confirm", "finish", "fail"]
     manifest_id: Ulid
     execution_arn: str

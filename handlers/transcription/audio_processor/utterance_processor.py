@@ -69,21 +69,17 @@ class ProcessorInvocation:
     """Audio of the event, validated and divided into chunks."""
     entered_ms: int
     max_ms: int
-    """Maximum time for the transcription."""
 
 
 class _ReleasedAttempt(NamedTuple):
     """An attempt that has released its slot."""
 
     connection: str
-    """The session's current connection."""
     again: Again | None
     """Request to the client to send the utterance again, or None if the utterance has ended."""
 
 
 class UtteranceProcessor:
-    """Processor of utterances, one at a time."""
-
     def __init__(
         self,
         sessions: SessionTable,

@@ -188,7 +188,6 @@ class UtteranceTranscription:
 
     @property
     def _is_complete(self) -> bool:
-        """True if valid captions cover the whole utterance."""
         return self.valid_ms >= self._utterance.duration_ms
 
     @property
@@ -257,7 +256,6 @@ class UtteranceTranscription:
         return True
 
     def _first_chunk(self) -> int:
-        """Return the index of the chunk with which a stream starts."""
         return self.valid_ms // CHUNK_MS
 
     def _remaining_audio_ms(self) -> int:

@@ -1,4 +1,4 @@
-"""Environment variables of the router."""
+"""Environment variables of the router, the function that answers clients of transcription."""
 
 from typing import Annotated, Literal
 
@@ -8,8 +8,6 @@ from handlers.transcription.environment import InFlight, TranscriptionEnvironmen
 
 
 class RouterEnvironment(TranscriptionEnvironment):
-    """Environment variables of the router."""
-
     processor: str
     """ARN of the audio processor's alias."""
     auth: Literal["oidc", "none"] = "oidc"
@@ -25,7 +23,6 @@ class RouterEnvironment(TranscriptionEnvironment):
     sessions_per_user: Annotated[int, Field(ge=1, le=100)] = 5
     """Maximum number of open sessions of one user."""
     session_seconds: Annotated[int, Field(ge=60, le=6 * 3600)] = 4 * 3600
-    """Lifetime of a session."""
     languages: str = "en-US"
     """Languages that a session can use, separated by commas."""
     direct_enabled: bool = True

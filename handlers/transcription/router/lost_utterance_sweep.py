@@ -18,8 +18,6 @@ class SweepFailed(Exception):
 
 
 class LostUtteranceSweep:
-    """Sweep over all sessions with slots whose deadline is over."""
-
     def __init__(self, live: LiveTable, connections: WebSocketConnections, log: EventLog) -> None:
         self._live = live
         self._connections = connections

@@ -23,7 +23,6 @@ MAX_CLOSED = 1024
 MAX_PENDING_FINALS = 32
 """Maximum number of finals that wait. If there are more, those that start first are shown without waiting."""
 RATE_WINDOW_MS = 1000
-"""Period to which the rate limit applies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,6 @@ class OpenResults:
         return len(self._open) >= MAX_OPEN and result_id not in self._open
 
     def update(self, version: ResultVersion) -> OpenResult:
-        """Store the newest version of a result."""
         result, now_ms = version.result, version.received_ms
         open_result = self._open.pop(result.result_id, None)
         if open_result is None:
@@ -96,7 +94,6 @@ class OpenResults:
         return open_result
 
     def close(self, result_id: str) -> None:
-        """Close a result and discard its partials."""
         if len(self._closed) >= MAX_CLOSED:
             del self._closed[next(iter(self._closed))]
         self._closed[result_id] = None
@@ -151,12 +148,10 @@ class OpenResults:
         return next((result.version for result in self._open.values()), None)
 
     def next_orphan_ms(self) -> int | None:
-        """Return the time at which the next result becomes an orphan."""
         oldest = self.oldest_version()
         return oldest.received_ms + self._thresholds.orphan_ms if oldest else None
 
     def next_deferred_ms(self) -> int | None:
-        """Return the time at which the next deferred version will have waited long enough."""
         return min((result.due_ms for result in self._open.values() if result.deferred is not None), default=None)
 
     def has_candidates(self) -> bool:
@@ -164,7 +159,6 @@ class OpenResults:
         return any(result.candidate is not None for result in self._open.values())
 
     def earliest_start_ms(self) -> int | None:
-        """Return the earliest start of an open result."""
         return min((result.version.result.start_ms for result in self._open.values()), default=None)
 
 
@@ -222,7 +216,6 @@ class FinalsInOrder:
         return leaving
 
     def next_overdue_ms(self) -> int | None:
-        """Return the time at which the next final will have waited too long."""
         return min((self._latest_ms(final) for final in self._pending), default=None)
 
     def _latest_ms(self, final: PendingFinal) -> int:
