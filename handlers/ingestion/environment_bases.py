@@ -1,4 +1,8 @@
-"""Environment variables that several functions of ingestion read, and the limits of their values."""
+"""Environment variables that several functions of ingestion read, and the limits of their values.
+
+The file table is a DynamoDB table with one record for each file and for each manifest. A manifest is a list of files
+that one Spark run processes. A file is pending until a manifest claims it.
+"""
 
 from typing import Annotated
 
@@ -7,23 +11,21 @@ from pydantic import Field
 from handlers.common.environment import HandlerEnvironment
 
 MAX_OPEN_SHARDS = 16
-"""Upper limit of `open_shards`, the number of partitions with pending files. The sweeper reads this many partitions, so
-it finds all pending files even if `open_shards` was lowered."""
+"""Upper limit of `open_shards`. The sweeper always reads this many partitions, so it also finds the pending files that
+were written before `open_shards` was lowered."""
 OPEN_SHARDS = 2
-"""Default of `open_shards`."""
 ALLOWED_SUFFIXES = ".ndjson,.ndjson.gz,.jsonl,.jsonl.gz,.json,.json.gz"
-"""Default of `allowed_suffixes`."""
 
 
 class FileTableEnvironment(HandlerEnvironment):
     """Environment of every function that uses the file table."""
 
     manifest_table_name: str
-    """Name of the file table, which also contains the manifest records."""
+    """Name of the file table."""
     record_days: Annotated[int, Field(ge=1)]
-    """Days that a record is kept."""
     open_shards: Annotated[int, Field(ge=1, le=MAX_OPEN_SHARDS)] = OPEN_SHARDS
-    """Number of partitions of the index `open` that hold the pending files. Claimed files have as many of their own."""
+    """Number of partitions of the index `open` over which pending files are spread. Claimed files are spread over as
+    many other partitions."""
 
 
 class ManifestCreationEnvironment(FileTableEnvironment):

@@ -16,8 +16,6 @@ class FileRejection(StrEnum):
 
 @dataclass(frozen=True)
 class AdmissionRules:
-    """Rules that decide which files of the landing bucket are accepted."""
-
     suffixes: tuple[str, ...]
     """Allowed suffixes of keys, in lower case. An empty tuple allows all keys."""
     max_bytes: int

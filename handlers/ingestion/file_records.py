@@ -1,4 +1,7 @@
-"""File records: how a file is stored as an item of the file table, and read back from it."""
+"""File records: the items of the file table that describe files.
+
+A pending file waits for a manifest, which is a list of files for one Spark run. A claimed file is reserved for one.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -27,30 +30,26 @@ class OpenFile:
 
     id: RecordId
     open_since: str
-    """Time of tracking of a pending file, or of the claim of a claimed file."""
+    """Pending file: time at which its record was created. Claimed file: time of the claim."""
     manifest_id: str
     """Manifest that has claimed the file. Empty for a pending file."""
 
     @staticmethod
     def from_item(item: Item) -> "OpenFile":
-        """Return the file of an index item."""
         return OpenFile(RecordId.from_item(item), get_text(item, "open_since"), get_text(item, "manifest_id"))
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """Record of a file in the file table."""
-
     id: RecordId
     status: FileStatus
     manifest_id: str
-    """Manifest that has the file. Empty if none has it."""
+    """Manifest that lists the file. Empty if the file is in no manifest."""
     listed_file: ListedFile
     """The file in the form in which manifests list it."""
 
     @staticmethod
     def from_item(item: Item) -> "FileRecord":
-        """Return the record of a table item."""
         record_id = RecordId.from_item(item)
         return FileRecord(
             id=record_id,
@@ -71,7 +70,7 @@ class FileRecord:
 def build_file_item(
     file: ArrivedFile, rejection: str | None, now: datetime, record_days: int, shard_count: int
 ) -> dict[str, Any]:
-    """Return the table item of a file that is tracked now: rejected if there is a reason, otherwise pending.
+    """Return the item of a new file. It is rejected if `rejection` names a reason, otherwise pending.
 
     No code reads `etag`. It is stored for operators.
     """

@@ -1,8 +1,11 @@
 """DynamoDB gateway for file records. No other module reads or writes them.
 
-Each status change is one conditional update of the file's record. The condition is built from the allowed transitions
-in `status_transitions`, so a late, repeated or misplaced call changes nothing. A file that belongs to a run also has
-the number of the redrive that last changed it, so a stopped execution does not change the files of a redrive.
+A file is tracked (its record is created), then claimed for a manifest, then marked as `manifested` when the manifest's
+workflow execution runs, and finally gets a result. Each change is one conditional update, which succeeds only from the
+statuses that `status_transitions` allows. So a late or repeated call changes nothing.
+
+A redrive is a new execution for a manifest that failed. A file's record has the number of the last redrive that changed
+it, so that late calls of earlier executions can be refused.
 """
 
 import heapq
@@ -29,8 +32,6 @@ BATCH_GET_SIZE = 100
 
 
 class FileTable:
-    """Gateway for the records of files, one for each version of an object."""
-
     def __init__(
         self,
         client: "DynamoDBClient",
@@ -41,7 +42,7 @@ class FileTable:
         *,
         read_all_shards: bool = False,
     ) -> None:
-        """`read_all_shards`: list pending files from every possible shard, in case `open_shards` was lowered."""
+        """`read_all_shards`: list pending files from every possible partition, in case `open_shards` was lowered."""
         self._client = client
         self._name = name
         self._record_days = record_days
@@ -50,11 +51,11 @@ class FileTable:
         self._read_shard_count = MAX_OPEN_SHARDS if read_all_shards else open_shards
 
     def track(self, file: ArrivedFile, rejection: str | None = None, *, check_adjacent_dates: bool = False) -> bool:
-        """Record a file as pending, or as rejected. Return False if it is already recorded, in any status.
+        """Create a file's record, as rejected if a reason is given, otherwise as pending.
 
-        `check_adjacent_dates`: also return False if the file is recorded under the day before or after. A notification
-        and the bucket listing may give different days for one version. So the option is required if the file may
-        already be recorded from the other source. The check and the write are one transaction.
+        Return False if the file already has a record, in any status. With `check_adjacent_dates`, a record under the
+        day before or after counts too. This is needed because the notification and the bucket listing can give
+        different days for a file. The check and the write are one transaction.
         """
         put = {
             "TableName": self._name,
@@ -84,7 +85,7 @@ class FileTable:
         return list(islice((file for file in oldest if file.id not in skip), max_count))
 
     def list_claims(self, before: datetime) -> list[OpenFile]:
-        """Return the files that were claimed before a moment, from every possible shard."""
+        """Return the files that were claimed before a moment."""
         return [
             OpenFile.from_item(item)
             for shard in range(MAX_OPEN_SHARDS)
@@ -111,7 +112,7 @@ class FileTable:
         return record if record and (record.status, record.manifest_id) == (FileStatus.CLAIMED, manifest_id) else None
 
     def release(self, record_id: RecordId, manifest_id: str) -> bool:
-        """Return a file that this manifest has claimed to `pending`, at its former position in the order.
+        """Make a file pending again that this manifest has claimed. It keeps its place in the order of waiting files.
 
         Return True if the file is pending afterwards.
         """
@@ -126,11 +127,11 @@ class FileTable:
         return record is not None and record.status is FileStatus.PENDING
 
     def mark_manifested(self, record_id: RecordId, manifest_id: str, redrive: int = 0) -> FileRecord | None:
-        """Mark a claimed file as `manifested`: it is part of the manifest's run.
+        """Mark a claimed file of this manifest as `manifested`, because the manifest's execution runs.
 
-        `redrive` is the number of the execution, or 0 for the first one. A redrive also marks the files that an earlier
-        execution has failed. Return the record as it is afterwards, whatever its status and manifest are, or None if
-        the record no longer exists.
+        `redrive` is the number of the execution's redrive, or 0 for the first execution. A redrive also marks the files
+        that failed in an earlier execution. Return the record as it is afterwards, even if it was not changed, or None
+        if the record no longer exists.
         """
         allowed = [
             status for status in source_statuses(FileStatus.MANIFESTED) if redrive or status != FileStatus.FAILED
@@ -144,16 +145,16 @@ class FileTable:
         )
 
     def record_result(self, result: FileResult, manifest_id: str, redrive: int = 0) -> FileRecord | None:
-        """Write the result of an execution for a file, once, unless a later execution has marked the file.
+        """Store an execution's result for a file, unless the file has one already or belongs to a later execution.
 
-        Return the record as it is afterwards, or None if it is gone.
+        Return the record as it is afterwards, even if it was not changed, or None if the record no longer exists.
         """
         status = FileStatus(result.status)
         counts: Values = {"rows": result.rows, "rejected_rows": result.rejected_rows}
         allowed: dict[FileStatus, int | None] = dict.fromkeys(source_statuses(status), redrive)
         if status is FileStatus.FAILED:
-            # A redrive that fails before it has marked the file also writes its number. Otherwise, a late call of the
-            # redrive could still mark the file.
+            # If a redrive fails before it has marked the file, the file is still `failed` from an earlier execution.
+            # The number of the redrive is stored all the same, so that its late calls can no longer mark the file.
             allowed[FileStatus.FAILED] = redrive - 1
         return self._transition(
             result.record_id,
@@ -194,11 +195,11 @@ class FileTable:
     def _transition(
         self, record_id: RecordId, allowed: Mapping[FileStatus, int | None], manifest_id: str | None, **changes: Any
     ) -> FileRecord | None:
-        """Change the record if its status is allowed and, unless `manifest_id` is None, if it has that manifest.
+        """Change the record if its status is in `allowed` and, unless `manifest_id` is None, if it has that manifest.
 
-        `allowed` maps each status to the highest redrive that may have changed the record before, or to None for any.
-        So a late call of a stopped execution changes nothing. Return the record after the change, or the unchanged
-        record if the condition failed.
+        `allowed` maps each status to the highest redrive number that the record may have, or to None for any number.
+        Example: `{MANIFESTED: 1}` changes no record that redrive 2 has changed. Return the record after the change, the
+        unchanged record if the condition failed, or None if there is no record.
         """
         values: dict[str, str | int] = {}
         alternatives = []

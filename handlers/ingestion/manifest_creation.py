@@ -1,8 +1,9 @@
-"""Creation of manifests from pending files, by the manifest builder and the sweeper.
+"""Creation of manifests from pending files. The manifest builder and the sweeper, a scheduled function, both do it.
 
-The steps are: claim the files, write the list, start the execution, write the manifest record, mark the files as
-`manifested`. There is no lock: the conditional update of each file decides which manifest gets it. If the process dies,
-some files may stay claimed. The sweeper resolves claims that are too old to be in use.
+A manifest is a list of files for one workflow execution. Its creation takes five steps: claim the files, write the
+list, start the execution, write the manifest record, mark the files as `manifested`. There is no lock, because the
+conditional update of each file decides which manifest gets it. If a function dies between two steps, the sweeper later
+releases its claims or completes the missing steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,8 +28,8 @@ from handlers.ingestion.table_items import RecordId
 class ManifestCreator:
     """Creator of manifests.
 
-    The methods get a set `tried` with the files that this invocation has already tried to claim, and add to it. Such
-    files are skipped, because the index lags behind the table and may still show them as pending.
+    The methods skip the files in the set `tried`, to which they add each file that they try to claim. The set is needed
+    because the index of pending files lags behind the table, so a file that was just claimed may still be listed.
     """
 
     table: FileTable
@@ -44,10 +45,10 @@ class ManifestCreator:
     files_per_manifest: int
     """Number of files of a full manifest."""
     manifest_bytes: int
-    """Maximum total size of a manifest's files."""
+    """Maximum total size of a manifest's files. A larger file gets a manifest for itself."""
 
     def create_full_manifests(self, tried: set[RecordId], max_manifests: int) -> int:
-        """Create full manifests while enough files are pending. Return the number of manifests."""
+        """Create manifests as long as enough pending files for a full one can be claimed. Return their number."""
         for count in range(max_manifests):
             pending = self.table.list_pending(self.files_per_manifest, tried)
             if len(pending) < self.files_per_manifest or not self._create(pending, self.files_per_manifest, tried):
@@ -55,9 +56,9 @@ class ManifestCreator:
         return max_manifests
 
     def flush(self, tried: set[RecordId], older_than: timedelta, max_manifests: int) -> int:
-        """Create manifests of any size while the oldest pending file is older than `older_than`.
+        """Create manifests, full or not, as long as the oldest pending file has waited for `older_than`.
 
-        Return the number of their files.
+        Return the number of files in these manifests.
         """
         latest, file_count = timestamp(self.clock() - older_than), 0
         for _ in range(max_manifests):
@@ -70,16 +71,16 @@ class ManifestCreator:
     def _create(self, pending: Sequence[OpenFile], min_files: int, tried: set[RecordId]) -> int:
         """Create one manifest if at least `min_files` files can be claimed.
 
-        Files beyond the size limit of the manifest are released again. Return the number of the manifest's files, or 0
-        if no execution is known to have started.
+        Files beyond the size limit of the manifest are released again. Return the number of files in the manifest, or 0
+        if it was not created or its execution may not have started.
         """
         manifest_id = self.new_id()
         oldest, *others = pending
         tried.add(oldest.id)
-        # The oldest file is claimed first. So of several builders that see the same files, only one continues.
+        # The oldest file is claimed first. So of several functions that see the same files, only one continues.
         first = self.table.claim(oldest.id, manifest_id)
         if first is None:
-            return 0  # another builder was faster, or the index lags behind
+            return 0  # another function was faster, or the index lags behind
         claimed = [first, *self._claim(others, manifest_id, tried)]
         if len(claimed) < min_files:
             replacements = self.table.list_pending(min_files - len(claimed), tried)
@@ -89,18 +90,18 @@ class ManifestCreator:
             return 0
         count = self._count_fitting(claimed)
         if excess := claimed[count:]:
-            # For the next manifest, which this invocation may create.
+            # Not left in `tried`, because this invocation may claim them for its next manifest.
             self._release(excess, manifest_id)
             tried.difference_update(record.id for record in excess)
         return count if self._submit(manifest_id, claimed[:count]) else 0
 
     def _count_fitting(self, claimed: Sequence[FileRecord]) -> int:
-        """Return how many of the files, oldest first, fit into one manifest: at least one, even if it is too large."""
+        """Return how many of the first files fit into one manifest: at least one, even if it is too large."""
         sizes = accumulate(record.listed_file.size for record in claimed)
         return max(1, sum(size <= self.manifest_bytes for size in sizes))
 
     def _submit(self, manifest_id: str, claimed: Sequence[FileRecord]) -> bool:
-        """Write the list, start the execution and write the record. Return False unless the execution has started."""
+        """Write the list, start the execution and record the start. Return True if the execution has started."""
         manifest = Manifest(
             manifest_id=manifest_id, created_at=self.clock(), files=tuple(record.listed_file for record in claimed)
         )
@@ -125,7 +126,10 @@ class ManifestCreator:
         return True
 
     def _record_start(self, execution: ManifestExecution, claimed: Sequence[FileRecord]) -> None:
-        """Write the manifest record, then mark the files: the sweeper finds a `manifested` file only by this record."""
+        """Write the manifest record, then mark the files as `manifested`.
+
+        The record comes first, because the sweeper finds `manifested` files only through the record of their manifest.
+        """
         manifest_id = execution.manifest_id
         try:
             if not self.records.begin(manifest_id, execution.arn, len(claimed)):
@@ -146,10 +150,10 @@ class ManifestCreator:
     def _claim(self, files: Sequence[OpenFile], manifest_id: str, tried: set[RecordId]) -> list[FileRecord]:
         tried.update(file.id for file in files)
         outcomes = self.parallel.call_each(lambda file: self.table.claim(file.id, manifest_id), files)
-        # A claim that raised an error may have succeeded. The file is not on the list then, so the sweeper releases it.
+        # A claim that raised an error may have succeeded. The sweeper releases it, because no manifest lists the file.
         return [outcome for outcome in outcomes if isinstance(outcome, FileRecord)]
 
     def _release(self, claimed: Sequence[FileRecord], manifest_id: str) -> None:
-        """Release claims. The sweeper releases those for which this fails."""
+        """Release claims. If this fails for a claim, the sweeper releases it later."""
         outcomes = self.parallel.call_each(lambda record: self.table.release(record.id, manifest_id), claimed)
         self.log.info("claims_released", manifest_id=manifest_id, files=sum(outcome is True for outcome in outcomes))

@@ -31,12 +31,11 @@ class ListedFile(Message):
 
     @property
     def record_id(self) -> RecordId:
-        """Primary key of the file's record."""
         return RecordId(self.date_prefix, self.file_key)
 
 
 class Manifest(Message):
-    """List of the files that a run processes."""
+    """List of files for one Spark run: those that were claimed for it, or those that an execution confirmed."""
 
     schema_version: Literal[1] = 1
     manifest_id: str
@@ -47,35 +46,28 @@ class Manifest(Message):
     def execution_name(self) -> str:
         """Name of the manifest's first workflow execution: the manifest id and a hash of the files.
 
-        The builder's list always gives the same name, so the builder, the sweeper and a redrive refer to the same
-        execution. The list of confirmed files may give another name, because it may lack some of the files.
+        Only the list of claimed files gives the right name. This list never changes, so the builder, the sweeper and
+        the redrive command compute the same name from it. A list of confirmed files may lack some of the files.
         """
         digest = hashlib.sha256("\n".join(sorted(file.file_key for file in self.files)).encode()).hexdigest()
         return f"{self.manifest_id}-{digest[:16]}"
 
 
 class FileResult(Message):
-    """Result of a run for one file."""
-
     file_key: str
     date_prefix: str
     status: Literal["processed", "rejected", "failed", "superseded"]
     reason: str = ""
     """Cause of the status. Empty for a file that is processed without problems."""
     rows: Annotated[int, Field(ge=0)] = 0
-    """Number of rows in the lake."""
     rejected_rows: Annotated[int, Field(ge=0)] = 0
-    """Number of rejected lines."""
 
     @property
     def record_id(self) -> RecordId:
-        """Primary key of the file's record."""
         return RecordId(self.date_prefix, self.file_key)
 
 
 class RunResult(Message):
-    """Result of a run for all its files."""
-
     schema_version: Literal[1] = 1
     manifest_id: str
     run_id: str

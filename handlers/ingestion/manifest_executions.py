@@ -11,21 +11,18 @@ from handlers.common.aws.workflow_executions import ExecutionsClient, ExecutionS
 from handlers.common.time_and_ids.ulid import ULID_PATTERN
 
 EXECUTION_NAME = re.compile(rf"(?P<manifest>{ULID_PATTERN})-[0-9a-f]{{16}}(-r(?P<redrive>[1-9][0-9]*))?")
-"""Manifest id and hash of the files. The name of the nth redrive also ends in `-r<n>`."""
+"""Name of an execution: manifest id and hash of the files. The name of the nth redrive also ends in `-r<n>`."""
 
 
 @dataclass(frozen=True)
 class ManifestExecution:
-    """Execution of the workflow for one manifest."""
-
     arn: str
     manifest_id: str
     redrive: int
-    """0 for the first execution, n for the name that ends in `-r<n>`."""
+    """0 for the first execution, n for the nth redrive."""
 
     @property
     def name(self) -> str:
-        """Name under which the execution is started."""
         return self.arn.rpartition(":")[2]
 
     @staticmethod
@@ -38,8 +35,6 @@ class ManifestExecution:
 
 
 class ManifestWorkflow:
-    """Step Functions gateway for the state machine that processes manifests."""
-
     def __init__(self, client: ExecutionsClient, state_machine_arn: str) -> None:
         self._executions = WorkflowExecutions(client, state_machine_arn)
 
@@ -48,12 +43,11 @@ class ManifestWorkflow:
         return ManifestExecution.from_arn(self._executions.arn(name))
 
     def start(self, execution: ManifestExecution) -> StartOutcome:
-        """Start an execution and return what is known about the start.
+        """Start an execution, or return why it has not started or may not have started.
 
-        A repeated start does not create a second execution.
+        A repeated start does not create a second execution, because its name is already taken.
         """
         return self._executions.start(execution.name, {"schemaVersion": 1, "manifestId": execution.manifest_id})
 
     def status(self, execution: ManifestExecution) -> ExecutionStatus | None:
-        """Return the status of an execution, or None if it does not exist."""
         return self._executions.status(execution.arn)

@@ -1,14 +1,15 @@
 """State changes of a manifest and its files during an execution of the workflow.
 
-A manifest is a list of files, which the manifest builder writes. The execution for a manifest has three parts. It
-confirms the files, because some may belong to another manifest by now. It starts at most one run of the Glue job, which
-processes the confirmed files. It ends the manifest with the run's result, or with a failure. A redrive is a new
-execution for a manifest that failed.
+A manifest is a list of claimed files. Its execution has three parts:
 
-The steps of the workflow call this module. The sweeper and the redrive command call it for executions that ended before
-their last step. A call may be repeated, late, or concurrent with the builder's own writes. The order of writes is
-always the same: the manifest record becomes `running`, the files change their status, the manifest record gets its
-final status.
+1. It confirms the files: it leaves out those that belong to another manifest by now.
+2. It starts a run of the Glue job, which processes the confirmed files, unless none is left to process.
+3. It ends the manifest with the run's result, or with a failure.
+
+A redrive is a new execution for a manifest that failed. If an execution ended before its last step, the sweeper or the
+redrive command makes the missing call. Calls may be repeated or late, so each write has a condition. The order of the
+writes is always the same: the manifest record becomes `running`, the files change their status, the manifest record
+gets its final status.
 """
 
 import re
@@ -26,25 +27,25 @@ from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_documents import FileResult, ListedFile, Manifest
 from handlers.ingestion.manifest_executions import ManifestExecution
 from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.manifest_s3_keys import confirmed_key
+from handlers.ingestion.manifest_s3_keys import confirmed_list_key
 from handlers.ingestion.status_transitions import FileStatus, ManifestStatus
 
 ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
-"""Form of a cause that may be stored and logged. Any other text may quote data."""
+"""Form of a failure's cause that may be stored and logged. A text of another form may quote customer data."""
 NO_RESULT = "NO_RESULT"
-"""Reason of a file that the run's result does not contain."""
+"""Reason that is stored for a confirmed file if the run's result does not mention it."""
 FILES_FAILED = "FILES_FAILED"
-"""Cause of a manifest whose run has finished, but of which at least one file has failed."""
+"""Cause of a manifest's failure if its run has finished, but at least one of its files has failed."""
 UNNAMED_CAUSE = "UNNAMED_CAUSE"
-"""Cause that is stored if the given one does not have the form of an error name."""
+"""Cause that is stored if the given cause does not have the form `ERROR_NAME`."""
 
 
 class ListMissing(LookupError):
-    """The manifest's list no longer exists. An execution starts only after its list is written."""
+    """The manifest's list of claimed files was deleted after the execution had started."""
 
 
 class ResultMissing(LookupError):
-    """There is no result of the run, although its execution has ended or is at its last step."""
+    """The run has not written its result, although its execution has ended or is at its last step."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,16 @@ class ConfirmedFiles:
     """Files that the run processes."""
 
     count: int
-    """Number of files. If it is 0, no run is needed."""
+    """Number of files. If it is 0, the execution starts no run."""
     uri: str
-    """URI of the list of the files. If there are no files, the list may not exist."""
+    """URI of the list of the files. If the count is 0, the list may not exist."""
 
 
 StatusCounts = dict[str, int]
-"""Number of files by status."""
 
 
 @dataclass(frozen=True)
 class ManifestLifecycle:
-    """Status changes of manifests and their files, by the events of their executions."""
-
     table: FileTable
     records: ManifestRecords
     documents: ManifestDocuments
@@ -76,56 +74,59 @@ class ManifestLifecycle:
     def confirm_files(self, execution: ManifestExecution) -> ConfirmedFiles:
         """Mark the files that still belong to the manifest as `manifested`, and write their list for the run.
 
-        A file no longer belongs to the manifest if its record is gone or names another manifest. No run is needed if no
-        file is left to process, if this execution is no longer the manifest's current one, or if another call is
-        recording its failure.
+        A file no longer belongs to the manifest if its record is gone or names another manifest. The count is 0, so
+        that no run starts, in these cases:
 
-        A redrive also needs no run if an earlier run has reported a result other than `failed` for every confirmed
-        file. The output of that run is already published, so the redrive only marks the files with these results.
+        - No file is left to process.
+        - This execution has already ended, or a redrive has replaced it.
+        - A concurrent call of `fail` is recording this execution's failure.
+        - This is a redrive, and an earlier run has reported a result other than `failed` for every confirmed file. The
+          output of that run is already published, so the redrive only stores these results.
         """
         manifest_id = execution.manifest_id
         manifest = self.documents.read(manifest_id)
         if manifest is None:
             raise ListMissing(manifest_id)
-        no_files = ConfirmedFiles(0, self.documents.uri(confirmed_key(manifest_id, execution.redrive)))
+        no_files = ConfirmedFiles(0, self.documents.uri(confirmed_list_key(manifest_id, execution.redrive)))
         if not self.records.begin(manifest_id, execution.arn, len(manifest.files), execution.redrive):
-            return no_files  # this execution has already ended, or a later one has the manifest
+            return no_files  # this execution has already ended, or a redrive has replaced it
         file_records = self.parallel.call_all(
             lambda file: self.table.mark_manifested(file.record_id, manifest_id, execution.redrive),
             manifest.files,
         )
         own_records = _keep_own_records(manifest_id, file_records)
         if any(record.status is FileStatus.FAILED for record in own_records):
-            # This execution was stopped, and `fail` is running for it. Only `fail` may end the manifest: a manifest that
-            # ends as processed cannot be redriven.
+            # This execution was stopped, and `fail` is running for it. It must be `fail` that ends the manifest. If this
+            # call ended it as processed, the failed files could not be redriven.
             return no_files
         manifested_count = sum(record.status is FileStatus.MANIFESTED for record in own_records)
         if not manifested_count:
             self.records.end(manifest_id, execution.arn, ManifestStatus.PROCESSED, {})
             self.log.warning("manifest_empty", manifest_id=manifest_id)
             return no_files
-        # A run replaces the output of the previous run, so the run of a redrive also repeats the processed files.
+        # The run of a redrive replaces the output of the previous run, so it must also repeat the processed files.
         confirmed = [record for record in own_records if record.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
         confirmed_list = _build_manifest(manifest_id, self.clock(), confirmed)
         uri = self.documents.write_confirmed(confirmed_list, execution.redrive)
         if execution.redrive and self._has_results(manifest_id, confirmed):
-            # The earlier run succeeded, and only the recording of its result failed. Some object versions may be
-            # deleted by now, and the output of a new run would lack their rows.
+            # The earlier run succeeded, and only the recording of its result failed. A new run could lose rows, because
+            # some object versions may be deleted by now.
             self.finish(execution)
             return no_files
         self.log.info("manifest_confirmed", manifest_id=manifest_id, files=manifested_count)
         return ConfirmedFiles(len(confirmed), uri)
 
     def finish(self, execution: ManifestExecution, run_id: str | None = None) -> StatusCounts:
-        """Record the run's result for each file, and end the manifest.
+        """Store the run's result in the record of each file, and end the manifest. Return the number of files by status.
 
-        If a file has failed, the manifest has failed, so that it can be redriven. Raise ResultMissing if there is no
-        result, or if `run_id` is given and the result is that of another run.
+        If a file has failed, the manifest has failed too, so that it can be redriven. Return no counts if this
+        execution has already ended or a redrive has replaced it. Raise ResultMissing if there is no result, or if
+        `run_id` is given and the result is that of another run.
         """
         manifest_id = execution.manifest_id
         record = self.records.get(manifest_id)
         if record is None or (record.execution_arn, record.status) != (execution.arn, ManifestStatus.RUNNING):
-            return {}  # this execution has no record or has already ended, or a later one has the manifest
+            return {}  # this execution has no record or has already ended, or a redrive has replaced it
         confirmed = self.documents.read_confirmed(manifest_id, execution.redrive)
         result = self.documents.read_result(manifest_id)
         if confirmed is None or result is None or (run_id is not None and result.run_id != run_id):
@@ -140,29 +141,29 @@ class ManifestLifecycle:
         return counts
 
     def fail(self, execution: ManifestExecution, cause: str) -> StatusCounts:
-        """Mark the manifest and its files as failed. An operator can then redrive the manifest."""
+        """Mark the manifest and those of its files that have no result yet as failed. Return the counts like `finish`.
+
+        An operator can then redrive the manifest.
+        """
         manifest_id = execution.manifest_id
         manifest = self.documents.read(manifest_id)
         files = manifest.files if manifest else ()
         if not self.records.begin(manifest_id, execution.arn, len(files), execution.redrive):
-            return {}  # this execution has already ended, or a later one has the manifest
+            return {}  # this execution has already ended, or a redrive has replaced it
         error_name = cause if ERROR_NAME.fullmatch(cause) else UNNAMED_CAUSE
         counts = self._record_results(execution, [_failed_result(file, error_name) for file in files])
         self._end(execution, ManifestStatus.FAILED, counts, error_name)
         return counts
 
     def close_ended_execution(self, execution: ManifestExecution, status: ExecutionStatus | None) -> None:
-        """Complete the work of an execution that ended before its last step.
-
-        The manifest is finished if its run has a result. Otherwise it fails.
-        """
+        """Make the last call for an execution that ended without it: `finish` if the run has a result, else `fail`."""
         try:
             self.finish(execution)
         except ResultMissing:
             self.fail(execution, f"EXECUTION_{(status or 'gone').upper()}")
 
     def _has_results(self, manifest_id: str, records: Iterable[FileRecord]) -> bool:
-        """Return True if an earlier run has reported a result other than `failed` for every file."""
+        """Return True if an earlier run has reported a result other than `failed` for each of the files."""
         result = self.documents.read_result(manifest_id)
         results = result.files if result else ()
         reported = {file_result.record_id for file_result in results if file_result.status != "failed"}
@@ -185,7 +186,6 @@ class ManifestLifecycle:
 
 
 def _keep_own_records(manifest_id: str, records: Iterable[FileRecord | None]) -> list[FileRecord]:
-    """Return the records of files that exist and still belong to the manifest."""
     return [record for record in records if record is not None and record.manifest_id == manifest_id]
 
 

@@ -1,7 +1,8 @@
 """DynamoDB gateway for manifest records: one item `MANIFEST#<id>` for each manifest, under the date of its creation.
 
-A record exists only if an execution exists. It is `running`, and listed in the index `open`, from before the first of
-its files becomes `manifested` until after the last result is written. So the sweeper finds every run that died.
+A manifest is a list of files for one workflow execution. Its record is created when the execution has started, and is
+`running` before any of the files is marked as `manifested`. It stays `running` until the results of all files are
+stored. The index `open` lists the running records, so the sweeper finds each execution that died in between.
 
 No code reads the attributes `file_count`, `created_at`, `ended_at`, `cause` and `files_<status>`. They are stored for
 operators.
@@ -36,8 +37,6 @@ RUNNING_SHARD = "running"
 
 @dataclass(frozen=True)
 class ManifestRecord:
-    """Record of a manifest in the file table."""
-
     manifest_id: str
     status: ManifestStatus
     execution_arn: str
@@ -46,13 +45,11 @@ class ManifestRecord:
 
 
 def record_id(manifest_id: str) -> RecordId:
-    """Return the primary key of a manifest's record. The date follows from the manifest id, which is a ULID."""
+    """Return the primary key of a manifest's record. Its date is part of the manifest id, which is a ULID."""
     return RecordId(parse_ulid_time(manifest_id).strftime("%Y-%m-%d"), f"{MANIFEST_KEY_PREFIX}{manifest_id}")
 
 
 class ManifestRecords:
-    """Gateway for the records of manifests."""
-
     def __init__(self, client: "DynamoDBClient", name: str, record_days: int, clock: Callable[[], datetime]) -> None:
         self._client = client
         self._name = name
@@ -62,8 +59,8 @@ class ManifestRecords:
     def begin(self, manifest_id: str, execution_arn: str, file_count: int, redrive: int = 0) -> bool:
         """Record that this execution processes the manifest.
 
-        Return False if this execution has already ended, or if a later execution has the manifest. The builder, the
-        workflow and the sweeper all call this. The first call creates the record.
+        Return False if this execution has already ended, or if a redrive (a later execution) has replaced it. The
+        builder, the workflow and the sweeper all call this, and the first call creates the record.
         """
         now = self._clock()
         return self._update(
@@ -96,7 +93,7 @@ class ManifestRecords:
     def end(
         self, manifest_id: str, execution_arn: str, status: ManifestStatus, counts: Mapping[str, int], cause: str = ""
     ) -> bool:
-        """Record how the manifest's execution ended. Return False if this execution does not have the manifest."""
+        """Record how the execution ended. Return False if the manifest is not `running` with this execution."""
         return self._update(
             manifest_id,
             "#status = :running AND #execution_arn = :execution_arn",
@@ -111,7 +108,6 @@ class ManifestRecords:
         )
 
     def get(self, manifest_id: str) -> ManifestRecord | None:
-        """Return the current record, or None if there is none."""
         response = self._client.get_item(TableName=self._name, Key=record_id(manifest_id).key, ConsistentRead=True)
         if "Item" not in response:
             return None

@@ -1,13 +1,17 @@
-"""S3 keys of a manifest's objects in the lake bucket. The functions and the Spark job both use them."""
+"""S3 keys of a manifest's objects in the lake bucket. The Lambda functions and the Spark job both use them.
+
+A manifest is a list of claimed files. An execution of the workflow confirms those that still belong to the manifest,
+and starts a run of the Spark job for them. A redrive is a new execution after a failure.
+"""
 
 
-def list_key(manifest_id: str) -> str:
-    """Return the key of the list of files that the builder claimed."""
+def claimed_list_key(manifest_id: str) -> str:
+    """Return the key of the list of files that were claimed for the manifest when it was created."""
     return f"manifests/{manifest_id}.json"
 
 
-def confirmed_key(manifest_id: str, redrive: int) -> str:
-    """Return the key of the list of files that an execution confirmed. The execution's run processes this list.
+def confirmed_list_key(manifest_id: str, redrive: int) -> str:
+    """Return the key of the list of files that an execution confirmed.
 
     Each redrive has its own key. Otherwise, a late call of a stopped execution could replace the list of a redrive.
     """
@@ -21,5 +25,5 @@ def result_key(manifest_id: str) -> str:
 
 
 def newest_run_key(manifest_id: str) -> str:
-    """Return the key of the object that names the newest run of the manifest."""
+    """Return the key of the object that names the newest run. An older run reads it and then does not publish."""
     return f"manifests/{manifest_id}.run"

@@ -1,7 +1,8 @@
-"""Statuses of files and manifests, and the transitions between the statuses of a file that are allowed.
+"""Statuses of files and manifests, and the allowed changes of a file's status.
 
-`FileTable` builds the conditions of its writes from these transitions. The transitions of a manifest are the conditions
-of `ManifestRecords.begin` and `ManifestRecords.end`.
+A manifest is a list of files that one run of the Spark job processes. `FileTable` builds the conditions of its writes
+from the transitions in this module. The transitions of a manifest are only written down in the conditions of
+`ManifestRecords.begin` and `ManifestRecords.end`.
 """
 
 from enum import StrEnum
@@ -17,9 +18,9 @@ class FileStatus(StrEnum):
     MANIFESTED = "manifested"
     """Part of a manifest whose execution has started."""
     PROCESSED = "processed"
-    """Its rows are in the lake. An empty file is processed too, and has no rows."""
+    """Read by a run, which has written its rows to the lake. There may be no rows, for example if all lines are blank."""
     REJECTED = "rejected"
-    """Has no rows, and is not tried again."""
+    """Invalid or not allowed: its rows are not in the lake, and no run tries it again."""
     SUPERSEDED = "superseded"
     """The version was deleted before the run read it."""
     FAILED = "failed"
@@ -27,20 +28,18 @@ class FileStatus(StrEnum):
 
 
 class ManifestStatus(StrEnum):
-    """Status of one manifest."""
-
     RUNNING = "running"
     """It has an execution whose end is not recorded yet."""
     PROCESSED = "processed"
     """Its execution has ended, and none of its files has failed."""
     FAILED = "failed"
-    """Its execution has failed, or at least one of its files has. An operator can redrive it."""
+    """Its execution has failed, or at least one of its files has. An operator can redrive it: start a new execution."""
 
 
 TRANSITIONS: dict[FileStatus, frozenset[FileStatus]] = {
     FileStatus.PENDING: frozenset([FileStatus.CLAIMED]),
-    # To `failed` directly if the workflow fails before it has confirmed any file.
-    # Back to `pending` if the claim is released, because no run has the file.
+    # `failed` if the workflow fails before it has marked the file as manifested.
+    # `pending` if the claim is released, because no run will process the file.
     FileStatus.CLAIMED: frozenset([FileStatus.PENDING, FileStatus.MANIFESTED, FileStatus.FAILED]),
     FileStatus.MANIFESTED: frozenset(
         [FileStatus.PROCESSED, FileStatus.REJECTED, FileStatus.SUPERSEDED, FileStatus.FAILED]
@@ -48,7 +47,7 @@ TRANSITIONS: dict[FileStatus, frozenset[FileStatus]] = {
     FileStatus.PROCESSED: frozenset(),
     FileStatus.REJECTED: frozenset(),
     FileStatus.SUPERSEDED: frozenset(),
-    # By a redrive of the manifest.
+    # A redrive of the manifest marks its failed files again.
     FileStatus.FAILED: frozenset([FileStatus.MANIFESTED]),
 }
 

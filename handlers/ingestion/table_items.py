@@ -1,4 +1,7 @@
-"""Items of the file table, whatever they describe: keys, attribute values and conditional updates."""
+"""Code for all items of the file table: primary keys, attribute values, queries of the index and conditional updates.
+
+The items are the records of files and of manifests, and the progress of the reconciliation.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +15,11 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 SCHEMA_VERSION = 1
-"""Version of the items' attributes. Every item has it as `schemaVersion`, the only attribute in camel case."""
+"""Version of the items' form, which each item has as `schemaVersion`, the only attribute in camel case."""
 OPEN_INDEX = "open"
-"""Sparse index of the items that are not finished. Its partition key is `open_shard`, its sort key `open_since`."""
+"""Sparse index of pending files, claimed files and running manifests. Its partition key is `open_shard`, its sort key
+`open_since`."""
 MANIFEST_KEY_PREFIX = "MANIFEST#"
-"""Start of the sort key of every manifest record."""
 
 Item = Mapping[str, Any]
 """Item as DynamoDB returns it: typed attribute values by name."""
@@ -38,7 +41,6 @@ class RecordId:
 
     @staticmethod
     def from_item(item: Item) -> "RecordId":
-        """Return the key of an item that was read."""
         return RecordId(item["date_prefix"]["S"], item["file_key"]["S"])
 
 
@@ -60,7 +62,7 @@ def compute_ttl(now: datetime, days: int) -> int:
 def query_open_items(
     client: "DynamoDBClient", table: str, shard: str, *, before: datetime | None = None, page_size: int = 1000
 ) -> Iterator[Item]:
-    """Yield the items of a partition of the index `open`, oldest first, or only those older than `before`."""
+    """Yield the items of one partition of the index `open`, by `open_since`. Leave out those not older than `before`."""
     values = {":shard": {"S": shard}} | ({":before": {"S": timestamp(before)}} if before else {})
     next_page: dict[str, Any] = {}
     while True:
@@ -90,11 +92,12 @@ def build_update(
 ) -> dict[str, Any]:
     """Return the arguments of a conditional UpdateItem call, without the table name.
 
-    In `condition`, attribute names start with `#` and values with `:`. Spaces separate each name from the rest, because
-    this function finds the names by splitting the text. `assign` sets attributes, and `assign_if_absent`
-    sets those that the item lacks. `copy` maps an attribute to the attribute whose value it gets. `remove` removes
-    attributes. The response contains the item after the update. If the condition fails, the error contains the item as
-    it is. A retried call therefore sees what its first attempt did.
+    In `condition`, attribute names start with `#` and values with `:`. Spaces must separate each name from the rest,
+    because this function finds the names by splitting the text. `assign` sets attributes, and `assign_if_absent` sets
+    those that the item lacks. `copy` maps an attribute to the attribute whose value it gets. `remove` lists attributes.
+
+    The response contains the item after the update. If the condition fails, the error contains the current item. So a
+    retried call, whose condition fails because its first attempt succeeded, still gets the item.
     """
     assign_if_absent, copy = assign_if_absent or {}, copy or {}
     names = {*assign, *assign_if_absent, *copy, *copy.values(), *remove}

@@ -1,6 +1,6 @@
-"""Caption thresholds of the deployment, and their overrides by a session.
+"""Thresholds that decide when captions are shown: those of the stack, and their overrides by a session.
 
-Settings are in seconds. `caption_decisions` compares whole milliseconds, so properties convert the thresholds.
+The thresholds are set in seconds. `caption_decisions`, which applies them, reads them as whole milliseconds.
 """
 
 from typing import Self
@@ -22,8 +22,8 @@ from handlers.transcription.environment import (
 class SessionSettings(BaseModel):
     """Thresholds that a client can set when it opens a session. Field names are camelCase in messages.
 
-    The deployment's value applies to each field that is absent. A session cannot enable partial captions that the
-    deployment disables.
+    For an absent field, the value of the stack applies. A session cannot enable partial captions if the stack disables
+    them.
     """
 
     model_config = ConfigDict(
@@ -36,7 +36,7 @@ class SessionSettings(BaseModel):
         hide_input_in_errors=True,
     )
 
-    # The types define the meaning and the range of each threshold.
+    # `handlers/transcription/environment.py` defines the meaning and the range of each type.
     partial_results_enabled: bool | None = None
     min_stability_threshold: Stability | None = None
     max_buffer_timeout: BufferSeconds | None = None
@@ -47,30 +47,25 @@ class SessionSettings(BaseModel):
 
 
 class CaptionThresholds(ProcessorEnvironment):
-    """The audio processor's environment, with its thresholds in milliseconds as `caption_decisions` uses them."""
+    """Environment of the audio processor, with additional properties for the thresholds in milliseconds."""
 
     def for_session(self, settings: SessionSettings) -> Self:
-        """Return the thresholds with the session's overrides. A session can disable partials but not enable them."""
         overridden = self.model_copy(update=settings.model_dump(exclude_none=True))
         enabled = self.partial_results_enabled and overridden.partial_results_enabled
         return overridden.model_copy(update={"partial_results_enabled": enabled})
 
     @property
     def max_buffer_ms(self) -> int:
-        """`max_buffer_timeout` in milliseconds."""
         return round(self.max_buffer_timeout * 1000)
 
     @property
     def pause_ms(self) -> int:
-        """`pause_threshold` in milliseconds."""
         return round(self.pause_threshold * 1000)
 
     @property
     def orphan_ms(self) -> int:
-        """`orphan_timeout` in milliseconds."""
         return round(self.orphan_timeout * 1000)
 
     @property
     def dedup_ms(self) -> int:
-        """`dedup_cache_ttl` in milliseconds."""
         return self.dedup_cache_ttl * 1000

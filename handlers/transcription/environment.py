@@ -1,6 +1,7 @@
-"""Environment variables of both transcription functions, and ranges that a deployment shares with them.
+"""Environment variables of both transcription functions, and the caption thresholds with their ranges.
 
-Stack settings, the environment models and the settings of a session all use the ranges that are defined here.
+Amazon Transcribe sends each result, a piece of recognised speech, first as partials and then as a final. The thresholds
+decide which of them clients see, and when. Stack settings, environment models and session settings share these types.
 """
 
 from typing import Annotated
@@ -12,25 +13,25 @@ from handlers.common.environment import HandlerEnvironment
 Stability = Annotated[float, Field(ge=0, le=1)]
 """Share of a result's words and punctuation marks that Amazon Transcribe marks as stable."""
 BufferSeconds = Annotated[float, Field(ge=0.5, le=10)]
-"""Maximum time that a partial is held back, and that a final waits for earlier results."""
+"""Maximum time that an unstable partial is held back, and that a final waits for results that started earlier."""
 PauseSeconds = Annotated[float, Field(ge=0.2, le=5)]
-"""Time without a change of the text after which a partial is shown even if it is not stable. If a result has no
-stability, the time since its first version counts instead."""
+"""Time for which the text of a result must be unchanged before an unstable partial of it is shown. If Amazon Transcribe
+reports no stability, the time since the result's first version counts instead."""
 OrphanSeconds = Annotated[float, Field(ge=5, le=60)]
-"""Time after a result's last version when its final is no longer expected. A stream ends in less than 7 seconds, and its
-end makes orphans of all open results, so longer times have no effect (docs/decisions/0040)."""
+"""Time without a new version after which a result becomes an orphan: its last partial is shown as its final. The end of
+a stream, after less than 7 seconds, has the same effect, so higher values change nothing (docs/decisions/0040)."""
 RatePerSecond = Annotated[int, Field(ge=1, le=20)]
 """Maximum number of partials that are shown in one second."""
 DedupSeconds = Annotated[int, Field(ge=0, le=60)]
-"""Time for which another result must not show the same text; 0 if it may do so at once."""
+"""Time for which no other result may show the same text. 0 allows repeated texts."""
 InFlight = Annotated[int, Field(ge=1, le=8)]
-"""Maximum number of concurrent utterances of one session. Each uses one stream of the Amazon Transcribe quota."""
+"""Maximum number of concurrent utterances of one session. Each uses one stream of Amazon Transcribe's quota."""
 
 
 class TranscriptionEnvironment(HandlerEnvironment):
     """Environment variables of the router and the audio processor."""
 
     structured_logging: bool = True
-    """True to log JSON lines."""
+    """True to log JSON lines, False to log plain text."""
     sessions_table_name: str
     live_table_name: str

@@ -1,11 +1,15 @@
-"""Length of a FLAC file (RFC 9639) in samples: the sum over its frame headers, which must match the file's header.
+"""Length of a FLAC file (RFC 9639) in samples, and validation of the file. Nothing is decoded.
+
+The length is the sum of the samples that the headers of all frames state. If the file's header states a number of
+samples other than 0, the sum must be equal to it.
 
 A frame does not state its size in bytes. It ends where the next frame's header begins or where the file ends, and its
-checksum must be right at that position. So lost, damaged and truncated frames are detected, and bytes inside a frame
-that look like a header are ignored. Frames must be numbered from 0 without a gap. Zeros after the last frame are
-accepted, because they do not change its checksum, and no decoder plays them.
+checksum must be right at that position. So damaged and truncated frames are refused, and bytes inside a frame that look
+like a header are ignored. Frames must be numbered from 0 without a gap. So a missing frame is refused too, unless
+frames are missing only at the end of a file whose header states 0 samples. Zeros after the last frame are accepted,
+because they do not change its checksum, and no decoder plays them.
 
-`utterance_audio` decides which sample rates, channels and sample sizes are allowed. Nothing is decoded.
+`utterance_audio` decides which sample rates, channels and sample sizes are allowed.
 """
 
 import re
@@ -14,9 +18,8 @@ from dataclasses import dataclass
 from handlers.common.audio.flac_frame_headers import FRAME_STARTS, MAX_HEADER, FrameHeader, crc_table, frame_header
 
 STREAMINFO, INVALID = 0, 127
-"""Kinds of metadata blocks."""
+"""Kinds of metadata blocks. Only the first block, the header of the file, may be STREAMINFO. INVALID is never allowed."""
 STREAMINFO_BYTES = 34
-"""Size of the metadata block STREAMINFO, which every file begins with."""
 SYNC = re.compile(b"|".join(FRAME_STARTS))
 """Bytes with which each frame begins. The content of a frame may contain them too."""
 CRC16 = crc_table(0x8005, 16)
@@ -29,18 +32,16 @@ class MalformedFlac(Exception):
 
 @dataclass(frozen=True)
 class FlacAudio:
-    """Properties of a FLAC file."""
-
     sample_rate: int
     channels: int
     bits: int
     """Bits per sample."""
     samples: int
-    """In STREAMINFO, 0 if the encoder could not know it. In the result of `read_flac`, the sum of all frames."""
+    """Number of samples. STREAMINFO states 0 if the encoder did not know it. `read_flac` returns the sum of all
+    frames."""
 
 
 def read_flac(audio: bytes) -> FlacAudio:
-    """Return the properties of the file. Raises MalformedFlac."""
     stated, start = _parse_metadata(audio)
     if start >= len(audio):
         raise MalformedFlac("holds no audio: it ends after its metadata")
@@ -85,7 +86,7 @@ def _parse_block(audio: bytes, start: int) -> tuple[int, bool, bytes, int]:
 def _count_samples(audio: bytes, start: int, stated: FlacAudio) -> int:
     """Return the number of samples in the frames from an offset to the end of the file."""
     samples = frames = 0
-    varying: bool | None = None  # True if the block size varies; all frames of a file must agree
+    varying: bool | None = None  # True if the block size varies, which all frames of a file must state alike
     while start < len(audio):
         header = _header(audio, start, stated)
         if header is None or not header.fits or varying not in {None, header.varying}:
@@ -100,8 +101,9 @@ def _count_samples(audio: bytes, start: int, stated: FlacAudio) -> int:
 
 
 def _find_frame_end(audio: bytes, start: int, stated: FlacAudio) -> int:
-    """Return the end of the frame at an offset. Each byte is included in the checksum once, even if many bytes look
-    like a header.
+    """Return the end of the frame at an offset.
+
+    The checksum goes on from one possible end to the next. So the time stays short if many bytes look like a header.
     """
     offset, crc = start, 0
     while offset < len(audio):
@@ -117,5 +119,4 @@ def _find_frame_end(audio: bytes, start: int, stated: FlacAudio) -> int:
 
 
 def _header(audio: bytes, start: int, stated: FlacAudio) -> FrameHeader | None:
-    """Return the frame header at an offset; None if there is none."""
     return frame_header(audio[start : start + MAX_HEADER], stated.sample_rate, stated.channels, stated.bits)

@@ -1,8 +1,14 @@
-"""DynamoDB gateway for the live table: connections, utterances of sessions, open sessions of users, and text
-reservations, which keep overlapping utterances from showing the same words twice.
+"""DynamoDB gateway for the live table. No other module reads or writes the table.
 
-Only this module reads and writes the table. It uses GetItem, UpdateItem and one Query on the index of due items. Of a
-caption's text, the table contains only a keyed hash.
+The table has items of four kinds:
+
+- There is an item for each connection of a client.
+- `SessionUtterances` is the state of a session's utterances, with a slot for each utterance in progress.
+- An item lists the open sessions of a user.
+- A text reservation keeps overlapping utterances from showing the same words twice. It has only a keyed hash of a text.
+
+The index `due` lists the sessions with slots, sorted by the earliest deadline of a slot. The gateway queries this
+index, and otherwise uses only GetItem and UpdateItem.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,50 +24,45 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 WATCHED = "yes"
-"""Value of the attribute `watched`, the partition key of the index of due items. It is the same for all of them."""
+"""Value of the attribute `watched`, the partition key of the index `due`. It is the same for all items of the index."""
 UTTERANCES_KEY_PREFIX = "flight#"
 """Start of the keys of `SessionUtterances` items."""
 KEPT_SECONDS = 12 * 3600
-"""Lifetime of an item after its last change; longer than a session."""
+"""Lifetime of an item after its last change, which is longer than a session. Text reservations have a shorter one."""
 
 Item = TypeVar("Item", bound=LiveItem)
 T = TypeVar("T")
 MAX_REMEMBERED_SESSIONS = 16
-"""Maximum number of sessions that a connection's item names. It exceeds the default number of open sessions per
-user."""
+"""Maximum number of sessions that a connection's item names. By default, a user can have fewer open sessions."""
 
 
 class ClientConnection(LiveItem):
-    """One WebSocket connection and its user. Later messages carry only the connection's id."""
+    """One WebSocket connection. It is stored because the client proves its user only when it connects."""
 
     user: str = ""
+    """User id, or empty if the connection is unknown."""
     sessions: tuple[str, ...] = ()
-    """Sessions that the client last opened on the connection. Soon after it closes, they stop counting towards the
-    user's limit of open sessions, unless the client has opened them on another connection."""
+    """Sessions that the client last opened on the connection. Soon after the connection closes, these sessions stop
+    counting towards the user's limit of open sessions, except those that were opened on another connection since."""
 
     def add_session(self, session: str) -> Self:
-        """Remember one more session."""
         others = tuple(remembered for remembered in self.sessions if remembered != session)
         return self.model_copy(update={"sessions": (*others, session)[-MAX_REMEMBERED_SESSIONS:]})
 
 
 @dataclass(frozen=True)
 class TextReservation:
-    """The caption line that shows a reserved text."""
+    """Reservation of a text for the caption line that shows it."""
 
     utterance: str
-    """Utterance to which the line belongs."""
     line: str
     """Result id of the line."""
     revision: int
-    """Revision of the line that shows the text."""
     final: bool
     """True if the line is final, so that its text cannot change any more."""
 
 
 class LiveTable:
-    """Gateway for the live table."""
-
     def __init__(self, client: "DynamoDBClient", name: str, clock_ms: Callable[[], int]) -> None:
         self._client = client
         self._name = name
@@ -69,28 +70,27 @@ class LiveTable:
         self._items = VersionedItems(client, name, ttl_attribute="ttl", kept_seconds=KEPT_SECONDS, clock_ms=clock_ms)
 
     def read(self, model: type[Item], key: str) -> Item:
-        """Return the item of a key; a default item if there is none."""
+        """Return the item of a key, or an item of default values if there is none."""
         return self._items.read(model, {"pk": key})
 
     def change(self, model: type[Item], key: str, transition: Callable[[Item], tuple[Item, T]]) -> T:
-        """Replace an item by the first value of `transition(item)`, and return the second.
+        """Call `transition` with an item. Store the first value that it returns as the new item, and return the second.
 
-        `transition` is called again if a concurrent invocation changed the item.
+        If a concurrent invocation has changed the item, `transition` is called again with the changed item.
         """
         return self._items.change(model, {"pk": key}, transition, _due_attributes)
 
     def utterances(self, session_id: str) -> SessionUtterances:
-        """Return the state of a session's utterances."""
         return self.read(SessionUtterances, session_utterances_key(session_id))
 
     def change_utterances(
         self, session_id: str, transition: Callable[[SessionUtterances], tuple[SessionUtterances, T]]
     ) -> T:
-        """Change the state of a session's utterances, as `change` does."""
+        """Change the state of a session's utterances like `change`."""
         return self.change(SessionUtterances, session_utterances_key(session_id), transition)
 
     def overdue_sessions(self, now_ms: int) -> list[str]:
-        """Return the ids of the sessions with overdue slots, which the sweep must process now."""
+        """Return the ids of the sessions with overdue slots. The utterances of these slots count as lost."""
         answer = self._client.query(
             TableName=self._name,
             IndexName=DUE_INDEX,
@@ -100,10 +100,10 @@ class LiveTable:
         return [item["pk"]["S"].removeprefix(UTTERANCES_KEY_PREFIX) for item in answer["Items"]]
 
     def reserve_text(self, key: str, reservation: TextReservation, seconds: int) -> tuple[bool, TextReservation | None]:
-        """Reserve a text for some seconds. Return True if that succeeded, and the reservation that was replaced.
+        """Reserve a text for some seconds. Return True if this succeeded, and the running reservation that it replaced.
 
-        The reservation fails if another utterance holds one. A final replaces the reservation of a partial, because the
-        partial's text may still change.
+        It fails if another utterance has reserved the text. But a final line replaces the reservation of a line that is
+        not final, because the text of that line may still change.
         """
         now_ms = self._clock_ms()
         free = "attribute_not_exists(pk) OR ends_ms <= :now OR #owner = :owner"
@@ -137,7 +137,7 @@ class LiveTable:
         return True, replaced
 
     def release_text(self, key: str, utterance: str, line: str) -> None:
-        """End the reservation of a retracted line. A reservation of another utterance or line stays."""
+        """End the reservation of a text if it belongs to this line of this utterance."""
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
                 TableName=self._name,
@@ -150,27 +150,23 @@ class LiveTable:
 
 
 def session_utterances_key(session_id: str) -> str:
-    """Return the key of a session's utterances."""
     return f"{UTTERANCES_KEY_PREFIX}{session_id}"
 
 
 def connection_key(connection_id: str) -> str:
-    """Return the key of a connection."""
     return f"connection#{connection_id}"
 
 
 def user_open_sessions_key(user: str) -> str:
-    """Return the key under which a user's open sessions are counted."""
     return f"user#{user}"
 
 
 def text_reservation_key(session_id: str, digest: str) -> str:
-    """Return the key of the reservation of a text with this hash."""
     return f"caption#{session_id}#{digest}"
 
 
 def _due_attributes(item: LiveItem) -> Mapping[str, dict[str, str] | None]:
-    """Return the key attributes of the index of due items; None removes an attribute."""
+    """Return the key attributes of the index `due`. None removes an attribute."""
     if item.due_ms is None:
         return {"watched": None, "due_ms": None}
     return {"watched": {"S": WATCHED}, "due_ms": {"N": str(item.due_ms)}}

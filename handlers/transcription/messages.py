@@ -1,9 +1,12 @@
-"""Models of the messages of transcription's WebSocket API, from and to clients, and of the event with which the router
-invokes the audio processor.
+"""Models of the messages of transcription's WebSocket API, and of the event with which the router invokes the audio
+processor.
 
-The router answers each message of a client. The audio processor and the sweep send messages without a request. A client
-can name its message with `id`; the answer has the same `id`. Unknown fields are ignored, so a newer client can use an
-older platform. Known fields are validated before any other code reads them.
+A client opens a session, which has its settings for speech, and then sends utterances: a few seconds of speech each.
+The router is the Lambda function that answers each message of a client. It invokes the audio processor, which sends the
+captions of one utterance. A scheduled sweep asks clients to send lost utterances again.
+
+An answer has the `id` of the client's message. Unknown fields are ignored, except in `settings`, so a newer client can
+use an older platform.
 """
 
 from typing import Annotated, Literal
@@ -22,14 +25,14 @@ from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding
 TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
 """Prefix of the token, which the client offers as a WebSocket subprotocol."""
 USER_PREFIX = "user."
-"""Prefix of the user name that a client states. It is accepted only with `auth: none`, where every name is trusted."""
+"""Prefix of the user name that a client offers as a subprotocol. It is used only without tokens (`auth: none`)."""
 
 SessionId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
 
 
 class TranscriptionErrorCode(ErrorCode):
-    """Error codes of transcription. Errors of the message format have their own codes."""
+    """Error codes of transcription. `WebSocketErrorCode` has those for errors of the message format."""
 
     UNAUTHENTICATED = (
         "UNAUTHENTICATED",
@@ -96,7 +99,7 @@ class TranscriptionErrorCode(ErrorCode):
 
 
 class SpeechRequest(ClientMessage):
-    """Language and audio format of a session."""
+    """Language and audio format of speech, with defaults."""
 
     language: LanguageCode = "en-US"
     encoding: Encoding = Encoding.PCM
@@ -112,16 +115,16 @@ class SpeechRequest(ClientMessage):
 
 
 class Open(SpeechRequest):
-    """Opens a session, or moves a session of the same user to this connection after the last connection closed."""
+    """Request to open a new session, or to go on with a session of the same user on this connection."""
 
     action: Literal["open"]
     session_id: SessionId | None = None
-    """The session to move. Without it, a new session is opened."""
+    """The session to go on with. Without it, a new session is opened."""
     settings: SessionSettings = SessionSettings()
-    """Caption thresholds of this session, each within its range."""
+    """Caption thresholds of a new session, which replace those of the stack."""
     unfinished: Annotated[tuple[MessageId, ...], Field(max_length=MAX_REMEMBERED_UTTERANCES)] = ()
-    """Utterances of the session whose end the client has not received. If the session moves from another connection,
-    `resend` in the answer lists those whose captions may be lost."""
+    """Utterances of the session whose end the client has not received. If the session was last used on another
+    connection, `resend` in the answer lists those whose captions may be lost."""
 
 
 class Audio(ClientMessage):
@@ -138,22 +141,22 @@ class Audio(ClientMessage):
 
 
 class Ping(ClientMessage):
-    """Keeps the connection open, and asks for utterances that were lost."""
+    """Request that keeps the connection open. With a session id, it also asks which utterances must be sent again."""
 
     action: Literal["ping"]
     session_id: SessionId | None = None
 
 
 class Close(ClientMessage):
-    """Closes a session. Captions of utterances in progress are still delivered."""
+    """Request to close a session. Captions of utterances in progress are still delivered."""
 
     action: Literal["close"]
     session_id: SessionId
 
 
 class Direct(ClientMessage):
-    """Asks for a presigned URL with which a browser streams directly to Amazon Transcribe. The platform's rules for
-    captions do not apply to such a stream.
+    """Request for a presigned URL with which a browser streams directly to Amazon Transcribe. Caption thresholds do not
+    apply to such a stream.
     """
 
     action: Literal["direct"]
@@ -162,18 +165,19 @@ class Direct(ClientMessage):
 
 
 class Again(Message):
-    """An utterance that the client must send again."""
+    """An utterance that the client must send again, for example because it was lost."""
 
     utterance: MessageId
     from_ms: int
-    """Final captions up to this position remain valid. The client removes all other lines of the utterance."""
+    """Position in the utterance. Final captions up to it remain valid, and the client removes all other lines of the
+    utterance."""
     wait_ms: int | None = None
     """Minimum time to wait before the utterance is sent again. The client waits up to twice as long, so that clients do
     not all send at the same time."""
 
 
 class Opened(ReplyMessage):
-    """A session is open on this connection."""
+    """Answer to `open`: the session is open on this connection."""
 
     type: Literal["opened"] = "opened"
     session_id: SessionId
@@ -190,13 +194,13 @@ class Opened(ReplyMessage):
 
 
 class Accepted(ReplyMessage):
-    """The utterance is being transcribed or, if `done` is true, has ended. A repeated message is answered too."""
+    """Answer to `audio`: the utterance is being transcribed or, if `done` is true, has ended."""
 
     type: Literal["accepted"] = "accepted"
     session_id: SessionId
     utterance: MessageId
     repeated: bool = False
-    """True if the utterance was sent before."""
+    """True if the utterance was sent before, so this message does not start another transcription."""
     done: bool = False
     """True if the utterance has ended."""
     failed: bool = False
@@ -206,7 +210,7 @@ class Accepted(ReplyMessage):
 
 
 class Pong(ReplyMessage):
-    """The connection is alive."""
+    """Answer to `ping`. If the message names no session, the lists are empty."""
 
     type: Literal["pong"] = "pong"
     resend: tuple[Again, ...] = ()
@@ -218,14 +222,14 @@ class Pong(ReplyMessage):
 
 
 class Closed(ReplyMessage):
-    """The session is closed."""
+    """Answer to `close`: the session is closed."""
 
     type: Literal["closed"] = "closed"
     session_id: SessionId
 
 
 class DirectAddress(ReplyMessage):
-    """Presigned URL of a stream of Amazon Transcribe. If Transcribe refuses it, send `direct` again for a new URL."""
+    """Answer to `direct`: the presigned URL of a stream. If Amazon Transcribe refuses it, send `direct` again."""
 
     type: Literal["direct"] = "direct"
     url: str
@@ -233,7 +237,9 @@ class DirectAddress(ReplyMessage):
 
 
 class CaptionMessage(Message):
-    """A caption line. It replaces the line with the same `resultId`."""
+    """A line of text to show. A result is a piece of speech as Amazon Transcribe recognises it, and its line replaces
+    the earlier line with the same `resultId`.
+    """
 
     type: Literal["caption"] = "caption"
     session_id: SessionId
@@ -244,18 +250,20 @@ class CaptionMessage(Message):
     """Number that increases with each change of the line."""
     text: str
     final: bool
+    """True if the line will not change any more."""
     start_ms: int
     """Position within the utterance."""
     end_ms: int
     """Position within the utterance."""
     stability: float | None = None
-    """Share of the result's words and punctuation marks that Amazon Transcribe marks as stable, if it marks any."""
+    """Share of the result's words and punctuation marks that Amazon Transcribe marks as stable. Absent without such
+    marks."""
     orphan: bool = False
-    """True if the result never became final; the text is its last version."""
+    """True if the result never became final, so the text is its last partial version."""
 
 
 class Retract(Message):
-    """Removes a caption line, because it repeats another line or will be transcribed again."""
+    """Request to the client to remove a line, because it repeats another line or will be transcribed again."""
 
     type: Literal["retract"] = "retract"
     session_id: SessionId
@@ -273,14 +281,14 @@ class Done(Message):
     utterance: MessageId
     sequence: int
     finals: int
-    """Number of final captions of the last attempt, without those that another utterance has shown."""
+    """Number of final lines that the last attempt at the utterance has shown."""
     fallback: str | None = None
-    """Reason for showing only final captions: no stability, a failed stream, or an earlier attempt. None if partial
-    captions were shown, or if the settings of a first attempt disable them."""
+    """Reason for showing only final captions: Amazon Transcribe reported no stability, a stream failed, or this was not
+    the first attempt. Absent otherwise, and for a first attempt if the settings disable partial captions."""
 
 
 class Failed(Message):
-    """The utterance is given up. Amazon Transcribe refuses it, or it was sent at least three times without success."""
+    """The utterance is given up. Amazon Transcribe refuses it, or at least three attempts to transcribe it failed."""
 
     type: Literal["error"] = "error"
     code: str
@@ -290,7 +298,7 @@ class Failed(Message):
 
 
 class Resend(Message):
-    """Utterances of a session that were lost or whose attempt failed. The client sends them again."""
+    """Request to the client to send utterances again, because they were lost or could not be transcribed."""
 
     type: Literal["resend"] = "resend"
     session_id: SessionId
@@ -298,7 +306,9 @@ class Resend(Message):
 
 
 class ProcessorEvent(BaseModel):
-    """Event of the audio processor: one utterance to transcribe. No other event or item contains audio."""
+    """Event of the audio processor: one attempt to transcribe one utterance. No other event or stored item contains
+    audio.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -313,16 +323,16 @@ class ProcessorEvent(BaseModel):
     session_id: SessionId
     utterance: MessageId
     attempt: Annotated[int, Field(ge=1)]
-    """Number of this attempt in the session."""
+    """Number of this attempt, counted over all utterances of the session."""
     sequence: int
     from_ms: Annotated[int, Field(ge=0)] = 0
-    """Position up to which the captions of earlier attempts remain valid."""
+    """Position in the utterance up to which the captions of earlier attempts remain valid."""
     utterance_attempt: Annotated[int, Field(ge=1)] = Field(default=1, alias="attempts")
-    """Number of this attempt at this utterance, without attempts that had no free stream. Attempts after the first show
-    only final captions."""
+    """Number of this attempt, counted over the attempts at this utterance that had a free stream. Attempts after the
+    first show only final captions."""
     accepted_ms: int | None = None
-    """Time at which the router accepted this attempt. Caption latency is measured from it. None from an older
-    router."""
+    """Time at which the router accepted this attempt. Caption latency is measured from it. None from a router of an
+    older release."""
     audio: str
     """Base64."""
 

@@ -1,18 +1,20 @@
-"""Length of an Ogg Opus file in samples, and validation of the file.
+"""Length of an Ogg Opus file in samples, and validation of the file. Nothing is decoded.
 
-RFC 3533 defines the pages, RFC 7845 Opus in the pages, and RFC 6716 the length of a packet.
+RFC 3533 defines Ogg's pages, RFC 7845 Opus in these pages, and RFC 6716 the length of an Opus packet.
 
 Each file is one complete utterance, so the rules are strict: one stream, pages numbered from 0 without a gap, right
 checksums, nothing truncated, and nothing after the end. The first page contains only the packet `OpusHead`. The packet
-`OpusTags` follows; it may span several pages and shares none with another packet. Then audio follows.
+`OpusTags` follows, on one or more pages of its own. Then audio packets follow.
 
-The granule position of a page (in samples at 48 kHz) must match the sum of the packet lengths. A difference of up to
-one packet of the longest kind is allowed, because encoders trim the end and some muxers take positions from a clock. So
-positions that do not begin at 0, as in a part of a longer recording, are refused. The position of a page on which no
-packet ends is ignored. An end-of-stream flag is not required, because muxers for live streams omit it. So pages that
-are missing at the end are not detected; the file is only shorter.
+A page states its granule position: the number of samples, at 48 kHz, up to the last packet that ends on the page. The
+position must match the sum of the packet lengths. A difference of up to one packet of the longest kind is allowed,
+because encoders trim the end, and some muxers take positions from a clock. So a part of a longer recording, whose
+positions do not begin at 0, is refused. The position of a page on which no packet ends is ignored.
 
-`utterance_audio` decides which channels and rates are allowed. Nothing is decoded.
+An end-of-stream flag is not required, because muxers for live streams omit it. So missing pages at the end are not
+detected, and the file only counts as shorter.
+
+`utterance_audio` decides which channels and rates are allowed.
 """
 
 import io
@@ -28,10 +30,11 @@ OPUS_RATE = 48000
 MAX_PACKET_SAMPLES = 5760
 """Number of samples in the longest packet, which lasts 120 ms."""
 FRAME_SAMPLES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4
-"""Number of samples in a frame, by the number of the packet's configuration (RFC 6716, section 3.1): 12
-configurations of the mode SILK, 4 of the mode hybrid, 16 of the mode CELT."""
+"""Number of samples in a frame, indexed by the packet's configuration number (RFC 6716, section 3.1). There are 12
+configurations of the mode SILK, 4 of the mode hybrid, and 16 of the mode CELT."""
 OPUS_HEAD = struct.Struct("<8sBBHIhB")
-"""Magic bytes, version, channels, pre-skip, input rate, output gain, channel mapping family."""
+"""Fields of the packet `OpusHead`: magic bytes, version, channels, pre-skip, input rate, output gain, channel mapping
+family."""
 
 
 class MalformedOgg(Exception):
@@ -40,8 +43,6 @@ class MalformedOgg(Exception):
 
 @dataclass(frozen=True)
 class OpusAudio:
-    """Properties of an Ogg Opus file."""
-
     channels: int
     input_rate: int
     """Rate of the encoder's input, for information only. 0 if it is unknown."""
@@ -50,7 +51,6 @@ class OpusAudio:
 
 
 def read_ogg(audio: bytes) -> OpusAudio:
-    """Return the properties of the file. Raises MalformedOgg."""
     pages = list(_pages(audio))
     if not pages or pages[0].sequence != 0 or not _is_alone(pages[0], b"OpusHead"):
         raise MalformedOgg("does not begin with a page that holds only OpusHead")
@@ -63,7 +63,7 @@ def read_ogg(audio: bytes) -> OpusAudio:
 
 
 def _pages(audio: bytes) -> Iterator[OggPage]:
-    """Yield the pages on which a packet ends, each with the packets that end on it."""
+    """Yield the pages on which a packet ends, each with the whole packets that end on it."""
     file, partial_packet = io.BytesIO(audio), b""
     number = serial = 0
     ended = False
@@ -112,7 +112,7 @@ def _parse_opus_head(packet: bytes) -> tuple[int, int, int]:
 
 
 def _end_position(pages: list[OggPage]) -> int:
-    """Return the position after the last sample."""
+    """Return the number of samples in the audio pages, including those that the decoder drops at the beginning."""
     packet_samples = granule = 0
     for page in pages:
         packet_samples += sum(map(_packet_samples, page.packets))
@@ -126,7 +126,6 @@ def _end_position(pages: list[OggPage]) -> int:
 
 
 def _packet_samples(packet: bytes) -> int:
-    """Return the number of samples in a packet, from its first two bytes."""
     # RFC 6716, section 3.1: the first byte holds the configuration in its upper five bits. Its lower two bits mean one
     # frame (0), two frames (1 and 2), or the number of frames in the lower six bits of the second byte (3).
     first = packet[0] if packet else 0

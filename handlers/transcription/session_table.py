@@ -21,48 +21,44 @@ SCHEMA_VERSION = 1
 
 
 class SessionStatus(StrEnum):
-    """Status of a session: only an open session accepts audio."""
+    """Status of a session. Only an open session accepts audio."""
 
     OPEN = "open"
     CLOSED = "closed"
 
 
 class Session(BaseModel):
-    """One transcription session: a user's settings for speech on one connection at a time."""
+    """One transcription session: a user's settings for speech. It is used on one connection at a time."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     session_id: str
     owner: str
-    """User id of the session's user."""
+    """Id of the user who opened the session."""
     status: SessionStatus
     language: str
     encoding: Encoding
     sample_rate: int
     settings: SessionSettings
     secret: str
-    """HMAC key of the text reservations, and used for nothing else. A text reservation is the keyed hash of a caption's
-    text. It keeps overlapping utterances from showing the same words twice."""
+    """HMAC key for the hashes of caption texts. The live table stores such hashes as text reservations, which keep
+    overlapping utterances from showing the same words twice. The key is used for nothing else."""
     created_at: str
     """UTC in ISO 8601 with milliseconds."""
     ends_at: int
-    """Time, in epoch seconds, from which the session accepts nothing."""
+    """Time from which the session accepts nothing, in epoch seconds."""
 
     def is_open(self, now_ms: int) -> bool:
-        """Return True if the session accepts audio now."""
         return self.status is SessionStatus.OPEN and now_ms < self.ends_at * 1000
 
 
 class SessionTable:
-    """The table of sessions."""
-
     def __init__(self, client: "DynamoDBClient", name: str, clock_ms: Callable[[], int]) -> None:
         self._client = client
         self._name = name
         self._clock_ms = clock_ms
 
     def find(self, session_id: str) -> Session | None:
-        """Return the session with this id; None if there is none."""
         answer = self._client.get_item(TableName=self._name, Key={"session_id": {"S": session_id}}, ConsistentRead=True)
         if "Item" not in answer:
             return None
@@ -70,7 +66,6 @@ class SessionTable:
         return Session.model_validate({**item, "settings": SessionSettings.model_validate_json(item["settings"])})
 
     def add(self, session: Session) -> None:
-        """Store a new session."""
         item = {
             **session.model_dump(mode="json", exclude={"settings"}),
             "settings": session.settings.model_dump_json(by_alias=True, exclude_none=True),
@@ -82,7 +77,7 @@ class SessionTable:
         )
 
     def close(self, session_id: str, owner: str) -> bool:
-        """Close a session; closing it again changes nothing. Return False if the owner has no such session."""
+        """Close a session. It may be closed already. Return False if the owner has no such session."""
         try:
             self._client.update_item(
                 TableName=self._name,

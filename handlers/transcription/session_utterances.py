@@ -1,10 +1,12 @@
-"""State of one session's utterances: a slot for each one in progress, the names of those that ended, and those that the
-client must send again.
+"""State of one session's utterances. An utterance is a few seconds of speech in one message of a client.
 
-The router takes a slot before it invokes the audio processor, and the processor releases it. If a slot is not released
-before its deadline, its utterance counts as lost. The deadline is compared with the clock, because DynamoDB may delete
-an expired item days late. A method that changes the state returns a new object. `LiveTable.change` writes the object
-only if no concurrent invocation changed the item.
+- Each utterance in progress has a slot. The router takes the slot before it invokes the audio processor, and the
+  processor releases it. If it is not released before its deadline, the utterance counts as lost.
+- The names of utterances that ended are kept, so that a repeated message is not transcribed again.
+- A pending resend is an utterance that the client must send again, because it was lost or could not be transcribed.
+
+Each attempt to transcribe an utterance has a number and takes a slot. A method that changes the state returns a new
+object, which `LiveTable.change` writes only if no concurrent invocation has changed the item.
 """
 
 from collections.abc import Collection
@@ -17,8 +19,8 @@ from pydantic import ConfigDict, Field
 from handlers.common.aws.dynamodb_versioned_items import VersionedState
 
 MAX_REMEMBERED_UTTERANCES = 64
-"""Maximum number of ended utterances and of pending resends that a session remembers. An ended utterance is not
-transcribed again if its message is repeated. 64 utterances are some minutes of speech."""
+"""Maximum number of ended utterances, and also of pending resends, that a session remembers. 64 utterances are some
+minutes of speech."""
 
 
 class SlotOutcome(StrEnum):
@@ -30,17 +32,17 @@ class SlotOutcome(StrEnum):
     BUSY = "busy"
     """All slots of the session are taken."""
     EARLY = "early"
-    """The utterance must wait, because Amazon Transcribe had no free stream or gave no result."""
+    """The utterance must wait, because Amazon Transcribe had no free stream or gave no result in the last attempt."""
 
 
 class LiveItem(VersionedState):
-    """Base of the live table's items and of their parts. A field's alias is its stored name."""
+    """Base of the versioned items in the live table, and of their parts. A field's alias is its stored name."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     @property
     def due_ms(self) -> int | None:
-        """Time from which the sweep must process the item; None if it never must."""
+        """Time from which the sweep, a scheduled function, must process the item. None if it need not."""
         return None
 
 
@@ -49,9 +51,9 @@ class Slot(LiveItem):
 
     utterance: str
     attempt: int
-    """Number of the attempt in the session."""
+    """Number of the attempt, counted over all utterances of the session."""
     overdue_ms: int
-    """Time from which the utterance counts as lost."""
+    """Deadline of the slot: the time from which the utterance counts as lost."""
     running: bool = False
     """True once the audio processor has started the attempt."""
 
@@ -70,19 +72,19 @@ class PendingResend(LiveItem):
 
 @dataclass(frozen=True)
 class SlotDecision:
-    """Answer to a request for a slot. If the slot is taken, it describes the new attempt."""
+    """Answer to a request for a slot. If the outcome is `TAKEN`, the other fields describe the new attempt."""
 
     outcome: SlotOutcome
     attempt: int = 0
-    """Number of this attempt in the session. An older attempt at the same utterance no longer has a slot."""
+    """Number of this attempt, counted over all utterances of the session."""
     from_ms: int = 0
     """Position in the utterance up to which the captions of earlier attempts remain valid."""
     utterance_attempt: int = 1
-    """Number of this attempt at this utterance. Attempts without a free stream are not counted."""
+    """Number of this attempt, counted over the attempts at this utterance that had a free stream."""
 
 
 class SessionUtterances(LiveItem):
-    """Slots, recent ends and pending resends of one session's utterances."""
+    """State of one session's utterances, and the connection on which the session is used."""
 
     connection: str = ""
     """Connection that may use the session and receives its captions. It is empty if no client has opened the session,
@@ -90,15 +92,15 @@ class SessionUtterances(LiveItem):
     seen_ms: int = 0
     """Time of the client's last message about this session."""
     attempt: int = 0
-    """Number of attempts so far, at any utterance."""
+    """Number of attempts so far, counted over all utterances."""
     slots: tuple[Slot, ...] = Field(default=(), alias="places")
     done: tuple[str, ...] = ()
-    """Utterances that ended."""
+    """Names of utterances that ended."""
     failed: tuple[str, ...] = ()
     """Utterances in `done` that were given up."""
     resends: tuple[PendingResend, ...] = Field(default=(), alias="broken")
     direct_urls_ms: tuple[int, ...] = Field(default=(), alias="directs_ms")
-    """Times at which the client recently got a presigned URL of Amazon Transcribe."""
+    """Times at which the client recently got a presigned URL for streaming directly to Amazon Transcribe."""
 
     @property
     def due_ms(self) -> int | None:
@@ -106,7 +108,7 @@ class SessionUtterances(LiveItem):
         return min((slot.overdue_ms for slot in self.slots), default=None)
 
     def note_message(self, connection: str, now_ms: int) -> Self:
-        """Record that the client sent a message over this connection."""
+        """Record that the client sent a message about the session over this connection."""
         return self.model_copy(update={"connection": connection, "seen_ms": now_ms})
 
     def detach(self) -> Self:
@@ -114,13 +116,12 @@ class SessionUtterances(LiveItem):
         return self.model_copy(update={"connection": ""})
 
     def prepare_move(self, connection: str, unfinished: Collection[str]) -> Self:
-        """Plan what must be repeated because the client opens the session on this connection.
+        """Plan what must be repeated if the client opens the session on another connection than before.
 
-        `unfinished` are the utterances whose end the client has not received. Nothing changes if the connection is the
-        same. Otherwise, messages that were sent over the old connection may be lost. So ended utterances that the
-        client lists as unfinished, and all pending resends, are repeated from their beginning. An attempt that has not
-        started loses its slot if it would continue in the middle of its utterance, because captions of the part before
-        may be lost. The caller then records the new connection with `note_message`.
+        Captions that were sent over the old connection may be lost. So each pending resend starts from the beginning of
+        its utterance. An attempt that has not started, and would skip a part of its utterance, loses its slot. Ended
+        utterances are repeated if the client lists them in `unfinished`, because it has not received their end. The
+        caller then records the new connection with `note_message`.
         """
         if connection == self.connection:
             return self
@@ -138,11 +139,11 @@ class SessionUtterances(LiveItem):
         return self.model_copy(update={"slots": slots, "done": done, "failed": failed, "resends": resends})
 
     def is_abandoned(self, since_ms: int, now_ms: int) -> bool:
-        """Return True if the client has sent nothing since `since_ms` and no utterance is in progress."""
+        """Return True if the client has sent nothing since `since_ms` and no slot is taken, except overdue ones."""
         return self.seen_ms < since_ms and all(slot.overdue_ms <= now_ms for slot in self.slots)
 
     def remove_overdue(self, now_ms: int) -> tuple[Self, tuple[str, ...]]:
-        """Turn overdue slots into pending resends, and return the lost utterances."""
+        """Replace overdue slots by pending resends. Also return the names of these lost utterances."""
         overdue = tuple(slot for slot in self.slots if slot.overdue_ms <= now_ms)
         remaining = self
         for slot in overdue:
@@ -150,7 +151,7 @@ class SessionUtterances(LiveItem):
         return remaining, tuple(slot.utterance for slot in overdue)
 
     def take_slot(self, utterance: str, overdue_ms: int, max_slots: int, now_ms: int) -> tuple[Self, SlotDecision]:
-        """Take a slot for an utterance, unless it has one, has ended, must wait, or all slots are taken."""
+        """Take a slot for a new attempt at an utterance, if `SlotOutcome` names no reason against it."""
         if utterance in self.done or self.has_slot(utterance):
             return self, SlotDecision(outcome=SlotOutcome.REPEATED)
         resend = next((resend for resend in self.resends if resend.utterance == utterance), None)
@@ -168,7 +169,10 @@ class SessionUtterances(LiveItem):
         return self.model_copy(update={"attempt": decision.attempt, "slots": slots}), decision
 
     def start(self, utterance: str, attempt: int, now_ms: int, overdue_ms: int) -> tuple[Self, bool]:
-        """Start an attempt. Return False if it was started before, or has no slot or an overdue one."""
+        """Mark an attempt as running, and give its slot a new deadline.
+
+        Return False if the attempt was started before, has no slot, or if the old deadline is over.
+        """
         slot = self._slot(utterance, attempt)
         if slot is None or slot.running or slot.overdue_ms <= now_ms:
             return self, False
@@ -176,7 +180,7 @@ class SessionUtterances(LiveItem):
         return self.model_copy(update={"slots": (*self._other_slots(utterance), running)}), True
 
     def holds_slot(self, utterance: str, attempt: int) -> bool:
-        """Return True if the attempt still has its slot: it is not lost and no newer attempt has replaced it."""
+        """Return True if the attempt still has its slot, so no newer attempt at the utterance can exist."""
         return self._slot(utterance, attempt) is not None
 
     def has_slot(self, utterance: str) -> bool:
@@ -205,8 +209,8 @@ class SessionUtterances(LiveItem):
     ) -> Self:
         """Release the slot, and remember that the client must send the utterance again, at `wait_until_ms` or later.
 
-        Captions up to `from_ms` remain valid. An attempt for which Amazon Transcribe had no free stream is not counted.
-        Nothing changes if the attempt has lost its slot.
+        Captions up to `from_ms` remain valid. `is_counted` is False if Amazon Transcribe had no free stream for the
+        attempt. Nothing changes if the attempt has lost its slot.
         """
         if not self.holds_slot(utterance, attempt):
             return self

@@ -1,7 +1,8 @@
 """Names that transcription's functions share with the deployment: metrics, a log event, a subprotocol and an index.
 
 Alarms and dashboards use the metric names and the log event. The stack output contains the WebSocket subprotocol, and
-the index of the live table uses `DUE_INDEX`.
+the live table has an index with the name `DUE_INDEX`. Amazon Transcribe sends a result as several partial versions and
+a final one.
 """
 
 METRICS_NAMESPACE = "AudioTranscription/PartialResults"
@@ -12,10 +13,10 @@ DROPPED_METRIC = "PartialResultsDropped"
 ORPHANS_METRIC = "OrphanedResultsFlushed"
 """Number of results that never became final."""
 FALLBACK_METRIC = "TranscribeFallbackTriggered"
-"""1 for each invocation with a failed stream, late captions that were not delivered, or partials without stability
-marks."""
+"""1 for each invocation in which a stream failed, captions came too late to be delivered, or the partials had no
+stability marks."""
 GIVEN_UP_EVENT = "utterance_given_up"
-"""Log event of the audio processor for an utterance that is not transcribed. An alarm counts it."""
+"""Log event of the audio processor for an utterance that is not transcribed and not sent again. An alarm counts it."""
 PROTOCOL = "polyphony.transcription.v1"
 """WebSocket subprotocol that the client offers and the router selects. The client offers its token as a second
 subprotocol, which the router never returns."""

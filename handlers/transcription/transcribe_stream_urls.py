@@ -1,8 +1,8 @@
 """Presigned URLs that open a stream of Amazon Transcribe, for the audio processor and for clients that stream directly.
 
-A URL determines the stream's parameters and its own lifetime. Its signature is botocore's Signature Version 4 in the
-query, made for the host and port that the WebSocket client will connect to. This module does not validate the
-parameters and sends nothing.
+A URL contains the parameters of the stream and the lifetime of the URL. It is signed with Signature Version 4 in the
+query, for the host and port to which the WebSocket client will connect. This module does not validate the parameters
+and sends nothing.
 """
 
 import logging
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     import boto3
 
 SERVICE = "transcribe"
-"""Service name in the signature."""
 PATH = "/stream-transcription-websocket"
 PORT = 8443
-"""Port of Amazon Transcribe's WebSocket endpoint. PATH is its path."""
+"""Port of Amazon Transcribe's WebSocket endpoint."""
 MAX_EXPIRES_SECONDS = 300
 """Maximum lifetime of a URL, as Amazon Transcribe limits it."""
 
@@ -34,8 +33,6 @@ logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
 @dataclass(frozen=True)
 class StreamRequest:
-    """Parameters of a stream."""
-
     language: str
     """BCP 47 code, such as en-US."""
     sample_rate: int
@@ -44,7 +41,6 @@ class StreamRequest:
     """True to let Amazon Transcribe mark the words of a partial result that will not change any more."""
 
     def parameters(self) -> dict[str, str]:
-        """Return the query parameters of the request."""
         stabilisation = {"enable-partial-results-stabilization": "true", "partial-results-stability": "high"}
         return {
             "language-code": self.language,
@@ -66,15 +62,16 @@ def presign_stream_url(
     if not 1 <= expires_seconds <= MAX_EXPIRES_SECONDS:
         raise ValueError(f"the lifetime of a URL must be 1 to {MAX_EXPIRES_SECONDS} seconds, not {expires_seconds}")
     scheme, host = _origin(endpoint or f"wss://transcribestreaming.{region}.amazonaws.com:{PORT}")
-    # botocore leaves the default port of http and https out of the host, as WebSocket clients do for ws and wss.
+    # A WebSocket client omits the default port of ws and wss in the Host header. botocore signs the same host, because
+    # it omits the default port of http and https.
     signed = AWSRequest("GET", f"{'https' if scheme == 'wss' else 'http'}://{host}{PATH}", params=request.parameters())
-    # Frozen, because credentials that are refreshed between two reads would mix old and new values.
+    # Frozen, because a refresh while botocore signs could mix old and new values.
     SigV4QueryAuth(credentials.get_frozen_credentials(), SERVICE, region, expires_seconds).add_auth(signed)
     return f"{scheme}:{str(signed.url).partition(':')[2]}"
 
 
 class NoCredentials(Exception):
-    """The process has no AWS credentials to sign with."""
+    """The process has no AWS credentials with which it could sign a URL."""
 
 
 def stream_url_signer(session: "boto3.Session", endpoint: str | None) -> Callable[[StreamRequest, int], str]:

@@ -1,15 +1,16 @@
 """Validation of one utterance's audio, and its division into chunks for streaming.
 
-An utterance is one message of a client: mono, with 16-bit samples if its encoding has a sample size, and a complete
-file if its encoding is a file format. It is validated before a stream is opened, because Amazon Transcribe reports bad
-audio without a reason, after a stream of its quota was used. Error messages name frequent mistakes: WebM from a
-browser's recorder, or WAV instead of samples.
+An utterance is a few seconds of speech in one message of a client. The client's session states the encoding and the
+sample rate. The audio has one channel. PCM and FLAC have 16-bit samples, and FLAC and Ogg Opus are complete files.
 
-Sample rates: a FLAC file states its rate, and the session must use the same rate. Opus always decodes to 48 kHz, so
-48000 is always right for it. An Opus file also states its encoder's input rate for information. A session can use that
-rate too, if Opus supports it; it does not support 32000 and 44100.
+Audio is validated before a stream is opened. If Amazon Transcribe gets bad audio, it uses up a stream of the quota and
+reports no reason. Error messages name frequent mistakes: WebM from a browser's recorder, or WAV instead of samples.
 
-`ogg_length` and `flac_length` read the files. This module does not decode audio or base64, and does not read sessions.
+The sample rate of a FLAC file must be that of the session. For Opus, a session can always use 48000 Hz, because Opus
+always decodes to this rate. It can also use the rate from which the file was encoded, unless it is one that Opus does
+not support (32000 and 44100).
+
+`ogg_length` and `flac_length` read the files. Nothing is decoded.
 """
 
 import re
@@ -33,7 +34,7 @@ class Encoding(StrEnum):
 
 
 class AudioProblem(StrEnum):
-    """Problem of an utterance's audio. Clients receive the message of `BadAudio`, which states the broken rule."""
+    """Problem of an utterance's audio. Clients receive only the message of `BadAudio`, which states the broken rule."""
 
     EMPTY = "EMPTY"
     TOO_LARGE = "TOO_LARGE"
@@ -54,21 +55,20 @@ SAMPLE_RATES = {
 }
 """Sample rates in Hz that a session can use. Each gives a whole number of samples per chunk."""
 MESSAGE_BYTES, JSON_BYTES = 128 * 1024, 2 * 1024
-"""API Gateway's size limit for one WebSocket message, and the part of it that is reserved for everything except the
-audio."""
+"""API Gateway's size limit for one WebSocket message, and the part of the message that is reserved for everything except
+the audio."""
 MAX_BYTES = (MESSAGE_BYTES - JSON_BYTES) // 4 * 3
-"""Maximum size of the audio, because base64 makes 4 characters of 3 bytes."""
+"""Maximum size of the audio before base64, which makes 4 characters of 3 bytes."""
 MIN_MS = 100
 """Minimum duration. Shorter audio contains no word and is not worth a stream."""
 MAX_SECONDS = {Encoding.PCM: 2.5, Encoding.FLAC: 5.0, Encoding.OGG_OPUS: 5.0}
-"""Maximum duration. An utterance is transcribed at the pace of speech, so its length delays its captions. Samples at
-16 kHz would fill a message after 3 s, so their limit is lower."""
+"""Maximum duration. A client sends an utterance when it is complete, so a longer one gets its captions later. The limit
+for PCM is lower, because at 16 kHz a message is full after 3 s."""
 CODER_PADDING_SECONDS = {Encoding.PCM: 0.0, Encoding.FLAC: 0.0, Encoding.OGG_OPUS: 0.25}
-"""Tolerance above the maximum duration. Opus packets last up to 120 ms, and the first and the last one may be
-padded."""
+"""Tolerance above the maximum duration. Opus packets last up to 120 ms, and an encoder may pad the first and the last
+packet."""
 
 SAMPLE_BYTES = 2
-"""Size of one sample of 16 bits."""
 MAGIC = {Encoding.FLAC: b"fLaC", Encoding.OGG_OPUS: b"OggS"}
 """First bytes of the encodings that are file formats."""
 FOREIGN_FORMATS = {
@@ -83,9 +83,9 @@ FOREIGN_FORMATS = {
         rb"OggS.{24}\x7fFLAC": "FLAC in Ogg: send the FLAC file without Ogg, as flac, or encode Opus",
     }.items()
 }
-"""First bytes of files that have another format, and advice for the client."""
+"""First bytes of formats that are not supported, and advice for the client."""
 FOREIGN_FRAME = re.compile(rb"\xff[\xe2-\xff]")
-"""First bytes of an MP3 or AAC frame. Samples can have the same bytes."""
+"""First bytes of an MP3 or AAC frame. PCM samples can begin with the same bytes, so these are not always wrong."""
 
 
 class BadAudio(Exception):
@@ -105,9 +105,8 @@ class Utterance:
     """Sample rate for Amazon Transcribe, as the session states it."""
     duration_ms: int
     chunks: tuple[bytes, ...] = field(repr=False)
-    """One chunk per CHUNK_MS, and a last chunk for the rest. Joined, they are the audio. No chunk is empty, because
-    an empty one would end the stream. A chunk of samples begins exactly at its index times CHUNK_MS, a chunk of a
-    file approximately."""
+    """The audio in chunks of CHUNK_MS, the last of which may be shorter. No chunk is empty, because an empty one would
+    end the stream. A chunk of PCM samples begins exactly at its index times CHUNK_MS, a chunk of a file approximately."""
 
 
 def check_utterance(audio: bytes, encoding: Encoding, sample_rate: int) -> Utterance:
@@ -140,15 +139,15 @@ def check_utterance(audio: bytes, encoding: Encoding, sample_rate: int) -> Utter
             AudioProblem.TOO_LONG,
             f"the audio has {duration_ms} ms, but the maximum for {encoding} is {MAX_SECONDS[encoding]:g} s: send shorter utterances",
         )
-    # Chunks never split a sample, because each rate gives whole samples per chunk. Bytes of a file are treated as
-    # evenly distributed over time.
+    # A chunk never splits a PCM sample, because each rate gives whole samples per chunk. The bytes of a file are divided
+    # as if each had the same duration.
     cuts = [len(audio) * begin_ms * rate // (samples * 1000) for begin_ms in range(0, duration_ms, CHUNK_MS)]
     chunks = tuple(audio[begin:end] for begin, end in pairwise([*cuts, len(audio)]))
     return Utterance(encoding, sample_rate, duration_ms, chunks)
 
 
 def _check_first_bytes(audio: bytes, encoding: Encoding) -> None:
-    """Raise BadAudio if the first bytes are those of another format."""
+    """Raise BadAudio if the first bytes show that the audio does not have this encoding."""
     for pattern, advice in FOREIGN_FORMATS.items():
         if pattern.match(audio):
             raise BadAudio(AudioProblem.WRONG_ENCODING, f"this is {advice}")
@@ -168,7 +167,7 @@ def _check_first_bytes(audio: bytes, encoding: Encoding) -> None:
 
 
 def _count_samples(audio: bytes, encoding: Encoding, sample_rate: int) -> tuple[int, int]:
-    """Return the number of samples and their rate."""
+    """Return the number of samples and their rate. Raise BadAudio if the audio contradicts the session or a rule."""
     match encoding:
         case Encoding.PCM:
             if len(audio) % SAMPLE_BYTES:

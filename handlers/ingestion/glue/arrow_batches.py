@@ -1,7 +1,8 @@
-"""Second pass over a file, on a Spark executor: its records as Arrow batches with the run's columns.
+"""Second pass over a file, on a Spark executor: it reads the records and gives them to Spark as Arrow batches.
 
-The first pass (`file_scan`) has found which columns exist, which files have rows, and how many. This pass reads the
-file again, moves the values into columns, and converts the values of those columns that need it.
+The first pass (`file_scan`) has collected the shape of all records, a tree with their names and the kinds of their
+values. The run's columns follow from the shape or from a given schema. This pass converts the values of a column unless
+the shape shows that all of them fit. Values that fit no column go into the column `_unknown`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,29 +18,28 @@ from handlers.ingestion.glue.json_schema_inference import JsonShape
 from handlers.ingestion.glue.line_reader import read_lines
 from handlers.ingestion.glue.object_storage import ObjectStorage
 from handlers.ingestion.glue.parquet_column_inference import ColumnType, TableColumns, fits_unchanged
-from handlers.ingestion.glue.value_conversion import Converter, Misfits, make_converter, to_json_text
+from handlers.ingestion.glue.value_conversion import Converter, MisfitFlag, make_converter, to_json_text
 
 BATCH_ROWS = 8192
 """Maximum number of records in a batch."""
 BATCH_BYTES = 8 * 1024 * 1024
-"""A batch ends with the record that exceeds this size."""
+"""Total size of lines above which a batch ends. The record that exceeds the size is part of the batch."""
 
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """Plan that turns records into columns. It is made once per run and is small, because each task receives it."""
+    """Columns of a run, and which of them need no conversion. It is small, because each task receives it."""
 
     fields: tuple[tuple[str, ColumnType, bool], ...]
-    """Name, type, and True if every value seen fits the column unchanged."""
+    """Name and type of each column, and True if all values of the run fit it unchanged."""
     covers_all_names: bool
-    """True if every name of the records is a column."""
+    """True if each name at the top level of any record is a column."""
 
 
 def plan_columns(columns: TableColumns, shape: JsonShape) -> ColumnPlan:
-    """Return the plan for the run's columns and the shape of all its records."""
     no_values = JsonShape()
-    # A root that has records but no names may be boundless (`JsonKind.BOUNDLESS`). Its names were then dropped, so it
-    # does not show whether the records fit the columns.
+    # If there are records but the shape has no names, there may have been too many names to keep them
+    # (`JsonKind.BOUNDLESS`). Then nothing is known about the values, so all columns convert them.
     is_described = bool(shape.names) or not shape.kinds
     fields = tuple(
         (name, column_type, is_described and fits_unchanged(column_type, shape.names.get(name, no_values)))
@@ -50,8 +50,6 @@ def plan_columns(columns: TableColumns, shape: JsonShape) -> ColumnPlan:
 
 
 class FileBatches:
-    """Source of Arrow batches with one schema."""
-
     def __init__(self, plan: ColumnPlan, schema: "pa.Schema") -> None:
         self._schema = schema
         self._plan = plan
@@ -77,7 +75,7 @@ class FileBatches:
         types = self._schema.types
         data_types = types[: len(values)]
         arrays = [pa.array(column, arrow_type) for column, arrow_type in zip(values, data_types, strict=True)]
-        # The job's own columns follow those of the data.
+        # After the data columns, the schema has `_unknown` and the columns with the origin of the row.
         unknown_type, *source_types = types[len(values) :]
         arrays.append(pa.array([to_json_text(extra) if extra else None for extra in unknown], unknown_type))
         key_type, version_type, line_type, arrived_type = source_types
@@ -91,7 +89,6 @@ class FileBatches:
 
 
 def _read_groups(file: SourceFile, storage: ObjectStorage) -> Iterable[tuple[list[int], list[dict[str, Any]]]]:
-    """Yield line numbers and records in groups of limited size."""
     numbers: list[int] = []
     records: list[dict[str, Any]] = []
     size = 0
@@ -116,11 +113,12 @@ def _parse_or_none(raw: bytes) -> dict[str, Any] | None:
 
 
 def _convert_column(name: str, convert: Converter, column: list[Any], unknown: list[dict[str, Any]]) -> list[Any]:
-    """Convert the values of a column, and add each value that does not fit to its row's unknown values."""
+    """Convert the values of a column. Add each value that does not fit to the unknown values of its row."""
     converted = []
+    misfit = MisfitFlag()
     for index, value in enumerate(column):
-        misfits: Misfits = []
-        converted.append(convert(value, misfits))
-        if misfits:
+        converted.append(convert(value, misfit))
+        if misfit.is_set:
             unknown[index][name] = value
+            misfit.is_set = False
     return converted

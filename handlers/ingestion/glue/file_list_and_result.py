@@ -1,10 +1,10 @@
 """JSON documents that the Spark job exchanges with the workflow: the list of files (input), the run's result (output).
 
-A manifest has two lists. The builder writes the list of the files that it claimed for the manifest. The workflow's
-first step writes the list of the files that it confirmed, which the run processes.
+A manifest is a list of files for one workflow execution, which starts a run of the job. There are two lists: the files
+that were claimed for the manifest, and those that the execution confirmed because they still belong to it.
 
-The documents are those of `handlers.ingestion.manifest_documents`, read without pydantic, because Glue does not have it.
-A test compares the two.
+`handlers.ingestion.manifest_documents` defines the same documents with pydantic, which Glue does not have. A test
+compares the two modules.
 """
 
 import json
@@ -35,14 +35,11 @@ class SourceFile:
 
     @property
     def uri(self) -> str:
-        """S3 URI of the object, without the version."""
         return f"s3://{self.bucket}/{self.key}"
 
 
 @dataclass(frozen=True)
 class FileList:
-    """List of the files of one manifest."""
-
     manifest_id: str
     files: tuple[SourceFile, ...]
 
@@ -60,7 +57,7 @@ class FileOutcome:
 
 
 def parse_file_list(document: bytes) -> FileList:
-    """Return the list of a document that the builder or the workflow wrote."""
+    """Return the list of files in a JSON document. Raise ValueError if the manifest id or a date is invalid."""
     content = json.loads(document)
     manifest_id = content["manifestId"]
     if not SAFE_NAME.fullmatch(manifest_id):
@@ -87,14 +84,14 @@ def _parse_file(entry: dict[str, Any]) -> SourceFile:
 
 
 def add_published_files(confirmed: FileList, claimed: FileList | None, published: frozenset[str]) -> FileList:
-    """Return the confirmed files, and those files that only an earlier run of the manifest has published.
+    """Return the confirmed files, and the other files of the manifest that an earlier run has published.
 
-    `published` contains the keys of the files that an earlier run has published. `claimed` is the builder's list. It is
-    None if it no longer exists, or if nothing is published.
+    The run replaces the manifest's whole output, so it must process these files again. For example, a redrive (a new
+    execution after a failure) does not confirm a file that the earlier run rejected. But the lake contains the rejected
+    lines of that file, which would disappear.
 
-    The confirmed list of a redrive has no rejected files. But an earlier run may have published the rejected lines of
-    such a file. The run replaces the manifest's whole output, so these lines would disappear if the run did not process
-    the file again.
+    `published` contains the keys of the published files. The missing ones are taken from `claimed`, the list of all
+    files that were claimed for the manifest. It may be None if nothing is published.
     """
     missing = published - {file.file_key for file in confirmed.files}
     repeated = tuple(file for file in claimed.files if file.file_key in missing) if claimed else ()
@@ -107,12 +104,11 @@ def add_published_files(confirmed: FileList, claimed: FileList | None, published
 
 
 def published_file_keys(result: bytes | None) -> frozenset[str]:
-    """Return the files with rows or rejected lines in the output of the run that wrote this result."""
+    """Return the keys of the files with rows or rejected lines in the output of the run that wrote this result."""
     return frozenset(entry["fileKey"] for entry in _result_files(result) if entry["rows"] or entry["rejectedRows"])
 
 
 def reported_file_keys(result: bytes | None) -> frozenset[str]:
-    """Return all files of a run's result."""
     return frozenset(entry["fileKey"] for entry in _result_files(result))
 
 
@@ -123,7 +119,7 @@ def _result_files(result: bytes | None) -> list[dict[str, Any]]:
 def format_result(
     manifest_id: str, run_id: str, files: Iterable[FileOutcome], widened: Iterable[WidenedColumn]
 ) -> bytes:
-    """Return the run's result as JSON. It also lists the widened columns, for operators."""
+    """Return the run's result as JSON. For operators, it also lists the columns whose values differ in kind."""
     return json.dumps(
         {
             "schemaVersion": 1,

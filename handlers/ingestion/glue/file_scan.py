@@ -1,9 +1,11 @@
 """First pass over a file, on a Spark executor: count its records, collect their shape, and write its rejected lines.
 
-A shape is a tree with the names and kinds of the records' values (see `json_schema_inference`). Only counts and shapes
-return to the driver, never content. The rejected lines of a file are written during this pass, as one or more objects.
-The names of these objects depend only on the file and the number of the object, so a task that Spark repeats replaces
-the same objects.
+A record is a line with a JSON object. Other lines are rejected, except for blank ones, which are ignored. A shape is a
+tree with the names in the records and the kinds of their values (see `json_schema_inference`).
+
+Only counts and shapes return to the Spark driver, never content. The rejected lines of a file are written to S3 as one
+or more objects. Their URIs depend only on the run, the file and a sequence number, so if Spark repeats a task, it
+replaces the same objects.
 """
 
 import base64
@@ -20,8 +22,8 @@ from handlers.ingestion.glue.line_reader import KEPT_BYTES, ContentTooLarge, Sou
 from handlers.ingestion.glue.object_storage import ObjectGone, ObjectStorage
 
 MAX_FILE_BYTES = 5 * 1024**3
-"""Size limit of a file, in addition to the limit in the settings. A larger file is rejected before it is read, because
-a single core would read all of it."""
+"""Size limit of a file, in addition to the limit in the settings. A larger file is rejected without reading it, because
+only one core reads a file."""
 MAX_CONTENT_BYTES = 10 * 1024**3
 """Size limit of a file's unpacked content, which can be a thousand times larger than a gzip file. In both passes
 together, one core processes about 16 MB per second, so 10 GiB take 11 minutes. A run's default time limit is 30
@@ -30,16 +32,15 @@ MAX_LINES = 50_000_000
 """Maximum number of lines in a file. Many short lines take longer than their size suggests. In both passes together,
 one core processes about 110,000 short lines per second, so 50 million lines take 8 minutes."""
 PART_BYTES = 8 * 1024 * 1024
-"""An object with rejected lines ends with the line that exceeds this size. The next rejected line begins another
-object."""
+"""Size above which an object with rejected lines is written. Further rejected lines go into another object."""
 SAMPLE_BYTES = 256 * 1024
-"""Size of the sample with which `parquet_ratio` is estimated. The sample has whole lines from the beginning of the
-file, and ends with the line that reaches this size."""
+"""Size of the sample with which `parquet_ratio` is estimated: whole lines from the beginning of the file, until this size
+is reached."""
 NODE_CHECK_BYTES = 1024 * 1024
-"""Amount of content between two checks of the number of nodes in the file's shape."""
+"""Amount of content after which the number of nodes in the file's shape is checked again."""
 MAX_FILE_NODES = 4 * MAX_NODES
-"""Number of nodes above which the shape of a single file is reduced to `MAX_NODES`. A larger shape could fill a
-worker's memory, and the shapes of all files could fill the driver's memory."""
+"""Number of nodes above which the shape of a single file is reduced to `MAX_NODES`. Without this limit, one shape could
+fill the memory of a worker, or all shapes together the memory of the driver."""
 PARQUET_TO_ZLIB_RATIO = 0.65
 """Size of the Parquet output, which is compressed with zstd, relative to the same content compressed by zlib at its
 fastest level. The value was measured on the benchmark's records."""
@@ -53,23 +54,20 @@ class FileScan:
     rows: int = 0
     """Number of lines that are records."""
     rejected: Counter[DataProblem] = field(default_factory=Counter)
-    """Number of rejected lines by problem."""
     shape: JsonShape = field(default_factory=JsonShape)
-    """Shape of the records."""
     content_bytes: int = 0
     """Size of the unpacked lines."""
     parquet_ratio: float = 1.0
     """Estimated size of the Parquet output relative to the unpacked content."""
     unreadable: DataProblem | None = None
-    """Problem that makes the whole file unusable, or None."""
+    """Problem because of which none of the file's rows can be used. None if the file was read to its end."""
 
     def limit_file_nodes(self) -> None:
-        """Reduce the shape to `MAX_NODES` nodes if it has more than `MAX_FILE_NODES`."""
         if count_nodes(self.shape) > MAX_FILE_NODES:
             limit_nodes(self.shape, MAX_NODES)
 
     def outcome(self) -> FileOutcome:
-        """Return the file's entry in the run's result. It is valid if the run succeeds."""
+        """Return the file's entry in the run's result, on the assumption that the run succeeds."""
         status, reason = self._status()
         return FileOutcome(
             file_key=self.file.file_key,
@@ -153,7 +151,7 @@ class RejectedLines:
         self._part = 0
 
     def add(self, line: SourceLine, problem: DataProblem) -> None:
-        """Add a rejected line. Write an object if enough lines have accumulated."""
+        """Add a rejected line. If the lines added since the last object are large enough, write the next object."""
         beginning = line.raw[:KEPT_BYTES]
         entry = {
             "file": self._file.key,
@@ -171,7 +169,6 @@ class RejectedLines:
             self.flush()
 
     def flush(self) -> None:
-        """Write the accumulated lines as one object."""
         if self._lines:
             self._storage.put(f"{self._uri}-{self._part:03}.ndjson", b"".join(self._lines))
             self._lines, self._size, self._part = [], 0, self._part + 1

@@ -1,10 +1,11 @@
-"""Spark job on Glue: converts the NDJSON files of one manifest to Parquet in the lake.
+"""Spark job on Glue: converts the NDJSON files of one manifest (a list of files) to Parquet in the lake bucket.
 
-Glue runs this file as its script. The modules that it imports are in the handlers' zip.
+Glue runs this file as its script. The modules that it imports are in a zip file with the code of all handlers.
 
-The first pass decides which lines are records, which columns hold them, and whether too many lines are rejected. The
-second pass writes the data. Both see the same content, because versions are immutable. Then the rows of the written files
-are counted, and the output is published, as `run_output` describes. The log contains only counts.
+The job reads each file twice. The first pass decides which lines are records, which columns hold them, and whether too
+many lines are rejected. The second pass writes the data. Both passes see the same content, because they read a certain
+version of each object. Then the job counts the rows in the written files, and publishes them to readers, as `run_output`
+describes. The log contains only counts, because other texts could quote customer data.
 """
 
 import json
@@ -25,7 +26,7 @@ from handlers.ingestion.glue.object_storage import ObjectStorage, open_storage
 from handlers.ingestion.glue.parquet_row_count import count_stored_rows
 from handlers.ingestion.glue.run_input import check_published_files, read_input
 from handlers.ingestion.glue.run_output import RunOutput
-from handlers.ingestion.glue.spark_stages import SparkStages
+from handlers.ingestion.glue.spark_passes import SparkPasses
 from handlers.ingestion.glue.task_sizing import count_writers, max_rows_per_file
 
 SPARK_SETTINGS = {
@@ -35,7 +36,7 @@ SPARK_SETTINGS = {
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
 }
 STATUSES = ("processed", "rejected", "superseded")
-"""Statuses that a successful run can give a file."""
+"""Statuses that a file can have in the result of a successful run."""
 
 
 class TooManyRejected(Exception):
@@ -43,7 +44,7 @@ class TooManyRejected(Exception):
 
 
 class RowsMissing(Exception):
-    """The lake does not contain as many rows as the first pass counted, so nothing is published."""
+    """Spark wrote, or the lake contains, another number of rows than the first pass counted. Nothing is published."""
 
 
 def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
@@ -51,9 +52,9 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     arguments = parse_arguments(argv)
     for key, value in SPARK_SETTINGS.items():
         spark.conf.set(key, value)
-    storage, stages = open_storage(arguments.lake_uri), SparkStages(spark, local_spark=arguments.local_spark)
+    storage, passes = open_storage(arguments.lake_uri), SparkPasses(spark, local_spark=arguments.local_spark)
     schema_columns = (
-        parquet_column_inference.columns_from_schema(stages.parse_schema(arguments.schema_ddl))
+        parquet_column_inference.columns_from_schema(passes.parse_schema(arguments.schema_ddl))
         if arguments.schema_ddl
         else None
     )
@@ -68,7 +69,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     )
     output.begin()
     timer = PhaseTimer()
-    scans = stages.scan(file_list.files, output.rejected_uri) if file_list.files else []
+    scans = passes.scan(file_list.files, output.rejected_uri) if file_list.files else []
     check_published_files(scans, previous_result, output)
     _check_rejected_share(scans, arguments.max_rejected_share)
     timer.end("seconds_first_pass")
@@ -77,7 +78,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         shape.merge(scan.shape)
     limit_nodes(shape, MAX_NODES)
     columns = schema_columns or parquet_column_inference.infer_columns(shape)
-    paths = _write_data(scans, columns, shape, stages, output, storage, arguments)
+    paths = _write_data(scans, columns, shape, passes, output, storage, arguments)
     timer.end("seconds_second_pass")
     output.publish(paths)
     outcomes = [scan.outcome() for scan in scans]
@@ -98,8 +99,6 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
 
 
 class PhaseTimer:
-    """Timer for the phases of a run."""
-
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._since = time.monotonic()
@@ -111,9 +110,10 @@ class PhaseTimer:
 
 
 def _check_rejected_share(scans: Sequence[FileScan], max_share: float) -> None:
-    """Raise TooManyRejected if too many lines are rejected. Files without any record do not count.
+    """Raise TooManyRejected if too many lines are rejected.
 
-    Such a file is rejected as a whole, and its lines show nothing about the lines of the other files.
+    Only files with at least one record count. Another file is rejected as a whole, and its lines show nothing about the
+    other files.
     """
     readable = [scan for scan in scans if scan.rows]
     rejected = sum(scan.rejected.total() for scan in readable)
@@ -126,7 +126,7 @@ def _write_data(
     scans: Sequence[FileScan],
     columns: parquet_column_inference.TableColumns,
     shape: JsonShape,
-    stages: SparkStages,
+    passes: SparkPasses,
     output: RunOutput,
     storage: ObjectStorage,
     arguments: JobArguments,
@@ -140,12 +140,12 @@ def _write_data(
         rows = sum(scan.rows for scan in date_scans)
         estimate = sum(scan.content_bytes * scan.parquet_ratio for scan in date_scans)
         target = output.data_uri(date)
-        written = stages.write(
+        written = passes.write(
             date_scans,
             plan,
             schema,
             target,
-            tasks=count_writers(estimate, arguments.target_bytes, stages.cores),
+            tasks=count_writers(estimate, arguments.target_bytes, passes.cores),
             max_rows=max_rows_per_file(rows, estimate, arguments.target_bytes),
         )
         paths[date] = [uri for uri in storage.list_uris(target) if uri.endswith(".parquet")]

@@ -15,8 +15,6 @@ MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class JobArguments:
-    """Arguments of one run."""
-
     manifest_uri: str
     """URI of the list of files that the workflow confirmed."""
     lake_uri: str
@@ -33,7 +31,6 @@ class JobArguments:
 
 
 def parse_arguments(argv: Sequence[str]) -> JobArguments:
-    """Return the arguments. Raise an error if one is missing or invalid."""
     parser = argparse.ArgumentParser(allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--manifest_uri", required=True)
     parser.add_argument("--lake_uri", required=True)

@@ -1,7 +1,7 @@
-"""Strict parser for one line of a file: a JSON object, or the problem that makes the line unusable.
+"""Strict parser for one line of a file. It returns a JSON object, or raises the problem that makes the line unusable.
 
-It is stricter than the parsers of Python and Spark. Both accept values that a later reader would lose without notice:
-NaN and Infinity, a name that occurs twice, half of a surrogate pair, a number that a double cannot hold.
+The parsers of Python and Spark accept values that would be lost without notice later. This parser refuses them: NaN and
+Infinity, a name that occurs twice in an object, half of a surrogate pair, a number such as 1e400.
 """
 
 import json
@@ -12,13 +12,13 @@ from typing import Any
 MAX_DEPTH = 100
 """Maximum number of nested objects and arrays in a record."""
 SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
-"""Escape of half of a surrogate pair. Only such an escape can give text that is not Unicode."""
+"""Escape of a surrogate. Only a line with such an escape can contain half of a surrogate pair, which is not Unicode."""
 
 
 class DataProblem(StrEnum):
     """Problem of a line or of a whole file. The values are stored and logged.
 
-    This parser finds the problems up to TOO_DEEP. `line_reader` and `file_scan` find the others.
+    This module finds the first seven problems, up to TOO_DEEP. `line_reader` and `file_scan` find the others.
     """
 
     NOT_UTF8 = "not_utf8"
@@ -27,7 +27,7 @@ class DataProblem(StrEnum):
     DUPLICATE_NAME = "duplicate_name"
     NUMBER_OUT_OF_RANGE = "number_out_of_range"
     NOT_UNICODE = "not_unicode"
-    """An escape is half of a surrogate pair."""
+    """A string contains half of a surrogate pair."""
     TOO_DEEP = "too_deep"
     TOO_LONG = "too_long"
     DAMAGED_GZIP = "damaged_gzip"
@@ -38,11 +38,12 @@ class DataProblem(StrEnum):
     VERSION_GONE = "version_gone"
     """The version of the file was deleted."""
     SEALED = "sealed"
-    """S3 does not give out the content of the file (see `unreadable_objects`)."""
+    """S3 refuses the content of the file, because the uploader chose a KMS key that the job may not use, or an archive
+    class."""
 
 
 class InvalidLine(Exception):
-    """The line is not a usable JSON object. The exception has no content of the line, because it may reach a log."""
+    """The line is not a usable JSON object. The message quotes nothing from the line, because it may be logged."""
 
     def __init__(self, problem: DataProblem) -> None:
         super().__init__(problem.value)
@@ -63,7 +64,7 @@ def parse_record(raw: bytes) -> dict[str, Any]:
         raise InvalidLine(DataProblem.NUMBER_OUT_OF_RANGE) from None
     if not isinstance(value, dict):
         raise InvalidLine(DataProblem.NOT_AN_OBJECT)
-    # Both checks are slow, so a cheap test of the bytes decides whether they are needed.
+    # `_is_deeper` and `_is_encodable` are slow, so they run only if a cheap test of the bytes shows that they may fail.
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         raise InvalidLine(DataProblem.TOO_DEEP)
     if SURROGATE_ESCAPE.search(raw) and not _is_encodable(value):

@@ -1,16 +1,17 @@
-"""Schema inference for JSON records: the names and kinds of their values are collected in a shape while they are read.
+"""Schema inference for JSON records: while records are read, their names and the kinds of their values are collected.
 
-A shape is a tree with one node for each name at each level. Shapes only grow and are merged as a union, so the order of
-files and tasks does not matter, and a retried run finds the same columns. `parquet_column_inference` turns a shape into
-columns.
+The result is a shape, a tree with one node for each name at each level. `parquet_column_inference` turns it into
+columns. The shapes of files are merged as a union, so the order of files and tasks does not matter, and a retried run
+finds the same columns.
 
-An object with more than `MAX_NAMES` names is data rather than a record, for example a map from user ids. The total
-number of nodes is limited to `MAX_NODES` too, because small objects nested in each other can still make a million
-columns. The widest nodes become `boundless`, and their values are stored as JSON.
+Two limits keep the number of columns small. If objects at a node have more than `MAX_NAMES` names, they are probably
+maps, for example from user ids to values. And a run may have `MAX_NODES` nodes in all, because small objects nested in
+each other can still make a million columns. A node above a limit becomes boundless: the nodes below it are dropped, and
+its values are stored as JSON text. For the second limit, the nodes with the most children become boundless.
 
-The total is limited only after the shapes of all files are merged. If each file were limited first, other nodes could
-become boundless. The exception is a file with several times `MAX_NODES` nodes: it is limited while it is read, so that
-it does not fill the memory (see `file_scan`).
+The second limit is applied after the shapes of all files are merged, because otherwise the result would depend on which
+records are in which file. Only a file with several times `MAX_NODES` nodes is limited while it is read, so that its
+shape does not fill the memory (see `file_scan`).
 """
 
 from collections import Counter
@@ -18,16 +19,17 @@ from enum import IntFlag
 from typing import Any
 
 EXACT_IN_DOUBLE = 2**53
-"""Integers up to this size are exact as a double."""
+"""All integers from minus this number to this number are exact as a double."""
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
 DECIMAL_MAX = 10**38 - 1
-"""Largest number of a decimal with 38 digits."""
 MAX_NAMES = 1000
-"""Maximum number of names in one object. An object with more is a map, for example from users to values."""
+"""Maximum number of names below one node."""
 MAX_LEVELS = 16
-"""Maximum number of levels that a shape describes. Deeper values make their node boundless."""
+"""Number of levels below the root that a shape describes. Objects and arrays at the last level make their node
+boundless."""
 MAX_NODES = 5000
-"""Maximum number of nodes of a run. A Parquet writer keeps a buffer for each column, and people read a few hundred."""
+"""Maximum number of nodes in the shape of a run. It is limited because a Parquet writer needs a buffer for each column,
+and nobody can work with thousands of columns."""
 
 
 class JsonKind(IntFlag):
@@ -52,7 +54,10 @@ _INTEGER = int(JsonKind.INTEGER)
 
 
 class JsonShape:
-    """Node of a shape: the kinds of its values, the names of its objects, and the shape of its arrays' items."""
+    """Node of a shape, with the nodes below it. It describes all values that were seen at one position in the records.
+
+    The root describes whole records.
+    """
 
     __slots__ = ("items", "kinds", "names")
 
@@ -60,9 +65,9 @@ class JsonShape:
         self.kinds = 0
         """Union of `JsonKind` values."""
         self.names: dict[str, JsonShape] = {}
-        """Nodes of the names that occur in the objects."""
+        """Node of each name that occurs in the objects at this position."""
         self.items: JsonShape | None = None
-        """Node of the items of all arrays, or None if there was no array."""
+        """Node of the items of all arrays at this position, or None if there was no array."""
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -74,7 +79,7 @@ class JsonShape:
     __hash__ = None  # type: ignore[assignment] # a shape is mutable
 
     def observe(self, value: Any, levels: int = MAX_LEVELS) -> None:
-        """Add a value to the shape, down to `levels` levels."""
+        """Add a value to the shape, with at most `levels` levels below this node."""
         kind = type(value)
         if kind is str:
             self.kinds |= _TEXT
@@ -147,11 +152,11 @@ def count_nodes(shape: JsonShape) -> int:
 
 
 def limit_nodes(shape: JsonShape, max_nodes: int) -> None:
-    """Mark the widest nodes below the root as boundless until at most `max_nodes` nodes remain.
+    """Mark the widest nodes below the root as boundless, so that at most `max_nodes` nodes remain if possible.
 
     The width of a node is the number of its children: its names, and one child for the items of its arrays. Nodes of
-    the same width are marked together, because only chance would distinguish them. So the result does not depend on the
-    order of files, lines and tasks.
+    the same width are marked together, so the result does not depend on the order of files, lines and tasks. The root
+    and its children always remain.
 
     Example: if the nodes below objects with 50 names no longer fit, but those below narrower objects do, then every
     object with 50 or more names becomes boundless.
@@ -160,7 +165,8 @@ def limit_nodes(shape: JsonShape, max_nodes: int) -> None:
     for child in _children(shape):
         _count_by_widest_ancestor(child, 0, counts)
     remaining = max_nodes
-    # A node remains if all its ancestors below the root are narrower than the first width that no longer fits.
+    # `counts` has, for each width, the number of nodes whose widest ancestor has this width. These nodes are dropped
+    # from the first width on that no longer fits.
     for width in sorted(counts):
         remaining -= counts[width]
         if remaining < 0:
@@ -170,7 +176,7 @@ def limit_nodes(shape: JsonShape, max_nodes: int) -> None:
 
 
 def _count_by_widest_ancestor(shape: JsonShape, widest: int, counts: Counter[int]) -> None:
-    """Count nodes by the width of their widest ancestor: they disappear when that ancestor becomes boundless."""
+    """Count nodes by the width of their widest ancestor below the root. They disappear if it becomes boundless."""
     counts[widest] += 1
     children = _children(shape)
     for child in children:
@@ -178,7 +184,6 @@ def _count_by_widest_ancestor(shape: JsonShape, widest: int, counts: Counter[int
 
 
 def _mark_wide_nodes(shape: JsonShape, width: int) -> None:
-    """Mark every node below this one that has at least `width` children."""
     for child in _children(shape):
         if len(_children(child)) >= width:
             child.mark_boundless()

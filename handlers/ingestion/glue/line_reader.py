@@ -1,8 +1,8 @@
 """Reader that turns the bytes of a file into lines, with bounded memory.
 
-Gzip is detected by its content, not by the name of the object. Only the beginning of a line above the limit is kept. A
-gzip stream that is damaged or cut off gives every complete line before the byte at which zlib finds the damage, and one
-last line with that problem.
+Gzip is detected by the content, not by the name of the object. Of a line above the size limit, only the beginning is
+kept. If a gzip stream is damaged or cut off, the reader yields the complete lines before the byte at which zlib finds
+the damage. Then it yields one last line with the problem `DAMAGED_GZIP`.
 """
 
 import math
@@ -24,11 +24,11 @@ of each member, zlib copies the rest of the input, so a large input would be cop
 MAX_LINE_BYTES = 8 * 1024 * 1024
 """Size above which a line is rejected."""
 KEPT_BYTES = 64 * 1024
-"""Bytes that are kept of a rejected line, so that an operator can look at its beginning."""
+"""Bytes of a rejected line that are kept, so that an operator can look at its beginning."""
 
 
 class SourceLine(NamedTuple):
-    """One line of a file. If it has a problem, it cannot be parsed."""
+    """One line of a file. If it has a problem, `raw` may be only its beginning and must not be parsed."""
 
     number: int
     """Line number in the file, from 1."""
@@ -51,10 +51,10 @@ def read_lines(
     max_content_bytes: float = math.inf,
     max_lines: float = math.inf,
 ) -> Iterator[SourceLine]:
-    """Yield the lines that are not blank. Line numbers start at 1, and blank lines are counted.
+    """Yield the lines that are not blank. Their numbers start at 1 and count blank lines too.
 
-    The two limits apply to the unpacked content of the whole file, including blank lines and lines that are
-    too long. Raise ContentTooLarge if the content exceeds a limit.
+    A line above `max_line_bytes` is yielded with the problem `TOO_LONG`. Raise ContentTooLarge if the whole file, when
+    unpacked, exceeds `max_content_bytes` or `max_lines`.
     """
     number = unpacked = 0
     tail = b""  # beginning of a line whose end is not read yet
@@ -111,7 +111,7 @@ def _decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _unpack_members(start: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
-    """Unpack all members of a gzip stream. `cat a.gz b.gz` gives several members, and so do many log shippers."""
+    """Unpack all members of a gzip stream. For example, `cat a.gz b.gz` writes a stream of two members."""
     member = None
     for chunk in chain((start,), source):
         for begin in range(0, len(chunk), PACKED_BYTES):
@@ -147,7 +147,7 @@ def _unpack(member: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
 
 
 def _unpack_until_error(member: "zlib._Decompress", packed: bytes) -> bytes:
-    """Unpack damaged input byte by byte, because a call that fails gives none of the output before the damage."""
+    """Unpack damaged input byte by byte, because a zlib call that fails also loses the output before the damage."""
     content = bytearray()
     with suppress(zlib.error):
         for byte in packed:

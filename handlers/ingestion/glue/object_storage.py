@@ -1,9 +1,10 @@
-"""Object storage of the Spark job, by URI. Spark itself only writes the Parquet files. All other access is here.
+"""Object storage of the Spark job: S3, or a folder that replaces S3 in the benchmark of the job.
 
-`open_storage` decides what an s3:// URI refers to. On Glue and on the local platform, it is an S3 object, which boto3
-reads, because Spark cannot read a given version. If the environment variable `POLYPHONY_OBJECTS` names a folder, the
-same URI is a file below it. The benchmark of the job uses this. A key in a URI is never URL-encoded, so every key is
-possible.
+The job uses this module for all access to objects, except that on Glue, Spark itself writes the Parquet files. Spark
+could not read the source files, because it cannot read a given version of an object.
+
+Objects are named by s3:// URIs. The key in a URI is not URL-encoded. If the environment variable `POLYPHONY_OBJECTS`
+names a folder, the URI `s3://<bucket>/<key>` is a file in this folder. Otherwise, it is an S3 object.
 """
 
 import hashlib
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1024 * 1024
 FOLDER_VARIABLE = "POLYPHONY_OBJECTS"
-"""Environment variable with the folder that replaces S3."""
+"""Environment variable with the path of the folder that replaces S3."""
 GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
 """Error codes of S3 for an object that does not exist. `MethodNotAllowed` means that the version is a delete marker."""
 KEY_CODES = frozenset(
     {"AccessDenied", "KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException"}
 )
-"""Error codes of S3 for an object whose KMS key the job cannot use. `AccessDenied` also means that the job's role lacks a
-permission."""
+"""Error codes of S3 for an object whose KMS key the job cannot use. `AccessDenied` can also mean that the job's role
+lacks a permission for the object."""
 CHANGED_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 """Error codes of S3 for a write with `If-Match` or `If-None-Match` whose condition is not true: the object has changed,
 another request is changing it at this moment, or it was deleted. See "How to prevent object overwrites with conditional
@@ -46,20 +47,23 @@ class ObjectGone(Exception):
 
 
 class ObjectChanged(Exception):
-    """The object is not the one that a conditional write was to replace, so it was not written."""
+    """S3 refused a conditional write, because the object was changed, created or deleted since it was last read."""
 
 
 class StorageFailed(Exception):
-    """S3 refused or failed. The message has only operation and error code, because S3's own may contain the key."""
+    """A request failed or was refused. The message has only operation and error code, because S3's own message may
+    contain the key.
+    """
 
 
 class ObjectStorage(Protocol):
-    """Access to objects by URI. Each method raises StorageFailed if S3 refuses or fails."""
+    """Access to objects by URI. Each method raises StorageFailed if a request to S3 fails or is refused."""
 
     def read_chunks(self, uri: str, version: str) -> Iterator[bytes]:
         """Yield the content of a version in chunks.
 
-        Raise ObjectGone if the version does not exist, and UnreadableObject if S3 does not give out its content.
+        Raise ObjectGone if the version does not exist. Raise UnreadableObject if S3 refuses its content because of the
+        way it was uploaded: with a KMS key that the job cannot use, or into an archive class.
         """
         ...
 
@@ -74,18 +78,16 @@ class ObjectStorage(Protocol):
         """
         ...
 
-    def put(self, uri: str, body: bytes) -> None:
-        """Write an object as a whole."""
-        ...
+    def put(self, uri: str, body: bytes) -> None: ...
 
     def find_etag(self, uri: str) -> str | None:
         """Return the ETag of an object's content, or None if the object does not exist."""
         ...
 
     def put_if_unchanged(self, uri: str, body: bytes, etag: str | None) -> None:
-        """Write an object if it still has this ETag or, for None, if it still does not exist.
+        """Replace the object that has this ETag, or create an object if `etag` is None.
 
-        Otherwise, raise ObjectChanged.
+        Raise ObjectChanged if the object has another ETag, no longer exists, or exists although `etag` is None.
         """
         ...
 
@@ -99,13 +101,12 @@ class ObjectStorage(Protocol):
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Return bucket and key of a URI."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
 
 def open_storage(uri: str) -> ObjectStorage:
-    """Return the storage that holds the object of a URI."""
+    """Return the storage for s3:// URIs: S3, or the folder that replaces it."""
     if not uri.startswith("s3://"):
         raise ValueError("the URI of an object must start with s3://")
     folder = os.environ.get(FOLDER_VARIABLE)
@@ -114,15 +115,13 @@ def open_storage(uri: str) -> ObjectStorage:
 
 @cache
 def _client() -> "S3Client":
-    # More attempts than the default, because 200 files are read at once and S3 may throttle.
+    # More attempts than boto3's default, because a run reads up to 200 files at the same time and S3 may throttle.
     attempts = int(os.environ.get("AWS_MAX_ATTEMPTS", "8"))
     config = Config(retries={"mode": "standard", "total_max_attempts": attempts}, max_pool_connections=16)
     return boto3.client("s3", config=config)
 
 
 class S3Storage:
-    """Objects in S3."""
-
     def __init__(self, client: "S3Client") -> None:
         self._client = client
 
@@ -191,11 +190,11 @@ class S3Storage:
                 raise StorageFailed(f"DeleteObjects: {response['Errors'][0].get('Code', '')}")
 
     def _has_uploader_key(self, bucket: str, key: str, version: str) -> bool:
-        """Return True if the uploader chose a KMS key for a version whose content S3 refuses.
+        """Return True if S3 refuses a version because its uploader chose a KMS key. Return False for a fault of ours.
 
-        HeadObject needs the same permission as GetObject, but none for the key, so its success shows that the job's
-        role has not lost its permission (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). If
-        objects get a KMS key by default, the bucket's encryption was changed, and all new files would be refused.
+        If the job's role lacks a permission, HeadObject fails too. It needs the same permission as GetObject, but none
+        for the key (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). If the bucket now encrypts with
+        a KMS key by default, the uploader need not have chosen the key, and S3 would refuse all new files.
         """
         try:
             metadata = self._client.head_object(Bucket=bucket, Key=key, VersionId=version)
@@ -207,7 +206,7 @@ class S3Storage:
 
 
 class FolderStorage:
-    """Objects as files `<bucket>/<key>` below a folder. Versions of source objects have files of their own."""
+    """Objects as files `<bucket>/<key>` below a folder. Versions that `read_chunks` reads are files in `.versions`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

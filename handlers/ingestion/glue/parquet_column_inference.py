@@ -1,17 +1,20 @@
 """Columns of a run's Parquet files. They are inferred from the shape of the run's records, unless a schema is given.
 
-A column gets the narrowest type that holds all values of its name. The run's result reports each column whose values
-differ in kind, and each column that contains JSON.
+A shape is a tree with the names in the records and the kinds of their values. A column gets the narrowest type that
+holds all values of its name:
 
+- only booleans, texts, arrays or objects: `boolean`, `string`, an array or a struct
 - integers: `long`, or a `decimal` of 38 digits if one has more than 64 bits, or `string` if one has more digits
 - integers and fractions: `double` if each integer is exact as a double, otherwise `string`
 - scalars of different kinds, or only nulls: `string`
 - objects or arrays mixed with other kinds, values with too many names or levels (`JsonKind.BOUNDLESS`), objects without
   names, with an empty name, or with names that differ only in case: `json`, a string of JSON
 
-Some names of a record cannot be columns: the empty name, names that the job uses itself, and names that equal another
-one except for case, because Athena ignores case. Their values go into the column `_unknown`. So do values that a given
-schema does not name or cannot hold.
+A column is called widened if its values differ in kind or are stored as JSON. The run's result lists these columns.
+
+Some names of a record cannot be columns: the empty name, names that the job uses itself, and all but one of the names
+that differ only in case, because Athena ignores case. Their values go into the column `_unknown`. So do values that a
+given schema does not name or cannot hold.
 """
 
 import re
@@ -41,15 +44,14 @@ numbers exactly."""
 
 @dataclass(frozen=True)
 class Scalar:
-    """Type without parts, with Spark's name. `json` is a string that contains JSON."""
+    """Type without parts."""
 
     name: str
+    """Spark's name of the type, or `json` for a string that contains JSON."""
 
 
 @dataclass(frozen=True)
 class ListOf:
-    """Array type."""
-
     item: "ColumnType"
 
 
@@ -81,23 +83,21 @@ class WidenedColumn:
     saw: tuple[str, ...]
     """Kinds of its values, as names of `JsonKind` in lower case."""
     became: str
-    """Type that the column or part got."""
 
 
 @dataclass(frozen=True)
 class TableColumns:
-    """Columns of the data, without the columns that the job adds."""
+    """Columns of the data, without those that the job adds."""
 
     fields: tuple[tuple[str, ColumnType], ...]
     widened: tuple[WidenedColumn, ...] = ()
 
 
 class InvalidSchema(ValueError):
-    """The given schema cannot be used by any run."""
+    """The given schema has a reserved or repeated name, or a type that is not supported."""
 
 
 def infer_columns(shape: JsonShape) -> TableColumns:
-    """Return columns that hold all values of a shape."""
     widened: list[WidenedColumn] = []
     fields: list[tuple[str, ColumnType]] = []
     used_names = set(RESERVED_NAMES)
@@ -117,7 +117,7 @@ def _lower_case_first(name: str) -> tuple[str, str]:
 
 
 def columns_from_schema(schema: Mapping[str, Any]) -> TableColumns:
-    """Return the columns of a schema in Spark's JSON form. Raise InvalidSchema if no run could use it."""
+    """Return the columns of a schema that is given in Spark's JSON form. Raise InvalidSchema if it is not usable."""
     fields = tuple((field["name"], _from_spark_type(field["type"])) for field in schema["fields"])
     names = [name.lower() for name, _ in fields]
     if reserved := sorted(set(names) & RESERVED_NAMES):
@@ -128,7 +128,7 @@ def columns_from_schema(schema: Mapping[str, Any]) -> TableColumns:
 
 
 def to_spark_schema(columns: TableColumns) -> dict[str, Any]:
-    """Return the schema of the whole table in Spark's JSON form.
+    """Return the schema of the Parquet files in Spark's JSON form: the given columns, then those that the job adds.
 
     The metadata of a widened column lists the kinds of its values. A widened part of a column has no metadata.
     """
@@ -147,10 +147,10 @@ def to_spark_schema(columns: TableColumns) -> dict[str, Any]:
 
 
 def fits_unchanged(column_type: ColumnType, shape: JsonShape) -> bool:
-    """Return True if the column holds every value of the shape without conversion.
+    """Return True if a column of this type certainly holds every value of the shape without conversion.
 
     For example, `long` holds all integers of 64 bits (INTEGER and LONG), but `double` holds only the smaller ones
-    (INTEGER) exactly.
+    (INTEGER) exactly. Types such as `date` and `json` always need conversion.
     """
     kinds = JsonKind(shape.kinds)
     match column_type:
@@ -189,7 +189,7 @@ def _infer_type(shape: JsonShape, path: str, widened: list[WidenedColumn]) -> Co
 
 
 def _is_nested(shape: JsonShape) -> bool:
-    """Return True if all values are arrays, or all are objects whose names can be fields of a struct."""
+    """Return True if the values become a list or a struct: all are arrays, or all are objects with usable names."""
     if shape.kinds == JsonKind.OBJECT:
         lowered = [name.lower() for name in shape.names]
         return bool(lowered) and "" not in lowered and len(set(lowered)) == len(lowered)
@@ -197,7 +197,7 @@ def _is_nested(shape: JsonShape) -> bool:
 
 
 def _scalar_type(kinds: JsonKind) -> Scalar:
-    """Return the type for values that are neither all arrays nor all usable objects.
+    """Return the type for values that become neither a list nor a struct.
 
     The kinds of integers differ in size: INTEGER is exact as a double, LONG fits into 64 bits, BIG has at most 38
     digits, and HUGE has more. DOUBLE is a number with a fraction or an exponent.
@@ -218,9 +218,9 @@ def _scalar_type(kinds: JsonKind) -> Scalar:
 
 
 def _has_mixed_kinds(kinds: JsonKind) -> bool:
-    """Return True if the values have more than one kind. INTEGER and LONG count as one kind.
+    """Return True if the values have more than one kind, where INTEGER and LONG count as one, or if they are BOUNDLESS.
 
-    BOUNDLESS always gives True. It is not the kind of a value, but a mark that the node lacks a description.
+    A BOUNDLESS node no longer describes its values, so they may differ.
     """
     integers = JsonKind.INTEGER | JsonKind.LONG
     return bool(kinds & JsonKind.BOUNDLESS) or (kinds & ~integers).bit_count() + bool(kinds & integers) > 1

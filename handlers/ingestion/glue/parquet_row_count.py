@@ -1,7 +1,7 @@
 """Number of rows in stored Parquet files, read from their footers.
 
-Spark counts the rows that its tasks produce, which does not prove that the files are in the lake. For example, tasks
-that write to the disk of their own machine produce all rows. So the job compares its counts with the stored files.
+Spark counts the rows that its tasks write, even if a task writes them to the disk of its own machine instead of the
+lake. So the job also counts the rows of the files that are in the lake.
 """
 
 from collections.abc import Iterable
@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from handlers.ingestion.glue.object_storage import ObjectStorage
 
 FOOTER_BYTES = 64 * 1024
-"""Bytes to read from the end of a file at first. The footers of most files are shorter."""
+"""Number of bytes that are read from the end of a file at first. The footers of most files are shorter."""
 ENDING_BYTES = 8
-"""A Parquet file ends with the length of its footer (four bytes, little-endian) and the text `PAR1`."""
+"""Size of the end of a Parquet file: the length of its footer (four bytes, little-endian) and the text `PAR1`."""
 THREADS = 16
 
 

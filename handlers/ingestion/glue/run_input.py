@@ -1,7 +1,8 @@
-"""Input of a run: the files to process, and the check that no published rows of unreadable files would disappear.
+"""Input of a run: the files to process, and a check that the run would not remove rows that it cannot read again.
 
-A run replaces the manifest's whole output, so every file with published rows must be among its files. The result of the
-previous run names these files.
+A run processes the files of a manifest, and replaces everything that earlier runs of the manifest have published. So it
+must process each published file again, even if its workflow execution has not confirmed the file. If such a file can no
+longer be read, the run must not publish.
 """
 
 from collections.abc import Sequence
@@ -11,40 +12,39 @@ from handlers.ingestion.glue.file_scan import FileScan
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.glue.object_storage import ObjectStorage
 from handlers.ingestion.glue.run_output import RunOutput, read_if_exists
-from handlers.ingestion.manifest_s3_keys import list_key, result_key
+from handlers.ingestion.manifest_s3_keys import claimed_list_key, result_key
 
 
 class VersionsGone(Exception):
-    """Files whose rows are published can no longer be read. Publishing would remove these rows."""
+    """Files whose rows are published can no longer be read, so the output of this run would lack these rows."""
 
 
 def read_input(
     manifest_uri: str, lake_uri: str, storage: ObjectStorage
 ) -> tuple[file_list_and_result.FileList, bytes | None]:
-    """Return the files to process, and the result of the manifest's previous finished run, or None.
+    """Return the files to process, and the result of the manifest's last finished run, or None if no run has finished.
 
-    The workflow has confirmed the files in the list `manifest_uri`. In a redrive, this list lacks the files that an
-    earlier run rejected, but that run may have published their rejected lines. Such files are added from the list of
-    the files that the builder has claimed for the manifest.
+    The files are those of the list at `manifest_uri`, which the execution confirmed, and those that an earlier run has
+    published (see `add_published_files`).
     """
     confirmed = file_list_and_result.parse_file_list(storage.read(manifest_uri))
     previous_result = read_if_exists(storage, f"{lake_uri}{result_key(confirmed.manifest_id)}")
     published = file_list_and_result.published_file_keys(previous_result)
-    claimed = read_if_exists(storage, f"{lake_uri}{list_key(confirmed.manifest_id)}") if published else None
+    claimed = read_if_exists(storage, f"{lake_uri}{claimed_list_key(confirmed.manifest_id)}") if published else None
     return file_list_and_result.add_published_files(
         confirmed, file_list_and_result.parse_file_list(claimed) if claimed else None, published
     ), previous_result
 
 
 def check_published_files(scans: Sequence[FileScan], previous_result: bytes | None, output: RunOutput) -> None:
-    """Raise VersionsGone if a version that can no longer be read may have published rows.
+    """Raise VersionsGone if a file that can no longer be read may have published rows.
 
-    The latest result names the published files. But a run can die after it has written its pointers and before it
-    writes its result. So a file that the latest result does not contain counts as published too, if readers see rows of
-    this manifest under the file's date.
+    The result of the previous run names the files that it published. But a run can die after it has shown its rows to
+    readers and before it has written its result. So a file that the result does not mention counts as published too if
+    readers see any rows of this manifest under the file's date.
 
-    A version can no longer be read if it was deleted or is sealed. It is sealed if it was uploaded with an encryption
-    key that the job may not use, or into an archive class.
+    A file can no longer be read if the version was deleted or is sealed. If it is sealed, S3 refuses its content because
+    of its encryption key or its archive class.
     """
     published = file_list_and_result.published_file_keys(previous_result)
     reported = file_list_and_result.reported_file_keys(previous_result)

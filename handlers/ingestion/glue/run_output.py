@@ -1,14 +1,17 @@
-"""Output of a run in the lake: its folders, and the order of writes that shows readers only complete runs.
+"""Output of a run in the lake bucket: its folders, and an order of writes that never shows readers half of the output.
 
-A run writes to its own folders, which readers do not list. Readers follow pointers. A pointer is an object that names
-the Parquet files of one manifest and date, and it is replaced atomically. The order of writes is: data, pointers,
-deletion of the previous runs' objects, result. An object that a pointer names is never deleted. If a run dies at any
-point, the next run repairs the state.
+A run processes the files of one manifest. It writes to its own folders, which readers do not list. Readers follow
+pointers. A pointer is an object that names the Parquet files of one manifest and date, and it is replaced atomically.
+A run writes its data, then the pointers, then deletes the objects of previous runs, and finally writes its result. So a
+pointer never names a deleted object. If a run dies at any point, the next run of the manifest repairs the state.
 
-Two runs of a manifest should not run at the same time, but after a timeout the workflow may start another run while the
-first run is still working. A request of a run may even arrive after the run has died. So each run records at its start
-that it is the newest, and publishes only while it is. In addition, S3 refuses each write that other runs depend on if
-the object has changed since the run began. A run deletes only objects that existed when it started.
+Two runs of a manifest should not run at the same time. But after a timeout, the workflow may start a run while the
+first one is still working. A request of a run may even arrive after the run has died. There are three protections:
+
+- Each run records at its start that it is the newest. It publishes only if this is still true.
+- It replaces a pointer, the result, or the record of the newest run only if the object has not changed since the run
+  read it. S3 checks this.
+- It deletes only objects that existed when it started.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,7 +34,7 @@ class RunOutput:
     def __init__(
         self, storage: ObjectStorage, lake_uri: str, manifest_id: str, run_name: str, dates: Iterable[str]
     ) -> None:
-        """`run_name`: name that no other run of the manifest has, not even a repeated run with the same run id."""
+        """`run_name`: unique among the runs of the manifest, even if a run id is used twice."""
         self.folder = f"{manifest_id}-{run_name}"
         """Name of this run's folders."""
         self._storage = storage
@@ -42,7 +45,7 @@ class RunOutput:
         self._etags: dict[str, str | None] = {}
 
     def begin(self) -> None:
-        """Record this run as the newest, and read the state that `publish` and `finish` may replace."""
+        """Record this run as the newest, and read which objects `publish` and `finish` may replace and delete."""
         newest_etag = self._storage.find_etag(self._newest_run_uri)
         if not self._replace(self._newest_run_uri, newest_etag, self.folder.encode()):
             raise NewerRunStarted("another run of this manifest has just started, so this run stops")
@@ -56,11 +59,9 @@ class RunOutput:
         )
 
     def data_uri(self, date: str) -> str:
-        """Return the URI of the folder for a date's Parquet files."""
         return f"{self._lake}data/dt={date}/run={self.folder}/"
 
     def rejected_uri(self, date: str) -> str:
-        """Return the URI of the folder for a date's rejected lines."""
         return f"{self._lake}rejected/dt={date}/run={self.folder}/"
 
     def is_visible(self, date: str) -> bool:
@@ -70,8 +71,8 @@ class RunOutput:
     def publish(self, paths: Mapping[str, Iterable[str]]) -> None:
         """Replace the pointers by this run's Parquet files (URIs by date), and delete the previous runs' objects.
 
-        A date without rows gets an empty pointer, for which Athena reads nothing: it reads one path from each line.
-        Without the empty pointer, a late request of an earlier run could still create its own pointer.
+        Each line of a pointer names a file, so an empty pointer shows no rows to Athena. A date without rows gets such
+        a pointer, because a late request of an earlier run could still create one where none exists.
         """
         if self._storage.read(self._newest_run_uri) != self.folder.encode():
             raise NewerRunStarted("a newer run of this manifest has started, so this run does not publish its output")
@@ -82,7 +83,7 @@ class RunOutput:
         self._storage.delete(self._previous_uris)
 
     def finish(self, result: bytes) -> None:
-        """Write the result. It shows that everything else is done."""
+        """Write the result. It is written last, so it shows that the rest of the output is complete."""
         self._replace_unchanged(self._result_uri, result)
 
     def _replace_unchanged(self, uri: str, body: bytes) -> None:
@@ -112,7 +113,6 @@ class RunOutput:
 
 
 def read_if_exists(storage: ObjectStorage, uri: str) -> bytes | None:
-    """Return an object's content, or None if the object does not exist."""
     try:
         return storage.read(uri)
     except ObjectGone:

@@ -1,7 +1,7 @@
 """Conversion of JSON values to the values of a Parquet column. No value is lost without notice.
 
-A converter returns the value that the column stores. If the value does not fit, in whole or in part, the converter
-reports a misfit, so that the caller stores the original in the column `_unknown`.
+A converter returns the value that the column stores. If a part of the value does not fit, or all of it, null is stored
+in its place. The converter then sets a flag, so that the caller stores the original value in the column `_unknown`.
 """
 
 import json
@@ -15,28 +15,31 @@ from typing import Any
 from handlers.ingestion.glue.json_schema_inference import EXACT_IN_DOUBLE
 from handlers.ingestion.glue.parquet_column_inference import DECIMALS, JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
 
-Misfits = list[None]
-"""List with one entry for each value that did not fit. Only its being empty or not matters."""
-Converter = Callable[[Any, Misfits], Any]
-"""Function that returns the stored value of a JSON value, and adds an entry to the misfits if it does not fit."""
-
 EXACT_CONTEXT = Context(prec=5000, traps=[Inexact, InvalidOperation, Overflow, Underflow])
-"""Context with many times the digits of a column. A number that would lose a digit is not rounded but raises an
-error."""
+"""Context for decimals that raises an error if a number would be rounded."""
 
 INTEGER_BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
-"""Sizes of Spark's integer types."""
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 NANOSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
-"""Fractions of a second that a timestamp with microseconds would truncate."""
+"""Fraction of a second with more digits than a timestamp with microseconds can store."""
+
+
+class MisfitFlag:
+    """Flag that converters set if any part of a value does not fit its column. The caller resets it."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+
+Converter = Callable[[Any, MisfitFlag], Any]
+"""Function that returns the stored value of a JSON value, and sets the flag if the value does not fit."""
 
 
 class ValueMisfit(Exception):
-    """The column's type cannot hold the value."""
+    """The type cannot hold the value. Converters catch this, set the flag and store null."""
 
 
 def to_json_text(value: Any) -> str:
-    """Return a value as compact JSON text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -53,39 +56,43 @@ def make_converter(column_type: ColumnType) -> Converter:
             return partial(_convert_struct, {name: make_converter(field) for name, field in fields})
 
 
-def _convert_scalar(convert: Callable[[Any], Any], value: Any, misfits: Misfits) -> Any:
+def _convert_scalar(convert: Callable[[Any], Any], value: Any, misfit: MisfitFlag) -> Any:
     if value is None:
         return None
     try:
         return convert(value)
     except ValueMisfit:
-        misfits.append(None)
+        misfit.is_set = True
         return None
 
 
-def _convert_list(convert: Converter, value: Any, misfits: Misfits) -> Any:
+def _convert_list(convert: Converter, value: Any, misfit: MisfitFlag) -> Any:
+    if value is None:
+        return None
     if not isinstance(value, list):
-        return _report_misfit(value, misfits)
-    return [convert(item, misfits) for item in value]
+        misfit.is_set = True
+        return None
+    return [convert(item, misfit) for item in value]
 
 
-def _convert_map(convert: Converter, value: Any, misfits: Misfits) -> Any:
+def _convert_map(convert: Converter, value: Any, misfit: MisfitFlag) -> Any:
+    if value is None:
+        return None
     if not isinstance(value, dict):
-        return _report_misfit(value, misfits)
-    return [(name, convert(inner, misfits)) for name, inner in value.items()]
+        misfit.is_set = True
+        return None
+    return [(name, convert(inner, misfit)) for name, inner in value.items()]
 
 
-def _convert_struct(converters: dict[str, Converter], value: Any, misfits: Misfits) -> Any:
+def _convert_struct(converters: dict[str, Converter], value: Any, misfit: MisfitFlag) -> Any:
+    if value is None:
+        return None
     if not isinstance(value, dict):
-        return _report_misfit(value, misfits)
+        misfit.is_set = True
+        return None
     if not value.keys() <= converters.keys():
-        misfits.append(None)
-    return {name: convert(value.get(name), misfits) for name, convert in converters.items()}
-
-
-def _report_misfit(value: Any, misfits: Misfits) -> None:
-    if value is not None:
-        misfits.append(None)
+        misfit.is_set = True
+    return {name: convert(value.get(name), misfit) for name, convert in converters.items()}
 
 
 def _to_boolean(value: Any) -> bool:
@@ -140,7 +147,7 @@ def _to_date(value: Any) -> date:
 
 
 def _to_timestamp(value: Any) -> datetime:
-    """Convert ISO-8601 text with an offset. Without an offset the moment is not defined."""
+    """Convert ISO-8601 text with an offset from UTC. Without an offset, the moment would be unclear."""
     if not isinstance(value, str) or NANOSECONDS.search(value):
         raise ValueMisfit
     try:

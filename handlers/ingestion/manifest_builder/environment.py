@@ -4,8 +4,6 @@ from handlers.ingestion.environment_bases import ManifestCreationEnvironment
 
 
 class BuilderEnvironment(ManifestCreationEnvironment):
-    """Environment variables of the manifest builder."""
-
     flush_at_once: bool = False
-    """Create manifests of all pending files after each batch, even if the manifests are not full. Only the local
-    platform uses this."""
+    """Create manifests, full or not, of the pending files after each batch of notifications. Only the local platform
+    uses this."""

@@ -1,8 +1,10 @@
 """Intake of the files that S3 notifications announce: they are tracked, then manifests of pending files are created.
 
-To track a file means to write its record into the file table. A file is one version of an object, and is tracked only
-once. SQS redelivers only the messages that failed. An error during the creation of manifests fails no message, because
-the files are already tracked and the sweeper completes the work.
+To track a file means to create its record in the file table. A file is one version of an object, and is tracked only
+once. Its record is pending until a manifest, a list of files for one Spark run, claims the file.
+
+SQS redelivers only the messages whose files could not be tracked. An error during the creation of manifests fails no
+message, because the files are already tracked, and the sweeper, a scheduled function, also creates manifests.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,14 +23,12 @@ from handlers.ingestion.manifest_creation import ManifestCreator
 from handlers.ingestion.table_items import RecordId
 
 MAX_MANIFESTS_PER_INVOCATION = 5
-"""Maximum number of manifests that one invocation creates. With the default sizes, 5 manifests take 1,000 files, which
-is ten full batches."""
+"""Maximum number of full manifests that one invocation creates. At the default size they take 1,000 files, more than
+one batch of SQS messages announces. So the builder also works off files that earlier invocations left pending."""
 
 
 @dataclass(frozen=True)
 class FileIntake:
-    """Tracks the files that a batch of SQS messages announces, then creates manifests."""
-
     table: FileTable
     admission: AdmissionRules
     creator: ManifestCreator
@@ -46,7 +46,6 @@ class FileIntake:
         return failures
 
     def track_files(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
-        """Track the files that the messages announce. Return the messages that SQS must deliver again."""
         failed: set[str] = set()
         announced: list[tuple[str, ArrivedFile]] = []
         for message in messages:
@@ -55,13 +54,13 @@ class FileIntake:
                 for file in parse_arrived_files(message["body"]):
                     announced.append((message["messageId"], file))  # noqa: PERF401
             except InvalidEvent:
-                # SQS delivers it again a few times, then moves it to the dead-letter queue for an operator.
+                # SQS delivers the message again a few times, then moves it to the dead-letter queue for an operator.
                 self.log.warning("message_refused", code="NOT_AN_S3_EVENT")
                 failed.add(message["messageId"])
         outcomes = self.parallel.call_each(self._track, [file for _, file in announced])
         for (identifier, _), outcome in zip(announced, outcomes, strict=True):
             if isinstance(outcome, Exception) and identifier not in failed:
-                # Only this message is delivered again; the others of the batch are done.
+                # SQS delivers only this message again, not the whole batch.
                 self.log.error("message_failed", error_type=type(outcome).__name__)
                 failed.add(identifier)
         self.log.info("batch_taken_in", records=len(messages), files=len(announced), failed=len(failed))
@@ -72,9 +71,7 @@ class FileIntake:
         }
 
     def create_manifests(self) -> None:
-        """Create full manifests, and with `flush_at_once` also manifests that are not full. Log an error instead of
-        raising it.
-        """
+        """Create manifests of pending files. Log an error instead of raising it."""
         tried: set[RecordId] = set()
         try:
             self.creator.create_full_manifests(tried, MAX_MANIFESTS_PER_INVOCATION)
@@ -84,9 +81,7 @@ class FileIntake:
             self.log.error("building_failed", error_type=type(error).__name__)
 
     def _flush(self, tried: set[RecordId]) -> None:
-        """Create manifests of the pending files. If a concurrent builder claims some of them first, continue with the
-        others.
-        """
+        """Create manifests, full or not, of the pending files. Continue if a concurrent builder claims a file first."""
         for _ in range(MAX_MANIFESTS_PER_INVOCATION):
             if not self.table.list_pending(1, tried):
                 return
@@ -94,10 +89,9 @@ class FileIntake:
 
     def _track(self, file: ArrivedFile) -> None:
         rejection = self.admission.find_rejection(file)
-        # Reconciliation compares the bucket's listing with the file table, and tracks the files that the listing shows
-        # as old. It may have tracked this file already, under the date in the listing, which can differ from the date
-        # in the notification. A multipart upload can look old even if it has just ended, because the listing shows when
-        # it began.
+        # Reconciliation compares the bucket's listing with the file table, and tracks old files that have no record. So
+        # it may have tracked this file under the date in the listing, which can differ from the notification's date. A
+        # multipart upload can look old even if it has just ended, because the listing shows when it began.
         check_adjacent_dates = file.in_parts or self.clock() - file.arrived > ADJACENT_DATES_CHECK_AGE
         if not self.table.track(file, rejection, check_adjacent_dates=check_adjacent_dates):
             self.log.info("file_already_tracked", key_hash=hash_for_log(file.file_key))

@@ -1,4 +1,8 @@
-"""Lambda function that SQS invokes with S3 notifications: records the announced files, and creates full manifests."""
+"""Manifest builder: the Lambda function that gets S3 notifications from SQS.
+
+It records the announced files in the file table, and puts pending files into manifests (lists of files for one Spark
+run).
+"""
 
 from collections.abc import Mapping
 from functools import cache
@@ -24,7 +28,6 @@ from handlers.ingestion.manifest_records import ManifestRecords
 
 @cache
 def _intake() -> FileIntake:
-    """Create the intake, once per container."""
     environment = BuilderEnvironment.read()
     log, parallel = EventLog(environment.log_level), ParallelCalls(MAX_WORKERS)
     table_arguments = (
@@ -59,5 +62,4 @@ def _intake() -> FileIntake:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    """Handle a batch of SQS messages."""
     return _intake().handle(event["Records"])

@@ -1,4 +1,8 @@
-"""Environment of the sweeper."""
+"""Environment of the sweeper.
+
+The sweeper checks old claims, with which builders reserve files for manifests (lists of files for one Spark run). It
+also reconciles: it adds the files to the file table that it finds in the landing bucket, but not in the table.
+"""
 
 from typing import Annotated
 
@@ -7,22 +11,22 @@ from pydantic import Field
 from handlers.ingestion.environment_bases import ManifestCreationEnvironment
 
 CLAIM_SECONDS = 900
-"""Age after which the sweeper checks a claim. Lambda stops a function after 900 seconds, so no builder can still be
-working on the claim."""
+"""Default of `claim_seconds`. Lambda stops a function after 900 seconds, so no builder still works on an older claim."""
 
 
 class SweeperEnvironment(ManifestCreationEnvironment):
-    """Environment variables of the sweeper. It also creates manifests, so it reads what the builder reads."""
+    """Environment variables of the sweeper. It also creates manifests, so it needs the variables of the builder."""
 
     landing_bucket: str
     landing_prefix: str = "incoming/"
     """Prefix below which producers upload files."""
     claim_seconds: Annotated[int, Field(ge=1)] = CLAIM_SECONDS
-    """Age after which a claim or a running manifest is checked."""
+    """Age after which the sweeper checks a claim, or a manifest that still counts as running."""
     flush_seconds: Annotated[int, Field(ge=0)] = 3600
-    """Age after which a pending file goes into a manifest that is not full."""
+    """Time that a pending file waits for enough other files to fill a manifest. After that, the sweeper creates a
+    smaller manifest."""
     reconcile_days: Annotated[int, Field(ge=1)] = 2
-    """A reconciliation compares the versions that arrived at most this many days before the previous reconciliation
-    started."""
+    """A reconciliation covers the files that arrived since this many days before the previous one started. The ranges
+    overlap because a multipart upload appears in the bucket only when it ends, but with the time when it began."""
     reconcile_seconds: Annotated[int, Field(ge=1)] = 60
     """Time that an invocation spends on reconciliation. The next invocation continues."""

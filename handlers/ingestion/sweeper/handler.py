@@ -1,7 +1,9 @@
-"""Lambda function that schedules invoke: the sweep every few minutes, the reconciliation of bucket and table daily.
+"""Lambda function of the sweeper. One schedule invokes it every few minutes for a sweep, another one daily for a
+reconciliation.
 
-The sweep releases claims that no execution will confirm, records the end of executions, and creates manifests from
-pending files. The reconciliation finds files in the landing bucket that are not in the file table, and adds them.
+A sweep cleans up after builders and workflow executions that died, and creates manifests (lists of files for one Spark
+run) from files that have waited too long. A reconciliation finds files in the landing bucket that have no record in the
+file table, and adds the records.
 """
 
 from collections.abc import Mapping
@@ -34,12 +36,11 @@ class SweepRequest(BaseModel):
     """Event that a schedule or an operator sends."""
 
     kind: Literal["sweep", "flush", "reconcile"]
-    """Only operators send `flush`: a sweep that puts all pending files into manifests, even if these are not full."""
+    """Only operators send `flush`. It is a sweep that does not let pending files wait for full manifests."""
 
 
 @cache
 def _sweeper_and_reconciler() -> tuple[IngestionSweeper, Reconciler]:
-    """Create both objects, once per container."""
     environment = SweeperEnvironment.read()
     log = EventLog(environment.log_level)
     dynamodb, s3 = boto3.client("dynamodb", config=CONFIG), boto3.client("s3", config=CONFIG)
@@ -87,7 +88,6 @@ def _sweeper_and_reconciler() -> tuple[IngestionSweeper, Reconciler]:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
-    """Handle a scheduled or manual invocation."""
     sweeper, reconciler = _sweeper_and_reconciler()
     kind = SweepRequest.model_validate(event).kind
     if kind == "reconcile":

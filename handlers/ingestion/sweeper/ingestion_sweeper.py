@@ -1,8 +1,13 @@
-"""Sweep of ingestion: releases claims that no execution will confirm, records the end of executions that ended without
-recording it, and creates manifests from pending files.
+"""Sweep of ingestion, which repairs the state after a function or an execution died, and creates manifests.
 
-A builder or a workflow that dies leaves such states behind. The sweep may run at the same time as builders, workflows
-and other sweeps.
+A manifest is a list of files. A builder claims the files for it, and starts a workflow execution, which confirms those
+that still belong to the manifest. A sweep does three things:
+
+1. It releases claims of dead builders, unless an execution may still confirm them.
+2. It records the end of executions that died before they could record it.
+3. It creates manifests from pending files. If a file has waited too long, the manifest need not be full.
+
+A sweep may run at the same time as builders, executions and other sweeps.
 """
 
 from collections import Counter, defaultdict
@@ -24,21 +29,21 @@ from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.table_items import RecordId
 
 MAX_MANIFESTS_PER_SWEEP = 50
-"""Maximum number of full manifests, and also of other manifests, that one sweep creates. The next sweep continues."""
+"""Maximum number of manifests that one sweep creates while they are full, and then of others. The next sweep
+continues."""
 RUN_CHECK_BUDGET = timedelta(minutes=1)
-"""Time for status checks of executions. Thousands may wait for a Glue run, and the files after them must be handled."""
+"""Time that one sweep spends on status checks of executions. Thousands may be waiting for a Glue run, and the sweep must
+still get to the pending files."""
 
 
 @dataclass(frozen=True)
 class IngestionSweepResult:
-    """Numbers that a sweep logs and returns."""
-
     oldest_pending_seconds: int
     """Age of the oldest pending file before the sweep created manifests."""
     manifests: int
     """Full manifests that were created."""
     files: int
-    """Files of the other manifests that were created, because a file had waited too long."""
+    """Number of files in the manifests that were created, full or not, because a file had waited too long."""
     released: int
     """Claims that were released."""
     resolved: int
@@ -46,13 +51,11 @@ class IngestionSweepResult:
     settled: int
     """Running manifests that were closed, because their execution had ended."""
     failed: int
-    """Manifests whose check failed."""
+    """Manifests whose check raised an error. The next sweep checks them again."""
 
 
 @dataclass(frozen=True)
 class IngestionSweeper:
-    """Sweep of the claims and running manifests that builders and workflows left behind, and of pending files."""
-
     table: FileTable
     records: ManifestRecords
     documents: ManifestDocuments
@@ -63,14 +66,14 @@ class IngestionSweeper:
     claim_age: timedelta
     """Age after which a claim or a running manifest is checked."""
     flush_age: timedelta
-    """Age after which a pending file goes into a manifest that is not full."""
+    """Age of a pending file after which the sweep creates manifests that are not full."""
     log: EventLog
     clock: Callable[[], datetime]
 
     def sweep(self, *, flush_all: bool = False) -> IngestionSweepResult:
-        """Run one sweep. A failed item is logged and counted, and the next sweep handles it again."""
+        """Run one sweep. With `flush_all`, create manifests of all pending files, however short they have waited."""
         claims, runs = self._resolve_claims(), self._close_runs()
-        # Measured before manifests are created, so that the alarm also notices files that no manifest takes.
+        # Measured before this sweep creates manifests, so that the alarm notices files that builders have left waiting.
         oldest = self.table.list_pending(1)
         age = self.clock() - datetime.fromisoformat(oldest[0].open_since) if oldest else timedelta()
         tried: set[RecordId] = set()
@@ -89,7 +92,7 @@ class IngestionSweeper:
         return result
 
     def _resolve_claims(self) -> Counter[str]:
-        """Check the claims that are older than any builder, and release those that no execution will confirm."""
+        """Check the claims on which no builder can still be working, and release those that no run will process."""
         by_manifest: defaultdict[str, list[OpenFile]] = defaultdict(list)
         for claim in self.table.list_claims(self.clock() - self.claim_age):
             by_manifest[claim.manifest_id].append(claim)
@@ -109,15 +112,15 @@ class IngestionSweeper:
         execution = self.workflow.execution(manifest.execution_name)
         status = self.workflow.status(execution)
         if status is None:
-            # Not started. If it starts later, it confirms only the files that are still claimed.
+            # Not started. If a late request still starts the execution, it does not confirm the released files.
             return self._release(manifest_id, claims)
         listed = {file.record_id for file in manifest.files}
         running = status is ExecutionStatus.RUNNING
-        # The builder may have died before it wrote the record, so the record is written here.
+        # The builder may have died before it wrote the manifest record, so `begin` writes it if it is missing.
         if self.records.begin(manifest_id, execution.arn, len(listed)) and not running:
             self.lifecycle.close_ended_execution(execution, status)
-        # A claim whose response was lost is on no list, so no run will confirm it. A file that is still claimed after
-        # the run has ended was not part of the run.
+        # While the execution runs, it may still confirm the claimed files on the manifest's list. A file is not on the
+        # list if the response to its claim was lost. Once the execution has ended, no remaining claim is needed.
         return self._release(manifest_id, [claim for claim in claims if not running or claim.id not in listed])
 
     def _release(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:

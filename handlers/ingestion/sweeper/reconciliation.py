@@ -1,9 +1,10 @@
 """Reconciliation: the daily comparison of the landing bucket with the file table. It finds files whose notification was
 lost.
 
-It lists all versions in the bucket, and creates a record for each version of the last days that has none. A large
-bucket needs several invocations, so the position is stored after each page. If two invocations continue from the same
-position, one of them stops.
+It lists all object versions below a prefix of the bucket. It compares those that arrived in the last days, but not in
+the last hour, because their notifications may still arrive. A version without a record in the file table gets one. A
+large bucket needs several invocations, so the position in the listing is stored after each page. If two invocations
+continue from the same position, one of them stops.
 """
 
 from collections.abc import Callable
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 STATE_RECORD = RecordId("reconcile", "WALK")
-"""Primary key of the item that stores the progress of the reconciliation, in the file table. `WALK` is only its stored
-name."""
+"""Primary key of the item of the file table that stores the progress of the reconciliation."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,14 @@ class ReconciliationProgress:
 
     started: datetime
     since: datetime
-    """Older versions are not compared."""
+    """Versions that arrived earlier are not compared."""
     pages: int
-    """Number of pages that were compared."""
     position: ListingPosition | None
     """Start of the next page. None before the first page and after the last one."""
     done: bool
 
 
 class ReconciliationState:
-    """DynamoDB gateway for the progress of the reconciliation."""
-
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
@@ -151,18 +148,15 @@ def _status(progress: ReconciliationProgress) -> str:
 
 @dataclass(frozen=True)
 class ReconciliationCounts:
-    """Numbers of one invocation."""
+    """Numbers of versions in one invocation."""
 
     checked: int = 0
-    """Versions that were compared."""
     missing: int = 0
-    """Versions that had no record, and were tracked."""
+    """Versions that had no record, and got one."""
 
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Finds and tracks files whose notification was lost."""
-
     table: FileTable
     landing: LandingBucket
     state: ReconciliationState
@@ -172,8 +166,8 @@ class Reconciler:
     log: EventLog
     clock: Callable[[], datetime]
     look_back: timedelta
-    """A reconciliation compares the versions that arrived at most this long before the previous one started. The first
-    reconciliation uses its own start."""
+    """A reconciliation covers the versions that arrived since this long before the previous reconciliation started. The
+    first reconciliation looks back from its own start."""
     budget: timedelta
     """Time after which an invocation compares no further page."""
 
@@ -182,8 +176,8 @@ class Reconciler:
         last = self.state.get()
         if last is None or last.done:
             now = self.clock()
-            # The range depends on the start of the previous reconciliation, so days on which none ran are included.
-            # That start may be after `now`, because the clocks of two containers differ.
+            # The range begins before the previous reconciliation, so it includes days on which none ran. The start of
+            # the previous reconciliation may be later than `now`, because the clocks of two containers differ.
             since = min(now, last.started if last else now) - self.look_back
             self.state.put(ReconciliationProgress(started=now, since=since, pages=0, position=None, done=False), last)
         return self.resume()
@@ -209,7 +203,8 @@ class Reconciler:
         latest = progress.started - NOTIFICATION_GRACE_PERIOD
         compared = [file for file in files if progress.since <= file.arrived <= latest]
         recorded = self.table.find_recorded(file.record_id for file in compared)
-        # A file without a record under its own date may be recorded under an adjacent date, so `track` checks them too.
+        # The notification may have given another date than the listing, so `track` also looks for a record under the
+        # day before and the day after.
         tracked = self.parallel.call_all(
             lambda file: self.table.track(file, self.admission.find_rejection(file), check_adjacent_dates=True),
             [file for file in compared if file.record_id not in recorded],

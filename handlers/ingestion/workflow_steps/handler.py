@@ -1,5 +1,7 @@
-"""Lambda function behind three steps of the manifest workflow: `confirm` before the Spark run, `finish` or `fail` after
-it.
+"""Lambda function behind three steps of the manifest workflow.
+
+A manifest is a list of files for one Spark run. The step `confirm` selects the files that the run will process. The step
+`finish` stores the run's result for each file. The step `fail` marks the manifest and its files as failed.
 """
 
 from collections.abc import Mapping
@@ -23,15 +25,13 @@ from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironme
 
 
 class StepRequest(Message):
-    """Event that the state machine sends."""
-
     step: Literal["confirm", "finish", "fail"]
     manifest_id: Ulid
     execution_arn: str
     run_id: str | None = None
-    """Run whose result `finish` must find. With None, the result of any run will do."""
+    """Run whose result `finish` must find. With None, `finish` accepts the result of any run."""
     cause: str = UNNAMED_CAUSE
-    """Error name for `fail`."""
+    """Error name that `fail` stores."""
 
 
 class ForeignExecution(ValueError):
@@ -39,7 +39,7 @@ class ForeignExecution(ValueError):
 
 
 def run_step(lifecycle: ManifestLifecycle, request: StepRequest) -> dict[str, Any]:
-    """Run one step and return its output for the state machine. A repeated step changes nothing."""
+    """Run one step and return its output for the state machine. The step may be repeated."""
     execution = ManifestExecution.from_arn(request.execution_arn)
     if execution.manifest_id != request.manifest_id:
         raise ForeignExecution(request.manifest_id)
@@ -55,7 +55,6 @@ def run_step(lifecycle: ManifestLifecycle, request: StepRequest) -> dict[str, An
 
 @cache
 def _lifecycle() -> ManifestLifecycle:
-    """Create the lifecycle object, once per container."""
     environment = WorkflowStepsEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=CONFIG)
     table_arguments = (dynamodb, environment.manifest_table_name, environment.record_days, clock.now)
@@ -70,5 +69,4 @@ def _lifecycle() -> ManifestLifecycle:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Handle an invocation by the state machine."""
     return run_step(_lifecycle(), StepRequest.model_validate(event))

@@ -1,11 +1,13 @@
 """Delivery of one utterance's captions to the client, without repeating text that another utterance shows.
 
-`caption_decisions` decides which captions of a stream are shown. This module keeps overlapping utterances from showing
-the same text twice: it reserves each text under a keyed hash in the live table. It also follows a client that has
-reconnected.
+An utterance is a few seconds of speech. Utterances may overlap, so two of them can contain the same words. Before a
+caption is sent, its text is reserved under a keyed hash in the live table. If another utterance has reserved the text,
+the caption is not shown.
 
-An utterance may be transcribed in several attempts, one after another. Only the newest attempt holds the utterance's
-slot, which is its entry among the session's utterances in progress. An attempt without the slot must not send finals.
+If a client has reconnected, its captions are sent over the new connection.
+
+An utterance may be transcribed in several attempts, one after another. Only the newest attempt can hold the utterance's
+slot in the live table. An attempt that has lost the slot must not send final captions.
 """
 
 import hashlib
@@ -30,24 +32,21 @@ class ClientGone(Exception):
 
 
 class SlotLost(Exception):
-    """A newer attempt has taken the attempt's slot, or the slot became overdue. The attempt must not send finals."""
+    """The attempt no longer holds the utterance's slot, because a newer attempt took it or its deadline is over."""
 
 
 @dataclass
 class DeliveredLine:
-    """A caption line that the client shows."""
+    """A line that the client shows. Each caption for the same result replaces the line's text."""
 
     revision: int
-    """Revision of the caption that the line shows."""
+    """Revision number of the newest caption of the line."""
     final: bool
-    """True if the line will not change any more."""
     reservation_key: str | None
     """Key of the text reservation, if the line is final and its text was reserved."""
 
 
 class CaptionDelivery:
-    """Delivers the captions of one attempt at an utterance."""
-
     def __init__(
         self,
         event: ProcessorEvent,
@@ -70,30 +69,29 @@ class CaptionDelivery:
         self._log = log
         self._lines: dict[str, DeliveredLine] = {}
         self._used_connections = {connection} if event.from_ms else set[str]()
-        """Connections over which a message that must arrive was sent, that is, any message except a partial.
+        """Connections over which messages were sent that the client must receive: all messages except partials.
 
-        An attempt with a `from_ms` above 0 continues earlier attempts, whose captions up to this position remain valid.
-        These captions were sent over `connection`. If the client had changed the connection, the attempt would start
-        at 0."""
+        If `from_ms` is above 0, final captions of earlier attempts remain valid. They were sent over `connection`,
+        because after a change of the connection, an attempt starts at 0."""
         self._revisions = 0
-        """Number of captions so far. It is the revision of the latest one."""
+        """Number of captions so far. It is the revision of the newest one."""
         accepted_ms = clock_ms() if event.accepted_ms is None else event.accepted_ms
         self._first_sample_ms = accepted_ms - event.from_ms
-        """Time at which position 0 of the utterance is taken to be spoken. Latencies are computed as if the audio were
-        spoken in real time, and its position `from_ms` at the moment when the router accepts the attempt."""
+        """Assumed time of position 0 of the utterance. Latencies are computed as if the client had spoken the position
+        `from_ms` when the router accepted the attempt, and the rest in real time after that."""
         self.latencies_ms: list[int] = []
-        """Delay of each caption: the time from the end of its speech, computed from `_first_sample_ms`, to its
-        delivery."""
+        """For each delivered caption, the time from the end of its speech to its delivery."""
         self.duplicate_count = 0
-        """Number of captions that another utterance has shown."""
+        """Number of captions that were not shown because another utterance has reserved their text."""
 
     def show(self, caption: Caption, offset_ms: int) -> None:
-        """Deliver one caption, or retract its line. `offset_ms` is the stream's start in the utterance.
+        """Send one caption to the client. If its text must not be shown, remove the line of its result instead.
 
-        Raises SlotLost, ClientGone, or the error of a final that could not be posted.
+        `offset_ms` is the position in the utterance at which the stream started. Raise SlotLost, ClientGone, or the
+        error of a final that could not be sent.
         """
         final = caption.final
-        # A check reads the table. Partials are not checked, because their final will be.
+        # The check reads the table, so it is left out for partials. Their final is checked.
         if caption.kind is not CaptionKind.PARTIAL:
             self._check_attempt()
         self._revisions += 1
@@ -101,7 +99,7 @@ class CaptionDelivery:
         if caption.kind is CaptionKind.RETRACTED or (key and not self._reserve(caption, key)):
             self.retract(caption.result_id)
             return
-        # Recorded before the post, because a post that fails may have arrived.
+        # Recorded before the message is sent, because the message may arrive even if sending fails.
         self._lines[caption.result_id] = DeliveredLine(self._revisions, final, key if final else None)
         message = CaptionMessage(
             session_id=self._event.session_id,
@@ -119,7 +117,8 @@ class CaptionDelivery:
         try:
             self.send(message)
         except (ClientError, BotoCoreError) as error:
-            # The utterance is repeated if a final does not arrive. After a partial, a final is still to come.
+            # If a final does not arrive, the attempt fails and the utterance is repeated. A partial may be lost, because
+            # a newer version will follow.
             if final:
                 self.retract(caption.result_id)
                 raise
@@ -129,16 +128,14 @@ class CaptionDelivery:
         self.latencies_ms.append(max(0, self._clock_ms() - self._first_sample_ms - message.end_ms))
 
     def shown_result_ids(self, *, include_finals: bool) -> list[str]:
-        """Return the result ids of the lines that the client shows, with or without final lines."""
         return sorted(result_id for result_id, line in self._lines.items() if include_finals or not line.final)
 
     @property
     def final_count(self) -> int:
-        """Number of final lines that the client shows."""
         return sum(line.final for line in self._lines.values())
 
     def retract(self, result_id: str) -> None:
-        """Remove a result's line from the client, if it has one. Another result may then show the text."""
+        """Make the client remove the line of a result, if there is one. Another result may then show its text."""
         line = self._lines.pop(result_id, None)
         if line is None:
             return
@@ -147,7 +144,7 @@ class CaptionDelivery:
         self._send_retraction(self._event.utterance, result_id, line.revision)
 
     def send(self, message: Message) -> None:
-        """Send a message to the session's current connection. Raises ClientGone if there is none."""
+        """Send a message to the client, also if it has reconnected. Raise ClientGone if it has no open connection."""
         if not self._connections.post(self._connection, message):
             moved_to = self._live.utterances(self._event.session_id).connection
             if moved_to == self._connection or not moved_to or not self._connections.post(moved_to, message):
@@ -159,12 +156,12 @@ class CaptionDelivery:
     def follow_client(self, connection: str) -> None:
         """Send to this connection from now on, unless it is empty.
 
-        A post to the client's old connection may succeed although the client does not receive it.
+        Sending over the client's old connection may succeed although the client does not receive the message.
         """
         self._connection = connection or self._connection
 
     def was_sent_elsewhere(self, connection: str) -> bool:
-        """Return True if any message except a partial was sent over another connection. It may be lost."""
+        """Return True if a message that the client must receive was sent over another connection, and may be lost."""
         return bool(self._used_connections - {connection})
 
     def _check_attempt(self) -> None:
@@ -179,7 +176,7 @@ class CaptionDelivery:
         )
 
     def _reservation_key(self, text: str) -> str | None:
-        """Return the key under which a text is reserved; None if it may be repeated."""
+        """Return the key under which a text is reserved, or None if the text may be repeated."""
         words = normalize_text(text)
         if not self._dedup_seconds or not words:
             return None
@@ -187,20 +184,21 @@ class CaptionDelivery:
         return text_reservation_key(self._event.session_id, digest)
 
     def _reserve(self, caption: Caption, key: str) -> bool:
-        """Reserve a caption's text. Return False if another utterance shows it.
+        """Reserve a caption's text. Return False if another utterance has reserved it.
 
-        If the table does not answer, return True for a final and False for a partial.
+        If the request fails, return True for a final and False for a partial.
         """
         reservation = TextReservation(self._event.utterance, caption.result_id, self._revisions, final=caption.final)
         try:
             reserved, replaced = self._live.reserve_text(key, reservation, self._dedup_seconds)
         except (ClientError, BotoCoreError) as error:
-            # A final must not be lost because the table does not answer. After a partial, a final is still to come.
+            # A final is shown all the same, so that its words are not lost. After a partial, a final is still to come.
             self._log.warning("caption_claim_failed", error_type=type(error).__name__)
             return caption.final
         self.duplicate_count += not reserved
         if replaced is not None and replaced.utterance != self._event.utterance:
-            # A partial of the other utterance shows the text. The client removes it unless it has changed since.
+            # This final replaced the reservation of a partial of another utterance. The client removes that partial's
+            # line unless the line has changed since.
             self._send_retraction(replaced.utterance, replaced.line, replaced.revision)
         return reserved
 

@@ -12,15 +12,15 @@ from handlers.transcription.environment import (
 
 
 class ProcessorEnvironment(TranscriptionEnvironment):
-    """Environment variables of the audio processor.
+    """Environment variables of the audio processor. Most are thresholds that decide when captions are shown.
 
-    The types of the caption thresholds, in `handlers/transcription/environment.py`, define their meaning and range. The
-    defaults are the thresholds that the product requirements state (docs/requirements.md). A stack can set other
-    values, and a session can override them.
+    The types of the thresholds, in `handlers/transcription/environment.py`, define their meaning and range. The
+    defaults are those of the product requirements (docs/requirements.md). A stack can set other values, and a session
+    can override them.
     """
 
     partial_results_enabled: bool = True
-    """False to show final captions only."""
+    """False to show only final captions, and no captions that may still change."""
     min_stability_threshold: Stability = 0.85
     max_buffer_timeout: BufferSeconds = 5.0
     pause_threshold: PauseSeconds = 2.0

@@ -1,6 +1,7 @@
-"""Lambda function that transcribes one utterance and delivers its captions while Amazon Transcribe produces them.
+"""Audio processor: the Lambda function that transcribes one utterance, which is a few seconds of speech. It delivers the
+captions to the client while Amazon Transcribe produces them.
 
-Only the router invokes it, asynchronously and without retries.
+Only the router invokes the function, asynchronously and without retries.
 """
 
 import os
@@ -24,12 +25,11 @@ from handlers.transcription.session_table import SessionTable
 from handlers.transcription.transcribe_stream_urls import stream_url_signer
 
 URL_SECONDS = 60
-"""Lifetime of the presigned URL of a stream. The stream is opened as soon as the URL is signed."""
+"""Lifetime of the presigned URL of a stream. A minute is enough, because the stream is opened at once."""
 
 
 @cache
 def _processor() -> UtteranceProcessor:
-    """Create the processor, once per container."""
     environment = CaptionThresholds.read()  # all environment variables of the function
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=LIVE_CONFIG)
@@ -47,7 +47,6 @@ def _processor() -> UtteranceProcessor:
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> str | None:
-    """Handle an invocation: the entry point of the function."""
     return _processor().handle(event, context.get_remaining_time_in_millis())
 
 

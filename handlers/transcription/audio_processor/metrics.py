@@ -1,7 +1,7 @@
-"""CloudWatch metrics of one invocation, put in one call after the client has received its captions.
+"""CloudWatch metrics of one invocation. They are put in one call after the captions were delivered.
 
-An orphan is a result that never became final. A fallback is a stream that shows only final captions, because it failed
-or because Amazon Transcribe reports no stability.
+Amazon Transcribe sends a result as partial versions and then as a final one. An orphan is a result that never became
+final. A fallback means that only final captions were shown, because a stream failed or reported no stability.
 """
 
 from collections import Counter
@@ -21,12 +21,10 @@ if TYPE_CHECKING:
     from types_boto3_cloudwatch.client import CloudWatchClient
 
 MAX_VALUES = 150
-"""Maximum number of different values in one metric datum."""
+"""Maximum number of different values in one metric datum, as CloudWatch limits it."""
 
 
 class UtteranceMetrics:
-    """Puts the metrics of utterances to CloudWatch."""
-
     def __init__(self, client: "CloudWatchClient", function_name: str) -> None:
         self._client = client
         self._dimensions = [{"Name": "FunctionName", "Value": function_name}]
@@ -47,7 +45,7 @@ class UtteranceMetrics:
             self._client.put_metric_data(Namespace=METRICS_NAMESPACE, MetricData=data)  # type: ignore[arg-type]
 
     def _latency_datum(self, latencies_ms: Sequence[int]) -> dict[str, Any]:
-        # If there are too many values, the slowest are put, because the alarm uses them.
+        # If there are too many values, only the highest are put, because the alarm watches high latencies.
         values = sorted(Counter(latencies_ms).items())[-MAX_VALUES:]
         return {
             "MetricName": LATENCY_METRIC,

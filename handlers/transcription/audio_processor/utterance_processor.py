@@ -1,9 +1,12 @@
-"""Processing of one utterance: start its attempt, transcribe it, then report its end to the client and to CloudWatch.
+"""Processing of one utterance: start an attempt, transcribe the audio, then report the end to the client and CloudWatch.
 
-Each attempt at an utterance holds one of the session's slots while the utterance is transcribed. An attempt cannot be
-started if it has lost its slot or if another invocation has started it. Such an attempt is ignored. `event.attempt`
-numbers the attempts of the whole session. `event.utterance_attempt` numbers the attempts at this utterance, without
-those that had no free stream. Audio and text are kept only in memory.
+An utterance is a few seconds of speech. If an attempt to transcribe it fails, the client is asked to send it again,
+which starts another attempt. The router gives each attempt one of the session's slots. An invocation is ignored if its
+attempt has lost the slot, or if another invocation has started the attempt.
+
+`event.attempt` is the number of the attempt in the whole session. `event.utterance_attempt` counts only the attempts at
+this utterance, and leaves out those for which Amazon Transcribe had no free stream. Audio and text are kept only in
+memory.
 """
 
 import base64
@@ -37,53 +40,46 @@ from handlers.transcription.transcribe_stream_urls import StreamRequest
 from handlers.transcription.utterance_audio import Utterance, check_utterance
 
 OVERDUE_MS = 8_000
-"""Time beyond the utterance's own length after which a started attempt counts as lost. No attempt takes so long."""
+"""Time beyond the length of the audio after which a started attempt counts as lost. A live attempt never takes so
+long."""
 RESERVE_MS = 3_000
-"""Part of the invocation's time that is reserved for notifying the client of the utterance's end."""
+"""Part of the invocation's time that is reserved for reporting the end of the utterance to the client."""
 
 MAX_ATTEMPTS = 3
-"""Number of attempts after which a failed utterance is given up.
+"""Number of the attempt from which on a failure gives the utterance up, so that the client does not send it again.
 
-The utterance is given up if this attempt or a later one had a stream and ends as `BROKEN`. After an attempt that was
-lost, or whose client was gone, the utterance is always repeated, so `utterance_attempt` can exceed this number. An
-utterance that Amazon Transcribe rejects is given up at any attempt."""
+The number of attempts can be higher, because an utterance is always repeated if an attempt was lost, had no free
+stream, or had no client. An utterance that Amazon Transcribe rejects is given up at any attempt."""
 WAIT_MS = 3_000
-"""Minimum time that the client waits before it sends an utterance again for which no stream was free, or whose first
-attempt got no result. Most current streams end within this time."""
+"""Minimum time that the client waits before it sends an utterance again, if no stream was free or if the first attempt
+got no result. Most streams that are open now end within this time."""
 WAIT_FACTOR = 4
-"""Factor by which the wait grows with each attempt that got no result. So the attempts at an utterance span at least 15
-seconds, because an outage of the network or of Amazon Transcribe may last some seconds."""
+"""Factor by which the wait grows with each attempt that got no result. With two waits, the attempts at an utterance span
+at least 15 seconds. An outage of the network or of Amazon Transcribe may last some seconds."""
 RETRIED = "retried"
-"""Reason for showing only final captions: an earlier attempt failed."""
+"""Reason for showing only final captions: this is not the first attempt at the utterance."""
 
 OpenStream = Callable[[StreamRequest, float], AbstractContextManager[TranscribeStream]]
 
 
 @dataclass(frozen=True)
 class ProcessorInvocation:
-    """One invocation of the audio processor."""
-
     event: ProcessorEvent
     audio: Utterance
-    """The validated audio of the event."""
+    """Audio of the event, validated and divided into chunks."""
     entered_ms: int
-    """Time at which the invocation started."""
     max_ms: int
-    """Maximum time for the transcription."""
 
 
 class _ReleasedAttempt(NamedTuple):
     """An attempt that has released its slot."""
 
     connection: str
-    """The session's current connection."""
     again: Again | None
-    """Request to the client to send the utterance again; None if it is not repeated."""
+    """Request to the client to send the utterance again, or None if the utterance has ended."""
 
 
 class UtteranceProcessor:
-    """Processes utterances, one at a time."""
-
     def __init__(
         self,
         sessions: SessionTable,
@@ -125,7 +121,7 @@ class UtteranceProcessor:
         return self._transcribe(invocation, session, connection)
 
     def _start_attempt(self, event: ProcessorEvent, audio: Utterance) -> str | None:
-        """Return the session's connection; None if the attempt cannot be started."""
+        """Mark the attempt as running. Return the session's connection, or None if the attempt cannot be started."""
 
         def start(utterances: SessionUtterances) -> tuple[SessionUtterances, str | None]:
             now_ms = self._clock_ms()
@@ -180,7 +176,7 @@ class UtteranceProcessor:
         give_up_reason = _give_up_reason(event, outcome)
 
         def release_slot(utterances: SessionUtterances) -> tuple[SessionUtterances, _ReleasedAttempt | None]:
-            """End the utterance or plan its repetition. Return None if the attempt has lost its slot meanwhile."""
+            """End the utterance, or record that it must be sent again. Return None if the attempt has lost its slot."""
             if not utterances.holds_slot(event.utterance, event.attempt):
                 return utterances, None
             sent_elsewhere = delivery.was_sent_elsewhere(utterances.connection)
@@ -201,12 +197,12 @@ class UtteranceProcessor:
             )
             return planned, _ReleasedAttempt(utterances.connection, again)
 
-        # An attempt that has lost its slot changes nothing in the session's state, and sends no last message.
+        # An attempt that has lost its slot must not change the state of the session, and sends no last message.
         slot_lost = outcome.end is UtteranceEnd.SLOT_LOST
         released = None if slot_lost else self._live.change_utterances(event.session_id, release_slot)
         if released and outcome.end is not UtteranceEnd.GONE:
             if give_up_reason:
-                # Logged as an error, because no log level filters errors out and an alarm counts this event.
+                # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
                 self._log.error(
                     GIVEN_UP_EVENT,
                     session_hash=hash_for_log(event.session_id),
@@ -246,7 +242,7 @@ class UtteranceProcessor:
 
 
 def _give_up_reason(event: ProcessorEvent, outcome: UtteranceOutcome) -> str | None:
-    """Return the reason for giving the utterance up, for the client; None if it is not given up."""
+    """Return the reason for giving the utterance up, as text for the client, or None if it is not given up."""
     if outcome.end is UtteranceEnd.REJECTED:
         return "Amazon Transcribe refuses this utterance. Sending it again would not help."
     if outcome.end is UtteranceEnd.BROKEN and event.utterance_attempt >= MAX_ATTEMPTS and not outcome.throttled:
@@ -255,10 +251,10 @@ def _give_up_reason(event: ProcessorEvent, outcome: UtteranceOutcome) -> str | N
 
 
 def _wait_ms(event: ProcessorEvent, outcome: UtteranceOutcome, *, has_results: bool) -> int | None:
-    """Return the minimum time that the client waits before it sends the utterance again; None if it need not wait.
+    """Return the minimum time that the client waits before it sends the utterance again, or None if it need not wait.
 
-    The client adds a random time. An attempt that got results shows that Amazon Transcribe can be reached, so the next
-    one may follow at once. The same applies if only the client was gone.
+    The client adds a random time. If Amazon Transcribe has sent results in this attempt, it can be reached, so the next
+    attempt may follow at once. The next attempt may also follow at once if only the client was gone.
     """
     if outcome.throttled:
         return WAIT_MS
@@ -268,11 +264,11 @@ def _wait_ms(event: ProcessorEvent, outcome: UtteranceOutcome, *, has_results: b
 
 
 def _must_repeat(event: ProcessorEvent, outcome: UtteranceOutcome, *, sent_elsewhere: bool) -> bool:
-    """Return True if the client must send the utterance again. The utterance must not be one that is given up.
+    """Return True if the client must send the utterance again. The caller has checked that it is not given up.
 
-    It is repeated if the attempt failed or the client was gone. `sent_elsewhere` means that messages were sent over a
-    connection that the client no longer uses, so they may be lost. The utterance is then repeated too, unless this is
-    attempt MAX_ATTEMPTS or a later one.
+    The utterance is repeated if the attempt failed or the client was gone. It is also repeated if `sent_elsewhere` is
+    True: messages were sent over a connection that the client no longer uses, so they may be lost. This last rule ends
+    with attempt MAX_ATTEMPTS.
     """
     if outcome.end in {UtteranceEnd.BROKEN, UtteranceEnd.GONE}:
         return True
@@ -305,10 +301,7 @@ def _last_message(
 
 
 def _fallback(event: ProcessorEvent, all_counts: Sequence[CaptionCounts]) -> str | None:
-    """Return the reason for a fallback, which is showing final captions only. Return None if there was no fallback.
-
-    Every attempt after the first is a fallback. A first attempt that shows only finals because of the settings is none.
-    """
+    """Return the reason for showing only final captions, or None if there was no reason except the settings."""
     return next(
         (counts.fallback for counts in all_counts if counts.fallback), RETRIED if event.utterance_attempt > 1 else None
     )

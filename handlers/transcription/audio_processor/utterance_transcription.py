@@ -1,9 +1,11 @@
 """Transcription of one utterance before a deadline: sends audio at the pace of speech, and delivers captions meanwhile.
 
-Amazon Transcribe works at the pace of speech however fast it receives audio. So an utterance takes its own length, and
-a little more for the last words. A single thread sends the chunk that is due, waits for results until the next chunk is
-due, and never waits beyond the deadline. A failed stream is retried once, with final captions only, if there is time
-and unless the quota of streams is exhausted.
+An utterance is a few seconds of speech. Amazon Transcribe works at the pace of speech however fast it receives audio.
+So the transcription takes as long as the audio, and a little more for the last words. A single thread sends each chunk
+of audio when it is due, and receives results until the next chunk is due.
+
+A result comes first as partials, which may still change, then as a final. If the stream fails, a second one is opened,
+for which only finals are shown, unless there is too little time or Amazon Transcribe had no free stream.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,16 +28,15 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
 from handlers.transcription.utterance_audio import CHUNK_MS, Encoding, Utterance
 
 GRACE_MS = 1_500
-"""Time beyond its own length that an utterance may take, counted from the start of the invocation. The requirement
-allows 2 s."""
+"""Time beyond the length of the audio that a transcription may take, counted from the start of the invocation. The
+requirement allows 2 s."""
 LAST_CAPTIONS_MS = 200
 """Time after the deadline in which the last captions may still be delivered."""
 OPEN_SECONDS = 1.0
-"""Maximum time for opening a stream. A second stream can then still be opened."""
+"""Maximum time for opening a stream. It is short, so that a second stream can still be opened."""
 TAIL_MS = 500
-"""Time that a second stream needs beyond the length of its audio."""
+"""Time that a second stream needs in addition to the length of its audio."""
 STREAM_FAILED = "stream_failed"
-"""Reason for showing only final captions: a stream failed."""
 
 
 class UtteranceEnd(StrEnum):
@@ -43,7 +44,7 @@ class UtteranceEnd(StrEnum):
 
     DONE = "done"
     DEADLINE = "cut"
-    """The deadline came first. Captions of the results that had arrived are delivered."""
+    """The deadline came after all audio was sent, but before the stream ended. The captions so far are delivered."""
     BROKEN = "broken"
     """The attempt failed. The client must send the utterance again, unless the utterance is given up."""
     REJECTED = "rejected"
@@ -51,11 +52,11 @@ class UtteranceEnd(StrEnum):
     GONE = "gone"
     """The client has no open connection."""
     SLOT_LOST = "overtaken"
-    """The attempt has lost its slot, because a newer attempt took it or it became overdue."""
+    """The attempt no longer holds the utterance's slot, because a newer attempt took it or its deadline was over."""
 
 
 class EndCause(StrEnum):
-    """Cause of an outcome that is not a failure code of the stream."""
+    """Cause of a failed attempt, if it is not a failure code of the stream."""
 
     LATE = "late"
     """The deadline came before all audio was sent, before any result arrived, or before all captions were delivered."""
@@ -65,15 +66,13 @@ class EndCause(StrEnum):
 
 @dataclass(frozen=True)
 class UtteranceOutcome:
-    """Outcome of an attempt at an utterance."""
-
     end: UtteranceEnd
     from_ms: int = 0
     """Position from which the utterance must be repeated."""
     cause: str | None = None
-    """Failure code of the stream or an `EndCause`; None if nothing failed."""
+    """Failure code of the stream or an `EndCause`. None if nothing failed."""
     throttled: bool = False
-    """True if no stream was free. An attempt a little later may get one."""
+    """True if Amazon Transcribe had no free stream. A later attempt may get one."""
 
 
 class DeadlinePassed(Exception):
@@ -92,10 +91,8 @@ class UtteranceTranscription:
         delivery: CaptionDelivery,
         clock_ms: Callable[[], int],
     ) -> None:
-        """Initialise the attempt.
-
-        `open_stream` takes True for partial results, and a timeout in seconds. `create_captions` takes True for final
-        captions only.
+        """`open_stream` takes True if partial results are wanted, and a timeout in seconds. `create_captions` takes True
+        if only finals are shown.
         """
         self._utterance = utterance
         self._open_stream = open_stream
@@ -107,12 +104,12 @@ class UtteranceTranscription:
         self._final_until_ms = 0
         """Position in the utterance up to which finals were delivered, in earlier attempts or in this one."""
         self.captions_by_stream: list[Captions] = []
-        """Captions of each stream that was tried, with their counts."""
+        """Caption decisions of each stream that was tried, with their counts."""
 
     def run(self, begun_ms: int, from_ms: int, max_ms: int, *, finals_only: bool) -> UtteranceOutcome:
-        """Transcribe the utterance from the position `from_ms` on.
+        """Transcribe the utterance from the position `from_ms` on, and return how the attempt ended.
 
-        It takes at most `max_ms`, counted from `begun_ms`, which is the time at which the invocation started.
+        The attempt takes at most `max_ms`, counted from `begun_ms`, the time at which the invocation started.
         """
         self._final_until_ms = from_ms
         self._deadline_ms = begun_ms + min(self._remaining_audio_ms() + GRACE_MS, max_ms)
@@ -127,13 +124,13 @@ class UtteranceTranscription:
             return self._stop_without_slot()
 
     def _stop_without_slot(self) -> UtteranceOutcome:
-        """Retract the partial lines, because another attempt transcribes the utterance again."""
+        """Retract the lines that are not final, because another attempt will transcribe the utterance again."""
         with suppress(ClientGone, DeadlinePassed):
             self._retract_lines(include_finals=False)
         return UtteranceOutcome(UtteranceEnd.SLOT_LOST)
 
     def _try_twice(self, *, finals_only: bool) -> UtteranceOutcome:
-        """Use one stream. If it fails and there is time, use another one for final captions only."""
+        """Use one stream. If it fails and a second one could end in time, use a second one for final captions only."""
         if self._is_complete:
             return UtteranceOutcome(UtteranceEnd.DONE, self.valid_ms)
         first = self._try_stream(finals_only=finals_only)
@@ -144,7 +141,7 @@ class UtteranceTranscription:
         ):
             return first
         second = self._try_stream(finals_only=True)
-        # `throttled` is False, because the attempt had its first stream.
+        # The attempt had a free stream, the first one. So it is not `throttled`, even if the second stream was.
         return replace(second, cause=second.cause or first.cause, throttled=False)
 
     def _try_stream(self, *, finals_only: bool) -> UtteranceOutcome:
@@ -159,12 +156,9 @@ class UtteranceTranscription:
     def _end_failed_stream(self, end: UtteranceEnd, cause: str) -> UtteranceOutcome:
         """Retract lines of a failed stream, as long as there is time, and return the outcome.
 
-        Lines that are not final are retracted. Final lines of PCM audio stay. Final lines of other encodings are
-        retracted too if the stream broke, because such audio must be repeated from its beginning.
-
-        If valid captions cover the whole utterance, nothing is repeated. Otherwise, a second stream or another attempt
-        transcribes the rest. For another attempt, the client sends the utterance again, and removes the lines that are
-        left, except final captions up to `valid_ms`.
+        Lines that are not final are retracted. For PCM audio, final lines stay, because the next stream can continue
+        after them. Other encodings must be repeated from the beginning. So their final lines are retracted too, unless
+        Amazon Transcribe rejected the utterance. If final lines cover the whole utterance, the outcome is `DONE`.
         """
         if end is UtteranceEnd.BROKEN:
             self.captions_by_stream[-1].fall_back(STREAM_FAILED)
@@ -173,7 +167,7 @@ class UtteranceTranscription:
         return UtteranceOutcome(UtteranceEnd.DONE if self._is_complete else end, self.valid_ms, cause)
 
     def _retract_lines(self, *, include_finals: bool) -> None:
-        """Retract all lines, or only those that are not final."""
+        """Retract all lines, or only those that are not final. Raise DeadlinePassed if there is no time left."""
         for result_id in self._delivery.shown_result_ids(include_finals=include_finals):
             self._check_deadline()
             self._delivery.retract(result_id)
@@ -185,27 +179,26 @@ class UtteranceTranscription:
 
     @property
     def valid_ms(self) -> int:
-        """Position in the utterance up to which the delivered captions remain valid, whatever follows.
+        """Position in the utterance up to which the delivered final captions remain valid if the rest is repeated.
 
-        It is 0 for encodings that must be repeated from their beginning, because a repeated stream may divide the
-        sentences differently.
+        It is 0 for encodings that must be repeated from the beginning, because Amazon Transcribe may divide the sentences
+        differently the next time.
         """
         return self._final_until_ms if self._can_resume_anywhere else 0
 
     @property
     def _is_complete(self) -> bool:
-        """True if valid captions cover the whole utterance."""
         return self.valid_ms >= self._utterance.duration_ms
 
     @property
     def _can_resume_anywhere(self) -> bool:
-        """True for samples without a header, the only encoding that can be streamed from any position."""
+        """True for PCM, the only encoding that can be streamed from any position, because it has no header."""
         return self._utterance.encoding is Encoding.PCM
 
     def _run_stream(self, captions: Captions) -> UtteranceOutcome:
-        """Stream the audio from the first chunk without valid final captions, and deliver the captions.
+        """Stream the audio from the position `valid_ms` on, and deliver the captions.
 
-        Chunk number n is sent n times CHUNK_MS after the stream opened. Between two chunks, results are received.
+        The nth chunk, counted from 0, is sent n times CHUNK_MS after the stream opened.
         """
         self.captions_by_stream.append(captions)
         offset_ms = self._first_chunk() * CHUNK_MS
@@ -221,7 +214,7 @@ class UtteranceTranscription:
                 if not unsent and not audio_ended:
                     stream.end()
                     audio_ended = True
-                # Wait for an event until the deadline, the next chunk or the next caption. Orphans are captions too.
+                # Wait for an event, but only until the next chunk or a waiting caption is due, or the deadline comes.
                 due_ms = [self._deadline_ms]
                 if unsent:
                     due_ms.append(begun_ms + sent_count * CHUNK_MS)
@@ -229,12 +222,12 @@ class UtteranceTranscription:
                     due_ms.append(caption_due_ms)
                 self._receive(stream, captions, (min(due_ms) - now_ms) / 1000, offset_ms)
                 self._show(captions.take_due(self._clock_ms()), offset_ms)
-            # Events that have arrived are still processed, as long as there is time to deliver their captions.
+            # After the deadline, events that have already arrived are still processed, as long as there is time.
             while not stream.ended and self._check_deadline() and self._receive(stream, captions, 0, offset_ms):
                 pass
             complete = stream.ended or (audio_ended and captions.has_results)
             if not complete:
-                # The attempt failed, because not all audio was sent or no result has arrived.
+                # The stream counts as failed, because not all audio was sent or no result has arrived.
                 return self._end_failed_stream(UtteranceEnd.BROKEN, EndCause.LATE)
             self._show(captions.finish(self._clock_ms()), offset_ms)
             return UtteranceOutcome(UtteranceEnd.DONE if stream.ended else UtteranceEnd.DEADLINE, self.valid_ms)
@@ -247,7 +240,7 @@ class UtteranceTranscription:
         return payload is not None
 
     def _show(self, captions: Iterable[Caption], offset_ms: int) -> None:
-        """Deliver captions, but no partial after the deadline. `offset_ms` is the stream's start in the utterance."""
+        """Deliver captions, but no partial after the deadline. The stream started at `offset_ms` of the utterance."""
         for caption in captions:
             self._check_deadline()
             if caption.kind is CaptionKind.PARTIAL and self._clock_ms() > self._deadline_ms:
@@ -263,11 +256,10 @@ class UtteranceTranscription:
         return True
 
     def _first_chunk(self) -> int:
-        """Return the index of the chunk with which a stream starts."""
         return self.valid_ms // CHUNK_MS
 
     def _remaining_audio_ms(self) -> int:
-        """Return the length of the audio that a stream still has to transcribe."""
+        """Return the length of the audio that the next stream has to transcribe."""
         return self._utterance.duration_ms - self._first_chunk() * CHUNK_MS
 
 

@@ -1,12 +1,12 @@
 """Handling of client messages in the router: open and close sessions, and pass utterances to the audio processor.
 
-The router takes a slot for an utterance before it invokes the processor. So no session has more concurrent streams than
-allowed, and a repeated message is transcribed once.
+An utterance is a few seconds of speech in one message. Before the router invokes the processor, it takes one of the
+session's slots for the utterance. So a session has no more concurrent streams than slots, and a repeated message is
+transcribed once.
 
-An accepted utterance is in progress (it has a slot), has ended (`done`), or must be sent again by the client (`Again`),
-for example because it was lost. An ended utterance that was given up is also listed as `failed`. The client learns of
-the utterances that ended or must be sent again from the answers to its next messages. The sweep notifies it of lost
-utterances too.
+Later, the utterance ends, or the client must send it again, for example because it was lost. The message about this may
+be lost too. So the answers to the client's next messages list the utterances that ended (`done`), those of them that
+were given up (`failed`), and those that must be sent again (`resend`).
 """
 
 import base64
@@ -53,15 +53,15 @@ DIRECT_URL_PERIOD_MS = 5 * 60 * 1000
 
 @dataclass(frozen=True)
 class ConnectedUser:
-    """The user who sent a message, and the connection."""
+    """The user who sent a message, and the connection over which it came."""
 
     user: str
     connection: str
-    """Id of the connection; empty if an operator opens a session for the user."""
+    """Id of the connection. Empty if an operator opens a session for the user."""
 
 
 class ClientMessageHandler:
-    """Handles parsed client messages and returns their answers."""
+    """Handler of parsed client messages. Each method handles one kind and returns the answer, or raises HandlerError."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class ClientMessageHandler:
         )
 
     def accept_utterance(self, caller: ConnectedUser, message: Audio) -> ReplyMessage:
-        """Take a slot for an utterance and invoke the processor."""
+        """Take a slot for an utterance and invoke the processor, unless the message is a repetition."""
         session = self._own_session(caller.user, message.session_id)
         _check_audio(message, session)
         now_ms = self._clock_ms()
@@ -139,7 +139,7 @@ class ClientMessageHandler:
                 " Wait for the end of an utterance.",
             )
         if decision.outcome is SlotOutcome.EARLY:
-            # Amazon Transcribe had no free stream or gave no result at the last attempt. The wait after it is not over.
+            # In the last attempt, Amazon Transcribe had no free stream or gave no result. The wait is not over.
             raise HandlerError(
                 TranscriptionErrorCode.BUSY,
                 "This utterance must wait before the next attempt. Send it again later.",
@@ -166,14 +166,14 @@ class ClientMessageHandler:
         return Pong(resend=self._list_resends(utterances), done=utterances.done, failed=utterances.failed)
 
     def close_session(self, caller: ConnectedUser, message: Close) -> ReplyMessage:
-        """Close a session; closing it again changes nothing. Utterances in progress may still end."""
+        """Close a session. It may be closed already. Utterances in progress are still transcribed."""
         if not self._sessions.close(message.session_id, caller.user):
             raise _unknown_session()
         self._counter.stop_counting_closed(caller.user, message.session_id)
         return Closed(session_id=message.session_id)
 
     def disconnect(self, connection_id: str) -> None:
-        """Stop counting the sessions of a closed connection a minute later. The user can still open them again."""
+        """Handle the end of a connection: its sessions stop counting towards the user's limit a minute later."""
         self._counter.stop_counting_disconnected(connection_id)
 
     def create_direct_url(self, caller: ConnectedUser, message: Direct) -> ReplyMessage:
@@ -200,7 +200,7 @@ class ClientMessageHandler:
     def _update_utterances(
         self, session_id: str, caller: ConnectedUser, change: Callable[[SessionUtterances], SessionUtterances]
     ) -> SessionUtterances:
-        """Apply a change and remove overdue slots. Also record that the client uses this connection."""
+        """Apply a change, record the client's message, and replace overdue slots by pending resends."""
         now_ms = self._clock_ms()
 
         def update(
@@ -276,12 +276,13 @@ class ClientMessageHandler:
         try:
             self._invoke_processor(event)
         except (ClientError, BotoCoreError) as error:
-            # The invocation may have succeeded. Without its slot, a processor that has not started does nothing.
+            # The invocation may have succeeded. If the processor has started, the utterance counts as accepted.
+            # Otherwise its slot is released, and without the slot the processor does nothing.
             if not self._live.change_utterances(
                 message.session_id, lambda utterances: utterances.release_unstarted(message.utterance, decision.attempt)
             ):
                 return
-            # Logged as an error, because no log level filters errors out and an alarm counts this event.
+            # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
             self._log.error("processor_not_called", error_type=type(error).__name__)
             raise HandlerError(
                 TranscriptionErrorCode.UNAVAILABLE, "The utterance could not be accepted. Send it again."
@@ -291,8 +292,8 @@ class ClientMessageHandler:
 def _check_connection(utterances: SessionUtterances, caller: ConnectedUser) -> SessionUtterances:
     """Return the utterances unchanged, or raise HandlerError if the session was last opened on another connection.
 
-    Otherwise a client could evade the limit on open sessions. It could close the connection on which it opened a
-    session, so that the session no longer counts, and use the session on another connection.
+    Without this check, a client could evade the limit on open sessions. It could open a session, close the connection,
+    so that the session no longer counts, and use the session on another connection without opening it again.
     """
     if utterances.connection != caller.connection:
         raise HandlerError(

@@ -1,6 +1,7 @@
-"""Authorization of WebSocket handshakes.
+"""Authorization of WebSocket handshakes by a token of the identity provider.
 
-A browser cannot set headers on a WebSocket, so the client offers its token as a subprotocol.
+A browser cannot set headers on a WebSocket, so the client offers its token as a subprotocol. With the setting
+`auth: none`, which only local and dev stacks allow, the client offers a user name instead, and the name is trusted.
 """
 
 from collections.abc import Mapping
@@ -15,21 +16,18 @@ from handlers.transcription.shared_names import PROTOCOL
 
 SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 ANONYMOUS = "anonymous"
-"""User name of a client that states none, with `auth: none`."""
+"""User name with `auth: none` if the client offers no name."""
 
 
 class ConnectionAuthorizer:
-    """Authorizes handshakes."""
-
     def __init__(self, verifier: TokenVerifier | None) -> None:
-        """Without a verifier, every client is accepted under the user name that it states.
-
-        That is allowed only in local and dev stacks.
-        """
+        """`verifier` is None with `auth: none`."""
         self._verifier = verifier
 
     def authorize(self, headers: Mapping[str, Any]) -> str:
-        """Return the project's id of the user. Raises HandlerError if the handshake is refused."""
+        """Return the user id, which is derived from the token or from the user name. Raise HandlerError to refuse the
+        handshake.
+        """
         offers = _offered_subprotocols(headers)
         if PROTOCOL not in offers:
             raise HandlerError(

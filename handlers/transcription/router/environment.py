@@ -1,4 +1,4 @@
-"""Environment variables of the router."""
+"""Environment variables of the router, the function that answers clients of transcription."""
 
 from typing import Annotated, Literal
 
@@ -8,8 +8,6 @@ from handlers.transcription.environment import InFlight, TranscriptionEnvironmen
 
 
 class RouterEnvironment(TranscriptionEnvironment):
-    """Environment variables of the router."""
-
     processor: str
     """ARN of the audio processor's alias."""
     auth: Literal["oidc", "none"] = "oidc"
@@ -21,16 +19,15 @@ class RouterEnvironment(TranscriptionEnvironment):
     jwks_url: str | None = None
     """URL of the issuer's signing keys."""
     in_flight: InFlight = 3
-    """Maximum number of concurrent utterances of one session."""
+    """Maximum number of utterances of one session that are transcribed at the same time."""
     sessions_per_user: Annotated[int, Field(ge=1, le=100)] = 5
     """Maximum number of open sessions of one user."""
     session_seconds: Annotated[int, Field(ge=60, le=6 * 3600)] = 4 * 3600
-    """Lifetime of a session."""
     languages: str = "en-US"
     """Languages that a session can use, separated by commas."""
     direct_enabled: bool = True
     """True if clients can get presigned URLs with which they stream directly to Amazon Transcribe."""
     direct_seconds: Annotated[int, Field(ge=1, le=300)] = 300
-    """Lifetime of such a URL."""
+    """Lifetime of such a URL in seconds."""
     aws_endpoint_url_transcribe_streaming: str | None = None
     """Endpoint of Amazon Transcribe, if it is not the region's usual one."""

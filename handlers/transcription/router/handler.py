@@ -1,7 +1,7 @@
-"""Lambda function behind transcription's WebSocket API: handshakes, client messages, and the sweep.
+"""Router of transcription: the Lambda function behind the WebSocket API, which answers handshakes and client messages.
 
-Each client message gets exactly one answer. The schedule and operators invoke the function with `{"kind": …}` instead
-of an API Gateway event: `sweep` asks clients to send lost utterances again, `open` creates a session for a user.
+It can also be invoked directly with `{"kind": …}` instead of an event of API Gateway. A schedule sends `sweep`, which
+asks clients to send lost utterances again. An operator can send `open`, which creates a session for a user.
 """
 
 import os
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Router:
-    """Handles the events of API Gateway, and the direct invocations by the schedule and by operators."""
+    """Dispatcher of the events of API Gateway, and of the direct invocations by the schedule and by operators."""
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class Router:
         log: EventLog,
         timing: RetryTiming | None = None,
     ) -> None:
-        """`create_authorizer` is called only for a handshake, because the token libraries load slowly. `timing` is the
-        timing of retries after a connection has closed.
+        """`create_authorizer` is called only for a handshake, because the token libraries load slowly. `timing` is used
+        for retries of the clean-up after a connection has closed.
         """
         self._messages = messages
         self._live = live
@@ -64,7 +64,6 @@ class Router:
         }
 
     def handle(self, event: Mapping[str, Any], now_ms: int) -> ProxyResponse:
-        """Handle one event."""
         if "kind" in event:
             return self._handle_direct_invocation(event, now_ms)
         context = event["requestContext"]
@@ -113,7 +112,6 @@ def _user(event: Mapping[str, Any]) -> str:
 
 @cache
 def _router() -> Router:
-    """Create the router, once per container."""
     environment = RouterEnvironment.read()
     session = boto3.Session()
     dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)
@@ -152,7 +150,6 @@ def _authorizer(environment: RouterEnvironment) -> "ConnectionAuthorizer":
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
-    """Handle an invocation: the entry point of the function."""
     return _router().handle(event, clock.now_ms())
 
 

@@ -1,7 +1,7 @@
 """Sweep that finds lost utterances and asks their clients to send them again. A schedule starts it every minute.
 
-An utterance in progress has a slot of its session, with a deadline. It is lost if the slot was not released before the
-deadline.
+While an utterance is transcribed, it takes one of the slots of its session. The audio processor releases the slot when
+the utterance ends. If the slot is not released before its deadline, the utterance counts as lost.
 """
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,17 +18,15 @@ class SweepFailed(Exception):
 
 
 class LostUtteranceSweep:
-    """Removes overdue slots and notifies their clients."""
-
     def __init__(self, live: LiveTable, connections: WebSocketConnections, log: EventLog) -> None:
         self._live = live
         self._connections = connections
         self._log = log
 
     def run(self, now_ms: int) -> int:
-        """Process all sessions with overdue slots, and return the number of lost utterances.
+        """Run the sweep, and return the number of lost utterances.
 
-        A failure for one session does not stop the others. Raises SweepFailed at the end.
+        If it fails for a session, it continues with the others and raises SweepFailed at the end.
         """
         count = failed = 0
         for session_id in self._live.overdue_sessions(now_ms):
@@ -42,7 +40,6 @@ class LostUtteranceSweep:
         return count
 
     def _sweep_session(self, session_id: str, now_ms: int) -> int:
-        """Process one session, and return the number of its lost utterances."""
 
         def sweep(utterances: SessionUtterances) -> tuple[SessionUtterances, tuple[str, tuple[str, ...]]]:
             remaining, lost = utterances.remove_overdue(now_ms)

@@ -1,11 +1,11 @@
 """Limit on each user's open sessions.
 
-A session counts towards the limit until it ends. It is removed from the count earlier if its client closes it and no
-utterance is in progress, or a minute after its connection has closed.
+A session counts towards the limit until its lifetime is over. It stops counting earlier in two cases: its client closes
+it and no utterance is in progress, or its connection closed a minute ago.
 
-If the limit is reached, `SessionCounter` looks for an abandoned session, whose client has sent nothing for some time.
-It removes this session from the count to make room for the new one. So a session is removed even if API Gateway did not
-report the end of its connection, or the removal failed then.
+API Gateway may not report that a connection has closed, or the report may not be processed. So if the limit is reached,
+`SessionCounter` looks for an abandoned session, whose client has sent nothing for some time. This session stops
+counting, to make room for the new one.
 """
 
 from collections.abc import Callable
@@ -26,30 +26,27 @@ DISCONNECTED_MS = 60_000
 """Time for which a session still counts after its connection has closed. A client that reloads its page opens the
 session again within seconds."""
 ABANDONED_MS = 15 * 60 * 1000
-"""Time without a message after which a session is abandoned, unless an utterance is in progress. It is three ping
-intervals."""
+"""Time without a message after which a session counts as abandoned, unless an utterance is in progress. It is three
+times the interval in which clients send pings."""
 
 
 class OpenSession(LiveItem):
     """A session that counts towards its user's limit."""
 
     session: str
-    """Id of the session."""
     ends_ms: int
     """Time from which the session does not count any more."""
     connection: str = ""
-    """Connection on which the session was last opened."""
+    """Connection on which the client last opened the session. A client can open a session again on another
+    connection."""
     opened_ms: int = 0
-    """Time at which the session was last opened."""
 
 
 class UserOpenSessions(LiveItem):
-    """The open sessions of one user."""
-
     sessions: tuple[OpenSession, ...] = ()
 
     def add(self, session: str, connection: str, ends_ms: int, now_ms: int, max_sessions: int) -> tuple[Self, bool]:
-        """Add a session or extend it. Return False if the limit is reached."""
+        """Let a session count until `ends_ms`. Return False if the limit is reached."""
         others = tuple(counted for counted in self.sessions if counted.ends_ms > now_ms and counted.session != session)
         if len(others) >= max_sessions:
             return self, False
@@ -76,11 +73,11 @@ class UserOpenSessions(LiveItem):
 
 
 class SessionCounter:
-    """Counts the open sessions of users in the live table.
+    """Counter of each user's open sessions.
 
-    The live table has one item for each user (`UserOpenSessions`), and one for the utterances of each session
-    (`SessionUtterances`), which also names the connection that may use the session. `LiveTable.change` calls a function
-    that returns two values: it writes the first as the new item, and returns the second.
+    It uses two kinds of items in the live table. `UserOpenSessions` has the sessions that count for a user.
+    `SessionUtterances` names the connection that may use a session. `LiveTable.change` calls a function that returns
+    two values. It writes the first as the new item, and returns the second.
     """
 
     def __init__(self, live: LiveTable, max_sessions: int, clock_ms: Callable[[], int]) -> None:
@@ -89,7 +86,7 @@ class SessionCounter:
         self._clock_ms = clock_ms
 
     def count_open(self, user: str, session: Session, connection: str) -> None:
-        """Count a session that is opened. If the limit is reached, remove an abandoned session from the count first."""
+        """Count a session that is opened. Raise HandlerError if the limit is reached and no session is abandoned."""
         now_ms, key = self._clock_ms(), user_open_sessions_key(user)
 
         def add(open_sessions: UserOpenSessions) -> tuple[UserOpenSessions, bool]:
@@ -106,7 +103,7 @@ class SessionCounter:
         )
 
     def stop_counting_closed(self, user: str, session_id: str) -> None:
-        """Stop counting a closed session once the deadlines of its utterances in progress have passed."""
+        """Stop counting a session that the client closed, once the deadlines of its utterances in progress are over."""
         now_ms = self._clock_ms()
         utterances, _ = self._live.utterances(session_id).remove_overdue(now_ms)
         ends_ms = max([now_ms, *(slot.overdue_ms for slot in utterances.slots)])
@@ -117,10 +114,7 @@ class SessionCounter:
         )
 
     def stop_counting_disconnected(self, connection_id: str) -> None:
-        """Stop counting the sessions of a closed connection after `DISCONNECTED_MS`.
-
-        The user can still open them again.
-        """
+        """Let the sessions of a closed connection stop counting after `DISCONNECTED_MS`, unless they are opened again."""
         connection = self._live.read(ClientConnection, connection_key(connection_id))
         for session_id in connection.sessions:
             if self._live.utterances(session_id).connection == connection_id:
@@ -135,13 +129,13 @@ class SessionCounter:
         self._live.change(UserOpenSessions, user_open_sessions_key(user), end)
 
     def _end_if_abandoned(self, key: str, session_id: str, now_ms: int) -> bool:
-        """Remove a session from the count if it is abandoned. Return False if it is not.
+        """Stop counting a session if it is abandoned. Return False if it is not abandoned.
 
-        There are two steps. First, the session is detached from its connection, so that no client can use it. Then it
-        is removed from the count. In the opposite order, a session could be used without being counted.
+        First, the session is detached from its connection, so that no client can use it. Then it stops counting. In the
+        opposite order, a client could use a session that does not count.
 
-        If the process dies between the steps, the session still counts, but no connection can use it until its user
-        opens it again. If the user opens it between the steps, `opened_before_ms` prevents the second step.
+        If the process dies between the two steps, the session still counts, and its user must open it again to use it.
+        If the user opens it between the steps, `opened_before_ms` prevents the second step.
         """
         abandoned_since_ms = now_ms - ABANDONED_MS
 

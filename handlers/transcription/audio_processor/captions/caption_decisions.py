@@ -1,9 +1,13 @@
 """Decisions about the captions of one stream: which ones are shown, and when.
 
-Amazon Transcribe sends a result as partials, each of which replaces the previous one, and then as a final. Each final
-is shown once, in the order of speech. Partials are shown at a readable rate. A partial that is not stable enough yet is
-deferred. A partial that must wait for the rate limit is a candidate; of all candidates, only the best one is shown. No
-text is shown under two results at the same time.
+A result is a piece of recognised speech. Amazon Transcribe sends it in several versions: first partials, each of which
+replaces the previous one, then a final. The client shows one line for each result. The rules are:
+
+- Finals are shown in the order of speech.
+- A partial is shown if enough of it is stable. Otherwise it is deferred for some time.
+- A rate limit keeps partials readable. Partials that must wait for it are candidates, of which only the best is shown.
+- If the final of a result does not come in time, the result becomes an orphan: its last partial is shown as its final.
+- No text is shown under two results at the same time.
 
 The caller, `utterance_transcription`, passes results to `accept`, calls `take_due` at the time that `next_due_ms`
 returns, and calls `finish` at the end. It also states the time, so the same input always gives the same captions.
@@ -25,10 +29,10 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
 from handlers.transcription.caption_thresholds import CaptionThresholds
 
 NO_STABILITY = "no_stability"
-"""Reason for showing only final captions: Amazon Transcribe marks no words as stable."""
+"""Reason for showing only final captions: Amazon Transcribe does not mark words as stable or unstable."""
 PARTIALS_WITHOUT_STABILITY = 10
-"""If this number of partials at the start of a stream has no stability, only finals are shown from then on, because no
-later partial is expected to have a stability. Ten partials come in about two seconds of speech."""
+"""Number of partials without a stability at the start of a stream after which only finals are shown. No later partial is
+expected to have a stability. Ten partials come in about two seconds of speech."""
 
 
 class CaptionKind(StrEnum):
@@ -37,12 +41,12 @@ class CaptionKind(StrEnum):
     PARTIAL = "partial"
     FINAL = "final"
     RETRACTED = "retracted"
-    """Remove the line of this result, because another line shows the same text."""
+    """Remove the line, because another line shows its text or the final has no text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A caption. It replaces the line of the same result."""
+    """Change of the line of a result: a new text, or its removal."""
 
     kind: CaptionKind
     result_id: str
@@ -53,26 +57,22 @@ class Caption:
     end_ms: int
     """Position in the stream's audio."""
     stability: float | None
-    """Stability of the result's version; None if none of its items has a stability mark."""
+    """Share of the words and punctuation marks that are marked as stable. None without such marks."""
     orphan: bool
-    """True if the result never became final."""
+    """True if Amazon Transcribe never sent a final version of the result."""
     received_ms: int
-    """Time at which the result arrived."""
+    """Time at which this version of the result arrived."""
 
     @property
     def final(self) -> bool:
-        """True if the line will not change any more."""
         return self.kind is CaptionKind.FINAL
 
 
 @dataclass(frozen=True, slots=True)
 class PartialLine:
-    """The line that a partial shows until its final comes."""
-
     text: str
-    """Normalised text of the partial."""
+    """Text of the partial as `normalize_text` returns it."""
     version: ResultVersion
-    """Version of the result that the line shows."""
 
 
 @dataclass(slots=True)
@@ -80,24 +80,24 @@ class CaptionCounts:
     """Counts of a stream's captions and results, for the log and the metrics."""
 
     partials: int = 0
-    """Partials shown."""
+    """Number of partials that were shown."""
     dropped: int = 0
-    """Partials that the rate limit suppressed."""
+    """Number of partials that were not shown because of the rate limit."""
     orphans: int = 0
-    """Results that never became final, shown or not."""
+    """Number of results that never became final, including those that were not shown."""
     duplicates: int = 0
-    """Partials and finals that were suppressed because their text is already shown."""
+    """Number of partials and finals that were not shown because their text was already shown."""
     fallback: str | None = None
-    """Reason for showing only finals from some moment on; None if partials are shown or were never enabled."""
+    """Reason why partials were disabled during the stream. None if they were not, or were disabled from the start."""
     failed: bool = False
     """True if the stream failed or its captions could not be delivered in time. Unlike `fallback`, this is also
-    recorded if partials are disabled."""
+    recorded if partials were disabled from the start."""
 
 
 class Captions:
-    """Decides about the captions of one stream, and keeps the results that wait.
+    """Decisions about the captions of one stream, with the results that wait.
 
-    Methods with the parameter `captions` append the captions that they show to this list, for the caller to return.
+    Private methods with the parameter `captions` append the captions that they show to this list.
     """
 
     def __init__(self, thresholds: CaptionThresholds, *, finals_only: bool = False) -> None:
@@ -105,8 +105,7 @@ class Captions:
         self._min_stability = thresholds.min_stability_threshold
         self._pause_ms = thresholds.pause_ms
         self._unmarked_partials_left = PARTIALS_WITHOUT_STABILITY
-        """Number of partials that may still come without a stability; 0 once a stability has come or partials were
-        disabled."""
+        """Number of further partials without a stability after which partials are disabled. 0 ends the count."""
         self._open = OpenResults(thresholds)
         self._rate = PartialRate(thresholds.max_rate_per_second)
         self._finals = FinalsInOrder(thresholds.max_buffer_ms)
@@ -120,16 +119,14 @@ class Captions:
 
     @property
     def finals_only(self) -> bool:
-        """True if only finals are shown from now on."""
         return self._finals_only
 
     @property
     def has_results(self) -> bool:
-        """True if any result has arrived."""
         return self._result_count > 0
 
     def accept(self, result: Result, now_ms: int) -> list[Caption]:
-        """Accept a result that arrives now. Return its captions and those that have become due."""
+        """Accept a version of a result that arrives now. Return its captions and others that have become due."""
         now_ms = self._advance(now_ms)
         version = ResultVersion(result, now_ms, self._result_count)
         self._result_count += 1
@@ -157,13 +154,13 @@ class Captions:
         return captions
 
     def next_due_ms(self) -> int | None:
-        """Return the time at which `take_due` next has something to do, if no result arrives before; None if never."""
+        """Return the next time at which `take_due` has something to do if no result arrives before, or None."""
         free_ms = self._rate.next_free_ms() if self._open.has_candidates() else None
         moments = (self._open.next_deferred_ms(), free_ms, self._finals.next_overdue_ms(), self._open.next_orphan_ms())
         return min((moment for moment in moments if moment is not None), default=None)
 
     def finish(self, now_ms: int) -> list[Caption]:
-        """Return the last captions when the stream has ended or its time is over. Open results become orphans."""
+        """Return the last captions at the end of the stream. Results without a final become orphans."""
         captions: list[Caption] = []
         self._advance(now_ms)
         while self._open:
@@ -172,7 +169,7 @@ class Captions:
         return captions
 
     def fall_back(self, reason: str) -> None:
-        """Show only finals from now on. Record the reason, unless only finals were shown before."""
+        """Show only finals from now on, and record the reason. Change nothing if only finals were shown before."""
         if self._finals_only:
             return
         self._finals_only = True
@@ -180,14 +177,15 @@ class Captions:
         self._open.discard_partials()
 
     def _advance(self, now_ms: int) -> int:
-        """Advance and return the time of the last call. A time before it is ignored, because waiting results are kept
-        in the order of their times.
+        """Return the given time, or the time of the last call if that is later.
+
+        Times must not go back, because waiting results are kept in the order of their times.
         """
         self._now_ms = max(self._now_ms, now_ms)
         return self._now_ms
 
     def _check_stability(self, partial: Result) -> None:
-        """Show only finals if the first partials of a stream have no stability, because then no later one will."""
+        """Show only finals if the first partials of the stream had no stability."""
         if partial.stability is not None:
             self._unmarked_partials_left = 0
         elif self._unmarked_partials_left:
@@ -201,7 +199,8 @@ class Captions:
         if self._open.is_full_for(result.result_id):
             self._orphan_oldest()
         open_result = self._open.update(version)
-        self._show_ready_finals(captions)  # a final may have waited for this result, which turns out to start later
+        # A new version can have a later start. Then a final that waited for this result is ready.
+        self._show_ready_finals(captions)
         if self._finals_only:
             return
         age_ms = self._now_ms - open_result.known_since_ms
@@ -210,14 +209,14 @@ class Captions:
             self._offer_partial(version, captions)
         else:
             self._open.defer(open_result)
-            self._offer_deferred(captions)  # these words may have waited long enough already
+            self._offer_deferred(captions)  # the wait may be over already, because it may have begun earlier
 
     def _offer_deferred(self, captions: list[Caption]) -> None:
         for version in self._open.take_deferred(self._now_ms):
             self._offer_partial(version, captions)
 
     def _offer_partial(self, candidate: ResultVersion, captions: list[Caption]) -> None:
-        """Show a partial, or let it compete for the next moment that the rate limit leaves free."""
+        """Show a partial now or, if the rate limit does not allow it, make it a candidate. Drop a duplicate."""
         text = normalize_text(candidate.result.text)
         if self._is_duplicate(text, candidate.result.result_id):
             self.counts.duplicates += 1
@@ -227,7 +226,7 @@ class Captions:
             self._open.add_candidate(candidate)
 
     def _show_best_candidate(self, captions: list[Caption]) -> None:
-        """If the rate limit allows a partial now, show the best candidate with a new text. Drop the others."""
+        """If the rate limit allows a partial now, show the best candidate that is no duplicate. Drop the others."""
         if not self._rate.is_free(self._now_ms):
             return
         best, dropped = self._open.take_candidates()
@@ -259,7 +258,7 @@ class Captions:
         captions.append(_caption(CaptionKind.PARTIAL, candidate))
 
     def _close(self, last: ResultVersion, *, orphan: bool = False) -> None:
-        """Close a result. Its later versions are ignored, and its final waits for its turn."""
+        """Close a result: its last version waits to be shown as a final, and later versions are ignored."""
         result_id = last.result.result_id
         if self._open.is_closed(result_id):
             return
@@ -268,14 +267,14 @@ class Captions:
         self._finals.add(PendingFinal(last, orphan=orphan))
 
     def _close_without_text(self, result_id: str) -> list[Caption]:
-        """Close a result whose final has no text, and remove its line."""
+        """Close a result whose final has no text. Return the caption that removes its line, if it has one."""
         if self._open.is_closed(result_id):
             return []
         self._open.close(result_id)
         return self._retraction_of(result_id)
 
     def _orphan_oldest(self) -> None:
-        """Close the open result whose last version is the oldest, as an orphan."""
+        """Make an orphan of the open result that has had no new version for the longest time."""
         last = self._open.oldest_version()
         if last is not None:
             self._close(last, orphan=True)
@@ -290,16 +289,17 @@ class Captions:
                 captions += self._retraction_of(result_id)
                 continue
             if other is not None:
-                # The other line is a partial, whose text may still change. If it suppressed this final, the words could
-                # be lost. So its line is removed instead.
+                # The other line shows a partial, whose text may still change. If this final were not shown, the words
+                # could be lost. So the other line is removed.
                 captions += self._retraction_of(other.result_id, text)
             self._lines.pop(result_id, None)
             self._texts.show(text, result_id, self._now_ms, final=True)
             captions.append(_caption(CaptionKind.FINAL, final.version, orphan=final.orphan))
 
     def _retraction_of(self, result_id: str, text: str | None = None) -> list[Caption]:
-        """Return the caption that removes a result's partial line. Return nothing if the result has no line, or if its
-        line shows another text than `text`.
+        """Return the caption that removes a result's partial line, if there is one.
+
+        With `text`, return it only if the line shows this text.
         """
         line = self._lines.get(result_id)
         if line is None or text not in {None, line.text}:

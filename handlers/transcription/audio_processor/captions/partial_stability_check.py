@@ -1,7 +1,8 @@
 """Stability check of a partial: it decides whether the partial is shown without waiting.
 
-A partial is a version of a result that is not final yet. It is shown if its stability is high enough, or if its text
-ends a sentence. If Amazon Transcribe reports no stability, the age of the result is compared with a minimum instead.
+A partial is a version of a result of Amazon Transcribe that is not final yet. Its stability is the share of its words
+and punctuation marks that are marked as stable. The partial is shown without waiting if its stability is high enough,
+or if its text ends a sentence. Without such marks, the age of the result is compared with a minimum instead.
 """
 
 import unicodedata
@@ -21,7 +22,8 @@ SENTENCE_ENDS = (
     "\N{MYANMAR SIGN SECTION}",
     "\N{KHMER SIGN KHAN}",
 )
-"""Sentence ends of the transcribed scripts. NFKC turns wide and narrow forms and the ellipsis into one of these."""
+"""Punctuation marks that end a sentence, in NFKC form. NFKC turns wide and narrow forms, and also the ellipsis, into
+these."""
 CLOSING = frozenset(["Pe", "Pf", "Zs"])
 """Unicode categories of closing brackets, closing quotation marks and spaces."""
 

@@ -1,6 +1,11 @@
-"""Results and captions that wait: results for their finals, partials until they may be shown, finals for their turn.
+"""Collections of results that wait, for `caption_decisions`.
 
-`caption_decisions` uses these collections. They read no clock: it passes them the time, which never goes back.
+Amazon Transcribe sends a result in several versions: first partials, then a final. `OpenResults` has the results whose
+final has not come, with their partials that may be shown later. `PartialRate` limits the partials that are shown in a
+second. `FinalsInOrder` has finals that wait because a result that started earlier is still open.
+
+A result whose final does not come in time becomes an orphan: its last partial is shown as its final. The caller passes
+the current time, which must never go back.
 """
 
 from bisect import bisect_right, insort
@@ -11,29 +16,25 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
 from handlers.transcription.caption_thresholds import CaptionThresholds
 
 MAX_OPEN = 32
-"""Maximum number of results without a final. Amazon Transcribe has one or two open at a time. Beyond this number,
-the result with the oldest last version becomes an orphan."""
+"""Maximum number of results without a final. If another one comes, the result that has had no new version for the
+longest time becomes an orphan. Usually there are one or two."""
 MAX_CLOSED = 1024
-"""Number of closed results that are remembered; far more than an utterance has."""
+"""Number of closed results whose ids are remembered. A stream of a few seconds has far fewer results."""
 MAX_PENDING_FINALS = 32
-"""Maximum number of finals that wait for earlier results. Beyond this number, the first final is shown without
-waiting."""
+"""Maximum number of finals that wait. If there are more, those that start first are shown without waiting."""
 RATE_WINDOW_MS = 1000
-"""Period to which the rate limit applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResultVersion:
-    """One version of a result, as it arrived."""
-
     result: Result
     received_ms: int
     number: int
-    """Number of versions that arrived before. It orders versions within one millisecond."""
+    """Number of versions that arrived before, of any result. It orders versions within one millisecond."""
 
 
 def rank(version: ResultVersion) -> tuple[float, int]:
-    """Return the sort key of partials that compete: a higher stability, and then a newer version, is better."""
+    """Return a sort key for partials. The best one has the highest stability, and is the newest of these."""
     stability = version.result.stability
     return (-1.0 if stability is None else stability, version.number)
 
@@ -43,26 +44,26 @@ class OpenResult:
     """A result without a final, with its partials that may be shown later."""
 
     version: ResultVersion
-    """The newest version."""
     known_since_ms: int
     """Time at which the first version arrived."""
     changed_ms: int
     """Time at which the text last changed."""
     deferred: ResultVersion | None = None
-    """The newest version, if it is not stable enough to be shown yet; None otherwise."""
+    """Version that is shown later, because it was not stable enough when it arrived. A newer version replaces it or, if
+    that is stable enough, removes it."""
     deferred_since_ms: int = 0
-    """Time at which the first version of the current series of deferred versions arrived. A newer version that replaces
-    the deferred one continues the series."""
+    """Time from which `max_buffer_ms` is counted. It stays the same when a newer version is deferred, because otherwise
+    a text that keeps changing would never be shown."""
     due_ms: int = 0
-    """Time at which the deferred version may be shown anyway."""
+    """Time at which the deferred version may be shown although it is not stable enough."""
     candidate: ResultVersion | None = None
-    """The best version that waits for the next moment at which the rate limit allows a partial; None if none waits."""
+    """The best version that waits until the rate limit allows a partial."""
     beaten_count: int = 0
-    """Number of the result's other candidates, which were worse than `candidate`."""
+    """Number of other versions that waited for the rate limit, but were worse than `candidate`."""
 
 
 class OpenResults:
-    """Results without a final, and the ids of closed results."""
+    """Results without a final, and the ids of closed results, which are those with a final and orphans."""
 
     def __init__(self, thresholds: CaptionThresholds) -> None:
         self._thresholds = thresholds
@@ -74,15 +75,14 @@ class OpenResults:
         return len(self._open)
 
     def is_closed(self, result_id: str) -> bool:
-        """Return True if the result's last version has arrived."""
+        """Return True if the result is closed, so its further versions are ignored."""
         return result_id in self._closed
 
     def is_full_for(self, result_id: str) -> bool:
-        """Return True if there is no room for another result."""
+        """Return True if the result is new and there is no room for it."""
         return len(self._open) >= MAX_OPEN and result_id not in self._open
 
     def update(self, version: ResultVersion) -> OpenResult:
-        """Store the next version of a result, and return the result."""
         result, now_ms = version.result, version.received_ms
         open_result = self._open.pop(result.result_id, None)
         if open_result is None:
@@ -94,26 +94,28 @@ class OpenResults:
         return open_result
 
     def close(self, result_id: str) -> None:
-        """Close a result and discard its partials."""
         if len(self._closed) >= MAX_CLOSED:
             del self._closed[next(iter(self._closed))]
         self._closed[result_id] = None
         self._open.pop(result_id, None)
 
     def defer(self, open_result: OpenResult) -> None:
-        """Defer the newest version. It takes over the waiting time of an older deferred version."""
+        """Defer the newest version until the text has not changed for `pause_ms`, at the latest for `max_buffer_ms`.
+
+        If the version has no stability, the pause is counted from the first version of the result.
+        """
         if open_result.deferred is None:
             open_result.deferred_since_ms = open_result.version.received_ms
         open_result.deferred = open_result.version
-        # Without a stability, only the age of the result can decide.
-        quiet_since_ms = (
-            open_result.known_since_ms if open_result.version.result.stability is None else open_result.changed_ms
-        )
+        has_stability = open_result.version.result.stability is not None
+        pause_begins_ms = open_result.changed_ms if has_stability else open_result.known_since_ms
         limits = self._thresholds
-        open_result.due_ms = min(quiet_since_ms + limits.pause_ms, open_result.deferred_since_ms + limits.max_buffer_ms)
+        open_result.due_ms = min(
+            pause_begins_ms + limits.pause_ms, open_result.deferred_since_ms + limits.max_buffer_ms
+        )
 
     def take_deferred(self, now_ms: int) -> list[ResultVersion]:
-        """Remove and return the deferred versions that have waited long enough, the best by `rank` first."""
+        """Remove and return the deferred versions that have waited long enough, the best first (see `rank`)."""
         due_versions = []
         for open_result in self._open.values():
             if open_result.deferred is not None and open_result.due_ms <= now_ms:
@@ -122,13 +124,13 @@ class OpenResults:
         return sorted(due_versions, key=rank, reverse=True)
 
     def add_candidate(self, version: ResultVersion) -> None:
-        """Let a version compete for the next moment that the rate limit leaves free."""
+        """Let a version wait for the rate limit. Of the versions of a result that wait, only the best one is kept."""
         open_result = self._open[version.result.result_id]
         open_result.beaten_count += open_result.candidate is not None
         open_result.candidate = max(open_result.candidate or version, version, key=rank)
 
     def take_candidates(self) -> tuple[list[ResultVersion], int]:
-        """Remove all candidates. Return each result's best one, best first by `rank`, and the number of the others."""
+        """Remove all candidates. Return the best one of each result, the best first, and the number of the others."""
         best, beaten_count = [], 0
         for open_result in self._open.values():
             if open_result.candidate is not None:
@@ -138,29 +140,25 @@ class OpenResults:
         return sorted(best, key=rank, reverse=True), beaten_count
 
     def discard_partials(self) -> None:
-        """Discard all partials that wait to be shown."""
         for open_result in self._open.values():
             open_result.deferred, open_result.candidate, open_result.beaten_count = None, None, 0
 
     def oldest_version(self) -> ResultVersion | None:
-        """Return the oldest of the last versions of all open results; None if no result is open."""
+        """Return the newest version of the result that has had no new version for the longest time."""
         return next((result.version for result in self._open.values()), None)
 
     def next_orphan_ms(self) -> int | None:
-        """Return the time at which the next result becomes an orphan; None if no result is open."""
         oldest = self.oldest_version()
         return oldest.received_ms + self._thresholds.orphan_ms if oldest else None
 
     def next_deferred_ms(self) -> int | None:
-        """Return the time at which the next deferred version has waited long enough."""
         return min((result.due_ms for result in self._open.values() if result.deferred is not None), default=None)
 
     def has_candidates(self) -> bool:
-        """Return True if any version competes for a free moment."""
+        """Return True if any version waits for the rate limit."""
         return any(result.candidate is not None for result in self._open.values())
 
     def earliest_start_ms(self) -> int | None:
-        """Return the earliest start of an open result."""
         return min((result.version.result.start_ms for result in self._open.values()), default=None)
 
 
@@ -172,43 +170,41 @@ class PartialRate:
         self._shown_ms: deque[int] = deque(maxlen=max_count)
 
     def is_free(self, now_ms: int) -> bool:
-        """Return True if a partial may be shown now."""
         return len(self._shown_ms) < self._max_count or now_ms >= self.next_free_ms()
 
     def add_partial(self, now_ms: int) -> None:
-        """Count a partial that is shown now."""
         self._shown_ms.append(now_ms)
 
     def next_free_ms(self) -> int:
-        """Return the time at which the next partial may be shown. Valid only once the limit has been reached."""
+        """Return the time at which the next partial may be shown. It must be called only if the limit was reached."""
         return self._shown_ms[0] + RATE_WINDOW_MS
 
 
 @dataclass(frozen=True, slots=True)
 class PendingFinal:
-    """The last version of a result, waiting to be shown as a final."""
+    """The last version of a result, which waits to be shown as a final."""
 
     version: ResultVersion
     orphan: bool
-    """True if Amazon Transcribe did not mark the version as final."""
+    """True if the version is a partial, because the final did not come."""
 
 
 class FinalsInOrder:
-    """Finals that wait for results that started earlier."""
+    """Finals that wait for results that started earlier, because they are shown in the order of speech."""
 
     def __init__(self, max_wait_ms: int) -> None:
         self._max_wait_ms = max_wait_ms
         self._pending: list[PendingFinal] = []
 
     def add(self, final: PendingFinal) -> None:
-        """Insert a final by its start."""
+        """Add a final at its place in the order of speech."""
         insort(self._pending, final, key=lambda final: (final.version.result.start_ms, final.version.number))
 
     def take_ready(self, now_ms: int, first_open_ms: int | None) -> list[PendingFinal]:
-        """Remove and return the finals that are ready. `first_open_ms` is the earliest start of an open result.
+        """Remove and return the finals that are ready. `first_open_ms` is the earliest start of an open result, or None.
 
-        A final that has waited too long is ready, and so are all finals that start before it, because they would
-        otherwise be shown after it.
+        A final is ready if no open result starts before it. It is also ready if it has waited too long, or if too many
+        finals wait. Then the finals that start before it are ready too, because otherwise they would be shown after it.
         """
         if first_open_ms is None:
             count = len(self._pending)
@@ -220,7 +216,6 @@ class FinalsInOrder:
         return leaving
 
     def next_overdue_ms(self) -> int | None:
-        """Return the time at which the next final will have waited too long."""
         return min((self._latest_ms(final) for final in self._pending), default=None)
 
     def _latest_ms(self, final: PendingFinal) -> int:

@@ -1,6 +1,6 @@
-"""Memory of the texts that one stream showed recently, so that no other Transcribe result repeats them.
+"""Memory of the texts that one stream showed recently, so that no other result of Amazon Transcribe repeats them.
 
-Texts are compared without regard to Unicode spelling variants, capitals, punctuation and spacing.
+Texts are compared without regard to Unicode variants, capitals, punctuation and spacing.
 """
 
 import re
@@ -8,15 +8,15 @@ import unicodedata
 from dataclasses import dataclass
 
 MAX_TEXTS = 2000
-"""Maximum number of texts. The highest permitted rate of partials (20 per second) and the longest permitted lifetime of
-a text (60 s) give 1200 partials. The rest is for finals."""
+"""Maximum number of remembered texts. The settings allow up to 20 partials in a second and a lifetime of up to 60 s,
+which gives 1200 texts of partials. The rest is for finals."""
 
 _NO_WORD = re.compile(r"[^\w\s]|_")
 """A character that is no letter, digit or space. The underscore is named because `\\w` includes it."""
 
 
 def normalize_text(text: str) -> str:
-    """Return the text in the form that is compared. Text that consists only of punctuation keeps it."""
+    """Return the text in the form that is compared. If a text has only punctuation, the punctuation stays."""
     # Normalised again, because case folding can leave a form that NFKC changes.
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     spaced = _NO_WORD.sub(_space_for_punctuation, folded)
@@ -24,24 +24,22 @@ def normalize_text(text: str) -> str:
 
 
 def _space_for_punctuation(match: re.Match[str]) -> str:
-    # The pattern also matches symbols and the vowel signs of Indic scripts. They stay, because different words would be
-    # equal without them.
+    # The pattern also matches symbols and the vowel signs of Indic scripts. Different words would be equal without them.
     return " " if unicodedata.category(match[0]).startswith("P") else match[0]
 
 
 @dataclass(frozen=True, slots=True)
 class ShownText:
-    """The Transcribe result that showed a text."""
+    """The result that last showed a text."""
 
     result_id: str
     at_ms: int
-    """Time at which the text was shown."""
     final: bool
-    """True if a final showed the text, so that the line stays."""
+    """True if a final showed the text, so that its line will not change any more."""
 
 
 class ShownTexts:
-    """Remembers each normalised text for as long as no other result may show it. Times must never go back."""
+    """Texts, in normalised form, that no other result may show for some time. Times must never go back."""
 
     def __init__(self, ttl_ms: int) -> None:
         self._ttl_ms = ttl_ms
@@ -49,14 +47,13 @@ class ShownTexts:
         self._texts: dict[str, ShownText] = {}
 
     def shown_by_other(self, normalized_text: str, result_id: str, now_ms: int) -> ShownText | None:
-        """Return the other result that has shown the text; None if there is none or its time is over."""
+        """Return the other result that has shown the text recently, or None."""
         shown = self._texts.get(normalized_text)
         if shown is None or shown.result_id == result_id or now_ms - shown.at_ms >= self._ttl_ms:
             return None
         return shown
 
     def show(self, normalized_text: str, result_id: str, now_ms: int, *, final: bool = False) -> None:
-        """Remember that this result shows the text now."""
         if not self._ttl_ms:
             return
         self._texts.pop(normalized_text, None)

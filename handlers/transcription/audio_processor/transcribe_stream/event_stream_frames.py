@@ -1,7 +1,7 @@
 """Encoding and decoding of AWS event-stream frames, the binary messages of an Amazon Transcribe stream.
 
-Botocore decodes frames, but it cannot encode them. A malformed frame raises an exception that contains nothing of the
-frame.
+Botocore can decode frames, but cannot encode them. The exception for a malformed frame contains nothing of the frame,
+because it may be logged.
 """
 
 import struct
@@ -25,14 +25,11 @@ class MalformedFrame(Exception):
 
 
 class EventStreamMessage(NamedTuple):
-    """A decoded frame."""
-
     headers: Mapping[str, object]
     payload: bytes
 
 
 def encode_frame(headers: Mapping[str, str], payload: bytes) -> bytes:
-    """Return a message as a frame."""
     head = b"".join(_header(name.encode(), value.encode()) for name, value in headers.items())
     lengths = struct.pack("!II", OVERHEAD + len(head) + len(payload), len(head))
     frame = lengths + struct.pack("!I", crc32(lengths)) + head + payload
@@ -61,5 +58,5 @@ def decode_frame(frame: bytes) -> EventStreamMessage:
 
 
 def _header(name: bytes, value: bytes) -> bytes:
-    """Return a header: the name after its length in one byte, the type, and the value after its length in two bytes."""
+    """Return an encoded header: length of the name (one byte), name, type, length of the value (two bytes), value."""
     return bytes([len(name)]) + name + bytes([STRING]) + struct.pack("!H", len(value)) + value

@@ -1,8 +1,10 @@
 """Client of one stream of Amazon Transcribe over a WebSocket.
 
-`utterance_transcription` uses it. This module decides whether a stream has ended or failed. The caller sets the
-timeouts, decides when to send and to receive, and parses the transcript events. Each failure is reported as one of a
-few codes, so that no exception and no log line contains the presigned URL or anything that the peer sent.
+The caller, `utterance_transcription`, decides when to send and to receive, sets the timeouts, and parses the transcript
+events. This module finds out if a stream has ended or failed. Each failure is reported as one of a few codes, so that
+no exception and no log line contains the presigned URL or anything that the service sent.
+
+The "peer" is the other end of the WebSocket connection, usually Amazon Transcribe.
 """
 
 import time
@@ -25,13 +27,11 @@ from handlers.transcription.audio_processor.transcribe_stream.websocket_client i
 MAX_CHUNK = 32 * 1024
 """Maximum size of one audio event, as Amazon Transcribe limits it."""
 NORMAL_CLOSES = frozenset([1000, 1005])
-"""Close codes of a normal end: 1000, and 1005 if the peer sent no code. Code 1001 is not normal: the peer shuts down,
-and may not have sent all results."""
+"""Close codes of a normal end: 1000, and 1005 if the peer sent no code. Code 1001 is not normal, because it means that
+the peer shuts down, and may not have sent all results."""
 
 
 class StreamFailureCode(StrEnum):
-    """Cause of a stream's failure."""
-
     THROTTLED = "throttled"
     """Too many streams, or the service is unavailable. A later attempt may succeed."""
     ACCESS_DENIED = "refused"
@@ -44,14 +44,11 @@ class StreamFailureCode(StrEnum):
     MALFORMED = "malformed"
     """The peer violated the protocol."""
     SILENT = "silent"
-    """One side sent nothing for too long: the peer at the beginning, or this client later."""
+    """No connection was established in time, or the service received no audio for too long."""
     INTERNAL = "internal"
-    """The service failed."""
 
 
 class TranscribeStreamFailed(Exception):
-    """The stream failed before its end."""
-
     def __init__(self, code: StreamFailureCode) -> None:
         super().__init__(code.value)
         self.code = code
@@ -71,7 +68,7 @@ _CODES_BY_EXCEPTION = {
     "UnrecognizedClientException": StreamFailureCode.ACCESS_DENIED,
 }
 _NO_AUDIO = b"no new audio was received"
-"""Part of the service's message if this client has sent no audio for 15 seconds."""
+"""Part of the service's error message if it has received no audio for 15 seconds."""
 
 
 class TranscribeStream:
@@ -80,16 +77,16 @@ class TranscribeStream:
     def __init__(self, connection: WebSocket) -> None:
         self._connection = connection
         self._peer_gone = False
-        """True if the peer accepts no more messages. Messages that it sent before may still be received."""
+        """True if the peer accepts no more messages. Messages that it has already sent may still be received."""
         self._audio_ended = False
-        """True if `end` was sent."""
+        """True if the end of the audio was sent."""
         self._ended = False
         self._failure: StreamFailureCode | None = None
         """Failure of the stream. All later calls raise it again."""
 
     @classmethod
     def open(cls, url: str, timeout_seconds: float) -> Self:
-        """Open the stream of a presigned URL. Raises TranscribeStreamFailed."""
+        """Open the stream of a presigned URL. Raise TranscribeStreamFailed if this fails."""
         try:
             return cls(WebSocket.open(url, timeout_seconds))
         except Exception as error:  # noqa: BLE001 - whatever a peer makes the library raise
@@ -110,21 +107,24 @@ class TranscribeStream:
         return self._ended
 
     def send(self, chunk: bytes) -> None:
-        """Send audio. Empty audio sends nothing, because an empty message would end the stream.
+        """Send audio. For empty audio nothing is sent, because an empty message would end the stream.
 
-        If the peer has closed, the audio is discarded, and `receive` reports the failure. Messages that the peer sent
-        before, which often contain the reason, are received first.
+        If the peer has closed the connection, the audio is discarded. `receive` reports this failure later, after the
+        messages that the peer has sent before, because they often contain the reason.
         """
         for start in range(0, len(chunk), MAX_CHUNK):
             self._send(chunk[start : start + MAX_CHUNK])
 
     def end(self) -> None:
-        """Signal the end of the audio to the service. The last results are still to come."""
+        """Tell the service that all audio was sent. The last results are still to come."""
         self._send(b"")
         self._audio_ended = not self._peer_gone
 
     def receive(self, timeout_seconds: float) -> bytes | None:
-        """Return the payload of the next transcript event. None if none comes in time, or if the stream has ended."""
+        """Return the payload of the next transcript event, or None if none comes in time or the stream has ended.
+
+        Raise TranscribeStreamFailed if the stream has failed.
+        """
         deadline = time.monotonic() + timeout_seconds
         remaining = timeout_seconds
         while (message := self._receive_message(remaining)) is not None:
@@ -135,7 +135,6 @@ class TranscribeStream:
         return None
 
     def close(self) -> None:
-        """Close the stream, if it is still open."""
         self._connection.close()
 
     def _send(self, chunk: bytes) -> None:
@@ -146,7 +145,7 @@ class TranscribeStream:
             self._peer_gone = True
 
     def _receive_message(self, timeout_seconds: float) -> str | bytes | None:
-        """Return the next message; None if none comes in time or the stream has ended normally."""
+        """Return the next message, or None if none comes in time or the stream has ended normally."""
         self._check_failure()
         message = self._connection.receive(timeout_seconds)
         if message is None and self._connection.is_over:
@@ -156,7 +155,7 @@ class TranscribeStream:
         return message
 
     def _transcript_payload(self, message: str | bytes) -> bytes | None:
-        """Return the payload of a transcript event; None for an event of another type."""
+        """Return the payload of a transcript event, or None for an event of another type."""
         try:
             event = decode_frame(message) if isinstance(message, bytes) else None
         except MalformedFrame:
@@ -168,7 +167,6 @@ class TranscribeStream:
         return event.payload if event.headers.get(":event-type") == "TranscriptEvent" else None
 
     def _check_failure(self) -> None:
-        """Raise the failure that has been found before."""
         if self._failure is not None:
             raise TranscribeStreamFailed(self._failure)
 

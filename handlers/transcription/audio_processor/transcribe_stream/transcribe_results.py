@@ -1,7 +1,7 @@
 """Parser for the results in a TranscriptEvent, the JSON in which Amazon Transcribe sends recognised speech.
 
-The payload comes over the network, so every size and every number has a limit. No exception contains anything of the
-transcript. `caption_decisions` decides which results are shown.
+The payload comes over the network, so sizes and times have limits. Exceptions contain nothing of the transcript,
+because they may be logged. `caption_decisions` decides which results are shown.
 """
 
 from contextlib import suppress
@@ -14,11 +14,11 @@ from pydantic.alias_generators import to_pascal
 from handlers.common.text.text_cleaning import remove_hidden_characters
 
 MAX_PAYLOAD_BYTES = 256 * 1024
-"""Maximum size of a payload. An event about five seconds of speech has some ten kilobytes."""
+"""Maximum size of a payload. An event for five seconds of speech has some ten kilobytes."""
 MAX_RESULTS = 32
 """Maximum number of results in one event. Amazon Transcribe sends one or two."""
 MAX_ITEMS = 1000
-"""Maximum number of words and punctuation marks in one result."""
+"""Maximum number of words and punctuation marks, called items, in one result."""
 MAX_TEXT_CHARS = 2000
 """Maximum length of a text. The fastest speakers reach 30 characters a second."""
 MAX_ID_CHARS = 128
@@ -35,23 +35,24 @@ class InvalidTranscriptEvent(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One version of one result. Amazon Transcribe sends new versions until the result is final."""
+    """One version of a result, which is a piece of recognised speech. Amazon Transcribe sends new versions until the
+    result is final.
+    """
 
     result_id: str
+    """Id that all versions of the result have."""
     text: str
-    """Text of the first alternative; empty for a final that has none."""
+    """Text of the first alternative. Only a final can have an empty text."""
     final: bool
     start_ms: int
     """Position in the stream's audio."""
     end_ms: int
     """Position in the stream's audio."""
     stability: float | None
-    """Share of the items that are marked as stable; None if no item has the mark."""
+    """Share of the items that are marked as stable. None if no item is marked as stable or unstable."""
 
 
 class _EventPart(BaseModel):
-    """Base of the parts of an event."""
-
     model_config = ConfigDict(strict=True, extra="ignore", alias_generator=to_pascal)
 
 
@@ -81,7 +82,9 @@ class _Event(_EventPart):
 
 
 def parse_results(payload: bytes) -> list[Result]:
-    """Return the results of one event, without partials that have no text. Raises InvalidTranscriptEvent."""
+    """Return the results of one event, without partials that have no text. Raise InvalidTranscriptEvent if the payload is
+    not valid.
+    """
     event = None
     if len(payload) <= MAX_PAYLOAD_BYTES:
         with suppress(ValidationError):

@@ -1,9 +1,9 @@
-"""WebSocket client for a stream of Amazon Transcribe.
+"""WebSocket client for a stream of Amazon Transcribe. `stream_client` interprets the messages.
 
-It reads and writes only while one of its methods runs, and each method has a time limit.
+The client reads and writes only while one of its methods runs, and each method has a time limit.
 
-The library `websockets` implements the protocol. Its own client is not used, because it reads in a second thread. Two
-threads would use one TLS session, which OpenSSL does not allow. `stream_client` interprets the messages.
+The library `websockets` implements the protocol. But the library's own client is not used, because it reads in a second
+thread. OpenSSL does not allow two threads to use one TLS session.
 """
 
 import contextlib
@@ -23,22 +23,23 @@ from websockets.uri import WebSocketURI, parse_uri
 MAX_MESSAGE = 256 * 1024
 """Maximum size of a received message in bytes."""
 MAX_WAITING = 16
-"""Maximum number of received messages that wait while something is sent."""
+"""Number of received messages from which on nothing more is read until the caller takes a message."""
 MAX_FRAMES = 1_000
-"""Maximum number of frames of one message. All are kept until the last frame arrives, and a frame may be empty."""
+"""Maximum number of frames of one message. It is limited because all frames are kept until the last one arrives, and
+empty frames do not count towards MAX_MESSAGE."""
 MAX_UNWRITTEN_ANSWERS = 256 * 1024
-"""Maximum size in bytes of the answers to pings that wait to be written. A peer that sends pings and reads no answers
-is disconnected."""
+"""Maximum size in bytes of the answers to pings that wait to be written. A peer that sends pings but does not read the
+answers is disconnected."""
 READ_BYTES = 64 * 1024
-"""Size of one read. It exceeds a TLS record, so that no data remains inside TLS, where polling the socket would not
-show it."""
+"""Size of one read. It is larger than a TLS record. Otherwise a part of the record could stay in the TLS buffer, and
+polling the socket would not show it."""
 SEND_SECONDS = 0.2
-"""Time limit for sending when the system's buffer is full. A peer that reads nothing for so long will not read any
-more, and an invocation cannot wait longer."""
+"""Time limit for sending when the system's buffer is full. A peer that reads nothing for so long is treated as gone,
+because the invocation cannot wait longer."""
 CLOSE_SECONDS = 0.1
-"""Time limit for the closing handshake. All messages that matter were received before."""
+"""Time limit for the closing handshake. It is short, because all messages that matter were received before."""
 
-# Not in the logger hierarchy, so that no configuration of the process makes it log frames or URLs.
+# Created without `getLogger`, so that no logging configuration makes it log frames or URLs.
 _SILENT_LOGGER = logging.Logger("websocket", logging.CRITICAL + 1)  # noqa: LOG001
 
 
@@ -47,15 +48,12 @@ class PeerGone(Exception):
 
 
 class WebSocket:
-    """An open WebSocket connection."""
-
     def __init__(self, sock: socket.socket, uri: WebSocketURI) -> None:
         self._socket = sock
         self._protocol = ClientProtocol(uri, max_size=MAX_MESSAGE, logger=_SILENT_LOGGER)
         self._outgoing = bytearray()
-        """Bytes that wait to be written."""
         self._frames: list[Frame] = []
-        """Frames of a message whose last frame has not arrived."""
+        """Frames of the message whose last frame has not arrived."""
         self._messages: deque[bytes | str] = deque()
         """Received messages that the caller has not taken."""
         self._sending_stopped = False
@@ -64,7 +62,7 @@ class WebSocket:
 
     @classmethod
     def open(cls, url: str, timeout_seconds: float) -> Self:
-        """Connect to a URL. Raises the exceptions of the network, of TLS and of the library's handshake."""
+        """Connect to a URL. Errors of the network, of TLS and of the library's handshake are raised unchanged."""
         deadline = time.monotonic() + timeout_seconds
         uri = parse_uri(url)
         sock = _connect(uri, deadline)
@@ -88,7 +86,7 @@ class WebSocket:
 
     @property
     def peer_close_code(self) -> int | None:
-        """Code with which the peer has closed the connection; None if it has not."""
+        """Code with which the peer has closed the connection, or None if it has not."""
         return None if self._protocol.close_rcvd is None else self._protocol.close_rcvd.code
 
     @property
@@ -97,8 +95,8 @@ class WebSocket:
         return self._protocol.parser_exc is not None and not isinstance(self._protocol.parser_exc, EOFError)
 
     def send(self, message: bytes) -> None:
-        """Send a binary message. Raises PeerGone."""
-        self._step(deadline=0)  # notice a peer that has closed before sending to it
+        """Send a binary message. Raise PeerGone if the peer accepts no more messages."""
+        self._step(deadline=0)  # reads first, to find out if the peer has closed the connection
         if self._sending_stopped or self._protocol.state is not State.OPEN:
             raise PeerGone
         self._protocol.send_binary(message)
@@ -109,9 +107,10 @@ class WebSocket:
                 raise PeerGone
 
     def receive(self, timeout_seconds: float) -> bytes | str | None:
-        """Return the next message; None if none comes in time, or if the connection is over.
+        """Return the next message, or None if none comes in time or the connection is over.
 
-        A text message is returned as an empty string, because Amazon Transcribe sends only binary messages.
+        Amazon Transcribe sends only binary messages. So the content of a text message is not needed, and an empty
+        string is returned for it.
         """
         deadline = time.monotonic() + timeout_seconds
         while not self._messages and not self.is_over and self._step(deadline):
@@ -168,7 +167,7 @@ class WebSocket:
     def _collect_outgoing(self) -> bool:
         """Move the library's outgoing bytes to the buffer, and return True if any wait to be written.
 
-        The library's end-of-file marker is ignored, because closing has the same effect.
+        The library asks for the end of sending by an empty item, which disappears here. `close` has the same effect.
         """
         self._outgoing += b"".join(self._protocol.data_to_send())
         if self._sending_stopped:
@@ -182,7 +181,7 @@ class WebSocket:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError:
-            # Data that the peer sent before may still be read.
+            # Only sending stops, because data that the peer has already sent may still be read.
             self._sending_stopped = True
 
     def _read(self) -> None:
@@ -192,7 +191,7 @@ class WebSocket:
                 size_before = len(self._outgoing)
                 self._protocol.receive_data(data)
                 self._collect_outgoing()
-                # What receiving adds to the outgoing bytes are answers to pings.
+                # The bytes that receiving adds to the outgoing ones are the library's answers, usually to pings.
                 added = len(self._outgoing) - size_before
                 self._unwritten_answers = self._unwritten_answers + added if self._outgoing else 0
                 if self._unwritten_answers > MAX_UNWRITTEN_ANSWERS:
@@ -215,15 +214,13 @@ class WebSocket:
                     self._frames.clear()
 
     def _disconnect(self) -> None:
-        """Stop sending and receiving."""
+        """Treat the connection as closed by the peer, without waiting for it."""
         self._sending_stopped = True
         self._protocol.receive_eof()
 
 
 def _connect(uri: WebSocketURI, deadline: float) -> socket.socket:
-    """Connect to the first address of the host that answers. All addresses together have the time until the
-    deadline.
-    """
+    """Connect to the first address of the host that answers, before the deadline."""
     failure: OSError = TimeoutError()
     for family, kind, protocol, _, address in socket.getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM):
         left = deadline - time.monotonic()

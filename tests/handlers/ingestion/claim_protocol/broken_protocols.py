@@ -16,7 +16,7 @@ from handlers.ingestion.glue.object_storage import S3Storage
 from handlers.ingestion.glue.run_output import RunOutput
 from handlers.ingestion.manifest_lifecycle import ConfirmedFiles, ManifestLifecycle
 from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.manifest_s3_keys import list_key
+from handlers.ingestion.manifest_s3_keys import claimed_list_key
 from handlers.ingestion.status_transitions import FileStatus
 
 Replacement = tuple[object, str, Callable[..., Any]]
@@ -51,7 +51,7 @@ def _confirm_without_check(self: ManifestLifecycle, execution: Any) -> Confirmed
     if manifest is None or not self.records.begin(execution.manifest_id, execution.arn, 0, execution.redrive):
         return confirmed
     self.documents.write_confirmed(manifest, execution.redrive)
-    return ConfirmedFiles(len(manifest.files), self.documents.uri(list_key(execution.manifest_id)))
+    return ConfirmedFiles(len(manifest.files), self.documents.uri(claimed_list_key(execution.manifest_id)))
 
 
 def _hide_failed_files(self: FileTable, *arguments: Any, **options: Any) -> Any:
@@ -134,8 +134,8 @@ BROKEN_PROTOCOLS: dict[str, tuple[Replacement, ...]] = {
     "a run publishes files that are not confirmed": ((ManifestLifecycle, "confirm_files", _confirm_without_check),),
     "failed files are confirmed, and the lists of all executions have one key": (
         (FileTable, "mark_manifested", _hide_failed_files),
-        (manifest_lifecycle, "confirmed_key", _confirmed_key_without_redrive),
-        (manifest_document_store, "confirmed_key", _confirmed_key_without_redrive),
+        (manifest_lifecycle, "confirmed_list_key", _confirmed_key_without_redrive),
+        (manifest_document_store, "confirmed_list_key", _confirmed_key_without_redrive),
     ),
     "conditional writes to S3 are plain ones": ((S3Storage, "put_if_unchanged", _put_without_etag),),
     "pointers are replaced without a condition": ((RunOutput, "_replace_unchanged", _replace_pointers_always),),

@@ -28,7 +28,7 @@ from handlers.ingestion.glue.parquet_column_inference import (
     TableColumns,
     WidenedColumn,
 )
-from handlers.ingestion.glue.value_conversion import Misfits, make_converter
+from handlers.ingestion.glue.value_conversion import MisfitFlag, make_converter
 from tests.handlers.ingestion.glue.test_json_line_parser import OBJECTS
 
 RECORDS = st.lists(OBJECTS, max_size=6)
@@ -85,9 +85,9 @@ def test_inferred_columns_hold_every_value_completely(records: list[dict[str, An
     shape = seen(*records)
     limit_nodes(shape, 1 + len(shape.names) + beyond)
     for name, kind in parquet_column_inference.infer_columns(shape).fields:
-        misfits: Misfits = []
-        converted = [make_converter(kind)(record.get(name), misfits) for record in records]
-        assert not misfits
+        misfit = MisfitFlag()
+        converted = [make_converter(kind)(record.get(name), misfit) for record in records]
+        assert not misfit.is_set
         if parquet_column_inference.fits_unchanged(kind, shape.names[name]):
             assert [_without_missing(item) for item in converted] == [
                 _without_missing(record.get(name)) for record in records

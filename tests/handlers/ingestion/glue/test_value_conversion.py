@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.ingestion.glue.parquet_column_inference import JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
-from handlers.ingestion.glue.value_conversion import Misfits, make_converter
+from handlers.ingestion.glue.value_conversion import MisfitFlag, make_converter
 from tests.handlers.ingestion.glue.test_json_line_parser import VALUES
 
 POINT = StructOf((("x", Scalar("long")), ("y", Scalar("long"))))
 
 
 def converted(kind: ColumnType, value: Any) -> tuple[Any, bool]:
-    misfits: Misfits = []
-    return make_converter(kind)(value, misfits), not misfits
+    misfit = MisfitFlag()
+    return make_converter(kind)(value, misfit), not misfit.is_set
 
 
 @pytest.mark.parametrize(

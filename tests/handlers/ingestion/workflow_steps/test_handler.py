@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from handlers.ingestion.manifest_documents import FileResult, Manifest, RunResult
 from handlers.ingestion.manifest_executions import ManifestExecution
 from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
-from handlers.ingestion.manifest_s3_keys import confirmed_key, result_key
+from handlers.ingestion.manifest_s3_keys import confirmed_list_key, result_key
 from handlers.ingestion.status_transitions import ManifestStatus
 from handlers.ingestion.workflow_steps.handler import ForeignExecution, StepRequest
 from operations.manifest_redrive import redrive
@@ -25,7 +25,7 @@ def start_manifest(harness: IngestionHarness) -> str:
 
 
 def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: str = "run") -> None:
-    key = confirmed_key(name[:26], ManifestExecution.from_arn(arn(name)).redrive)
+    key = confirmed_list_key(name[:26], ManifestExecution.from_arn(arn(name)).redrive)
     confirmed = Manifest.model_validate_json(harness.cloud.objects[key])
     files = tuple(
         FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status=status, reason="WHY", rows=2)
@@ -61,8 +61,11 @@ def start_late(harness: IngestionHarness) -> tuple[str, str]:
 def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
     for _ in range(2):
-        assert harness.step("confirm", name) == {"files": 3, "manifestUri": f"s3://lake/{confirmed_key(name[:26], 0)}"}
-        assert len(Manifest.model_validate_json(harness.cloud.objects[confirmed_key(name[:26], 0)]).files) == 3
+        assert harness.step("confirm", name) == {
+            "files": 3,
+            "manifestUri": f"s3://lake/{confirmed_list_key(name[:26], 0)}",
+        }
+        assert len(Manifest.model_validate_json(harness.cloud.objects[confirmed_list_key(name[:26], 0)]).files) == 3
         assert harness.statuses() == ["manifested"] * 3
 
 
@@ -72,7 +75,7 @@ def test_there_is_no_run_if_all_files_were_released(harness: IngestionHarness) -
     record = harness.records().get(late[:26])
     assert record is not None
     assert record.status is ManifestStatus.PROCESSED
-    assert confirmed_key(late[:26], 0) not in harness.cloud.objects
+    assert confirmed_list_key(late[:26], 0) not in harness.cloud.objects
 
 
 def test_a_workflow_may_finish_before_its_builder_has_written_anything(harness: IngestionHarness) -> None:

@@ -2,9 +2,9 @@
 
 The executors read the objects by version. Python gives the rows to Spark as Arrow batches, and Spark writes Parquet.
 
-A failure on an executor is reported with its type and source line, and in the first pass also with the file's number in
-the list. Its message is left out, because it may quote a record. Only the message of a storage error is kept, because
-it has neither key nor content.
+A failure on an executor is reported with its type and source line, and in the first pass also with the index of the
+file. Its message is left out, because it may quote a record. Only a StorageFailed keeps its message, which contains
+neither keys nor content.
 """
 
 import tempfile
@@ -40,10 +40,10 @@ class ScanTask:
 
     files: tuple[SourceFile, ...]
     rejected_uris: tuple[str, ...]
-    """Beginning of the URIs of each file's rejected lines."""
+    """For each file, the folder for its rejected lines."""
 
     def __call__(self, groups: Iterable[list[int]]) -> Iterator[FileScan]:
-        """Scan the files of some groups of indices."""
+        """Scan the files whose indices are in the groups."""
         for group in groups:
             for index in group:
                 yield _hide_message(partial(self._scan, index), f" of files[{index}]")
@@ -64,7 +64,7 @@ class ReadTask:
     schema: StructType
 
     def __call__(self, batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
-        """Yield the Arrow batches of the groups whose numbers arrive as input rows."""
+        """Yield the records of the groups of files whose numbers arrive as input rows."""
         source = FileBatches(self.plan, to_arrow_schema(self.schema))
         for batch in batches:
             for group in batch.column(0).to_pylist():
@@ -75,26 +75,26 @@ class ReadTask:
                         yield file_batch
 
 
-class SparkStages:
-    """Gateway to Spark for the two passes over the files of one run."""
-
+class SparkPasses:
     def __init__(self, spark: SparkSession, *, local_spark: bool) -> None:
-        """`local_spark`: True if all of Spark runs on this machine and cannot write to S3."""
+        """`local_spark`: True if Spark runs only on this machine and cannot write to S3."""
         self._spark = spark
         self._local_spark = local_spark
 
     @property
     def cores(self) -> int:
-        """Number of tasks that run at the same time."""
+        """Number of tasks that Spark can run at the same time."""
         return int(self._spark.sparkContext.defaultParallelism)
 
     def parse_schema(self, ddl: str) -> dict[str, Any]:
-        """Return the schema of a DDL string in Spark's JSON form."""
         schema: dict[str, Any] = self._spark.createDataFrame([], ddl).schema.jsonValue()
         return schema
 
     def scan(self, files: Sequence[SourceFile], rejected_uri: Callable[[str], str]) -> list[FileScan]:
-        """Run the first pass. Return the scans in the order of the files."""
+        """Run the first pass. Return the scans in the order of the files.
+
+        `rejected_uri` returns the folder for the rejected lines of a date.
+        """
         groups = distribute_files([file.size for file in files], SCAN_TASKS_PER_CORE * self.cores)
         task = ScanTask(tuple(files), tuple(rejected_uri(file.date_prefix) for file in files))
         scans = self._spark.sparkContext.parallelize(groups, len(groups)).mapPartitions(task).collect()
@@ -111,7 +111,10 @@ class SparkStages:
         tasks: int,
         max_rows: int,
     ) -> int:
-        """Run the second pass: write Parquet files below a URI. Return the number of rows written."""
+        """Run the second pass: write Parquet files to the folder `uri`. Return the number of rows written.
+
+        `tasks` is the maximum number of tasks, `max_rows` the maximum number of rows in one Parquet file.
+        """
         groups = distribute_files([scan.content_bytes for scan in scans], tasks)
         structure = StructType.fromJson(schema)
         task = ReadTask(
@@ -131,7 +134,6 @@ class SparkStages:
 
 
 def _save(frame: DataFrame, target: str, max_rows: int) -> None:
-    """Write Parquet files below a URI or folder."""
     frame.write.mode("overwrite").options(
         compression="zstd",
         maxRecordsPerFile=max_rows,
@@ -140,9 +142,9 @@ def _save(frame: DataFrame, target: str, max_rows: int) -> None:
 
 
 def _save_through_folder(frame: DataFrame, uri: str, max_rows: int) -> None:
-    """Write Parquet files to a folder of this machine, and then to the object storage.
+    """Write Parquet files to a folder of this machine, then copy them to the object storage.
 
-    On Glue, each worker would write to its own disk, and the folder of this machine would stay empty.
+    This works only if all tasks run on this machine. On Glue, each worker would write to its own disk.
     """
     with tempfile.TemporaryDirectory() as folder:
         _save(frame, f"{folder}/out", max_rows)
@@ -152,7 +154,7 @@ def _save_through_folder(frame: DataFrame, uri: str, max_rows: int) -> None:
 
 
 def _hide_message(work: Callable[[], Result], subject: str = "") -> Result:
-    """Run `work`. Turn any error into a TaskFailed whose message quotes no content."""
+    """Run `work` and return its result. Raise TaskFailed for any error, with a message that quotes no content."""
     try:
         return work()
     except Exception as error:  # noqa: BLE001 # the message of any error may quote content
