@@ -1,4 +1,7 @@
-"""Entry point of the meetings client: upload, list, wait and read."""
+"""Class `MeetingsClient`, with which a program uploads recordings of meetings and reads what the backend made of them.
+
+A recording consists of files, which are called chunks. The backend joins them, and makes a transcript and a summary.
+"""
 
 import os
 import time
@@ -18,12 +21,12 @@ from handlers.meetings.bedrock_summarize.transcript import Transcript
 from handlers.meetings.meeting_record import MeetingRecord
 
 WORKERS = 8
-"""Default number of parallel uploads."""
-TWO_HOURS = 2 * 3600.0
+"""Default number of chunks that are uploaded in parallel."""
+READY_TIMEOUT_SECONDS = 2 * 3600.0
 
 
 class MeetingsClient:
-    """Client for the meetings of one user. Threads may share it. It makes no request before its first use.
+    """Client for the meetings of one user. Threads may share it. It makes no request before a method is called.
 
     >>> client = MeetingsClient(api_url, token=get_token, session_name="laptop")
     >>> uploaded = client.upload(NewMeeting(title="Weekly", started_at=began), ["00.webm", "01.webm"])
@@ -44,10 +47,11 @@ class MeetingsClient:
     ) -> None:
         """Create a client for the user of the token.
 
-        `api_url` is the stack output `frontend.meetings.apiUrl`. `token` returns a valid token of the identity
-        provider. It is called for each renewal of credentials, possibly by another thread. `session_name` names the
-        session in AWS' logs, for example a device. `workers` is the number of parallel uploads. `endpoint_url` replaces
-        AWS' endpoints, for the local platform.
+        `api_url` is the stack output `frontend.meetings.apiUrl`. `token` is a function that returns a valid token of
+        the identity provider. It is called whenever the client needs AWS credentials, possibly by another thread.
+        `session_name` names the session in AWS' logs, for example a device. `workers` is the number of chunks that are
+        uploaded in parallel. `endpoint_url` replaces AWS' endpoints, for the local platform. Tests replace `clock` and
+        `sleep`.
         """
         self._access = AccessProvider(TokenExchangeRequest(api_url, token, session_name), clock, workers, endpoint_url)
         self._workers = workers
@@ -56,16 +60,16 @@ class MeetingsClient:
 
     @property
     def user(self) -> str:
-        """User id in object and table keys. Raises ExchangeFailed."""
+        """Id of the token's user, as object and table keys contain it. Raises ExchangeFailed."""
         return self._access.get().user
 
     def upload(self, meeting: NewMeeting, chunks: Iterable[str | os.PathLike[str]]) -> Uploaded:
-        """Upload a recording: files in order, each of which can be decoded separately.
+        """Upload a recording: the paths of its chunks, in order. Each chunk must be a file that can be decoded alone.
 
-        `chunks` may be an iterator that yields files while they are recorded; each is uploaded immediately. Calling
-        this again with the same `meeting` and files continues an interrupted upload: chunks that exist with the correct
-        size and checksum are not sent again. Raises ExchangeFailed, ChunkRefused or UploadInterrupted, and OSError if
-        a file cannot be read.
+        `chunks` may be an iterator that yields each file when it was recorded; the file is then uploaded immediately.
+        To continue an interrupted upload, call this again with the same `meeting` and files. Chunks that exist with the
+        correct size and checksum are not sent again. Raises ExchangeFailed, ChunkRefused or UploadInterrupted, and
+        OSError if a file cannot be read.
         """
         return RecordingUpload(self._access.get(), meeting, self._workers).run(chunks)
 
@@ -79,44 +83,49 @@ class MeetingsClient:
     ) -> meeting_queries.MeetingList:
         """Return the meetings that began in the period from `since` to before `until`, newest first.
 
-        They are read on demand. `participant` and `tag` select meetings, ignoring case. Meetings that this version
-        cannot read are skipped; their ids are in the list's `unreadable`.
+        With `participant` and `tag`, only meetings with this participant and this tag are returned. Case is ignored.
+        The table is read page by page during the iteration. Meetings whose record this version cannot read are skipped;
+        the list's `unreadable` contains their ids. Raises ExchangeFailed, or ValueError for a time without a time zone.
         """
         bounds = meeting_queries.to_bounds(since, until)
         items = () if bounds is None else meeting_queries.query_newest_first(self._access.get(), bounds)
         return meeting_queries.MeetingList(items, lambda record: meeting_queries.matches(record, participant, tag))
 
     def get(self, meeting_id: str) -> MeetingRecord:
-        """Return a meeting. Raises MeetingUnknown or MeetingUnreadable."""
+        """Return a meeting's record. Raises ExchangeFailed, MeetingUnknown or MeetingUnreadable."""
         record = self._find(meeting_id)
         if record is None:
             raise MeetingUnknown(meeting_id)
         return record
 
     def wait_until_ready(
-        self, meeting_id: str, *, content: str | None = None, timeout_seconds: float = TWO_HOURS
+        self, meeting_id: str, *, content: str | None = None, timeout_seconds: float = READY_TIMEOUT_SECONDS
     ) -> MeetingRecord:
-        """Wait until a meeting is ready, and return it. The pauses between requests grow.
+        """Wait until a meeting is ready, and return its record. The pauses between requests grow.
 
-        With the `content` of an `Uploaded`, states of the meeting's other recordings are ignored. If this recording has
-        already failed when the wait begins, the failure may be older than the upload. So it is raised only after a
-        minute or at the timeout. Raises MeetingFailed, MeetingIncomplete if chunks are missing for more than a minute,
-        MeetingUnreadable, or NotReadyInTime.
+        Pass the `content` that `upload` returned. While the record still describes an earlier recording of the meeting,
+        its status is then ignored. Without `content`, it counts like the status of this recording.
+
+        Raises MeetingFailed, MeetingIncomplete if chunks are missing or wrong for a minute, MeetingUnreadable,
+        NotReadyInTime or ExchangeFailed. With `content`, a failure that exists when the wait begins is raised only
+        after a minute or at the timeout, because the upload may be about to restart the meeting.
         """
         return ReadinessPolling(self._find, self._clock, self._sleep).wait(meeting_id, content, timeout_seconds)
 
     def summary(self, meeting_id: str) -> Summary:
-        """Return the summary with its action items. Raises MeetingUnknown, MeetingUnreadable or NotMade.
+        """Return the summary with its action items.
 
-        Raises pydantic's ValidationError if this version of the client cannot read the summary.
+        Raises ExchangeFailed, MeetingUnknown, MeetingUnreadable, or NotMade if there is no summary. Raises pydantic's
+        ValidationError if this version of the client cannot read it.
         """
         record = self.get(meeting_id)
         return Summary.model_validate_json(self._read_output(record.summary_key, "summary", record))
 
     def transcript(self, meeting_id: str) -> Transcript:
-        """Return the transcript. Raises MeetingUnknown, MeetingUnreadable or NotMade.
+        """Return the transcript.
 
-        Raises pydantic's ValidationError if this version of the client cannot read the transcript.
+        Raises ExchangeFailed, MeetingUnknown, MeetingUnreadable, or NotMade if there is no transcript. Raises
+        pydantic's ValidationError if this version of the client cannot read it.
         """
         record = self.get(meeting_id)
         return Transcript.model_validate_json(self._read_output(record.transcript_key, "transcript", record))

@@ -1,9 +1,12 @@
-"""A user's AWS credentials, which are renewed automatically, and the boto3 clients that use them.
+"""A user's AWS credentials, which are renewed automatically, and the boto3 clients for S3 and DynamoDB that use them.
 
-The backend's first response states the time of renewal. All later credentials are renewed equally long before they
-expire. The first thread that makes an AWS call after the time of renewal renews the credentials; other threads continue
-with the old credentials. If the renewal fails, the old credentials stay in use until shortly before they expire. After
-that, calls raise the error.
+The credentials come from the token exchange, which trades an identity provider's token for them. The first response of
+the exchange states when its credentials should be renewed. All later credentials are renewed equally long before they
+expire.
+
+botocore renews the credentials when an AWS call is made after this time. One thread renews them, while other threads
+continue with the old credentials. If the renewal fails, the old credentials stay in use until half a minute before they
+expire. After that, AWS calls raise the error of the renewal.
 """
 
 import threading
@@ -26,16 +29,16 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 METHOD = "polyphony-meetings"
-"""Name of these credentials' source for botocore."""
+"""Name under which botocore reports the source of these credentials."""
 MANDATORY_RENEWAL_SECONDS = 30
-"""Time before the expiry from which all threads wait for new credentials, and a failed renewal is raised."""
+"""From this time before the expiry, all threads wait for new credentials, and a failed renewal is raised."""
 MAX_PAUSE_SECONDS = 30
-"""Maximum pause after a failed renewal, while the old credentials are still valid."""
+"""Maximum pause between a failed renewal and the next try, as long as the old credentials can be used."""
 
 
 @dataclass(frozen=True)
 class UserAccess:
-    """User id, bucket and table of a user's meetings, with boto3 clients to access them."""
+    """The user's id, the bucket and the table of the meetings, and boto3 clients with the user's credentials."""
 
     user: str
     bucket: str
@@ -45,7 +48,7 @@ class UserAccess:
 
 
 class AccessProvider:
-    """Provider of a user's access, which exchanges the token on first use. Threads may share it."""
+    """Provider of the `UserAccess` of one user. Threads may share it."""
 
     def __init__(
         self,
@@ -54,8 +57,8 @@ class AccessProvider:
         connections: int,
         endpoint_url: str | None = None,
     ) -> None:
-        """`connections` is the maximum number of concurrent connections. `endpoint_url` replaces the endpoints of S3
-        and DynamoDB.
+        """`exchange` exchanges a current token for credentials. `connections` is the size of each boto3 client's
+        connection pool. `endpoint_url` replaces the endpoints of S3 and DynamoDB.
         """
         self._exchange = exchange
         self._clock = clock
@@ -71,14 +74,14 @@ class AccessProvider:
         self._access: UserAccess | None = None
 
     def get(self) -> UserAccess:
-        """Return the user's access. The first call exchanges the token. Raises ExchangeFailed."""
+        """Return the user's access. Only the first call exchanges a token itself. Raises ExchangeFailed."""
         with self._lock:
             if self._access is None:
                 self._access = self._open(self._exchange())
             return self._access
 
     def _open(self, first: ExchangeResponse) -> UserAccess:
-        """Create clients that start with the credentials of this first response."""
+        """Create boto3 clients that start with the credentials of the first response."""
         botocore_session = botocore.session.get_session()
         provider = _FixedProvider(create_renewable_credentials(first, self._exchange, self._clock))
         botocore_session.register_component("credential_provider", CredentialResolver([provider]))
@@ -93,7 +96,7 @@ class AccessProvider:
 
 
 class _FixedProvider(CredentialProvider):
-    """Provider that gives existing credentials to botocore."""
+    """botocore's interface for a source of credentials. It returns credentials that exist already."""
 
     METHOD = METHOD
 
@@ -102,7 +105,6 @@ class _FixedProvider(CredentialProvider):
         self._credentials = credentials
 
     def load(self) -> RefreshableCredentials:
-        """Return the credentials."""
         return self._credentials
 
 
@@ -111,8 +113,7 @@ def create_renewable_credentials(
 ) -> RefreshableCredentials:
     """Return credentials that botocore renews through the exchange.
 
-    The first response states how long before the expiry they are renewed. This time also applies to all later
-    credentials.
+    `first` contains the first credentials, and states how long before the expiry all credentials are renewed.
     """
     expires_at, renew_at = _parse_expiry(first, clock()), _parse_time(first.renew_after)
     return RefreshableCredentials(
@@ -131,7 +132,8 @@ def create_renewable_credentials(
 class _Renewal:
     """Callable that returns new credentials in botocore's format. botocore calls it from one thread at a time.
 
-    After a failure, it raises the same error again until a pause is over or the old credentials are about to expire.
+    botocore calls it for every AWS call after the time of renewal. So after a failure, it raises the same error again
+    without an exchange, until a pause is over or the old credentials are about to expire.
     """
 
     def __init__(
@@ -170,7 +172,7 @@ class _Renewal:
 
 
 def _parse_expiry(credentials: ExchangeResponse, now: datetime) -> datetime:
-    """Return the expiry of new credentials. Raises ExchangeFailed if it is past, because then the clock is wrong."""
+    """Return the expiry of new credentials. Raises ExchangeFailed if it is not in the future of this machine's clock."""
     expires_at = _parse_time(credentials.expiration)
     if expires_at <= now:
         raise ExchangeFailed(
