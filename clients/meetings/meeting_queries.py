@@ -111,10 +111,10 @@ def find_record(access: UserAccess, meeting_id: str) -> MeetingRecord | None:
 
 
 def read_object(access: UserAccess, key: str) -> bytes | None:
-    """Return the bytes of an object, or None if it does not exist.
+    """Return the bytes of an output object of the user's meetings, or None if it does not exist.
 
     If the caller may not list the bucket, S3 answers 403 instead of 404 for a missing object (API reference,
-    GetObject). Users may list only their uploads, but may read all their objects, whose keys begin with
+    GetObject). A user may not list output objects, but may read all of their own, whose keys begin with
     `<prefix>/<user>/`. So for such a key, 403 means that the object is missing.
     """
     try:

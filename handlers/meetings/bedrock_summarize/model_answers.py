@@ -1,6 +1,7 @@
-"""Parsers of the model's answers. They raise UnusableAnswer with a problem that is sent back to the model.
+"""Parsers of the model's answers, which check their form.
 
-`action_item_verification.py` checks whether an action item agrees with the transcript.
+A parser raises UnusableAnswer with the problem of the answer. The question is then asked a second time, and the model
+is told this problem. `action_item_verification.py` later checks the action items against the transcript.
 """
 
 from dataclasses import dataclass, field
@@ -21,17 +22,21 @@ MAX_ITEMS = 100
 
 
 class SummaryTask(StrEnum):
-    """Task of a model request."""
+    """Task that a question gives to the model. A question is about a window (a section) of the transcript, or about
+    summaries of windows.
+    """
 
     SUMMARY = "summary"
+    """Summarise a window."""
     ACTION_ITEMS = "actionItems"
+    """List the action items of a window."""
     COMBINE = "combine"
-    """Combine several summaries into one."""
+    """Combine the summaries of several windows into one."""
 
 
 class AnswerProblem(StrEnum):
-    """Problem of an answer that is JSON, or was cut off. Its value is the text that the model receives with the second
-    request.
+    """Problem of an answer that was cut off, or is JSON of a wrong form (`AnswerJsonProblem` is for other answers). The
+    value is the text that the model is told.
     """
 
     CUT_OFF = "It was cut off at the limit of its length. Write less."
@@ -43,15 +48,15 @@ class AnswerProblem(StrEnum):
 
 
 class ModelActionItem(ModelAnswer):
-    """An action item as the model wrote it."""
+    """An action item as the model wrote it. `ActionItem` explains the fields."""
 
     text: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     owner: Annotated[str | None, Field(max_length=200, repr=False)] = None
     due: Annotated[str | None, Field(max_length=200, repr=False)] = None
     quote: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     segment: Annotated[int | None, Field(ge=0, alias="said")] = None
-    """Number of the segment in which the quote begins, according to the model. In prompts and answers, the field `said`
-    contains this number.
+    """Number of the segment in which the quote begins, according to the model. The answer calls it `said`, because this
+    is the name of the number in each line of the transcript.
     """
 
 
@@ -60,7 +65,7 @@ class _Envelope(ModelAnswer):
 
     task: str
     part: str
-    """Id of the material, which the last line of the request contained."""
+    """Id that the request gave to its material, which is a window of the transcript, or summaries to combine."""
     summary: Any = Field(default=None, repr=False)
     items: list[Any] | None = Field(default=None, repr=False)
 
@@ -75,7 +80,7 @@ class ModelActionItems:
 
 
 def parse_summary(text: str, task: SummaryTask, material_id: str) -> str:
-    """Return the summary with one line per paragraph; raise UnusableAnswer."""
+    """Return the summary of an answer, with one line per paragraph. Raises UnusableAnswer."""
     summary = _parse_envelope(text, task, material_id).summary
     if not isinstance(summary, str) or len(summary) > MAX_SUMMARY_CHARACTERS:
         raise UnusableAnswer(AnswerProblem.NO_SUMMARY)
@@ -86,9 +91,10 @@ def parse_summary(text: str, task: SummaryTask, material_id: str) -> str:
 
 
 def parse_items(text: str, material_id: str, *, skip_malformed: bool) -> ModelActionItems:
-    """Return the action items; raise UnusableAnswer.
+    """Return the action items of an answer. Raises UnusableAnswer.
 
-    With `skip_malformed`, malformed items are skipped if at least one item is valid.
+    A malformed item makes the answer unusable. With `skip_malformed`, it is only skipped, provided that at least one
+    item is valid.
     """
     raw_items = _parse_envelope(text, SummaryTask.ACTION_ITEMS, material_id).items
     if raw_items is None:
