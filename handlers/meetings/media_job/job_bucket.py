@@ -1,8 +1,10 @@
-"""S3 gateway of the media job: small objects in memory, and files through boto3's transfer manager.
+"""S3 gateway of the media job. It reads and writes small objects in memory, and large objects as files.
 
-A finished output is an object whose metadata contain its recipe, which is a text that describes how it was made, and
-the time that ffmpeg took. Transfers are cancelled if the job has to end. A cancelled upload leaves no parts behind. If
-the job is killed, the bucket's lifecycle deletes them.
+Files are transferred with boto3's transfer manager. If the job has to end, running transfers are cancelled. A cancelled
+multipart upload is aborted. If the job is killed instead, the bucket's lifecycle deletes the uploaded parts.
+
+The metadata of an output object contain its recipe, a text that describes how the object was made. With it, a later job
+recognises output that it need not make again. The metadata also contain the time that ffmpeg took.
 """
 
 import os
@@ -25,15 +27,17 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 PART_BYTES: Final = 16 * 1024 * 1024
-"""Size of one part of a transfer. An upload may have 10,000 parts."""
+"""Size of one part of a transfer. S3 allows 10,000 parts, so an output may have up to 156 GiB."""
 MAX_REQUESTS: Final = 8
-"""Concurrent requests of all transfers."""
+"""Maximum number of concurrent requests of all transfers together."""
 MAX_QUEUED_BLOCKS: Final = 100
-"""Received blocks of 256 KB that wait to be written to the disk, for all downloads together."""
+"""Maximum number of received blocks of 256 KB that wait in memory to be written to the disk, for all downloads
+together.
+"""
 NOT_FOUND_CODES: Final = frozenset({"404", "NoSuchKey"})
 BAD_REQUEST_CODE: Final = "400"
-"""S3 answers a HEAD request without an error message. This code can mean an object encrypted with the client's own key,
-but also invalid credentials.
+"""Error code of botocore for a HEAD request that S3 answers with status 400. The response has no body with a reason.
+The reason may be that the user encrypted the object with a key of their own, but also that the credentials are invalid.
 """
 RECIPE_METADATA: Final = "recipe"
 """Metadata key of the recipe."""
@@ -42,7 +46,7 @@ FFMPEG_MS_METADATA: Final = "ffmpeg-ms"
 
 
 class ObjectTooLong(Exception):
-    """An object has more bytes than the reader accepts."""
+    """An object is larger than the caller accepts."""
 
 
 class JobObjectGone(Exception):
@@ -71,7 +75,10 @@ class _Transfer:
 
 
 class JobBucket:
-    """Reads and writes the objects of a media job. Once the job has to end, every method raises JobTerminated."""
+    """Gateway to one bucket. Once the job has to end, every method raises JobTerminated.
+
+    The methods also raise botocore's ClientError, for errors of S3 that they do not mention.
+    """
 
     def __init__(
         self, client: "S3Client", name: str, termination: JobTermination, part_bytes: int = PART_BYTES
@@ -88,7 +95,7 @@ class JobBucket:
         self._transfers = TransferManager(client, config)
 
     def read(self, key: str, max_bytes: int) -> bytes | None:
-        """Return a small object, or None if it does not exist. Raises ObjectTooLong or UnreadableObject."""
+        """Return the bytes of a small object, or None if it does not exist. Raises ObjectTooLong or UnreadableObject."""
         self._termination.raise_if_requested()
         try:
             answer = self._client.get_object(Bucket=self._name, Key=key)
@@ -133,7 +140,7 @@ class JobBucket:
         self._client.put_object(Bucket=self._name, Key=key, Body=body, ContentType="application/json")
 
     def upload(self, key: str, path: Path, content_type: str, recipe: str, ffmpeg_ms: int) -> None:
-        """Upload a file as an object, completely or not at all."""
+        """Upload a file with its recipe and ffmpeg's time. The object appears only when the upload is complete."""
         extra_arguments = {
             "ContentType": content_type,
             "Metadata": {RECIPE_METADATA: recipe, FFMPEG_MS_METADATA: str(ffmpeg_ms)},
@@ -151,8 +158,9 @@ class JobBucket:
             self._termination.unregister(transfer)
 
     def _classify(self, key: str, error: ClientError) -> Exception:
-        """Return the exception for an error. If S3 sent no message, repeat the request as a GET, which returns a
-        reason.
+        """Return the exception for a failed HEAD request or download: UnreadableObject, or the error itself.
+
+        If a status 400 came without a reason, a GET request for one byte finds out the reason.
         """
         if _error_code(error) != BAD_REQUEST_CODE:
             return classify_read_error(error)
