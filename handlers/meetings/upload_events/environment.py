@@ -1,7 +1,7 @@
-"""Environment variables of the function that starts the processing of recordings."""
+"""Environment variables of the function `start`, which processes S3 events of uploaded objects."""
 
 from handlers.meetings.environment import MeetingsEnvironment
 
 
 class StartEnvironment(MeetingsEnvironment):
-    """The shared variables. The function has no others."""
+    """Variables of the function `start`: only those that it shares with other functions."""
