@@ -1,8 +1,7 @@
 """Exceptions of the meetings client, one class for each reaction that a caller can have. All are a `MeetingsError`.
 
-The client exchanges an identity provider's token for AWS credentials, and then calls S3 and DynamoDB with them. Errors
-of S3 and DynamoDB are raised as botocore's own exceptions, except during an upload, where `UploadInterrupted` has them
-as its `__cause__`. No message contains a token or credentials.
+Errors of S3 and DynamoDB are raised as botocore's own exceptions, except during an upload, where they are the
+`__cause__` of `UploadInterrupted`. No message contains a token or credentials.
 """
 
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord
@@ -14,11 +13,10 @@ class MeetingsError(Exception):
 
 
 class ExchangeFailed(MeetingsError):
-    """The token could not be exchanged for AWS credentials.
+    """The identity provider's token could not be exchanged for AWS credentials.
 
-    `code` is the backend's error code, or `HTTP_` with the status if the response has no code. The client itself uses
-    `UNREACHABLE` (no response), `NOT_UNDERSTOOD` (invalid response) and `CLOCK_WRONG` (new credentials that are
-    already expired).
+    `code` is the backend's error code, or `HTTP_` with the status if the response has none. The client's own codes are
+    `UNREACHABLE`, `NOT_UNDERSTOOD` (an invalid response) and `CLOCK_WRONG` (new credentials that are already expired).
     """
 
     def __init__(self, code: str, message: str, request_id: str = "") -> None:
@@ -29,16 +27,11 @@ class ExchangeFailed(MeetingsError):
 
 
 class TokenRefused(ExchangeFailed):
-    """The backend rejected the token (status 401), so a new token is needed. The backend's code for an expired token is
-    `TOKEN_EXPIRED`.
-    """
+    """The backend rejected the token, so a new one is needed. The code of an expired token is `TOKEN_EXPIRED`."""
 
 
 class RequestRefused(ExchangeFailed):
-    """The request was refused for another reason than its token, so repeating it does not help.
-
-    `fields` contains the invalid fields, each with the rule that it breaks.
-    """
+    """The request is invalid, so repeating it does not help. `fields` contains invalid fields and their rules."""
 
     def __init__(self, code: str, message: str, request_id: str = "", fields: tuple[tuple[str, str], ...] = ()) -> None:
         problems = "".join(f"; {name}: {rule}" for name, rule in fields)
@@ -47,9 +40,7 @@ class RequestRefused(ExchangeFailed):
 
 
 class ExchangeUnavailable(ExchangeFailed):
-    """The backend did not answer, reported an error of its own, or throttled the request. The call may be repeated
-    after `retry_after_seconds`.
-    """
+    """The backend is unreachable, busy or faulty. The call may be repeated after `retry_after_seconds`."""
 
     def __init__(self, code: str, message: str, request_id: str = "", retry_after_seconds: float = 5) -> None:
         super().__init__(code, message, request_id)
@@ -57,9 +48,7 @@ class ExchangeUnavailable(ExchangeFailed):
 
 
 class UserChanged(MeetingsError):
-    """The function `token` returned a token of another user than before. A client serves one user, so the other user
-    needs a new client.
-    """
+    """A new token belongs to another user. A client serves one user, so the other user needs a new client."""
 
 
 class ChunkRefused(MeetingsError, ValueError):
@@ -95,7 +84,7 @@ class MeetingUnreadable(MeetingsError):
 
 
 class MeetingFailed(MeetingsError):
-    """The processing of the meeting failed. Uploading the recording again with the same meeting id restarts it."""
+    """The processing failed. Uploading again with the same meeting id restarts it."""
 
     def __init__(self, record: MeetingRecord) -> None:
         super().__init__(f"Meeting {record.meeting_id} failed: {record.reason}")
@@ -108,7 +97,7 @@ class MeetingFailed(MeetingsError):
 
 
 class MeetingIncomplete(MeetingsError):
-    """Chunks, the files of the recording, are missing or damaged. Uploading the recording again with the
+    """Files of the recording (chunks) are missing or damaged. Uploading the recording again with the
     same meeting id sends these chunks and starts the processing.
     """
 
@@ -138,8 +127,8 @@ class NotReadyInTime(MeetingsError):
 
 
 class NotMade(MeetingsError):
-    """The meeting has no summary or transcript (`output`). Either it is not ready yet, or `record.reason` states why it
-    will not have one.
+    """The meeting has no summary or transcript. It is not ready yet, or `record.reason` states why it will not have
+    one.
     """
 
     def __init__(self, output: str, record: MeetingRecord) -> None:

@@ -1,7 +1,7 @@
 """Reads of a user's meetings: lists and single records from the table, and output objects from the bucket.
 
-The table's only index sorts a user's meetings by date. So the client itself selects meetings by participant and tag.
-That is fast enough, because a user has thousands of meetings, not millions (docs/benchmarks.md shows the times).
+The table's index sorts a user's meetings by date. Participants and tags are filtered in the client, which is fast
+enough for thousands of meetings (docs/benchmarks.md).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,9 +18,7 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
 
 FIRST_PAGE_SIZE, MAX_PAGE_SIZE = 50, 1_000
-"""Limits of DynamoDB's `Query`: for the first page, and for the later pages, each of which has twice the limit of the
-page before. A page that reaches 1 MB has fewer meetings.
-"""
+"""Numbers of meetings that are requested with the first and with the largest page."""
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 """Bounds of a period without `since` or `until`."""
 _DESERIALIZER = TypeDeserializer()
@@ -28,17 +26,15 @@ _MILLISECOND, _MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1
 
 
 def to_bounds(since: datetime | None, until: datetime | None) -> tuple[str, str] | None:
-    """Return the period from `since` (inclusive) to `until` (exclusive) as its first and last timestamp, both
-    inclusive.
+    """Return the first and last timestamp of the period from `since` (inclusive) to `until` (exclusive).
 
-    Timestamps are texts of the table's form. Return None if the period is empty. Raises ValueError for a time without a
-    time zone.
+    Return None if the period is empty. Raises ValueError for a time without a time zone.
     """
     for time in (since, until):
         if time is not None and time.tzinfo is None:
             raise ValueError("since and until need a time zone, for example datetime(2026, 1, 31, tzinfo=UTC)")
-    # The table's timestamps have whole milliseconds, and `timestamp` rounds down. For example, with `since` at
-    # 10:00:00.0005, the first timestamp must be 10:00:00.001; with `until` at 10:00:00.001, the last is 10:00:00.000.
+    # Timestamps have whole milliseconds, and `timestamp` rounds down. For example, with `since` at 10:00:00.0005, the
+    # first timestamp must be 10:00:00.001. With `until` at 10:00:00.001, the last is 10:00:00.000.
     first = timestamp(EARLIEST if since is None else since + (_MILLISECOND - _MICROSECOND))
     last = timestamp(LATEST if until is None else until - _MICROSECOND)
     return (first, last) if first <= last else None
@@ -50,10 +46,7 @@ def matches(record: MeetingRecord, participant: str | None, tag: str | None) -> 
 
 
 class MeetingList(Iterator[MeetingRecord]):
-    """Iterator over the records of the meetings that `matches` accepts, in the order of `items`.
-
-    It takes an item only when the next record is requested. Records that this version cannot read are skipped.
-    """
+    """Iterator over the records that `matches` accepts. It reads items on demand, and skips unreadable records."""
 
     def __init__(self, items: Iterable[Mapping[str, Any]], matches: Callable[[MeetingRecord], bool]) -> None:
         self._items = iter(items)
@@ -113,9 +106,9 @@ def find_record(access: UserAccess, meeting_id: str) -> MeetingRecord | None:
 def read_object(access: UserAccess, key: str) -> bytes | None:
     """Return the bytes of an output object of the user's meetings, or None if it does not exist.
 
-    If the caller may not list the bucket, S3 answers 403 instead of 404 for a missing object (API reference,
-    GetObject). A user may not list output objects, but may read all of their own, whose keys begin with
-    `<prefix>/<user>/`. So for such a key, 403 means that the object is missing.
+    A user may not list output objects, so S3 answers 403 instead of 404 for a missing one (API reference, GetObject).
+    But a user may read all keys `<prefix>/<user>/…` of their own. So for such a key, 403 means that the object is
+    missing.
     """
     try:
         answer = access.s3.get_object(Bucket=access.bucket, Key=key)

@@ -1,7 +1,4 @@
-"""Class `MeetingsClient`, with which a program uploads recordings of meetings and reads what the backend made of them.
-
-A recording consists of files, which are called chunks. The backend joins them, and makes a transcript and a summary.
-"""
+"""Class `MeetingsClient`, with which a program uploads recordings, and reads their transcripts and summaries."""
 
 import os
 import time
@@ -21,7 +18,7 @@ from handlers.meetings.bedrock_summarize.transcript import Transcript
 from handlers.meetings.meeting_record import MeetingRecord
 
 WORKERS = 8
-"""Default number of chunks that are uploaded in parallel."""
+"""Default number of files that are uploaded in parallel."""
 READY_TIMEOUT_SECONDS = 2 * 3600.0
 
 
@@ -47,11 +44,10 @@ class MeetingsClient:
     ) -> None:
         """Create a client for the user of the token.
 
-        `api_url` is the stack output `frontend.meetings.apiUrl`. `token` is a function that returns a valid token of
-        the identity provider. It is called whenever the client needs AWS credentials, possibly by another thread.
-        `session_name` names the session in AWS' logs, for example a device. `workers` is the number of chunks that are
-        uploaded in parallel. `endpoint_url` replaces AWS' endpoints, for the local platform. Tests replace `clock` and
-        `sleep`.
+        `api_url` is the stack output `frontend.meetings.apiUrl`. `token` returns a valid token of the identity
+        provider. It is called whenever the client needs AWS credentials, possibly by another thread. `session_name`
+        names the session in AWS' logs, for example a device. `workers` is the number of files that are uploaded in
+        parallel. `endpoint_url` replaces AWS' endpoints, for the local platform.
         """
         self._access = AccessProvider(TokenExchangeRequest(api_url, token, session_name), clock, workers, endpoint_url)
         self._workers = workers
@@ -64,7 +60,7 @@ class MeetingsClient:
         return self._access.get().user
 
     def upload(self, meeting: NewMeeting, chunks: Iterable[str | os.PathLike[str]]) -> Uploaded:
-        """Upload a recording: the paths of its chunks, in order. Each chunk must be a file that can be decoded alone.
+        """Upload a recording: its chunks, which are files that can each be decoded alone, in order.
 
         `chunks` may be an iterator that yields each file when it was recorded; the file is then uploaded immediately.
         To continue an interrupted upload, call this again with the same `meeting` and files. Chunks that exist with the
@@ -83,9 +79,9 @@ class MeetingsClient:
     ) -> meeting_queries.MeetingList:
         """Return the meetings that began in the period from `since` to before `until`, newest first.
 
-        With `participant` and `tag`, only meetings with this participant and this tag are returned. Case is ignored.
-        The table is read page by page during the iteration. Meetings whose record this version cannot read are skipped;
-        the list's `unreadable` contains their ids. Raises ExchangeFailed, or ValueError for a time without a time zone.
+        With `participant` or `tag`, only meetings with this participant or tag are returned, ignoring case. The table
+        is read during the iteration. Meetings that this version cannot read are skipped; the list's `unreadable`
+        contains their ids. Raises ExchangeFailed, or ValueError for a time without a time zone.
         """
         bounds = meeting_queries.to_bounds(since, until)
         items = () if bounds is None else meeting_queries.query_newest_first(self._access.get(), bounds)
@@ -103,30 +99,26 @@ class MeetingsClient:
     ) -> MeetingRecord:
         """Wait until a meeting is ready, and return its record. The pauses between requests grow.
 
-        Pass the `content` that `upload` returned. While the record still describes an earlier recording of the meeting,
-        its status is then ignored. Without `content`, it counts like the status of this recording.
+        With the `content` that `upload` returned, the status of an earlier recording of the meeting is ignored. A
+        failure that exists when the wait begins is then raised only after a minute or at the timeout, because the
+        upload may be about to restart the meeting.
 
         Raises MeetingFailed, MeetingIncomplete if chunks are missing or wrong for a minute, MeetingUnreadable,
-        NotReadyInTime or ExchangeFailed. With `content`, a failure that exists when the wait begins is raised only
-        after a minute or at the timeout, because the upload may be about to restart the meeting.
+        NotReadyInTime or ExchangeFailed.
         """
         return ReadinessPolling(self._find, self._clock, self._sleep).wait(meeting_id, content, timeout_seconds)
 
     def summary(self, meeting_id: str) -> Summary:
         """Return the summary with its action items.
 
-        Raises ExchangeFailed, MeetingUnknown, MeetingUnreadable, or NotMade if there is no summary. Raises pydantic's
-        ValidationError if this version of the client cannot read it.
+        Raises ExchangeFailed, MeetingUnknown, MeetingUnreadable or NotMade, and pydantic's ValidationError if this
+        version of the client cannot read the summary.
         """
         record = self.get(meeting_id)
         return Summary.model_validate_json(self._read_output(record.summary_key, "summary", record))
 
     def transcript(self, meeting_id: str) -> Transcript:
-        """Return the transcript.
-
-        Raises ExchangeFailed, MeetingUnknown, MeetingUnreadable, or NotMade if there is no transcript. Raises
-        pydantic's ValidationError if this version of the client cannot read it.
-        """
+        """Return the transcript. Raises the same exceptions as `summary`."""
         record = self.get(meeting_id)
         return Transcript.model_validate_json(self._read_output(record.transcript_key, "transcript", record))
 

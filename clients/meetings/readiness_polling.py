@@ -1,8 +1,7 @@
 """Polling of a meeting's record until the meeting is ready, with growing pauses.
 
-A user can upload another recording for the same meeting, or upload a failed recording again. Until the backend has
-processed the new upload, the record still describes the state before it. So the polling must not raise an error for
-such an old state.
+A user can upload a failed recording again, or another recording for the same meeting. Until the backend has processed
+the upload, the record still has its old state, for which the polling must raise no error.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,14 +37,12 @@ class ReadinessPolling:
     def wait(self, meeting_id: str, content: str | None, timeout_seconds: float) -> MeetingRecord:
         """Return the record of the meeting when it is ready, or raise NotReadyInTime at the timeout.
 
-        `content` identifies the recording that the caller uploaded. While the record describes another recording, the
-        polling goes on. If `content` is None, the status of any recording counts.
+        `content` identifies the recording that was uploaded. The status of another recording is ignored. If `content`
+        is None, any status counts.
 
-        Raises MeetingFailed at once, with one exception: with a `content`, a failure that the first request finds may
-        be older than the upload. It is raised after `UPDATE_SECONDS`, or at the timeout if that is earlier.
-
-        Raises MeetingIncomplete once the meeting has been incomplete for `UPDATE_SECONDS`, because the last chunks may
-        have just arrived.
+        Raises MeetingFailed. With a `content`, a failure that the first request finds may be older than the upload, so
+        it is raised only after `UPDATE_SECONDS` or at the timeout. Raises MeetingIncomplete once the meeting has been
+        incomplete for `UPDATE_SECONDS`.
         """
         started_at = self.clock()
         deadline = started_at + timedelta(seconds=timeout_seconds)

@@ -3,10 +3,10 @@
 The arrival of `complete.json` completes the upload. Each chunk is one PutObject request with a SHA-256 checksum, which
 S3 verifies.
 
-When an upload is repeated, a chunk that the bucket already has is not sent again. Its object must have the file's size,
-and the file's MD5 as its ETag. In a bucket with a KMS key the ETag is not the MD5, so all chunks are sent again. An
-object is also replaced if the listing names a storage class other than STANDARD, or checksum algorithms without
-SHA-256, because this client did not write it.
+When an upload is repeated, a chunk is not sent again if the bucket has an object with its size, and with its MD5 as the
+ETag. In a bucket with a KMS key the ETag is not the MD5, so all chunks are sent again. An object is also replaced if
+the listing names a storage class other than STANDARD, or checksum algorithms without SHA-256, because this client did
+not write it.
 """
 
 import base64
@@ -125,7 +125,7 @@ class RecordingUpload:
     def _upload_all(
         self, files: Iterable[str | os.PathLike[str]], existing: Mapping[str, StoredObject]
     ) -> list[_UploadedChunk]:
-        """Upload each file as soon as the iterable yields it. After the first failure, no further upload is started."""
+        """Upload each file when the iterable yields it. After the first failure, no further upload is started."""
         pool = ThreadPoolExecutor(self._workers)
         futures: list[Future[_UploadedChunk]] = []
         try:
@@ -175,10 +175,7 @@ class RecordingUpload:
 
 
 def chunk_name(number: int, path: Path) -> str:
-    """Return the object name of a chunk: its number and the file's suffix, for example `00012.webm`.
-
-    A repeated upload thus gives each file the same name as before.
-    """
+    """Return the object name of a chunk: its number, so that a repeated upload uses the same name, and its suffix."""
     return f"{number:05d}{path.suffix if _SUFFIX.fullmatch(path.suffix) else ''}"
 
 

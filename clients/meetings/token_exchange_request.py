@@ -1,7 +1,7 @@
 """HTTP request that exchanges an identity provider's token for AWS credentials.
 
-It is the client's only request to the backend's API; all other requests go to S3 and DynamoDB. Redirects are not
-followed, so that the token is sent only to the configured URL.
+It is the client's only request to the backend's API. Redirects are not followed, so that the token is sent only to the
+configured URL.
 """
 
 import http.client
@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 15.0
 MAX_BYTES = 64 * 1024
 """Maximum number of bytes that are read from a response."""
 DEFAULT_RETRY_SECONDS = 5.0
-"""`retry_after_seconds` of the error, if the response has no `Retry-After` header with a number of seconds."""
+"""Pause before a retry, if the response names none."""
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _TOO_MANY = http.client.TOO_MANY_REQUESTS
 _SERVER_ERROR = http.client.INTERNAL_SERVER_ERROR
@@ -37,7 +37,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class TokenExchangeRequest:
-    """Callable that sends the request and returns the response. It gets a current token for each request."""
+    """Callable that sends the request with a current token, and returns the response."""
 
     def __init__(
         self, api_url: str, token: Callable[[], str], session_name: str, timeout_seconds: float = TIMEOUT_SECONDS
@@ -53,7 +53,7 @@ class TokenExchangeRequest:
         self._token = token
         self._session_name = session_name
         self._timeout_seconds = timeout_seconds
-        # The environment may name a proxy, which cannot reach an API on this machine.
+        # A proxy that the environment names cannot reach an API on this machine.
         self._opener = urllib.request.build_opener(
             _NoRedirect, *([urllib.request.ProxyHandler({})] if is_local else [])
         )
@@ -92,7 +92,7 @@ def _read_body(error: urllib.error.HTTPError) -> bytes:
 
 
 def _to_error(status: int, body: bytes, retry_after: str | None) -> ExchangeFailed:
-    """Return the exception for an error response. The response may be from a proxy, so its body need not be JSON."""
+    """Return the exception for an error response, which may be from a proxy and have any body."""
     fields = _parse_object(body)
     code, message = str(fields.get("code") or f"HTTP_{status}"), str(fields.get("message") or "no reason was given")
     request_id = str(fields.get("requestId") or "")

@@ -1,12 +1,11 @@
 """A user's AWS credentials, which are renewed automatically, and the boto3 clients for S3 and DynamoDB that use them.
 
-The credentials come from the token exchange, which trades an identity provider's token for them. The first response of
-the exchange states when its credentials should be renewed. All later credentials are renewed equally long before they
-expire.
+The token exchange trades an identity provider's token for the credentials. Its first response states when they should
+be renewed. All later credentials are renewed equally long before they expire.
 
-botocore renews the credentials when an AWS call is made after this time. One thread renews them, while other threads
-continue with the old credentials. If the renewal fails, the old credentials stay in use until half a minute before they
-expire. After that, AWS calls raise the error of the renewal.
+The first thread that makes an AWS call after this time renews the credentials, while other threads continue with the
+old ones. If the renewal fails, the old credentials stay in use until half a minute before they expire. After that, AWS
+calls raise the error of the renewal.
 """
 
 import threading
@@ -57,8 +56,8 @@ class AccessProvider:
         connections: int,
         endpoint_url: str | None = None,
     ) -> None:
-        """`exchange` exchanges a current token for credentials. `connections` is the size of each boto3 client's
-        connection pool. `endpoint_url` replaces the endpoints of S3 and DynamoDB.
+        """`connections` is the maximum number of each boto3 client's connections. `endpoint_url` replaces the endpoints
+        of S3 and DynamoDB.
         """
         self._exchange = exchange
         self._clock = clock
@@ -132,8 +131,8 @@ def create_renewable_credentials(
 class _Renewal:
     """Callable that returns new credentials in botocore's format. botocore calls it from one thread at a time.
 
-    botocore calls it for every AWS call after the time of renewal. So after a failure, it raises the same error again
-    without an exchange, until a pause is over or the old credentials are about to expire.
+    After a failure, botocore calls it for every AWS call. So it raises the same error without an exchange, until a
+    pause is over or the old credentials are about to expire.
     """
 
     def __init__(
@@ -172,7 +171,7 @@ class _Renewal:
 
 
 def _parse_expiry(credentials: ExchangeResponse, now: datetime) -> datetime:
-    """Return the expiry of new credentials. Raises ExchangeFailed if it is not in the future of this machine's clock."""
+    """Return the expiry of new credentials. Raises ExchangeFailed if it is past, because then the clock is wrong."""
     expires_at = _parse_time(credentials.expiration)
     if expires_at <= now:
         raise ExchangeFailed(

@@ -1,7 +1,7 @@
 """Result of the media job, which joins the chunks (files) of a recording to a video and extracts the audio.
 
-The job writes the result to S3, and the workflow decides by the outcome in it how to continue. If a recording cannot be
-processed, the job succeeds with an outcome that names the reason, because a failed job has no result.
+The workflow decides by its outcome how to continue. If a recording cannot be processed, the job succeeds with an
+outcome that names the reason, because a failed job has no result.
 """
 
 from enum import StrEnum
@@ -23,17 +23,15 @@ class MediaOutcome(StrEnum):
     NO_AUDIO = "no_audio"
     """The recording has video, but no audio track."""
     INCOMPLETE = "incomplete"
-    """A chunk is missing, cannot be read from S3, or has not the size or hash that `complete.json`, the client's list
-    of the chunks, states. The outcome is the same if `complete.json` itself is missing or cannot be used.
+    """A chunk is missing, cannot be read from S3, or differs from its size or hash in `complete.json`, the client's
+    list of the chunks. Or `complete.json` itself is missing or cannot be used.
     """
     UNREADABLE = "unreadable"
     """A chunk has the right hash, but is not a media file that can be decoded."""
     TOO_LARGE = "too_large"
     """The recording exceeds the job's disk or the maximum duration."""
     SUPERSEDED = "superseded"
-    """The client has uploaded another recording for the meeting, so `complete.json` lists other chunks. The other
-    recording has its own job.
-    """
+    """The client has uploaded another recording for the meeting, which has its own job."""
 
 
 class AudioPart(Message):
@@ -51,9 +49,9 @@ class MediaResult(Message):
     schema_version: Literal[1] = 1
     outcome: MediaOutcome
     wrong: tuple[WrongChunk, ...] = ()
-    """Wrong chunks, which are the reason for the outcome `incomplete` or `unreadable`. Empty with any other outcome."""
+    """Chunks because of which the outcome is `incomplete` or `unreadable`. Empty with any other outcome."""
     video_key: str | None = None
-    """S3 key of the video. None if the recording has no video track, or if the outcome is not `ready` or `no_audio`."""
+    """None if the recording has no video track, or cannot be processed."""
     audio: tuple[AudioPart, ...] = ()
     """Parts of the whole audio, in their order. Empty unless the outcome is `ready`."""
     duration_ms: Milliseconds = 0

@@ -31,9 +31,8 @@ class MeetingBucket:
     def read(self, key: str, max_bytes: int) -> bytes | None:
         """Return an object's bytes, or None if it does not exist.
 
-        At most `max_bytes` + 1 bytes are read. So if more than `max_bytes` are returned, they may be only the beginning
-        of the object, and the caller must reject them. A caller that parses JSON need not compare the length, because
-        the beginning of a JSON object is invalid JSON.
+        At most `max_bytes` + 1 bytes are read. So a caller must reject a longer result than `max_bytes`, which may be
+        incomplete. Callers that parse JSON do so anyway, because incomplete JSON is invalid.
         """
 
         def get_body() -> Mapping[str, Any]:

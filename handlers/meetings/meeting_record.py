@@ -19,7 +19,6 @@ from handlers.meetings.upload_completion_file import WrongChunk
 PARTITION = "user"
 """Partition key of the table. A role's policy can restrict a user to one partition."""
 SORT = "meetingId"
-"""Sort key of the table."""
 INDEX = "GSI-1"
 """Name of the index that sorts each user's meetings by date."""
 INDEX_SORT = "startedAt"
@@ -39,7 +38,6 @@ class MeetingStatus(StrEnum):
     INCOMPLETE = "incomplete"
     """Chunks are missing or wrong; `wrong` lists them. Processing starts when they arrive."""
     PROCESSING = "processing"
-    """An execution of the workflow processes the recording."""
     READY = "ready"
     """The output exists. If there is no transcript or no summary, `reason` explains why."""
     FAILED = "failed"
@@ -52,9 +50,7 @@ class Stage(StrEnum):
     MEDIA = "media"
     """The media job checks the chunks and makes video and audio."""
     TRANSCRIPTION = "transcription"
-    """Amazon Transcribe transcribes the parts of the audio."""
     SUMMARY = "summary"
-    """The summary function joins the parts' transcripts, and lets models write the summary and the action items."""
 
 
 class MeetingReason(StrEnum):
@@ -73,17 +69,14 @@ class MeetingReason(StrEnum):
     NOTHING_SAID = "NOTHING_SAID"
     """The transcript is empty, so the meeting is ready without a summary."""
     MEDIA_FAILED = "MEDIA_FAILED"
-    """The execution failed in the stage `media`."""
     TRANSCRIPTION_FAILED = "TRANSCRIPTION_FAILED"
-    """The execution failed in the stage `transcription`."""
     SUMMARY_FAILED = "SUMMARY_FAILED"
-    """The execution failed in the stage `summary`."""
     TIMED_OUT = "TIMED_OUT"
-    """The execution took too long. Or it should be started again, but the recording is too old for that."""
+    """The execution took too long, or the recording is too old to be started again."""
 
 
 class MeetingRecord(Message):
-    """One meeting. The table's attributes have the fields' aliases as names, for example `meetingId` and `startedAt`."""
+    """One meeting. The table's attributes have the names in camelCase, such as `meetingId`, or the aliases."""
 
     schema_version: int = 1
     user: str
@@ -125,24 +118,19 @@ class MeetingRecord(Message):
     uploaded. Each attempt has at most one execution.
     """
     complete_fingerprint: str = Field(default="", alias="said")
-    """Fingerprint of the uploaded `complete.json` from which the record was last updated. Its attribute in the table
-    has the older name `said`.
-    """
+    """Fingerprint of the uploaded `complete.json` from which the record was last updated."""
     last_tried_uploads: str = Field(default="", alias="tried")
-    """Fingerprints of `complete.json` and of the chunks when the last execution was started. If the media job rejected
-    these chunks, another execution would give the same result, so none is started until a fingerprint changes. Empty if
-    an execution may be started in any case. Its attribute in the table has the older name `tried`.
+    """Fingerprints of `complete.json` and of the chunks when the last execution was started. With the same
+    fingerprints, no other execution is started, because it would give the same result. Empty if the next one may be
+    started anyway.
     """
     whole_at: str | None = None
-    """Time at which the last object of the recording, a chunk or `complete.json`, was uploaded. None until all chunks
-    have arrived.
-    """
+    """Upload time of the recording's last object, a chunk or `complete.json`. None until all chunks have arrived."""
     due: str | None = None
-    """Time of the sweep's next check. None if the meeting is ready or failed, because it is not checked then."""
+    """Time of the sweep's next check. None if the meeting is ready or failed."""
     version: int = 1
-    """Number that rises by 1 with each write. A write fails if the version is not the one that the writer read."""
+    """Number of changes. A write fails if the version is not the one that the writer read."""
 
     @property
     def meeting(self) -> MeetingId:
-        """User and meeting id."""
         return MeetingId(self.user, self.meeting_id)

@@ -2,15 +2,13 @@
 
 The functions make no AWS calls. They compute the changed record, and the caller writes it to the table.
 
-An execution of the Step Functions workflow processes a recording, and reports its progress. It may repeat a report, and
-a report may arrive late. So each record has a rank: the number of the processing attempt and, within the attempt, the
-rank of the status and stage. A report is applied only if it is of the record's current attempt and raises the rank.
+An execution of the Step Functions workflow processes a recording, and reports its progress. Reports may arrive late or
+repeatedly. So a report is applied only if it belongs to the record's current attempt and raises the record's rank,
+which is the attempt and, within the attempt, the rank of the status and stage.
 
-`ready` ranks higher than `failed`. So a meeting that was marked as failed still becomes ready if its execution succeeds
-after all.
-
-The media job, the workflow's first stage, may report that chunks (files of the recording) are missing or wrong. The
-meeting then becomes incomplete again, and gets a new attempt.
+`ready` ranks above `failed`, so a meeting that was marked as failed becomes ready if its execution succeeds after all.
+If the media job, the first stage, reports missing or wrong chunks (files of the recording), the meeting becomes
+incomplete again, with a new attempt.
 
 The sweep, a scheduled function, checks incomplete meetings and meetings in progress at their due time.
 """
@@ -26,8 +24,8 @@ from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, M
 from handlers.meetings.upload_completion_file import WrongChunk
 
 FIRST_SWEEP_DELAY: Final = timedelta(minutes=15)
-"""Time from a change of the attempt or status to the sweep's first check. Until then, upload events normally have
-arrived and the execution normally has started.
+"""Time from a change of the attempt or status to the sweep's first check. Normally, the upload events have arrived and
+the execution has started by then.
 """
 PROGRESS_RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.INCOMPLETE, None): 0,
@@ -86,11 +84,7 @@ def apply_report(record: MeetingRecord, report: ExecutionReport, at: datetime) -
 
 
 def mark_failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> MeetingRecord:
-    """Return the record with the status `failed`, whatever its rank.
-
-    The caller must have decided that the meeting failed by the record that it passes, because `MeetingTable.write`
-    refuses the result if the record has changed since.
-    """
+    """Return the record with the status `failed`, whatever its rank."""
     update = {"status": MeetingStatus.FAILED, "stage": None, "reason": reason}
     return stamp_change(record, record.model_copy(update=update), at)
 
@@ -107,9 +101,7 @@ def start_new_attempt(record: MeetingRecord, at: datetime) -> MeetingRecord:
 
 
 def postpone_sweep(record: MeetingRecord, until: datetime) -> MeetingRecord:
-    """Return the record with another time for the sweep's next check. `since` and `updated_at` do not change, because
-    nothing has changed for clients.
-    """
+    """Return the record with another time for the sweep's next check. Clients see no change."""
     return record.model_copy(update={"due": timestamp(until), "version": record.version + 1})
 
 
@@ -119,9 +111,8 @@ def wrong_chunk_fields(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
 
 
 def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> MeetingRecord:
-    """Return the record `after` with its new version, times and due time, or `before` itself if nothing changed.
-
-    `before` is None for a new meeting.
+    """Return `after` with its new version and times, or `before` itself if nothing changed. A new meeting has no
+    `before`.
     """
     if before is not None and after == before:
         return before
@@ -137,9 +128,7 @@ def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetim
 
 
 def _next_sweep(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> str | None:
-    """Return the time of the sweep's next check. None if the meeting is ready or failed, because it is not checked
-    then.
-    """
+    """Return the time of the sweep's next check, or None if the meeting is ready or failed."""
     if after.status not in _UNFINISHED:
         return None
     if before is not None and (before.attempt, before.status) == (after.attempt, after.status):

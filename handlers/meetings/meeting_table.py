@@ -1,15 +1,15 @@
 """DynamoDB gateway for the records of meetings, and for the due items, which list the meetings that the sweep must
 check.
 
-A writer reads a record, computes the changed record (`meeting_state_transitions.py`, `upload_decision.py`), and writes
-it on the condition that the table still has the version that was read. If another writer was faster, the writer starts
-again with reading. boto3 repeats a call whose response was lost, and the repetition then fails the condition. So a
-failed write still counts as done if the table holds exactly the record that was to be written.
+A writer reads a record, computes the changed record, and writes it on the condition that the table still has the
+version that was read. If another writer was faster, the writer reads again. boto3 repeats a call whose response was
+lost, and the repetition then fails the condition. So a failed write still counts as done if the table holds exactly the
+record that was to be written.
 
-The sweep is a scheduled function that checks meetings which make no progress. A record's field `due` is the time of its
-next check. As long as it is not None, the meeting has a second item, the due item, with the partition key `#open` and
-the sort key `<due>#<user>#<meetingId>`. So a single query returns the meetings to check, and no others. A write that
-changes `due` writes the record and the due item in one transaction.
+The sweep, a scheduled function, checks meetings that make no progress. A record's field `due` is the time of its next
+check. Unless it is None, the meeting has a second item, the due item, with the partition key `#open` and the sort key
+`<due>#<user>#<meetingId>`. So a single query finds the meetings to check. A write that changes `due` writes the record
+and the due item in one transaction.
 
 No user is called `#open`, so a role that is restricted to its user's partition cannot read due items. The table's index
 by date does not contain them, because they lack its sort key `startedAt`. All due items are in one partition, which
@@ -74,10 +74,7 @@ class MeetingTable:
         return None if item is None else MeetingRecord.model_validate(deserialize_item(item))
 
     def write(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
-        """Write the record `after` if the table still holds the version of `before`, or no record if `before` is None.
-
-        Return True if the table now holds the record `after`.
-        """
+        """Write `after` if the table still holds the version of `before`. Return True if it now holds `after`."""
         return self._write_items(before, after) or self.read(after.meeting) == after
 
     def update(self, meeting: MeetingId, change: Callable[[MeetingRecord], MeetingRecord]) -> MeetingChange | None:
@@ -109,7 +106,7 @@ class MeetingTable:
                 yield DueMeeting(MeetingId(user, meeting_id), due)
 
     def delete_due_item(self, due: DueMeeting) -> None:
-        """Delete a due item that no record refers to: the meeting's record does not exist or has another due time."""
+        """Delete a due item. The caller has checked that the meeting's record has another due time, or none exists."""
         self._client.delete_item(TableName=self._name, Key=_due_key(due.meeting, due.due_at))
 
     def _write_items(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:

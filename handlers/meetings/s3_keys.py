@@ -1,13 +1,11 @@
 """S3 key layout of the meetings bucket, and the parser of the keys of uploaded objects.
 
-A client uploads the files of a recording (chunks), and then `complete.json`, the list of the chunks. Their keys are
-`raw/<user>/<meeting id>/<name>`.
+A client uploads the files of a recording (chunks) and `complete.json`, the list of the chunks, as
+`raw/<user>/<meeting id>/<name>`. Everything that the backend makes from a recording has a key
+`<kind>/<user>/<meeting id>/<content>…`. The content is a hash that identifies the recording, because a meeting can have
+several recordings. So if a recording is processed again, the same keys are written.
 
-Everything that the backend makes from a recording has a key that begins with `<kind>/<user>/<meeting id>/<content>`.
-The content is a hash that identifies the recording, because a user can upload several recordings for a meeting. So if a
-recording is processed again, the same keys are written again.
-
-The user comes directly after the kind, so that a role's policy can restrict a user to the keys of their own.
+The user comes directly after the kind, so that a role's policy can restrict users to their own objects.
 """
 
 import re
@@ -42,12 +40,10 @@ _UPLOAD_KEY = re.compile(rf"{RAW}({user_ids.USER_ID_PATTERN})/({ulid.ULID_PATTER
 
 @dataclass(frozen=True)
 class MeetingId:
-    """A user, and the ULID that the user's app created for the meeting. Two users may have the same ULID."""
+    """A user's pseudonym, and the ULID that the user's app created for the meeting. Two users may use one ULID."""
 
     user: str
-    """The user's pseudonym."""
     meeting_id: str
-    """The ULID."""
 
     def __post_init__(self) -> None:
         if not (re.fullmatch(user_ids.USER_ID_PATTERN, self.user) and re.fullmatch(ulid.ULID_PATTERN, self.meeting_id)):
@@ -96,10 +92,7 @@ class Recording:
         return f"{self._folder(WORK)}transcripts/{language}/"
 
     def part_transcript_key(self, part: int, language: str) -> str:
-        """Return the key to which Amazon Transcribe writes a part's transcript.
-
-        The key contains the language, so after a correction of the language, old transcripts are not used.
-        """
+        """Return the key to which Amazon Transcribe writes a part's transcript. Each language has a key of its own."""
         return f"{self.part_transcript_prefix(language)}{part:03d}.json"
 
     def answer_key(self, question_hash: str) -> str:

@@ -72,8 +72,8 @@ class CompleteFile(Message):
     language: Language = "en-US"
     participants: Participants = ()
     tags: Tags = ()
-    # FailFast stops at the first error. Without it, a megabyte of empty chunks (`[{},{},…]`) would cause nearly a
-    # million errors, which take half a gigabyte of memory.
+    # FailFast stops at the first error. A megabyte of empty chunks (`{},{},…`) would cause nearly a million errors,
+    # which take half a gigabyte of memory.
     chunks: Annotated[tuple[Chunk, ...], FailFast(), Field(min_length=1, max_length=MAX_CHUNKS)]
     """The recording's chunks, in their order."""
 
@@ -86,9 +86,7 @@ class CompleteFile(Message):
 
     @property
     def content(self) -> str:
-        """Hash over the chunks' hashes, in their order. It identifies the recording: the same chunks in the same order
-        are the same recording, whatever their names and the description are.
-        """
+        """Hash over the chunks' hashes, in their order, which identifies the recording."""
         hashes = json.dumps([chunk.sha256 for chunk in self.chunks]).encode()
         return hashlib.sha256(hashes).hexdigest()[:CONTENT_DIGITS]
 
@@ -108,9 +106,7 @@ class ChunkProblem(StrEnum):
     HASH = "hash"
     """The chunk does not have the SHA-256 hash that `complete.json` states."""
     UNREADABLE = "unreadable"
-    """S3 cannot return the object, for example because it is archived. Or the chunk is not a media file that can be
-    decoded, or `complete.json` is malformed.
-    """
+    """S3 cannot return the object, for example because it is archived, or its content is invalid."""
 
 
 class WrongChunk(Message):

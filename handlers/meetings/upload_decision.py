@@ -7,12 +7,11 @@ the meeting. The hash `content` identifies the recording by its chunks.
 - A valid `complete.json` with another content starts a new processing attempt, whatever the meeting's status is.
 - So does a new upload of `complete.json` for a failed meeting, because the client wants a retry.
 - Any other new `complete.json` only changes the description of the meeting.
-- If the meeting is then incomplete, the chunks in S3 are compared with `complete.json`. If chunks are missing or have
-  wrong sizes, the record lists them. Otherwise its status becomes `processing`.
+- If the meeting is then incomplete, the record lists the chunks that are missing or have wrong sizes. If there are
+  none, the status becomes `processing`.
 
-Only the media job, the first stage of the processing, checks the chunks' hashes and decodes them. If it rejects chunks,
-the meeting becomes incomplete again. Processing then starts again only after a chunk or `complete.json` was uploaded
-again. Otherwise each rejection would start the next job.
+Only the media job, the first stage of the processing, checks the chunks' hashes and decodes them. After it has rejected
+chunks, processing starts again only if an object is uploaded again. Otherwise each rejection would start the next job.
 """
 
 from collections.abc import Callable
@@ -69,8 +68,7 @@ def _apply_malformed(
         or record.complete_fingerprint == complete_file.fingerprint
     ):
         return record
-    # A new attempt is needed if the meeting has failed before. Otherwise its rank would stay the same, and with it the
-    # time in `since`.
+    # A second failure in the same attempt would not raise the meeting's rank.
     attempt = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
     return stamp_change(record, record.model_copy(update={**update, "attempt": attempt}), at)
 

@@ -1,15 +1,13 @@
 """Processing of the objects that a client uploaded for a meeting: the chunks (files) of a recording, and
-`complete.json`, which lists the chunks. The processing updates the meeting's record, and starts the workflow when all
-chunks are there.
+`complete.json`, which lists them.
 
-The record is written first, with the stage `media`. Then the workflow's execution for the recording is started. If the
-start fails, or its response is lost, the next processing of the meeting finds the stage `media` and repeats the start.
-Repeating is safe, because the execution has the same name.
+If all chunks have arrived, the meeting's record is written with the stage `media`, and then the workflow's execution is
+started. If the start fails, the next processing finds this stage and repeats the start. That is safe, because the
+execution has the same name.
 
-If chunks are missing or wrong, the record lists them, and the meeting waits as incomplete. When such a chunk is
-uploaded, its S3 event leads to the next processing. But a chunk may arrive after the objects in S3 were read and before
-the record was written. Its event then finds no record that waits for it, and is dropped. So after a record with new
-wrong chunks was written, the objects are read once more.
+If chunks are missing or wrong, the record lists them, and the meeting waits for their S3 events. But a chunk may arrive
+after the objects in S3 were read and before the record is written. Its event then finds no record that waits for it,
+and changes nothing. So after a record with new wrong chunks was written, the objects are read once more.
 """
 
 from collections.abc import Callable
@@ -44,9 +42,7 @@ class UploadOutcome(StrEnum):
     GONE = "gone"
     """`complete.json` does not exist, or no longer exists."""
     IGNORED = "ignored"
-    """The object has a key that no client may use, so it belongs to no meeting. Only `upload_events/` uses this
-    outcome.
-    """
+    """The object's key is not one of a meeting's upload, so it was not processed (`upload_events/`)."""
 
 
 class NotStarted(Exception):
@@ -69,7 +65,6 @@ class UploadProcessor:
 
         Raises NotStarted, or TooManyWriters if other writers change the record again and again.
         """
-        # The objects are read again if a concurrent writer prevented the write, or after a write with new wrong chunks.
         for _ in range(MAX_WRITE_ATTEMPTS):
             record = self.table.read(meeting)  # read before the objects, see `upload_reader.py`
             complete_file = self.uploads.read_complete_file(meeting)
@@ -93,7 +88,7 @@ class UploadProcessor:
                 )
             if not _has_new_wrong_chunk(record, after):
                 return UploadOutcome.REFUSED if complete_file.parsed is None else self._start_if_complete(after)
-            # A record with new wrong chunks was written. One of them may have arrived meanwhile.
+            # A record with new wrong chunks was written, and one of them may have arrived meanwhile.
         raise TooManyWriters
 
     def start_execution(self, record: MeetingRecord) -> None:
@@ -111,7 +106,7 @@ class UploadProcessor:
 
 
 def meeting_hash(meeting: MeetingId) -> str:
-    """Return the hash by which logs identify a meeting, because its key contains the user."""
+    """Return the hash that identifies a meeting in logs."""
     return hash_for_log(f"{meeting.user}/{meeting.meeting_id}")
 
 

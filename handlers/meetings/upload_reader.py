@@ -2,13 +2,13 @@
 
 A recording consists of files, which are called chunks, and `complete.json` lists them.
 
-This module always reads the current objects, which may be newer than the S3 event that caused the read, because events
-may arrive late. S3 reads are consistent. So a caller must first read the meeting's record, then the objects, and then
-write the record only if its version is unchanged. Then it cannot replace a record that was made from newer objects.
+S3 events may arrive late, so this module reads the current objects. S3 reads are consistent. So a caller that reads the
+meeting's record first, then the objects, and writes the record only if its version is unchanged, never replaces a
+record that was made from newer objects.
 
-Listing the chunks in pages of a thousand is faster than a HEAD request for each. But a client can upload any number of
-other objects below the meeting's prefix. So the listing ends after `MAX_PAGES`, and a chunk that is not in these pages
-counts as missing.
+The chunks are listed, because a HEAD request for each would take longer. A client can upload any number of other
+objects below the same prefix, so the listing ends after `MAX_PAGES`. A chunk that is not in these pages counts as
+missing.
 """
 
 import hashlib
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 PAGE_SIZE: Final = 1_000
 """Number of objects in one page of a listing."""
 MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
-"""Maximum number of pages that a listing reads. They have room for four recordings with the maximum number of chunks,
-so a client can replace such a recording three times by one with other chunk names.
+"""Maximum number of pages that a listing reads. So even the largest recording can be replaced three times by one with
+other chunk names.
 """
 FINGERPRINT_DIGITS: Final = 32
 """Length of the fingerprint of the chunks."""
@@ -53,16 +53,16 @@ class UploadedCompleteFile:
     """An uploaded `complete.json`, parsed if possible."""
 
     fingerprint: str
-    """Text that identifies this object. If `complete.json` is uploaded again, the fingerprint changes."""
+    """Text that changes if `complete.json` is uploaded again."""
     uploaded_at: datetime
     parsed: CompleteFile | None
     """The parsed file. None if it is malformed, too large, or cannot be read."""
     problem: ChunkProblem = ChunkProblem.UNREADABLE
-    """Problem of the file for the meeting's record. It has no meaning if the file was parsed."""
+    """Problem of the file if `parsed` is None, for the meeting's record."""
     cause: str = ""
-    """Problem of the file for the log. Empty if the file was parsed."""
+    """Problem of the file if `parsed` is None, for the log."""
     wrong_fields: tuple[WrongField, ...] | None = None
-    """Invalid fields and the rules that they break, for the meeting's record. None unless the file is malformed."""
+    """Invalid fields of a malformed file and the rules that they break, for the meeting's record."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class UploadedChunks:
     wrong: tuple[WrongChunk, ...]
     """Chunks that are missing or do not have the size that `complete.json` states."""
     fingerprint: str
-    """Hash that identifies the chunks' objects. If a chunk is uploaded again, the fingerprint changes."""
+    """Hash that changes if a chunk is uploaded again."""
     last_uploaded_at: datetime | None
     """Upload time of the newest chunk. None if all chunks are missing."""
 
@@ -87,8 +87,8 @@ class UploadReader:
     def read_complete_file(self, meeting: MeetingId) -> UploadedCompleteFile | None:
         """Return a meeting's `complete.json`, or None if it does not exist.
 
-        S3 does not return an object that the client encrypted with a key of its own, or uploaded to an archive class.
-        Such a file is returned with the problem `unreadable`.
+        S3 does not return an object that the client encrypted with its own key, or that is archived. Such a file is
+        returned with the problem `unreadable`.
         """
         try:
             return self._read(meeting)
@@ -122,10 +122,7 @@ class UploadReader:
             return UploadedCompleteFile(fingerprint, uploaded_at, None, ChunkProblem.UNREADABLE, cause, wrong_fields)
 
     def _list_complete_file(self, meeting: MeetingId) -> UploadedCompleteFile | None:
-        """Return an unreadable `complete.json` as the bucket's listing describes it, or None if it no longer exists.
-
-        A HEAD request could not describe the object, because it would need the client's key too.
-        """
+        """Describe an unreadable `complete.json` by its list entry. A HEAD request would need the client's key."""
         key = meeting.upload_key(COMPLETE_FILE_NAME)
         page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
         listed = next((item for item in page.get("Contents", ()) if item["Key"] == key), None)
@@ -165,18 +162,15 @@ class UploadReader:
 
 
 def complete_file_fingerprint(etag: str, modified_at: datetime) -> str:
-    """Return the fingerprint of a `complete.json`, from the values of GetObject or of a listing.
-
-    Milliseconds are dropped, because GetObject returns the time in whole seconds, and a listing with milliseconds.
-    """
+    """Return the fingerprint of a `complete.json`. Milliseconds are dropped, because only listings contain them."""
     return f"{etag}@{timestamp(modified_at.replace(microsecond=0))}"
 
 
 def _chunks_fingerprint(complete: CompleteFile, listed: "dict[str, ObjectTypeDef]") -> str:
     """Hash the ETags and modification times of the chunks.
 
-    If a chunk is uploaded again with the same bytes, only its time changes. A client may do this because the first
-    object was archived, so that it could not be read.
+    If a chunk is uploaded again with the same bytes, for example because the first object was archived and could not be
+    read, only its time changes.
     """
     fingerprints = [_object_fingerprint(listed.get(chunk.name)) for chunk in complete.chunks]
     return hashlib.sha256(json.dumps(fingerprints).encode()).hexdigest()[:FINGERPRINT_DIGITS]

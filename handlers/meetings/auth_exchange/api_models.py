@@ -1,6 +1,4 @@
-"""Requests and responses of the meetings API, which has two operations.
-
-The token exchange trades an identity provider's token for AWS credentials. The playback returns URLs of a recording.
+"""Requests and responses of the meetings API: the token exchange, and the playback of a recording.
 
 `repr=False` keeps a secret out of the text that Python shows for a model, for example in an error.
 """

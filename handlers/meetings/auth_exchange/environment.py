@@ -1,6 +1,5 @@
-"""Environment variables of the function behind the meetings API.
-
-The function exchanges an identity provider's token for AWS credentials. It also signs URLs for playing a recording.
+"""Environment variables of the function that exchanges an identity provider's token for AWS credentials, and signs URLs
+for playing a recording.
 """
 
 from typing import Annotated, Self
@@ -38,8 +37,8 @@ class AuthEnvironment(HandlerEnvironment):
     credential_seconds: CredentialSeconds = CREDENTIAL_SECONDS
     """Validity of the credentials that clients receive."""
     playback_seconds: PlaybackSeconds = 300
-    """Validity of the URLs for playing a recording. A player needs a new URL if the user moves to another position
-    after this time, because the player then sends a new request, and S3 checks the validity of each.
+    """Validity of the URLs for playing a recording. After this time, a player cannot move to another position, because
+    it sends a new request for it.
     """
     renew_before_seconds: RenewBeforeSeconds = 900
     """Clients are told to renew their credentials this long before the expiration."""

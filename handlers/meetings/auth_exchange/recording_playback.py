@@ -1,8 +1,7 @@
 """Playback of a recording: presigned URLs of its video, or of its audio if it has no video.
 
-The Lambda function's own role may not read recordings. So the function assumes the role whose credentials the users'
-apps also get (`ClientRole`), for the user of the token. It reads the meeting and signs the URLs with these credentials.
-So IAM limits every URL to the user's own objects.
+The Lambda function's own role may not read recordings. The function assumes the role whose credentials the user's app
+also gets, and reads the meeting and signs the URLs with them. So IAM limits every URL to the user's own objects.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 SESSION_NAME = "playback"
-"""Role session name, by which AWS logs distinguish this function's calls from the calls of the users' apps."""
+"""Role session name, which AWS logs show for the calls with these credentials."""
 MAX_AUDIO_PARTS = 50
 """Maximum number of audio parts in a response. With the default length of parts, 3.8 hours, no recording has as many.
 """

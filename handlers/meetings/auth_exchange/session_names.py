@@ -1,7 +1,7 @@
 """Role session names: the name that the caller sent, reduced to characters that STS accepts.
 
-AWS logs show the name for each call with the session's credentials. It has no other effect, and two users may have the
-same name. The permissions depend on the session's tag, which contains the user from the token.
+AWS logs show the name. Two users may have the same, because the permissions depend on the session's tag, which contains
+the user from the token.
 """
 
 import re
@@ -25,7 +25,7 @@ def sanitise_session_name(name: str) -> str:
 def _validate_session_name(name: str) -> str:
     sanitised = sanitise_session_name(name) if len(name) <= MAX_INPUT_LENGTH else ""
     if len(sanitised) < MIN_LENGTH:
-        # pydantic's own type for texts that are too short. The message states the rule and does not quote the name.
+        # An error type whose message is sent to the client: it names the rule and does not quote the name.
         raise PydanticCustomError(
             "string_too_short",
             f"Needs at least {MIN_LENGTH} of a-z, A-Z, 0-9, =,.@_- and at most {MAX_INPUT_LENGTH} characters",

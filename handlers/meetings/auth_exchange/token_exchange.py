@@ -54,8 +54,8 @@ class SessionCredentials:
 class ClientRole:
     """The role whose credentials the users' apps receive.
 
-    Each session of the role has a tag with the user. The role's policies allow access only to objects and items whose
-    keys contain the user of the tag. Its trust policy requires the tag.
+    Its policies allow access only to objects and items whose keys contain the user in the session's tag. Its trust
+    policy requires the tag.
     """
 
     sts: "STSClient"
@@ -93,7 +93,7 @@ class CallerAccess:
         self._log = log
 
     def verify_user(self, token: str) -> str:
-        """Return the token's user. Raises HandlerError if the token is refused or cannot be verified now."""
+        """Return the token's user. Raises HandlerError."""
         try:
             return self._verifier.verify(token)
         except InvalidToken as error:

@@ -1,12 +1,11 @@
 """Verification of the model's action items against the transcript, and the merge of the items of several windows.
 
-An action item is a task that a participant promised in the meeting. The model gives each item a quote from the
-transcript. An item whose quote does not occur in the transcript is dropped. For the others, the model's quote is
-replaced by the transcript's own wording and its time.
+An action item is a task that a participant promised in the meeting. The model supports each item with a quote. An item
+whose quote does not occur in the transcript is dropped. The others keep the transcript's own wording and its time.
 
-A long transcript is divided into windows, and the model lists the action items of each window. A window ends with an
-overlap, which repeats the first segments of the next window. So both windows may have an item for a statement in the
-overlap, and only one of the two items is kept.
+A long transcript is divided into windows, and the model lists the action items of each. A window ends with an overlap,
+which repeats the beginning of the next window. So two windows may have an item for the same statement, and only one of
+the items is kept.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,8 +25,7 @@ class LocatedActionItem:
 
     item: ActionItem = field(repr=False)
     first: tuple[int, int]
-    """Position of the quote's first word: the index of the segment in the transcript, and of the word in the segment.
-    """
+    """Position of the quote's first word: its segment in the transcript, and its word in the segment."""
     last: tuple[int, int]
     """Position of the quote's last word."""
     in_overlap: bool = False
@@ -79,10 +77,9 @@ def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegm
 def merge_items(windows: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedActionItem, ...]:
     """Return the action items of all windows without duplicates, in the order of the transcript.
 
-    An item from the overlap is dropped if the next window has an item for the same statement, because the next window
-    also contains what follows. Items are for the same statement if their quotes share words of the transcript and their
-    owners match. An item without an owner matches any owner. Of several items with the same text and owner, the first
-    is kept.
+    An item from the overlap is dropped if the next window, which contains what follows, has an item for the same
+    statement: their quotes overlap in the transcript, and their owners match or are unknown. Of several items with the
+    same text and owner, the first is kept.
     """
     merged: list[LocatedActionItem] = []
     for index, items in enumerate(windows):

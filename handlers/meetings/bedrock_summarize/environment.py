@@ -1,8 +1,7 @@
 """Environment variables of the summary function, and value ranges that the stack's settings share.
 
-A long transcript is divided into windows, and the model is asked about each window. Variables call a window a part.
-Each window is followed by an overlap: text of the next window that the model also gets, because a statement at the end
-of a window may continue there.
+A long transcript is divided into windows, which variables call parts. With each window, the model also gets an overlap,
+the beginning of the next window, because a statement may continue there.
 """
 
 from typing import Annotated, Self
@@ -17,9 +16,7 @@ OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 MAX_OUTPUT_TOKENS = 5_200
 """Default limit for one answer: about 15,000 characters of JSON."""
 ANSWER_SECONDS = 180
-"""Default timeout for one answer. It is long enough for the longest answer with the most thinking, for which a model
-with 60 tokens a second needs 153 seconds.
-"""
+"""Default timeout for one answer. The longest answer with the most thinking takes 153 seconds at 60 tokens a second."""
 AnswerSeconds = Annotated[int, Field(ge=10, le=600)]
 PartCharacters = Annotated[int, Field(ge=1_000, le=400_000)]
 OVERLAP_CHARACTERS = 2_000

@@ -1,6 +1,4 @@
-"""Lambda function that summarises a meeting. The Step Functions workflow of the recording invokes it after Amazon
-Transcribe has transcribed all parts of the audio.
-"""
+"""Lambda function that summarises a meeting. The workflow of the recording invokes it after the transcription."""
 
 import os
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Parsers of the model's answers, which check their form.
 
-A parser raises UnusableAnswer with the problem of the answer. The question is then asked a second time, and the model
-is told this problem. `action_item_verification.py` later checks the action items against the transcript.
+If a parser raises UnusableAnswer, the question is asked a second time, with the problem of the first answer.
+`action_item_verification.py` checks the action items against the transcript.
 """
 
 from dataclasses import dataclass, field
@@ -22,22 +22,16 @@ MAX_ITEMS = 100
 
 
 class SummaryTask(StrEnum):
-    """Task that a question gives to the model. A question is about a window (a section) of the transcript, or about
-    summaries of windows.
-    """
+    """Task of a question: about a window (a section) of the transcript, or about the summaries of several windows."""
 
     SUMMARY = "summary"
-    """Summarise a window."""
     ACTION_ITEMS = "actionItems"
-    """List the action items of a window."""
     COMBINE = "combine"
-    """Combine the summaries of several windows into one."""
+    """Combine several summaries into one."""
 
 
 class AnswerProblem(StrEnum):
-    """Problem of an answer that was cut off, or is JSON of a wrong form (`AnswerJsonProblem` is for other answers). The
-    value is the text that the model is told.
-    """
+    """Problem of an answer that is JSON, or was cut off. The value is the text that the model is told."""
 
     CUT_OFF = "It was cut off at the limit of its length. Write less."
     NO_OBJECT = "It was JSON, but not an object with the fields that the task asks for."
@@ -55,9 +49,7 @@ class ModelActionItem(ModelAnswer):
     due: Annotated[str | None, Field(max_length=200, repr=False)] = None
     quote: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     segment: Annotated[int | None, Field(ge=0, alias="said")] = None
-    """Number of the segment in which the quote begins, according to the model. The answer calls it `said`, because this
-    is the name of the number in each line of the transcript.
-    """
+    """Number of the segment in which the quote begins, according to the model. Prompts and answers call it `said`."""
 
 
 class _Envelope(ModelAnswer):
@@ -65,7 +57,7 @@ class _Envelope(ModelAnswer):
 
     task: str
     part: str
-    """Id that the request gave to its material, which is a window of the transcript, or summaries to combine."""
+    """Id of the material, which the request contained."""
     summary: Any = Field(default=None, repr=False)
     items: list[Any] | None = Field(default=None, repr=False)
 

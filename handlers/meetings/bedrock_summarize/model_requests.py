@@ -7,10 +7,10 @@ A request has three sections:
    windows, which the prompts call parts.
 3. A line that names the task. Its field `part` contains an id of the material, which the answer must repeat.
 
-The prompts come first and are the same for all tasks and meetings, so that Bedrock can cache them. They have about
-1,600 tokens, and Claude Sonnet 5.5 and Haiku 5.5 cache texts of 512 tokens or more. If one model both summarises a
-window and finds its action items, the material is cached too, because the second request repeats it. With Sonnet 5.5,
-writing a token to the cache costs 1.25 times its normal price, and reading it 0.05 times.
+The prompts come first and are the same for all tasks and meetings, so that Bedrock can cache them. Claude Sonnet 5.5
+and Haiku 5.5 cache texts of 512 tokens or more, and the prompts have about 1,600. If one model does both tasks for a
+window, the material is cached too. With Sonnet 5.5, writing a token to the cache costs 1.25 times its price, and
+reading it 0.05 times.
 """
 
 import hashlib

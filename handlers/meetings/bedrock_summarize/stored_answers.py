@@ -1,8 +1,8 @@
 """Questions to the models about one recording, whose answers are stored in S3.
 
-Every usable answer is stored below the prefix `work/`. When the workflow retries the summary function, the stored
-answers are used, so that no answer is paid for twice. The key of an answer is a hash of the request and the model's id.
-So after a change of the prompts, the transcript, a setting of the request or the model, the question is asked again.
+When the workflow retries the summary function, the stored answers are used, so that no answer is paid for twice. The
+key of an answer is a hash of the request and the model's id. So after a change of the prompts, the transcript, a
+setting or the model, the question is asked again.
 
 This module also decides how long to wait for a busy model, and which exception the workflow receives for a failed call.
 Several threads may use one instance of `StoredAnswers`.
@@ -29,8 +29,8 @@ from handlers.meetings.s3_keys import Recording
 from handlers.meetings.summary_errors import ModelBusy, ModelRefused, SummaryUnusable
 
 BUSY_MODEL_SECONDS = 60.0
-"""Time for repeating requests to a busy model, in addition to the time for the answers. After that, the function ends
-with `ModelBusy`, and the workflow retries it later. Waiting in the workflow costs nothing.
+"""Time for repeating requests to a busy model, in addition to the time for the answers. After that, the workflow waits,
+which costs nothing.
 """
 MAX_STORED_BYTES = 2 * 1024**2
 """Maximum size of a stored answer."""
@@ -43,7 +43,7 @@ class StoredAnswer(Message):
     schema_version: Literal[1] = 1
     text: str = Field(repr=False)
     tokens: SummaryTokens
-    """Billed tokens of this answer, and of the unusable answer to the same question before it, if there was one."""
+    """Billed tokens of this answer, and of an unusable answer before it."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ class StoredAnswers:
     """Answers to the questions about one recording."""
 
     def __init__(self, models: ModelAccess, bucket: MeetingBucket, recording: Recording, deadline: float) -> None:
-        """`deadline` is a time of the clock `models.timing.now`. A request is sent only if its timeout ends before this
-        time.
-        """
+        """No request is sent that may last longer than `deadline`, a time of the clock `models.timing.now`."""
         self._models = models
         self._bucket = bucket
         self._recording = recording

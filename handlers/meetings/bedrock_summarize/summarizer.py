@@ -1,12 +1,11 @@
 """Creation of a meeting's transcript, summary and action items.
 
-The audio of a long recording consists of several parts, and Amazon Transcribe has transcribed each part separately.
-This module joins these transcripts. It then divides the whole transcript into windows, each small enough for a request
-to a model. For each window, a model writes a summary, and a model lists the action items. Several windows are processed
-concurrently. Finally, a model combines the summaries into one.
+Amazon Transcribe has transcribed each part of the audio separately. This module joins these transcripts, and divides
+the result into windows, each small enough for a request to a model. For each window, a model writes a summary, and a
+model lists the action items. Finally, a model combines the summaries into one.
 
-The workflow may invoke the function several times for the same recording. If the transcript or the summary exists
-already, it is not made again. The answers of the models are stored too (`stored_answers.py`).
+The workflow may repeat the invocation for a recording. A transcript, summary or model's answer that is stored already
+is not made again.
 """
 
 from collections.abc import Callable, Sequence
@@ -179,9 +178,7 @@ class Summarizer:
     def _summarize_window(
         self, window: Window[TranscriptSegment], position: WindowPosition, answers: StoredAnswers
     ) -> _WindowResult:
-        """Ask for the summary and the action items one after the other, so that the second request can read the
-        window's transcript from the model's cache.
-        """
+        """Request the summary first, so that the second request can read the transcript from the model's cache."""
         settings = self.settings
         summary, summary_tokens = answers.answer(
             settings.summary_model, model_requests.summary_question(window, position, settings.style)
@@ -195,10 +192,7 @@ class Summarizer:
     def _combine_summaries(
         self, summaries: Sequence[str], language: str, answers: StoredAnswers
     ) -> tuple[str, SummaryTokens]:
-        """Combine the summaries in groups, and the results again, until one summary is left.
-
-        The second value is the number of tokens of these requests.
-        """
+        """Combine the summaries in groups, repeatedly, until one is left. Return it and the tokens of the requests."""
         settings = self.settings
         tokens_of_answers: list[SummaryTokens] = []
         while len(summaries) > 1:

@@ -1,13 +1,12 @@
 """Conversion of the outputs of Amazon Transcribe into one transcript of the meeting.
 
-Amazon Transcribe transcribes each part of the audio separately, and writes a JSON file, its output, for each. The times
-in an output count from the start of the part, so this module adds the part's start to them. Also the labels of speakers
-are separate for each part. So if there are several parts, the part's number is added to the labels, and the same person
-may have another label in each part.
+Amazon Transcribe writes a separate output, a JSON file, for each part of the audio. Its times count from the start of
+the part, so the part's start is added to them. Its speakers' labels begin anew in each part. So if there are several
+parts, the part's number is added to the labels, and one person may have several labels.
 
 A transcript consists of segments. A segment ends when another speaker begins, after a pause, or at the end of a
-sentence once the segment is long. A segment that becomes very long ends within a sentence. So the start of a segment is
-a useful time for everything in it, and no segment is too long for a model request.
+sentence once the segment is long. So each segment's time is exact within seconds, and no segment is too long for a
+model request.
 
 Outputs are untrusted input. They are limited in size and validated. An output with words that end later than its part
 is rejected.
@@ -35,12 +34,12 @@ MAX_SPEAKER_CHARACTERS = 50
 PAUSE_MS = 1_500
 """A longer pause between two words ends a segment."""
 SENTENCE_END_CHARACTERS = 300
-"""A new sentence is added to a segment only if the segment then has at most this length."""
+"""A new sentence may extend a segment to this length."""
 MAX_SEGMENT_CHARACTERS = 1_000
-"""A further word of a sentence is added to a segment only if the segment then has at most this length."""
+"""A further word of a sentence may extend a segment to this length."""
 MAX_PUNCTUATED_CHARACTERS = 5_000
-"""Maximum length of a segment including punctuation marks, which are always added. An output with a longer segment is
-rejected, because no speech has so many punctuation marks.
+"""Punctuation marks may extend a segment to this length. An output with more of them is rejected, because no speech has
+so many.
 """
 MAX_OVERRUN_MS = 5_000
 """Words may end this long after their part, because encoders pad the audio and times are rounded."""
@@ -51,7 +50,7 @@ _UNSPACED = frozenset(["ja", "th", "zh"])
 
 
 class InvalidPartOutput(Exception):
-    """An output of Amazon Transcribe was rejected. The message quotes nothing from the output."""
+    """An output of Amazon Transcribe was rejected. The message quotes nothing from it."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class _SegmentBuilder:
             raise InvalidPartOutput("malformed")
 
     def is_continued_by(self, word: TranscribedWord, speaker: str, text: str) -> bool:
-        """Return True if the next word belongs to this segment. `text` is the word without unwanted characters."""
+        """Return True if the next word, whose clean text is `text`, belongs to this segment."""
         if speaker != self.speaker or word.start_ms - self.end_ms > PAUSE_MS or word.start_ms < self.start_ms:
             return False
         ends_sentence = self.words[-1][-1] in SENTENCE_ENDS
@@ -166,9 +165,7 @@ def _group_words(items: Iterable[TranscribedWord | PunctuationMark]) -> Iterator
 
 
 def _join_unspaced(words: Sequence[str]) -> str:
-    """Join the words of a language that is written without spaces. Only two words in Latin letters or digits, such as
-    English names, get a space between them.
-    """
+    """Join the words of a language without spaces. Neighbouring words in Latin letters or digits keep a space."""
     text = ""
     for word in words:
         needs_space = text[-1:].isascii() and text[-1:].isalnum() and word[0].isascii() and word[0].isalnum()

@@ -1,18 +1,16 @@
 """Entry point of the media job: `python -m handlers.meetings.media_job`, configured by environment variables.
 
-The media job is an AWS Batch job that joins the files of one recording (its chunks) to a video, and extracts the audio
-for the transcription. It writes its outcome to the object `result.json`.
+The media job is an AWS Batch job that joins the files of one recording to a video, and extracts the audio. It writes
+its outcome to `result.json`.
 
 The exit status is 0 if the job wrote an outcome, even if the outcome is that the recording cannot be processed. Other
 values are failures:
 
-- 1: the job failed, so the workflow marks the meeting as failed. A later job for the same recording continues with the
-  output that exists. The status is also 1 if the memory runs out and the kernel kills ffmpeg.
+- 1: the job failed, for example because the memory ran out and the kernel killed ffmpeg. The meeting then fails too.
 - 2: the environment variables are invalid.
 - 143: the job was terminated by SIGTERM, for example because its Spot capacity was reclaimed.
 
-For the statuses 1 and 2, the job prints the reason to standard error. The text contains no key, name or content of a
-recording.
+For 1 and 2, standard error names the reason, without any key, name or content of a recording.
 """
 
 import os
@@ -43,8 +41,8 @@ from handlers.meetings.media_job.recording_plan import PlanLimits
 FAILED, BAD_ENVIRONMENT, TERMINATED = 1, 2, 128 + signal.SIGTERM
 """Exit statuses other than 0."""
 GRACE_SECONDS: Final = 15
-"""Time from SIGTERM after which the job exits even if it is still busy. AWS Batch kills it after 30 seconds. A job that
-is busy for so long only waits for a response that it no longer needs.
+"""Time after SIGTERM at which a job exits that is still busy. It only waits for a response that it no longer needs, and
+AWS Batch would kill it after 30 seconds.
 """
 MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""
@@ -86,8 +84,7 @@ def main() -> int:
 
 def _create_job(environment: MediaEnvironment, folder: Path, termination: JobTermination, log: EventLog) -> MediaJob:
     scratch_bytes = min(environment.scratch_mb * 1_000_000, shutil.disk_usage(folder).free)
-    # `RecordingPlan.required_bytes` estimates the disk space that a recording needs. If the estimate is wrong, this
-    # limit ends this process or ffmpeg before a single file fills the disk.
+    # If the estimate of the required disk space (`RecordingPlan`) is wrong, no single file can fill the disk.
     resource.setrlimit(resource.RLIMIT_FSIZE, (scratch_bytes, scratch_bytes))
     return MediaJob(
         environment.recording,

@@ -1,11 +1,11 @@
 """Audio output of the media job: parts for the transcription, and the soundtrack of a video whose audio is not copied.
 
-Every chunk (file of the recording) is decoded separately to exactly the number of samples of its duration. Missing
-audio is filled with silence, and excess audio is cut off. So every chunk begins at its planned time, whatever the
-chunks before it contain. A chunk without an audio track is silent.
+Every chunk (file of the recording) is decoded separately to samples of exactly its duration. Missing audio is filled
+with silence, and excess audio is cut off, so every chunk begins at its planned time. A chunk without an audio track is
+silent.
 
-One ffmpeg process decodes a chunk, and another one encodes the output. This process passes the samples from one to the
-other and counts them, so that each part begins and ends at exactly the planned sample.
+One ffmpeg process decodes a chunk, and another one encodes the output. This process passes the samples between them and
+counts them, so that each part begins at exactly the planned sample.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ SPEECH: Final = SampleFormat(SPEECH_RATE, 1)
 
 
 class AudioMaker:
-    """Writes audio files to the folder of the downloaded chunks. `names` are the chunks' file names."""
+    """Writes audio files to the folder of the chunks. `names` are the chunks' file names."""
 
     def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: tuple[str, ...]) -> None:
         self._ffmpeg = ffmpeg

@@ -1,10 +1,9 @@
-"""Probe of a chunk, which is a file of the recording: an ffmpeg process (not ffprobe) reads the whole file to find its
-tracks and its duration.
+"""Probe of a chunk (a file of the recording): ffmpeg, not ffprobe, reads the whole file to find its tracks and
+duration.
 
 ffmpeg prints one line for each packet, in its format `framecrc`. The duration is computed from these lines, because the
-file's header may contain a wrong duration or none. ffmpeg also decodes the first frame of the video and of the audio,
-because a file with a valid header may still be damaged. If a file is truncated, ffmpeg only prints a message to
-standard error, so the messages are searched for it.
+file's header may contain a wrong one or none. ffmpeg also decodes the first frame of the video and of the audio,
+because a file with a valid header may still be damaged. A truncated file only causes a message on standard error.
 """
 
 import re
@@ -21,33 +20,28 @@ TRACKS: Final = ("-map", "0:V:0?", "-map", "0:a:0?")
 MAX_PROBE_SECONDS: Final = 1800
 """Time limit for probing one chunk."""
 TRUNCATION_MESSAGES: Final = ("partial file", "File ended prematurely")
-"""Parts of the messages for a truncated MP4 or WebM file. Other formats, such as transport streams and Ogg, are valid
-wherever they end.
-"""
+"""Messages for a truncated MP4 or WebM file. Other formats, such as transport streams and Ogg, may end anywhere."""
 MIN_DURATION: Final = 40_000
-"""Microseconds that a chunk lasts if no duration can be computed, for example because it consists of a single frame."""
+"""Microseconds that a chunk without any duration lasts, for example a single frame."""
 MONO: Final = ("mono", "1 channels")
-"""ffmpeg's names for a layout of one channel. Audio with any other layout becomes stereo."""
+"""ffmpeg's names for a layout of one channel. Any other layout becomes stereo."""
 _MAPPING_LINE = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
-"""Matches two kinds of lines that ffmpeg prints to standard error: the line that maps an input stream to an output
-track, and the line with the rotation of a video.
+"""Matches a line of standard error that maps an input stream to an output track, or that contains a video's rotation.
 
-A line must match as a whole. Otherwise the file's metadata, which ffmpeg also prints, could look like such a line, for
-example with the title `Stream #0:7 -> #0:0 (copy)`.
+Only whole lines may match, because ffmpeg also prints the file's metadata, for example
+`title : Stream #0:7 -> #0:0 (copy)`.
 """
 _HEADER_LINE = re.compile(rb"#(\w+) (\d+): *(.*)")
-"""Matches a header line of the format `framecrc`: a property's name, the track's number and the value, as in
-`#tb 0: 1/1000`.
-"""
+"""Matches a property of a track before its packets: name, number of the track and value, as in `#tb 0: 1/1000`."""
 _MIN_TIMESTAMP: Final = -(2**62)
-"""Smallest number that is a timestamp. For a packet without a timestamp, ffmpeg prints a smaller number."""
+"""ffmpeg prints smaller numbers for packets without a timestamp."""
 _SECOND: Final = 1_000_000
 """Microseconds per second."""
 
 
 @dataclass
 class _TrackPackets:
-    """Values that are computed from the packets of one track, packet by packet."""
+    """Values that are computed from the packets of one track."""
 
     headers: dict[str, str] = field(default_factory=dict)
     """Values of the track's header lines, by name."""
@@ -58,7 +52,7 @@ class _TrackPackets:
     last: int = 0
     """Start of the packet that is displayed last."""
     last_duration: int = 0
-    """Duration of the packet that is displayed last, or 0 if the file does not contain it."""
+    """Duration of the packet that is displayed last, or 0 if it is unknown."""
     end: int = 0
     """Latest end of a packet."""
     count: int = 0
@@ -70,12 +64,12 @@ class _TrackPackets:
     _second: int = 0
     """Second in which the latest packet is decoded."""
     _count_in_second: int = 0
-    """Number of packets that were decoded in this second so far."""
+    """Number of packets in this second so far."""
 
     def add_packet(self, decode_time: int, display_time: int, duration: int, size: int) -> None:
         self.count += 1
         self.bytes += size
-        # Packets arrive in decoding order. Counting by decoding time gives the same frame rate as by display time.
+        # Packets arrive in decoding order, which has the same frame rate as the display order.
         second = decode_time * self.time_base.numerator // self.time_base.denominator
         self._count_in_second = self._count_in_second + 1 if second == self._second else 1
         self._second = second

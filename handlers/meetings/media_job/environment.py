@@ -1,8 +1,7 @@
 """Environment variables of the media job, and value ranges that the stack's settings share.
 
-The media job is an AWS Batch job that joins the files of a recording to a video, and extracts the audio. The Batch job
-definition sets the variables of `MediaDeployment`, which are the same for all jobs. Each job submission adds the
-variables that name its recording (`RECORDING_VARIABLES`).
+The media job is an AWS Batch job that joins the files of a recording to a video, and extracts the audio. The job
+definition sets the variables of `MediaDeployment`. Each job submission adds those that name its recording.
 """
 
 from typing import Annotated, Final
@@ -21,9 +20,7 @@ ScratchMegabytes = Annotated[int, Field(ge=64, le=200_000)]
 AUDIO_PART_SECONDS: Final = 13_800
 """Default: ten minutes less than the four hours that an Amazon Transcribe job accepts."""
 AudioPartSeconds = Annotated[int, Field(ge=60, le=14_340)]
-"""The maximum is a minute less than the four hours that an Amazon Transcribe job accepts. The job also accepts at most
-2 GB, but four hours of 16-kHz mono take at most 0.46 GB.
-"""
+"""An Amazon Transcribe job accepts four hours and 2 GB. Four hours of 16-kHz mono take at most 0.46 GB."""
 PieceSeconds = Annotated[int, Field(ge=1, le=3_600)]
 MaxHours = Annotated[int, Field(ge=1, le=24)]
 EncodeThreads = Annotated[int, Field(ge=1, le=16)]
@@ -38,17 +35,17 @@ class MediaDeployment(HandlerEnvironment):
     scratch_mb: ScratchMegabytes = 16_000
     """Maximum disk space of a job in megabytes. A job needs about twice the size of its recording."""
     audio_part_seconds: AudioPartSeconds = AUDIO_PART_SECONDS
-    """Maximum duration of an audio part. Amazon Transcribe transcribes each part in a job of its own."""
+    """Maximum duration of a part of the audio, which is transcribed in a job of its own."""
     piece_seconds: PieceSeconds = 300
-    """Maximum duration of a piece of video. The job encodes and stores each piece by itself, so after an interruption,
-    at most one piece is encoded again.
+    """Maximum duration of a piece of video. Pieces are encoded and stored one by one, so an interruption repeats at
+    most one.
     """
     max_hours: MaxHours = 12
     """Maximum duration of a recording."""
     encode_threads: EncodeThreads = ENCODE_THREADS
     """Number of threads with which ffmpeg encodes video."""
     scratch_folder: str = "/scratch"
-    """Folder for the files of the recording and of the output. The job deletes its files when it ends."""
+    """Folder for downloaded chunks and output. The job deletes its files when it ends."""
     ffmpeg: str = "/usr/bin/ffmpeg"
     """Path of the ffmpeg program."""
 

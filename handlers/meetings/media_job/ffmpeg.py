@@ -19,61 +19,58 @@ from typing import IO, Final
 from handlers.meetings.media_job.job_termination import JobTermination, Process
 
 CONTAINERS: Final = "mov,matroska,webm,mpegts,ogg,wav,mp3,flac,aac"
-"""Container formats that ffmpeg may open. `mov` includes MP4, M4A and 3GP. With its default options, ffmpeg follows no
-reference to another file from any of these formats.
-"""
+"""`mov` includes MP4, M4A and 3GP. With ffmpeg's default options, no file of these formats can refer to other files."""
 DECODERS: Final = (
     "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,libaom-av1,mpeg4,mjpeg,prores,"
     "aac,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,"
     "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le,pcm_f32be"
 )
 MAX_PIXELS: Final = 16 * 1024 * 1024
-"""Maximum number of pixels of one frame; a 5K screen has 15 million. Without a limit, a small file could claim a huge
-frame size, for which ffmpeg would allocate the memory.
+"""Maximum number of pixels of one frame; a 5K screen has 15 million. A small file could claim a huge frame, for which
+ffmpeg would allocate the memory.
 """
 _INPUT_LIMITS: Final = ("-protocol_whitelist", "file", "-codec_whitelist", DECODERS, "-max_pixels", str(MAX_PIXELS))
 CHUNK_OPTIONS: Final = (*_INPUT_LIMITS, "-format_whitelist", CONTAINERS)
-"""ffmpeg's input options for a single chunk. The option `-i` and the file name follow them."""
+"""Input options for a single chunk."""
 LIST_OPTIONS: Final = (
     *(*_INPUT_LIMITS, "-format_whitelist", f"concat,{CONTAINERS}"),
     *("-f", "concat", "-safe", "1", "-auto_convert", "0", "-copyts"),
 )
-"""ffmpeg's input options for a list file of the concat demuxer. The job writes the list, and its entries are chunks or
-encoded pieces of video.
+"""Input options for a list file of the concat demuxer, which the job has written.
 
-`-copyts` keeps the timestamps of the list. Otherwise ffmpeg would shift all of them so that the earliest audio packet
-starts at 0, and encoders place this packet some milliseconds before the first sound.
+`-copyts` keeps the list's timestamps. Otherwise ffmpeg would shift all of them to the first audio packet, which
+encoders place some milliseconds before the first sound.
 """
 METADATA_FREE_OPTIONS: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
-"""Output options that remove all metadata about author, time, place and software, also so that the same input always
-gives the same file.
+"""Output options that remove all metadata about author, time, place and software. The same input then gives the same
+file.
 """
 ENVIRONMENT: Final = {"GCONV_PATH": os.devnull, "LC_ALL": "C"}
 """All environment variables of ffmpeg, so that it cannot see AWS credentials.
 
-To read the name of a program in a transport stream, ffmpeg loads the machine's character set tables, and a statically
-linked ffmpeg crashes then. `GCONV_PATH` prevents the loading.
+For some transport streams, ffmpeg loads the machine's character set tables. `GCONV_PATH` prevents that, because a
+statically linked ffmpeg crashes then.
 """
 MAX_RUN_SECONDS: Final = 4 * 3600
 """Time limit of a run, unless the caller sets another one."""
 _KEPT_BYTES: Final = 16 * 1024
 """About this many bytes are kept from the beginning of standard error, and at most this many from the end."""
 _MAX_MATCHED_LINES: Final = 64
-"""Maximum number of matched lines that are kept. A valid file is expected to cause two or three."""
+"""A valid file is expected to cause two or three."""
 
 
 class InputRefused(Exception):
-    """ffmpeg reported an error, or took too long. The reason is its input, so a retry would fail too."""
+    """ffmpeg failed or took too long because of its input. A retry would fail too."""
 
 
 class FfmpegFailed(Exception):
-    """ffmpeg is missing, was killed by another process, or does not work. The reason is not its input."""
+    """ffmpeg failed for another reason than its input. It is missing, was killed, or does not work."""
 
 
 class FfmpegRun:
-    """A running ffmpeg process, whose standard error a thread reads.
+    """A running ffmpeg process.
 
-    Only the beginning and the end of standard error are kept. So lines that the caller needs are matched with
+    Only the beginning and the end of its standard error are kept. So lines that the caller needs are matched with
     `line_pattern` while they arrive.
     """
 
@@ -87,25 +84,23 @@ class FfmpegRun:
 
     @property
     def input(self) -> IO[bytes]:
-        """Pipe to the standard input."""
         if self.process.stdin is None:
             raise ValueError("the process was started without pipe_input")
         return self.process.stdin
 
     @property
     def output(self) -> IO[bytes]:
-        """Pipe from the standard output."""
         if self.process.stdout is None:
             raise ValueError("the process was started without pipe_output")
         return self.process.stdout
 
     def stderr_text(self) -> str:
-        """Wait for the end of the process; return its standard error without the middle. It must not be logged."""
+        """Wait for the end of the process, and return its standard error, which must not be logged."""
         self._reader.join()
         return (self._head + b"\n" + self._tail).decode(errors="replace")
 
     def matched_lines(self) -> list[re.Match[bytes]]:
-        """Wait for the end of the process; return the lines of its standard error that match as a whole."""
+        """Wait for the end of the process, and return the lines that match as a whole."""
         self._reader.join()
         return self._matches
 
@@ -146,7 +141,7 @@ class Ffmpeg:
         return round(self._busy_seconds * 1000)
 
     def run(self, *arguments: str) -> None:
-        """Run a process to its end. Raises the same exceptions as `start`."""
+        """Run a process to its end. Raises the exceptions of `start`."""
         with self.start(*arguments):
             pass
 
@@ -161,11 +156,8 @@ class Ffmpeg:
     ) -> Iterator[FfmpegRun]:
         """Start a process for the duration of the block, and wait for its end after the block.
 
-        `seconds` is its time limit. `line_pattern` selects the lines of `FfmpegRun.matched_lines`. If the block raises
-        an exception, the process is killed.
-
-        Raises InputRefused if ffmpeg reports an error or exceeds its time limit, FfmpegFailed if it does not start or
-        was killed by another process, and JobTerminated if the job has to end.
+        `seconds` is its time limit. If the block raises an exception, the process is killed. Raises InputRefused,
+        FfmpegFailed or JobTerminated.
         """
         process = self._termination.start(
             lambda: self._start_process(arguments, pipe_input=pipe_input, pipe_output=pipe_output)

@@ -1,7 +1,7 @@
 """The media job for one recording: it checks the chunks, makes video and audio, and writes `result.json`.
 
 The chunks are the files that the user uploaded. `complete.json` is the user's list of them, with sizes and hashes.
-Before the job makes any output, it checks the following, from cheap to expensive:
+Before the job makes any output, it checks, from cheap to expensive:
 
 1. `complete.json` still describes this recording.
 2. The chunks fit on the disk.
@@ -10,10 +10,9 @@ Before the job makes any output, it checks the following, from cheap to expensiv
 5. They are media files (`chunk_probe.py`).
 6. The recording is not too long, and its output fits on the disk too.
 
-If an earlier job for the same recording passed the checks 3 to 5, its results are used instead. A check that fails
-raises RecordingUnprocessable. The job then succeeds all the same, and `result.json` contains the reason as its outcome.
-Any other exception fails the job, and the workflow then marks the meeting as failed. A later job for the same recording
-continues with the output that exists.
+A failed check raises RecordingUnprocessable. The job then writes the reason as the outcome in `result.json`, and
+succeeds. Any other exception fails the job, and the workflow marks the meeting as failed. A later job for the same
+recording uses the output that exists, and skips the checks 3 to 5 if they were passed before.
 """
 
 import time
@@ -41,11 +40,9 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 from handlers.meetings.upload_completion_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 
 FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
-"""Outcomes that a later job does not check again as long as the output exists. Any other outcome may change after a new
-upload or with another setting.
-"""
+"""Outcomes that stay as long as the output exists. Others may change after a new upload or a changed setting."""
 MAX_JOB_FILE_BYTES: Final = 16 * 1024 * 1024
-"""Maximum size of a JSON file that the job reads back. It may describe 5,000 chunks."""
+"""Maximum size of the JSON files that jobs write. They may describe 5,000 chunks."""
 _HALF_A_SECOND: Final = bytes(16_000)
 """Half a second of silence: 8,000 samples of 16 bits, at 16 kHz."""
 M = TypeVar("M", bound=Message)
@@ -56,7 +53,6 @@ class MediaJobSettings:
     """Limits and resources of the job."""
 
     limits: PlanLimits
-    """Maximum durations of the recording and of the sections into which it is divided."""
     scratch_bytes: int
     """Disk space that the job may use."""
     threads: int
@@ -76,7 +72,7 @@ class MediaJob:
     log: EventLog
 
     def run(self) -> MediaResult:
-        """Return the result of an earlier job if it is final. Otherwise process the recording, and write the result."""
+        """Return the final result of an earlier job, or process the recording and write the result."""
         started_at = time.monotonic()
         result = self._read_result()
         if result is None:
@@ -158,11 +154,7 @@ class MediaJob:
         raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE_FILE_NAME, problem=problem)])
 
     def _find_facts(self, complete: CompleteFile, chunk_folder: ChunkFolder) -> RecordingFacts:
-        """Return the properties of the chunks that an earlier job stored. Otherwise check, download and probe all
-        chunks.
-
-        Raises RecordingUnprocessable.
-        """
+        """Return the chunks' properties that an earlier job stored, or check, download and probe all chunks."""
         stored_facts = self._read_job_file(RecordingFacts, self._facts_key)
         if stored_facts is not None:
             return stored_facts
@@ -185,8 +177,7 @@ class MediaJob:
     def _build_unreadable(self, complete: CompleteFile, numbers: tuple[int, ...]) -> RecordingUnprocessable:
         """Return the exception that reports these chunks as unreadable.
 
-        Raises FfmpegFailed if ffmpeg cannot probe a valid file either. Otherwise a broken ffmpeg would blame every
-        recording.
+        Raises FfmpegFailed if ffmpeg cannot probe a valid file either, because then ffmpeg is broken.
         """
         name = "valid-audio"
         with wave.open(str(self.ffmpeg.folder / name), "wb") as file:
@@ -198,9 +189,7 @@ class MediaJob:
         return RecordingUnprocessable(MediaOutcome.UNREADABLE, wrong)
 
     def _read_job_file(self, model: type[M], key: str) -> M | None:
-        """Return a JSON file that a media job wrote, or None if it does not exist or has another form, because another
-        version of the code wrote it.
-        """
+        """Return a JSON file of a media job, or None if it does not exist or another version of the code wrote it."""
         body = self.bucket.read(key, MAX_JOB_FILE_BYTES)
         try:
             return None if body is None else model.model_validate_json(body)

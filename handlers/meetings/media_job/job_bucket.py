@@ -1,10 +1,10 @@
-"""S3 gateway of the media job. It reads and writes small objects in memory, and large objects as files.
+"""S3 gateway of the media job. Small objects are read and written in memory, and large ones as files.
 
-Files are transferred with boto3's transfer manager. If the job has to end, running transfers are cancelled. A cancelled
-multipart upload is aborted. If the job is killed instead, the bucket's lifecycle deletes the uploaded parts.
+Files are transferred with boto3's transfer manager. If the job has to end, running transfers are cancelled, and
+multipart uploads are aborted. If the job is killed, the bucket's lifecycle deletes the uploaded parts.
 
-The metadata of an output object contain its recipe, a text that describes how the object was made. With it, a later job
-recognises output that it need not make again. The metadata also contain the time that ffmpeg took.
+The metadata of an output object contain its recipe, a text that describes how it was made, so that a later job need not
+make it again. They also contain the time that ffmpeg took.
 """
 
 import os
@@ -29,15 +29,13 @@ if TYPE_CHECKING:
 PART_BYTES: Final = 16 * 1024 * 1024
 """Size of one part of a transfer. S3 allows 10,000 parts, so an output may have up to 156 GiB."""
 MAX_REQUESTS: Final = 8
-"""Maximum number of concurrent requests of all transfers together."""
+"""Concurrent requests of all transfers together."""
 MAX_QUEUED_BLOCKS: Final = 100
-"""Maximum number of received blocks of 256 KB that wait in memory to be written to the disk, for all downloads
-together.
-"""
+"""Received blocks of 256 KB that wait in memory for the disk, for all downloads together."""
 NOT_FOUND_CODES: Final = frozenset({"404", "NoSuchKey"})
 BAD_REQUEST_CODE: Final = "400"
-"""Error code of botocore for a HEAD request that S3 answers with status 400. The response has no body with a reason.
-The reason may be that the user encrypted the object with a key of their own, but also that the credentials are invalid.
+"""Error code if S3 answers a HEAD request with status 400, without a reason. The user may have encrypted the object
+with a key of their own, but the credentials may also be invalid.
 """
 RECIPE_METADATA: Final = "recipe"
 """Metadata key of the recipe."""
@@ -75,10 +73,7 @@ class _Transfer:
 
 
 class JobBucket:
-    """Gateway to one bucket. Once the job has to end, every method raises JobTerminated.
-
-    The methods also raise botocore's ClientError, for errors of S3 that they do not mention.
-    """
+    """Gateway to one bucket. Once the job has to end, every method raises JobTerminated."""
 
     def __init__(
         self, client: "S3Client", name: str, termination: JobTermination, part_bytes: int = PART_BYTES
@@ -95,7 +90,7 @@ class JobBucket:
         self._transfers = TransferManager(client, config)
 
     def read(self, key: str, max_bytes: int) -> bytes | None:
-        """Return the bytes of a small object, or None if it does not exist. Raises ObjectTooLong or UnreadableObject."""
+        """Return a small object, or None if it does not exist. Raises ObjectTooLong or UnreadableObject."""
         self._termination.raise_if_requested()
         try:
             answer = self._client.get_object(Bucket=self._name, Key=key)
@@ -140,7 +135,7 @@ class JobBucket:
         self._client.put_object(Bucket=self._name, Key=key, Body=body, ContentType="application/json")
 
     def upload(self, key: str, path: Path, content_type: str, recipe: str, ffmpeg_ms: int) -> None:
-        """Upload a file with its recipe and ffmpeg's time. The object appears only when the upload is complete."""
+        """Upload a file with its recipe and ffmpeg's time."""
         extra_arguments = {
             "ContentType": content_type,
             "Metadata": {RECIPE_METADATA: recipe, FFMPEG_MS_METADATA: str(ffmpeg_ms)},
@@ -158,10 +153,7 @@ class JobBucket:
             self._termination.unregister(transfer)
 
     def _classify(self, key: str, error: ClientError) -> Exception:
-        """Return the exception for a failed HEAD request or download: UnreadableObject, or the error itself.
-
-        If a status 400 came without a reason, a GET request for one byte finds out the reason.
-        """
+        """Return UnreadableObject or the error itself. After a status 400, a GET request finds out the reason."""
         if _error_code(error) != BAD_REQUEST_CODE:
             return classify_read_error(error)
         try:

@@ -1,9 +1,8 @@
 """Orderly end of the media job after SIGTERM.
 
-When AWS reclaims the Spot capacity of the job, the container receives SIGTERM, and is killed 30 seconds later. The
-signal handler calls `JobTermination.request`. This ends the running ffmpeg processes and S3 transfers. The threads that
-waited for them, or that want to start others, get the exception JobTerminated. Objects that were finished before stay
-in the bucket, so a later job continues with them.
+When Spot capacity is reclaimed, the container receives SIGTERM, and is killed 30 seconds later. The signal handler ends
+the running ffmpeg processes and S3 transfers. The threads that use them, or start others, get the exception
+JobTerminated. A later job continues with the objects that were finished before.
 """
 
 import subprocess

@@ -5,12 +5,12 @@ times, so they stay synchronous for any number of chunks.
 
 For the transcription, the audio is divided into parts, because Amazon Transcribe limits the duration of a job.
 
-The video's frames are copied if all chunks have the same format and the MP4 file can contain it. Otherwise the video is
-divided into pieces. Each piece is encoded and stored by itself, so that an interrupted job need not start again.
+The video is copied if all chunks have the same format and MP4 files can contain it. Otherwise it is divided into
+pieces, which are encoded and stored one by one, so that an interrupted job need not start again.
 
-The soundtrack of the video is copied only if the recording has a single chunk. The reason is that every encoder starts
-with some milliseconds of padding. Players skip it, because the file declares its length, but a joined file can declare
-only the padding of its first chunk. So the copied audio of 300 chunks would be 17 seconds too long.
+The soundtrack is copied only if there is a single chunk, because every encoder starts with some milliseconds of
+padding. Players skip it, but a joined file can declare only the padding of its first chunk. So the copied audio of 300
+chunks would be 17 seconds too long.
 """
 
 from collections.abc import Iterator
@@ -23,19 +23,17 @@ from typing import Final
 from handlers.meetings.media_job.chunk_facts import RecordingFacts, TrackFormat
 
 COPIED_VIDEO_CODECS: Final = frozenset({"h264", "hevc", "vp9", "av1"})
-"""Video codecs that are copied to MP4 files."""
 COPIED_AUDIO_CODECS: Final = frozenset({"aac", "mp3", "opus"})
-"""Audio codecs that are copied to MP4 files."""
 SPEECH_RATE: Final = 16_000
 """Samples per second of the audio for the transcription, which is mono."""
 SOUNDTRACK_RATE: Final = 48_000
 """Samples per second of a soundtrack that is not copied."""
 MIN_SAMPLES: Final = SPEECH_RATE // 2
-"""Minimum length of the audio for the transcription. Amazon Transcribe rejects audio shorter than half a second."""
+"""Amazon Transcribe rejects audio shorter than half a second."""
 BYTES_PER_SAMPLE: Final = 2
 """Size of a sample of one channel."""
 MAX_FRAME_RATE: Final = 30
-"""Maximum number of frames per second of encoded video. More are not needed, because meetings show faces and slides."""
+"""Maximum frames per second of encoded video. Faces and slides need no more."""
 MAX_LONG_SIDE, MAX_SHORT_SIDE = 1920, 1080
 """Maximum frame size of encoded video, in pixels."""
 MAX_VIDEO_BIT_RATE: Final = 2_500_000
@@ -45,9 +43,9 @@ AUDIO_BIT_RATE: Final = 64_000
 _SECOND: Final = 1_000_000
 """Microseconds per second."""
 _HEADER_BYTES: Final = 4 * 1024 * 1024
-"""Disk space that is reserved for the headers of the largest file, and for rounding errors."""
+"""Reserved for the headers of the largest file, and for rounding errors."""
 _PIECE_HEADER_BYTES: Final = 256 * 1024
-"""Disk space that is reserved for the headers of each piece."""
+"""Reserved for the headers of each piece."""
 _INDEX_ENTRY_BYTES: Final = 32
 """Size of a packet's index entry in an MP4 file."""
 
@@ -57,11 +55,10 @@ class PlanLimits:
     """Maximum durations in microseconds."""
 
     max_part: int
-    """Maximum duration of a part of the audio."""
+    """Limit for a part of the audio."""
     max_piece: int
-    """Maximum duration of a piece of encoded video."""
+    """Limit for a piece of encoded video."""
     max_recording: int
-    """Maximum duration of a recording."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +66,13 @@ class SpeechPart:
     """A part of the audio for one transcription job."""
 
     number: int
-    """Number of the part, from 0."""
     first_sample: int
-    """Number of the part's first sample in the whole audio, from 0."""
+    """Position of the part's first sample in the whole audio. This and all other numbers count from 0."""
     sample_count: int
 
     @property
     def offset_ms(self) -> int:
-        """Start of the part. It is exact, because parts begin at a full millisecond."""
+        """Start of the part, which is a full millisecond."""
         return self.first_sample * 1000 // SPEECH_RATE
 
     @property
@@ -90,7 +86,7 @@ class ChunkSpan:
     """A section of a chunk, or all of it."""
 
     chunk: int
-    """Number of the chunk, from 0."""
+    """Number of the chunk."""
     begin: int
     """Microseconds from the start of the chunk."""
     end: int
@@ -98,7 +94,6 @@ class ChunkSpan:
 
     @property
     def duration(self) -> int:
-        """Duration in microseconds."""
         return self.end - self.begin
 
 
@@ -106,25 +101,21 @@ class ChunkSpan:
 class VideoPiece:
     """A section of the video that is encoded and stored by itself.
 
-    It shows one or more whole chunks of the same format. A chunk that is too long for a piece is divided into sections,
-    and a piece shows one of them.
+    It shows one or more whole chunks of the same format, or a section of a chunk that is too long for a piece.
     """
 
     number: int
-    """Number of the piece, from 0."""
     spans: tuple[ChunkSpan, ...]
-    """The chunks, or the section of a chunk, that the piece shows."""
     track_format: TrackFormat | None
     """Format of the chunks' video. None if the piece shows only black frames."""
 
     @property
     def duration(self) -> int:
-        """Duration in microseconds."""
         return sum(span.duration for span in self.spans)
 
 
 class RecordingPlan:
-    """Plan for one recording. Its times and durations are in microseconds, unless their names say otherwise."""
+    """Plan for one recording. Times and durations are in microseconds, unless their names say otherwise."""
 
     def __init__(self, facts: RecordingFacts, limits: PlanLimits) -> None:
         self.chunks = facts.chunks
@@ -141,7 +132,6 @@ class RecordingPlan:
 
     @property
     def duration(self) -> int:
-        """Duration of the recording."""
         return self.starts[-1]
 
     @property
@@ -168,10 +158,7 @@ class RecordingPlan:
         return max((chunk.audio.channels for chunk in self.chunks if chunk.audio is not None), default=1)
 
     def sample_starts(self, rate: int) -> tuple[int, ...]:
-        """Return `starts` in samples: the number of each chunk's first sample, and then the number of all samples.
-
-        Each value is rounded separately, so rounding errors do not add up.
-        """
+        """Return `starts` in samples. Each value is rounded separately, so rounding errors do not add up."""
         return tuple((start * rate + _SECOND // 2) // _SECOND for start in self.starts)
 
     @cached_property
@@ -198,9 +185,8 @@ class RecordingPlan:
         pieces: list[VideoPiece] = []
         for span, track_format, is_whole in self._split_chunks():
             previous = pieces[-1] if pieces else None
-            # Only whole chunks share a piece. So a section of a long chunk is not added to a piece, and nothing is
-            # added to a piece that shows such a section. The last section of a chunk may be short enough; it begins
-            # after 0.
+            # Only whole chunks share a piece. So nothing is added to the last section of a long chunk either, which is
+            # recognised by its begin after 0.
             if (
                 previous is not None
                 and is_whole
@@ -241,9 +227,9 @@ class RecordingPlan:
     def required_bytes(self, uploaded: int) -> int:
         """Return the bytes of disk space that the job needs at most. `uploaded` is the size of all chunks in bytes.
 
-        The job makes one file after the other while the chunks are on the disk: the audio parts, the encoded pieces and
-        the soundtrack. It stores each part and piece in the bucket and deletes its file. Finally, it makes the whole
-        video. If the video consists of encoded pieces, the job first deletes the chunks, unless it copies their audio.
+        While the chunks are on the disk, the job makes the audio parts and the encoded pieces, and uploads and deletes
+        each of them, and then makes the soundtrack. Before it joins pieces, it deletes the chunks, unless it copies
+        their audio.
         """
         seconds = self.duration / _SECOND + 1
         # FLAC is never larger than the samples.
@@ -278,9 +264,9 @@ class RecordingPlan:
         return track_format is not None and not others and track_format.codec in COPIED_VIDEO_CODECS
 
     def _split_chunks(self) -> Iterator[tuple[ChunkSpan, TrackFormat | None, bool]]:
-        """Yield each chunk, or the sections of equal length of a chunk that is too long for a piece.
+        """Yield each chunk, or the sections of a chunk that is too long for a piece.
 
-        The values are the chunk or section, the format of the chunk's video, and True for a whole chunk.
+        The values are the chunk or section, the format of its video, and True for a whole chunk.
         """
         for number, chunk in enumerate(self.chunks):
             count = ceil(chunk.duration / self._limits.max_piece)

@@ -1,8 +1,8 @@
 """Steps of the media job. Each step makes one object: a part of the audio, a piece of the video, or the whole video.
 
 The metadata of an object contain its recipe, a text that describes how it was made, for example `encoded 1280x720 25`.
-A step is skipped if its object exists with the right recipe. If a setting has changed since, the recipe differs and the
-object is replaced. So a job that was interrupted continues at the step that was interrupted.
+A step is skipped if its object exists with the right recipe, so a job after an interruption repeats at most one step.
+After a change of a setting, the recipe differs and the object is replaced.
 """
 
 from collections.abc import Callable
@@ -19,9 +19,7 @@ from handlers.meetings.media_job.video_maker import VideoMaker
 from handlers.meetings.s3_keys import Recording
 
 RECIPE_VERSION: Final = 2
-"""First word of every recipe. Raise it when the code makes objects differently, so that objects of older code are not
-used.
-"""
+"""Part of every recipe. Raise it when the code makes objects differently, so that older objects are not used."""
 FLAC, MP4 = "audio/flac", "video/mp4"
 """Content types of the objects."""
 RESULT_NAME: Final = "result"
@@ -31,9 +29,7 @@ SOUNDTRACK_NAME: Final = "sound"
 
 
 class ResumableSteps:
-    """Steps for one recording. Each method returns the milliseconds that ffmpeg took for the object. If an earlier job
-    made the object, its metadata contain this time.
-    """
+    """Steps for one recording. Each returns the milliseconds that ffmpeg took for its object, now or earlier."""
 
     def __init__(
         self,
@@ -102,10 +98,7 @@ class ResumableSteps:
             raise FfmpegFailed("cannot join its own pieces") from None
 
     def _make_soundtrack(self) -> str | None:
-        """Make the file with the video's soundtrack; return its name.
-
-        Return None if the recording has no audio, or if its audio is copied.
-        """
+        """Make the video's soundtrack; return its file name, or None if there is no audio or if it is copied."""
         if not self._plan.has_audio or self._plan.copies_audio:
             return None
         self._chunk_folder.download(self._chunks_with_audio)
@@ -143,8 +136,7 @@ class ResumableSteps:
     ) -> int:
         """Make an object unless it exists with this recipe; return the milliseconds that ffmpeg took.
 
-        `make` makes the file `RESULT_NAME`, which is then uploaded. For a video that is joined from pieces,
-        `extra_milliseconds` is the time for the pieces, which is added.
+        `make` makes the file `RESULT_NAME`. `extra_milliseconds` is added, for the pieces of a video.
         """
         earlier_milliseconds = self._find_result(key, recipe)
         if earlier_milliseconds is not None:

@@ -3,9 +3,9 @@
 The chunks of a recording are joined to one MP4 file. If their videos cannot be copied, they are first encoded in
 pieces, and the pieces are joined.
 
-Files are joined with ffmpeg's concat demuxer, which reads a list of the files. The list also contains the duration of
-each file according to the plan. Otherwise ffmpeg would use the durations in the files' headers, which may be wrong. The
-MP4 file has its index at the beginning, so that players need not fetch its end first.
+Files are joined with ffmpeg's concat demuxer, which reads a list of the files with their planned durations. Otherwise
+ffmpeg would use the durations in the files' headers, which may be wrong. The MP4 file has its index at the beginning,
+so that players need not fetch its end first.
 """
 
 from collections.abc import Sequence
@@ -26,15 +26,15 @@ VIDEO_ENCODER: Final = "libx264"
 SCALE_OPTIONS: Final = "force_original_aspect_ratio=decrease:force_divisible_by=2:out_color_matrix=bt709:out_range=tv"
 """Options of ffmpeg's `scale` filter: keep the aspect ratio, and convert the colours to those of `COLOUR_OPTIONS`."""
 COLOUR_OPTIONS: Final = ("-x264-params", "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv:chromaloc=0")
-"""Colour properties of all pieces. They must be the same, because the joined MP4 file declares them only once. They are
-options of the encoder, which would otherwise take the properties of the input.
+"""Colour properties of all pieces, because the joined file declares them only once. The encoder itself gets them,
+because it would otherwise use those of its input.
 """
 _SECOND: Final = 1_000_000
 """Microseconds per second."""
 
 
 class VideoMaker:
-    """Writes video files to the folder of the downloaded chunks. `names` are the chunks' file names."""
+    """Writes video files to the folder of the chunks. `names` are the chunks' file names."""
 
     def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: tuple[str, ...], threads: int) -> None:
         self._ffmpeg = ffmpeg
@@ -88,7 +88,7 @@ class VideoMaker:
             raise InputRefused
 
     def _video_input(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return ffmpeg's options that read the input video, and its options that select the video's stream."""
+        """Return the options that read the video, and the options that select its stream."""
         if pieces:
             list_name = self._write_list("video-list", pieces, [piece.duration for piece in self._plan.pieces])
             return (*LIST_OPTIONS, "-i", list_name), ("-map", "0:0")
@@ -98,8 +98,8 @@ class VideoMaker:
         return self._all_chunks_input("video-list"), ("-map", f"0:{video.track_format.stream}")
 
     def _all_chunks_input(self, name: str) -> tuple[str, ...]:
-        """Return ffmpeg's options that read all chunks. Even a single chunk is read through a list, because the concat
-        demuxer makes the timestamps start at zero.
+        """Return the options that read all chunks. A single chunk is read through a list too, which makes its
+        timestamps start at zero.
         """
         return *LIST_OPTIONS, "-i", self._write_list(name, self._names, [chunk.duration for chunk in self._plan.chunks])
 
@@ -110,9 +110,9 @@ class VideoMaker:
         return ("-tag:v", "hvc1") if is_copied_hevc else ()
 
     def _piece_input(self, piece: VideoPiece, seconds: str) -> tuple[str, ...]:
-        """Return ffmpeg's options that read the frames of a piece and scale them.
+        """Return the options that read the frames of a piece and scale them.
 
-        The input is a list of whole chunks, a section of one chunk, or a generator of black frames.
+        The input is a list of whole chunks, a section of a chunk, or a generator of black frames.
         """
         width, height = self._plan.frame_size
         if piece.track_format is None:
@@ -136,10 +136,10 @@ class VideoMaker:
 
     @property
     def _last_frame_error(self) -> int:
-        """Possible error of a measured duration, in microseconds.
+        """Possible error of a measured duration in microseconds, because a file may not contain its last frame's
+        duration.
 
-        A file may not contain the duration of its last frame, so the measured duration can be wrong by this time. The
-        error is the average duration of a frame of the last chunk, or of the encoded video if this is longer.
+        The last frame is one of the encoded video or of the last chunk, so the longer duration of a frame counts.
         """
         last = self._plan.chunks[-1].video
         return max(_SECOND // self._plan.frame_rate, last.end // last.count if last and last.count else 0)
@@ -148,22 +148,21 @@ class VideoMaker:
     def _constant_rate_filter(self) -> str:
         """Filter of ffmpeg for a constant frame rate.
 
-        Each frame is repeated until the next one. The first frame is also shown before its time, from the start of the
-        piece, and the last frame until the option `-t` ends the piece.
+        Each frame is shown until the next one, the first from the start of the piece, and the last until the option
+        `-t` ends the piece.
 
-        If a piece is a section of a chunk, ffmpeg starts reading at a key frame before the section. The filter drops
-        the frames that are no longer visible at the start of the section. Transport streams have no index, so in these
-        ffmpeg starts at the next key frame.
+        To show a section of a chunk, ffmpeg starts at a key frame before it, and the filter drops the frames that are
+        no longer visible in the section. In transport streams, which have no index, ffmpeg starts at the next key
+        frame.
         """
         rate = self._plan.frame_rate
-        # By default, the filter `fps` rounds times to the nearest output frame. It then drops a last frame whose start
-        # is rounded up to its end. Adding half a frame and rounding down gives the same times without dropping this
-        # frame.
+        # By default, `fps` rounds to the nearest output frame, but drops a last frame whose start is rounded up to its
+        # end. Adding half a frame and rounding down gives the same times, and drops no frame.
         rounded = f"settb=AVTB,setpts=PTS+{_SECOND // (2 * rate)},fps={rate}:round=down:eof_action=pass"
         return f"{rounded},tpad=stop=-1:stop_mode=clone,fps={rate}:start_time=0"
 
     def _write_list(self, name: str, files: Sequence[str], durations: Sequence[int]) -> str:
-        """Write a list of files for the concat demuxer, with their durations in microseconds; return the list's name."""
+        """Write a list for the concat demuxer, with durations in microseconds; return its name."""
         lines = (f"file {file}\nduration {duration}us\n" for file, duration in zip(files, durations, strict=True))
         Path(self._ffmpeg.folder, name).write_text("ffconcat version 1.0\n" + "".join(lines), encoding="ascii")
         return name

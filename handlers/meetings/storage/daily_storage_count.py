@@ -1,16 +1,14 @@
 """Daily count of each user's bytes in the meetings bucket, from which metrics of the growth are computed.
 
-The count lists the current version of all objects, a thousand per call. This takes some minutes for a million objects;
-a much larger bucket needs S3 Inventory. If the listing does not finish in time, the count fails, because an incomplete
-count would look like deleted data.
+The count lists every current object version, a thousand per call. A million objects take some minutes; a larger bucket
+needs S3 Inventory. If the listing does not finish in time, the count fails, because an incomplete count would look like
+deleted data.
 
-Each finished count is stored as an object. So a repeated invocation does not count a day again, and the next day's
-count is compared with the stored one. The metrics are sent before the count is stored. If the function fails in
-between, a repeated invocation sends them twice, but they are never lost.
+Each finished count is stored as an object, so that a day is counted once, and the next count can be compared with it.
+The metrics are sent before the count is stored. A failure in between sends them twice, but never loses them.
 
-The listing also contains each `complete.json`, the file with which a client completes the upload of a recording. The S3
-event of this file normally starts the processing. `lost_upload_events.py` finds the files whose event was lost, and
-processes them.
+The listing also contains each `complete.json`, the file with which a client completes the upload of a recording.
+`lost_upload_events.py` finds the files whose S3 event was lost, and processes them.
 """
 
 import re
@@ -58,22 +56,22 @@ class StorageCountResult:
     metrics: int
     """Number of metric values that were sent. Zero also if there is no earlier count."""
     started: int = 0
-    """Number of recordings whose event was lost, and whose processing was therefore started."""
+    """Number of recordings whose processing was started because their event was lost."""
 
 
 @dataclass
 class PrefixListing:
-    """Numbers and files that were found in the listing of one prefix."""
+    """Objects below one prefix."""
 
     object_count: int = 0
     bytes_by_user: Counter[str] = field(default_factory=Counter)
     complete_files: list[ListedCompleteFile] = field(default_factory=list)
-    """All files `complete.json` below the prefix."""
+    """Every `complete.json` among these objects."""
 
 
 @dataclass(frozen=True)
 class StorageCounter:
-    """Counts the bytes of each user, and lets `lost_events` process the files whose event was lost."""
+    """Counts the bytes of each user, and finds uploads whose event was lost."""
 
     bucket: MeetingBucket
     metrics: MeetingMetrics

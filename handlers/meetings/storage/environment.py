@@ -1,6 +1,4 @@
-"""Environment variables of the function `storage`, which counts each user's bytes once a day, and value ranges that the
-stack's settings share.
-"""
+"""Environment variables of the daily storage count, and value ranges that the stack's settings share."""
 
 from typing import Annotated
 

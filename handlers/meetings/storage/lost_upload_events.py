@@ -45,7 +45,7 @@ class ListedCompleteFile:
     meeting: MeetingId
     uploaded_at: datetime
     fingerprint: str
-    """Text that identifies this object. If `complete.json` is uploaded again, the fingerprint changes."""
+    """Text that changes if `complete.json` is uploaded again."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,7 @@ class LostUploadEvents:
     log: EventLog
 
     def process(self, complete_files: Iterable[ListedCompleteFile], deadline: datetime) -> int:
-        """Process the files whose event was lost, until the deadline. Return how many recordings were complete, so that
-        their execution was started.
+        """Process the files whose event was lost, until the deadline; return how many executions were started.
 
         Failures are only logged, because the next day's search finds the same files again.
         """

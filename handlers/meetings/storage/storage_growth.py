@@ -8,9 +8,7 @@ from handlers.common.json_models import Message
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetric
 
 OTHERS: Final = "others"
-"""Stands for a user: in a count for the objects of no user, and in metrics for all users without a metric of their own.
-No user has this name.
-"""
+"""Name for the objects of no user, and in metrics for all users without a metric of their own. No user has it."""
 
 
 class StorageTotals(Message):
@@ -19,7 +17,7 @@ class StorageTotals(Message):
     schema_version: Literal[1] = 1
     day: date
     bytes_of: Mapping[str, int]
-    """Bytes of each user."""
+    """Bytes by user."""
 
 
 def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]:
@@ -33,9 +31,7 @@ def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]
 
 
 def growth_metrics(growth: Mapping[str, int], max_users: int) -> list[MeetingMetric]:
-    """Return the values of the metric: for the whole stack, for each of the users with the most growth, and for all
-    other users together.
-    """
+    """Return the metric's values for the whole stack, for the users who grew most, and for all other users together."""
     top_users = sorted(growth.keys() - {OTHERS}, key=lambda user: (-growth[user], user))[:max_users]
     by_user = {user: growth[user] for user in top_users}
     by_user[OTHERS] = sum(growth.values()) - sum(by_user.values())

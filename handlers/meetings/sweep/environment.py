@@ -17,13 +17,11 @@ GiveUpMinutes = Annotated[int, Field(ge=60, le=14 * 24 * 60)]
 
 class SweepEnvironment(MeetingsEnvironment):
     processing_minutes: ProcessingMinutes = 60
-    """If a meeting's record has not changed for this time, the sweep checks the execution that processes the recording.
-    The sweep repeats the check after the same time.
+    """Time without a change of a meeting's record after which the sweep checks its execution, and between two checks.
     """
     incomplete_minutes: IncompleteMinutes = 7 * 24 * 60
-    """Time after which the sweep no longer waits for missing chunks (files of a recording), and marks the meeting as
-    failed. The deployment sets it to the time after which the bucket's lifecycle deletes uploaded chunks, but at most
-    two weeks.
+    """Time after which a meeting with missing chunks (files of the recording) is marked as failed. The deployment sets
+    it to the time after which the bucket's lifecycle deletes chunks, but at most two weeks.
     """
     give_up_minutes: GiveUpMinutes = 2 * 24 * 60
     """Time since the upload of a recording after which the sweep no longer starts an execution for it."""

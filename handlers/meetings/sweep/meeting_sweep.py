@@ -1,24 +1,22 @@
 """Check of meetings that make no progress, for example because an event or a report was lost.
 
-The sweep is a scheduled function. A meeting's record contains the time of its next check, and the sweep checks all
-meetings whose time has come. Every meeting thus becomes ready or failed at some time.
+The sweep is a scheduled function. A meeting's record contains the time of its next check.
 
 An execution of the Step Functions workflow processes a meeting in progress, and reports to the meeting's record. If the
-record has not changed for too long, the sweep checks the status of the execution:
+record has not changed for too long, the sweep checks the execution:
 
 - It runs: the sweep checks again later.
 - It does not exist, because its start failed: the sweep starts it.
 - It failed, was aborted or timed out: the sweep marks the meeting as failed.
-- It succeeded: the sweep gives the meeting a new processing attempt, and processes the uploaded objects again. This
-  happens if the execution found that `complete.json`, the client's list of the recording's files, had been replaced by
-  that of another recording. The execution then ended without a report. But the record still describes the old
-  recording, because the event of the new `complete.json` was lost.
+- It succeeded without a report: the sweep starts a new processing attempt, unless the recording is too old. The
+  execution has found that `complete.json`, the client's list of the recording's files, now describes another recording.
+  But the record still describes the old one, so the uploaded objects have to be processed again.
 
-If the recording is too old, the sweep marks the meeting as failed in the second and the last case.
+If the recording is too old for another execution, the sweep marks the meeting as failed.
 
 An incomplete meeting waits for files of its recording (chunks). The sweep processes its uploaded objects again, in case
-the event of a chunk was lost. After a time limit, it marks the meeting as failed, because the bucket's lifecycle
-deletes the uploaded chunks then.
+an event was lost. After a time limit, it marks the meeting as failed, because the bucket's lifecycle then deletes the
+chunks.
 """
 
 from collections.abc import Callable
@@ -71,13 +69,12 @@ class MeetingSweepOutcome(StrEnum):
     EXECUTION_FAILED = "ended"
     """The meeting was marked as failed, because its execution failed or was aborted."""
     TIMED_OUT = "timed_out"
-    """The meeting was marked as failed, because its execution timed out, or because the recording is too old to start
-    an execution.
+    """The meeting was marked as failed, because its execution timed out, or the recording is too old for another one.
     """
     NEVER_COMPLETE = "never_complete"
     """The meeting was marked as failed, because its chunks did not arrive in time."""
     NOT_DUE = "not_due"
-    """The meeting has another time for its check by now, or another writer has just changed its record."""
+    """The meeting has another due time by now, or another writer has just changed it."""
 
 
 LOGGED_OUTCOMES: Final = (
@@ -86,7 +83,7 @@ LOGGED_OUTCOMES: Final = (
     MeetingSweepOutcome.TIMED_OUT,
     MeetingSweepOutcome.NEVER_COMPLETE,
 )
-"""Outcomes that the sweep counts in its log and its response. The others are normal."""
+"""Outcomes that the sweep counts in its log and its response."""
 
 
 @dataclass(frozen=True)
@@ -167,8 +164,7 @@ class MeetingSweep:
     def _fail(self, record: MeetingRecord, reason: MeetingReason, outcome: MeetingSweepOutcome) -> MeetingSweepOutcome:
         if not self.table.write(record, mark_failed(record, reason, self.clock())):
             return MeetingSweepOutcome.NOT_DUE
-        # Only the user can upload missing chunks. All other reasons are for the operator, who gets an alarm by an
-        # error.
+        # Missing chunks are the client's problem. All other reasons are the operator's.
         log_failure = self.log.info if outcome is MeetingSweepOutcome.NEVER_COMPLETE else self.log.error
         log_failure("meeting_given_up", code=reason, key_hash=meeting_hash(record.meeting))
         return outcome

@@ -2,12 +2,11 @@
 them.
 
 The event of a `complete.json` always causes the processing of its meeting's uploaded objects. The event of a chunk does
-so only if the meeting waits for this chunk, because it was missing or wrong when the objects were last processed. Most
-chunks arrive before `complete.json`, so for most events the meeting's record is only read.
+so only if the meeting waits for this chunk, because it was missing or wrong before. Most chunks arrive before
+`complete.json`, and their events cost a single read of the table.
 
-A batch may contain several events of a meeting. All objects of the batch existed before it was delivered, so the first
-processing has seen all of them, and the other events of the meeting use its outcome. Only after an exception, the next
-event of the meeting causes the processing again.
+All objects of a batch existed before the batch was delivered. So a meeting is processed only once per batch, unless the
+processing raises an exception.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +36,7 @@ class UploadEvents:
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """Process a batch of messages; return those that SQS has to deliver again."""
-        # The caches are per batch, so that each meeting is read and processed only once.
+        # All messages of a batch share the cached results.
         process_uploads, read_record = cache(self.upload_processor.process_uploads), cache(self.table.read)
 
         def process_event(body: str) -> UploadOutcome:
@@ -56,8 +55,7 @@ class UploadEvents:
 def _is_waiting_for(record: MeetingRecord | None, name: str) -> bool:
     """Return True if the meeting waits for the chunk with this name.
 
-    A record lists only the first chunks that are missing or wrong. If there are more, the meeting may wait for any
-    chunk.
+    The record lists only the first chunks that are missing or wrong. If there are more, any chunk may be one of them.
     """
     if record is None or record.status is not MeetingStatus.INCOMPLETE:
         return False

@@ -16,15 +16,13 @@ from handlers.meetings.workflow_steps.step_operations import StepEvent, Workflow
 
 
 class StepFailed(Exception):
-    """A step failed, and the workflow may retry it. The message is only the name of the original exception's class,
-    because AWS errors quote keys.
+    """A step failed, and the workflow may retry it. The message is only an exception's name, because AWS errors quote
+    keys.
     """
 
 
 def run_step(steps: WorkflowSteps, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Run the step that the event names. Raises ResultMissing or ResultMalformed, which the workflow does not retry, or
-    StepFailed.
-    """
+    """Run the step that the event names. Raises StepFailed, ResultMissing or ResultMalformed."""
     try:
         return steps.run(StepEvent.model_validate(event)).model_dump(mode="json", by_alias=True)
     except (ResultMissing, ResultMalformed):

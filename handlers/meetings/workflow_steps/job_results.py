@@ -1,8 +1,7 @@
 """Reader of the objects that the jobs of a recording's workflow wrote to the bucket.
 
-The media job, which makes video and audio, wrote its result. The transcription jobs wrote transcripts of the parts of
-the audio. The media job's result is validated, because the job handles untrusted files. For example, the result may
-only name keys of its own recording.
+These are the result of the media job, which makes video and audio, and the transcripts of the parts of the audio. The
+result is validated, because the media job handles untrusted files. For example, it may only name keys of its recording.
 """
 
 from collections.abc import Sequence
@@ -50,11 +49,10 @@ class JobResults:
         return self._bucket.exists(recording.transcript_key)
 
     def are_parts_transcribed(self, recording: Recording, language: str, audio: Sequence[AudioPart]) -> list[bool]:
-        """Return for each part of the audio whether the workflow can skip its transcription.
+        """Return for each part of the audio whether it need not be transcribed.
 
-        A part is skipped if its transcript exists and is not older than its audio. An older transcript may be of an
-        audio part that was cut differently. All parts are skipped if the transcript of the whole recording exists,
-        because the summary function then needs no others.
+        Its transcript must exist. An older transcript than the audio does not count, because the audio may have been
+        cut differently. If the transcript of the whole recording exists, no part needs a transcript.
         """
         if self.has_transcript(recording):
             return [True] * len(audio)

@@ -4,14 +4,13 @@
   returns the parts of the audio to transcribe.
 - `transcribed`: all parts have been transcribed.
 - `finish`: the summary function has ended, so the meeting is ready.
-- `fail`: another state of the workflow has failed, so the meeting has failed.
+- `fail`: another state of the workflow has failed.
 
-A meeting has a number of processing attempts, each with its own execution. A step of an execution that is not the
-current one changes nothing. It returns `superseded`, and the execution ends. (If the media job's outcome is not
-`ready`, `media` returns this outcome instead, and the execution ends too.)
+Each processing attempt of a meeting has its own execution. A step of an outdated attempt changes nothing and returns
+`superseded`, and the execution ends. It also ends if `media` returns another outcome of the media job than `ready`.
 
-The workflow repeats a step whose response was lost. The repetition does not change the record again, and sends no
-metric. But `media` checks again which parts have a transcript, and whether missing chunks have arrived.
+The workflow repeats a step whose response was lost. The repetition neither changes the record nor sends a metric. But
+`media` checks again which parts have a transcript, and whether missing chunks have arrived.
 """
 
 import re
@@ -42,9 +41,9 @@ from handlers.meetings.upload_processing import UploadProcessor, meeting_hash
 from handlers.meetings.workflow_steps.job_results import JobResults
 
 UNNAMED_ERROR: Final = "unnamed"
-"""Logged if the workflow names no error, or a text that does not match `_ERROR_NAME`."""
+"""Logged instead of a text that does not match `_ERROR_NAME`."""
 _ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
-"""Form of an error name of Step Functions. Any other text may quote customer data, so it is not logged."""
+"""Form of an error name. Any other text may quote customer data, so it is not logged."""
 FailureReason = Literal[
     MeetingReason.MEDIA_FAILED,
     MeetingReason.TRANSCRIPTION_FAILED,
@@ -65,7 +64,7 @@ class StepEvent(Message):
     """Number of the meeting's processing attempt, to which the execution belongs."""
     job_starts: Annotated[int, Field(ge=1, alias="attempts")] = 1
     """Parameter of the step `media`: how often AWS Batch started the media job. All runs but the last were interrupted.
-    Batch calls these runs attempts, so the event does too. They have nothing to do with the processing attempt.
+    Batch calls a run an attempt, which is not a processing attempt.
     """
     outcome: Literal["summarized", "nothing_said"] = "summarized"
     """Parameter of the step `finish`: the outcome of the summary function."""
@@ -84,11 +83,10 @@ class StepOutcome(StrEnum):
     """Outcome of the steps `transcribed`, `finish` and `fail`."""
 
     GOES_ON = "goes_on"
-    """Outcome of `transcribed`: the workflow continues with the summary."""
+    """The workflow continues with the summary."""
     READY = "ready"
-    """Outcome of `finish`: the meeting is ready. Also the outcome of `fail`, if the meeting was ready before."""
+    """The meeting is ready. The step `fail` returns it too, if the meeting was ready before."""
     FAILED = "failed"
-    """Outcome of `fail`: the meeting has failed."""
     SUPERSEDED = "superseded"
     """The meeting has another recording or a newer attempt by now, or no record."""
 
@@ -97,14 +95,14 @@ class StepResult(Message):
     """Response of a step."""
 
     outcome: StepOutcome | MediaOutcome
-    """For the step `media`, a `MediaOutcome`."""
+    """A `MediaOutcome` for the step `media`, and a `StepOutcome` for the others."""
 
 
 class StepAudioPart(AudioPart):
     """A part of the audio, for the transcription by the workflow."""
 
     transcribed: bool
-    """True if the workflow can skip the part, because its transcript exists, for example from an earlier attempt."""
+    """True if the part has a transcript already, for example from an earlier attempt. The workflow then skips it."""
 
 
 class MediaStepResult(StepResult):
@@ -143,10 +141,7 @@ class WorkflowSteps:
                 return self.fail(step.execution, step.reason, step.error)
 
     def record_media_result(self, execution: MeetingExecution, job_starts: int = 1) -> MediaStepResult:
-        """Write the media job's result to the record, and return the parts of the audio.
-
-        `job_starts` is the number of times that AWS Batch started the job. Raises ResultMissing or ResultMalformed.
-        """
+        """Write the media job's result to the record, and return the parts of the audio."""
         result = self.results.read_media_result(execution.recording)
         report = _to_report(execution, result)
         change = (
@@ -185,10 +180,7 @@ class WorkflowSteps:
         return _step_result(change, execution, StepOutcome.GOES_ON)
 
     def finish(self, execution: MeetingExecution, *, has_summary: bool) -> StepResult:
-        """Mark the meeting as ready, with a summary or with the reason `NOTHING_SAID`.
-
-        Raises ResultMissing or ResultMalformed.
-        """
+        """Mark the meeting as ready, with a summary or with the reason `NOTHING_SAID`."""
         recording = execution.recording
         result = self.results.read_media_result(recording)
         output_keys = {
@@ -205,10 +197,7 @@ class WorkflowSteps:
         return _step_result(change, execution, StepOutcome.READY)
 
     def fail(self, execution: MeetingExecution, reason: MeetingReason | None, error: str) -> StepResult:
-        """Mark the meeting as failed, unless it is ready. If there is a transcript, the record gets its key.
-
-        `reason` is by default the failure of the meeting's current stage. `error` is the name of the error for the log.
-        """
+        """Mark the meeting as failed, unless it is ready. A transcript that exists stays available."""
         recording = execution.recording
         transcript = {"transcript_key": recording.transcript_key} if self.results.has_transcript(recording) else {}
 
