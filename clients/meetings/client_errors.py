@@ -27,7 +27,7 @@ class ExchangeFailed(MeetingsError):
 
 
 class TokenRefused(ExchangeFailed):
-    """The backend rejected the token, so a new one is needed. The code of an expired token is `TOKEN_EXPIRED`."""
+    """The backend rejected the token, so a new token is needed. The code of an expired token is `TOKEN_EXPIRED`."""
 
 
 class RequestRefused(ExchangeFailed):

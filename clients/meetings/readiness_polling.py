@@ -13,7 +13,7 @@ from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 60.0
 PAUSE_FACTOR = 1.5
-"""Each pause is this factor longer than the previous pause."""
+"""Factor by which each pause exceeds the previous pause."""
 UPDATE_SECONDS = 60.0
 """Time within which the backend is expected to update the record after an upload."""
 

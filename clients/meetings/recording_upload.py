@@ -49,7 +49,7 @@ class StoredObject:
     etag: str
     """ETag without its quotation marks."""
     is_usable: bool
-    """False if another client than this one must have written the object (see the module docstring)."""
+    """False if the object is not from this client (see the module docstring)."""
 
 
 class _UploadStopped(Exception):

@@ -28,7 +28,7 @@ class NewMeeting(BaseModel):
     participants: Participants = ()
     tags: Tags = ()
     meeting_id: Ulid = Field(default_factory=new_id)
-    """A ULID. By default a new one is created."""
+    """Id of the meeting, by default a new ULID."""
 
     def to_complete_file(self, chunks: Sequence[Chunk]) -> CompleteFile:
         """Return `complete.json`, the list of the recording's chunks, with which the client completes the upload."""

@@ -4,8 +4,8 @@ The token exchange trades an identity provider's token for the credentials. Its 
 be renewed. All later credentials are renewed equally long before they expire.
 
 The first thread that makes an AWS call after this time renews the credentials, while other threads continue with the
-old ones. If the renewal fails, the old credentials stay in use until half a minute before they expire. After that, AWS
-calls raise the error of the renewal.
+old credentials. If the renewal fails, the old credentials stay in use until half a minute before they expire. After
+that, AWS calls raise the error of the renewal.
 """
 
 import threading
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 METHOD = "polyphony-meetings"
 """Name under which botocore reports the source of these credentials."""
 MANDATORY_RENEWAL_SECONDS = 30
-"""From this time before the expiry, all threads wait for new credentials, and a failed renewal is raised."""
+"""Time before the expiry from which all threads wait for new credentials, and a failed renewal is raised."""
 MAX_PAUSE_SECONDS = 30
 """Maximum pause between a failed renewal and the next try, as long as the old credentials can be used."""
 

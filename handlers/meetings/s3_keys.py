@@ -92,7 +92,7 @@ class Recording:
         return f"{self._folder(WORK)}transcripts/{language}/"
 
     def part_transcript_key(self, part: int, language: str) -> str:
-        """Return the key to which Amazon Transcribe writes a part's transcript. Each language has a key of its own."""
+        """Return the key to which Amazon Transcribe writes a part's transcript. Each language has its own key."""
         return f"{self.part_transcript_prefix(language)}{part:03d}.json"
 
     def answer_key(self, question_hash: str) -> str:

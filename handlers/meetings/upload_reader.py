@@ -1,10 +1,10 @@
-"""Gateway that reads what a client uploaded for a meeting: `complete.json`, and a listing of the chunks.
+"""Gateway that reads the objects that a client uploaded for a meeting: `complete.json`, and a listing of the chunks.
 
 A recording consists of files, which are called chunks, and `complete.json` lists them.
 
-S3 events may arrive late, so this module reads the current objects. S3 reads are consistent. So a caller that reads the
-meeting's record first, then the objects, and writes the record only if its version is unchanged, never replaces a
-record that was made from newer objects.
+S3 events may arrive late, so this module reads the current objects. A caller reads the meeting's record first, then the
+objects, and writes the record only if its version is unchanged. Because S3 reads are consistent, it thus never replaces
+a record that was made from newer objects.
 
 The chunks are listed, because a HEAD request for each would take longer. A client can upload any number of other
 objects below the same prefix, so the listing ends after `MAX_PAGES`. A chunk that is not in these pages counts as

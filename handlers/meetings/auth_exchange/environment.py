@@ -41,7 +41,7 @@ class AuthEnvironment(HandlerEnvironment):
     it sends a new request for it.
     """
     renew_before_seconds: RenewBeforeSeconds = 900
-    """Clients are told to renew their credentials this long before the expiration."""
+    """Time before the expiration at which clients should renew their credentials."""
 
     @model_validator(mode="after")
     def _check_renewal(self) -> Self:

@@ -37,7 +37,7 @@ class ExchangeErrorCode(ErrorCode):
         "TOKEN_REFUSED",
         (
             "The token is malformed, or the identity provider did not issue it for this platform. The response does "
-            "not say which of these is the case."
+            "not distinguish these cases."
         ),
         "Log in at the identity provider that the stack names, for its audience.",
         401,

@@ -1,7 +1,7 @@
 """Exchange of an identity provider's token for AWS credentials that are restricted to the token's user.
 
-If a token is refused, the response tells the caller only whether it has expired or is not valid yet, because the caller
-can react to that. The log has the exact reason, but neither the user nor the token.
+If a token is refused, the response distinguishes only expired tokens and tokens that are not valid yet, because the
+caller can react to these. The log has the exact reason, but neither the user nor the token.
 """
 
 from collections.abc import Callable

@@ -4,8 +4,8 @@ An action item is a task that a participant promised in the meeting. The model s
 whose quote does not occur in the transcript is dropped. The others keep the transcript's own wording and its time.
 
 A long transcript is divided into windows, and the model lists the action items of each. A window ends with an overlap,
-which repeats the beginning of the next window. So two windows may have an item for the same statement, and only one of
-the items is kept.
+which repeats the beginning of the next window. So two windows may have an item for the same statement, and one of the
+items is dropped.
 """
 
 from collections.abc import Iterable, Sequence
@@ -77,9 +77,9 @@ def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegm
 def merge_items(windows: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedActionItem, ...]:
     """Return the action items of all windows without duplicates, in the order of the transcript.
 
-    An item from the overlap is dropped if the next window, which contains what follows, has an item for the same
-    statement: their quotes overlap in the transcript, and their owners match or are unknown. Of several items with the
-    same text and owner, the first is kept.
+    An item from the overlap is dropped if the next window has an item for the same statement, because the next window
+    contains more of the context. Items are for the same statement if their quotes overlap in the transcript, and their
+    owners match or are unknown. Of several items with the same text and owner, the first is kept.
     """
     merged: list[LocatedActionItem] = []
     for index, items in enumerate(windows):

@@ -31,7 +31,7 @@ class SummaryTask(StrEnum):
 
 
 class AnswerProblem(StrEnum):
-    """Problem of an answer that is JSON, or was cut off. The value is the text that the model is told."""
+    """Problem of an answer that is JSON, or was cut off. The value is a text for the model."""
 
     CUT_OFF = "It was cut off at the limit of its length. Write less."
     NO_OBJECT = "It was JSON, but not an object with the fields that the task asks for."

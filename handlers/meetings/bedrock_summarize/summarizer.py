@@ -192,7 +192,7 @@ class Summarizer:
     def _combine_summaries(
         self, summaries: Sequence[str], language: str, answers: StoredAnswers
     ) -> tuple[str, SummaryTokens]:
-        """Combine the summaries in groups, repeatedly, until one is left. Return it and the tokens of the requests."""
+        """Combine the summaries in groups, repeatedly, until one summary is left. Return it with the requests' tokens."""
         settings = self.settings
         tokens_of_answers: list[SummaryTokens] = []
         while len(summaries) > 1:

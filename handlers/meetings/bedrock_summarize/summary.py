@@ -20,7 +20,8 @@ class ActionItem(Message):
     text: str
     """The task in one sentence."""
     owner: str | None = None
-    """Person who has the task: the name as it was spoken, or the label of the speaker. None if the model named nobody.
+    """Person who has the task: the name as it was spoken, or the label of the speaker. None if the model named no
+    person.
     """
     due: str | None = None
     """Due time as it was spoken, for example `by Friday`. None if the model named none."""

@@ -25,4 +25,4 @@ class Transcript(Message):
     language: str
     duration_ms: Milliseconds
     said: tuple[TranscriptSegment, ...] = ()
-    """The segments, in their order. Empty if nothing was said."""
+    """The segments, in their order. Empty if the recording contains no speech."""

@@ -25,8 +25,8 @@ class TrackFormat(Message):
     time_base: str
     """Time unit of the track in seconds, as a fraction such as `1/1000`."""
     parameters: str
-    """All other properties as one text, which is only compared: the checksum of the decoder's configuration, and then
-    the frame size, pixel aspect ratio and rotation of a video, or the sample rate and channel layout of audio.
+    """Text of all other properties: the checksum of the decoder's configuration, then the frame size, pixel aspect
+    ratio and rotation of a video, or the sample rate and channel layout of audio.
     """
 
 

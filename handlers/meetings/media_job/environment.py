@@ -35,7 +35,7 @@ class MediaDeployment(HandlerEnvironment):
     scratch_mb: ScratchMegabytes = 16_000
     """Maximum disk space of a job in megabytes. A job needs about twice the size of its recording."""
     audio_part_seconds: AudioPartSeconds = AUDIO_PART_SECONDS
-    """Maximum duration of a part of the audio, which is transcribed in a job of its own."""
+    """Maximum duration of a part of the audio, which one job of Amazon Transcribe transcribes."""
     piece_seconds: PieceSeconds = 300
     """Maximum duration of a piece of video. Pieces are encoded and stored one by one, so an interruption repeats at
     most one.

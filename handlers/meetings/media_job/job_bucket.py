@@ -1,4 +1,4 @@
-"""S3 gateway of the media job. Small objects are read and written in memory, and large ones as files.
+"""S3 gateway of the media job. Small objects are read and written in memory, and large objects as files.
 
 Files are transferred with boto3's transfer manager. If the job has to end, running transfers are cancelled, and
 multipart uploads are aborted. If the job is killed, the bucket's lifecycle deletes the uploaded parts.

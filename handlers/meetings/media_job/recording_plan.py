@@ -227,8 +227,8 @@ class RecordingPlan:
     def required_bytes(self, uploaded: int) -> int:
         """Return the bytes of disk space that the job needs at most. `uploaded` is the size of all chunks in bytes.
 
-        While the chunks are on the disk, the job makes the audio parts and the encoded pieces, and uploads and deletes
-        each of them, and then makes the soundtrack. Before it joins pieces, it deletes the chunks, unless it copies
+        While the chunks are on the disk, the job makes the audio parts and the encoded pieces, of which only one is on
+        the disk at a time, and then the soundtrack. Before it joins pieces, it deletes the chunks, unless it copies
         their audio.
         """
         seconds = self.duration / _SECOND + 1

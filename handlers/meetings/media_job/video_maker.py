@@ -151,7 +151,7 @@ class VideoMaker:
         Each frame is shown until the next one, the first from the start of the piece, and the last until the option
         `-t` ends the piece.
 
-        To show a section of a chunk, ffmpeg starts at a key frame before it, and the filter drops the frames that are
+        For a section of a chunk, ffmpeg starts at a key frame before the section. The filter drops the frames that are
         no longer visible in the section. In transport streams, which have no index, ffmpeg starts at the next key
         frame.
         """

@@ -7,7 +7,7 @@ from pydantic import Field
 from handlers.meetings.environment import MeetingsEnvironment
 
 MaxUsers = Annotated[int, Field(ge=0, le=500)]
-"""Each user's metric costs money. The maximum is below the thousand values that CloudWatch accepts in one call."""
+"""Number of users with a metric of their own, which costs money. CloudWatch accepts a thousand values per call."""
 CountSeconds = Annotated[int, Field(ge=1, le=870)]
 """The maximum leaves 30 of the 900 seconds that a Lambda function may run."""
 

@@ -8,9 +8,9 @@ record has not changed for too long, the sweep checks the execution:
 - It runs: the sweep checks again later.
 - It does not exist, because its start failed: the sweep starts it.
 - It failed, was aborted or timed out: the sweep marks the meeting as failed.
-- It succeeded without a report: the sweep starts a new processing attempt, unless the recording is too old. The
+- It succeeded without a report: the sweep starts a new processing attempt. The
   execution has found that `complete.json`, the client's list of the recording's files, now describes another recording.
-  But the record still describes the old one, so the uploaded objects have to be processed again.
+  But the record still describes the old recording, so the uploaded objects have to be processed again.
 
 If the recording is too old for another execution, the sweep marks the meeting as failed.
 
