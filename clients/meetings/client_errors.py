@@ -31,7 +31,10 @@ class TokenRefused(ExchangeFailed):
 
 
 class RequestRefused(ExchangeFailed):
-    """The request is invalid, so repeating it does not help. `fields` contains invalid fields and their rules."""
+    """The API refused the request for another reason than its token, so repeating it does not help.
+
+    `fields` contains the invalid fields and their rules.
+    """
 
     def __init__(self, code: str, message: str, request_id: str = "", fields: tuple[tuple[str, str], ...] = ()) -> None:
         problems = "".join(f"; {name}: {rule}" for name, rule in fields)
@@ -97,8 +100,8 @@ class MeetingFailed(MeetingsError):
 
 
 class MeetingIncomplete(MeetingsError):
-    """Files of the recording (chunks) are missing or damaged. Uploading the recording again with the
-    same meeting id sends these chunks and starts the processing.
+    """Files of the recording (chunks) are missing or damaged. Uploading the recording again with the same meeting id
+    sends these chunks and starts the processing.
     """
 
     def __init__(self, record: MeetingRecord) -> None:

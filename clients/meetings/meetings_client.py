@@ -79,9 +79,9 @@ class MeetingsClient:
     ) -> meeting_queries.MeetingList:
         """Return the meetings that began in the period from `since` to before `until`, newest first.
 
-        With `participant` or `tag`, only meetings with this participant or tag are returned, ignoring case. The table
-        is read during the iteration. Meetings that this version cannot read are skipped; the list's `unreadable`
-        contains their ids. Raises ExchangeFailed, or ValueError for a time without a time zone.
+        With `participant` and `tag`, only the meetings that have them are returned, ignoring case. The table is read
+        during the iteration. Meetings that this version cannot read are skipped; the list's `unreadable` contains their
+        ids. Raises ExchangeFailed, or ValueError for a time without a time zone.
         """
         bounds = meeting_queries.to_bounds(since, until)
         items = () if bounds is None else meeting_queries.query_newest_first(self._access.get(), bounds)

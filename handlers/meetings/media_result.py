@@ -1,6 +1,6 @@
 """Result of the media job, which joins the chunks (files) of a recording to a video and extracts the audio.
 
-The workflow decides by its outcome how to continue. If a recording cannot be processed, the job succeeds with an
+The workflow decides by the outcome how to continue. If a recording cannot be processed, the job succeeds with an
 outcome that names the reason, because a failed job has no result.
 """
 

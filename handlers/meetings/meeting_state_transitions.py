@@ -3,8 +3,8 @@
 The functions make no AWS calls. They compute the changed record, and the caller writes it to the table.
 
 An execution of the Step Functions workflow processes a recording, and reports its progress. Reports may arrive late or
-repeatedly. So a report is applied only if it belongs to the current attempt and raises the record's rank. The
-rank is the attempt and, within the attempt, the rank of the status and stage.
+repeatedly. So a report is applied only if it belongs to the current attempt and raises the record's rank. The rank is
+the attempt and, within the attempt, the rank of the status and stage.
 
 `ready` ranks above `failed`, so a meeting that was marked as failed becomes ready if its execution succeeds after all.
 If the media job, the first stage, reports missing or wrong chunks (files of the recording), the meeting becomes

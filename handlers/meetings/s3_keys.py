@@ -1,8 +1,8 @@
 """S3 key layout of the meetings bucket, and the parser of the keys of uploaded objects.
 
 A client uploads the files of a recording (chunks) and `complete.json`, the list of the chunks, as
-`raw/<user>/<meeting id>/<name>`. Everything that the backend makes from a recording has a key
-`<kind>/<user>/<meeting id>/<content>…`. The content is a hash that identifies the recording, because a meeting can have
+`raw/<user>/<meetingId>/<name>`. Everything that the backend makes from a recording has a key
+`<kind>/<user>/<meetingId>/<content>…`. The content is a hash that identifies the recording, because a meeting can have
 several recordings. So if a recording is processed again, the same keys are written.
 
 The user comes directly after the kind, so that a role's policy can restrict users to their own objects.

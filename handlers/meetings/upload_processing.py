@@ -37,12 +37,11 @@ class UploadOutcome(StrEnum):
     REFUSED = "refused"
     """`complete.json` is malformed or cannot be read."""
     UNCHANGED = "unchanged"
-    """No execution was started, for example because the meeting is ready, or because it does not wait for the object.
-    """
+    """No execution was started, for example because the meeting is ready or does not wait for the object."""
     GONE = "gone"
     """`complete.json` does not exist, or no longer exists."""
     IGNORED = "ignored"
-    """The object's key is not one of a meeting's upload, so it was not processed (`upload_events/`)."""
+    """The object is neither a chunk nor a `complete.json`, according to its key. Only `upload_events/` reports this."""
 
 
 class NotStarted(Exception):

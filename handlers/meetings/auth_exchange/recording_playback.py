@@ -1,7 +1,8 @@
 """Playback of a recording: presigned URLs of its video, or of its audio if it has no video.
 
-The Lambda function's own role may not read recordings. The function assumes the role whose credentials the user's app
-also gets, and reads the meeting and signs the URLs with them. So IAM limits every URL to the user's own objects.
+The Lambda function's own role may not read recordings. So the function assumes the role whose credentials users' apps
+also get. With the role's credentials for this user, it reads the meeting and signs the URLs. So IAM limits every URL to
+the user's own objects.
 """
 
 from collections.abc import Callable, Iterator
@@ -56,7 +57,7 @@ def create_user_clients(credentials: SessionCredentials) -> UserClients:
 
 
 class RecordingPlayback:
-    """Implements the API operation `playRecording`."""
+    """Implementation of the API operation `playRecording`."""
 
     def __init__(
         self,
@@ -125,8 +126,7 @@ class RecordingPlayback:
             call_service(clients.s3.head_object, Bucket=self._location.bucket_name, Key=key)
         except ServiceFailed as error:
             # S3 answers 403 for a missing object, because users may not list this prefix. The response to a HEAD
-            # request has no body with an error code, so botocore uses the status `403`, which counts as an unknown
-            # error code.
+            # request contains no error code, so botocore uses the status as the code, which counts as unknown.
             if error.fault in {ServiceFault.UNKNOWN, ServiceFault.MISSING, ServiceFault.REFUSED}:
                 return False
             raise

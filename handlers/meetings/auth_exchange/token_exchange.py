@@ -118,7 +118,7 @@ class CallerAccess:
 
 
 class TokenExchange:
-    """Implements the API operation `exchangeToken`."""
+    """Implementation of the API operation `exchangeToken`."""
 
     def __init__(self, access: CallerAccess, location: MeetingsLocation, *, renew_before_seconds: int) -> None:
         self._access = access

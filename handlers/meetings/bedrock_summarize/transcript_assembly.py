@@ -1,15 +1,14 @@
 """Conversion of the outputs of Amazon Transcribe into one transcript of the meeting.
 
-Amazon Transcribe writes a separate output, a JSON file, for each part of the audio. Its times count from the start of
-the part, so the part's start is added to them. The labels of speakers are separate for each part. So if there are
-several parts, the part's number is added to the labels, and one person may have several labels.
+Amazon Transcribe writes a separate output, a JSON file, for each part of the audio. Times in an output count from the
+start of the part, so the part's start is added to them. The labels of speakers are separate for each part. So if there
+are several parts, the part's number is added to the labels, and one person may have several labels.
 
 A transcript consists of segments. A segment ends when another speaker begins, after a pause, or at the end of a
 sentence once the segment is long. So each segment's time is exact within seconds, and no segment is too long for a
 model request.
 
-Outputs are untrusted input. They are limited in size and validated. An output with words that end later than its part
-is rejected.
+Outputs are untrusted. They are limited in size and validated, and rejected if a word ends long after its part.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -35,7 +35,7 @@ class ChunkFolder:
     def check_uploads(self) -> None:
         """Check by HEAD requests that every chunk exists and has the size that `complete.json` states.
 
-        Raises RecordingUnprocessable, which lists all other chunks.
+        Raises RecordingUnprocessable, which lists all missing and wrong chunks.
         """
         _raise_if_wrong(self._parallel.call_all(self._check_upload, range(len(self._chunks))))
 

@@ -28,7 +28,7 @@ MONO: Final = ("mono", "1 channels")
 _MAPPING_LINE = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
 """Matches a line of standard error that maps an input stream to an output track, or that contains a video's rotation.
 
-Only whole lines may match, because ffmpeg also prints the file's metadata, for example
+Only whole lines may match, because ffmpeg also prints the file's metadata. For example, the line of a title can be
 `title : Stream #0:7 -> #0:0 (copy)`.
 """
 _HEADER_LINE = re.compile(rb"#(\w+) (\d+): *(.*)")

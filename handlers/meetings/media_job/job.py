@@ -1,7 +1,7 @@
 """The media job for one recording: it checks the chunks, makes video and audio, and writes `result.json`.
 
 The chunks are the files that the user uploaded. `complete.json` is the user's list of them, with sizes and hashes.
-Before the job makes any output, it checks, from cheap to expensive:
+Before the job makes any output, it checks in this order:
 
 1. `complete.json` still describes this recording.
 2. The chunks fit on the disk.

@@ -24,7 +24,7 @@ K = TypeVar("K", bound=Killable)
 
 
 class JobTerminated(Exception):
-    """The job has been asked to end, so its work is given up."""
+    """The job has been asked to end."""
 
 
 class JobTermination:

@@ -133,9 +133,7 @@ class StorageCounter:
         return next((count for count in counts if count is not None), None)
 
     def _read_count(self, day: date) -> StorageTotals | None:
-        """Return the stored count of a day, or None if it does not exist or has another form, because another version
-        of the code wrote it.
-        """
+        """Return the stored count of a day, or None if it does not exist or another version of the code wrote it."""
         text = self.bucket.read(_count_key(day), MAX_COUNT_BYTES)
         try:
             return None if text is None else StorageTotals.model_validate_json(text)

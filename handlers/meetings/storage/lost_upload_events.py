@@ -4,9 +4,9 @@ A client completes the upload of a recording with the file `complete.json`, and 
 processing. The daily storage count lists all objects of the bucket anyway, and passes each `complete.json` to
 `LostUploadEvents.process`.
 
-The processing writes the fingerprint of the file to the meeting's record. So if the meeting has no record, or a record
-with another fingerprint, the event was lost. The file is then processed as if its event had arrived. The modification
-time of the record would not show that an event was lost, because other events change it too.
+The processing writes the fingerprint of the file, its ETag and upload time, to the meeting's record. So if the meeting
+has no record, or a record with another fingerprint, the event was lost. The file is then processed as if its event had
+arrived. The modification time of the record would not show that an event was lost, because other events change it too.
 
 Three log events raise an alarm:
 

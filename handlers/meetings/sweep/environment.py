@@ -17,8 +17,7 @@ GiveUpMinutes = Annotated[int, Field(ge=60, le=14 * 24 * 60)]
 
 class SweepEnvironment(MeetingsEnvironment):
     processing_minutes: ProcessingMinutes = 60
-    """Time without a change of a meeting's record after which the sweep checks its execution, and between two checks.
-    """
+    """Time without a change of a meeting's record after which the sweep checks its execution, and checks it again."""
     incomplete_minutes: IncompleteMinutes = 7 * 24 * 60
     """Time after which a meeting with missing chunks (files of the recording) is marked as failed. The deployment sets
     it to the time after which the bucket's lifecycle deletes chunks, but at most two weeks.

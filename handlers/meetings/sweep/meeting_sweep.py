@@ -8,9 +8,9 @@ record has not changed for too long, the sweep checks the execution:
 - It runs: the sweep checks again later.
 - It does not exist, because its start failed: the sweep starts it.
 - It failed, was aborted or timed out: the sweep marks the meeting as failed.
-- It succeeded without a report: the sweep starts a new processing attempt. The
-  execution has found that `complete.json`, the client's list of the recording's files, now describes another recording.
-  But the record still describes the old recording, so the uploaded objects have to be processed again.
+- It succeeded without a report: the sweep starts a new processing attempt. The execution has found that
+  `complete.json`, the client's list of the recording's files, now describes another recording. But the record still
+  describes the old recording, so the uploaded objects have to be processed again.
 
 If the recording is too old for another execution, the sweep marks the meeting as failed.
 
@@ -49,9 +49,7 @@ class MeetingTimeLimits:
     """Time limits of the sweep."""
 
     processing: timedelta
-    """Time without a change of the record after which a meeting's execution is checked, and the time between two
-    checks.
-    """
+    """Time without a change of the record after which a meeting's execution is checked, and checked again."""
     incomplete: timedelta
     """Time after which the sweep no longer waits for missing chunks."""
     give_up: timedelta
@@ -62,15 +60,13 @@ class MeetingSweepOutcome(StrEnum):
     """Result of checking one meeting."""
 
     WAITING = "waiting"
-    """The meeting is checked again later: its execution runs, it waits for chunks, or its record has changed recently.
-    """
+    """The meeting is checked again later. It waits for chunks, its execution runs, or its record has just changed."""
     STARTED = "started"
     """The meeting's execution was started, or the meeting got a new attempt."""
     EXECUTION_FAILED = "ended"
     """The meeting was marked as failed, because its execution failed or was aborted."""
     TIMED_OUT = "timed_out"
-    """The meeting was marked as failed, because its execution timed out, or the recording is too old for another one.
-    """
+    """The meeting was marked as failed, because its execution timed out or its recording is too old."""
     NEVER_COMPLETE = "never_complete"
     """The meeting was marked as failed, because its chunks did not arrive in time."""
     NOT_DUE = "not_due"

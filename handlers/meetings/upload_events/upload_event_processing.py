@@ -1,9 +1,9 @@
 """Processing of the S3 events of uploaded objects: the chunks (files) of a recording, and `complete.json`, which lists
 them.
 
-The event of a `complete.json` always causes the processing of its meeting's uploaded objects. The event of a chunk does
-so only if the meeting waits for this chunk, because it was missing or wrong before. Most chunks arrive before
-`complete.json`, and their events cost a single read of the table.
+The event of a `complete.json` always causes the processing of its meeting's uploads (`upload_processing.py`). The event
+of a chunk does so only if the meeting waits for this chunk, because it was missing or wrong before. Most chunks arrive
+before `complete.json`, and their events cost a single read of the table.
 
 All objects of a batch existed before the batch was delivered. So a meeting is processed only once per batch, unless the
 processing raises an exception.

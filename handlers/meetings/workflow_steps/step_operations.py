@@ -6,8 +6,9 @@
 - `finish`: the summary function has ended, so the meeting is ready.
 - `fail`: another state of the workflow has failed.
 
-Each processing attempt of a meeting has its own execution. A step of an outdated attempt changes nothing and returns
-`superseded`, and the execution ends. It also ends if `media` returns another outcome of the media job than `ready`.
+Each processing attempt of a meeting has its own execution. A step of an outdated attempt changes nothing, and the
+execution ends. The outcome is then `superseded`, or for `media`, an outcome of the media job other than `ready`. Such
+an outcome also ends the current execution.
 
 The workflow repeats a step whose response was lost. The repetition neither changes the record nor sends a metric. But
 `media` checks again which parts have a transcript, and whether missing chunks have arrived.
