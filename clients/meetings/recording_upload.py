@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1024 * 1024
 """Size of the blocks in which files are read to hash them."""
 SHA256: Final = "SHA256"
-"""Checksum algorithm of all uploads."""
 STANDARD: Final = "STANDARD"
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}", re.ASCII)
 

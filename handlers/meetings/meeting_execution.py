@@ -8,7 +8,6 @@ from handlers.meetings.meeting_record import MeetingRecord
 from handlers.meetings.s3_keys import Recording
 
 HASH_DIGITS: Final = 32
-"""Length of the hash in an execution's name."""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,6 @@ class Recording:
 
     @property
     def video_key(self) -> str:
-        """Key of the video, an MP4 file."""
         return f"{self._folder(VIDEO)[:-1]}.mp4"
 
     @property
@@ -106,7 +105,6 @@ class Recording:
 
     @property
     def summary_key(self) -> str:
-        """Key of the summary with its action items."""
         return f"{self._folder(SUMMARIES)[:-1]}.json"
 
     @property
@@ -116,7 +114,6 @@ class Recording:
 
     @property
     def media_result_key(self) -> str:
-        """Key of the media job's result."""
         return f"{self.media_work_prefix}result.json"
 
     def _folder(self, prefix: str) -> str:

@@ -20,7 +20,6 @@ ANSWER_SECONDS = 180
 AnswerSeconds = Annotated[int, Field(ge=10, le=600)]
 PartCharacters = Annotated[int, Field(ge=1_000, le=400_000)]
 OVERLAP_CHARACTERS = 2_000
-"""Default length of the overlap."""
 OverlapCharacters = Annotated[int, Field(ge=0, le=20_000)]
 AtOnce = Annotated[int, Field(ge=1, le=10)]
 
@@ -40,7 +39,6 @@ class SummaryEnvironment(HandlerEnvironment):
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
     """Limit for one answer. Tokens of the model's thinking do not count."""
     answer_seconds: AnswerSeconds = ANSWER_SECONDS
-    """Timeout for one answer."""
     part_characters: PartCharacters = 100_000
     """Maximum length of a window without its overlap. The default is about two hours of speech."""
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS

@@ -37,7 +37,6 @@ from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
 
 PROMPTS_FOLDER = Path(__file__).parent / "prompts"
 MATERIAL_ID_DIGITS = 12
-"""Length of the material's id."""
 T = TypeVar("T")
 
 
@@ -60,9 +59,7 @@ class WindowPosition:
     """Position of a window in its transcript, and the transcript's language."""
 
     index: int
-    """Number of the window, from 0."""
     count: int
-    """Number of all windows."""
     language: str
 
 
@@ -77,7 +74,6 @@ class QuestionStyle:
 
 @cache
 def read_instructions() -> str:
-    """Return the text of all prompts."""
     return "\n".join(prompt.read_text(encoding="utf-8") for prompt in sorted(PROMPTS_FOLDER.glob("*.txt")))
 
 

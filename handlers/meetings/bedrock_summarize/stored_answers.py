@@ -33,7 +33,6 @@ BUSY_MODEL_SECONDS = 60.0
 which costs nothing.
 """
 MAX_STORED_BYTES = 2 * 1024**2
-"""Maximum size of a stored answer."""
 T = TypeVar("T")
 
 
@@ -51,9 +50,7 @@ class ModelAccess:
     """The models, and the timeout, log and timing with which they are asked."""
 
     models: Mapping[str, LanguageModel]
-    """Models by id."""
     answer_seconds: float
-    """Timeout for one answer."""
     log: EventLog
     timing: RetryTiming
 

@@ -41,9 +41,7 @@ from handlers.meetings.summary_errors import StorageFailed, SummaryFailed, Trans
 FINISH_SECONDS = 10.0
 """Time that is reserved at the end of the invocation for writing the summary."""
 MAX_TRANSCRIPT_BYTES = 32 * 1024**2
-"""Maximum size of a stored transcript."""
 MAX_SUMMARY_BYTES = 4 * 1024**2
-"""Maximum size of a stored summary."""
 M = TypeVar("M", bound=Message)
 
 
@@ -52,12 +50,9 @@ class SummarySettings:
     """Settings of the summary."""
 
     summary_model: str
-    """Id of the model that summarises."""
     action_model: str
-    """Id of the model that finds action items."""
     inference_options: InferenceOptions
     window_characters: int
-    """Maximum length of a window without its overlap."""
     overlap_characters: int
     """Length of the overlap: text of the next window that the model also gets with a window."""
 

@@ -28,9 +28,7 @@ class SummaryRequest(Message):
     content: ContentHash
     language: Language
     duration_ms: Milliseconds
-    """Duration of the recording."""
     audio: Annotated[tuple[AudioPart, ...], Field(min_length=1, max_length=MAX_PARTS)]
-    """Parts of the audio, in their order."""
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
@@ -43,7 +41,6 @@ class SummaryRequest(Message):
 
     @property
     def recording(self) -> Recording:
-        """The recording to summarise."""
         return Recording(MeetingId(self.user, self.meeting_id), self.content)
 
 

@@ -21,7 +21,6 @@ class TrackFormat(Message):
     stream: NonNegative
     """Index of the track's stream in the file. ffmpeg's concat demuxer takes the same stream index from every file."""
     codec: str
-    """Name of the codec in ffmpeg."""
     time_base: str
     """Time unit of the track in seconds, as a fraction such as `1/1000`."""
     parameters: str

@@ -41,13 +41,11 @@ class MediaDeployment(HandlerEnvironment):
     most one.
     """
     max_hours: MaxHours = 12
-    """Maximum duration of a recording."""
     encode_threads: EncodeThreads = ENCODE_THREADS
     """Number of threads with which ffmpeg encodes video."""
     scratch_folder: str = "/scratch"
     """Folder for downloaded chunks and output. The job deletes its files when it ends."""
     ffmpeg: str = "/usr/bin/ffmpeg"
-    """Path of the ffmpeg program."""
 
 
 class MediaEnvironment(MediaDeployment):

@@ -38,7 +38,6 @@ BAD_REQUEST_CODE: Final = "400"
 with a key of their own, but the credentials may also be invalid.
 """
 RECIPE_METADATA: Final = "recipe"
-"""Metadata key of the recipe."""
 FFMPEG_MS_METADATA: Final = "ffmpeg-ms"
 """Metadata key of the time that ffmpeg took, in milliseconds."""
 
@@ -130,7 +129,6 @@ class JobBucket:
             raise JobObjectGone if _error_code(error) in NOT_FOUND_CODES else self._classify(key, error) from None
 
     def write(self, key: str, body: bytes) -> None:
-        """Write a small JSON object."""
         self._termination.raise_if_requested()
         self._client.put_object(Bucket=self._name, Key=key, Body=body, ContentType="application/json")
 
