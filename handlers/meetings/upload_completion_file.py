@@ -22,6 +22,7 @@ from handlers.meetings.transcribe_languages import LANGUAGES, validate_language
 MAX_COMPLETE_FILE_BYTES = 1024 * 1024
 """Maximum size of `complete.json` itself."""
 MAX_CHUNKS = 5_000
+"""Maximum number of chunks of a recording."""
 CONTENT_DIGITS = 32
 """Number of hexadecimal digits of `CompleteFile.content`."""
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectTypeDef
 
 PAGE_SIZE: Final = 1_000
+"""Number of objects in one page of a listing."""
 MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
 """Maximum number of pages that a listing reads. So even the largest recording can be replaced three times by one with
 other chunk names.

@@ -20,6 +20,7 @@ ANSWER_SECONDS = 180
 AnswerSeconds = Annotated[int, Field(ge=10, le=600)]
 PartCharacters = Annotated[int, Field(ge=1_000, le=400_000)]
 OVERLAP_CHARACTERS = 2_000
+"""Default length of the overlap."""
 OverlapCharacters = Annotated[int, Field(ge=0, le=20_000)]
 AtOnce = Annotated[int, Field(ge=1, le=10)]
 

@@ -15,7 +15,9 @@ from handlers.common.text.text_cleaning import clean_text
 
 MAX_ANSWER_CHARACTERS = 200_000
 MAX_SUMMARY_CHARACTERS = 20_000
+"""Maximum length of the summary in an answer."""
 MAX_ITEMS = 100
+"""Maximum number of action items in one answer."""
 
 
 class SummaryTask(StrEnum):

@@ -59,7 +59,9 @@ class WindowPosition:
     """Position of a window in its transcript, and the transcript's language."""
 
     index: int
+    """Number of the window, from 0."""
     count: int
+    """Number of all windows."""
     language: str
 
 

@@ -50,7 +50,9 @@ class ModelAccess:
     """The models, and the timeout, log and timing with which they are asked."""
 
     models: Mapping[str, LanguageModel]
+    """Models by id."""
     answer_seconds: float
+    """Timeout for one answer."""
     log: EventLog
     timing: RetryTiming
 

@@ -50,9 +50,12 @@ class SummarySettings:
     """Settings of the summary."""
 
     summary_model: str
+    """Id of the model that summarises."""
     action_model: str
+    """Id of the model that finds action items."""
     inference_options: InferenceOptions
     window_characters: int
+    """Maximum length of a window without its overlap."""
     overlap_characters: int
     """Length of the overlap: text of the next window that the model also gets with a window."""
 

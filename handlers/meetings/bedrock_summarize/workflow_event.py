@@ -29,6 +29,7 @@ class SummaryRequest(Message):
     language: Language
     duration_ms: Milliseconds
     audio: Annotated[tuple[AudioPart, ...], Field(min_length=1, max_length=MAX_PARTS)]
+    """Parts of the audio, in their order."""
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:

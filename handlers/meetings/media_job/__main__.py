@@ -45,6 +45,7 @@ GRACE_SECONDS: Final = 15
 AWS Batch would kill it after 30 seconds.
 """
 MAX_DOWNLOADS: Final = 8
+"""Number of chunks that are downloaded concurrently."""
 _SECOND: Final = 1_000_000
 """Microseconds per second."""
 

@@ -26,6 +26,7 @@ from handlers.meetings.media_job.recording_plan import (
 BLOCK_BYTES: Final = 64 * 1024
 """Size of the blocks in which samples are read and written."""
 MAX_DECODE_SECONDS: Final = 3600
+"""Time limit for decoding one chunk."""
 _SECOND: Final = 1_000_000
 """Microseconds per second."""
 
@@ -44,6 +45,7 @@ class SampleFormat:
     """Format of uncompressed audio."""
 
     rate: int
+    """Samples per second."""
     channels: int
 
     @property

@@ -18,6 +18,7 @@ from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, Ffmpeg, InputRefus
 TRACKS: Final = ("-map", "0:V:0?", "-map", "0:a:0?")
 """Options that select the first video track and the first audio track, if they exist. `V` excludes cover images."""
 MAX_PROBE_SECONDS: Final = 1800
+"""Time limit for probing one chunk."""
 TRUNCATION_MESSAGES: Final = ("partial file", "File ended prematurely")
 """Messages for a truncated MP4 or WebM file. Other formats, such as transport streams and Ogg, may end anywhere."""
 MIN_DURATION: Final = 40_000
@@ -55,6 +56,7 @@ class _TrackPackets:
     end: int = 0
     """Latest end of a packet."""
     count: int = 0
+    """Number of packets."""
     max_per_second: int = 0
     """Number of packets in the second with the most packets."""
     bytes: int = 0

@@ -41,6 +41,7 @@ class MediaDeployment(HandlerEnvironment):
     most one.
     """
     max_hours: MaxHours = 12
+    """Maximum duration of a recording."""
     encode_threads: EncodeThreads = ENCODE_THREADS
     """Number of threads with which ffmpeg encodes video."""
     scratch_folder: str = "/scratch"

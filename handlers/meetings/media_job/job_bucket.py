@@ -38,6 +38,7 @@ BAD_REQUEST_CODE: Final = "400"
 with a key of their own, but the credentials may also be invalid.
 """
 RECIPE_METADATA: Final = "recipe"
+"""Metadata key of the recipe."""
 FFMPEG_MS_METADATA: Final = "ffmpeg-ms"
 """Metadata key of the time that ffmpeg took, in milliseconds."""
 

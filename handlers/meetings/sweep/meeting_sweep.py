@@ -41,6 +41,7 @@ from handlers.meetings.meeting_table import DueMeeting, MeetingTable
 from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor, meeting_hash
 
 INCOMPLETE_CHECK_INTERVAL: Final = timedelta(hours=6)
+"""Time between two checks of an incomplete meeting."""
 
 
 @dataclass(frozen=True)

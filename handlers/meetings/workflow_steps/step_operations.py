@@ -110,6 +110,7 @@ class MediaStepResult(StepResult):
     """Response of the step `media`. Only with the outcome `ready`, the other fields have values."""
 
     audio: tuple[StepAudioPart, ...] = ()
+    """Parts of the audio, in their order."""
     language: str = ""
     """Spoken language, as a language code of Amazon Transcribe."""
     duration_ms: Milliseconds = 0
