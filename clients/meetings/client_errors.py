@@ -1,7 +1,7 @@
 """Exceptions of the meetings client, one class for each reaction that a caller can have. All are a `MeetingsError`.
 
-Errors of S3 and DynamoDB are raised as botocore's own exceptions. During an upload they are the cause of an
-`UploadInterrupted`. No message contains a token or credentials.
+Errors of S3 and DynamoDB are raised as botocore's own exceptions, except during an upload, where they are the
+`__cause__` of `UploadInterrupted`. No message contains a token or credentials.
 """
 
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord
@@ -13,8 +13,10 @@ class MeetingsError(Exception):
 
 
 class ExchangeFailed(MeetingsError):
-    """The token could not be exchanged for credentials. `code` is the error code of the backend, or a code of the
-    client: `UNREACHABLE`, `NOT_UNDERSTOOD`, `CLOCK_WRONG`, or `HTTP_` with the status.
+    """The identity provider's token could not be exchanged for AWS credentials.
+
+    `code` is the backend's error code, or `HTTP_` with the status if the response has none. The client's own codes are
+    `UNREACHABLE`, `NOT_UNDERSTOOD` (an invalid response) and `CLOCK_WRONG` (new credentials that are already expired).
     """
 
     def __init__(self, code: str, message: str, request_id: str = "") -> None:
@@ -25,11 +27,14 @@ class ExchangeFailed(MeetingsError):
 
 
 class TokenRefused(ExchangeFailed):
-    """The backend rejected the token (401), so a new token is needed. `code` distinguishes expired tokens."""
+    """The backend rejected the token, so a new token is needed. The code of an expired token is `TOKEN_EXPIRED`."""
 
 
 class RequestRefused(ExchangeFailed):
-    """The request is invalid, so repeating it does not help. `fields` contains the invalid fields and their rules."""
+    """The API refused the request for another reason than its token, so repeating it does not help.
+
+    `fields` contains the invalid fields and their rules.
+    """
 
     def __init__(self, code: str, message: str, request_id: str = "", fields: tuple[tuple[str, str], ...] = ()) -> None:
         problems = "".join(f"; {name}: {rule}" for name, rule in fields)
@@ -38,7 +43,7 @@ class RequestRefused(ExchangeFailed):
 
 
 class ExchangeUnavailable(ExchangeFailed):
-    """The backend is temporarily unavailable. The call may be repeated after `retry_after_seconds`."""
+    """The backend is unreachable, busy or faulty. The call may be repeated after `retry_after_seconds`."""
 
     def __init__(self, code: str, message: str, request_id: str = "", retry_after_seconds: float = 5) -> None:
         super().__init__(code, message, request_id)
@@ -46,15 +51,17 @@ class ExchangeUnavailable(ExchangeFailed):
 
 
 class UserChanged(MeetingsError):
-    """A renewed token belongs to another user. A client serves one user, so the other user needs a new client."""
+    """A new token belongs to another user. A client serves one user, so the other user needs a new client."""
 
 
 class ChunkRefused(MeetingsError, ValueError):
-    """A file cannot be a chunk, or the number of files is not allowed. The message states the reason."""
+    """A file is empty or larger than 5 GiB, or the recording has no file or too many."""
 
 
 class UploadInterrupted(MeetingsError):
-    """An upload was not completed, for the reason in its cause. Uploading again with the same id continues it."""
+    """An upload was not completed, for the reason in `__cause__`. Uploading again with the same meeting id continues
+    it.
+    """
 
     def __init__(self, meeting_id: str) -> None:
         super().__init__(f"The upload of meeting {meeting_id} was interrupted. Upload again with this id to continue.")
@@ -62,7 +69,7 @@ class UploadInterrupted(MeetingsError):
 
 
 class MeetingUnknown(MeetingsError):
-    """The user has no meeting with this id, or the backend has not noticed its upload yet."""
+    """The user has no meeting with this id, or the backend has not processed the meeting's first upload yet."""
 
     def __init__(self, meeting_id: str) -> None:
         super().__init__(f"There is no meeting {meeting_id}.")
@@ -73,12 +80,14 @@ class MeetingUnreadable(MeetingsError):
     """The meeting exists, but this version of the client cannot read its record."""
 
     def __init__(self, meeting_id: str) -> None:
-        super().__init__(f"This client cannot read meeting {meeting_id}. Use the client version of the backend.")
+        super().__init__(
+            f"This client cannot read the record of meeting {meeting_id}. Use the client of the backend's version."
+        )
         self.meeting_id = meeting_id
 
 
 class MeetingFailed(MeetingsError):
-    """The recording failed and is not processed any further."""
+    """The processing failed. Uploading again with the same meeting id restarts it."""
 
     def __init__(self, record: MeetingRecord) -> None:
         super().__init__(f"Meeting {record.meeting_id} failed: {record.reason}")
@@ -91,7 +100,9 @@ class MeetingFailed(MeetingsError):
 
 
 class MeetingIncomplete(MeetingsError):
-    """Chunks are missing or damaged. Uploading them again with the same meeting id continues the processing."""
+    """Files of the recording (chunks) are missing or damaged. Uploading the recording again with the same meeting id
+    sends these chunks and starts the processing.
+    """
 
     def __init__(self, record: MeetingRecord) -> None:
         super().__init__(
@@ -115,7 +126,7 @@ class NotReadyInTime(MeetingsError):
         )
         self.meeting_id = meeting_id
         self.record = record
-        """The meeting's last record; None if the user has no meeting with this id yet."""
+        """The record that was read last. None if there was none with this meeting id."""
 
 
 class NotMade(MeetingsError):

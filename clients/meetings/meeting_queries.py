@@ -1,7 +1,7 @@
-"""Reads of a user's meetings: the list by date and single records from the table, and output objects from the bucket.
+"""Reads of a user's meetings: lists and single records from the table, and output objects from the bucket.
 
-The table has one index, by date. Participants and tags are filtered in the client, because a user has thousands of
-meetings, not millions (docs/benchmarks.md shows how long that takes).
+The table's index sorts a user's meetings by date. Participants and tags are filtered in the client, which is fast
+enough for thousands of meetings (docs/benchmarks.md).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,10 +17,10 @@ from clients.meetings.user_credentials import UserAccess
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
 
-FIRST_PAGE, MAX_PAGE = 50, 1_000
-"""Numbers of meetings in the first and in the largest page. DynamoDB returns fewer if they are large."""
+FIRST_PAGE_SIZE, MAX_PAGE_SIZE = 50, 1_000
+"""Numbers of meetings that are requested with the first and with the largest page."""
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-"""Bounds of an unlimited period."""
+"""Bounds of a period without `since` or `until`."""
 _DESERIALIZER = TypeDeserializer()
 _MILLISECOND, _MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1)
 
@@ -28,13 +28,13 @@ _MILLISECOND, _MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1
 def to_bounds(since: datetime | None, until: datetime | None) -> tuple[str, str] | None:
     """Return the first and last timestamp of the period from `since` (inclusive) to `until` (exclusive).
 
-    Return None if the period is empty. Raises ValueError for a time without time zone.
+    Return None if the period is empty. Raises ValueError for a time without a time zone.
     """
     for time in (since, until):
         if time is not None and time.tzinfo is None:
             raise ValueError("since and until need a time zone, for example datetime(2026, 1, 31, tzinfo=UTC)")
-    # Timestamps in the table have whole milliseconds, and `timestamp` rounds down. So the first bound is rounded up,
-    # and the last is a microsecond before the end.
+    # Timestamps have whole milliseconds, and `timestamp` rounds down. For example, with `since` at 10:00:00.0005, the
+    # first timestamp must be 10:00:00.001. With `until` at 10:00:00.001, the last is 10:00:00.000.
     first = timestamp(EARLIEST if since is None else since + (_MILLISECOND - _MICROSECOND))
     last = timestamp(LATEST if until is None else until - _MICROSECOND)
     return (first, last) if first <= last else None
@@ -46,13 +46,13 @@ def matches(record: MeetingRecord, participant: str | None, tag: str | None) -> 
 
 
 class MeetingList(Iterator[MeetingRecord]):
-    """Iterator over meetings, newest first, which reads them on demand. Unreadable meetings are skipped and listed."""
+    """Iterator over the records that `matches` accepts. It reads items on demand, and skips unreadable records."""
 
     def __init__(self, items: Iterable[Mapping[str, Any]], matches: Callable[[MeetingRecord], bool]) -> None:
         self._items = iter(items)
         self._matches = matches
         self.unreadable: list[str] = []
-        """Ids of the skipped meetings so far. Another version or a person wrote their records."""
+        """Ids of the meetings that were skipped so far, because another version or a person wrote their records."""
 
     def __next__(self) -> MeetingRecord:
         for item in self._items:
@@ -67,9 +67,9 @@ class MeetingList(Iterator[MeetingRecord]):
 
 
 def query_newest_first(access: UserAccess, bounds: tuple[str, str]) -> Iterator[Mapping[str, Any]]:
-    """Yield the items of a period, newest first. The first pages are small, because callers often stop early."""
+    """Yield the table items of a period, newest first. The first pages are small, because callers often stop early."""
     first, last = bounds
-    limit = FIRST_PAGE
+    limit = FIRST_PAGE_SIZE
     continuation: dict[str, Any] | None = {}
     while continuation is not None:
         page = access.dynamodb.query(
@@ -84,11 +84,14 @@ def query_newest_first(access: UserAccess, bounds: tuple[str, str]) -> Iterator[
         )
         yield from page["Items"]
         continuation = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if page.get("LastEvaluatedKey") else None
-        limit = min(2 * limit, MAX_PAGE)
+        limit = min(2 * limit, MAX_PAGE_SIZE)
 
 
 def find_record(access: UserAccess, meeting_id: str) -> MeetingRecord | None:
-    """Return the current record of a meeting, or None. The read is consistent, so progress never appears to go back."""
+    """Return a meeting's record, or None if it does not exist. Raises MeetingUnreadable.
+
+    The read is consistent, so a later call never returns an older record.
+    """
     key = {PARTITION: {"S": access.user}, SORT: {"S": meeting_id}}
     answer = access.dynamodb.get_item(TableName=access.table, Key=key, ConsistentRead=True)
     item = answer.get("Item")
@@ -97,15 +100,15 @@ def find_record(access: UserAccess, meeting_id: str) -> MeetingRecord | None:
     try:
         return _parse_record(item)
     except ValidationError:
-        raise MeetingUnreadable(meeting_id) from None  # its text would contain data of the meeting
+        raise MeetingUnreadable(meeting_id) from None  # pydantic's message would quote the record
 
 
 def read_object(access: UserAccess, key: str) -> bytes | None:
-    """Return the bytes of an object, or None if it does not exist.
+    """Return the bytes of an output object of the user's meetings, or None if it does not exist.
 
-    S3 answers 403 for a missing object if the caller may not list the bucket (API reference, GetObject). Users may only
-    list their uploads, but may read all their objects, whose keys have the form `<prefix>/<user>/…`. So for a key of
-    the user, 403 means that the object is missing.
+    A user may not list output objects, so S3 answers 403 instead of 404 for a missing one (API reference, GetObject).
+    But a user may read all keys `<prefix>/<user>/…` of their own. So for such a key, 403 means that the object is
+    missing.
     """
     try:
         answer = access.s3.get_object(Bucket=access.bucket, Key=key)

@@ -1,4 +1,8 @@
-"""Polling of a meeting until it is ready, with growing pauses."""
+"""Polling of a meeting's record until the meeting is ready, with growing pauses.
+
+A user can upload a failed recording again, or another recording for the same meeting. Until the backend has processed
+the upload, the record still has its old state, for which the polling must raise no error.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,40 +12,43 @@ from clients.meetings.client_errors import MeetingFailed, MeetingIncomplete, Not
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 60.0
-GROWTH = 1.5
+PAUSE_FACTOR = 1.5
 """Factor by which each pause exceeds the previous pause."""
-NOTICED_SECONDS = 60.0
-"""Maximum time until the backend notices an upload. Until then, the meeting may still show its older state."""
+UPDATE_SECONDS = 60.0
+"""Time within which the backend is expected to update the record after an upload."""
 
 
 def generate_pauses() -> Iterator[float]:
-    """Yield the seconds between requests."""
+    """Yield the pauses between requests, in seconds."""
     pause = FIRST_PAUSE_SECONDS
     while True:
         yield pause
-        pause = min(pause * GROWTH, MAX_PAUSE_SECONDS)
+        pause = min(pause * PAUSE_FACTOR, MAX_PAUSE_SECONDS)
 
 
 @dataclass(frozen=True)
 class ReadinessPolling:
-    """Polling of meetings with a clock and a sleep function. `find` returns the current record of a meeting."""
+    """Polling of meetings. `find` returns the current record of a meeting, or None if there is none."""
 
     find: Callable[[str], MeetingRecord | None]
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
 
     def wait(self, meeting_id: str, content: str | None, timeout_seconds: float) -> MeetingRecord:
-        """Return the ready meeting. Raises MeetingFailed, MeetingIncomplete or NotReadyInTime.
+        """Return the record of the meeting when it is ready, or raise NotReadyInTime at the timeout.
 
-        With a `content`, only the status of this recording counts. A failure that exists at the start may be older than
-        the upload, so it is raised only after `NOTICED_SECONDS` or at the timeout. Missing chunks are raised once the
-        meeting has been incomplete for `NOTICED_SECONDS`. Without a `content`, every failure is raised at once.
+        `content` identifies the recording that was uploaded. The status of another recording is ignored. If `content`
+        is None, any status counts.
+
+        Raises MeetingFailed. With a `content`, a failure that the first request finds may be older than the upload, so
+        it is raised only after `UPDATE_SECONDS` or at the timeout. Raises MeetingIncomplete once the meeting has been
+        incomplete for `UPDATE_SECONDS`.
         """
         started_at = self.clock()
         deadline = started_at + timedelta(seconds=timeout_seconds)
         incomplete_since: datetime | None = None
         is_first = True
-        failed_attempt: int | None = None  # attempt of the failure that existed at the start
+        old_failed_attempt: int | None = None  # processing attempt of a failure that the first request found
         for pause in generate_pauses():
             record = self.find(meeting_id)
             now = self.clock()
@@ -51,14 +58,14 @@ class ReadinessPolling:
                 return record
             if record is not None and status is MeetingStatus.FAILED:
                 if is_first and content is not None:
-                    failed_attempt = record.attempt
-                upload_is_noticed = now - started_at >= timedelta(seconds=NOTICED_SECONDS)
-                if record.attempt != failed_attempt or upload_is_noticed or seconds_left <= 0:
+                    old_failed_attempt = record.attempt
+                must_be_updated = now - started_at >= timedelta(seconds=UPDATE_SECONDS)
+                if record.attempt != old_failed_attempt or must_be_updated or seconds_left <= 0:
                     raise MeetingFailed(record)
             is_first = False
             if record is not None and status is MeetingStatus.INCOMPLETE:
                 incomplete_since = incomplete_since or now
-                if now - incomplete_since >= timedelta(seconds=NOTICED_SECONDS):
+                if now - incomplete_since >= timedelta(seconds=UPDATE_SECONDS):
                     raise MeetingIncomplete(record)
             else:
                 incomplete_since = None

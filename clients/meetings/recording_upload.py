@@ -1,10 +1,12 @@
-"""Upload of a recording: chunks in parallel, then `complete.json`.
+"""Upload of a recording: its files (chunks) in parallel, then `complete.json`, the list of the chunks.
 
-Each chunk is one PutObject request with a SHA-256 checksum, which S3 verifies. A chunk that the bucket already has is
-not sent again. It is recognised by its size and its ETag, which is the MD5 of the file. In a bucket with a KMS key the
-ETag is not the MD5, so all chunks are sent again. A chunk is also sent again if the listing of the bucket names
-checksum algorithms without SHA-256 for the object, or a storage class other than STANDARD. Such an object is not from
-this client.
+The arrival of `complete.json` completes the upload. Each chunk is one PutObject request with a SHA-256 checksum, which
+S3 verifies.
+
+When an upload is repeated, a chunk is not sent again if the bucket has an object with its size, and with its MD5 as the
+ETag. In a bucket with a KMS key the ETag is not the MD5, so all chunks are sent again. An object is also replaced if
+the listing names a storage class other than STANDARD, or checksum algorithms without SHA-256, because this client did
+not write it.
 """
 
 import base64
@@ -33,25 +35,24 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1024 * 1024
 """Size of the blocks in which files are read to hash them."""
 SHA256: Final = "SHA256"
-"""Checksum algorithm of all uploads."""
 STANDARD: Final = "STANDARD"
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An existing object of the meeting."""
+    """An object that the bucket already has below the meeting's upload prefix."""
 
     size: int
     """Size in bytes."""
     etag: str
     """ETag without its quotation marks."""
     is_usable: bool
-    """False if the listing names a storage class other than STANDARD, or checksum algorithms without SHA-256."""
+    """False if the object is not from this client (see the module docstring)."""
 
 
 class _UploadStopped(Exception):
-    """Another chunk failed before the upload of this chunk was started."""
+    """A chunk was not uploaded, because another chunk had failed before."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class _FileDigest:
     """Size and hashes of a file."""
 
     size: int
+    """Size in bytes."""
     sha256: bytes
     md5: str
     """Hexadecimal digits, as in an ETag."""
@@ -74,7 +76,7 @@ class _UploadedChunk:
 
 
 class RecordingUpload:
-    """Upload of one recording."""
+    """Upload of one recording. `run` may be called once."""
 
     def __init__(self, access: UserAccess, meeting: NewMeeting, workers: int) -> None:
         self._s3 = access.s3
@@ -85,8 +87,9 @@ class RecordingUpload:
         self._failed = threading.Event()
 
     def run(self, files: Iterable[str | os.PathLike[str]]) -> Uploaded:
-        """Upload the files in order, as the iterable yields them. Raises ChunkRefused or UploadInterrupted, and OSError
-        if a file cannot be read.
+        """Upload the chunks and then `complete.json`. The order of the files is the order of the chunks.
+
+        Raises ChunkRefused or UploadInterrupted, and OSError if a file cannot be read.
         """
         try:
             uploaded_chunks = self._upload_all(files, self._list_objects())
@@ -108,7 +111,7 @@ class RecordingUpload:
         return Uploaded(self._meeting.meeting_id, complete.content, sent, len(uploaded_chunks) - sent)
 
     def _list_objects(self) -> dict[str, StoredObject]:
-        """Return the existing objects of this meeting by chunk name."""
+        """Return the objects below the meeting's upload prefix, by the rest of their keys."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=self._meeting_id.upload_prefix
         )
@@ -121,7 +124,7 @@ class RecordingUpload:
     def _upload_all(
         self, files: Iterable[str | os.PathLike[str]], existing: Mapping[str, StoredObject]
     ) -> list[_UploadedChunk]:
-        """Upload all chunks. After the first failure, no further upload is started."""
+        """Upload each file when the iterable yields it. After the first failure, no further upload is started."""
         pool = ThreadPoolExecutor(self._workers)
         futures: list[Future[_UploadedChunk]] = []
         try:
@@ -171,12 +174,12 @@ class RecordingUpload:
 
 
 def chunk_name(number: int, path: Path) -> str:
-    """Return the object name of a chunk: its number, which stays the same if the upload is repeated, and its suffix."""
+    """Return the object name of a chunk: its number, so that a repeated upload uses the same name, and its suffix."""
     return f"{number:05d}{path.suffix if _SUFFIX.fullmatch(path.suffix) else ''}"
 
 
 def _to_stored_object(listed: "ObjectTypeDef") -> StoredObject:
-    # An object for which the listing names no checksum algorithm or no storage class counts as usable.
+    # If the listing names no checksum algorithm or no storage class, the default makes the object usable.
     has_checksum = SHA256 in listed.get("ChecksumAlgorithm", [SHA256])
     is_usable = has_checksum and listed.get("StorageClass", STANDARD) == STANDARD
     return StoredObject(listed["Size"], listed["ETag"].strip('"'), is_usable)

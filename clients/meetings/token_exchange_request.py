@@ -1,6 +1,7 @@
-"""HTTP request that exchanges a token for AWS credentials. It is the client's only request to the backend's API.
+"""HTTP request that exchanges an identity provider's token for AWS credentials.
 
-The token is only sent to the configured URL; redirects are not followed.
+It is the client's only request to the backend's API. Redirects are not followed, so that the token is sent only to the
+configured URL.
 """
 
 import http.client
@@ -18,10 +19,10 @@ from handlers.meetings.auth_exchange.api_models import ExchangeResponse
 
 PATH = "/exchange"
 TIMEOUT_SECONDS = 15.0
-"""Timeout of the connection and of each read."""
+"""Timeout for connecting, and for each read from the connection."""
 MAX_BYTES = 64 * 1024
 """Maximum number of bytes that are read from a response."""
-RETRY_SECONDS = 5.0
+DEFAULT_RETRY_SECONDS = 5.0
 """Pause before a retry, if the response names none."""
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _TOO_MANY = http.client.TOO_MANY_REQUESTS
@@ -29,19 +30,22 @@ _SERVER_ERROR = http.client.INTERNAL_SERVER_ERROR
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Handler that follows no redirect."""
+    """Handler of `urllib` that follows no redirect."""
 
     def redirect_request(self, *_: Any) -> None:
         """Return None, so that the redirect is handled like an error response."""
 
 
 class TokenExchangeRequest:
-    """Callable that sends the request with a current token."""
+    """Callable that sends the request with a current token, and returns the response."""
 
     def __init__(
         self, api_url: str, token: Callable[[], str], session_name: str, timeout_seconds: float = TIMEOUT_SECONDS
     ) -> None:
-        """`token` returns a valid token. It may be called from any thread."""
+        """`token` returns a valid token. It may be called from any thread.
+
+        Raises ValueError if the token would be sent over HTTP without TLS to another machine.
+        """
         scheme, is_local = urlsplit(api_url).scheme, is_local_url(api_url)
         if scheme != "https" and not (scheme == "http" and is_local):
             raise ValueError("api_url must use https, or http on localhost, because the token is sent to it")
@@ -49,13 +53,13 @@ class TokenExchangeRequest:
         self._token = token
         self._session_name = session_name
         self._timeout_seconds = timeout_seconds
-        # A local API is not reached through a proxy.
+        # A proxy that the environment names cannot reach an API on this machine.
         self._opener = urllib.request.build_opener(
             _NoRedirect, *([urllib.request.ProxyHandler({})] if is_local else [])
         )
 
     def __call__(self) -> ExchangeResponse:
-        """Return credentials for the token's user. Raises ExchangeFailed."""
+        """Return AWS credentials for the token's user. Raises ExchangeFailed."""
         request_body = json.dumps({"token": self._token(), "sessionName": self._session_name}).encode()
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "polyphony-client"}
         request = urllib.request.Request(self._url, request_body, headers, method="POST")  # noqa: S310 - checked above
@@ -76,7 +80,7 @@ class TokenExchangeRequest:
 
 
 def is_local_url(url: str) -> bool:
-    """Return True if a URL leads to this machine."""
+    """Return True if the URL's host is this machine."""
     return urlsplit(url).hostname in LOOPBACK_HOSTS
 
 
@@ -88,7 +92,7 @@ def _read_body(error: urllib.error.HTTPError) -> bytes:
 
 
 def _to_error(status: int, body: bytes, retry_after: str | None) -> ExchangeFailed:
-    """Return the exception for an error response. Proxies may send such responses too, so any content is possible."""
+    """Return the exception for an error response, which may be from a proxy and have any body."""
     fields = _parse_object(body)
     code, message = str(fields.get("code") or f"HTTP_{status}"), str(fields.get("message") or "no reason was given")
     request_id = str(fields.get("requestId") or "")
@@ -113,4 +117,4 @@ def _parse_fields(value: Any) -> tuple[tuple[str, str], ...]:
 
 
 def _parse_seconds(text: str | None) -> float:
-    return float(text) if text is not None and text.isascii() and text.isdecimal() else RETRY_SECONDS
+    return float(text) if text is not None and text.isascii() and text.isdecimal() else DEFAULT_RETRY_SECONDS

@@ -1,4 +1,4 @@
-"""Models of an upload: the new meeting and the result."""
+"""Models of an upload: the meeting that a program uploads, and the result of the upload."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from handlers.meetings.upload_completion_file import Chunk, CompleteFile, Langua
 class NewMeeting(BaseModel):
     """A meeting to upload.
 
-    Keep its `meeting_id` until the meeting is ready. Uploading again with this id continues an interrupted upload, and
-    restarts a failed meeting.
+    Keep all its values until the meeting is ready. Uploading again with the same `meeting_id` continues an interrupted
+    upload, and restarts a failed meeting.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -28,10 +28,10 @@ class NewMeeting(BaseModel):
     participants: Participants = ()
     tags: Tags = ()
     meeting_id: Ulid = Field(default_factory=new_id)
-    """Id of the meeting. By default a new ULID."""
+    """Id of the meeting, by default a new ULID."""
 
     def to_complete_file(self, chunks: Sequence[Chunk]) -> CompleteFile:
-        """Return the content of `complete.json`, which completes the upload."""
+        """Return `complete.json`, the list of the recording's chunks, with which the client completes the upload."""
         return CompleteFile(
             schema_version=1,
             title=self.title,
@@ -45,12 +45,13 @@ class NewMeeting(BaseModel):
 
 @dataclass(frozen=True)
 class Uploaded:
-    """Result of a complete upload."""
+    """Result of an upload that was completed."""
 
     meeting_id: str
     content: str
-    """Hash over the chunks, which identifies this recording among recordings of the same meeting. Pass it to
-    `wait_until_ready`."""
+    """Hash over the chunks, which identifies this recording among several recordings of the same meeting. Pass it to
+    `wait_until_ready`.
+    """
     sent: int
     """Number of chunks that this upload sent."""
     kept: int

@@ -1,9 +1,11 @@
-"""A user's AWS credentials, which are renewed automatically, and the boto3 clients that use them.
+"""A user's AWS credentials, which are renewed automatically, and the boto3 clients for S3 and DynamoDB that use them.
 
-The backend's first response states the time of renewal. All later credentials are renewed equally long before they
-expire. The first thread that makes an AWS call after the time of renewal renews the credentials; other threads continue
-with the old credentials. If the renewal fails, the old credentials stay in use until shortly before they expire. After
-that, calls raise the error.
+The token exchange trades an identity provider's token for the credentials. Its first response states when they should
+be renewed. All later credentials are renewed equally long before they expire.
+
+The first thread that makes an AWS call after this time renews the credentials, while other threads continue with the
+old credentials. If the renewal fails, the old credentials stay in use until half a minute before they expire. After
+that, AWS calls raise the error of the renewal.
 """
 
 import threading
@@ -26,16 +28,16 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 METHOD = "polyphony-meetings"
-"""Name of these credentials' source for botocore."""
+"""Name under which botocore reports the source of these credentials."""
 MANDATORY_RENEWAL_SECONDS = 30
 """Time before the expiry from which all threads wait for new credentials, and a failed renewal is raised."""
 MAX_PAUSE_SECONDS = 30
-"""Maximum pause after a failed renewal, while the old credentials are still valid."""
+"""Maximum pause between a failed renewal and the next try, as long as the old credentials can be used."""
 
 
 @dataclass(frozen=True)
 class UserAccess:
-    """User id, bucket and table of a user's meetings, with boto3 clients to access them."""
+    """The user's id, the bucket and the table of the meetings, and boto3 clients with the user's credentials."""
 
     user: str
     bucket: str
@@ -45,7 +47,7 @@ class UserAccess:
 
 
 class AccessProvider:
-    """Provider of a user's access, which exchanges the token on first use. Threads may share it."""
+    """Provider of the `UserAccess` of one user. Threads may share it."""
 
     def __init__(
         self,
@@ -54,8 +56,8 @@ class AccessProvider:
         connections: int,
         endpoint_url: str | None = None,
     ) -> None:
-        """`connections` is the maximum number of concurrent connections. `endpoint_url` replaces the endpoints of S3
-        and DynamoDB.
+        """`connections` is the maximum number of each boto3 client's connections. `endpoint_url` replaces the endpoints
+        of S3 and DynamoDB.
         """
         self._exchange = exchange
         self._clock = clock
@@ -71,14 +73,14 @@ class AccessProvider:
         self._access: UserAccess | None = None
 
     def get(self) -> UserAccess:
-        """Return the user's access. The first call exchanges the token. Raises ExchangeFailed."""
+        """Return the user's access. Only the first call exchanges a token itself. Raises ExchangeFailed."""
         with self._lock:
             if self._access is None:
                 self._access = self._open(self._exchange())
             return self._access
 
     def _open(self, first: ExchangeResponse) -> UserAccess:
-        """Create clients that start with the credentials of this first response."""
+        """Create boto3 clients that start with the credentials of the first response."""
         botocore_session = botocore.session.get_session()
         provider = _FixedProvider(create_renewable_credentials(first, self._exchange, self._clock))
         botocore_session.register_component("credential_provider", CredentialResolver([provider]))
@@ -93,7 +95,7 @@ class AccessProvider:
 
 
 class _FixedProvider(CredentialProvider):
-    """Provider that gives existing credentials to botocore."""
+    """botocore's interface for a source of credentials. It returns credentials that exist already."""
 
     METHOD = METHOD
 
@@ -102,7 +104,6 @@ class _FixedProvider(CredentialProvider):
         self._credentials = credentials
 
     def load(self) -> RefreshableCredentials:
-        """Return the credentials."""
         return self._credentials
 
 
@@ -111,8 +112,7 @@ def create_renewable_credentials(
 ) -> RefreshableCredentials:
     """Return credentials that botocore renews through the exchange.
 
-    The first response states how long before the expiry they are renewed. This time also applies to all later
-    credentials.
+    `first` contains the first credentials, and states how long before the expiry all credentials are renewed.
     """
     expires_at, renew_at = _parse_expiry(first, clock()), _parse_time(first.renew_after)
     return RefreshableCredentials(
@@ -131,7 +131,8 @@ def create_renewable_credentials(
 class _Renewal:
     """Callable that returns new credentials in botocore's format. botocore calls it from one thread at a time.
 
-    After a failure, it raises the same error again until a pause is over or the old credentials are about to expire.
+    After a failure, botocore calls it for every AWS call. So it raises the same error without an exchange, until a
+    pause is over or the old credentials are about to expire.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT
 from handlers.meetings.metrics import NAMESPACE
 from handlers.meetings.s3_keys import AUDIO, COMPLETE_FILE_NAME, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
-from handlers.meetings.start.environment import StartEnvironment
+from handlers.meetings.upload_events.environment import StartEnvironment
 from handlers.meetings.workflow_steps.environment import MeetingStepsEnvironment
 
 RULE = "recording-uploaded"
@@ -282,7 +282,7 @@ class Meetings(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 display_name="MeetingStart",
-                entry="handlers.meetings.start.handler.handler",
+                entry="handlers.meetings.upload_events.handler.handler",
                 settings=settings.start,
                 environment=StartEnvironment,
                 values={

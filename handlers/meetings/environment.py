@@ -1,4 +1,6 @@
-"""Environment variables that the functions `start`, `steps`, `sweep` and `storage` share."""
+"""Environment variables that several Lambda functions of the meetings backend share: `start`, which processes upload
+events, `steps`, which the workflow calls, and the scheduled functions `sweep` and `storage`.
+"""
 
 from handlers.common.environment import HandlerEnvironment
 

@@ -1,7 +1,7 @@
-"""Result of the media job. The workflow decides by its outcome how to continue.
+"""Result of the media job, which joins the chunks (files) of a recording to a video and extracts the audio.
 
-A recording that cannot be processed is an outcome and not a failed job, because a failed job has no result that names
-the fault of the recording.
+The workflow decides by the outcome how to continue. If a recording cannot be processed, the job succeeds with an
+outcome that names the reason, because a failed job has no result.
 """
 
 from enum import StrEnum
@@ -19,20 +19,19 @@ class MediaOutcome(StrEnum):
     """Outcome of the media job for one recording."""
 
     READY = "ready"
-    """Audio exists, and also the video if the recording has one."""
+    """The audio for the transcription was made, and also the video, if the recording has one."""
     NO_AUDIO = "no_audio"
     """The recording has video, but no audio track."""
     INCOMPLETE = "incomplete"
-    """A chunk is missing, cannot be read from S3, or differs from the size or hash in `complete.json`. The outcome is
-    the same if `complete.json` is missing or cannot be used.
+    """A chunk is missing, cannot be read from S3, or differs from its size or hash in `complete.json`, the client's
+    list of the chunks. Or `complete.json` itself is missing or cannot be used.
     """
     UNREADABLE = "unreadable"
-    """A chunk has the hash that `complete.json` states, but is not a media file that can be decoded."""
+    """A chunk has the right hash, but is not a media file that can be decoded."""
     TOO_LARGE = "too_large"
     """The recording exceeds the job's disk or the maximum duration."""
     SUPERSEDED = "superseded"
-    """`complete.json` now describes another content. That content has its own execution and is the meeting's recording.
-    """
+    """The client has uploaded another recording for the meeting, which has its own job."""
 
 
 class AudioPart(Message):
@@ -45,20 +44,20 @@ class AudioPart(Message):
 
 
 class MediaResult(Message):
-    """The object that the media job writes below `work/` of its recording."""
+    """Content of the object `result.json`, which the media job writes (`Recording.media_result_key`)."""
 
     schema_version: Literal[1] = 1
     outcome: MediaOutcome
     wrong: tuple[WrongChunk, ...] = ()
     """Chunks because of which the outcome is `incomplete` or `unreadable`. Empty with any other outcome."""
     video_key: str | None = None
-    """None if the recording has no video track."""
+    """None if the recording has no video track, or cannot be processed."""
     audio: tuple[AudioPart, ...] = ()
     """Parts of the whole audio, in their order. Empty unless the outcome is `ready`."""
     duration_ms: Milliseconds = 0
     """Duration of the recording. Zero unless the outcome is `ready` or `no_audio`."""
     copied: bool = False
-    """True if the chunks' videos were joined without encoding them again."""
+    """True if the video was made without encoding the chunks' videos again."""
     ffmpeg_ms: Milliseconds = 0
     """Time during which at least one ffmpeg process ran. The metric `FfmpegRatio` is this time divided by the duration.
     """

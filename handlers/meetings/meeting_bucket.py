@@ -1,4 +1,7 @@
-"""S3 gateway for the small objects of the meetings bucket, which are read and written as a whole."""
+"""S3 gateway for small objects of the meetings bucket, such as results, transcripts and summaries.
+
+The media job transfers videos and audio with its own gateway (`media_job/job_bucket.py`).
+"""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -17,7 +20,8 @@ JSON = "application/json"
 class MeetingBucket:
     """Reads, writes and lists objects of one bucket.
 
-    A failed read or write raises StorageFailed, which contains no key. A failed listing raises botocore's error.
+    A failed read or write raises StorageFailed, whose message contains no key. A failed listing raises botocore's
+    error.
     """
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
@@ -27,8 +31,8 @@ class MeetingBucket:
     def read(self, key: str, max_bytes: int) -> bytes | None:
         """Return an object's bytes, or None if it does not exist.
 
-        At most `max_bytes` + 1 bytes are read. The caller must reject a result that is longer than `max_bytes`, because
-        it may be incomplete. Callers that parse JSON do so anyway, because incomplete JSON is invalid.
+        At most `max_bytes` + 1 bytes are read. So a caller must reject a longer result than `max_bytes`, which may be
+        incomplete. Callers that parse JSON do so anyway, because incomplete JSON is invalid.
         """
 
         def get_body() -> Mapping[str, Any]:
@@ -46,17 +50,18 @@ class MeetingBucket:
         raise StorageFailed(fault)
 
     def write(self, key: str, data: str) -> None:
-        """Write an object; replace an existing one."""
+        """Write a JSON object; replace an existing object."""
         self._put(key, data)
 
     def write_new(self, key: str, data: str) -> bool:
-        """Write an object unless the key exists; return True if it was written."""
+        """Write a JSON object unless the key exists; return True if it was written."""
         return self._put(key, data, IfNoneMatch="*")
 
     def exists(self, key: str) -> bool:
-        """Return True if the object exists. A listing needs no permission to read the object.
+        """Return True if the object exists.
 
-        The key itself is the first key of those that begin with it, so it is among the first thousand.
+        The object is searched in a listing, because a HEAD request would need the permission to read it. The listing
+        begins with the key itself, because all other keys with this prefix are longer.
         """
         return key in self.list_modified_times(key)
 

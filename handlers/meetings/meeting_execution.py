@@ -1,4 +1,4 @@
-"""Execution of the meetings workflow: its name, its input, and the recording that it processes."""
+"""Name and input of an execution of the meetings workflow, a Step Functions state machine that processes a recording."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,16 +8,14 @@ from handlers.meetings.meeting_record import MeetingRecord
 from handlers.meetings.s3_keys import Recording
 
 HASH_DIGITS: Final = 32
-"""Length of the hash in an execution's name."""
 
 
 @dataclass(frozen=True)
 class MeetingExecution:
     """An execution of the workflow: one attempt to process one recording.
 
-    Its name identifies meeting, content and attempt. Step Functions refuses the name of an ended execution for 90 days,
-    so a new attempt needs a new name. The hash in the name includes the user, because two users may have the same
-    meeting id.
+    The name identifies the meeting, the recording and the attempt, so the same attempt cannot be started twice. Step
+    Functions refuses the name of an ended execution for 90 days, so a new attempt needs a new name.
     """
 
     recording: Recording
@@ -30,15 +28,20 @@ class MeetingExecution:
 
     @property
     def name(self) -> str:
-        """Execution name. It has at most 80 characters if the attempt has at most 20 digits."""
+        """Execution name. Step Functions allows 80 characters, so the attempt may have 20 digits."""
         meeting = self.recording.meeting
+        # The hash contains the user, because two users may have the same meeting id.
         identity = f"{meeting.user}/{meeting.meeting_id}/{self.recording.content}"
         digest = hashlib.sha256(identity.encode()).hexdigest()[:HASH_DIGITS]
         return f"{meeting.meeting_id}-{digest}-{self.attempt}"
 
     @property
     def input(self) -> dict[str, object]:
-        """Input of the execution, which it also passes to each of its steps. Equal executions have equal inputs."""
+        """Input of the execution. Its states also pass these values to the function `steps`.
+
+        The input depends only on the execution, because Step Functions accepts a repeated start only with the same
+        input.
+        """
         meeting = self.recording.meeting
         return {
             "schemaVersion": 1,

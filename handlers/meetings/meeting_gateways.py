@@ -1,4 +1,4 @@
-"""Gateways to AWS, log and clock that the functions `start`, `steps`, `sweep` and `storage` share."""
+"""Objects that several Lambda functions of the meetings backend need: gateways to AWS, log and clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from handlers.meetings.upload_reader import UploadReader
 
 @dataclass(frozen=True)
 class MeetingGateways:
-    """The shared objects of one function."""
+    """Gateways, log and clock of one Lambda function."""
 
     bucket: MeetingBucket
     table: MeetingTable
@@ -30,7 +30,7 @@ class MeetingGateways:
 
 
 def create_gateways(environment: MeetingsEnvironment) -> MeetingGateways:
-    """Create the gateways; a function calls this once per container."""
+    """Create the objects. A Lambda function calls this once per container."""
     s3, log = boto3.client("s3", config=CONFIG), EventLog(environment.log_level)
     table = MeetingTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
     executions = WorkflowExecutions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)

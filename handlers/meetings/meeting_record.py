@@ -1,10 +1,11 @@
-"""A meeting as DynamoDB stores it and as its user reads it.
+"""Record of a meeting, as the table stores it and as the user's app reads it, and the keys of the table.
 
-The partition key is the user, because a role's policy can restrict access to one partition. The index sorts a user's
-meetings by date.
+A recording consists of files, which are called chunks. The client uploads them, and then `complete.json`, which lists
+them. An execution of the Step Functions workflow processes the recording and reports its progress to the record. The
+sweep, a scheduled function, checks records that do not change.
 
-A user can upload another recording for the same meeting. Its record describes the latest recording, which the hash
-`content` identifies. `meeting_state_transitions.py` ignores reports of executions that processed an earlier one.
+A user can upload another recording for the same meeting. The record describes only the latest recording, which the hash
+`content` identifies.
 """
 
 from enum import StrEnum
@@ -16,18 +17,18 @@ from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_completion_file import WrongChunk
 
 PARTITION = "user"
-"""Partition key of the table."""
+"""Partition key of the table. A role's policy can restrict a user to one partition."""
 SORT = "meetingId"
-"""Sort key of the table."""
 INDEX = "GSI-1"
-"""Name of the index by date."""
+"""Name of the index that sorts each user's meetings by date."""
 INDEX_SORT = "startedAt"
-"""Sort key of the index. Its partition key is the user too."""
+"""Sort key of the index. Its partition key is `PARTITION` too."""
 DUE_PARTITION = "#open"
-"""Partition of the items that list the meetings for the sweep. No user has this name, so no user's role can read it."""
+"""Partition of the due items, which list the meetings that the sweep has to check (`meeting_table.py`). No user has
+this name, so no user's role can read them.
+"""
 MAX_LISTED_CHUNKS = 1_000
-"""Maximum number of wrong chunks that a record lists, because an item of the table may have 400 KB. `wrong_count`
-counts all of them.
+"""Maximum number of wrong chunks that a record lists. A list of all 5,000 could exceed the 400 KB of a DynamoDB item.
 """
 
 
@@ -38,12 +39,13 @@ class MeetingStatus(StrEnum):
     """Chunks are missing or wrong; `wrong` lists them. Processing starts when they arrive."""
     PROCESSING = "processing"
     READY = "ready"
-    """The output exists. `reason` explains why a transcript or summary is missing."""
+    """The output exists. If there is no transcript or no summary, `reason` explains why."""
     FAILED = "failed"
+    """`reason` explains the failure. A new upload of `complete.json` restarts the meeting."""
 
 
 class Stage(StrEnum):
-    """Stage of a meeting that is being processed."""
+    """Stage of a meeting whose status is `processing`."""
 
     MEDIA = "media"
     """The media job checks the chunks and makes video and audio."""
@@ -57,7 +59,7 @@ class MeetingReason(StrEnum):
     MALFORMED = "MALFORMED"
     """`complete.json` cannot be used."""
     NEVER_COMPLETE = "NEVER_COMPLETE"
-    """Chunks were missing for so long that the sweep ended the meeting."""
+    """Chunks were missing or wrong for so long that the sweep marked the meeting as failed."""
     UNREADABLE = "UNREADABLE"
     """Chunks cannot be decoded; `wrong` lists them."""
     TOO_LARGE = "TOO_LARGE"
@@ -70,11 +72,11 @@ class MeetingReason(StrEnum):
     TRANSCRIPTION_FAILED = "TRANSCRIPTION_FAILED"
     SUMMARY_FAILED = "SUMMARY_FAILED"
     TIMED_OUT = "TIMED_OUT"
-    """The execution took too long, or the recording is too old to be restarted."""
+    """The execution took too long, or the recording is too old to be started again."""
 
 
 class MeetingRecord(Message):
-    """One meeting. The attributes in the table are the aliases of the fields, such as `meetingId` and `startedAt`."""
+    """One meeting. The table's attributes have the names in camelCase, such as `meetingId`, or the aliases."""
 
     schema_version: int = 1
     user: str
@@ -96,40 +98,39 @@ class MeetingRecord(Message):
     since: str
     """Time at which the meeting reached its current attempt, stage and status."""
     wrong: tuple[WrongChunk, ...] = ()
-    """Wrong chunks; only the first 1,000 of them."""
+    """The first 1,000 chunks that are missing or wrong."""
     wrong_count: int = 0
-    """Number of all wrong chunks."""
+    """Number of all chunks that are missing or wrong."""
     size: int
     """Total size of all chunks in bytes."""
     duration_ms: int | None = None
     """Duration of the recording. None until the media job has measured it."""
     video_key: str | None = None
-    """S3 key of the video. None while there is none."""
+    """S3 key of the video, or None if there is none."""
     transcript_key: str | None = None
-    """S3 key of the transcript. None while there is none."""
+    """S3 key of the transcript, or None if there is none."""
     summary_key: str | None = None
-    """S3 key of the summary. None while there is none."""
+    """S3 key of the summary, or None if there is none."""
     created_at: str
     updated_at: str
     attempt: int = 1
-    """Number of the processing attempt. It rises if the recording has to be processed again."""
-    complete_fingerprint: str = Field(default="", alias="said")
-    """Fingerprint of the `complete.json` from which this record was made. Its attribute in the table has the older name
-    `said`.
+    """Number of the processing attempt. It rises if a recording has to be processed again, or if another recording is
+    uploaded. Each attempt has at most one execution.
     """
+    complete_fingerprint: str = Field(default="", alias="said")
+    """Fingerprint of the uploaded `complete.json` from which the record was last updated."""
     last_tried_uploads: str = Field(default="", alias="tried")
-    """The uploads with which the last execution was started: the fingerprint of `complete.json` and that of the chunks.
-    No execution is started with the same uploads again, because it would give the same result. Empty if the next
-    execution may be started with any uploads. Its attribute in the table has the older name `tried`.
+    """Fingerprints of `complete.json` and of the chunks when the last execution was started. With the same
+    fingerprints, no other execution is started, because it would give the same result. Empty if the next one may be
+    started anyway.
     """
     whole_at: str | None = None
-    """Latest upload time of the recording's objects: its chunks and `complete.json`. None until all chunks arrived."""
+    """Upload time of the recording's last object, a chunk or `complete.json`. None until all chunks have arrived."""
     due: str | None = None
-    """Time of the sweep's next check. None if the meeting is finished."""
+    """Time of the sweep's next check. None if the meeting is ready or failed."""
     version: int = 1
-    """Number of changes. A write names the version that was read, and fails if the record has another one."""
+    """Number of changes. A write fails if the version is not the one that the writer read."""
 
     @property
     def meeting(self) -> MeetingId:
-        """The user and id of the meeting."""
         return MeetingId(self.user, self.meeting_id)

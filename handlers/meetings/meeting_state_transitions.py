@@ -1,12 +1,16 @@
-"""State transitions of a meeting: changes of its record after a report of the workflow, a failure or a new attempt.
+"""State transitions of a meeting: how its record changes after a report of the workflow, a failure or a new attempt.
 
-This module makes no AWS calls. It computes the changed record, and the caller writes it to the table.
+The functions make no AWS calls. They compute the changed record, and the caller writes it to the table.
 
-Reports of an earlier attempt or of another recording are ignored. A meeting's rank is its attempt and, within the
-attempt, its stage and status. Reports only raise the rank, so repeated and late reports change nothing either.
+An execution of the Step Functions workflow processes a recording, and reports its progress. Reports may arrive late or
+repeatedly. So a report is applied only if it belongs to the current attempt and raises the record's rank. The rank is
+the attempt and, within the attempt, the rank of the status and stage.
 
-A failure is not final: a meeting that was marked as failed becomes ready if its execution finishes after all. If the
-media job finds wrong chunks, the meeting becomes incomplete again, with a new attempt.
+`ready` ranks above `failed`, so a meeting that was marked as failed becomes ready if its execution succeeds after all.
+If the media job, the first stage, reports missing or wrong chunks (files of the recording), the meeting becomes
+incomplete again, with a new attempt.
+
+The sweep, a scheduled function, checks incomplete meetings and meetings in progress at their due time.
 """
 
 from collections.abc import Mapping
@@ -20,8 +24,8 @@ from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, M
 from handlers.meetings.upload_completion_file import WrongChunk
 
 FIRST_SWEEP_DELAY: Final = timedelta(minutes=15)
-"""Time from the start of an attempt, or from a change of the status, to the sweep's first check. Normally, the events
-of the uploads have arrived and the execution has started within this time.
+"""Time from a change of the attempt or status to the sweep's first check. Normally, the upload events have arrived and
+the execution has started by then.
 """
 PROGRESS_RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.INCOMPLETE, None): 0,
@@ -37,7 +41,7 @@ STAGE_FAILURES: Final[Mapping[Stage, MeetingReason]] = {
     Stage.TRANSCRIPTION: MeetingReason.TRANSCRIPTION_FAILED,
     Stage.SUMMARY: MeetingReason.SUMMARY_FAILED,
 }
-"""Reason for a failed stage, if the report names no other reason."""
+"""Reason for a failure in each stage, if no other reason is known."""
 _UNFINISHED = frozenset({MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
 
 
@@ -53,61 +57,63 @@ class ExecutionReport:
     wrong: tuple[WrongChunk, ...] = ()
     """Chunks because of which the media job rejected the recording."""
     fields: Mapping[str, object] = field(default_factory=dict)
-    """Further fields of the meeting's record to set, by name."""
+    """Values of further fields of the record, such as the keys of output."""
 
 
 def progress_rank(record: MeetingRecord) -> tuple[int, int]:
-    """Return the rank of a record: its attempt, then the rank of its status and stage."""
+    """Return the rank of a record: its attempt, and then the rank of its status and stage."""
     return record.attempt, PROGRESS_RANKS[record.status, record.stage]
 
 
 def is_current(record: MeetingRecord, execution: MeetingExecution) -> bool:
-    """Return True if the record's current attempt is this execution."""
+    """Return True if the execution belongs to the record's current recording and attempt."""
     return (record.content, record.attempt) == (execution.recording.content, execution.attempt)
 
 
 def apply_report(record: MeetingRecord, report: ExecutionReport, at: datetime) -> MeetingRecord:
-    """Apply an execution's report to the meeting's record; ignore stale reports."""
+    """Return the record after a report. A report that is not applied returns the same record."""
     if not is_current(record, report.execution):
         return record
     update = {"status": report.status, "stage": report.stage, "reason": report.reason, **report.fields}
     if report.status is MeetingStatus.INCOMPLETE:
         if record.stage is not Stage.MEDIA:
-            return record  # the chunks were already accepted
-        update["attempt"] = record.attempt + 1  # the status alone would lower the rank
+            return record  # the attempt is in a later stage already, or has ended
+        update["attempt"] = record.attempt + 1  # in the same attempt, this status would lower the rank
     after = record.model_copy(update={**update, **wrong_chunk_fields(report.wrong)})
     return stamp_change(record, after, at) if progress_rank(after) > progress_rank(record) else record
 
 
 def mark_failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> MeetingRecord:
-    """Return the record as failed. The caller writes it only if the record is unchanged."""
+    """Return the record with the status `failed`, whatever its rank."""
     update = {"status": MeetingStatus.FAILED, "stage": None, "reason": reason}
     return stamp_change(record, record.model_copy(update=update), at)
 
 
 def start_new_attempt(record: MeetingRecord, at: datetime) -> MeetingRecord:
-    """Return the record as incomplete, with a new attempt, so that the uploads are checked again."""
+    """Return the record with a new attempt and the status `incomplete`. The caller then processes the uploads again."""
     update = {
         "status": MeetingStatus.INCOMPLETE,
         "stage": None,
         "attempt": record.attempt + 1,
-        "last_tried_uploads": "",  # the same uploads may be tried again
+        "last_tried_uploads": "",  # an execution may be started with the same uploads
     }
     return stamp_change(record, record.model_copy(update=update), at)
 
 
 def postpone_sweep(record: MeetingRecord, until: datetime) -> MeetingRecord:
-    """Return the record with a later time for the next sweep. Clients see no change."""
+    """Return the record with another time for the sweep's next check. Clients see no change."""
     return record.model_copy(update={"due": timestamp(until), "version": record.version + 1})
 
 
 def wrong_chunk_fields(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
-    """Return the values of the record's fields `wrong` and `wrong_count`."""
+    """Return the values of the record's fields `wrong` and `wrong_count` for all wrong chunks."""
     return {"wrong": wrong[:MAX_LISTED_CHUNKS], "wrong_count": len(wrong)}
 
 
 def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> MeetingRecord:
-    """Return the changed record with its new version, times and due time; return `before` itself if nothing changed."""
+    """Return `after` with its new version and times, or `before` itself if nothing changed. A new meeting has no
+    `before`.
+    """
     if before is not None and after == before:
         return before
     now = timestamp(at)
@@ -122,9 +128,9 @@ def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetim
 
 
 def _next_sweep(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> str | None:
-    """Return the time from which a sweep checks the changed record; None if it is finished."""
+    """Return the time of the sweep's next check, or None if the meeting is ready or failed."""
     if after.status not in _UNFINISHED:
         return None
     if before is not None and (before.attempt, before.status) == (after.attempt, after.status):
-        return before.due  # a new stage of the same attempt changes the rank, but does not move the next sweep
+        return before.due  # only the stage or the description has changed
     return timestamp(at + FIRST_SWEEP_DELAY)

@@ -1,15 +1,19 @@
-"""DynamoDB gateway for meeting records: consistent reads, and writes that fail if the record has changed meanwhile.
+"""DynamoDB gateway for the records of meetings, and for the due items, which list the meetings that the sweep must
+check.
 
-A new record is computed from the one that was read (`meeting_state_transitions.py`, `upload_decision.py`), so every
-write names the version that was read. If another writer was faster, the caller reads again and computes its change
-again. boto3 repeats a call whose response was lost. So a write that fails its condition still counts as done if the
-table holds exactly the record that was to be written.
+A writer reads a record, computes the changed record, and writes it on the condition that the table still has the
+version that was read. If another writer was faster, the writer reads again. boto3 repeats a call whose response was
+lost, and the repetition then fails the condition. So a failed write still counts as done if the table holds exactly the
+record that was to be written.
 
-A meeting that the sweep has to check has a second item, in the partition `#open` with the sort key
-`<due>#<user>#<meetingId>`. The sweep thus finds due meetings without another index and reads no others. One transaction
-writes both items. No user is called `#open`, so a role that is restricted to its user's partition cannot read these
-items. They have no `startedAt`, so the index does not contain them. All of them are in one partition, which accepts
-1,000 write units per second. A transactional write costs two units, and a meeting causes two or three such writes.
+The sweep, a scheduled function, checks meetings that make no progress. A record's field `due` is the time of its next
+check. Unless it is None, the meeting has a second item, the due item, with the partition key `#open` and the sort key
+`<due>#<user>#<meetingId>`. So a single query finds the meetings to check. A write that changes `due` writes the record
+and the due item in one transaction.
+
+No user is called `#open`, so a role that is restricted to its user's partition cannot read due items. The table's index
+by date does not contain them, because they lack its sort key `startedAt`. All due items are in one partition, which
+accepts 1,000 write units per second. A meeting costs four to eight, so more than 100 meetings per second are possible.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,39 +31,37 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_WRITE_ATTEMPTS = 8
-"""Maximum number of tries to write a change. A try fails if another writer was faster. A meeting has few writers, so
-they collide less often than this.
+"""Maximum number of tries to write a change. A try fails if another writer was faster, and a meeting has few writers.
 """
 CONFLICT_REASONS = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
-"""Cancellation reasons of a transaction if another writer was faster."""
+"""Cancellation reasons of a transaction which mean that another writer was faster."""
 CONFLICT_ERRORS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
-"""Error codes of a single write if another writer was faster."""
+"""Error codes of PutItem which mean that another writer was faster."""
 
 
 @dataclass(frozen=True)
 class MeetingChange:
-    """A meeting's record before and after an update. Both are equal if nothing changed."""
+    """A meeting's record before and after an update."""
 
     before: MeetingRecord
     after: MeetingRecord
 
     @property
     def has_changed(self) -> bool:
-        """True if this update changed the record."""
+        """True if the update changed the record. A repeated update changes nothing."""
         return self.before != self.after
 
 
 @dataclass(frozen=True)
 class DueMeeting:
-    """An item of the due partition."""
+    """A due item: a meeting, and the time at which the sweep must check it."""
 
     meeting: MeetingId
     due_at: str
-    """Time of the sweep's check."""
 
 
 class MeetingTable:
-    """Reads and writes records of meetings, and lists the meetings that are due."""
+    """Reads and writes records of meetings, and lists and deletes due items."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
@@ -72,13 +74,13 @@ class MeetingTable:
         return None if item is None else MeetingRecord.model_validate(deserialize_item(item))
 
     def write(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
-        """Write a record if its previous version is unchanged; return True if the table now holds it."""
+        """Write `after` if the table still holds the version of `before`. Return True if it now holds `after`."""
         return self._write_items(before, after) or self.read(after.meeting) == after
 
     def update(self, meeting: MeetingId, change: Callable[[MeetingRecord], MeetingRecord]) -> MeetingChange | None:
-        """Apply a change to a meeting's record; return None if the meeting does not exist.
+        """Apply `change` to a meeting's record and write the result; return None if there is no record.
 
-        `change` may be called several times. Raises TooManyWriters if every try collides with another writer.
+        `change` is called again if another writer was faster. Raises TooManyWriters if that happens in every try.
         """
         for _ in range(MAX_WRITE_ATTEMPTS):
             before = self.read(meeting)
@@ -90,7 +92,7 @@ class MeetingTable:
         raise TooManyWriters
 
     def list_due(self, before: str) -> Iterator[DueMeeting]:
-        """Yield the meetings that were due before a time, the earliest first."""
+        """Yield the due items with a time before `before`, the earliest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="#partition = :open AND #sort < :before",
@@ -104,11 +106,11 @@ class MeetingTable:
                 yield DueMeeting(MeetingId(user, meeting_id), due)
 
     def delete_due_item(self, due: DueMeeting) -> None:
-        """Delete a due item. The caller has checked that its meeting is not due at that time."""
+        """Delete a due item. The caller has checked that the meeting's record has another due time, or none exists."""
         self._client.delete_item(TableName=self._name, Key=_due_key(due.meeting, due.due_at))
 
     def _write_items(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
-        """Write the record, and its due item if the due time changed. Return False if another writer was faster."""
+        """Write the record, and replace its due item if `due` changed. Return False if another writer was faster."""
         meeting, put = after.meeting, self._put_request(before, after)
         old_due, new_due = None if before is None else before.due, after.due
         if old_due == new_due:

@@ -1,4 +1,4 @@
-"""CloudWatch metrics of the meetings backend, all in one namespace."""
+"""CloudWatch metrics of the meetings backend: their names, and the gateway that sends them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +12,20 @@ if TYPE_CHECKING:
 
 NAMESPACE: Final = "Polyphony/Meetings"
 PROCESSING_DURATION: Final = "ProcessingDuration"
-"""Seconds from the last upload of a recording until the meeting is ready."""
+"""Seconds from the upload of a recording's last object until the meeting is ready."""
 INPUT_TOKENS: Final = "SummaryInputTokens"
 """Tokens that the models read for one meeting's summary and action items."""
 OUTPUT_TOKENS: Final = "SummaryOutputTokens"
-"""Tokens that the models wrote for them."""
+"""Tokens that the models wrote for one meeting's summary and action items."""
 STORAGE_GROWTH: Final = "StorageGrowth"
-"""Bytes per day by which a user's storage grew. The total of all users has only the stack as dimension."""
+"""Bytes per day by which the stored data grew: of one user (with the dimension `User`), or of all users (without it).
+"""
 FFMPEG_RATIO: Final = "FfmpegRatio"
-"""Seconds of ffmpeg's work per second of recording."""
+"""Seconds during which the media job ran ffmpeg, per second of the recording."""
 STACK: Final = "Stack"
-"""Dimension of all metrics."""
+"""Dimension of all metrics: the name of the stack."""
 USER: Final = "User"
-"""Second dimension of a user's `StorageGrowth`."""
+"""Second dimension of `StorageGrowth`."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ class MeetingMetric:
     value: float
     unit: Literal["Seconds", "Count", "Bytes", "None"]
     user: str | None = None
-    """The user's pseudonym in S3 keys, `others` for all users without their own metric, or None for the whole stack."""
+    """Value of the dimension `User`: the user's pseudonym in S3 keys, or `others` for the users without a metric of
+    their own. None for a metric without this dimension.
+    """
 
 
 class MeetingMetrics:
@@ -63,10 +66,10 @@ class MeetingMetrics:
         )
 
     def put_or_log(self, metrics: Sequence[MeetingMetric], event_log: EventLog) -> None:
-        """Send values; log a failure instead of raising it, because the measured work is done."""
+        """Send values. A failure is only logged, because the caller must not repeat the work that it has measured."""
         try:
             self.put(metrics)
-        except Exception as error:  # noqa: BLE001 - the caller must not repeat work that is done
+        except Exception as error:  # noqa: BLE001 - see the docstring
             event_log.error("metrics_lost", error_type=type(error).__name__)
 
     def _dimensions(self, user: str | None) -> "list[DimensionTypeDef]":

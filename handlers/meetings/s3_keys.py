@@ -1,8 +1,11 @@
-"""S3 key layout of a meeting: the keys of its objects, and the parser of the uploads' keys.
+"""S3 key layout of the meetings bucket, and the parser of the keys of uploaded objects.
 
-Every key starts with the kind of object and then the user, so a role whose policy names the user reaches only that
-user's objects. The key of everything that is made from a recording contains a hash of the recording's content, so a
-repeated run writes the same keys. Fields named `content` hold this hash.
+A client uploads the files of a recording (chunks) and `complete.json`, the list of the chunks, as
+`raw/<user>/<meetingId>/<name>`. Everything that the backend makes from a recording has a key
+`<kind>/<user>/<meetingId>/<content>…`. The content is a hash that identifies the recording, because a meeting can have
+several recordings. So if a recording is processed again, the same keys are written.
+
+The user comes directly after the kind, so that a role's policy can restrict users to their own objects.
 """
 
 import re
@@ -23,21 +26,21 @@ AUDIO: Final = "audio/"
 TRANSCRIPTS: Final = "transcripts/"
 SUMMARIES: Final = "summaries/"
 WORK: Final = "work/"
-"""Prefix of internal objects: files with which an interrupted job continues, the media job's result, stored answers."""
+"""Prefix of internal objects, for example pieces of video, the media job's result and the models' answers."""
 COMPLETE_FILE_NAME: Final = "complete.json"
-"""Name of the file that completes an upload. No chunk may have it."""
+"""Name of the object that completes an upload. No chunk may have this name."""
 USER_TAG: Final = "user"
-"""Session tag that holds the user. Role policies compare it with the keys, as `${aws:PrincipalTag/user}`."""
+"""Tag of a role session that contains the user. Policies compare it with the keys, as `${aws:PrincipalTag/user}`."""
 CHUNK_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 CONTENT_HASH_PATTERN: Final = r"[0-9a-f]{32}"
-"""Form of the hash that identifies a recording by its chunks (`CompleteFile.content`)."""
+"""Form of the hash that identifies a recording (`CompleteFile.content`)."""
 ContentHash = Annotated[str, StringConstraints(pattern=rf"^{CONTENT_HASH_PATTERN}$")]
 _UPLOAD_KEY = re.compile(rf"{RAW}({user_ids.USER_ID_PATTERN})/({ulid.ULID_PATTERN})/({CHUNK_NAME_PATTERN})", re.ASCII)
 
 
 @dataclass(frozen=True)
 class MeetingId:
-    """A user and the ULID that the client created for the meeting."""
+    """A user's pseudonym, and the ULID that the user's app created for the meeting. Two users may use one ULID."""
 
     user: str
     meeting_id: str
@@ -48,11 +51,11 @@ class MeetingId:
 
     @property
     def upload_prefix(self) -> str:
-        """Prefix of all uploads of the meeting."""
+        """Prefix of all objects that the client uploads for the meeting."""
         return f"{RAW}{self.user}/{self.meeting_id}/"
 
     def upload_key(self, name: str) -> str:
-        """Return the key of one upload; raise ValueError for an invalid name."""
+        """Return the key of a chunk or `complete.json`. Raises ValueError for an invalid name."""
         if re.fullmatch(CHUNK_NAME_PATTERN, name) is None:
             raise ValueError("invalid name of an uploaded file")
         return self.upload_prefix + name
@@ -60,11 +63,11 @@ class MeetingId:
 
 @dataclass(frozen=True)
 class Recording:
-    """One version of a meeting's recording. Any change of a chunk, or of the order of chunks, makes another version."""
+    """A recording of a meeting, with the keys of everything that is made from it."""
 
     meeting: MeetingId
     content: str
-    """Identity of the recording: a hash over the hashes of its chunks."""
+    """Hash over the hashes of the chunks, in their order. It identifies the recording within the meeting."""
 
     def __post_init__(self) -> None:
         if re.fullmatch(CONTENT_HASH_PATTERN, self.content) is None:
@@ -72,12 +75,11 @@ class Recording:
 
     @property
     def video_key(self) -> str:
-        """Key of the video."""
         return f"{self._folder(VIDEO)[:-1]}.mp4"
 
     @property
     def audio_prefix(self) -> str:
-        """Prefix of the audio parts."""
+        """Prefix of the audio parts. Amazon Transcribe transcribes each part separately."""
         return self._folder(AUDIO)
 
     def audio_key(self, part: int) -> str:
@@ -85,37 +87,33 @@ class Recording:
         return f"{self.audio_prefix}{part:03d}.flac"
 
     def part_transcript_prefix(self, language: str) -> str:
-        """Return the prefix of the parts' transcripts in one language."""
+        """Return the prefix of the transcripts that Amazon Transcribe writes in this language."""
         return f"{self._folder(WORK)}transcripts/{language}/"
 
     def part_transcript_key(self, part: int, language: str) -> str:
-        """Return the key to which Amazon Transcribe writes a part's transcript. It depends on the language, so another
-        language does not reuse it.
-        """
+        """Return the key to which Amazon Transcribe writes a part's transcript. Each language has its own key."""
         return f"{self.part_transcript_prefix(language)}{part:03d}.json"
 
     def answer_key(self, question_hash: str) -> str:
-        """Return the key of the stored answer of a model to a question."""
+        """Return the key of a model's stored answer. `question_hash` identifies the question and the model."""
         return f"{self._folder(WORK)}answers/{question_hash}.json"
 
     @property
     def transcript_key(self) -> str:
-        """Key of the whole transcript."""
+        """Key of the transcript of the whole recording."""
         return f"{self._folder(TRANSCRIPTS)[:-1]}.json"
 
     @property
     def summary_key(self) -> str:
-        """Key of the summary with its action items."""
         return f"{self._folder(SUMMARIES)[:-1]}.json"
 
     @property
     def media_work_prefix(self) -> str:
-        """Prefix of the media job's internal files."""
+        """Prefix of the media job's internal objects."""
         return f"{self._folder(WORK)}media/"
 
     @property
     def media_result_key(self) -> str:
-        """Key of the media job's result."""
         return f"{self.media_work_prefix}result.json"
 
     def _folder(self, prefix: str) -> str:
@@ -136,7 +134,7 @@ class UploadKey:
 
 
 def parse_upload_key(key: str) -> UploadKey | None:
-    """Parse a key below `raw/`; return None if the key does not have exactly the form of an upload."""
+    """Parse the key of an uploaded object. Return None if the key does not have exactly this form."""
     match = _UPLOAD_KEY.fullmatch(key)
     if match is None:
         return None

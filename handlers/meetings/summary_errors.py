@@ -1,22 +1,22 @@
-"""Exceptions of the summary function, which the workflow recognises by their class names.
+"""Exceptions with which the summary function fails. The Step Functions workflow recognises them by their class names.
 
-The workflow retries `ModelBusy` and `StorageFailed`, because they are usually transient. Answers of models are stored,
-so a retry does not request them again. The other errors usually persist until a setting, a permission or the recording
-changes, so they fail the meeting. No message contains data of a meeting.
+The workflow retries the function after `ModelBusy` and `StorageFailed`, because these errors are usually transient.
+After any other error, it marks the meeting as failed, because the error would persist until a setting, a permission or
+the recording changes. No message contains data of a meeting.
 """
 
 from enum import StrEnum
 
 
 class SummaryFailed(Exception):
-    """No summary could be written."""
+    """Base of these exceptions: no summary could be written."""
 
     def __init__(self, cause: StrEnum | str) -> None:
         super().__init__(str(cause))
 
 
 class EventMalformed(SummaryFailed):
-    """The event from the workflow is invalid."""
+    """The event with which the workflow invoked the function is invalid."""
 
 
 class TranscriptMissing(SummaryFailed):
@@ -24,24 +24,25 @@ class TranscriptMissing(SummaryFailed):
 
 
 class TranscriptUnreadable(SummaryFailed):
-    """A part's transcript is malformed or belongs to another part."""
+    """Amazon Transcribe's output for a part is malformed or too large, or does not fit the part's duration."""
 
 
 class ModelBusy(SummaryFailed):
-    """The model is throttled, unavailable, or too slow for the remaining time. Retry later."""
+    """The model is throttled, unavailable, or too slow for the remaining time of the invocation."""
 
 
 class ModelRefused(SummaryFailed):
-    """The model gives no answer, and a retry would not help. Access is denied, or the request or answer is refused."""
+    """The model gives no answer, and a retry would not help, for example because access is denied, or because a
+    guardrail blocked the request.
+    """
 
 
 class SummaryUnusable(SummaryFailed):
-    """The model's answer was malformed twice."""
+    """The model was asked twice, and both answers were malformed."""
 
 
 class StorageFailed(SummaryFailed):
     """S3 could not read or write an object, or a stored transcript or summary has an invalid form.
 
-    `MeetingBucket` raises it in every function that uses the bucket. It is defined here, because the workflow only
-    recognises it by its name if the summary function raises it.
+    `MeetingBucket` raises it also in other functions than the summary function.
     """

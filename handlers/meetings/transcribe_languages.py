@@ -1,7 +1,6 @@
-"""Language codes that Amazon Transcribe supports for transcription jobs.
+"""Language codes that transcription jobs of Amazon Transcribe support. Its streaming API supports fewer.
 
-A test compares them with the values of `LanguageCode` in boto3's description of Amazon Transcribe. Amazon Transcribe's
-streaming supports fewer languages.
+A test compares them with boto3's description of the service.
 """
 
 from typing import Final

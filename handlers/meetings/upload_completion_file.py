@@ -1,7 +1,7 @@
 """Model of `complete.json`, the file with which a client completes the upload of a recording.
 
-Each chunk is a file that can be decoded without the others. Title, participants and tags only describe the meeting. The
-chunks' hashes, in their order, identify the recording, so the same chunks in the same order are the same content.
+A recording consists of chunks, each of which is a media file that can be decoded without the others. `complete.json`
+lists the chunks in their order, and describes the meeting.
 """
 
 import hashlib
@@ -48,22 +48,22 @@ UtcTimestamp = Annotated[
 ]
 """An existing date and time in UTC. The alphabetical order of such texts is their order in time."""
 Language = Annotated[str, AfterValidator(validate_language), Field(json_schema_extra={"enum": [*sorted(LANGUAGES)]})]
-"""A language that Amazon Transcribe supports. Others are rejected before the recording is processed."""
+"""Spoken language, as a language code of Amazon Transcribe, for example `de-DE`."""
 
 
 class Chunk(Message):
     """One file of a recording."""
 
     name: ChunkName
-    """Last part of its S3 key; unique within the recording."""
+    """Last part of the chunk's S3 key. It is unique within the recording."""
     bytes: Annotated[int, Field(ge=1, le=5 * 1024**3)]
-    """Size in bytes. One PutObject request can upload at most 5 GiB."""
+    """Size in bytes. The maximum is 5 GiB, because one PutObject request uploads the chunk."""
     sha256: Sha256
     """SHA-256 hash in lower-case hexadecimal digits."""
 
 
 class CompleteFile(Message):
-    """Content of `complete.json`: a recording's chunks in order, and its description."""
+    """Content of `complete.json`. Title, start, language, participants and tags describe the meeting."""
 
     schema_version: Literal[1]
     title: Title
@@ -72,7 +72,8 @@ class CompleteFile(Message):
     language: Language = "en-US"
     participants: Participants = ()
     tags: Tags = ()
-    # FailFast: a megabyte of empty chunks would cause nearly a million errors and take half a gigabyte of memory.
+    # FailFast stops at the first error. A megabyte of empty chunks (`{},{},…`) would cause nearly a million errors,
+    # which take half a gigabyte of memory.
     chunks: Annotated[tuple[Chunk, ...], FailFast(), Field(min_length=1, max_length=MAX_CHUNKS)]
     """The recording's chunks, in their order."""
 
@@ -85,7 +86,7 @@ class CompleteFile(Message):
 
     @property
     def content(self) -> str:
-        """The recording's identity: the start of a hash over the chunks' hashes, in their order."""
+        """Hash over the chunks' hashes, in their order, which identifies the recording."""
         hashes = json.dumps([chunk.sha256 for chunk in self.chunks]).encode()
         return hashlib.sha256(hashes).hexdigest()[:CONTENT_DIGITS]
 
@@ -96,25 +97,25 @@ class CompleteFile(Message):
 
 
 class ChunkProblem(StrEnum):
-    """Reason why the processing cannot use a chunk."""
+    """Reason why a chunk, or `complete.json` itself, cannot be used."""
 
     MISSING = "missing"
     """The object does not exist."""
     SIZE = "size"
-    """The object's size is not the announced one, or `complete.json` is too large."""
+    """The chunk does not have the size that `complete.json` states, or `complete.json` is too large."""
     HASH = "hash"
-    """The object's SHA-256 hash is not the announced one."""
+    """The chunk does not have the SHA-256 hash that `complete.json` states."""
     UNREADABLE = "unreadable"
-    """S3 cannot return the object, or its content is invalid."""
+    """S3 cannot return the object, for example because it is archived, or its content is invalid."""
 
 
 class WrongChunk(Message):
-    """A chunk, or `complete.json` itself, because of which a recording cannot be processed."""
+    """A chunk that is missing or cannot be used, or an unusable `complete.json`."""
 
     name: str
     """Name of the chunk, or `complete.json`."""
     problem: ChunkProblem
     fields: tuple[WrongField, ...] | None = None
-    """Wrong fields of a malformed `complete.json`, and the rules that they break. An empty field name means the whole
-    file.
+    """Invalid fields of a malformed `complete.json`, each with the rule that it breaks. An empty field name means the
+    whole file. None for a chunk, and for a `complete.json` that could not be read.
     """

@@ -1,14 +1,17 @@
-"""Rules by which the uploads in the bucket change a meeting's record. They make no AWS calls.
+"""Rules by which uploaded objects change a meeting's record. They make no AWS calls.
 
-- A malformed `complete.json` fails the meeting, unless it is in progress or ready. Such a meeting does not change.
-- Another content starts a new attempt. So does a new `complete.json` for a failed meeting, because the client wants a
-  retry.
-- Otherwise, a new `complete.json` with the same content only changes the description.
-- An incomplete meeting lists its missing and wrong chunks. If there are none, it is processed.
+The uploaded objects are the chunks (files) of a recording, and `complete.json`, which lists the chunks and describes
+the meeting. The hash `content` identifies the recording by its chunks.
 
-These rules compare names and sizes of chunks. Only the media job checks the chunks' hashes and decodes them. If the
-media job rejected a recording, processing starts again only after a chunk or `complete.json` was uploaded again.
-Otherwise each rejection would start the next job.
+- A malformed `complete.json` marks the meeting as failed. If the meeting is ready or in progress, nothing changes.
+- A valid `complete.json` with another content starts a new processing attempt, whatever the meeting's status is.
+- So does a new upload of `complete.json` for a failed meeting, because the client wants a retry.
+- Any other new `complete.json` only changes the description of the meeting.
+- If the meeting is then incomplete, the record lists the chunks that are missing or have wrong sizes. If there are
+  none, the status becomes `processing`.
+
+Only the media job, the first stage of the processing, checks the chunks' hashes and decodes them. After it has rejected
+chunks, processing starts again only if an object is uploaded again. Otherwise each rejection would start the next job.
 """
 
 from collections.abc import Callable
@@ -22,46 +25,47 @@ from handlers.meetings.upload_completion_file import CompleteFile, WrongChunk
 from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
 
 FindChunks = Callable[[CompleteFile], UploadedChunks]
+"""Function that finds the chunks of a `complete.json` in S3."""
 
 
-def apply_upload(
+def apply_uploads(
     record: MeetingRecord | None,
     meeting: MeetingId,
-    upload: UploadedCompleteFile,
+    complete_file: UploadedCompleteFile,
     find_chunks: FindChunks,
     at: datetime,
 ) -> MeetingRecord:
-    """Return the record according to the current uploads; return the same record if nothing changes.
+    """Return the record after these uploads. Return the same record if nothing changes.
 
-    `find_chunks` lists the chunks. It is only called if the result depends on them.
+    `record` is None for a new meeting. `find_chunks` is called only if the result depends on the chunks.
     """
-    if upload.file is None:
-        return _apply_malformed(record, meeting, upload, at)
-    if record is None or record.content != upload.file.content or _is_retry(record, upload):
-        updated = _new_attempt(record, meeting, upload, upload.file, at)
+    if complete_file.parsed is None:
+        return _apply_malformed(record, meeting, complete_file, at)
+    if record is None or record.content != complete_file.parsed.content or _is_retry(record, complete_file):
+        updated = _new_attempt(record, meeting, complete_file, complete_file.parsed, at)
     else:
-        updated = record.model_copy(update=_description_fields(record, upload, upload.file))
+        updated = record.model_copy(update=_description_fields(record, complete_file, complete_file.parsed))
     if updated.status is not MeetingStatus.INCOMPLETE:
         return stamp_change(record, updated, at)
-    return stamp_change(record, _apply_chunks(updated, upload, find_chunks(upload.file)), at)
+    return stamp_change(record, _apply_chunks(updated, complete_file, find_chunks(complete_file.parsed)), at)
 
 
 def _apply_malformed(
-    record: MeetingRecord | None, meeting: MeetingId, upload: UploadedCompleteFile, at: datetime
+    record: MeetingRecord | None, meeting: MeetingId, complete_file: UploadedCompleteFile, at: datetime
 ) -> MeetingRecord:
     update: dict[str, object] = {
         "status": MeetingStatus.FAILED,
         "reason": MeetingReason.MALFORMED,
-        "complete_fingerprint": upload.fingerprint,
+        "complete_fingerprint": complete_file.fingerprint,
         **wrong_chunk_fields(
-            (WrongChunk(name=COMPLETE_FILE_NAME, problem=upload.problem, fields=upload.wrong_fields),)
+            (WrongChunk(name=COMPLETE_FILE_NAME, problem=complete_file.problem, fields=complete_file.wrong_fields),)
         ),
     }
     if record is None:
         return stamp_change(None, _empty_record(meeting, at).model_copy(update=update), at)
     if (
         record.status in {MeetingStatus.PROCESSING, MeetingStatus.READY}
-        or record.complete_fingerprint == upload.fingerprint
+        or record.complete_fingerprint == complete_file.fingerprint
     ):
         return record
     # A second failure in the same attempt would not raise the meeting's rank.
@@ -69,49 +73,57 @@ def _apply_malformed(
     return stamp_change(record, record.model_copy(update={**update, "attempt": attempt}), at)
 
 
-def _is_retry(record: MeetingRecord, upload: UploadedCompleteFile) -> bool:
-    """Return True if a failed meeting has a new `complete.json`. A repeated event names the same object and is no
-    retry.
-    """
-    return record.status is MeetingStatus.FAILED and record.complete_fingerprint != upload.fingerprint
+def _is_retry(record: MeetingRecord, complete_file: UploadedCompleteFile) -> bool:
+    """Return True if the meeting has failed and `complete.json` was uploaded again since."""
+    return record.status is MeetingStatus.FAILED and record.complete_fingerprint != complete_file.fingerprint
 
 
 def _new_attempt(
-    record: MeetingRecord | None, meeting: MeetingId, upload: UploadedCompleteFile, file: CompleteFile, at: datetime
+    record: MeetingRecord | None,
+    meeting: MeetingId,
+    complete_file: UploadedCompleteFile,
+    parsed: CompleteFile,
+    at: datetime,
 ) -> MeetingRecord:
     empty = _empty_record(meeting, at)
     inherited: dict[str, object] = (
         {} if record is None else {"attempt": record.attempt + 1, "created_at": record.created_at}
     )
-    return empty.model_copy(update={**inherited, "content": file.content, **_description_fields(empty, upload, file)})
+    return empty.model_copy(
+        update={**inherited, "content": parsed.content, **_description_fields(empty, complete_file, parsed)}
+    )
 
 
-def _description_fields(record: MeetingRecord, upload: UploadedCompleteFile, file: CompleteFile) -> dict[str, object]:
+def _description_fields(
+    record: MeetingRecord, complete_file: UploadedCompleteFile, parsed: CompleteFile
+) -> dict[str, object]:
     fields: dict[str, object] = {
-        "title": file.title,
-        "started_at": file.started_at,
-        "participants": file.participants,
-        "tags": file.tags,
-        "complete_fingerprint": upload.fingerprint,
+        "title": parsed.title,
+        "started_at": parsed.started_at,
+        "participants": parsed.participants,
+        "tags": parsed.tags,
+        "complete_fingerprint": complete_file.fingerprint,
     }
     if record.status is MeetingStatus.INCOMPLETE:
-        # The language is fixed once processing has started.
-        fields |= {"language": file.language, "size": file.size}
+        # Once processing has started, it uses the old language.
+        fields |= {"language": parsed.language, "size": parsed.size}
     return fields
 
 
-def _apply_chunks(record: MeetingRecord, upload: UploadedCompleteFile, chunks: UploadedChunks) -> MeetingRecord:
+def _apply_chunks(record: MeetingRecord, complete_file: UploadedCompleteFile, chunks: UploadedChunks) -> MeetingRecord:
     if chunks.wrong:
         return record.model_copy(update={**wrong_chunk_fields(chunks.wrong), "last_tried_uploads": ""})
-    uploads = f"{upload.fingerprint} {chunks.fingerprint}"
-    if record.last_tried_uploads == uploads:  # the media job rejected exactly these uploads
+    uploads = f"{complete_file.fingerprint} {chunks.fingerprint}"
+    if record.last_tried_uploads == uploads:  # the media job has rejected exactly these objects
         return record
     update = {
         "status": MeetingStatus.PROCESSING,
         "stage": Stage.MEDIA,
         "last_tried_uploads": uploads,
         "whole_at": timestamp(
-            upload.uploaded_at if chunks.last_uploaded_at is None else max(upload.uploaded_at, chunks.last_uploaded_at)
+            complete_file.uploaded_at
+            if chunks.last_uploaded_at is None
+            else max(complete_file.uploaded_at, chunks.last_uploaded_at)
         ),
         **wrong_chunk_fields(()),
     }
@@ -119,7 +131,7 @@ def _apply_chunks(record: MeetingRecord, upload: UploadedCompleteFile, chunks: U
 
 
 def _empty_record(meeting: MeetingId, at: datetime) -> MeetingRecord:
-    """Return the record of a meeting without any known content."""
+    """Return the record of a new meeting, without the values that come from `complete.json`."""
     now = timestamp(at)
     return MeetingRecord(
         user=meeting.user,

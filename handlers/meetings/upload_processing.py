@@ -1,13 +1,13 @@
-"""Processing of a meeting's uploads: records wrong chunks, or starts the workflow of a complete recording.
+"""Processing of the objects that a client uploaded for a meeting: the chunks (files) of a recording, and
+`complete.json`, which lists them.
 
-If a recording is complete, its record is first written with the stage `media`, the first stage of the workflow. Then
-the execution is started. An invocation that finds a record with this stage starts the execution again under the same
-name, so a start whose response was lost can be repeated safely.
+If all chunks have arrived, the meeting's record is written with the stage `media`, and then the workflow's execution is
+started. If the start fails, the next processing finds this stage and repeats the start. That is safe, because the
+execution has the same name.
 
-If chunks are missing or invalid, the record lists them as wrong chunks, and the meeting waits for them as incomplete. A
-chunk may arrive after the uploads were read, but before the record is written. The event of this chunk then finds no
-record that waits for it, and changes nothing. So the uploads are read once more after a record with new wrong chunks
-was written.
+If chunks are missing or wrong, the record lists them, and the meeting waits for their S3 events. But a chunk may arrive
+after the objects in S3 were read and before the record is written. Its event then finds no record that waits for it,
+and changes nothing. So after a record with new wrong chunks was written, the objects are read once more.
 """
 
 from collections.abc import Callable
@@ -23,34 +23,34 @@ from handlers.meetings.meeting_execution import MeetingExecution
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import MAX_WRITE_ATTEMPTS, MeetingTable
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.upload_decision import apply_upload
+from handlers.meetings.upload_decision import apply_uploads
 from handlers.meetings.upload_reader import UploadReader
 
 
 class UploadOutcome(StrEnum):
-    """Result of processing one upload."""
+    """Result of processing an uploaded object, or all uploaded objects of a meeting."""
 
     STARTED = "started"
-    """The recording is complete, and its execution was started, now or before."""
+    """The recording is complete, and its execution was started, now or earlier."""
     INCOMPLETE = "incomplete"
     """Chunks are missing or wrong."""
     REFUSED = "refused"
     """`complete.json` is malformed or cannot be read."""
     UNCHANGED = "unchanged"
-    """The upload does not start an execution, for example because the meeting is ready or waits for another object."""
+    """No execution was started, for example because the meeting is ready or does not wait for the object."""
     GONE = "gone"
     """`complete.json` does not exist, or no longer exists."""
     IGNORED = "ignored"
-    """The object's key is not the key of an upload."""
+    """The object is neither a chunk nor a `complete.json`, according to its key. Only `upload_events/` reports this."""
 
 
 class NotStarted(Exception):
-    """Step Functions did not confirm that the execution was started. Start it again."""
+    """Step Functions did not confirm that the execution was started. The start may be repeated."""
 
 
 @dataclass(frozen=True)
 class UploadProcessor:
-    """Processes the uploads of meetings, and starts the executions of complete recordings."""
+    """Processes the uploaded objects of meetings, and starts executions of the workflow."""
 
     table: MeetingTable
     uploads: UploadReader
@@ -59,22 +59,26 @@ class UploadProcessor:
     clock: Callable[[], datetime]
     log: EventLog
 
-    def process_upload(self, meeting: MeetingId) -> UploadOutcome:
-        """Update a meeting according to its uploads, and start its execution if the recording is complete.
+    def process_uploads(self, meeting: MeetingId) -> UploadOutcome:
+        """Update a meeting's record by its uploaded objects, and start its execution if the recording is complete.
 
-        Raises NotStarted or TooManyWriters.
+        Raises NotStarted, or TooManyWriters if other writers change the record again and again.
         """
-        # There is another round if a concurrent write prevented this round's write, or if it wrote new wrong chunks.
         for _ in range(MAX_WRITE_ATTEMPTS):
-            record = self.table.read(meeting)  # read before the uploads, see `upload_reader.py`
-            upload = self.uploads.read_complete_file(meeting)
-            if upload is None:
+            record = self.table.read(meeting)  # read before the objects, see `upload_reader.py`
+            complete_file = self.uploads.read_complete_file(meeting)
+            if complete_file is None:
                 return UploadOutcome.GONE
-            if upload.file is None:
+            if complete_file.parsed is None:
                 self.log.warning(
-                    "complete_refused", code=upload.problem, cause=upload.cause, key_hash=meeting_hash(meeting)
+                    "complete_refused",
+                    code=complete_file.problem,
+                    cause=complete_file.cause,
+                    key_hash=meeting_hash(meeting),
                 )
-            after = apply_upload(record, meeting, upload, partial(self.uploads.find_chunks, meeting), self.clock())
+            after = apply_uploads(
+                record, meeting, complete_file, partial(self.uploads.find_chunks, meeting), self.clock()
+            )
             if after != record:
                 if not self.table.write(record, after):
                     continue
@@ -82,15 +86,12 @@ class UploadProcessor:
                     "meeting_moved", outcome=after.status, missing=after.wrong_count, key_hash=meeting_hash(meeting)
                 )
             if not _has_new_wrong_chunk(record, after):
-                return UploadOutcome.REFUSED if upload.file is None else self._start_if_complete(after)
-            # A record with new wrong chunks was written, so the uploads are read once more (see the module docstring).
+                return UploadOutcome.REFUSED if complete_file.parsed is None else self._start_if_complete(after)
+            # A record with new wrong chunks was written, and one of them may have arrived meanwhile.
         raise TooManyWriters
 
     def start_execution(self, record: MeetingRecord) -> None:
-        """Start the execution of the meeting's current attempt, unless it was started before.
-
-        Raises NotStarted if Step Functions does not confirm it.
-        """
+        """Start the execution of the meeting's current attempt, unless it was started before. Raises NotStarted."""
         execution = MeetingExecution.for_record(record)
         outcome = self.executions.start(execution.name, execution.input)
         if outcome not in {StartOutcome.STARTED, StartOutcome.ALREADY_EXISTS}:
@@ -109,6 +110,6 @@ def meeting_hash(meeting: MeetingId) -> str:
 
 
 def _has_new_wrong_chunk(before: MeetingRecord | None, after: MeetingRecord) -> bool:
-    """Return True if an incomplete meeting has a wrong chunk that was not listed before."""
+    """Return True if the meeting is incomplete and now lists a wrong chunk that was not listed before."""
     listed_before = set() if before is None else {chunk.name for chunk in before.wrong}
     return after.status is MeetingStatus.INCOMPLETE and not {chunk.name for chunk in after.wrong} <= listed_before

@@ -1,11 +1,14 @@
-"""Gateway that reads a meeting's uploads from S3: `complete.json` and the list of chunks.
+"""Gateway that reads the objects that a client uploaded for a meeting: `complete.json`, and a listing of the chunks.
 
-An event may arrive late, and the bucket need not keep old versions. So this module reads the current objects, which may
-be newer than those that an event describes. S3 reads are consistent. So a caller that reads the meeting's record first,
-then the uploads, and writes the record only if its version is unchanged, never overwrites newer state with older.
+A recording consists of files, which are called chunks, and `complete.json` lists them.
 
-Chunks are listed in pages of a thousand instead of being checked one by one. The client decides how many other objects
-lie below the same prefix, so listing ends after `MAX_PAGES`. A chunk that is not in these pages counts as missing.
+S3 events may arrive late, so this module reads the current objects. A caller reads the meeting's record first, then the
+objects, and writes the record only if its version is unchanged. Because S3 reads are consistent, it thus never replaces
+a record that was made from newer objects.
+
+The chunks are listed, because a HEAD request for each would take longer. A client can upload any number of other
+objects below the same prefix, so the listing ends after `MAX_PAGES`. A chunk that is not in these pages counts as
+missing.
 """
 
 import hashlib
@@ -38,11 +41,10 @@ if TYPE_CHECKING:
 PAGE_SIZE: Final = 1_000
 """Number of objects in one page of a listing."""
 MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
-"""Maximum number of pages that a listing reads. A recording of the maximum size may have been replaced three times,
-with other chunk names.
+"""Maximum number of pages that a listing reads. So even the largest recording can be replaced three times by one with
+other chunk names.
 """
 FINGERPRINT_DIGITS: Final = 32
-"""Length of the fingerprint of the chunks."""
 
 
 @dataclass(frozen=True)
@@ -50,33 +52,32 @@ class UploadedCompleteFile:
     """An uploaded `complete.json`, parsed if possible."""
 
     fingerprint: str
-    """Identifies the object. Another upload has another fingerprint."""
+    """Text that changes if `complete.json` is uploaded again."""
     uploaded_at: datetime
-    file: CompleteFile | None
-    """The parsed file, or None if it is malformed or cannot be read."""
+    parsed: CompleteFile | None
+    """The parsed file. None if it is malformed, too large, or cannot be read."""
     problem: ChunkProblem = ChunkProblem.UNREADABLE
-    """Problem of the file, if `file` is None."""
+    """Problem of the file if `parsed` is None, for the meeting's record."""
     cause: str = ""
-    """Reason why the file could not be used, for the log. Empty if it could be used."""
+    """Problem of the file if `parsed` is None, for the log."""
     wrong_fields: tuple[WrongField, ...] | None = None
-    """The malformed fields and the rules that they break, for the user. None unless the file was read and is malformed.
-    """
+    """Invalid fields of a malformed file and the rules that they break, for the meeting's record."""
 
 
 @dataclass(frozen=True)
 class UploadedChunks:
-    """A recording's chunks as S3 lists them."""
+    """A recording's chunks, according to a listing of the bucket."""
 
     wrong: tuple[WrongChunk, ...]
-    """Chunks that are missing or have another size than announced."""
+    """Chunks that are missing or do not have the size that `complete.json` states."""
     fingerprint: str
-    """Identifies the listed objects. Replacing a chunk changes it."""
+    """Hash that changes if a chunk is uploaded again."""
     last_uploaded_at: datetime | None
-    """Upload time of the newest listed chunk. None if no chunk was found."""
+    """Upload time of the newest chunk. None if all chunks are missing."""
 
 
 class UploadReader:
-    """Reads the uploads of meetings with GetObject and ListObjectsV2."""
+    """Reads the objects that clients uploaded, with GetObject and ListObjectsV2."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -85,8 +86,8 @@ class UploadReader:
     def read_complete_file(self, meeting: MeetingId) -> UploadedCompleteFile | None:
         """Return a meeting's `complete.json`, or None if it does not exist.
 
-        A file that the client encrypted with its own key, or that is archived, cannot be read. It is returned with the
-        problem `unreadable`.
+        S3 does not return an object that the client encrypted with its own key, or that is archived. Such a file is
+        returned with the problem `unreadable`.
         """
         try:
             return self._read(meeting)
@@ -120,9 +121,7 @@ class UploadReader:
             return UploadedCompleteFile(fingerprint, uploaded_at, None, ChunkProblem.UNREADABLE, cause, wrong_fields)
 
     def _list_complete_file(self, meeting: MeetingId) -> UploadedCompleteFile | None:
-        """Describe an unreadable `complete.json` by its list entry, because a HEAD request would need the client's key
-        too.
-        """
+        """Describe an unreadable `complete.json` by its list entry. A HEAD request would need the client's key."""
         key = meeting.upload_key(COMPLETE_FILE_NAME)
         page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
         listed = next((item for item in page.get("Contents", ()) if item["Key"] == key), None)
@@ -134,11 +133,11 @@ class UploadReader:
             uploaded_at,
             None,
             ChunkProblem.UNREADABLE,
-            cause="sealed",  # the log's word for an object that is encrypted with the client's own key, or archived
+            cause="sealed",  # the log's word for an object that S3 does not return
         )
 
     def find_chunks(self, meeting: MeetingId, complete: CompleteFile) -> UploadedChunks:
-        """List the chunks of a recording and compare them with `complete.json`."""
+        """List a recording's chunks, and compare them with `complete.json`."""
         listed = self._list_chunks(meeting, {chunk.name for chunk in complete.chunks})
         wrong: list[WrongChunk] = []
         for chunk in complete.chunks:
@@ -162,17 +161,15 @@ class UploadReader:
 
 
 def complete_file_fingerprint(etag: str, modified_at: datetime) -> str:
-    """Return the fingerprint of a `complete.json`. GetObject reports whole seconds and a listing milliseconds, so
-    milliseconds are dropped.
-    """
+    """Return the fingerprint of a `complete.json`. Milliseconds are dropped, because only listings contain them."""
     return f"{etag}@{timestamp(modified_at.replace(microsecond=0))}"
 
 
 def _chunks_fingerprint(complete: CompleteFile, listed: "dict[str, ObjectTypeDef]") -> str:
     """Hash the ETags and modification times of the chunks.
 
-    A replaced chunk with the same bytes has the same ETag. The time shows that it was uploaded again, for example
-    because the first object was archived and could not be read.
+    If a chunk is uploaded again with the same bytes, for example because the first object was archived and could not be
+    read, only its time changes.
     """
     fingerprints = [_object_fingerprint(listed.get(chunk.name)) for chunk in complete.chunks]
     return hashlib.sha256(json.dumps(fingerprints).encode()).hexdigest()[:FINGERPRINT_DIGITS]

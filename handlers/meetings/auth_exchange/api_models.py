@@ -16,11 +16,11 @@ Secret = Annotated[str, Field(min_length=1, repr=False)]
 
 
 class TokenRequest(Message):
-    """Base of all requests: the caller's token. It is in the body, so that no log of URLs contains it."""
+    """Base of all requests. The token is in the body, so that no log of URLs contains it."""
 
     token: Annotated[str, Field(repr=False)]
-    """Token of the identity provider for this platform's audience. An invalid token causes a 401 error, not a 400
-    error.
+    """Token of the identity provider for this platform's audience. Any invalid token, even an empty text, causes status
+    401 and not 400.
     """
 
 
@@ -29,7 +29,7 @@ class ExchangeRequest(TokenRequest):
 
     session_name: Annotated[SessionName, Field(repr=False)]
     """Name of the session in AWS logs, for example a device or a user name. Characters other than `a-zA-Z0-9=,.@_-` are
-    removed. The rest is cut to 64 characters.
+    removed, and only the first 64 of the others are used.
     """
 
 
@@ -37,7 +37,7 @@ class UserPrefixes(Message):
     """Key prefixes of a user's objects, by kind."""
 
     raw: str
-    """The user writes below this prefix and reads below the others."""
+    """The user may only write objects with this prefix, and only read objects with the other prefixes."""
     video: str
     audio: str
     transcripts: str
@@ -45,7 +45,7 @@ class UserPrefixes(Message):
 
 
 class ExchangeResponse(Message):
-    """AWS credentials, and the resources that they give access to."""
+    """AWS credentials, and the bucket and table that they give access to."""
 
     access_key_id: Annotated[str, Field(min_length=1, repr=False)]
     secret_access_key: Secret
@@ -53,9 +53,9 @@ class ExchangeResponse(Message):
     expiration: UtcTimestamp
     """Time at which the credentials expire."""
     renew_after: UtcTimestamp
-    """The client should exchange a token again from this time on, well before the credentials expire."""
+    """Time from which the client should exchange a token again. It is well before the credentials expire."""
     user: UserId
-    """The caller's pseudonym: partition key of the table, and part of every S3 key."""
+    """The caller's pseudonym, which is the partition key of the caller's meetings, and part of their S3 keys."""
     bucket_name: str
     table_name: str
     region: str
@@ -69,7 +69,7 @@ class PlaybackRequest(TokenRequest):
 
 
 class PlayableFile(Message):
-    """File of a recording."""
+    """The video of a recording, or a part of its audio."""
 
     content_type: Literal["video/mp4", "audio/flac"]
     url: Annotated[str, Field(repr=False)]
@@ -78,10 +78,11 @@ class PlayableFile(Message):
 
 
 class PlaybackResponse(Message):
-    """The files of a recording: its video, or the parts of its audio, in order, if it has no video."""
+    """URLs with which a recording can be played."""
 
     files: Annotated[tuple[PlayableFile, ...], Field(min_length=1)]
+    """The recording's video. If it has no video, the parts of its audio, in order."""
     duration_ms: Annotated[int, Field(ge=0)] | None = None
     """Duration of the whole recording. Absent until the media job has measured it."""
     expires_seconds: int
-    """Maximum validity of the URLs."""
+    """Seconds for which the URLs are valid."""

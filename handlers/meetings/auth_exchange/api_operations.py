@@ -1,6 +1,6 @@
-"""Operations of the meetings REST API: the token exchange, and the playback of a recording.
+"""The two operations of the meetings REST API.
 
-Clients do everything else by calling AWS with the credentials that the exchange returns.
+Clients do everything else by calling S3 and DynamoDB with the credentials that `exchangeToken` returns.
 """
 
 from handlers.common.http.rest_operation import RestOperation

@@ -1,4 +1,6 @@
-"""Environment variables of the function that exchanges tokens for AWS credentials."""
+"""Environment variables of the function that exchanges an identity provider's token for AWS credentials, and signs URLs
+for playing a recording.
+"""
 
 from typing import Annotated, Self
 
@@ -9,40 +11,37 @@ from handlers.common.environment import HandlerEnvironment
 CREDENTIAL_SECONDS = 3600
 """Default validity of the credentials."""
 MIN_CREDENTIAL_SECONDS = 900
-"""Shortest validity of credentials that STS allows. URLs for playing a recording are signed with such credentials."""
+"""Shortest validity of credentials that STS allows."""
 CredentialSeconds = Annotated[int, Field(ge=MIN_CREDENTIAL_SECONDS, le=3600)]
-"""STS allows at least 15 minutes. An hour is its maximum for a role that another role assumes, as the function's role
-does here.
-"""
+"""The function's role assumes the role of the clients. STS limits credentials from such role chaining to an hour."""
 PlaybackSeconds = Annotated[int, Field(ge=60, le=MIN_CREDENTIAL_SECONDS)]
+"""The URLs are signed with credentials of the shortest validity, and are never valid for longer than these."""
 RenewBeforeSeconds = Annotated[int, Field(ge=60, le=1800)]
 
 
 class AuthEnvironment(HandlerEnvironment):
     issuer: str
-    """Identity provider, as its tokens name it."""
+    """Value that the claim `iss` of a token must have."""
     audience: str
-    """Audience that a token must name."""
+    """Value that the claim `aud` of a token must contain."""
     jwks_url: str | None = None
-    """URL of the identity provider's keys. Only a deployment to the local platform may leave it out. The platform then
-    adds the variable, with the URL of the local identity provider.
+    """URL of the identity provider's public keys (JWKS). Only a stack for the local platform leaves it out: the
+    platform then adds the variable, with the URL of the local identity provider.
     """
     client_role: str
     """ARN of the role whose credentials clients receive."""
     bucket_name: str
-    """Bucket of the recordings, which the response names."""
     table_name: str
-    """Table of the meetings, which the response names."""
     origin: str = "*"
-    """Web origin whose pages may read the responses."""
+    """Web origin whose pages may read the responses (CORS)."""
     credential_seconds: CredentialSeconds = CREDENTIAL_SECONDS
-    """Validity of the credentials."""
+    """Validity of the credentials that clients receive."""
     playback_seconds: PlaybackSeconds = 300
-    """Validity of the URLs for playing a recording. S3 checks it when a request arrives, and players send a request for
-    each position to which the user moves.
+    """Validity of the URLs for playing a recording. After this time, a player cannot move to another position, because
+    it sends a new request for it.
     """
     renew_before_seconds: RenewBeforeSeconds = 900
-    """Time before the expiration at which clients should renew the credentials."""
+    """Time before the expiration at which clients should renew their credentials."""
 
     @model_validator(mode="after")
     def _check_renewal(self) -> Self:

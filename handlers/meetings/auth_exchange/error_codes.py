@@ -1,10 +1,10 @@
-"""Error codes of the meetings API for well-formed requests."""
+"""Error codes of the meetings API, in addition to the codes that all APIs use, such as `MALFORMED`."""
 
 from handlers.common.error_codes import ErrorCode
 
 
 class ExchangeErrorCode(ErrorCode):
-    """Codes by which clients distinguish the errors."""
+    """Error codes of the meetings API."""
 
     MEETING_UNKNOWN = (
         "MEETING_UNKNOWN",
@@ -14,8 +14,11 @@ class ExchangeErrorCode(ErrorCode):
     )
     RECORDING_NOT_READY = (
         "RECORDING_NOT_READY",
-        "The meeting has no video and no audio yet, or its processing failed.",
-        "Read the meeting's `status` and `reason`. Ask again when the media job has ended.",
+        (
+            "The meeting has no video and no audio. Either the media job, which makes them from the recording, has not "
+            "ended yet, or the processing failed."
+        ),
+        "Read the meeting's `status` and `reason`. Unless the status is `failed`, ask again later.",
         409,
     )
     TOKEN_EXPIRED = (
@@ -26,15 +29,15 @@ class ExchangeErrorCode(ErrorCode):
     )
     TOKEN_NOT_YET_VALID = (
         "TOKEN_NOT_YET_VALID",
-        "The token is not valid yet. The clock of its issuer may be wrong.",
+        "The token is valid only from a later time. The clock of the machine that issued it may be wrong.",
         "Check the clock of the machine that issued the token.",
         401,
     )
     TOKEN_REFUSED = (
         "TOKEN_REFUSED",
         (
-            "The token is malformed, or it is not from the identity provider for this platform. The response does not "
-            "distinguish these cases."
+            "The token is malformed, or the identity provider did not issue it for this platform. The response does "
+            "not distinguish these cases."
         ),
         "Log in at the identity provider that the stack names, for its audience.",
         401,

@@ -1,8 +1,8 @@
-"""Lambda function behind the meetings API, which exchanges an identity provider's token for AWS credentials, and signs
-the URLs of recordings.
+"""Lambda function behind the meetings API. It exchanges an identity provider's token for AWS credentials, and signs
+URLs for playing a recording.
 
-API Gateway does not authenticate callers. The token in the request's body identifies them, so neither this function nor
-API Gateway may log bodies.
+API Gateway does not authenticate callers. Instead, this function verifies the token in the request's body. So neither
+this function nor API Gateway may log bodies.
 """
 
 import os
@@ -27,13 +27,13 @@ from handlers.meetings.auth_exchange.token_exchange import CallerAccess, ClientR
 _STS_CONFIG = CONFIG.merge(
     Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
 )
-"""Both attempts end before a client of the API stops waiting."""
+"""Short timeouts: both attempts together must end before the caller of the API stops waiting."""
 
 
 def operation_functions(
     exchange: TokenExchange, playback: RecordingPlayback
 ) -> dict[str, Callable[[RestRequest], RestAnswer]]:
-    """Return the functions that implement the operations, by operation name."""
+    """Return the methods that implement the operations of `api_operations.py`, by operation name."""
     return {"exchangeToken": exchange.exchange, "playRecording": playback.sign}
 
 
@@ -41,14 +41,14 @@ def operation_functions(
 def _api() -> RestDispatcher:
     environment = AuthEnvironment.read()
     log = EventLog(environment.log_level)
-    client = boto3.client("sts", config=_STS_CONFIG)
+    sts = boto3.client("sts", config=_STS_CONFIG)
     if environment.jwks_url is None:
         raise ValueError("JWKS_URL is missing: set it to the URL of the identity provider's keys")
     verifier = TokenVerifier(environment.issuer, environment.audience, SigningKeys(environment.jwks_url), clock.now)
-    location = MeetingsLocation(environment.bucket_name, environment.table_name, client.meta.region_name)
+    location = MeetingsLocation(environment.bucket_name, environment.table_name, sts.meta.region_name)
 
     def create_access(seconds: int) -> CallerAccess:
-        return CallerAccess(verifier, ClientRole(client, environment.client_role, seconds).assume, log)
+        return CallerAccess(verifier, ClientRole(sts, environment.client_role, seconds).assume, log)
 
     exchange = TokenExchange(
         create_access(environment.credential_seconds), location, renew_before_seconds=environment.renew_before_seconds

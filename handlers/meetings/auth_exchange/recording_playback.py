@@ -1,7 +1,8 @@
 """Playback of a recording: presigned URLs of its video, or of its audio if it has no video.
 
-The function's own role may not read recordings. It assumes the clients' role for the user of the token, reads the
-meeting with those credentials, and signs with them. So IAM limits every URL to the user's own objects.
+The Lambda function's own role may not read recordings. So the function assumes the role whose credentials users' apps
+also get. With the role's credentials for this user, it reads the meeting and signs the URLs. So IAM limits every URL to
+the user's own objects.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,22 +33,23 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 SESSION_NAME = "playback"
-"""Role session name. AWS logs show it for the calls with these credentials."""
+"""Role session name, which AWS logs show for the calls with these credentials."""
 MAX_AUDIO_PARTS = 50
-"""Maximum number of audio parts in a response. Even a recording of several days has fewer."""
+"""Maximum number of audio parts in a response. With the default length of parts, 3.8 hours, no recording has as many.
+"""
 VIDEO_TYPE, AUDIO_TYPE = "video/mp4", "audio/flac"
 
 
 @dataclass(frozen=True)
 class UserClients:
-    """AWS clients with the credentials of one user."""
+    """boto3 clients with the credentials of one user."""
 
     dynamodb: "DynamoDBClient"
     s3: "S3Client"
 
 
 def create_user_clients(credentials: SessionCredentials) -> UserClients:
-    """Return clients with these credentials."""
+    """Return boto3 clients with these credentials."""
     session = boto3.Session(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
     return UserClients(
         session.client("dynamodb", config=CONFIG), session.client("s3", config=CONFIG.merge(build_presigning_config()))
@@ -55,7 +57,7 @@ def create_user_clients(credentials: SessionCredentials) -> UserClients:
 
 
 class RecordingPlayback:
-    """Implements the operation that returns URLs for playing a recording."""
+    """Implementation of the API operation `playRecording`."""
 
     def __init__(
         self,
@@ -95,12 +97,13 @@ class RecordingPlayback:
         if video_key := record.get("videoKey"):
             files = [(video_key, VIDEO_TYPE)]
         else:
-            content = record.get("content")
-            keys = self._audio_keys(clients, Recording(meeting, content)) if content else ()
+            content_hash = record.get("content")  # identifies the recording; empty if no valid upload arrived
+            keys = self._audio_keys(clients, Recording(meeting, content_hash)) if content_hash else ()
             files = [(key, AUDIO_TYPE) for key in keys]
         if not files:
             raise HandlerError(
-                ExchangeErrorCode.RECORDING_NOT_READY, "This meeting has no video and no audio that can be played."
+                ExchangeErrorCode.RECORDING_NOT_READY,
+                "This meeting has no video and no audio yet. Unless its status is `failed`, try again later.",
             )
         return RestAnswer(
             PlaybackResponse(
@@ -122,8 +125,8 @@ class RecordingPlayback:
         try:
             call_service(clients.s3.head_object, Bucket=self._location.bucket_name, Key=key)
         except ServiceFailed as error:
-            # S3 answers 403 for a missing object, because users may not list this prefix. The response has no body, so
-            # its error code is the HTTP status, which `find_fault` does not know.
+            # S3 answers 403 for a missing object, because users may not list this prefix. The response to a HEAD
+            # request contains no error code, so botocore uses the status as the code, which counts as unknown.
             if error.fault in {ServiceFault.UNKNOWN, ServiceFault.MISSING, ServiceFault.REFUSED}:
                 return False
             raise

@@ -1,7 +1,7 @@
-"""Role session names for AWS logs: the name that the client sent, reduced to characters that STS accepts.
+"""Role session names: the name that the caller sent, reduced to characters that STS accepts.
 
-They only help readers of those logs. Two users may have the same session name. The session's permissions depend on its
-tag, which contains the user from the token.
+AWS logs show the name. Two users may have the same name, because the permissions depend on the session's tag, which
+contains the user from the token.
 """
 
 import re
@@ -11,13 +11,14 @@ from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 MIN_LENGTH, MAX_LENGTH = 2, 64
-"""Limits of STS."""
+"""Limits of STS for a role session name, in characters."""
 MAX_INPUT_LENGTH = 1_000
+"""Maximum length of the name that the caller sends."""
 _FORBIDDEN_CHARACTER = re.compile(r"[^a-zA-Z0-9=,.@_-]")
 
 
 def sanitise_session_name(name: str) -> str:
-    """Remove the characters that STS rejects, and cut the name. The result may be too short."""
+    """Remove the characters that STS rejects, and cut the name to `MAX_LENGTH`. The result may be empty."""
     return _FORBIDDEN_CHARACTER.sub("", name)[:MAX_LENGTH]
 
 
@@ -37,4 +38,4 @@ SessionName = Annotated[
     AfterValidator(_validate_session_name),
     WithJsonSchema({"type": "string", "minLength": MIN_LENGTH, "maxLength": MAX_INPUT_LENGTH}),
 ]
-"""A session name. Validation sanitises it, so no other module sees the original."""
+"""Field type whose validation sanitises the name. So no other module sees the name that the caller sent."""

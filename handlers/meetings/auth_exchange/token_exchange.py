@@ -1,7 +1,7 @@
-"""Exchange of a token for AWS credentials that are restricted to the token's user.
+"""Exchange of an identity provider's token for AWS credentials that are restricted to the token's user.
 
-The error response distinguishes only tokens that have expired or are not valid yet, because the client can react to
-that. Logs contain the reason of every refusal, but neither the user nor the token.
+If a token is refused, the response distinguishes only expired tokens and tokens that are not valid yet, because the
+caller can react to these. The log has the exact reason, but neither the user nor the token.
 """
 
 from collections.abc import Callable
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from types_boto3_sts.client import STSClient
 
 RETRY_AFTER_SECONDS = 5
-"""Time after which a client should repeat a request that failed with `UNAVAILABLE`."""
+"""Time after which the caller should repeat a request that failed with `UNAVAILABLE`."""
 ERROR_CODES = {
     InvalidTokenReason.EXPIRED: ExchangeErrorCode.TOKEN_EXPIRED,
     InvalidTokenReason.NOT_YET_VALID: ExchangeErrorCode.TOKEN_NOT_YET_VALID,
 }
-"""Error codes of the reasons that the client learns. All other reasons have `TOKEN_REFUSED`."""
+"""Error codes by the reason for refusing a token. All other reasons have `TOKEN_REFUSED`."""
 
 
 @dataclass(frozen=True)
 class MeetingsLocation:
-    """The resources that hold the meetings."""
+    """Bucket, table and region of the meetings."""
 
     bucket_name: str
     table_name: str
@@ -42,7 +42,7 @@ class MeetingsLocation:
 
 @dataclass(frozen=True)
 class SessionCredentials:
-    """AWS credentials of one session of the clients' role."""
+    """Temporary AWS credentials for one user."""
 
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
@@ -52,20 +52,21 @@ class SessionCredentials:
 
 @dataclass(frozen=True)
 class ClientRole:
-    """The role whose credentials clients receive.
+    """The role whose credentials the users' apps receive.
 
-    Its policies compare object keys and partition keys with the session tag. Its trust policy requires the tag.
+    Its policies allow access only to objects and items whose keys contain the user in the session's tag. Its trust
+    policy requires the tag.
     """
 
-    client: "STSClient"
+    sts: "STSClient"
     arn: str
     seconds: int
     """Validity of the credentials."""
 
     def assume(self, user: str, name: str) -> SessionCredentials:
-        """Assume the role for a user. Raises ServiceFailed, which does not quote the STS error."""
+        """Assume the role for a user, with a role session name. Raises ServiceFailed, which does not quote STS."""
         answer = call_service(
-            self.client.assume_role,
+            self.sts.assume_role,
             RoleArn=self.arn,
             RoleSessionName=name,
             DurationSeconds=self.seconds,
@@ -86,13 +87,13 @@ class CallerAccess:
     def __init__(
         self, verifier: TokenVerifier, assume_role: Callable[[str, str], SessionCredentials], log: EventLog
     ) -> None:
-        """`assume_role` returns credentials for a user and a session name."""
+        """`assume_role` returns credentials for a user and a role session name."""
         self._verifier = verifier
         self._assume_role = assume_role
         self._log = log
 
     def verify_user(self, token: str) -> str:
-        """Return the user of a token. Raises HandlerError."""
+        """Return the token's user. Raises HandlerError."""
         try:
             return self._verifier.verify(token)
         except InvalidToken as error:
@@ -105,7 +106,7 @@ class CallerAccess:
             ) from None
 
     def create_credentials(self, user: str, name: str) -> SessionCredentials:
-        """Return credentials for a user. Raises HandlerError or ServiceFailed."""
+        """Return credentials for a user. Raises HandlerError if STS is busy, and ServiceFailed for any other error."""
         try:
             return self._assume_role(user, name)
         except ServiceFailed as error:
@@ -117,7 +118,7 @@ class CallerAccess:
 
 
 class TokenExchange:
-    """Exchanges tokens for AWS credentials."""
+    """Implementation of the API operation `exchangeToken`."""
 
     def __init__(self, access: CallerAccess, location: MeetingsLocation, *, renew_before_seconds: int) -> None:
         self._access = access
@@ -157,5 +158,5 @@ def user_prefixes(user: str) -> UserPrefixes:
 
 
 def unavailable(message: str) -> HandlerError:
-    """Return the error for a transient failure of another service."""
+    """Return the error `UNAVAILABLE`, for a transient failure of AWS or the identity provider."""
     return HandlerError(ExchangeErrorCode.UNAVAILABLE, message, retry_after_seconds=RETRY_AFTER_SECONDS)

@@ -1,7 +1,11 @@
 """Verification of the model's action items against the transcript, and the merge of the items of several windows.
 
-The model decides which statements are action items. This code checks that they were said. An item whose quote does not
-occur in the transcript is dropped. The others keep the transcript's own wording and its time.
+An action item is a task that a participant promised in the meeting. The model supports each item with a quote. An item
+whose quote does not occur in the transcript is dropped. The others keep the transcript's own wording and its time.
+
+A long transcript is divided into windows, and the model lists the action items of each. A window ends with an overlap,
+which repeats the beginning of the next window. So two windows may have an item for the same statement, and one of the
+items is dropped.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,11 +25,11 @@ class LocatedActionItem:
 
     item: ActionItem = field(repr=False)
     first: tuple[int, int]
-    """Number of the segment in which the quote begins, and of the word in that segment."""
+    """Position of the quote's first word: its segment in the transcript, and its word in the segment."""
     last: tuple[int, int]
-    """The same for the segment and word with which the quote ends."""
+    """Position of the quote's last word."""
     in_overlap: bool = False
-    """True if the quote begins in the overlap with the next window, and so belongs to the next window."""
+    """True if the quote begins in the overlap of its window."""
 
     def overlaps(self, other: "LocatedActionItem") -> bool:
         """Return True if at least one word of the transcript belongs to both quotes."""
@@ -34,7 +38,7 @@ class LocatedActionItem:
 
 @dataclass(frozen=True)
 class VerifiedItems:
-    """The items of one answer that were verified."""
+    """The items of one answer whose quotes occur in the transcript."""
 
     items: tuple[LocatedActionItem, ...]
     dropped: int
@@ -42,11 +46,12 @@ class VerifiedItems:
 
 
 def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegment]) -> VerifiedItems:
-    """Return the items whose quote occurs in the window."""
+    """Return the items of an answer whose quote occurs in the window that the answer is about."""
     search = QuoteSearch(window.passages)
     located: list[LocatedActionItem] = []
     dropped = 0
     for model_item in items:
+        # The model's segment number helps to choose among several occurrences of the quote.
         expected_at = None if model_item.segment is None else model_item.segment - window.first
         match = search.find(model_item.quote, expected_at)
         if match is None:
@@ -70,11 +75,11 @@ def verify_items(items: Iterable[ModelActionItem], window: Window[TranscriptSegm
 
 
 def merge_items(windows: Sequence[Sequence[LocatedActionItem]]) -> tuple[LocatedActionItem, ...]:
-    """Return every action item of all windows once, in the order of the transcript.
+    """Return the action items of all windows without duplicates, in the order of the transcript.
 
-    An item from the overlap is dropped if the next window, which contains the whole context, has an item for the same
-    statement: its quote overlaps the item's quote in the transcript, and its owner can be the same. An unnamed owner
-    can be anybody. Of several items with the same text and owner, the first is kept.
+    An item from the overlap is dropped if the next window has an item for the same statement, because the next window
+    contains more of the context. Items are for the same statement if their quotes overlap in the transcript, and their
+    owners match or are unknown. Of several items with the same text and owner, the first is kept.
     """
     merged: list[LocatedActionItem] = []
     for index, items in enumerate(windows):
@@ -105,7 +110,7 @@ def _is_same_statement(item: LocatedActionItem, other: LocatedActionItem) -> boo
 
 
 def _is_same_item(item: LocatedActionItem, other: LocatedActionItem) -> bool:
-    """Return True if the words of the text and the owner are the same, even if the quotes differ."""
+    """Return True if the texts have the same words and the owners match, even if the quotes differ."""
     return _words(item.item.text) == _words(other.item.text) and is_same_owner(item.item.owner, other.item.owner)
 
 

@@ -1,4 +1,4 @@
-"""Lambda function that summarises a meeting. The workflow invokes it after the audio was transcribed."""
+"""Lambda function that summarises a meeting. The workflow of the recording invokes it after the transcription."""
 
 import os
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ from handlers.meetings.summary_errors import EventMalformed
 
 
 def create_summarizer(environment: SummaryEnvironment) -> Summarizer:
-    """Create a summariser with its clients."""
-    # Any: the project does not install the type stubs of this service for one call.
+    """Create a summariser with its boto3 clients."""
+    # Any, because the project does not install this service's type stubs for a single call.
     bedrock: Any = boto3.client("bedrock-runtime", config=build_client_config(environment.answer_seconds))
     log = EventLog(environment.log_level)
     models = {
@@ -45,14 +45,14 @@ def create_summarizer(environment: SummaryEnvironment) -> Summarizer:
 
 
 def to_summary_settings(environment: SummaryEnvironment) -> SummarySettings:
-    """Return the summariser's settings."""
+    """Return the settings of the summariser that the environment variables contain."""
     identifier, version = environment.guardrail_id, environment.guardrail_version
     guardrail = None if identifier is None or version is None else Guardrail(identifier, version)
     return SummarySettings(
         summary_model=environment.summary_model_id,
         action_model=environment.action_model_id,
         inference_options=InferenceOptions(environment.max_output_tokens, guardrail),
-        window_characters=environment.part_characters,  # settings and prompts call a window a part
+        window_characters=environment.part_characters,  # environment variables call a window a part
         overlap_characters=environment.overlap_characters,
     )
 

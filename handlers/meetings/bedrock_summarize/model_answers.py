@@ -1,6 +1,7 @@
-"""Parsers of the model's answers. They raise UnusableAnswer with a problem that is sent back to the model.
+"""Parsers of the model's answers, which check their form.
 
-`action_item_verification.py` checks whether an action item agrees with the transcript.
+If a parser raises UnusableAnswer, the question is asked a second time, with the problem of the first answer.
+`action_item_verification.py` checks the action items against the transcript.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +14,6 @@ from handlers.common.bedrock.json_answers import ModelAnswer, UnusableAnswer, pa
 from handlers.common.text.text_cleaning import clean_text
 
 MAX_ANSWER_CHARACTERS = 200_000
-"""Maximum length of an answer."""
 MAX_SUMMARY_CHARACTERS = 20_000
 """Maximum length of the summary in an answer."""
 MAX_ITEMS = 100
@@ -21,7 +21,7 @@ MAX_ITEMS = 100
 
 
 class SummaryTask(StrEnum):
-    """Task of a model request."""
+    """Task of a question: about a window (a section) of the transcript, or about the summaries of several windows."""
 
     SUMMARY = "summary"
     ACTION_ITEMS = "actionItems"
@@ -30,9 +30,7 @@ class SummaryTask(StrEnum):
 
 
 class AnswerProblem(StrEnum):
-    """Problem of an answer that is JSON, or was cut off. Its value is the text that the model receives with the second
-    request.
-    """
+    """Problem of an answer that is JSON, or was cut off. The value is a text for the model."""
 
     CUT_OFF = "It was cut off at the limit of its length. Write less."
     NO_OBJECT = "It was JSON, but not an object with the fields that the task asks for."
@@ -43,16 +41,14 @@ class AnswerProblem(StrEnum):
 
 
 class ModelActionItem(ModelAnswer):
-    """An action item as the model wrote it."""
+    """An action item as the model wrote it. `ActionItem` explains the fields."""
 
     text: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     owner: Annotated[str | None, Field(max_length=200, repr=False)] = None
     due: Annotated[str | None, Field(max_length=200, repr=False)] = None
     quote: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     segment: Annotated[int | None, Field(ge=0, alias="said")] = None
-    """Number of the segment in which the quote begins, according to the model. In prompts and answers, the field `said`
-    contains this number.
-    """
+    """Number of the segment in which the quote begins, according to the model. Prompts and answers call it `said`."""
 
 
 class _Envelope(ModelAnswer):
@@ -60,7 +56,7 @@ class _Envelope(ModelAnswer):
 
     task: str
     part: str
-    """Id of the material, which the last line of the request contained."""
+    """Id of the material, which the request contained."""
     summary: Any = Field(default=None, repr=False)
     items: list[Any] | None = Field(default=None, repr=False)
 
@@ -75,7 +71,7 @@ class ModelActionItems:
 
 
 def parse_summary(text: str, task: SummaryTask, material_id: str) -> str:
-    """Return the summary with one line per paragraph; raise UnusableAnswer."""
+    """Return the summary of an answer, with one line per paragraph. Raises UnusableAnswer."""
     summary = _parse_envelope(text, task, material_id).summary
     if not isinstance(summary, str) or len(summary) > MAX_SUMMARY_CHARACTERS:
         raise UnusableAnswer(AnswerProblem.NO_SUMMARY)
@@ -86,9 +82,10 @@ def parse_summary(text: str, task: SummaryTask, material_id: str) -> str:
 
 
 def parse_items(text: str, material_id: str, *, skip_malformed: bool) -> ModelActionItems:
-    """Return the action items; raise UnusableAnswer.
+    """Return the action items of an answer. Raises UnusableAnswer.
 
-    With `skip_malformed`, malformed items are skipped if at least one item is valid.
+    A malformed item makes the answer unusable. With `skip_malformed`, it is only skipped, provided that at least one
+    item is valid.
     """
     raw_items = _parse_envelope(text, SummaryTask.ACTION_ITEMS, material_id).items
     if raw_items is None:

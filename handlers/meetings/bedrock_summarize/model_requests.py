@@ -1,13 +1,16 @@
-"""Requests to the model about a meeting. The prompts are files in `prompts/`.
+"""Requests to the model about a meeting.
 
-Every request starts with all prompts, sorted by name. The material follows: the lines of the transcript, or summaries
-to combine. The last line names the task. A long transcript is divided into windows, which the prompts call parts. Only
-the field `part` of the last line is something else: the id of the material, which the answer must repeat.
+A request has three sections:
 
-The prompts are the same for each task and meeting, so Bedrock can cache them for each model. They have about 1,600
-tokens, and Claude Sonnet 5.5 and Haiku 5.5 cache 512 tokens or more. If one model does both tasks, a second cache point
-follows the transcript, so that the second request reads it from the cache. With Sonnet 5.5, the transcript's tokens then
-cost 1.25 times their price to write them to the cache, and 0.05 times to read them.
+1. The prompts for all tasks: the files in `prompts/`, sorted by name.
+2. The material: a window of the transcript, or summaries of windows to combine. A long transcript is divided into
+   windows, which the prompts call parts.
+3. A line that names the task. Its field `part` contains an id of the material, which the answer must repeat.
+
+The prompts come first and are the same for all tasks and meetings, so that Bedrock can cache them. Claude Sonnet 5.5
+and Haiku 5.5 cache texts of 512 tokens or more, and the prompts have about 1,600. If one model does both tasks for a
+window, the material is cached too. With Sonnet 5.5, writing a token to the cache costs 1.25 times its price, and
+reading it 0.05 times.
 """
 
 import hashlib
@@ -34,20 +37,19 @@ from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
 
 PROMPTS_FOLDER = Path(__file__).parent / "prompts"
 MATERIAL_ID_DIGITS = 12
-"""Length of the material's id, which an answer repeats."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class TaskQuestion(Generic[T]):
-    """A question with its task."""
+    """A question to a model, with the task that it gives."""
 
     task: SummaryTask
     question: ModelQuestion[T]
 
     @property
     def digest(self) -> str:
-        """Hash of the first request, without the model's id. It identifies the question."""
+        """Hash that identifies the question: of its first request, which does not contain the model's id."""
         request = json.dumps(self.question.request(None), sort_keys=True)
         return hashlib.sha256(request.encode()).hexdigest()
 
@@ -59,7 +61,7 @@ class WindowPosition:
     index: int
     """Number of the window, from 0."""
     count: int
-    """Number of windows."""
+    """Number of all windows."""
     language: str
 
 
@@ -69,12 +71,11 @@ class QuestionStyle:
 
     inference_options: InferenceOptions
     transcript_cached: bool
-    """True if a cache point follows the transcript, because the same model is asked about each window twice."""
+    """True if the transcript is cached, because the same model is asked about each window twice."""
 
 
 @cache
 def read_instructions() -> str:
-    """Return the prompts, with which every request starts."""
     return "\n".join(prompt.read_text(encoding="utf-8") for prompt in sorted(PROMPTS_FOLDER.glob("*.txt")))
 
 
@@ -102,16 +103,16 @@ def action_items_question(
 
 
 def combination_question(summaries: Sequence[str], language: str, style: QuestionStyle) -> TaskQuestion[str]:
-    """Return the question for one summary of several summaries."""
+    """Return the question that combines several summaries into one."""
     material = to_json_lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
     uncached = QuestionStyle(style.inference_options, transcript_cached=False)
     return _build_summary_question(SummaryTask.COMBINE, material, WindowPosition(0, 1, language), uncached)
 
 
 def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...], ...]:
-    """Group texts in their order, so that no group has more than this number of characters.
+    """Group consecutive texts, so that a group has at most this number of characters.
 
-    A group has at least two texts, even if they are longer. Only the last group may have a single text.
+    A group has at least two texts, even if these two are longer. Only the last group may have a single text.
     """
     groups: list[tuple[str, ...]] = []
     group: list[str] = []
@@ -126,7 +127,7 @@ def group_texts(texts: Sequence[str], characters: int) -> tuple[tuple[str, ...],
 def _build_summary_question(
     task: SummaryTask, material: ContentBlock, position: WindowPosition, style: QuestionStyle
 ) -> TaskQuestion[str]:
-    """Build a question whose answer is a summary, for the tasks `summary` and `combine`."""
+    """Build a question of the task `summary` or `combine`. Both answers are summaries."""
     material_id = _material_id(material)
     return _build_question(
         task, material, position, style, lambda text, _is_last: parse_summary(text, task, material_id)
@@ -140,9 +141,9 @@ def _build_question(
     style: QuestionStyle,
     read: Callable[[str, bool], T],
 ) -> TaskQuestion[T]:
-    """Build a question about the material: a window of the transcript, or summaries to combine.
+    """Build a question about the material.
 
-    `read` parses an answer. Its second argument is True for the last attempt.
+    `read` parses an answer. Its second argument is True if the question is not asked again after this answer.
     """
     task_line: Mapping[str, Any] = {
         "task": task.value,
@@ -169,5 +170,5 @@ def _transcript_lines(window: Window[TranscriptSegment]) -> Iterator[dict[str, A
 
 
 def _material_id(material: ContentBlock) -> str:
-    """Return the material's id. The answer must repeat it, so that it cannot belong to other material."""
+    """Return the id that the answer must repeat. An answer with another id is about other material."""
     return hashlib.sha256(material["text"].encode()).hexdigest()[:MATERIAL_ID_DIGITS]

@@ -1,10 +1,11 @@
-"""Questions to the models about one recording, with answers that are stored in S3.
+"""Questions to the models about one recording, whose answers are stored in S3.
 
-Every valid answer is stored below `work/`. A summary that was interrupted reuses the stored answers, so no question is
-paid for twice. If the prompt, the transcript, a setting or the model changes, the question is a new one.
+When the workflow retries the summary function, the stored answers are used, so that no answer is paid for twice. The
+key of an answer is a hash of the request and the model's id. So after a change of the prompts, the transcript, a
+setting or the model, the question is asked again.
 
-This module decides how long to wait for a busy model, and which error the workflow receives for each fault. Several
-threads may use one instance.
+This module also decides how long to wait for a busy model, and which exception the workflow receives for a failed call.
+Several threads may use one instance of `StoredAnswers`.
 """
 
 import hashlib
@@ -32,22 +33,21 @@ BUSY_MODEL_SECONDS = 60.0
 which costs nothing.
 """
 MAX_STORED_BYTES = 2 * 1024**2
-"""Maximum size of a stored answer."""
 T = TypeVar("T")
 
 
 class StoredAnswer(Message):
-    """A valid answer of a model."""
+    """A usable answer of a model, as S3 stores it."""
 
     schema_version: Literal[1] = 1
     text: str = Field(repr=False)
     tokens: SummaryTokens
-    """Billed tokens of this answer, and of an invalid answer that came before it."""
+    """Billed tokens of this answer, and of an unusable answer before it."""
 
 
 @dataclass(frozen=True)
 class ModelAccess:
-    """The models and the settings for asking them."""
+    """The models, and the timeout, log and timing with which they are asked."""
 
     models: Mapping[str, LanguageModel]
     """Models by id."""
@@ -61,27 +61,26 @@ class StoredAnswers:
     """Answers to the questions about one recording."""
 
     def __init__(self, models: ModelAccess, bucket: MeetingBucket, recording: Recording, deadline: float) -> None:
-        """No request is sent whose answer would arrive after `deadline`, a time of the clock in `models.timing`."""
+        """No request is sent that may last longer than `deadline`, a time of the clock `models.timing.now`."""
         self._models = models
         self._bucket = bucket
         self._recording = recording
         self._deadline = deadline
 
     def answer(self, model_id: str, task_question: TaskQuestion[T]) -> tuple[T, SummaryTokens]:
-        """Return an answer with its tokens; raise SummaryFailed.
+        """Return the stored answer, or ask the model and store its answer. Raises SummaryFailed.
 
-        The answer is the stored one. Without one, the model is asked and its answer is stored. The tokens of a stored
-        answer are those that were billed when the model was asked.
+        The second value is the number of tokens that were billed when the model was asked.
         """
         key = self._recording.answer_key(hashlib.sha256(f"{model_id}\n{task_question.digest}".encode()).hexdigest())
         data = self._bucket.read(key, MAX_STORED_BYTES)
         if data is not None:
             try:
                 stored = StoredAnswer.model_validate_json(data)
-                # True: as in the last attempt, malformed items are skipped.
+                # True: malformed action items are skipped, because this question is not asked again.
                 return task_question.question.read(stored.text, True), stored.tokens
             except (ValidationError, UnusableAnswer):
-                pass  # the validation rules have changed since it was stored
+                pass  # the rules for usable answers have changed since this answer was stored
         answer, new_answer = self._ask_model(model_id, task_question)
         self._bucket.write(key, new_answer.model_dump_json(by_alias=True))
         return answer, new_answer.tokens

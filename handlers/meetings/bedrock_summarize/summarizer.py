@@ -1,10 +1,11 @@
 """Creation of a meeting's transcript, summary and action items.
 
-An existing summary or transcript is used as it is, and a stored answer is not requested again. A long transcript is
-divided into windows, several of which are processed concurrently. Each window gets a summary and then its action items.
-The summaries are then combined into one.
+Amazon Transcribe has transcribed each part of the audio separately. This module joins these transcripts, and divides
+the result into windows, each small enough for a request to a model. For each window, a model writes a summary, and a
+model lists the action items. Finally, a model combines the summaries into one.
 
-A *part* is not a window: it is a section of the audio, with its own output of Amazon Transcribe.
+The workflow may repeat the invocation for a recording. A transcript, summary or model's answer that is stored already
+is not made again.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,11 +39,9 @@ from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric
 from handlers.meetings.summary_errors import StorageFailed, SummaryFailed, TranscriptMissing, TranscriptUnreadable
 
 FINISH_SECONDS = 10.0
-"""Reserved for writing the results."""
+"""Time that is reserved at the end of the invocation for writing the summary."""
 MAX_TRANSCRIPT_BYTES = 32 * 1024**2
-"""Maximum size of a stored transcript."""
 MAX_SUMMARY_BYTES = 4 * 1024**2
-"""Maximum size of a stored summary."""
 M = TypeVar("M", bound=Message)
 
 
@@ -56,30 +55,30 @@ class SummarySettings:
     """Id of the model that finds action items."""
     inference_options: InferenceOptions
     window_characters: int
-    """Maximum length of a window of the transcript."""
+    """Maximum length of a window without its overlap."""
     overlap_characters: int
-    """Length of the text after a window that the model also receives."""
+    """Length of the overlap: text of the next window that the model also gets with a window."""
 
     @property
     def style(self) -> QuestionStyle:
-        """Style of the questions. If one model does both tasks, it caches the transcript between them."""
+        """Style of the questions. If one model does both tasks, the transcript is cached for the second task."""
         return QuestionStyle(self.inference_options, transcript_cached=self.summary_model == self.action_model)
 
 
 @dataclass(frozen=True)
 class _WindowResult:
-    """Result of one window."""
+    """Summary and action items of one window."""
 
     summary: str
     verified: VerifiedItems
     malformed: int
-    """Number of malformed action items that were skipped."""
+    """Number of action items that were skipped, because their form was wrong."""
     tokens: SummaryTokens
 
 
 @dataclass(frozen=True)
 class Summarizer:
-    """Summarises meetings."""
+    """Summariser of meetings. It reads and writes S3, asks the models, and sends metrics."""
 
     bucket: MeetingBucket
     metrics: MeetingMetrics
@@ -89,7 +88,7 @@ class Summarizer:
     log: EventLog
 
     def summarize(self, request: SummaryRequest, remaining_ms: int) -> SummaryResult:
-        """Summarise a recording within `remaining_ms`, the remaining time of the invocation. Raises SummaryFailed."""
+        """Summarise a recording. `remaining_ms` is the remaining time of the invocation. Raises SummaryFailed."""
         key_hash = hash_for_log(request.recording.summary_key)
         started_at = self.models.timing.now()
         try:
@@ -117,7 +116,7 @@ class Summarizer:
         answers = StoredAnswers(self.models, self.bucket, request.recording, deadline)
         summary = self._summarize_transcript(transcript, answers)
         if not self.bucket.write_new(request.recording.summary_key, summary.model_dump_json(by_alias=True)):
-            # A concurrent invocation wrote its summary first, and has sent the metrics for it.
+            # A concurrent invocation wrote its summary first, and sends the metrics.
             return _summary_result(request, self._read_summary(request) or summary, made=False)
         self._put_metrics(summary.tokens)
         return _summary_result(request, summary, made=True)
@@ -142,13 +141,13 @@ class Summarizer:
         if output is None:
             raise TranscriptMissing("part_missing")
         part = TranscribedPart(request.audio[number].offset_ms, request.audio[number].duration_ms, output)
-        # The numbers of speakers begin again in each part. So the part's number is added to their labels, unless it is
-        # the only part.
+        # Amazon Transcribe numbers the speakers of each part from 0, for example `spk_0`. So with several parts, the
+        # label contains the part's number, for example `2-spk_0`.
         return parse_part(part, request.language, part_number=number + 1 if len(request.audio) > 1 else None)
 
     def _summarize_transcript(self, transcript: Transcript, answers: StoredAnswers) -> Summary:
         settings = self.settings
-        # The duration limit is longer than the transcript, so that only characters limit a window.
+        # The limit of a window's duration is longer than the transcript, so that only its characters are limited.
         sizes = WindowSizes(settings.window_characters, transcript.said[-1].end_ms + 1, settings.overlap_characters)
         windows = split_into_windows(transcript.said, sizes)
         position = partial(WindowPosition, count=len(windows), language=transcript.language)
@@ -160,7 +159,7 @@ class Summarizer:
         dropped_items = sum(result.verified.dropped for result in results)
         self.log.info(
             "meeting_read",
-            parts=len(results),  # the windows, which the log and the prompts call parts
+            parts=len(results),  # windows, which the log calls parts
             action_items=len(items),
             malformed=sum(result.malformed for result in results),
             dropped=dropped_items,  # their quotes do not occur in the transcript
@@ -177,9 +176,7 @@ class Summarizer:
     def _summarize_window(
         self, window: Window[TranscriptSegment], position: WindowPosition, answers: StoredAnswers
     ) -> _WindowResult:
-        """Request the summary first. If one model does both tasks, the transcript is in its cache for the second
-        request.
-        """
+        """Request the summary first, so that the second request can read the transcript from the model's cache."""
         settings = self.settings
         summary, summary_tokens = answers.answer(
             settings.summary_model, model_requests.summary_question(window, position, settings.style)
@@ -193,10 +190,7 @@ class Summarizer:
     def _combine_summaries(
         self, summaries: Sequence[str], language: str, answers: StoredAnswers
     ) -> tuple[str, SummaryTokens]:
-        """Return one summary of all summaries, and the tokens of the combinations.
-
-        The summaries are combined in groups, repeatedly, until a single one is left.
-        """
+        """Combine the summaries in groups, repeatedly, until one summary is left. Return it with the requests' tokens."""
         settings = self.settings
         tokens_of_answers: list[SummaryTokens] = []
         while len(summaries) > 1:
@@ -213,7 +207,7 @@ class Summarizer:
         return summaries[0], sum_tokens(tokens_of_answers)
 
     def _put_metrics(self, tokens: SummaryTokens) -> None:
-        """Send the tokens of the summary as metrics."""
+        """Send the numbers of tokens that the summary cost as metrics. A failure is only logged."""
         input_tokens = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
         measures = [
             MeetingMetric(INPUT_TOKENS, input_tokens, "Count"),
@@ -223,7 +217,7 @@ class Summarizer:
 
 
 def _parse_stored(model: type[M], data: bytes) -> M:
-    """Parse a stored summary or transcript. Raises StorageFailed if another object is stored under its key."""
+    """Parse a stored summary or transcript. Raises StorageFailed if the object has another form."""
     try:
         return model.model_validate_json(data)
     except ValidationError:
@@ -232,12 +226,12 @@ def _parse_stored(model: type[M], data: bytes) -> M:
 
 
 def _join_or_fail(join: Callable[[], Transcript]) -> Transcript:
-    """Call `join`, which parses and joins the parts. Raises TranscriptUnreadable, which quotes nothing from a part."""
+    """Call `join`, which parses and joins the parts. Raises TranscriptUnreadable instead of InvalidPartOutput."""
     try:
         return join()
     except InvalidPartOutput as error:
         cause = str(error)
-    # Raised outside the except block, so that the exception does not refer to the output.
+    # Raised outside the except block, so that the exception has no reference to the output of Amazon Transcribe.
     raise TranscriptUnreadable(cause)
 
 

@@ -11,7 +11,7 @@ class TranscriptQuote(Message):
 
     text: str
     start_ms: Milliseconds
-    """Start of the segment in which the quote begins."""
+    """Start of the transcript's segment in which the quote begins, from the start of the recording."""
 
 
 class ActionItem(Message):
@@ -20,14 +20,18 @@ class ActionItem(Message):
     text: str
     """The task in one sentence."""
     owner: str | None = None
-    """Person who has the task: the spoken name, or the speaker's label. None if the model names no person."""
+    """Person who has the task: the name as it was spoken, or the label of the speaker. None if the model named no
+    person.
+    """
     due: str | None = None
-    """Due time in the words of the speaker, for example `by Friday`. None if none was said."""
+    """Due time as it was spoken, for example `by Friday`. None if the model named none."""
     quote: TranscriptQuote
 
 
 class SummaryTokens(Message):
-    """Number of tokens that a summary cost, by kind."""
+    """Numbers of billed tokens, by kind. `input_tokens` does not include tokens that were read from or written to the
+    model's cache.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0

@@ -7,20 +7,22 @@ from handlers.meetings.media_result import Milliseconds
 
 
 class TranscriptSegment(Message):
-    """Speech of one speaker without a long pause."""
+    """Consecutive words of one speaker, at most some sentences."""
 
     speaker: str
-    """Label from Amazon Transcribe. If the recording has several parts, the number of the part comes before it."""
+    """Label from Amazon Transcribe, for example `spk_0`. If the recording was transcribed in several parts, the number
+    of the part comes first: `2-spk_0`.
+    """
     start_ms: Milliseconds
     end_ms: Milliseconds
     text: str
 
 
 class Transcript(Message):
-    """All segments of a meeting in their order."""
+    """Transcript of a whole recording."""
 
     schema_version: Literal[1] = 1
     language: str
     duration_ms: Milliseconds
     said: tuple[TranscriptSegment, ...] = ()
-    """The transcript's segments. Empty if the recording contains no speech. The name is part of the stored format."""
+    """The segments, in their order. Empty if the recording contains no speech."""

@@ -1,14 +1,14 @@
 """Conversion of the outputs of Amazon Transcribe into one transcript of the meeting.
 
+Amazon Transcribe writes a separate output, a JSON file, for each part of the audio. Times in an output count from the
+start of the part, so the part's start is added to them. The labels of speakers are separate for each part. So if there
+are several parts, the part's number is added to the labels, and one person may have several labels.
+
 A transcript consists of segments. A segment ends when another speaker begins, after a pause, or at the end of a
 sentence once the segment is long. So each segment's time is exact within seconds, and no segment is too long for a
 model request.
 
-Each part of the audio has its own output. The start of the part is added to all times. Amazon Transcribe labels the
-speakers of each part separately. So labels of several parts include the part's number, and one voice may have two
-labels.
-
-Outputs are untrusted. They are limited in size and validated, and rejected if words end later than the part.
+Outputs are untrusted. They are limited in size and validated, and rejected if a word ends long after its part.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,24 +25,23 @@ from handlers.common.text.transcribe_output import (
 from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 
 MAX_OUTPUT_BYTES = 32 * 1024**2
-"""Maximum size of a part's output. Four hours of speech take about 12 MB, because each word occurs twice with its
-times.
-"""
+"""Maximum size of a part's output. Four hours of speech, the longest part, take about 12 MB."""
 MAX_CHARACTERS = 3_000_000
 """Maximum length of the whole transcript: about two days of speech."""
 MAX_SPEAKER_CHARACTERS = 50
+"""Maximum length of a speaker's label. Longer labels are cut."""
 PAUSE_MS = 1_500
 """A longer pause between two words ends a segment."""
 SENTENCE_END_CHARACTERS = 300
-"""Once a segment is longer than this, it ends with its sentence."""
+"""A new sentence may extend a segment to this length."""
 MAX_SEGMENT_CHARACTERS = 1_000
-"""Maximum length to which a further word may extend a segment. The first word may be longer."""
+"""A further word of a sentence may extend a segment to this length."""
 MAX_PUNCTUATED_CHARACTERS = 5_000
-"""Maximum length of a segment with the punctuation that follows its words. An output with a longer one is rejected,
-because no speech has so much punctuation.
+"""Punctuation marks may extend a segment to this length. An output with more of them is rejected, because no speech has
+so many.
 """
 MAX_OVERRUN_MS = 5_000
-"""Tolerance for words that end after their part, because encoders pad audio and times are rounded."""
+"""Words may end this long after their part, because encoders pad the audio and times are rounded."""
 UNKNOWN_SPEAKER = "unknown"
 """Label for words without a speaker."""
 _UNSPACED = frozenset(["ja", "th", "zh"])
@@ -50,29 +49,28 @@ _UNSPACED = frozenset(["ja", "th", "zh"])
 
 
 class InvalidPartOutput(Exception):
-    """An output was rejected. The message contains nothing from it."""
+    """An output of Amazon Transcribe was rejected. The message quotes nothing from it."""
 
 
 @dataclass(frozen=True)
 class TranscribedPart:
-    """A part of the audio with the output of Amazon Transcribe."""
+    """A part of the audio, with its output of Amazon Transcribe."""
 
     offset_ms: int
     """Start of the part within the whole audio."""
     duration_ms: int
     output: bytes = field(repr=False)
-    """JSON file that Amazon Transcribe wrote."""
+    """Content of the JSON file that Amazon Transcribe wrote."""
 
 
 @dataclass
 class _SegmentBuilder:
-    """A segment to which words are added."""
+    """A segment to which words are still added. Its times count from the start of the part."""
 
     speaker: str
     start_ms: int
-    """Start within the part."""
     end_ms: int
-    """End of the latest word within the part."""
+    """Latest end of its words."""
     words: list[str] = field(default_factory=list)
     characters: int = 0
     """Length of the text, with a space after each word."""
@@ -89,7 +87,7 @@ class _SegmentBuilder:
             raise InvalidPartOutput("malformed")
 
     def is_continued_by(self, word: TranscribedWord, speaker: str, text: str) -> bool:
-        """Return True if the word belongs to this segment."""
+        """Return True if the next word, whose clean text is `text`, belongs to this segment."""
         if speaker != self.speaker or word.start_ms - self.end_ms > PAUSE_MS or word.start_ms < self.start_ms:
             return False
         ends_sentence = self.words[-1][-1] in SENTENCE_ENDS
@@ -98,9 +96,9 @@ class _SegmentBuilder:
 
 
 def parse_part(part: TranscribedPart, language: str, part_number: int | None = None) -> tuple[TranscriptSegment, ...]:
-    """Return the segments of a part. `part_number` counts from 1; None if it is the only part.
+    """Return the segments of a part. Raises InvalidPartOutput.
 
-    Raises InvalidPartOutput.
+    `part_number` is the number for the speakers' labels, from 1. It is None if there is only one part.
     """
     has_spaces = language.partition("-")[0] not in _UNSPACED
     try:
@@ -117,12 +115,12 @@ def parse_part(part: TranscribedPart, language: str, part_number: int | None = N
             )
             for segment in segments
         )
-    # Raised outside the except block, so that the exception does not refer to the output.
+    # Raised outside the except block, so that the exception has no reference to the output.
     raise InvalidPartOutput(problem.value)
 
 
 def join_parts(parts: Iterable[Sequence[TranscriptSegment]], language: str, duration_ms: int) -> Transcript:
-    """Return the transcript of all parts; raise InvalidPartOutput."""
+    """Return the transcript of all parts. Raises InvalidPartOutput if it is too long."""
     segments: list[TranscriptSegment] = []
     characters = 0
     for part in parts:
@@ -145,7 +143,7 @@ def _decode(part: TranscribedPart) -> str:
 
 
 def _group_words(items: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[_SegmentBuilder]:
-    """Yield the segments of a part."""
+    """Group the words of a part into segments."""
     segment: _SegmentBuilder | None = None
     for item in items:
         text = clean_text(item.text)
@@ -166,7 +164,7 @@ def _group_words(items: Iterable[TranscribedWord | PunctuationMark]) -> Iterator
 
 
 def _join_unspaced(words: Sequence[str]) -> str:
-    """Join the words of a language without spaces. Neighbouring words in Latin letters keep a space between them."""
+    """Join the words of a language without spaces. Neighbouring words in Latin letters or digits keep a space."""
     text = ""
     for word in words:
         needs_space = text[-1:].isascii() and text[-1:].isalnum() and word[0].isascii() and word[0].isalnum()

@@ -1,7 +1,7 @@
-"""Event from the workflow to the summary function, and the response.
+"""Event with which the workflow invokes the summary function, and the function's response.
 
-The event names the recording and the parts of its audio. It is rejected unless all its keys are the recording's own, so
-the function never reads from a location that an event chooses.
+The event names the recording and the parts of its audio. An event is rejected if the key of a part is not the key that
+the recording's part must have. So no event can make the function read other objects.
 """
 
 import itertools
@@ -17,18 +17,17 @@ from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
 from handlers.meetings.upload_completion_file import Language
 
 MAX_PARTS = 999
-"""The number of a part has three digits in its key."""
+"""The key of a part contains its number with three digits."""
 
 
 class SummaryRequest(Message):
-    """A recording whose audio parts are all transcribed."""
+    """Request to summarise a recording. All parts of its audio have been transcribed."""
 
     user: UserId
     meeting_id: Ulid
     content: ContentHash
     language: Language
     duration_ms: Milliseconds
-    """Duration of the recording."""
     audio: Annotated[tuple[AudioPart, ...], Field(min_length=1, max_length=MAX_PARTS)]
     """Parts of the audio, in their order."""
 
@@ -43,7 +42,6 @@ class SummaryRequest(Message):
 
     @property
     def recording(self) -> Recording:
-        """The recording to summarise."""
         return Recording(MeetingId(self.user, self.meeting_id), self.content)
 
 
@@ -56,7 +54,7 @@ class SummaryOutcome(StrEnum):
 
 
 class SummaryResult(Message):
-    """Response with which the workflow continues."""
+    """Response of the summary function."""
 
     outcome: SummaryOutcome
     transcript_key: str
@@ -69,4 +67,4 @@ class SummaryResult(Message):
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     made: bool = False
-    """True if this invocation wrote the summary. Otherwise another invocation wrote it and sent its metrics."""
+    """True if this invocation wrote the summary. False if the summary existed already, or if there is none."""

@@ -1,14 +1,16 @@
 """Entry point of the media job: `python -m handlers.meetings.media_job`, configured by environment variables.
 
-The exit status is 0 for every outcome of a recording, because `result.json` contains the outcome. Other values are
-failures:
+The media job is an AWS Batch job that joins the files of one recording to a video, and extracts the audio. It writes
+its outcome to `result.json`.
 
-- 1: the job failed, which fails its meeting. After the user has uploaded `complete.json` again, the next job continues.
-  The status is also 1 if the memory runs out and the kernel kills ffmpeg.
+The exit status is 0 if the job wrote an outcome, even if the outcome is that the recording cannot be processed. Other
+values are failures:
+
+- 1: the job failed, for example because the memory ran out and the kernel killed ffmpeg. The meeting then fails too.
 - 2: the environment variables are invalid.
-- 143: the job received SIGTERM, for example because its Spot capacity was reclaimed.
+- 143: the job was terminated by SIGTERM, for example because its Spot capacity was reclaimed.
 
-Standard error names the reason. It contains no key, name or content of a recording.
+For 1 and 2, standard error names the reason, without any key, name or content of a recording.
 """
 
 import os
@@ -39,8 +41,8 @@ from handlers.meetings.media_job.recording_plan import PlanLimits
 FAILED, BAD_ENVIRONMENT, TERMINATED = 1, 2, 128 + signal.SIGTERM
 """Exit statuses other than 0."""
 GRACE_SECONDS: Final = 15
-"""AWS Batch kills a job 30 seconds after SIGTERM. A job that has not ended by itself after `GRACE_SECONDS` only waits
-for a response that is no longer needed, so it exits.
+"""Time after SIGTERM at which a job exits that is still busy. It only waits for a response that it no longer needs, and
+AWS Batch would kill it after 30 seconds.
 """
 MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""
@@ -82,8 +84,7 @@ def main() -> int:
 
 def _create_job(environment: MediaEnvironment, folder: Path, termination: JobTermination, log: EventLog) -> MediaJob:
     scratch_bytes = min(environment.scratch_mb * 1_000_000, shutil.disk_usage(folder).free)
-    # No single file that this process or ffmpeg writes can exceed the job's disk space, even if the plan's estimate of
-    # the required space is wrong.
+    # If the estimate of the required disk space (`RecordingPlan`) is wrong, no single file can fill the disk.
     resource.setrlimit(resource.RLIMIT_FSIZE, (scratch_bytes, scratch_bytes))
     return MediaJob(
         environment.recording,
@@ -109,7 +110,7 @@ def _aws_error_code(error: Exception) -> str:
 
 
 def _failure_reason(error: Exception) -> str:
-    """Return a reason without customer data: only our own exceptions may be quoted."""
+    """Return a reason without customer data. Only the message of the project's own exception is quoted."""
     match error:
         case FfmpegFailed():
             return f"ffmpeg: {error}"

@@ -1,8 +1,11 @@
-"""Audio output of the media job: parts for the transcription, and the soundtrack of a video if its audio is not copied.
+"""Audio output of the media job: parts for the transcription, and the soundtrack of a video whose audio is not copied.
 
-Every chunk is decoded separately to samples of exactly its duration. Missing audio is filled with silence, and excess
-audio is cut off, so no chunk shifts the next one. A chunk without an audio track is silent. The samples pass through
-this process, which counts them, so that parts begin at exactly the announced sample.
+Every chunk (file of the recording) is decoded separately to samples of exactly its duration. Missing audio is filled
+with silence, and excess audio is cut off, so every chunk begins at its planned time. A chunk without an audio track is
+silent.
+
+One ffmpeg process decodes a chunk, and another process encodes the output. This process passes the samples between them
+and counts them, so that each part begins at exactly the planned sample.
 """
 
 from collections.abc import Iterator
@@ -29,12 +32,12 @@ _SECOND: Final = 1_000_000
 
 
 class UndecodableChunks(Exception):
-    """ffmpeg cannot decode chunks, although it could probe them."""
+    """ffmpeg cannot decode these chunks, although the probe (`chunk_probe.py`) found no problem."""
 
-    def __init__(self, *chunks: int) -> None:
-        super().__init__(f"{len(chunks)} chunks")
-        self.chunks = chunks
-        """Numbers of the chunks."""
+    def __init__(self, *numbers: int) -> None:
+        super().__init__(f"{len(numbers)} chunks")
+        self.numbers = numbers
+        """Numbers of the chunks, from 0."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,12 @@ class SampleFormat:
     """Format of uncompressed audio."""
 
     rate: int
+    """Samples per second."""
     channels: int
 
     @property
     def sample_bytes(self) -> int:
-        """Size of one sample of all channels."""
+        """Size of one sample, which contains a value for each channel."""
         return BYTES_PER_SAMPLE * self.channels
 
     @property
@@ -68,33 +72,33 @@ class AudioMaker:
         self._names = names
 
     def make_part(self, part: SpeechPart, name: str) -> None:
-        """Write a part for the transcription as FLAC."""
+        """Write a part for the transcription as a FLAC file."""
         codec_options = ("-c:a", "flac", "-f", "flac")
-        self._encode(name, SPEECH, part.first, part.samples, codec_options)
+        self._encode(name, SPEECH, part.first_sample, part.sample_count, codec_options)
 
     def make_soundtrack(self, name: str) -> None:
-        """Write the soundtrack of the video as AAC."""
+        """Write the soundtrack of the video as an MP4 file with AAC."""
         sample_format = SampleFormat(SOUNDTRACK_RATE, self._plan.channels)
         bit_rate = str(AUDIO_BIT_RATE * sample_format.channels)
         codec_options = ("-c:a", "aac", "-aac_coder", "fast", "-b:a", bit_rate, "-f", "mp4")
         self._encode(name, sample_format, 0, self._plan.sample_starts(sample_format.rate)[-1], codec_options)
 
     def _encode(
-        self, name: str, sample_format: SampleFormat, first: int, samples: int, codec_options: tuple[str, ...]
+        self, name: str, sample_format: SampleFormat, first_sample: int, count: int, codec_options: tuple[str, ...]
     ) -> None:
-        """Encode `samples` samples of the whole recording, starting with the sample `first`."""
+        """Encode `count` samples of the whole recording, starting with the sample `first_sample`."""
         try:
-            self._feed_encoder(name, sample_format, first, samples, codec_options)
+            self._feed_encoder(name, sample_format, first_sample, count, codec_options)
         except InputRefused:
             raise FfmpegFailed("cannot encode audio") from None
 
     def _feed_encoder(
-        self, name: str, sample_format: SampleFormat, first: int, samples: int, codec_options: tuple[str, ...]
+        self, name: str, sample_format: SampleFormat, first_sample: int, count: int, codec_options: tuple[str, ...]
     ) -> None:
         input_options = ("-protocol_whitelist", "pipe", *sample_format.ffmpeg_options, "-i", "pipe:0")
         with self._ffmpeg.start(*input_options, *codec_options, *METADATA_FREE_OPTIONS, name, pipe_input=True) as run:
-            missing_bytes = samples * sample_format.sample_bytes
-            for block in self._read_samples(first, sample_format):
+            missing_bytes = count * sample_format.sample_bytes
+            for block in self._read_samples(first_sample, sample_format):
                 run.input.write(block[:missing_bytes])
                 missing_bytes -= len(block[:missing_bytes])
                 if not missing_bytes:
@@ -102,13 +106,13 @@ class AudioMaker:
             for block in _silence(missing_bytes):
                 run.input.write(block)
 
-    def _read_samples(self, first: int, sample_format: SampleFormat) -> Iterator[bytes]:
-        """Yield the samples of the whole recording, starting with the sample `first`."""
+    def _read_samples(self, first_sample: int, sample_format: SampleFormat) -> Iterator[bytes]:
+        """Yield the samples of the whole recording, starting with the sample `first_sample`."""
         starts = self._plan.sample_starts(sample_format.rate)
         for number, chunk in enumerate(self._plan.chunks):
-            if starts[number + 1] <= first:
+            if starts[number + 1] <= first_sample:
                 continue
-            skip = max(0, first - starts[number]) * sample_format.sample_bytes
+            skip = max(0, first_sample - starts[number]) * sample_format.sample_bytes
             length = (starts[number + 1] - starts[number]) * sample_format.sample_bytes
             for block in self._decode_chunk(number, chunk.audio, sample_format, length):
                 if skip < len(block):
@@ -131,7 +135,7 @@ class AudioMaker:
         missing_bytes = length
         try:
             with self._ffmpeg.start(*arguments, pipe_output=True, seconds=MAX_DECODE_SECONDS) as run:
-                # All output is read, also excess samples. Otherwise ffmpeg would wait, or fail with a broken pipe.
+                # Excess samples are read too. Otherwise ffmpeg would wait for a reader, or fail with a broken pipe.
                 for block in _read_blocks(run.output):
                     if missing_bytes:
                         yield block[:missing_bytes]

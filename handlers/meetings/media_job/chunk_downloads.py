@@ -1,8 +1,7 @@
-"""Checks and downloads of a recording's chunks.
+"""Checks and downloads of a recording's chunks, the files that `complete.json` lists.
 
-A HEAD request checks a chunk's size before the download. Its hash is checked after the download.
-The job chooses the names of the downloaded files, because a client's name could have a special meaning for the file
-system or ffmpeg.
+The client named the chunks, and a name could have a special meaning for the file system or ffmpeg. So the downloaded
+files have names that the media job chooses.
 """
 
 import hashlib
@@ -19,13 +18,13 @@ from handlers.meetings.upload_completion_file import ChunkProblem, CompleteFile,
 
 
 class ChunkFolder:
-    """Downloads chunks that are not in the folder yet, several concurrently."""
+    """The job's folder with downloaded chunks. Several chunks are checked or downloaded concurrently."""
 
     def __init__(
         self, bucket: JobBucket, meeting: MeetingId, complete: CompleteFile, folder: Path, parallel: ParallelCalls
     ) -> None:
         self.names = tuple(f"chunk-{number:04d}" for number in range(len(complete.chunks)))
-        """File names of the chunks in the folder."""
+        """File names of all chunks, in their order. A file exists only after its download."""
         self._bucket = bucket
         self._meeting = meeting
         self._chunks = complete.chunks
@@ -34,16 +33,17 @@ class ChunkFolder:
         self._downloaded: set[int] = set()
 
     def check_uploads(self) -> None:
-        """Check that every chunk exists and has the size that `complete.json` states.
+        """Check by HEAD requests that every chunk exists and has the size that `complete.json` states.
 
-        Raises RecordingUnprocessable with all chunks that do not.
+        Raises RecordingUnprocessable, which lists all missing and wrong chunks.
         """
         _raise_if_wrong(self._parallel.call_all(self._check_upload, range(len(self._chunks))))
 
     def download(self, numbers: Iterable[int] | None = None) -> None:
-        """Download the chunks with these numbers, by default all.
+        """Download the chunks with these numbers, by default all, unless they are in the folder already.
 
-        Raises RecordingUnprocessable with all chunks that are missing, unreadable or do not match their hash.
+        Raises RecordingUnprocessable, which lists all chunks that are missing, cannot be read from S3, or do not have
+        the hash that `complete.json` states.
         """
         missing = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._downloaded)
         _raise_if_wrong(self._parallel.call_all(self._download_chunk, missing))
@@ -84,6 +84,6 @@ class ChunkFolder:
 
 
 def _raise_if_wrong(checks: Iterable[WrongChunk | None]) -> None:
-    """Raise RecordingUnprocessable if any check found a wrong chunk."""
+    """Raise RecordingUnprocessable with the wrong chunks, unless all checks returned None."""
     if wrong := [wrong_chunk for wrong_chunk in checks if wrong_chunk is not None]:
         raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, wrong)

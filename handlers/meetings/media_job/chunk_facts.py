@@ -1,8 +1,8 @@
 """Properties of a recording's chunks that the media job measures: their tracks, and their durations in microseconds.
 
-The job stores them below `work/`, so that a restarted job need not probe the chunks again. A chunk is identified by its
-position, because the client may upload a new `complete.json`, which lists the same chunks under other names. A field
-with an alias is stored under that older name.
+The job stores them below `work/`, so that a later job for the same recording need not probe the chunks again. Chunks
+are stored in their order and without names, because the client may upload a new `complete.json` that gives the same
+chunks other names. Aliases are older names of fields, under which they are stored.
 """
 
 from typing import Annotated, Literal
@@ -11,40 +11,39 @@ from pydantic import Field
 
 from handlers.common.json_models import Message
 
-Microseconds = Annotated[int, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
+NonNegative = Annotated[int, Field(ge=0)]
+Microseconds = NonNegative
 
 
 class TrackFormat(Message):
     """Properties that two tracks must share to be joined without encoding."""
 
-    stream: Count
-    """Stream index in the file. ffmpeg's concat demuxer selects streams by it."""
+    stream: NonNegative
+    """Index of the track's stream in the file. ffmpeg's concat demuxer takes the same stream index from every file."""
     codec: str
-    """Name of the codec in ffmpeg."""
     time_base: str
     """Time unit of the track in seconds, as a fraction such as `1/1000`."""
     parameters: str
-    """Text with the other properties: the checksum of the decoder's configuration, then the frame size, pixel aspect
+    """Text of all other properties: the checksum of the decoder's configuration, then the frame size, pixel aspect
     ratio and rotation of a video, or the sample rate and channel layout of audio.
     """
 
 
 class ChunkVideo(Message):
-    """The first video track of a chunk that is not a cover image."""
+    """The first video track of a chunk. A cover image does not count as a track."""
 
     track_format: Annotated[TrackFormat, Field(alias="form")]
-    width: Count
+    width: NonNegative
     """Width after rotation."""
-    height: Count
+    height: NonNegative
     """Height after rotation."""
-    count: Count
+    count: NonNegative
     """Number of frames."""
-    max_frames_per_second: Annotated[Count, Field(alias="fastest")]
+    max_frames_per_second: Annotated[NonNegative, Field(alias="fastest")]
     """Number of frames in the second with the most frames."""
     end: Microseconds
-    """End of the last frame."""
-    bytes: Count
+    """End of the last frame, from the start of the chunk."""
+    bytes: NonNegative
     """Size of all packets."""
 
 
@@ -52,11 +51,11 @@ class ChunkAudio(Message):
     """The first audio track of a chunk."""
 
     track_format: Annotated[TrackFormat, Field(alias="form")]
-    channels: Count
+    channels: NonNegative
     """1 for mono, 2 for any other layout."""
-    count: Count
+    count: NonNegative
     """Number of packets."""
-    bytes: Count
+    bytes: NonNegative
     """Size of all packets."""
 
 
@@ -64,11 +63,9 @@ class ChunkFacts(Message):
     """Properties of one chunk."""
 
     duration: Annotated[int, Field(ge=1)]
-    """Duration in microseconds. The next chunk begins at its end."""
+    """Duration in microseconds: the end of the longer track. The next chunk begins at this end."""
     video: Annotated[ChunkVideo | None, Field(alias="pictures")] = None
-    """The video track, or None if the chunk has none."""
     audio: Annotated[ChunkAudio | None, Field(alias="sound")] = None
-    """The audio track, or None if the chunk has none."""
 
 
 class RecordingFacts(Message):
@@ -76,7 +73,7 @@ class RecordingFacts(Message):
 
     schema_version: Literal[1] = 1
     chunks: Annotated[tuple[ChunkFacts, ...], Field(min_length=1)]
-    ffmpeg_ms: Count = 0
-    """Time that ffmpeg took to probe the chunks."""
+    ffmpeg_ms: NonNegative = 0
+    """Milliseconds that ffmpeg took to probe the chunks."""
     uncopiable: bool = False
-    """True if joining the videos without encoding was tried and failed, although the formats are equal."""
+    """True if a job tried to join the videos without encoding them, and failed although their formats are equal."""

@@ -1,8 +1,9 @@
-"""Probe of a chunk with ffmpeg (not ffprobe): reads the whole file, and returns its tracks and its duration.
+"""Probe of a chunk (a file of the recording): ffmpeg, not ffprobe, reads the whole file to find its tracks and
+duration.
 
-ffmpeg copies all packets into a list in its `framecrc` format, which programs can parse. It also decodes the first
-frame of video and audio, because a valid header alone does not prove a valid file. Durations are computed from the
-packets, because headers may have wrong ones or none. ffmpeg reports a truncated file only by a message.
+ffmpeg prints one line for each packet, in its format `framecrc`. The duration is computed from these lines, because the
+file's header may contain a wrong one or none. ffmpeg also decodes the first frame of the video and of the audio,
+because a file with a valid header may still be damaged. A truncated file only causes a message on standard error.
 """
 
 import re
@@ -15,44 +16,43 @@ from handlers.meetings.media_job.chunk_facts import ChunkAudio, ChunkFacts, Chun
 from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, Ffmpeg, InputRefused
 
 TRACKS: Final = ("-map", "0:V:0?", "-map", "0:a:0?")
-"""Selects the first video track and the first audio track. `V` excludes cover images."""
+"""Options that select the first video track and the first audio track, if they exist. `V` excludes cover images."""
 MAX_PROBE_SECONDS: Final = 1800
 """Time limit for probing one chunk."""
 TRUNCATION_MESSAGES: Final = ("partial file", "File ended prematurely")
-"""Messages of the MP4 and WebM demuxers. Other formats, such as transport streams and Ogg, may end anywhere."""
+"""Messages for a truncated MP4 or WebM file. Other formats, such as transport streams and Ogg, may end anywhere."""
 MIN_DURATION: Final = 40_000
-"""Duration in microseconds of a chunk whose packets have none, for example of a single frame."""
+"""Microseconds that a chunk without any duration lasts, for example a single frame."""
 MONO: Final = ("mono", "1 channels")
-"""Names of ffmpeg for a layout of one channel. Any other layout becomes stereo."""
+"""ffmpeg's names for a layout of one channel. Any other layout becomes stereo."""
 _MAPPING_LINE = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
-"""Matches ffmpeg's line that maps an input stream to an output track, and the line with a video's rotation.
+"""Matches a line of standard error that maps an input stream to an output track, or that contains a video's rotation.
 
-Only whole lines match, because ffmpeg also prints the file's metadata, for example
-`title : Stream #0:7 -> #0:0 (copy)`. Lines are matched while ffmpeg writes them. Hundreds of lines about chapters may
-come before and after them, and only the beginning and the end of ffmpeg's messages are kept.
+Only whole lines may match, because ffmpeg also prints the file's metadata. For example, the line of a title can be
+`title : Stream #0:7 -> #0:0 (copy)`.
 """
 _HEADER_LINE = re.compile(rb"#(\w+) (\d+): *(.*)")
-"""Matches a line about a track before its packets: name, number of the track, and value, as in `#tb 0: 1/1000`."""
+"""Matches a property of a track before its packets: name, number of the track and value, as in `#tb 0: 1/1000`."""
 _MIN_TIMESTAMP: Final = -(2**62)
-"""ffmpeg writes smaller numbers for packets without a timestamp."""
+"""ffmpeg prints smaller numbers for packets without a timestamp."""
 _SECOND: Final = 1_000_000
 """Microseconds per second."""
 
 
 @dataclass
 class _TrackPackets:
-    """Sums over the packets of one track."""
+    """Values that are computed from the packets of one track."""
 
     headers: dict[str, str] = field(default_factory=dict)
     """Values of the track's header lines, by name."""
     time_base: Fraction = Fraction(0)
-    """Duration of one time unit in seconds. All times below are in this unit."""
+    """Seconds per time unit. `first`, `last`, `last_duration` and `end` are in this unit."""
     first: int | None = None
     """Start of the packet that is displayed first. None until a packet with a timestamp was added."""
     last: int = 0
     """Start of the packet that is displayed last."""
     last_duration: int = 0
-    """Duration of that packet, or 0 if the file has none."""
+    """Duration of the packet that is displayed last, or 0 if it is unknown."""
     end: int = 0
     """Latest end of a packet."""
     count: int = 0
@@ -62,14 +62,14 @@ class _TrackPackets:
     bytes: int = 0
     """Size of all packets."""
     _second: int = 0
-    """Second in which the latest packet begins."""
+    """Second in which the latest packet is decoded."""
     _count_in_second: int = 0
-    """Number of packets so far in that second."""
+    """Number of packets in this second so far."""
 
     def add_packet(self, decode_time: int, display_time: int, duration: int, size: int) -> None:
         self.count += 1
         self.bytes += size
-        # Packets are in decoding order, whose frame rate equals that of the display order.
+        # Packets arrive in decoding order, which has the same frame rate as the display order.
         second = decode_time * self.time_base.numerator // self.time_base.denominator
         self._count_in_second = self._count_in_second + 1 if second == self._second else 1
         self._second = second
@@ -84,7 +84,9 @@ class _TrackPackets:
 
     @property
     def end_microseconds(self) -> int:
-        """End of the track in microseconds. If the last packet has no duration, it gets the average of the others."""
+        """End of the track in microseconds. If the last packet has no duration, the average distance of packets is
+        used.
+        """
         end = self.end
         if not self.last_duration and self.first is not None and self.count > 1:
             end = max(end, self.last + (self.last - self.first) // (self.count - 1))
@@ -92,7 +94,7 @@ class _TrackPackets:
 
 
 def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
-    """Return the properties of a file; raise InputRefused if it is not a complete media file."""
+    """Return the properties of a file. Raises InputRefused if it is not a complete media file."""
     arguments = (
         *(*CHUNK_OPTIONS, "-i", name),
         *(*TRACKS, "-c", "copy", "-f", "framecrc", "pipe:1"),
@@ -107,16 +109,17 @@ def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
 
 
 def _parse_mappings(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:
-    """Return the input stream of each output track, and the rotation of the video in degrees.
+    """Return the index of the input stream of each output track, and the rotation of the video in degrees.
 
-    ffmpeg prints the rotations of all input streams, then the mapping lines, and then the rotation of the video track.
+    ffmpeg prints the rotations of all input streams, then the mapping lines, and then the rotation of the selected
+    video.
     """
     streams: dict[int, int] = {}
     rotation = 0.0
     for match in lines:
         if match[3] is None:
             streams[int(match[2])] = int(match[1])
-        elif streams and not rotation:  # a rotation before the first mapping line belongs to an input stream
+        elif streams and not rotation:  # a rotation before the mapping lines may be of another stream
             rotation = float(match[3]) or 0.0  # -0.0 becomes 0.0
     return streams, rotation
 
@@ -145,8 +148,8 @@ def _to_chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], r
         if not track.count:
             continue
         if number not in streams:
-            # ffmpeg printed no mapping line for this track. `job.py` then probes a valid file, to find out whether the
-            # chunk or ffmpeg is the reason.
+            # ffmpeg printed no mapping line for this track, so either the chunk or ffmpeg is the reason. `job.py`
+            # probes a valid file to find out which.
             raise InputRefused
         headers = track.headers
         parameters = [

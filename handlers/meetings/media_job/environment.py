@@ -1,7 +1,7 @@
 """Environment variables of the media job, and value ranges that the stack's settings share.
 
-There are two models. The job definition sets the variables of `MediaDeployment`, which are the same for all jobs. Each
-job submission adds the variables that name its recording (`RECORDING_VARIABLES`).
+The media job is an AWS Batch job that joins the files of a recording to a video, and extracts the audio. The job
+definition sets the variables of `MediaDeployment`. Each job submission adds those that name its recording.
 """
 
 from typing import Annotated, Final
@@ -13,20 +13,19 @@ from handlers.common.identifier_types import Ulid, UserId
 from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
 
 RECORDING_VARIABLES: Final = ("MEETING_USER", "MEETING_ID", "CONTENT")
-"""Variables that each job submission sets."""
+"""Variables that each job submission sets. `MediaEnvironment` declares them in lower case."""
 
 ScratchMegabytes = Annotated[int, Field(ge=64, le=200_000)]
 """A Fargate task has 20 GiB of disk by default, including the image, and at most 200 GiB."""
 AUDIO_PART_SECONDS: Final = 13_800
-"""Default: ten minutes less than the four hours that Amazon Transcribe accepts."""
+"""Default: ten minutes less than the four hours that an Amazon Transcribe job accepts."""
 AudioPartSeconds = Annotated[int, Field(ge=60, le=14_340)]
-"""Amazon Transcribe accepts four hours and 2 GB per job. Four hours of 16-kHz mono take at most 0.46 GB."""
+"""An Amazon Transcribe job accepts four hours and 2 GB. Four hours of 16-kHz mono take at most 0.46 GB."""
 PieceSeconds = Annotated[int, Field(ge=1, le=3_600)]
-"""Duration of a piece of video, which is a section that the job encodes and stores by itself."""
 MaxHours = Annotated[int, Field(ge=1, le=24)]
 EncodeThreads = Annotated[int, Field(ge=1, le=16)]
 ENCODE_THREADS: Final = 2
-"""Default: the number of processors that a Fargate task with one vCPU reports."""
+"""Default: the number of processors that the operating system of a Fargate task with one vCPU reports."""
 
 
 class MediaDeployment(HandlerEnvironment):
@@ -34,19 +33,20 @@ class MediaDeployment(HandlerEnvironment):
 
     bucket_name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
     scratch_mb: ScratchMegabytes = 16_000
-    """Maximum disk space of a job. A job needs about twice the size of its recording."""
+    """Maximum disk space of a job in megabytes. A job needs about twice the size of its recording."""
     audio_part_seconds: AudioPartSeconds = AUDIO_PART_SECONDS
-    """Maximum duration of an audio part."""
+    """Maximum duration of a part of the audio, which one job of Amazon Transcribe transcribes."""
     piece_seconds: PieceSeconds = 300
-    """Maximum duration of a piece of video. An interruption repeats at most one piece."""
+    """Maximum duration of a piece of video. Pieces are encoded and stored one by one, so an interruption repeats at
+    most one.
+    """
     max_hours: MaxHours = 12
     """Maximum duration of a recording."""
     encode_threads: EncodeThreads = ENCODE_THREADS
     """Number of threads with which ffmpeg encodes video."""
     scratch_folder: str = "/scratch"
-    """Folder for the chunks and the output. The job deletes its files at its end."""
+    """Folder for downloaded chunks and output. The job deletes its files when it ends."""
     ffmpeg: str = "/usr/bin/ffmpeg"
-    """Path of the ffmpeg program."""
 
 
 class MediaEnvironment(MediaDeployment):

@@ -1,9 +1,9 @@
-"""Runner for ffmpeg on untrusted files, with limits on its formats, its time and the output that is kept.
+"""Runner for ffmpeg on untrusted files: the chunks of a recording, which its user uploaded.
 
-A chunk can be a playlist or contain one. So ffmpeg may only open media containers, only from local files, and only
-decode formats that recorders write. A run inherits no environment variables and has no input but the given one. Its
-time is limited, and so is the text that is kept from its standard error. This text may quote a file, so it never leaves
-the job.
+A malicious chunk could be a playlist that names other files or URLs. So ffmpeg may open only local files in the listed
+container formats, and decode only formats that recorders write. It gets none of the job's environment variables. Its
+time is limited, and so is the text that is kept from its standard error. This text may quote a chunk, so it is neither
+logged nor stored.
 """
 
 import os
@@ -19,56 +19,60 @@ from typing import IO, Final
 from handlers.meetings.media_job.job_termination import JobTermination, Process
 
 CONTAINERS: Final = "mov,matroska,webm,mpegts,ogg,wav,mp3,flac,aac"
-"""`mov` includes MP4, M4A and 3GP. None of these formats refers to other files with ffmpeg's default options."""
+"""`mov` includes MP4, M4A and 3GP. With ffmpeg's default options, no file of these formats can refer to other files."""
 DECODERS: Final = (
     "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,libaom-av1,mpeg4,mjpeg,prores,"
     "aac,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,"
     "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le,pcm_f32be"
 )
-"""Decoders that ffmpeg may use."""
 MAX_PIXELS: Final = 16 * 1024 * 1024
-"""Maximum number of pixels of one frame; a 5K screen has 15 million. ffmpeg allocates the memory for a frame before it
-knows the content.
+"""Maximum number of pixels of one frame; a 5K screen has 15 million. A small file could claim a huge frame, for which
+ffmpeg would allocate the memory.
 """
 _INPUT_LIMITS: Final = ("-protocol_whitelist", "file", "-codec_whitelist", DECODERS, "-max_pixels", str(MAX_PIXELS))
 CHUNK_OPTIONS: Final = (*_INPUT_LIMITS, "-format_whitelist", CONTAINERS)
-"""Options before the name of a chunk."""
+"""Input options for a single chunk."""
 LIST_OPTIONS: Final = (
     *(*_INPUT_LIMITS, "-format_whitelist", f"concat,{CONTAINERS}"),
     *("-f", "concat", "-safe", "1", "-auto_convert", "0", "-copyts"),
 )
-"""Options before the name of a list that this job has written and whose files are chunks.
+"""Input options for a list file of the concat demuxer, which the job has written.
 
-`-copyts` keeps the list's timestamps. Otherwise all of them would be shifted to the start of the audio, which encoders
-place some milliseconds before the first sound.
+`-copyts` keeps the list's timestamps. Otherwise ffmpeg would shift all of them to the first audio packet, which
+encoders place some milliseconds before the first sound.
 """
 METADATA_FREE_OPTIONS: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
-"""Output options that remove all metadata about author, time, place and software. The same input gives the same file.
+"""Output options that remove all metadata about author, time, place and software. The same input then gives the same
+file.
 """
 ENVIRONMENT: Final = {"GCONV_PATH": os.devnull, "LC_ALL": "C"}
-"""The complete environment, so that ffmpeg cannot see AWS credentials.
+"""All environment variables of ffmpeg, so that it cannot see AWS credentials.
 
-A statically linked ffmpeg crashes when it loads the machine's character set tables. It does so to read the name of a
-program in a transport stream. `GCONV_PATH` prevents that.
+For some transport streams, ffmpeg loads the machine's character set tables. `GCONV_PATH` prevents that, because a
+statically linked ffmpeg crashes then.
 """
 MAX_RUN_SECONDS: Final = 4 * 3600
 """Time limit of a run, unless the caller sets another one."""
 _KEPT_BYTES: Final = 16 * 1024
-"""Number of bytes that are kept from the beginning of a run's messages, and the same number from the end."""
+"""About this many bytes are kept from the beginning of standard error, and at most this many from the end."""
 _MAX_MATCHED_LINES: Final = 64
-"""Maximum number of matched lines that are kept. A run is expected to print two."""
+"""A valid file is expected to cause two or three."""
 
 
 class InputRefused(Exception):
-    """ffmpeg cannot process this input. A retry would fail too."""
+    """ffmpeg failed or took too long because of its input. A retry would fail too."""
 
 
 class FfmpegFailed(Exception):
-    """ffmpeg is missing, was killed or does not work."""
+    """ffmpeg failed for another reason than its input. It is missing, was killed, or does not work."""
 
 
 class FfmpegRun:
-    """A running ffmpeg process."""
+    """A running ffmpeg process.
+
+    Only the beginning and the end of its standard error are kept. So lines that the caller needs are matched with
+    `line_pattern` while they arrive.
+    """
 
     def __init__(self, process: Process, line_pattern: re.Pattern[bytes] | None = None) -> None:
         self.process = process
@@ -80,25 +84,23 @@ class FfmpegRun:
 
     @property
     def input(self) -> IO[bytes]:
-        """Pipe to the standard input."""
         if self.process.stdin is None:
             raise ValueError("the process was started without pipe_input")
         return self.process.stdin
 
     @property
     def output(self) -> IO[bytes]:
-        """Pipe from the standard output."""
         if self.process.stdout is None:
             raise ValueError("the process was started without pipe_output")
         return self.process.stdout
 
     def stderr_text(self) -> str:
-        """Return the messages after the process has ended. They must not be logged."""
+        """Wait for the end of the process, and return its standard error, which must not be logged."""
         self._reader.join()
         return (self._head + b"\n" + self._tail).decode(errors="replace")
 
     def matched_lines(self) -> list[re.Match[bytes]]:
-        """Return the lines that match the pattern as a whole, after the process has ended."""
+        """Wait for the end of the process, and return the lines that match as a whole."""
         self._reader.join()
         return self._matches
 
@@ -126,7 +128,7 @@ class Ffmpeg:
         self, path: str, folder: Path, termination: JobTermination, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.folder = folder
-        """Working directory, to which the file names in the arguments are relative."""
+        """Working directory of the processes. File names in their arguments are relative to it."""
         self._path = path
         self._termination = termination
         self._clock = clock
@@ -134,12 +136,12 @@ class Ffmpeg:
         self._running_count, self._counted_at, self._busy_seconds = 0, 0.0, 0.0
 
     @property
-    def milliseconds(self) -> int:
-        """Time during which at least one process ran."""
+    def busy_milliseconds(self) -> int:
+        """Time so far during which at least one process ran."""
         return round(self._busy_seconds * 1000)
 
     def run(self, *arguments: str) -> None:
-        """Run a process to its end."""
+        """Run a process to its end. Raises the exceptions of `start`."""
         with self.start(*arguments):
             pass
 
@@ -152,12 +154,10 @@ class Ffmpeg:
         seconds: float = MAX_RUN_SECONDS,
         line_pattern: re.Pattern[bytes] | None = None,
     ) -> Iterator[FfmpegRun]:
-        """Start a process, optionally with pipes to its standard input or output, and wait for it at the end of the
-        block.
+        """Start a process for the duration of the block, and wait for its end after the block.
 
-        The process is killed if the block raises an exception. Raises InputRefused if ffmpeg reports an error or
-        exceeds `seconds`, and FfmpegFailed if it was killed otherwise. `line_pattern` selects the lines for
-        `FfmpegRun.matched_lines`.
+        `seconds` is its time limit. If the block raises an exception, the process is killed. Raises InputRefused,
+        FfmpegFailed or JobTerminated.
         """
         process = self._termination.start(
             lambda: self._start_process(arguments, pipe_input=pipe_input, pipe_output=pipe_output)
@@ -168,7 +168,7 @@ class Ffmpeg:
         timer.daemon = True
         timer.start()
         try:
-            with suppress(BrokenPipeError):  # ffmpeg ended before it read everything: the return code shows why
+            with suppress(BrokenPipeError):  # ffmpeg ended before it read all of the input; its return code shows why
                 yield run
             if process.stdin is not None:
                 _close(process.stdin)
@@ -180,7 +180,7 @@ class Ffmpeg:
             process.wait()
             self._termination.unregister(process)
             self._count_run(-1)
-            run.stderr_text()
+            run.stderr_text()  # ends the thread that reads the pipe, before the pipe is closed
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
                     _close(pipe)
@@ -205,7 +205,7 @@ class Ffmpeg:
             raise FfmpegFailed("does not start") from error
 
     def _count_run(self, change: int) -> None:
-        """Count a start or an end. Concurrent runs count once."""
+        """Count a start (1) or an end (-1), and add the time since the last count if a process ran."""
         with self._lock:
             now = self._clock()
             if self._running_count:
@@ -215,6 +215,6 @@ class Ffmpeg:
 
 
 def _close(pipe: IO[bytes]) -> None:
-    """Close a pipe. Data that ffmpeg no longer reads does not matter, because its return code shows a failure."""
+    """Close a pipe. An error is ignored, because ffmpeg's return code shows whether it read all of its input."""
     with suppress(BrokenPipeError):
         pipe.close()

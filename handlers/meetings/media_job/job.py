@@ -1,9 +1,18 @@
-"""The media job for one recording: checks the chunks, makes video and audio, and writes the result.
+"""The media job for one recording: it checks the chunks, makes video and audio, and writes `result.json`.
 
-Cheap checks run first. `complete.json` must still describe this recording, and the chunks must fit on the disk, exist,
-have the right hashes and be media files. If a recording cannot be processed, `result.json` contains the reason as its
-outcome. An exception fails the job and its meeting. A later job for the same recording continues with the output
-that exists.
+The chunks are the files that the user uploaded. `complete.json` is the user's list of them, with sizes and hashes.
+Before the job makes any output, it checks in this order:
+
+1. `complete.json` still describes this recording.
+2. The chunks fit on the disk.
+3. All chunks exist and have the right sizes.
+4. After the download, they have the right hashes.
+5. They are media files (`chunk_probe.py`).
+6. The recording is not too long, and its output fits on the disk too.
+
+A failed check raises RecordingUnprocessable. The job then writes the reason as the outcome in `result.json`, and
+succeeds. Any other exception fails the job, and the workflow marks the meeting as failed. A later job for the same
+recording uses the output that exists, and skips the checks 3 to 5 if they were passed before.
 """
 
 import time
@@ -33,9 +42,9 @@ from handlers.meetings.upload_completion_file import MAX_COMPLETE_FILE_BYTES, Ch
 FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
 """Outcomes that stay as long as the output exists. Others may change after a new upload or a changed setting."""
 MAX_JOB_FILE_BYTES: Final = 16 * 1024 * 1024
-"""Maximum size of the job's own JSON files, which describe up to 5,000 chunks."""
+"""Maximum size of the JSON files that jobs write. They may describe 5,000 chunks."""
 _HALF_A_SECOND: Final = bytes(16_000)
-"""Silence: 8,000 samples of 16 bits, at 16 kHz."""
+"""Half a second of silence: 8,000 samples of 16 bits, at 16 kHz."""
 M = TypeVar("M", bound=Message)
 
 
@@ -44,7 +53,6 @@ class MediaJobSettings:
     """Limits and resources of the job."""
 
     limits: PlanLimits
-    """Maximum durations."""
     scratch_bytes: int
     """Disk space that the job may use."""
     threads: int
@@ -53,7 +61,7 @@ class MediaJobSettings:
 
 @dataclass(frozen=True)
 class MediaJob:
-    """Processes one recording."""
+    """Job for one recording."""
 
     recording: Recording
     bucket: JobBucket
@@ -64,7 +72,7 @@ class MediaJob:
     log: EventLog
 
     def run(self) -> MediaResult:
-        """Make the output that does not exist yet; write and return the result."""
+        """Return the final result of an earlier job, or process the recording and write the result."""
         started_at = time.monotonic()
         result = self._read_result()
         if result is None:
@@ -83,7 +91,7 @@ class MediaJob:
         return result
 
     def _read_result(self) -> MediaResult | None:
-        """Return the result of an earlier job if it is final and all its output still exists."""
+        """Return the result of an earlier job if its outcome is final and all its output still exists, or None."""
         result = self._read_job_file(MediaResult, self.recording.media_result_key)
         if result is None or result.outcome not in FINAL_OUTCOMES:
             return None
@@ -99,12 +107,12 @@ class MediaJob:
         try:
             try:
                 return self._run_steps(complete, chunk_folder, facts)
-            except InputRefused:  # the videos have equal formats, but cannot be copied, so they are encoded
+            except InputRefused:  # the chunks' videos cannot be joined by copying, so they are encoded
                 self.log.warning("media_not_copied", key_hash=self._key_hash)
                 uncopiable_facts = self._write_facts(facts.model_copy(update={"uncopiable": True}))
                 return self._run_steps(complete, chunk_folder, uncopiable_facts)
         except UndecodableChunks as undecodable:
-            raise self._build_unreadable(complete, undecodable.chunks) from None
+            raise self._build_unreadable(complete, undecodable.numbers) from None
 
     def _run_steps(self, complete: CompleteFile, chunk_folder: ChunkFolder, facts: RecordingFacts) -> MediaResult:
         plan = RecordingPlan(facts, self.settings.limits)
@@ -113,8 +121,8 @@ class MediaJob:
         steps = ResumableSteps(
             self.recording, self.bucket, self.ffmpeg, plan, chunk_folder, self.settings.threads, self.log
         )
-        audio_ms = sum(steps.make_audio_part(part) for part in plan.parts)
-        video_ms = steps.make_video() if plan.has_video else 0
+        audio_ffmpeg_ms = sum(steps.make_audio_part(part) for part in plan.parts)
+        video_ffmpeg_ms = steps.make_video() if plan.has_video else 0
         return MediaResult(
             outcome=MediaOutcome.READY if plan.has_audio else MediaOutcome.NO_AUDIO,
             video_key=self.recording.video_key if plan.has_video else None,
@@ -124,13 +132,13 @@ class MediaJob:
                 )
                 for part in plan.parts
             ),
-            duration_ms=round(plan.duration / 1000),
+            duration_ms=round(plan.duration / 1000),  # the plan has microseconds
             copied=plan.copies_video,
-            ffmpeg_ms=facts.ffmpeg_ms + audio_ms + video_ms,
+            ffmpeg_ms=facts.ffmpeg_ms + audio_ffmpeg_ms + video_ffmpeg_ms,
         )
 
     def _read_complete_file(self) -> CompleteFile:
-        """Return `complete.json` if it still describes this recording; otherwise raise RecordingUnprocessable."""
+        """Return `complete.json`. Raises RecordingUnprocessable if it describes another recording or is unusable."""
         problem = ChunkProblem.MISSING
         try:
             body = self.bucket.read(self.recording.meeting.upload_key(COMPLETE_FILE_NAME), MAX_COMPLETE_FILE_BYTES)
@@ -146,7 +154,7 @@ class MediaJob:
         raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE_FILE_NAME, problem=problem)])
 
     def _find_facts(self, complete: CompleteFile, chunk_folder: ChunkFolder) -> RecordingFacts:
-        """Return the stored properties of the chunks, or download and probe all chunks."""
+        """Return the chunks' properties that an earlier job stored, or check, download and probe all chunks."""
         stored_facts = self._read_job_file(RecordingFacts, self._facts_key)
         if stored_facts is not None:
             return stored_facts
@@ -158,7 +166,7 @@ class MediaJob:
             raise self._build_unreadable(complete, unreadable)
         self.log.info("media_probed", key_hash=self._key_hash, files=len(probes))
         chunk_facts = tuple(facts for facts in probes if facts is not None)
-        return self._write_facts(RecordingFacts(chunks=chunk_facts, ffmpeg_ms=self.ffmpeg.milliseconds))
+        return self._write_facts(RecordingFacts(chunks=chunk_facts, ffmpeg_ms=self.ffmpeg.busy_milliseconds))
 
     def _probe(self, name: str) -> ChunkFacts | None:
         try:
@@ -167,10 +175,9 @@ class MediaJob:
             return None
 
     def _build_unreadable(self, complete: CompleteFile, numbers: tuple[int, ...]) -> RecordingUnprocessable:
-        """Return the exception that reports the chunks as unreadable.
+        """Return the exception that reports these chunks as unreadable.
 
-        Raises FfmpegFailed if ffmpeg cannot even probe a valid file. A broken ffmpeg would otherwise reject every
-        recording.
+        Raises FfmpegFailed if ffmpeg cannot probe a valid file either, because then ffmpeg is broken.
         """
         name = "valid-audio"
         with wave.open(str(self.ffmpeg.folder / name), "wb") as file:
@@ -182,7 +189,7 @@ class MediaJob:
         return RecordingUnprocessable(MediaOutcome.UNREADABLE, wrong)
 
     def _read_job_file(self, model: type[M], key: str) -> M | None:
-        """Return one of the job's own files, or None if it does not exist or another version of the code wrote it."""
+        """Return a JSON file of a media job, or None if it does not exist or another version of the code wrote it."""
         body = self.bucket.read(key, MAX_JOB_FILE_BYTES)
         try:
             return None if body is None else model.model_validate_json(body)

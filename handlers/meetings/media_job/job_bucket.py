@@ -1,8 +1,10 @@
-"""S3 gateway of the media job: small objects in memory, and files through boto3's transfer manager.
+"""S3 gateway of the media job. Small objects are read and written in memory, and large objects as files.
 
-A finished output is an object whose metadata contain its recipe, which is a text that describes how it was made, and
-the time that ffmpeg took. Transfers are cancelled if the job has to end. A cancelled upload leaves no parts behind. If
-the job is killed, the bucket's lifecycle deletes them.
+Files are transferred with boto3's transfer manager. If the job has to end, running transfers are cancelled, and
+multipart uploads are aborted. If the job is killed, the bucket's lifecycle deletes the uploaded parts.
+
+The metadata of an output object contain its recipe, a text that describes how it was made, so that a later job need not
+make it again. They also contain the time that ffmpeg took.
 """
 
 import os
@@ -25,15 +27,15 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 PART_BYTES: Final = 16 * 1024 * 1024
-"""Size of one part of a transfer. An upload may have 10,000 parts."""
+"""Size of one part of a transfer. S3 allows 10,000 parts, so an output may have up to 156 GiB."""
 MAX_REQUESTS: Final = 8
-"""Concurrent requests of all transfers."""
+"""Concurrent requests of all transfers together."""
 MAX_QUEUED_BLOCKS: Final = 100
-"""Received blocks of 256 KB that wait to be written to the disk, for all downloads together."""
+"""Received blocks of 256 KB that wait in memory for the disk, for all downloads together."""
 NOT_FOUND_CODES: Final = frozenset({"404", "NoSuchKey"})
 BAD_REQUEST_CODE: Final = "400"
-"""S3 answers a HEAD request without an error message. This code can mean an object encrypted with the client's own key,
-but also invalid credentials.
+"""Error code if S3 answers a HEAD request with status 400, without a reason. The user may have encrypted the object
+with a key of their own, but the credentials may also be invalid.
 """
 RECIPE_METADATA: Final = "recipe"
 """Metadata key of the recipe."""
@@ -42,7 +44,7 @@ FFMPEG_MS_METADATA: Final = "ffmpeg-ms"
 
 
 class ObjectTooLong(Exception):
-    """An object has more bytes than the reader accepts."""
+    """An object is larger than the caller accepts."""
 
 
 class JobObjectGone(Exception):
@@ -71,7 +73,7 @@ class _Transfer:
 
 
 class JobBucket:
-    """Reads and writes the objects of a media job. Once the job has to end, every method raises JobTerminated."""
+    """Gateway to one bucket. Once the job has to end, every method raises JobTerminated."""
 
     def __init__(
         self, client: "S3Client", name: str, termination: JobTermination, part_bytes: int = PART_BYTES
@@ -128,12 +130,11 @@ class JobBucket:
             raise JobObjectGone if _error_code(error) in NOT_FOUND_CODES else self._classify(key, error) from None
 
     def write(self, key: str, body: bytes) -> None:
-        """Write a small JSON object."""
         self._termination.raise_if_requested()
         self._client.put_object(Bucket=self._name, Key=key, Body=body, ContentType="application/json")
 
     def upload(self, key: str, path: Path, content_type: str, recipe: str, ffmpeg_ms: int) -> None:
-        """Upload a file as an object, completely or not at all."""
+        """Upload a file with its recipe and ffmpeg's time."""
         extra_arguments = {
             "ContentType": content_type,
             "Metadata": {RECIPE_METADATA: recipe, FFMPEG_MS_METADATA: str(ffmpeg_ms)},
@@ -151,9 +152,7 @@ class JobBucket:
             self._termination.unregister(transfer)
 
     def _classify(self, key: str, error: ClientError) -> Exception:
-        """Return the exception for an error. If S3 sent no message, repeat the request as a GET, which returns a
-        reason.
-        """
+        """Return UnreadableObject or the error itself. After a status 400, a GET request finds out the reason."""
         if _error_code(error) != BAD_REQUEST_CODE:
             return classify_read_error(error)
         try:

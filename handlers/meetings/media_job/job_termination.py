@@ -1,7 +1,8 @@
-"""Orderly end of the job after SIGTERM: running processes and transfers are ended, and the start of others is refused.
+"""Orderly end of the media job after SIGTERM.
 
-When Spot capacity is reclaimed, the container receives SIGTERM and is killed 30 seconds later. The signal handler only
-calls `request`. The working threads notice it at their next step, and leave finished objects that a later job can use.
+When Spot capacity is reclaimed, the container receives SIGTERM, and is killed 30 seconds later. The signal handler ends
+the running ffmpeg processes and S3 transfers. The threads that use them, or start others, get the exception
+JobTerminated. A later job continues with the objects that were finished before.
 """
 
 import subprocess
@@ -27,16 +28,16 @@ class JobTerminated(Exception):
 
 
 class JobTermination:
-    """Keeps the running processes and transfers, and ends them on request."""
+    """Registry of the running processes and transfers, which ends all of them on request."""
 
     def __init__(self) -> None:
-        # Reentrant: the signal handler runs in the main thread, which may hold the lock.
+        # Reentrant, because Python runs the signal handler in the main thread, which may hold the lock already.
         self._lock = threading.RLock()
         self._requested = False
         self._running: set[Killable] = set()
 
     def request(self) -> None:
-        """End everything that runs, and refuse new work from now on."""
+        """End all running processes and transfers. From now on, `start` raises JobTerminated."""
         with self._lock:
             self._requested = True
             for running in tuple(self._running):
@@ -53,9 +54,9 @@ class JobTermination:
             raise JobTerminated
 
     def start(self, create: Callable[[], K]) -> K:
-        """Call `create`, which starts a process or transfer, and keep its result, so that it ends with the job.
+        """Call `create`, which starts a process or transfer, and register what it returns.
 
-        Raises JobTerminated.
+        Raises JobTerminated if the job has been asked to end.
         """
         with self._lock:
             self.raise_if_requested()
@@ -66,6 +67,6 @@ class JobTermination:
             return running
 
     def unregister(self, running: Killable) -> None:
-        """Forget a process or transfer that has ended."""
+        """Remove a process or transfer that has ended from the registry."""
         with self._lock:
             self._running.discard(running)

@@ -1,13 +1,16 @@
-"""Plan by which the media job makes video and audio.
+"""Plan by which the media job makes video and audio from the chunks of a recording.
 
-The plan states where each chunk begins and what is copied or encoded. It divides the audio into parts, and an encoded
-video into pieces. The measured durations decide where each chunk begins, for audio and for video. So both stay
-synchronous, for any number of chunks.
+Each chunk begins where the chunk before it ends, according to its measured duration. Audio and video use the same
+times, so they stay synchronous for any number of chunks.
 
-Video is copied if all chunks have the same format and MP4 supports it. Otherwise it is encoded in pieces that are
-stored separately. Audio is copied only if there is a single chunk. Every encoder starts with some milliseconds of
-padding, which the file declares so that players skip it. If files are joined, only the padding of the first can be
-declared. So the audio of 300 copied chunks would be 17 seconds too long.
+For the transcription, the audio is divided into parts, because Amazon Transcribe limits the duration of a job.
+
+The video is copied if all chunks have the same format and MP4 files can contain it. Otherwise it is divided into
+pieces, which are encoded and stored one by one, so that an interrupted job need not start again.
+
+The soundtrack is copied only if there is a single chunk, because every encoder starts with some milliseconds of
+padding. Players skip it, but a joined file can declare only the padding of its first chunk. So the copied audio of 300
+chunks would be 17 seconds too long.
 """
 
 from collections.abc import Iterator
@@ -22,15 +25,15 @@ from handlers.meetings.media_job.chunk_facts import RecordingFacts, TrackFormat
 COPIED_VIDEO_CODECS: Final = frozenset({"h264", "hevc", "vp9", "av1"})
 COPIED_AUDIO_CODECS: Final = frozenset({"aac", "mp3", "opus"})
 SPEECH_RATE: Final = 16_000
-"""Sample rate of the audio for the transcription, which is mono."""
+"""Samples per second of the audio for the transcription, which is mono."""
 SOUNDTRACK_RATE: Final = 48_000
-"""Sample rate of a soundtrack that cannot be copied."""
+"""Samples per second of a soundtrack that is not copied."""
 MIN_SAMPLES: Final = SPEECH_RATE // 2
 """Amazon Transcribe rejects audio shorter than half a second."""
 BYTES_PER_SAMPLE: Final = 2
 """Size of a sample of one channel."""
 MAX_FRAME_RATE: Final = 30
-"""Maximum frame rate of encoded video, which shows faces and slides."""
+"""Maximum frames per second of encoded video. Faces and slides need no more."""
 MAX_LONG_SIDE, MAX_SHORT_SIDE = 1920, 1080
 """Maximum frame size of encoded video, in pixels."""
 MAX_VIDEO_BIT_RATE: Final = 2_500_000
@@ -40,9 +43,9 @@ AUDIO_BIT_RATE: Final = 64_000
 _SECOND: Final = 1_000_000
 """Microseconds per second."""
 _HEADER_BYTES: Final = 4 * 1024 * 1024
-"""Reserve for the headers of the largest file, and for rounding."""
+"""Reserved for the headers of the largest file, and for rounding errors."""
 _PIECE_HEADER_BYTES: Final = 256 * 1024
-"""Reserve for the headers of each piece, while all pieces are on the disk."""
+"""Reserved for the headers of each piece."""
 _INDEX_ENTRY_BYTES: Final = 32
 """Size of a packet's index entry in an MP4 file."""
 
@@ -56,7 +59,6 @@ class PlanLimits:
     max_piece: int
     """Limit for a piece of encoded video."""
     max_recording: int
-    """Limit for a recording."""
 
 
 @dataclass(frozen=True)
@@ -64,21 +66,19 @@ class SpeechPart:
     """A part of the audio for one transcription job."""
 
     number: int
-    """Number of the part, from 0."""
-    first: int
-    """Number of its first sample in the whole audio."""
-    samples: int
-    """Number of samples."""
+    first_sample: int
+    """Position of the part's first sample in the whole audio. This and all other numbers count from 0."""
+    sample_count: int
 
     @property
     def offset_ms(self) -> int:
-        """Start of the part. It is exact, because parts begin at a full millisecond."""
-        return self.first * 1000 // SPEECH_RATE
+        """Start of the part, which is a full millisecond."""
+        return self.first_sample * 1000 // SPEECH_RATE
 
     @property
     def duration_ms(self) -> int:
-        """Duration of the part. It is exact, except for the last part, which is rounded."""
-        return max(1, round(self.samples * 1000 / SPEECH_RATE))
+        """Duration of the part. It is rounded for the last part, and exact for all others."""
+        return max(1, round(self.sample_count * 1000 / SPEECH_RATE))
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,6 @@ class ChunkSpan:
 
     @property
     def duration(self) -> int:
-        """Duration in microseconds."""
         return self.end - self.begin
 
 
@@ -102,25 +101,21 @@ class ChunkSpan:
 class VideoPiece:
     """A section of the video that is encoded and stored by itself.
 
-    It shows whole chunks of the same format, or a section of one chunk that is too long for a piece.
+    It shows one or more whole chunks of the same format, or a section of a chunk that is too long for a piece.
     """
 
     number: int
-    """Number of the piece, from 0."""
     spans: tuple[ChunkSpan, ...]
-    """The chunks, or the section of a chunk, that the piece shows."""
     track_format: TrackFormat | None
-    """Format of the chunks' video. None for a black piece: the chunks have no video, or the section contains no frame.
-    """
+    """Format of the chunks' video. None if the piece shows only black frames."""
 
     @property
     def duration(self) -> int:
-        """Duration in microseconds."""
         return sum(span.duration for span in self.spans)
 
 
 class RecordingPlan:
-    """Plan for processing a recording."""
+    """Plan for one recording. Times and durations are in microseconds, unless their names say otherwise."""
 
     def __init__(self, facts: RecordingFacts, limits: PlanLimits) -> None:
         self.chunks = facts.chunks
@@ -129,7 +124,7 @@ class RecordingPlan:
 
     @cached_property
     def starts(self) -> tuple[int, ...]:
-        """Start of each chunk in microseconds, and the end of the last chunk."""
+        """Start of each chunk, and then the end of the last chunk."""
         starts = [0]
         for chunk in self.chunks:
             starts.append(starts[-1] + chunk.duration)
@@ -137,7 +132,6 @@ class RecordingPlan:
 
     @property
     def duration(self) -> int:
-        """Duration of the recording in microseconds."""
         return self.starts[-1]
 
     @property
@@ -154,7 +148,7 @@ class RecordingPlan:
 
     @property
     def copies_audio(self) -> bool:
-        """True if the video's soundtrack is copied."""
+        """True if the video's soundtrack is the copied audio of the only chunk."""
         audio = self.chunks[0].audio
         return len(self.chunks) == 1 and audio is not None and audio.track_format.codec in COPIED_AUDIO_CODECS
 
@@ -164,21 +158,21 @@ class RecordingPlan:
         return max((chunk.audio.channels for chunk in self.chunks if chunk.audio is not None), default=1)
 
     def sample_starts(self, rate: int) -> tuple[int, ...]:
-        """Return `starts` in samples: the position of each chunk's first sample, and the number of all samples.
-
-        Each value is rounded separately, so rounding errors do not add up.
-        """
+        """Return `starts` in samples. Each value is rounded separately, so rounding errors do not add up."""
         return tuple((start * rate + _SECOND // 2) // _SECOND for start in self.starts)
 
     @cached_property
     def parts(self) -> tuple[SpeechPart, ...]:
-        """Parts of about the same length, so that none is too short to be transcribed."""
+        """Parts of the audio for the transcription; empty if the recording has no audio.
+
+        All parts have about the same length, so that the last one is not too short to be transcribed.
+        """
         if not self.has_audio:
             return ()
         samples = max(MIN_SAMPLES, self.sample_starts(SPEECH_RATE)[-1])
         milliseconds = ceil(samples * 1000 / SPEECH_RATE)
         count = ceil(milliseconds * 1000 / self._limits.max_part)
-        # Each part has a whole number of milliseconds, so all parts begin at a full millisecond.
+        # Each part but the last has a whole number of milliseconds, so all parts begin at a full millisecond.
         samples_each = ceil(milliseconds / count) * SPEECH_RATE // 1000
         return tuple(
             SpeechPart(number, first, min(samples_each, samples - first))
@@ -191,8 +185,8 @@ class RecordingPlan:
         pieces: list[VideoPiece] = []
         for span, track_format, is_whole in self._split_chunks():
             previous = pieces[-1] if pieces else None
-            # Only whole chunks share a piece. So a section of a long chunk is never added to a piece. Nothing is added
-            # to the last section of a long chunk either, which is recognised by its begin after 0.
+            # Only whole chunks share a piece. So nothing is added to the last section of a long chunk either, which is
+            # recognised by its begin after 0.
             if (
                 previous is not None
                 and is_whole
@@ -207,10 +201,10 @@ class RecordingPlan:
 
     @cached_property
     def frame_rate(self) -> int:
-        """Frame rate of an encoded video: the highest number of frames in any second, at most `MAX_FRAME_RATE`.
+        """Frames per second of an encoded video: the highest frame rate of any chunk, at most `MAX_FRAME_RATE`.
 
-        Each chunk counts with the larger of two rates: the highest number of frames in any second, and the average. The
-        average is larger only for a chunk shorter than a second, because its frames do not fill a second.
+        The frame rate of a chunk is the number of frames in the second with the most frames. For a chunk shorter than a
+        second, this number is too small, so the average is used if it is higher.
         """
         videos = [(chunk.video, chunk.duration) for chunk in self.chunks if chunk.video]
         # Measured durations are not exact. Without the tolerance of 0.05, 25.01 frames per second would become 26.
@@ -222,25 +216,28 @@ class RecordingPlan:
 
     @cached_property
     def frame_size(self) -> tuple[int, int]:
-        """Width and height of an encoded video: those of the largest chunk, reduced to the maximum, and even."""
+        """Width and height of an encoded video: those of the chunk with the most pixels, reduced to the maximum frame
+        size, and rounded to even numbers.
+        """
         sizes = [(chunk.video.width, chunk.video.height) for chunk in self.chunks if chunk.video]
         width, height = max(sizes, key=lambda size: size[0] * size[1])
         scale = min(1.0, MAX_LONG_SIDE / max(width, height), MAX_SHORT_SIDE / min(width, height))
         return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
     def required_bytes(self, uploaded: int) -> int:
-        """Return the maximum disk space that processing needs at once. `uploaded` is the size of all chunks.
+        """Return the bytes of disk space that the job needs at most. `uploaded` is the size of all chunks in bytes.
 
-        While the chunks are on the disk, the job makes the audio parts and the encoded pieces one by one, and then the
-        soundtrack. Before it joins encoded pieces, it deletes the chunks, unless it copies their audio.
+        While the chunks are on the disk, the job makes the audio parts and the encoded pieces, of which only one is on
+        the disk at a time, and then the soundtrack. Before it joins pieces, it deletes the chunks, unless it copies
+        their audio.
         """
         seconds = self.duration / _SECOND + 1
         # FLAC is never larger than the samples.
-        largest_part = max((part.samples for part in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
+        largest_part = max((part.sample_count for part in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
         if not self.has_video:
             return uploaded + largest_part
         index = sum(chunk.video.count if chunk.video else 0 for chunk in self.chunks) * _INDEX_ENTRY_BYTES
-        index += round(seconds * SOUNDTRACK_RATE / 1024) * _INDEX_ENTRY_BYTES  # a packet of AAC has 1,024 samples
+        index += round(seconds * SOUNDTRACK_RATE / 1024) * _INDEX_ENTRY_BYTES  # an AAC packet contains 1,024 samples
         soundtrack = self._soundtrack_bytes(seconds)
         if self.copies_video:
             video_bytes = sum(chunk.video.bytes for chunk in self.chunks if chunk.video)
@@ -259,7 +256,7 @@ class RecordingPlan:
     def _soundtrack_bytes(self, seconds: float) -> int:
         if self.copies_audio:
             return sum(chunk.audio.bytes for chunk in self.chunks if chunk.audio)
-        # A quarter is added, because the bit rate is only an average.
+        # The encoder may exceed the bit rate for a while, so a quarter is added.
         return round(seconds * AUDIO_BIT_RATE * self.channels / 8 * 1.25) if self.has_audio else 0
 
     def _is_copiable(self) -> bool:
@@ -269,7 +266,7 @@ class RecordingPlan:
     def _split_chunks(self) -> Iterator[tuple[ChunkSpan, TrackFormat | None, bool]]:
         """Yield each chunk, or the sections of a chunk that is too long for a piece.
 
-        The values are the chunk or section, its format, and True for a whole chunk.
+        The values are the chunk or section, the format of its video, and True for a whole chunk.
         """
         for number, chunk in enumerate(self.chunks):
             count = ceil(chunk.duration / self._limits.max_piece)

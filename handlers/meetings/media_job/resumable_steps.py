@@ -1,8 +1,8 @@
-"""Steps of the media job that each make one object of video or audio, unless an earlier or concurrent job made it.
+"""Steps of the media job. Each step makes one object: a part of the audio, a piece of the video, or the whole video.
 
-An object's metadata contain its recipe, which is a text that names how the object was made. An object with the right
-recipe is not made again, even if another job made it. An object with another recipe, from before a setting changed, is
-replaced. So an interruption only repeats the current step, and two concurrent jobs write the same objects.
+The metadata of an object contain its recipe, a text that describes how it was made, for example `encoded 1280x720 25`.
+A step is skipped if its object exists with the right recipe, so a job after an interruption repeats at most one step.
+After a change of a setting, the recipe differs and the object is replaced.
 """
 
 from collections.abc import Callable
@@ -19,19 +19,17 @@ from handlers.meetings.media_job.video_maker import VideoMaker
 from handlers.meetings.s3_keys import Recording
 
 RECIPE_VERSION: Final = 2
-"""Raise it when the way of making outputs changes, so that old and new pieces are not joined."""
+"""Part of every recipe. Raise it when the code makes objects differently, so that older objects are not used."""
 FLAC, MP4 = "audio/flac", "video/mp4"
 """Content types of the objects."""
 RESULT_NAME: Final = "result"
-"""File name of a step's result in the job's folder."""
+"""Name of the local file that a step makes and then uploads."""
 SOUNDTRACK_NAME: Final = "sound"
-"""File name of the soundtrack in the job's folder."""
+"""Name of the local file with the video's soundtrack."""
 
 
 class ResumableSteps:
-    """Makes the objects that do not exist yet. Each step returns the milliseconds that ffmpeg took for its object, now
-    or earlier.
-    """
+    """Steps for one recording. Each returns the milliseconds that ffmpeg took for its object, now or earlier."""
 
     def __init__(
         self,
@@ -60,11 +58,14 @@ class ResumableSteps:
             self._chunk_folder.download(self._chunks_with_audio)
             self._audio_maker.make_part(part, RESULT_NAME)
 
-        return self._run_step(self._recording.audio_key(part.number), f"speech {part.first}+{part.samples}", FLAC, make)
+        return self._run_step(
+            self._recording.audio_key(part.number), f"speech {part.first_sample}+{part.sample_count}", FLAC, make
+        )
 
     def make_video(self) -> int:
-        """Make the video, with its encoded pieces if there are any. Raises InputRefused if the chunks' videos cannot be
-        copied.
+        """Make the whole video, either by copying the chunks' videos or from encoded pieces.
+
+        Raises InputRefused if copying was planned, but ffmpeg cannot join the chunks' videos.
         """
         key = self._recording.video_key
         if self._plan.copies_video:
@@ -73,7 +74,7 @@ class ResumableSteps:
         recipe = f"encoded {width}x{height} {self._plan.frame_rate}"
         milliseconds = self._find_result(key, recipe)
         if milliseconds is not None:
-            return milliseconds  # a finished video needs no pieces
+            return milliseconds  # the pieces are not needed, because the whole video exists
         pieces_milliseconds = sum(self._make_piece(piece, recipe) for piece in self._plan.pieces)
         return self._run_step(key, recipe, MP4, self._join_pieces, pieces_milliseconds)
 
@@ -87,7 +88,7 @@ class ResumableSteps:
         if self._plan.copies_audio:
             self._chunk_folder.download()  # the audio is copied from the chunk
         else:
-            self._chunk_folder.clear()  # frees disk space for the pieces
+            self._chunk_folder.clear()  # the pieces need the disk space
         names = [f"piece-{piece.number:04d}" for piece in self._plan.pieces]
         for name, piece in zip(names, self._plan.pieces, strict=True):
             self._bucket.download(self._piece_key(piece), self._ffmpeg.folder / name)
@@ -97,7 +98,7 @@ class ResumableSteps:
             raise FfmpegFailed("cannot join its own pieces") from None
 
     def _make_soundtrack(self) -> str | None:
-        """Write the video's soundtrack; return its name, or None if there is none or it can be copied."""
+        """Make the video's soundtrack; return its file name, or None if there is no audio or if it is copied."""
         if not self._plan.has_audio or self._plan.copies_audio:
             return None
         self._chunk_folder.download(self._chunks_with_audio)
@@ -114,14 +115,14 @@ class ResumableSteps:
             except InputRefused:
                 if undecodable := self._video_maker.find_undecodable(piece):
                     raise UndecodableChunks(*undecodable) from None
-                # The chunks can be decoded, so the cause is that no frame lies in this piece's time.
+                # All chunks can be decoded. So the reason is that the chunk has no frame during this piece.
                 self._log.warning("media_piece_is_black", key_hash=hash_for_log(self._piece_key(piece)))
                 self._make_black_piece(piece)
 
         return self._run_step(self._piece_key(piece), f"{video_recipe} {hash_for_log(spans)}", MP4, make)
 
     def _make_black_piece(self, piece: VideoPiece) -> None:
-        black_piece = replace(piece, track_format=None)  # a piece without a format shows black frames
+        black_piece = replace(piece, track_format=None)
         try:
             self._video_maker.encode_piece(black_piece, RESULT_NAME)
         except InputRefused:
@@ -133,16 +134,16 @@ class ResumableSteps:
     def _run_step(
         self, key: str, recipe: str, content_type: str, make: Callable[[], None], extra_milliseconds: int = 0
     ) -> int:
-        """Make an object unless it exists, and return the time that ffmpeg took.
+        """Make an object unless it exists with this recipe; return the milliseconds that ffmpeg took.
 
-        `make` writes the file `RESULT_NAME`. `extra_milliseconds` is added to its time, for the pieces of a video.
+        `make` makes the file `RESULT_NAME`. `extra_milliseconds` is added, for the pieces of a video.
         """
         earlier_milliseconds = self._find_result(key, recipe)
         if earlier_milliseconds is not None:
             return earlier_milliseconds
-        started_at, path = self._ffmpeg.milliseconds, self._ffmpeg.folder / RESULT_NAME
+        milliseconds_before, path = self._ffmpeg.busy_milliseconds, self._ffmpeg.folder / RESULT_NAME
         make()
-        milliseconds = self._ffmpeg.milliseconds - started_at + extra_milliseconds
+        milliseconds = self._ffmpeg.busy_milliseconds - milliseconds_before + extra_milliseconds
         self._bucket.upload(key, path, content_type, _add_version(recipe), milliseconds)
         size = path.stat().st_size
         path.unlink()

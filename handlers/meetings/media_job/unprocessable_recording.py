@@ -1,4 +1,4 @@
-"""Exception that ends the media job early, because the recording cannot be processed."""
+"""Exception with which a check of the media job reports that the recording cannot be processed."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from handlers.meetings.upload_completion_file import WrongChunk
 
 
 class RecordingUnprocessable(Exception):
-    """The recording cannot be processed. The exception contains the result that the job writes."""
+    """The recording cannot be processed. `MediaJob.run` catches the exception and writes its `result`."""
 
     def __init__(self, outcome: MediaOutcome, wrong: Iterable[WrongChunk] = ()) -> None:
         super().__init__(outcome)

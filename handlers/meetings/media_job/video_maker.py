@@ -1,8 +1,11 @@
-"""Video output of the media job: chunks joined by ffmpeg's concat demuxer, or the pieces into which they were encoded.
+"""Video output of the media job.
 
-The input of the concat demuxer is a list file. It contains the job's own file names and the plan's durations, because
-ffmpeg would otherwise use the durations in the files' headers. The output has its index at the beginning, so that
-players need not fetch its end first.
+The chunks of a recording are joined to one MP4 file. If their videos cannot be copied, they are first encoded in
+pieces, and the pieces are joined.
+
+Files are joined with ffmpeg's concat demuxer, which reads a list of the files with their planned durations. Otherwise
+ffmpeg would use the durations in the files' headers, which may be wrong. The MP4 file has its index at the beginning,
+so that players need not fetch its end first.
 """
 
 from collections.abc import Sequence
@@ -14,18 +17,17 @@ from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, LIST_OPTIONS, META
 from handlers.meetings.media_job.recording_plan import MAX_VIDEO_BIT_RATE, RecordingPlan, VideoPiece
 
 TIME_SCALE: Final = 90_000
-"""Time units per second in encoded pieces. All pieces must have the same."""
+"""Time units per second in encoded pieces. All pieces must have the same, so that they can be joined."""
 KEYFRAME_SECONDS: Final = 5
-"""Distance between key frames, at which a player can start."""
+"""Maximum time between two key frames. A player can start only at a key frame."""
 DURATION_TOLERANCE: Final = 1_000_000
-"""Microseconds by which a video's duration may differ from that of its chunks, in addition to `_last_frame_error`."""
+"""Microseconds by which a joined video may be longer or shorter than planned, in addition to `_last_frame_error`."""
 VIDEO_ENCODER: Final = "libx264"
 SCALE_OPTIONS: Final = "force_original_aspect_ratio=decrease:force_divisible_by=2:out_color_matrix=bt709:out_range=tv"
-"""Options of ffmpeg's `scale` filter. It keeps the aspect ratio, and converts the colours to those of `COLOUR_OPTIONS`.
-"""
+"""Options of ffmpeg's `scale` filter: keep the aspect ratio, and convert the colours to those of `COLOUR_OPTIONS`."""
 COLOUR_OPTIONS: Final = ("-x264-params", "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv:chromaloc=0")
-"""Colour properties of all pieces, because an MP4 file declares them once. They are passed to the encoder itself, which
-would otherwise use those of the input.
+"""Colour properties of all pieces, because the joined file declares them only once. The encoder itself gets them,
+because it would otherwise use those of its input.
 """
 _SECOND: Final = 1_000_000
 """Microseconds per second."""
@@ -41,7 +43,9 @@ class VideoMaker:
         self._threads = threads
 
     def encode_piece(self, piece: VideoPiece, name: str) -> None:
-        """Encode a piece. All pieces get the same frame size and frame rate."""
+        """Encode a piece with the plan's frame size and frame rate. Raises InputRefused if it contains no frame, or if
+        ffmpeg cannot decode a chunk.
+        """
         seconds = f"{piece.duration / _SECOND:.6f}"
         self._ffmpeg.run(
             *self._piece_input(piece, seconds),
@@ -50,12 +54,12 @@ class VideoMaker:
             *("-maxrate", str(MAX_VIDEO_BIT_RATE), "-bufsize", str(2 * MAX_VIDEO_BIT_RATE)),
             *("-g", str(KEYFRAME_SECONDS * self._plan.frame_rate)),
             *("-threads", str(self._threads), "-t", seconds, "-video_track_timescale", str(TIME_SCALE)),
-            # Frames that cannot be decoded are skipped, but a piece without any frame is an error.
+            # ffmpeg skips single frames that it cannot decode. A piece without any frame is an error.
             *("-abort_on", "empty_output", *METADATA_FREE_OPTIONS, "-f", "mp4", name),
         )
 
     def find_undecodable(self, piece: VideoPiece) -> tuple[int, ...]:
-        """Return the chunks of a failed piece that cannot be decoded."""
+        """Return the numbers of those chunks of a failed piece that cannot be decoded."""
         chunks = []
         for span in piece.spans:
             try:
@@ -65,8 +69,10 @@ class VideoMaker:
         return tuple(chunks)
 
     def join(self, name: str, soundtrack: str | None, pieces: Sequence[str] = ()) -> None:
-        """Write the whole video from copied chunks or from pieces, with the given soundtrack or the audio of the only
-        chunk. Raises InputRefused if the video has another duration than the chunks.
+        """Write the whole video from the named pieces, or by copying the chunks' videos if there are no pieces.
+
+        `soundtrack` is the name of the file with the soundtrack. If it is None, the audio of the only chunk is copied,
+        or the video is silent. Raises InputRefused if ffmpeg fails, or if the duration differs from the plan.
         """
         inputs, maps = self._video_input(pieces)
         first_audio = self._plan.chunks[0].audio
@@ -82,7 +88,7 @@ class VideoMaker:
             raise InputRefused
 
     def _video_input(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the options that read the video, and those that select its stream."""
+        """Return the options that read the video, and the options that select its stream."""
         if pieces:
             list_name = self._write_list("video-list", pieces, [piece.duration for piece in self._plan.pieces])
             return (*LIST_OPTIONS, "-i", list_name), ("-map", "0:0")
@@ -92,21 +98,21 @@ class VideoMaker:
         return self._all_chunks_input("video-list"), ("-map", f"0:{video.track_format.stream}")
 
     def _all_chunks_input(self, name: str) -> tuple[str, ...]:
-        """Return the options that read all chunks. A single chunk is read through a list too, so that its timestamps
-        start at zero like those of several.
+        """Return the options that read all chunks. A single chunk is read through a list too, which makes its
+        timestamps start at zero.
         """
         return *LIST_OPTIONS, "-i", self._write_list(name, self._names, [chunk.duration for chunk in self._plan.chunks])
 
     def _codec_tag(self) -> tuple[str, ...]:
-        """Return the options for the HEVC tag. MP4 has two such tags, and Apple's players only support `hvc1`."""
+        """Return the option that marks copied HEVC video as `hvc1`, because Apple's players do not play `hev1`."""
         video = self._plan.chunks[0].video
         is_copied_hevc = self._plan.copies_video and video is not None and video.track_format.codec == "hevc"
         return ("-tag:v", "hvc1") if is_copied_hevc else ()
 
     def _piece_input(self, piece: VideoPiece, seconds: str) -> tuple[str, ...]:
-        """Return the options that read a piece and scale its frames.
+        """Return the options that read the frames of a piece and scale them.
 
-        The input is a list of whole chunks, a section of a chunk, or a source of black frames.
+        The input is a list of whole chunks, a section of a chunk, or a generator of black frames.
         """
         width, height = self._plan.frame_size
         if piece.track_format is None:
@@ -130,31 +136,33 @@ class VideoMaker:
 
     @property
     def _last_frame_error(self) -> int:
-        """Possible error of a measured duration, in microseconds: the duration of one frame.
+        """Possible error of a measured duration in microseconds, because a file may not contain its last frame's
+        duration.
 
-        The last frame of a file may have no duration. It is a frame of the encoded video or of the last chunk, so the
-        longer of these two counts.
+        The last frame is one of the encoded video or of the last chunk, so the longer duration of a frame counts.
         """
         last = self._plan.chunks[-1].video
         return max(_SECOND // self._plan.frame_rate, last.end // last.count if last and last.count else 0)
 
     @property
     def _constant_rate_filter(self) -> str:
-        """Filter for a constant frame rate. Each frame is shown until the next one, and the first from the start of the
-        section. The last frame is shown without limit, until the option `-t` ends the piece.
+        """Filter of ffmpeg for a constant frame rate.
 
-        Reading a section of a chunk starts with a key frame before it. The filter finds the frame that is visible at
-        the section's start and drops earlier frames. Transport streams have no index; there, ffmpeg starts with the next
-        key frame.
+        Each frame is shown until the next one, the first from the start of the piece, and the last until the option
+        `-t` ends the piece.
+
+        For a section of a chunk, ffmpeg starts at a key frame before the section. The filter drops the frames that are
+        no longer visible in the section. In transport streams, which have no index, ffmpeg starts at the next key
+        frame.
         """
         rate = self._plan.frame_rate
-        # By default, `fps` rounds to the nearest frame, but drops a last frame whose start is rounded up to its end. So
-        # half a frame is added first, and `fps` rounds down.
+        # By default, `fps` rounds to the nearest output frame, but drops a last frame whose start is rounded up to its
+        # end. Adding half a frame and rounding down gives the same times, and drops no frame.
         rounded = f"settb=AVTB,setpts=PTS+{_SECOND // (2 * rate)},fps={rate}:round=down:eof_action=pass"
         return f"{rounded},tpad=stop=-1:stop_mode=clone,fps={rate}:start_time=0"
 
     def _write_list(self, name: str, files: Sequence[str], durations: Sequence[int]) -> str:
-        """Write a list for the concat demuxer; return its name."""
+        """Write a list for the concat demuxer, with durations in microseconds; return its name."""
         lines = (f"file {file}\nduration {duration}us\n" for file, duration in zip(files, durations, strict=True))
         Path(self._ffmpeg.folder, name).write_text("ffconcat version 1.0\n" + "".join(lines), encoding="ascii")
         return name

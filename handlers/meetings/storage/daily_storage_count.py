@@ -1,15 +1,14 @@
-"""Daily count of each user's bytes in the bucket, and search for recordings whose upload event was lost.
+"""Daily count of each user's bytes in the meetings bucket, from which metrics of the growth are computed.
 
-The growth since the last count is sent to CloudWatch as metrics.
+The count lists every current object version, a thousand per call. A million objects take some minutes; a larger bucket
+needs S3 Inventory. If the listing does not finish in time, the count fails, because an incomplete count would look like
+deleted data.
 
-The count lists every current object version, a thousand per call. A million objects take some minutes of one function,
-which is the practical limit; a larger bucket needs S3 Inventory. A count that does not finish in time raises an error,
-because an incomplete count would look like deleted data. Each finished count is stored as an object, so a day is
-counted once and can be compared with the last count before. The metrics are sent before that object is written. A
-failure in between sends the same values twice, but never loses them.
+Each finished count is stored as an object, so that a day is counted once, and the next count can be compared with it.
+The metrics are sent before the count is stored. A failure in between sends them twice, but never loses them.
 
-A client ends each upload with a `complete.json`, and the listing contains all of these files. `lost_upload_events.py`
-finds those whose event was lost, and starts the processing of their recordings.
+The listing also contains each `complete.json`, the file with which a client completes the upload of a recording.
+`lost_upload_events.py` finds the files whose S3 event was lost, and processes them.
 """
 
 import re
@@ -32,48 +31,47 @@ from handlers.meetings.storage.storage_growth import OTHERS, StorageTotals, dail
 from handlers.meetings.upload_reader import complete_file_fingerprint
 
 COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
-"""Prefixes with users' data. `work/` holds internal objects, which expire."""
+"""Prefixes whose objects count. `work/`, the prefix of internal objects that expire, is not counted."""
 COUNTS_PREFIX: Final = f"{WORK}storage/"
 """Prefix of the stored counts, for example `work/storage/2026-01-31.json`."""
 LOOK_BACK_DAYS: Final = 7
-"""Number of previous days among which the last count is searched."""
+"""Number of previous days in which the last stored count is searched."""
 MAX_COUNT_BYTES: Final = 64 * 1024 * 1024
-"""Maximum size of a stored count: about a million users."""
+"""Maximum size of a stored count. It has room for about a million users."""
 _USER: Final = re.compile(rf"({user_ids.USER_ID_PATTERN})/", re.ASCII)
 
 
 class CountOutOfTime(Exception):
-    """The bucket has more objects than can be listed in the available time."""
+    """The bucket could not be listed in the available time."""
 
 
 @dataclass(frozen=True)
 class StorageCountResult:
-    """Numbers of one count."""
+    """Result of the Lambda function. All numbers are zero if the day was counted before."""
 
     objects: int
-    """Number of listed objects. Zero if the day was counted before."""
+    """Number of listed objects."""
     users: int
-    """Number of users with objects. Objects without a user in their key count as one more user."""
+    """Number of users with objects. All objects without a user in their key count as one more user."""
     metrics: int
-    """Number of metric values sent. None are sent if the day was counted before, or if there is no earlier count."""
+    """Number of metric values that were sent. Zero also if there is no earlier count."""
     started: int = 0
-    """Recordings whose processing was started because their event was lost."""
+    """Number of recordings whose processing was started because their event was lost."""
 
 
 @dataclass
 class PrefixListing:
     """Objects below one prefix."""
 
-    objects: int = 0
-    by_user: Counter[str] = field(default_factory=Counter)
-    """Bytes by user."""
+    object_count: int = 0
+    bytes_by_user: Counter[str] = field(default_factory=Counter)
     complete_files: list[ListedCompleteFile] = field(default_factory=list)
     """Every `complete.json` among these objects."""
 
 
 @dataclass(frozen=True)
 class StorageCounter:
-    """Counts the bytes of each user."""
+    """Counts the bytes of each user, and finds uploads whose event was lost."""
 
     bucket: MeetingBucket
     metrics: MeetingMetrics
@@ -82,13 +80,13 @@ class StorageCounter:
     max_users: int
     """Number of users with a metric of their own."""
     budget: timedelta
-    """Time after which the count fails."""
+    """Time after which the listing fails."""
     parallel: ParallelCalls
     clock: Callable[[], datetime]
     log: EventLog
 
     def run(self) -> StorageCountResult:
-        """Count today's bytes unless they were counted before; raise CountOutOfTime."""
+        """Count the bytes, unless they were counted before on this day. Raises CountOutOfTime."""
         started_at = self.clock()
         if self._read_count(started_at.date()) is not None:
             return StorageCountResult(0, 0, 0)
@@ -99,14 +97,14 @@ class StorageCounter:
         )
         by_user: Counter[str] = Counter()
         for listing in listings:
-            by_user.update(listing.by_user)
+            by_user.update(listing.bytes_by_user)
         totals = StorageTotals(day=started_at.date(), bytes_of=by_user)
         earlier = self._find_earlier_count(totals.day)
         metrics = [] if earlier is None else growth_metrics(daily_growth(earlier, totals), self.max_users)
         self.metrics.put(metrics)
         self.bucket.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
         result = StorageCountResult(
-            sum(listing.objects for listing in listings), len(by_user), len(metrics), started_count
+            sum(listing.object_count for listing in listings), len(by_user), len(metrics), started_count
         )
         self.log.info("storage_counted", objects=result.objects, users=result.users, started=result.started)
         return result
@@ -117,25 +115,25 @@ class StorageCounter:
             if self.clock() > deadline:
                 raise CountOutOfTime
             for item in page:
-                listing.objects += 1
-                listing.by_user[_owner_of(item["Key"], prefix)] += item["Size"]
-                upload = parse_upload_key(item["Key"])
-                if upload is not None and upload.is_complete_file:
+                listing.object_count += 1
+                listing.bytes_by_user[_owner_of(item["Key"], prefix)] += item["Size"]
+                upload_key = parse_upload_key(item["Key"])
+                if upload_key is not None and upload_key.is_complete_file:
                     uploaded_at = item["LastModified"]
                     listing.complete_files.append(
                         ListedCompleteFile(
-                            upload.meeting, uploaded_at, complete_file_fingerprint(item["ETag"], uploaded_at)
+                            upload_key.meeting, uploaded_at, complete_file_fingerprint(item["ETag"], uploaded_at)
                         )
                     )
         return listing
 
     def _find_earlier_count(self, day: date) -> StorageTotals | None:
-        """Return the latest count of the previous days, or None if there is none."""
+        """Return the latest stored count of the previous days, or None if there is none."""
         counts = (self._read_count(day - timedelta(days=days)) for days in range(1, LOOK_BACK_DAYS + 1))
         return next((count for count in counts if count is not None), None)
 
     def _read_count(self, day: date) -> StorageTotals | None:
-        """Return the count of a day, or None if it does not exist or another version of the code wrote it."""
+        """Return the stored count of a day, or None if it does not exist or another version of the code wrote it."""
         text = self.bucket.read(_count_key(day), MAX_COUNT_BYTES)
         try:
             return None if text is None else StorageTotals.model_validate_json(text)
@@ -149,6 +147,6 @@ def _count_key(day: date) -> str:
 
 
 def _owner_of(key: str, prefix: str) -> str:
-    """Return the user in a key. Objects without a user in their key count as `others`."""
+    """Return the user in a key, or `others` if it contains none."""
     match = _USER.match(key, len(prefix))
     return OTHERS if match is None else match[1]

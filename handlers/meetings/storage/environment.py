@@ -7,15 +7,15 @@ from pydantic import Field
 from handlers.meetings.environment import MeetingsEnvironment
 
 MaxUsers = Annotated[int, Field(ge=0, le=500)]
-"""Number of CloudWatch metrics for users, each of which costs money. CloudWatch accepts a thousand values per call."""
+"""Number of users with a metric of their own, which costs money. CloudWatch accepts a thousand values per call."""
 CountSeconds = Annotated[int, Field(ge=1, le=870)]
-"""Less than the 900 seconds that a Lambda function may run."""
+"""The maximum leaves 30 of the 900 seconds that a Lambda function may run."""
 
 
 class StorageEnvironment(MeetingsEnvironment):
     stack: str
-    """Dimension of the metrics."""
+    """Name of the stack, which is a dimension of the metrics."""
     max_users: MaxUsers = 20
     """Number of users with a metric of their own: those whose storage grew most. All others share one metric."""
     count_seconds: CountSeconds = 840
-    """Time after which the count fails."""
+    """Time after which the listing of the bucket fails."""

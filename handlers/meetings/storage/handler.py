@@ -1,5 +1,5 @@
-"""Lambda function that lists the bucket once a day. It measures each user's storage and finds uploads whose event was
-lost.
+"""Lambda function `storage`: it lists the meetings bucket once a day. It counts each user's bytes, and processes
+uploads whose S3 event was lost.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from handlers.meetings.storage.lost_upload_events import LostUploadEvents
 
 
 class StorageScheduleEvent(BaseModel):
-    """Event from the schedule."""
+    """Event with which the schedule invokes the function."""
 
     kind: Literal["storage"]
 

@@ -1,25 +1,24 @@
 """Search for uploads whose S3 event was lost, and processing of these uploads.
 
-A client ends the upload of a recording with the file `complete.json`, and the S3 event of this file starts the
-processing. The daily storage count lists all objects of the bucket anyway. It passes every `complete.json`, with its
-fingerprint, to `LostUploadEvents.process`.
+A client completes the upload of a recording with the file `complete.json`, and the S3 event of this file starts the
+processing. The daily storage count lists all objects of the bucket anyway, and passes each `complete.json` to
+`LostUploadEvents.process`.
 
-The processing of an event writes the fingerprint of the file to the meeting's record. So the event was lost if the
-meeting has no record, or a record with another fingerprint. The file is then processed like a new upload. The
-modification time of the record would not show that an event was lost, because the processing of older uploads changes
-it too.
+The processing writes the fingerprint of the file, its ETag and upload time, to the meeting's record. So if the meeting
+has no record, or a record with another fingerprint, the event was lost. The file is then processed as if its event had
+arrived. The modification time of the record would not show that an event was lost, because other events change it too.
 
 Three log events raise an alarm:
 
-- `recording_unheard`: the event of a file was lost, and the processing of the file either started an execution or found
-  missing or wrong chunks. A file that only changes the description of its meeting raises no alarm, and neither does a
-  malformed file.
+- `recording_unheard`: the event of a file was lost. Its processing has now started an execution, or found that chunks
+  (files of the recording) are missing or wrong. If the file only changes the description of its meeting, or is
+  malformed, there is no alarm.
 - `recording_unattended`: the processing of a file failed.
 - `recordings_unchecked`: time ran out before all files were checked.
 
-A malformed file does not change the record of a meeting that is in progress or ready, so the record keeps the old
-fingerprint. This search therefore processes such a file again every day. That changes nothing either, and only logs
-`complete_refused` again.
+If a malformed file was uploaded for a meeting that is in progress or ready, the record does not change and keeps the
+old fingerprint. So such a file is processed again every day, which has no other effect than the log event
+`complete_refused`.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,9 +33,9 @@ from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor, meeting_hash
 
 NOTIFICATION_GRACE_PERIOD: Final = timedelta(hours=1)
-"""Younger uploads are ignored, because their event may still arrive."""
+"""Files that were uploaded more recently are not checked, because their event may still arrive."""
 ALARMING_OUTCOMES: Final = frozenset({UploadOutcome.STARTED, UploadOutcome.INCOMPLETE})
-"""Outcomes of a file's processing that are logged as `recording_unheard`."""
+"""Outcomes of the processing that are logged as `recording_unheard`."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class ListedCompleteFile:
     meeting: MeetingId
     uploaded_at: datetime
     fingerprint: str
-    """Identifies the object. Another upload has another fingerprint."""
+    """Text that changes if `complete.json` is uploaded again."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class LostUploadEvents:
     def process(self, complete_files: Iterable[ListedCompleteFile], deadline: datetime) -> int:
         """Process the files whose event was lost, until the deadline; return how many executions were started.
 
-        Failures are logged, and the next day's search finds the same files again.
+        Failures are only logged, because the next day's search finds the same files again.
         """
         counts = SweepLoop(self.log, self.clock, deadline - self.clock()).run(
             # The loop checks the time before each batch. With one file per batch, it checks the time before each file.
@@ -85,7 +84,7 @@ class LostUploadEvents:
         return record is None or record.complete_fingerprint != complete_file.fingerprint
 
     def _process_file(self, complete_file: ListedCompleteFile) -> UploadOutcome:
-        outcome = self.upload_processor.process_upload(complete_file.meeting)
+        outcome = self.upload_processor.process_uploads(complete_file.meeting)
         if outcome in ALARMING_OUTCOMES:
             self.log.warning("recording_unheard", key_hash=meeting_hash(complete_file.meeting))
         return outcome

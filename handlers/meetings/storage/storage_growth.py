@@ -1,4 +1,4 @@
-"""Growth of each user's storage per day, computed from two daily counts, and its CloudWatch metrics."""
+"""Growth of each user's storage per day, computed from two daily counts, and the CloudWatch metrics that show it."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -8,11 +8,11 @@ from handlers.common.json_models import Message
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetric
 
 OTHERS: Final = "others"
-"""Key for users without their own metric, and for objects of no user. No user has such a name."""
+"""Name for the objects of no user, and in metrics for all users without a metric of their own. No user has it."""
 
 
 class StorageTotals(Message):
-    """One daily count, as the object below `work/storage/` contains it."""
+    """One daily count, as an object below `work/storage/` contains it."""
 
     schema_version: Literal[1] = 1
     day: date
@@ -21,9 +21,9 @@ class StorageTotals(Message):
 
 
 def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]:
-    """Return each user's growth per day. A user who is missing in a count has zero bytes.
+    """Return each user's growth in bytes per day. A user who is missing in one of the counts has zero bytes in it.
 
-    If the earlier count is several days old, the growth is divided by this number of days.
+    If the earlier count is several days old, the growth since then is divided by the number of days.
     """
     days = max(1, (today.day - earlier.day).days)
     users = earlier.bytes_of.keys() | today.bytes_of.keys()
@@ -31,7 +31,7 @@ def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]
 
 
 def growth_metrics(growth: Mapping[str, int], max_users: int) -> list[MeetingMetric]:
-    """Return the metric values: those users who grew most, all other users together, and the stack."""
+    """Return the metric's values for the whole stack, for the users who grew most, and for all other users together."""
     top_users = sorted(growth.keys() - {OTHERS}, key=lambda user: (-growth[user], user))[:max_users]
     by_user = {user: growth[user] for user in top_users}
     by_user[OTHERS] = sum(growth.values()) - sum(by_user.values())

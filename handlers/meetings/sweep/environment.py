@@ -1,4 +1,7 @@
-"""Environment variables of the sweep of meetings, and value ranges that the stack's settings share."""
+"""Environment variables of the sweep, and value ranges that the stack's settings share.
+
+The sweep is a scheduled function that checks meetings which make no progress.
+"""
 
 from typing import Annotated, Self
 
@@ -14,15 +17,15 @@ GiveUpMinutes = Annotated[int, Field(ge=60, le=14 * 24 * 60)]
 
 class SweepEnvironment(MeetingsEnvironment):
     processing_minutes: ProcessingMinutes = 60
-    """Time without progress after which the sweep checks a meeting's execution, and the interval between two checks."""
+    """Time without a change of a meeting's record after which the sweep checks its execution, and checks it again."""
     incomplete_minutes: IncompleteMinutes = 7 * 24 * 60
-    """Time after which missing chunks are no longer expected. The deployment sets it to the days after which the
-    bucket's lifecycle deletes uploaded chunks, but at most two weeks.
+    """Time after which a meeting with missing chunks (files of the recording) is marked as failed. The deployment sets
+    it to the time after which the bucket's lifecycle deletes chunks, but at most two weeks.
     """
     give_up_minutes: GiveUpMinutes = 2 * 24 * 60
-    """Age of a recording after which the sweep does not start it again."""
+    """Time since the upload of a recording after which the sweep no longer starts an execution for it."""
     sweep_seconds: SweepSeconds = 40
-    """Time after which a sweep starts no further work."""
+    """Time after which a sweep checks no further meeting."""
 
     @model_validator(mode="after")
     def _check_minutes(self) -> Self:

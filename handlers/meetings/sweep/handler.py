@@ -1,5 +1,5 @@
-"""Lambda function that a schedule invokes. It finds meetings that make no progress, and restarts them or marks them as
-failed.
+"""Lambda function `sweep`, which a schedule invokes: it checks meetings that make no progress, and restarts them or
+marks them as failed.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimit
 
 
 class SweepScheduleEvent(BaseModel):
-    """Event from the schedule."""
+    """Event with which the schedule invokes the function."""
 
     kind: Literal["sweep"]
 

@@ -1,19 +1,22 @@
-"""Sweep of meetings that stay in one state for too long, so that no lost message leaves a meeting unfinished for ever.
+"""Check of meetings that make no progress, for example because an event or a report was lost.
 
-A meeting in progress has an execution of the workflow, which reports its result to the meeting's record. If the meeting
-makes no progress, the sweep checks the execution:
+The sweep is a scheduled function. A meeting's record contains the time of its next check.
 
-- It runs: the sweep waits.
-- It never started: the sweep starts it.
-- It failed, was aborted or timed out without a report: the sweep marks the meeting as failed.
-- It succeeded without a report: the sweep starts a new attempt. Such an execution found that `complete.json`, the list
-  of a recording's chunks, described another recording, and ended without an error. But the meeting's record still names
-  the old recording, so the new attempt reads the uploads again.
+An execution of the Step Functions workflow processes a meeting in progress, and reports to the meeting's record. If the
+record has not changed for too long, the sweep checks the execution:
 
-A recording that is too old is marked as failed instead of being started again.
+- It runs: the sweep checks again later.
+- It does not exist, because its start failed: the sweep starts it.
+- It failed, was aborted or timed out: the sweep marks the meeting as failed.
+- It succeeded without a report: the sweep starts a new processing attempt. The execution has found that
+  `complete.json`, the client's list of the recording's files, now describes another recording. But the record still
+  describes the old recording, so the uploaded objects have to be processed again.
 
-The sweep also processes the uploads of an incomplete meeting again, in case an event was lost. After a time limit, it
-marks the meeting as failed, because the bucket's lifecycle then deletes the uploaded chunks.
+If the recording is too old for another execution, the sweep marks the meeting as failed.
+
+An incomplete meeting waits for files of its recording (chunks). The sweep processes its uploaded objects again, in case
+an event was lost. After a time limit, it marks the meeting as failed, because the bucket's lifecycle then deletes the
+chunks.
 """
 
 from collections.abc import Callable
@@ -43,31 +46,31 @@ INCOMPLETE_CHECK_INTERVAL: Final = timedelta(hours=6)
 
 @dataclass(frozen=True)
 class MeetingTimeLimits:
-    """Time limits for meetings in one state."""
+    """Time limits of the sweep."""
 
     processing: timedelta
-    """Time without progress after which a meeting's execution is checked, and the interval between two checks."""
+    """Time without a change of the record after which a meeting's execution is checked, and checked again."""
     incomplete: timedelta
-    """Time after which missing chunks are no longer expected."""
+    """Time after which the sweep no longer waits for missing chunks."""
     give_up: timedelta
-    """Age of a recording after which it is not restarted."""
+    """Time since the upload of a recording after which no execution is started for it."""
 
 
 class MeetingSweepOutcome(StrEnum):
     """Result of checking one meeting."""
 
     WAITING = "waiting"
-    """The meeting is checked again later: its execution runs, it waits for chunks, or this check was too early."""
+    """The meeting is checked again later. It waits for chunks, its execution runs, or its record has just changed."""
     STARTED = "started"
-    """The meeting's execution was started, or the meeting got a new attempt, which checks the uploads again."""
+    """The meeting's execution was started, or the meeting got a new attempt."""
     EXECUTION_FAILED = "ended"
-    """The meeting's execution failed or was aborted without a report."""
+    """The meeting was marked as failed, because its execution failed or was aborted."""
     TIMED_OUT = "timed_out"
-    """The meeting's execution timed out, or the recording is too old to be restarted."""
+    """The meeting was marked as failed, because its execution timed out or its recording is too old."""
     NEVER_COMPLETE = "never_complete"
-    """The meeting's chunks did not arrive in time."""
+    """The meeting was marked as failed, because its chunks did not arrive in time."""
     NOT_DUE = "not_due"
-    """The meeting is no longer due at this time, or a concurrent invocation changed it."""
+    """The meeting has another due time by now, or another writer has just changed it."""
 
 
 LOGGED_OUTCOMES: Final = (
@@ -76,12 +79,12 @@ LOGGED_OUTCOMES: Final = (
     MeetingSweepOutcome.TIMED_OUT,
     MeetingSweepOutcome.NEVER_COMPLETE,
 )
-"""Outcomes whose numbers a sweep logs: those that started or failed a meeting."""
+"""Outcomes that the sweep counts in its log and its response."""
 
 
 @dataclass(frozen=True)
 class MeetingSweep:
-    """Fails or restarts meetings that make no progress."""
+    """Sweep of the meetings in one table."""
 
     table: MeetingTable
     executions: WorkflowExecutions
@@ -89,12 +92,12 @@ class MeetingSweep:
     _: KW_ONLY
     limits: MeetingTimeLimits
     budget: timedelta
-    """Time after which a sweep checks no further meeting."""
+    """Time after which the sweep checks no further meeting."""
     clock: Callable[[], datetime]
     log: EventLog
 
     def run(self) -> dict[str, int]:
-        """Sweep once; return the number of meetings by outcome."""
+        """Check the meetings whose time has come; return their number by outcome (`LOGGED_OUTCOMES`)."""
         loop = SweepLoop(self.log, self.clock, self.budget)
         counts = loop.run(
             batches=([due] for due in self.table.list_due(timestamp(self.clock()))),
@@ -117,7 +120,7 @@ class MeetingSweep:
         deadline = datetime.fromisoformat(record.since) + self.limits.incomplete
         if self.clock() >= deadline:
             return self._fail(record, MeetingReason.NEVER_COMPLETE, MeetingSweepOutcome.NEVER_COMPLETE)
-        if self.upload_processor.process_upload(due.meeting) is UploadOutcome.STARTED:
+        if self.upload_processor.process_uploads(due.meeting) is UploadOutcome.STARTED:
             return MeetingSweepOutcome.STARTED
         return self._postpone(record, min(deadline, self.clock() + INCOMPLETE_CHECK_INTERVAL))
 
@@ -140,24 +143,24 @@ class MeetingSweep:
                 self.upload_processor.start_execution(record)
                 self._postpone(record, self.clock() + self.limits.processing)
                 return MeetingSweepOutcome.STARTED
-        # The execution succeeded without a report or never started, and the recording is too old to be restarted.
+        # An execution should be started, but the recording is too old.
         return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
 
     def _is_too_old(self, record: MeetingRecord) -> bool:
-        """Compare the recording's upload time with the limit, because no restart changes that time."""
+        # The upload time does not change with a restart, so restarts end at some time.
         uploaded_at = datetime.fromisoformat(record.whole_at or record.created_at)
         return self.clock() - uploaded_at > self.limits.give_up
 
     def _restart(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
         if not self.table.write(record, start_new_attempt(record, self.clock())):
             return MeetingSweepOutcome.NOT_DUE
-        self.upload_processor.process_upload(due.meeting)
+        self.upload_processor.process_uploads(due.meeting)
         return MeetingSweepOutcome.STARTED
 
     def _fail(self, record: MeetingRecord, reason: MeetingReason, outcome: MeetingSweepOutcome) -> MeetingSweepOutcome:
         if not self.table.write(record, mark_failed(record, reason, self.clock())):
             return MeetingSweepOutcome.NOT_DUE
-        # Missing chunks are the client's problem. An execution that ended without a report is ours.
+        # Missing chunks are the client's problem. All other reasons are the operator's.
         log_failure = self.log.info if outcome is MeetingSweepOutcome.NEVER_COMPLETE else self.log.error
         log_failure("meeting_given_up", code=reason, key_hash=meeting_hash(record.meeting))
         return outcome

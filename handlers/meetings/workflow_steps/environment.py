@@ -1,7 +1,7 @@
-"""Environment variables of the function `steps`, which runs the steps of the workflow.
+"""Environment variables of the function `steps`, with which the workflow writes its progress to a meeting's record.
 
-The function knows the state machine, because it also starts executions: if missing chunks of a recording arrived during
-its media job, the function starts the recording's next execution.
+The variables name the workflow's state machine, because the function also starts executions. It does so if the media
+job found chunks (files of a recording) missing that have arrived since.
 """
 
 from handlers.meetings.environment import MeetingsEnvironment
@@ -9,4 +9,4 @@ from handlers.meetings.environment import MeetingsEnvironment
 
 class MeetingStepsEnvironment(MeetingsEnvironment):
     stack: str
-    """Dimension of the metrics."""
+    """Name of the stack, which is a dimension of the metrics."""

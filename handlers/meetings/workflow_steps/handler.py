@@ -1,4 +1,4 @@
-"""Lambda function `steps`: the workflow calls it to write a recording's progress to the meeting's record."""
+"""Lambda function `steps`, with which the workflow of a recording writes its progress to the meeting's record."""
 
 import os
 from collections.abc import Mapping
@@ -16,11 +16,13 @@ from handlers.meetings.workflow_steps.step_operations import StepEvent, Workflow
 
 
 class StepFailed(Exception):
-    """A step failed and may be retried. The message is only the type of the error, because AWS errors quote keys."""
+    """A step failed, and the workflow may retry it. The message is only an exception's name, because AWS errors quote
+    keys.
+    """
 
 
 def run_step(steps: WorkflowSteps, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Run the step that an event names; raise ResultMissing, ResultMalformed or StepFailed."""
+    """Run the step that the event names. Raises StepFailed, ResultMissing or ResultMalformed."""
     try:
         return steps.run(StepEvent.model_validate(event)).model_dump(mode="json", by_alias=True)
     except (ResultMissing, ResultMalformed):

@@ -1,7 +1,7 @@
-"""Objects that the workflow's jobs left in the bucket: the media job's result and the parts' transcripts.
+"""Reader of the objects that the jobs of a recording's workflow wrote to the bucket.
 
-The media job's result is validated although the job belongs to this project. For example, it may only name keys of its
-own recording.
+These are the result of the media job, which makes video and audio, and the transcripts of the parts of the audio. The
+result is validated, because the media job handles untrusted files. For example, it may only name keys of its recording.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.s3_keys import Recording
 
 MAX_RESULT_BYTES: Final = 4 * 1024 * 1024
-"""A result may list 5,000 chunks."""
+"""Maximum size of the media job's result, which may list 5,000 chunks."""
 
 
 class ResultMissing(Exception):
@@ -26,13 +26,13 @@ class ResultMalformed(Exception):
 
 
 class JobResults:
-    """Reads the objects that the jobs of a recording left."""
+    """Reads the media job's results, and finds transcripts."""
 
     def __init__(self, bucket: MeetingBucket) -> None:
         self._bucket = bucket
 
     def read_media_result(self, recording: Recording) -> MediaResult:
-        """Return the media job's latest result; raise ResultMissing or ResultMalformed."""
+        """Return the media job's latest result for a recording. Raises ResultMissing or ResultMalformed."""
         text = self._bucket.read(recording.media_result_key, MAX_RESULT_BYTES)
         if text is None:
             raise ResultMissing
@@ -45,14 +45,14 @@ class JobResults:
         return result
 
     def has_transcript(self, recording: Recording) -> bool:
-        """Return True if the whole transcript exists."""
+        """Return True if the transcript of the whole recording exists."""
         return self._bucket.exists(recording.transcript_key)
 
     def are_parts_transcribed(self, recording: Recording, language: str, audio: Sequence[AudioPart]) -> list[bool]:
-        """Return for each part whether a transcript of exactly this audio exists.
+        """Return for each part of the audio whether it need not be transcribed.
 
-        A transcript that is older than its audio belongs to parts that were cut differently. If the whole transcript
-        exists, no part needs a transcript, because the summary reads the whole transcript.
+        Its transcript must exist. An older transcript than the audio does not count, because the audio may have been
+        cut differently. If the transcript of the whole recording exists, no part needs a transcript.
         """
         if self.has_transcript(recording):
             return [True] * len(audio)
@@ -68,7 +68,7 @@ class JobResults:
 
 
 def _names_own_objects(recording: Recording, result: MediaResult) -> bool:
-    """Return True if all named keys are the recording's own, and audio parts exist exactly for `ready`."""
+    """Return True if the result names only keys of its recording, and names audio parts only if it is `ready`."""
     parts = [recording.audio_key(number) for number in range(len(result.audio))]
     return (
         [part.key for part in result.audio] == parts

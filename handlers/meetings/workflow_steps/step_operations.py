@@ -1,11 +1,17 @@
-"""Steps by which the workflow reports its progress: `media`, `transcribed`, `finish` and `fail`.
+"""Steps by which the Step Functions workflow of a recording writes its progress to the meeting's record.
 
-The workflow can repeat every step, because the response of a step may be lost. A repetition does not apply the report
-again, and sends no metric. But the step `media` looks at the bucket again: for transcripts of the audio parts, and for
-new uploads if the meeting is incomplete.
+- `media`: the media job, which checks the recording's files (chunks) and makes video and audio, has ended. The step
+  returns the parts of the audio to transcribe.
+- `transcribed`: all parts have been transcribed.
+- `finish`: the summary function has ended, so the meeting is ready.
+- `fail`: another state of the workflow has failed.
 
-The report of an outdated attempt is ignored. Its step returns `superseded`, with which the execution ends. Only the
-step `media` returns the media job's outcome, if that is not `ready`. The execution ends with such an outcome too.
+Each processing attempt of a meeting has its own execution. A step of an outdated attempt changes nothing, and the
+execution ends. The outcome is then `superseded`, or for `media`, an outcome of the media job other than `ready`. Such
+an outcome also ends the current execution.
+
+The workflow repeats a step whose response was lost. The repetition neither changes the record nor sends a metric. But
+`media` checks again which parts have a transcript, and whether missing chunks have arrived.
 """
 
 import re
@@ -36,9 +42,9 @@ from handlers.meetings.upload_processing import UploadProcessor, meeting_hash
 from handlers.meetings.workflow_steps.job_results import JobResults
 
 UNNAMED_ERROR: Final = "unnamed"
-"""Logged instead of an error name with another form than `_ERROR_NAME`."""
+"""Logged instead of a text that does not match `_ERROR_NAME`."""
 _ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
-"""Form of an error's name in the workflow. Other text is not logged, because it may quote customer data."""
+"""Form of an error name. Any other text may quote customer data, so it is not logged."""
 FailureReason = Literal[
     MeetingReason.MEDIA_FAILED,
     MeetingReason.TRANSCRIPTION_FAILED,
@@ -48,7 +54,7 @@ FailureReason = Literal[
 
 
 class StepEvent(Message):
-    """Event from the workflow: the execution's input, the step's name and its parameters."""
+    """Event with which the workflow calls the function: the execution's input, the step, and the step's parameters."""
 
     step: Literal["media", "transcribed", "finish", "fail"]
     user: UserId
@@ -56,17 +62,17 @@ class StepEvent(Message):
     content: ContentHash
     """Identity of the recording that the execution processes: a hash over the hashes of its chunks."""
     attempt: Annotated[int, Field(ge=1)]
-    """Processing attempt of the meeting."""
+    """Number of the meeting's processing attempt, to which the execution belongs."""
     job_starts: Annotated[int, Field(ge=1, alias="attempts")] = 1
-    """Number of times that Batch started the media job, for the step `media`. All runs but the last were interrupted.
-    The workflow calls this field `attempts`, like Batch. It has nothing to do with the processing attempt.
+    """Parameter of the step `media`: how often AWS Batch started the media job. All runs but the last were interrupted.
+    Batch calls a run an attempt, which is not a processing attempt.
     """
     outcome: Literal["summarized", "nothing_said"] = "summarized"
-    """Outcome of the summary function, for the step `finish`."""
+    """Parameter of the step `finish`: the outcome of the summary function."""
     reason: FailureReason | None = None
-    """Reason for the failure, for the step `fail`. By default, the failure of the meeting's current stage."""
+    """Parameter of the step `fail`. By default, the reason is the failure of the meeting's current stage."""
     error: str = UNNAMED_ERROR
-    """Name of the error for the log, for the step `fail`."""
+    """Parameter of the step `fail`: the name of the error, for the log."""
 
     @property
     def execution(self) -> MeetingExecution:
@@ -75,41 +81,39 @@ class StepEvent(Message):
 
 
 class StepOutcome(StrEnum):
-    """Outcome of every step except `media`, which returns the media job's outcome."""
+    """Outcome of the steps `transcribed`, `finish` and `fail`."""
 
     GOES_ON = "goes_on"
-    """The workflow continues with the next stage."""
+    """The workflow continues with the summary."""
     READY = "ready"
     """The meeting is ready. The step `fail` returns it too, if the meeting was ready before."""
     FAILED = "failed"
-    """The meeting was marked as failed."""
     SUPERSEDED = "superseded"
-    """The meeting has a newer attempt, or a recording with another content."""
+    """The meeting has another recording or a newer attempt by now, or no record."""
 
 
 class StepResult(Message):
     """Response of a step."""
 
     outcome: StepOutcome | MediaOutcome
-    """Outcome of the step. The step `media` returns the media job's outcome."""
+    """A `MediaOutcome` for the step `media`, and a `StepOutcome` for the others."""
 
 
 class StepAudioPart(AudioPart):
-    """A part of the audio, as the workflow transcribes it."""
+    """A part of the audio, for the transcription by the workflow."""
 
     transcribed: bool
-    """True if its transcript exists already, for example from an earlier attempt. The workflow then skips the part."""
+    """True if the part has a transcript already, for example from an earlier attempt. The workflow then skips it."""
 
 
 class MediaStepResult(StepResult):
-    """Response of the step `media`, with which the workflow continues."""
+    """Response of the step `media`. Only with the outcome `ready`, the other fields have values."""
 
     audio: tuple[StepAudioPart, ...] = ()
-    """Parts of the audio. Empty unless the outcome is `ready`."""
+    """Parts of the audio, in their order."""
     language: str = ""
-    """Language of the recording, for the transcription. Empty unless the outcome is `ready`."""
+    """Spoken language, as a language code of Amazon Transcribe."""
     duration_ms: Milliseconds = 0
-    """Duration of the recording. Zero unless the outcome is `ready`."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ class WorkflowSteps:
     log: EventLog
 
     def run(self, step: StepEvent) -> StepResult:
-        """Run one step."""
+        """Run the step that the event names. Raises ResultMissing or ResultMalformed."""
         match step.step:
             case "media":
                 return self.record_media_result(step.execution, step.job_starts)
@@ -137,11 +141,7 @@ class WorkflowSteps:
                 return self.fail(step.execution, step.reason, step.error)
 
     def record_media_result(self, execution: MeetingExecution, job_starts: int = 1) -> MediaStepResult:
-        """Record the media job's result, and return the parts of the audio to transcribe.
-
-        `job_starts` is the number of times that Batch started the job. All runs but the last were interrupted. Raise
-        ResultMissing or ResultMalformed if the job left no valid result.
-        """
+        """Write the media job's result to the record, and return the parts of the audio."""
         result = self.results.read_media_result(execution.recording)
         report = _to_report(execution, result)
         change = (
@@ -155,8 +155,8 @@ class WorkflowSteps:
             self.log.info("media_read", interruptions=job_starts - 1, key_hash=_hash(execution))
             self._put_metrics(change.after, result)
         if change.after.status is MeetingStatus.INCOMPLETE:
-            # A chunk may have arrived after the job's check and before the record listed it as missing.
-            self.upload_processor.process_upload(execution.recording.meeting)
+            # A missing chunk may have arrived before the record listed it, so that its event was dropped.
+            self.upload_processor.process_uploads(execution.recording.meeting)
         if result.outcome is not MediaOutcome.READY:
             return MediaStepResult(outcome=result.outcome)
         if not is_current(change.after, execution):
@@ -174,13 +174,13 @@ class WorkflowSteps:
         )
 
     def mark_transcribed(self, execution: MeetingExecution) -> StepResult:
-        """Record that every part has a transcript. The summary is next."""
+        """Set the meeting's stage to `summary`, because every part has a transcript."""
         report = ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
         change = self._update(execution, lambda record: apply_report(record, report, self.clock()))
         return _step_result(change, execution, StepOutcome.GOES_ON)
 
     def finish(self, execution: MeetingExecution, *, has_summary: bool) -> StepResult:
-        """Mark the meeting as ready, with a summary or with `NOTHING_SAID`."""
+        """Mark the meeting as ready, with a summary or with the reason `NOTHING_SAID`."""
         recording = execution.recording
         result = self.results.read_media_result(recording)
         output_keys = {
@@ -197,7 +197,7 @@ class WorkflowSteps:
         return _step_result(change, execution, StepOutcome.READY)
 
     def fail(self, execution: MeetingExecution, reason: MeetingReason | None, error: str) -> StepResult:
-        """Mark the meeting as failed. Output that exists stays available."""
+        """Mark the meeting as failed, unless it is ready. A transcript that exists stays available."""
         recording = execution.recording
         transcript = {"transcript_key": recording.transcript_key} if self.results.has_transcript(recording) else {}
 
@@ -225,7 +225,7 @@ class WorkflowSteps:
         return change
 
     def _put_metrics(self, record: MeetingRecord, result: MediaResult | None = None) -> None:
-        """Send the metrics of a meeting that has just changed. A lost value must not fail the step."""
+        """Send the metrics of a meeting that has just changed. A failure is only logged."""
         self.metrics.put_or_log([*_ffmpeg_ratio(result), *self._processing_duration(record)], self.log)
 
     def _processing_duration(self, record: MeetingRecord) -> Sequence[MeetingMetric]:
@@ -236,7 +236,7 @@ class WorkflowSteps:
 
 
 def _to_report(execution: MeetingExecution, result: MediaResult) -> ExecutionReport | None:
-    """Return the report for a media job's result, or None if the outcome is `superseded`."""
+    """Return the report of the media job's result, or None if the outcome is `superseded`."""
     fields = _video_fields(result)
     match result.outcome:
         case MediaOutcome.READY:

@@ -79,8 +79,8 @@ def test_a_time_without_time_zone_is_refused(backend: Backend) -> None:
 
 
 def test_pages_are_read_on_demand(backend: Backend, ann: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meeting_queries, "FIRST_PAGE", 1)
-    monkeypatch.setattr(meeting_queries, "MAX_PAGE", 3)
+    monkeypatch.setattr(meeting_queries, "FIRST_PAGE_SIZE", 1)
+    monkeypatch.setattr(meeting_queries, "MAX_PAGE_SIZE", 3)
     made = [backend.meeting(ann) for _ in range(8)]
     client = backend.client()
     listed = client.list_by_date()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clients.meetings import MeetingFailed, MeetingIncomplete, MeetingsError, NotReadyInTime
-from clients.meetings.readiness_polling import MAX_PAUSE_SECONDS, NOTICED_SECONDS, ReadinessPolling, generate_pauses
+from clients.meetings.readiness_polling import MAX_PAUSE_SECONDS, UPDATE_SECONDS, ReadinessPolling, generate_pauses
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from tests.clients.meetings.fake_backend import START
 from tests.clients.meetings.test_meeting_queries import RECORD
@@ -107,7 +107,7 @@ def test_waiting_ends_with_an_error(
     message: str,
     seconds: tuple[float, float],
 ) -> None:
-    assert (NOTICED_SECONDS, NOTICED_SECONDS + MAX_PAUSE_SECONDS) == (60, 120)
+    assert (UPDATE_SECONDS, UPDATE_SECONDS + MAX_PAUSE_SECONDS) == (60, 120)
     meeting = Meeting(timeline)
     with pytest.raises(error, match=message):
         meeting.wait(content, timeout_seconds)

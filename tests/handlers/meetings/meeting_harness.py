@@ -30,9 +30,9 @@ from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT,
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.start.upload_event_processing import UploadEvents
 from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
 from handlers.meetings.upload_completion_file import Chunk, CompleteFile
+from handlers.meetings.upload_events.upload_event_processing import UploadEvents
 from handlers.meetings.upload_processing import UploadProcessor
 from handlers.meetings.upload_reader import UploadReader
 from handlers.meetings.workflow_steps.handler import run_step

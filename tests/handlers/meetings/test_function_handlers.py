@@ -10,9 +10,9 @@ from moto import mock_aws
 from pydantic import ValidationError
 
 from handlers.meetings.meeting_execution import MeetingExecution
-from handlers.meetings.start import handler as start_handler
 from handlers.meetings.storage import handler as storage_handler
 from handlers.meetings.sweep import handler as sweep_handler
+from handlers.meetings.upload_events import handler as start_handler
 from handlers.meetings.workflow_steps import handler as workflow_steps
 from handlers.meetings.workflow_steps.handler import StepFailed
 from tests.handlers.meetings.meeting_harness import (

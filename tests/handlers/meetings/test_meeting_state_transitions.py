@@ -27,7 +27,7 @@ from handlers.meetings.meeting_state_transitions import (
 )
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
 from handlers.meetings.upload_completion_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
-from handlers.meetings.upload_decision import apply_upload
+from handlers.meetings.upload_decision import apply_uploads
 from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
 from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_file
 
@@ -41,7 +41,7 @@ def look_at_uploads(complete: CompleteFile | None, mark: str = "1", *, wrong: bo
 
     def move(record: MeetingRecord | None) -> MeetingRecord:
         uploaded_chunks = UploadedChunks(WRONG if wrong else (), chunks, START)
-        return apply_upload(
+        return apply_uploads(
             record, MEETING, UploadedCompleteFile(mark, START, complete), lambda _: uploaded_chunks, LATER
         )
 

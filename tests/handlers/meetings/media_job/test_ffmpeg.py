@@ -91,4 +91,4 @@ def test_concurrent_runs_count_once(tmp_path: Path) -> None:
     ffmpeg = fake_ffmpeg(tmp_path, "", clock=lambda: next(moments))
     with ffmpeg.start(), ffmpeg.start():
         pass
-    assert ffmpeg.milliseconds == 10_000
+    assert ffmpeg.busy_milliseconds == 10_000

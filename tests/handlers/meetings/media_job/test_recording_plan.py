@@ -75,12 +75,12 @@ def create_plan(*chunks: ChunkFacts) -> RecordingPlan:
 def test_parts_contain_every_sample_once_and_begin_at_a_millisecond(plan: RecordingPlan) -> None:
     next_sample = 0
     for number, part in enumerate(plan.parts):
-        assert (part.number, part.first) == (number, next_sample)
-        assert part.offset_ms * SPEECH_RATE == part.first * 1000, "an offset is exact"
-        assert part.samples * SECOND <= LIMITS.max_part * SPEECH_RATE
-        assert part.samples >= MIN_SAMPLES, "Amazon Transcribe rejects shorter audio"
-        assert abs(part.duration_ms - part.samples * 1000 / SPEECH_RATE) <= 0.5
-        next_sample += part.samples
+        assert (part.number, part.first_sample) == (number, next_sample)
+        assert part.offset_ms * SPEECH_RATE == part.first_sample * 1000, "an offset is exact"
+        assert part.sample_count * SECOND <= LIMITS.max_part * SPEECH_RATE
+        assert part.sample_count >= MIN_SAMPLES, "Amazon Transcribe rejects shorter audio"
+        assert abs(part.duration_ms - part.sample_count * 1000 / SPEECH_RATE) <= 0.5
+        next_sample += part.sample_count
     assert next_sample == (max(MIN_SAMPLES, plan.sample_starts(SPEECH_RATE)[-1]) if plan.has_audio else 0)
 
 

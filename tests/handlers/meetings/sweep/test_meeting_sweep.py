@@ -197,7 +197,7 @@ def test_a_failing_meeting_does_not_stop_the_sweep(
     for meeting in (MEETING, other):
         upload_without_chunk(harness, meeting)
         harness.upload_chunks(b"a", meeting=meeting)
-    look = UploadProcessor.process_upload
+    look = UploadProcessor.process_uploads
 
     def fails(self: UploadProcessor, meeting: MeetingId) -> Any:
         if meeting == MEETING:
@@ -206,7 +206,7 @@ def test_a_failing_meeting_does_not_stop_the_sweep(
 
     harness.advance(minutes=16)
     with monkeypatch.context() as broken:
-        broken.setattr(UploadProcessor, "process_upload", fails)
+        broken.setattr(UploadProcessor, "process_uploads", fails)
         swept = harness.sweep()
     assert (swept["checked"], swept["started"], swept["failed"]) == (2, 1, 1)
     assert harness.state(other) == ("processing", "media")

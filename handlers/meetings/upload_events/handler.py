@@ -1,7 +1,8 @@
-"""Lambda function that starts the workflow of a meeting when its recording is complete.
+"""Lambda function `start`: it processes the S3 events of uploaded objects, and starts the workflow of a recording when
+all of its objects have arrived.
 
-It gets the events of new objects below `raw/` from an SQS queue. SQS retries each event separately, up to the queue's
-limit. Events that still fail go to the dead-letter queue, from which `aws sqs start-message-move-task` returns them.
+The function gets the events from an SQS queue. SQS delivers an event that failed again, up to the queue's limit, and
+then moves it to the dead-letter queue. An operator returns it from there with `aws sqs start-message-move-task`.
 """
 
 import os
@@ -11,8 +12,8 @@ from typing import Any
 
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.meetings.meeting_gateways import create_gateways
-from handlers.meetings.start.environment import StartEnvironment
-from handlers.meetings.start.upload_event_processing import UploadEvents
+from handlers.meetings.upload_events.environment import StartEnvironment
+from handlers.meetings.upload_events.upload_event_processing import UploadEvents
 
 
 @cache

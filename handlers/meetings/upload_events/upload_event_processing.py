@@ -1,10 +1,12 @@
-"""Processing of the S3 events of new uploads: chunks of a recording, and the `complete.json` that lists them.
+"""Processing of the S3 events of uploaded objects: the chunks (files) of a recording, and `complete.json`, which lists
+them.
 
-A `complete.json` always updates its meeting. A chunk updates its meeting only if the meeting waits for this chunk: if
-the chunk was missing or wrong when the meeting was last processed.
+The event of a `complete.json` always causes the processing of its meeting's uploads (`upload_processing.py`). The event
+of a chunk does so only if the meeting waits for this chunk, because it was missing or wrong before. Most chunks arrive
+before `complete.json`, and their events cost a single read of the table.
 
-Most chunks arrive before their `complete.json`, and their events cost a single read of the table. All objects of a
-batch existed before the batch was delivered, so each meeting is processed at most once per batch.
+All objects of a batch existed before the batch was delivered. So a meeting is processed only once per batch, unless the
+processing raises an exception.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,38 +25,37 @@ from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor
 
 @dataclass(frozen=True)
 class UploadEvents:
-    """Processes S3 events of new objects that arrive as SQS messages."""
+    """Processes SQS messages that contain S3 events of uploaded objects."""
 
     table: MeetingTable
     upload_processor: UploadProcessor
     _: KW_ONLY
     bucket: str
-    """Name of the bucket. An event of another bucket fails."""
+    """Name of the meetings bucket. A message with an event of another bucket fails."""
     log: EventLog
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
-        """Process a batch; return the messages that SQS has to deliver again."""
+        """Process a batch of messages; return those that SQS has to deliver again."""
         # All messages of a batch share the cached results.
-        process_upload, read_record = cache(self.upload_processor.process_upload), cache(self.table.read)
+        process_uploads, read_record = cache(self.upload_processor.process_uploads), cache(self.table.read)
 
         def process_event(body: str) -> UploadOutcome:
             key = parse_object_created_event(body, self.bucket).key
-            upload = parse_upload_key(key)
-            if upload is None:
+            upload_key = parse_upload_key(key)
+            if upload_key is None:
                 self.log.warning("recording_key_refused", key_hash=hash_for_log(key))
                 return UploadOutcome.IGNORED
-            if upload.is_complete_file or _is_waiting_for(read_record(upload.meeting), upload.name):
-                return process_upload(upload.meeting)
+            if upload_key.is_complete_file or _is_waiting_for(read_record(upload_key.meeting), upload_key.name):
+                return process_uploads(upload_key.meeting)
             return UploadOutcome.UNCHANGED
 
         return process_batch(messages, process_event, self.log, event_kind="recording")
 
 
 def _is_waiting_for(record: MeetingRecord | None, name: str) -> bool:
-    """Return True if a meeting waits for this chunk.
+    """Return True if the meeting waits for the chunk with this name.
 
-    Missing chunks count as wrong. The record lists only the first wrong chunks. If there are more, any chunk may be
-    one of them.
+    The record lists only the first chunks that are missing or wrong. If there are more, any chunk may be one of them.
     """
     if record is None or record.status is not MeetingStatus.INCOMPLETE:
         return False
