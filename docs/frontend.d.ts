@@ -2,8 +2,9 @@
 
 /** Identity provider whose tokens the APIs accept. */
 export interface IdentityOutput {
-  /** `oidc` if transcription requires a token. `none` if it accepts the subprotocol `user.<name>` instead, with any
-name. Meetings always requires a token; `livestream.authorizer` states the requirement of livestream. */
+  /** Authentication for transcription: with `oidc`, it requires a token; with `none`, it accepts the subprotocol
+`user.<name>` with any name instead. Meetings always requires a token. For livestream, see
+`livestream.authorizer`. */
   readonly auth: "oidc" | "none";
   /** Issuer of the tokens: their claim `iss`. */
   readonly issuer: string;
@@ -49,9 +50,9 @@ caller's own meetings. */
   readonly apiUrl: string;
   /** Name of the bucket. Uploads go below `raw/<user>/<meeting>/`; the token exchange returns the user. */
   readonly bucket: string;
-  /** Name of the table of meetings, by user. */
+  /** Name of the table of meetings. Its partition key is the user. */
   readonly table: string;
-  /** Name of the table's index of meetings by user and date. */
+  /** Name of the index that sorts the meetings of a user by date. */
   readonly index: string;
   /** Seconds for which credentials are valid. */
   readonly credentialSeconds: number;
@@ -65,7 +66,7 @@ caller's own meetings. */
 export interface TranscriptionOutput {
   /** URL of the WebSocket API. */
   readonly url: string;
-  /** Subprotocol to offer. The token is offered next to it, as `bearer.<token>`. */
+  /** WebSocket subprotocol that a client offers, together with its token as the subprotocol `bearer.<token>`. */
   readonly protocol: string;
   /** Seconds between two `ping` messages of a client. */
   readonly pingSeconds: number;
@@ -105,7 +106,7 @@ export interface VoiceQaOutput {
 
 /** Everything that a frontend needs to use one stack. */
 export interface Frontend {
-  /** Version of this structure. An incompatible version is exported under another key next to this one. */
+  /** Version of this structure. An incompatible version would become an additional output. */
   readonly schemaVersion: 1;
   /** `local`, `dev`, `staging` or `prod`. */
   readonly environment: string;
