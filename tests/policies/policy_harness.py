@@ -23,7 +23,7 @@ from pulumi_policy import policy as sdk
 
 from guardrails.pack import policy_pack
 from guardrails.pack.policy_kinds import Policy
-from guardrails.pack.sdk_patches import ANALYZER_CLASS, DECODING_FUNCTIONS, cache_decoding, skip_unneeded_checks
+from guardrails.pack.sdk_speedups import ANALYZER_CLASS, DECODING_NAMES, cache_decoding, replace_analyzer
 from guardrails.pack.stack_configuration import ExceptionEntry, StackContext
 from guardrails.pack.undecided_checks import parse_reason
 from guardrails.policy_catalogue import POLICIES
@@ -363,7 +363,7 @@ def build_analyzer(
 @contextmanager
 def restored_sdk() -> Iterator[Any]:
     """Provide the SDK's module, and restore it afterwards."""
-    originals = {name: getattr(sdk, name) for name in (*DECODING_FUNCTIONS, ANALYZER_CLASS)}
+    originals = {name: getattr(sdk, name) for name in (*DECODING_NAMES, ANALYZER_CLASS)}
     try:
         yield sdk
     finally:
@@ -379,7 +379,7 @@ def patched_sdk() -> Iterator[None]:
     """
     with restored_sdk():
         cache_decoding()
-        skip_unneeded_checks(policy_pack.policy_applies_to_type)
+        replace_analyzer(policy_pack.policy_applies_to_type)
         yield
 
 
