@@ -22,7 +22,7 @@ from tests.policies.program_variations import ProgramVariation, added, changed
 from tests.policies.specs.data_protection import tls_only
 from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, allow, document
 
-COMPANIONS = "one-companion-a-resource"
+COMPANIONS = "one-companion-per-resource"
 LANDING = "polyphony-prod-ingestion-landing-123456789012"
 ALL_BLOCKED = {
     "blockPublicAcls": True,
@@ -39,7 +39,7 @@ SPECS = (
         COMPANIONS,
         good=[BUCKET, BLOCK, SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "c", **ALL_BLOCKED}, "other")],
         bad=[BUCKET, BLOCK, SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "b", **OPEN})],
-        message_part="block configures the same as this resource",
+        message_part="the same thing on AWS as block, so AWS refuses one definition or replaces it",
         unknown=[
             BUCKET,
             SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": UNKNOWN}, "other"),
@@ -167,7 +167,7 @@ CASES: tuple[PolicyCase, ...] = (
     ),
     expect_finding(
         COMPANIONS,
-        "The property policy and thing configure the same",
+        "The property policy of this resource and the resource thing define the same setting",
         SampleResource(t.QUEUE, {"name": "q", "policy": LETS_IN}, "q"),
         SampleResource(t.QUEUE_POLICY, {"queueUrl": "https://x/q", "policy": LETS_IN}),
     ),
