@@ -1,5 +1,5 @@
-"""Guardrail policy about tags: every taggable resource has the tags by which cost, ownership and access are
-assigned.
+"""Guardrail policy about tags: every resource that can have tags has those that show who pays for it and owns it, and
+what it belongs to.
 """
 
 from collections.abc import Iterator
@@ -72,8 +72,8 @@ TAGGABLE: Final = frozenset(
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     }
 )
-"""Types whose resources must have the required tags. A test checks that all types of the program with tags are
-listed."""
+"""Types whose resources must have the required tags. A test checks that the list contains each type of which the program
+creates a resource with tags."""
 
 
 def _add_missing_tags(resource: CheckedResource) -> Props:

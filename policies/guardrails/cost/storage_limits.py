@@ -1,5 +1,5 @@
-"""Guardrail policies about the cost of stored data. Buckets, images and agent memory must have a lifecycle, tables must
-be billed by request, and Athena queries must have a limit.
+"""Guardrail policies about the cost of stored data: buckets, image repositories and agent memory delete old data, tables
+are billed by request and have few indexes, and an Athena query scans a limited amount of data.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.COST)
 
 LIFECYCLE_ACTIONS = ("expiration", "transitions", "noncurrentVersionExpiration")
-"""Actions of a lifecycle rule that delete objects or move them to a cheaper storage class."""
+"""Actions of a lifecycle rule that delete objects or old versions, or move objects to a cheaper storage class."""
 
 
 def _list_enabled_rules(lifecycle: CheckedResource) -> list[Props]:
@@ -51,7 +51,7 @@ def _covers_whole_bucket(rule: Props) -> bool:
     "bucket-objects-expire",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="Every bucket has a lifecycle rule that expires or moves objects.",
+    description="Every bucket has a lifecycle rule that deletes objects or old versions, or moves objects.",
     remedy="Pass a LifecycleRule to the bucket block (argument lifecycle).",
     frameworks=("AWS FSBP S3.13",),
     types=BUCKETS,
@@ -68,7 +68,7 @@ def _check_bucket_objects_expire(bucket: CheckedResource, stack: CheckedStack) -
     "bucket-aborts-multipart",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="Every bucket lifecycle soon aborts incomplete multipart uploads, in the whole bucket.",
+    description="Every bucket lifecycle aborts incomplete multipart uploads in the whole bucket, within the limit.",
     remedy="Add a lifecycle rule without prefix, with abortIncompleteMultipartUpload after 1 day.",
     limits=(PolicyLimit("days", 1, "Maximum days until an incomplete upload is aborted."),),
     types={BUCKET_LIFECYCLE},
@@ -82,7 +82,10 @@ def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
     ]
     days = [float(rule_days) for rule_days in days_of_rules if rule_days]
     if not days:
-        yield "No rule for the whole bucket has abortIncompleteMultipartUpload, so hidden parts are billed for ever."
+        yield (
+            "No rule for the whole bucket has abortIncompleteMultipartUpload, so the parts of incomplete uploads are "
+            "billed for ever."
+        )
     elif min(days) > max_days:
         yield f"abortIncompleteMultipartUpload acts after {min(days):g} days; at most {max_days:g} are allowed."
 

@@ -91,7 +91,7 @@ def _check_api_logged(stage: CheckedResource, stack: CheckedStack) -> Iterator[s
     "api-measured",
     severity=PolicySeverity.LOW,
     levels=DISABLED_IN_DEV,  # metrics by method cost more than the rest of an API with little traffic
-    # A WebSocket API has free metrics for the whole API. Metrics by route are billed and add little information.
+    # WebSocket APIs are not checked: their free metrics are enough. Metrics by route are billed and add little.
     description="Every REST stage has metrics by method.",
     remedy="Leave foundation.logs.methodMetrics at its default, true.",
     types={REST_STAGE},
@@ -120,7 +120,7 @@ def _check_rest_api_traced(stage: CheckedResource) -> Iterator[str]:
     "rest-api-deploys-changes",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="A changed REST API is deployed again.",
+    description="Every deployment of a REST API has triggers, so that a change of the API deploys it again.",
     remedy="Set triggers of the deployment to a hash of the API's document.",
     types={REST_DEPLOYMENT},
 )

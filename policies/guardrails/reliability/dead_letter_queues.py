@@ -1,5 +1,5 @@
-"""Guardrail policies about dead-letter queues: queues, event targets, schedules and asynchronous functions have one,
-which keeps messages for 14 days and has an alarm.
+"""Guardrail policies about dead-letter queues, which keep messages, events and calls that failed: queues, event targets,
+schedules and asynchronous functions have one. Each keeps its messages for 14 days and has an alarm.
 """
 
 import json
@@ -33,7 +33,7 @@ FAILURE_ARN_PATHS = {
     SCHEDULE: ("target", "deadLetterConfig", "arn"),
     FUNCTION_ASYNC_CONFIG: ("destinationConfig", "onFailure", "destination"),
 }
-"""Path of the property with the ARN of the queue that gets failed work, by resource type."""
+"""Path of the property with the ARN of the queue that gets what failed, by resource type."""
 
 
 def _last_arn_part(arn: object) -> str:
@@ -41,8 +41,8 @@ def _last_arn_part(arn: object) -> str:
 
 
 def _find_dead_letter_queues(stack: CheckedStack) -> set[str]:
-    """Return the names of all queues that receive failed work: redrive targets, dead-letter queues of rules and
-    schedules, failure destinations, and queues named `…-dlq`.
+    """Return the names of all queues that receive what failed: messages of other queues (by a redrive policy), events of
+    rules and schedules, and events of asynchronous functions. Queues named `…-dlq` count too.
     """
     queues = stack.list_resources(QUEUE)
     redrive_targets = {name for queue in queues for name in _find_redrive_targets(queue)}
@@ -63,8 +63,8 @@ def _get_redrive_policy(queue: CheckedResource) -> dict[str, object]:
 def _find_redrive_targets(queue: CheckedResource) -> set[str]:
     """Return the names of the queues to which a queue's redrive policy moves messages.
 
-    If a queue has no redrive policy, the AWS provider returns an unknown value, and later an empty one. If the
-    program sets an unknown policy, the reference names the other queue.
+    The policy is unknown in a preview if it is computed from the other queue, which the reference then names, or if the
+    program sets none, because the AWS provider then returns an unknown value.
     """
     try:
         arn = _get_redrive_policy(queue).get("deadLetterTargetArn")
@@ -208,8 +208,8 @@ def _check_schedule_has_dead_letters(schedule: CheckedResource) -> Iterator[str]
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description=(
-        "Every asynchronously called function has a failure destination or, if only other functions call it, a tag with "
-        "the reason for none."
+        "Every asynchronously called function has a failure destination. If only other functions call it, the tag "
+        f"{REASON_TAG} may say instead why failed events may be lost."
     ),
     remedy=(
         "Pass asynchronous=… to the function block, which sets the destination on the alias. If only other "
@@ -226,7 +226,7 @@ def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -
     ]
     if configs and all(config.get_nested("destinationConfig", "onFailure", "destination") for config in configs):
         return
-    # The tag does not excuse calls by an AWS service. Our own functions can repeat a call whose event was lost.
+    # The tag does not excuse calls by an AWS service. A function of this program can repeat a call, a service cannot.
     for caller in sorted(find_calling_services(function, stack) & ASYNCHRONOUS_CALLERS):
         yield f"{caller} calls the function asynchronously, but there is no failure destination for its events."
     if configs and not function.has_reason():

@@ -1,5 +1,5 @@
-"""Guardrail policies about the triggers of Lambda functions: visibility timeouts and partial batch failures of queues,
-calls of an alias, and permissions of bucket notifications.
+"""Guardrail policies about the triggers of Lambda functions, that is of what calls them: queues give a function enough
+time and repeat only failed messages, callers use an alias, and S3 may send a bucket's notifications.
 """
 
 from collections.abc import Iterator
@@ -110,7 +110,7 @@ def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
     else:
         qualifier = str(resource.props.get("qualifier") or "")
     if qualifier in {"", LATEST}:
-        yield "The resource names the function without an alias, so it has no effect for callers of the alias."
+        yield "The resource names the function without an alias, so it concerns the unpublished version, not the alias."
 
 
 @POLICIES.relation(
@@ -125,7 +125,7 @@ def _check_notification_after_permission(notification: CheckedResource, _stack: 
     """Yield a violation for each missing dependency. S3 sends a test message when a notification is created, so the
     permission must exist before.
     """
-    # The decorator is `relation`, because `POLICIES.resource` passes resources without dependencies.
+    # A `ResourcePolicy` gets resources without dependencies, so this is a `RelationPolicy`.
     dependency_types = {dependency.type for dependency in notification.dependencies}
     for key, needed_type, description in (
         ("queues", QUEUE_POLICY, "queue policy"),
