@@ -40,7 +40,9 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
             platform.urn,
         )
         for resource in report.unpriced:
-            yield Finding(f"{resource} has no price rule and is not listed as free, so its cost is not in the estimate.")
+            yield Finding(
+                f"{resource} has no price rule and is not listed as free, so its cost is not in the estimate."
+            )
         for gap in report.gaps:
             yield Finding(f"{gap}, so its cost is not in the estimate.")
 

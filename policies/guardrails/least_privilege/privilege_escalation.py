@@ -1,8 +1,8 @@
 """Guardrail policies against privilege escalation: actions, and combinations of actions, by which a role or another
-principal can gain permissions that it was not granted.
+principal can gain permissions that it was not granted. `escalation_actions` lists these actions.
 
-The statements are expanded to actions with the table of all IAM actions, so wildcards and NotAction hide nothing. All
-policies of a role are checked together. `escalation_actions` lists the dangerous actions.
+Wildcards and NotAction are expanded with the table of all IAM actions, so a statement cannot hide an action. All IAM
+policies of a role are checked together, because a dangerous combination can be spread over several.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -50,15 +50,17 @@ MAX_NAMED_ACTIONS = 3
 """Maximum number of actions that a message names."""
 BOUNDARY_KEY = "iam:PermissionsBoundary"
 BOUNDARY_REMOVALS = frozenset({"iam:DeleteRolePermissionsBoundary", "iam:DeleteUserPermissionsBoundary"})
-"""Actions that remove a boundary. A condition on the boundary only determines the boundary that they may remove."""
+"""Actions that remove a permissions boundary. A condition on the boundary does not make them safe, because it only says
+which boundary may be removed.
+"""
 CREATE_GRANT = "kms:CreateGrant"
 ROLE_ACTIONS = frozenset({PASS_ROLE, "sts:AssumeRole"})
-"""Actions by which a principal acts with a role. Wildcards in the role's name are findings of `role_passing`."""
+"""Actions by which a principal acts with a role. The policies of `role_passing` find wildcards in the role's name."""
 NEEDED_BY_SERVICES = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html: the role of a workflow with logs needs it on *.
     "logs:PutResourcePolicy": "states.amazonaws.com",
 }
-"""Actions of the access level Permissions management that AWS requires of the roles of one service."""
+"""Actions of the access level Permissions management that the roles of one service need, with this service."""
 INVOKING_ACTIONS = frozenset({"lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:InvokeAsync"})
 KEY_TYPES = frozenset({KMS_EXTERNAL_KEY, KMS_KEY, KMS_KEY_POLICY, KMS_REPLICA_KEY})
 
@@ -143,7 +145,7 @@ def _grants_only_for_aws_resources(statement: Statement) -> bool:
 
 
 def _is_needed_by_service(action: str, role: CheckedResource | None) -> bool:
-    """Return True if AWS requires the action of a role that only this service assumes."""
+    """Return True if only one service assumes the role, and AWS documents that its roles need the action."""
     if role is None or action not in NEEDED_BY_SERVICES:
         return False
     try:
@@ -197,8 +199,8 @@ def _may_pass_to_service_of(action: str, statement: Statement) -> bool:
 
 
 def _find_roles_outside(statements: Iterable[Statement], holder: str, stack: CheckedStack) -> Iterator[str]:
-    """Yield a fault for each role that can be passed or assumed, and that is no resource of this stack. The pack does
-    not know its permissions here.
+    """Yield a fault for each role that can be passed or assumed, and that is no resource of this stack, so that the pack
+    cannot check its permissions.
     """
     names = {str(role.props.get("name", role.name)) for role in stack.list_resources(ROLE)}
     for statement in statements:
@@ -211,7 +213,7 @@ def _find_roles_outside(statements: Iterable[Statement], holder: str, stack: Che
 def _find_replaced_code(
     statements: Iterable[Statement], holder: str, role: CheckedResource | None, stack: CheckedStack
 ) -> Iterator[str]:
-    """Yield a fault if objects can be written that a job of another role runs."""
+    """Yield a fault if the holder may write an object whose code a Glue job with another role runs."""
     writable = [
         arn
         for statement in statements

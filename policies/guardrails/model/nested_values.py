@@ -1,8 +1,8 @@
-"""Search of all values in a resource's properties, also in JSON documents inside of texts.
+"""List of all values in a resource's properties, including those in JSON documents inside of texts.
 
 IAM policies, state machine definitions, API bodies, container definitions and dashboards are texts that contain JSON.
-The search parses them, so a check finds a value wherever it appears. Unknown values are skipped: they come from other
-resources of the stack, and the next run after the deployment finds them.
+They are parsed, so a check finds a value wherever it appears. Unknown values are skipped: they come from other resources
+of the stack, and the first run after the deployment knows and checks them.
 """
 
 import functools
@@ -49,7 +49,7 @@ class NestedValue:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the search is."""
+    """Position of the search in a property. The fields become those of the `NestedValue` that is found there."""
 
     keys: tuple[str, ...] = ()
     path: str = ""
@@ -124,7 +124,7 @@ def _list_entry(mapping: Mapping[str, Any], key: str, name: str, place: _Place) 
 
 
 def _list_text_values(text: str, place: _Place) -> Iterator[NestedValue]:
-    """Yield the values of the JSON object, list or text that a text contains, or else the text."""
+    """Yield the values of the JSON object, list or text that a text contains. A text without JSON is itself the value."""
     document = _parse_json(text)
     if document is not None:
         with suppress(RecursionError):

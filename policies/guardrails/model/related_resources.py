@@ -1,6 +1,7 @@
-"""Lookup of the resources that configure or call a bucket or a function.
+"""Lookup of the resources that configure a bucket, and of those that refer to a function or call it.
 
-The AWS provider has separate resources for such settings, and the guardrails check them together.
+The AWS provider has separate resources for many settings of a bucket or function, and the guardrails check them
+together.
 """
 
 from collections.abc import Iterator
@@ -45,8 +46,8 @@ def find_calling_services(function: CheckedResource, stack: CheckedStack) -> set
 
 
 def _schedule_targets_function(schedule: CheckedResource, function: CheckedResource) -> bool:
-    """Return True if a schedule targets the function or its alias, by reference or by ARN. An ARN that is unknown
-    belongs to a referenced resource, so it needs no further check.
+    """Return True if a schedule targets the function or its alias, by reference or by ARN. An unknown ARN is that of a
+    referenced resource, so the references decide.
     """
     for target in schedule.references.get("target", ()):
         if target == function or (target.type == FUNCTION_ALIAS and refers_to_function(target, function)):
