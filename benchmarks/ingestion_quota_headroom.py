@@ -1,8 +1,8 @@
 """Share of each quota that ingestion uses at 1, 12, 100 and 600 times its load, and the cost of the stack at each load.
 
-For the cost, the real program runs with the multiplied load and is priced like in `make cost`. A manifest is a list of
-files that one Glue run processes. A simulation shows how the manifests of one day wait for their runs if all arrive at
-once. AWS is not called.
+For the cost, the real program runs with the multiplied load and is priced like in `make cost`. A simulation shows how
+the manifests of one day (lists of files, each for a single Glue run) wait for their runs if all arrive at once. AWS is
+not called.
 """
 
 import argparse

@@ -4,7 +4,7 @@ Nothing is measured. Rates and times come from the usage model that also compute
 constants in this module, marked as assumed.
 
 The manifest builder, a Lambda function, records each arriving file as pending in the file table. It then claims pending
-files for a manifest, which is a list of files that one Glue run processes. The table's index `open` has an entry for
+files for a manifest, which is a list of files for a single Glue run. The table's index `open` has an entry for
 each pending or claimed file. The pending files are in OPEN_SHARDS partitions of the index, and the claimed files in as
 many others. The quotas of DynamoDB apply to the table and to each partition.
 """

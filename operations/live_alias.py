@@ -1,7 +1,7 @@
 """Functions that several commands use to read and move a Lambda function's alias `live`, which all callers use.
 
-If the Lambda function, the alias or the version does not exist, they raise `CommandRefused` with a message that says
-what the operator must check.
+If the Lambda function, the alias or the version does not exist, they raise `CommandRefused`, whose message asks the
+operator to check the possible causes.
 """
 
 from operations.command_context import CommandContext

@@ -27,7 +27,7 @@ reported. A policy that *remediates* corrects the resource and shows it before a
 a reason and an expiry date at most 90 days from now. The resource is a Pulumi name, or `platform` for the stack as a
 whole. Every run reports the exceptions in force. An exception that has expired, that ends too late, or that names an
 unknown policy or resource, is itself a violation. No exception can excuse public data, foreign accounts or privilege
-escalation: the page says so at each such policy. The policies of the group "Exceptions" cannot be excused either.
+escalation. The page marks these policies. The policies of the group "Exceptions" cannot be excused either.
 
 **Limits** are set by the pack's configuration: `pulumi preview --policy-pack policies --policy-pack-config limits.json`.
 The file has the policy's name and the limit's name, for example `{"function-memory-ceiling": {"megabytes": 3008}}`.

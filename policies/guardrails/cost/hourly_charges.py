@@ -1,7 +1,7 @@
 """Guardrail policies about resources that are billed by the hour or month, used or not.
 
-NAT gateways, interface endpoints and customer-managed keys need the tag `Reason`, which says why the stack pays for
-them. Services that always run, and cache clusters of REST stages, are not allowed.
+NAT gateways, interface endpoints and customer-managed keys must have the tag `Reason`, which explains the cost. Services
+that always run, and cache clusters of REST stages, are not allowed.
 """
 
 from collections.abc import Iterator
@@ -97,7 +97,7 @@ def _check_interface_endpoint_with_reason(endpoint: CheckedResource) -> Iterator
 )
 def _check_customer_key_with_reason(key: CheckedResource) -> Iterator[str]:
     if not key.has_reason():
-        yield f"The key is billed monthly, and has no tag {REASON_TAG} that says why default encryption is not enough."
+        yield f"The key is billed monthly, and has no tag {REASON_TAG} that explains why default encryption is not enough."
 
 
 @POLICIES.resource(

@@ -134,8 +134,8 @@ def _get_capacity_type(environment: CheckedResource) -> str:
 )
 def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     """Yield a violation if no queue of the stack has Spot capacity in its first compute environment. A queue without it
-    is no violation by itself: Batch uses only the first Fargate environment of a queue, so the fallback to on-demand
-    capacity needs a queue of its own.
+    is allowed beside a queue with it, as the fallback. The fallback must be a separate queue, because Batch always uses
+    the first Fargate environment of a queue.
     """
     first = _find_first_environment(queue, stack)
     if first is None or _get_capacity_type(first) in SPOT:

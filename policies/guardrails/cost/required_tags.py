@@ -1,6 +1,4 @@
-"""Guardrail policy about tags: every resource that can have tags has those that show who pays for it and owns it, and
-what it belongs to.
-"""
+"""Guardrail policy about tags: every taggable resource has the tags by which cost, ownership and access are assigned."""
 
 from collections.abc import Iterator
 from typing import Final

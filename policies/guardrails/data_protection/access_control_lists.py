@@ -11,7 +11,7 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 OWNER_ACLS = frozenset({"", "bucket-owner-full-control", "bucket-owner-read", "private"})
 """Canned access control lists that give access only to the owner of the object or of the bucket."""
 GRANTING_PROPERTIES = ("accessControlPolicy", "grants")
-"""Properties that list the grants of an access control list one by one."""
+"""Properties that contain the grants of an access control list."""
 
 
 @POLICIES.resource(

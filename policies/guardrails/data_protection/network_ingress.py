@@ -165,7 +165,7 @@ def _find_split_ranges(
     types={VPC_ENDPOINT},
 )
 def _check_endpoint_for_own_account(endpoint: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """Yield a violation if an endpoint has no policy, or one that allows all identities on all resources.
+    """Yield a violation if an endpoint has no policy, or if its policy allows all identities to use all resources.
 
     The default policy allows everything (https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html).
     """

@@ -1,5 +1,5 @@
 """Guardrail policy about clients: callers that assume a role with a session tag, which names the user. Each client may
-reach only data of this user: objects whose key, and items whose partition key, contain the value of the tag.
+reach only objects and items whose key or partition key contains the value of this tag.
 """
 
 from collections.abc import Iterator

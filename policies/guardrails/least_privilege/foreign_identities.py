@@ -1,5 +1,5 @@
-"""Guardrail policies about foreign identities: no property of a resource names an account, an organisation, a bucket or
-a service that the stack does not know, and only roles let in federated identities.
+"""Guardrail policies about foreign identities. No property of a resource may name an account, an organisation, a bucket
+or a service that the stack does not know. Only roles may let in federated identities.
 
 The stack's own accounts are those that `aws:allowedAccountIds` lists, and the account that the Platform component
 publishes. That is the account into which the program deploys or, in a preview without an AWS account, the account id of
@@ -43,8 +43,8 @@ AWS_RESOURCES = (
 name them as principals.
 """
 AWS_BUCKETS = re.compile(r"prod-[a-z0-9-]+-starport-layer-bucket")
-"""Names of the buckets in which ECR stores the layers of images, one in each Region. AWS owns them. The policy of a VPC
-endpoint names one: https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
+"""Name of the bucket in which ECR stores the layers of images. AWS owns it, and has such a bucket in each Region. The
+policy of a VPC endpoint names it: https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
 """
 KNOWN_SERVICES = frozenset(
     {

@@ -1,6 +1,6 @@
 """Guardrail policies about guests: browser users with unauthenticated Cognito credentials. Every internet user can
-become a guest, so guests may call few services, and each may reach only own data: objects whose key, and items whose
-partition key, contain the guest's Cognito identity.
+become a guest, so guests may call few services. Each guest may reach only objects and items whose key or partition key
+contains the guest's own Cognito identity.
 """
 
 from collections.abc import Iterator

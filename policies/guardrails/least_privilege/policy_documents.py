@@ -1,5 +1,5 @@
-"""Guardrail policies about the statements of IAM policy documents: they name existing actions and fitting resources as
-exactly as AWS allows, and do not negate elements (NotAction, NotResource, NotPrincipal).
+"""Guardrail policies about the statements of IAM policy documents. A statement names existing actions and fitting
+resources as exactly as AWS allows. It does not use NotAction, NotResource or NotPrincipal.
 """
 
 from collections.abc import Iterator
@@ -103,7 +103,7 @@ def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:
     "iam-resource-fits-action",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="The resources of a statement are of the types that its actions support.",
+    description="Every action of a statement supports the types of the statement's resources.",
     remedy=(
         "Use the resource type that the action needs, for example an object's ARN instead of its "
         "bucket's, or an alias ARN with the alias name."

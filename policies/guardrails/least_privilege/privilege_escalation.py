@@ -50,8 +50,8 @@ MAX_NAMED_ACTIONS = 3
 """Maximum number of actions that a message names."""
 BOUNDARY_KEY = "iam:PermissionsBoundary"
 BOUNDARY_REMOVALS = frozenset({"iam:DeleteRolePermissionsBoundary", "iam:DeleteUserPermissionsBoundary"})
-"""Actions that remove a permissions boundary. A condition on the boundary does not make them safe, because it only says
-which boundary may be removed.
+"""Actions that remove a permissions boundary. A condition on the boundary does not prevent that, because it only selects
+the boundary that may be removed.
 """
 CREATE_GRANT = "kms:CreateGrant"
 ROLE_ACTIONS = frozenset({PASS_ROLE, "sts:AssumeRole"})
@@ -124,8 +124,8 @@ def _are_exact(statement: Statement) -> bool:
 
 
 def _is_bounded(action: str, statement: Statement) -> bool:
-    """Return True if a statement allows an action only on exact resources, and a condition keeps the permissions that
-    it grants within a boundary: the permissions boundary of the changed identity, or a grant for an AWS resource.
+    """Return True if a statement allows an action only on exact resources and under a limiting condition. The condition
+    requires the permissions boundary of the changed identity, or a grant of a KMS key for an AWS resource.
     """
     if not _are_exact(statement) or action in BOUNDARY_REMOVALS:
         return False
@@ -145,7 +145,7 @@ def _grants_only_for_aws_resources(statement: Statement) -> bool:
 
 
 def _is_needed_by_service(action: str, role: CheckedResource | None) -> bool:
-    """Return True if only one service assumes the role, and AWS documents that its roles need the action."""
+    """Return True if AWS documents that the roles of a service need the action, and only this service assumes the role."""
     if role is None or action not in NEEDED_BY_SERVICES:
         return False
     try:

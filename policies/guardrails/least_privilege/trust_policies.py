@@ -87,7 +87,7 @@ def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
     levels=MANDATORY_EVERYWHERE,
     description="The trust policy of a role that other roles assume names each of them by its exact ARN.",
     remedy=(
-        "Name the ARN of the role that assumes this one. Add that role to depends_on, because IAM refuses the ARN of a "
+        "Use the ARN of the role that assumes this role. Add that role to depends_on, because IAM refuses the ARN of a "
         "role that does not exist yet."
     ),
     types={ROLE},

@@ -103,7 +103,7 @@ def list_entries(action: str) -> list[dict[str, str]]:
 @functools.cache
 def get_arn_formats(action: str) -> tuple[str, ...]:
     """Return the ARN formats of the resources that an action can be limited to, for example `arn:${Partition}:s3:::…`.
-    The format `*` stands for an action without resource types. An unknown action has no formats.
+    An action without resource types has the format `*`. An unknown action has no formats.
     """
     return (*(entry["resource_arn_format"] for entry in list_entries(action)), *EXTRA_ARN_FORMATS.get(action, ()))
 

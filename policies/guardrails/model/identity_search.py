@@ -1,6 +1,6 @@
-"""Search for identities in property values. An identity shows to whom a resource, principal or target belongs: an
-account id, an ARN, a canonical user id, a unique id of IAM, an organisation, a private endpoint service, a network, a
-bucket or a service principal.
+"""Search for identities in property values. An identity is a text that shows the owner of a resource, principal or
+target. It can be an account id, an ARN, a canonical user id, a unique id of IAM, an organisation, a private endpoint
+service, a network, a bucket or a service principal.
 
 Twelve digits are not always an account id: they can be a number of bytes, a time or a build number. So the search also
 looks at the key of the value, and at the text around the digits.

@@ -1,8 +1,8 @@
 """List of all values in a resource's properties, including those in JSON documents inside of texts.
 
 IAM policies, state machine definitions, API bodies, container definitions and dashboards are texts that contain JSON.
-They are parsed, so a check finds a value wherever it appears. Unknown values are skipped: they come from other resources
-of the stack, and the first run after the deployment knows and checks them.
+They are parsed, so a check finds a value wherever it appears. Unknown values are left out. They belong to other resources
+of the stack. The next run after the deployment knows and checks them.
 """
 
 import functools

@@ -1,5 +1,5 @@
-"""Detection of secrets in texts: by the known formats of keys and tokens, by the name of the property or variable that
-has the text as its value, by assignments inside the text (`password=…`), and by random characters.
+"""Detection of secrets in texts: by the known formats of keys and tokens, by the name of the variable or property, by
+assignments inside the text (`password=…`), and by random characters.
 
 No public function returns the secret, so that no message can contain it.
 """

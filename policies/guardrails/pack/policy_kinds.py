@@ -1,8 +1,9 @@
 """Types of the policy pack: the kinds of policies, and the resources and stacks that their checks get.
 
 A policy is one record with name, severity, enforcement levels, description, remedy and check. A `ResourcePolicy` checks
-one resource alone, a `RelationPolicy` one resource with related ones, and a `StackPolicy` the whole stack. The modules
-of the policies register their records with a `PolicySet`, and `policy_pack` converts them to policies of Pulumi's SDK.
+a resource alone, a `RelationPolicy` a resource with its related resources, and a `StackPolicy` the whole stack. The
+modules of the policies register their records with a `PolicySet`, and `policy_pack` converts them to policies of
+Pulumi's SDK.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

@@ -101,7 +101,7 @@ def replace_analyzer(applies_to: Callable[[str, str], bool]) -> None:
     """
     sdk: Any = importlib.import_module(SDK_MODULE)
     analyzer_class: Any = getattr(sdk, ANALYZER_CLASS, None)
-    # The subclass has no annotations of its own, so this is also the check for a second call.
+    # The subclass has no annotations, so this condition also holds in a second call.
     if POLICIES_ATTRIBUTE not in getattr(analyzer_class, "__annotations__", {}):
         return
 

@@ -28,7 +28,7 @@ class ExceptionEntry:
 
     policy: str
     resource: str
-    """Pulumi name of the resource. The name of the Platform component, `platform`, stands for the stack as a whole."""
+    """Pulumi name of the resource. The name of the Platform component, `platform`, means the stack as a whole."""
     reason: str
     expires: date
 
@@ -119,7 +119,7 @@ def _read_allowed_accounts(config: Mapping[str, str]) -> frozenset[str]:
 
 def _read_partners(config: Mapping[str, str], project: str) -> frozenset[str]:
     """Return the ids of the partners in the foundation's settings."""
-    with suppress(ValueError, AttributeError, KeyError, TypeError):  # the program reports what is wrong with the entry
+    with suppress(ValueError, AttributeError, KeyError, TypeError):  # the Pulumi program reports invalid entries
         return frozenset(partner["id"] for partner in _read_foundation(config, project).get("partners", ()))
     return frozenset()
 
@@ -134,7 +134,7 @@ def _read_tags(config: Mapping[str, str], project: str, environment: str) -> dic
 
 def _read_foundation(config: Mapping[str, str], project: str) -> Mapping[str, Any]:
     """Return the settings of the foundation; empty if they cannot be read."""
-    with suppress(ValueError):  # the program reports what is wrong with the settings
+    with suppress(ValueError):  # the Pulumi program reports invalid settings
         foundation = json.loads(config.get(f"{project}:foundation", "{}"))
         if isinstance(foundation, Mapping):
             return foundation

@@ -1,11 +1,11 @@
 """Estimate of a stack's monthly cost, from its resources and the usage that the Platform component publishes.
 
-Each line is a quantity times a price. Free tiers are not subtracted by default. The report lists what the estimate
-cannot count:
+Each line is a quantity times a price. Free tiers are not subtracted by default. The report also lists all missing data,
+which is never counted as zero:
 
-- *unpriced*: a resource whose type has no price rule and is not listed as free;
-- *gap*: a resource without published usage, or with a feature that has no price in the price book;
-- *problem*: published usage that no price rule reads.
+- An *unpriced* resource has a type without a price rule that is not listed as free.
+- A *gap* is a resource without published usage, or with a feature that has no price in the price book.
+- A *problem* is published usage that no price rule reads.
 """
 
 from collections import defaultdict

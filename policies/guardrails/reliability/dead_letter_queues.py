@@ -63,8 +63,8 @@ def _get_redrive_policy(queue: CheckedResource) -> dict[str, object]:
 def _find_redrive_targets(queue: CheckedResource) -> set[str]:
     """Return the names of the queues to which a queue's redrive policy moves messages.
 
-    The policy is unknown in a preview if it is computed from the other queue, which the reference then names, or if the
-    program sets none, because the AWS provider then returns an unknown value.
+    The policy can be unknown in a preview. If the program computes it from the other queue, the reference names this
+    queue. If the program sets no policy, the AWS provider returns an unknown value, which has no reference.
     """
     try:
         arn = _get_redrive_policy(queue).get("deadLetterTargetArn")
@@ -209,7 +209,7 @@ def _check_schedule_has_dead_letters(schedule: CheckedResource) -> Iterator[str]
     levels=MANDATORY_EVERYWHERE,
     description=(
         "Every asynchronously called function has a failure destination. If only other functions call it, the tag "
-        f"{REASON_TAG} may say instead why failed events may be lost."
+        f"{REASON_TAG} may give a reason for having none."
     ),
     remedy=(
         "Pass asynchronous=… to the function block, which sets the destination on the alias. If only other "

@@ -1,5 +1,5 @@
-"""Guardrail policies about the triggers of Lambda functions, that is of what calls them: queues give a function enough
-time and repeat only failed messages, callers use an alias, and S3 may send a bucket's notifications.
+"""Guardrail policies about the triggers of Lambda functions. Queues give a function enough time and deliver only failed
+messages again. Triggers name an alias. S3 may send a bucket's notifications.
 """
 
 from collections.abc import Iterator

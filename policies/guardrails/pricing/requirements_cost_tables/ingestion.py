@@ -98,8 +98,8 @@ COST_TABLE = CostTable(
                 ("logs_stored", get_assumption("ingestion_log_gb") * 3),
             ),
             (
-                "The volume is assumed, with 90 days of retention. $5 pays for 9 GB, as much as functions "
-                "that log whole events would write. The requirements ask to stop that."
+                "The volume is assumed, with 90 days of retention. $5 pays for 9 GB, which is the volume of logs with "
+                "whole events. The requirements ask to stop that."
             ),
         ),
     ),

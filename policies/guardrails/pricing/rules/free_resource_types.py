@@ -1,5 +1,5 @@
-"""Resource types that AWS does not bill. An event rule is free, for example, and the function that it starts has a price
-rule of its own.
+"""Resource types that AWS does not bill. An event rule is free, for example. The function that it starts is billed, and
+has a price rule.
 """
 
 from typing import Final
