@@ -4,7 +4,7 @@ are billed by request and have few indexes, and an Athena query may scan a limit
 
 from collections.abc import Iterator
 
-from guardrails.model.related_resources import list_bucket_settings
+from guardrails.model.related_resources import is_configured, list_bucket_settings
 from guardrails.model.resource_types import (
     AGENT_MEMORY,
     ATHENA_WORKGROUP,
@@ -37,9 +37,8 @@ def _list_enabled_rules(lifecycle: CheckedResource) -> list[Props]:
     return [rule for rule in lifecycle.props.get("rules") or () if rule.get("status") == "Enabled"]
 
 
-def _list_bucket_rules(bucket: CheckedResource, stack: CheckedStack) -> list[list[Props]]:
-    """Return the enabled rules of each lifecycle configuration of a bucket."""
-    return [list(_list_enabled_rules(lifecycle)) for lifecycle in list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE)]
+def _has_action(lifecycle: CheckedResource, action: str) -> bool:
+    return any(rule.get(action) for rule in _list_enabled_rules(lifecycle))
 
 
 def _covers_whole_bucket(rule: Props) -> bool:
@@ -57,9 +56,9 @@ def _covers_whole_bucket(rule: Props) -> bool:
     types=BUCKETS,
 )
 def _check_bucket_objects_expire(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    rules_by_lifecycle = _list_bucket_rules(bucket, stack)
-    if not rules_by_lifecycle or not all(
-        any(rule.get(action) for rule in rules for action in LIFECYCLE_ACTIONS) for rules in rules_by_lifecycle
+    if not is_configured(
+        list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE),
+        lambda lifecycle: any(_has_action(lifecycle, action) for action in LIFECYCLE_ACTIONS),
     ):
         yield "No enabled lifecycle rule of the bucket has an expiration or a transition, so objects are kept for ever."
 
@@ -103,10 +102,9 @@ def _check_bucket_old_versions_expire(bucket: CheckedResource, stack: CheckedSta
         versioning.get_nested("versioningConfiguration", "status") == "Enabled"
         for versioning in list_bucket_settings(bucket, stack, BUCKET_VERSIONING)
     )
-    rules_by_lifecycle = _list_bucket_rules(bucket, stack)
-    if versioned and not (
-        rules_by_lifecycle
-        and all(any(rule.get("noncurrentVersionExpiration") for rule in rules) for rules in rules_by_lifecycle)
+    if versioned and not is_configured(
+        list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE),
+        lambda lifecycle: _has_action(lifecycle, "noncurrentVersionExpiration"),
     ):
         yield "No lifecycle rule has noncurrentVersionExpiration, so old versions are kept for ever."
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from guardrails.model.iam_documents import parse_statements
 from guardrails.model.plain_http_refusal import list_inline_policies, refuses_plain_http
+from guardrails.model.related_resources import is_configured
 from guardrails.model.resource_types import (
     EVENT_API_DESTINATION,
     QUEUE,
@@ -56,7 +57,7 @@ def _check_tls_only(resource: CheckedResource, stack: CheckedStack) -> Iterator[
         for policy in (*stack.list_resources(POLICY_TYPES[resource.type]), *list_inline_policies(resource, stack))
         if _names_resource(policy, resource)
     ]
-    if not policies or not all(map(refuses_plain_http, policies)):
+    if not is_configured(policies, refuses_plain_http):
         yield (
             "The IAM policy does not refuse requests without TLS (plain HTTP)."
             if policies

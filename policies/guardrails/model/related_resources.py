@@ -4,7 +4,8 @@ The AWS provider has separate resources for many settings of a bucket or functio
 together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from pulumi_policy.proxy import UnknownValueError
 
@@ -13,6 +14,16 @@ from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 
 SCHEDULER = "scheduler.amazonaws.com"
 """Service principal of EventBridge Scheduler."""
+
+Setting = TypeVar("Setting")
+
+
+def is_configured(settings: Iterable[Setting], is_right: Callable[[Setting], object]) -> bool:
+    """Return True if there is a setting, and all settings are right. If two resources configure the same thing, AWS may
+    keep either setting, so one right setting is not enough.
+    """
+    given = list(settings)
+    return bool(given) and all(map(is_right, given))
 
 
 def list_bucket_settings(bucket: CheckedResource, stack: CheckedStack, resource_type: str) -> Iterator[CheckedResource]:
