@@ -36,6 +36,9 @@ The file has the policy's name and the limit's name, for example `{"function-mem
 **Related resources** are those that a resource names, and those that name it, for example a bucket's policy or the
 alarms of a function. Some policies check a resource together with them.
 
+A **block** is a component of `components/blocks/` that creates a resource with the settings that the policies require.
+Many remedies are to use one.
+
 **Unknown values**: AWS assigns some properties only during a deployment, for example the id of an API. The program
 computes names and ARNs in advance, so few documents contain such a value. In a first preview, a policy that needs the
 value is undecided: it has neither passed nor failed. The policy `checks-at-deployment` reports all undecided checks in

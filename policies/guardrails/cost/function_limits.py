@@ -100,7 +100,7 @@ def _check_function_provisioned_ceiling(concurrency: CheckedResource) -> Iterato
     "queue-source-bounded",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="A queue limits the concurrent invocations of its function.",
+    description="Every event source mapping of a queue limits the concurrent invocations of the function.",
     remedy="Set scalingConfig.maximumConcurrency.",
     types={EVENT_SOURCE_MAPPING},
 )

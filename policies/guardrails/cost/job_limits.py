@@ -37,7 +37,7 @@ def _is_spark_job(job: CheckedResource) -> bool:
     "glue-worker-ceiling",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="Spark jobs set a small number of small workers.",
+    description="Spark jobs set a small worker type, and a number of workers within the limit.",
     remedy="Set workerType to G.1X or G.2X, and numberOfWorkers, or add an exception with a measurement as its reason.",
     limits=(PolicyLimit("workers", 10, "Maximum number of workers of a job."),),
     types={GLUE_JOB},

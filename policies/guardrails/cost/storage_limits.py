@@ -93,7 +93,7 @@ def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
     "bucket-old-versions-expire",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="A versioned bucket expires old versions.",
+    description="A versioned bucket deletes old versions after some time.",
     remedy="Add noncurrentVersionExpiration (old_version_days of a LifecycleRule of the bucket block).",
     types=BUCKETS,
 )
@@ -180,7 +180,7 @@ def _check_query_scans_limited(workgroup: CheckedResource) -> Iterator[str]:
     "memory-expires",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="An agent memory expires its events within the limit.",
+    description="An agent memory deletes its events within the limit.",
     remedy="Lower eventExpiryDuration.",
     limits=(PolicyLimit("days", 90, "Maximum days until events expire."),),
     types={AGENT_MEMORY},

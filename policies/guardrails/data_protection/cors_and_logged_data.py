@@ -95,7 +95,7 @@ def _check_api_traces_no_bodies(resource: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.HIGH,
     levels=DISABLED_IN_DEV,
     description="No function logs its events or traces its responses.",
-    remedy="Remove the environment variable.",
+    remedy="Remove the environment variable that enables this.",
     types={FUNCTION},
 )
 def _check_function_logs_no_events(function: CheckedResource) -> Iterator[str]:

@@ -113,8 +113,8 @@ OPTIONAL_KEYS = frozenset({"eventBusName", "qualifier"})
     levels=MANDATORY_EVERYWHERE,
     description=(
         "No two resources define the same thing on AWS. A bucket has at most one public access block, for example, and "
-        "has its policy either inline or as a separate resource. Functions, queues and other named resources have "
-        "different names."
+        "has its policy either inline or as a separate resource. No two functions, queues or other named resources of "
+        "one type have the same name."
     ),
     remedy="Remove one of the definitions, or merge them into one resource.",
     excusable=False,

@@ -91,8 +91,8 @@ def _list_values(stack: CheckedStack) -> Iterator[tuple[CheckedResource, NestedV
         "addresses or targets."
     ),
     remedy=(
-        "Use an output of a resource of this stack. List an account of this stack in aws:allowedAccountIds, and a "
-        "partner with its reason in foundation.partners."
+        "Use an output of a resource of this stack. If the account is this stack's own, list it in "
+        "aws:allowedAccountIds. If resources may name a foreign identity, list it in foundation.partners with a reason."
     ),
     frameworks=("AWS Well-Architected SEC03-BP07",),
     excusable=False,
@@ -126,7 +126,10 @@ def _describe_identity(identity: AwsIdentity, nested: NestedValue) -> str:
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="Every bucket that a resource names belongs to this stack, because a bucket's name does not show its account.",
-    remedy="Use an output of a bucket of this stack. List the ARN of a partner's bucket in foundation.partners.",
+    remedy=(
+        "Use an output of a bucket of this stack. If resources may name a foreign bucket, list its ARN in "
+        "foundation.partners with a reason."
+    ),
     frameworks=("AWS Well-Architected SEC03-BP07",),
     excusable=False,
 )

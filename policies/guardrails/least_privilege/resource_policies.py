@@ -219,7 +219,7 @@ def _source_has_account(permission: CheckedResource) -> bool:
     "function-url-not-public",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="A function URL requires signed requests.",
+    description="A function URL accepts only requests that are signed with IAM credentials.",
     remedy="Set authorizationType to AWS_IAM, or use an API with an authorizer.",
     types={FUNCTION_URL},
     excusable=False,

@@ -111,7 +111,7 @@ def _check_dead_letters_kept(queue: CheckedResource, stack: CheckedStack) -> Ite
     "dead-letters-watched",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Every dead-letter queue has an alarm that goes off at the first message.",
+    description="Every dead-letter queue has an alarm with a threshold of one message.",
     remedy="Use the dead-letter queue block, which creates the alarm.",
     frameworks=("AWS Well-Architected REL06-BP03",),
     types={QUEUE},
@@ -128,11 +128,11 @@ def _alarm_watches_queue(alarm: CheckedResource, queue: str) -> bool:
     return (
         alarm.props.get("metricName") == "ApproximateNumberOfMessagesVisible"
         and alarm.get_nested("dimensions", "QueueName") == queue
-        and _goes_off_at_one_message(str(alarm.props.get("comparisonOperator")), float(alarm.props.get("threshold", 0)))
+        and _alarms_at_one_message(str(alarm.props.get("comparisonOperator")), float(alarm.props.get("threshold", 0)))
     )
 
 
-def _goes_off_at_one_message(comparison: str, threshold: float) -> bool:
+def _alarms_at_one_message(comparison: str, threshold: float) -> bool:
     match comparison:
         case "GreaterThanThreshold":
             return 0 <= threshold < 1
@@ -179,8 +179,8 @@ def _check_event_target_has_dead_letters(target: CheckedResource) -> Iterator[st
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description=(
-        "No event rule sends to a topic. EventBridge's guide shows only topic policies without conditions, which admit "
-        "the rules of every account."
+        "No event rule sends to a topic, because the topic's policy would admit the rules of every account. EventBridge's "
+        "guide shows only policies without conditions, so a policy with a condition might block the events."
     ),
     remedy="Send the events to a queue with an alarm. The event rule block does so if it gets no target.",
     types={EVENT_TARGET},

@@ -98,7 +98,7 @@ def _check_queue_fed_function_no_dlq(function: CheckedResource, stack: CheckedSt
     "function-called-by-alias",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Event source mappings, permissions and asynchronous configurations name an alias.",
+    description="Event source mappings, permissions and asynchronous configurations name an alias of the function.",
     remedy="Set qualifier to the alias, or use the ARN of the alias.",
     types={FUNCTION_ASYNC_CONFIG, FUNCTION_PERMISSION, EVENT_SOURCE_MAPPING},
 )
