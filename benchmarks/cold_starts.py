@@ -1,9 +1,9 @@
 """Benchmark of the imports of Lambda functions at a cold start, with and without a compiled layer.
 
-Python normally keeps compiled modules (.pyc files) next to their sources, but Lambda cannot write into a zip or layer.
-So it compiles all modules again at each cold start, unless the layer contains them in compiled form. boto3 and the
-standard library belong to the runtime and are compiled. Each measurement is a new process. boto3 is imported first and
-counted separately.
+Python normally keeps compiled modules (.pyc files) next to their sources, but a function cannot write into its zip or
+layer. So Python compiles all modules again at each cold start, unless the layer contains them in compiled form. boto3
+and the standard library belong to the runtime and are compiled. Each measurement is a new process. boto3 is imported
+first and counted separately.
 """
 
 import compileall

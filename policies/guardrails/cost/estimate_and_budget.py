@@ -1,7 +1,7 @@
 """Guardrail policies about the monthly cost of the stack. Every run reports the estimated cost and compares it with the
 stack's budget. AWS Budgets and Cost Anomaly Detection compare the bill, and notify subscribers.
 
-The Platform component publishes the budget and the expected usage, from which the estimate is computed.
+The Platform component publishes the budget, and the expected usage from which the estimate is computed.
 """
 
 from collections.abc import Iterator

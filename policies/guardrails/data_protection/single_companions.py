@@ -101,6 +101,7 @@ COMPANION_TYPES: Final[Mapping[str, CompanionType]] = {
     t.TOPIC_POLICY: CompanionType(("arn",), {t.TOPIC}, "policy"),
     t.QUEUE_POLICY: CompanionType(("queueUrl",), {t.QUEUE}, "policy"),
 }
+"""The rule of each companion type, and of each type whose resources need different names."""
 NAME_PROPERTIES = ("bucket", "name", "functionName")
 """Properties with the physical name of a parent, which is also the last part of its ARN and of its URL."""
 OPTIONAL_KEYS = frozenset({"eventBusName", "qualifier"})

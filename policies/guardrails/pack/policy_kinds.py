@@ -216,8 +216,8 @@ class Policy:
     """Controls of public frameworks that the policy covers, for example `AWS FSBP SQS.1`."""
     limits: tuple[PolicyLimit, ...] = ()
     excusable: bool = True
-    """False if no entry of `polyphony:exceptions` can excuse a violation. This holds for policies about public data,
-    foreign accounts and privilege escalation.
+    """False if no entry of `polyphony:exceptions` can excuse a violation, for example of a policy about public data,
+    foreign accounts or privilege escalation.
     """
 
     def resolve_limits(self, configured: Mapping[str, Any]) -> LimitValues:
