@@ -2,8 +2,8 @@
 client sends as one message) and its captions.
 
 The deployed functions run as processes and are called over WebSockets. The emulator and the local Transcribe run on the
-same cores. Delays count from sending the utterance. Transcribe works at the pace of speech, so the last final caption (a
-caption that will not change any more) cannot come before the speech ends. Its delay counts from that end.
+same cores. Delays count from sending the utterance. Transcribe works at the pace of speech, so the last final caption
+(a caption that will not change any more) cannot come before the speech ends. Its delay counts from that end.
 """
 
 import time

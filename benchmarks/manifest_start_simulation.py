@@ -1,9 +1,9 @@
-"""Simulation of the manifests of one day that arrive at once: how long they wait for their Glue runs, and how often each
-tries to start its run. A manifest is a list of files for a single Glue run.
+"""Simulation of the manifests of one day that arrive at once: how long they wait for their Glue runs, and how often
+each tries to start its run. A manifest is a list of files for a single Glue run.
 
 Glue throttles starts above a rate limit, and refuses a start while the maximum number of runs is in progress. The
-workflow then waits and tries again. Its retrier limits the number of retries and the length of each pause. A pause has a
-random length between 0 and this limit (full jitter). The clock is simulated.
+workflow then waits and tries again. Its retrier limits the number of retries and the length of each pause. A pause has
+a random length between 0 and this limit (full jitter). The clock is simulated.
 """
 
 import heapq

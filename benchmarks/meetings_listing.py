@@ -28,8 +28,7 @@ from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId, Recording
 
 COUNTS = (1_000, 10_000)
-PAGE_BYTES = 1_000_000
-"""Maximum size of a page."""
+MAX_PAGE_BYTES = 1_000_000
 CALL_SECONDS = 0.005
 """Time until a page is answered."""
 ROUNDS = 7
@@ -82,7 +81,7 @@ class StoredMeetings:
     @cache  # noqa: B019 - it lives as long as its process
     def _page(self, start: int, limit: int) -> bytes:
         end, size = start, 0
-        while end < len(self.items) and end - start < limit and size + self.sizes[end] <= PAGE_BYTES:
+        while end < len(self.items) and end - start < limit and size + self.sizes[end] <= MAX_PAGE_BYTES:
             size += self.sizes[end]
             end += 1
         page: dict[str, Any] = {"Items": self.items[start:end], "Count": end - start, "ScannedCount": end - start}

@@ -48,9 +48,7 @@ class MediaCase:
     suffix: str
     """Suffix of the files, which is also their format."""
     ffmpeg_options: tuple[str, ...]
-    """Options of ffmpeg for the codecs."""
     file_seconds: int
-    """Length of each file."""
     file_count: int
 
     @property

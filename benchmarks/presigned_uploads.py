@@ -61,7 +61,6 @@ class MeasuredUploadRequest:
     """A request for a presigned upload, and the Lambda function that answers it."""
 
     module: str
-    """Module with the function's handler."""
     environment: Mapping[str, str]
     event: Mapping[str, Any]
     required: str = ""

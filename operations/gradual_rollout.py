@@ -144,7 +144,6 @@ class _Rollout:
     before: LiveAlias
     """The alias before the rollout."""
     version: str
-    """Version to roll out."""
 
     @property
     def _old_routing(self) -> AliasRouting:

@@ -1,5 +1,5 @@
-"""Command `redrive`: start a new execution of the workflow (a redrive) for a failed manifest of ingestion. A manifest is
-a list of files for a single Spark run.
+"""Command `redrive`: start a new execution of the workflow (a redrive) for a failed manifest of ingestion. A manifest
+is a list of files for a single Spark run.
 
 The command only starts the execution. The first step of the workflow then marks the manifest's failed files for the new
 run. The redrives of a manifest are numbered, and the number is a part of the execution's name. Step Functions accepts a

@@ -372,10 +372,9 @@ def restored_sdk() -> Iterator[Any]:
 
 
 @contextmanager
-def patched_sdk() -> Iterator[None]:
-    """Patch the SDK like the pack does at its start.
-
-    This makes repeated runs over the whole program faster. A separate test checks that the patches change no answer.
+def fast_sdk() -> Iterator[None]:
+    """Replace parts of the SDK like the pack does at its start, so that repeated runs over the whole program are faster.
+    A separate test checks that this changes no answer.
     """
     with restored_sdk():
         cache_decoding()

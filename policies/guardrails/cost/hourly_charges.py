@@ -1,7 +1,7 @@
 """Guardrail policies about resources that are billed by the hour or month, used or not.
 
-NAT gateways, interface endpoints and customer-managed keys must have the tag `Reason`, which explains the cost. Services
-that always run, and cache clusters of REST stages, are not allowed.
+NAT gateways, interface endpoints and customer-managed keys must have the tag `Reason`, which explains the cost.
+Services that always run, and cache clusters of REST stages, are not allowed.
 """
 
 from collections.abc import Iterator

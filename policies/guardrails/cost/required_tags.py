@@ -1,4 +1,4 @@
-"""Guardrail policy about tags: every taggable resource has the tags by which cost, ownership and access are assigned."""
+"""Guardrail policy about tags: every taggable resource has the tags that assign cost, ownership and access."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -70,8 +70,8 @@ TAGGABLE: Final = frozenset(
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     }
 )
-"""Types whose resources must have the required tags. A test checks that the list contains each type of which the program
-creates a resource with tags."""
+"""Types whose resources must have the required tags. A test checks that the list contains each type of which the
+program creates a resource with tags."""
 
 
 def _add_missing_tags(resource: CheckedResource) -> Props:

@@ -1,5 +1,5 @@
-"""Guardrail policies about the cost of stored data. Buckets, image repositories and agent memory delete old data, tables
-are billed by request and have few indexes, and an Athena query may scan a limited amount of data.
+"""Guardrail policies about the cost of stored data. Buckets, image repositories and agent memory delete old data,
+tables are billed by request and have few indexes, and an Athena query may scan a limited amount of data.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""Guardrail policy about API authorization: API Gateway authorizes every call of a method, route or connection, or a tag
-of the API names another check of its callers.
+"""Guardrail policy about API authorization: API Gateway authorizes every call of a method, route or connection, or a
+tag of the API names another check of its callers.
 """
 
 import json

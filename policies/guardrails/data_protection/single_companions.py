@@ -1,12 +1,12 @@
 """Guardrail policy about companions: resources that configure another resource, for example a bucket's public access
 block. No two resources of the stack may define the same thing on AWS.
 
-A bucket has one public access block on AWS. If the stack has two, the block that is deployed last replaces the other, so
-a check of either block does not show the result. In the same way, a companion can replace a property of the resource
+A bucket has one public access block on AWS. If the stack has two, the block that is deployed last replaces the other,
+so a check of either block does not show the result. In the same way, a companion can replace a property of the resource
 that it configures: a `BucketPolicy` replaces the bucket's own property `policy`.
 
-Two resources of one type with the same name are the same case. AWS refuses the second (a function) or lets it change the
-first (an alarm).
+Two resources of one type with the same name are the same case. AWS refuses the second (a function) or lets it change
+the first (an alarm).
 """
 
 from collections import defaultdict

@@ -1,7 +1,7 @@
 """Actions by which a role can gain permissions that it was not granted.
 
-The table of all IAM actions (`iam_action_table`) marks actions that manage permissions, and actions that pass a role. It
-does not mark all of them, so this module adds actions from published lists. These lists are the paths of
+The table of all IAM actions (`iam_action_table`) marks actions that manage permissions, and actions that pass a role.
+It does not mark all of them, so this module adds actions from published lists. These lists are the paths of
 pathfinding.cloud (Datadog), the edges of PMapper (NCC Group), and "AWS IAM Privilege Escalation" (Rhino Security Labs).
 """
 

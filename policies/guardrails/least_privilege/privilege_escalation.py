@@ -47,11 +47,10 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 MAX_NAMED_ACTIONS = 3
-"""Maximum number of actions that a message names."""
 BOUNDARY_KEY = "iam:PermissionsBoundary"
 BOUNDARY_REMOVALS = frozenset({"iam:DeleteRolePermissionsBoundary", "iam:DeleteUserPermissionsBoundary"})
-"""Actions that remove a permissions boundary. A condition on the boundary does not prevent that, because it only selects
-the boundary that may be removed.
+"""Actions that remove a permissions boundary. A condition on the boundary does not prevent that, because it only
+selects the boundary that may be removed.
 """
 CREATE_GRANT = "kms:CreateGrant"
 ROLE_ACTIONS = frozenset({PASS_ROLE, "sts:AssumeRole"})
@@ -145,7 +144,7 @@ def _grants_only_for_aws_resources(statement: Statement) -> bool:
 
 
 def _is_needed_by_service(action: str, role: CheckedResource | None) -> bool:
-    """Return True if AWS documents that the roles of a service need the action, and only this service assumes the role."""
+    """Return True if AWS documents that a service's roles need the action, and only this service assumes the role."""
     if role is None or action not in NEEDED_BY_SERVICES:
         return False
     try:
@@ -199,8 +198,8 @@ def _may_pass_to_service_of(action: str, statement: Statement) -> bool:
 
 
 def _find_roles_outside(statements: Iterable[Statement], holder: str, stack: CheckedStack) -> Iterator[str]:
-    """Yield a fault for each role that can be passed or assumed, and that is no resource of this stack, so that the pack
-    cannot check its permissions.
+    """Yield a fault for each role that can be passed or assumed, and that is no resource of this stack, so that the
+    pack cannot check its permissions.
     """
     names = {str(role.props.get("name", role.name)) for role in stack.list_resources(ROLE)}
     for statement in statements:

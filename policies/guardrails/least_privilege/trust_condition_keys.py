@@ -4,8 +4,8 @@ The guardrails about trust policies use it. If a trust policy compares a key tha
 can never assume the role, and no test without AWS shows that. If it compares no key, other accounts may use the service
 with the role. Each entry cites the AWS page about it.
 
-`components/blocks/iam/trust_policy.py` has its own table for the roles that the blocks create. This table applies to all
-roles, whatever code creates them.
+`components/blocks/iam/trust_policy.py` has its own table for the roles that the blocks create. This table applies to
+all roles, whatever code creates them.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,7 @@ class SentConditionKeys:
     """The condition keys that a service sends with sts:AssumeRole."""
 
     guide: str
-    """Path below https://docs.aws.amazon.com/ of the page that documents the keys, or that shows a trust policy without
-    them.
-    """
+    """Path below https://docs.aws.amazon.com/ of the page that documents the keys, or a trust policy without them."""
     sends_account: bool
     """True if the service sends `aws:SourceAccount`."""
     sends_arn: bool
@@ -28,9 +26,8 @@ class SentConditionKeys:
     guide also shows trust policies that do not.
     """
     arn_part: str = ""
-    """A text that every ARN sent by the service contains. A trust policy that compares another ARN is refused, because
-    the service could not assume the role. Empty if the ARN is not checked. It is set for services for which trust
-    policies often name a wrong ARN, for example a schedule instead of its schedule group.
+    """A text in every ARN that the service sends. The guardrail refuses a trust policy that compares an ARN without it,
+    for example that of a schedule instead of its schedule group. Empty if the guardrail accepts every ARN.
     """
 
     @property

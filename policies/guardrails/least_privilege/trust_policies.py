@@ -1,5 +1,5 @@
-"""Guardrail policies about trust policies of roles: which services and roles may assume a role. `federated_trust` checks
-federated identities.
+"""Guardrail policies about trust policies of roles: which services and roles may assume a role. `federated_trust`
+checks federated identities.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """List of all values in a resource's properties, including those in JSON documents inside of texts.
 
 IAM policies, state machine definitions, API bodies, container definitions and dashboards are texts that contain JSON.
-They are parsed, so a check finds a value wherever it appears. Unknown values are left out. They belong to other resources
-of the stack. The next run after the deployment knows and checks them.
+They are parsed, so a check finds a value wherever it appears. Unknown values are left out. They belong to other
+resources of the stack. The next run after the deployment knows and checks them.
 """
 
 import functools
@@ -124,7 +124,7 @@ def _list_entry(mapping: Mapping[str, Any], key: str, name: str, position: _Sear
 
 
 def _list_text_values(text: str, position: _SearchPosition) -> Iterator[NestedValue]:
-    """Yield the values of the JSON object, list or text that a text contains. A text without JSON is itself the value."""
+    """Yield the values of the JSON object, list or text that a text contains. A text without JSON is itself a value."""
     document = _parse_json(text)
     if document is not None:
         with suppress(RecursionError):

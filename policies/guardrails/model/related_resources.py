@@ -1,7 +1,5 @@
-"""Lookup of the resources that configure a bucket, and of those that refer to a function or call it.
-
-The AWS provider has separate resources for many settings of a bucket or function, and the guardrails check them
-together.
+"""Lookup of the resources that configure a bucket, and of those that refer to a function or call it. The guardrails
+check them together with the bucket or function.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +11,6 @@ from guardrails.model.resource_types import FUNCTION_ALIAS, FUNCTION_PERMISSION,
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 
 SCHEDULER = "scheduler.amazonaws.com"
-"""Service principal of EventBridge Scheduler."""
 
 Setting = TypeVar("Setting")
 

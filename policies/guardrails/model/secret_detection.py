@@ -119,8 +119,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 def find_secret(name: str, text: str, *, is_hash: bool = False) -> str | None:
     """Return the kind of secret that a text contains, for example `a private key`; None if it contains none.
 
-    `name` is the name of the property or variable that has the text as its value. With `is_hash`, the text is a hash, so
-    random characters are no sign of a secret. The result is cached, because a stack repeats most texts.
+    `name` is the name of the property or variable that has the text as its value. With `is_hash`, the text is a hash,
+    so random characters are no sign of a secret. The result is cached, because a stack repeats most texts.
     """
     if len(text) < MIN_LENGTH_WITHOUT_NAME:
         return _find_by_name(name, text)

@@ -236,8 +236,8 @@ class ResourcePolicy(Policy):
     """Policy that checks one resource by its inputs."""
 
     types: frozenset[str]
-    """The types that the policy checks. An entry that ends in `/` means all types of that module, and `EVERY_TYPE` means
-    all types.
+    """The types that the policy checks. An entry that ends in `/` means all types of that module, and `EVERY_TYPE`
+    means all types.
     """
     check: ResourceCheck
     remediate: Callable[[CheckedResource], Props] | None = None

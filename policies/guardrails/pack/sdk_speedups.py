@@ -51,7 +51,6 @@ class _CachingJsonFormat:
         return getattr(self._json_format, name)
 
     def MessageToDict(self, message: Any) -> Any:  # noqa: N802 - the name in the SDK
-        """Return a message as plain values."""
         content = message.SerializeToString()
         decoded = self._decoded.get(content)
         if decoded is None:
@@ -79,8 +78,8 @@ def cache_decoding() -> None:
 class _RequestReadOnce:
     """A request for a whole stack whose list of resources is empty from the second read on.
 
-    The SDK reads the list for every policy, and converts all resources each time. The pack keeps the resources that the
-    first policy gets (`PolicyBuilder`), so the other policies need none.
+    The SDK reads the list for every policy, and converts all resources again. `PolicyBuilder` keeps the resources that
+    the first policy gets, so the other policies need none.
     """
 
     def __init__(self, request: Any) -> None:
@@ -88,16 +87,13 @@ class _RequestReadOnce:
 
     @property
     def resources(self) -> Sequence[Any]:
-        """Return the resources on the first read, and an empty list afterwards."""
         resources, self._unread = self._unread, []
         return resources
 
 
 def replace_analyzer(applies_to: Callable[[str, str], bool]) -> None:
-    """Replace the SDK's analyzer class by a subclass that skips needless work.
-
-    For a single resource, the subclass calls a policy only if `applies_to(policy name, resource type)` is true. For a
-    whole stack, it converts the resources only for the first policy. A second call of this function changes nothing.
+    """Replace the SDK's analyzer class by a subclass that skips needless work. `applies_to` returns True if the named
+    policy checks resources of a type. A second call changes nothing.
     """
     sdk: Any = importlib.import_module(SDK_MODULE)
     analyzer_class: Any = getattr(sdk, ANALYZER_CLASS, None)

@@ -50,8 +50,8 @@ class StackContext:
     accounts: frozenset[str] = frozenset()
     """Accounts to which the AWS provider may deploy the stack (`aws:allowedAccountIds`); empty if it is not set."""
     partners: frozenset[str] = frozenset()
-    """Ids of the foreign accounts, organisations, networks and others, and ARNs of the foreign buckets, that the setting
-    `foundation.partners` lists. Resources may name them.
+    """Ids of the foreign accounts, organisations, networks and others, and ARNs of the foreign buckets, that the
+    setting `foundation.partners` lists. Resources may name them.
     """
     permissions_boundary: str = ""
     """Path and name of the managed policy that bounds every role (`foundation.permissionsBoundary`); empty for none."""
@@ -146,9 +146,9 @@ def _read_permissions_boundary(config: Mapping[str, str], project: str) -> str:
 
 
 def _to_name_prefix(project: str, stack: str) -> str:
-    """Return the beginning of all names on AWS. Characters of the stack's name that are not allowed become hyphens, as in
-    `stack_part` of `components/blocks/naming/physical_names.py`. That function then appends a hash, which this prefix
-    does not contain.
+    """Return the beginning of all names on AWS. Characters of the stack's name that are not allowed become hyphens, as
+    in `stack_part` of `components/blocks/naming/physical_names.py`. That function then appends a hash, which this
+    prefix does not contain.
     """
     cleaned = re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")
     return f"{project}-{cleaned}-" if cleaned else ""

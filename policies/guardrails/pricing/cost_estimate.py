@@ -103,8 +103,8 @@ def _price_lines(pricing: PricingInput) -> Iterator[CostLine]:
 
 
 def _subtract_free_amounts(lines: Iterable[CostLine]) -> Iterator[CostLine]:
-    """Subtract the free amount of each price. If several lines have this price, they share the free amount in proportion
-    to their quantities.
+    """Subtract the free amount of each price. If several lines have this price, they share the free amount in
+    proportion to their quantities.
     """
     quantities: dict[str, float] = defaultdict(float)
     for line in lines:

@@ -13,7 +13,6 @@ from typing import Any, Final
 HOURS: Final = 730
 """Hours of an average month, as in AWS's own calculators."""
 SECONDS_PER_MONTH: Final = HOURS * 3600
-"""Seconds of an average month."""
 
 Quantities = Iterator[tuple[str, float]]
 """Pairs of a price's name in the price book and the quantity a month, for example `("lambda_request", 2_000_000)`."""

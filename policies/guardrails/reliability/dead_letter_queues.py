@@ -1,5 +1,5 @@
-"""Guardrail policies about dead-letter queues, which keep messages, events and calls that failed: queues, event targets,
-schedules and asynchronous functions have one. Each keeps its messages for 14 days and has an alarm.
+"""Guardrail policies about dead-letter queues, which keep messages, events and calls that failed: queues, event
+targets, schedules and asynchronous functions have one. Each keeps its messages for 14 days and has an alarm.
 """
 
 import json
@@ -41,8 +41,8 @@ def _last_arn_part(arn: object) -> str:
 
 
 def _find_dead_letter_queues(stack: CheckedStack) -> set[str]:
-    """Return the names of all queues that receive what failed: messages of other queues (by a redrive policy), events of
-    rules and schedules, and events of asynchronous functions. Queues named `…-dlq` count too.
+    """Return the names of all queues that receive what failed: messages of other queues (by a redrive policy), events
+    of rules and schedules, and events of asynchronous functions. Queues named `…-dlq` count too.
     """
     queues = stack.list_resources(QUEUE)
     redrive_targets = {name for queue in queues for name in _find_redrive_targets(queue)}

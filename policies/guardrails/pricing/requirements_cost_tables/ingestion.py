@@ -28,8 +28,8 @@ DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_workers")
 FEWER_DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_fewer_workers")
 """DPU hours a month with this program's default number of workers."""
 TIERED_GB = 2 * STORED_GB
-"""Data that Intelligent-Tiering has moved to its infrequent tier, which happens 30 days after the last access. In a lake
-with the data of three months, this is the data of two months."""
+"""Data that Intelligent-Tiering has moved to its infrequent tier, which happens 30 days after the last access. In a
+lake with the data of three months, this is the data of two months."""
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", BATCHES))
 GLUE: Quantities = (("glue_dpu_hour", DPU_HOURS),)

@@ -76,8 +76,8 @@ def _count_range(part: str, max_values: int) -> int:
 
 
 def _is_dead_letter_queue(resource: PricedResource) -> bool:
-    """Return True for the queue of a block named `…-dlq`. It gets only failed messages, so no usage is published for it.
-    For dead-letter queues with other names, the program publishes zero messages.
+    """Return True for the queue of a block named `…-dlq`. It gets only failed messages, so no usage is published for
+    it. For dead-letter queues with other names, the program publishes zero messages.
     """
     return resource.block.endswith("-dlq")
 
