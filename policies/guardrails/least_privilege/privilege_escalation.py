@@ -103,16 +103,22 @@ def _find_single_actions(
         if not _is_bounded(action, statement) and not _is_needed_by_service(action, role)
     ]
     if permission_actions:
-        yield f"{holder} may call {_name(permission_actions)}, and so change permissions or become another identity."
+        yield (
+            f"{holder} may call {_describe_actions(permission_actions)}, and so change permissions or become another "
+            "identity."
+        )
     changing_actions = actions & list_changing_actions()
     if changing_actions and not _changes_only_own_function(statement, role, stack):
-        yield f"{holder} may call {_name(changing_actions)}, and so run code or commands with another role."
+        yield f"{holder} may call {_describe_actions(changing_actions)}, and so run code or commands with another role."
     overriding_actions = actions & list_overriding_actions()
     if overriding_actions and not _are_exact(statement):
-        yield f"{holder} may call {_name(overriding_actions)} on jobs that are not named, with commands of its own."
+        yield (
+            f"{holder} may call {_describe_actions(overriding_actions)} on jobs that the policy does not name, and so run "
+            "commands with their roles."
+        )
 
 
-def _name(actions: Collection[str]) -> str:
+def _describe_actions(actions: Collection[str]) -> str:
     named = sorted(actions)[:MAX_NAMED_ACTIONS]
     rest = len(actions) - len(named)
     return ", ".join(named) + (f" and {rest} more" if rest else "")
@@ -182,8 +188,8 @@ def _find_passed_roles(statements: Iterable[Statement], holder: str) -> Iterator
             running_actions = [action for action in actions if _may_pass_to_service_of(action, statement)]
             if running_actions:
                 yield (
-                    f"{holder} may call {PASS_ROLE} and {_name(running_actions)}, and so let a service act with a "
-                    "role that it was not granted."
+                    f"{holder} may call {PASS_ROLE} and {_describe_actions(running_actions)}, and so let a service act "
+                    "with a role that it was not granted."
                 )
                 return
 
@@ -265,7 +271,7 @@ def _check_resource_policy_no_escalation(resource: CheckedResource) -> Iterator[
             if action != CREATE_GRANT or not _grants_only_for_aws_resources(statement)
         ]
         if actions:
-            yield f"The IAM policy allows {_name(actions)}, by which its principals can change permissions."
+            yield f"The IAM policy allows {_describe_actions(actions)}, by which its principals can change permissions."
 
 
 def _is_for_account(statement: Statement) -> bool:

@@ -4,8 +4,8 @@ import re
 from typing import Final, NamedTuple
 
 SERVICES_WITHOUT_RESOURCE_TYPE = frozenset({"codecommit", "execute-api", "sns", "sqs"})
-"""Services whose ARNs start with the resource's name instead of a resource type. S3 buckets are a special case: their
-ARNs have no region.
+"""Services whose ARNs have the resource's name where others have a resource type. So have the ARNs of S3 buckets, which
+are recognised by their missing region, because other ARNs of S3 have a type.
 """
 SEGMENTS_BEFORE_NAME = {"autoScalingGroup": 2, "global": 1, "loadbalancer": 1, "regional": 1}
 """Number of segments between the first segment and the name, by the first segment. For example, the ARN of a web ACL
@@ -37,7 +37,7 @@ def parse_arn(arn: str) -> Arn | None:
 
 
 def list_name_segments(arn: Arn) -> list[str]:
-    """Return the segments of the resource part, from the resource's name on."""
+    """Return the segments of the resource part, which `:` or `/` separates, from the resource's name on."""
     segments = [segment for segment in arn.resource.replace(":", "/").split("/") if segment]
     if _starts_with_type(arn) and len(segments) > 1:
         first, *segments = segments
