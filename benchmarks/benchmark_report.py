@@ -1,4 +1,4 @@
-"""Report of a benchmark: heading with a description of the machine, tables, and percentiles of the measured times."""
+"""Report of a benchmark in Markdown: heading with a description of the machine, tables, and percentiles."""
 
 import os
 import platform
@@ -40,9 +40,9 @@ def _to_cell(value: float | str) -> str:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value that follows the given share of the sorted values.
+    """Return the value that comes after the given share of the sorted values.
 
-    For a share of 0.95, this is the 20th of 20 values.
+    For a share of 0.95, this is the 20th of 20 values, because 19 are 95 %.
     """
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,8 +1,9 @@
-"""Benchmark of live transcription on the local platform: the delay between an utterance and its captions.
+"""Benchmark of live transcription on the local platform: the delay between an utterance (a few seconds of speech that a
+client sends as one message) and its captions.
 
 The deployed functions run as processes and are called over WebSockets. The emulator and the local Transcribe run on the
-same cores. Transcribe works at the pace of speech, so the length of the utterance is subtracted from the delay of the last
-final caption. The other delays count from sending the utterance.
+same cores. Delays count from sending the utterance. Transcribe works at the pace of speech, so the last final caption
+(a caption that will not change any more) cannot come before the speech ends. Its delay counts from that end.
 """
 
 import time
@@ -11,18 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from benchmarks.benchmark_emulators import deploy_local_stack
 from benchmarks.benchmark_report import WrongResult, print_heading, print_table, to_milliseconds
+from benchmarks.started_emulators import deploy_local_stack
 from local.emulation.speech.tone_words import WORDS, silence, speech
 from local.emulation.transcribe.streaming_results import StreamFault
 from local.flows.transcription_client import SAMPLE_RATE, Screen, Speaker, TranscriptionBackend
 from local.flows.websocket_client import Message
 
 UTTERANCES = 20
-"""Utterances of the single client."""
+"""Number of measured utterances of the single client."""
 CLIENTS = 10
 UTTERANCES_PER_CLIENT = 4
-"""Utterances of each client if several send at once."""
+"""Number of measured utterances of each client if several send at once."""
 SECONDS = 2
 """Length of an utterance."""
 SPOKEN_WORDS = [word for word in WORDS if word not in set(StreamFault)]
@@ -48,13 +49,13 @@ class TimedScreen(Screen):
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds from sending an utterance."""
+    """Seconds from sending an utterance until an event."""
 
     accepted: float
-    """Until the utterance was accepted."""
+    """Until the service has accepted the utterance."""
     first_caption: float
     last_final: float
-    """Until the last final caption, without the length of the utterance."""
+    """Until the last final caption, minus the length of the utterance."""
 
 
 def speak(speaker: Speaker, numbers: range) -> list[Latency]:

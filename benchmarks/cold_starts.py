@@ -1,8 +1,9 @@
 """Benchmark of the imports of Lambda functions at a cold start, with and without a compiled layer.
 
-Lambda cannot write compiled modules next to the sources of a zip or layer. So it compiles all modules again at each
-cold start, unless the layer contains them in compiled form. boto3 and the standard library belong to the runtime and
-are compiled. Each measurement is a new process. boto3 is imported first and counted separately.
+Python normally keeps compiled modules (.pyc files) next to their sources, but a function cannot write into its zip or
+layer. So Python compiles all modules again at each cold start, unless the layer contains them in compiled form. boto3
+and the standard library belong to the runtime and are compiled. Each measurement is a new process. boto3 is imported
+first and counted separately.
 """
 
 import compileall
@@ -66,7 +67,7 @@ class ImportUse(NamedTuple):
 
 
 def unpack_sources(folder: Path) -> None:
-    """Write the sources of all zips and of the layer."""
+    """Write the sources of the functions' zips, and of the layer, into the folder."""
     for subsystem in {module.split(".")[1] for module in FUNCTIONS.values()}:
         zipfile.ZipFile(io.BytesIO(zip_handlers(subsystem))).extractall(folder)
     for name in LOCKED_NAME.findall((ROOT / "requirements" / "layer.txt").read_text()):

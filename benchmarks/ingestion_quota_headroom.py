@@ -1,7 +1,8 @@
 """Share of each quota that ingestion uses at 1, 12, 100 and 600 times its load, and the cost of the stack at each load.
 
 For the cost, the real program runs with the multiplied load and is priced like in `make cost`. A simulation shows how
-the manifests of one day wait for their Glue runs if all arrive at once. AWS is not called.
+the manifests of one day (lists of files, each for a single Glue run) wait for their runs if all arrive at once. AWS is
+not called.
 """
 
 import argparse
@@ -29,12 +30,12 @@ FACTORS = (1, 12, 100, 600)
 """Multiples of the load in the settings."""
 CONFIG_KEY = "polyphony:ingestion"
 MARGIN = 1.25
-"""Ratio of a raised limit to the usage."""
+"""Ratio of a raised limit to the usage at which it was raised."""
 
 
 @dataclass(frozen=True)
 class RaisedLimits:
-    """Two settings and two account quotas, raised so far that a multiple of the load fits."""
+    """Two settings and two account quotas, changed so far that they are sufficient for a multiple of the load."""
 
     concurrent_runs: int
     """Setting `spark.concurrentRuns`."""
@@ -43,7 +44,7 @@ class RaisedLimits:
     account: AccountQuotas
 
     def apply(self, settings: IngestionSettings) -> IngestionSettings:
-        """Return the settings with the two raised values. The account quotas are not part of the settings."""
+        """Return the settings with the two changed values. The account quotas are not part of the settings."""
         spark = settings.spark.model_copy(update={"concurrent_runs": self.concurrent_runs})
         manifests = settings.manifests.model_copy(update={"sweep_minutes": self.sweep_minutes})
         return settings.model_copy(update={"spark": spark, "manifests": manifests})
@@ -52,7 +53,7 @@ class RaisedLimits:
 def raise_limits(settings: IngestionSettings, factor: float) -> RaisedLimits:
     """Return limits that are sufficient for a multiple of the load.
 
-    Each limit is raised, and the interval between sweeps is shortened, only if necessary.
+    Each limit is raised only if necessary, and so is the number of sweeps (scheduled runs of the function `sweeper`).
     """
     shares = {quota.name: MARGIN * quota.share(settings, factor) for quota in list_quotas(settings)}
 
@@ -113,7 +114,7 @@ def describe_day_at_once(settings: IngestionSettings, factor: int) -> dict[str, 
         "concurrentRuns": raised.spark.concurrent_runs,
         "waiting at once": max(0, result.manifests - raised.spark.concurrent_runs),
         "hours until the last has run": result.hours,
-        "most retries of one manifest": f"{result.max_attempts} of {START_RETRIER['MaxAttempts']}",
+        "most retries of one manifest": f"{result.max_retries} of {START_RETRIER['MaxAttempts']}",
         "failed": result.failed,
     }
 

@@ -1,10 +1,12 @@
 """Quotas on a file's path through ingestion: the share that a load uses, the limit, and how to raise the limit.
 
 Nothing is measured. Rates and times come from the usage model that also computes the cost. Figures that it lacks are
-constants in this module, marked as assumed. A manifest is a list of files that one Glue run processes.
+constants in this module, marked as assumed.
 
-The quotas of DynamoDB apply to the file table and to its index `open`, which has an entry for each pending or claimed
-file. The pending files are in OPEN_SHARDS partitions of the index, and the claimed files in as many others.
+The manifest builder, a Lambda function, records each arriving file as pending in the file table. It then claims pending
+files for a manifest, which is a list of files for a single Glue run. The table's index `open` has an entry for
+each pending or claimed file. The pending files are in OPEN_SHARDS partitions of the index, and the claimed files in as
+many others. The quotas of DynamoDB apply to the table and to each partition.
 """
 
 import math
@@ -30,12 +32,12 @@ from handlers.ingestion.sweeper.environment import SweeperEnvironment
 DAY = 86_400
 """Seconds of a day."""
 INDEX_STATES = 2
-"""Number of states of an entry in the index `open`: first pending, then claimed. The partitions of each state get half
-of the writes."""
+"""Number of states of a file in the index `open`: first pending, then claimed. The partitions of each state get half of
+the writes."""
 ENTRY_BYTES = 300
 """Assumed: the size of one entry of the index `open`."""
 READ_UNIT_BYTES = 8 * 1024
-"""Bytes that one read unit reads: two eventually consistent reads of 4 KB."""
+"""Bytes that one read unit of DynamoDB reads: two eventually consistent reads of 4 KB."""
 MIN_QUERY_UNITS = 0.5
 """Read units of the smallest query."""
 GETS_PER_FILE = 2
@@ -46,7 +48,7 @@ VERSIONS_PER_PAGE = 1000
 DPUS = {WorkerType.G_1X: 1, WorkerType.G_2X: 2, WorkerType.G_4X: 4}
 """Glue's data processing units per worker."""
 MAX_FACTOR = 10_000_000
-"""Largest multiple of the load. A quota that it does not use up counts as unlimited."""
+"""Largest multiple of the load that is tried. A quota that it does not use up counts as unlimited."""
 
 # Origins of the limits, as docs/headroom.md shows them.
 NOT_VERIFIED = "AWS quotas page, not verified"

@@ -1,7 +1,8 @@
-"""Benchmark of the manifest builder: time, AWS calls and DynamoDB write units per tracked file.
+"""Benchmark of the manifest builder: time, AWS calls and DynamoDB write units per file.
 
-The handler's code runs with real boto3 clients, whose requests the in-memory AWS of ingestion's tests answers. It answers
-each call after 5 ms, as DynamoDB does within its region. One invocation runs at a time.
+The manifest builder is a Lambda function that tracks arriving files in a table and collects them in manifests (lists of
+files for one Glue run). The handler's code runs with real boto3 clients. The in-memory AWS of ingestion's tests answers
+their requests, each after 5 ms, as DynamoDB does within its region. One invocation runs at a time.
 """
 
 import io
@@ -32,7 +33,7 @@ CALL_SECONDS = 0.005
 FILES = 1000
 FILES_PER_MANIFEST = 200
 BATCH_SIZES = (2, 100)
-"""Messages per invocation: the average of the current load, and a burst."""
+"""Numbers of messages per invocation: the average of the current load, and a burst."""
 WRITE_UNIT_BYTES = 1024
 """Size of an item up to which a write takes one unit."""
 METHODS = {
@@ -41,7 +42,7 @@ METHODS = {
     "Query": "query",
     "StartExecution": "start_execution",
 }
-"""Methods of the fake clients by operation."""
+"""Methods of the fake clients by the operation that they answer."""
 
 
 class MeteredCloud:

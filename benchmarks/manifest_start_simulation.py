@@ -1,8 +1,9 @@
-"""Simulation of the manifests of one day that arrive at once: how often each of them tries to start its Glue run.
+"""Simulation of the manifests of one day that arrive at once: how long they wait for their Glue runs, and how often
+each tries to start its run. A manifest is a list of files for a single Glue run.
 
-A start is throttled above Glue's rate limit, and refused while all concurrent runs are taken. Then the manifest waits
-and tries again. The workflow's retrier gives the number of attempts and the longest pauses. A pause is random between 0
-and the longest one (full jitter). The clock is simulated.
+Glue throttles starts above a rate limit, and refuses a start while the maximum number of runs is in progress. The
+workflow then waits and tries again. Its retrier limits the number of retries and the length of each pause. A pause has
+a random length between 0 and this limit (full jitter). The clock is simulated.
 """
 
 import heapq
@@ -25,9 +26,9 @@ class WaitingResult:
 
     manifests: int
     failed: int
-    """Manifests that used all their attempts without a run."""
-    max_attempts: int
-    """Most retries of one manifest: its attempts without the first one."""
+    """Number of manifests that used all their retries without a run."""
+    max_retries: int
+    """Number of retries of the manifest that needed most."""
     hours: float
     """Time until the last run has ended."""
 
@@ -39,7 +40,7 @@ def simulate_day_at_once(
     manifests = round(settings.load.files_per_day / settings.files_per_run)
     run_seconds = settings.load.run_minutes * 60
     generator = random.Random(1)  # noqa: S311 - a simulation
-    attempts = [0] * manifests
+    retries = [0] * manifests
     starts = [(generator.uniform(0, ARRIVAL_SECONDS), manifest) for manifest in range(manifests)]
     heapq.heapify(starts)
     run_ends: list[float] = []
@@ -54,10 +55,10 @@ def simulate_day_at_once(
         if not throttled and len(run_ends) < settings.spark.concurrent_runs:
             last_end = now + run_seconds
             heapq.heappush(run_ends, last_end)
-        elif attempts[manifest] == retrier["MaxAttempts"]:
+        elif retries[manifest] == retrier["MaxAttempts"]:
             failed += 1
         else:
-            pause = retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempts[manifest]
+            pause = retrier["IntervalSeconds"] * retrier["BackoffRate"] ** retries[manifest]
             heapq.heappush(starts, (now + generator.uniform(0, min(pause, retrier["MaxDelaySeconds"])), manifest))
-            attempts[manifest] += 1
-    return WaitingResult(manifests, failed, max(attempts), last_end / 3600)
+            retries[manifest] += 1
+    return WaitingResult(manifests, failed, max(retries), last_end / 3600)

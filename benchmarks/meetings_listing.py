@@ -1,7 +1,7 @@
 """Benchmark of the meetings list: how long the client takes to list and filter 1,000 and 10,000 meetings of one user.
 
-The client reads from a table in another process, which answers each page after 5 ms, as DynamoDB does within its
-region. A page has at most as many meetings as the client asks for, and at most 1 MB.
+Another process acts as DynamoDB. It answers the request for each page after 5 ms, as DynamoDB does within its region. A
+page has at most as many meetings as the client asks for, and at most 1 MB.
 """
 
 import json
@@ -28,8 +28,7 @@ from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId, Recording
 
 COUNTS = (1_000, 10_000)
-PAGE_BYTES = 1_000_000
-"""Maximum size of a page."""
+MAX_PAGE_BYTES = 1_000_000
 CALL_SECONDS = 0.005
 """Time until a page is answered."""
 ROUNDS = 7
@@ -82,7 +81,7 @@ class StoredMeetings:
     @cache  # noqa: B019 - it lives as long as its process
     def _page(self, start: int, limit: int) -> bytes:
         end, size = start, 0
-        while end < len(self.items) and end - start < limit and size + self.sizes[end] <= PAGE_BYTES:
+        while end < len(self.items) and end - start < limit and size + self.sizes[end] <= MAX_PAGE_BYTES:
             size += self.sizes[end]
             end += 1
         page: dict[str, Any] = {"Items": self.items[start:end], "Count": end - start, "ScannedCount": end - start}
@@ -110,7 +109,7 @@ def exchange_token() -> bytes:
 
 
 def serve(count: int, port: Connection) -> None:
-    """Answer requests until the process is terminated."""
+    """Act as DynamoDB and as the token exchange until the process is terminated. Send the port number first."""
     table = StoredMeetings(count)
 
     class Handler(BaseHTTPRequestHandler):
@@ -133,7 +132,7 @@ def serve(count: int, port: Connection) -> None:
 
 @contextmanager
 def open_client(count: int) -> Iterator[MeetingsClient]:
-    """Start a table with so many meetings, and yield a client of it."""
+    """Start a process that acts as a table of `count` meetings, and yield a client of it."""
     receiver, sender = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=serve, args=(count, sender), daemon=True)
     process.start()
@@ -147,7 +146,7 @@ def open_client(count: int) -> Iterator[MeetingsClient]:
 
 def measure(list_meetings: Callable[[], Iterator[MeetingRecord]]) -> dict[str, float | str]:
     """Return the number of meetings found, and the median times of the client."""
-    deque(list_meetings(), maxlen=0)  # fills the table's cache
+    deque(list_meetings(), maxlen=0)  # the other process now has all pages in its cache
     wall, busy = [], []
     for _ in range(ROUNDS):
         started, busy_before = time.perf_counter(), time.process_time()

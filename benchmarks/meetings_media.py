@@ -1,4 +1,5 @@
-"""Benchmark of the meetings' media job: time, memory and disk space.
+"""Benchmark of the meetings' media job, which joins the files of a recording to a video and extracts the audio: time,
+memory and disk space.
 
 The job runs in a separate process and encodes with one thread. S3 is the local emulator. A long recording repeats the
 same seconds, joined without encoding. So it has a realistic size and is created quickly.
@@ -16,9 +17,9 @@ from typing import Any
 
 import imageio_ffmpeg
 
-from benchmarks.benchmark_emulators import start_emulator
 from benchmarks.benchmark_report import WrongResult, print_heading, print_table
 from benchmarks.process_use import MB, run_process
+from benchmarks.started_emulators import start_emulator
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
 from handlers.meetings.media_result import MediaOutcome, MediaResult
@@ -47,9 +48,7 @@ class MediaCase:
     suffix: str
     """Suffix of the files, which is also their format."""
     ffmpeg_options: tuple[str, ...]
-    """Options of ffmpeg for the codecs."""
     file_seconds: int
-    """Length of each file."""
     file_count: int
 
     @property
@@ -128,7 +127,9 @@ def measure(clients: EmulatorClients, case: MediaCase) -> dict[str, float | str]
 def main() -> None:
     """Print one row per kind of recording."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=int, default=60, help="length of the recordings that are copied")
+    parser.add_argument(
+        "--minutes", type=int, default=60, help="length of the recordings that the job copies without encoding them"
+    )
     minutes = parser.parse_args().minutes
     cases = (
         MediaCase("copied, one file per minute", "mp4", MP4, 60, minutes),

@@ -58,12 +58,13 @@ ANSWERS = {
 
 @dataclass(frozen=True)
 class MeasuredUploadRequest:
-    """A request for a presigned upload, and the function that answers it."""
+    """A request for a presigned upload, and the Lambda function that answers it."""
 
     module: str
     environment: Mapping[str, str]
     event: Mapping[str, Any]
     required: str = ""
+    """Required time in milliseconds, for example `< 50`; empty if none is required."""
 
 
 def _episodes_request(content: Mapping[str, object]) -> MeasuredUploadRequest:
@@ -108,7 +109,7 @@ UPLOAD_REQUESTS = {
 
 
 class AwsHandler(BaseHTTPRequestHandler):
-    """Answers calls of DynamoDB and S3."""
+    """HTTP handler that acts as DynamoDB and S3."""
 
     protocol_version = "HTTP/1.1"
 
@@ -133,7 +134,7 @@ def serve(pipe: Connection) -> None:
 
 @contextmanager
 def start_services() -> Iterator[str]:
-    """Start DynamoDB and S3, and yield their endpoint."""
+    """Start a process that acts as DynamoDB and S3, and yield its endpoint."""
     receiver, sender = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=serve, args=(sender,), daemon=True)
     process.start()
@@ -161,7 +162,7 @@ def time_step(step: Callable[[], T]) -> tuple[Duration, T]:
 
 
 def time_function(name: str, endpoint: str, pipe: Connection) -> None:
-    """Start a function, and send the durations of its start and of each request."""
+    """Import a function's handler, call it for each request, and send the durations of the import and of the calls."""
     request = UPLOAD_REQUESTS[name]
     os.environ |= {**AWS_VARIABLES, **request.environment}
     os.environ |= {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_ENDPOINT_URL_S3": endpoint}

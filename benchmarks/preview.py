@@ -16,7 +16,7 @@ STACKS = ("dev", "prod")
 
 def main() -> None:
     """Print one row per stack."""
-    print_heading(f"Preview, median of {ROUNDS} rounds")
+    print_heading(f"Preview, {ROUNDS} rounds")
     commands = {stack: [sys.executable, "-m", "local", "preview", "--stack", stack] for stack in STACKS}
     folder = Path("benchmarks")  # `run_process` samples the size of a folder, which is not used here
     for stack in STACKS:
@@ -25,9 +25,9 @@ def main() -> None:
     print_table(
         {
             stack: {
-                "elapsed, s": percentile([uses[stack].elapsed_seconds for uses in rounds], 0.5),
+                "median elapsed, s": percentile([uses[stack].elapsed_seconds for uses in rounds], 0.5),
                 "fastest, s": min(uses[stack].elapsed_seconds for uses in rounds),
-                "processor, s": percentile([uses[stack].processor_seconds for uses in rounds], 0.5),
+                "median processor, s": percentile([uses[stack].processor_seconds for uses in rounds], 0.5),
                 "peak memory, MB": round(max(uses[stack].memory_mb for uses in rounds)),
             }
             for stack in STACKS

@@ -33,7 +33,7 @@ class ProcessUse:
 def run_process(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> ProcessUse:
     """Run a process in the project's root folder, and return its use of resources. Raise WrongResult if it fails.
 
-    `folder` is the folder to which the process writes.
+    `folder` is the folder to which the process writes, and whose size is measured.
     """
     use, ended = ProcessUse(), threading.Event()
     seconds_by_pid: dict[int, float] = {}

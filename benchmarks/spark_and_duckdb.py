@@ -1,8 +1,10 @@
-"""Comparison of the Glue job with DuckDB on one manifest of generated files.
+"""Comparison of ingestion's Glue job with DuckDB: both convert the generated files of one manifest (a list of files) to
+Parquet.
 
 Spark runs the shipped job from start to end, with a folder in place of S3. DuckDB reads the same files, adds the source
-of each row and writes the same kind of Parquet. It does not store rejected lines or values without a column,
-and does not publish. The job also runs on a single file, which shows how long the start of Spark takes.
+of each row and writes the same kind of Parquet. Unlike the job, it stores neither rejected lines nor values without a
+column, and writes no pointers for readers. The job also runs on a single file, which shows how long the start of Spark
+takes.
 """
 
 import argparse
@@ -21,8 +23,8 @@ from local.emulation.glue import spark_process
 FILE_MB = 3.5
 DATE = "2026-01-02"
 JAVA = {"spark.driver.memory": "4g", "spark.driver.extraJavaOptions": "-XX:-UsePerfData"}
-"""Java options as on Glue, with the memory of a small worker. They replace the local options, which switch off the full
-compiler."""
+"""Options of Spark's Java process as on Glue, with the memory of a small worker. They replace those of the local
+platform, which starts faster because it switches off Java's optimizing compiler."""
 CORES = os.cpu_count() or 1
 DUCKDB = """
 import sys, duckdb

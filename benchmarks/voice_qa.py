@@ -1,7 +1,7 @@
 """Benchmark of voice Q&A on the local platform, with the required and the measured times.
 
-Emulator, functions, agent and clients share the cores. The first call of each kind starts processes and is shown
-separately.
+The emulator, the functions, the agent (the service that answers questions) and the clients share the cores. The first
+call of each kind can start processes, so it has a separate column.
 """
 
 import time
@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 
-from benchmarks.benchmark_emulators import deploy_local_stack
 from benchmarks.benchmark_report import WrongResult, percentile, print_heading, print_table
+from benchmarks.started_emulators import deploy_local_stack
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import lecture_key
 from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend

@@ -1,7 +1,7 @@
 """Commands that change or examine a deployed stack: `python -m operations <command>`.
 
 Exit status: 0 if the command succeeded. 1 if an alarm ended a rollout and the previous version has all traffic again,
-if a lecture was rejected, or if the checklist found problems. 2 if the command was refused or could not finish.
+if a lecture was rejected, or if the checklist found problems. 2 if the command was refused or did not finish its work.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""AWS account that a command works in: the type of its clients, and the account of its credentials."""
+"""AWS account of the current credentials, in which a command works, and the type of function that creates clients."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

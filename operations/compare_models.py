@@ -1,9 +1,9 @@
 """Comparison of two models that extract meetings' action items: `python -m operations.compare_models`.
 
 An operator runs it before a cheaper model (the candidate) replaces the current one (the reference). Both models are
-asked about the same transcripts, with the requests of the Lambda function `bedrock-summarize`. Agreement, tokens and
-cost are printed side by side. If the candidate agrees sufficiently with the reference, the setting to commit is
-printed.
+asked about the same transcripts, with the requests of the Lambda function `bedrock-summarize`. Tokens and cost of both
+are printed side by side, with their agreement. If the candidate agrees sufficiently with the reference, the setting to
+commit is printed.
 
 Exit status: 0 if the candidate passed, 1 if its agreement is below the threshold, 2 if the comparison could not run.
 The models are called on Bedrock, with boto3's credentials and Region. With `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, another
@@ -44,7 +44,7 @@ TRANSCRIPTS = FOLDER / "meeting_samples"
 PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "price_book.toml"
 """Price book with the prices of tokens."""
 COUNT = 10
-"""Number of transcripts to compare."""
+"""Default number of transcripts that both models are asked about."""
 THRESHOLD = 0.8
 """Minimum agreement (F1 score) at which the candidate passes."""
 AWS_HOST_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
@@ -74,7 +74,7 @@ class ActionItemExaminer:
         try:
             return self._find_items(model_id, transcript)
         except ServiceFailed as error:
-            # The new exception is raised outside this block, so that no text of AWS is attached to it.
+            # CommandRefused is raised after this block. Raised here, it would carry the text of AWS as its context.
             cause = error.fault.value
         raise CommandRefused(
             f"{model_id} did not answer about {name} ({cause}). Check the credentials, the Region, the model id, and that "

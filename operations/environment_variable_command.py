@@ -134,9 +134,9 @@ def _check_kind(assignment: Assignment, current: str) -> None:
 def _check_accepted(assignment: Assignment, current: Mapping[str, str], target: FunctionTarget) -> None:
     """Raise CommandRefused if the function, or the setting of the same name, does not accept the value.
 
-    If the setting rejects the value, the next deployment would fail after the operator has committed the value. But
-    some variables have another format than the setting of the same name. Such a setting rejects the variable's current
-    value too, so it is ignored.
+    The operator commits the value to the stack file, so a value that the setting rejects would make the next deployment
+    fail. Some variables have another format than the setting of the same name. Such a setting also rejects the
+    variable's current value, and is then ignored.
     """
     problem = stack_file_advice.find_setting_problem(target, assignment.name, assignment.value)
     if problem and stack_file_advice.find_setting_problem(target, assignment.name, current[assignment.name]) is None:
@@ -193,7 +193,8 @@ def _update_environment(
 ) -> FunctionConfiguration:
     """Write the environment, wait for the end of the update, and return the configuration of `$LATEST`.
 
-    The revision is read after the end, because Lambda replaces the revision of the update's response at that time.
+    The configuration is read after the end, because Lambda then gives it a new revision. With the revision of the
+    update's response, `$LATEST` could not be published.
     """
     try:
         context.gateway.set_environment(target.function_name, new_environment, latest.revision)

@@ -1,7 +1,7 @@
 """Gateway to Lambda and CloudWatch: the functions, their alias `live`, and the alarms of one account and Region.
 
-Each method of the gateway calls one operation of AWS. Environment variables of functions are never part of a text:
-records hide them from `repr`.
+Each method of the gateway calls one operation of AWS. The environment variables of a function may be secret, so no
+message contains them, and `repr` of a configuration omits them.
 """
 
 import json
@@ -33,7 +33,7 @@ FROZEN_SETTINGS = (
 )
 """Fields that a published version freezes, in addition to its environment: code and function configuration."""
 ADDED_BY_LAMBDA = frozenset({"CodeSize", "OptimizationStatus", "VpcId"})
-"""Keys within these fields that Lambda adds. They are ignored in comparisons."""
+"""Keys inside of these fields that Lambda adds, and that are left out when two versions are compared."""
 
 
 @dataclass(frozen=True)
@@ -122,12 +122,12 @@ class FunctionGateway:
     def get_alias(self, function: str) -> LiveAlias:
         """Return the alias `live` of a function."""
         with translate_errors("lambda:GetAlias", function):
-            return _alias(self._lambda.get_alias(FunctionName=function, Name=LIVE))
+            return _to_alias(self._lambda.get_alias(FunctionName=function, Name=LIVE))
 
     def update_alias(self, function: str, to: AliasRouting, revision: str) -> LiveAlias:
         """Change the routing of `live`. Raises ConcurrentChange if its revision has changed."""
         with translate_errors("lambda:UpdateAlias", function):
-            return _alias(
+            return _to_alias(
                 self._lambda.update_alias(
                     FunctionName=function,
                     Name=LIVE,
@@ -140,14 +140,14 @@ class FunctionGateway:
     def get_configuration(self, function: str, version: str = "$LATEST") -> FunctionConfiguration:
         """Return the configuration of a version."""
         with translate_errors("lambda:GetFunctionConfiguration", function):
-            return _configuration(self._lambda.get_function_configuration(FunctionName=function, Qualifier=version))
+            return _to_configuration(self._lambda.get_function_configuration(FunctionName=function, Qualifier=version))
 
     def list_versions(self, function: str) -> list[FunctionConfiguration]:
         """Return the published versions, newest first."""
         with translate_errors("lambda:ListVersionsByFunction", function):
             pages = self._lambda.get_paginator("list_versions_by_function").paginate(FunctionName=function)
             versions = [
-                _configuration(answer)
+                _to_configuration(answer)
                 for page in pages
                 for answer in page["Versions"]
                 if answer["Version"] != "$LATEST"
@@ -185,7 +185,7 @@ class FunctionGateway:
             ]
 
 
-def _alias(answer: Mapping[str, Any]) -> LiveAlias:
+def _to_alias(answer: Mapping[str, Any]) -> LiveAlias:
     weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
     return LiveAlias(
         AliasRouting(answer["FunctionVersion"], {version: round(weight, 4) for version, weight in weights.items()}),
@@ -193,7 +193,7 @@ def _alias(answer: Mapping[str, Any]) -> LiveAlias:
     )
 
 
-def _configuration(answer: Mapping[str, Any]) -> FunctionConfiguration:
+def _to_configuration(answer: Mapping[str, Any]) -> FunctionConfiguration:
     environment = answer.get("Environment") or {}
     return FunctionConfiguration(
         version=answer["Version"],

@@ -13,11 +13,11 @@ from operations.command_errors import CommandRefused
 
 PROJECT = "polyphony"
 PYTHON = ".venv/bin/python"
-"""Python interpreter for the commands, relative to the project's folder. Others lack the required packages."""
+"""Python interpreter in the commands that are printed, relative to the project's folder. Others lack packages."""
 LIVE = "live"
 """The alias that all callers use (`components/blocks/compute/function.py`)."""
-PART = r"[a-z0-9]+(?:-[a-z0-9]+)*"
-"""Pattern of a subsystem's or a function's name in a function path."""
+PATH_PART = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+"""Pattern of the two parts of a function path, for example `transcription/audio-processor`: subsystem and function."""
 
 
 def build_name(kind: Kind, stack: str, *path: str, suffix: str = "") -> str:
@@ -40,7 +40,7 @@ class FunctionTarget:
     function_name: str
     """Physical name of the function on AWS."""
     alarm_prefix: str
-    """Common prefix of the names of all alarms of the subsystem."""
+    """Beginning of the names of all alarms of the subsystem."""
 
     @staticmethod
     def add_argument(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,7 @@ class FunctionTarget:
     @staticmethod
     def parse(stack: str, path: str) -> "FunctionTarget":
         """Return the function of a path such as `transcription/audio-processor`. Raises CommandRefused."""
-        match = re.fullmatch(f"({PART})/({PART})", path)
+        match = re.fullmatch(f"({PATH_PART})/({PATH_PART})", path)
         if match is None:
             raise CommandRefused(
                 f"{path!r} is not a function path: give <subsystem>/<function> in a-z, 0-9 and hyphens, "

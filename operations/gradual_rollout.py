@@ -36,7 +36,7 @@ class RolloutPlan:
     share: int = 10
     """Percentage of the traffic that the new version gets."""
     minutes: float = 15
-    """Time until the new version gets all traffic."""
+    """Time in minutes for which the alarms are watched before the new version gets all traffic."""
     every: float = 30
     """Seconds between two checks of the alarms."""
     alarms: str = ""
@@ -124,7 +124,8 @@ def names_without_data(alarms: Sequence[AlarmState]) -> list[str]:
 def names_alarmed_since(previous: Sequence[AlarmState], current: Sequence[AlarmState]) -> list[str]:
     """Return the names of the alarms that are in state ALARM, or may have been since the previous check.
 
-    An alarm with the same state but a later time of transition was in another state meanwhile, possibly ALARM.
+    If an alarm has the same state as before but another time of its last change, it was in another state meanwhile,
+    possibly in ALARM.
     """
     previous_states = {alarm.name: (alarm.state, alarm.since) for alarm in previous}
 
@@ -143,7 +144,6 @@ class _Rollout:
     before: LiveAlias
     """The alias before the rollout."""
     version: str
-    """Version to roll out."""
 
     @property
     def _old_routing(self) -> AliasRouting:
@@ -195,7 +195,7 @@ class _Rollout:
     def _watch(self, alarms: list[AlarmState]) -> list[str]:
         """Check the alarms until the time is over, with a last check at the end.
 
-        Return the names of the alarms that were in state ALARM. The watching ends as soon as there is one.
+        Return the names of the alarms that are or may have been in state ALARM, as soon as there is one.
         """
         start = self.context.clock()
         end = start + self.plan.minutes * 60
@@ -223,10 +223,10 @@ class _Rollout:
             )
 
     def _revert_share(self) -> tuple[bool, str]:
-        """Return the share to the previous version.
+        """Give the new version's share of the traffic back to the previous version.
 
-        Return True if that version has all traffic, or else False, and a text for the operator. Failed attempts are
-        repeated, also after a second Ctrl-C, because nothing watches the alarms if the share stays.
+        Return whether the previous version has all traffic, and a text for the operator. Failed attempts are repeated,
+        also after a second Ctrl-C, because the new version must not keep its share when nothing watches the alarms.
         """
         problem = "interrupted"
         for attempt in range(REVERT_ATTEMPTS):

@@ -49,7 +49,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     if item is None:
         raise UnknownOutcome(
             f"The lecture {lecture_id} was not validated within {VALIDATION_SECONDS:.0f} s. Check the alarms of {SUBSYSTEM}. "
-            "The sweep will validate the lecture later."
+            "A scheduled function will try the validation again later."
         )
     if item["status"]["S"] == READY:
         context.print_line(f"{lecture_id}: ready, guests can ask questions about it")

@@ -1,7 +1,7 @@
-"""Operations of several commands on a Lambda function's alias `live`, and on the versions that it can point to.
+"""Functions that several commands use to read and move a Lambda function's alias `live`, which all callers use.
 
-All callers of a function use its alias `live`. If the function, the alias or the version does not exist, the operations
-raise `CommandRefused`, whose message names the check for the operator.
+If the Lambda function, the alias or the version does not exist, they raise `CommandRefused`, whose message asks the
+operator to check the possible causes.
 """
 
 from operations.command_context import CommandContext
@@ -65,7 +65,8 @@ def _get_ready(context: CommandContext, target: FunctionTarget, version: str) ->
 def move_alias(context: CommandContext, target: FunctionTarget, to: AliasRouting, before: LiveAlias) -> LiveAlias:
     """Change the alias' routing, unless another user changed the alias after `before` was read.
 
-    If the response is lost, or botocore repeated the call, the alias is read to find out whether it was changed.
+    The first call may succeed although this function gets an error: its response can be lost, and botocore then repeats
+    the call with the old revision. So after an error, the alias is read to find out whether it has the new routing.
     """
     try:
         return context.gateway.update_alias(target.function_name, to, before.revision)

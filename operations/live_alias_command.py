@@ -24,7 +24,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     """List the versions, or move the alias to one of them."""
     target = FunctionTarget.from_options(options)
     if options.to is None:
-        return _list(context, target)
+        return _list_versions(context, target)
     new_routing = AliasRouting(parse_version(options.to))
     before = get_live_alias(context, target)
     if before.routing == new_routing:
@@ -43,7 +43,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     return 0
 
 
-def _list(context: CommandContext, target: FunctionTarget) -> int:
+def _list_versions(context: CommandContext, target: FunctionTarget) -> int:
     routing = get_live_alias(context, target).routing
     context.print_line(f"{target.function_name}: {describe_routing(routing)}")
     for version in context.gateway.list_versions(target.function_name):

@@ -1,7 +1,9 @@
-"""Command `redrive`: start a new execution (`<name of the first>-r<n>`) for a failed manifest of ingestion.
+"""Command `redrive`: start a new execution of the workflow (a redrive) for a failed manifest of ingestion. A manifest
+is a list of files for a single Spark run.
 
-It only starts the execution. The first step of the workflow then marks the manifest's failed files for the new run. The
-number of the execution follows from the manifest record, so running the command twice starts one redrive.
+The command only starts the execution. The first step of the workflow then marks the manifest's failed files for the new
+run. The redrives of a manifest are numbered, and the number is a part of the execution's name. Step Functions accepts a
+name only once, so running the command twice starts a single redrive.
 """
 
 import argparse
@@ -31,8 +33,8 @@ from operations.function_target import build_name
 SUMMARY = "start a new execution for a failed manifest of ingestion"
 SUBSYSTEM = "ingestion"
 MAX_REDRIVE_NUMBERS = 20
-"""Maximum number of execution names to try. An earlier redrive may have ended before it updated the manifest record,
-and Step Functions refuses the name of an ended execution."""
+"""Maximum number of execution names to try. Step Functions refuses the name of an ended execution. The manifest record
+has the number of the last redrive, unless that redrive ended before it updated the record."""
 
 
 class RedriveOutcome(StrEnum):
@@ -41,8 +43,8 @@ class RedriveOutcome(StrEnum):
     STARTED = "started"
     RUNNING = "is running already"
     PROCESSED = "is processed, so there is nothing to redrive"
-    UNKNOWN_MANIFEST = "is unknown"
-    LIST_GONE = "no longer has its list of files"
+    UNKNOWN_MANIFEST = "is not in the stack's file table. Check the id, --stack and the account."
+    LIST_GONE = "no longer has its list of files in the lake, so it cannot be processed again."
     REFUSED = "was refused by Step Functions"
     UNCLEAR = "may have been started: run the command again, which is safe"
 
@@ -117,7 +119,7 @@ def redrive(
             status = workflow.status(last_execution)
             if status is ExecutionStatus.RUNNING:
                 return RedriveOutcome.RUNNING, last_execution
-            # The execution has ended, but the sweep has not found it yet, so its end is recorded here.
+            # The execution has ended, but the scheduled sweep has not recorded that yet, so this command does.
             lifecycle.close_ended_execution(last_execution, status)
             continue
         if record.status is ManifestStatus.PROCESSED:
@@ -130,7 +132,7 @@ def redrive(
         if started is not StartOutcome.ALREADY_EXISTS:
             return OUTCOMES_BY_START[started], execution
         if workflow.status(execution) is ExecutionStatus.RUNNING:
-            return RedriveOutcome.RUNNING, execution  # It has not updated the manifest record yet.
-        # The name belongs to an ended execution: try the next number.
-    # Each try found another ended execution whose end was not in the manifest record yet.
+            return RedriveOutcome.RUNNING, execution  # its first step has not updated the manifest record yet
+        # The name belongs to an ended execution, so the next number is tried.
+    # All names that were tried belong to ended executions.
     return RedriveOutcome.UNCLEAR, None

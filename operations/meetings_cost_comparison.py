@@ -1,9 +1,11 @@
 """Command `savings`: compare the cost of meetings before and after a change, from Cost Explorer.
 
-The expected saving of each step is shown next to it. Cost is selected by the tags `Project`, `Environment` and
-`Subsystem`. These tags must be activated for cost allocation. Cost Explorer has no tagged cost from before the
-activation. Calls of Bedrock models have no tags, so that line shows the cost of the whole account. A request to Cost
-Explorer costs one cent. This command makes two requests, and one more for each further page of results.
+The table also has the saving that the requirements expect of each step of the change. Cost is selected by the tags
+`Project`, `Environment` and `Subsystem`, which must be activated for cost allocation. Cost Explorer has no tagged cost
+from before the activation. Calls of Bedrock models have no tags, so their line shows the cost of the whole account.
+
+A request to Cost Explorer costs one cent. This command makes two requests, and one more for each further page of
+results.
 """
 
 import argparse
@@ -23,10 +25,10 @@ SUMMARY = "compare the cost of meetings before and after a change, from Cost Exp
 SUBSYSTEM = "meetings"
 MONTH_DAYS = 30
 MIN_DAYS = 3
-"""Minimum number of days before and after the change. Cost Explorer is about one day behind, so fewer days are not
-significant."""
+"""Minimum number of days before and after the change. Cost Explorer is about one day behind, so fewer days would show
+little."""
 MODELS = "Bedrock"
-"""Text that Cost Explorer's service names of all Bedrock models contain."""
+"""Text in the service name that Cost Explorer has for each Bedrock model."""
 
 
 @dataclass(frozen=True)

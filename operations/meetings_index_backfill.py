@@ -1,8 +1,9 @@
 """Command `backfill`: write the table items that an index of meetings by participant or by tag needs.
 
-The command is needed to restore these indexes (runbook: roll-back-indexes). An index has one entry per item, and a
-meeting has several participants, so each participant or tag gets a separate item. The item is in the user's partition,
-so that a role that is limited to this user can read it. It has no `startedAt`, so that the index by date omits it.
+An operator runs it to restore one of these indexes (docs/runbooks/roll-back-indexes.md). An index has one entry per
+item, and a meeting has several participants, so each participant or tag of a meeting gets a separate item. The item is
+in the user's partition, so that a role that is limited to this user can read it. It has no `startedAt`, so that the
+index by date omits it.
 
 An item's key is derived from its content, and items are only written or removed if their meeting has not changed since
 it was read. So the command may run twice, or while meetings change, without wrong or duplicate items.
@@ -30,7 +31,7 @@ from operations.function_target import build_name
 SUMMARY = "write the table items for an index of meetings by participant or tag"
 SUBSYSTEM = "meetings"
 ATTRIBUTES = {"participants": "participantSearch", "tags": "tagSearch"}
-"""Field of a meeting → attribute that is the sort key of the index over this field."""
+"""The attribute that is the sort key of an index, by the field of a meeting that the index lists."""
 PAGE = 25
 """Number of items that are read at a time."""
 MAX_CHANGES = 90

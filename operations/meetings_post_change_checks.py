@@ -1,8 +1,8 @@
 """Command `checklist`: check a stack's meetings backend after a change.
 
-The requirements document lists these checks. The command runs the automatic ones: alarms, errors in logs, failed
-executions, and metrics. It prints the remaining checks for a person to make. It only reads, except that it uploads a
-sample recording if the options for it are given. From the logs it prints only the numbers of errors.
+The requirements list these checks. The command makes those that need no person: alarms, errors in logs, failed
+executions, and metrics. It prints the others as a list. The command only reads, unless the options for a sample
+recording are given, which it then uploads. From the logs it prints only the numbers of errors.
 """
 
 import argparse

@@ -133,10 +133,9 @@ def _function_section(target: FunctionTarget) -> SettingPath:
 
 
 def _find_setting(target: FunctionTarget, key: str) -> Setting | None:
-    """Return the setting with this name. A setting in the function's own section takes precedence over the others.
+    """Return the subsystem's setting with this name. If there are several, return that of the function's own section.
 
-    Return None if the subsystem has no such setting. Return None also if several settings take the same precedence,
-    because then it is unknown from which of them the variable is made.
+    Return None if there is no such setting, or if several remain, because the variable may be made from any of them.
     """
     section, settings = _function_section(target), _list_settings(_settings_model(target))
     matches = [setting for setting in settings if setting.path[-1] == key and setting.path[0] not in NO_VARIABLES]

@@ -1,11 +1,11 @@
-"""Guardrail policies about exceptions, about the settings that the program publishes, and about undecided checks.
+"""Guardrail policies about exceptions and about undecided checks.
 
-An exception excuses one resource from one policy until a date. These policies report the exceptions in force. An
-exception is a violation if it has expired, ends too late, or names an unknown policy or resource, or a policy that cannot
-be excused. So is a difference between the exceptions, or the environment, that the program publishes and the stack's
-configuration.
+An exception is an entry of `polyphony:exceptions` that excuses one resource from one policy until a date. The policies
+report exceptions that are in force, and invalid exceptions. They also compare the environment and the exceptions that
+the Platform component publishes with the stack's configuration, from which the pack takes them.
 
-The last policy of the pack reports the checks of all others that must wait for the deployment.
+An undecided check reads a value that AWS assigns only during the deployment. The last policy of the pack lists all of
+these checks.
 """
 
 from collections import defaultdict
@@ -32,9 +32,8 @@ CHECKING_POLICIES: tuple[Policy, ...] = (
     *data_protection.POLICIES,
     *reliability.POLICIES,
 )
-"""All policies except those about exceptions. An exception may name those of them that are excusable."""
+"""All policies except those of this module. An exception may name each of them that is excusable."""
 MAX_EXCEPTION_DAYS = 90
-"""Maximum number of days from today until an exception expires."""
 POLICIES = PolicySet(PolicyGroup.EXCEPTIONS)
 
 
@@ -90,7 +89,7 @@ def _check_exceptions_in_order(stack: CheckedStack) -> Iterator[Finding]:
     "published-settings-agree",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="The program publishes the same environment and exceptions as the stack's configuration.",
+    description="The Platform component publishes the environment and the exceptions of the stack's configuration.",
     remedy="Pass the loaded settings to the Platform component unchanged (components/platform.py).",
 )
 def _check_published_settings_agree(stack: CheckedStack) -> Iterator[Finding]:

@@ -27,11 +27,17 @@ reported. A policy that *remediates* corrects the resource and shows it before a
 a reason and an expiry date at most 90 days from now. The resource is a Pulumi name, or `platform` for the stack as a
 whole. Every run reports the exceptions in force. An exception that has expired, that ends too late, or that names an
 unknown policy or resource, is itself a violation. No exception can excuse public data, foreign accounts or privilege
-escalation, nor a policy of the group "Exceptions": the page says so at each such policy.
+escalation. The page marks these policies. The policies of the group "Exceptions" cannot be excused either.
 
 **Limits** are set by the pack's configuration: `pulumi preview --policy-pack policies --policy-pack-config limits.json`.
 The file has the policy's name and the limit's name, for example `{"function-memory-ceiling": {"megabytes": 3008}}`.
 `make preview` and the CI workflows always use the defaults, so a resource that exceeds a default needs an exception.
+
+**Related resources** are those that a resource names, and those that name it, for example a bucket's policy or the
+alarms of a function. Some policies check a resource together with them.
+
+A **block** is a component of `components/blocks/` that creates a resource with the settings that the policies require.
+Many remedies are to use one.
 
 **Unknown values**: AWS assigns some properties only during a deployment, for example the id of an API. The program
 computes names and ARNs in advance, so few documents contain such a value. In a first preview, a policy that needs the
@@ -97,5 +103,5 @@ def _describe_scope(policy: Policy) -> str:
         return "resources of every type"
     if isinstance(policy, ResourcePolicy | RelationPolicy):
         types = ", ".join(f"`{resource_type}`" for resource_type in sorted(policy.types))
-        return types if isinstance(policy, ResourcePolicy) else f"{types}, together with the resources related to it"
+        return types if isinstance(policy, ResourcePolicy) else f"{types}, together with related resources"
     return "the stack as a whole"

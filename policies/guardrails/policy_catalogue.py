@@ -1,7 +1,6 @@
 """List of all guardrail policies of the pack.
 
-An entry of the setting `polyphony:exceptions` excuses one policy for one resource. The list has the policies that an
-entry may name, and those that check the entries.
+The policies about exceptions come last, because one of them reports which checks the policies before it left undecided.
 """
 
 from guardrails import exception_policies

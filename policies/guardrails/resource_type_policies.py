@@ -1,8 +1,10 @@
-"""Guardrail policies about the types of resources and about providers. Every type is named by a policy about access,
-data or reliability, or is listed with the reason why none names it. No provider sends resources to another account.
+"""Guardrail policies about the types of resources, and about providers.
 
-A type that the pack does not know could do anything: a CloudFormation stack, Cloud Control, a command or a dynamic
-provider can create every resource, and the pack would see none of them.
+The pack must know the type of every resource. A policy about access, data or reliability names the type, or this module
+lists it with the reason why none does. Otherwise, resources could avoid all checks. For example, a CloudFormation stack
+can create any AWS resource, and the pack would not see it.
+
+Providers must not send resources to another account.
 """
 
 import re
@@ -30,15 +32,15 @@ DEFAULT_PROVIDER = re.compile(r"default(_\d+)*")
 HARMLESS_PROVIDER_SETTINGS = frozenset({"allowedAccountIds", "defaultTags", "region", "version"})
 """Settings of an explicit provider that neither change the account nor the addresses of services."""
 REDIRECTING_SETTINGS = frozenset({"accessKey", "endpoints", "insecure", "secretKey", "token"})
-"""Settings that not even the default provider may have: credentials belong into the environment, and other addresses
-would receive the requests.
+"""Settings that not even the default provider may have. Credentials belong into the environment, and `endpoints` would
+send requests to other addresses.
 """
 
 _OWN_NETWORK = "It is part of the network of this stack. network-not-open checks what may enter it."
 _WITH_BUCKET = "The policies about buckets check it together with its bucket."
 TYPES_WITHOUT_POLICY = {
     STACK: "It is the stack itself, whose inputs are the stack's configuration.",
-    t.API_GATEWAY_ACCOUNT: "It names the role that writes logs, and the policies about roles check that role.",
+    t.API_GATEWAY_ACCOUNT: "It names the role with which API Gateway writes logs. The policies about roles check it.",
     "aws:apigatewayv2/deployment:Deployment": "It copies the routes and integrations, which are checked themselves.",
     "aws:apigatewayv2/routeResponse:RouteResponse": "It only makes a route answer.",
     t.ATHENA_WORKGROUP: "bucket-known checks its output, and query-scans-limited its limits.",
@@ -83,7 +85,7 @@ TYPES_WITHOUT_POLICY = {
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "It lets nothing in.",
 }
 """Types that no `ResourcePolicy` or `RelationPolicy` about access, data or reliability names, each with the reason.
-Most are checked by a policy about all types, about the whole stack or about cost.
+Policies about all types, about the whole stack or about cost check most of them.
 """
 
 
@@ -125,7 +127,7 @@ def _check_resource_type_checked(resource: CheckedResource) -> Iterator[str]:
     "provider-not-redirected",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="No provider has credentials, a role or addresses of its own, which could send resources elsewhere.",
+    description="No provider has its own credentials, role or service addresses, which could lead to another account.",
     remedy="Use the default provider, or an explicit one that sets only its region and tags.",
     types={AWS_PROVIDER},
     excusable=False,

@@ -136,7 +136,7 @@ def test_no_manifest_uses_half_of_its_retries_if_all_files_of_a_day_arrive_at_on
     settings = scale_load(raise_limits(SETTINGS, factor).apply(SETTINGS), factor)
     result = simulate_day_at_once(settings, START_RETRIER)
     assert (result.manifests, result.failed) == (40 * factor, 0)
-    assert result.max_attempts < START_RETRIER["MaxAttempts"] / 2
+    assert result.max_retries < START_RETRIER["MaxAttempts"] / 2
     assert result.hours * 3600 < least_pause_seconds(START_RETRIER) / 2
 
 

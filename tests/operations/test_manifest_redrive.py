@@ -168,7 +168,10 @@ def test_the_command_redrives_a_manifest_and_prints_the_execution(
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (["--stack", "dev", "0" * 26], "00000000000000000000000000 is unknown\n"),
+        (
+            ["--stack", "dev", "0" * 26],
+            "00000000000000000000000000 is not in the stack's file table. Check the id, --stack and the account.\n",
+        ),
         (["--stack", "dev", "x"], "'x' is not a manifest id: give 26 letters and digits.\n"),
         (["--stack", "dev", "0" * 25 + "\n"], "'0000000000000000000000000\\n' is not a manifest id"),
     ],

@@ -23,7 +23,7 @@ from pulumi_policy import policy as sdk
 
 from guardrails.pack import policy_pack
 from guardrails.pack.policy_kinds import Policy
-from guardrails.pack.sdk_patches import ANALYZER_CLASS, DECODING_FUNCTIONS, cache_decoding, skip_unneeded_checks
+from guardrails.pack.sdk_speedups import ANALYZER_CLASS, DECODING_NAMES, cache_decoding, replace_analyzer
 from guardrails.pack.stack_configuration import ExceptionEntry, StackContext
 from guardrails.pack.undecided_checks import parse_reason
 from guardrails.policy_catalogue import POLICIES
@@ -363,7 +363,7 @@ def build_analyzer(
 @contextmanager
 def restored_sdk() -> Iterator[Any]:
     """Provide the SDK's module, and restore it afterwards."""
-    originals = {name: getattr(sdk, name) for name in (*DECODING_FUNCTIONS, ANALYZER_CLASS)}
+    originals = {name: getattr(sdk, name) for name in (*DECODING_NAMES, ANALYZER_CLASS)}
     try:
         yield sdk
     finally:
@@ -372,14 +372,13 @@ def restored_sdk() -> Iterator[Any]:
 
 
 @contextmanager
-def patched_sdk() -> Iterator[None]:
-    """Patch the SDK like the pack does at its start.
-
-    This makes repeated runs over the whole program faster. A separate test checks that the patches change no answer.
+def fast_sdk() -> Iterator[None]:
+    """Replace parts of the SDK like the pack does at its start, so that repeated runs over the whole program are faster.
+    A separate test checks that this changes no answer.
     """
     with restored_sdk():
         cache_decoding()
-        skip_unneeded_checks(policy_pack.policy_applies_to_type)
+        replace_analyzer(policy_pack.policy_applies_to_type)
         yield
 
 

@@ -7,7 +7,7 @@ configures another resource, such as a bucket's public access block).
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.policies.policy_harness import EngineMessages, Props, SampleResource
@@ -25,10 +25,15 @@ class ProgramVariation:
     """Pulumi name of the changed or added resource."""
     change: ProgramChange
     policy: str = ""
-    """The policy that must find the change. Empty if the change is harmless."""
+    """The policy that must find the change (see `found_by`). Empty if the change is harmless."""
 
     def __repr__(self) -> str:
         return f"{self.policy or 'harmless'}-{self.label}".replace(" ", "-")
+
+
+def found_by(policy: str, *variations: ProgramVariation) -> Sequence[ProgramVariation]:
+    """Return the variations with the policy that must find them."""
+    return [replace(variation, policy=policy) for variation in variations]
 
 
 def changed(label: str, resource: str, props: Props, policy: str = "") -> ProgramVariation:

@@ -20,7 +20,7 @@ from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from guardrails.resource_type_policies import TYPES_WITHOUT_POLICY, list_checked_types
 from local.generate import documented_graph
 from local.preview.resource_graph import Graph
-from tests.policies.policy_harness import build_context, messages_from_graph, patched_sdk, run_policies
+from tests.policies.policy_harness import build_context, fast_sdk, messages_from_graph, run_policies
 from tests.whole_program import DOCUMENTED
 
 PROVIDER = Path(pulumi_aws.__file__).parent
@@ -155,7 +155,7 @@ def test_a_pulumi_name_starts_with_its_subsystem(name: str, part: str, key: str)
 def test_no_document_has_a_fault_or_is_undecided_when_all_ids_are_known() -> None:
     policies = [policy for policy in POLICIES if policy.group is PolicyGroup.LEAST_PRIVILEGE]
     messages = messages_from_graph(documented_graph.build_stack_graph())
-    with patched_sdk():
+    with fast_sdk():
         assert run_policies(policies, messages, build_context()) == []
 
 

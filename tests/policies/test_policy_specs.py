@@ -26,7 +26,7 @@ from tests.policies.policy_harness import (
     build_context,
     build_exception,
     build_messages,
-    patched_sdk,
+    fast_sdk,
     run_policies,
 )
 from tests.policies.specs.data_protection import tls_only
@@ -134,14 +134,14 @@ def test_the_pack_records_which_properties_the_program_sets() -> None:
 
 
 @pytest.fixture(scope="module")
-def _patched_sdk() -> Iterator[None]:
+def _fast_sdk() -> Iterator[None]:
     """Patch the SDK, because these tests check the whole program hundreds of times with one small change."""
-    with patched_sdk():
+    with fast_sdk():
         yield
 
 
 @pytest.fixture(scope="module")
-def unbroken(_patched_sdk: None, prod: EngineMessages) -> Mapping[str, Counter[PolicyAnswer]]:
+def unbroken(_fast_sdk: None, prod: EngineMessages) -> Mapping[str, Counter[PolicyAnswer]]:
     """Return all answers about the unchanged program, by environment."""
     answers = {}
     for environment in ("staging", "prod"):

@@ -15,7 +15,7 @@ from tests.policies.policy_harness import (
     EngineMessages,
     PolicyAnswer,
     build_context,
-    patched_sdk,
+    fast_sdk,
     run_policies,
 )
 from tests.policies.program_variations import ProgramVariation
@@ -32,8 +32,8 @@ POLICY_NAMES = sorted({variation.policy for variations in FAMILIES.values() for 
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _patched_sdk() -> Iterator[None]:
-    with patched_sdk():
+def _fast_sdk() -> Iterator[None]:
+    with fast_sdk():
         yield
 
 

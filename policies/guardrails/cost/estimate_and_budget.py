@@ -1,5 +1,7 @@
-"""Guardrail policies about the monthly cost of the stack: every run reports the estimate and compares it with the
-budget, and AWS Budgets and Cost Anomaly Detection notify subscribers.
+"""Guardrail policies about the monthly cost of the stack. Every run reports the estimated cost and compares it with the
+stack's budget. AWS Budgets and Cost Anomaly Detection compare the bill, and notify subscribers.
+
+The Platform component publishes the budget, and the expected usage from which the estimate is computed.
 """
 
 from collections.abc import Iterator
@@ -37,8 +39,10 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
             f"{report.describe_largest(3) or 'none'}.",
             platform.urn,
         )
-        for block in report.unpriced:
-            yield Finding(f"{block} is billable, but has no price rule, so its cost is not in the estimate.")
+        for resource in report.unpriced:
+            yield Finding(
+                f"{resource} has no price rule and is not listed as free, so its cost is not in the estimate."
+            )
         for gap in report.gaps:
             yield Finding(f"{gap}, so its cost is not in the estimate.")
 
@@ -47,7 +51,7 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
     "cost-usage-read",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="The estimate uses every measure of the usage that the stack publishes.",
+    description="The estimate uses every published quantity of monthly usage (measure), for example `requests` of an API.",
     remedy=(
         "Correct the name of the block or measure where the subsystem computes its usage, in "
         "components/<subsystem>/usage.py. docs/cost.md lists the measures of each resource type."
@@ -106,7 +110,7 @@ def _check_budget_exists(stack: CheckedStack) -> Iterator[Finding]:
     "anomaly-detection-exists",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_IN_PROD,
-    description="Cost Anomaly Detection notifies subscribers.",
+    description="The stack subscribes to Cost Anomaly Detection. A subscription with an SNS topic is immediate.",
     remedy=(
         "Set foundation.spend.anomalyMonitorOwned to true in one stack of the account. In the "
         "other stacks, set anomalyMonitorArn to that stack's monitor."

@@ -71,8 +71,8 @@ def _check_function_timeout_ceiling(function: CheckedResource, stack: CheckedSta
 
 
 def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -> bool:
-    """Return True if the function has an asynchronous configuration, or if a workflow calls it. A workflow waits and
-    retries.
+    """Return True if no user waits for the function, because it has an asynchronous configuration or a workflow calls
+    it. A workflow waits as long as its task allows.
     """
     function_name = f":function:{function.props.get('name')}:"
     return any(
@@ -84,7 +84,7 @@ def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -
     "function-provisioned-ceiling",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="A function has provisioned concurrency for few execution environments.",
+    description="The provisioned concurrency of a function is within the limit.",
     remedy="Lower provisionedConcurrency, or use SnapStart.",
     limits=(PolicyLimit("environments", 2, "Maximum number of environments that a function keeps initialized."),),
     types={PROVISIONED_CONCURRENCY},
@@ -100,7 +100,7 @@ def _check_function_provisioned_ceiling(concurrency: CheckedResource) -> Iterato
     "queue-source-bounded",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="A queue limits the concurrent invocations of its function.",
+    description="Every event source mapping of a queue limits the concurrent invocations of the function.",
     remedy="Set scalingConfig.maximumConcurrency.",
     types={EVENT_SOURCE_MAPPING},
 )

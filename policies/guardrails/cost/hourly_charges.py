@@ -1,7 +1,7 @@
 """Guardrail policies about resources that are billed by the hour or month, used or not.
 
-NAT gateways, interface endpoints and customer-managed keys need a tag `Reason`. Services that always run, and cache
-clusters of REST stages, are not allowed.
+NAT gateways, interface endpoints and customer-managed keys must have the tag `Reason`, which explains the cost.
+Services that always run, and cache clusters of REST stages, are not allowed.
 """
 
 from collections.abc import Iterator
@@ -54,8 +54,8 @@ ALWAYS_ON_TYPES = frozenset(
         *(f"aws:{module}/" for module in ALWAYS_ON_MODULES),
     }
 )
-"""Types of services that are billed by the hour, used or not. An entry that ends in `/` means all types of that
-module."""
+"""Types of resources that are billed by the hour, used or not, or that start such resources. An entry that ends in `/`
+means all types of that module."""
 
 
 @POLICIES.resource(
@@ -63,7 +63,7 @@ module."""
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every NAT gateway has a tag with its reason.",
-    remedy=f"Use gateway endpoints and public subnets, or give the tag {REASON_TAG} (15 characters or more).",
+    remedy=f"Use gateway endpoints and public subnets, or give the gateway the tag {REASON_TAG} (15 characters or more).",
     types={NAT_GATEWAY},
 )
 def _check_nat_with_reason(gateway: CheckedResource) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _check_nat_with_reason(gateway: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
     description="Every interface endpoint has a tag with its reason.",
-    remedy=f"Use a gateway endpoint (S3, DynamoDB), or give the tag {REASON_TAG} (15 characters or more).",
+    remedy=f"Use a gateway endpoint (S3, DynamoDB), or give the endpoint the tag {REASON_TAG} (15 characters or more).",
     types={VPC_ENDPOINT},
 )
 def _check_interface_endpoint_with_reason(endpoint: CheckedResource) -> Iterator[str]:
@@ -89,12 +89,15 @@ def _check_interface_endpoint_with_reason(endpoint: CheckedResource) -> Iterator
     severity=PolicySeverity.LOW,
     levels=MANDATORY_EVERYWHERE,
     description="Every customer-managed key has a tag with its reason.",
-    remedy=f"Use the AWS-owned key of the service, or give the tag {REASON_TAG} (15 characters or more).",
+    remedy=(
+        "Use the default encryption of the service, whose keys AWS owns and does not bill, or give the key the tag "
+        f"{REASON_TAG} (15 characters or more)."
+    ),
     types={KMS_KEY},
 )
 def _check_customer_key_with_reason(key: CheckedResource) -> Iterator[str]:
     if not key.has_reason():
-        yield f"The key is billed monthly, and has no tag {REASON_TAG} that says why the AWS-owned key is not enough."
+        yield f"The key is billed monthly, and has no tag {REASON_TAG} that explains why default encryption is not enough."
 
 
 @POLICIES.resource(

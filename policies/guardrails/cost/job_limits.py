@@ -37,7 +37,7 @@ def _is_spark_job(job: CheckedResource) -> bool:
     "glue-worker-ceiling",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="Spark jobs set a small number of small workers.",
+    description="Spark jobs set a small worker type, and a number of workers within the limit.",
     remedy="Set workerType to G.1X or G.2X, and numberOfWorkers, or add an exception with a measurement as its reason.",
     limits=(PolicyLimit("workers", 10, "Maximum number of workers of a job."),),
     types={GLUE_JOB},
@@ -97,7 +97,7 @@ def _check_glue_timeout_ceiling(job: CheckedResource) -> Iterator[str]:
 def _check_glue_concurrency_set(job: CheckedResource) -> Iterator[str]:
     runs, max_runs = job.get_nested("executionProperty", "maxConcurrentRuns"), job.limits["runs"]
     if runs is None:
-        yield "executionProperty.maxConcurrentRuns defaults to 1, so Glue refuses a second concurrent run."
+        yield "executionProperty.maxConcurrentRuns is not set. Its default is 1, so Glue refuses a second concurrent run."
     elif float(runs) > max_runs:
         yield f"executionProperty.maxConcurrentRuns is {runs:g}; at most {max_runs:g} are allowed."
 
@@ -127,15 +127,15 @@ def _get_capacity_type(environment: CheckedResource) -> str:
     "batch-spot-first",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="Batch jobs have a queue on Fargate Spot; on-demand capacity is the fallback.",
+    description="At least one Batch queue uses Spot capacity first, so that other queues are only its fallback.",
     remedy="Add a queue on FARGATE_SPOT, and submit jobs to it first.",
     frameworks=("AWS Well-Architected COST07-BP01",),
     types={BATCH_QUEUE},
 )
 def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """Yield a violation if neither this queue nor another queue of the stack has Spot capacity in its first compute
-    environment. The on-demand fallback needs a separate queue, because Batch always uses the first Fargate
-    environment of a queue.
+    """Yield a violation if no queue of the stack has Spot capacity in its first compute environment. A queue without it
+    is allowed beside a queue with it, as the fallback. The fallback must be a separate queue, because Batch always uses
+    the first Fargate environment of a queue.
     """
     first = _find_first_environment(queue, stack)
     if first is None or _get_capacity_type(first) in SPOT:
@@ -158,7 +158,7 @@ def _find_first_environment(queue: CheckedResource, stack: CheckedStack) -> Chec
         if environment in queue.references.get("computeEnvironmentOrders", ())
     ]
     orders = sorted(queue.props.get("computeEnvironmentOrders") or (), key=lambda order: float(order["order"]))
-    # A single reference is enough. The ARNs, which may be unknown in a preview, are read only if there are several.
+    # A single reference is the answer. Only several need the ARNs, which may be unknown in a preview.
     if len(referred) == 1 or not orders:
         return referred[0] if referred else None
     arn = str(orders[0]["computeEnvironment"])
@@ -171,7 +171,7 @@ def _find_first_environment(queue: CheckedResource, stack: CheckedStack) -> Chec
     "batch-vcpu-ceiling",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="A compute environment has a maximum number of vCPUs.",
+    description="The maximum number of vCPUs of a compute environment is within the limit.",
     remedy="Lower computeResources.maxVcpus.",
     limits=(PolicyLimit("vcpus", 16, "Maximum number of vCPUs of a compute environment."),),
     types={BATCH_ENVIRONMENT},

@@ -1,5 +1,5 @@
 """Guardrail policies about log groups: every group has a retention, and functions, APIs and jobs log into groups of
-this stack.
+this stack. AWS would create a missing group by itself, without a retention, so its logs would be kept for ever.
 """
 
 import json
@@ -99,8 +99,8 @@ def _check_api_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Ite
     """Yield a violation if the stack does not contain the log group of the stage's execution logs.
 
     The name of this group contains the id of the stage's API. If the API is a resource of the stack, its id can be
-    unknown, so any group counts whose name refers to this API. Otherwise the id is known, and the group is found by its
-    name.
+    unknown, so a group counts if its name is computed from this API. Otherwise the id is known, and the group is found
+    by its name.
     """
     is_rest = resource.type == REST_STAGE
     prefix, api_key, name_key = (REST_LOGS, "restApi", "stageName") if is_rest else (WEBSOCKET_LOGS, "apiId", "name")

@@ -21,7 +21,10 @@ POLICIES = PolicySet(PolicyGroup.COST)
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
     description="The number of alarms is within the limit.",
-    remedy="Watch fewer symptoms, or combine metrics with metric math, or add an exception for `platform`.",
+    remedy=(
+        "Watch fewer metrics, or combine several metrics in one alarm (metric math), or add an exception for the "
+        "resource `platform`."
+    ),
     limits=(PolicyLimit("alarms", 200, "Maximum number of alarms of a stack."),),
 )
 def _check_alarm_ceiling(stack: CheckedStack) -> Iterator[Finding]:
@@ -55,8 +58,8 @@ def _check_dashboard_ceiling(stack: CheckedStack) -> Iterator[Finding]:
     limits=(PolicyLimit("metrics", 60, "Maximum number of custom metrics of a stack."),),
 )
 def _check_custom_metric_ceiling(stack: CheckedStack) -> Iterator[Finding]:
-    """Count the metrics of log metric filters, and the metrics that functions write, as the Platform resource
-    publishes them.
+    """Compare the limit with the number of log metric filters, plus the number of metrics that functions write. The
+    Platform component publishes the latter, because no resource shows it.
     """
     published = [
         block["customMetrics"]

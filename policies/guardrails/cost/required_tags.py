@@ -1,6 +1,4 @@
-"""Guardrail policy about tags: every taggable resource has the tags by which cost, ownership and access are
-assigned.
-"""
+"""Guardrail policy about tags: every taggable resource has the tags that assign cost, ownership and access."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -72,8 +70,8 @@ TAGGABLE: Final = frozenset(
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     }
 )
-"""Types whose resources must have the required tags. A test checks that all types of the program with tags are
-listed."""
+"""Types whose resources must have the required tags. A test checks that the list contains each type of which the
+program creates a resource with tags."""
 
 
 def _add_missing_tags(resource: CheckedResource) -> Props:
@@ -92,8 +90,8 @@ def _add_missing_tags(resource: CheckedResource) -> Props:
     "required-tags",
     severity=PolicySeverity.MEDIUM,
     levels=REMEDIATED_EVERYWHERE,
-    description="Every taggable resource has the tags that assign cost and ownership.",
-    remedy="Pass scope.tags(…) as tags.",
+    description=f"Every taggable resource has the tags {', '.join(REQUIRED_TAGS)}.",
+    remedy="Set tags to scope.tags(…), which returns all tags of a resource.",
     frameworks=("AWS Well-Architected COST03-BP02",),
     types=TAGGABLE,
     remediate=_add_missing_tags,

@@ -1,10 +1,10 @@
-"""Guardrail policies about the cost of stored data. Buckets, images and agent memory must have a lifecycle, tables must
-be billed by request, and Athena queries must have a limit.
+"""Guardrail policies about the cost of stored data. Buckets, image repositories and agent memory delete old data,
+tables are billed by request and have few indexes, and an Athena query may scan a limited amount of data.
 """
 
 from collections.abc import Iterator
 
-from guardrails.model.related_resources import list_bucket_settings
+from guardrails.model.related_resources import is_configured, list_bucket_settings
 from guardrails.model.resource_types import (
     AGENT_MEMORY,
     ATHENA_WORKGROUP,
@@ -30,16 +30,15 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.COST)
 
 LIFECYCLE_ACTIONS = ("expiration", "transitions", "noncurrentVersionExpiration")
-"""Actions of a lifecycle rule that delete objects or move them to a cheaper storage class."""
+"""Actions of a lifecycle rule that delete objects or old versions, or move objects to a cheaper storage class."""
 
 
 def _list_enabled_rules(lifecycle: CheckedResource) -> list[Props]:
     return [rule for rule in lifecycle.props.get("rules") or () if rule.get("status") == "Enabled"]
 
 
-def _list_bucket_rules(bucket: CheckedResource, stack: CheckedStack) -> list[list[Props]]:
-    """Return the enabled rules of each lifecycle configuration of a bucket."""
-    return [list(_list_enabled_rules(lifecycle)) for lifecycle in list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE)]
+def _has_action(lifecycle: CheckedResource, action: str) -> bool:
+    return any(rule.get(action) for rule in _list_enabled_rules(lifecycle))
 
 
 def _covers_whole_bucket(rule: Props) -> bool:
@@ -51,15 +50,15 @@ def _covers_whole_bucket(rule: Props) -> bool:
     "bucket-objects-expire",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="Every bucket has a lifecycle rule that expires or moves objects.",
+    description="Every bucket has a lifecycle rule that deletes objects or old versions, or moves objects.",
     remedy="Pass a LifecycleRule to the bucket block (argument lifecycle).",
     frameworks=("AWS FSBP S3.13",),
     types=BUCKETS,
 )
 def _check_bucket_objects_expire(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    rules_by_lifecycle = _list_bucket_rules(bucket, stack)
-    if not rules_by_lifecycle or not all(
-        any(rule.get(action) for rule in rules for action in LIFECYCLE_ACTIONS) for rules in rules_by_lifecycle
+    if not is_configured(
+        list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE),
+        lambda lifecycle: any(_has_action(lifecycle, action) for action in LIFECYCLE_ACTIONS),
     ):
         yield "No enabled lifecycle rule of the bucket has an expiration or a transition, so objects are kept for ever."
 
@@ -68,7 +67,7 @@ def _check_bucket_objects_expire(bucket: CheckedResource, stack: CheckedStack) -
     "bucket-aborts-multipart",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="Every bucket lifecycle soon aborts incomplete multipart uploads, in the whole bucket.",
+    description="Every bucket lifecycle aborts incomplete multipart uploads in the whole bucket, within the limit.",
     remedy="Add a lifecycle rule without prefix, with abortIncompleteMultipartUpload after 1 day.",
     limits=(PolicyLimit("days", 1, "Maximum days until an incomplete upload is aborted."),),
     types={BUCKET_LIFECYCLE},
@@ -82,7 +81,10 @@ def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
     ]
     days = [float(rule_days) for rule_days in days_of_rules if rule_days]
     if not days:
-        yield "No rule for the whole bucket has abortIncompleteMultipartUpload, so hidden parts are billed for ever."
+        yield (
+            "No rule for the whole bucket has abortIncompleteMultipartUpload, so the parts of incomplete uploads are "
+            "billed for ever."
+        )
     elif min(days) > max_days:
         yield f"abortIncompleteMultipartUpload acts after {min(days):g} days; at most {max_days:g} are allowed."
 
@@ -91,7 +93,7 @@ def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
     "bucket-old-versions-expire",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="A versioned bucket expires old versions.",
+    description="A versioned bucket deletes old versions after some time.",
     remedy="Add noncurrentVersionExpiration (old_version_days of a LifecycleRule of the bucket block).",
     types=BUCKETS,
 )
@@ -100,10 +102,9 @@ def _check_bucket_old_versions_expire(bucket: CheckedResource, stack: CheckedSta
         versioning.get_nested("versioningConfiguration", "status") == "Enabled"
         for versioning in list_bucket_settings(bucket, stack, BUCKET_VERSIONING)
     )
-    rules_by_lifecycle = _list_bucket_rules(bucket, stack)
-    if versioned and not (
-        rules_by_lifecycle
-        and all(any(rule.get("noncurrentVersionExpiration") for rule in rules) for rules in rules_by_lifecycle)
+    if versioned and not is_configured(
+        list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE),
+        lambda lifecycle: _has_action(lifecycle, "noncurrentVersionExpiration"),
     ):
         yield "No lifecycle rule has noncurrentVersionExpiration, so old versions are kept for ever."
 
@@ -179,7 +180,7 @@ def _check_query_scans_limited(workgroup: CheckedResource) -> Iterator[str]:
     "memory-expires",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="An agent memory expires its events within the limit.",
+    description="An agent memory deletes its events within the limit.",
     remedy="Lower eventExpiryDuration.",
     limits=(PolicyLimit("days", 90, "Maximum days until events expire."),),
     types={AGENT_MEMORY},

@@ -11,7 +11,7 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 OWNER_ACLS = frozenset({"", "bucket-owner-full-control", "bucket-owner-read", "private"})
 """Canned access control lists that give access only to the owner of the object or of the bucket."""
 GRANTING_PROPERTIES = ("accessControlPolicy", "grants")
-"""Properties with single grants of an access control list."""
+"""Properties that contain the grants of an access control list."""
 
 
 @POLICIES.resource(
@@ -19,7 +19,7 @@ GRANTING_PROPERTIES = ("accessControlPolicy", "grants")
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="No access control list of a bucket or object gives access to anybody but the owner.",
-    remedy="Remove the access control list. Bucket policies grant access.",
+    remedy="Remove the access control list, and grant access with a bucket policy.",
     frameworks=("AWS FSBP S3.12",),
     types=BUCKETS | {BUCKET_ACL, BUCKET_OBJECT, BUCKET_OBJECT_V2, OBJECT_COPY},
     excusable=False,
@@ -29,6 +29,6 @@ def _check_acl_owner_only(resource: CheckedResource) -> Iterator[str]:
     if acl not in OWNER_ACLS:
         yield f"acl is {acl}, which gives access to others than the owner."
     for key in GRANTING_PROPERTIES:
-        # A single value is enough, because a list without grants has none.
+        # Any nested value belongs to a grant, because an empty list of grants contains no value.
         if any(True for _ in list_values(resource.props.get(key) or {})):
             yield f"{key} is set, so it may give access to others than the owner."

@@ -1,5 +1,5 @@
-"""Guardrail policy about API authorization: every method, route and connection of an API requires it, or a tag of the
-API names another check of callers.
+"""Guardrail policy about API authorization: API Gateway authorizes every call of a method, route or connection, or a
+tag of the API names another check of its callers.
 """
 
 import json
@@ -47,7 +47,7 @@ send their token in the body.
     excusable=False,
 )
 def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
-    # The decorator is `relation`, because `POLICIES.resource` passes resources without references.
+    # A route's API is found by reference, so this is a `RelationPolicy`. A `ResourcePolicy` gets no references.
     if resource.type == REST_METHOD:
         method = resource.props.get("httpMethod")
         if method != "OPTIONS" and _is_unauthorized(resource):
@@ -56,7 +56,7 @@ def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -
         yield from _find_unauthorized_route(resource)
     elif not resource.has_reason(CHECKED_BY):
         if _has_target(resource):
-            yield "The default route of property target requires no authorization, so any caller reaches the target."
+            yield "The property target adds a default route without authorization, so any caller reaches the target."
         yield from _find_unauthorized_operations(resource)
 
 
@@ -98,9 +98,9 @@ def _is_unauthorized(method: CheckedResource) -> bool:
 
 
 def _find_unauthorized_operations(resource: CheckedResource) -> Iterator[str]:
-    """Yield a message for each operation of an OpenAPI document whose security requirement asks for no identity. API
-    Gateway ignores a requirement for the whole document. An any-method with a mock integration may have none, because
-    it reaches no backend.
+    """Yield a message for each operation of an OpenAPI document whose own security requirement asks for no identity. A
+    requirement for the whole document does not count, because API Gateway ignores it. An any-method with a mock
+    integration needs no requirement, because it reaches no backend.
     """
     body = resource.props.get("body")
     try:
@@ -118,8 +118,8 @@ def _find_unauthorized_operations(resource: CheckedResource) -> Iterator[str]:
 
 
 def _find_security_fault(operation: Mapping[str, Any], schemes: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with an operation's security requirement; None if it asks every caller for an identity. The
-    alternative `{}` asks for nothing.
+    """Return what is wrong with an operation's security requirement; None if it asks every caller for an identity. A
+    caller chooses one of the listed alternatives, so each must ask for an identity. The alternative `{}` asks for none.
     """
     alternatives = list(operation.get("security") or ())
     if not alternatives or not all(alternatives):

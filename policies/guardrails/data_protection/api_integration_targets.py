@@ -14,10 +14,9 @@ HTTP_TYPES = frozenset({"http", "http_proxy"})
 """Types of integrations that forward requests to a server, in lower case."""
 EXTENSION = "x-amazon-apigateway-integration"
 """Key of an operation's integration in an OpenAPI document."""
-PRIVATE = "vpc_link"
+VPC_LINK = "vpc_link"
 """Connection type of an integration whose server is inside a VPC, in lower case."""
-URL = ("http://", "https://")
-"""Beginnings of URLs, in lower case."""
+URL_PREFIXES = ("http://", "https://")
 
 
 @POLICIES.resource(
@@ -36,12 +35,12 @@ def _check_api_integration_inside_aws(resource: CheckedResource) -> Iterator[str
         is_integration = resource.type in {API_V2_INTEGRATION, REST_INTEGRATION} or parent.endswith(EXTENSION)
         if is_integration and key in {"type", "integrationType"} and value.lower() in HTTP_TYPES:
             connection = settings.get(f"{parent}.connectionType".removeprefix("."), "")
-            if connection.lower() != PRIVATE:
+            if connection.lower() != VPC_LINK:
                 yield f"{path} is {value}, so requests are forwarded to a server on the internet."
         address = value.strip().lower()
-        # AWS creates the integration of this target itself, and never with a VPC link.
+        # API Gateway creates an integration for an API's `target`. That integration never uses a VPC link.
         is_api_target = resource.type == API_V2 and path == "target"
-        if is_api_target and address.startswith(URL):
+        if is_api_target and address.startswith(URL_PREFIXES):
             yield f"{path} is a URL, so requests are forwarded to a server on the internet."
         if (is_api_target or key in {"uri", "integrationUri"}) and address.startswith("http://"):
             yield f"{path} starts with http://, so requests are forwarded unencrypted."

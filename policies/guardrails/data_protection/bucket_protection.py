@@ -3,10 +3,11 @@ uploaded originals.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from guardrails.model.iam_documents import parse_statements
 from guardrails.model.plain_http_refusal import list_inline_policies, refuses_plain_http
-from guardrails.model.related_resources import list_bucket_settings
+from guardrails.model.related_resources import is_configured, list_bucket_settings
 from guardrails.model.resource_types import (
     BUCKET_ENCRYPTION,
     BUCKET_LOGGING,
@@ -44,8 +45,7 @@ LOG_DELIVERY = ("Service", "logging.s3.amazonaws.com")
     types=BUCKETS,
 )
 def _check_bucket_encrypted(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    encryptions = list(list_bucket_settings(bucket, stack, BUCKET_ENCRYPTION))
-    if not encryptions or not all(map(_has_algorithm, encryptions)):
+    if not is_configured(list_bucket_settings(bucket, stack, BUCKET_ENCRYPTION), _has_algorithm):
         yield "The bucket has no encryption configuration with an sseAlgorithm."
 
 
@@ -68,13 +68,13 @@ def _has_algorithm(encryption: CheckedResource) -> bool:
 )
 def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     blocks = list(list_bucket_settings(bucket, stack, BUCKET_PUBLIC_ACCESS))
-    missing = [
-        key
-        for key in PUBLIC_ACCESS_SETTINGS
-        if not blocks or not all(access_block.props.get(key) is True for access_block in blocks)
-    ]
+    missing = [key for key in PUBLIC_ACCESS_SETTINGS if not is_configured(blocks, partial(_enables, key))]
     if missing:
         yield f"The bucket's public access block does not enable {', '.join(missing)}."
+
+
+def _enables(key: str, access_block: CheckedResource) -> bool:
+    return access_block.props.get(key) is True
 
 
 @POLICIES.relation(
@@ -88,7 +88,7 @@ def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedS
 )
 def _check_bucket_tls_only(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     policies = [*list_bucket_settings(bucket, stack, BUCKET_POLICY), *list_inline_policies(bucket, stack)]
-    if not policies or not all(map(refuses_plain_http, policies)):
+    if not is_configured(policies, refuses_plain_http):
         yield "The bucket policy does not refuse requests without TLS (plain HTTP)."
 
 
@@ -115,7 +115,7 @@ def _check_bucket_owner_enforced(bucket: CheckedResource, stack: CheckedStack) -
     "bucket-access-logged",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="Every bucket except the audit bucket writes access logs, in every environment.",
+    description="Every bucket writes access logs, except the audit bucket, which stores them.",
     remedy="Keep access_logged enabled in the bucket block.",
     frameworks=("AWS FSBP S3.9",),
     types=BUCKETS,
@@ -127,8 +127,8 @@ def _check_bucket_access_logged(bucket: CheckedResource, stack: CheckedStack) ->
 
 
 def _is_audit_bucket(bucket: CheckedResource, stack: CheckedStack) -> bool:
-    """Return True if other buckets write their access logs into this bucket. If no bucket of the stack writes logs,
-    return True if this bucket's policy allows the delivery of logs.
+    """Return True if a bucket of the stack writes its access logs into this bucket. If no bucket of the stack writes
+    logs, return True if this bucket's policy allows their delivery.
 
     The audit bucket does not log its own access, because each log object would cause another log object.
     """
@@ -159,14 +159,14 @@ def _check_bucket_logs_elsewhere(logging: CheckedResource) -> Iterator[str]:
     "bucket-originals-versioned",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_IN_PROD,
-    description="A bucket that receives uploads keeps old versions of its objects.",
+    description="A bucket that sends notifications of uploads keeps old versions of its objects.",
     remedy="Set versioned and old_version_days in the bucket block.",
     frameworks=("AWS Security Hub S3.14",),
     types=BUCKETS,
 )
 def _check_bucket_originals_versioned(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """Yield a violation if a bucket with a notification is not versioned. Such a bucket receives original uploads.
-    Objects that the program writes can be created again.
+    """Yield a violation if a bucket that sends notifications is not versioned. Notifications show that users upload to
+    it. A lost upload cannot be restored, but objects that the program writes can be written again.
     """
     if not any(list_bucket_settings(bucket, stack, BUCKET_NOTIFICATION)):
         return

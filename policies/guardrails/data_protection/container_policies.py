@@ -32,7 +32,7 @@ PATH_KEYS = frozenset({"hostpath", "sourcepath"})
 """Keys of the path of a host's folder that a container mounts."""
 USER_KEYS = frozenset({"runasuser", "user"})
 PRIVATE_IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<repository>[^:@]+)")
-"""Form of an image in a private repository of ECR, of any account."""
+"""Address of an image in a private repository of ECR, of any account."""
 
 
 @POLICIES.resource(
@@ -91,4 +91,7 @@ def _check_image_of_stack(resource: CheckedResource) -> Iterator[str]:
         if setting.path.rpartition(".")[2] in {"image", "imageUri"}:
             image = PRIVATE_IMAGE.match(str(setting.value))
             if image is None or not image["repository"].startswith(resource.context.name_prefix):
-                yield f"{setting.path} is {setting.value}, which is no image of a repository named {resource.context.name_prefix}*."
+                yield (
+                    f"{setting.path} is {setting.value}, which is not an image of this stack's repositories "
+                    f"({resource.context.name_prefix}*)."
+                )

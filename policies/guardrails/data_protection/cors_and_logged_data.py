@@ -56,10 +56,10 @@ def _check_cors_origin_named(resource: CheckedResource) -> Iterator[str]:
 
 
 def _is_named(origin: str) -> bool:
-    """Return True for an origin with HTTPS and without wildcards.
+    """Return True for an origin with HTTPS and without wildcards, and for an empty one, which allows no page.
 
-    Any web page can have the origin `null`, for example in a sandboxed frame, and any machine in the network can change
-    pages without HTTPS.
+    The origin `null` is refused, because any web page can have it, for example in a sandboxed frame. An origin without
+    HTTPS is refused, because others in the network can change its pages.
     """
     return not origin or (origin.startswith("https://") and "*" not in origin)
 
@@ -95,7 +95,7 @@ def _check_api_traces_no_bodies(resource: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.HIGH,
     levels=DISABLED_IN_DEV,
     description="No function logs its events or traces its responses.",
-    remedy="Remove the environment variable.",
+    remedy="Remove the environment variable that enables this.",
     types={FUNCTION},
 )
 def _check_function_logs_no_events(function: CheckedResource) -> Iterator[str]:

@@ -1,5 +1,5 @@
-"""Guardrail policies about customer-managed KMS keys: rotation, access of the key's own account, and delayed
-deletion.
+"""Guardrail policies about customer-managed KMS keys: they are rotated, their own account keeps access, and their
+deletion is delayed.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def _check_key_keeps_its_account(resource: CheckedResource) -> Iterator[str]:
     "key-deletion-waits",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="The deletion of a key can be cancelled for some time.",
+    description="The deletion of a key can be cancelled for a minimum number of days.",
     remedy="Raise deletionWindowInDays.",
     limits=(PolicyLimit("days", 14, "Minimum days between the request for a deletion and the deletion."),),
     types={KMS_KEY},

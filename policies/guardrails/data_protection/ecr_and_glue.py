@@ -19,6 +19,13 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
+MUTABLE_TAG = "latest"
+"""The only tag that may move to another image. In staging and prod, jobs run images by digest."""
+DISABLED_MODES = frozenset({None, "", "DISABLED"})
+"""Values of an encryption mode that encrypt nothing."""
+BOOKMARKS_DISABLED = "job-bookmark-disable"
+"""Default of the Glue argument `--job-bookmark-option`. A bookmark records which input a job has processed."""
+
 
 @POLICIES.resource(
     "repository-scans",
@@ -32,14 +39,6 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 def _check_repository_scans(repository: CheckedResource) -> Iterator[str]:
     if not repository.get_nested("imageScanningConfiguration", "scanOnPush"):
         yield "imageScanningConfiguration.scanOnPush is not true, so images are not searched for known vulnerabilities."
-
-
-DISABLED_MODES = frozenset({None, "", "DISABLED"})
-"""Values of an encryption mode that encrypt nothing."""
-BOOKMARKS_DISABLED = "job-bookmark-disable"
-"""Default of the argument `--job-bookmark-option`."""
-MUTABLE_TAG = "latest"
-"""The only tag that may move to another image. In staging and prod, jobs run images by digest."""
 
 
 @POLICIES.resource(
@@ -58,7 +57,7 @@ def _check_repository_tags_immutable(repository: CheckedResource) -> Iterator[st
         return
     for exclusion in repository.props.get("imageTagMutabilityExclusionFilters") or ():
         if exclusion["filter"] != MUTABLE_TAG:
-            yield f"Tags like {exclusion['filter']} may move to other images; only {MUTABLE_TAG} is allowed to."
+            yield f"Tags like {exclusion['filter']} may move to other images, but only {MUTABLE_TAG} is allowed to move."
 
 
 @POLICIES.resource(
@@ -73,7 +72,7 @@ def _check_glue_encrypts(job: CheckedResource) -> Iterator[str]:
     try:
         is_set = bool(job.props.get("securityConfiguration"))
     except UnknownValueError:
-        is_set = True
+        is_set = True  # the name of a configuration that is not created yet
     if not is_set:
         yield "securityConfiguration is not set, so the encryption of the job's output is not configured."
 

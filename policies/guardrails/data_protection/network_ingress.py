@@ -31,8 +31,8 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 IpNetwork = IPv4Network | IPv6Network
 MIN_PREFIX_LENGTHS: Final = {4: 16, 6: 32}
-"""Minimum prefix length of an allowed public range, by IP version. All public ranges of a group together may have as
-many addresses as one such range, so that splitting a large range into parts does not help.
+"""Minimum prefix length of an allowed public range, by IP version. All public ranges of a group together may have at
+most as many addresses as the largest allowed range. Otherwise, a larger range could be allowed in parts.
 """
 RANGE_PROPERTIES = ("cidr", "cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
 """Properties of a rule with IP ranges: lists in a security group, single ranges in a separate rule, and the range of an
@@ -45,7 +45,7 @@ RULE_TYPES = {
     PREFIX_LIST_ENTRY: "prefixListId",
     SECURITY_GROUP_RULE: "securityGroupId",
 }
-"""Types of separate rules, with the property that names the group or prefix list they belong to."""
+"""Types of single rules and entries, with the property that names the security group or prefix list of each."""
 LIMITING_KEYS = (
     "aws:PrincipalAccount",
     "aws:PrincipalOrgID",
@@ -75,7 +75,7 @@ def _check_network_not_open(resource: CheckedResource, stack: CheckedStack) -> I
                 f"{_describe_limit()}"
             )
         if _has_foreign_prefix_list(resource, rule, stack):
-            yield "The rule allows inbound traffic from a prefix list that is no resource of this stack."
+            yield "The rule allows inbound traffic from a prefix list that is not a resource of this stack."
     if rules and (resource.type not in RULE_TYPES or _is_first_rule(resource, stack)):
         yield from _find_split_ranges(resource, rules, stack)
 
@@ -110,7 +110,9 @@ def _is_large(network: IpNetwork) -> bool:
 
 
 def _has_foreign_prefix_list(resource: CheckedResource, rule: Mapping[str, Any], stack: CheckedStack) -> bool:
-    """Return True if a rule names a prefix list whose entries this stack does not contain."""
+    """Return True if a rule names a prefix list of which this stack does not contain the entries, so that its ranges
+    cannot be checked.
+    """
     if resource.type in {PREFIX_LIST, PREFIX_LIST_ENTRY}:
         return False
     own_lists = stack.list_resources(PREFIX_LIST)
@@ -121,7 +123,7 @@ def _has_foreign_prefix_list(resource: CheckedResource, rule: Mapping[str, Any],
 
 
 def _list_rules_of_owner(resource: CheckedResource, stack: CheckedStack) -> list[CheckedResource]:
-    """Return all separate rules of the group or prefix list that a rule belongs to."""
+    """Return all separate rules of the group, or entries of the prefix list, that a rule belongs to."""
     key = RULE_TYPES[resource.type]
 
     def get_owner(rule: CheckedResource) -> object:
@@ -154,7 +156,7 @@ def _find_split_ranges(
     "endpoint-for-own-account",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="The policy of every VPC endpoint limits identities or resources to named accounts.",
+    description="Every VPC endpoint has a policy, whose statements name the allowed accounts, identities or resources.",
     remedy=(
         "Set policy, and compare aws:PrincipalAccount or aws:ResourceAccount in each statement on `*`. Without a "
         "policy, an endpoint allows everything."
@@ -163,7 +165,7 @@ def _find_split_ranges(
     types={VPC_ENDPOINT},
 )
 def _check_endpoint_for_own_account(endpoint: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """Yield a violation if an endpoint has no policy, or one that allows everything.
+    """Yield a violation if an endpoint has no policy, or if its policy allows all identities to use all resources.
 
     The default policy allows everything (https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html).
     """

@@ -1,11 +1,12 @@
-"""Guardrail policies about SQS queues and SNS topics: refusal of requests without TLS, encryption at rest, topic
-keys through which alarms can publish, and deliveries over TLS.
+"""Guardrail policies about SQS queues and SNS topics: they refuse requests without TLS, encrypt stored messages with a
+key that lets alarms publish, and deliver over TLS.
 """
 
 from collections.abc import Iterator
 
 from guardrails.model.iam_documents import parse_statements
 from guardrails.model.plain_http_refusal import list_inline_policies, refuses_plain_http
+from guardrails.model.related_resources import is_configured
 from guardrails.model.resource_types import (
     EVENT_API_DESTINATION,
     QUEUE,
@@ -56,7 +57,7 @@ def _check_tls_only(resource: CheckedResource, stack: CheckedStack) -> Iterator[
         for policy in (*stack.list_resources(POLICY_TYPES[resource.type]), *list_inline_policies(resource, stack))
         if _names_resource(policy, resource)
     ]
-    if not policies or not all(map(refuses_plain_http, policies)):
+    if not is_configured(policies, refuses_plain_http):
         yield (
             "The IAM policy does not refuse requests without TLS (plain HTTP)."
             if policies
@@ -90,10 +91,10 @@ def _check_queue_encrypted(queue: CheckedResource) -> Iterator[str]:
     "topic-key-lets-alarms-in",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="No topic uses the AWS-managed key, because CloudWatch alarms cannot publish through it.",
+    description="No topic uses the AWS-managed key of SNS, because CloudWatch alarms cannot publish to such a topic.",
     remedy=(
-        "Remove kmsMasterKeyId, or use a key whose policy allows the publishing services. SNS "
-        "encrypts stored messages without a key, too."
+        "Remove kmsMasterKeyId, because SNS encrypts stored messages by default, or use a customer-managed key whose "
+        "policy allows the publishing services."
     ),
     types={TOPIC},
 )
@@ -107,7 +108,7 @@ def _check_topic_key_lets_alarms_in(topic: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Topics and event rules deliver messages only over TLS.",
-    remedy="Use the protocol https and an endpoint that starts with https://, or a queue.",
+    remedy="Deliver to an address that starts with https:// (a topic needs the protocol https), or to a queue.",
     frameworks=("AWS Well-Architected SEC09-BP02",),
     types={EVENT_API_DESTINATION, TOPIC_SUBSCRIPTION},
 )

@@ -1,11 +1,12 @@
 """Guardrail policy about companions: resources that configure another resource, for example a bucket's public access
-block. A resource may have only one companion of each type.
+block. No two resources of the stack may define the same thing on AWS.
 
-AWS keeps one setting of each kind. If a stack has two companions of one type, the one that is deployed last replaces
-the other, so a check of either does not show the result. The same holds for a companion and an inline property.
+A bucket has one public access block on AWS. If the stack has two, the block that is deployed last replaces the other,
+so a check of either block does not show the result. In the same way, a companion can replace a property of the resource
+that it configures: a `BucketPolicy` replaces the bucket's own property `policy`.
 
-Resources whose name must be unique are treated like companions: AWS creates two resources of one type and one name as a
-single resource, so no two may have the same name.
+Two resources of one type with the same name are the same case. AWS refuses the second (a function) or lets it change
+the first (an alarm).
 """
 
 from collections import defaultdict
@@ -31,22 +32,22 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 @dataclass(frozen=True)
 class CompanionType:
-    """Properties that identify a companion or a resource with a unique name, and the types of its parent."""
+    """Rule by which two resources of one type define the same thing on AWS."""
 
     keys: tuple[str, ...]
-    """Properties that together identify the companion. If the type has parents, the first property names the parent. An
-    empty tuple means that only one resource of the type may exist.
+    """Properties that are equal in two such resources. If the type has parents, the first property names the parent. An
+    empty tuple means that the stack may have only one resource of the type.
     """
     parents: Collection[str] = ()
-    """Types of the parent, that is of the resource that the companion configures. If they are empty, the values of the
-    keys are only compared as text.
+    """Types of the parent, which is the resource that a companion configures. They are empty for a resource that is no
+    companion, and for a companion whose parent need not be a resource of the stack. Keys are then compared as text.
     """
     inline: str = ""
     """Property of the parent that contains the same setting; empty if there is none."""
 
 
 NAMED = CompanionType(("name",))
-"""Resource whose name is unique in the account and Region. AWS creates or changes the same one for each definition."""
+"""Rule for resources that need different names."""
 
 
 def _of_bucket(inline: str = "") -> CompanionType:
@@ -100,6 +101,7 @@ COMPANION_TYPES: Final[Mapping[str, CompanionType]] = {
     t.TOPIC_POLICY: CompanionType(("arn",), {t.TOPIC}, "policy"),
     t.QUEUE_POLICY: CompanionType(("queueUrl",), {t.QUEUE}, "policy"),
 }
+"""The rule of each companion type, and of each type whose resources need different names."""
 NAME_PROPERTIES = ("bucket", "name", "functionName")
 """Properties with the physical name of a parent, which is also the last part of its ARN and of its URL."""
 OPTIONAL_KEYS = frozenset({"eventBusName", "qualifier"})
@@ -107,17 +109,18 @@ OPTIONAL_KEYS = frozenset({"eventBusName", "qualifier"})
 
 
 @POLICIES.stack(
-    "one-companion-a-resource",
+    "one-companion-per-resource",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description=(
-        "A bucket, queue, topic, role or other resource has one public access block, one policy and one setting of each "
-        "other kind, either inline or as a separate resource."
+        "No two resources define the same thing on AWS. A bucket has at most one public access block, for example, and "
+        "has its policy either inline or as a separate resource. No two functions, queues or other named resources of "
+        "one type have the same name."
     ),
-    remedy="Remove one of them, or merge both into one resource.",
+    remedy="Remove one of the definitions, or merge them into one resource.",
     excusable=False,
 )
-def _check_one_companion_a_resource(stack: CheckedStack) -> Iterator[Finding]:
+def _check_one_companion_per_resource(stack: CheckedStack) -> Iterator[Finding]:
     parents = _index_by_type_and_id(stack)
     by_identity: dict[tuple[str, ...], list[CheckedResource]] = defaultdict(list)
     for companion in stack.list_resources(*COMPANION_TYPES):
@@ -127,8 +130,8 @@ def _check_one_companion_a_resource(stack: CheckedStack) -> Iterator[Finding]:
             for parent in parents.get((parent_type, ids[0] or ""), ()):
                 if _sets_inline(parent, companion_type.inline, stack):
                     yield Finding(
-                        f"The property {companion_type.inline} and {companion.name} configure the same, and one replaces "
-                        "the other.",
+                        f"The property {companion_type.inline} of this resource and the resource {companion.name} "
+                        "define the same setting, so one replaces the other.",
                         parent.urn,
                     )
         if None not in ids:
@@ -136,11 +139,14 @@ def _check_one_companion_a_resource(stack: CheckedStack) -> Iterator[Finding]:
     for companions in by_identity.values():
         for companion in companions if len(companions) > 1 else ():
             others = ", ".join(sorted(other.name for other in companions if other is not companion))
-            yield Finding(f"{others} configures the same as this resource, and one replaces the other.", companion.urn)
+            yield Finding(
+                f"This resource defines the same thing on AWS as {others}, so AWS refuses one definition or replaces it.",
+                companion.urn,
+            )
 
 
 def _index_by_type_and_id(stack: CheckedStack) -> Mapping[tuple[str, str], list[CheckedResource]]:
-    """Return the stack's resources by type and id. Several have one id if they have the same physical name."""
+    """Return the stack's resources by type and id (see `_get_id`). Resources of the same physical name share an id."""
     index: dict[tuple[str, str], list[CheckedResource]] = defaultdict(list)
     for resource in stack.resources:
         index[resource.type, _get_id(resource)].append(resource)
@@ -158,10 +164,11 @@ def _identify(
     parent_types: Collection[str],
     parents: Mapping[tuple[str, str], list[CheckedResource]],
 ) -> str | None:
-    """Return the value of a key, in a form in which equal values mean the same.
+    """Return the value of a key in a form that can be compared.
 
-    If the value contains the id of a parent or refers to one parent, this is the parent's id (see `_get_id`). Otherwise
-    it is the value itself. None means that the value is unknown, or that the provider generates a unique one.
+    One companion may name its parent by name, another by ARN, URL or reference. All these forms are replaced by the
+    parent's id (see `_get_id`). Any other value is returned as it is. None means that the value is unknown, or that the
+    program sets none and the provider generates a unique one.
     """
     value = _read_text(companion, key)
     for part in (value or "").replace("/", ":").split(":"):
@@ -183,7 +190,10 @@ def _read_text(resource: CheckedResource, key: str) -> str | None:
 
 
 def _sets_inline(parent: CheckedResource, key: str, stack: CheckedStack) -> bool:
-    """Return True if the program sets an inline property of the parent, to a known or an unknown value."""
+    """Return True if the program sets an inline property of the parent and it is not empty.
+
+    An unknown value counts if it is computed from other resources. Otherwise the provider will fill in the property.
+    """
     if not parent.has_property(key) or not stack.is_set_by_program(parent, key):
         return False
     try:

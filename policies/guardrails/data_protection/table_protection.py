@@ -64,6 +64,7 @@ def _check_table_backed_up(table: CheckedResource, stack: CheckedStack) -> Itera
 
 
 def _selects_table(selection: CheckedResource, table: CheckedResource) -> bool:
+    """Return True if a backup selection includes a table, by a tag or by its name."""
     tags = table.props.get("tags") or {}
     by_tag = [
         tags.get(condition["key"]) == condition["value"]

@@ -1,5 +1,5 @@
-"""Guardrail policies about clients: callers that assume a role with a session tag, which names the user. Each client
-may reach only data whose prefix or partition key is the value of this tag.
+"""Guardrail policy about clients: callers that assume a role with a session tag, which names the user. Each client may
+reach only objects and items whose key or partition key contains the value of this tag.
 """
 
 from collections.abc import Iterator
@@ -71,7 +71,9 @@ def _reaches_own_data_only(statement: Statement) -> bool:
 
 
 def _compares_own_tag(statement: Statement, key: str) -> bool:
-    """Return True if a condition requires a key, all of whose values contain the tag with no wildcard before it."""
+    """Return True if conditions require a key, and each value that they allow contains the session's tag with no
+    wildcard before it.
+    """
     values = [
         str(value)
         for operator, keys in statement.conditions.items()

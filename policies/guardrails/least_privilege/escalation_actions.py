@@ -1,8 +1,8 @@
 """Actions by which a role can gain permissions that it was not granted.
 
-The table of all IAM actions gives the actions that manage permissions, and those that pass a role. This module adds
-the known ways that the table does not show. They come from three published lists: the paths of pathfinding.cloud
-(Datadog), the edges of PMapper (NCC Group), and "AWS IAM Privilege Escalation" (Rhino Security Labs).
+The table of all IAM actions (`iam_action_table`) marks actions that manage permissions, and actions that pass a role.
+It does not mark all of them, so this module adds actions from published lists. These lists are the paths of
+pathfinding.cloud (Datadog), the edges of PMapper (NCC Group), and "AWS IAM Privilege Escalation" (Rhino Security Labs).
 """
 
 import functools
@@ -163,6 +163,7 @@ If a prefix is not listed here, the label is the prefix itself.
 
 
 def _expand(patterns: Iterable[str]) -> frozenset[str]:
+    """Return the actions that match a pattern, without those that only read."""
     actions: frozenset[str] = frozenset().union(*map(iam_action_table.expand_pattern, patterns))
     return frozenset(
         action for action in actions if iam_action_table.get_access_level(action) not in iam_action_table.READING_LEVELS
@@ -204,7 +205,7 @@ def list_permission_actions() -> frozenset[str]:
     """Return the actions that change permissions or return the credentials of another identity.
 
     These are all actions of the access level Permissions management, all actions of IAM that change something, and the
-    actions of `CREDENTIAL_PATTERNS`. Passing a role has separate policies.
+    actions of `CREDENTIAL_PATTERNS`. iam:PassRole is left out, because it has separate policies.
     """
     managing = frozenset(
         action

@@ -28,7 +28,7 @@ https://docs.github.com/en/actions/reference/security/oidc
 OPERATORS_REQUIRING_KEY = frozenset(
     {"ForAnyValue:StringEquals", "ForAnyValue:StringLike", "StringEquals", "StringLike"}
 )
-"""Condition operators that compare a key with allowed values, and refuse a token without the key."""
+"""Condition operators that compare a key with allowed values, and refuse a token that lacks the key."""
 
 
 @POLICIES.resource(
@@ -36,8 +36,9 @@ OPERATORS_REQUIRING_KEY = frozenset(
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description=(
-        "A role for federated identities compares audience and subject with exact values. For GitHub the subject names "
-        "repository and environment. For Cognito the role compares audience and authentication type."
+        "The trust policy of a role for federated identities compares their audience and subject with exact values. For "
+        "GitHub, the subject names one environment of one repository. For Cognito, the authentication type replaces the "
+        "subject."
     ),
     remedy=(
         "Compare the audience (aud) and the subject (sub) with StringEquals and without wildcards. For GitHub use the "
@@ -65,8 +66,8 @@ def _check_iam_trust_federated_conditioned(role: CheckedResource) -> Iterator[st
 
 
 def _list_federated_statements(role: CheckedResource) -> Iterator[tuple[Statement, str]]:
-    """Yield each Allow statement for federated identities with the host name of their provider, which is the beginning
-    of its condition keys. Cognito has no ARN, only its host name.
+    """Yield each Allow statement for federated identities, with the host name of their provider. Condition keys start
+    with this name. A provider is named by an ARN that contains the host name; Cognito is named by the host name alone.
     """
     for statement in parse_statements(role.props.get("assumeRolePolicy")):
         for kind, provider in statement.principals if statement.is_allow else ():

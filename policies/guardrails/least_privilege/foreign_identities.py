@@ -1,8 +1,8 @@
-"""Guardrail policies about foreign identities: no property of a resource names an account, an organisation, a bucket or
-a service that the stack does not know, and only roles let in federated identities.
+"""Guardrail policies about foreign identities. No property of a resource may name an account, an organisation, a bucket
+or a service that the stack does not know. Only roles may let in federated identities.
 
-The stack's own accounts are the one that the Platform component publishes, from `getCallerIdentity`, and those that
-`aws:allowedAccountIds` lists. A preview without an AWS account has the account id of
+The stack's own accounts are those that `aws:allowedAccountIds` lists, and the account that the Platform component
+publishes. That is the account into which the program deploys or, in a preview without an AWS account, the account id of
 `local/preview/preview_provider.py`.
 """
 
@@ -39,10 +39,12 @@ AWS_RESOURCES = (
     re.compile(r"arn:aws:lambda:[a-z0-9-]+:017000801446:layer:AWSLambdaPowertools[\w-]*:\d+"),
     re.compile(r"arn:aws:lambda:[a-z0-9-]+:580247275435:layer:LambdaInsightsExtension[\w-]*:\d+"),
 )
-"""Exact resources of accounts that AWS owns. The account itself is not known, so it cannot be a principal."""
+"""Resources of AWS's own accounts that properties may name. The accounts themselves stay foreign, so no IAM policy may
+name them as principals.
+"""
 AWS_BUCKETS = re.compile(r"prod-[a-z0-9-]+-starport-layer-bucket")
-"""Buckets that AWS owns. ECR stores the layers of images in this one, so an endpoint policy names it:
-https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
+"""Name of the bucket in which ECR stores the layers of images. AWS owns it, and has such a bucket in each Region. The
+policy of a VPC endpoint names it: https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
 """
 KNOWN_SERVICES = frozenset(
     {
@@ -70,6 +72,7 @@ KNOWN_SERVICES = frozenset(
 )
 """Services that may be principals: those that the program uses, and those that deliver logs and notifications."""
 REGION = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d$")
+"""Region at the end of the name of a regional service principal, for example in `logs.us-east-1`."""
 
 
 def _list_values(stack: CheckedStack) -> Iterator[tuple[CheckedResource, NestedValue]]:
@@ -88,8 +91,8 @@ def _list_values(stack: CheckedStack) -> Iterator[tuple[CheckedResource, NestedV
         "addresses or targets."
     ),
     remedy=(
-        "Use an output of a resource of this stack. List an account of this stack in aws:allowedAccountIds, and a "
-        "partner with its reason in foundation.partners."
+        "Use an output of a resource of this stack. If the account is this stack's own, list it in "
+        "aws:allowedAccountIds. If resources may name a foreign identity, list it in foundation.partners with a reason."
     ),
     frameworks=("AWS Well-Architected SEC03-BP07",),
     excusable=False,
@@ -100,7 +103,7 @@ def _check_account_known(stack: CheckedStack) -> Iterator[Finding]:
     }
     known_ids = own_accounts | stack.context.partners
     for resource, nested in _list_values(stack):
-        # A text may contain one id in several forms.
+        # A text may contain one id in several forms. Only the first gets a finding.
         identities = {identity.id: identity for identity in reversed(list(find_identities(nested)))}
         for identity in identities.values():
             if identity.id not in known_ids and not _is_aws_resource(str(nested.value)):
@@ -123,7 +126,10 @@ def _describe_identity(identity: AwsIdentity, nested: NestedValue) -> str:
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="Every bucket that a resource names belongs to this stack, because a bucket's name does not show its account.",
-    remedy="Use an output of a bucket of this stack. List the ARN of a partner's bucket in foundation.partners.",
+    remedy=(
+        "Use an output of a bucket of this stack. If resources may name a foreign bucket, list its ARN in "
+        "foundation.partners with a reason."
+    ),
     frameworks=("AWS Well-Architected SEC03-BP07",),
     excusable=False,
 )
@@ -156,7 +162,7 @@ def _list_own_buckets(stack: CheckedStack) -> Iterator[str]:
 )
 def _check_service_known(stack: CheckedStack) -> Iterator[Finding]:
     for resource, nested in _list_values(stack):
-        # Trust policies of roles compare the claims of federated identities (`federated_trust`). Others cannot.
+        # Only the trust policy of a role can compare the claims of federated identities (`federated_trust` checks it).
         if nested.keys[-2:] == ("Principal", "Federated") and resource.type != ROLE and not nested.is_denied:
             yield Finding(f"{'.'.join(nested.keys)} lets in federated identities of {nested.value}.", resource.urn)
         for service in find_services(nested):

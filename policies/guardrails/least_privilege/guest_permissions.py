@@ -1,5 +1,6 @@
 """Guardrail policies about guests: browser users with unauthenticated Cognito credentials. Every internet user can
-become a guest, so each guest may reach only data whose prefix or partition key is the guest's own identity.
+become a guest, so guests may call few services. Each guest may reach only objects and items whose key or partition key
+contains the guest's own Cognito identity.
 """
 
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ OWN_ID = "${cognito-identity.amazonaws.com:sub}"
 LEADING_KEYS = "dynamodb:LeadingKeys"
 """Condition key with the partition keys of the items that a request uses."""
 GUEST_SERVICES = ("dynamodb", "execute-api", "s3")
-"""The services that the console page calls directly. Cognito's list for guests is longer, but has no Bedrock, Step
+"""The services that the console page calls directly. Cognito itself lets guests call more, but not Bedrock, Step
 Functions or EventBridge: https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html
 """
 
@@ -115,8 +116,8 @@ def _check_guests_own_objects_only(role: CheckedResource, stack: CheckedStack) -
 
 
 def _lists_own_objects_only(statement: Statement) -> bool:
-    """Return True if the statement allows only ListBucket actions, limited to prefixes with the guest's identity.
-    Other requests carry no prefix that a condition could compare.
+    """Return True if the statement allows only ListBucket actions, limited to prefixes with the guest's identity. Only
+    requests of these actions have a prefix that a condition can compare.
     """
     return all(action.lower().startswith("s3:listbucket") for action in statement.actions) and any(
         name.lower() == "s3:prefix" and all(_contains_own_id(str(value)) for value in to_list(given))

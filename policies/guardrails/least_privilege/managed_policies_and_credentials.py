@@ -1,5 +1,5 @@
-"""Guardrail policies about roles and credentials: every function has its own role, and there are no AWS-managed
-policies, users, access keys or passwords.
+"""Guardrail policies against permissions and credentials that the program does not control: no AWS-managed policies, no
+users, access keys or passwords, and no role that two functions share.
 """
 
 from collections.abc import Iterator
@@ -116,8 +116,8 @@ def _check_iam_one_role_a_function(function: CheckedResource, stack: CheckedStac
 
 
 def _get_role_identity(function: CheckedResource) -> str:
-    """Return the identity of a function's role: the URN if the function refers to the role resource, or else the
-    ARN.
+    """Return a text that is equal for functions with the same role: the role's URN if the function refers to the role
+    resource, or else its ARN.
     """
     references = function.references.get("role", ())
     return references[0].urn if references else str(function.props.get("role"))

@@ -1,5 +1,5 @@
-"""Guardrail policies about the statements of IAM policy documents: actions exist, resources fit the actions, metrics
-have a namespace, and there are no wildcards and no negated elements.
+"""Guardrail policies about the statements of IAM policy documents. A statement names existing actions and fitting
+resources as exactly as AWS allows. It does not use NotAction, NotResource or NotPrincipal.
 """
 
 from collections.abc import Iterator
@@ -29,14 +29,16 @@ ACTIONS_ON_GENERATED_IDS = frozenset(
         "mediaconvert:GetJob",
     }
 )
-"""Actions on resources whose id AWS generates when they are created: a job, a network interface, a recovery point."""
+"""Actions on resources whose id AWS generates when they are created, so that an ARN cannot contain it before: a job, a
+network interface, a recovery point.
+"""
 
 
 @POLICIES.resource(
     "iam-no-wildcard-action",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Roles are allowed exact actions without wildcards.",
+    description="IAM policies of roles, users and groups allow exact actions, without wildcards.",
     remedy="List each action that the code calls.",
     frameworks=("AWS FSBP IAM.1", "AWS FSBP IAM.21", "CIS AWS 3.0 1.16"),
     types=IDENTITY_POLICIES,
@@ -69,7 +71,7 @@ def _check_iam_no_star_resource(resource: CheckedResource) -> Iterator[str]:
     "iam-resource-is-named",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Every ARN in a role's IAM policy contains at least a part of the resource's name.",
+    description="Every ARN in an IAM policy of a role, user or group contains at least a part of the resource's name.",
     remedy="Use the resource's name or a prefix of it in the ARN.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types=IDENTITY_POLICIES,
@@ -86,8 +88,8 @@ def _check_iam_resource_is_named(resource: CheckedResource) -> Iterator[str]:
     "iam-action-exists",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="Every action of a role's IAM policy exists in AWS.",
-    remedy="Look it up in the service authorization reference. For example, HeadObject needs s3:GetObject.",
+    description="Every action in an IAM policy of a role, user or group exists in AWS.",
+    remedy="Look up the action in the service authorization reference. For example, HeadObject needs s3:GetObject.",
     types=IDENTITY_POLICIES,
 )
 def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:
@@ -101,7 +103,7 @@ def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:
     "iam-resource-fits-action",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="The resources of a statement are resources that its actions can have.",
+    description="Every action of a statement supports the types of the statement's resources.",
     remedy=(
         "Use the resource type that the action needs, for example an object's ARN instead of its "
         "bucket's, or an alias ARN with the alias name."
@@ -135,7 +137,7 @@ def _check_iam_no_negation(resource: CheckedResource) -> Iterator[str]:
     "iam-metrics-in-namespace",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="PutMetricData, which has no resource level, is limited to a namespace.",
+    description="cloudwatch:PutMetricData, which cannot be limited to resources, is limited to a namespace.",
     remedy="Add a condition on cloudwatch:namespace.",
     types=IDENTITY_POLICIES,
 )

@@ -1,8 +1,8 @@
 """Guardrail policies against privilege escalation: actions, and combinations of actions, by which a role or another
-principal can gain permissions that it was not granted.
+principal can gain permissions that it was not granted. `escalation_actions` lists these actions.
 
-The statements are expanded to actions with the table of all IAM actions, so wildcards and NotAction hide nothing. All
-policies of a role are checked together. `escalation_actions` lists the dangerous actions.
+Wildcards and NotAction are expanded with the table of all IAM actions, so a statement cannot hide an action. All IAM
+policies of a role are checked together, because a dangerous combination can be spread over several.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -47,18 +47,19 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 MAX_NAMED_ACTIONS = 3
-"""Maximum number of actions that a message names."""
 BOUNDARY_KEY = "iam:PermissionsBoundary"
 BOUNDARY_REMOVALS = frozenset({"iam:DeleteRolePermissionsBoundary", "iam:DeleteUserPermissionsBoundary"})
-"""Actions that remove a boundary. A condition on the boundary only determines the boundary that they may remove."""
+"""Actions that remove a permissions boundary. A condition on the boundary does not prevent that, because it only
+selects the boundary that may be removed.
+"""
 CREATE_GRANT = "kms:CreateGrant"
 ROLE_ACTIONS = frozenset({PASS_ROLE, "sts:AssumeRole"})
-"""Actions by which a principal acts with a role. Wildcards in the role's name are findings of `role_passing`."""
+"""Actions by which a principal acts with a role. The policies of `role_passing` find wildcards in the role's name."""
 NEEDED_BY_SERVICES = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html: the role of a workflow with logs needs it on *.
     "logs:PutResourcePolicy": "states.amazonaws.com",
 }
-"""Actions of the access level Permissions management that AWS requires of the roles of one service."""
+"""Actions of the access level Permissions management that the roles of one service need, with this service."""
 INVOKING_ACTIONS = frozenset({"lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:InvokeAsync"})
 KEY_TYPES = frozenset({KMS_EXTERNAL_KEY, KMS_KEY, KMS_KEY_POLICY, KMS_REPLICA_KEY})
 
@@ -102,16 +103,22 @@ def _find_single_actions(
         if not _is_bounded(action, statement) and not _is_needed_by_service(action, role)
     ]
     if permission_actions:
-        yield f"{holder} may call {_name(permission_actions)}, and so change permissions or become another identity."
+        yield (
+            f"{holder} may call {_describe_actions(permission_actions)}, and so change permissions or become another "
+            "identity."
+        )
     changing_actions = actions & list_changing_actions()
     if changing_actions and not _changes_only_own_function(statement, role, stack):
-        yield f"{holder} may call {_name(changing_actions)}, and so run code or commands with another role."
+        yield f"{holder} may call {_describe_actions(changing_actions)}, and so run code or commands with another role."
     overriding_actions = actions & list_overriding_actions()
     if overriding_actions and not _are_exact(statement):
-        yield f"{holder} may call {_name(overriding_actions)} on jobs that are not named, with commands of its own."
+        yield (
+            f"{holder} may call {_describe_actions(overriding_actions)} on jobs that the policy does not name, and so run "
+            "commands with their roles."
+        )
 
 
-def _name(actions: Collection[str]) -> str:
+def _describe_actions(actions: Collection[str]) -> str:
     named = sorted(actions)[:MAX_NAMED_ACTIONS]
     rest = len(actions) - len(named)
     return ", ".join(named) + (f" and {rest} more" if rest else "")
@@ -122,8 +129,8 @@ def _are_exact(statement: Statement) -> bool:
 
 
 def _is_bounded(action: str, statement: Statement) -> bool:
-    """Return True if a statement allows an action only on exact resources, and a condition keeps the permissions that
-    it grants within a boundary: the permissions boundary of the changed identity, or a grant for an AWS resource.
+    """Return True if a statement allows an action only on exact resources and under a limiting condition. The condition
+    requires the permissions boundary of the changed identity, or a grant of a KMS key for an AWS resource.
     """
     if not _are_exact(statement) or action in BOUNDARY_REMOVALS:
         return False
@@ -143,7 +150,7 @@ def _grants_only_for_aws_resources(statement: Statement) -> bool:
 
 
 def _is_needed_by_service(action: str, role: CheckedResource | None) -> bool:
-    """Return True if AWS requires the action of a role that only this service assumes."""
+    """Return True if AWS documents that a service's roles need the action, and only this service assumes the role."""
     if role is None or action not in NEEDED_BY_SERVICES:
         return False
     try:
@@ -181,8 +188,8 @@ def _find_passed_roles(statements: Iterable[Statement], holder: str) -> Iterator
             running_actions = [action for action in actions if _may_pass_to_service_of(action, statement)]
             if running_actions:
                 yield (
-                    f"{holder} may call {PASS_ROLE} and {_name(running_actions)}, and so let a service act with a "
-                    "role that it was not granted."
+                    f"{holder} may call {PASS_ROLE} and {_describe_actions(running_actions)}, and so let a service act "
+                    "with a role that it was not granted."
                 )
                 return
 
@@ -197,8 +204,8 @@ def _may_pass_to_service_of(action: str, statement: Statement) -> bool:
 
 
 def _find_roles_outside(statements: Iterable[Statement], holder: str, stack: CheckedStack) -> Iterator[str]:
-    """Yield a fault for each role that can be passed or assumed, and that is no resource of this stack. The pack does
-    not know its permissions here.
+    """Yield a fault for each role that can be passed or assumed, and that is no resource of this stack, so that the
+    pack cannot check its permissions.
     """
     names = {str(role.props.get("name", role.name)) for role in stack.list_resources(ROLE)}
     for statement in statements:
@@ -211,7 +218,7 @@ def _find_roles_outside(statements: Iterable[Statement], holder: str, stack: Che
 def _find_replaced_code(
     statements: Iterable[Statement], holder: str, role: CheckedResource | None, stack: CheckedStack
 ) -> Iterator[str]:
-    """Yield a fault if objects can be written that a job of another role runs."""
+    """Yield a fault if the holder may write an object whose code a Glue job with another role runs."""
     writable = [
         arn
         for statement in statements
@@ -264,7 +271,7 @@ def _check_resource_policy_no_escalation(resource: CheckedResource) -> Iterator[
             if action != CREATE_GRANT or not _grants_only_for_aws_resources(statement)
         ]
         if actions:
-            yield f"The IAM policy allows {_name(actions)}, by which its principals can change permissions."
+            yield f"The IAM policy allows {_describe_actions(actions)}, by which its principals can change permissions."
 
 
 def _is_for_account(statement: Statement) -> bool:

@@ -1,5 +1,5 @@
-"""Guardrail policies about the IAM policies of resources, and about function permissions: which principals may use a
-bucket, queue, topic, key, API or function.
+"""Guardrail policies about the IAM policies of resources, and about permissions and URLs of functions: which principals
+may use a bucket, queue, topic, key, API or function.
 """
 
 from collections.abc import Iterator, Mapping
@@ -56,8 +56,8 @@ def _list_allow_statements(resource: CheckedResource) -> list[Statement]:
 
 
 def _get_document(resource: CheckedResource) -> str | Mapping[str, Any] | None:
-    """Return the IAM policy document of a resource. A permission has none, so return an equivalent document that is
-    built from its properties.
+    """Return the IAM policy document of a resource. The permissions of an event bus or a layer have none, so their
+    properties are converted to an equivalent document.
     """
     if resource.type not in {EVENT_BUS_PERMISSION, LAYER_PERMISSION}:
         return resource.props.get(POLICY_DOCUMENT_PROPERTIES.get(resource.type, "policy"))
@@ -118,7 +118,7 @@ def _check_resource_policy_source_account(resource: CheckedResource) -> Iterator
     for statement in _list_allow_statements(resource):
         services = [value for kind, value in statement.principals if kind == "Service"]
         if services and not _limits_service_account(statement):
-            yield f"The IAM policy allows {', '.join(services)} without a condition on the account that it acts for."
+            yield f"The IAM policy allows {', '.join(services)} without a condition on the account that the service acts for."
 
 
 def _limits_service_account(statement: Statement) -> bool:
@@ -179,7 +179,7 @@ def _check_resource_policy_no_wildcard_action(resource: CheckedResource) -> Iter
     excusable=False,
 )
 def _check_function_permission_source(permission: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
-    # The decorator is `relation`, because `POLICIES.resource` passes resources without references.
+    # A `ResourcePolicy` gets resources without references, so this is a `RelationPolicy`.
     principal = str(permission.props.get("principal"))
     if principal == "*" and not permission.has_property("principalOrgId"):
         yield "principal is *, so every AWS account may call the function."
@@ -201,10 +201,10 @@ deployment.
 def _source_has_account(permission: CheckedResource) -> bool:
     """Return True if the source ARN contains an account, so that `sourceAccount` is not needed.
 
-    This matters for API Gateway. Its permissions cannot require `sourceAccount`, because AWS does not document that
+    Permissions for API Gateway depend on this. They cannot require `sourceAccount`, because AWS does not document that
     API Gateway sends it.
 
-    Raise UnknownValueError if the ARN is unknown and does not come from an API. The policy is then undecided.
+    Raise UnknownValueError if the ARN is unknown and does not come from an API. The check is then undecided.
     """
     try:
         return _contains_account(str(permission.props.get("sourceArn")))
@@ -219,7 +219,7 @@ def _source_has_account(permission: CheckedResource) -> bool:
     "function-url-not-public",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="A function URL requires signed requests.",
+    description="A function URL accepts only requests that are signed with IAM credentials.",
     remedy="Set authorizationType to AWS_IAM, or use an API with an authorizer.",
     types={FUNCTION_URL},
     excusable=False,

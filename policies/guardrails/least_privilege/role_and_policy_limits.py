@@ -1,8 +1,8 @@
-"""Guardrail policies that limit roles and policy documents.
+"""Guardrail policies that limit roles and IAM policy documents.
 
-Roles have the permissions boundary, short sessions, and only managed policies of AWS or of this stack. In policies, a
-ForAllValues condition needs a Null condition that refuses requests without its key, also in policies of resources. A
-wildcard in a resource's name stays within the stack's names.
+Roles have the permissions boundary and short sessions. Managed policies that are attached to an identity are AWS's own
+or resources of this stack. A ForAllValues condition needs a Null condition that refuses requests without its key. A
+wildcard in a resource's name matches only names of the stack.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def _check_iam_role_has_boundary(role: CheckedResource) -> Iterator[str]:
     "iam-session-short",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Sessions of a role end after one hour.",
+    description="Sessions of a role end within the limit, which is one hour by default.",
     remedy="Remove maxSessionDuration. The default is one hour.",
     limits=(PolicyLimit("seconds", 3600, "Maximum length of a role's sessions."),),
     types={ROLE},

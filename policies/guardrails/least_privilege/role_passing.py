@@ -24,7 +24,7 @@ def _list_pass_role_statements(resource: CheckedResource) -> list[Statement]:
     "iam-pass-role-exact",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="iam:PassRole names exact role ARNs without wildcards.",
+    description="Statements with iam:PassRole name exact role ARNs, without wildcards.",
     remedy="Use the ARN of the role that is passed.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types=IDENTITY_POLICIES,
@@ -41,7 +41,7 @@ def _check_iam_pass_role_exact(resource: CheckedResource) -> Iterator[str]:
     "iam-pass-role-to-service",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="iam:PassRole names the service that the role is passed to.",
+    description="Statements with iam:PassRole name the service that the role is passed to.",
     remedy="Add a StringEquals condition on iam:PassedToService.",
     types=IDENTITY_POLICIES,
 )
@@ -60,7 +60,7 @@ def _check_iam_pass_role_to_service(resource: CheckedResource) -> Iterator[str]:
     "iam-assume-role-exact",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="sts:AssumeRole names exact role ARNs without wildcards.",
+    description="Statements with sts:AssumeRole name exact role ARNs, without wildcards.",
     remedy="Use the ARN of the role that is assumed.",
     types=IDENTITY_POLICIES,
     excusable=False,
@@ -86,4 +86,7 @@ def _check_mediaconvert_job_has_role(resource: CheckedResource) -> Iterator[str]
         MEDIA_CONVERT in statement.condition_values("iam:PassedToService")
         for statement in _list_pass_role_statements(resource)
     ):
-        yield f"The IAM policy allows no iam:PassRole to {MEDIA_CONVERT}, which would refuse every job."
+        yield (
+            f"The IAM policy allows mediaconvert:CreateJob, but no iam:PassRole to {MEDIA_CONVERT}, so MediaConvert would "
+            "refuse every job."
+        )

@@ -52,7 +52,10 @@ def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
     "no-secret-in-properties",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="No property of any other resource contains a secret, for example a tag or a stage variable.",
+    description=(
+        "No property of a resource contains a secret, for example a tag or a stage variable. Functions, tasks and jobs "
+        "have a policy of their own."
+    ),
     remedy=(
         "Store the secret in an SSM SecureString parameter and refer to it. If the value is no secret, excuse the "
         "resource with an entry in polyphony:exceptions."
@@ -66,7 +69,7 @@ def _check_no_secret_in_properties(resource: CheckedResource) -> Iterator[str]:
 
 
 def _find_secrets(resource: CheckedResource) -> Iterator[str]:
-    """Yield a message for each secret in a resource's properties. The message has its path, never its value."""
+    """Yield a message for each property that contains a secret. The message has the property's path, not its value."""
     stored = SECRET_STORES.get(resource.type, frozenset())
     if resource.type == SSM_PARAMETER and resource.props.get("type") != ENCRYPTED:
         stored = frozenset()
@@ -79,7 +82,9 @@ def _find_secrets(resource: CheckedResource) -> Iterator[str]:
 
 
 def _describe(path: str, name: str) -> str:
-    """Return the path of a property with the name that it belongs to. A name may itself be a secret."""
+    """Return the path of a property, with the name that its value belongs to. If this text looks like a secret itself,
+    return only the first key of the path.
+    """
     label = path if not name or path.endswith(f".{name}") else f"{path} ({name})"
     return label if find_secret("", label) is None else path.partition(".")[0]
 

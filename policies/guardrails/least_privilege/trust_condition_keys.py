@@ -1,9 +1,11 @@
 """Table of the condition keys that AWS services send when they assume a role.
 
-The guardrails about trust policies use it. A condition on a key that the service does not send makes the role unusable,
-which tests with mocks do not show. A missing condition lets other accounts use the service with the role. Each entry
-cites the AWS page that documents it. `components/blocks/iam/trust_policy.py` has its own table for the roles that the
-blocks create. This table applies to all roles, whatever code creates them.
+The guardrails about trust policies use it. If a trust policy compares a key that the service does not send, the service
+can never assume the role, and no test without AWS shows that. If it compares no key, other accounts may use the service
+with the role. Each entry cites the AWS page about it.
+
+`components/blocks/iam/trust_policy.py` has its own table for the roles that the blocks create. This table applies to
+all roles, whatever code creates them.
 """
 
 from dataclasses import dataclass
@@ -14,18 +16,18 @@ class SentConditionKeys:
     """The condition keys that a service sends with sts:AssumeRole."""
 
     guide: str
-    """Path of the page that documents the keys, below https://docs.aws.amazon.com/."""
+    """Path below https://docs.aws.amazon.com/ of the page that documents the keys, or a trust policy without them."""
     sends_account: bool
     """True if the service sends `aws:SourceAccount`."""
     sends_arn: bool
     """True if the service sends `aws:SourceArn`."""
     is_required: bool = True
-    """True if the guardrail requires the conditions. False if the service's guide also shows trust policies without
-    them.
+    """True if trust policies must compare the keys that the service sends. False if they may, because the service's
+    guide also shows trust policies that do not.
     """
     arn_part: str = ""
-    """A part of the ARN that the service sends, for services whose trust policies often name another kind of ARN. Empty
-    for other services.
+    """A text in every ARN that the service sends. The guardrail refuses a trust policy that compares an ARN without it,
+    for example that of a schedule instead of its schedule group. Empty if the guardrail accepts every ARN.
     """
 
     @property
@@ -38,6 +40,7 @@ SENT_KEYS_BY_SERVICE: dict[str, SentConditionKeys] = {
     "apigateway.amazonaws.com": SentConditionKeys(
         "apigateway/latest/developerguide/set-up-logging.html", sends_account=False, sends_arn=False
     ),
+    # The page describes conditions on both keys in the policies of topics and KMS keys only, not in trust policies.
     "backup.amazonaws.com": SentConditionKeys(
         "aws-backup/latest/devguide/cross-service-confused-deputy-prevention.html", sends_account=False, sends_arn=False
     ),

@@ -1,5 +1,5 @@
-"""Guardrail policies about trust policies of roles: which services and roles may assume a role. `federated_trust` checks
-federated identities.
+"""Guardrail policies about trust policies of roles: which services and roles may assume a role. `federated_trust`
+checks federated identities.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,10 @@ def _list_trusted_services(resource: CheckedResource) -> Iterator[tuple[Statemen
     "iam-trust-names-source",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="A role that a service assumes compares the account and the resource, if the service sends them.",
+    description=(
+        "The trust policy of a role for a service compares the account and the resource for which the service acts, if "
+        "the service sends them."
+    ),
     remedy=(
         "Use trust_policy() of components/blocks/iam/trust_policy.py. Add a new service to its "
         "table and to trust_condition_keys.py, with the AWS page."
@@ -55,8 +58,8 @@ def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
     "iam-trust-usable",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="A trust policy has no conditions on keys that the service does not send.",
-    remedy="Compare only the keys that the service's guide documents.",
+    description="A trust policy has no condition that the service can never meet, because it sends other keys or ARNs.",
+    remedy="Compare only the keys, and the kind of ARN, that the service's guide documents.",
     types={ROLE},
 )
 def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
@@ -82,8 +85,11 @@ def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
     "iam-trust-exact-principal",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="A role that other roles assume names each of them by its exact ARN.",
-    remedy="Use the role's ARN. Add the role to depends_on, because IAM refuses an ARN that does not exist yet.",
+    description="The trust policy of a role that other roles assume names each of them by its exact ARN.",
+    remedy=(
+        "Use the ARN of the role that assumes this role. Add that role to depends_on, because IAM refuses the ARN of a "
+        "role that does not exist yet."
+    ),
     types={ROLE},
     excusable=False,
 )

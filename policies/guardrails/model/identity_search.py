@@ -1,9 +1,9 @@
-"""Finds identities in property values. An identity names the owner of a resource, principal or target: an account id,
-an ARN, a canonical user id, a unique id of IAM, an organisation, a private endpoint service, a network, a bucket or a
-service principal.
+"""Search for identities in property values. An identity is a text that shows the owner of a resource, principal or
+target. It can be an account id, an ARN, a canonical user id, a unique id of IAM, an organisation, a private endpoint
+service, a network, a bucket or a service principal.
 
-Twelve digits are not always an account id: they can be a number of bytes, a time or a build number. Therefore the
-search also compares the key of the value, and the text around the digits.
+Twelve digits are not always an account id: they can be a number of bytes, a time or a build number. So the search also
+looks at the key of the value, and at the text around the digits.
 """
 
 import re
@@ -149,8 +149,8 @@ def _find_accounts(nested: NestedValue, text: str) -> Iterator[AwsIdentity]:
         if "*" in account or "?" in account:
             if "Condition" not in nested.keys and not nested.is_denied:
                 yield AwsIdentity(IdentityKind.ARN_OF_EVERY_ACCOUNT, match[0], match[0])
-        # ARNs of AWS's managed policies have `aws` instead of an account, and API Gateway's own ARNs of targets have
-        # the called service.
+        # The ARN of an AWS-managed policy has `aws` instead of an account. The ARN of an API Gateway target has the
+        # called service there: `arn:aws:apigateway:us-east-1:lambda:path/…`.
         elif account and account != "aws" and not (match["service"] == "apigateway" and not account.isdigit()):
             yield AwsIdentity(IdentityKind.ACCOUNT, account, match[0])
     if SHORT_ARN_PATTERN.fullmatch(text) and "*" in text and "Condition" not in nested.keys and not nested.is_denied:
@@ -168,7 +168,7 @@ def _find_accounts(nested: NestedValue, text: str) -> Iterator[AwsIdentity]:
 
 
 def find_buckets(nested: NestedValue) -> Iterator[str]:
-    """Yield the names of buckets in a value: in ARNs and URLs, and below a key that is called like a bucket."""
+    """Yield the names of buckets in a value: in ARNs and URLs, and the value itself if its key is that of a bucket."""
     if not isinstance(nested.value, str):
         return
     text = unquote(nested.value)
@@ -176,7 +176,7 @@ def find_buckets(nested: NestedValue) -> Iterator[str]:
         yield text
     if not MAY_CONTAIN_BUCKET.search(text):
         return
-    # The service that delivers access logs is called logging.s3.amazonaws.com.
+    # `logging.s3.amazonaws.com` has the form of a bucket's URL. As a principal, it is the service that delivers logs.
     for pattern in (BUCKET_ARN, *(BUCKET_URLS if not SERVICE_KEY.search(nested.key) else ())):
         for match in pattern.finditer(text):
             name = match["name"]

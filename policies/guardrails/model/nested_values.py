@@ -1,8 +1,8 @@
-"""Search of all values in a resource's properties, also in JSON documents inside of texts.
+"""List of all values in a resource's properties, including those in JSON documents inside of texts.
 
 IAM policies, state machine definitions, API bodies, container definitions and dashboards are texts that contain JSON.
-The search parses them, so a check finds a value wherever it appears. Unknown values are skipped: they come from other
-resources of the stack, and the next run after the deployment finds them.
+They are parsed, so a check finds a value wherever it appears. Unknown values are left out. They belong to other
+resources of the stack. The next run after the deployment knows and checks them.
 """
 
 import functools
@@ -48,8 +48,8 @@ class NestedValue:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where the search is."""
+class _SearchPosition:
+    """Position of the search in a property. The fields become those of the `NestedValue` that is found there."""
 
     keys: tuple[str, ...] = ()
     path: str = ""
@@ -72,65 +72,65 @@ def list_program_values(resource: CheckedResource, stack: CheckedStack) -> tuple
             nested
             for key in list(resource.props)
             if stack.is_set_by_program(resource, key)
-            for nested in _list_entry(resource.props, key, key, _Place())
+            for nested in _list_entry(resource.props, key, key, _SearchPosition())
         )
     return _VALUES_BY_RESOURCE[resource]
 
 
 def list_values(value: Any) -> Iterator[NestedValue]:
     """Yield all known values inside a value, and also the keys of mappings as values."""
-    return _list_values(value, _Place())
+    return _list_values(value, _SearchPosition())
 
 
-def _list_values(value: Any, place: _Place) -> Iterator[NestedValue]:
-    if place.depth > MAX_DEPTH:
+def _list_values(value: Any, position: _SearchPosition) -> Iterator[NestedValue]:
+    if position.depth > MAX_DEPTH:
         raise RecursionError
     if isinstance(value, Mapping):
-        yield from _list_mapping_values(value, place)
+        yield from _list_mapping_values(value, position)
     elif isinstance(value, str):
-        yield from _list_text_values(value, place)
+        yield from _list_text_values(value, position)
     elif isinstance(value, Sequence) and not isinstance(value, bytes):
         flag = ""
-        for position in range(len(value)):
+        for index in range(len(value)):
             try:
-                item = value[position]
+                item = value[index]
             except UnknownValueError:
                 continue
-            path, name = f"{place.path}[{position}]", flag or place.name
-            yield from _list_values(item, replace(place, path=path, name=name, depth=place.depth + 1))
+            path, name = f"{position.path}[{index}]", flag or position.name
+            yield from _list_values(item, replace(position, path=path, name=name, depth=position.depth + 1))
             flag = item if isinstance(item, str) and item.startswith("-") and "=" not in item else ""
     elif isinstance(value, int | float):
-        yield place.to_value(value)
+        yield position.to_value(value)
 
 
-def _list_mapping_values(mapping: Mapping[str, Any], place: _Place) -> Iterator[NestedValue]:
-    place = replace(place, is_denied=place.is_denied or _is_deny_statement(mapping))
+def _list_mapping_values(mapping: Mapping[str, Any], position: _SearchPosition) -> Iterator[NestedValue]:
+    position = replace(position, is_denied=position.is_denied or _is_deny_statement(mapping))
     pair_name = _get_pair_name(mapping)
     for key in list(mapping):
-        yield replace(place, keys=(*place.keys, "(key)"), name="").to_value(str(key))
+        yield replace(position, keys=(*position.keys, "(key)"), name="").to_value(str(key))
         is_pair_value = pair_name and str(key).lower() == "value"
-        yield from _list_entry(mapping, key, pair_name if is_pair_value else str(key), place)
+        yield from _list_entry(mapping, key, pair_name if is_pair_value else str(key), position)
 
 
-def _list_entry(mapping: Mapping[str, Any], key: str, name: str, place: _Place) -> Iterator[NestedValue]:
+def _list_entry(mapping: Mapping[str, Any], key: str, name: str, position: _SearchPosition) -> Iterator[NestedValue]:
     """Yield the values of one entry of a mapping. Reading an unknown value raises an error, so this reads it alone."""
     try:
         value = mapping[key]
     except UnknownValueError:
         return
-    path = f"{place.path}.{key}" if place.path else str(key)
-    entry = _Place((*place.keys, str(key)), path, name, place.depth + 1, place.is_denied)
+    path = f"{position.path}.{key}" if position.path else str(key)
+    entry = _SearchPosition((*position.keys, str(key)), path, name, position.depth + 1, position.is_denied)
     yield from _list_values(value, entry)
 
 
-def _list_text_values(text: str, place: _Place) -> Iterator[NestedValue]:
-    """Yield the values of the JSON object, list or text that a text contains, or else the text."""
+def _list_text_values(text: str, position: _SearchPosition) -> Iterator[NestedValue]:
+    """Yield the values of the JSON object, list or text that a text contains. A text without JSON is itself a value."""
     document = _parse_json(text)
     if document is not None:
         with suppress(RecursionError):
-            yield from list(_list_values(document, replace(place, depth=place.depth + 1)))
+            yield from list(_list_values(document, replace(position, depth=position.depth + 1)))
             return
-    yield place.to_value(text)
+    yield position.to_value(text)
 
 
 @functools.cache

@@ -8,16 +8,15 @@ from guardrails.model.iam_documents import Statement, parse_statements
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 
 SERVICE_WIDE_ACTIONS = frozenset({"sns:Publish"})
-"""Actions that count as all actions of a service, because its IAM policies allow no wildcard."""
+"""Actions that count as all actions of a service. Topic policies do not accept `sns:*`, so they deny `sns:Publish`."""
 
 
 def list_inline_policies(resource: CheckedResource, stack: CheckedStack) -> list[CheckedResource]:
-    """Return the bucket, queue or topic in a list if the program sets its property `policy`, else an
-    empty list.
+    """Return the bucket, queue or topic in a list if the program sets its property `policy`, else an empty list.
 
-    If the program does not set it, the AWS provider still returns a value. Before the first deployment, the value is
-    unknown. Later it is the IAM policy that a separate resource has attached, as the last deployment left it. Both are
-    ignored.
+    If the program does not set the property, the AWS provider returns a value that is ignored. Before the first
+    deployment, this value is unknown. Later, it is the IAM policy of a separate resource, as the last deployment left
+    it.
     """
     if not stack.is_set_by_program(resource, "policy"):
         return []
@@ -44,8 +43,8 @@ def refuses_plain_http(policy: CheckedResource) -> bool:
 
 
 def _is_tls_the_only_condition(statement: Statement) -> bool:
-    """Return True if the missing TLS is the only condition. A second condition would let plain HTTP through if it is
-    not met.
+    """Return True if the statement denies every request without TLS. With a second condition, it would deny only the
+    requests that meet this condition too.
     """
     compared = [(operator.lower(), key.lower()) for operator, keys in statement.conditions.items() for key in keys]
     values = [value.lower() for value in statement.condition_values("aws:SecureTransport")]

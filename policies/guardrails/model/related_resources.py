@@ -1,9 +1,9 @@
-"""Lookup of the resources that configure or call a bucket or a function.
-
-The AWS provider has separate resources for such settings, and the guardrails check them together.
+"""Lookup of the resources that configure a bucket, and of those that refer to a function or call it. The guardrails
+check them together with the bucket or function.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from pulumi_policy.proxy import UnknownValueError
 
@@ -11,7 +11,16 @@ from guardrails.model.resource_types import FUNCTION_ALIAS, FUNCTION_PERMISSION,
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 
 SCHEDULER = "scheduler.amazonaws.com"
-"""Service principal of EventBridge Scheduler."""
+
+Setting = TypeVar("Setting")
+
+
+def is_configured(settings: Iterable[Setting], is_right: Callable[[Setting], object]) -> bool:
+    """Return True if there is a setting, and all settings are right. If two resources configure the same thing, AWS may
+    keep either setting, so one right setting is not enough.
+    """
+    given = list(settings)
+    return bool(given) and all(map(is_right, given))
 
 
 def list_bucket_settings(bucket: CheckedResource, stack: CheckedStack, resource_type: str) -> Iterator[CheckedResource]:
@@ -45,8 +54,8 @@ def find_calling_services(function: CheckedResource, stack: CheckedStack) -> set
 
 
 def _schedule_targets_function(schedule: CheckedResource, function: CheckedResource) -> bool:
-    """Return True if a schedule targets the function or its alias, by reference or by ARN. An ARN that is unknown
-    belongs to a referenced resource, so it needs no further check.
+    """Return True if a schedule targets the function or its alias, by reference or by ARN. An unknown ARN is that of a
+    referenced resource, so the references decide.
     """
     for target in schedule.references.get("target", ()):
         if target == function or (target.type == FUNCTION_ALIAS and refers_to_function(target, function)):

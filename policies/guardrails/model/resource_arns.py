@@ -1,18 +1,19 @@
-"""Resource names in ARNs, and the wildcards that they contain."""
+"""Parser of ARNs, which finds the resource's name and wildcards in them."""
 
 import re
 from typing import Final, NamedTuple
 
 SERVICES_WITHOUT_RESOURCE_TYPE = frozenset({"codecommit", "execute-api", "sns", "sqs"})
-"""Services whose ARNs start with the resource's name instead of a resource type. S3 buckets are a special case: their
-ARNs have no region.
+"""Services whose ARNs have the resource's name where others have a resource type. So have the ARNs of S3 buckets, which
+are recognised by their missing region, because other ARNs of S3 have a type.
 """
 SEGMENTS_BEFORE_NAME = {"autoScalingGroup": 2, "global": 1, "loadbalancer": 1, "regional": 1}
 """Number of segments between the first segment and the name, by the first segment. For example, the ARN of a web ACL
-ends in `regional/webacl/<name>/<id>`. In other ARNs the name follows the first segment, which is the resource type.
+ends in `regional/webacl/<name>/<id>`. In ARNs that are not listed, the first segment is the resource type, and the name
+follows it.
 """
 SERVICES_WITH_PATHS: Final = frozenset({"ecr", "iam", "logs", "ssm"})
-"""Services whose resource names contain slashes, so that a wildcard after a slash still is a part of the name."""
+"""Services whose resource names may contain slashes, so that a wildcard after a slash is still a part of the name."""
 WILDCARD: Final = re.compile(r"[*?]|\$\{")
 """A wildcard of a pattern, or the beginning of a policy variable, whose value a request decides."""
 GENERATED_SUFFIX: Final = "-??????"
@@ -36,7 +37,7 @@ def parse_arn(arn: str) -> Arn | None:
 
 
 def list_name_segments(arn: Arn) -> list[str]:
-    """Return the segments of the resource part, from the resource's name on."""
+    """Return the segments of the resource part, which `:` or `/` separates, from the resource's name on."""
     segments = [segment for segment in arn.resource.replace(":", "/").split("/") if segment]
     if _starts_with_type(arn) and len(segments) > 1:
         first, *segments = segments
@@ -69,8 +70,8 @@ def has_name(arn: str) -> bool:
 
 
 def is_exact(arn: str) -> bool:
-    """Return True if an ARN names one resource: only what follows the resource's name, or the region, may contain
-    wildcards.
+    """Return True if an ARN names one resource. Wildcards are allowed only in the region, and after the resource's
+    name.
     """
     parts = parse_arn(arn)
     if parts is None or _has_wildcard_owner(parts):

@@ -1,7 +1,7 @@
 """Statements of the IAM policies of roles and of single resources, and the ARNs of the managed policies that they name.
 
-The guardrails about least privilege check these statements. The functions return the statements with the effect Deny
-too, except `list_allow_statements`. No function computes which actions remain allowed after the denials.
+Except for `list_allow_statements`, the functions also return statements with the effect Deny. No function computes
+which actions remain allowed after the denials.
 """
 
 from collections.abc import Iterable, Iterator
@@ -62,9 +62,9 @@ def list_all_role_statements(role: CheckedResource, stack: CheckedStack) -> Iter
     attached to it. A document that contains an unknown id is skipped. The guardrails that check single documents report
     it as undecided. After the deployment, the id is known and the next run reads the document.
 
-    Inline policies count only if the program sets them. If the program does not set them, the AWS provider fills
-    `inlinePolicies` with the separate policies as the last deployment left them. They may be outdated, and the current
-    ones are listed anyway.
+    Inline policies count only if the program sets them. Otherwise, the AWS provider fills `inlinePolicies` with the
+    separate policies as the last deployment left them. These copies may be outdated, and the separate policies
+    themselves are listed anyway.
     """
     inline = [role] if stack.is_set_by_program(role, "inlinePolicies") else []
     separate = [policy for policy in stack.list_resources(ROLE_POLICY) if _names_role(policy, "role", role)]

@@ -1,5 +1,5 @@
-"""Detection of secrets in texts: by the known formats of keys and tokens, by the name that a text belongs to, by
-assignments inside the text, and by randomness.
+"""Detection of secrets in texts: by the known formats of keys and tokens, by the name of the variable or property, by
+assignments inside the text (`password=…`), and by random characters.
 
 No public function returns the secret, so that no message can contain it.
 """
@@ -47,13 +47,13 @@ _ANY_FORMAT = re.compile("|".join(SECRET_FORMATS.values()))
 SECRET_WORDS = (
     *("apikey", "credential", "credentials", "dbpass", "passphrase", "passwd", "password", "pwd", "secret", "token"),
 )
-"""Ends of words that make a name the name of a secret, for example of `PGPASSWORD`."""
+"""Ends of words in names of secrets. `PGPASSWORD` ends in `password`, for example."""
 WORDS_BEFORE_KEY = frozenset(
     {"access", "account", "admin", "api", "auth", "cipher", "client", "cookie", "decryption", "deploy", "encryption"}
     | {"hmac", "host", "jwt", "license", "master", "private", "rsa", "secret", "session", "shared", "signing", "ssh"}
     | {"storage", "tls", "webhook"}
 )
-"""Words that make the following word `key` the name of a secret."""
+"""Words after which the word `key` names a secret, for example in `SIGNING_KEY`."""
 HARMLESS_LAST_WORDS = frozenset(
     {"alg", "algorithm", "alias", "arn", "audience", "bucket", "budget", "claim", "count", "days", "enabled"}
     | {"endpoint", "expiration", "expiry", "field", "format", "header", "hours", "id", "ids", "issuer", "length"}
@@ -61,7 +61,7 @@ HARMLESS_LAST_WORDS = frozenset(
     | {"prefix", "provider", "ref", "reference", "region", "rotation", "scope", "scopes", "seconds", "size", "source"}
     | {"store", "table", "ttl", "type", "uri", "url", "validity", "version"}
 )
-"""Last words of names that describe a secret instead of containing it."""
+"""Last words of names whose values describe a secret but do not contain it, for example `TOKEN_ISSUER`."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 REFERENCE = re.compile(
@@ -88,12 +88,12 @@ _ASSIGNMENT = re.compile(
 """Assignment of a value to a name that may be the name of a secret."""
 
 MIN_LENGTH_WITHOUT_NAME = 8
-"""Minimum length of a text in which more than the name that the text belongs to is examined."""
+"""Minimum length of a text that is itself searched for a secret. Of a shorter text, only the name is examined."""
 MIN_RANDOM_LENGTH = 20
 """Minimum number of letters and digits of a text that looks random."""
 MIN_HEX_LENGTH = 32
-"""Minimum length of a hexadecimal text that looks random. It is longer, because such a text has fewer different
-characters."""
+"""Minimum length of a hexadecimal text that looks random. It is greater than that of other texts, because hexadecimal
+text has fewer different characters."""
 MIN_ENTROPY, MIN_HEX_ENTROPY = 3.6, 3.0
 """Minimum entropy of the letters and digits of a text that looks random, in bits per character."""
 MIN_CHANGE_SHARE, MIN_MIXED_CHANGE_SHARE, MIN_HEX_CHANGE_SHARE = 0.3, 0.35, 0.25
@@ -119,8 +119,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 def find_secret(name: str, text: str, *, is_hash: bool = False) -> str | None:
     """Return the kind of secret that a text contains, for example `a private key`; None if it contains none.
 
-    `name` is the name that the text belongs to, for example of an environment variable. `is_hash` says that the text is
-    expected to be random. The result is cached, because a stack repeats most texts.
+    `name` is the name of the property or variable that has the text as its value. With `is_hash`, the text is a hash,
+    so random characters are no sign of a secret. The result is cached, because a stack repeats most texts.
     """
     if len(text) < MIN_LENGTH_WITHOUT_NAME:
         return _find_by_name(name, text)

@@ -1,4 +1,4 @@
-"""Subsystem names from Pulumi names of resources, which have the form `<subsystem>-<rest>`."""
+"""Conversion of a resource's Pulumi name, which has the form `<subsystem>-<rest>`, to the name of its subsystem."""
 
 TWO_WORD_SUBSYSTEMS = ("voice-qa",)
 """Subsystems whose name contains a hyphen."""

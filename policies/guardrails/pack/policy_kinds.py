@@ -1,7 +1,9 @@
-"""Types of the policy pack: the three kinds of policies, and the resources and stacks that their checks get.
+"""Types of the policy pack: the kinds of policies, and the resources and stacks that their checks get.
 
-A policy is one record with name, severity, enforcement levels, description, remedy and check. The modules of the
-policies register their records with a `PolicySet`, and `policy_pack` converts them to policies of the SDK.
+A policy is one record with name, severity, enforcement levels, description, remedy and check. A `ResourcePolicy` checks
+a resource alone, a `RelationPolicy` a resource with its related resources, and a `StackPolicy` the whole stack. The
+modules of the policies register their records with a `PolicySet`, and `policy_pack` converts them to policies of
+Pulumi's SDK.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -29,12 +31,12 @@ REASON_TAG: Final = "Reason"
 MIN_REASON_LENGTH: Final = 15
 """Minimum number of characters of a tag that counts as a reason."""
 MALFORMED_ERRORS: Final = (AttributeError, KeyError, TypeError, ValueError)
-"""Exceptions that a check raises if a property or a document has an unexpected structure."""
+"""Python errors that a check raises if a property or a document has an unexpected structure."""
 
 
 def describe_malformed(error: Exception) -> str:
-    """Return the message of a finding for data that a check cannot read. The error is reported as a finding, because an
-    exception that leaves a check would end the pack and the whole preview.
+    """Return the message of a finding for data that a check cannot read. The error is reported as a finding, because a
+    Python error that leaves a check would end the pack and the whole preview.
     """
     return f"A property or document has an unexpected form and cannot be checked ({type(error).__name__}: {error})."
 
@@ -102,7 +104,9 @@ REMEDIATED_EVERYWHERE = EnforcementLevels(
 
 @dataclass(frozen=True, eq=False)
 class CheckedResource:
-    """One resource as checks see it, without types of the SDK. A stack has exactly one object for each resource."""
+    """One resource as checks see it, without types of the SDK. A `CheckedStack` has exactly one object for each
+    resource, so checks compare the objects by identity.
+    """
 
     urn: str
     type: str
@@ -164,11 +168,11 @@ class CheckedStack:
     """The limits of the policy that checks the stack."""
     program_properties: ProgramProperties = field(default_factory=dict)
     undecided_checks: frozenset[UndecidedCheck] = frozenset()
-    """The checks of this run that had no verdict until now."""
+    """The checks that earlier policies of this run could not decide, because they read an unknown value."""
 
     def is_set_by_program(self, resource: CheckedResource, key: str) -> bool:
         """Return True if the program itself sets a property. The AWS provider also returns properties that other
-        resources set, for example the IAM policy of a bucket.
+        resources set. For example, a bucket's output `policy` is the document of its separate `BucketPolicy`.
         """
         return key in self.program_properties.get(resource.urn, {key})
 
@@ -191,7 +195,7 @@ class PolicyLimit:
     """A threshold of a policy that the pack's configuration can change."""
 
     name: str
-    """Key in the pack's configuration, usually the unit."""
+    """Key of the limit in the pack's configuration, for example `megabytes`."""
     default: float
     description: str
 
@@ -212,7 +216,9 @@ class Policy:
     """Controls of public frameworks that the policy covers, for example `AWS FSBP SQS.1`."""
     limits: tuple[PolicyLimit, ...] = ()
     excusable: bool = True
-    """False if no exception can excuse a violation: public data, foreign accounts and privilege escalation."""
+    """False if no entry of `polyphony:exceptions` can excuse a violation, for example of a policy about public data,
+    foreign accounts or privilege escalation.
+    """
 
     def resolve_limits(self, configured: Mapping[str, Any]) -> LimitValues:
         """Return the limits: the configured values, or else the defaults."""
@@ -230,8 +236,8 @@ class ResourcePolicy(Policy):
     """Policy that checks one resource by its inputs."""
 
     types: frozenset[str]
-    """The types that the policy checks. An entry that ends in `/` means all types of that module, and `EVERY_TYPE` means
-    all types.
+    """The types that the policy checks. An entry that ends in `/` means all types of that module, and `EVERY_TYPE`
+    means all types.
     """
     check: ResourceCheck
     remediate: Callable[[CheckedResource], Props] | None = None

@@ -1,8 +1,9 @@
 """Start of the policy pack in its own process, and conversion of the policy records to policies of Pulumi's SDK.
 
-A resource that an exception covers is not checked, if the policy is excusable. The finding could not be made advisory, because the SDK has one
-enforcement level for all findings of a policy. The policies about exceptions report every exception instead, and cannot
-be excused.
+An exception is an entry of `polyphony:exceptions` that excuses one resource from one policy until a date. The pack then
+reports no finding of this policy about this resource. It cannot report the finding as advisory, because the SDK has one
+enforcement level for all findings of a policy. Instead, the policy `exceptions-in-force` reports each exception.
+Policies with `excusable=False` and the policies about exceptions ignore exceptions.
 """
 
 import gc
@@ -32,7 +33,7 @@ from guardrails.pack.policy_kinds import (
     StackPolicy,
     describe_malformed,
 )
-from guardrails.pack.sdk_patches import cache_decoding, skip_unneeded_checks
+from guardrails.pack.sdk_speedups import cache_decoding, replace_analyzer
 from guardrails.pack.stack_configuration import InvalidStackConfiguration, StackContext, read_stack_context
 from guardrails.pack.undecided_checks import UndecidedCheck, to_reason
 from guardrails.policy_catalogue import POLICIES
@@ -57,8 +58,8 @@ def start() -> None:
         sys.exit(f"{NAME} cannot check this stack: {error}")
     gc.set_threshold(GC_THRESHOLD)
     cache_decoding()
-    skip_unneeded_checks(policy_applies_to_type)
-    # While the Pulumi program runs, the pack is idle and can load the table.
+    replace_analyzer(policy_applies_to_type)
+    # The pack is idle while the Pulumi program starts, so it loads the large table of IAM actions meanwhile.
     threading.Thread(target=load_escalation_actions, daemon=True).start()
     builder = PolicyBuilder(context)
     sdk.PolicyPack(name=NAME, policies=[builder.build(record) for record in POLICIES])
@@ -75,9 +76,9 @@ def policy_applies_to_type(policy_name: str, resource_type: str) -> bool:
 class PolicyBuilder:
     """Builder of the SDK's policies for one stack.
 
-    The engine first sends each resource with the inputs that the program sets. Then it sends all resources with the
-    outputs of the provider. The first step records which properties the program sets, because the outputs also contain
-    properties that other resources set.
+    The engine first sends each resource alone, with the inputs that the program sets. At the end it sends all resources
+    together, with the outputs of the provider. The outputs also contain properties that other resources set, so the
+    first step records which properties the program sets.
     """
 
     def __init__(self, context: StackContext) -> None:
@@ -86,7 +87,7 @@ class PolicyBuilder:
         self.program_properties: dict[str, frozenset[str]] = {}
         """The properties that the program sets, by URN."""
         self._undecided_checks: set[UndecidedCheck] = set()
-        """The checks without a verdict, for the last policy of the pack."""
+        """The checks that must wait for the deployment. The last policy, `checks-at-deployment`, reports them."""
 
     def build(self, record: Policy) -> sdk.Policy:
         """Return the SDK's policy for a record."""
@@ -132,7 +133,7 @@ class PolicyBuilder:
             try:
                 changes = change(self._to_checked_resource(args, record)) if self._must_check(record, args) else {}
             except UnknownValueError:
-                return None  # The engine calls the policy's check next, which reports what it can decide.
+                return None  # The engine calls the policy's check next, which reports that the value is unknown.
             if not changes:
                 return None
             _merge_changes(args.props, changes)
@@ -152,7 +153,7 @@ class PolicyBuilder:
 
     def _build_stack_check(self, record: RelationPolicy | StackPolicy) -> Callable[..., None]:
         def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
-            if args.resources:  # only the first policy of a request gets them (`skip_unneeded_checks`)
+            if args.resources:  # only the first policy gets them (see `replace_analyzer`), so keep them for the others
                 self._resources = self._to_checked_resources(args.resources)
             stack = CheckedStack(
                 self._resources,
@@ -162,7 +163,7 @@ class PolicyBuilder:
                 frozenset(self._undecided_checks),
             )
             names = {resource.urn: resource.name for resource in stack.resources}
-            # An exception for the stack as a whole names the platform.
+            # An exception from a finding about the whole stack names the Platform component.
             platform_name = next((platform.name for platform in stack.list_resources(PLATFORM)), "")
             excusable = record.excusable and record.group is not PolicyGroup.EXCEPTIONS
             undecided_checks: list[UndecidedCheck] = []
@@ -181,13 +182,13 @@ class PolicyBuilder:
     def _defer(
         self, args: sdk.ResourceValidationArgs | sdk.StackValidationArgs, checks: Sequence[UndecidedCheck]
     ) -> None:
-        """Keep the checks for `checks-at-deployment`. The SDK's function raises the exception that ends the policy."""
+        """Keep the checks for `checks-at-deployment`, and raise the SDK's error that ends this policy."""
         self._undecided_checks.update(checks)
         args.not_applicable(to_reason(checks))
 
     def _to_checked_resources(self, resources: Sequence[sdk.PolicyResource]) -> tuple[CheckedResource, ...]:
-        """Return the stack's resources without types of the SDK. Parents and dependencies come first, because the
-        engine lists resources in any order.
+        """Convert the SDK's resources. A resource refers to its converted parent and dependencies, and the engine lists
+        resources in any order, so they are sorted first.
         """
         by_urn = {resource.urn: resource for resource in resources}
         checked: dict[str, CheckedResource] = {}

@@ -1,7 +1,8 @@
-"""Reader of the stack's configuration, from which the policy pack gets the environment, policy exceptions and tags.
+"""Reader of the values that the policy pack takes from the stack's configuration, for example the environment.
 
-The pack needs them before the first resource, because the enforcement levels are fixed when it starts. It does not
-start without environment and exceptions. The configuration may contain decrypted secrets, so it is never printed.
+The environment decides the enforcement levels, which are fixed when the pack starts, so the pack reads the
+configuration first. It does not start without environment and exceptions. The configuration may contain decrypted
+secrets, so it is never printed.
 """
 
 import json
@@ -27,7 +28,7 @@ class ExceptionEntry:
 
     policy: str
     resource: str
-    """Pulumi name of the resource, or the Platform's name for the stack as a whole."""
+    """Pulumi name of the resource. The name of the Platform component, `platform`, means the stack as a whole."""
     reason: str
     expires: date
 
@@ -38,7 +39,7 @@ class ExceptionEntry:
 
 @dataclass(frozen=True)
 class StackContext:
-    """Environment, exceptions, date and tags of the checked stack."""
+    """Values of the checked stack's configuration that policies use, and today's date."""
 
     environment: str
     exceptions: tuple[ExceptionEntry, ...]
@@ -49,7 +50,9 @@ class StackContext:
     accounts: frozenset[str] = frozenset()
     """Accounts to which the AWS provider may deploy the stack (`aws:allowedAccountIds`); empty if it is not set."""
     partners: frozenset[str] = frozenset()
-    """Ids that the setting `foundation.partners` lists: foreign accounts, organisations, canonical users and buckets."""
+    """Ids of the foreign accounts, organisations, networks and others, and ARNs of the foreign buckets, that the
+    setting `foundation.partners` lists. Resources may name them.
+    """
     permissions_boundary: str = ""
     """Path and name of the managed policy that bounds every role (`foundation.permissionsBoundary`); empty for none."""
     name_prefix: str = ""
@@ -116,7 +119,7 @@ def _read_allowed_accounts(config: Mapping[str, str]) -> frozenset[str]:
 
 def _read_partners(config: Mapping[str, str], project: str) -> frozenset[str]:
     """Return the ids of the partners in the foundation's settings."""
-    with suppress(ValueError, AttributeError, KeyError, TypeError):  # the program refuses such a file more precisely
+    with suppress(ValueError, AttributeError, KeyError, TypeError):  # the Pulumi program reports invalid entries
         return frozenset(partner["id"] for partner in _read_foundation(config, project).get("partners", ()))
     return frozenset()
 
@@ -131,7 +134,7 @@ def _read_tags(config: Mapping[str, str], project: str, environment: str) -> dic
 
 def _read_foundation(config: Mapping[str, str], project: str) -> Mapping[str, Any]:
     """Return the settings of the foundation; empty if they cannot be read."""
-    with suppress(ValueError):  # the program refuses such a file with a more precise message
+    with suppress(ValueError):  # the Pulumi program reports invalid settings
         foundation = json.loads(config.get(f"{project}:foundation", "{}"))
         if isinstance(foundation, Mapping):
             return foundation
@@ -143,8 +146,9 @@ def _read_permissions_boundary(config: Mapping[str, str], project: str) -> str:
 
 
 def _to_name_prefix(project: str, stack: str) -> str:
-    """Return the beginning of all names on AWS. A stack name that is not a valid part of a name is changed like in
-    `components/blocks/naming/physical_names.py`, where a hash follows it.
+    """Return the beginning of all names on AWS. Characters of the stack's name that are not allowed become hyphens, as
+    in `stack_part` of `components/blocks/naming/physical_names.py`. That function then appends a hash, which this
+    prefix does not contain.
     """
     cleaned = re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")
     return f"{project}-{cleaned}-" if cleaned else ""

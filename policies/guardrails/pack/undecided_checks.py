@@ -1,7 +1,8 @@
-"""Checks that must wait for the deployment, because they read a value that AWS decides during it.
+"""Undecided checks, which must wait for the deployment because they read a value that AWS assigns during it.
 
-The SDK would report each of them as an advisory diagnostic. The pack reports each as not applicable instead, so the
-engine counts it neither as passed nor as failed. The policy `checks-at-deployment` lists all of them in one finding.
+The SDK would report each of them as an advisory diagnostic. Instead, the pack answers that the policy is not
+applicable, so the engine counts it neither as passed nor as failed. The answer includes a reason, a text that lists the
+undecided checks. The policy `checks-at-deployment` reports all of them in one finding.
 """
 
 import json
@@ -9,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 REASON = "undecided until the deployment: "
-"""Start of the reason of a policy that is not applicable because it has undecided checks. The rest is JSON."""
+"""Beginning of the reason why a policy with undecided checks is not applicable. The checks follow as JSON."""
 
 
 @dataclass(frozen=True, order=True)
 class UndecidedCheck:
-    """Policy that has no verdict about a resource, because it read an unknown value."""
+    """Check of a resource by a policy that read an unknown value, so that it has no result yet."""
 
     policy: str
     urn: str
@@ -24,12 +25,12 @@ class UndecidedCheck:
 
 
 def to_reason(checks: Iterable[UndecidedCheck]) -> str:
-    """Return the reason for which a policy is not applicable to its resources."""
+    """Return the reason that encodes the undecided checks of one policy."""
     return REASON + json.dumps({check.urn: check.message for check in checks})
 
 
 def parse_reason(policy: str, reason: str) -> Iterator[UndecidedCheck]:
-    """Yield the undecided checks of a policy that is not applicable. If it has another reason, yield nothing."""
+    """Yield the undecided checks that a policy's reason encodes, or nothing if the policy has another reason."""
     if reason.startswith(REASON):
         for urn, message in json.loads(reason.removeprefix(REASON)).items():
             yield UndecidedCheck(policy, urn, message)

@@ -1,9 +1,11 @@
-"""Estimate of a stack's monthly cost, from its resources and the usage that the Platform resource publishes.
+"""Estimate of a stack's monthly cost, from its resources and the usage that the Platform component publishes.
 
-Each line is a quantity times a price. Free tiers are not subtracted by default. Missing data is not counted as zero,
-but listed in the report. Resources whose type has no price rule and is not listed as free are *unpriced*. Resources
-without published usage, or with a feature that has no price in the book, are *gaps*. Usage that no rule reads is a
-*problem*.
+Each line is a quantity times a price. Free tiers are not subtracted by default. The report also lists all missing data,
+which is never counted as zero:
+
+- An *unpriced* resource has a type without a price rule that is not listed as free.
+- A *gap* is a resource without published usage, or with a feature that has no price in the price book.
+- A *problem* is published usage that no price rule reads.
 """
 
 from collections import defaultdict
@@ -17,10 +19,9 @@ from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 __all__ = ["CostLine", "CostReport", "PricedResource", "estimate_cost"]
 
 COMPONENT_PREFIXES = ("polyphony:", "pulumi:")
-"""Prefixes of components and of Pulumi's own types, which cost nothing. Resources of any other package can be
-billable."""
+"""Prefixes of the types of components and of Pulumi's own resources, which cost nothing."""
 Usage = Mapping[str, Mapping[str, float]]
-"""Amount a month, by the block's Pulumi name and the measure."""
+"""Monthly amounts: by a block's Pulumi name, and then by the measure, for example `requests`."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,8 @@ def _price_lines(pricing: PricingInput) -> Iterator[CostLine]:
 
 
 def _subtract_free_amounts(lines: Iterable[CostLine]) -> Iterator[CostLine]:
-    """Subtract the free amounts. The free amount of a price is shared among its lines in proportion to their
-    quantities.
+    """Subtract the free amount of each price. If several lines have this price, they share the free amount in
+    proportion to their quantities.
     """
     quantities: dict[str, float] = defaultdict(float)
     for line in lines:

@@ -1,4 +1,4 @@
-"""Price book: every price with unit, source, date and reliability, from `price_book.toml`."""
+"""Price book: the prices of AWS with unit, source, date and reliability, from `price_book.toml`."""
 
 import functools
 import tomllib

@@ -1,9 +1,9 @@
-"""Price rule: the conversion of one resource and its monthly usage to quantities of prices, with builders of common
+"""Price rule: a function that returns how much of which prices one resource uses in a month, and builders of common
 rules.
 
-The program publishes usage by block (a component's Pulumi name) and measure (for example `requests`). A rule names all
-measures that it reads. So the estimate can report a measure that no rule reads, for example a misspelt one, and a
-required measure that is missing. Neither is silently counted as zero.
+The program publishes its expected usage by block (a component's Pulumi name) and measure (for example `requests`). A
+rule names all measures that it reads. So the estimate can report a measure that no rule reads, for example a misspelt
+one, and a required measure that is missing, instead of counting zero.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,10 +13,9 @@ from typing import Any, Final
 HOURS: Final = 730
 """Hours of an average month, as in AWS's own calculators."""
 SECONDS_PER_MONTH: Final = HOURS * 3600
-"""Seconds of an average month."""
 
 Quantities = Iterator[tuple[str, float]]
-"""Pairs of a price's name in the price book and the quantity a month."""
+"""Pairs of a price's name in the price book and the quantity a month, for example `("lambda_request", 2_000_000)`."""
 Measures = Mapping[str, str]
 """Description of what a measure counts in a month, by the measure's name."""
 PricedMeasures = Mapping[str, tuple[str, str]]
@@ -37,13 +36,13 @@ class PricedResource:
 
 @dataclass(frozen=True)
 class PricingInput:
-    """One resource with the data that its price rule may read."""
+    """One resource, the usage of its block, and the other resources of this block: all that its price rule may read."""
 
     resource: PricedResource
     usage: Mapping[str, float]
     """Published amounts a month of the resource's block, by measure."""
     siblings: tuple[PricedResource, ...] = ()
-    """All resources of the same block, with this one."""
+    """All resources of the same block, including this one."""
 
     @property
     def props(self) -> Mapping[str, Any]:
@@ -68,7 +67,7 @@ class PriceRule:
     required_measures: Measures = field(default_factory=dict)
     """Measures that the rule needs. A resource without them is a gap."""
     optional_measures: Measures = field(default_factory=dict)
-    """Measures that the rule adds if they are published."""
+    """Measures that the rule prices if they are published."""
     is_usage_optional: Callable[[PricedResource], bool] = field(default=lambda _: False)
     """Function that returns True for a resource whose missing usage is not a gap, for example a dead-letter queue."""
     describe_unpriced: Callable[[PricedResource], str] = field(default=lambda _: "")

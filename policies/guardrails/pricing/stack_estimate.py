@@ -1,7 +1,7 @@
 """Cost estimate of the stack that a policy checks: its resources are converted to the estimate's input.
 
-Reading an unknown value raises an exception in a policy. Here each unknown property is left out, so that a single
-unknown id prevents neither the estimate nor the check of the budget.
+When a policy reads an unknown value, the SDK raises an error that ends the policy. Here each unknown property is left
+out instead, so that a single unknown id prevents neither the estimate nor the check of the budget.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from guardrails.pricing.rules import PRICE_RULES
 
 
 def estimate_stack(stack: CheckedStack, platform: CheckedResource) -> CostReport:
-    """Return the estimate of a stack at the usage that its Platform resource publishes."""
+    """Return the estimate of a stack at the usage that its Platform component publishes."""
     return estimate_cost((to_priced_resource(resource) for resource in stack.resources), platform.props["usage"])
 
 

@@ -1,5 +1,5 @@
-"""Guardrail policies about reliability: failed work is kept, alarms notify operators, and logs and traces show the
-cause.
+"""Guardrail policies about reliability: failed messages and events are retried and then kept, alarms notify operators,
+and logs and traces show the cause.
 """
 
 from guardrails.pack.policy_kinds import Policy

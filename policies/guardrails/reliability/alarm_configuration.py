@@ -1,4 +1,6 @@
-"""Guardrail policies about CloudWatch alarms: each has an action, a decision about missing data, and a runbook."""
+"""Guardrail policies about CloudWatch alarms: each has an action and names a runbook (a page for operators), and each
+metric alarm decides about missing data.
+"""
 
 from collections.abc import Iterator
 
@@ -44,7 +46,7 @@ def _set_missing_data(alarm: CheckedResource) -> Props:
     "alarm-decides-missing-data",
     severity=PolicySeverity.MEDIUM,
     levels=REMEDIATED_EVERYWHERE,
-    description="Every alarm decides how it treats missing data.",
+    description="Every metric alarm decides whether missing data breaches its threshold.",
     remedy="Set treatMissingData to breaching if missing data is a fault, otherwise to notBreaching.",
     types={ALARM},
     remediate=_set_missing_data,

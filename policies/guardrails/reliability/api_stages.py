@@ -1,7 +1,9 @@
 """Guardrail policies about API stages and web firewalls: throttling, logs, metrics, traces and redeployment."""
 
 from collections.abc import Iterator
+from functools import partial
 
+from guardrails.model.related_resources import is_configured
 from guardrails.model.resource_types import (
     API_V2_STAGE,
     REST_DEPLOYMENT,
@@ -66,8 +68,12 @@ def _belongs_to_stage(settings: CheckedResource, stage: CheckedResource) -> bool
 def _check_api_throttled(stage: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     stage_settings = _list_stage_settings(stage, stack)
     for key in ("throttlingRateLimit", "throttlingBurstLimit"):
-        if not stage_settings or not all(float(settings.get(key) or -1) > 0 for settings in stage_settings):
+        if not is_configured(stage_settings, partial(_has_limit, key)):
             yield f"{key} is not a positive number, so one client can use the account's whole request quota."
+
+
+def _has_limit(key: str, settings: Props) -> bool:
+    return float(settings.get(key) or -1) > 0
 
 
 @POLICIES.relation(
@@ -83,7 +89,7 @@ def _check_api_logged(stage: CheckedResource, stack: CheckedStack) -> Iterator[s
     if not stage.references.get("accessLogSettings") and not stage.get_nested("accessLogSettings", "destinationArn"):
         yield "accessLogSettings is not set, so the stage writes no access log."
     stage_settings = _list_stage_settings(stage, stack)
-    if not stage_settings or not all(settings.get("loggingLevel") in {"ERROR", "INFO"} for settings in stage_settings):
+    if not is_configured(stage_settings, lambda settings: settings.get("loggingLevel") in {"ERROR", "INFO"}):
         yield "loggingLevel is not ERROR or INFO, so the stage writes no execution log."
 
 
@@ -91,14 +97,13 @@ def _check_api_logged(stage: CheckedResource, stack: CheckedStack) -> Iterator[s
     "api-measured",
     severity=PolicySeverity.LOW,
     levels=DISABLED_IN_DEV,  # metrics by method cost more than the rest of an API with little traffic
-    # A WebSocket API has free metrics for the whole API. Metrics by route are billed and add little information.
+    # WebSocket APIs are not checked: their free metrics are enough. Metrics by route are billed and add little.
     description="Every REST stage has metrics by method.",
     remedy="Leave foundation.logs.methodMetrics at its default, true.",
     types={REST_STAGE},
 )
 def _check_api_measured(stage: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    stage_settings = _list_stage_settings(stage, stack)
-    if not stage_settings or not all(settings.get("metricsEnabled") for settings in stage_settings):
+    if not is_configured(_list_stage_settings(stage, stack), lambda settings: settings.get("metricsEnabled")):
         yield "metricsEnabled is not true, so there are no metrics by method."
 
 
@@ -120,7 +125,7 @@ def _check_rest_api_traced(stage: CheckedResource) -> Iterator[str]:
     "rest-api-deploys-changes",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="A changed REST API is deployed again.",
+    description="Every deployment of a REST API has triggers, so that a change of the API deploys it again.",
     remedy="Set triggers of the deployment to a hash of the API's document.",
     types={REST_DEPLOYMENT},
 )

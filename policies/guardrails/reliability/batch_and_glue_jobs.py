@@ -19,7 +19,7 @@ POLICIES = PolicySet(PolicyGroup.RELIABILITY)
     "batch-retries-reclaims",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="A Batch job is retried if AWS reclaims its Spot capacity, and for no other reason by default.",
+    description="A Batch job is retried if AWS reclaims its Spot capacity. Other failures end it, unless a rule retries them.",
     remedy="Set retryStrategy.attempts to 2 or more, and end evaluateOnExits with onReason * → EXIT.",
     types={BATCH_JOB},
 )

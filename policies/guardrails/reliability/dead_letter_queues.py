@@ -1,5 +1,5 @@
-"""Guardrail policies about dead-letter queues: queues, event targets, schedules and asynchronous functions have one,
-which keeps messages for 14 days and has an alarm.
+"""Guardrail policies about dead-letter queues, which keep messages, events and calls that failed: queues, event
+targets, schedules and asynchronous functions have one. Each keeps its messages for 14 days and has an alarm.
 """
 
 import json
@@ -33,7 +33,7 @@ FAILURE_ARN_PATHS = {
     SCHEDULE: ("target", "deadLetterConfig", "arn"),
     FUNCTION_ASYNC_CONFIG: ("destinationConfig", "onFailure", "destination"),
 }
-"""Path of the property with the ARN of the queue that gets failed work, by resource type."""
+"""Path of the property with the ARN of the queue that gets what failed, by resource type."""
 
 
 def _last_arn_part(arn: object) -> str:
@@ -41,8 +41,8 @@ def _last_arn_part(arn: object) -> str:
 
 
 def _find_dead_letter_queues(stack: CheckedStack) -> set[str]:
-    """Return the names of all queues that receive failed work: redrive targets, dead-letter queues of rules and
-    schedules, failure destinations, and queues named `…-dlq`.
+    """Return the names of all queues that receive what failed: messages of other queues (by a redrive policy), events
+    of rules and schedules, and events of asynchronous functions. Queues named `…-dlq` count too.
     """
     queues = stack.list_resources(QUEUE)
     redrive_targets = {name for queue in queues for name in _find_redrive_targets(queue)}
@@ -63,8 +63,8 @@ def _get_redrive_policy(queue: CheckedResource) -> dict[str, object]:
 def _find_redrive_targets(queue: CheckedResource) -> set[str]:
     """Return the names of the queues to which a queue's redrive policy moves messages.
 
-    If a queue has no redrive policy, the AWS provider returns an unknown value, and later an empty one. If the
-    program sets an unknown policy, the reference names the other queue.
+    The policy can be unknown in a preview. If the program computes it from the other queue, the reference names this
+    queue. If the program sets no policy, the AWS provider returns an unknown value, which has no reference.
     """
     try:
         arn = _get_redrive_policy(queue).get("deadLetterTargetArn")
@@ -111,7 +111,7 @@ def _check_dead_letters_kept(queue: CheckedResource, stack: CheckedStack) -> Ite
     "dead-letters-watched",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Every dead-letter queue has an alarm that goes off at the first message.",
+    description="Every dead-letter queue has an alarm with a threshold of one message.",
     remedy="Use the dead-letter queue block, which creates the alarm.",
     frameworks=("AWS Well-Architected REL06-BP03",),
     types={QUEUE},
@@ -128,11 +128,11 @@ def _alarm_watches_queue(alarm: CheckedResource, queue: str) -> bool:
     return (
         alarm.props.get("metricName") == "ApproximateNumberOfMessagesVisible"
         and alarm.get_nested("dimensions", "QueueName") == queue
-        and _goes_off_at_one_message(str(alarm.props.get("comparisonOperator")), float(alarm.props.get("threshold", 0)))
+        and _alarms_at_one_message(str(alarm.props.get("comparisonOperator")), float(alarm.props.get("threshold", 0)))
     )
 
 
-def _goes_off_at_one_message(comparison: str, threshold: float) -> bool:
+def _alarms_at_one_message(comparison: str, threshold: float) -> bool:
     match comparison:
         case "GreaterThanThreshold":
             return 0 <= threshold < 1
@@ -179,8 +179,8 @@ def _check_event_target_has_dead_letters(target: CheckedResource) -> Iterator[st
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description=(
-        "No event rule sends to a topic. EventBridge's guide shows only topic policies without conditions, which admit "
-        "the rules of every account."
+        "No event rule sends to a topic, because the topic's policy would admit the rules of every account. EventBridge's "
+        "guide shows only policies without conditions, so a policy with a condition might block the events."
     ),
     remedy="Send the events to a queue with an alarm. The event rule block does so if it gets no target.",
     types={EVENT_TARGET},
@@ -208,8 +208,8 @@ def _check_schedule_has_dead_letters(schedule: CheckedResource) -> Iterator[str]
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description=(
-        "Every asynchronously called function has a failure destination or, if only other functions call it, a tag with "
-        "the reason for none."
+        "Every asynchronously called function has a failure destination. If only other functions call it, the tag "
+        f"{REASON_TAG} may give a reason for having none."
     ),
     remedy=(
         "Pass asynchronous=… to the function block, which sets the destination on the alias. If only other "
@@ -226,7 +226,7 @@ def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -
     ]
     if configs and all(config.get_nested("destinationConfig", "onFailure", "destination") for config in configs):
         return
-    # The tag does not excuse calls by an AWS service. Our own functions can repeat a call whose event was lost.
+    # The tag does not excuse calls by an AWS service. A function of this program can repeat a call, a service cannot.
     for caller in sorted(find_calling_services(function, stack) & ASYNCHRONOUS_CALLERS):
         yield f"{caller} calls the function asynchronously, but there is no failure destination for its events."
     if configs and not function.has_reason():

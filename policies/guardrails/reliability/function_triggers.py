@@ -1,5 +1,5 @@
-"""Guardrail policies about the triggers of Lambda functions: visibility timeouts and partial batch failures of queues,
-calls of an alias, and permissions of bucket notifications.
+"""Guardrail policies about the triggers of Lambda functions. Queues give a function enough time and deliver only failed
+messages again. Triggers name an alias. S3 may send a bucket's notifications.
 """
 
 from collections.abc import Iterator
@@ -98,7 +98,7 @@ def _check_queue_fed_function_no_dlq(function: CheckedResource, stack: CheckedSt
     "function-called-by-alias",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Event source mappings, permissions and asynchronous configurations name an alias.",
+    description="Event source mappings, permissions and asynchronous configurations name an alias of the function.",
     remedy="Set qualifier to the alias, or use the ARN of the alias.",
     types={FUNCTION_ASYNC_CONFIG, FUNCTION_PERMISSION, EVENT_SOURCE_MAPPING},
 )
@@ -110,7 +110,7 @@ def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
     else:
         qualifier = str(resource.props.get("qualifier") or "")
     if qualifier in {"", LATEST}:
-        yield "The resource names the function without an alias, so it has no effect for callers of the alias."
+        yield "The resource names the function without an alias, so it concerns the unpublished version, not the alias."
 
 
 @POLICIES.relation(
@@ -125,7 +125,7 @@ def _check_notification_after_permission(notification: CheckedResource, _stack: 
     """Yield a violation for each missing dependency. S3 sends a test message when a notification is created, so the
     permission must exist before.
     """
-    # The decorator is `relation`, because `POLICIES.resource` passes resources without dependencies.
+    # A `ResourcePolicy` gets resources without dependencies, so this is a `RelationPolicy`.
     dependency_types = {dependency.type for dependency in notification.dependencies}
     for key, needed_type, description in (
         ("queues", QUEUE_POLICY, "queue policy"),

@@ -23,7 +23,9 @@ GATEWAY = "apigateway.amazonaws.com"
 
 
 def _find_missing_alarm(function: CheckedResource, stack: CheckedStack, metric: str) -> Iterator[str]:
-    """Yield a message if no alarm watches a metric of the function's alias, or of the function if it has no alias."""
+    """Yield a message if no alarm watches a metric of the function's alias. If the function has no alias, an alarm on
+    the metric of the function is enough.
+    """
     name = function.props.get("name")
     aliases = {
         f"{name}:{alias.props.get('name')}"

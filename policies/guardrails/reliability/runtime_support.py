@@ -1,4 +1,6 @@
-"""Guardrail policy about Lambda runtimes: AWS supports each function's runtime for a minimum number of months."""
+"""Guardrail policy about Lambda runtimes: AWS supports each function's runtime for a minimum number of months from
+today. `runtime_support.toml` has the dates on which AWS ends the support.
+"""
 
 import functools
 import tomllib
@@ -19,13 +21,12 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 FILE = Path(__file__).with_name("runtime_support.toml")
-DAYS_A_MONTH = 30.4
-"""Average length of a month."""
+DAYS_PER_MONTH = 30.4
 
 
 @functools.cache
 def load_support_ends() -> dict[str, date]:
-    """Return the end of support by runtime."""
+    """Return the date of the end of support by runtime, for example `python3.13`."""
     with FILE.open("rb") as file:
         return tomllib.load(file)
 
@@ -34,7 +35,7 @@ def load_support_ends() -> dict[str, date]:
     "runtime-supported",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="AWS supports every function's runtime for some more months.",
+    description="AWS supports every function's runtime for at least the number of months in the limit.",
     remedy="Use a newer runtime, or add a missing one to policies/guardrails/reliability/runtime_support.toml.",
     frameworks=("AWS FSBP Lambda.2",),
     limits=(PolicyLimit("months", 6, "Minimum months until the end of support."),),
@@ -47,5 +48,5 @@ def _check_runtime_supported(function: CheckedResource) -> Iterator[str]:
     end = load_support_ends().get(runtime)
     if end is None:
         yield f"The runtime {runtime} is not in runtime_support.toml, so its end of support is not known."
-    elif end - function.context.today < timedelta(days=function.limits["months"] * DAYS_A_MONTH):
+    elif end - function.context.today < timedelta(days=function.limits["months"] * DAYS_PER_MONTH):
         yield f"Support for the runtime {runtime} ends on {end}, in less than {function.limits['months']:g} months."

@@ -288,7 +288,7 @@ SPECS = (
     resource_spec("glue-worker-ceiling", t.GLUE_JOB, ETL, {"numberOfWorkers": 50}, "numberOfWorkers is 50"),
     resource_spec("glue-no-quarter-worker", t.GLUE_JOB, ETL, {"workerType": "G.025X"}, "G.025X"),
     resource_spec("glue-timeout-ceiling", t.GLUE_JOB, ETL, {"timeout": 480}, "480 minutes"),
-    resource_spec("glue-concurrency-set", t.GLUE_JOB, ETL, {"executionProperty": None}, "defaults to 1"),
+    resource_spec("glue-concurrency-set", t.GLUE_JOB, ETL, {"executionProperty": None}, "Its default is 1"),
     replace(
         resource_spec("glue-flex-before-prod", t.GLUE_JOB, ETL, {"executionClass": "STANDARD"}, "STANDARD", added=True),
         environment="staging",

@@ -279,7 +279,7 @@ CONTAINERS = (
         ),
     ),
     *(
-        expect_finding(IMAGE, "no image of a repository", sample)
+        expect_finding(IMAGE, "not an image of this stack", sample)
         for sample in (
             job(image="alpine"),
             job(image="docker.io/library/python:3.13"),

@@ -5,7 +5,7 @@ only one companion is right.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
@@ -18,11 +18,11 @@ from tests.policies.policy_harness import (
     expect_no_finding,
     insert_resources,
 )
-from tests.policies.program_variations import ProgramVariation, added, changed
+from tests.policies.program_variations import ProgramVariation, added, changed, found_by
 from tests.policies.specs.data_protection import tls_only
 from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, allow, document
 
-COMPANIONS = "one-companion-a-resource"
+COMPANIONS = "one-companion-per-resource"
 LANDING = "polyphony-prod-ingestion-landing-123456789012"
 ALL_BLOCKED = {
     "blockPublicAcls": True,
@@ -39,7 +39,7 @@ SPECS = (
         COMPANIONS,
         good=[BUCKET, BLOCK, SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "c", **ALL_BLOCKED}, "other")],
         bad=[BUCKET, BLOCK, SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "b", **OPEN})],
-        message_part="block configures the same as this resource",
+        message_part="the same thing on AWS as block, so AWS refuses one definition or replaces it",
         unknown=[
             BUCKET,
             SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": UNKNOWN}, "other"),
@@ -53,9 +53,13 @@ SPECS = (
 )
 
 
-def companions(kind: str, key: str, *settings: Props) -> Sequence[SampleResource]:
-    """Return the companions of the parent `b`."""
-    return [SampleResource(kind, {key: "b", **props}, f"companion-{number}") for number, props in enumerate(settings)]
+def broken_bucket(
+    policy: str, message_part: str, companions: tuple[str, Props, Props], *more: SampleResource
+) -> PolicyCase:
+    """Return a case of a bucket with two companions of one type, of which only the first is right."""
+    kind, right, wrong = companions
+    resources = [SampleResource(kind, {"bucket": "b", **props}, name) for name, props in (("c1", right), ("c2", wrong))]
+    return expect_finding(policy, message_part, BUCKET, *more, *resources)
 
 
 QUEUE = SampleResource(t.QUEUE, {"name": "q"}, "q")
@@ -85,50 +89,30 @@ def stage_settings(**settings: object) -> SampleResource:
 
 # One companion with the right setting is not enough, because AWS may keep the setting of the other one.
 BROKEN_BESIDE_RIGHT: tuple[PolicyCase, ...] = (
-    expect_finding(
+    broken_bucket(
         "bucket-public-access-blocked",
         "does not enable",
-        BUCKET,
-        *companions(t.BUCKET_PUBLIC_ACCESS, "bucket", ALL_BLOCKED, {**ALL_BLOCKED, "blockPublicPolicy": False}),
+        (t.BUCKET_PUBLIC_ACCESS, ALL_BLOCKED, {**ALL_BLOCKED, "blockPublicPolicy": False}),
     ),
-    expect_finding(
-        "bucket-encrypted",
-        "no encryption",
-        BUCKET,
-        *companions(t.BUCKET_ENCRYPTION, "bucket", ENCRYPTED, {"rules": []}),
-    ),
-    expect_finding(
-        "bucket-tls-only",
-        "plain HTTP",
-        BUCKET,
-        *companions(t.BUCKET_POLICY, "bucket", {"policy": tls_only()}, {"policy": document()}),
-    ),
-    expect_finding(
+    broken_bucket("bucket-encrypted", "no encryption", (t.BUCKET_ENCRYPTION, ENCRYPTED, {"rules": []})),
+    broken_bucket("bucket-tls-only", "plain HTTP", (t.BUCKET_POLICY, {"policy": tls_only()}, {"policy": document()})),
+    broken_bucket(
         "bucket-owner-enforced",
         "ObjectWriter",
-        BUCKET,
-        *companions(t.BUCKET_OWNERSHIP, "bucket", OWNED, {"rule": {"objectOwnership": "ObjectWriter"}}),
+        (t.BUCKET_OWNERSHIP, OWNED, {"rule": {"objectOwnership": "ObjectWriter"}}),
     ),
-    expect_finding(
+    broken_bucket(
         "bucket-originals-versioned",
         "not enabled",
-        BUCKET,
+        (t.BUCKET_VERSIONING, VERSIONED, {"versioningConfiguration": {"status": "Suspended"}}),
         UPLOADS,
-        *companions(t.BUCKET_VERSIONING, "bucket", VERSIONED, {"versioningConfiguration": {"status": "Suspended"}}),
     ),
-    expect_finding(
-        "bucket-objects-expire",
-        "kept for ever",
-        BUCKET,
-        *companions(t.BUCKET_LIFECYCLE, "bucket", EXPIRES, {"rules": []}),
-    ),
-    expect_finding(
+    broken_bucket("bucket-objects-expire", "kept for ever", (t.BUCKET_LIFECYCLE, EXPIRES, {"rules": []})),
+    broken_bucket(
         "bucket-old-versions-expire",
         "kept for ever",
-        BUCKET,
-        *companions(t.BUCKET_VERSIONING, "bucket", VERSIONED),
-        SampleResource(t.BUCKET_LIFECYCLE, {"bucket": "b", **EXPIRES}, "l1"),
-        SampleResource(t.BUCKET_LIFECYCLE, {"bucket": "b", "rules": []}, "l2"),
+        (t.BUCKET_LIFECYCLE, EXPIRES, {"rules": []}),
+        SampleResource(t.BUCKET_VERSIONING, {"bucket": "b", **VERSIONED}, "versioning"),
     ),
     expect_finding(
         "queue-tls-only",
@@ -167,7 +151,7 @@ CASES: tuple[PolicyCase, ...] = (
     ),
     expect_finding(
         COMPANIONS,
-        "The property policy and thing configure the same",
+        "The property policy of this resource and the resource thing define the same setting",
         SampleResource(t.QUEUE, {"name": "q", "policy": LETS_IN}, "q"),
         SampleResource(t.QUEUE_POLICY, {"queueUrl": "https://x/q", "policy": LETS_IN}),
     ),
@@ -194,108 +178,92 @@ OF_LANDING: Mapping[str, tuple[str, Props]] = {
 ROLE_POLICY = {"role": "polyphony-prod-ingestion-sweeper", "policy": document()}
 """Properties of an inline policy of a role."""
 VARIATIONS: tuple[ProgramVariation, ...] = (
-    *(
-        added(f"second {label}", kind, {"bucket": LANDING, **props}, COMPANIONS)
-        for label, (kind, props) in OF_LANDING.items()
-    ),
-    added(
-        "block by reference",
-        t.BUCKET_PUBLIC_ACCESS,
-        {"bucket": UNKNOWN, **OPEN},
+    *found_by(
         COMPANIONS,
-        {"bucket": ["voice-qa-audio-bucket"]},
+        *(added(f"second {label}", kind, {"bucket": LANDING, **props}) for label, (kind, props) in OF_LANDING.items()),
+        added(
+            "block by reference",
+            t.BUCKET_PUBLIC_ACCESS,
+            {"bucket": UNKNOWN, **OPEN},
+            references={"bucket": ["voice-qa-audio-bucket"]},
+        ),
+        added("block by ARN", t.BUCKET_PUBLIC_ACCESS, {"bucket": f"arn:aws:s3:::{LANDING}", **OPEN}),
+        added("role policy of one name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "grants"}),
+        added(
+            "role policy by reference",
+            t.ROLE_POLICY,
+            {"role": UNKNOWN, "name": "grants", "policy": "{}"},
+            references={"role": ["ingestion-steps-role"]},
+        ),
+        added(
+            "queue policy by URL",
+            t.QUEUE_POLICY,
+            {
+                "queueUrl": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/polyphony-prod-ingestion-intake",
+                "policy": document(),
+            },
+        ),
+        added(
+            "queue policy by reference",
+            t.QUEUE_POLICY,
+            {"queueUrl": UNKNOWN, "policy": document()},
+            references={"queueUrl": ["ingestion-intake-queue"]},
+        ),
+        added(
+            "topic policy by ARN",
+            t.TOPIC_POLICY,
+            {"arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-prod-foundation-alerts", "policy": document()},
+        ),
+        added(
+            "topic policy by reference",
+            t.TOPIC_POLICY,
+            {"arn": UNKNOWN, "policy": document()},
+            references={"arn": ["foundation-alerts-topic"]},
+        ),
+        added(
+            "settings of a stage",
+            t.REST_METHOD_SETTINGS,
+            {"restApi": UNKNOWN, "stageName": "api", "methodPath": "*/*", "settings": {}},
+            references={"restApi": ["livestream-api-api"]},
+        ),
+        added(
+            "failure destination",
+            t.FUNCTION_ASYNC_CONFIG,
+            {"functionName": "polyphony-prod-ingestion-sweeper", "qualifier": "live"},
+        ),
+        added(
+            "lifecycle of images",
+            t.IMAGE_REPOSITORY_LIFECYCLE,
+            {"repository": UNKNOWN, "policy": "{}"},
+            references={"repository": ["meetings-media-images-repository"]},
+        ),
+        added(
+            "roles of a pool",
+            t.IDENTITY_POOL_ROLES,
+            {"identityPoolId": UNKNOWN, "roles": {}},
+            references={"identityPoolId": ["voice-qa-guests-pool"]},
+        ),
+        added("API Gateway's account", t.API_GATEWAY_ACCOUNT, {}),
+        added(
+            "event target",
+            t.EVENT_TARGET,
+            {"rule": "polyphony-prod-livestream-video-jobs", "targetId": "video-jobs", "arn": QUEUE_ARN},
+        ),
+        changed("inline queue policy", "ingestion-intake-queue", {"policy": LETS_IN}),
+        changed("inline bucket policy", "ingestion-lake-bucket", {"policy": document()}),
+        changed("inline encryption", "voice-qa-audio-bucket", {"serverSideEncryptionConfiguration": {"rule": {}}}),
+        changed("inline topic policy", "foundation-alerts-topic", {"policy": LETS_IN}),
+        changed(
+            "inline role policy", "ingestion-steps-role", {"inlinePolicies": [{"name": "x", "policy": json.dumps({})}]}
+        ),
+        added("bucket of one name", t.BUCKET, {"bucket": LANDING, "forceDestroy": True}),
+        added("queue of one name", t.QUEUE, {"name": "polyphony-prod-ingestion-intake"}),
+        added("topic of one name", t.TOPIC, {"name": "polyphony-prod-foundation-alerts"}),
+        added("alarm of one name", t.ALARM, {"name": "polyphony-prod-foundation-backup-failed-dlq-critical"}),
+        added("second platform", t.PLATFORM, {"account": "999999999999", "environment": "dev"}),
     ),
-    added("block by ARN", t.BUCKET_PUBLIC_ACCESS, {"bucket": f"arn:aws:s3:::{LANDING}", **OPEN}, COMPANIONS),
-    added("policy of an unknown API", t.REST_POLICY, {"restApiId": UNKNOWN, "policy": "{}"}),
-    added("role policy of one name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "grants"}, COMPANIONS),
-    added(
-        "role policy by reference",
-        t.ROLE_POLICY,
-        {"role": UNKNOWN, "name": "grants", "policy": "{}"},
-        COMPANIONS,
-        {"role": ["ingestion-steps-role"]},
-    ),
-    added(
-        "queue policy by URL",
-        t.QUEUE_POLICY,
-        {
-            "queueUrl": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/polyphony-prod-ingestion-intake",
-            "policy": document(),
-        },
-        COMPANIONS,
-    ),
-    added(
-        "queue policy by reference",
-        t.QUEUE_POLICY,
-        {"queueUrl": UNKNOWN, "policy": document()},
-        COMPANIONS,
-        {"queueUrl": ["ingestion-intake-queue"]},
-    ),
-    added(
-        "topic policy by ARN",
-        t.TOPIC_POLICY,
-        {"arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-prod-foundation-alerts", "policy": document()},
-        COMPANIONS,
-    ),
-    added(
-        "topic policy by reference",
-        t.TOPIC_POLICY,
-        {"arn": UNKNOWN, "policy": document()},
-        COMPANIONS,
-        {"arn": ["foundation-alerts-topic"]},
-    ),
-    added(
-        "settings of a stage",
-        t.REST_METHOD_SETTINGS,
-        {"restApi": UNKNOWN, "stageName": "api", "methodPath": "*/*", "settings": {}},
-        COMPANIONS,
-        {"restApi": ["livestream-api-api"]},
-    ),
-    added(
-        "failure destination",
-        t.FUNCTION_ASYNC_CONFIG,
-        {"functionName": "polyphony-prod-ingestion-sweeper", "qualifier": "live"},
-        COMPANIONS,
-    ),
-    added(
-        "lifecycle of images",
-        t.IMAGE_REPOSITORY_LIFECYCLE,
-        {"repository": UNKNOWN, "policy": "{}"},
-        COMPANIONS,
-        {"repository": ["meetings-media-images-repository"]},
-    ),
-    added(
-        "roles of a pool",
-        t.IDENTITY_POOL_ROLES,
-        {"identityPoolId": UNKNOWN, "roles": {}},
-        COMPANIONS,
-        {"identityPoolId": ["voice-qa-guests-pool"]},
-    ),
-    added("API Gateway's account", t.API_GATEWAY_ACCOUNT, {}, COMPANIONS),
-    added(
-        "event target",
-        t.EVENT_TARGET,
-        {"rule": "polyphony-prod-livestream-video-jobs", "targetId": "video-jobs", "arn": QUEUE_ARN},
-        COMPANIONS,
-    ),
-    changed("inline queue policy", "ingestion-intake-queue", {"policy": LETS_IN}, COMPANIONS),
-    changed("inline bucket policy", "ingestion-lake-bucket", {"policy": document()}, COMPANIONS),
-    changed(
-        "inline encryption", "voice-qa-audio-bucket", {"serverSideEncryptionConfiguration": {"rule": {}}}, COMPANIONS
-    ),
-    changed("inline topic policy", "foundation-alerts-topic", {"policy": LETS_IN}, COMPANIONS),
-    changed(
-        "inline role policy",
-        "ingestion-steps-role",
-        {"inlinePolicies": [{"name": "x", "policy": json.dumps({})}]},
-        COMPANIONS,
-    ),
-    added("bucket of one name", t.BUCKET, {"bucket": LANDING, "forceDestroy": True}, COMPANIONS),
-    added("queue of one name", t.QUEUE, {"name": "polyphony-prod-ingestion-intake"}, COMPANIONS),
-    added("topic of one name", t.TOPIC, {"name": "polyphony-prod-foundation-alerts"}, COMPANIONS),
-    added("alarm of one name", t.ALARM, {"name": "polyphony-prod-foundation-backup-failed-dlq-critical"}, COMPANIONS),
-    added("second platform", t.PLATFORM, {"account": "999999999999", "environment": "dev"}, COMPANIONS),
     # Harmless.
+    added("policy of an unknown API", t.REST_POLICY, {"restApiId": UNKNOWN, "policy": "{}"}),
     added("role policy of another name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "polyphony-prod-more"}),
     added("role policy with a generated name", t.ROLE_POLICY, ROLE_POLICY),  # the provider generates a unique name
     added("companion of another bucket", t.BUCKET_CORS, {"bucket": "polyphony-prod-ingestion-lake-123456789012"}),

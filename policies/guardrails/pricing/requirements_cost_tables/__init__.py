@@ -1,6 +1,5 @@
-"""Cost tables of the requirements, with each stated cost computed again from the stated usage and today's prices.
-
-`cost_page` shows them in `docs/cost.md`.
+"""Cost tables of the requirements. Each line has the cost that the requirements state, and the cost computed from their
+usage and today's prices. `docs/cost.md` shows the tables.
 """
 
 from guardrails.pricing.requirements_cost_tables import ingestion, meetings, transcription, voice_qa

@@ -28,8 +28,8 @@ DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_workers")
 FEWER_DPU_HOURS = RUN_HOURS * get_assumption("ingestion_glue_fewer_workers")
 """DPU hours a month with this program's default number of workers."""
 TIERED_GB = 2 * STORED_GB
-"""Data that Intelligent-Tiering has moved. In a lake of three months, the data of two months are older than its 30
-days."""
+"""Data that Intelligent-Tiering has moved to its infrequent tier, which happens 30 days after the last access. In a
+lake with the data of three months, this is the data of two months."""
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", BATCHES))
 GLUE: Quantities = (("glue_dpu_hour", DPU_HOURS),)
@@ -88,7 +88,7 @@ COST_TABLE = CostTable(
             "Step Functions",
             1,
             (("states_transition", RUNS * get_assumption("ingestion_transitions_a_run")),),
-            "The number of transitions is assumed. $1 is 33 a run.",
+            "The number of transitions is assumed. $1 pays for 33 in each run.",
         ),
         CostTableLine(
             "CloudWatch Logs",
@@ -98,14 +98,14 @@ COST_TABLE = CostTable(
                 ("logs_stored", get_assumption("ingestion_log_gb") * 3),
             ),
             (
-                "The volume is assumed, with 90 days of retention. $5 is 9 GB, which corresponds to "
-                "logging whole events. The requirements ask to stop that."
+                "The volume is assumed, with 90 days of retention. $5 pays for 9 GB, which is the volume of logs with "
+                "whole events. The requirements ask to stop that."
             ),
         ),
     ),
     setting_savings=(
         SettingSaving(
-            "the function block's arm64",
+            "architecture of the function block",
             "x86 → arm64",
             FUNCTION,
             (("lambda_gb_second_arm64", GB_SECONDS), ("lambda_request", BATCHES)),
@@ -126,20 +126,20 @@ COST_TABLE = CostTable(
             GLUE,
             (("glue_flex_dpu_hour", DPU_HOURS),),
             (
-                "For batches that may start some minutes later. If the number of workers was already reduced, it "
+                "For batches that may start some minutes later. If the number of workers was already reduced, FLEX "
                 "saves the same share of the remaining cost."
             ),
         ),
         SettingSaving(
-            "the lake's Intelligent-Tiering",
-            "lake of three months, two of them seldom read",
+            "Intelligent-Tiering of the lake",
+            "off → on, with the data of three months, two of them not read",
             LAKE,
             (
                 ("s3_storage", 3 * STORED_GB - TIERED_GB),
                 ("s3_infrequent_storage", TIERED_GB),
                 ("s3_tiering_monitoring", 3 * RUNS * get_assumption("ingestion_parquet_files_a_run")),
             ),
-            "Saves nothing in the first month, because objects move after 30 days without access.",
+            "Saves nothing in the first month, because objects move only after 30 days without access.",
         ),
         SettingSaving(
             "ingestion.intake.landingDays",

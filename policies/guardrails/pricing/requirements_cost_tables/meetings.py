@@ -34,9 +34,9 @@ OUTPUT = get_assumption("meetings_count") * get_assumption("meetings_output_toke
 EXTRACTION_SHARE = get_assumption("meetings_extraction_share")
 """Share of the tokens for the extraction of action items. The other tokens are for the summary."""
 FIXED_PROMPT_TOKENS = INPUT * get_assumption("meetings_fixed_prompt_share")
-"""Tokens of the part that all prompts have in common, so that it can be read from the cache."""
+"""Tokens of the part that all prompts have in common. Models can read this part from the prompt cache."""
 WRITES = get_assumption("meetings_count") * get_assumption("meetings_table_writes")
-"""Writes to the table. Each is written to every index too, as a separate write."""
+"""Writes to the table. DynamoDB also writes each item to every index, and bills that as another write."""
 INDEXES_BEFORE = 3
 """Indexes of the table before phase 2."""
 INDEXES_AFTER = 1
@@ -134,14 +134,14 @@ COST_TABLE = CostTable(
             2.00,
             KEY,
             (),
-            "A key costs $1 and its requests cost cents, so $2 needs two keys.",
+            "A key costs $1 and its requests cost cents, so only two keys would cost $2.",
         ),
         PromisedSaving(
             "two indexes fewer (phase 2)",
             2.00,
             (("dynamodb_write", INDEXES_BEFORE * WRITES),),
             (("dynamodb_write", INDEXES_AFTER * WRITES),),
-            "The writes of a single user cost cents at today's prices. $2 is 3.2 million index writes a month.",
+            "The writes of a single user cost cents at today's prices. $2 pays for 3.2 million index writes.",
         ),
         PromisedSaving(
             "Claude Haiku 4.5 for action items (phase 2)",
@@ -176,7 +176,12 @@ COST_TABLE = CostTable(
     ),
     setting_savings=(
         SettingSaving("meetings.processing.engine", "fargate → batch-spot", FARGATE_ARM64, SPOT),
-        SettingSaving("the recordings bucket's lifecycle", "no expiry → 7 and 30 days, tiering", STORAGE, EXPIRING),
+        SettingSaving(
+            "lifecycle of the recordings bucket",
+            "no expiry → raw chunks 7 days, audio 30 days, video to Intelligent-Tiering",
+            STORAGE,
+            EXPIRING,
+        ),
         SettingSaving(
             "meetings.models.actionItems",
             "Sonnet 5.5 → Haiku 5.5",
@@ -185,11 +190,11 @@ COST_TABLE = CostTable(
             "Only after the comparison of ten transcripts has passed.",
         ),
         SettingSaving(
-            "the summary's prompt caching",
+            "prompt caching for the summary",
             "off → on",
             SONNET,
             CACHED,
-            "With Sonnet 5.5. Counts reads of the cache only. A cache write every five minutes is added to it.",
+            "With Sonnet 5.5. The computed cost contains reads of the cache, but not the write every five minutes.",
         ),
         SettingSaving("meetings.tableKmsKey", "customer key → AWS-owned key", KEY, ()),
     ),

@@ -21,7 +21,7 @@ BILLED_SECONDS = 15
 """Minimum seconds that Amazon Transcribe bills for a stream."""
 STREAMED_MINUTES = CALLS * max(SECONDS, BILLED_SECONDS) / 60
 STREAMING_QUANTITIES: Quantities = (("transcribe_streaming_minute", STREAMED_MINUTES),)
-"""The streaming usage that the table omits."""
+"""Usage of Amazon Transcribe, which the requirements' table omits."""
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", CALLS))
 LOG_GB = get_assumption("transcription_log_gb")
@@ -36,7 +36,7 @@ COST_TABLE = CostTable(
             "Lambda execution",
             2.00,
             FUNCTION,
-            "The stated figures are 75,000 GB-seconds, which cost $1.26 on x86. So the stated amount is wrong.",
+            "The requirements' figures give 75,000 GB-seconds, which cost $1.26 on x86. So the stated cost is wrong.",
         ),
         CostTableLine(
             "CloudWatch metrics",
@@ -49,12 +49,12 @@ COST_TABLE = CostTable(
             "CloudWatch logs",
             2.00,
             (("logs_ingested", LOG_GB), ("logs_stored", LOG_GB * 3)),
-            "The volume is assumed. $2 is 3.4 GB, more than 100 KB a call.",
+            "The volume is assumed. $2 pays for 3.4 GB, more than 100 KB for each call.",
         ),
     ),
     setting_savings=(
         SettingSaving(
-            "the function block's arm64",
+            "architecture of the function block",
             "x86 → arm64",
             FUNCTION,
             (("lambda_gb_second_arm64", GB_SECONDS), ("lambda_request", CALLS)),

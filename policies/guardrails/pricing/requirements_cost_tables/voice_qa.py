@@ -55,7 +55,7 @@ COST_TABLE = CostTable(
                 ("s3_put", QUERIES * 2),
                 ("s3_get", QUERIES * 3),
             ),
-            "The sizes are assumed. With a lifecycle of 7 days, $10 would be 430 GB of lectures.",
+            "The sizes are assumed. $10 would pay for 430 GB of lectures, because other audio is deleted after 7 days.",
         ),
         CostTableLine(
             "DynamoDB",
@@ -71,14 +71,14 @@ COST_TABLE = CostTable(
             10,
             (("data_transfer_out", RESPONSE_GB),),
             (
-                "The sizes are assumed. $10 is 111 GB. The 100 GB that AWS gives free of charge are left "
-                "out, like all free tiers."
+                "The sizes are assumed. $10 pays for 111 GB. The 100 GB that AWS gives free of charge are not "
+                "subtracted, like all free tiers."
             ),
         ),
     ),
     setting_savings=(
         SettingSaving(
-            "the function block's arm64",
+            "architecture of the function block",
             "x86 → arm64",
             FUNCTION,
             (("lambda_gb_second_arm64", GB_SECONDS), ("lambda_request", QUERIES * 4)),

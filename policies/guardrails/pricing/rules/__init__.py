@@ -1,4 +1,6 @@
-"""Price rules by resource type, and the list of free types. The estimate reports every other type as unpriced."""
+"""Price rules by resource type, and the list of free types. The estimate reports AWS resources of other types as
+unpriced.
+"""
 
 from guardrails.pricing.price_rule import PriceRule
 from guardrails.pricing.rules import (

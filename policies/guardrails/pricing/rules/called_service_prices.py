@@ -1,7 +1,8 @@
-"""Prices of calls to AWS services such as Transcribe and Bedrock, whose usage the calling block publishes.
+"""Prices of calls to AWS services such as Transcribe and Bedrock.
 
-Most of these services have no resource in the stack that could be priced. Functions, workflows and jobs can call each
-of them, so the price rules of functions, workflows and jobs include these measures.
+Most of these services have no resource in the stack that could be priced. The block that calls a service publishes the
+usage instead, as a measure of its function, workflow or job. So the price rules of these types read all measures of
+this module.
 """
 
 from guardrails.pricing.price_rule import PricedMeasures, PricingInput, Quantities, describe_measures

@@ -1,4 +1,6 @@
-"""Resource types that AWS does not bill. Work that they cause is priced with the resource that does it."""
+"""Resource types that AWS does not bill. An event rule is free, for example. The function that it starts is billed, and
+has a price rule.
+"""
 
 from typing import Final
 

@@ -39,8 +39,8 @@ METRICS_PER_METHOD = 5
 once it has data.
 """
 PRICED_METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"})
-"""Methods of an OpenAPI document that valid requests use. The any-method is left out, because it only answers invalid
-requests.
+"""Methods of an OpenAPI document that valid requests use, so that their metrics have data. Only invalid requests reach
+the any-method.
 """
 
 
@@ -128,7 +128,7 @@ PRICE_RULES = {
     REST_API: make_usage_rule({"requests": ("rest_request", "requests")}),
     REST_METHOD_SETTINGS: PriceRule(_price_method_settings),
     REST_STAGE: make_free_rule(_describe_cache),
-    # Messages and connections are required, because the program's only APIs of this type are WebSocket APIs.
+    # A type has one list of required measures. It is that of WebSocket APIs, because the program has no HTTP APIs.
     API_V2: PriceRule(
         _price_api_v2,
         required_measures={

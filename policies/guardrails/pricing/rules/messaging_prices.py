@@ -14,7 +14,7 @@ from guardrails.pricing.price_rule import (
 )
 
 REQUESTS_PER_MESSAGE = 2
-"""Requests for each message: a send and a delete. Receives are counted in batches."""
+"""Requests for each message: a send and a delete. The measure `batches` counts the receives, which are shared."""
 POLLERS = 5
 """Number of long polls that Lambda keeps open for each queue that it reads (Lambda developer guide, SQS scaling)."""
 POLL_SECONDS = 20
@@ -43,8 +43,8 @@ def _price_schedule(pricing: PricingInput) -> Quantities:
 
 
 def count_runs_per_month(expression: str) -> float:
-    """Return the number of runs a month of a schedule expression. Rates are exact. For cron, months and years
-    are ignored. An expression `at(…)` runs only once and counts zero.
+    """Return the number of runs a month of a schedule expression. Limits of a cron expression to some months or years
+    are ignored. Other expressions count zero, for example `at(…)`, which runs only once.
     """
     if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
         return SECONDS_PER_MONTH / (int(rate[1]) * SECONDS_BY_UNIT[rate[2]])
@@ -76,8 +76,8 @@ def _count_range(part: str, max_values: int) -> int:
 
 
 def _is_dead_letter_queue(resource: PricedResource) -> bool:
-    """Return True for a dead-letter queue that a block creates for itself. No usage is published for it. For any other
-    dead-letter queue, the program publishes zero messages.
+    """Return True for the queue of a block named `…-dlq`. It gets only failed messages, so no usage is published for
+    it. For dead-letter queues with other names, the program publishes zero messages.
     """
     return resource.block.endswith("-dlq")
 

@@ -18,14 +18,14 @@ def _price_log_group(pricing: PricingInput) -> Quantities:
 
 
 def _price_alarm(pricing: PricingInput) -> Quantities:
-    """Yield the number of metrics that the alarm reads. An alarm with metric math can read several."""
+    """Yield the number of metrics that the alarm reads, by which AWS bills it. Metric math can read several."""
     metrics = sum(1 for query in pricing.props.get("metricQueries") or () if query.get("metric")) or 1
     period = float(pricing.props.get("period") or HIGH_RESOLUTION_SECONDS)
     yield "alarm" if period >= HIGH_RESOLUTION_SECONDS else "alarm_high_resolution", metrics
 
 
 def _price_metric_filter(pricing: PricingInput) -> Quantities:
-    """Yield one metric. If several filters of a block write the same metric, only the first filter by name counts
+    """Yield one metric. If several filters of a block write the same metric, only the filter with the first name yields
     it.
     """
     metric = _get_metric(pricing.resource)

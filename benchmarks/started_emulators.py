@@ -1,4 +1,4 @@
-"""Emulators for benchmarks, with the local stack or without resources."""
+"""Local AWS emulators that a benchmark starts: with all resources of the stack `local`, or empty."""
 
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from local.platform.progress import SilentProgress
 
 @contextmanager
 def deploy_local_stack() -> Iterator[Deployment]:
-    """Deploy the local stack to a new emulator."""
+    """Deploy the stack `local` to a new emulator, configured as for the demo (`read_flow_stack`)."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
         deployed = deploy(read_flow_stack(), started.emulator, SilentProgress())
         clients = EmulatorClients(started.emulator.endpoint)
@@ -23,6 +23,6 @@ def deploy_local_stack() -> Iterator[Deployment]:
 
 @contextmanager
 def start_emulator() -> Iterator[EmulatorClients]:
-    """Start an emulator without resources, and yield its clients."""
+    """Start an emulator without resources, and yield the factory of its boto3 clients."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
         yield EmulatorClients(started.emulator.endpoint)

@@ -1,12 +1,13 @@
-"""Patches of Pulumi's policy SDK that make the pack faster and leave all findings unchanged.
+"""Replacements for parts of Pulumi's policy SDK that make the pack faster and leave all findings unchanged.
 
-Without them, the SDK decodes every resource again for every policy, and calls every policy for resources of every type.
-For every policy that checks the whole stack, it builds the list of resources again. With the patches, a resource is
-decoded once, because policies only read it. Only the policies that check a type are called for it. The list is built
-once per request. A remediation modifies the resource, so it always gets its own copy.
+For every policy, the SDK decodes every resource again, and calls the policy for resources of all types:
 
-The patches replace private names of the SDK. If a later version lacks one of the names, that patch is skipped: the
-pack is slower, but correct.
+- `cache_decoding` makes the SDK decode each resource once. All policies share the result, because they only read it.
+- `replace_analyzer` makes the SDK call a policy only for resources of the types that it checks. It also makes the SDK
+  build the list of the stack's resources once instead of once for each policy that reads it.
+
+The replaced names are no public interface of the SDK. If a later version of the SDK lacks one of them, the function
+that replaces it does nothing: the pack is slower, but correct.
 """
 
 import copy
@@ -16,8 +17,10 @@ from types import ModuleType
 from typing import Any
 
 SDK_MODULE = "pulumi_policy.policy"
-DECODING_FUNCTIONS = ("json_format", "deserialize_properties", "unknown_checking_proxy")
+DECODING_NAMES = ("json_format", "deserialize_properties", "unknown_checking_proxy")
+"""The module and the two functions with which the SDK decodes a resource."""
 ANALYZER_CLASS = "_PolicyAnalyzerServicer"
+"""The SDK's class that answers the engine's requests."""
 POLICIES_ATTRIBUTE = f"{ANALYZER_CLASS}__policies"
 
 
@@ -48,7 +51,6 @@ class _CachingJsonFormat:
         return getattr(self._json_format, name)
 
     def MessageToDict(self, message: Any) -> Any:  # noqa: N802 - the name in the SDK
-        """Return a message as plain values."""
         content = message.SerializeToString()
         decoded = self._decoded.get(content)
         if decoded is None:
@@ -57,14 +59,15 @@ class _CachingJsonFormat:
 
 
 def cache_decoding() -> None:
-    """Replace the SDK's decoding functions by cached functions. A second call changes nothing."""
+    """Replace the SDK's decoding functions by functions that cache their results. A second call changes nothing."""
     sdk: Any = importlib.import_module(SDK_MODULE)
-    if not all(hasattr(sdk, name) for name in DECODING_FUNCTIONS) or isinstance(sdk.json_format, _CachingJsonFormat):
+    if not all(hasattr(sdk, name) for name in DECODING_NAMES) or isinstance(sdk.json_format, _CachingJsonFormat):
         return
     deserialize = sdk.deserialize_properties
     cached = _IdentityCache(deserialize)
 
     def deserialize_once(props: Any, proxy_secrets: bool = False) -> Any:
+        # The SDK sets proxy_secrets only for a remediation, which changes the properties and needs its own copy.
         return deserialize(props, True) if proxy_secrets else cached(props)
 
     sdk.json_format = _CachingJsonFormat(sdk.json_format)
@@ -72,26 +75,29 @@ def cache_decoding() -> None:
     sdk.unknown_checking_proxy = _IdentityCache(sdk.unknown_checking_proxy)
 
 
-class _ResourcesForFirstReader:
-    """A request for a whole stack that returns its resources only to the first policy that reads them."""
+class _RequestReadOnce:
+    """A request for a whole stack whose list of resources is empty from the second read on.
+
+    The SDK reads the list for every policy, and converts all resources again. `PolicyBuilder` keeps the resources that
+    the first policy gets, so the other policies need none.
+    """
 
     def __init__(self, request: Any) -> None:
         self._unread: Sequence[Any] = request.resources
 
     @property
     def resources(self) -> Sequence[Any]:
-        """Return the resources on the first read, and an empty list afterwards."""
         resources, self._unread = self._unread, []
         return resources
 
 
-def skip_unneeded_checks(applies_to: Callable[[str, str], bool]) -> None:
-    """Replace the SDK's analyzer class. `applies_to` returns True if the named policy checks resources of a type.
-
-    A second call changes nothing.
+def replace_analyzer(applies_to: Callable[[str, str], bool]) -> None:
+    """Replace the SDK's analyzer class by a subclass that skips needless work. `applies_to` returns True if the named
+    policy checks resources of a type. A second call changes nothing.
     """
     sdk: Any = importlib.import_module(SDK_MODULE)
     analyzer_class: Any = getattr(sdk, ANALYZER_CLASS, None)
+    # The subclass has no annotations, so this condition also holds in a second call.
     if POLICIES_ATTRIBUTE not in getattr(analyzer_class, "__annotations__", {}):
         return
 
@@ -105,7 +111,7 @@ def skip_unneeded_checks(applies_to: Callable[[str, str], bool]) -> None:
         return analyzer_class.Analyze(narrowed, request, context)
 
     def analyze_stack(self: Any, request: Any, context: Any) -> Any:
-        return analyzer_class.AnalyzeStack(self, _ResourcesForFirstReader(request), context)
+        return analyzer_class.AnalyzeStack(self, _RequestReadOnce(request), context)
 
     setattr(
         sdk,

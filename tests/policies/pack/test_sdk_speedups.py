@@ -1,4 +1,4 @@
-"""Tests of the SDK patches: they change no finding, avoid repeated decoding, and leave remediations their own copy."""
+"""Tests of the replaced parts of the SDK: they change no finding, avoid repeated decoding, and leave remediations their own copy."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,9 +7,9 @@ from unittest.mock import Mock
 import pytest
 
 from guardrails.model import resource_types as t
-from guardrails.pack import policy_pack, sdk_patches
+from guardrails.pack import policy_pack, sdk_speedups
 from guardrails.pack.policy_kinds import EnforcementLevel, ResourcePolicy
-from guardrails.pack.sdk_patches import ANALYZER_CLASS, DECODING_FUNCTIONS, cache_decoding, skip_unneeded_checks
+from guardrails.pack.sdk_speedups import ANALYZER_CLASS, DECODING_NAMES, cache_decoding, replace_analyzer
 from guardrails.policy_catalogue import POLICIES
 from tests.policies.policy_harness import (
     BY_NAME,
@@ -33,30 +33,30 @@ def sdk() -> Iterator[Any]:
         yield module
 
 
-def test_the_sdk_still_has_the_patched_names(sdk: Any) -> None:
-    assert all(hasattr(sdk, name) for name in DECODING_FUNCTIONS), (
+def test_the_sdk_still_has_the_replaced_names(sdk: Any) -> None:
+    assert all(hasattr(sdk, name) for name in DECODING_NAMES), (
         "without these names the pack works, but a preview takes twice as long"
     )
-    assert sdk_patches.POLICIES_ATTRIBUTE in getattr(sdk, ANALYZER_CLASS).__annotations__, (
+    assert sdk_speedups.POLICIES_ATTRIBUTE in getattr(sdk, ANALYZER_CLASS).__annotations__, (
         "without this attribute, every policy is called for every type"
     )
 
 
-def test_the_patches_change_no_answer(sdk: Any, prod: EngineMessages) -> None:
-    # Two subsystems of the program, because the SDK without patches needs seconds for all resources.
+def test_the_speedups_change_no_answer(sdk: Any, prod: EngineMessages) -> None:
+    # Two subsystems of the program, because the original SDK needs seconds for all resources.
     program = prod.copy()
     for name in prod.inputs:
         if name.startswith(("livestream-", "meetings-", "voice-qa-")):
             program.drop(name)
     small = build_messages(TWO_BUCKETS)
-    unpatched = [run_policies(ENFORCED, stack, CONTEXT) for stack in (program, small)]
-    assert all(unpatched)
+    original_answers = [run_policies(ENFORCED, stack, CONTEXT) for stack in (program, small)]
+    assert all(original_answers)
     for _ in range(2):  # a second call changes nothing
         cache_decoding()
-        skip_unneeded_checks(policy_pack.policy_applies_to_type)
+        replace_analyzer(policy_pack.policy_applies_to_type)
     assert [run_policies(ENFORCED, stack, CONTEXT) for stack in (program, small, program)] == [
-        *unpatched,
-        unpatched[0],
+        *original_answers,
+        original_answers[0],
     ]
 
 
@@ -72,17 +72,17 @@ def test_a_stack_is_built_once_for_all_policies_and_again_for_the_next_stack(
 
     monkeypatch.setattr(sdk, "PolicyResource", Counted)
     stack_policies = [policy for policy in ENFORCED if not isinstance(policy, ResourcePolicy)]
-    skip_unneeded_checks(policy_pack.policy_applies_to_type)
+    replace_analyzer(policy_pack.policy_applies_to_type)
     for sample in TWO_BUCKETS:
         run_policies(stack_policies, build_messages([sample]), CONTEXT)
     assert built_names == ["b", "c"]
 
 
 def test_a_policy_is_called_only_for_the_types_that_it_checks(sdk: Any) -> None:
-    skip_unneeded_checks(policy_pack.policy_applies_to_type)
+    replace_analyzer(policy_pack.policy_applies_to_type)
     called_policies: list[str] = []
     analyzer = build_analyzer(ENFORCED, CONTEXT)
-    for policy in getattr(analyzer, sdk_patches.POLICIES_ATTRIBUTE):
+    for policy in getattr(analyzer, sdk_speedups.POLICIES_ATTRIBUTE):
         if isinstance(policy, sdk.ResourceValidationPolicy):
             policy.validate = lambda *_, name=policy.name: called_policies.append(name)
     analyzer.Analyze(build_messages(TWO_BUCKETS).inputs["b"], None)
