@@ -96,7 +96,7 @@ def _check_iam_no_long_lived_credentials(resource: CheckedResource) -> Iterator[
 
 
 @POLICIES.relation(
-    "iam-one-role-a-function",
+    "iam-one-role-per-function",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every function has its own role.",

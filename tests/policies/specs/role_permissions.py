@@ -120,7 +120,7 @@ SPECS = (
         undecided=False,
     ),
     PolicySpec(
-        "iam-one-role-a-function",
+        "iam-one-role-per-function",
         good=[
             *SHARED[:2],
             SampleResource(t.ROLE, {"name": "b"}, "b"),
