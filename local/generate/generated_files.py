@@ -1,7 +1,9 @@
-"""Generated files in `docs/`: JSON Schemas, OpenAPI documents, TypeScript types, and pages about the resources.
+"""List of all generated files in `docs/`, and the command that writes them.
 
-`make schema` and `make docs` write them from the pydantic models, the policies, the price book and a preview run of the
-program. A test fails if a committed file is stale.
+`make schema` writes the interfaces: JSON Schemas, OpenAPI documents and TypeScript types. `make docs` writes the pages
+about architecture, security, policies, cost, errors and settings. The content comes from the pydantic models, the
+hand-written examples and page templates, the policies, the price book, and the resources that a preview of production
+registers. A test fails if a committed file is missing or differs from what would be generated.
 """
 
 import json
@@ -42,11 +44,11 @@ from local.generate.typescript import to_declarations
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Generator = Callable[[], str]
-"""Function that returns the content of a file."""
+"""Function that returns the text of a file."""
 
 
 def stack_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a stack file. It allows any key of another namespace, such as `aws:region`."""
+    """Return the JSON Schema of a stack file. Keys of other namespaces, such as `aws:region`, may have any value."""
     schema = StackSettings.model_json_schema()
     definitions = schema.pop("$defs")
     return {
@@ -74,7 +76,10 @@ def stack_schema() -> dict[str, Any]:
 
 
 def frontend_schema() -> dict[str, Any]:
-    """Return the schema of the stack output `frontend` for its readers. It allows fields that are added later."""
+    """Return the schema of the stack output `frontend` for the programs that read it.
+
+    It accepts unknown fields, so an old reader still accepts an output to which a field was added.
+    """
     schema = _frontend()
     for definition in (schema, *schema["$defs"].values()):
         del definition["additionalProperties"]
@@ -82,9 +87,10 @@ def frontend_schema() -> dict[str, Any]:
 
 
 def _frontend() -> dict[str, Any]:
-    """Return the schema of the exported output. A subsystem that is disabled is omitted, never null."""
+    """Return the schema of the stack output `frontend` as the program writes it: a field without a value is omitted."""
     schema = Frontend.model_json_schema(mode="serialization")
-    # A field with the default None has the schema `anyOf: [<type>, null]`. Only the type remains.
+    # Pydantic gives a field with the default None the schema `anyOf: [<type>, null]`. The output never contains null,
+    # so the field gets the schema `<type>`.
     for definition in (schema, *schema["$defs"].values()):
         for field in definition["properties"].values():
             if "default" in field and field.pop("default") is None:
@@ -109,13 +115,16 @@ def voice_qa_schema() -> dict[str, Any]:
 
 
 def meetings_schema() -> dict[str, Any]:
-    """Return the schema of the S3 objects and DynamoDB items that a client of meetings writes and reads itself."""
+    """Return the schema of the S3 objects and DynamoDB items that clients of meetings access directly, without an API.
+
+    A client writes `complete.json`, the list of a recording's chunks. It reads meeting records, transcripts and summaries.
+    """
     models: list[tuple[type[Message], JsonSchemaMode]] = [(CompleteFile, "validation")]
     models += [(model, "serialization") for model in (MeetingRecord, Transcript, Summary)]
     return {
         "$schema": DIALECT,
-        "title": "What clients of meetings write and read",
-        "description": "Generated from handlers/meetings by `make schema`. Their keys: docs/meetings.md.",
+        "title": "S3 objects and DynamoDB items of meetings that clients write and read",
+        "description": "Generated from handlers/meetings by `make schema`. docs/meetings.md has the S3 keys and item keys.",
         "anyOf": [{"$ref": f"#/$defs/{model.__name__}"} for model, _ in models],
         **_with_examples(models, message_examples.MEETINGS),
     }
@@ -128,18 +137,18 @@ def _openapi(
 
 
 def _message_schema(subsystem: str, module: ModuleType, examples: Sequence[Message]) -> dict[str, Any]:
-    """Return the schema of a module's requests and responses, which are the messages of one WebSocket API."""
+    """Return the schema of a WebSocket API's messages: the requests and responses that a module of the API lists."""
     models: list[tuple[type[Message], JsonSchemaMode]] = [(model, "validation") for model in module.REQUESTS.values()]
     models += [(model, "serialization") for model in module.RESPONSES]
     schema = _with_examples(models, examples)
     for definition in schema["$defs"].values():
         if (tag := definition.get("properties", {}).get("type", {})) and "const" in tag:
-            # The model has a default for `type`, so pydantic does not require the field. But every message contains it.
+            # The model has a default for `type`, so pydantic's schema does not require it. But every message contains it.
             definition["required"] = ["type", *definition.get("required", ())]
     return {
         "$schema": DIALECT,
         "title": f"Messages of the WebSocket API of {subsystem}",
-        "description": f"Generated from {module.__name__.replace('.', '/')}.py by `make schema`. Errors: docs/{subsystem}.md.",
+        "description": f"Generated from {module.__name__.replace('.', '/')}.py by `make schema`. docs/{subsystem}.md describes the API and its errors.",
         "oneOf": [{"$ref": f"#/$defs/{model.__name__}"} for model, _ in models],
         **schema,
     }
@@ -148,6 +157,7 @@ def _message_schema(subsystem: str, module: ModuleType, examples: Sequence[Messa
 def _with_examples(
     models: Sequence[tuple[type[Message], JsonSchemaMode]], messages: Sequence[Message]
 ) -> dict[str, Any]:
+    """Return the schema of models, in which the definition of a model has the messages of this model as examples."""
     _, schema = models_json_schema(models)
     for name, examples in message_examples.group_by_model(messages).items():
         schema["$defs"][name] |= {"examples": examples}
@@ -183,7 +193,7 @@ FILES = {**INTERFACES, **PAGES}
 
 
 def find_stale_files(files: Mapping[str, Generator] = FILES) -> list[str]:
-    """Return the paths of committed files that differ from what would be generated."""
+    """Return the paths of files that are missing, or that differ from what would be generated."""
     return [
         path
         for path, make in files.items()
@@ -192,9 +202,9 @@ def find_stale_files(files: Mapping[str, Generator] = FILES) -> list[str]:
 
 
 def command(files: Mapping[str, Generator] = FILES, *, check: bool) -> int:
-    """Write stale files for `make schema` and `make docs`.
+    """Generate the files that are missing or stale, and return 0. `make schema` and `make docs` call this.
 
-    With `check`, only list them and return 1 if there are any.
+    With `check`, write nothing, but list these files and return 1 if there are any.
     """
     stale_paths = find_stale_files(files)
     for path in stale_paths:
@@ -207,7 +217,7 @@ def command(files: Mapping[str, Generator] = FILES, *, check: bool) -> int:
 
 
 def _allow_encrypted_secrets(definition: dict[str, Any]) -> dict[str, Any]:
-    """Allow `{secure: …}` for each secret, which is how the CLI writes an encrypted value into a stack file."""
+    """Return a definition that allows `{secure: …}` for each secret. The Pulumi CLI writes encrypted values like this."""
     properties = {
         name: {"anyOf": [field, {"type": "object", "required": ["secure"]}]} if _is_secret(field) else field
         for name, field in definition.get("properties", {}).items()
