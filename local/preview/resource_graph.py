@@ -1,4 +1,8 @@
-"""Graph of the resources that a run of the program registered, with their inputs, outputs and dependencies."""
+"""Graph of the resources that a run of the program registered, with their inputs, outputs and dependencies.
+
+A resource is either a custom resource, which a provider creates, for example a bucket; or a component, which only groups
+other resources. These are Pulumi's terms.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +14,8 @@ from google.protobuf.struct_pb2 import Struct
 from local.preview.property_values import Props, UnsupportedAsset, to_python_properties
 
 if TYPE_CHECKING:
-    # Importing Pulumi takes longer than a command such as `make push`, which does not run the program.
+    # At run time, Pulumi is not imported here. Commands such as `make push` do not run the program, and the import would
+    # take longer than the command.
     from pulumi.runtime.proto import resource_pb2
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -26,31 +31,31 @@ class Resource:
     name: str
     """Name that the program gives the resource in Pulumi, not its name on AWS."""
     parent: str
-    """URN of the parent component, or an empty text."""
+    """URN of the parent component, or an empty text for the stack."""
     custom: bool
-    """True if a provider creates the resource. False for a component."""
+    """True for a custom resource, False for a component."""
     request: "resource_pb2.RegisterResourceRequest"
-    """Message of the registration, with the resource's options."""
+    """The SDK's request to register the resource, which also contains its options and dependencies."""
     inputs: Props
-    """Input properties as Python values."""
     id: str = ""
     """Physical id, or an empty text if it is unknown."""
     outputs: Struct = field(default_factory=Struct)
-    """Inputs and outputs in Pulumi's wire format."""
+    """For a custom resource, its inputs and the outputs that the provider adds. For a component, the outputs that the
+    component registers. In Pulumi's wire format."""
 
     @property
     def depends_on(self) -> set[str]:
-        """URNs of the resources that must exist before this one: explicit dependencies and property dependencies."""
+        """URNs of the resources that must exist before this resource: explicit and property dependencies."""
         return {*self.request.dependencies, *self.property_dependencies}
 
     @property
     def property_dependencies(self) -> set[str]:
-        """URNs of the resources whose outputs this resource's properties use."""
+        """URNs of the resources whose outputs occur in this resource's inputs."""
         return {urn for dependencies in self.request.propertyDependencies.values() for urn in dependencies.urns}
 
     @property
     def kind(self) -> str:
-        """Resource type without package and module, for example `Bucket`."""
+        """Last part of the type, for example `Bucket` for `aws:s3/bucket:Bucket`."""
         return self.type.rpartition(":")[2]
 
 
@@ -62,9 +67,10 @@ class Graph:
         self._lock = threading.Lock()
 
     def add(self, urn: str, request: "resource_pb2.RegisterResourceRequest") -> Resource:
-        """Add a registration. Raise ValueError for a second resource with the same URN, as Pulumi's engine does.
+        """Add the resource of a registration request, and return it.
 
-        Raise UnsupportedAsset, which names the resource, for an asset or archive in an unsupported form.
+        Raise ValueError for a second resource with the same URN, because Pulumi's engine rejects it too. Raise
+        UnsupportedAsset for an asset or archive in an unsupported form. Its message names the resource.
         """
         try:
             inputs = to_python_properties(request.object)
@@ -95,11 +101,11 @@ class Graph:
         return self._resources[urn]
 
     def children(self, urn: str) -> list[Resource]:
-        """Return the resources with the given parent."""
+        """Return the resources whose parent has the given URN."""
         return [resource for resource in self if resource.parent == urn]
 
     def customs(self) -> list[Resource]:
-        """Return the resources that a provider creates, without components."""
+        """Return the custom resources, without components."""
         return [resource for resource in self if resource.custom]
 
     @property

@@ -1,8 +1,8 @@
-"""Entry points of a stack's Lambda functions, Spark jobs and Batch jobs, each with the code and packages that it can
-import.
+"""Entry points of a stack: the module with which each Lambda function, Spark job or Batch job starts.
 
-The code is read from the archives that the program publishes, not from the source folders. So a module that an archive
-lacks is missing here too.
+Each entry point has an environment, which contains everything that its code can import. For functions and Spark jobs,
+the project's modules are read from the archives that the program publishes, not from the source folders. So if an
+archive lacks a module, the environment lacks it too. For Batch jobs, the Dockerfile names the files of the image.
 """
 
 import json
@@ -19,45 +19,49 @@ from local.preview.handler_check.importable_modules import (
     GLUE_MODULES,
     GLUE_PYTHON,
     Packages,
-    find_packages,
+    assume_packages,
     read_locked_packages,
 )
 from local.preview.property_values import Archive, Asset
 from local.preview.resource_graph import Graph, Resource
 
 MAIN = "__main__"
+"""Name of a module that is run as a script or with `python -m <package>`."""
 
 
 class SourceFile(NamedTuple):
-    """Python file of a module. A folder without `__init__.py` is an empty file with the folder's path."""
+    """Python file of a module. A package without `__init__.py` has the folder's path and no content."""
 
     path: str
-    """Path relative to the repository's root."""
+    """Path relative to the repository's root. An archive has the same paths."""
     content: bytes
 
 
 @dataclass(frozen=True, eq=False)
 class ImportEnvironment:
-    """Everything that an entry point can import."""
+    """Everything that the code of an entry point can import."""
 
     code: str
-    """Archive or image that contains the modules."""
+    """Path of the archive that contains the project's modules, or of the image's Dockerfile."""
     modules: Mapping[str, SourceFile]
-    """Modules of the project by name."""
+    """Modules of the project, by their dotted names."""
     packages: Packages
+    """Installed packages from outside the project."""
     python: tuple[int, int]
+    """Python version, which determines the standard library."""
 
 
 @dataclass(frozen=True)
 class EntryPoint:
-    """Module, and function if any, with which a resource starts."""
+    """Code with which a function or job starts."""
 
     urn: str
-    """URN of the resource, or the function's physical name if the resource graph is not known."""
+    """URN of the resource. `make push`, which has no resource graph, uses the function's physical name instead."""
     text: str
-    """Entry point as the resource's input or the image's Dockerfile names it."""
+    """Entry point as the program or Dockerfile writes it, for example `handlers.meetings.sweep.handler.handler`."""
     module: str
     function: str | None
+    """Function that Lambda calls, or None for a job, which runs the module itself."""
     environment: ImportEnvironment
 
 
@@ -84,13 +88,17 @@ def _read_function(resource: Resource, reader: "EnvironmentReader") -> Iterator[
 
 def to_entry_point(name: str, handler: str, environment: ImportEnvironment) -> EntryPoint:
     """Return the entry point of a Lambda function. `name` is the function's URN or physical name."""
-    # Lambda's guide, "Python handler naming": the text before the last dot is the module. Slashes separate folders.
+    # According to Lambda's guide ("Python handler naming"), the text before the last dot is the module, and folders may
+    # also be separated by slashes.
     module, _, function = handler.rpartition(".")
     return EntryPoint(name, handler, module.replace("/", "."), function, environment)
 
 
 def _read_spark_job(resource: Resource, resources: list[Resource], reader: "EnvironmentReader") -> Iterator[EntryPoint]:
-    """Yield the entry point of a Spark job: its script, which can import from the archive in `--extra-py-files`."""
+    """Yield the entry point of a Spark job: its script, which can import modules of the archive in `--extra-py-files`.
+
+    A script or archive is found by the S3 object that the program uploads it to.
+    """
     objects = {
         f"s3://{item.inputs.get('bucket')}/{item.inputs.get('key')}": item.inputs.get("source")
         for item in resources
@@ -102,13 +110,13 @@ def _read_spark_job(resource: Resource, resources: list[Resource], reader: "Envi
         path = library.path if isinstance(library, Asset) else None
         modules = dict(reader.read_archive(path)) if path else {}
         modules[MAIN] = SourceFile(script.path, (ROOT / script.path).read_bytes())
-        packages = find_packages(GLUE_MODULES, "Glue")
+        packages = assume_packages(GLUE_MODULES, "Glue")
         environment = ImportEnvironment(path or script.path, modules, packages, GLUE_PYTHON)
         yield EntryPoint(resource.urn, script.path, MAIN, None, environment)
 
 
 def _read_batch_job(resource: Resource) -> Iterator[EntryPoint]:
-    """Yield the entry points of the subsystem's images, which their Dockerfiles describe."""
+    """Yield the entry point of each image in the subsystem's folder, as the image's Dockerfile describes it."""
     folder = ROOT / "handlers" / str(resource.inputs["tags"]["Subsystem"]).replace("-", "_")
     for dockerfile in sorted(folder.rglob(IMAGE_FILE)):
         text = dockerfile.read_text()
@@ -127,7 +135,7 @@ def _read_batch_job(resource: Resource) -> Iterator[EntryPoint]:
 
 
 class EnvironmentReader:
-    """Reader of archives and lock files that reads each of them once. A new reader is needed after they change."""
+    """Reader of the environments of functions. It reads each archive and lock file once, so changes need a new reader."""
 
     def __init__(self) -> None:
         self._archives: dict[str, dict[str, SourceFile]] = {}
@@ -135,13 +143,14 @@ class EnvironmentReader:
         self._environments: dict[tuple[str, str, bool], ImportEnvironment] = {}
 
     def read(self, archive: str, runtime: str, *, has_layer: bool) -> ImportEnvironment:
-        """Return the environment of a function. Functions with the same archive, runtime and layer share it."""
+        """Return the environment of a function. Functions with equal arguments share one environment."""
         key = (archive, runtime, has_layer)
         if key not in self._environments:
             if has_layer not in self._packages:
-                # Lambda's runtime has a boto3 too. It does not count, because it may be older than the locked one.
+                # Lambda's runtime also contains boto3. A function must not rely on it without the layer, because its
+                # version may be older than the locked version.
                 self._packages[has_layer] = (
-                    read_locked_packages(LAYER_LOCK) if has_layer else find_packages((), "a layer")
+                    read_locked_packages(LAYER_LOCK) if has_layer else assume_packages((), "a layer")
                 )
             modules = self.read_archive(archive)
             packages = self._packages[has_layer]
@@ -158,7 +167,7 @@ class EnvironmentReader:
 
 
 def _to_modules(files: Mapping[str, bytes]) -> dict[str, SourceFile]:
-    """Return the modules and packages of Python files by name."""
+    """Return the modules of Python files, including the packages that contain them, by their dotted names."""
     modules: dict[str, SourceFile] = {}
     for name, content in files.items():
         path = PurePosixPath(name)
@@ -172,6 +181,6 @@ def _to_modules(files: Mapping[str, bytes]) -> dict[str, SourceFile]:
 
 
 def _parse_version(text: str) -> tuple[int, int]:
-    """Return the Python version in the name of a runtime or image."""
+    """Return the Python version in the name of a runtime or image, for example (3, 13) for `python3.13`."""
     major, minor = re.findall(r"\d+", text)[:2]
     return int(major), int(minor)
