@@ -1,7 +1,7 @@
-"""Parts of the OpenAPI documents that code does not determine: servers, authentication and examples of both REST APIs.
+"""Servers, authentication and examples for the OpenAPI documents of the two REST APIs, livestream and meetings.
 
-`LIVESTREAM` and `MEETINGS` have the parts of one API each. The examples are instances of the request and response
-models, so they are valid. A test checks that every body and every parameter has an example.
+The examples are instances of the request and response models, so they are valid. A test checks that every body and
+every parameter has an example.
 """
 
 from collections.abc import Sequence
@@ -51,9 +51,8 @@ def _index_by_model(examples: Sequence[Message]) -> dict[type[Message], Message]
 
 
 def _describe_servers(section: str) -> list[Document]:
-    """Return the servers of an API. There is one entry, whose URL is a variable, because each stack has its own URL.
-
-    `section` is the API's section in the stack output `frontend`.
+    """Return one server, whose URL is a variable, because each stack has its own URL. `section` is a part of the output
+    `frontend`.
     """
     return [
         {

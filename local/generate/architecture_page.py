@@ -1,8 +1,7 @@
-"""Generator of `docs/architecture.md`: fills the diagrams into the template `architecture_page.md`.
+"""Generator of `docs/architecture.md`: fills an overview and a diagram for each subsystem into `architecture_page.md`.
 
-There is an overview, and one diagram for each subsystem. The foundation is drawn as a subsystem too. `diagram_nodes`
-and `diagram_edges` derive the nodes and edges from the program's resources. This module writes them as Mermaid
-flowcharts, and only uses syntax that every version of Mermaid supports.
+`diagram_nodes` and `diagram_edges` derive the nodes and edges from the program's resources. This module draws them as
+Mermaid flowcharts, with syntax that every version of Mermaid supports.
 """
 
 import json
@@ -30,10 +29,9 @@ NODE_SYNTAX = {
 }
 """Mermaid's syntax for a node of each shape, with a placeholder for the label."""
 COUNTED_SHAPES = (Shape.FUNCTION, Shape.QUEUE, Shape.STORE, Shape.WORKFLOW, Shape.JOB)
-"""Shapes that the overview only counts. It has one summary node for all of them in a subsystem."""
+"""Shapes of nodes that the overview only counts, in one summary node for each subsystem."""
 ENTRY_SHAPES = {Shape.API, Shape.CALLER}
-"""Shapes of a subsystem's entries, which the overview draws one by one. An entry is an API, or a caller that uses a role
-of the subsystem, for example a guest in a browser."""
+"""Shapes of a subsystem's entries, which the overview draws one by one: APIs, and callers such as guests in a browser."""
 ALERT_SOURCES = {
     # Label of each service that publishes to the topic of alerts, by service principal.
     "budgets.amazonaws.com": "budgets",
@@ -120,10 +118,7 @@ def _render_entry_arrows(edges: Iterable[Edge]) -> Iterator[str]:
 
 
 def _render_service_arrows(calls: Iterable[Edge]) -> Iterator[str]:
-    """Yield an arrow to each called service, from the summary node of the subsystem that calls it.
-
-    The foundation has no summary node, so its arrows start at the node that makes the call.
-    """
+    """Yield an arrow to each service from the subsystem's summary node, or in the foundation, from the calling node."""
     for call in calls:
         is_foundation = call.tail.subsystem == Subsystem.FOUNDATION
         yield _render_arrow(call.tail.id if is_foundation else _create_id("inside", call.tail.subsystem), call.head.id)
@@ -169,7 +164,7 @@ def _render_code_block(lines: Iterable[str]) -> str:
 
 
 def _render_box(name: str, members: Iterable[str]) -> Iterator[str]:
-    """Yield nodes in a named box, or without a box if the name is empty."""
+    """Yield nodes in a box with a name, or without a box if the name is empty."""
     if not name:
         yield from (f"  {member}" for member in members)
         return

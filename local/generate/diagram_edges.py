@@ -1,8 +1,7 @@
 """Edges of the architecture diagrams, derived from event sources, rules, schedules, APIs, CORS rules and role policies.
 
 An edge leads from a node that acts, its tail, to a node that is acted on, its head. A permission becomes an edge from
-the node that uses the role. If a permission has no edge, and no exception in this module applies to it, the page is not
-generated. So the diagrams do not omit an access by accident.
+the node that uses the role. If a permission has no edge, and no exception in this module applies, the generation fails.
 """
 
 import json
@@ -23,7 +22,7 @@ NodesByRole = Mapping[str, Node]
 CLOCK = Node("", "clock", Shape.SERVICE)
 """Tail of the edges of all schedules."""
 CALLERS = Node("", "callers", Shape.CALLER)
-"""One node for all callers that assume no role of the program, for example browsers that call an API."""
+"""Callers that assume no role of the program, for example browsers that call an API."""
 
 OMITTED_SERVICES = {
     # IAM prefixes of services whose permissions get no edge.
@@ -32,19 +31,18 @@ OMITTED_SERVICES = {
     "iam",  # `iam:PassRole` for a job's role: the edges of the job show the permissions of that role
 }  # fmt: skip
 CALLED_SERVICES = {"bedrock": "Bedrock", "transcribe": "Transcribe", "mediaconvert": "MediaConvert"}
-"""Services that the program calls, but of which it has no resource to draw: label by IAM prefix."""
+"""Label of each AWS service that the program calls without a resource to draw, by IAM prefix."""
 
 ADDRESS_VARIABLES = {
     "JWKS_URL": Node("", "identity provider", Shape.SERVICE),
     "AGENTCORE_ENDPOINT": Node("", "agent at AgentCore", Shape.SERVICE),
 }
-"""Services that functions call at an address in an environment variable, by the variable's name. Other variables may
-contain addresses too, for example a token's issuer, but no function calls these."""
+"""Services that functions call, by the environment variable with the address. Functions do not call the addresses in
+other variables, for example a token's issuer."""
 
 READ_ACTIONS = re.compile(r"Get|BatchGet|List|Query|Scan|Describe|ConditionCheck")
-"""Start of the name of an action that reads, for example `GetItem`. All other actions of `READ_OR_WRITE_SERVICES`
-write."""
-VERBS = {
+"""Start of the name of an action that reads, for example `GetItem`."""
+ACTION_LABELS = {
     "lambda:InvokeFunction": "calls",
     "states:StartExecution": "starts",
     "states:DescribeExecution": "describes",
@@ -56,11 +54,11 @@ VERBS = {
     "execute-api:Invoke": "connects",
     "execute-api:ManageConnections": "sends messages over",
 }
-"""Label of the edge that an action becomes."""
+"""Labels of the edges of single actions."""
 READ_OR_WRITE_SERVICES = {"s3", "dynamodb", "ssm", "bedrock-agentcore"}
-"""IAM prefixes of the services whose actions have the label `reads` or `writes`, unless `VERBS` contains the action."""
+"""IAM prefixes of the services whose other actions have the label `reads` or `writes`."""
 IMPLIED_ACTIONS = {
-    # Actions that become no edge, because each accompanies another action or an event source that becomes one.
+    # Actions that become no edge, because each accompanies an action or event source that has an edge.
     "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
     "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun", "batch:DescribeJobs", "batch:ListJobs", "batch:TerminateJob",
     "backup:DescribeBackupVault", "sts:TagSession",
@@ -82,10 +80,7 @@ class Edge:
 
 
 def list_edges(graph: Graph) -> list[Edge]:
-    """Return the edges between all nodes, without those that only the foundation's diagram shows.
-
-    All edges from one node to another are merged into one, with a joined label. Edges from a node to itself are omitted.
-    """
+    """Return the edges between all nodes, at most one in each direction. Edges from a node to itself are omitted."""
     nodes_by_key, nodes_by_role = map_nodes(graph), map_role_nodes(graph)
     labels_by_ends: dict[tuple[Node, Node], set[str]] = defaultdict(set)
     for edge in (
@@ -100,10 +95,9 @@ def list_edges(graph: Graph) -> list[Edge]:
 
 
 def _join_labels(labels: set[str]) -> str:
-    """Return labels as one label, for example `reads, writes, sends`.
+    """Return labels as one label, for example `reads, writes, calls`.
 
-    The order is alphabetical, except that `reads, writes` comes first. `describes` is omitted beside `starts`, because
-    nearly every role that starts an execution may also describe it.
+    `describes` is omitted beside `starts`, because nearly every role that starts an execution may also describe it.
     """
     verbs = labels - {"describes"} if "starts" in labels else labels
     first = ["reads, writes"] if {"reads", "writes"} <= verbs else []
@@ -139,8 +133,8 @@ def _list_rule_edges(
     rules = [resource for resource in graph.customs() if resource.kind == "EventRule"]
     [rule] = [rule for rule in rules if rule.inputs["name"] == target.inputs["rule"]]
     pattern = json.loads(rule.inputs["eventPattern"])
-    # Some rules send events for operators to a dead-letter queue, whose alarm notifies the topic of alerts. Dead-letter
-    # queues are not drawn, so the edge leads to the topic.
+    # A dead-letter queue that receives events for operators is not drawn. Its alarm notifies the topic of alerts, so the
+    # edge leads to this topic.
     [alerts_topic] = [node for (service, _), node in nodes_by_key.items() if service == "sns"]
     head = nodes_by_key.get(to_node_key(target.inputs["arn"]), alerts_topic)
     [source], [detail_type] = pattern["source"], pattern["detail-type"]
@@ -155,7 +149,7 @@ def _list_rule_edges(
         name = {"aws.mediaconvert": "MediaConvert", "aws.backup": "AWS Backup"}[source]
         yield Edge(Node("", name, Shape.SERVICE), head, detail_type.lower())
     else:
-        # A function of the program publishes the events. The edge starts at each node whose role may publish them.
+        # The program itself publishes the events, so an edge starts at each node whose role may publish them.
         for role, statement in list_role_statements(graph):
             if "events:PutEvents" in statement["Action"] and source in json.dumps(statement.get("Condition", {})):
                 yield Edge(nodes_by_role[role], head, f"event {detail_type}")
@@ -204,14 +198,14 @@ def _list_permission_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role
         for action in statement["Action"]:
             for resource in statement["Resource"]:
                 if head := _find_head(action, resource, nodes_by_key, nodes_by_role):
-                    yield Edge(nodes_by_role[role], head, _choose_verb(action, head))
+                    yield Edge(nodes_by_role[role], head, _choose_label(action, head))
 
 
 def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Node | None:
     """Return the node that an action on a resource accesses, or None if the action becomes no edge."""
     service = action.partition(":")[0]
     if service in OMITTED_SERVICES or action in IMPLIED_ACTIONS or action == "events:PutEvents":
-        return None
+        return None  # Events have the edges of their event rules.
     if service in CALLED_SERVICES:
         return Node("", CALLED_SERVICES[service], Shape.SERVICE)
     if action == "sts:AssumeRole":
@@ -222,21 +216,21 @@ def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_ro
     # Dead-letter queues and job queues are not shown, so actions on them get no arrow.
     if target is None and not (service == "sqs" or (service == "batch" and ":job-queue/" in resource)):
         raise MissingFromDiagram(
-            f"{action} on {resource} has no node in the diagrams. Add its type to SHOWN in "
+            f"{action} on {resource} has no node in the diagrams. Add its type to SHOWN_TYPES in "
             "local/generate/diagram_nodes.py, or its service to OMITTED_SERVICES in local/generate/diagram_edges.py."
         )
     return target
 
 
-def _choose_verb(action: str, head: Node) -> str:
-    """Return the label of the edge that an action becomes. Raise MissingFromDiagram if this module has none for it."""
-    if action in VERBS:
-        return VERBS[action]
+def _choose_label(action: str, head: Node) -> str:
+    """Return the label for an action. Raise MissingFromDiagram if there is none."""
+    if action in ACTION_LABELS:
+        return ACTION_LABELS[action]
     service, _, name = action.partition(":")
     if service in READ_OR_WRITE_SERVICES:
         return "reads" if READ_ACTIONS.match(name) else "writes"
     if head.shape is Shape.SERVICE:
         return "calls"
     raise MissingFromDiagram(
-        f"{action} has no verb. Add it to VERBS or IMPLIED_ACTIONS in local/generate/diagram_edges.py."
+        f"{action} has no label. Add it to ACTION_LABELS or IMPLIED_ACTIONS in local/generate/diagram_edges.py."
     )

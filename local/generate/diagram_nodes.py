@@ -2,9 +2,9 @@
 
 The diagrams omit auxiliary resources (policies, log groups, versions), alarms, dashboards and dead-letter queues.
 
-A node is named after the block that contains its resource. A block is a component of the program that creates one kind
-of resource with everything that it needs, for example a function with its role and log group. Policies and event
-sources refer to a resource by an ARN, so nodes are found by a key that an ARN contains.
+A node is named after the block that contains its resource. A block is a component of the program, for example a
+function with its role and log group. Policies and event sources name resources by ARNs, so nodes are found by a key that
+an ARN contains.
 """
 
 import json
@@ -18,7 +18,7 @@ from guardrails.model.subsystem_of_resource import parse_subsystem
 from local.preview.resource_graph import Graph, Resource
 
 DEAD_LETTER_QUEUE = "polyphony:blocks:DeadLetterQueue"
-"""Pulumi type of the block that contains a dead-letter queue."""
+"""Type of the block that contains a dead-letter queue."""
 
 
 class Shape(StrEnum):
@@ -34,7 +34,7 @@ class Shape(StrEnum):
     CALLER = "caller"
     """Person or program that calls from outside, for example a guest in a browser."""
     SERVICE = "service"
-    """AWS service or external service, as opposed to a resource of the program."""
+    """AWS service or external service, not a resource of the program."""
 
 
 @dataclass(frozen=True, order=True)
@@ -49,7 +49,7 @@ class Node:
 
     @property
     def label(self) -> str:
-        """Text in the node: the Pulumi name of the block, without the subsystem."""
+        """Text in the node: its name without the subsystem."""
         return self.name.removeprefix(f"{self.subsystem}-")
 
     @property
@@ -61,7 +61,7 @@ class Node:
 Key = tuple[str, str]
 """Service in an ARN, and name or id of the resource in it, for example `("sqs", "polyphony-prod-livestream-videos")`."""
 
-SHOWN = {
+SHOWN_TYPES = {
     # Resource types in the diagrams, each with its shape and the service in its ARN.
     "aws:lambda/function:Function": (Shape.FUNCTION, "lambda"),
     "aws:sqs/queue:Queue": (Shape.QUEUE, "sqs"),
@@ -78,7 +78,7 @@ SHOWN = {
     "aws:backup/vault:Vault": (Shape.STORE, "backup"),
 }
 SERVICES_WITH_IDS_IN_ARNS = {"execute-api"}
-"""Services whose ARNs contain the id that AWS assigns to a resource. The other ARNs contain the resource's name."""
+"""Services whose ARNs contain an id that AWS assigns. All other ARNs contain the resource's name."""
 
 
 def map_nodes(graph: Graph) -> dict[Key, Node]:
@@ -89,12 +89,12 @@ def map_nodes(graph: Graph) -> dict[Key, Node]:
 def _list_shown(graph: Graph) -> Iterator[tuple[Resource, Node]]:
     for resource in graph.customs():
         block = graph[resource.parent]
-        if resource.type in SHOWN and block.type != DEAD_LETTER_QUEUE:
-            yield resource, Node(parse_subsystem(block.name), block.name, SHOWN[resource.type][0])
+        if resource.type in SHOWN_TYPES and block.type != DEAD_LETTER_QUEUE:
+            yield resource, Node(parse_subsystem(block.name), block.name, SHOWN_TYPES[resource.type][0])
 
 
 def _key_of(resource: Resource) -> Key:
-    service = SHOWN[resource.type][1]
+    service = SHOWN_TYPES[resource.type][1]
     if service in SERVICES_WITH_IDS_IN_ARNS:
         return service, resource.id
     # The ARN of an SSM parameter contains its name without the leading slash.
@@ -115,11 +115,7 @@ def to_node_key(arn: str) -> Key:
 
 
 def map_role_nodes(graph: Graph) -> dict[str, Node]:
-    """Return the node that uses each role, by the role's name.
-
-    The node is a resource of the program, or else a service or a caller outside the program. Roles that neither of them
-    uses are omitted, for example the role with which a schedule invokes a function.
-    """
+    """Return the node that uses each role, by the role's name. Roles without such a node are omitted."""
     node_by_role = {role: node for resource, node in _list_shown(graph) for role in _list_roles(resource)}
     for resource in graph.customs():
         if resource.kind == "Role" and resource.inputs["name"] not in node_by_role:
@@ -133,13 +129,13 @@ def _list_roles(resource: Resource) -> Iterator[str]:
     """Yield the names of the roles that a resource uses to call AWS."""
     arns = [resource.inputs.get("role"), resource.inputs.get("roleArn")]
     if resource.kind == "JobDefinition":
-        # The job's code uses the job role. The execution role is omitted, because AWS only starts the container with it.
+        # This is the role of the job's code. With the execution role, AWS only starts the container.
         arns.append(json.loads(resource.inputs["containerProperties"])["jobRoleArn"])
     yield from (arn.partition(":role/")[2] for arn in arns if isinstance(arn, str) and ":role/" in arn)
 
 
 SERVICES_WITH_ROLES = {
-    # Services that use a role of the program for their own work and are drawn as a node, by service principal.
+    # Services that are drawn because they act with a role of the program, by service principal.
     "mediaconvert.amazonaws.com": Node("", "MediaConvert", Shape.SERVICE),
     "backup.amazonaws.com": Node("", "AWS Backup", Shape.SERVICE),
 }
@@ -150,7 +146,7 @@ def _find_outside_node(role: Resource, graph: Graph) -> Node | None:
     principal = json.loads(role.inputs["assumeRolePolicy"])["Statement"][0]["Principal"]
     if "Service" in principal:
         return SERVICES_WITH_ROLES.get(principal["Service"])
-    # Guests assume their role through an identity pool (a federated principal). Their node is named after the block that
-    # contains the role. The node of any other caller has the name of its role, without the suffix.
+    # Guests assume a role through an identity pool (a federated principal). They are named after the block of the role,
+    # other callers after the role itself.
     name = graph[role.parent].name if "Federated" in principal else role.name.removesuffix("-role")
     return Node(parse_subsystem(name), name, Shape.CALLER)

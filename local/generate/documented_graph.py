@@ -1,7 +1,7 @@
 """Resource graph that the generated pages describe: the production stack, with placeholders for ids that AWS assigns.
 
-The program runs as in a preview. But in a preview, ids are unknown, and so is every policy document that contains one.
-With the placeholders all policy documents are known, so the pages can show them.
+In a preview, ids are unknown, and so is every policy document that contains an id. With the placeholders, all policy
+documents are known, so the pages can show them.
 """
 
 from functools import cache
@@ -17,7 +17,7 @@ STACK = "prod"
 
 
 class NamedIdProvider(PreviewProvider):
-    """Provider of a preview that gives each resource its Pulumi name as its id."""
+    """Preview provider that uses each resource's Pulumi name as its id."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
         """Return the name as id. A WebSocket API also gets an endpoint, because the stage's address contains it."""

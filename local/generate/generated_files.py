@@ -1,9 +1,8 @@
 """List of all generated files in `docs/`, and the command that writes them.
 
-`make schema` writes the interfaces: JSON Schemas, OpenAPI documents and TypeScript types. `make docs` writes the pages
-about architecture, security, policies, cost, errors and settings. The content comes from the pydantic models, the
-hand-written examples and page templates, the policies, the price book, and the resources that a preview of production
-registers. A test fails if a committed file is missing or differs from what would be generated.
+`make schema` writes interfaces: JSON Schemas, OpenAPI documents and TypeScript types. `make docs` writes pages: about
+architecture, security, policies, cost, errors and settings. The content comes from the program's code and resources, and
+from hand-written examples and texts. A test fails if a committed file is missing or stale.
 """
 
 import json
@@ -76,10 +75,7 @@ def stack_schema() -> dict[str, Any]:
 
 
 def frontend_schema() -> dict[str, Any]:
-    """Return the schema of the stack output `frontend` for the programs that read it.
-
-    It accepts unknown fields, so an old reader still accepts an output to which a field was added.
-    """
+    """Return the schema of the stack output `frontend` for its readers. They must accept fields that are added later."""
     schema = _frontend()
     for definition in (schema, *schema["$defs"].values()):
         del definition["additionalProperties"]
@@ -89,8 +85,7 @@ def frontend_schema() -> dict[str, Any]:
 def _frontend() -> dict[str, Any]:
     """Return the schema of the stack output `frontend` as the program writes it: a field without a value is omitted."""
     schema = Frontend.model_json_schema(mode="serialization")
-    # Pydantic gives a field with the default None the schema `anyOf: [<type>, null]`. The output never contains null,
-    # so the field gets the schema `<type>`.
+    # A field with the default None has the schema `anyOf: [<type>, null]`. It becomes `<type>`.
     for definition in (schema, *schema["$defs"].values()):
         for field in definition["properties"].values():
             if "default" in field and field.pop("default") is None:
@@ -115,9 +110,9 @@ def voice_qa_schema() -> dict[str, Any]:
 
 
 def meetings_schema() -> dict[str, Any]:
-    """Return the schema of the S3 objects and DynamoDB items that clients of meetings access directly, without an API.
+    """Return the schema of the S3 objects and DynamoDB items that clients of meetings access without an API.
 
-    A client writes `complete.json`, the list of a recording's chunks. It reads meeting records, transcripts and summaries.
+    A client writes `complete.json`, the list of a recording's chunks. It reads the other models.
     """
     models: list[tuple[type[Message], JsonSchemaMode]] = [(CompleteFile, "validation")]
     models += [(model, "serialization") for model in (MeetingRecord, Transcript, Summary)]
@@ -137,7 +132,7 @@ def _openapi(
 
 
 def _message_schema(subsystem: str, module: ModuleType, examples: Sequence[Message]) -> dict[str, Any]:
-    """Return the schema of a WebSocket API's messages: the requests and responses that a module of the API lists."""
+    """Return the schema of a WebSocket API's messages: the requests and responses that its module lists."""
     models: list[tuple[type[Message], JsonSchemaMode]] = [(model, "validation") for model in module.REQUESTS.values()]
     models += [(model, "serialization") for model in module.RESPONSES]
     schema = _with_examples(models, examples)
@@ -157,7 +152,7 @@ def _message_schema(subsystem: str, module: ModuleType, examples: Sequence[Messa
 def _with_examples(
     models: Sequence[tuple[type[Message], JsonSchemaMode]], messages: Sequence[Message]
 ) -> dict[str, Any]:
-    """Return the schema of models, in which the definition of a model has the messages of this model as examples."""
+    """Return the schema of models with examples."""
     _, schema = models_json_schema(models)
     for name, examples in message_examples.group_by_model(messages).items():
         schema["$defs"][name] |= {"examples": examples}
@@ -202,9 +197,9 @@ def find_stale_files(files: Mapping[str, Generator] = FILES) -> list[str]:
 
 
 def command(files: Mapping[str, Generator] = FILES, *, check: bool) -> int:
-    """Generate the files that are missing or stale, and return 0. `make schema` and `make docs` call this.
+    """Write missing and stale files for `make schema` and `make docs`.
 
-    With `check`, write nothing, but list these files and return 1 if there are any.
+    With `check`, only list these files and return 1 if there are any.
     """
     stale_paths = find_stale_files(files)
     for path in stale_paths:
@@ -217,7 +212,7 @@ def command(files: Mapping[str, Generator] = FILES, *, check: bool) -> int:
 
 
 def _allow_encrypted_secrets(definition: dict[str, Any]) -> dict[str, Any]:
-    """Return a definition that allows `{secure: …}` for each secret. The Pulumi CLI writes encrypted values like this."""
+    """Return a definition in which a secret may be `{secure: …}`, the form in which the Pulumi CLI encrypts it."""
     properties = {
         name: {"anyOf": [field, {"type": "object", "required": ["secure"]}]} if _is_secret(field) else field
         for name, field in definition.get("properties", {}).items()

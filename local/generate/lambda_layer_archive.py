@@ -73,8 +73,7 @@ def add_bytecode(folder: Path) -> bool:
             mode = ("--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", MODULES_FOLDER)
             # With this variable, Python would write the bytecode into another folder.
             variables = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
-            # Failures are ignored. Files that do not compile are templates or modules for other Python versions, and no
-            # handler imports them.
+            # Files that fail to compile are templates and modules for other Python versions, which no handler imports.
             subprocess.run([interpreter, "-m", "compileall", "-qq", *mode, str(folder)], check=False, env=variables)
             return True
     return False

@@ -1,7 +1,7 @@
 """Examples of messages and documents, for the JSON Schemas that `generated_files` writes.
 
-`TRANSCRIPTION` and `VOICE_QA` have the messages of one WebSocket API each. `MEETINGS` has the S3 objects and DynamoDB
-items that clients of meetings write or read. The examples are instances of the models, so they are valid.
+They are the messages of the two WebSocket APIs, and the S3 objects and DynamoDB items that clients of meetings write or
+read. The examples are instances of the models, so they are valid.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """Generator of `docs/security.md`: fills four kinds of tables into the template `security_page.md`.
 
-They list the entries through which outside callers reach the stack, the permissions of every role, the resource
-policies, and the exceptions with which stack files excuse resources from a policy of the policy pack.
+They list the entries for outside callers, the permissions of every role, the resource policies, and the exceptions with
+which stack files excuse resources from a policy of the policy pack.
 """
 
 import json
@@ -58,10 +58,7 @@ def list_entries(graph: Graph) -> Iterator[str]:
 
 
 def _list_routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
-    """Yield each route from outside to a resource, with the check of the caller.
-
-    Only APIs, identity pools, and buckets that browsers may access have routes.
-    """
+    """Yield each route from outside to a resource, with the check of the caller. Most resources have no route."""
     match resource.kind:
         case "RestApi":
             yield from _list_methods(resource)
@@ -96,7 +93,7 @@ def _list_methods(api: Resource) -> Iterator[tuple[str, str]]:
 
 
 def _describe_check(api: Resource) -> str:
-    """Return the check of an API's callers, which a tag of the API names, or a conspicuous `none` without the tag."""
+    """Return the check that a tag of the API names, or a conspicuous `none`."""
     return str(api.inputs["tags"].get(CHECKED_BY_TAG, "**none**"))
 
 
@@ -118,10 +115,7 @@ def _read_exceptions(stack: str) -> list[dict[str, Any]]:
 
 
 def list_roles(graph: Graph) -> Iterator[str]:
-    """Yield a chapter for each subsystem, and in it for each role: who may assume it, and its permissions.
-
-    Permissions for its own logs and for traces are omitted, because every function has them.
-    """
+    """Yield a chapter for each subsystem, with each role's trust policy and its permissions except telemetry."""
     statements: dict[str, list[Statement]] = defaultdict(list)
     for role, statement in list_role_statements(graph):
         if not is_telemetry(statement, role):
@@ -155,10 +149,7 @@ def _list_grants(statements: list[Statement]) -> Iterator[str]:
 
 
 def is_telemetry(statement: Statement, role: str) -> bool:
-    """Return True if a statement only allows sending traces, or writing to the function's own log group.
-
-    A function's log group has the same name as its role.
-    """
+    """Return True if a statement only allows sending traces, or writing to the log group with the role's name."""
     actions = set(statement["Action"])
     if actions == TRACES:
         return True
@@ -166,7 +157,7 @@ def is_telemetry(statement: Statement, role: str) -> bool:
 
 
 def list_resource_policies(graph: Graph) -> Iterator[str]:
-    """Yield the table of what resource policies allow, including Lambda permissions. Denials are omitted."""
+    """Yield the table of allowing statements in resource policies, including Lambda permissions."""
     yield from _table_head("resource", "principal", "actions", "conditions")
     rows: set[str] = set()
     for resource in graph.customs():
@@ -179,8 +170,7 @@ def list_resource_policies(graph: Graph) -> Iterator[str]:
                     target = to_resource_label(as_list(statement["Resource"])[0])
                     rows.add(f"| {target} | {principal} | {actions} | {format_conditions(statement)} |")
         elif resource.kind == "Permission":
-            # In the documented graph, an API's id is its Pulumi name, for example `livestream-api-api`. Only API
-            # Gateway has Lambda permissions.
+            # The caller is an API. Its id in the documented graph is its Pulumi name, for example `livestream-api-api`.
             api = re.sub(r"^arn:aws:execute-api:[^:]*:[^:]*:([^/]*)-api/.*", r"`\1`", inputs["sourceArn"])
             function = f"`{_shorten(inputs['function'])}:{inputs['qualifier']}`"
             rows.add(f"| lambda {function} | `{inputs['principal']}` | `{inputs['action']}` | the API is {api} |")
@@ -188,10 +178,7 @@ def list_resource_policies(graph: Graph) -> Iterator[str]:
 
 
 def to_resource_label(arn: str) -> str:
-    """Return the service and name in an ARN as Markdown, for example "sqs `livestream-videos`".
-
-    The name omits the prefix that all names of a stack share. A text that is no ARN, such as `*`, is returned as code.
-    """
+    """Return the service and shortened name in an ARN as Markdown, for example "sqs `livestream-videos`"."""
     parts = arn.split(":", 5)
     if len(parts) < 6:
         return f"`{arn}`"
@@ -214,7 +201,7 @@ def _join_codes(names: str | list[str]) -> str:
 
 
 def _shorten(text: str) -> str:
-    """Return a text without the stack's prefix, and without the account id or with `<account>` in its place."""
+    """Return a text without the prefix of the stack's names, and without the account id."""
     return text.replace(f"-{ACCOUNT}", "").replace(f"polyphony-{STACK}-", "").replace(ACCOUNT, "<account>")
 
 

@@ -1,7 +1,7 @@
 """Generator of `docs/settings.md`, which describes every key of a stack file: default, unit, allowed values and purpose.
 
-The page comes from the settings models, whose nested models are the sections of a stack file. It is written for people.
-For editors, `generated_files` writes `docs/stack.schema.json` from the same models.
+The page comes from the settings models, whose nested models are the sections of a stack file. Editors use
+`docs/stack.schema.json` instead, which comes from the same models.
 """
 
 import json
@@ -105,9 +105,9 @@ def list_settings(
 ) -> Iterator["DescribedSetting"]:
     """Yield the settings of a section itself, without those of its sub-sections.
 
-    `prefix` precedes each key. `defaults` is the value of a section that a stack file omits. Its values have priority
-    over the defaults in the section's model. It is None if the section has no such value. `in_optional` is True for a
-    section that is an entry of a list, or absent if a stack file omits it.
+    `defaults` is the value of the section if a stack file omits it, or None. It may differ from the defaults in the
+    section's model. `in_optional` is True in an entry of a list, and in a section that is absent if a stack file
+    omits it.
     """
     schema = section.model_json_schema()
     values = defaults.model_dump(mode="json", by_alias=True) if defaults is not None else {}
@@ -161,7 +161,7 @@ class DescribedSetting(BaseModel):
 
     @property
     def default_text(self) -> str:
-        """Text in the column "default"."""
+        """Text for the page."""
         if self.required:
             return "**required if the section is given**" if self.in_optional else "**required**"
         if self.default is None:
@@ -178,7 +178,7 @@ class DescribedSetting(BaseModel):
 
     @property
     def allowed(self) -> str:
-        """Text in the column "allowed"."""
+        """Text for the page."""
         texts = [_describe_values(choice) for choice in self.choices]
         return " or ".join([*texts, "`null`"] if self.is_optional else texts)
 
@@ -207,10 +207,7 @@ def _render_section(section: Section, path: str, defaults: SettingsModel | None,
 def _render_table(
     settings: Iterator[DescribedSetting] | list[DescribedSetting], path: str, *, is_function: bool = False
 ) -> Iterator[str]:
-    """Yield a table of settings. `path` is the key of their section, or empty.
-
-    For a function's section, a link replaces each description that is the same for every function.
-    """
+    """Yield a table of settings. In a function's section, a link replaces descriptions that all functions share."""
     yield "| key | default | unit | allowed | description |"
     yield "|---|---|---|---|---|"
     shared = common_descriptions() if is_function else {}

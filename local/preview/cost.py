@@ -1,8 +1,7 @@
 """Monthly cost of a stack (`make cost`), estimated from the resources that the program registers.
 
-The program runs as in a preview, but no policy is evaluated. `guardrails.pricing` has the prices and computes the cost.
-The stack's component of the type `PLATFORM` publishes the expected usage of each block and the budget. A block is a
-component that contains priced resources, for example a function with its log group.
+The program runs as in a preview, without the policy pack. Its component of the type `PLATFORM` publishes the budget, and
+the expected usage of each block. A block is a component that contains resources, for example a function with its role.
 """
 
 import json
@@ -37,18 +36,14 @@ class StackCost:
     """Estimated monthly cost of one stack."""
 
     label: str
-    """Name of the stack, with the git revision if the working tree was not used."""
+    """Name of the stack, with the git revision if there is one."""
     report: CostReport
-    """Cost of each priced quantity, and remarks about missing prices and usage."""
     budget: float
     """Monthly budget of the stack in dollars."""
 
     @property
     def monitoring_and_protection_usd(self) -> float:
-        """Monthly cost of monitoring and protection in dollars.
-
-        The total includes this cost. The cost tables in the requirements do not.
-        """
+        """Monthly cost of monitoring and protection in dollars. The cost tables in the requirements omit this part."""
         return sum(line.usd for line in self.report.lines if load_prices()[line.price].monitoring_or_protection)
 
     def as_json(self) -> dict[str, Any]:
@@ -79,10 +74,9 @@ class StackCost:
 
 
 def price_stack(stack: str, *, free_tiers: bool = False) -> StackCost:
-    """Return the cost of a stack as the files of the working tree describe it.
+    """Return the cost of a stack in the working tree. Raise CannotPrice if the program or its settings have an error.
 
-    With `free_tiers`, AWS's free amounts are subtracted, as if nothing else in the account used them. Raise CannotPrice
-    if the stack file, the settings or the program have an error.
+    With `free_tiers`, AWS's free amounts are subtracted, as if nothing else in the account used them.
     """
     try:
         run = program_run.run_program(stack_files.read_stack(stack), PreviewProvider(), preview=True)
@@ -141,7 +135,7 @@ def print_cost(cost: StackCost, console: Console | None = None) -> None:
 
 
 def _format_share(usd: float, total: float) -> str:
-    """Return a part of the total in percent, or `-` if the total is zero because the free tiers cover everything."""
+    """Return a part of the total in percent. The total is zero if the free tiers cover everything."""
     return f"{usd / total:.0%}" if total else "-"
 
 
@@ -159,7 +153,7 @@ def command(stack: str, *, as_json: bool, free_tiers: bool = False) -> int:
 
 
 def print_remarks(out: Console, report: CostReport) -> None:
-    """Print what the estimate lacks: resources without a price, missing usage, and usage that no price rule reads."""
+    """Print resources without a price, missing usage or prices, and usage that no price rule reads."""
     for label, remarks in (("unpriced", report.unpriced), ("gap", report.gaps), ("unmatched usage", report.problems)):
         for remark in remarks:
             out.print(f"[yellow]{label}[/] {escape(remark)}", soft_wrap=True)

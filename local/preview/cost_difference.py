@@ -1,8 +1,7 @@
 """Difference in monthly cost between two stacks, or between two git revisions of a stack (`make cost-diff`).
 
-To price a git revision, the command checks it out into a temporary worktree below `.local/`, and runs `make cost` of
-that revision there in a separate process. So two revisions never share an imported module. They use the packages of the
-current virtual environment.
+A git revision is checked out into a temporary worktree below `.local/`. The revision's own program and prices are used
+there, in a separate process with the current virtual environment.
 """
 
 import json
@@ -71,10 +70,7 @@ def _price_side(name: str, stack: str) -> StackCost:
 
 
 def price_revision(revision: str, stack: str) -> StackCost:
-    """Return the cost of a stack at a git revision, with the price book of that revision.
-
-    Raise CannotPrice if the revision does not exist, or if its program cannot be priced.
-    """
+    """Return the cost of a stack at a git revision, with the price book of that revision."""
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
     if not commit:
         raise CannotPrice(

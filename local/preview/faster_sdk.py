@@ -1,7 +1,7 @@
 """Faster replacements for two functions of Pulumi's SDK. They shorten a run of the program by a quarter.
 
-A test checks that runs with and without them give the same result. The functions are no public API of the SDK. If a new
-version of the SDK lacks one of them, every run fails with an AttributeError.
+A test checks that runs with and without them give the same result. The functions are private to the pinned version of
+the SDK. A new version without one of them fails at once.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -37,8 +37,7 @@ def contains_unknowns(value: object, seen: set[int] | None = None) -> bool:
 
 REPLACEMENTS: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
     (rpc, "contains_unknowns", contains_unknowns),
-    # The SDK's function finds the lines of code that created a resource. This takes a fifth of a run, and nothing here
-    # reads the lines.
+    # Finds the lines of code that created a resource. This takes a fifth of a run, and nothing here reads the lines.
     (resource, "_get_stack_trace", source_pb2.StackTrace),
 )
 """Module, name and replacement of each replaced function."""

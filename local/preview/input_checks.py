@@ -1,13 +1,12 @@
 """Check of each resource's inputs against the API model of its service, before anything is deployed.
 
-The model, which botocore contains, has the rules for the parameters of each service call, for example their allowed
-values and lengths. The AWS provider checks little of this in a preview, and a mock checks nothing. Without this check, a
-misspelt value or a name that is too long would only fail in the middle of a deployment.
+The model has the rules for the parameters of each service call, for example their allowed values and lengths. The AWS
+provider checks little of this in a preview. Without this check, a misspelt value or a name that is too long would only
+fail in the middle of a deployment.
 
-The local platform's drivers connect inputs with parameters: the driver of a resource type lists the service calls that
-create a resource, and the input for each parameter. So the check also reports a type without a driver, and an input that
-the driver does not use. A `RecordedOnly` type is a type that the local platform cannot create. Its inputs are checked
-against the service's rules all the same, but the driver need not use all of them.
+The local platform's driver of a resource type lists the service calls that create a resource, and the input for each
+parameter. So a type without a driver, and an input that its driver does not use, are reported too. A `RecordedOnly` type
+cannot be created on the local platform, so its driver need not use all inputs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +30,7 @@ class InvalidInput(NamedTuple):
     property: str
     """Operation and path of the parameter, for example `CreateFunction.Runtime`, or the names of unused inputs."""
     value: str
-    """Value as text, shortened; a marker in place of a secret; or an empty text if no single value breaks the rule."""
+    """Shortened value, or a marker for a secret. Empty if no single value breaks the rule."""
     rule: str
     """Rule that the value breaks, for example `must be at most 900`."""
 
@@ -62,7 +61,7 @@ def find_invalid_inputs(graph: Graph) -> list[InvalidInput]:
 
 
 def find_invalid_values(driver: Driver | RecordedOnly, urn: str, inputs: Props) -> Iterator[InvalidInput]:
-    """Yield the invalid inputs of one resource, which has the given driver."""
+    """Yield the invalid inputs of one resource."""
     if isinstance(driver, Driver) and (unused := driver.unhandled_inputs(inputs)):
         yield InvalidInput(urn, ", ".join(unused), "", UNUSED_BY_DRIVER)
     yield from _check_calls(driver, urn, inputs)
@@ -72,7 +71,7 @@ def _check_calls(driver: Driver | RecordedOnly, urn: str, inputs: Props) -> Iter
     values = ResourceValues(inputs)
     secrets = set(_list_secrets(inputs))
     for call in driver.create:
-        # A call with the condition `when` is only made if that property has a value. An unknown property has none yet.
+        # A call with `when` is only made if that property has a value.
         if call.when and values[call.when] in (None, UNKNOWN):
             continue
         try:

@@ -1,9 +1,9 @@
 """Process of the policy pack (`policies/`), which checks a stack's resources as it does under the Pulumi CLI.
 
-The pack runs unmodified in its own virtual environment, with the environment variables that the CLI sets. It receives
-resources over the CLI's analyzer protocol (gRPC): first the inputs of each resource, and at the end the whole stack with
-its outputs. Its answers are findings, and remediations (corrected inputs) from policies that correct what they find. In
-a preview, a check that needs an unknown value is undecided: it has neither passed nor failed.
+The pack runs unmodified in its own virtual environment, with the environment variables that the CLI sets. Over the CLI's
+analyzer protocol (gRPC), it receives the inputs of each resource, and at the end the whole stack. It returns findings,
+and remediations, which are corrected inputs. A check that needs an unknown value is undecided: it neither passes nor
+fails.
 """
 
 import json
@@ -38,8 +38,8 @@ def end_with_the_parent():
 threading.Thread(target=end_with_the_parent, daemon=True).start()
 runpy.run_module("pulumi.policy", run_name="__main__", alter_sys=True)
 """
-"""Program that runs the pack as `python -m pulumi.policy` does. It also ends when its standard input is closed. So it
-ends with this process, even if this process is killed."""
+"""Program that runs the pack as `python -m pulumi.policy` does. It ends when its standard input is closed, so it ends with
+this process, even if this process is killed."""
 NO_ENGINE = f"{LOOPBACK}:0"
 """Address of Pulumi's engine. The pack requires it as an argument but never connects to it."""
 UNLIMITED_MESSAGES = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -62,7 +62,7 @@ class PolicyFinding:
     severity: str
     """`low`, `medium`, `high`, `critical`, or `unspecified`."""
     urn: str
-    """URN of the resource, or of the stack if the finding concerns no single resource."""
+    """URN of the resource, or of the stack."""
     message: str
 
 
@@ -85,12 +85,12 @@ REMEDIATES: Final = "remediate"
 
 @dataclass(frozen=True)
 class PolicyDescription:
-    """Policy as the pack describes it."""
+    """Policy of the pack."""
 
     name: str
     description: str
     level: str
-    """Enforcement level in this stack, which may differ between stacks."""
+    """Enforcement level in this stack."""
 
 
 PolicyResult = tuple[list[PolicyFinding], list[Remediation]]
@@ -108,11 +108,7 @@ def merge_results(results: Iterable[PolicyResult]) -> PolicyResult:
 
 
 class PolicyPackProcess:
-    """Running policy pack.
-
-    The constructor does not wait until the pack has loaded, so the program can run in the meantime. The first method
-    that needs the pack waits for it. Use the object in a `with` block, which ends the process.
-    """
+    """Running policy pack. The constructor does not wait for the pack, so it can load while the program runs."""
 
     def __init__(self, config: StackConfig, *, dry_run: bool) -> None:
         """Start the process. `dry_run` is True for a preview, and False if the resources exist."""
@@ -196,8 +192,8 @@ class PolicyPackProcess:
     def analyze_stack(self, graph: Graph) -> list[PolicyFinding]:
         """Return the findings on the stack as a whole, with the outputs of its resources.
 
-        The CLI sends the resources in no defined order. This method sends them in reverse order of registration, so a
-        policy that relies on the order of registration is noticed.
+        The CLI sends resources in no defined order. This method reverses the order of registration, so a policy that
+        relies on it is noticed.
         """
         resources = [_analyzer_resource(resource) for resource in graph]
         stack = self._analyzer().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources[::-1]))

@@ -1,7 +1,7 @@
 """Evaluation of all policies in a preview, while the program still runs.
 
-As soon as the program registers a resource, a thread sends the resource to the process of the policy pack. Findings are
-returned in the order in which the program registered the resources, whichever analysis ends first.
+As soon as the program registers a resource, a thread sends it to the process of the policy pack. Findings are returned
+in the order in which the program registered the resources.
 """
 
 import sys
@@ -29,11 +29,10 @@ class ReportingProvider:
     """Provider that reports each resource to a callback before another provider creates it."""
 
     provider: Provider
-    """Provider that creates the resources and answers calls of provider functions."""
     report: Callable[[Resource], None]
 
     def call(self, token: str, arguments: Props) -> Props:
-        """Return the wrapped provider's answer to the call of a provider function."""
+        """Call a provider function of the wrapped provider."""
         return self.provider.call(token, arguments)
 
     def make(self, resource: Resource) -> tuple[str, Props]:
@@ -45,8 +44,8 @@ class ReportingProvider:
 MAX_CONCURRENT_CALLS = 8
 """Number of concurrent calls to the pack. The CLI also analyzes several resources at once."""
 SWITCH_INTERVAL_SECONDS = 0.00005
-"""Python's switch interval during a preview. The thread that runs the program is always busy. With the default, 5 ms, the
-threads that call the pack would wait too long for the interpreter."""
+"""Python's switch interval during a preview. With the default, 5 ms, the threads that call the pack would wait too long
+for the thread that runs the program."""
 
 
 class PolicyRun:
@@ -75,10 +74,8 @@ class PolicyRun:
         self._results[resource.urn] = self._threads.submit(self._analyze, resource)
 
     def finish(self, graph: Graph) -> Future[tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]]:
-        """Analyze the components and the whole stack, without waiting for the results.
-
-        The future has the pack's policies, and the findings and remediations of the whole run. Call this method when the
-        program has ended.
+        """Analyze the components and the stack after the program. Return a future with all policies, findings and
+        remediations.
         """
         return self._threads.submit(self._analyze_all, graph)
 
@@ -92,6 +89,6 @@ class PolicyRun:
         return self._pack.analyze_resource(resource)
 
     def _result_of(self, resource: Resource) -> PolicyResult:
-        """Return the result of a resource. The provider does not report components, so they are analyzed now."""
+        """Return the result of a resource. A component was not submitted, so it is analyzed now."""
         result = self._results.get(resource.urn)
         return self._analyze(resource) if result is None else result.result()

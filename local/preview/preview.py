@@ -1,7 +1,7 @@
 """Preview of a stack without an AWS account (`make preview`).
 
-The program runs unmodified, but a provider that creates nothing replaces AWS. A preview shows the resources and outputs
-that the program registers, and the results of three checks and an estimate:
+The program runs unmodified, with a provider that creates nothing. A preview shows the registered resources, the outputs,
+and these results:
 
 - `input_checks` finds resource inputs that AWS would reject.
 - `handler_check` finds faults that would keep a function or job from running its code.
@@ -75,10 +75,7 @@ class Preview:
         return not self.mandatory and not self.invalid_inputs and not self.handler_faults
 
     def as_json(self) -> dict[str, Any]:
-        """Return the preview in the form that `make preview JSON=1` prints.
-
-        Resources are sorted by URN, so two previews can be compared.
-        """
+        """Return the preview as JSON, with resources sorted by URN, so two previews can be compared."""
         return {
             "schemaVersion": 1,
             "stack": self.config.stack,
@@ -95,7 +92,7 @@ class Preview:
                 }
                 for resource in sorted(self.graph, key=lambda resource: resource.urn)
             ],
-            # These are the invalid inputs. Programs that read the JSON use this name.
+            # Programs that read the JSON know the invalid inputs by this name.
             "refusals": [invalid_input._asdict() for invalid_input in self.invalid_inputs],
             "handlerFaults": [fault._asdict() for fault in self.handler_faults],
             "policies": len(self.policies),

@@ -1,6 +1,4 @@
-"""Provider that replaces the AWS provider in a preview. It creates no resource, so ids and other values that AWS assigns
-stay unknown. It also has the account and Region of previews and of the local platform.
-"""
+"""Provider of a preview, in place of the AWS provider. It creates no resource, so values that AWS assigns are unknown."""
 
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource

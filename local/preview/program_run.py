@@ -1,7 +1,7 @@
 """Runner of the Pulumi program: executes `__main__.py` unmodified in this process, without the Pulumi CLI.
 
-The caller gives a provider, which creates the resources in place of the AWS provider: a preview creates none, and the
-local platform creates them on its emulator. The result of a run is the graph of all registered resources.
+The caller gives a provider, which replaces the AWS provider: in a preview it creates no resources, and on the local
+platform it creates them on the emulator.
 """
 
 import asyncio
@@ -54,8 +54,7 @@ class ProgramRun:
 def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
     """Run the project's `__main__.py` for one stack.
 
-    `preview` makes Pulumi treat the run as a preview, in which values may be unknown. Raise ProgramError if the program
-    fails with a `pulumi.RunError`.
+    With `preview`, values may be unknown, as in `pulumi preview`.
     """
     return run_function(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, provider, preview=preview
@@ -64,7 +63,7 @@ def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> Pr
 
 def run_function(body: Callable[[], object], config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
     """Run a function like `run_program`, as the program of a stack."""
-    # Pulumi keeps its state in context variables. With a new context, no run sees the state of an earlier run.
+    # Pulumi keeps its state in context variables. With a new context, no run sees the state of another.
     return contextvars.Context().run(_run_in_new_loop, body, config, provider, preview)
 
 
@@ -74,13 +73,13 @@ def _run_in_new_loop(body: Callable[[], object], config: StackConfig, provider: 
     log = _MessageCollector()
 
     async def program() -> None:
-        # The SDK registers resources in the event loop's threads. In a deployment, most threads wait for the emulator, so
-        # it has more than the default, which is six on two cores. A preview waits for no service. It is faster without
-        # threads, and registers components in the order of the program.
+        # The SDK registers resources in the event loop's threads. In a deployment, most of them wait for the emulator, so
+        # the default of six threads on two cores is too low. A preview waits for nothing. Without threads it is faster,
+        # and registers components in the order of the program.
         threads = _SynchronousExecutor() if preview else ThreadPoolExecutor(MAX_CONCURRENT_REGISTRATIONS)
         asyncio.get_running_loop().set_default_executor(threads)
-        # `run_in_stack` below registers the stack resource, as it does under the CLI, and the stack's outputs at the end.
-        # `set_mocks` would also register a stack resource, unless a root resource is set. So a dummy is set meanwhile.
+        # `run_in_stack` registers the stack and its outputs, as under the CLI. `set_mocks` would register a stack too, so
+        # a dummy root resource prevents this.
         set_root_resource(cast("Any", object()))
         mocks.set_mocks(
             monitor.mocks,
@@ -126,8 +125,8 @@ class _SynchronousExecutor(ThreadPoolExecutor):
 async def _wait_for_registrations() -> None:
     """Wait until all registrations and outputs are done, or until one has failed. The SDK then raises the failure.
 
-    This function saves time. The SDK would wait too, but it checks every open task whenever one task ends. In a run of
-    the program with one subsystem, these checks take a fifth of the time.
+    The SDK would wait too, but it checks every open task whenever one ends. In a run of the program with one subsystem,
+    these checks would take a fifth of the time.
     """
     while True:
         tasks = {*_get_rpc_manager().rpcs, *SETTINGS.outputs}

@@ -1,8 +1,7 @@
 """Conversion of resource properties between Pulumi's wire format and Python values.
 
-The wire format is JSON in a protobuf structure. JSON has no secrets, assets, archives or unknown values. So Pulumi sends
-an unknown value as a fixed string. It sends a secret, asset or archive as an object with the key `SIGNATURE`, whose value
-names the kind. This module represents each of them by a Python type.
+JSON has no unknown values, secrets, assets and archives. Pulumi's wire format represents an unknown value by a fixed
+string, and the others by an object with the key `SIGNATURE`. In Python, each of them has a type in this module.
 """
 
 import hashlib
@@ -52,7 +51,7 @@ class Secret:
 
 
 class UnsupportedAsset(CannotRun):
-    """An asset or archive has a form that this project does not support, or was sent without its content."""
+    """An asset or archive has a form that this project does not use, or no content."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Asset:
 class Archive:
     """Archive of Pulumi: the path of a file, for example a zip, or a list of named entries.
 
-    If an archive has neither, only its hash is known, as for an `Asset`.
+    If it has neither, only its hash is known, as for an `Asset`.
     """
 
     path: str | None = None
@@ -128,7 +127,7 @@ def to_wire_value(value: Any) -> Any:
 
 
 def reveal_secrets(value: Any) -> Any:
-    """Return a value in which the plain value replaces each secret, for example for a request to AWS."""
+    """Return a value with its secrets unwrapped, for a request to AWS."""
     if isinstance(value, Secret):
         return reveal_secrets(value.value)
     if isinstance(value, Mapping):
@@ -139,11 +138,7 @@ def reveal_secrets(value: Any) -> Any:
 
 
 def to_display_value(value: Any) -> Any:
-    """Return a value in a form that is safe to print and has only JSON types.
-
-    Markers replace secrets and unknown values. An asset becomes its text, path or hash, and an archive its path, hash or
-    the names of its entries.
-    """
+    """Return a value as JSON that is safe to print: markers for secrets and unknown values, texts for assets and archives."""
     if isinstance(value, Secret):
         return "[secret]"
     if value is UNKNOWN:
@@ -218,10 +213,7 @@ def _to_archive(value: Props) -> Archive:
 
 
 def _unsupported(kind: str, value: Props, other: str) -> UnsupportedAsset:
-    """Return the error for an asset or archive whose content this project cannot read.
-
-    `other` describes the allowed form besides a path, and names its Pulumi class in parentheses.
-    """
+    """Return the error for an asset or archive with another form than a path or `other`."""
     given = f"the URI {value['uri']}" if "uri" in value else f"neither a path nor {other.partition(' (')[0]}"
     return UnsupportedAsset(
         f"an {kind} has {given}. An {kind} must have a path (pulumi.File{kind.capitalize()}) or {other}: "

@@ -1,9 +1,8 @@
 """PyYAML loaders that read `Pulumi.yaml` and `Pulumi.<stack>.yaml` as the Pulumi CLI does.
 
-A scalar in YAML is text, a number, a boolean, a date or null. PyYAML decides this by YAML 1.1, in which `off` is a
-boolean and `1:15` a number. The CLI mostly follows YAML 1.2, in which both are text. So `CliYamlLoader` has the CLI's
-rules. `TextYamlLoader` has no rules: it reads every scalar as text, because the CLI passes a value that is not within a
-structure to the program as it is written.
+PyYAML recognises the types of scalars by YAML 1.1, in which `off` is a boolean and `1:15` a number. The CLI mostly follows
+YAML 1.2, in which both are text. So `CliYamlLoader` recognises types as the CLI does. `TextYamlLoader` reads every scalar
+as text, because the CLI passes a value outside of a list or mapping to the program as it is written.
 """
 
 import re
@@ -31,10 +30,7 @@ class CliYamlLoader(yaml.SafeLoader):
     """
 
     def construct_date(self, node: yaml.ScalarNode) -> str:
-        """Return a date as the CLI passes it to a program: `2026-12-31` as `2026-12-31T00:00:00Z`.
-
-        A text that looks like a date but is none, such as `2026-13-01`, stays as it is.
-        """
+        """Return a date as the CLI passes it to a program: `2026-12-31` as `2026-12-31T00:00:00Z`."""
         try:
             return f"{date(*map(int, node.value.split('-'))).isoformat()}T00:00:00Z"
         except ValueError:
@@ -49,8 +45,7 @@ class CliYamlLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-# PyYAML recognises the type of a scalar by a pattern (a resolver) for each first character. The resolvers of the replaced
-# types are removed here, and those of the CLI are added below.
+# PyYAML recognises types by patterns (resolvers). Those of the replaced types are removed here, and the CLI's are added.
 CliYamlLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in REPLACED_TAGS]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -69,5 +64,5 @@ class TextYamlLoader(yaml.SafeLoader):
     """YAML loader that reads every scalar as the text in the file, such as `1.0` or `yes`."""
 
 
-# Only the resolver for the key `<<` remains, because this key has a meaning for mappings: it merges them.
+# Only the resolver for the key `<<`, which merges mappings, remains.
 TextYamlLoader.yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}

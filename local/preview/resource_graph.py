@@ -1,7 +1,6 @@
 """Graph of the resources that a run of the program registered, with their inputs, outputs and dependencies.
 
-A resource is either a custom resource, which a provider creates, for example a bucket; or a component, which only groups
-other resources. These are Pulumi's terms.
+In Pulumi's terms, a provider creates a custom resource, for example a bucket, and a component groups other resources.
 """
 
 import threading
@@ -14,8 +13,7 @@ from google.protobuf.struct_pb2 import Struct
 from local.preview.property_values import Props, UnsupportedAsset, to_python_properties
 
 if TYPE_CHECKING:
-    # At run time, Pulumi is not imported here. Commands such as `make push` do not run the program, and the import would
-    # take longer than the command.
+    # Importing Pulumi takes longer than a command that does not run the program, for example `make push`.
     from pulumi.runtime.proto import resource_pb2
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -40,8 +38,7 @@ class Resource:
     id: str = ""
     """Physical id, or an empty text if it is unknown."""
     outputs: Struct = field(default_factory=Struct)
-    """For a custom resource, its inputs and the outputs that the provider adds. For a component, the outputs that the
-    component registers. In Pulumi's wire format."""
+    """Outputs in Pulumi's wire format. Those of a custom resource include its inputs."""
 
     @property
     def depends_on(self) -> set[str]:
@@ -69,8 +66,8 @@ class Graph:
     def add(self, urn: str, request: "resource_pb2.RegisterResourceRequest") -> Resource:
         """Add the resource of a registration request, and return it.
 
-        Raise ValueError for a second resource with the same URN, because Pulumi's engine rejects it too. Raise
-        UnsupportedAsset for an asset or archive in an unsupported form. Its message names the resource.
+        Raise ValueError for a second resource with the same URN, as Pulumi's engine does. Raise UnsupportedAsset for an
+        asset or archive in an unsupported form.
         """
         try:
             inputs = to_python_properties(request.object)

@@ -1,9 +1,8 @@
 """Resource monitor that records the resources that the program registers, and lets a provider create them.
 
-In Pulumi, the program's SDK registers each resource with the resource monitor, a part of the engine. The monitor in this
-module runs in the program's process instead, so no engine is needed. It extends the monitor of Pulumi's mock runtime.
-The SDK registers a resource only when all its dependencies are created. So a provider may create independent resources
-concurrently, and receives dependent resources in order.
+The program registers resources with a resource monitor, which is usually a part of Pulumi's engine. This monitor needs no
+engine. It extends the monitor of Pulumi's mock runtime. The SDK registers a resource only after all its dependencies are
+created, so independent resources are created concurrently, and dependent resources in order.
 """
 
 from typing import Any, Protocol
@@ -25,7 +24,7 @@ class Provider(Protocol):
         """Return the result of a provider function such as `aws:index/getRegion:getRegion`."""
 
     def make(self, resource: Resource, /) -> tuple[str, Props]:
-        """Create a custom resource. Return its id, or an empty text if it is unknown, and the outputs that are no inputs."""
+        """Create a custom resource. Return its id (empty if unknown), and its outputs in addition to its inputs."""
 
 
 class _Unused(Mocks):

@@ -1,7 +1,6 @@
 """SARIF 2.1.0 document with the results of a preview's checks, for example for GitHub's code scanning.
 
-A result is a policy finding, an invalid input or a handler fault. A handler fault points to the line of its cause. The
-other results have no single line, so they point to the stack file.
+A handler fault points to the line of its cause. Policy findings and invalid inputs point to the stack file.
 """
 
 from collections.abc import Iterable

@@ -2,8 +2,8 @@
 
 Values in `Pulumi.yaml` apply to all stacks, and the stack file's values replace them. Lists and mappings become JSON.
 
-There is one difference from the CLI: a placeholder replaces each encrypted or missing secret, with a warning. So every
-stack can be previewed without its secrets. In a deployment by the CLI, the program rejects a missing secret.
+Unlike in the CLI, a placeholder replaces each encrypted or missing secret, with a warning. So every stack can be
+previewed without its secrets. The program itself rejects a missing secret.
 """
 
 import json
@@ -20,7 +20,7 @@ from local import ROOT, CannotRun
 from local.preview.pulumi_yaml_loaders import CliYamlLoader, TextYamlLoader
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
-"""Value in place of a secret that is encrypted or missing. It is long enough to be valid for every secret setting."""
+"""Replaces a secret that is encrypted or missing. It is long enough for every secret setting."""
 
 
 class StackFileError(CannotRun):
@@ -42,7 +42,7 @@ class StackConfig:
 
 
 def list_stacks(root: Path = ROOT) -> list[str]:
-    """Return the names of all stacks, which are those with a stack file."""
+    """Return the names of the stacks that have a file."""
     return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml"))
 
 
@@ -58,8 +58,8 @@ def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
     config_section = _load_yaml(path).get("config") or {}
     if not isinstance(config_section, dict):
         raise StackFileError(f"{path.name}: `config` must be a mapping, but it is a {type(config_section).__name__}.")
-    # The CLI passes a value that is neither a list nor a mapping as it is written, for example `017`, not `17`. But it
-    # parses the numbers within lists and mappings. So the file is read twice.
+    # The CLI passes a plain value as it is written, for example `017`, but it parses numbers within lists and mappings.
+    # So the file is read twice.
     texts = _load_yaml(path, TextYamlLoader)["config"] if config_section else {}
     config = _read_project_values(project.get("config") or {}, project_name)
     for (key, text), value in zip(texts.items(), config_section.values(), strict=True):
@@ -82,7 +82,7 @@ def _read_project_values(declared: Mapping[str, Any], project: str) -> dict[str,
     """Return the values in the section `config` of the project file, `Pulumi.yaml`.
 
     An entry is the value itself, or a mapping that contains it as `value` or `default`. The CLI permits `value` only for
-    keys of other namespaces, for example `aws:region`. This function does not check that.
+    keys of other namespaces, for example `aws:region`.
     """
     values: dict[str, Any] = {}
     for key, declaration in declared.items():
@@ -123,10 +123,7 @@ def _add_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> St
 
 
 def _replace_encrypted(value: Any, path: str, encrypted_paths: list[str]) -> Any:
-    """Return a copy of a value with the placeholder in place of each encrypted value, which is a mapping `{secure: …}`.
-
-    Add the paths of the replaced values to `encrypted_paths`. `path` is the path of the given value.
-    """
+    """Return a copy with the placeholder for every encrypted value (`{secure: …}`), and add their paths to the list."""
     if isinstance(value, dict):
         if set(value) == {"secure"}:
             encrypted_paths.append(path)
@@ -138,11 +135,7 @@ def _replace_encrypted(value: Any, path: str, encrypted_paths: list[str]) -> Any
 
 
 def _set_missing_secret(values: dict[str, Any], section: str, path: list[str]) -> bool:
-    """Set the placeholder for a secret that is missing in `values`. Return True if it was set.
-
-    If the section that would contain the secret is missing too, nothing is set. `path` leads to the secret within the
-    top-level section.
-    """
+    """Set the placeholder for a missing secret, unless its whole section is missing. Return True if it was set."""
     mapping: Any = values.get(section)
     for part in path[:-1]:
         if not isinstance(mapping, dict):

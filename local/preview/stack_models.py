@@ -14,7 +14,7 @@ from local.preview.stack_files import StackConfig
 
 
 class InvalidStack(CannotRun):
-    """The stack's settings are invalid, so its models are unknown. The message lists the problems."""
+    """The stack's settings are invalid. The message lists the problems."""
 
 
 def list_warnings(config: StackConfig, today: date) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Entry points of a stack: the module with which each Lambda function, Spark job or Batch job starts.
 
-Each entry point has an environment, which contains everything that its code can import. For functions and Spark jobs,
-the project's modules are read from the archives that the program publishes, not from the source folders. So if an
-archive lacks a module, the environment lacks it too. For Batch jobs, the Dockerfile names the files of the image.
+An entry point has an environment: everything that its code can import. The project's modules are read from the archives
+that the program publishes, not from the source folders, so a module that an archive lacks is missing here too. For a
+Batch job, the Dockerfile names the files of the image.
 """
 
 import json
@@ -30,10 +30,10 @@ MAIN = "__main__"
 
 
 class SourceFile(NamedTuple):
-    """Python file of a module. A package without `__init__.py` has the folder's path and no content."""
+    """Python file of a module, or folder of a package without `__init__.py`, with empty content."""
 
     path: str
-    """Path relative to the repository's root. An archive has the same paths."""
+    """Path relative to the repository's root."""
     content: bytes
 
 
@@ -42,13 +42,12 @@ class ImportEnvironment:
     """Everything that the code of an entry point can import."""
 
     code: str
-    """Path of the archive that contains the project's modules, or of the image's Dockerfile."""
+    """Path of the archive or Dockerfile, for error messages."""
     modules: Mapping[str, SourceFile]
-    """Modules of the project, by their dotted names."""
+    """Modules of the project by their dotted names."""
     packages: Packages
-    """Installed packages from outside the project."""
     python: tuple[int, int]
-    """Python version, which determines the standard library."""
+    """Python version."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,12 @@ class EntryPoint:
     """Code with which a function or job starts."""
 
     urn: str
-    """URN of the resource. `make push`, which has no resource graph, uses the function's physical name instead."""
+    """URN of the resource. `make push` uses the function's physical name instead."""
     text: str
     """Entry point as the program or Dockerfile writes it, for example `handlers.meetings.sweep.handler.handler`."""
     module: str
     function: str | None
-    """Function that Lambda calls, or None for a job, which runs the module itself."""
+    """Function that Lambda calls, or None for a job."""
     environment: ImportEnvironment
 
 
@@ -88,17 +87,13 @@ def _read_function(resource: Resource, reader: "EnvironmentReader") -> Iterator[
 
 def to_entry_point(name: str, handler: str, environment: ImportEnvironment) -> EntryPoint:
     """Return the entry point of a Lambda function. `name` is the function's URN or physical name."""
-    # According to Lambda's guide ("Python handler naming"), the text before the last dot is the module, and folders may
-    # also be separated by slashes.
+    # Lambda's guide, "Python handler naming": the text before the last dot is the module. Slashes may separate folders.
     module, _, function = handler.rpartition(".")
     return EntryPoint(name, handler, module.replace("/", "."), function, environment)
 
 
 def _read_spark_job(resource: Resource, resources: list[Resource], reader: "EnvironmentReader") -> Iterator[EntryPoint]:
-    """Yield the entry point of a Spark job: its script, which can import modules of the archive in `--extra-py-files`.
-
-    A script or archive is found by the S3 object that the program uploads it to.
-    """
+    """Yield the entry point of a Spark job: its script, which can import from the archive in `--extra-py-files`."""
     objects = {
         f"s3://{item.inputs.get('bucket')}/{item.inputs.get('key')}": item.inputs.get("source")
         for item in resources
@@ -147,8 +142,7 @@ class EnvironmentReader:
         key = (archive, runtime, has_layer)
         if key not in self._environments:
             if has_layer not in self._packages:
-                # Lambda's runtime also contains boto3. A function must not rely on it without the layer, because its
-                # version may be older than the locked version.
+                # The boto3 in Lambda's runtime does not count, because it may be older than the locked version.
                 self._packages[has_layer] = (
                     read_locked_packages(LAYER_LOCK) if has_layer else assume_packages((), "a layer")
                 )

@@ -1,9 +1,8 @@
 """Search for faults because of which a function or job of a stack could not run its code.
 
-Without this search, the first call of the deployed function would find the fault. The search begins at the entry point,
-the module with which a function or job starts, and follows all imports, also those inside Python functions. It reports
-syntax errors, modules and names that cannot be imported, undefined names, and entry points that do not exist. It
-executes no code of the project.
+Without it, such a function would be deployed and fail at its first call. The search begins at the entry point, the module
+with which a function or job starts, and follows all imports, also those inside Python functions. It reports syntax
+errors, modules and names that cannot be imported, undefined names, and missing entry points.
 """
 
 import re
@@ -33,7 +32,7 @@ class HandlerFault(NamedTuple):
     line: int
     problem: str
     urns: tuple[str, ...]
-    """URNs of the functions and jobs that cannot run. `make push` uses the physical names of functions instead."""
+    """URNs of the functions and jobs that cannot run, or physical names of functions in `make push`."""
 
     def __str__(self) -> str:
         names = ", ".join(urn.rpartition("::")[2] for urn in self.urns)
@@ -46,7 +45,7 @@ def find_handler_faults(graph: Graph) -> list[HandlerFault]:
 
 
 class HandlerCheck:
-    """Search for faults in the code of entry points. Each module is analyzed once, even if many entry points use it."""
+    """Search for faults in the code of entry points. Each module is analyzed once."""
 
     def __init__(self) -> None:
         self._analyses: dict[SourceFile, ModuleAnalysis] = {}
@@ -54,7 +53,7 @@ class HandlerCheck:
         """Problems of each module, and the project's modules that it imports. Both depend on the environment."""
 
     def list_faults(self, entry_points: Iterable[EntryPoint]) -> list[HandlerFault]:
-        """Return all faults of the entry points, sorted by file and line. Entry points with a common fault share it."""
+        """Return all faults of the entry points, sorted by file and line."""
         urns: dict[tuple[str, int, str], list[str]] = {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hides the compiler's warnings, for example about an unknown escape
@@ -64,10 +63,7 @@ class HandlerCheck:
         return [HandlerFault(*fault, tuple(sorted(urns[fault]))) for fault in sorted(urns)]
 
     def list_imported_files(self, entry_point: EntryPoint) -> set[str]:
-        """Return the paths of the entry point's own file, and of all project files that it imports, also indirectly.
-
-        Return an empty set if the file of the entry point is missing.
-        """
+        """Return the paths of the entry point's file and of all project files that it imports, also indirectly."""
         modules = entry_point.environment.modules
         if entry_point.module not in modules:
             return set()
@@ -132,7 +128,7 @@ class HandlerCheck:
         return [f"{source.path} does not define {name}" for name in missing], imported
 
     def _check_library_import(self, environment: ImportEnvironment, module: str, names: list[str]) -> list[str]:
-        """Return the problems of an import of names from a module of the standard library or of an installed package."""
+        """Return the problems of an import from the standard library or an installed package."""
         packages, python = environment.packages, environment.python
         if has_standard_module(module, python):
             return [f"{module} has no {name}" for name in names if not has_standard_name(module, name)]
@@ -143,10 +139,9 @@ class HandlerCheck:
         return [f"{module} of {packages.source} has no {name}" for name in missing]
 
     def _may_package_define(self, environment: ImportEnvironment, module: str, name: str) -> bool:
-        """Return False if a module of an installed package certainly lacks a name, because its text does not contain it.
+        """Return False if a package's module certainly lacks a name, because its source does not contain the name.
 
-        Return True for a compiled module, and for a module that may define names without writing them, for example with
-        `import *`.
+        The source of a module with `import *`, for example, need not contain the name.
         """
         file = environment.packages.files.get(module, "")
         if not file.endswith(".py") or environment.packages.may_contain(f"{module}.{name}"):
@@ -162,16 +157,13 @@ class HandlerCheck:
 
 
 def _list_parents(module: str) -> list[str]:
-    """Return the packages that contain a module, which Python imports before the module: `a` and `a.b` for `a.b.c`."""
+    """Return the packages that Python imports before a module, for example `a` and `a.b` for `a.b.c`."""
     parts = module.split(".")
     return [".".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def _locate(entry_point: EntryPoint) -> tuple[str, int]:
-    """Return the file and line in `components/` that contain the text of an entry point.
-
-    If there are none, return the archive or Dockerfile of the entry point, and line 1.
-    """
+    """Return the file and line in `components/` that name an entry point, or else its archive or Dockerfile."""
     for path in sorted((ROOT / "components").rglob("*.py")):
         text = path.read_text()
         if (position := text.find(f'"{entry_point.text}"')) >= 0:

@@ -1,8 +1,7 @@
 """Modules that a function or job can import from outside the project: the standard library and installed packages.
 
-Nothing is read from AWS. The modules of a package are read from its installation in `.venv`, which contains the same
-versions as the Lambda layer and as the image of the meetings' media job. A package that is not installed there, such as
-Spark, is assumed to contain every module below its name.
+A package's modules are read from its installation in `.venv`, which has the versions of the Lambda layer and of the media
+job's image. A package that is not installed, such as Spark, is assumed to contain every module below its name.
 """
 
 import importlib
@@ -22,8 +21,8 @@ REMOVED_MODULES: Mapping[tuple[int, int], str] = {
         "sunau telnetlib uu xdrlib"
     ),
 }
-"""Modules that a Python version removed from the standard library, by that version ("What's New In Python"). This list is
-needed because the Python that runs this check may be older, so it still has them."""
+"""Modules that a Python version removed from the standard library, by that version ("What's New In Python"). The Python
+that runs this check may be older and still have them."""
 GLUE_MODULES = frozenset(
     {
         *("awsglue", "py4j", "pyspark"),
@@ -50,12 +49,12 @@ class Packages:
     """Import names of packages that are not installed on this machine, so their modules are unknown."""
 
     def may_contain(self, module: str) -> bool:
-        """Return False if no package contains the module. If a package's modules are unknown, assume that it does."""
+        """Return False if the packages certainly lack the module."""
         return module in self.files or module.partition(".")[0] in self.unknown
 
 
 def read_locked_packages(lock: Path) -> Packages:
-    """Return the packages in a lock file. Their modules are known if they are installed on this machine."""
+    """Return the packages in a lock file."""
     files: dict[str, str] = {}
     unknown: set[str] = set()
     for name in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==", lock.read_text(), re.MULTILINE):
@@ -79,10 +78,7 @@ def has_standard_module(module: str, python: tuple[int, int]) -> bool:
 
 
 def has_standard_name(module: str, name: str) -> bool:
-    """Return True if a module of the standard library contains a name, or cannot be imported on this machine.
-
-    The module is imported to find this out.
-    """
+    """Return True if a module of the standard library contains a name, or cannot be imported on this machine."""
     try:
         return hasattr(importlib.import_module(module), name) or _module_exists(f"{module}.{name}")
     except ImportError:  # for example `winreg`, which exists only on Windows
@@ -92,15 +88,12 @@ def has_standard_name(module: str, name: str) -> bool:
 def _module_exists(module: str) -> bool:
     try:
         return util.find_spec(module) is not None
-    except ModuleNotFoundError:  # The part before the last dot is missing, or is a module that contains no others.
+    except ModuleNotFoundError:  # the parent is missing or no package
         return False
 
 
 def _list_modules(distribution_name: str) -> dict[str, str]:
-    """Return the path of each module's file of an installed package, by the module's name.
-
-    Return an empty dictionary if the package is not installed.
-    """
+    """Return the file of each module of a package by name, or nothing if the package is not installed."""
     try:
         distribution = metadata.distribution(distribution_name)
     except metadata.PackageNotFoundError:

@@ -1,8 +1,8 @@
 """Static analysis of one Python module: its imports, the names that it defines, syntax errors, and undefined names.
 
-The module is compiled but not executed, because some modules call AWS when they are imported. The analysis reads the
-bytecode, which shows for each name whether it is looked up in the module or in a function. This is much faster than a
-walk through the syntax tree. The documentation of `dis`, "Python Bytecode Instructions", describes the instructions.
+The module is compiled but not executed, because some modules call AWS when they are imported. The bytecode shows in which
+scope a name is looked up (documentation of `dis`, "Python Bytecode Instructions"). This is much faster than a walk
+through the syntax tree.
 """
 
 import ast
@@ -26,14 +26,14 @@ LOAD_CONST, LOAD_GLOBAL, STORE_GLOBAL, STORE_NAME, IMPORT_NAME = (
     dis.opmap[name] for name in ("LOAD_CONST", "LOAD_GLOBAL", "STORE_GLOBAL", "STORE_NAME", "IMPORT_NAME")
 )
 STORES = {STORE_GLOBAL, STORE_NAME}
-"""Instructions that define a name in the module, or in the class whose code contains them."""
+"""Instructions that define a name in a module or class."""
 LOADS = {dis.opmap[name] for name in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS") if name in dis.opmap}
 """Instructions that look a name up in the module. LOAD_FROM_DICT_OR_GLOBALS exists since Python 3.12."""
 ACCESSES = {*STORES, *LOADS, IMPORT_NAME}
 
 
 class Problem(NamedTuple):
-    """Reason why a module cannot run: a syntax error, or a name or import that fails."""
+    """Reason why a module cannot run."""
 
     line: int
     text: str
@@ -44,7 +44,7 @@ class ImportStatement(NamedTuple):
 
     line: int
     module: str
-    """Absolute name of the module, also for a relative import."""
+    """Absolute name of the module."""
     names: tuple[str, ...]
     """Names after `from module import`. Empty for `import module`."""
 
@@ -74,8 +74,7 @@ class _Access(NamedTuple):
     position: int
     """Number of instructions before this instruction."""
     constants: tuple[int, int]
-    """Indexes of the last two constants that were loaded. For an import, they are the number of leading dots (0 for an
-    absolute import) and the imported names."""
+    """Indexes of the last two constants that were loaded: for an import, the number of leading dots and the names."""
 
 
 def analyze_module(content: bytes, package: str) -> ModuleAnalysis:
@@ -134,8 +133,7 @@ def _find_optional_lines(content: bytes) -> set[int]:
 def _find_undefined_names(accesses: list[tuple[CodeType, list[_Access]]], names: set[str]) -> list[Problem]:
     """Return a problem for each name that a module uses, although neither the module nor Python defines the name.
 
-    Code at module level must also define a name before it uses the name. Code in functions runs later, so it may use
-    names that are defined further below.
+    At module level, a name must be defined before its use. Functions run later, so the order does not matter for them.
     """
     undefined: dict[str, int] = {}
     (module_code, module_accesses), *others = accesses
@@ -147,7 +145,7 @@ def _find_undefined_names(accesses: list[tuple[CodeType, list[_Access]]], names:
             undefined.setdefault(access.name, _find_line(module_code, access))
     known = names | PREDEFINED
     for code, inner in others:
-        # Code of a class defines names by STORE_NAME, and can use them. Code of a function has no such instruction.
+        # Only the code of a class contains STORE_NAME. The class can use these names.
         own = {access.name for access in inner if access.opcode == STORE_NAME}
         for access in inner:
             if access.opcode in LOADS and access.name not in known and access.name not in own:
@@ -156,7 +154,7 @@ def _find_undefined_names(accesses: list[tuple[CodeType, list[_Access]]], names:
 
 
 def _list_codes(code: CodeType) -> Iterator[CodeType]:
-    """Yield the code of a module, and then of all functions and classes in it. `code` is the module's code."""
+    """Yield a code object, and the code of all functions and classes in it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -166,9 +164,9 @@ def _list_codes(code: CodeType) -> Iterator[CodeType]:
 def _list_accesses(code: CodeType) -> Iterator[_Access]:
     """Yield each instruction that loads a name from the module, stores a name, or imports a module.
 
-    The bytes are decoded here, because `dis.get_instructions` would take most of the time of a check. An instruction is
-    an opcode and an argument, each of one byte. EXTENDED_ARG contains the higher bytes of the next argument. The
-    argument of LOAD_GLOBAL is twice the index of the name, plus a flag.
+    `dis.get_instructions` would take most of the check's time. An instruction is an opcode and an argument of one byte
+    each. EXTENDED_ARG has the higher bytes of the next argument. The argument of LOAD_GLOBAL is twice the index of the
+    name, plus a flag.
     """
     content, names, higher, constants = code.co_code, code.co_names, 0, (0, 0)
     for position, (opcode, low) in enumerate(zip(content[::2], content[1::2], strict=True)):
