@@ -1,7 +1,8 @@
 """Generator of `docs/architecture.md`: fills an overview and a diagram for each subsystem into `architecture_page.md`.
 
-`diagram_nodes` and `diagram_edges` derive the nodes and edges from the program's resources. This module draws them as
-Mermaid flowcharts, with syntax that every version of Mermaid supports.
+The foundation, which all subsystems use, is drawn like a subsystem. `diagram_nodes` and `diagram_edges` derive the nodes
+and edges from the program's resources. This module draws them as Mermaid flowcharts, with syntax that every version of
+Mermaid supports.
 """
 
 import json

@@ -62,9 +62,8 @@ def _list_routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
     match resource.kind:
         case "RestApi":
             yield from _list_methods(resource)
-        case (
-            "Api"
-        ):  # Other routes than `$connect` need no check: a message needs a connection that `$connect` accepted.
+        case "Api":
+            # Only `$connect` needs a check, because later messages come over a connection that it accepted.
             for route in graph.customs():
                 if (
                     route.kind == "Route"

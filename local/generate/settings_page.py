@@ -86,8 +86,8 @@ def render_page() -> str:
             title = field.alias or name
             each = " (each entry of the list)" if _is_list(field) else ""
             lines += ["", f"## {title}{each}", "", _one_line(field.description or section.__doc__)]
-            instance = default if isinstance(default, SettingsModel) else None
-            lines += _render_section(section, title, instance, in_optional=_is_optional_section(field, default))
+            defaults = default if isinstance(default, SettingsModel) else None
+            lines += _render_section(section, title, defaults, in_optional=_is_optional_section(field, default))
     lines += ["", FUNCTIONS, *_render_table(list_settings(ClientFunctionSettings, "", ClientFunctionSettings()), "")]
     return "\n".join(lines) + "\n"
 

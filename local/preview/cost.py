@@ -89,7 +89,10 @@ def price_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackC
     """Return the cost of the resources in a graph. Raise CannotPrice if no resource publishes usage."""
     platform = next((resource for resource in graph if resource.type == PLATFORM), None)
     if platform is None:
-        raise CannotPrice(f"{label} has no resource of type {PLATFORM}, which publishes the usage figures.")
+        raise CannotPrice(
+            f"{label} has no resource of type {PLATFORM}. This resource publishes the expected usage, without which the cost "
+            "cannot be estimated."
+        )
     report = estimate_cost(
         (to_priced_resource(resource, graph) for resource in graph), platform.inputs["usage"], free_tiers=free_tiers
     )

@@ -5,7 +5,7 @@ and these results:
 
 - `input_checks` finds resource inputs that AWS would reject.
 - `handler_check` finds faults that would keep a function or job from running its code.
-- The policy pack finds violations of policies. It runs in a separate process (`policy_run`).
+- The policy pack (`policies/`) finds violations of policies. It runs in a separate process (`policy_run`).
 - `cost` estimates the monthly cost.
 """
 

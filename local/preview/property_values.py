@@ -1,6 +1,6 @@
 """Conversion of resource properties between Pulumi's wire format and Python values.
 
-JSON has no unknown values, secrets, assets and archives. Pulumi's wire format represents an unknown value by a fixed
+JSON has no unknown values, secrets, assets or archives. Pulumi's wire format represents an unknown value by a fixed
 string, and the others by an object with the key `SIGNATURE`. In Python, each of them has a type in this module.
 """
 

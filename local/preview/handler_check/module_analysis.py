@@ -145,7 +145,7 @@ def _find_undefined_names(accesses: list[tuple[CodeType, list[_Access]]], names:
             undefined.setdefault(access.name, _find_line(module_code, access))
     known = names | PREDEFINED
     for code, inner in others:
-        # Only the code of a class contains STORE_NAME. The class can use these names.
+        # A class stores its own names with STORE_NAME, and can load them. Functions do not use this instruction.
         own = {access.name for access in inner if access.opcode == STORE_NAME}
         for access in inner:
             if access.opcode in LOADS and access.name not in known and access.name not in own:
