@@ -33,7 +33,7 @@ class CliYamlLoader(yaml.SafeLoader):
         """Return a date as the CLI passes it to a program: `2026-12-31` as `2026-12-31T00:00:00Z`."""
         try:
             return f"{date(*map(int, node.value.split('-'))).isoformat()}T00:00:00Z"
-        except ValueError:
+        except ValueError:  # not a date, for example `2026-13-01`
             return str(node.value)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

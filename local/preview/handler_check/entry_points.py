@@ -142,7 +142,8 @@ class EnvironmentReader:
         key = (archive, runtime, has_layer)
         if key not in self._environments:
             if has_layer not in self._packages:
-                # The boto3 in Lambda's runtime does not count, because it may be older than the locked version.
+                # Without the layer, there are no packages. The boto3 in Lambda's runtime does not count, because it may be
+                # older than the locked version. "a layer" completes the message "neither a layer nor Python provides …".
                 self._packages[has_layer] = (
                     read_locked_packages(LAYER_LOCK) if has_layer else assume_packages((), "a layer")
                 )

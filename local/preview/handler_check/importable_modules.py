@@ -1,6 +1,6 @@
 """Modules that a function or job can import from outside the project: the standard library and installed packages.
 
-A package's modules are read from its installation in `.venv`, which has the versions of the Lambda layer and of the media
+A package's modules are read from its installation in `.venv`, which has the versions of the Lambda layer and of the Batch
 job's image. A package that is not installed, such as Spark, is assumed to contain every module below its name.
 """
 
