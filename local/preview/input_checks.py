@@ -4,9 +4,9 @@ The model has the rules for the parameters of each service call, for example the
 provider checks little of this in a preview. Without this check, a misspelt value or a name that is too long would only
 fail in the middle of a deployment.
 
-The local platform's driver of a resource type lists the service calls that create a resource, and the input for each
-parameter. So a type without a driver, and an input that its driver does not use, are reported too. A `RecordedOnly` type
-cannot be created on the local platform, so its driver need not use all inputs.
+The check finds the parameter for an input in the local platform's driver of the resource type, which lists the service
+calls that create a resource. So a type without a driver, and an input that its driver does not use, are reported too. A
+`RecordedOnly` type cannot be created on the local platform, so its driver need not use all inputs.
 """
 
 from collections.abc import Iterator, Mapping

@@ -74,8 +74,9 @@ class PolicyRun:
         self._results[resource.urn] = self._threads.submit(self._analyze, resource)
 
     def finish(self, graph: Graph) -> Future[tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]]:
-        """Analyze the components and the stack after the program. Return a future with all policies, findings and
-        remediations.
+        """Let a thread analyze the components and the whole stack. Call this when the program has ended.
+
+        The future has all policies, findings and remediations.
         """
         return self._threads.submit(self._analyze_all, graph)
 

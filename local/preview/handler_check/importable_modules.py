@@ -31,7 +31,7 @@ GLUE_MODULES = frozenset(
     }
 )
 """Import names of the libraries that Spark jobs on Glue 5.1 may use. The first line has Glue's own libraries. The others
-are packages that the page "Using Python libraries with AWS Glue" lists as already provided, and so does
+are packages that Glue provides, according to the page "Using Python libraries with AWS Glue" and to
 base-requirements.txt of awslabs/aws-glue-libs, branch glue-5.1."""
 GLUE_PYTHON = (3, 11)
 """Python version of Glue 5.0 and 5.1 (same page)."""
