@@ -1,6 +1,7 @@
-"""Servers, authentication and examples of the two REST APIs, for their OpenAPI documents.
+"""Servers, authentication and examples for the OpenAPI documents of the two REST APIs, livestream and meetings.
 
-The examples are instances of the models, so they are valid. A test checks that every body and parameter has one.
+The examples are instances of the request and response models, so they are valid. A test checks that every body and
+every parameter has an example.
 """
 
 from collections.abc import Sequence
@@ -14,29 +15,30 @@ from handlers.livestream.track_states import ContentType, EpisodeStatus, TrackKi
 from handlers.meetings.auth_exchange import api_models as meetings
 from handlers.meetings.auth_exchange.token_exchange import user_prefixes
 
-EPISODE, UPLOAD, MEETING = "01K8PFW8H0ZV5QX3N9T2R4M6BC", "01K8PFX1A0B1C2D3E4F5G6H7J8", "01K8PFW0000000000000000000"
+EPISODE_ID, UPLOAD_ID = "01K8PFW8H0ZV5QX3N9T2R4M6BC", "01K8PFX1A0B1C2D3E4F5G6H7J8"
+MEETING_ID = "01K8PFW0000000000000000000"
 USER = "KQ4V6TWLNR2EZXJ7HYFA3D5MBCUOGISP"
 CREATED_AT = "2026-01-31T09:30:00.000Z"
 CURSOR = "AbCdEfGhIjKlMnOpQrStUvWx"
 BUCKET_URL = "https://polyphony-prod-livestream-transcripts-123456789012.s3.us-east-1.amazonaws.com/"
 SIGNATURE = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=300&X-Amz-Signature=0f3c"
-"""Shortened query of a presigned URL."""
+"""Query of a presigned URL, shortened."""
 TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"  # noqa: S105 - the shortened form of a token
-TRACK = livestream.TrackView(state=TrackState.CHUNKED, since=CREATED_AT, upload_id=UPLOAD)
+EXAMPLE_TRACK = livestream.TrackView(state=TrackState.CHUNKED, since=CREATED_AT, upload_id=UPLOAD_ID)
 EXAMPLE_EPISODE = livestream.Episode(
-    episode_id=EPISODE,
+    episode_id=EPISODE_ID,
     title="The harbour",
     description="A walk through the harbour.",
     language="en-US",
     speakers=("Ann", "Bob"),
     status=EpisodeStatus.READY,
-    video=TRACK,
+    video=EXAMPLE_TRACK,
     transcript=livestream.TrackView(state=TrackState.NONE, since=CREATED_AT),
     created_at=CREATED_AT,
     updated_at=CREATED_AT,
     version=1,
 )
-ERROR = Error(
+EXAMPLE_ERROR = Error(
     code=CommonErrorCode.MALFORMED,
     message="The request does not have the expected form.",
     fields=(WrongField(field="limit", rule="Input should be a whole number"),),
@@ -44,20 +46,22 @@ ERROR = Error(
 )
 
 
-def _by_model(examples: Sequence[Message]) -> dict[type[Message], Message]:
+def _index_by_model(examples: Sequence[Message]) -> dict[type[Message], Message]:
     return {type(example): example for example in examples}
 
 
-def _servers(section: str, stage: str) -> list[Document]:
-    """Return the server of every stack: a URL whose value is in the stack output."""
+def _describe_servers(section: str) -> list[Document]:
+    """Return one server, whose URL is a variable, because each stack has its own URL. `section` is a part of the output
+    `frontend`.
+    """
     return [
         {
             "url": "{apiUrl}",
             "description": f"A stack of Polyphony. The URL is `frontend.{section}.apiUrl` of the stack's outputs.",
             "variables": {
                 "apiUrl": {
-                    "default": f"https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/{stage}",
-                    "description": f"`frontend.{section}.apiUrl`; `make outputs` writes that of the local platform.",
+                    "default": "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api",
+                    "description": f"`frontend.{section}.apiUrl`; `make outputs` writes the URL of the local platform.",
                 }
             },
         }
@@ -68,9 +72,9 @@ LIVESTREAM = ApiDocumentation(
     description=(
         "Episodes with videos and transcripts; docs/livestream.md describes the API. `frontend.livestream.authorizer` "
         "of the stack's outputs names the authentication that a stack uses: `jwt`, `apiKey` or "
-        "none. docs/errors.md explains the error codes."
+        "`none`. docs/errors.md explains the error codes."
     ),
-    servers=_servers("livestream", "api"),
+    servers=_describe_servers("livestream"),
     security_schemes={
         "jwt": {
             "type": "http",
@@ -86,11 +90,11 @@ LIVESTREAM = ApiDocumentation(
         },
     },
     security=({"jwt": []}, {"apiKey": []}, {}),
-    examples=_by_model(
+    examples=_index_by_model(
         (
-            ERROR,
-            livestream.EpisodePath(episode_id=EPISODE),
-            livestream.UploadPath(episode_id=EPISODE, upload_id=UPLOAD),
+            EXAMPLE_ERROR,
+            livestream.EpisodePath(episode_id=EPISODE_ID),
+            livestream.UploadPath(episode_id=EPISODE_ID, upload_id=UPLOAD_ID),
             livestream.PageQuery(limit=20, cursor=CURSOR),
             livestream.PlaybackQuery(from_ms=240_000, limit=2),
             livestream.NewEpisode(
@@ -104,15 +108,15 @@ LIVESTREAM = ApiDocumentation(
             livestream.EpisodePage(episodes=(EXAMPLE_EPISODE,), next_cursor=CURSOR),
             livestream.UploadRequest(kind=TrackKind.TRANSCRIPT, content_type=ContentType.VTT, bytes=18_204),
             livestream.UploadReady(
-                upload_id=UPLOAD,
+                upload_id=UPLOAD_ID,
                 kind=TrackKind.TRANSCRIPT,
-                key=f"transcripts/{USER}/{EPISODE}/{UPLOAD}.vtt",
+                key=f"transcripts/{USER}/{EPISODE_ID}/{UPLOAD_ID}.vtt",
                 max_bytes=18_204,
                 expires_seconds=900,
                 form=livestream.UploadForm(
                     url=BUCKET_URL,
                     fields={
-                        "key": f"transcripts/{USER}/{EPISODE}/{UPLOAD}.vtt",
+                        "key": f"transcripts/{USER}/{EPISODE_ID}/{UPLOAD_ID}.vtt",
                         "Content-Type": "text/vtt",
                         "policy": "…",
                         "x-amz-signature": "…",
@@ -125,7 +129,7 @@ LIVESTREAM = ApiDocumentation(
                 parts=(livestream.Part(part_number=1, etag='"9b2cf535f27731c974343645a3985328"'),),
             ),
             livestream.UploadCompleted(
-                upload_id=UPLOAD, key=f"videos/{USER}/{EPISODE}/{UPLOAD}.mp4", bytes=104_857_600
+                upload_id=UPLOAD_ID, key=f"videos/{USER}/{EPISODE_ID}/{UPLOAD_ID}.mp4", bytes=104_857_600
             ),
             livestream.Playback(
                 chunks=(
@@ -133,7 +137,7 @@ LIVESTREAM = ApiDocumentation(
                         number=3,
                         start_ms=240_000,
                         duration_ms=120_000,
-                        url=f"{BUCKET_URL}chunks/{USER}/{EPISODE}/0123456789abcdef/{UPLOAD}_chunk_00003.ts?{SIGNATURE}",
+                        url=f"{BUCKET_URL}chunks/{USER}/{EPISODE_ID}/0123456789abcdef/{UPLOAD_ID}_chunk_00003.ts?{SIGNATURE}",
                     ),
                 ),
                 duration_ms=1_800_000,
@@ -175,12 +179,12 @@ MEETINGS = ApiDocumentation(
         "Access to the caller's own meetings; docs/meetings.md describes the API. Every request has a token of the "
         "identity provider in its body, so no security scheme applies. docs/errors.md explains the error codes."
     ),
-    servers=_servers("meetings", "api"),
+    servers=_describe_servers("meetings"),
     security_schemes={},
     security=({},),
-    examples=_by_model(
+    examples=_index_by_model(
         (
-            ERROR,
+            EXAMPLE_ERROR,
             meetings.ExchangeRequest(token=TOKEN, session_name="laptop"),
             meetings.ExchangeResponse(
                 access_key_id="ASIAEXAMPLE",
@@ -194,13 +198,13 @@ MEETINGS = ApiDocumentation(
                 region="us-east-1",
                 prefixes=user_prefixes(USER),
             ),
-            meetings.PlaybackRequest(token=TOKEN, meeting_id=MEETING),
+            meetings.PlaybackRequest(token=TOKEN, meeting_id=MEETING_ID),
             meetings.PlaybackResponse(
                 files=(
                     meetings.PlayableFile(
                         content_type="video/mp4",
                         url="https://polyphony-prod-meetings-recordings-123456789012.s3.us-east-1.amazonaws.com/"
-                        f"video/{USER}/{MEETING}/0123456789abcdef0123456789abcdef.mp4?{SIGNATURE}",
+                        f"video/{USER}/{MEETING_ID}/0123456789abcdef0123456789abcdef.mp4?{SIGNATURE}",
                     ),
                 ),
                 duration_ms=1_800_000,

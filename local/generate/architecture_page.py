@@ -1,6 +1,8 @@
-"""Generator of `docs/architecture.md`: fills the diagrams into the template beside this file.
+"""Generator of `docs/architecture.md`: fills an overview and a diagram for each subsystem into `architecture_page.md`.
 
-The diagrams are Mermaid flowcharts and only use syntax that every version of Mermaid supports.
+The foundation, which all subsystems use, is drawn like a subsystem. `diagram_nodes` and `diagram_edges` derive the nodes
+and edges from the program's resources. This module draws them as Mermaid flowcharts, with syntax that every version of
+Mermaid supports.
 """
 
 import json
@@ -28,11 +30,11 @@ NODE_SYNTAX = {
 }
 """Mermaid's syntax for a node of each shape, with a placeholder for the label."""
 COUNTED_SHAPES = (Shape.FUNCTION, Shape.QUEUE, Shape.STORE, Shape.WORKFLOW, Shape.JOB)
-"""Shapes that the overview counts instead of showing each node."""
+"""Shapes of nodes that the overview only counts, in one summary node for each subsystem."""
 ENTRY_SHAPES = {Shape.API, Shape.CALLER}
-"""Shapes of the entries. Requests enter a subsystem through its APIs and its own callers."""
+"""Shapes of a subsystem's entries, which the overview draws one by one: APIs, and callers such as guests in a browser."""
 ALERT_SOURCES = {
-    # Labels of the services that publish alerts.
+    # Label of each service that publishes to the topic of alerts, by service principal.
     "budgets.amazonaws.com": "budgets",
     "cloudwatch.amazonaws.com": "alarms",
     "costalerts.amazonaws.com": "cost anomalies",
@@ -54,7 +56,7 @@ def render_page() -> str:
 
 
 def select_edges(graph: Graph, subsystem: Subsystem) -> list[Edge]:
-    """Return the edges of one subsystem, both within it and to nodes outside."""
+    """Return the edges that start or end in a subsystem. For the foundation, add the edges that only its diagram has."""
     edges = [edge for edge in list_edges(graph) if subsystem in {edge.tail.subsystem, edge.head.subsystem}]
     return sorted([*edges, *_list_foundation_edges(graph)]) if subsystem is Subsystem.FOUNDATION else edges
 
@@ -69,7 +71,7 @@ def render_flowchart(edges: Sequence[Edge]) -> str:
 
 
 def render_overview(graph: Graph) -> str:
-    """Return the diagram of the whole platform: callers, subsystems, called AWS services, and the foundation."""
+    """Return the diagram of the whole platform: callers, subsystems, the foundation, and the services that they call."""
     edges = list_edges(graph)
     members = sorted({*map_nodes(graph).values(), *_list_ends(edges)})
     calls = [edge for edge in edges if edge.tail.subsystem and edge.head.shape is Shape.SERVICE]
@@ -92,7 +94,7 @@ def _list_ends(edges: Iterable[Edge]) -> set[Node]:
 
 
 def _render_summary(subsystem: str, subsystem_nodes: Sequence[Node]) -> Iterator[str]:
-    """Return the entries of a subsystem, and its summary node with the numbers of its other resources."""
+    """Yield the entries of a subsystem, and its summary node, for example `3 functions, 2 queues, 1 store`."""
     yield from (_render_node(node) for node in subsystem_nodes if node.shape in ENTRY_SHAPES)
     counts = Counter(node.shape for node in subsystem_nodes)
     parts = (f"{counts[shape]} {shape}{'' if counts[shape] == 1 else 's'}" for shape in COUNTED_SHAPES if counts[shape])
@@ -100,10 +102,9 @@ def _render_summary(subsystem: str, subsystem_nodes: Sequence[Node]) -> Iterator
 
 
 def _render_entry_arrows(edges: Iterable[Edge]) -> Iterator[str]:
-    """Return the arrows from callers to the entries of subsystems, and from entries to what is behind them.
+    """Yield the arrows from callers to entries, and from each entry to the summary node of its subsystem.
 
-    A subsystem's own callers, for example guests in a browser, are also entries. The overview has one node for all
-    functions, queues, stores, workflows and jobs of a subsystem. An edge to one of them becomes an arrow to that node.
+    If callers reach a bucket directly, the arrow ends at the summary node, which stands for the bucket.
     """
     for edge in edges:
         if edge.tail == CALLERS:
@@ -118,16 +119,14 @@ def _render_entry_arrows(edges: Iterable[Edge]) -> Iterator[str]:
 
 
 def _render_service_arrows(calls: Iterable[Edge]) -> Iterator[str]:
-    """Return an arrow to a service from each subsystem that calls it. The foundation has no summary node, so its arrows
-    start at the node that calls the service.
-    """
+    """Yield an arrow to each service from the subsystem's summary node, or in the foundation, from the calling node."""
     for call in calls:
         is_foundation = call.tail.subsystem == Subsystem.FOUNDATION
         yield _render_arrow(call.tail.id if is_foundation else _create_id("inside", call.tail.subsystem), call.head.id)
 
 
 def _render_foundation_users(graph: Graph) -> Iterator[str]:
-    """Return an arrow to the foundation for each subsystem with alarms, access logs or backups."""
+    """Yield a dotted arrow to the foundation from each subsystem that has alarms, access logs or backups."""
     users = {edge.tail.subsystem for edge in _list_foundation_edges(graph)}
     users |= {resource.inputs["tags"]["Subsystem"] for resource in graph.customs() if resource.kind == "MetricAlarm"}
     for subsystem in sorted(users - {"", Subsystem.FOUNDATION}):
@@ -135,7 +134,7 @@ def _render_foundation_users(graph: Graph) -> Iterator[str]:
 
 
 def _list_foundation_edges(graph: Graph) -> Iterator[Edge]:
-    """Return the edges of the foundation's diagram: access logs, backups, and sources of alerts."""
+    """Yield the edges that only the foundation's diagram shows: access logs, backups, and publishers of alerts."""
     nodes_by_key = map_nodes(graph)
     for resource in graph.customs():
         match resource.kind:
@@ -144,11 +143,11 @@ def _list_foundation_edges(graph: Graph) -> Iterator[Edge]:
                 yield Edge(nodes_by_key["s3", resource.inputs["bucket"]], target, "access logs")
             case "TopicPolicy":
                 yield from _list_alert_edges(resource.inputs["policy"], nodes_by_key)
-            case "Selection":  # of AWS Backup: the tables with this tag are backed up
-                [chosen] = resource.inputs["selectionTags"]
+            case "Selection":  # a backup selection, which chooses tables by a tag
+                [tag] = resource.inputs["selectionTags"]
                 [vault] = [node for (service, _), node in nodes_by_key.items() if service == "backup"]
                 for table in graph.customs():
-                    if table.kind == "Table" and table.inputs["tags"].get(chosen["key"]) == chosen["value"]:
+                    if table.kind == "Table" and table.inputs["tags"].get(tag["key"]) == tag["value"]:
                         yield Edge(nodes_by_key["dynamodb", table.inputs["name"]], vault, "daily backup")
 
 
@@ -166,7 +165,7 @@ def _render_code_block(lines: Iterable[str]) -> str:
 
 
 def _render_box(name: str, members: Iterable[str]) -> Iterator[str]:
-    """Return nodes in a named box, or without a box if the name is empty."""
+    """Yield nodes in a box with a name, or without a box if the name is empty."""
     if not name:
         yield from (f"  {member}" for member in members)
         return

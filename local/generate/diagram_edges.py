@@ -1,7 +1,7 @@
 """Edges of the architecture diagrams, derived from event sources, rules, schedules, APIs, CORS rules and role policies.
 
-A role belongs to the node that uses it. Every permission of such a role must have an edge, or one of the exceptions in
-this module must apply to it. Otherwise the page is not generated.
+An edge leads from a node that acts, its tail, to a node that is acted on, its head. A permission becomes an edge from
+the node that uses the role. If a permission has no edge, and no exception in this module applies, the generation fails.
 """
 
 import json
@@ -16,34 +16,33 @@ from local.generate.diagram_nodes import Key, Node, Shape, map_nodes, map_role_n
 from local.preview.resource_graph import Graph, Resource
 
 NodesByKey = Mapping[Key, Node]
-"""Nodes by the keys of their ARNs."""
+"""Node of each resource in the diagrams, by the key of the resource's ARN (see `diagram_nodes`)."""
 NodesByRole = Mapping[str, Node]
-"""Nodes by the names of the roles that they use."""
+"""Node that uses each role, by the role's name."""
 CLOCK = Node("", "clock", Shape.SERVICE)
 """Tail of the edges of all schedules."""
 CALLERS = Node("", "callers", Shape.CALLER)
-"""All callers outside the program that assume no role of the program."""
+"""Callers that assume no role of the program, for example browsers that call an API."""
 
 OMITTED_SERVICES = {
-    # Services whose permissions get no edge.
-    "logs", "xray", "cloudwatch", "tag",  # telemetry, and finding what is tagged
+    # IAM prefixes of services whose permissions get no edge.
+    "logs", "xray", "cloudwatch", "tag",  # telemetry, and searches for resources by tag
     "ecr",  # pulls of a container's image
-    "iam",  # `iam:PassRole` of a job's role: the job's own edges show what the role permits
+    "iam",  # `iam:PassRole` for a job's role: the edges of the job show the permissions of that role
 }  # fmt: skip
 CALLED_SERVICES = {"bedrock": "Bedrock", "transcribe": "Transcribe", "mediaconvert": "MediaConvert"}
-"""Label of each AWS service that the program calls without deploying a resource of the service, by the service's IAM
-prefix."""
+"""Label of each AWS service that the program calls without a resource to draw, by IAM prefix."""
 
 ADDRESS_VARIABLES = {
     "JWKS_URL": Node("", "identity provider", Shape.SERVICE),
     "AGENTCORE_ENDPOINT": Node("", "agent at AgentCore", Shape.SERVICE),
 }
-"""Environment variables with the address of a service that the function calls. Other variables may contain an address
-too, for example an issuer, but the function does not call it."""
+"""Services that functions call, by the environment variable with the address. Functions do not call the addresses in
+other variables, for example a token's issuer."""
 
 READ_ACTIONS = re.compile(r"Get|BatchGet|List|Query|Scan|Describe|ConditionCheck")
-"""Start of the names of actions that read. All other actions of `READ_OR_WRITE_SERVICES` write."""
-VERBS = {
+"""Start of the name of an action that reads, for example `GetItem`."""
+ACTION_LABELS = {
     "lambda:InvokeFunction": "calls",
     "states:StartExecution": "starts",
     "states:DescribeExecution": "describes",
@@ -55,11 +54,11 @@ VERBS = {
     "execute-api:Invoke": "connects",
     "execute-api:ManageConnections": "sends messages over",
 }
-"""Verbs of single actions."""
+"""Labels of the edges of single actions."""
 READ_OR_WRITE_SERVICES = {"s3", "dynamodb", "ssm", "bedrock-agentcore"}
-"""IAM prefixes of the services whose actions have the verb `reads` or `writes`."""
+"""IAM prefixes of the services whose other actions have the label `reads` or `writes`."""
 IMPLIED_ACTIONS = {
-    # Actions that need no verb: they accompany another action of the same edge, or an event source that has an edge.
+    # Actions that become no edge, because each accompanies an action or event source that has an edge.
     "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
     "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun", "batch:DescribeJobs", "batch:ListJobs", "batch:TerminateJob",
     "backup:DescribeBackupVault", "sts:TagSession",
@@ -67,12 +66,12 @@ IMPLIED_ACTIONS = {
 
 
 class MissingFromDiagram(CannotRun):
-    """A diagram lacks something that the program contains. The message names the missing entry."""
+    """A diagram lacks something that the program contains. The message names what to add, and where."""
 
 
 @dataclass(frozen=True, order=True)
 class Edge:
-    """Edge from the node that acts to the node that is acted on. The page shows it as an arrow."""
+    """Arrow of a diagram, from the node that acts to the node that is acted on."""
 
     tail: Node
     head: Node
@@ -81,16 +80,13 @@ class Edge:
 
 
 def list_edges(graph: Graph) -> list[Edge]:
-    """Return all edges of the platform, with one edge for each pair of nodes.
-
-    Edges from a node to itself are omitted.
-    """
+    """Return the edges between all nodes, at most one in each direction. Edges from a node to itself are omitted."""
     nodes_by_key, nodes_by_role = map_nodes(graph), map_role_nodes(graph)
     labels_by_ends: dict[tuple[Node, Node], set[str]] = defaultdict(set)
     for edge in (
-        *_event_edges(graph, nodes_by_key, nodes_by_role),
-        *_outside_edges(graph, nodes_by_key, nodes_by_role),
-        *_permission_edges(graph, nodes_by_key, nodes_by_role),
+        *_list_event_edges(graph, nodes_by_key, nodes_by_role),
+        *_list_outside_edges(graph, nodes_by_key, nodes_by_role),
+        *_list_permission_edges(graph, nodes_by_key, nodes_by_role),
     ):
         labels_by_ends[edge.tail, edge.head].add(edge.label)
     return sorted(
@@ -99,16 +95,16 @@ def list_edges(graph: Graph) -> list[Edge]:
 
 
 def _join_labels(labels: set[str]) -> str:
-    """Return the labels in alphabetical order as one label. If both `reads` and `writes` occur, they come first.
+    """Return labels as one label, for example `reads, writes, calls`.
 
-    The label omits `describes` after `starts`, because a role that starts an execution usually also describes it.
+    `describes` is omitted beside `starts`, because nearly every role that starts an execution may also describe it.
     """
     verbs = labels - {"describes"} if "starts" in labels else labels
     first = ["reads, writes"] if {"reads", "writes"} <= verbs else []
     return ", ".join([*first, *sorted(verbs - {"reads", "writes"} if first else verbs)])
 
 
-def _event_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
+def _list_event_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
     """Yield the edges of event source mappings, bucket notifications, schedules and event rules."""
     for resource in graph.customs():
         inputs = resource.inputs
@@ -127,15 +123,18 @@ def _event_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByR
                 head = nodes_by_key[to_node_key(inputs["target"]["arn"])]
                 yield Edge(CLOCK, head, re.sub(r"^rate\((.*)\)$", r"every \1", inputs["scheduleExpression"]))
             case "EventTarget":
-                yield from _rule_edges(resource, graph, nodes_by_key, nodes_by_role)
+                yield from _list_rule_edges(resource, graph, nodes_by_key, nodes_by_role)
 
 
-def _rule_edges(target: Resource, graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
-    """Yield the edges of an event rule's target, by the source of the rule's events."""
+def _list_rule_edges(
+    target: Resource, graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole
+) -> Iterator[Edge]:
+    """Yield the edges to the target of an event rule, from each node that causes the rule's events."""
     rules = [resource for resource in graph.customs() if resource.kind == "EventRule"]
     [rule] = [rule for rule in rules if rule.inputs["name"] == target.inputs["rule"]]
     pattern = json.loads(rule.inputs["eventPattern"])
-    # Dead-letter queues are not drawn. The alarm of one that receives events for operators notifies the alerts topic.
+    # A dead-letter queue that receives events for operators is not drawn. Its alarm notifies the topic of alerts, so the
+    # edge leads to this topic.
     [alerts_topic] = [node for (service, _), node in nodes_by_key.items() if service == "sns"]
     head = nodes_by_key.get(to_node_key(target.inputs["arn"]), alerts_topic)
     [source], [detail_type] = pattern["source"], pattern["detail-type"]
@@ -150,15 +149,15 @@ def _rule_edges(target: Resource, graph: Graph, nodes_by_key: NodesByKey, nodes_
         name = {"aws.mediaconvert": "MediaConvert", "aws.backup": "AWS Backup"}[source]
         yield Edge(Node("", name, Shape.SERVICE), head, detail_type.lower())
     else:
-        # The source is one of our own, so the edge starts at each role that may publish its events.
+        # The program itself publishes the events, so an edge starts at each node whose role may publish them.
         for role, statement in list_role_statements(graph):
             if "events:PutEvents" in statement["Action"] and source in json.dumps(statement.get("Condition", {})):
                 yield Edge(nodes_by_role[role], head, f"event {detail_type}")
 
 
-def _outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
-    """Yield the edges to and from the outside: from callers to APIs, guests and buckets, from APIs to the functions
-    that they call, and from functions to external services.
+def _list_outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
+    """Yield the edges from callers to APIs, guests and buckets, from APIs to functions, and from functions to external
+    services.
     """
     for resource in graph.customs():
         inputs = resource.inputs
@@ -183,30 +182,30 @@ def _outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesB
 
 
 def list_role_statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Return every statement of every role policy, with the role's name."""
+    """Yield every statement of every role policy, with the role's name."""
     for resource in sorted(graph.customs(), key=lambda resource: resource.urn):
         if resource.kind == "RolePolicy":
             for statement in json.loads(resource.inputs["policy"])["Statement"]:
                 yield resource.inputs["role"], statement
 
 
-def _permission_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
-    """Yield the edges from the node that uses a role to the resources that the role's permissions concern."""
+def _list_permission_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
+    """Yield the edges of permissions, from the node that uses a role to the node that the role may access."""
     for role, statement in list_role_statements(graph):
-        # Roles of schedules, backups and log writers have no node. Their edges begin at the resources themselves.
+        # Roles with which AWS invokes a scheduled function, starts a container or writes API logs belong to no node.
         if role not in nodes_by_role:
             continue
         for action in statement["Action"]:
             for resource in statement["Resource"]:
                 if head := _find_head(action, resource, nodes_by_key, nodes_by_role):
-                    yield Edge(nodes_by_role[role], head, _choose_verb(action, head))
+                    yield Edge(nodes_by_role[role], head, _choose_label(action, head))
 
 
 def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Node | None:
-    """Return the node that an action on a resource concerns, or None if it gets no edge."""
+    """Return the node that an action on a resource accesses, or None if the action becomes no edge."""
     service = action.partition(":")[0]
     if service in OMITTED_SERVICES or action in IMPLIED_ACTIONS or action == "events:PutEvents":
-        return None
+        return None  # Events have the edges of their event rules.
     if service in CALLED_SERVICES:
         return Node("", CALLED_SERVICES[service], Shape.SERVICE)
     if action == "sts:AssumeRole":
@@ -217,21 +216,21 @@ def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_ro
     # Dead-letter queues and job queues are not shown, so actions on them get no arrow.
     if target is None and not (service == "sqs" or (service == "batch" and ":job-queue/" in resource)):
         raise MissingFromDiagram(
-            f"{action} on {resource} has no node in the diagrams. Add its type to SHOWN in "
+            f"{action} on {resource} has no node in the diagrams. Add its type to SHOWN_TYPES in "
             "local/generate/diagram_nodes.py, or its service to OMITTED_SERVICES in local/generate/diagram_edges.py."
         )
     return target
 
 
-def _choose_verb(action: str, head: Node) -> str:
-    """Return the verb of an action. Raise MissingFromDiagram if it has none."""
-    if action in VERBS:
-        return VERBS[action]
+def _choose_label(action: str, head: Node) -> str:
+    """Return the label for an action. Raise MissingFromDiagram if there is none."""
+    if action in ACTION_LABELS:
+        return ACTION_LABELS[action]
     service, _, name = action.partition(":")
     if service in READ_OR_WRITE_SERVICES:
         return "reads" if READ_ACTIONS.match(name) else "writes"
     if head.shape is Shape.SERVICE:
         return "calls"
     raise MissingFromDiagram(
-        f"{action} has no verb. Add it to VERBS or IMPLIED_ACTIONS in local/generate/diagram_edges.py."
+        f"{action} has no label. Add it to ACTION_LABELS or IMPLIED_ACTIONS in local/generate/diagram_edges.py."
     )

@@ -1,9 +1,10 @@
-"""Nodes of the architecture diagrams: the resources that data flows through, by the names or ids in their ARNs.
-
-A node is named after the block that contains the resource. A block is a component of the program that creates one kind
-of resource with everything that it needs, for example a function with its role and log group.
+"""Nodes of the architecture diagrams: resources that data flows through, outside callers, and AWS services.
 
 The diagrams omit auxiliary resources (policies, log groups, versions), alarms, dashboards and dead-letter queues.
+
+A node is named after the block that contains its resource. A block is a component of the program, for example a
+function with its role and log group. Policies and event sources name resources by ARNs, so nodes are found by a key that
+an ARN contains.
 """
 
 import json
@@ -21,7 +22,7 @@ DEAD_LETTER_QUEUE = "polyphony:blocks:DeadLetterQueue"
 
 
 class Shape(StrEnum):
-    """Kind of a node. Each kind is drawn in its own shape, as the page's legend shows."""
+    """Kind of a node. `architecture_page` draws each kind in its own shape."""
 
     FUNCTION = "function"
     QUEUE = "queue"
@@ -31,9 +32,9 @@ class Shape(StrEnum):
     API = "api"
     """API for callers outside the program."""
     CALLER = "caller"
-    """Caller outside the program, for example a guest in a browser."""
+    """Person or program that calls from outside, for example a guest in a browser."""
     SERVICE = "service"
-    """AWS or external service that is no resource of the program."""
+    """AWS service or external service, not a resource of the program."""
 
 
 @dataclass(frozen=True, order=True)
@@ -41,14 +42,14 @@ class Node:
     """Node of a diagram."""
 
     subsystem: str
-    """Empty for AWS services, and for callers that assume no role of the program."""
+    """Empty for services, and for callers that assume no role of the program."""
     name: str
     """Pulumi name of the block, or name of the service or caller."""
     shape: Shape
 
     @property
     def label(self) -> str:
-        """Text in the node: the Pulumi name of the block, without the subsystem."""
+        """Text in the node: its name without the subsystem."""
         return self.name.removeprefix(f"{self.subsystem}-")
 
     @property
@@ -58,10 +59,10 @@ class Node:
 
 
 Key = tuple[str, str]
-"""Service of an ARN, and the resource's name or id in it."""
+"""Service in an ARN, and name or id of the resource in it, for example `("sqs", "polyphony-prod-livestream-videos")`."""
 
-SHOWN = {
-    # Shape, and service of the ARN, of each resource type in the diagrams.
+SHOWN_TYPES = {
+    # Resource types in the diagrams, each with its shape and the service in its ARN.
     "aws:lambda/function:Function": (Shape.FUNCTION, "lambda"),
     "aws:sqs/queue:Queue": (Shape.QUEUE, "sqs"),
     "aws:s3/bucket:Bucket": (Shape.STORE, "s3"),
@@ -76,32 +77,32 @@ SHOWN = {
     "aws:ssm/parameter:Parameter": (Shape.STORE, "ssm"),
     "aws:backup/vault:Vault": (Shape.STORE, "backup"),
 }
-KNOWN_BY_ID = {"execute-api"}
-"""Services whose ARNs contain an id that AWS assigns, not the name."""
+SERVICES_WITH_IDS_IN_ARNS = {"execute-api"}
+"""Services whose ARNs contain an id that AWS assigns. All other ARNs contain the resource's name."""
 
 
 def map_nodes(graph: Graph) -> dict[Key, Node]:
-    """Return the nodes of all resources in the diagrams, by the keys of their ARNs."""
+    """Return the node of each resource in the diagrams, by the key of the resource's ARN."""
     return {_key_of(resource): node for resource, node in _list_shown(graph)}
 
 
 def _list_shown(graph: Graph) -> Iterator[tuple[Resource, Node]]:
     for resource in graph.customs():
         block = graph[resource.parent]
-        if resource.type in SHOWN and block.type != DEAD_LETTER_QUEUE:
-            yield resource, Node(parse_subsystem(block.name), block.name, SHOWN[resource.type][0])
+        if resource.type in SHOWN_TYPES and block.type != DEAD_LETTER_QUEUE:
+            yield resource, Node(parse_subsystem(block.name), block.name, SHOWN_TYPES[resource.type][0])
 
 
 def _key_of(resource: Resource) -> Key:
-    service = SHOWN[resource.type][1]
-    if service in KNOWN_BY_ID:
+    service = SHOWN_TYPES[resource.type][1]
+    if service in SERVICES_WITH_IDS_IN_ARNS:
         return service, resource.id
     # The ARN of an SSM parameter contains its name without the leading slash.
     return service, str(resource.inputs["bucket" if service == "s3" else "name"]).removeprefix("/")
 
 
 def to_node_key(arn: str) -> Key:
-    """Return the key for an ARN. It omits the alias of a function, the index of a table and the prefix of a bucket."""
+    """Return the key of the resource in an ARN, without a function's alias, a table's index or an object's S3 key."""
     service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
     match service:
         case "lambda" | "states" | "backup":  # function:NAME:live, execution:NAME:*, backup-vault:NAME
@@ -114,10 +115,7 @@ def to_node_key(arn: str) -> Key:
 
 
 def map_role_nodes(graph: Graph) -> dict[str, Node]:
-    """Return the node that uses each role, by role name: a resource of the program, or else a service or a caller.
-
-    A role without a node is omitted.
-    """
+    """Return the node that uses each role, by the role's name. Roles without such a node are omitted."""
     node_by_role = {role: node for resource, node in _list_shown(graph) for role in _list_roles(resource)}
     for resource in graph.customs():
         if resource.kind == "Role" and resource.inputs["name"] not in node_by_role:
@@ -128,29 +126,27 @@ def map_role_nodes(graph: Graph) -> dict[str, Node]:
 
 
 def _list_roles(resource: Resource) -> Iterator[str]:
-    """Yield the names of the roles with which a resource acts."""
+    """Yield the names of the roles that a resource uses to call AWS."""
     arns = [resource.inputs.get("role"), resource.inputs.get("roleArn")]
-    if resource.kind == "JobDefinition":  # only the job role: the execution role starts the container and does no more
+    if resource.kind == "JobDefinition":
+        # This is the role of the job's code. With the execution role, AWS only starts the container.
         arns.append(json.loads(resource.inputs["containerProperties"])["jobRoleArn"])
     yield from (arn.partition(":role/")[2] for arn in arns if isinstance(arn, str) and ":role/" in arn)
 
 
 SERVICES_WITH_ROLES = {
-    # Node of each AWS service that assumes a role of the program, by its service principal.
+    # Services that are drawn because they act with a role of the program, by service principal.
     "mediaconvert.amazonaws.com": Node("", "MediaConvert", Shape.SERVICE),
     "backup.amazonaws.com": Node("", "AWS Backup", Shape.SERVICE),
 }
 
 
 def _find_outside_node(role: Resource, graph: Graph) -> Node | None:
-    """Return the service or caller that assumes a role which no resource of the program uses.
-
-    Some services have no node.
-    """
+    """Return the service or the outside caller that assumes a role, or None for a service without a node."""
     principal = json.loads(role.inputs["assumeRolePolicy"])["Statement"][0]["Principal"]
     if "Service" in principal:
         return SERVICES_WITH_ROLES.get(principal["Service"])
-    # A guest assumes its role through an identity pool (a federated principal). The guest is named after the block that
-    # contains the role. The name of any other caller is that of its role without the suffix.
+    # Guests assume a role through an identity pool (a federated principal). They are named after the block of the role,
+    # other callers after the role itself.
     name = graph[role.parent].name if "Federated" in principal else role.name.removesuffix("-role")
     return Node(parse_subsystem(name), name, Shape.CALLER)

@@ -1,6 +1,7 @@
 """Resource graph that the generated pages describe: the production stack, with placeholders for ids that AWS assigns.
 
-In a preview, a policy document that contains such an id is unknown. With the placeholders, the pages show its content.
+In a preview, ids are unknown, and so is every policy document that contains an id. With the placeholders, all policy
+documents are known, so the pages can show them.
 """
 
 from functools import cache
@@ -16,7 +17,7 @@ STACK = "prod"
 
 
 class NamedIdProvider(PreviewProvider):
-    """Preview provider that uses each resource's name as its id."""
+    """Preview provider that uses each resource's Pulumi name as its id."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
         """Return the name as id. A WebSocket API also gets an endpoint, because the stage's address contains it."""
@@ -27,10 +28,10 @@ class NamedIdProvider(PreviewProvider):
 
 @cache
 def build_stack_graph(stack: str = STACK) -> Graph:
-    """Return the resources that a stack registers, without unknown documents."""
+    """Return the resources that a stack registers, with known policy documents."""
     return build_graph(stack_files.read_stack(stack))
 
 
 def build_graph(config: StackConfig) -> Graph:
-    """Return the resources that a configuration registers, without unknown documents."""
+    """Return the resources that the program registers for a configuration, with known policy documents."""
     return program_run.run_program(config, NamedIdProvider(), preview=True).graph

@@ -39,12 +39,12 @@ HTTP_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
     "Meetings": (ExchangeErrorCode, RestErrorCode, CommonErrorCode),
     "API Gateway, for livestream and meetings": (GatewayErrorCode,),
 }
-"""Error codes by REST API."""
+"""Classes of error codes by REST API. If several have a code with the same name, the page shows the first."""
 WEBSOCKET_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
     "Transcription": (TranscriptionErrorCode, WebSocketErrorCode, CommonErrorCode),
     "Voice Q&A": (VoiceQaErrorCode, WebSocketErrorCode, CommonErrorCode),
 }
-"""Error codes by WebSocket API."""
+"""Classes of error codes by WebSocket API."""
 GATEWAY_NOTE = """\
 API Gateway returns these errors itself, without calling a function, for example for an unknown path. `REFUSED` has the
 status that the gateway chose, from 400 to 499. For livestream, the gateway also checks that a body has the required fields, with the types that the
@@ -67,7 +67,7 @@ REASONS = {
     "Livestream: `reason` of a video or transcript": TRACK_REASONS,
     "Voice Q&A: `code` of a rejected lecture": LECTURE_REASONS,
 }
-"""Reasons by the place in which clients read them."""
+"""Reasons by the heading of their table."""
 
 
 def render_page() -> str:
@@ -86,7 +86,7 @@ def render_page() -> str:
 
 
 def _render_table(classes: tuple[type[ErrorCode], ...], *, with_status: bool) -> Iterator[str]:
-    """Yield the table of an API's codes. A code of the API replaces a common code with the same name."""
+    """Yield the table of an API's codes."""
     yield f"| code |{' status |' if with_status else ''} meaning | what to do |"
     yield f"|---|{'---:|' if with_status else ''}---|---|"
     codes: dict[str, ErrorCode] = {}

@@ -1,7 +1,7 @@
-"""Explanations of the reasons with which a video, a transcript or a lecture fails after its upload.
+"""Explanations of the reasons for which an uploaded video, transcript or lecture is rejected or cannot be processed.
 
-No request fails with these reasons. Clients read them later, in the state of an episode or in the report of a lecture.
-`errors_page` shows them.
+The upload itself has succeeded, so no request fails with these reasons. Clients read them later: in the state of a
+livestream episode, or in the report of a voice Q&A lecture. `errors_page` writes the explanations to `docs/errors.md`.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ UPLOAD_AGAIN = "Upload the file again, to the same episode."
 
 @dataclass(frozen=True)
 class ReasonExplanation:
-    """Meaning of a reason, and the client's possible action."""
+    """Meaning of a reason, and the action that the client can take."""
 
     meaning: str
     action: str
@@ -46,7 +46,7 @@ TRACK_REASONS: Mapping[StrEnum, ReasonExplanation] = {
     ),
     TrackReason.TIMED_OUT: ReasonExplanation("The processing did not end in time.", UPLOAD_AGAIN),
 }
-"""Explanations of the `reason` of an episode's video or transcript."""
+"""Explanations of the field `reason` of an episode's video or transcript."""
 LECTURE_REASONS: Mapping[StrEnum, ReasonExplanation] = {
     RejectionReason.MISPLACED: ReasonExplanation(
         "The file is not directly below the id of the lecture. Forms of the API never cause this.",
@@ -84,4 +84,4 @@ LECTURE_REASONS: Mapping[StrEnum, ReasonExplanation] = {
         "The recording is longer than `lectureMaxSeconds` of the stack output.", "Split the recording."
     ),
 }
-"""Explanations of the `code` in the report of a lecture."""
+"""Explanations of the field `code` in the report of a lecture."""

@@ -1,8 +1,8 @@
 """Builder of the zip archive of the handlers' Lambda layer: the locked dependencies, for arm64 and Python 3.13.
 
-The build works on any machine, because pip downloads the platform's wheels and compiles nothing from C. If a Python of
-the runtime's version is installed, the builder adds bytecode, which does not depend on the processor. Without bytecode,
-each new Lambda container would compile the modules again, because a function cannot write below `/opt/python`.
+The build works on any machine, because pip only downloads ready wheels for Lambda's platform and compiles no C code. If
+Python 3.13 is installed, the builder also adds bytecode, which is the same for all processors. Without bytecode, each
+new container would compile the modules again, because `/opt/python` is read-only in Lambda.
 """
 
 import os
@@ -21,15 +21,15 @@ PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
 RUNTIME = (3, 13)
 """Python version of the functions."""
 MODULES_FOLDER = "/opt/python"
-"""Folder of the layer's modules in a Lambda container."""
+"""Folder in which a Lambda container finds the layer's modules."""
 UNZIPPED_LIMIT = 250 * 1024**2
-"""Lambda's size limit for a function together with its layers."""
+"""Lambda's limit in bytes for a function together with its layers."""
 ZIPPED_LIMIT = 50 * 1024**2
-"""Lambda's size limit for an archive that is uploaded without S3."""
+"""Lambda's limit in bytes for an archive that is uploaded directly, not through S3."""
 
 
 def command() -> int:
-    """Build the archive for `make layers`, unless it exists for the current lock file; return the exit status."""
+    """Build the archive for `make layers`, unless it was built from the current lock file; return the exit status."""
     target = ROOT / ARCHIVE
     lock_hash_file = target.with_suffix(".lock")
     if target.exists() and lock_hash_file.exists() and lock_hash_file.read_text() == lock_hash():
@@ -64,23 +64,23 @@ def command() -> int:
 
 
 def add_bytecode(folder: Path) -> bool:
-    """Add bytecode to all modules, if a Python of the runtime's version is installed. Return True if it was added.
+    """Compile the modules in a folder to bytecode. Return False if no Python of the runtime's version is installed.
 
-    The bytecode is marked as `unchecked-hash`, so Lambda does not compare it with the source.
+    The bytecode is marked as `unchecked-hash`, so Python does not compare it with the source before it uses it.
     """
     for interpreter in (sys.executable, shutil.which(f"python{_version_text()}")):
         if interpreter is not None and _version(interpreter) == RUNTIME:
             mode = ("--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", MODULES_FOLDER)
-            # With a prefix for bytecode, Python would write it outside of the folder.
+            # With this variable, Python would write the bytecode into another folder.
             variables = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
-            # Files that fail to compile are never imported: templates, and modules for other Python versions.
+            # Files that fail to compile are templates and modules for other Python versions, which no handler imports.
             subprocess.run([interpreter, "-m", "compileall", "-qq", *mode, str(folder)], check=False, env=variables)
             return True
     return False
 
 
 def _version(interpreter: str) -> tuple[int, ...]:
-    """Return major and minor version of a Python interpreter, or an empty tuple if it does not run."""
+    """Return the major and minor version of a Python interpreter, or an empty tuple if the interpreter does not start."""
     code = "import sys; print(*sys.version_info[:2])"
     process = subprocess.run([interpreter, "-c", code], check=False, capture_output=True, text=True)
     return tuple(int(part) for part in process.stdout.split()) if process.returncode == 0 else ()

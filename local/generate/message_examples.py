@@ -1,6 +1,7 @@
-"""Examples for the generated schemas: one for each WebSocket message, and for each document that meetings clients use.
+"""Examples of messages and documents, for the JSON Schemas that `generated_files` writes.
 
-The examples are instances of the models, so they are valid.
+They are the messages of the two WebSocket APIs, and the S3 objects and DynamoDB items that clients of meetings write or
+read. The examples are instances of the models, so they are valid.
 """
 
 import base64
@@ -19,16 +20,16 @@ from handlers.transcription import messages
 from handlers.voice_qa import client_messages
 from handlers.voice_qa.client_messages import LectureState, UploadKind
 
-SESSION, LECTURE = "01K8PFW8H0ZV5QX3N9T2R4M6BC", "01K8PFVZQ0A1B2C3D4E5F6G7H8"
-QUESTION = "question-1"
+SESSION_ID, LECTURE_ID = "01K8PFW8H0ZV5QX3N9T2R4M6BC", "01K8PFVZQ0A1B2C3D4E5F6G7H8"
+QUERY_ID = "question-1"
 SOUND = base64.b64encode(b"a little sound").decode()
 TRANSCRIPTION: Sequence[Message] = (
     messages.Open(action="open", id="m1", language="en-US", sample_rate=16000),
-    messages.Opened(id="m1", session_id=SESSION, expires_at="2026-01-01T16:00:00.000Z", in_flight=3),
-    messages.Audio(action="audio", id="m2", session_id=SESSION, utterance="u1", sequence=0, audio=SOUND),
-    messages.Accepted(id="m2", session_id=SESSION, utterance="u1"),
+    messages.Opened(id="m1", session_id=SESSION_ID, expires_at="2026-01-01T16:00:00.000Z", in_flight=3),
+    messages.Audio(action="audio", id="m2", session_id=SESSION_ID, utterance="u1", sequence=0, audio=SOUND),
+    messages.Accepted(id="m2", session_id=SESSION_ID, utterance="u1"),
     messages.CaptionMessage(
-        session_id=SESSION,
+        session_id=SESSION_ID,
         utterance="u1",
         sequence=0,
         result_id="r1",
@@ -39,21 +40,21 @@ TRANSCRIPTION: Sequence[Message] = (
         end_ms=900,
         stability=0.9,
     ),
-    messages.Retract(session_id=SESSION, utterance="u1", result_id="r1", revision=2),
-    messages.Done(session_id=SESSION, utterance="u1", sequence=0, finals=1),
-    messages.Resend(session_id=SESSION, utterances=(messages.Again(utterance="u2", from_ms=0),)),
+    messages.Retract(session_id=SESSION_ID, utterance="u1", result_id="r1", revision=2),
+    messages.Done(session_id=SESSION_ID, utterance="u1", sequence=0, finals=1),
+    messages.Resend(session_id=SESSION_ID, utterances=(messages.Again(utterance="u2", from_ms=0),)),
     messages.Failed(
         code=messages.TranscriptionErrorCode.BAD_AUDIO,
         message="The audio is no PCM.",
-        session_id=SESSION,
+        session_id=SESSION_ID,
         utterance="u3",
     ),
-    messages.Ping(action="ping", id="m3", session_id=SESSION),
+    messages.Ping(action="ping", id="m3", session_id=SESSION_ID),
     messages.Pong(id="m3", done=("u1",)),
-    messages.Direct(action="direct", id="m4", session_id=SESSION),
+    messages.Direct(action="direct", id="m4", session_id=SESSION_ID),
     messages.DirectAddress(id="m4", url="wss://transcribestreaming.us-east-1.amazonaws.com:8443/", expires_seconds=300),
-    messages.Close(action="close", id="m5", session_id=SESSION),
-    messages.Closed(id="m5", session_id=SESSION),
+    messages.Close(action="close", id="m5", session_id=SESSION_ID),
+    messages.Closed(id="m5", session_id=SESSION_ID),
     ErrorMessage(
         id="m6",
         code="MALFORMED",
@@ -73,11 +74,11 @@ VOICE_QA: Sequence[Message] = (
         max_bytes=10_000_000,
         expires_seconds=3600,
     ),
-    client_messages.WatchLecture(action="lecture", id="m6", lecture_id=LECTURE),
-    client_messages.LectureReport(id="m6", lecture_id=LECTURE, state=LectureState.PENDING),
-    client_messages.LectureReport(lecture_id=LECTURE, state=LectureState.READY, duration_ms=1_800_000),
+    client_messages.WatchLecture(action="lecture", id="m6", lecture_id=LECTURE_ID),
+    client_messages.LectureReport(id="m6", lecture_id=LECTURE_ID, state=LectureState.PENDING),
+    client_messages.LectureReport(lecture_id=LECTURE_ID, state=LectureState.READY, duration_ms=1_800_000),
     client_messages.LectureReport(
-        lecture_id=LECTURE,
+        lecture_id=LECTURE_ID,
         state=LectureState.REJECTED,
         code=RejectionReason.TOO_SHORT,
         message="The recording is too short: the minimum is 10 seconds.",
@@ -85,29 +86,29 @@ VOICE_QA: Sequence[Message] = (
     client_messages.Query(
         action="query",
         id="m2",
-        query_id=QUESTION,
-        lecture_id=LECTURE,
+        query_id=QUERY_ID,
+        lecture_id=LECTURE_ID,
         audio_key="queries/us-east-1:guest/01K8PFX",
     ),
     client_messages.Query(
         action="query",
         id="m3",
-        query_id=QUESTION,
-        lecture_id=LECTURE,
-        session_id=SESSION,
+        query_id=QUERY_ID,
+        lecture_id=LECTURE_ID,
+        session_id=SESSION_ID,
         text="What is a monad?",
         attempt=1,
         resume_from=2,
     ),
-    client_messages.QueryAccepted(id="m2", query_id=QUESTION, session_id=SESSION),
-    client_messages.TranscriptPiece(query_id=QUESTION, attempt=1, number=0, text="what is a monad"),
-    client_messages.TextPiece(query_id=QUESTION, attempt=1, number=1, text="A monad is "),
-    client_messages.AudioPiece(query_id=QUESTION, attempt=1, number=2, audio=SOUND, format="ogg-opus"),
+    client_messages.QueryAccepted(id="m2", query_id=QUERY_ID, session_id=SESSION_ID),
+    client_messages.TranscriptPiece(query_id=QUERY_ID, attempt=1, number=0, text="what is a monad"),
+    client_messages.TextPiece(query_id=QUERY_ID, attempt=1, number=1, text="A monad is "),
+    client_messages.AudioPiece(query_id=QUERY_ID, attempt=1, number=2, audio=SOUND, format="ogg-opus"),
     client_messages.CitationPiece(
-        query_id=QUESTION, attempt=1, number=3, start_ms=61_000, end_ms=64_500, quote="so that is a monad"
+        query_id=QUERY_ID, attempt=1, number=3, start_ms=61_000, end_ms=64_500, quote="so that is a monad"
     ),
     client_messages.Answered(
-        query_id=QUESTION,
+        query_id=QUERY_ID,
         attempt=1,
         pieces=4,
         audio_url="https://audio.s3.us-east-1.amazonaws.com/responses/us-east-1%3Aguest/question-1.1.ogg",
@@ -115,7 +116,7 @@ VOICE_QA: Sequence[Message] = (
     client_messages.QueryFailed(
         code=client_messages.VoiceQaErrorCode.AUDIO_MISSING,
         message="The audio was not uploaded yet.",
-        query_id=QUESTION,
+        query_id=QUERY_ID,
         retryable=True,
     ),
     client_messages.Ping(action="ping", id="m4"),
@@ -142,6 +143,7 @@ COMPLETED = CompleteFile(
 )
 RECORDING = Recording(MEETING, COMPLETED.content)
 PROMISE = "I will send the notes by Friday"
+"""Sentence of the transcript that the summary's action item quotes."""
 MEETINGS: Sequence[Message] = (
     COMPLETED,
     MeetingRecord(
@@ -208,10 +210,10 @@ MEETINGS: Sequence[Message] = (
 
 
 def group_by_model(examples: Sequence[Message]) -> Mapping[str, list[object]]:
-    """Return the examples as JSON values in the form in which they are sent, by the names of their models.
+    """Return the examples as JSON values, by the name of their model.
 
-    A client's message contains only the fields that the example sets, because a client may omit fields with a default.
-    All other models are written with every field that has a value.
+    A client may omit fields with a default, so the example of a client's message has only the fields that are set here.
+    Every other example also has the fields with a default, except fields without a value.
     """
     examples_by_model: dict[str, list[object]] = {}
     for example in examples:

@@ -1,7 +1,7 @@
-"""Generator of `docs/security.md`: fills tables into the template beside this file.
+"""Generator of `docs/security.md`: fills four kinds of tables into the template `security_page.md`.
 
-The tables list the entry points for outside callers, the permissions of every role, the resource policies, and the
-policy exceptions.
+They list the entries for outside callers, the permissions of every role, the resource policies, and the exceptions with
+which stack files excuse resources from a policy of the policy pack.
 """
 
 import json
@@ -25,13 +25,13 @@ from local.preview.resource_graph import Graph, Resource
 TEMPLATE = Path(__file__).with_suffix(".md")
 """Text of the page, with placeholders in braces for the tables."""
 Statement = Mapping[str, Any]
-"""Statement of a policy document."""
-OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
-"""Actions that write to a function's log group."""
+"""Statement of an IAM policy document."""
+LOG_WRITES = {"logs:CreateLogStream", "logs:PutLogEvents"}
+"""Actions that write to a log group."""
 TRACES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 """Actions that send traces to X-Ray."""
 RESOURCE_POLICIES = {"QueuePolicy", "BucketPolicy", "TopicPolicy"}
-"""Kinds of resources that attach a policy to another resource."""
+"""Resource types that attach a policy to a queue, bucket or topic, as `Resource.kind` names them."""
 
 
 def render_page() -> str:
@@ -50,7 +50,7 @@ def render_page() -> str:
 
 
 def list_entries(graph: Graph) -> Iterator[str]:
-    """Return the table of entry points: routes, identity pools and buckets, each with the check of its callers."""
+    """Yield the table of entries: API routes, identity pools and buckets, each with the check of its callers."""
     yield from _table_head("entry", "route", "check of the caller")
     for resource in sorted(graph.customs(), key=lambda resource: resource.urn):
         for route, check in _list_routes(resource, graph):
@@ -58,11 +58,12 @@ def list_entries(graph: Graph) -> Iterator[str]:
 
 
 def _list_routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
-    """Yield each route from outside to a resource, with the check of the caller. Most kinds of resources have none."""
+    """Yield each route from outside to a resource, with the check of the caller. Most resources have no route."""
     match resource.kind:
         case "RestApi":
             yield from _list_methods(resource)
-        case "Api":  # Only `$connect` matters: all later messages come over a connection that it accepted.
+        case "Api":
+            # Only `$connect` needs a check, because later messages come over a connection that it accepted.
             for route in graph.customs():
                 if (
                     route.kind == "Route"
@@ -82,7 +83,7 @@ def _list_routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
 
 
 def _list_methods(api: Resource) -> Iterator[tuple[str, str]]:
-    """Return the routes that call a function. API Gateway answers all other routes without a function."""
+    """Yield the routes that call a function, with the check of the caller. API Gateway answers all other routes itself."""
     for path, methods in sorted(json.loads(api.inputs["body"])["paths"].items()):
         for method, operation in sorted(methods.items()):
             if operation.get("x-amazon-apigateway-integration", {}).get("type") == "aws_proxy":
@@ -91,12 +92,12 @@ def _list_methods(api: Resource) -> Iterator[tuple[str, str]]:
 
 
 def _describe_check(api: Resource) -> str:
-    """Return the value of the API's tag that names the check of its callers, or a conspicuous `none`."""
+    """Return the check that a tag of the API names, or a conspicuous `none`."""
     return str(api.inputs["tags"].get(CHECKED_BY_TAG, "**none**"))
 
 
 def list_exceptions() -> Iterator[str]:
-    """Return the table of policy exceptions in the stack files."""
+    """Yield the table of policy exceptions in all stack files, or a sentence if there are none."""
     rows = [(stack, exception) for stack in stack_files.list_stacks() for exception in _read_exceptions(stack)]
     if not rows:
         yield "No stack has an exception."
@@ -113,7 +114,7 @@ def _read_exceptions(stack: str) -> list[dict[str, Any]]:
 
 
 def list_roles(graph: Graph) -> Iterator[str]:
-    """Return one chapter for each role, by subsystem: its trust policy, and its permissions without telemetry."""
+    """Yield a chapter for each subsystem, with each role's trust policy and its permissions except telemetry."""
     statements: dict[str, list[Statement]] = defaultdict(list)
     for role, statement in list_role_statements(graph):
         if not is_telemetry(statement, role):
@@ -129,7 +130,7 @@ def list_roles(graph: Graph) -> Iterator[str]:
 
 
 def _describe_trust(trust: Statement) -> str:
-    """Return the principals of a trust policy, with its conditions."""
+    """Return the principals and conditions in the statement of a trust policy, as text."""
     [(kind, names)] = trust["Principal"].items()
     principals = " or ".join(to_resource_label(name) if kind == "AWS" else f"`{name}`" for name in as_list(names))
     condition = format_conditions(trust)
@@ -147,15 +148,15 @@ def _list_grants(statements: list[Statement]) -> Iterator[str]:
 
 
 def is_telemetry(statement: Statement, role: str) -> bool:
-    """Return True if a statement only allows sending traces, or writing the log group with the role's name."""
+    """Return True if a statement only allows sending traces, or writing to the log group with the role's name."""
     actions = set(statement["Action"])
     if actions == TRACES:
         return True
-    return actions == OWN_LOGS and all(arn.endswith(f":/aws/lambda/{role}:*") for arn in statement["Resource"])
+    return actions == LOG_WRITES and all(arn.endswith(f":/aws/lambda/{role}:*") for arn in statement["Resource"])
 
 
 def list_resource_policies(graph: Graph) -> Iterator[str]:
-    """Return the table of resource policies, without the statements that deny requests."""
+    """Yield the table of allowing statements in resource policies, including Lambda permissions."""
     yield from _table_head("resource", "principal", "actions", "conditions")
     rows: set[str] = set()
     for resource in graph.customs():
@@ -168,7 +169,7 @@ def list_resource_policies(graph: Graph) -> Iterator[str]:
                     target = to_resource_label(as_list(statement["Resource"])[0])
                     rows.add(f"| {target} | {principal} | {actions} | {format_conditions(statement)} |")
         elif resource.kind == "Permission":
-            # In the documented graph, an API's id is its Pulumi name, for example `livestream-api-api`.
+            # The caller is an API. Its id in the documented graph is its Pulumi name, for example `livestream-api-api`.
             api = re.sub(r"^arn:aws:execute-api:[^:]*:[^:]*:([^/]*)-api/.*", r"`\1`", inputs["sourceArn"])
             function = f"`{_shorten(inputs['function'])}:{inputs['qualifier']}`"
             rows.add(f"| lambda {function} | `{inputs['principal']}` | `{inputs['action']}` | the API is {api} |")
@@ -176,7 +177,7 @@ def list_resource_policies(graph: Graph) -> Iterator[str]:
 
 
 def to_resource_label(arn: str) -> str:
-    """Return service and name of a resource, without the prefix that all names of a stack share."""
+    """Return the service and shortened name in an ARN as Markdown, for example "sqs `livestream-videos`"."""
     parts = arn.split(":", 5)
     if len(parts) < 6:
         return f"`{arn}`"
@@ -186,7 +187,7 @@ def to_resource_label(arn: str) -> str:
 
 
 def format_conditions(statement: Statement) -> str:
-    """Return the conditions of a statement as text."""
+    """Return the conditions of a statement as text, for example "StringEquals `aws:SourceAccount` `<account>`"."""
     return "; ".join(
         f"{operator} `{key}` {' or '.join(f'`{_shorten(str(text))}`' for text in as_list(value))}"
         for operator, keys in sorted((statement.get("Condition") or {}).items())
@@ -199,7 +200,7 @@ def _join_codes(names: str | list[str]) -> str:
 
 
 def _shorten(text: str) -> str:
-    """Return a text without the stack's prefix and the account id."""
+    """Return a text without the prefix of the stack's names, and without the account id."""
     return text.replace(f"-{ACCOUNT}", "").replace(f"polyphony-{STACK}-", "").replace(ACCOUNT, "<account>")
 
 

@@ -1,5 +1,7 @@
-"""Generator of `docs/settings.md`, which describes every key of a stack file for people: default, unit, allowed values
-and purpose. Editors use `docs/stack.schema.json` instead, which is generated from the same models.
+"""Generator of `docs/settings.md`, which describes every key of a stack file: default, unit, allowed values and purpose.
+
+The page comes from the settings models, whose nested models are the sections of a stack file. Editors use
+`docs/stack.schema.json` instead, which comes from the same models.
 """
 
 import json
@@ -46,6 +48,7 @@ FUNCTIONS = """\
 Each Lambda function has a section with these keys. The chapters of the subsystems show the defaults of each function.
 """
 COMMON_KEYS_NOTE = "as for [every function](#every-function)"
+"""Replaces the description of a key that has the same description for every function."""
 UNITS_BY_NAME = {
     r"ms": "milliseconds",
     r"seconds": "seconds",
@@ -64,13 +67,13 @@ UNITS_BY_NAME = {
     r"perday": "per day",
     r"permonth": "per month",
 }
-"""Unit by the end of a key, without case. A key without any of these endings counts things, unless its field names a
-unit."""
+"""Unit of a number by the end of its key in lower case, for keys whose field names no unit."""
 COUNT = "count"
+"""Unit of all other numbers."""
 FORMATS = {"email": "e-mail address", "uri": "URL", "date": "date"}
 TYPES = {"boolean": "`true` or `false`", "integer": "whole number", "number": "number", "string": "text"}
 MAX_PATTERN_LENGTH = 60
-"""Length of a pattern above which the page does not show it."""
+"""The page does not show longer patterns."""
 Section = type[SettingsModel]
 
 
@@ -83,14 +86,14 @@ def render_page() -> str:
             title = field.alias or name
             each = " (each entry of the list)" if _is_list(field) else ""
             lines += ["", f"## {title}{each}", "", _one_line(field.description or section.__doc__)]
-            instance = default if isinstance(default, SettingsModel) else None
-            lines += _render_section(section, title, instance, in_optional=_is_optional_section(field, default))
+            defaults = default if isinstance(default, SettingsModel) else None
+            lines += _render_section(section, title, defaults, in_optional=_is_optional_section(field, default))
     lines += ["", FUNCTIONS, *_render_table(list_settings(ClientFunctionSettings, "", ClientFunctionSettings()), "")]
     return "\n".join(lines) + "\n"
 
 
 def find_section(field: FieldInfo) -> Section | None:
-    """Return the model of a field that is a section, or a list or a choice of sections; None for any other field."""
+    """Return the model of a field that is a section, an optional section or a list of sections; None for other fields."""
     for candidate in (field.annotation, *get_args(field.annotation)):
         if isinstance(candidate, type) and issubclass(candidate, SettingsModel):
             return candidate
@@ -98,15 +101,16 @@ def find_section(field: FieldInfo) -> Section | None:
 
 
 def list_settings(
-    section: Section, prefix: str, instance: SettingsModel | None, *, in_optional: bool = False
+    section: Section, prefix: str, defaults: SettingsModel | None, *, in_optional: bool = False
 ) -> Iterator["DescribedSetting"]:
     """Yield the settings of a section itself, without those of its sub-sections.
 
-    `instance` has the section's defaults, which may differ from those of the model. It is None for a section without
-    defaults. `in_optional` is True for an entry of a list and for a section that a stack file need not contain.
+    `defaults` is the value of the section if a stack file omits it, or None. It may differ from the defaults in the
+    section's model. `in_optional` is True in an entry of a list, and in a section that is absent if a stack file
+    omits it.
     """
     schema = section.model_json_schema()
-    values = instance.model_dump(mode="json", by_alias=True) if instance is not None else {}
+    values = defaults.model_dump(mode="json", by_alias=True) if defaults is not None else {}
     for name, field in section.model_fields.items():
         key = field.alias or name
         if find_section(field) is None:
@@ -127,7 +131,7 @@ class DescribedSetting(BaseModel):
     key: str
     required: bool
     in_optional: bool
-    """True if the setting is in an entry of a list or in a section that a stack file need not contain."""
+    """True if the setting's section is an entry of a list, or absent if a stack file omits it."""
     default: Any
     schema_: dict[str, Any]
     description: str
@@ -137,7 +141,7 @@ class DescribedSetting(BaseModel):
 
     @property
     def choices(self) -> list[dict[str, Any]]:
-        """Alternative schemas of the value, without the schema of null."""
+        """Alternative JSON Schemas of the value, without the schema of null."""
         return [choice for choice in self.schema_.get("anyOf", [self.schema_]) if choice.get("type") != "null"]
 
     @property
@@ -147,7 +151,7 @@ class DescribedSetting(BaseModel):
 
     @property
     def unit(self) -> str:
-        """Unit of a number, from its field or its name; empty for other values."""
+        """Unit that the field of a number names, or else the unit for the end of its key. Empty for other values."""
         if not any(choice.get("type") in {"integer", "number"} for choice in self.choices):
             return ""
         if stated := self.schema_.get(UNIT) or next((choice[UNIT] for choice in self.choices if UNIT in choice), ""):
@@ -157,7 +161,7 @@ class DescribedSetting(BaseModel):
 
     @property
     def default_text(self) -> str:
-        """Default for the page."""
+        """Text for the page."""
         if self.required:
             return "**required if the section is given**" if self.in_optional else "**required**"
         if self.default is None:
@@ -174,23 +178,22 @@ class DescribedSetting(BaseModel):
 
     @property
     def allowed(self) -> str:
-        """Allowed values for the page."""
+        """Text for the page."""
         texts = [_describe_values(choice) for choice in self.choices]
         return " or ".join([*texts, "`null`"] if self.is_optional else texts)
 
 
-def _render_section(section: Section, path: str, instance: SettingsModel | None, *, in_optional: bool) -> Iterator[str]:
-    """Yield the table of a section, and the tables of its sub-sections."""
-    own = list(list_settings(section, f"{path}.", instance, in_optional=in_optional))
+def _render_section(section: Section, path: str, defaults: SettingsModel | None, *, in_optional: bool) -> Iterator[str]:
+    """Yield the table of a section, and a heading and table for each section in it."""
+    own = list(list_settings(section, f"{path}.", defaults, in_optional=in_optional))
     if own:
-        is_function = issubclass(section, FunctionSettings)
-        yield from ("", *_render_table(own, path, common=FunctionSettings if is_function else None))
+        yield from ("", *_render_table(own, path, is_function=issubclass(section, FunctionSettings)))
     for name, field in section.model_fields.items():
         sub_section = find_section(field)
         if sub_section is None:
             continue
         key = f"{path}.{field.alias or name}"
-        default = getattr(instance, name, None) if instance is not None else field.default
+        default = getattr(defaults, name, None) if defaults is not None else field.default
         items = " (each entry of the list)" if _is_list(field) else ""
         yield from ("", f"### {key}{items}", "", _one_line(field.description or sub_section.__doc__))
         yield from _render_section(
@@ -202,14 +205,12 @@ def _render_section(section: Section, path: str, instance: SettingsModel | None,
 
 
 def _render_table(
-    settings: Iterator[DescribedSetting] | list[DescribedSetting], path: str, common: Section | None = None
+    settings: Iterator[DescribedSetting] | list[DescribedSetting], path: str, *, is_function: bool = False
 ) -> Iterator[str]:
-    """Yield a table of settings. If `common` is given, the descriptions of keys of every function are replaced by a
-    link.
-    """
+    """Yield a table of settings. In a function's section, a link replaces descriptions that all functions share."""
     yield "| key | default | unit | allowed | description |"
     yield "|---|---|---|---|---|"
-    shared = common_descriptions() if common is not None else {}
+    shared = common_descriptions() if is_function else {}
     for setting in settings:
         name = setting.key.removeprefix(f"{path}.")
         text = COMMON_KEYS_NOTE if shared.get(name) == setting.description else setting.description
@@ -228,8 +229,8 @@ def _describe_values(schema: Mapping[str, Any]) -> str:
         case {"enum": [*values]}:
             return ", ".join(f"`{value}`" for value in values)
         case {"type": "array", "items": items}:
-            least = schema.get("minItems", 0)
-            return f"list of {_describe_values(items)}{f', at least {least}' if least else ''}"
+            minimum = schema.get("minItems", 0)
+            return f"list of {_describe_values(items)}{f', at least {minimum}' if minimum else ''}"
         case {"writeOnly": True}:
             return f"secret text{_describe_length(schema)}"
         case {"type": "integer" | "number"}:
@@ -240,18 +241,17 @@ def _describe_values(schema: Mapping[str, Any]) -> str:
 
 
 def _describe_range(schema: Mapping[str, Any]) -> str:
-    low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
-    high = schema.get("maximum")
-    if low is not None and high is not None:
-        return f"{_format_number(low)} to {_format_number(high)}"
-    lower = f"more than {above:,}" if above is not None else f"at least {low:,}" if low is not None else ""
-    below = schema.get("exclusiveMaximum")
-    upper = f"less than {below:,}" if below is not None else f"at most {high:,}" if high is not None else ""
+    minimum, maximum = schema.get("minimum"), schema.get("maximum")
+    if minimum is not None and maximum is not None:
+        return f"{_format_number(minimum)} to {_format_number(maximum)}"
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    lower = f"more than {above:,}" if above is not None else f"at least {minimum:,}" if minimum is not None else ""
+    upper = f"less than {below:,}" if below is not None else f"at most {maximum:,}" if maximum is not None else ""
     return ", ".join(part for part in (lower, upper) if part)
 
 
 def _format_number(number: float) -> str:
-    """Return a number with separators of thousands, and without a fraction of zero."""
+    """Return a number as text, for example `10,000` for 10000.0."""
     return f"{int(number) if number == int(number) else number:,}"
 
 
@@ -264,14 +264,14 @@ def _describe_text(schema: Mapping[str, Any]) -> str:
 
 
 def _describe_length(schema: Mapping[str, Any]) -> str:
-    least, most = schema.get("minLength", 0), schema.get("maxLength")
-    if most is None:
-        return f", at least {least} characters" if least > 1 else ""
-    return f", {least:,} to {most:,} characters" if least else f", at most {most:,} characters"
+    minimum, maximum = schema.get("minLength", 0), schema.get("maxLength")
+    if maximum is None:
+        return f", at least {minimum} characters" if minimum > 1 else ""
+    return f", {minimum:,} to {maximum:,} characters" if minimum else f", at most {maximum:,} characters"
 
 
 def _resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema in which each reference is replaced by its target."""
+    """Return a JSON Schema in which the definition replaces each reference to it."""
     resolved = dict(schema)
     if reference := resolved.pop("$ref", None):
         resolved = {**definitions[reference.rpartition("/")[2]], **resolved}
@@ -284,7 +284,7 @@ def _resolve(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[
 
 
 def _is_optional_section(field: FieldInfo, default: object) -> bool:
-    """Return True for a list of sections, and for a section that is absent by default."""
+    """Return True for a list of sections, and for a section that is absent if a stack file omits it."""
     return _is_list(field) or (not field.is_required() and not isinstance(default, SettingsModel))
 
 

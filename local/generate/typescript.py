@@ -1,40 +1,40 @@
-"""Converter from JSON Schema to TypeScript declarations. It supports the constructs that the project's models use."""
+"""Converter from JSON Schema to TypeScript interfaces. It supports only the constructs that the project's models use."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-TYPES = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
+SCALAR_TYPES = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
 
 def to_declarations(schema: Mapping[str, Any]) -> str:
-    """Return an interface for each definition, and the interface for the schema itself at the end.
+    """Return the declaration of an interface for each definition of a schema, and at the end for the schema itself.
 
-    Raise ValueError for a construct that has no conversion.
+    Raise ValueError if the schema contains a construct that this module cannot convert.
     """
     interfaces = [*schema.get("$defs", {}).items(), (schema["title"], schema)]
-    return "\n".join("\n".join(_interface(name, definition)) + "\n" for name, definition in interfaces)
+    return "\n".join("\n".join(_render_interface(name, definition)) + "\n" for name, definition in interfaces)
 
 
-def _interface(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
+def _render_interface(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     if schema.get("type") != "object" or schema.get("additionalProperties") is not False:
         raise ValueError(f"{name}: only an object with additionalProperties=false can become an interface")
-    yield from _comment(schema, "")
+    yield from _render_comment(schema, "")
     yield f"export interface {name} {{"
     required = schema.get("required", ())
     for field, field_schema in schema["properties"].items():
-        yield from _comment(field_schema, "  ")
-        yield f"  readonly {field}{'' if field in required else '?'}: {_type(field_schema, f'{name}.{field}')};"
+        yield from _render_comment(field_schema, "  ")
+        yield f"  readonly {field}{'' if field in required else '?'}: {_to_type(field_schema, f'{name}.{field}')};"
     yield "}"
 
 
-def _comment(schema: Mapping[str, Any], indent: str) -> Iterator[str]:
+def _render_comment(schema: Mapping[str, Any], indent: str) -> Iterator[str]:
     if text := schema.get("description"):
         yield f"{indent}/** {text.replace('*/', '* /')} */"
 
 
-def _type(schema: Mapping[str, Any], where: str) -> str:
-    """Return the TypeScript type of a field. `where` names the field in the error message."""
+def _to_type(schema: Mapping[str, Any], where: str) -> str:
+    """Return the TypeScript type for the schema of a field. `where` names the field in the error message."""
     match schema:
         case {"$ref": str(reference)}:
             return reference.rpartition("/")[2]
@@ -43,9 +43,9 @@ def _type(schema: Mapping[str, Any], where: str) -> str:
         case {"enum": [*values]}:
             return " | ".join(map(json.dumps, values))
         case {"anyOf": [*choices]}:
-            return " | ".join(_type(choice, where) for choice in choices)
+            return " | ".join(_to_type(choice, where) for choice in choices)
         case {"type": "array", "items": items}:
-            return f"ReadonlyArray<{_type(items, where)}>"
-        case {"type": str(name)} if name in TYPES:
-            return TYPES[name]
+            return f"ReadonlyArray<{_to_type(items, where)}>"
+        case {"type": str(name)} if name in SCALAR_TYPES:
+            return SCALAR_TYPES[name]
     raise ValueError(f"{where}: there is no TypeScript conversion for {json.dumps(schema)}. Add it to {__name__}.")

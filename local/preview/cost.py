@@ -1,4 +1,8 @@
-"""Monthly cost of a stack (`make cost`). The program runs as in a preview, without the policy pack."""
+"""Monthly cost of a stack (`make cost`), estimated from the resources that the program registers.
+
+The program runs as in a preview, without the policy pack. Its component of the type `PLATFORM` publishes the budget, and
+the expected usage of each block. A block is a component that contains resources, for example a function with its role.
+"""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,26 +28,22 @@ from local.terminal_output import create_console
 
 
 class CannotPrice(CannotRun):
-    """The stack cannot be priced. The message states the remedy."""
+    """The cost of a stack cannot be estimated. The message states the reason."""
 
 
 @dataclass(frozen=True)
 class StackCost:
-    """Monthly cost of one stack."""
+    """Estimated monthly cost of one stack."""
 
     label: str
     """Name of the stack, with the git revision if there is one."""
     report: CostReport
-    """Priced lines, and what has no price."""
     budget: float
     """Monthly budget of the stack in dollars."""
 
     @property
     def monitoring_and_protection_usd(self) -> float:
-        """Monthly cost of monitoring and protection in dollars.
-
-        It is part of the total, but the requirements' cost tables do not contain it.
-        """
+        """Monthly cost of monitoring and protection in dollars. The cost tables in the requirements omit this part."""
         return sum(line.usd for line in self.report.lines if load_prices()[line.price].monitoring_or_protection)
 
     def as_json(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class StackCost:
             "label": self.label,
             "monthlyUsd": round(report.total, 2),
             "budgetUsd": self.budget,
-            "guardrailsUsd": round(self.monitoring_and_protection_usd, 2),  # the name that readers of this JSON know
+            "guardrailsUsd": round(self.monitoring_and_protection_usd, 2),  # Programs that read the JSON use this name.
             **{
                 name: {key: round(usd, 4) for key, usd in report.sum_by(name).items()}
                 for name in ("subsystem", "service", "block", "price")
@@ -74,9 +74,9 @@ class StackCost:
 
 
 def price_stack(stack: str, *, free_tiers: bool = False) -> StackCost:
-    """Return the cost of a stack in the working tree.
+    """Return the cost of a stack in the working tree. Raise CannotPrice if the program or its settings have an error.
 
-    With `free_tiers`, the AWS free tiers are subtracted, as if the account contained nothing else.
+    With `free_tiers`, AWS's free amounts are subtracted, as if nothing else in the account used them.
     """
     try:
         run = program_run.run_program(stack_files.read_stack(stack), PreviewProvider(), preview=True)
@@ -86,10 +86,13 @@ def price_stack(stack: str, *, free_tiers: bool = False) -> StackCost:
 
 
 def price_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackCost:
-    """Return the cost of the resources in a graph. Raise CannotPrice if it lacks the platform's usage figures."""
+    """Return the cost of the resources in a graph. Raise CannotPrice if no resource publishes usage."""
     platform = next((resource for resource in graph if resource.type == PLATFORM), None)
     if platform is None:
-        raise CannotPrice(f"{label} has no resource of type {PLATFORM}, which publishes the usage figures.")
+        raise CannotPrice(
+            f"{label} has no resource of type {PLATFORM}. This resource publishes the expected usage, without which the cost "
+            "cannot be estimated."
+        )
     report = estimate_cost(
         (to_priced_resource(resource, graph) for resource in graph), platform.inputs["usage"], free_tiers=free_tiers
     )
@@ -97,10 +100,7 @@ def price_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackC
 
 
 def to_priced_resource(resource: Resource, graph: Graph) -> PricedResource:
-    """Return a resource in the form that the cost model takes, without properties that are still unknown.
-
-    The block of a resource is the component that contains it.
-    """
+    """Return a resource in the form that `guardrails.pricing` reads, without properties that are still unknown."""
     block = graph[resource.parent].name if resource.parent else resource.name
     return PricedResource(
         resource.type, resource.name, block, parse_subsystem(block), _without_unknowns(resource.inputs)
@@ -108,7 +108,7 @@ def to_priced_resource(resource: Resource, graph: Graph) -> PricedResource:
 
 
 def _without_unknowns(value: Any) -> Any:
-    """Return a value without its unknown properties.
+    """Return a value without unknown properties, and with secrets unwrapped.
 
     An unknown item of a list becomes None, so the list keeps its length.
     """
@@ -120,7 +120,7 @@ def _without_unknowns(value: Any) -> Any:
 
 
 def print_cost(cost: StackCost, console: Console | None = None) -> None:
-    """Print the cost of one stack: by subsystem, by service, by line, and the usage without a price."""
+    """Print the cost of one stack by subsystem, by service and by single line, and then the remarks."""
     out = console or create_console()
     report = cost.report
     out.print(f"[bold]{escape(cost.label)}[/]: ${report.total:,.2f} a month, budget ${cost.budget:,.2f}\n")
@@ -138,15 +138,14 @@ def print_cost(cost: StackCost, console: Console | None = None) -> None:
 
 
 def _format_share(usd: float, total: float) -> str:
-    """Return a part of the total in percent. If the free tiers cover everything, the total is zero and has no parts."""
+    """Return a part of the total in percent. The total is zero if the free tiers cover everything."""
     return f"{usd / total:.0%}" if total else "-"
 
 
 def command(stack: str, *, as_json: bool, free_tiers: bool = False) -> int:
     """Print the cost for `make cost`.
 
-    Return 0 within the budget, and 1 above it or if a usage figure matches no resource. Raise CannotPrice if the stack
-    cannot be priced.
+    Return 1 if the cost exceeds the budget or if published usage has no effect on the cost, and 0 otherwise.
     """
     cost = price_stack(stack, free_tiers=free_tiers)
     if as_json:
@@ -157,7 +156,7 @@ def command(stack: str, *, as_json: bool, free_tiers: bool = False) -> int:
 
 
 def print_remarks(out: Console, report: CostReport) -> None:
-    """Print resources without a price, gaps in the usage or the prices, and usage figures that match no resource."""
+    """Print resources without a price, missing usage or prices, and usage that no price rule reads."""
     for label, remarks in (("unpriced", report.unpriced), ("gap", report.gaps), ("unmatched usage", report.problems)):
         for remark in remarks:
             out.print(f"[yellow]{label}[/] {escape(remark)}", soft_wrap=True)

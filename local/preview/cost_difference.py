@@ -1,7 +1,7 @@
-"""Difference in monthly cost between two stacks or git revisions (`make cost-diff`).
+"""Difference in monthly cost between two stacks, or between two git revisions of a stack (`make cost-diff`).
 
-A git revision is checked out as a worktree below `.local/`. The program runs there in a separate process with the
-current virtual environment, so two revisions never share a module.
+A git revision is checked out into a temporary worktree below `.local/`. The revision's own program and prices are used
+there, in a separate process with the current virtual environment.
 """
 
 import json
@@ -25,15 +25,15 @@ from local.terminal_output import create_console
 WORKTREES = ROOT / ".local" / "worktrees"
 """Folder of the temporary git worktrees."""
 WORKING_TREE = "."
-"""Name of the working tree, with uncommitted changes, in place of a git revision."""
+"""Argument that means the working tree with its uncommitted changes, in place of a git revision."""
 
 
 @dataclass(frozen=True)
 class BlockCostDifference:
-    """Cost of one block before and after. A block that exists on one side only costs zero on the other."""
+    """Cost of one block on both sides of the comparison, or zero on a side that lacks the block."""
 
     block: str
-    """Pulumi name of the block (a component of the program)."""
+    """Pulumi name of the block, a component that contains priced resources."""
     before: float
     """Dollars a month."""
     after: float
@@ -48,9 +48,10 @@ class BlockCostDifference:
 def compare_costs(
     before: str, after: str, stack: str = "prod"
 ) -> tuple[StackCost, StackCost, list[BlockCostDifference]]:
-    """Compare two stacks, or one stack at two git revisions.
+    """Return both costs, and the blocks whose cost differs by half a cent or more, with the largest change first.
 
-    Return both costs, and the blocks whose cost differs by half a cent or more, with the largest change first.
+    `before` and `after` are each the name of a stack, a git revision at which `stack` is priced, or `.` for `stack` in
+    the working tree.
     """
     first, second = _price_side(before, stack), _price_side(after, stack)
     first_blocks, second_blocks = first.report.sum_by("block"), second.report.sum_by("block")
@@ -63,10 +64,6 @@ def compare_costs(
 
 
 def _price_side(name: str, stack: str) -> StackCost:
-    """Return the cost of one side of a comparison.
-
-    `name` is a stack, a git revision of `stack`, or `.` for the working tree.
-    """
     if name == WORKING_TREE:
         return price_stack(stack)
     return price_stack(name) if name in stack_files.list_stacks() else price_revision(name, stack)
@@ -94,7 +91,7 @@ def price_revision(revision: str, stack: str) -> StackCost:
             )
         finally:
             _git("worktree", "remove", "--force", str(tree))
-    # The exit status does not matter: the command also prints the cost of a stack that exceeds its budget.
+    # The exit status is ignored, because the command also prints a cost that exceeds the budget, and then fails.
     if not process.stdout:
         error_lines = process.stderr.strip().splitlines()
         raise CannotPrice(f"{revision} cannot be priced: {error_lines[-1] if error_lines else 'no error message'}")
@@ -108,7 +105,7 @@ def _git(*arguments: str) -> str:
 def print_cost_difference(
     before: StackCost, after: StackCost, differences: Iterable[BlockCostDifference], console: Console | None = None
 ) -> None:
-    """Print the blocks whose cost changes."""
+    """Print both totals, and the blocks whose cost differs."""
     out = console or create_console()
     change = after.report.total - before.report.total
     out.print(
@@ -144,7 +141,7 @@ def difference_to_json(
 
 
 def command(before: str, after: str, *, stack: str, as_json: bool) -> int:
-    """Print the difference for `make cost-diff` and return 0. Raise CannotPrice if one side cannot be priced."""
+    """Print the difference for `make cost-diff` and return 0."""
     comparison = compare_costs(before, after, stack)
     if as_json:
         print(json.dumps(difference_to_json(*comparison), indent=2))

@@ -1,8 +1,8 @@
 """Import hook that loads `pulumi_aws` without evaluating its annotations, which saves two thirds of the import time.
 
-The package contains tens of thousands of annotated classes. Few of these annotations are ever read, and the SDK can
-also read them as text. So the hook compiles each module as if it began with `from __future__ import annotations`
-(PEP 563). The compiled files lie beside those of Python, with a different suffix.
+The package contains tens of thousands of annotated classes. Few of these annotations are ever read, and the Pulumi SDK
+can also read them as text. So the hook compiles each module as if it began with `from __future__ import annotations`
+(PEP 563). It stores the compiled files beside those of Python, with a different suffix.
 """
 
 import __future__
@@ -14,11 +14,11 @@ from types import CodeType, ModuleType
 
 PACKAGE = "pulumi_aws"
 POSTPONED = __future__.annotations.compiler_flag
-"""Flag with which the compiler stores annotations as text."""
+"""Flag that makes the compiler store annotations as text."""
 
 
 def install() -> None:
-    """Use the hook for all later imports of the package in this process."""
+    """Use the hook for all later imports of `pulumi_aws` in this process."""
     sys.meta_path.insert(0, _Finder)
 
 
@@ -37,7 +37,7 @@ class _Loader(SourceFileLoader):
 
 
 class _Finder(PathFinder):
-    """Finder for the modules of the package."""
+    """Finder that gives the modules of `pulumi_aws` the loader of this hook."""
 
     @classmethod
     def find_spec(
@@ -52,5 +52,5 @@ class _Finder(PathFinder):
 
 
 def _cache_path(path: str) -> str:
-    """Return the path of this hook's compiled file for the path of Python's. Return a source path unchanged."""
+    """Return the path of this hook's compiled file for that of Python's. The path of a source file stays unchanged."""
     return f"{path.removesuffix('.pyc')}.opt-postponed.pyc" if path.endswith(".pyc") else path

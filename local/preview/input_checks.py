@@ -1,11 +1,12 @@
 """Check of each resource's inputs against the API model of its service, before anything is deployed.
 
-The AWS provider checks little in a preview, and a mock checks nothing. Without this check, a misspelt enumeration value
-or a name that is too long would only fail in the middle of a deployment.
+The model has the rules for the parameters of each service call, for example their allowed values and lengths. The AWS
+provider checks little of this in a preview. Without this check, a misspelt value or a name that is too long would only
+fail in the middle of a deployment.
 
-The local platform has a driver for each resource type. A driver lists service calls, and from which input each of their
-parameters is taken. So a type without a driver, and an input that its driver does not use, are reported too. Resources
-of a `RecordedOnly` type cannot be created on the emulator. Their inputs are only checked.
+The check finds the parameter for an input in the local platform's driver of the resource type, which lists the service
+calls that create a resource. So a type without a driver, and an input that its driver does not use, are reported too. A
+`RecordedOnly` type cannot be created on the local platform, so its driver need not use all inputs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,9 +28,9 @@ class InvalidInput(NamedTuple):
 
     urn: str
     property: str
-    """Operation and path of the parameter, for example `CreateFunction.Runtime`, or names of unused properties."""
+    """Operation and path of the parameter, for example `CreateFunction.Runtime`, or the names of unused inputs."""
     value: str
-    """Printed value, a marker for a secret, or an empty text if there is none."""
+    """Shortened value, or a marker for a secret. Empty if no single value breaks the rule."""
     rule: str
     """Rule that the value breaks, for example `must be at most 900`."""
 
@@ -67,7 +68,7 @@ def _check_calls(driver: Driver | RecordedOnly, urn: str, inputs: Props) -> Iter
     values = ResourceValues(inputs)
     secrets = set(_list_secrets(inputs))
     for call in driver.create:
-        # Skip a call whose condition has no value, or a value that is unknown before the deployment.
+        # A call with `when` is only made if that property has a value.
         if call.when and values[call.when] in (None, UNKNOWN):
             continue
         try:
@@ -77,14 +78,14 @@ def _check_calls(driver: Driver | RecordedOnly, urn: str, inputs: Props) -> Iter
             continue
         for violation in find_violations(parameters, input_shape(driver, call), call.operation):
             value = "" if violation.value is None else repr(to_display_value(violation.value))
-            # Parameters of a call contain revealed secrets, which must not be printed.
+            # The parameters contain secrets as plain text, which must not be printed.
             if any(secret in text for text in _list_texts(violation.value) for secret in secrets):
                 value = "[secret]"
             yield InvalidInput(urn, violation.path, value if len(value) <= 80 else f"{value[:77]}…", violation.rule)
 
 
 def _list_secrets(value: Any) -> Iterator[str]:
-    """Yield the texts of all secrets in an input value."""
+    """Yield all secret texts in a value of inputs, without the empty text."""
     match value:
         case Secret():
             yield from filter(None, _list_texts(reveal_secrets(value)))
@@ -95,7 +96,7 @@ def _list_secrets(value: Any) -> Iterator[str]:
 
 
 def _list_texts(value: Any) -> Iterator[str]:
-    """Yield the texts of all scalars in a value."""
+    """Yield each scalar in a value as text."""
     match value:
         case Mapping():
             yield from chain.from_iterable(map(_list_texts, value.values()))

@@ -1,7 +1,9 @@
-"""Process of the policy pack: starts the pack and calls it as the Pulumi CLI does, so policies run without the CLI.
+"""Process of the policy pack (`policies/`), which checks a stack's resources as it does under the Pulumi CLI.
 
-The pack runs unmodified in its own virtual environment, with the environment variables that the CLI sets. The CLI's
-analyzer protocol (gRPC) transfers the inputs of each resource, and at the end the whole stack with its outputs.
+The pack runs unmodified in its own virtual environment, with the environment variables that the CLI sets. Over the CLI's
+analyzer protocol (gRPC), it receives the inputs of each resource, and at the end the whole stack. It returns findings,
+and remediations, which are corrected inputs. A check that needs an unknown value is undecided: it neither passes nor
+fails.
 """
 
 import json
@@ -36,27 +38,27 @@ def end_with_the_parent():
 threading.Thread(target=end_with_the_parent, daemon=True).start()
 runpy.run_module("pulumi.policy", run_name="__main__", alter_sys=True)
 """
-"""Program that runs the pack as `python -m pulumi.policy` does. It ends when its standard input is closed, so it ends
-with the parent process, even if that process is killed."""
+"""Program that runs the pack as `python -m pulumi.policy` does. It ends when its standard input is closed, so it ends with
+this process, even if this process is killed."""
 NO_ENGINE = f"{LOOPBACK}:0"
 """Address of Pulumi's engine. The pack requires it as an argument but never connects to it."""
 UNLIMITED_MESSAGES = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 UNDECIDED: Final = "unknown"
-"""Level of a check that is undecided, because it read a value which is unknown before the deployment."""
+"""Level of a finding that reports an undecided check, in place of an enforcement level."""
 
 
 class PackError(CannotRun):
-    """The policy pack cannot run."""
+    """The policy pack cannot start."""
 
 
 @dataclass(frozen=True)
 class PolicyFinding:
-    """One finding of a policy."""
+    """Violation of a policy, or undecided check."""
 
     policy: str
     """Name of the policy."""
     level: str
-    """Enforcement level, for example `mandatory` or `advisory`, or `UNDECIDED`."""
+    """Enforcement level of the policy, for example `mandatory` or `advisory`; or `UNDECIDED`."""
     severity: str
     """`low`, `medium`, `high`, `critical`, or `unspecified`."""
     urn: str
@@ -66,15 +68,15 @@ class PolicyFinding:
 
 @dataclass(frozen=True)
 class Remediation:
-    """Change that a policy makes to a resource's properties."""
+    """Correction of a resource's inputs by a policy."""
 
     policy: str
     """Name of the policy."""
     urn: str
     before: Props
-    """All input properties before the change. An earlier remediation of the resource may already have changed them."""
+    """All inputs before the correction, with earlier corrections of the same resource."""
     after: Props
-    """All input properties after the change."""
+    """All inputs after the correction."""
 
 
 REMEDIATES: Final = "remediate"
@@ -83,7 +85,7 @@ REMEDIATES: Final = "remediate"
 
 @dataclass(frozen=True)
 class PolicyDescription:
-    """Policy as the pack describes it to the engine."""
+    """Policy of the pack."""
 
     name: str
     description: str
@@ -106,7 +108,7 @@ def merge_results(results: Iterable[PolicyResult]) -> PolicyResult:
 
 
 class PolicyPackProcess:
-    """Running policy pack. The constructor only starts the process, so the pack can load while the program runs."""
+    """Running policy pack. The constructor does not wait for the pack, so it can load while the program runs."""
 
     def __init__(self, config: StackConfig, *, dry_run: bool) -> None:
         """Start the process. `dry_run` is True for a preview, and False if the resources exist."""
@@ -146,29 +148,27 @@ class PolicyPackProcess:
         self._process.communicate()
 
     def policies(self) -> list[PolicyDescription]:
-        """Return the pack's policies with their enforcement levels. The first call also configures the pack, which it
-        requires before it analyzes resources.
-        """
+        """Return the pack's policies. The first call also configures the pack, so it must precede all analyses."""
         if not self._policies:
             info = self._analyzer().GetAnalyzerInfo(empty_pb2.Empty())
             self._analyzer().Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig=info.initialConfig))
             self._policies = [
-                PolicyDescription(policy.name, policy.description, _level(policy.enforcementLevel))
+                PolicyDescription(policy.name, policy.description, _to_level_name(policy.enforcementLevel))
                 for policy in info.policies
             ]
         return self._policies
 
     def analyze(self, graph: Graph) -> PolicyResult:
-        """Return all findings and remediations: those of each resource's inputs, then those of the whole stack."""
+        """Return the findings and remediations of all resources, and then the findings on the stack as a whole."""
         findings, remediations = merge_results(map(self.analyze_resource, graph))
         return [*findings, *self.analyze_stack(graph)], remediations
 
     def analyze_resource(self, resource: Resource) -> PolicyResult:
         """Return the remediations of one resource's inputs, and the findings that remain after them.
 
-        The CLI calls `Remediate` for each resource before `Analyze`. The pack's policies remediate only what they find.
-        So this method first calls `Analyze`, and then `Remediate` only if a remediating policy has a finding. This
-        saves half of all calls.
+        The CLI calls `Remediate` and then `Analyze` for each resource. This method calls `Analyze` first, and the other
+        two only if a remediating policy has a finding, because the policies correct only what they find. This saves
+        half of all calls.
         """
         request = _analyze_request(resource)
         findings = _to_findings(self._analyzer().Analyze(request), resource.urn)
@@ -179,27 +179,28 @@ class PolicyPackProcess:
         return _to_findings(self._analyzer().Analyze(request), resource.urn), remediations
 
     def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> list[Remediation]:
-        """Change the request's properties as the policies require; return the changes."""
+        """Let the pack correct the properties of the request in place; return the corrections."""
         remediations: list[Remediation] = []
         before = resource.inputs
         for remediation in self._analyzer().Remediate(request).remediations:
             after = to_python_properties(remediation.properties)
             remediations.append(Remediation(remediation.policyName, resource.urn, before, after))
-            before = after  # The pack applies the next remediation to the result of this one.
+            before = after  # The pack has applied the next remediation to the result of this remediation.
             request.properties.CopyFrom(remediation.properties)
         return remediations
 
     def analyze_stack(self, graph: Graph) -> list[PolicyFinding]:
-        """Return the findings on the stack as a whole, with its outputs.
+        """Return the findings on the stack as a whole, with the outputs of its resources.
 
-        The CLI sends resources in no defined order. Here the order is reversed, so a policy that relies on the order of
-        registration fails.
+        The CLI sends resources in no defined order. This method reverses the order of registration, so a policy that
+        relies on it is noticed.
         """
         resources = [_analyzer_resource(resource) for resource in graph]
         stack = self._analyzer().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources[::-1]))
         return _to_findings(stack, graph.stack.urn)
 
     def _analyzer(self) -> analyzer_pb2_grpc.AnalyzerStub:
+        """Return the pack's gRPC client. The first call waits until the pack has loaded and printed its port."""
         if self._stub is None:
             port = (self._process.stdout.readline() if self._process.stdout else "").strip()
             if not port.isdigit():
@@ -216,7 +217,7 @@ def _analyze_request(resource: Resource) -> analyzer_pb2.AnalyzeRequest:
         urn=resource.urn,
         name=resource.name,
         properties=resource.request.object,
-        options=_options(resource),
+        options=_to_options(resource),
     )
 
 
@@ -226,7 +227,7 @@ def _analyzer_resource(resource: Resource) -> analyzer_pb2.AnalyzerResource:
         urn=resource.urn,
         name=resource.name,
         properties=resource.outputs,
-        options=_options(resource),
+        options=_to_options(resource),
         parent=resource.parent,
         dependencies=sorted(resource.depends_on),
         propertyDependencies={
@@ -236,7 +237,7 @@ def _analyzer_resource(resource: Resource) -> analyzer_pb2.AnalyzerResource:
     )
 
 
-def _options(resource: Resource) -> analyzer_pb2.AnalyzerResourceOptions:
+def _to_options(resource: Resource) -> analyzer_pb2.AnalyzerResourceOptions:
     return analyzer_pb2.AnalyzerResourceOptions(
         protect=resource.request.protect,
         ignoreChanges=resource.request.ignoreChanges,
@@ -245,11 +246,11 @@ def _options(resource: Resource) -> analyzer_pb2.AnalyzerResourceOptions:
 
 
 def _to_findings(response: analyzer_pb2.AnalyzeResponse, urn: str) -> list[PolicyFinding]:
-    """Return the findings and the undecided checks of a response."""
+    """Return the violations and the undecided checks in a response. `urn` is used if the response names no resource."""
     findings = [
         PolicyFinding(
             policy=diagnostic.policyName,
-            level=_level(diagnostic.enforcementLevel),
+            level=_to_level_name(diagnostic.enforcementLevel),
             severity=analyzer_pb2.PolicySeverity.Name(diagnostic.severity).removeprefix("POLICY_SEVERITY_").lower(),
             urn=diagnostic.urn or urn,
             message=diagnostic.message.removeprefix(f"{diagnostic.description}\n"),
@@ -263,5 +264,5 @@ def _to_findings(response: analyzer_pb2.AnalyzeResponse, urn: str) -> list[Polic
     ]
 
 
-def _level(number: "analyzer_pb2.EnforcementLevel.ValueType") -> str:
+def _to_level_name(number: "analyzer_pb2.EnforcementLevel.ValueType") -> str:
     return str(analyzer_pb2.EnforcementLevel.Name(number)).lower()

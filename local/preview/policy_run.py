@@ -1,6 +1,7 @@
-"""Concurrent policy run of a preview: the pack's process analyzes resources while the program registers others.
+"""Evaluation of all policies in a preview, while the program still runs.
 
-Findings are returned in the order in which the program registered the resources.
+As soon as the program registers a resource, a thread sends it to the process of the policy pack. Findings are returned
+in the order in which the program registered the resources.
 """
 
 import sys
@@ -28,11 +29,10 @@ class ReportingProvider:
     """Provider that reports each resource to a callback before another provider creates it."""
 
     provider: Provider
-    """Provider that creates the resources and executes function calls."""
     report: Callable[[Resource], None]
 
     def call(self, token: str, arguments: Props) -> Props:
-        """Call a function of the wrapped provider."""
+        """Call a provider function of the wrapped provider."""
         return self.provider.call(token, arguments)
 
     def make(self, resource: Resource) -> tuple[str, Props]:
@@ -44,11 +44,12 @@ class ReportingProvider:
 MAX_CONCURRENT_CALLS = 8
 """Number of concurrent calls to the pack. The CLI also analyzes several resources at once."""
 SWITCH_INTERVAL_SECONDS = 0.00005
-"""Time after which the program's thread must release the interpreter to a thread that waits to call the pack."""
+"""Python's switch interval during a preview. With the default, 5 ms, the threads that call the pack would wait too long
+for the thread that runs the program."""
 
 
 class PolicyRun:
-    """Thread pool that sends resources to the pack as soon as the pack has described its policies."""
+    """Thread pool that sends resources to the policy pack, as soon as the pack has loaded."""
 
     def __init__(self, pack: PolicyPackProcess) -> None:
         self._pack = pack
@@ -69,11 +70,14 @@ class PolicyRun:
         sys.setswitchinterval(self._previous_interval)
 
     def submit(self, resource: Resource) -> None:
-        """Let a thread analyze a resource. Return at once."""
+        """Let a thread send a resource to the pack, without waiting for the result."""
         self._results[resource.urn] = self._threads.submit(self._analyze, resource)
 
     def finish(self, graph: Graph) -> Future[tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]]:
-        """Analyze the remaining resources and the stack; return a future with all policies, findings, remediations."""
+        """Let a thread analyze the components and the whole stack. Call this when the program has ended.
+
+        The future has all policies, findings and remediations.
+        """
         return self._threads.submit(self._analyze_all, graph)
 
     def _analyze_all(self, graph: Graph) -> tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]:
@@ -82,7 +86,7 @@ class PolicyRun:
         return policies, [*findings, *self._pack.analyze_stack(graph)], remediations
 
     def _analyze(self, resource: Resource) -> PolicyResult:
-        self._policies.result()  # waits until the pack is configured
+        self._policies.result()  # waits until the pack has loaded and is configured
         return self._pack.analyze_resource(resource)
 
     def _result_of(self, resource: Resource) -> PolicyResult:

@@ -1,10 +1,12 @@
-"""Preview of a stack without an AWS account (`make preview`): resources, invalid inputs, handler faults, findings, cost
-and outputs.
+"""Preview of a stack without an AWS account (`make preview`).
 
-The program runs unmodified. Each resource's inputs are checked against the API model of its service. For this, the
-preview uses the local platform's drivers, which name the service call that each input is for. The code of each function
-and job is checked for faults that would keep it from starting. The policy pack runs in a separate process. As with the
-Pulumi CLI, it analyzes resources while the program still registers others, and the whole stack at the end.
+The program runs unmodified, with a provider that creates nothing. A preview shows the registered resources, the outputs,
+and these results:
+
+- `input_checks` finds resource inputs that AWS would reject.
+- `handler_check` finds faults that would keep a function or job from running its code.
+- The policy pack (`policies/`) finds violations of policies. It runs in a separate process (`policy_run`).
+- `cost` estimates the monthly cost.
 """
 
 import json
@@ -32,12 +34,12 @@ from local.preview.property_values import Props, to_display_value
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 
-LOCAL = "local"
-"""Name of the stack that `make up` deploys to the emulator."""
+LOCAL_STACK = "local"
+"""Name of the stack that `make up` deploys to the local platform."""
 
 
 class CannotPreview(CannotRun):
-    """The stack has no preview. The message states the remedy."""
+    """The stack cannot be previewed. The message states the reason."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Preview:
     outputs: Props
     """Stack outputs, in which values that AWS assigns are unknown."""
     messages: tuple[str, ...]
-    """Warnings and errors that the program logged, and warnings about models that may end soon."""
+    """Warnings and errors that the program logged, and warnings about Bedrock models that AWS may end soon."""
     invalid_inputs: tuple[InvalidInput, ...]
     handler_faults: tuple[HandlerFault, ...]
     policies: tuple[PolicyDescription, ...]
@@ -60,7 +62,7 @@ class Preview:
     budget: float
     """Monthly budget of the stack in dollars."""
     changes: tuple[tuple[str, str], ...] | None = None
-    """Action and URN of each resource that `make up` would change; None for a stack other than the local one."""
+    """Action of `make up` (for example `create` or `same`) and URN of each resource. None if the stack is not `local`."""
 
     @property
     def mandatory(self) -> list[PolicyFinding]:
@@ -69,11 +71,11 @@ class Preview:
 
     @property
     def deployable(self) -> bool:
-        """True if no mandatory finding, no invalid input and no handler fault stops a deployment."""
+        """True if there is no mandatory finding, no invalid input and no handler fault."""
         return not self.mandatory and not self.invalid_inputs and not self.handler_faults
 
     def as_json(self) -> dict[str, Any]:
-        """Return the preview as JSON, with resources sorted by URN because their registration order varies."""
+        """Return the preview as JSON, with resources sorted by URN, so two previews can be compared."""
         return {
             "schemaVersion": 1,
             "stack": self.config.stack,
@@ -90,7 +92,7 @@ class Preview:
                 }
                 for resource in sorted(self.graph, key=lambda resource: resource.urn)
             ],
-            # Readers of this JSON know the invalid inputs by this name.
+            # Programs that read the JSON know the invalid inputs by this name.
             "refusals": [invalid_input._asdict() for invalid_input in self.invalid_inputs],
             "handlerFaults": [fault._asdict() for fault in self.handler_faults],
             "policies": len(self.policies),
@@ -121,10 +123,10 @@ class Preview:
 
 
 def preview(config: StackConfig) -> Preview:
-    """Preview a stack.
+    """Preview a stack, without warnings about models and without changes of the local platform.
 
-    Raise CannotPreview if the settings are invalid, the program or the policy pack fails, or a resource type has no
-    driver. Raise CannotPrice if the program publishes no usage figures.
+    Raise CannotPreview if the settings are invalid, the program fails, the policy pack cannot start, or a resource type
+    has no driver. Raise CannotPrice if no resource publishes the expected usage.
     """
     try:
         with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as policy_run:
@@ -152,31 +154,31 @@ def preview(config: StackConfig) -> Preview:
 
 
 def command(stack: str, *, as_json: bool, sarif_file: Path | None, today: date | None = None) -> int:
-    """Print the preview for `make preview`; return the exit status."""
+    """Print the preview for `make preview`. Return 0 if the stack can be deployed, otherwise 1."""
     with report.show_spinner(f"previewing {stack}", quiet=as_json):
         result = preview(stack_files.read_stack(stack))
-        endings = stack_models.list_warnings(result.config, today or datetime.now(UTC).date())
-        result = replace(result, messages=(*result.messages, *endings))
-        if stack == LOCAL:
-            result = replace(result, changes=_changes(result.config))
+        model_warnings = stack_models.list_warnings(result.config, today or datetime.now(UTC).date())
+        result = replace(result, messages=(*result.messages, *model_warnings))
+        if stack == LOCAL_STACK:
+            result = replace(result, changes=_list_changes(result.config))
     if as_json:
         print(json.dumps(result.as_json(), indent=2))
     else:
         report.print_preview(result)
     if sarif_file is not None:
-        write_sarif(result, sarif_file)  # last, so that the preview is shown even if the file cannot be written
+        write_sarif(result, sarif_file)  # This is last, so the preview is shown even if the file cannot be written.
     return 0 if result.deployable else 1
 
 
-def _changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
-    """Return what `make up` would change on the running local platform."""
+def _list_changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
+    """Return the action of `make up` on each resource, compared with the running local platform."""
     from local.platform import lifecycle  # noqa: PLC0415 - only a preview of the local stack needs it
 
     return tuple((step.action.value, step.urn) for step in lifecycle.plan_update(config))
 
 
 def write_sarif(result: Preview, path: Path) -> None:
-    """Write the findings as SARIF, for code scanning."""
+    """Write findings, invalid inputs and handler faults to a SARIF file, for code scanning."""
     document = sarif.to_sarif(
         result.policies, result.findings, result.invalid_inputs, result.handler_faults, result.config
     )

@@ -1,6 +1,4 @@
-"""Provider of a preview, in place of the AWS provider: creates no resource, and returns only what is known before a
-deployment.
-"""
+"""Provider of a preview, in place of the AWS provider. It creates no resource, so values that AWS assigns are unknown."""
 
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
@@ -10,7 +8,7 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 """Region in previews and of the local platform."""
 
-FUNCTION_RESULTS: dict[str, Props] = {
+PROVIDER_FUNCTION_RESULTS: dict[str, Props] = {
     "aws:index/getCallerIdentity:getCallerIdentity": {
         "accountId": ACCOUNT,
         "arn": f"arn:aws:iam::{ACCOUNT}:user/preview",
@@ -19,23 +17,21 @@ FUNCTION_RESULTS: dict[str, Props] = {
     },
     "aws:index/getRegion:getRegion": {"id": REGION, "region": REGION, "name": REGION, "description": "N. Virginia"},
 }
+"""Results of the provider functions that the program calls, by Pulumi's token of the function."""
 
 
 class PreviewProvider:
-    """Provider with a fixed account and Region, in which every resource id is unknown.
-
-    An unknown id is an empty string.
-    """
+    """Provider with a fixed account and Region, which creates nothing."""
 
     def call(self, token: str, arguments: Props) -> Props:
-        """Return the caller's identity or the Region. Raise NotImplementedError for another function."""
-        if token not in FUNCTION_RESULTS:
+        """Return the caller's identity or the Region. Raise NotImplementedError for any other provider function."""
+        if token not in PROVIDER_FUNCTION_RESULTS:
             raise NotImplementedError(
-                f"the preview has no answer for {token}({', '.join(arguments)}): add one in "
-                "local/preview/preview_provider.py"
+                f"the preview has no result for the provider function {token}({', '.join(arguments)}): add one to "
+                "PROVIDER_FUNCTION_RESULTS in local/preview/preview_provider.py"
             )
-        return FUNCTION_RESULTS[token]
+        return PROVIDER_FUNCTION_RESULTS[token]
 
     def make(self, _resource: Resource) -> tuple[str, Props]:
-        """Return an empty id, because the id is unknown before a deployment, and no further outputs."""
+        """Return an empty id, which means that it is unknown, and no outputs in addition to the inputs."""
         return "", {}

@@ -1,6 +1,7 @@
-"""Runner of the Pulumi program: executes `__main__.py` unmodified in this process, with a provider given by the caller.
+"""Runner of the Pulumi program: executes `__main__.py` unmodified in this process, without the Pulumi CLI.
 
-Pulumi keeps its state in context variables. Each run gets its own context, so runs do not affect each other.
+The caller gives a provider, which replaces the AWS provider: in a preview it creates no resources, and on the local
+platform it creates them on the emulator.
 """
 
 import asyncio
@@ -29,13 +30,13 @@ from local.preview.resource_monitor import Monitor, Provider
 from local.preview.stack_files import StackConfig
 
 MAX_CONCURRENT_REGISTRATIONS = 32
-"""Number of threads that create resources in a deployment."""
+"""Maximum number of resources that a deployment creates at once."""
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
 class ProgramError(CannotRun):
-    """The program failed. The message is meant for the user of the program."""
+    """The program failed with a `pulumi.RunError`, whose message explains the cause to the user."""
 
 
 @dataclass(frozen=True)
@@ -51,30 +52,34 @@ class ProgramRun:
 
 
 def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
-    """Run the project's `__main__.py` for one stack. In a preview, outputs may be unknown, as in `pulumi preview`."""
+    """Run the project's `__main__.py` for one stack.
+
+    With `preview`, values may be unknown, as in `pulumi preview`.
+    """
     return run_function(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, provider, preview=preview
     )
 
 
 def run_function(body: Callable[[], object], config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
-    """Run a function as the program of a stack."""
+    """Run a function like `run_program`, as the program of a stack."""
+    # Pulumi keeps its state in context variables. With a new context, no run sees the state of another.
     return contextvars.Context().run(_run_in_new_loop, body, config, provider, preview)
 
 
 def _run_in_new_loop(body: Callable[[], object], config: StackConfig, provider: Provider, preview: bool) -> ProgramRun:
-    """Run a function as a program in a new event loop, and record its registrations, outputs and messages."""
+    """Run a function as a program in a new event loop, and record what it registers, exports and logs."""
     monitor = Monitor(provider)
     log = _MessageCollector()
 
     async def program() -> None:
-        # The SDK registers resources in the event loop's threads. On two cores, the default is six threads, and most of
-        # them wait for the emulator. A preview waits for no service. Without threads it is faster, and it registers
-        # components in the order of the program.
+        # The SDK registers resources in the event loop's threads. In a deployment, most of them wait for the emulator, so
+        # the default of six threads on two cores is too low. A preview waits for nothing. Without threads it is faster,
+        # and registers components in the order of the program.
         threads = _SynchronousExecutor() if preview else ThreadPoolExecutor(MAX_CONCURRENT_REGISTRATIONS)
         asyncio.get_running_loop().set_default_executor(threads)
-        # `set_mocks` registers a stack resource unless a root resource is set. Here `run_in_stack` registers the stack,
-        # as it does under the CLI, and registers the stack's outputs at the end.
+        # `run_in_stack` registers the stack and its outputs, as under the CLI. `set_mocks` would register a stack too, so
+        # a dummy root resource prevents this.
         set_root_resource(cast("Any", object()))
         mocks.set_mocks(
             monitor.mocks,
@@ -85,11 +90,11 @@ def _run_in_new_loop(body: Callable[[], object], config: StackConfig, provider: 
             monitor=monitor,
         )
         set_root_resource(cast("Any", None))
-        SETTINGS.outputs.clear()  # Pulumi keeps these tasks outside its context, so they survive an earlier run.
+        SETTINGS.outputs.clear()  # Pulumi does not keep these tasks in the context, so tasks of an earlier run remain.
         pulumi.runtime.set_all_config(dict(config.values), sorted(config.secret_keys))
 
         async def entry() -> None:
-            body()  # The return value is dropped, because the SDK would await it.
+            body()  # Its result is not returned, because the SDK would await the result.
             await _wait_for_registrations()
 
         await run_in_stack(entry)
@@ -118,10 +123,10 @@ class _SynchronousExecutor(ThreadPoolExecutor):
 
 
 async def _wait_for_registrations() -> None:
-    """Wait until all registrations and outputs are done or one has failed. The SDK reports the failure.
+    """Wait until all registrations and outputs are done, or until one has failed. The SDK then raises the failure.
 
-    The SDK waits too, but it checks every open task whenever one ends. In a run of the program with one subsystem,
-    these checks take a fifth of the time.
+    The SDK would wait too, but it checks every open task whenever one ends. In a run of the program with one subsystem,
+    these checks would take a fifth of the time.
     """
     while True:
         tasks = {*_get_rpc_manager().rpcs, *SETTINGS.outputs}
@@ -135,7 +140,7 @@ async def _wait_for_registrations() -> None:
 
 @contextmanager
 def _cli_environment(config: StackConfig) -> Iterator[None]:
-    """Set what the CLI sets for a program: the configuration, and the project's folder as working directory."""
+    """Give the program what the CLI gives it: the variable `PULUMI_CONFIG`, and the working directory."""
     previous_config = os.environ.get("PULUMI_CONFIG")
     previous_folder = Path.cwd()
     os.environ["PULUMI_CONFIG"] = json.dumps(dict(config.values))

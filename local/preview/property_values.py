@@ -1,7 +1,7 @@
-"""Conversion of property values from Pulumi's wire format to Python values.
+"""Conversion of resource properties between Pulumi's wire format and Python values.
 
-JSON has no secrets, archives, assets or unknown values. The wire format marks the first three with a signature key, and
-unknown values with a fixed string. The constants come from Pulumi's protocol (sdk/go/common/resource).
+JSON has no unknown values, secrets, assets or archives. Pulumi's wire format represents an unknown value by a fixed
+string, and the others by an object with the key `SIGNATURE`. In Python, each of them has a type in this module.
 """
 
 import hashlib
@@ -15,16 +15,17 @@ from google.protobuf.struct_pb2 import Struct
 
 from local import ROOT, CannotRun
 
+# Constants of Pulumi's protocol, from sdk/go/common/resource in its source.
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker of the protocol, not a secret
 ASSET: Final = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
 UNKNOWN_STRING: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
-"""Hash of an asset with an empty text."""
+"""Hash of the asset whose text is empty."""
 
 Props = dict[str, Any]
-"""Properties of a resource by name. The types of this module represent values that JSON cannot express."""
+"""Properties of a resource by name. Values are JSON values, or have the types `Unknown`, `Secret`, `Asset` or `Archive`."""
 
 
 class Unknown(Enum):
@@ -41,7 +42,7 @@ UNKNOWN: Final = Unknown.VALUE
 
 @dataclass(frozen=True)
 class Secret:
-    """Secret value, which is never shown."""
+    """Secret value, which `repr` and `to_display_value` do not show."""
 
     value: Any
 
@@ -50,15 +51,15 @@ class Secret:
 
 
 class UnsupportedAsset(CannotRun):
-    """An asset or archive has a form that this project does not use."""
+    """An asset or archive has a form that this project does not use, or no content."""
 
 
 @dataclass(frozen=True)
 class Asset:
     """Asset of Pulumi: the content of one file, given by a path or as a text.
 
-    The Pulumi CLI sends some assets without their content, for example in a comparison of old and new inputs. Such an
-    asset has only a hash.
+    If an asset has neither, only its hash is known. The Pulumi CLI sends some assets like this, for example when it
+    compares old and new inputs.
     """
 
     path: str | None = None
@@ -66,7 +67,7 @@ class Asset:
     text: str | None = None
     """Content, or None."""
     hash: str = ""
-    """SHA-256 of the content, in hexadecimal. Empty if the wire value has none: only the Pulumi CLI computes it."""
+    """SHA-256 of the content in hexadecimal, or an empty text. Only the Pulumi CLI sends hashes."""
 
     def read(self) -> bytes:
         """Return the content. Raise UnsupportedAsset if only the hash is known."""
@@ -79,23 +80,23 @@ class Asset:
 
 @dataclass(frozen=True)
 class Archive:
-    """Archive of Pulumi: the path of a file, for example a zip, or named entries.
+    """Archive of Pulumi: the path of a file, for example a zip, or a list of named entries.
 
-    As with an `Asset`, the Pulumi CLI sends some archives without their content. Such an archive has only a hash.
+    If it has neither, only its hash is known, as for an `Asset`.
     """
 
     path: str | None = None
     """Path relative to the project's folder, or None."""
     entries: tuple[tuple[str, Asset], ...] | None = None
-    """Name and content of each entry, or None if the archive is a file or only its hash is known."""
+    """Name and content of each entry, or None."""
     hash: str = ""
-    """Hash of the content, which the Pulumi CLI computes, or an empty text. It is not the hash of the file."""
+    """Hash that the Pulumi CLI computes from the content, or an empty text. It differs from the hash of a zip file."""
 
 
 def to_python_properties(struct: Struct) -> Props:
-    """Convert a wire structure to Python values. Secrets stay wrapped in `Secret`.
+    """Convert properties from the wire format to Python values.
 
-    Raise UnsupportedAsset, which names the property, for an asset or archive in an unsupported form.
+    Raise UnsupportedAsset for an asset or archive in an unsupported form. Its message names the property.
     """
     properties: Props = {}
     for key, value in MessageToDict(struct).items():
@@ -107,7 +108,10 @@ def to_python_properties(struct: Struct) -> Props:
 
 
 def to_wire_value(value: Any) -> Any:
-    """Convert a Python value to the wire format. Assets and archives get only their hash, without their content."""
+    """Convert a Python value to the wire format. Of an asset or archive, only the hash is sent.
+
+    The value must contain no unknown values, because they are not converted.
+    """
     match value:
         case Secret():
             return {SIGNATURE: SECRET, "value": to_wire_value(value.value)}
@@ -123,7 +127,7 @@ def to_wire_value(value: Any) -> Any:
 
 
 def reveal_secrets(value: Any) -> Any:
-    """Return the value with its secrets unwrapped, for a request to the service."""
+    """Return a value with its secrets unwrapped, for a request to AWS."""
     if isinstance(value, Secret):
         return reveal_secrets(value.value)
     if isinstance(value, Mapping):
@@ -134,9 +138,7 @@ def reveal_secrets(value: Any) -> Any:
 
 
 def to_display_value(value: Any) -> Any:
-    """Return the value in a form that is safe to print: secrets and unknown values as markers, assets and archives as
-    paths or names.
-    """
+    """Return a value as JSON that is safe to print: markers for secrets and unknown values, texts for assets and archives."""
     if isinstance(value, Secret):
         return "[secret]"
     if value is UNKNOWN:
@@ -174,7 +176,10 @@ def _to_python(value: Any) -> Any:
         case str() as signature if signature == ASSET:
             return _to_asset(value)
         case signature:
-            raise ValueError(f"A value has the signature {signature}, which is none of {SECRET}, {ARCHIVE} and {ASSET}")
+            raise ValueError(
+                f"A value has the unknown signature {signature}. Supported are {SECRET} (secret), {ARCHIVE} (archive) and "
+                f"{ASSET} (asset)."
+            )
 
 
 def _to_asset(value: Props) -> Asset:
@@ -208,7 +213,7 @@ def _to_archive(value: Props) -> Archive:
 
 
 def _unsupported(kind: str, value: Props, other: str) -> UnsupportedAsset:
-    """Return the error for an asset or archive that has no content which this project can read."""
+    """Return the error for an asset or archive with another form than a path or `other`."""
     given = f"the URI {value['uri']}" if "uri" in value else f"neither a path nor {other.partition(' (')[0]}"
     return UnsupportedAsset(
         f"an {kind} has {given}. An {kind} must have a path (pulumi.File{kind.capitalize()}) or {other}: "

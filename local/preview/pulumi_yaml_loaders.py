@@ -1,8 +1,8 @@
 """PyYAML loaders that read `Pulumi.yaml` and `Pulumi.<stack>.yaml` as the Pulumi CLI does.
 
-The CLI mostly follows YAML 1.2. PyYAML follows YAML 1.1, in which `off` is a boolean and 1:15 is a number. So the
-loaders replace PyYAML's rules for the types of scalars. `CliYamlLoader` applies the CLI's rules. `TextYamlLoader`
-applies none, because the CLI passes an unstructured value to the program as it is written.
+PyYAML recognises the types of scalars by YAML 1.1, in which `off` is a boolean and `1:15` a number. The CLI mostly follows
+YAML 1.2, in which both are text. So `CliYamlLoader` recognises types as the CLI does. `TextYamlLoader` reads every scalar
+as text, because the CLI passes a value outside of a list or mapping to the program as it is written.
 """
 
 import re
@@ -16,23 +16,24 @@ INTEGER_TAG = "tag:yaml.org,2002:int"
 FLOAT_TAG = "tag:yaml.org,2002:float"
 DATE_TAG = "tag:yaml.org,2002:timestamp"
 REPLACED_TAGS = frozenset({BOOLEAN_TAG, INTEGER_TAG, FLOAT_TAG, DATE_TAG})
-"""YAML tags of the types that YAML 1.1 and the CLI recognise differently."""
+"""Types that YAML 1.1 and the CLI recognise differently."""
 INTEGER_PATTERN = r"[-+]?(?:0|[1-9][0-9]*)"
 FLOAT_PATTERN = r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
-"""Pattern of decimal numbers. The CLI also accepts octal, hexadecimal and grouped numbers, which no setting uses."""
+"""Numbers with a decimal point or an exponent. Octal, hexadecimal and grouped numbers, which the CLI also accepts, are
+omitted, because no setting uses them."""
 
 
 class CliYamlLoader(yaml.SafeLoader):
-    """YAML loader that reads scalars as the CLI does.
+    """YAML loader that recognises the types of scalars as the CLI does.
 
-    It also rejects a key that occurs twice, as the CLI does. PyYAML would silently keep the second value.
+    Like the CLI, it also rejects a key that occurs twice. PyYAML would silently keep the second value.
     """
 
     def construct_date(self, node: yaml.ScalarNode) -> str:
-        """Return a date as midnight in UTC, which is how the CLI passes it to a program."""
+        """Return a date as the CLI passes it to a program: `2026-12-31` as `2026-12-31T00:00:00Z`."""
         try:
             return f"{date(*map(int, node.value.split('-'))).isoformat()}T00:00:00Z"
-        except ValueError:
+        except ValueError:  # not a date, for example `2026-13-01`
             return str(node.value)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -44,7 +45,7 @@ class CliYamlLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-# PyYAML recognises a value's type by resolvers. Those for the replaced tags are removed, and the CLI's are added below.
+# PyYAML recognises types by patterns (resolvers). Those of the replaced types are removed here, and the CLI's are added.
 CliYamlLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in REPLACED_TAGS]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -63,5 +64,5 @@ class TextYamlLoader(yaml.SafeLoader):
     """YAML loader that reads every scalar as the text in the file, such as `1.0` or `yes`."""
 
 
-# The resolver for the merge key `<<` stays, because it concerns mappings.
+# Only the resolver for the key `<<`, which merges mappings, remains.
 TextYamlLoader.yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}

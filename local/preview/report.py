@@ -1,7 +1,6 @@
-"""Text report of a preview: tree of components, changes, invalid inputs, handler faults, findings, monthly cost and
-stack outputs.
+"""Text report of a preview, as `make preview` prints it, and its parts that other commands print too.
 
-Rich prints colours on a terminal, and plain text to a pipe.
+The library Rich prints colours on a terminal, and plain text to a pipe.
 """
 
 import json
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from local.preview.preview import Preview
 
 STYLES = {"mandatory": "bold red", "advisory": "yellow", "remediate": "cyan"}
-"""Style of each level of findings, in the order in which the report lists the levels."""
+"""Rich style of each enforcement level. The report lists findings in this order of levels."""
 
 
 def print_preview(result: "Preview", console: Console | None = None) -> None:
@@ -46,7 +45,7 @@ def print_preview(result: "Preview", console: Console | None = None) -> None:
     else:
         verdict = "[green]can be deployed[/]"
     out.print(f"\nstack {escape(result.config.stack)} {verdict}", soft_wrap=True)
-    # The errors are repeated here, because a terminal shows the end of the output, and cost and outputs precede it.
+    # The errors are repeated here. A terminal shows the end of the output, and the first list of errors may be off screen.
     for error in (*result.invalid_inputs, *result.handler_faults):
         out.print(f"  {escape(str(error))}", soft_wrap=True)
     for finding in result.mandatory:
@@ -55,7 +54,7 @@ def print_preview(result: "Preview", console: Console | None = None) -> None:
 
 @contextmanager
 def show_spinner(text: str, *, quiet: bool) -> Iterator[None]:
-    """Show a spinner with a text while the block runs. Without a terminal, show nothing."""
+    """Show a spinner with a text while the `with` block runs. Show nothing if `quiet`, or without a terminal."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield
@@ -71,7 +70,7 @@ def _build_tree(graph: Graph, stack: str) -> Tree:
 
 
 def _add_components(tree: Tree, graph: Graph, parent: Resource) -> None:
-    """Add the components below a resource to the tree, each with the kinds and counts of its direct resources."""
+    """Add the components below `parent` to the tree. A component's line counts the resources directly in it, by type."""
     for child in graph.children(parent.urn):
         if child.custom:
             continue
@@ -103,7 +102,7 @@ def _print_warnings(out: Console, result: "Preview") -> None:
 
 
 def _print_errors(out: Console, kind: str, errors: Sequence[object]) -> None:
-    """Print the number of errors of a kind and each error on a line, or nothing if there are none."""
+    """Print the number of errors of a kind, and then each error on its own line. Print nothing if there are none."""
     if errors:
         out.print(f"\n[bold red]{format_count(len(errors), kind)}[/]")
     for error in errors:
@@ -119,7 +118,7 @@ def _print_findings(out: Console, result: "Preview") -> None:
         f"{format_count(counts[UNDECIDED], 'check')} undecided until the deployment",
         soft_wrap=True,
     )
-    # One advisory finding of the pack lists all undecided checks, so they are not printed one by one.
+    # Undecided checks are omitted, because the pack also lists all of them in one advisory finding.
     for finding in sorted((item for item in result.findings if item.level != UNDECIDED), key=_sort_key):
         _print_finding(out, finding)
     for change in result.remediations:
@@ -139,15 +138,12 @@ def _print_finding(out: Console, finding: PolicyFinding) -> None:
 
 
 def _sort_key(finding: PolicyFinding) -> tuple[int, str, str]:
-    """Return the key that sorts findings by level, then by policy and resource."""
+    """Return the sort key of a finding: level, then policy, then resource."""
     return (list(STYLES).index(finding.level), finding.policy, finding.urn)
 
 
 def print_monthly_cost(out: Console, result: "Preview") -> None:
-    """Print the monthly cost of each subsystem with its three most expensive blocks.
-
-    A block is a component that contains priced resources.
-    """
+    """Print the monthly cost of each subsystem, with its three most expensive components (called blocks)."""
     out.print()
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     table.add_column("monthly cost")
@@ -174,12 +170,14 @@ def _print_preview_outputs(out: Console, result: "Preview") -> None:
 
 
 def print_outputs(out: Console, outputs: Props) -> None:
-    """Print stack outputs as a tree with aligned values. Secrets are replaced by a marker."""
+    """Print stack outputs as a tree with aligned values, and a marker in place of each secret."""
     _print_fields(out, {name: to_display_value(value) for name, value in outputs.items()}, 2)
 
 
 def _print_fields(out: Console, fields: Mapping[str, object], indent: int) -> None:
-    """Print plain values first, in an aligned column, then each non-empty mapping below its name."""
+    """Print the fields of a mapping: plain values first, in an aligned column, then each non-empty mapping below its
+    name.
+    """
     margin = " " * indent
     plain = {name: value for name, value in fields.items() if not (isinstance(value, Mapping) and value)}
     width = max(map(len, plain), default=0)
@@ -195,8 +193,9 @@ def _print_fields(out: Console, fields: Mapping[str, object], indent: int) -> No
 
 
 def _format_lines(value: object) -> list[str]:
-    """Return a value as lines. List items share a line if none has a space. Any other value except text becomes
-    JSON.
+    """Return a value as lines: a text as it is, a list as one line or one line for each item, other values as JSON.
+
+    A list is one line if no item contains a space.
     """
     if isinstance(value, str):
         return [value]

@@ -1,4 +1,7 @@
-"""Graph of the resources that a run of the program registered, with their inputs, outputs and dependencies."""
+"""Graph of the resources that a run of the program registered, with their inputs, outputs and dependencies.
+
+In Pulumi's terms, a provider creates a custom resource, for example a bucket, and a component groups other resources.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +13,7 @@ from google.protobuf.struct_pb2 import Struct
 from local.preview.property_values import Props, UnsupportedAsset, to_python_properties
 
 if TYPE_CHECKING:
-    # Importing Pulumi takes longer than a command such as `make push`, which does not run the program.
+    # Importing Pulumi takes longer than a command that does not run the program, for example `make push`.
     from pulumi.runtime.proto import resource_pb2
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -26,31 +29,30 @@ class Resource:
     name: str
     """Name that the program gives the resource in Pulumi, not its name on AWS."""
     parent: str
-    """URN of the parent component, or an empty text."""
+    """URN of the parent component, or an empty text for the stack."""
     custom: bool
-    """True if a provider creates the resource. False for a component."""
+    """True for a custom resource, False for a component."""
     request: "resource_pb2.RegisterResourceRequest"
-    """Message of the registration, with the resource's options."""
+    """The SDK's request to register the resource, which also contains its options and dependencies."""
     inputs: Props
-    """Input properties as Python values."""
     id: str = ""
     """Physical id, or an empty text if it is unknown."""
     outputs: Struct = field(default_factory=Struct)
-    """Inputs and outputs in Pulumi's wire format."""
+    """Outputs in Pulumi's wire format. Those of a custom resource include its inputs."""
 
     @property
     def depends_on(self) -> set[str]:
-        """URNs of the resources that must exist before this one: explicit dependencies and property dependencies."""
+        """URNs of the resources that must exist before this resource: explicit and property dependencies."""
         return {*self.request.dependencies, *self.property_dependencies}
 
     @property
     def property_dependencies(self) -> set[str]:
-        """URNs of the resources whose outputs this resource's properties use."""
+        """URNs of the resources whose outputs occur in this resource's inputs."""
         return {urn for dependencies in self.request.propertyDependencies.values() for urn in dependencies.urns}
 
     @property
     def kind(self) -> str:
-        """Resource type without package and module, for example `Bucket`."""
+        """Last part of the type, for example `Bucket` for `aws:s3/bucket:Bucket`."""
         return self.type.rpartition(":")[2]
 
 
@@ -62,9 +64,10 @@ class Graph:
         self._lock = threading.Lock()
 
     def add(self, urn: str, request: "resource_pb2.RegisterResourceRequest") -> Resource:
-        """Add a registration. Raise ValueError for a second resource with the same URN, as Pulumi's engine does.
+        """Add the resource of a registration request, and return it.
 
-        Raise UnsupportedAsset, which names the resource, for an asset or archive in an unsupported form.
+        Raise ValueError for a second resource with the same URN, as Pulumi's engine does. Raise UnsupportedAsset for an
+        asset or archive in an unsupported form.
         """
         try:
             inputs = to_python_properties(request.object)
@@ -95,11 +98,11 @@ class Graph:
         return self._resources[urn]
 
     def children(self, urn: str) -> list[Resource]:
-        """Return the resources with the given parent."""
+        """Return the resources whose parent has the given URN."""
         return [resource for resource in self if resource.parent == urn]
 
     def customs(self) -> list[Resource]:
-        """Return the resources that a provider creates, without components."""
+        """Return the custom resources, without components."""
         return [resource for resource in self if resource.custom]
 
     @property

@@ -1,8 +1,8 @@
-"""Registration of resources without Pulumi's engine: records what the program registers, and lets a provider create it.
+"""Resource monitor that records the resources that the program registers, and lets a provider create them.
 
-Pulumi calls the server side of its registration protocol the resource monitor. The monitor in this module replaces the
-one of Pulumi's mock runtime. The SDK awaits all dependencies of a resource before it registers the resource. So
-independent resources are created concurrently, and dependent ones in order.
+The program registers resources with a resource monitor, which is usually a part of Pulumi's engine. This monitor needs no
+engine. It extends the monitor of Pulumi's mock runtime. The SDK registers a resource only after all its dependencies are
+created, so independent resources are created concurrently, and dependent resources in order.
 """
 
 from typing import Any, Protocol
@@ -18,17 +18,17 @@ from local.preview.resource_graph import STACK_TYPE, Graph, Resource
 
 
 class Provider(Protocol):
-    """Replacement for the AWS provider."""
+    """Replacement for the AWS provider, for example the provider of a preview or of the local platform."""
 
     def call(self, token: str, arguments: Props) -> Props:
         """Return the result of a provider function such as `aws:index/getRegion:getRegion`."""
 
     def make(self, resource: Resource, /) -> tuple[str, Props]:
-        """Create a resource; return its id (empty if unknown) and the outputs that it has in addition to its inputs."""
+        """Create a custom resource. Return its id (empty if unknown), and its outputs in addition to its inputs."""
 
 
 class _Unused(Mocks):
-    """Mocks that are never called: the mock runtime requires them, but the monitor answers every request."""
+    """Mocks that Pulumi's mock runtime requires, but never calls, because the monitor below answers every request."""
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         raise NotImplementedError(args.token)
@@ -57,7 +57,7 @@ class Monitor(MockMonitor):
     def RegisterResource(  # noqa: N802 - the protocol's name
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
-        """Record a resource and, unless it is a component, let the provider create it."""
+        """Record a resource. If it is a custom resource, let the provider create it."""
         resource = self.graph.add(_urn(request), request)
         outputs = Struct()
         outputs.CopyFrom(request.object)
@@ -76,7 +76,7 @@ class Monitor(MockMonitor):
 
 
 def _urn(request: resource_pb2.RegisterResourceRequest) -> str:
-    """Return the URN that Pulumi's engine would assign: it contains the types of all ancestors except the stack."""
+    """Return the URN that Pulumi's engine would assign. It contains the types of all ancestors except the stack."""
     ancestors = request.parent.split("::")[2] if request.parent else STACK_TYPE
     kind = request.type if ancestors == STACK_TYPE else f"{ancestors}${request.type}"
     return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{kind}::{request.name}"

@@ -1,6 +1,6 @@
-"""SARIF 2.1.0 document with the findings, invalid inputs and handler faults of a preview, for code scanning.
+"""SARIF 2.1.0 document with the results of a preview's checks, for example for GitHub's code scanning.
 
-A handler fault points to the line of its cause. The other results point to the stack file.
+A handler fault points to the line of its cause. Policy findings and invalid inputs point to the stack file.
 """
 
 from collections.abc import Iterable
@@ -13,12 +13,11 @@ from local.preview.stack_files import StackConfig
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"mandatory": "error", "advisory": "warning", "remediate": "warning", UNDECIDED: "note"}
-"""Levels of SARIF, by the level of a finding."""
+"""SARIF's level for each level of a policy finding."""
 INVALID_INPUT = "service-refuses-value"
-"""Rule id of all invalid inputs: those that AWS would reject, and those that the driver of the resource type does not
-use."""
+"""SARIF rule id of all invalid inputs, including inputs that the driver of the resource type does not use."""
 HANDLER_FAULT = "handler-cannot-run"
-"""Rule id of all handler faults."""
+"""SARIF rule id of all handler faults."""
 
 
 def to_sarif(
@@ -28,7 +27,7 @@ def to_sarif(
     handler_faults: Iterable[HandlerFault],
     config: StackConfig,
 ) -> dict[str, Any]:
-    """Return a SARIF document with all findings, invalid inputs and handler faults of a stack."""
+    """Return a SARIF document with a result for each finding, invalid input and handler fault of a stack."""
     file = f"Pulumi.{config.stack}.yaml"
     descriptions = [{"id": policy.name, "shortDescription": {"text": policy.description}} for policy in policies]
     descriptions.append(
@@ -86,6 +85,6 @@ def _create_result(
                 "logicalLocations": [{"fullyQualifiedName": urn}],
             }
         ],
-        # Code scanning treats results with the same fingerprint as one alert, even if the message changes.
+        # Code scanning treats results with the same fingerprint as one alert, even if the message or line changes.
         "partialFingerprints": {"finding/v1": f"{rule}|{identity or urn}"},
     }

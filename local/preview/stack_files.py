@@ -1,8 +1,9 @@
-"""Reader of stack files, which follows the rules of the Pulumi CLI: project defaults first, then the stack's values.
+"""Reader of stack files (`Pulumi.<stack>.yaml`), which returns the configuration that the Pulumi CLI gives a program.
 
-Structured values become JSON, as the CLI passes them to a program. Encrypted values and missing secrets become a
-placeholder, with a warning, so every stack can be previewed on a clean clone. The program itself has no placeholders
-and rejects a missing secret.
+Values in `Pulumi.yaml` apply to all stacks, and the stack file's values replace them. Lists and mappings become JSON.
+
+Unlike in the CLI, a placeholder replaces each encrypted or missing secret, with a warning. So every stack can be
+previewed without its secrets. The program itself rejects a missing secret.
 """
 
 import json
@@ -28,18 +29,16 @@ class StackFileError(CannotRun):
 
 @dataclass(frozen=True)
 class StackConfig:
-    """Configuration of a stack in the form that Pulumi passes to a program."""
+    """Configuration of a stack in the form in which Pulumi passes it to a program."""
 
     project: str
-    """Name of the project."""
     stack: str
-    """Name of the stack."""
     values: Mapping[str, str]
-    """Text or JSON by key, for example `polyphony:ingestion`."""
+    """Text, or JSON for a structured value, by key, for example `polyphony:ingestion`."""
     secret_keys: frozenset[str] = frozenset()
-    """Keys of values that contain a secret."""
+    """Keys of values that contain a placeholder for a secret."""
     warnings: tuple[str, ...] = ()
-    """One sentence for each placeholder."""
+    """One sentence for each placeholder in the values."""
 
 
 def list_stacks(root: Path = ROOT) -> list[str]:
@@ -48,7 +47,7 @@ def list_stacks(root: Path = ROOT) -> list[str]:
 
 
 def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
-    """Return the configuration of one stack. Raise StackFileError if its file is missing or invalid."""
+    """Return the configuration of one stack. Raise StackFileError if its file is missing, or a file is invalid."""
     project = _load_yaml(root / "Pulumi.yaml")
     project_name = str(project["name"])
     path = root / f"Pulumi.{stack}.yaml"
@@ -59,13 +58,14 @@ def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
     config_section = _load_yaml(path).get("config") or {}
     if not isinstance(config_section, dict):
         raise StackFileError(f"{path.name}: `config` must be a mapping, but it is a {type(config_section).__name__}.")
-    # The CLI keeps every unstructured value as text, also one that looks like a number. So the file is read twice.
+    # The CLI passes a plain value as it is written, for example `017`, but it parses numbers within lists and mappings.
+    # So the file is read twice.
     texts = _load_yaml(path, TextYamlLoader)["config"] if config_section else {}
-    config = _list_project_values(project.get("config") or {}, project_name)
+    config = _read_project_values(project.get("config") or {}, project_name)
     for (key, text), value in zip(texts.items(), config_section.values(), strict=True):
         config_value = value if isinstance(value, dict | list) else "" if value is None else text
         config[key if ":" in key else f"{project_name}:{key}"] = config_value
-    return _with_placeholders(project_name, stack, config)
+    return _add_placeholders(project_name, stack, config)
 
 
 def _load_yaml(path: Path, loader: type[yaml.SafeLoader] = CliYamlLoader) -> dict[str, Any]:
@@ -78,10 +78,11 @@ def _load_yaml(path: Path, loader: type[yaml.SafeLoader] = CliYamlLoader) -> dic
     return loaded
 
 
-def _list_project_values(declared: Mapping[str, Any], project: str) -> dict[str, Any]:
-    """Return the project file's values. A declaration that is a mapping gives its `value`, or else its `default`.
+def _read_project_values(declared: Mapping[str, Any], project: str) -> dict[str, Any]:
+    """Return the values in the section `config` of the project file, `Pulumi.yaml`.
 
-    The CLI permits `value` only for keys of other namespaces, for example `aws:region`.
+    An entry is the value itself, or a mapping that contains it as `value` or `default`. The CLI permits `value` only for
+    keys of other namespaces, for example `aws:region`.
     """
     values: dict[str, Any] = {}
     for key, declaration in declared.items():
@@ -92,14 +93,14 @@ def _list_project_values(declared: Mapping[str, Any], project: str) -> dict[str,
     return values
 
 
-def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> StackConfig:
-    """Return the configuration with the placeholder for encrypted values and missing secrets."""
+def _add_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> StackConfig:
+    """Return the configuration with the placeholder in place of each encrypted value and each missing secret."""
     values: dict[str, Any] = {}
     secret_keys: set[str] = set()
     warnings: list[str] = []
     for key, value in config.items():
         encrypted: list[str] = []
-        values[key] = _without_ciphertext(value, key.partition(":")[2], encrypted)
+        values[key] = _replace_encrypted(value, key.partition(":")[2], encrypted)
         if encrypted:
             secret_keys.add(key)
             warnings += [f"{path} is encrypted. This preview uses a placeholder." for path in encrypted]
@@ -121,23 +122,20 @@ def _with_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> S
     )
 
 
-def _without_ciphertext(value: Any, path: str, encrypted_paths: list[str]) -> Any:
-    """Return a copy with the placeholder for every `secure:` value.
-
-    Add the paths of these values to `encrypted_paths`.
-    """
+def _replace_encrypted(value: Any, path: str, encrypted_paths: list[str]) -> Any:
+    """Return a copy with the placeholder for every encrypted value (`{secure: …}`), and add their paths to the list."""
     if isinstance(value, dict):
         if set(value) == {"secure"}:
             encrypted_paths.append(path)
             return PLACEHOLDER
-        return {key: _without_ciphertext(inner, f"{path}.{key}", encrypted_paths) for key, inner in value.items()}
+        return {key: _replace_encrypted(inner, f"{path}.{key}", encrypted_paths) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_without_ciphertext(inner, f"{path}[{index}]", encrypted_paths) for index, inner in enumerate(value)]
+        return [_replace_encrypted(inner, f"{path}[{index}]", encrypted_paths) for index, inner in enumerate(value)]
     return value
 
 
 def _set_missing_secret(values: dict[str, Any], section: str, path: list[str]) -> bool:
-    """Set the placeholder for a secret that is missing in an existing section. Return True if it was set."""
+    """Set the placeholder for a missing secret, unless its whole section is missing. Return True if it was set."""
     mapping: Any = values.get(section)
     for part in path[:-1]:
         if not isinstance(mapping, dict):

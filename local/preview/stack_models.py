@@ -1,4 +1,7 @@
-"""Bedrock models of a stack: warnings about their end of life for a preview, and their ids for the deployment workflow."""
+"""Language models on Amazon Bedrock that a stack uses.
+
+A preview warns of models that AWS may end soon. The deployment workflow reads the models' ids (`python -m local models`).
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -15,12 +18,12 @@ class InvalidStack(CannotRun):
 
 
 def list_warnings(config: StackConfig, today: date) -> Iterator[str]:
-    """Yield a warning for each setting whose model may end soon."""
+    """Return a warning for each setting whose model AWS may end soon, or whose model has no known end date."""
     return warn_of_model_ends(_load(config), today)
 
 
 def command(stack: str) -> int:
-    """Print the id of each model that the stack uses, one per line; return the exit status."""
+    """Print the ids of the models that the stack uses, one per line. Return 0."""
     for model_id in sorted({model.model_id for model in list_models(_load(stack_files.read_stack(stack)))}):
         print(model_id)
     return 0

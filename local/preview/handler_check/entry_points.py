@@ -1,8 +1,8 @@
-"""Entry points of a stack's Lambda functions, Spark jobs and Batch jobs, each with the code and packages that it can
-import.
+"""Entry points of a stack: the module with which each Lambda function, Spark job or Batch job starts.
 
-The code is read from the archives that the program publishes, not from the source folders. So a module that an archive
-lacks is missing here too.
+An entry point has an environment: everything that its code can import. The project's modules are read from the archives
+that the program publishes, not from the source folders, so a module that an archive lacks is missing here too. For a
+Batch job, the Dockerfile names the files of the image.
 """
 
 import json
@@ -19,17 +19,18 @@ from local.preview.handler_check.importable_modules import (
     GLUE_MODULES,
     GLUE_PYTHON,
     Packages,
-    find_packages,
+    assume_packages,
     read_locked_packages,
 )
 from local.preview.property_values import Archive, Asset
 from local.preview.resource_graph import Graph, Resource
 
 MAIN = "__main__"
+"""Name of a module that is run as a script or with `python -m <package>`."""
 
 
 class SourceFile(NamedTuple):
-    """Python file of a module. A folder without `__init__.py` is an empty file with the folder's path."""
+    """Python file of a module, or folder of a package without `__init__.py`, with empty content."""
 
     path: str
     """Path relative to the repository's root."""
@@ -38,26 +39,28 @@ class SourceFile(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ImportEnvironment:
-    """Everything that an entry point can import."""
+    """Everything that the code of an entry point can import."""
 
     code: str
-    """Archive or image that contains the modules."""
+    """Path of the archive or Dockerfile, for error messages."""
     modules: Mapping[str, SourceFile]
-    """Modules of the project by name."""
+    """Modules of the project by their dotted names."""
     packages: Packages
     python: tuple[int, int]
+    """Python version."""
 
 
 @dataclass(frozen=True)
 class EntryPoint:
-    """Module, and function if any, with which a resource starts."""
+    """Code with which a function or job starts."""
 
     urn: str
-    """URN of the resource, or the function's physical name if the resource graph is not known."""
+    """URN of the resource. `make push` uses the function's physical name instead."""
     text: str
-    """Entry point as the resource's input or the image's Dockerfile names it."""
+    """Entry point as the program or Dockerfile writes it, for example `handlers.meetings.sweep.handler.handler`."""
     module: str
     function: str | None
+    """Function that Lambda calls, or None for a job."""
     environment: ImportEnvironment
 
 
@@ -84,7 +87,7 @@ def _read_function(resource: Resource, reader: "EnvironmentReader") -> Iterator[
 
 def to_entry_point(name: str, handler: str, environment: ImportEnvironment) -> EntryPoint:
     """Return the entry point of a Lambda function. `name` is the function's URN or physical name."""
-    # Lambda's guide, "Python handler naming": the text before the last dot is the module. Slashes separate folders.
+    # Lambda's guide, "Python handler naming": the text before the last dot is the module. Slashes may separate folders.
     module, _, function = handler.rpartition(".")
     return EntryPoint(name, handler, module.replace("/", "."), function, environment)
 
@@ -102,13 +105,13 @@ def _read_spark_job(resource: Resource, resources: list[Resource], reader: "Envi
         path = library.path if isinstance(library, Asset) else None
         modules = dict(reader.read_archive(path)) if path else {}
         modules[MAIN] = SourceFile(script.path, (ROOT / script.path).read_bytes())
-        packages = find_packages(GLUE_MODULES, "Glue")
+        packages = assume_packages(GLUE_MODULES, "Glue")
         environment = ImportEnvironment(path or script.path, modules, packages, GLUE_PYTHON)
         yield EntryPoint(resource.urn, script.path, MAIN, None, environment)
 
 
 def _read_batch_job(resource: Resource) -> Iterator[EntryPoint]:
-    """Yield the entry points of the subsystem's images, which their Dockerfiles describe."""
+    """Yield the entry point of each image in the subsystem's folder, as the image's Dockerfile describes it."""
     folder = ROOT / "handlers" / str(resource.inputs["tags"]["Subsystem"]).replace("-", "_")
     for dockerfile in sorted(folder.rglob(IMAGE_FILE)):
         text = dockerfile.read_text()
@@ -127,7 +130,7 @@ def _read_batch_job(resource: Resource) -> Iterator[EntryPoint]:
 
 
 class EnvironmentReader:
-    """Reader of archives and lock files that reads each of them once. A new reader is needed after they change."""
+    """Reader of the environments of functions. It reads each archive and lock file once, so changes need a new reader."""
 
     def __init__(self) -> None:
         self._archives: dict[str, dict[str, SourceFile]] = {}
@@ -135,13 +138,14 @@ class EnvironmentReader:
         self._environments: dict[tuple[str, str, bool], ImportEnvironment] = {}
 
     def read(self, archive: str, runtime: str, *, has_layer: bool) -> ImportEnvironment:
-        """Return the environment of a function. Functions with the same archive, runtime and layer share it."""
+        """Return the environment of a function. Functions with equal arguments share one environment."""
         key = (archive, runtime, has_layer)
         if key not in self._environments:
             if has_layer not in self._packages:
-                # Lambda's runtime has a boto3 too. It does not count, because it may be older than the locked one.
+                # Without the layer, there are no packages. The boto3 in Lambda's runtime does not count, because it may be
+                # older than the locked version. "a layer" completes the message "neither a layer nor Python provides …".
                 self._packages[has_layer] = (
-                    read_locked_packages(LAYER_LOCK) if has_layer else find_packages((), "a layer")
+                    read_locked_packages(LAYER_LOCK) if has_layer else assume_packages((), "a layer")
                 )
             modules = self.read_archive(archive)
             packages = self._packages[has_layer]
@@ -158,7 +162,7 @@ class EnvironmentReader:
 
 
 def _to_modules(files: Mapping[str, bytes]) -> dict[str, SourceFile]:
-    """Return the modules and packages of Python files by name."""
+    """Return the modules of Python files, including the packages that contain them, by their dotted names."""
     modules: dict[str, SourceFile] = {}
     for name, content in files.items():
         path = PurePosixPath(name)
@@ -172,6 +176,6 @@ def _to_modules(files: Mapping[str, bytes]) -> dict[str, SourceFile]:
 
 
 def _parse_version(text: str) -> tuple[int, int]:
-    """Return the Python version in the name of a runtime or image."""
+    """Return the Python version in the name of a runtime or image, for example (3, 13) for `python3.13`."""
     major, minor = re.findall(r"\d+", text)[:2]
     return int(major), int(minor)

@@ -1,8 +1,8 @@
-"""Check that the code of every function and job of a stack can start.
+"""Search for faults because of which a function or job of a stack could not run its code.
 
-Without this check, a handler that cannot start is deployed and fails at its first call. The check follows all imports
-of an entry point, also those inside functions. It reports syntax errors, modules and names that cannot be imported,
-undefined names, and entry points that do not exist.
+Without it, such a function would be deployed and fail at its first call. The search begins at the entry point, the module
+with which a function or job starts, and follows all imports, also those inside Python functions. It reports syntax
+errors, modules and names that cannot be imported, undefined names, and missing entry points.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from local import ROOT
 from local.preview.handler_check.entry_points import EntryPoint, ImportEnvironment, SourceFile, list_entry_points
 from local.preview.handler_check.importable_modules import has_standard_module, has_standard_name
-from local.preview.handler_check.python_source import (
+from local.preview.handler_check.module_analysis import (
     STAR,
     ImportStatement,
     ModuleAnalysis,
@@ -25,14 +25,14 @@ from local.preview.resource_graph import Graph
 
 
 class HandlerFault(NamedTuple):
-    """Reason why entry points cannot run, with its file and line."""
+    """Reason why functions or jobs cannot run, with its file and line."""
 
     file: str
     """Path relative to the repository's root."""
     line: int
     problem: str
     urns: tuple[str, ...]
-    """Functions and jobs that cannot run."""
+    """URNs of the functions and jobs that cannot run, or physical names of functions in `make push`."""
 
     def __str__(self) -> str:
         names = ", ".join(urn.rpartition("::")[2] for urn in self.urns)
@@ -40,33 +40,30 @@ class HandlerFault(NamedTuple):
 
 
 def find_handler_faults(graph: Graph) -> list[HandlerFault]:
-    """Return all reasons why entry points of a stack cannot run, sorted by file and line."""
+    """Return all faults in the functions and jobs of a stack, sorted by file and line."""
     return HandlerCheck().list_faults(list_entry_points(graph))
 
 
 class HandlerCheck:
-    """Check of entry points, which analyzes each module once."""
+    """Search for faults in the code of entry points. Each module is analyzed once."""
 
     def __init__(self) -> None:
         self._analyses: dict[SourceFile, ModuleAnalysis] = {}
         self._modules: dict[tuple[ImportEnvironment, str], tuple[list[Problem], set[str]]] = {}
-        """Problems of each module in its environment, and the project's modules that it imports."""
+        """Problems of each module, and the project's modules that it imports. Both depend on the environment."""
 
     def list_faults(self, entry_points: Iterable[EntryPoint]) -> list[HandlerFault]:
-        """Return all reasons why the entry points cannot run, sorted by file and line."""
+        """Return all faults of the entry points, sorted by file and line."""
         urns: dict[tuple[str, int, str], list[str]] = {}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the compiler's warnings about the code, for example an unknown escape
+            warnings.simplefilter("ignore")  # hides the compiler's warnings, for example about an unknown escape
             for entry_point in entry_points:
-                for place in self._find_faults(entry_point):
-                    urns.setdefault(place, []).append(entry_point.urn)
-        return [HandlerFault(*place, tuple(sorted(urns[place]))) for place in sorted(urns)]
+                for fault in self._find_faults(entry_point):
+                    urns.setdefault(fault, []).append(entry_point.urn)
+        return [HandlerFault(*fault, tuple(sorted(urns[fault]))) for fault in sorted(urns)]
 
     def list_imported_files(self, entry_point: EntryPoint) -> set[str]:
-        """Return the paths of the project's files that an entry point imports, directly or through others.
-
-        The file of the entry point itself is one of them.
-        """
+        """Return the paths of the entry point's file and of all project files that it imports, also indirectly."""
         modules = entry_point.environment.modules
         if entry_point.module not in modules:
             return set()
@@ -75,13 +72,13 @@ class HandlerCheck:
             return {modules[name].path for name in self._list_imported_modules(entry_point)}
 
     def _find_faults(self, entry_point: EntryPoint) -> set[tuple[str, int, str]]:
-        """Return file, line and problem of all faults of an entry point."""
+        """Return all faults of an entry point as file, line and problem."""
         environment, module = entry_point.environment, entry_point.module
         if module not in environment.modules:
             return {(*_locate(entry_point), f"{environment.code} has no module {module}")}
         faults: set[tuple[str, int, str]] = set()
         function = entry_point.function
-        if function is not None and not self._analyze(environment.modules[module]).defines(function):
+        if function is not None and not self._analyze(environment.modules[module]).may_define(function):
             path = environment.modules[module].path
             faults.add(
                 (*_locate(entry_point), f"the entry point {entry_point.text} does not exist: {path} has no {function}")
@@ -92,12 +89,14 @@ class HandlerCheck:
         return faults
 
     def _list_imported_modules(self, entry_point: EntryPoint) -> set[str]:
-        """Return the project's modules that an entry point imports, including its own module."""
+        """Return the entry point's own module, and all modules of the project that it imports, also indirectly."""
         module = entry_point.module
         reached, pending = set[str](), {module, *_list_parents(module)}
         while pending:
             reached |= pending
-            pending = {name for reader in pending for name in self._check_module(entry_point.environment, reader)[1]}
+            pending = {
+                name for importer in pending for name in self._check_module(entry_point.environment, importer)[1]
+            }
             pending -= reached
         return reached
 
@@ -115,7 +114,7 @@ class HandlerCheck:
         return self._modules[key]
 
     def _check_import(self, environment: ImportEnvironment, statement: ImportStatement) -> tuple[list[str], set[str]]:
-        """Return the problems of an import, and the project's modules that it imports."""
+        """Return the problems of an import statement, and the project's modules that Python would load for it."""
         module, names = statement.module, [name for name in statement.names if name != STAR]
         if module.partition(".")[0] not in environment.modules:
             return self._check_library_import(environment, module, names), set()
@@ -125,27 +124,27 @@ class HandlerCheck:
         imported = {module, *_list_parents(module)}
         submodules = {name for name in names if f"{module}.{name}" in environment.modules}
         imported |= {f"{module}.{name}" for name in submodules}
-        missing = [name for name in names if name not in submodules and not self._analyze(source).defines(name)]
+        missing = [name for name in names if name not in submodules and not self._analyze(source).may_define(name)]
         return [f"{source.path} does not define {name}" for name in missing], imported
 
     def _check_library_import(self, environment: ImportEnvironment, module: str, names: list[str]) -> list[str]:
-        """Return the problems of an import from the standard library or a package."""
+        """Return the problems of an import from the standard library or an installed package."""
         packages, python = environment.packages, environment.python
         if has_standard_module(module, python):
             return [f"{module} has no {name}" for name in names if not has_standard_name(module, name)]
-        if not packages.has_module(module):
+        if not packages.may_contain(module):
             version = ".".join(map(str, python))
             return [f"neither {packages.source} nor Python {version} provides the module {module}"]
-        missing = [name for name in names if not self._package_defines(environment, module, name)]
+        missing = [name for name in names if not self._may_package_define(environment, module, name)]
         return [f"{module} of {packages.source} has no {name}" for name in missing]
 
-    def _package_defines(self, environment: ImportEnvironment, module: str, name: str) -> bool:
-        """Return False if an installed package's module certainly lacks a name: its text does not contain the name.
+    def _may_package_define(self, environment: ImportEnvironment, module: str, name: str) -> bool:
+        """Return False if a package's module certainly lacks a name, because its source does not contain the name.
 
-        A module may also define names in other ways, or be compiled. Then the result is True.
+        The source of a module with `import *`, for example, need not contain the name.
         """
         file = environment.packages.files.get(module, "")
-        if not file.endswith(".py") or environment.packages.has_module(f"{module}.{name}"):
+        if not file.endswith(".py") or environment.packages.may_contain(f"{module}.{name}"):
             return True
         text = Path(file).read_text()
         return any(re.search(rf"\b{part}\b", text) for part in (name, "__getattr__", "globals")) or "import *" in text
@@ -158,13 +157,13 @@ class HandlerCheck:
 
 
 def _list_parents(module: str) -> list[str]:
-    """Return the packages that contain a module. Python imports them first."""
+    """Return the packages that Python imports before a module, for example `a` and `a.b` for `a.b.c`."""
     parts = module.split(".")
     return [".".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def _locate(entry_point: EntryPoint) -> tuple[str, int]:
-    """Return file and line in `components/` that name an entry point, or else the archive or image and line 1."""
+    """Return the file and line in `components/` that name an entry point, or else its archive or Dockerfile."""
     for path in sorted((ROOT / "components").rglob("*.py")):
         text = path.read_text()
         if (position := text.find(f'"{entry_point.text}"')) >= 0:

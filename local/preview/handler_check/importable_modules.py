@@ -1,8 +1,7 @@
-"""Modules outside the project that an entry point can import: standard library and locked packages.
+"""Modules that a function or job can import from outside the project: the standard library and installed packages.
 
-A package's modules are read from the metadata of its installation in `.venv`, which has the versions of the layer and
-of the media job's image. A package that is not installed, such as Spark, is assumed to contain every module below its
-name.
+A package's modules are read from its installation in `.venv`, which has the versions of the Lambda layer and of the Batch
+job's image. A package that is not installed, such as Spark, is assumed to contain every module below its name.
 """
 
 import importlib
@@ -22,8 +21,8 @@ REMOVED_MODULES: Mapping[tuple[int, int], str] = {
         "sunau telnetlib uu xdrlib"
     ),
 }
-"""Modules of Python 3.11's standard library that a later version removed, by that version ("What's New In Python").
-This process may run a Python that still has them."""
+"""Modules that a Python version removed from the standard library, by that version ("What's New In Python"). The Python
+that runs this check may be older and still have them."""
 GLUE_MODULES = frozenset(
     {
         *("awsglue", "py4j", "pyspark"),
@@ -31,31 +30,31 @@ GLUE_MODULES = frozenset(
         *("s3transfer", "six", "typing_extensions", "urllib3"),
     }
 )
-"""Import names of Glue's own libraries, and of the packages of Glue 5.1 that a job may use. The page "Using Python
-libraries with AWS Glue" lists the packages as already provided, and so does base-requirements.txt of
-awslabs/aws-glue-libs, branch glue-5.1."""
+"""Import names of the libraries that Spark jobs on Glue 5.1 may use. The first line has Glue's own libraries. The others
+are packages that Glue provides, according to the page "Using Python libraries with AWS Glue" and to
+base-requirements.txt of awslabs/aws-glue-libs, branch glue-5.1."""
 GLUE_PYTHON = (3, 11)
 """Python version of Glue 5.0 and 5.1 (same page)."""
 
 
 @dataclass(frozen=True)
 class Packages:
-    """Modules of an environment's installed packages."""
+    """Modules of the packages that a function or job can import."""
 
     source: str
-    """Source of the packages, as text for a reader, for example `requirements/layer.txt`."""
+    """Source of the packages for error messages, for example `requirements/layer.txt`."""
     files: Mapping[str, str]
-    """Path of each module's file. Empty for a package without `__init__.py`."""
+    """Path of each module's file, by the module's name. Empty for a package without `__init__.py`."""
     unknown: frozenset[str] = frozenset()
-    """Names of packages whose modules are not known on this machine."""
+    """Import names of packages that are not installed on this machine, so their modules are unknown."""
 
-    def has_module(self, module: str) -> bool:
+    def may_contain(self, module: str) -> bool:
         """Return False if the packages certainly lack the module."""
         return module in self.files or module.partition(".")[0] in self.unknown
 
 
 def read_locked_packages(lock: Path) -> Packages:
-    """Return the modules of all packages in a lock file."""
+    """Return the packages in a lock file."""
     files: dict[str, str] = {}
     unknown: set[str] = set()
     for name in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==", lock.read_text(), re.MULTILINE):
@@ -66,35 +65,35 @@ def read_locked_packages(lock: Path) -> Packages:
     return Packages(str(lock.relative_to(ROOT)), files, frozenset(unknown))
 
 
-def find_packages(modules: Iterable[str], source: str) -> Packages:
-    """Return packages of which only the names are known."""
-    return Packages(source, {}, frozenset(modules))
+def assume_packages(import_names: Iterable[str], source: str) -> Packages:
+    """Return packages that are assumed to contain every module below their import names."""
+    return Packages(source, {}, frozenset(import_names))
 
 
 def has_standard_module(module: str, python: tuple[int, int]) -> bool:
     """Return True if the standard library of a Python version has the module."""
     top = module.partition(".")[0]
     removed = {name for version, names in REMOVED_MODULES.items() if version <= python for name in names.split()}
-    return top in sys.stdlib_module_names and top not in removed and (module == top or _finds_spec(module))
+    return top in sys.stdlib_module_names and top not in removed and (module == top or _module_exists(module))
 
 
 def has_standard_name(module: str, name: str) -> bool:
-    """Return True if a module of the standard library has the name. Only Python's own modules are imported for it."""
+    """Return True if a module of the standard library contains a name, or cannot be imported on this machine."""
     try:
-        return hasattr(importlib.import_module(module), name) or _finds_spec(f"{module}.{name}")
-    except ImportError:  # a module of another platform
+        return hasattr(importlib.import_module(module), name) or _module_exists(f"{module}.{name}")
+    except ImportError:  # for example `winreg`, which exists only on Windows
         return True
 
 
-def _finds_spec(module: str) -> bool:
+def _module_exists(module: str) -> bool:
     try:
         return util.find_spec(module) is not None
-    except ModuleNotFoundError:  # the parent is not a package
+    except ModuleNotFoundError:  # the parent is missing or no package
         return False
 
 
 def _list_modules(distribution_name: str) -> dict[str, str]:
-    """Return the file of each module of an installed package; nothing if the package is not installed."""
+    """Return the file of each module of a package by name, or nothing if the package is not installed."""
     try:
         distribution = metadata.distribution(distribution_name)
     except metadata.PackageNotFoundError:

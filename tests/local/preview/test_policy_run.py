@@ -59,10 +59,10 @@ def test_a_failing_pack_fails_the_policy_run() -> None:
         policy_run.finish(graph("dev")).result(20)
 
 
-def test_a_watched_provider_reports_each_resource_before_it_is_created() -> None:
+def test_a_reporting_provider_reports_each_resource_before_it_is_created() -> None:
     reported: list[Resource] = []
     provider = ReportingProvider(PreviewProvider(), reported.append)
-    [one, *_] = graph("dev").customs()
-    assert provider.make(one) == ("", {})
-    assert reported == [one]
+    [resource, *_] = graph("dev").customs()
+    assert provider.make(resource) == ("", {})
+    assert reported == [resource]
     assert provider.call("aws:index/getRegion:getRegion", {})["region"] == "us-east-1"

@@ -195,7 +195,7 @@ def test_the_preview_of_the_local_stack_lists_changes_of_make_up(
     assert "changes on the local platform: 1 same, 1 update" in text
     assert "  update   one" in text
     main(["preview", "--stack", "dev"])
-    assert "on this machine" not in capsys.readouterr().out
+    assert "changes on the local platform" not in capsys.readouterr().out
 
 
 def test_a_pack_that_cannot_start_reports_the_reason() -> None:

@@ -17,8 +17,8 @@ CONFIG = StackConfig("polyphony", "test", {})
 def queues() -> None:
     """Create queues, of which the second half depends on the first half in reverse order."""
     first = [sqs.Queue(f"first-{number}") for number in range(20)]
-    for number, one in enumerate(reversed(first)):
-        sqs.Queue(f"second-{number}", policy=one.arn)
+    for number, queue in enumerate(reversed(first)):
+        sqs.Queue(f"second-{number}", policy=queue.arn)
 
 
 def test_a_preview_registers_resources_in_one_thread_and_in_a_stable_order() -> None:
