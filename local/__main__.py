@@ -168,9 +168,9 @@ def _cost_diff(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from local.preview import stack_models  # noqa: PLC0415
+    from local.preview import bedrock_models  # noqa: PLC0415
 
-    return stack_models.command(options.stack)
+    return bedrock_models.command(options.stack)
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from local import CannotRun
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.platform.resource_drivers import ALL_DRIVERS, Driver, RecordedOnly, describe_missing_drivers
-from local.preview.property_values import UNKNOWN, Props, Secret, reveal_secrets, to_display_value
+from local.preview.property_values import Props, Secret, reveal_secrets, to_display_value
 from local.preview.resource_graph import Graph
 
 UNUSED_BY_DRIVER = "is not used by the resource type's driver: add it to the driver in local/platform/resource_drivers/"
@@ -68,8 +68,7 @@ def _check_calls(driver: Driver | RecordedOnly, urn: str, inputs: Props) -> Iter
     values = ResourceValues(inputs)
     secrets = set(_list_secrets(inputs))
     for call in driver.create:
-        # A call with `when` is only made if that property has a value.
-        if call.when and values[call.when] in (None, UNKNOWN):
+        if not call.is_condition_met(values):
             continue
         try:
             parameters = build_parameters(driver, call, values)

@@ -18,7 +18,7 @@ from typing import Any
 from components.settings import SettingsError
 from guardrails.pricing.cost_estimate import CostReport
 from local import CannotRun
-from local.preview import cost, program_run, report, sarif, stack_files, stack_models
+from local.preview import bedrock_models, cost, program_run, report, sarif, stack_files
 from local.preview.handler_check.handler_faults import HandlerFault, find_handler_faults
 from local.preview.input_checks import InvalidInput, MissingDriver, find_invalid_inputs
 from local.preview.policy_pack_process import (
@@ -157,7 +157,7 @@ def command(stack: str, *, as_json: bool, sarif_file: Path | None, today: date |
     """Print the preview for `make preview`. Return 0 if the stack can be deployed, otherwise 1."""
     with report.show_spinner(f"previewing {stack}", quiet=as_json):
         result = preview(stack_files.read_stack(stack))
-        model_warnings = stack_models.list_warnings(result.config, today or datetime.now(UTC).date())
+        model_warnings = bedrock_models.list_warnings(result.config, today or datetime.now(UTC).date())
         result = replace(result, messages=(*result.messages, *model_warnings))
         if stack == LOCAL_STACK:
             result = replace(result, changes=_list_changes(result.config))
