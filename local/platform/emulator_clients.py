@@ -1,4 +1,6 @@
-"""boto3 clients of the emulator. The user's AWS configuration, credentials and proxies do not affect them."""
+"""boto3 clients of the emulator. The user's AWS profile, configuration files, credentials, endpoints and proxies do not
+affect them.
+"""
 
 import os
 import threading
@@ -24,6 +26,15 @@ CONFIG = Config(
     read_timeout=30,
     max_pool_connections=32,
 )
+_WITHOUT_USER_SETTINGS = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+    "ignore_configured_endpoint_urls": (None, None, True, None),
+}
+"""Settings of a botocore session: name in the configuration file, environment variable, value, conversion. They have no
+environment variables here, so `AWS_PROFILE` and the like are not read.
+"""
 _LOADER = Loader()
 """Loader of botocore's service models. All sessions share it, because reading the models is slow, and some tests and
 demos create a session for each user.
@@ -40,12 +51,8 @@ class EmulatorClients:
     def __init__(
         self, endpoint: str, credentials: tuple[str, str, str | None] = (ROOT_ACCESS_KEY, ROOT_ACCESS_KEY, None)
     ) -> None:
-        core = botocore.session.Session()
+        core = botocore.session.Session(session_vars=_WITHOUT_USER_SETTINGS)
         core.register_component("data_loader", _LOADER)
-        for variable in ("config_file", "credentials_file"):
-            core.set_config_variable(variable, os.devnull)
-        core.set_config_variable("profile", None)
-        core.set_config_variable("ignore_configured_endpoint_urls", value=True)
         core.set_credentials(*credentials)
         # boto3's types accept only literal service names.
         self._session: Any = boto3.Session(botocore_session=core, region_name=REGION)
