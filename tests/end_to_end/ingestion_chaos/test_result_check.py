@@ -37,6 +37,13 @@ def row(line: int, **changes: Any) -> dict[str, Any]:
     return {"_source_key": "incoming/a", "_source_version": "v1", "_source_line": line, **values, **changes}
 
 
+@pytest.mark.parametrize(("value", "problems"), [(2**63 - 1, 1), (2**63, 0), ("1", 0)])
+def test_a_damaged_id_is_compared_only_if_its_column_can_hold_it(value: Any, problems: int) -> None:
+    expected = {VERSION: ExpectedResult("processed", {1: {"id": value, "text": "a"}}, 1)}
+    found = find_wrong_results(expected, [record(rows=1)], [row(1, id=None)])
+    assert len(found) == problems
+
+
 def test_the_expected_result_is_not_wrong() -> None:
     assert find_wrong_results(EXPECTED, [record()], [row(3), row(1)]) == []
 
