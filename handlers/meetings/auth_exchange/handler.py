@@ -1,7 +1,7 @@
 """Lambda function `auth-exchange`, which implements both operations of the meetings API.
 
-Its name and its folder's name mention only the first operation: `exchangeToken` exchanges an identity provider's token
-for AWS credentials, and `playRecording` returns presigned URLs for playing a recording.
+`exchangeToken` exchanges an identity provider's token for AWS credentials. `playRecording` returns presigned URLs for
+playing a recording. The function and its folder are named after `exchangeToken` only.
 
 API Gateway does not authenticate callers. Instead, this function verifies the token in the request's body. So neither
 this function nor API Gateway may log bodies.
