@@ -202,12 +202,12 @@ def test_the_runbooks_script_restores_records_of_files_since_the_backup(
         files = {name: file(name) for name in ("pending", "missing", "rejected", "done", "new")}
         for name in ("pending", "done"):
             table.track(files[name])
-        done = RecordId(files["done"].date_prefix, files["done"].file_key)
+        done = RecordId(files["done"].arrival_date, files["done"].sort_key)
         table.claim(done, "first")
         table.mark_manifested(done, "first")
         statuses = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "superseded"}
         results = [
-            {"fileKey": files[name].file_key, "datePrefix": files[name].date_prefix, "status": status, "rows": 7}
+            {"fileKey": files[name].sort_key, "datePrefix": files[name].arrival_date, "status": status, "rows": 7}
             for name, status in statuses.items()
         ]
         table.record_result(FileResult.model_validate({**results[-1], "status": "processed"}), "first")

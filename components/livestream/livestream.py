@@ -38,8 +38,8 @@ from components.livestream.video_chunking import VideoChunking, VideoChunkingArg
 from components.settings import LivestreamSettings
 from components.settings.livestream import AuthorizerKind
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
-from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
+from handlers.livestream.episodes_api.operation_definitions import OPERATIONS
 from handlers.livestream.s3_prefixes import CHUNKS, TRANSCRIPTS, VIDEOS
 from handlers.livestream.table_keys import OWNER_INDEX, SWEEP_INDEX
 

@@ -22,8 +22,8 @@ from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 from components.settings import Environment, MeetingsSettings
 from handlers.common.identity import user_ids
-from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
+from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
 from handlers.meetings.meeting_record import INDEX
 from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, USER_TAG, VIDEO
 

@@ -26,8 +26,8 @@ from components.meetings.client_role_and_exchange import ClientAccess, ClientAcc
 from components.meetings.media_job import MediaBatchJob, MediaBatchJobArgs
 from components.meetings.scheduled_functions import ScheduledFunctions, ScheduledFunctionsArgs
 from components.settings import MeetingsSettings
-from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.environment import CREDENTIAL_SECONDS
+from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT
 from handlers.meetings.metrics import NAMESPACE

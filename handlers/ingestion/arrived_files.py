@@ -1,7 +1,8 @@
 """Files in the landing bucket, and the keys of their records in the file table.
 
-A file is one version of an object. The manifest builder usually learns about it from an S3 notification. If the
-notification is lost, reconciliation finds the file: it compares a listing of the bucket with the file table once a day.
+A file is one version of an object. Two functions create the record of a file: the manifest builder when S3 notifies it
+of the file, and reconciliation if the notification was lost. Reconciliation compares a listing of the bucket with the
+file table once a day. The table also has records of manifests, which are lists of files for one Spark run.
 """
 
 import hashlib
@@ -20,21 +21,21 @@ NOTIFICATION_GRACE_PERIOD = timedelta(hours=1)
 ADJACENT_DATES_CHECK_AGE = NOTIFICATION_GRACE_PERIOD / 2
 """Age of a file after which the builder also looks for its record under the day before and the day after.
 
-A record's key contains the date of arrival. Around midnight, the listing that reconciliation reads and the notification
-that the builder reads can give different dates for one file. So the builder must check if reconciliation has already
-created a record under the other date. Reconciliation does so only after `NOTIFICATION_GRACE_PERIOD`. Half of that
-period leaves a margin for the difference between the two times.
+A record's key contains the date of arrival. S3's listing and S3's notification give slightly different times for the
+same file, so around midnight the dates can differ. Then a record that reconciliation created has another date than the
+builder expects. Reconciliation creates no record before `NOTIFICATION_GRACE_PERIOD` is over. The builder looks from half
+of that period on, because the file may be older according to the listing.
 """
 
 
 class ArrivedFile(s3_notifications.NewObject):
     @property
-    def date_prefix(self) -> str:
-        """UTC date of the arrival: the partition key of the file's record."""
+    def arrival_date(self) -> str:
+        """UTC date of the arrival, for example `2026-01-31`. It is the partition key of the file's record."""
         return self.arrived.astimezone(UTC).strftime("%Y-%m-%d")
 
     @property
-    def file_key(self) -> str:
+    def sort_key(self) -> str:
         """Sort key of the file's record: object key and version id.
 
         A hash replaces both if together they are too long for DynamoDB, or if they start like the key of a manifest
@@ -47,12 +48,12 @@ class ArrivedFile(s3_notifications.NewObject):
 
     @property
     def record_id(self) -> RecordId:
-        return RecordId(self.date_prefix, self.file_key)
+        return RecordId(self.arrival_date, self.sort_key)
 
 
 def parse_arrived_files(body: str) -> Iterator[ArrivedFile]:
     """Yield the files that an SQS message announces.
 
-    Raise InvalidEvent at the first record that is invalid. The files before it have been yielded by then.
+    Raise InvalidEvent at the first invalid entry of the message. The files before it have been yielded by then.
     """
     return (ArrivedFile(**dict(new_object)) for new_object in s3_notifications.parse_new_objects(body))

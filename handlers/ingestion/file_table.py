@@ -187,7 +187,7 @@ class FileTable:
             yield {
                 "ConditionCheck": {
                     "TableName": self._name,
-                    "Key": RecordId(moved.date_prefix, file.file_key).key,
+                    "Key": RecordId(moved.arrival_date, file.sort_key).key,
                     "ConditionExpression": "attribute_not_exists(file_key)",
                 }
             }

@@ -1,6 +1,6 @@
 """JSON documents of a manifest in the lake bucket: its list of files, and the result of its run.
 
-The builder, the sweeper and the workflow steps write the lists. The Spark job reads them without pydantic, in
+The manifest builder, the sweeper and the workflow steps write the lists. The Spark job reads them without pydantic, in
 `handlers/ingestion/glue/file_list_and_result.py`, and writes the result.
 """
 

@@ -179,7 +179,7 @@ class MultipartUpload(Message):
 
 
 class UploadReady(Message):
-    """Upload that was prepared. A large video gets `multipart`, every other file `form`."""
+    """Upload that the client can send now. A large video gets `multipart`, every other file `form`."""
 
     upload_id: Ulid
     kind: TrackKind

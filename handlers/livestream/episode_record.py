@@ -1,4 +1,7 @@
-"""Record of an episode in livestream's DynamoDB table, and its conversion to the API's model."""
+"""Record of an episode in livestream's DynamoDB table, and its conversion to the API's model.
+
+A track is the processing of the episode's video, or of its transcript. The record contains the state of both tracks.
+"""
 
 from handlers.common.json_models import Message
 from handlers.livestream.api_models import Episode, TrackView
@@ -7,7 +10,7 @@ from handlers.livestream.track_states import Track, TrackKind, episode_status
 
 
 class EpisodeRecord(Message):
-    """Stored form of an episode, without its keys."""
+    """Stored form of an episode, without the key attributes of its item, such as `pk` and `sk`."""
 
     schema_version: int = SCHEMA_VERSION
     owner: str

@@ -7,11 +7,11 @@ SQS may deliver the message of a window twice, and a model that is asked again a
 the outcome of a window are written in one transaction, and only if the window has no outcome yet.
 
 The transcript is finished when all its windows have an outcome. The worker that writes the last outcome then moves the
-transcript's track (its processing state) to `analyzed` or `failed`. If the worker stops between these two writes, its
-message is delivered again, and the next worker moves the track.
+transcript's track (its processing state) to `failed` if all windows failed, otherwise to `analyzed`. If the worker stops
+between these two writes, its message is delivered again, and the next worker moves the track.
 
-Each finding contains the id of the transcript's upload. If the analysis fails, the client can upload the transcript
-again. The findings of the earlier upload are deleted when the new upload arrives.
+If the track fails, for example because some windows take too long, the client can upload the transcript again. When the
+new upload arrives, the findings of earlier uploads are deleted. So each finding contains the id of its upload.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +41,7 @@ ALREADY_EXISTS, NO_REASON = "ConditionalCheckFailed", "None"
 second for an item that did not cause the cancellation."""
 TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 Content = dict[str, Any]
-"""Attributes of an item without its keys."""
+"""Attributes of a finding's or outcome's item, without those that `_put` adds to every item."""
 
 
 class WindowFailure(StrEnum):
@@ -64,7 +64,7 @@ class WindowFailure(StrEnum):
 class FindingsTable:
     """Stores findings and window outcomes, and never overwrites an item.
 
-    Nothing is stored for a deleted episode, or for an upload that the client has replaced.
+    Nothing remains stored for a deleted episode, or for an upload that the client has replaced.
     """
 
     def __init__(self, client: "DynamoDBClient", table_name: str, clock: Callable[[], datetime]) -> None:

@@ -1,4 +1,4 @@
-"""Objects that several Lambda functions of the meetings backend need: gateways to AWS, log and clock."""
+"""Objects that several Lambda functions of the meetings backend need: gateways to AWS, upload processor, log and clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from handlers.meetings.upload_reader import UploadReader
 
 @dataclass(frozen=True)
 class MeetingGateways:
-    """Gateways, log and clock of one Lambda function."""
+    """Gateways of one Lambda function, and its upload processor, log and clock."""
 
     bucket: MeetingBucket
     table: MeetingTable

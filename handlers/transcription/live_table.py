@@ -2,13 +2,15 @@
 
 The table has items of four kinds:
 
-- There is an item for each connection of a client.
-- `SessionUtterances` is the state of a session's utterances, with a slot for each utterance in progress.
-- An item lists the open sessions of a user.
-- A text reservation keeps overlapping utterances from showing the same words twice. It has only a keyed hash of a text.
+- `ClientConnection`: one connection of a client.
+- `SessionUtterances`: the state of a session's utterances, with a slot for each utterance in progress.
+- `UserOpenSessions`: the open sessions of a user.
+- `TextReservation`: the reservation of a text for one caption line, so that overlapping utterances do not show the same
+  words twice. Its key contains a keyed hash of the text, but the text itself is not stored.
 
-The index `due` lists the sessions with slots, sorted by the earliest deadline of a slot. The gateway queries this
-index, and otherwise uses only GetItem and UpdateItem.
+An utterance is a few seconds of speech. If its slot is not released before a deadline, the utterance counts as lost. The
+index `due` lists the sessions with slots, sorted by the earliest deadline of a slot. The gateway queries this index, and
+otherwise uses only GetItem and UpdateItem.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,18 +28,18 @@ if TYPE_CHECKING:
 WATCHED = "yes"
 """Value of the attribute `watched`, the partition key of the index `due`. It is the same for all items of the index."""
 UTTERANCES_KEY_PREFIX = "flight#"
-"""Start of the keys of `SessionUtterances` items."""
+"""Start of the keys of `SessionUtterances` items. Utterances in progress are also called "in flight"."""
 KEPT_SECONDS = 12 * 3600
 """Lifetime of an item after its last change, which is longer than a session. Text reservations have a shorter one."""
 
 Item = TypeVar("Item", bound=LiveItem)
 T = TypeVar("T")
 MAX_REMEMBERED_SESSIONS = 16
-"""Maximum number of sessions that a connection's item names. By default, a user can have fewer open sessions."""
+"""Maximum number of sessions that a connection's item names. It exceeds the default limit of a user's open sessions."""
 
 
 class ClientConnection(LiveItem):
-    """One WebSocket connection. It is stored because the client proves its user only when it connects."""
+    """One WebSocket connection. It is stored because the client states its user only when it connects."""
 
     user: str = ""
     """User id, or empty if the connection is unknown."""

@@ -2,14 +2,14 @@
 
 The object of a lecture has the key `lectures/<lectureId>/<filename>`. The id is a ULID. The file name is a single
 segment, and its text has no meaning. Other objects below a lecture's id are misplaced uploads, which are always
-rejected. Objects whose key contains no lecture's id are ignored.
+rejected. Objects whose key contains no lecture's id, or nothing after it (`lectures/<lectureId>/`), are ignored.
 
-A lecture refers to its newest upload, even if that upload is rejected. Misplaced uploads only count as long as the
-lecture has no other upload. Two rules decide which of two uploads is newer:
-- Uploads with the same key are versions of one object. The version that the bucket returns now is the newest. Times are
-  not compared, because a multipart upload has different times in a listing (its start) and in an event (its end).
-- Of uploads with different keys, the upload with the later time is newer. If the times are equal, the lecture's item
-  does not change.
+A lecture refers to one of its uploads, even if that upload is rejected. Three rules decide between two uploads:
+- An upload that is not misplaced takes precedence over a misplaced upload.
+- Of uploads with the same key, which are versions of one object, the version that the bucket returns now takes
+  precedence. Times are not compared, because a listing shows when a multipart upload began, and an event when it ended.
+- Of uploads with different keys, the upload with the later time takes precedence. If the times are equal, the lecture's
+  item does not change.
 """
 
 import re
@@ -33,14 +33,15 @@ class LectureStatus(StrEnum):
     REJECTED = "rejected"
 
 
-class UploadOrder(StrEnum):
-    """Order of an upload relative to the upload that the lecture's item describes."""
+class UploadPrecedence(StrEnum):
+    """Precedence of an upload over the upload that the lecture's item describes."""
 
-    NEWER = "newer"
+    HIGHER = "newer"
     """The upload replaces the upload that the item describes."""
     SAME = "same"
-    OLDER = "older"
-    """The item is not changed."""
+    """The item already describes this upload."""
+    LOWER = "older"
+    """The item is not changed. The upload may be more recent, but misplaced."""
     ASK_BUCKET = "bucket_knows"
     """Both uploads are versions of one object, so the bucket must be asked for the newest version."""
 
@@ -126,7 +127,10 @@ class LectureLimits:
     def _sentence(self, problem: RejectionReason) -> str:
         formats = ", ".join(sorted(self.formats))
         return {
-            RejectionReason.MISPLACED: "The file must be directly below the id of the lecture.",
+            RejectionReason.MISPLACED: (
+                "The file must be directly below the id of the lecture, and its name must have at most "
+                f"{MAX_NAME_CHARS} characters, all of them printable."
+            ),
             RejectionReason.EMPTY: "The file is empty.",
             RejectionReason.TOO_LARGE: f"The file is too large: the maximum is {self.max_bytes} bytes.",
             RejectionReason.UNKNOWN_FORMAT: f"The format of the file is unknown. Allowed formats: {formats}.",
@@ -151,14 +155,14 @@ def parse_upload(new_object: NewObject) -> LectureUpload | None:
     return LectureUpload(lecture_id, new_object, misplaced=not valid_name)
 
 
-def compare_uploads(stored: StoredUpload | None, upload: LectureUpload) -> UploadOrder:
-    """Return the order of an upload relative to `stored`, the upload that the lecture's item describes, if any."""
+def compare_uploads(stored: StoredUpload | None, upload: LectureUpload) -> UploadPrecedence:
+    """Return the precedence of an upload over `stored`, the upload that the lecture's item describes, if any."""
     if stored is None:
-        return UploadOrder.NEWER
+        return UploadPrecedence.HIGHER
     if stored.describes(upload):
-        return UploadOrder.SAME
+        return UploadPrecedence.SAME
     if stored.misplaced != upload.misplaced:
-        return UploadOrder.NEWER if stored.misplaced else UploadOrder.OLDER
+        return UploadPrecedence.HIGHER if stored.misplaced else UploadPrecedence.LOWER
     if stored.object_key == upload.object.key:
-        return UploadOrder.ASK_BUCKET
-    return UploadOrder.NEWER if upload.uploaded_at > stored.uploaded_at else UploadOrder.OLDER
+        return UploadPrecedence.ASK_BUCKET
+    return UploadPrecedence.HIGHER if upload.uploaded_at > stored.uploaded_at else UploadPrecedence.LOWER

@@ -22,8 +22,8 @@ from guardrails import policies_page
 from guardrails.pricing import cost_page
 from handlers.common.http.rest_operation import RestOperation
 from handlers.common.json_models import Message
-from handlers.livestream.episodes_api.api_operations import OPERATIONS as LIVESTREAM
-from handlers.meetings.auth_exchange.api_operations import OPERATIONS as MEETINGS
+from handlers.livestream.episodes_api.operation_definitions import OPERATIONS as LIVESTREAM
+from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS as MEETINGS
 from handlers.meetings.bedrock_summarize.summary import Summary
 from handlers.meetings.bedrock_summarize.transcript import Transcript
 from handlers.meetings.meeting_record import MeetingRecord

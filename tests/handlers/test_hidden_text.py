@@ -13,11 +13,11 @@ from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, Validatio
 
 from handlers.common.text.visible_text import VISIBLE_TEXT
 from handlers.livestream.api_models import EpisodeChanges, NewEpisode
-from handlers.livestream.episodes_api.api_operations import OPERATIONS as LIVESTREAM_OPERATIONS
+from handlers.livestream.episodes_api.operation_definitions import OPERATIONS as LIVESTREAM_OPERATIONS
 from handlers.livestream.fact_check_agent.answer_verification import verify_answer
 from handlers.livestream.fact_check_agent.model_request import MemoryEvent, select_memories
 from handlers.livestream.transcript.transcript_reader import read_transcript
-from handlers.meetings.auth_exchange.api_operations import OPERATIONS as MEETINGS_OPERATIONS
+from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS as MEETINGS_OPERATIONS
 from handlers.meetings.bedrock_summarize.model_answers import SummaryTask, parse_summary
 from handlers.meetings.bedrock_summarize.transcript_assembly import TranscribedPart, parse_part
 from handlers.meetings.upload_completion_file import CompleteFile

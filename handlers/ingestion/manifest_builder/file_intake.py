@@ -94,6 +94,6 @@ class FileIntake:
         # multipart upload can look old even if it has just ended, because the listing shows when it began.
         check_adjacent_dates = file.in_parts or self.clock() - file.arrived > ADJACENT_DATES_CHECK_AGE
         if not self.table.track(file, rejection, check_adjacent_dates=check_adjacent_dates):
-            self.log.info("file_already_tracked", key_hash=hash_for_log(file.file_key))
+            self.log.info("file_already_tracked", key_hash=hash_for_log(file.sort_key))
         elif rejection:
-            self.log.warning("file_rejected", key_hash=hash_for_log(file.file_key), code=rejection)
+            self.log.warning("file_rejected", key_hash=hash_for_log(file.sort_key), code=rejection)

@@ -1,10 +1,11 @@
 """Sweep of ingestion, which repairs the state after a function or an execution died, and creates manifests.
 
-A manifest is a list of files. A builder claims the files for it, and starts a workflow execution, which confirms those
-that still belong to the manifest. A sweep does three things:
+A manifest is a list of files. The function that creates it, its builder, claims the files and starts a workflow
+execution. The execution confirms the files that still belong to the manifest, and starts a Glue job that processes
+them. A sweep does three things:
 
 1. It releases claims of dead builders, unless an execution may still confirm them.
-2. It records the end of executions that died before they could record it.
+2. It closes running manifests (records their end) if the execution ended without doing that, or does not exist.
 3. It creates manifests from pending files. If a file has waited too long, the manifest need not be full.
 
 A sweep may run at the same time as builders, executions and other sweeps.
@@ -29,10 +30,10 @@ from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.table_items import RecordId
 
 MAX_MANIFESTS_PER_SWEEP = 50
-"""Maximum number of manifests that one sweep creates while they are full, and then of others. The next sweep
+"""Maximum number of full manifests that one sweep creates, and also of manifests that need not be full. The next sweep
 continues."""
-RUN_CHECK_BUDGET = timedelta(minutes=1)
-"""Time that one sweep spends on status checks of executions. Thousands may be waiting for a Glue run, and the sweep must
+EXECUTION_CHECK_BUDGET = timedelta(minutes=1)
+"""Time for checking the executions of running manifests. Thousands may be waiting for the Glue job, and the sweep must
 still get to the pending files."""
 
 
@@ -41,17 +42,18 @@ class IngestionSweepResult:
     oldest_pending_seconds: int
     """Age of the oldest pending file before the sweep created manifests."""
     manifests: int
-    """Full manifests that were created."""
+    """Number of manifests that were created because enough files for a full one were pending."""
     files: int
-    """Number of files in the manifests that were created, full or not, because a file had waited too long."""
+    """Number of files in the other manifests, which were created because a file had waited too long. These manifests are
+    not counted in `manifests`, even if they are full."""
     released: int
-    """Claims that were released."""
+    """Number of claims that were released."""
     resolved: int
-    """Manifests whose old claims were checked."""
+    """Number of manifests whose old claims were checked."""
     settled: int
-    """Running manifests that were closed, because their execution had ended."""
+    """Number of running manifests that were closed. It does not include those that the check of old claims closed."""
     failed: int
-    """Manifests whose check raised an error. The next sweep checks them again."""
+    """Number of manifests whose check raised an error. The next sweep checks them again."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class IngestionSweeper:
     clock: Callable[[], datetime]
 
     def sweep(self, *, flush_all: bool = False) -> IngestionSweepResult:
-        """Run one sweep. With `flush_all`, create manifests of all pending files, however short they have waited."""
-        claims, runs = self._resolve_claims(), self._close_runs()
+        """Run one sweep. With `flush_all`, files do not wait for enough others to fill a manifest."""
+        claims, executions = self._resolve_claims(), self._close_manifests()
         # Measured before this sweep creates manifests, so that the alarm notices files that builders have left waiting.
         oldest = self.table.list_pending(1)
         age = self.clock() - datetime.fromisoformat(oldest[0].open_since) if oldest else timedelta()
@@ -85,14 +87,14 @@ class IngestionSweeper:
             files=files,
             released=claims["released"],
             resolved=claims["resolved"],
-            settled=runs["settled"],
-            failed=claims["failed"] + runs["failed"],
+            settled=executions["settled"],
+            failed=claims["failed"] + executions["failed"],
         )
         self.log.info("sweep", **asdict(result))
         return result
 
     def _resolve_claims(self) -> Counter[str]:
-        """Check the claims on which no builder can still be working, and release those that no run will process."""
+        """Check the claims on which no builder can still be working, and release those that no execution will confirm."""
         by_manifest: defaultdict[str, list[OpenFile]] = defaultdict(list)
         for claim in self.table.list_claims(self.clock() - self.claim_age):
             by_manifest[claim.manifest_id].append(claim)
@@ -126,18 +128,19 @@ class IngestionSweeper:
     def _release(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
         return sum(self.table.release(claim.id, manifest_id) for claim in claims)
 
-    def _close_runs(self) -> Counter[str]:
-        """Check the executions of old running manifests, oldest first, and close those that have ended."""
-        return SweepLoop(self.log, self.clock, RUN_CHECK_BUDGET).run(
+    def _close_manifests(self) -> Counter[str]:
+        """Close the old running manifests, oldest first, whose execution does not run any more."""
+        return SweepLoop(self.log, self.clock, EXECUTION_CHECK_BUDGET).run(
             batches=(
                 [running_manifest] for running_manifest in self.records.list_running(self.clock() - self.claim_age)
             ),
-            handle=lambda running_manifest: self._close_run(execution_arn=running_manifest[1]),
+            handle=lambda running_manifest: self._close_manifest(execution_arn=running_manifest[1]),
             failure_event="run_unsettled",
             describe=lambda running_manifest: {"manifest_id": running_manifest[0]},
         )
 
-    def _close_run(self, execution_arn: str) -> list[str]:
+    def _close_manifest(self, execution_arn: str) -> list[str]:
+        """Close a manifest, unless its execution runs. Return the outcomes to count: `settled`, or none."""
         execution = ManifestExecution.from_arn(execution_arn)
         status = self.workflow.status(execution)
         if status is ExecutionStatus.RUNNING:

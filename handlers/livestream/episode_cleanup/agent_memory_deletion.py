@@ -11,7 +11,9 @@ from typing import Any
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
 
 
-class SessionMemory:
+class AgentMemoryCleaner:
+    """Deletes the content of single sessions from the AgentCore memory, which all episodes share."""
+
     def __init__(self, client: Any, memory_id: str, summary_namespace: str) -> None:
         """`summary_namespace`: namespace of a session's summaries, with the placeholders `{actorId}`, `{sessionId}`."""
         self._client = client
@@ -40,7 +42,7 @@ class SessionMemory:
             try:
                 page = call_service(operation, memoryId=self._memory_id, **parameters, **next_page)
             except ServiceFailed as error:
-                if error.fault is ServiceFault.MISSING:  # the session never had an event
+                if error.fault is ServiceFault.MISSING:  # for example, the session never had an event
                     return
                 raise
             yield from page[result_key]

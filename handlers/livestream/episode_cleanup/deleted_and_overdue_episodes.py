@@ -23,7 +23,7 @@ from handlers.common.logging import EventLog
 from handlers.common.sweep_loop import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.api_models import EpisodeId
-from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
+from handlers.livestream.episode_cleanup.agent_memory_deletion import AgentMemoryCleaner
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable, DueEpisode
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects
 from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits, is_idle, timeout_reason
@@ -56,7 +56,7 @@ class EpisodeCleaner:
         self,
         table: CleanupTable,
         objects: EpisodeObjects,
-        memory: SessionMemory,
+        memory: AgentMemoryCleaner,
         *,
         limits: TrackLimits,
         budget: timedelta,

@@ -16,7 +16,7 @@ from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
+from handlers.livestream.episode_cleanup.agent_memory_deletion import AgentMemoryCleaner
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
 from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import EpisodeCleaner
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
@@ -42,7 +42,7 @@ def _cleaner() -> EpisodeCleaner:
     return EpisodeCleaner(
         CleanupTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
         EpisodeObjects(boto3.client("s3", config=CONFIG), environment.bucket_name),
-        SessionMemory(memory, environment.memory_id, environment.summary_namespace),
+        AgentMemoryCleaner(memory, environment.memory_id, environment.summary_namespace),
         limits=TrackLimits({state: timedelta(minutes=limit) for state, limit in minutes.items()}),
         budget=timedelta(seconds=environment.sweep_seconds),
         clock=clock.now,

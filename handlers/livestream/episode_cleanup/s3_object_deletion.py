@@ -20,6 +20,8 @@ class ObjectsNotDeleted(Exception):
 
 
 class EpisodeObjects:
+    """Deletes the objects of single episodes from the bucket, which all episodes share."""
+
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket

@@ -15,9 +15,9 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.new_ids import new_id
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
 from handlers.livestream.episodes_api.episode_operations import EpisodeOperations
+from handlers.livestream.episodes_api.operation_definitions import OPERATIONS
 from handlers.livestream.episodes_api.page_cursors import Cursors
 from handlers.livestream.episodes_api.upload_bucket import UploadBucket
 from handlers.livestream.episodes_api.upload_operations import UploadLimits, UploadOperations

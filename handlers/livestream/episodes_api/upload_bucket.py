@@ -27,10 +27,10 @@ class CompletionResult(StrEnum):
     UNKNOWN = "unknown"
     """S3 has no such multipart upload. It never existed, or it was completed or aborted before."""
     REFUSED = "refused"
-    """The parts differ from those that were uploaded, or their total size differs from the announced one."""
+    """The parts differ from those that were uploaded, a part is too small, or the total size is not the announced one."""
 
 
-_REFUSALS = {
+_RESULTS_BY_ERROR_CODE = {
     "NoSuchUpload": CompletionResult.UNKNOWN,
     "InvalidPart": CompletionResult.REFUSED,
     "InvalidPartOrder": CompletionResult.REFUSED,
@@ -106,10 +106,10 @@ class UploadBucket:
                 MpuObjectSize=target.size,
             )
         except ClientError as error:
-            refusal = _REFUSALS.get(error.response["Error"]["Code"])
-            if refusal is None:
+            result = _RESULTS_BY_ERROR_CODE.get(error.response["Error"]["Code"])
+            if result is None:
                 raise
-            return refusal
+            return result
         return CompletionResult.DONE
 
     def object_size(self, key: str) -> int | None:

@@ -1,5 +1,5 @@
-"""Environment variables of the function that exchanges an identity provider's token for AWS credentials, and signs URLs
-for playing a recording.
+"""Environment variables of the function that exchanges an identity provider's token for AWS credentials, and returns
+presigned URLs for playing a recording.
 """
 
 from typing import Annotated, Self

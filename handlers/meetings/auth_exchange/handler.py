@@ -1,5 +1,7 @@
-"""Lambda function behind the meetings API. It exchanges an identity provider's token for AWS credentials, and signs
-URLs for playing a recording.
+"""Lambda function `auth-exchange`, which implements both operations of the meetings API.
+
+`exchangeToken` exchanges an identity provider's token for AWS credentials. `playRecording` returns presigned URLs for
+playing a recording. The function and its folder are named after `exchangeToken` only.
 
 API Gateway does not authenticate callers. Instead, this function verifies the token in the request's body. So neither
 this function nor API Gateway may log bodies.
@@ -19,8 +21,8 @@ from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.identity.signing_keys import SigningKeys
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
-from handlers.meetings.auth_exchange.api_operations import OPERATIONS
 from handlers.meetings.auth_exchange.environment import MIN_CREDENTIAL_SECONDS, AuthEnvironment
+from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
 from handlers.meetings.auth_exchange.recording_playback import RecordingPlayback, create_user_clients
 from handlers.meetings.auth_exchange.token_exchange import CallerAccess, ClientRole, MeetingsLocation, TokenExchange
 
@@ -33,7 +35,7 @@ _STS_CONFIG = CONFIG.merge(
 def operation_functions(
     exchange: TokenExchange, playback: RecordingPlayback
 ) -> dict[str, Callable[[RestRequest], RestAnswer]]:
-    """Return the methods that implement the operations of `api_operations.py`, by operation name."""
+    """Return the methods that implement the operations of `operation_definitions.py`, by operation name."""
     return {"exchangeToken": exchange.exchange, "playRecording": playback.sign}
 
 
@@ -68,4 +70,4 @@ def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _api()  # the initialisation phase is faster, and no client waits for it
+    _api()  # Lambda gives the initialisation more CPU than an invocation, so a first request waits less

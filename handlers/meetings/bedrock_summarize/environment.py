@@ -1,4 +1,4 @@
-"""Environment variables of the summary function, and value ranges that the stack's settings share.
+"""Environment variables of the summary function, and the types of their values, which the stack's settings use too.
 
 A long transcript is divided into windows, which variables call parts. With each window, the model also gets an overlap,
 the beginning of the next window, because a statement may continue there.

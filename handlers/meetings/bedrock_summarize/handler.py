@@ -78,4 +78,4 @@ def _parse_request(event: Mapping[str, Any]) -> SummaryRequest:
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _summarizer()  # the initialisation phase is faster, and no execution waits for it
+    _summarizer()  # Lambda gives the initialisation more CPU than an invocation

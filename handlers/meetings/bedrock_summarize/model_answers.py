@@ -1,5 +1,8 @@
 """Parsers of the model's answers, which check their form.
 
+A question is about some material: a window (a section) of the transcript, or the summaries of several windows. Questions
+and answers name their material by its id, in the field `part`.
+
 If a parser raises UnusableAnswer, the question is asked a second time, with the problem of the first answer.
 `action_item_verification.py` checks the action items against the transcript.
 """
@@ -21,7 +24,7 @@ MAX_ITEMS = 100
 
 
 class SummaryTask(StrEnum):
-    """Task of a question: about a window (a section) of the transcript, or about the summaries of several windows."""
+    """Task of a question. The first two are about a window, and the third is about summaries."""
 
     SUMMARY = "summary"
     ACTION_ITEMS = "actionItems"
@@ -30,14 +33,14 @@ class SummaryTask(StrEnum):
 
 
 class AnswerProblem(StrEnum):
-    """Problem of an answer that is JSON, or was cut off. The value is a text for the model."""
+    """Reason why an answer is unusable, in addition to `AnswerJsonProblem`. The value is a text for the model."""
 
     CUT_OFF = "It was cut off at the limit of its length. Write less."
     NO_OBJECT = "It was JSON, but not an object with the fields that the task asks for."
-    OTHER_TASK = "Its fields task and part did not name the task and the part that were asked for."
-    NO_SUMMARY = "Its field summary was no text, or a blank one, or far too long."
+    OTHER_TASK = "Its field task or its field part did not repeat the value that it was given."
+    NO_SUMMARY = "Its field summary was no text, had no readable character, or was far too long."
     TOO_MANY = f"It had more than {MAX_ITEMS} action items."
-    BAD_ITEM = "At least one action item lacked a field, or had one of the wrong type or length."
+    BAD_ITEM = "At least one action item lacked a field, or had one that was blank or of the wrong type or length."
 
 
 class ModelActionItem(ModelAnswer):
@@ -56,7 +59,7 @@ class _Envelope(ModelAnswer):
 
     task: str
     part: str
-    """Id of the material, which the request contained."""
+    """Id of the material."""
     summary: Any = Field(default=None, repr=False)
     items: list[Any] | None = Field(default=None, repr=False)
 

@@ -1,4 +1,4 @@
-"""Environment variables of the media job, and value ranges that the stack's settings share.
+"""Environment variables of the media job, and the types of their values, which the stack's settings use too.
 
 The media job is an AWS Batch job that joins the files of a recording to a video, and extracts the audio. The job
 definition sets the variables of `MediaDeployment`. Each job submission adds those that name its recording.

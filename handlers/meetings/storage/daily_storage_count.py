@@ -1,14 +1,14 @@
 """Daily count of each user's bytes in the meetings bucket, from which metrics of the growth are computed.
 
-The count lists every current object version, a thousand per call. A million objects take some minutes; a larger bucket
-needs S3 Inventory. If the listing does not finish in time, the count fails, because an incomplete count would look like
-deleted data.
+`StorageCounter` lists the current objects below `COUNTED_PREFIXES`, a thousand per call. A million objects take some
+minutes; a larger bucket needs S3 Inventory. If the listing does not finish in time, the count fails, because an
+incomplete count would look like deleted data.
 
 Each finished count is stored as an object, so that a day is counted once, and the next count can be compared with it.
 The metrics are sent before the count is stored. A failure in between sends them twice, but never loses them.
 
-The listing also contains each `complete.json`, the file with which a client completes the upload of a recording.
-`lost_upload_events.py` finds the files whose S3 event was lost, and processes them.
+The listing also contains each `complete.json`, the file with which a client completes the upload of a recording. If the
+S3 event of such a file was lost, `lost_upload_events.py` starts the processing of its recording.
 """
 
 import re
@@ -31,7 +31,7 @@ from handlers.meetings.storage.storage_growth import OTHERS, StorageTotals, dail
 from handlers.meetings.upload_reader import complete_file_fingerprint
 
 COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
-"""Prefixes whose objects count. `work/`, the prefix of internal objects that expire, is not counted."""
+"""Prefixes whose objects are counted. The prefix `work/` is missing, because its internal objects expire."""
 COUNTS_PREFIX: Final = f"{WORK}storage/"
 """Prefix of the stored counts, for example `work/storage/2026-01-31.json`."""
 LOOK_BACK_DAYS: Final = 7
@@ -42,7 +42,7 @@ _USER: Final = re.compile(rf"({user_ids.USER_ID_PATTERN})/", re.ASCII)
 
 
 class CountOutOfTime(Exception):
-    """The bucket could not be listed in the available time."""
+    """The objects could not be listed in the available time."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +71,22 @@ class PrefixListing:
 
 @dataclass(frozen=True)
 class StorageCounter:
-    """Counts the bytes of each user, and finds uploads whose event was lost."""
+    """Counts the bytes of each user, and processes uploads whose event was lost."""
 
     bucket: MeetingBucket
     metrics: MeetingMetrics
     lost_events: LostUploadEvents
     _: KW_ONLY
-    max_users: int
-    """Number of users with a metric of their own."""
+    users_with_metric: int
+    """Maximum number of users with a metric of their own."""
     budget: timedelta
-    """Time after which the listing fails."""
+    """Time for the listing, and then for uploads whose event was lost. If the listing takes longer, the count fails."""
     parallel: ParallelCalls
     clock: Callable[[], datetime]
     log: EventLog
 
     def run(self) -> StorageCountResult:
-        """Count the bytes, unless they were counted before on this day. Raises CountOutOfTime."""
+        """Run the count, unless this day was counted before. Raises CountOutOfTime."""
         started_at = self.clock()
         if self._read_count(started_at.date()) is not None:
             return StorageCountResult(0, 0, 0)
@@ -100,7 +100,7 @@ class StorageCounter:
             by_user.update(listing.bytes_by_user)
         totals = StorageTotals(day=started_at.date(), bytes_of=by_user)
         earlier = self._find_earlier_count(totals.day)
-        metrics = [] if earlier is None else growth_metrics(daily_growth(earlier, totals), self.max_users)
+        metrics = [] if earlier is None else growth_metrics(daily_growth(earlier, totals), self.users_with_metric)
         self.metrics.put(metrics)
         self.bucket.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
         result = StorageCountResult(

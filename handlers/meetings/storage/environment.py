@@ -1,4 +1,4 @@
-"""Environment variables of the daily storage count, and value ranges that the stack's settings share."""
+"""Environment variables of the daily storage count, and the types of their values, which the stack's settings use too."""
 
 from typing import Annotated
 
@@ -18,4 +18,4 @@ class StorageEnvironment(MeetingsEnvironment):
     max_users: MaxUsers = 20
     """Number of users with a metric of their own: those whose storage grew most. All others share one metric."""
     count_seconds: CountSeconds = 840
-    """Time after which the listing of the bucket fails."""
+    """Time for the listing, and then for uploads whose event was lost. If the listing takes longer, the count fails."""

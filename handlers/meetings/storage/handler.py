@@ -1,5 +1,5 @@
-"""Lambda function `storage`: it lists the meetings bucket once a day. It counts each user's bytes, and processes
-uploads whose S3 event was lost.
+"""Lambda function `storage`: once a day, it counts each user's bytes in the meetings bucket, and processes uploads whose
+S3 event was lost.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def _storage_counter() -> StorageCounter:
         gateways.bucket,
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
         LostUploadEvents(gateways.table, gateways.upload_processor, clock=gateways.clock, log=gateways.log),
-        max_users=environment.max_users,
+        users_with_metric=environment.max_users,
         budget=timedelta(seconds=environment.count_seconds),
         parallel=ParallelCalls(len(COUNTED_PREFIXES)),
         clock=gateways.clock,

@@ -1,7 +1,7 @@
 """Search for uploads whose S3 event was lost, and processing of these uploads.
 
 A client completes the upload of a recording with the file `complete.json`, and the S3 event of this file starts the
-processing. The daily storage count lists all objects of the bucket anyway, and passes each `complete.json` to
+processing. The daily storage count lists all uploaded objects anyway, and passes each `complete.json` to
 `LostUploadEvents.process`.
 
 The processing writes the fingerprint of the file, its ETag and upload time, to the meeting's record. So if the meeting

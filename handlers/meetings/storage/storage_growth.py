@@ -30,9 +30,9 @@ def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]
     return {user: (today.bytes_of.get(user, 0) - earlier.bytes_of.get(user, 0)) // days for user in users}
 
 
-def growth_metrics(growth: Mapping[str, int], max_users: int) -> list[MeetingMetric]:
+def growth_metrics(growth: Mapping[str, int], users_with_metric: int) -> list[MeetingMetric]:
     """Return the metric's values for the whole stack, for the users who grew most, and for all other users together."""
-    top_users = sorted(growth.keys() - {OTHERS}, key=lambda user: (-growth[user], user))[:max_users]
+    top_users = sorted(growth.keys() - {OTHERS}, key=lambda user: (-growth[user], user))[:users_with_metric]
     by_user = {user: growth[user] for user in top_users}
     by_user[OTHERS] = sum(growth.values()) - sum(by_user.values())
     return [

@@ -1,4 +1,4 @@
-"""Environment variables of the sweep, and value ranges that the stack's settings share.
+"""Environment variables of the sweep, and the types of their values, which the stack's settings use too.
 
 The sweep is a scheduled function that checks meetings which make no progress.
 """
@@ -17,13 +17,15 @@ GiveUpMinutes = Annotated[int, Field(ge=60, le=14 * 24 * 60)]
 
 class SweepEnvironment(MeetingsEnvironment):
     processing_minutes: ProcessingMinutes = 60
-    """Time without a change of a meeting's record after which the sweep checks its execution, and checks it again."""
+    """Time without a change of a meeting's record after which the sweep checks the meeting's workflow execution. If the
+    execution runs, the sweep checks it again after the same time."""
     incomplete_minutes: IncompleteMinutes = 7 * 24 * 60
     """Time after which a meeting with missing chunks (files of the recording) is marked as failed. The deployment sets
     it to the time after which the bucket's lifecycle deletes chunks, but at most two weeks.
     """
     give_up_minutes: GiveUpMinutes = 2 * 24 * 60
-    """Time since the upload of a recording after which the sweep no longer starts an execution for it."""
+    """Time since the upload of a recording after which the sweep starts no execution for it, but marks the meeting as
+    failed instead."""
     sweep_seconds: SweepSeconds = 40
     """Time after which a sweep checks no further meeting."""
 

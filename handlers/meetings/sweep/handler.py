@@ -29,9 +29,9 @@ def _sweep() -> MeetingSweep:
         gateways.executions,
         gateways.upload_processor,
         limits=MeetingTimeLimits(
-            processing=timedelta(minutes=environment.processing_minutes),
-            incomplete=timedelta(minutes=environment.incomplete_minutes),
-            give_up=timedelta(minutes=environment.give_up_minutes),
+            check_execution_after=timedelta(minutes=environment.processing_minutes),
+            fail_incomplete_after=timedelta(minutes=environment.incomplete_minutes),
+            start_nothing_after=timedelta(minutes=environment.give_up_minutes),
         ),
         budget=timedelta(seconds=environment.sweep_seconds),
         clock=gateways.clock,

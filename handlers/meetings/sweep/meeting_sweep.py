@@ -48,12 +48,14 @@ INCOMPLETE_CHECK_INTERVAL: Final = timedelta(hours=6)
 class MeetingTimeLimits:
     """Time limits of the sweep."""
 
-    processing: timedelta
-    """Time without a change of the record after which a meeting's execution is checked, and checked again."""
-    incomplete: timedelta
-    """Time after which the sweep no longer waits for missing chunks."""
-    give_up: timedelta
-    """Time since the upload of a recording after which no execution is started for it."""
+    check_execution_after: timedelta
+    """Time without a change of the record after which the sweep checks the meeting's execution. If the execution runs,
+    the sweep checks it again after the same time."""
+    fail_incomplete_after: timedelta
+    """Time after which the sweep marks an incomplete meeting as failed."""
+    start_nothing_after: timedelta
+    """Time since the upload of a recording after which the sweep starts no execution for it, but marks the meeting as
+    failed instead."""
 
 
 class MeetingSweepOutcome(StrEnum):
@@ -117,7 +119,7 @@ class MeetingSweep:
         return self._sweep_processing(record, due)
 
     def _sweep_incomplete(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
-        deadline = datetime.fromisoformat(record.since) + self.limits.incomplete
+        deadline = datetime.fromisoformat(record.since) + self.limits.fail_incomplete_after
         if self.clock() >= deadline:
             return self._fail(record, MeetingReason.NEVER_COMPLETE, MeetingSweepOutcome.NEVER_COMPLETE)
         if self.upload_processor.process_uploads(due.meeting) is UploadOutcome.STARTED:
@@ -125,13 +127,13 @@ class MeetingSweep:
         return self._postpone(record, min(deadline, self.clock() + INCOMPLETE_CHECK_INTERVAL))
 
     def _sweep_processing(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
-        check_at = datetime.fromisoformat(record.since) + self.limits.processing
+        check_at = datetime.fromisoformat(record.since) + self.limits.check_execution_after
         if self.clock() < check_at:
             return self._postpone(record, check_at)
         execution = MeetingExecution.for_record(record)
         match self.executions.status(self.executions.arn(execution.name)):
             case ExecutionStatus.RUNNING:
-                return self._postpone(record, self.clock() + self.limits.processing)
+                return self._postpone(record, self.clock() + self.limits.check_execution_after)
             case ExecutionStatus.TIMED_OUT:
                 return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
             case ExecutionStatus.FAILED | ExecutionStatus.ABORTED:
@@ -141,7 +143,7 @@ class MeetingSweep:
                 return self._restart(record, due)
             case None if not self._is_too_old(record):
                 self.upload_processor.start_execution(record)
-                self._postpone(record, self.clock() + self.limits.processing)
+                self._postpone(record, self.clock() + self.limits.check_execution_after)
                 return MeetingSweepOutcome.STARTED
         # An execution should be started, but the recording is too old.
         return self._fail(record, MeetingReason.TIMED_OUT, MeetingSweepOutcome.TIMED_OUT)
@@ -149,7 +151,7 @@ class MeetingSweep:
     def _is_too_old(self, record: MeetingRecord) -> bool:
         # The upload time does not change with a restart, so restarts end at some time.
         uploaded_at = datetime.fromisoformat(record.whole_at or record.created_at)
-        return self.clock() - uploaded_at > self.limits.give_up
+        return self.clock() - uploaded_at > self.limits.start_nothing_after
 
     def _restart(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
         if not self.table.write(record, start_new_attempt(record, self.clock())):

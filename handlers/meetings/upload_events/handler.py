@@ -28,4 +28,4 @@ def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _upload_events()  # the initialisation phase is faster, and no event waits for it
+    _upload_events()  # Lambda gives the initialisation more CPU than an invocation

@@ -51,4 +51,4 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _steps()  # the initialisation phase is faster, and no execution waits for it
+    _steps()  # Lambda gives the initialisation more CPU than an invocation

@@ -31,7 +31,7 @@ ANSWER_GONE = UnanswerableQuestion(
 )
 
 MESSAGES = {
-    AgentCode.REFUSED: "Questions cannot be answered at the moment.",
+    AgentCode.NO_ACCESS: "Questions cannot be answered at the moment.",
     AgentCode.UNAVAILABLE: "The agent is not available at the moment. Ask again.",
     AgentCode.THROTTLED: "Too many questions are being asked at the moment. Ask again later.",
     AgentCode.FIRST_BYTE_LATE: "The answer did not start in time. Ask again.",
@@ -39,7 +39,7 @@ MESSAGES = {
     AgentCode.BROKEN_OFF: "The answer was interrupted. Ask again.",
     AgentCode.MALFORMED: "The answer could not be read.",
     AgentCode.TOO_MUCH: "The answer was too long.",
-    AgentCode.REJECTED: "This question cannot be answered.",
+    AgentCode.QUESTION_REJECTED: "This question cannot be answered.",
     AgentCode.FAILED: "The question could not be answered.",
 }
 """Messages for clients by failure of the agent. They contain nothing that the agent sent."""

@@ -1,4 +1,7 @@
-"""Environment variables of the lecture validator, and the ranges that stack settings share with it."""
+"""Environment variables of the lecture validator, and the types of their values, which the stack's settings use too.
+
+A sweep is a scheduled run of the validator. It validates uploaded lectures whose S3 notification was lost.
+"""
 
 from typing import Annotated, Self
 
@@ -21,8 +24,8 @@ MaxBytes = Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)]
 Formats = Annotated[str, Field(pattern=rf"^{_FORMAT}(,{_FORMAT})*$")]
 """Audio formats that are accepted, separated by commas."""
 SweepHours = Annotated[int, Field(ge=1, le=7 * 24)]
-"""Maximum age in hours of objects that the sweep checks. A listing shows the time at which a multipart upload began, so
-the age must exceed the duration of any upload."""
+"""Maximum age in hours of objects that a sweep checks. In a listing, the age of an object counts from the start of its
+multipart upload. So no sweep checks an object whose upload took longer than this maximum."""
 
 
 class ValidatorEnvironment(HandlerEnvironment):

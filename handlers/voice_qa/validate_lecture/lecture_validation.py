@@ -1,9 +1,9 @@
 """Validation of uploaded lectures: judge an upload, write the verdict to the lecture's item in the table, and report it
 to the guest who uploaded the lecture.
 
-An upload is only judged if it is newer than the upload that the item describes (`compare_uploads`), or if there is no
-item. So repeated, late and reordered events change nothing. If a concurrent invocation changes the item meanwhile, the
-upload is compared with the changed item, but not judged again.
+An upload is only judged if it replaces the upload that the item describes (`compare_uploads`), or if there is none. So
+repeated, late and reordered events change nothing. If a concurrent invocation changes the item meanwhile, the upload is
+compared with the changed item, but not judged again.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ from handlers.voice_qa.lecture_upload_rules import (
     LectureUpload,
     LectureVerdict,
     StoredUpload,
-    UploadOrder,
+    UploadPrecedence,
     compare_uploads,
     parse_upload,
 )
@@ -42,8 +42,8 @@ class ValidationOutcome(StrEnum):
     REJECTED = "rejected"
     SAME = "same"
     """The item already contains the verdict on this upload."""
-    OLDER = "older"
-    """The item was not changed, because the upload is not newer than the upload that the item describes."""
+    NOT_REPLACED = "older"
+    """The item was not changed, because the upload does not replace the upload that the item describes."""
     GONE = "gone"
     """The uploaded version no longer exists."""
 
@@ -116,14 +116,14 @@ class LectureValidator:
         }
 
     def validate(self, upload: LectureUpload) -> ValidationOutcome:
-        """Validate one upload, unless the lecture's item already describes this upload or a newer one."""
+        """Validate one upload, unless the lecture's item describes this upload or one that it does not replace."""
         verdict: LectureVerdict | None = None
         for _ in range(MAX_ATTEMPTS):
             stored = self._table.find_upload(upload.lecture_id)
-            order = self._compare_with_stored(stored, upload)
-            if order is not UploadOrder.NEWER:
-                self._log.info("lecture_unchanged", outcome=order, key_hash=hash_for_log(upload.object.key))
-                return ValidationOutcome.SAME if order is UploadOrder.SAME else ValidationOutcome.OLDER
+            precedence = self._compare_with_stored(stored, upload)
+            if precedence is not UploadPrecedence.HIGHER:
+                self._log.info("lecture_unchanged", outcome=precedence, key_hash=hash_for_log(upload.object.key))
+                return ValidationOutcome.SAME if precedence is UploadPrecedence.SAME else ValidationOutcome.NOT_REPLACED
             if verdict is None:
                 try:
                     verdict = self._judge(upload)
@@ -146,11 +146,11 @@ class LectureValidator:
         except ServiceFailed as error:
             self._log.warning("lecture_not_reported", cause=error.fault)
 
-    def _compare_with_stored(self, stored: StoredUpload | None, upload: LectureUpload) -> UploadOrder:
-        order = compare_uploads(stored, upload)
-        if order is not UploadOrder.ASK_BUCKET:
-            return order
-        return UploadOrder.NEWER if self._bucket.is_current(upload.object) else UploadOrder.OLDER
+    def _compare_with_stored(self, stored: StoredUpload | None, upload: LectureUpload) -> UploadPrecedence:
+        precedence = compare_uploads(stored, upload)
+        if precedence is not UploadPrecedence.ASK_BUCKET:
+            return precedence
+        return UploadPrecedence.HIGHER if self._bucket.is_current(upload.object) else UploadPrecedence.LOWER
 
     def _judge(self, upload: LectureUpload) -> LectureVerdict:
         started, file = self._clock(), self._bucket.open(upload.object)

@@ -78,8 +78,8 @@ def matching(name: str, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("script", "cause", "count"),
     [
-        *(((HELLO, AgentFailed(code)), code, 1) for code in AgentCode if code is not AgentCode.REJECTED),
-        ((AgentFailed(AgentCode.REJECTED),), AgentCode.REJECTED, 0),
+        *(((HELLO, AgentFailed(code)), code, 1) for code in AgentCode if code is not AgentCode.QUESTION_REJECTED),
+        ((AgentFailed(AgentCode.QUESTION_REJECTED),), AgentCode.QUESTION_REJECTED, 0),
         ((HELLO,), "", 0),
     ],
 )

@@ -18,7 +18,7 @@ def arrived_file(key: str = "incoming/a.ndjson", size: int = 1) -> ArrivedFile:
 def test_each_version_is_a_separate_file_under_the_utc_date_of_its_event() -> None:
     older, newer = record(eventTime="2026-01-02T23:30:00-02:00"), record()
     newer["s3"]["object"]["versionId"] = "v2"
-    assert [(file.date_prefix, file.file_key) for file in parse_arrived_files(body(older, newer))] == [
+    assert [(file.arrival_date, file.sort_key) for file in parse_arrived_files(body(older, newer))] == [
         ("2026-01-03", "incoming/a.ndjson#v1"),
         ("2026-01-02", "incoming/a.ndjson#v2"),
     ]
@@ -26,11 +26,11 @@ def test_each_version_is_a_separate_file_under_the_utc_date_of_its_event() -> No
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200))
 def test_every_key_gives_a_short_record_key(key: str) -> None:
-    assert len(arrived_file(key * 6).file_key.encode()) <= MAX_SORT_KEY_BYTES
+    assert len(arrived_file(key * 6).sort_key.encode()) <= MAX_SORT_KEY_BYTES
 
 
 @pytest.mark.parametrize("key", ["k" * 1022, "MANIFEST#1", "sha256:x"], ids=["too long", "of a manifest", "of a hash"])
 def test_a_key_that_cannot_be_a_record_key_is_hashed_with_its_version(key: str) -> None:
     file = arrived_file(key)
-    assert (file.file_key[:7], len(file.file_key), file.key) == ("sha256:", 7 + 64, key)
-    assert arrived_file("k" * 1021).file_key == "k" * 1021 + "#v1"
+    assert (file.sort_key[:7], len(file.sort_key), file.key) == ("sha256:", 7 + 64, key)
+    assert arrived_file("k" * 1021).sort_key == "k" * 1021 + "#v1"

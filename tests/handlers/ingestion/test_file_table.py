@@ -35,7 +35,7 @@ def file(name: str = "a", arrived: datetime = ARRIVED) -> ArrivedFile:
 
 def track_files(table: FileTable, *names: str) -> list[RecordId]:
     assert all(table.track(file(name)) for name in names)
-    return [RecordId("2026-01-03", file(name).file_key) for name in names]
+    return [RecordId("2026-01-03", file(name).sort_key) for name in names]
 
 
 def result(record_id: RecordId, status: Any, reason: str = "") -> FileResult:

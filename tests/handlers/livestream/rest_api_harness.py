@@ -18,9 +18,9 @@ from handlers.common.http.rest_dispatch import RestDispatcher
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.episodes_api.api_operations import OPERATIONS
 from handlers.livestream.episodes_api.episode_operations import EpisodeOperations
 from handlers.livestream.episodes_api.handler import operation_handlers
+from handlers.livestream.episodes_api.operation_definitions import OPERATIONS
 from handlers.livestream.episodes_api.page_cursors import Cursors
 from handlers.livestream.episodes_api.upload_bucket import UploadBucket
 from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadLimits, UploadOperations

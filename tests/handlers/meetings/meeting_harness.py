@@ -47,7 +47,11 @@ STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:meetings"
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ANN, BOB = "A" * 32, "B" * 32
 MEETING = MeetingId(ANN, ulid(START, 1))
-LIMITS = MeetingTimeLimits(processing=timedelta(hours=1), incomplete=timedelta(days=7), give_up=timedelta(days=2))
+LIMITS = MeetingTimeLimits(
+    check_execution_after=timedelta(hours=1),
+    fail_incomplete_after=timedelta(days=7),
+    start_nothing_after=timedelta(days=2),
+)
 CANARY = "canary"
 
 

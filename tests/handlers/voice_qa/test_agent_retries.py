@@ -86,8 +86,8 @@ def test_attempts_and_pauses_share_the_limit_for_the_first_byte(clock: Clock) ->
     ("code", "expected", "retryable"),
     [
         (204, AgentCode.MALFORMED, False),
-        *((code, AgentCode.REFUSED, False) for code in (301, 307, 401, 403, 404, 405, 407)),
-        *((code, AgentCode.REJECTED, False) for code in (400, 413, 422)),
+        *((code, AgentCode.NO_ACCESS, False) for code in (301, 307, 401, 403, 404, 405, 407)),
+        *((code, AgentCode.QUESTION_REJECTED, False) for code in (400, 413, 422)),
         *((code, AgentCode.FAILED, True) for code in (500, 501)),
     ],
 )

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.voice_qa.lecture_upload_rules import (
+    MAX_NAME_CHARS,
     LectureLimits,
     LectureStatus,
     LectureUpload,
     StoredUpload,
-    UploadOrder,
+    UploadPrecedence,
     compare_uploads,
     parse_upload,
 )
@@ -104,6 +105,15 @@ def test_every_reason_has_its_own_sentence() -> None:
     assert len(set(sentences)) == len(RejectionReason)
 
 
+def test_the_sentence_for_a_misplaced_file_also_explains_invalid_names() -> None:
+    upload = parse_upload(at(f"lectures/{ID}/{'a' * (MAX_NAME_CHARS + 1)}"))
+    assert upload is not None
+    with pytest.raises(RejectedAudio) as error:
+        LIMITS.check_before_reading(upload)
+    sentence = LIMITS.rejection(error.value.reason).sentence or ""
+    assert f"its name must have at most {MAX_NAME_CHARS} characters" in sentence
+
+
 MINE = LectureUpload(ID, OBJECT)
 LATER = OBJECT.model_copy(update={"arrived": NOW + timedelta(milliseconds=1)})
 STRAY = LectureUpload(ID, at(f"lectures/{ID}/a/b"), misplaced=True)
@@ -112,24 +122,26 @@ STRAY = LectureUpload(ID, at(f"lectures/{ID}/a/b"), misplaced=True)
 @pytest.mark.parametrize(
     ("before", "upload", "stands"),
     [
-        (None, MINE, UploadOrder.NEWER),
-        (MINE, MINE, UploadOrder.SAME),
-        (MINE, LectureUpload(ID, LATER), UploadOrder.SAME),
-        (MINE, LectureUpload(ID, OBJECT.model_copy(update={"version_id": "v2"})), UploadOrder.ASK_BUCKET),
-        (MINE, LectureUpload(ID, LATER.model_copy(update={"key": KEY + "2"})), UploadOrder.NEWER),
-        (MINE, LectureUpload(ID, at(KEY + "2")), UploadOrder.OLDER),
-        (LectureUpload(ID, LATER.model_copy(update={"key": KEY + "2"})), MINE, UploadOrder.OLDER),
-        (MINE, replace(STRAY, object=LATER.model_copy(update={"key": "x"})), UploadOrder.OLDER),
-        (replace(STRAY, object=LATER.model_copy(update={"key": "x"})), MINE, UploadOrder.NEWER),
-        (STRAY, STRAY, UploadOrder.SAME),
+        (None, MINE, UploadPrecedence.HIGHER),
+        (MINE, MINE, UploadPrecedence.SAME),
+        (MINE, LectureUpload(ID, LATER), UploadPrecedence.SAME),
+        (MINE, LectureUpload(ID, OBJECT.model_copy(update={"version_id": "v2"})), UploadPrecedence.ASK_BUCKET),
+        (MINE, LectureUpload(ID, LATER.model_copy(update={"key": KEY + "2"})), UploadPrecedence.HIGHER),
+        (MINE, LectureUpload(ID, at(KEY + "2")), UploadPrecedence.LOWER),
+        (LectureUpload(ID, LATER.model_copy(update={"key": KEY + "2"})), MINE, UploadPrecedence.LOWER),
+        (MINE, replace(STRAY, object=LATER.model_copy(update={"key": "x"})), UploadPrecedence.LOWER),
+        (replace(STRAY, object=LATER.model_copy(update={"key": "x"})), MINE, UploadPrecedence.HIGHER),
+        (STRAY, STRAY, UploadPrecedence.SAME),
     ],
 )
-def test_the_newest_upload_counts(before: LectureUpload | None, upload: LectureUpload, stands: UploadOrder) -> None:
+def test_the_newest_upload_counts(
+    before: LectureUpload | None, upload: LectureUpload, stands: UploadPrecedence
+) -> None:
     assert compare_uploads(known_upload(before) if before else None, upload) is stands
 
 
-@pytest.mark.parametrize(("etag", "stands"), [("e1", UploadOrder.SAME), ("e2", UploadOrder.ASK_BUCKET)])
-def test_without_versions_objects_with_equal_bytes_are_the_same(etag: str, stands: UploadOrder) -> None:
+@pytest.mark.parametrize(("etag", "stands"), [("e1", UploadPrecedence.SAME), ("e2", UploadPrecedence.ASK_BUCKET)])
+def test_without_versions_objects_with_equal_bytes_are_the_same(etag: str, stands: UploadPrecedence) -> None:
     before = LectureUpload(ID, OBJECT.model_copy(update={"version_id": "null"}))
     after = LectureUpload(ID, OBJECT.model_copy(update={"version_id": "null", "etag": etag}))
     assert compare_uploads(known_upload(before), after) is stands

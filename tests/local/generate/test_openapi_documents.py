@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from components.blocks.api.gateway_import_document import GatewayOptions, gateway_document
 from components.blocks.api.openapi_description import JSON, SCHEMAS, build_document
-from handlers.livestream.episodes_api.api_operations import OPERATIONS
+from handlers.livestream.episodes_api.operation_definitions import OPERATIONS
 from local import ROOT
 from local.generate import api_documentation
 

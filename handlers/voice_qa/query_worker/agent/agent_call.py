@@ -162,9 +162,9 @@ def _judge_status(status: int, verdicts: Mapping[int, ResponseVerdict]) -> Respo
     if status in verdicts:
         return verdicts[status]
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return ResponseVerdict(AgentCode.REFUSED)
+        return ResponseVerdict(AgentCode.NO_ACCESS)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ResponseVerdict(AgentCode.REJECTED)
+        return ResponseVerdict(AgentCode.QUESTION_REJECTED)
     return ResponseVerdict(AgentCode.FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else AgentCode.MALFORMED)
 
 
@@ -183,7 +183,7 @@ def _try_request(
     except TimeoutError:
         outcome = ResponseVerdict(AgentCode.FIRST_BYTE_LATE)
     except ssl.SSLCertVerificationError:
-        outcome = ResponseVerdict(AgentCode.REFUSED)
+        outcome = ResponseVerdict(AgentCode.NO_ACCESS)
     except MalformedResponse:
         outcome = ResponseVerdict(AgentCode.MALFORMED)
     except (OSError, TruncatedBody, HostUnreachable):

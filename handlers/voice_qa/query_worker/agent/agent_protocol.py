@@ -58,7 +58,7 @@ MAX_CITATIONS = 64
 MAX_BYTES = 32 * 1024 * 1024
 """Maximum size of a response in bytes. It exceeds the sum of the other limits, with the audio in base64."""
 
-AGENT_CODES = frozenset([AgentCode.REJECTED, AgentCode.THROTTLED, AgentCode.UNAVAILABLE, AgentCode.FAILED])
+AGENT_CODES = frozenset([AgentCode.QUESTION_REJECTED, AgentCode.THROTTLED, AgentCode.UNAVAILABLE, AgentCode.FAILED])
 """Failure codes that an agent can send. The other codes are only set by this package."""
 _DATA = b"data:"
 """Prefix of the line of a server-sent event that contains the object."""

@@ -18,8 +18,9 @@ SESSION_LENGTH = range(33, 257)
 class AgentCode(StrEnum):
     """Reasons why there is no complete answer. They are logged."""
 
-    REFUSED = "refused"
-    """The agent denies us access, or its certificate is not valid."""
+    NO_ACCESS = "refused"
+    """The agent answers none of our questions: it denies access, does not exist, redirects us, or has an invalid
+    certificate."""
     UNAVAILABLE = "unavailable"
     """The agent could not be reached, ended the connection before its answer began, or reports that it is unavailable."""
     THROTTLED = "throttled"
@@ -34,13 +35,13 @@ class AgentCode(StrEnum):
     """The response violates the protocol."""
     TOO_MUCH = "too_much"
     """The answer exceeds a size limit."""
-    REJECTED = "rejected"
-    """The agent refuses this question."""
+    QUESTION_REJECTED = "rejected"
+    """The agent does not accept this question, but may accept others."""
     FAILED = "failed"
     """The agent could not answer because of an error of its own."""
 
 
-LASTING = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.TOO_MUCH, AgentCode.REJECTED])
+LASTING = frozenset([AgentCode.NO_ACCESS, AgentCode.MALFORMED, AgentCode.TOO_MUCH, AgentCode.QUESTION_REJECTED])
 """Failures after which asking again does not help, unless the agent states that it does."""
 
 
@@ -110,7 +111,10 @@ class AgentQuestion:
 
 
 def opaque_session_id(session_id: str) -> str:
-    """Return the id of a conversation for agents. It is a hash, so it does not reveal the guest."""
+    """Return the hash that agents get instead of a conversation's id.
+
+    The conversation's id contains the id of the guest (the user who asks), which agents must not know.
+    """
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 

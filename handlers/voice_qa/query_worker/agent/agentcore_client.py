@@ -43,9 +43,9 @@ _VERDICTS: Mapping[int, ResponseVerdict] = {
     # ThrottlingException
     HTTPStatus.TOO_MANY_REQUESTS: ResponseVerdict(AgentCode.THROTTLED, retryable=True),
     # AccessDeniedException, and invalid signatures
-    HTTPStatus.FORBIDDEN: ResponseVerdict(AgentCode.REFUSED),
+    HTTPStatus.FORBIDDEN: ResponseVerdict(AgentCode.NO_ACCESS),
     # ResourceNotFoundException
-    HTTPStatus.NOT_FOUND: ResponseVerdict(AgentCode.REFUSED),
+    HTTPStatus.NOT_FOUND: ResponseVerdict(AgentCode.NO_ACCESS),
     # RetryableConflictException: the session is being started or ended.
     HTTPStatus.CONFLICT: ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True),
     # RuntimeClientError: the agent itself failed.

@@ -22,7 +22,7 @@ from handlers.voice_qa.query_worker.agent.http_connection import AgentAddress, H
 PATH = "/answer"
 """Path of the request below the endpoint's own path."""
 _BUSY = ResponseVerdict(AgentCode.UNAVAILABLE, retryable=True)
-_NO_ACCESS = ResponseVerdict(AgentCode.REFUSED)
+_NO_ACCESS = ResponseVerdict(AgentCode.NO_ACCESS)
 # `agent_call` knows the meaning of statuses that are not in this table.
 _VERDICTS: Mapping[int, ResponseVerdict] = {
     HTTPStatus.UNAUTHORIZED: _NO_ACCESS,

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.livestream.episode_cleanup.agent_memory_deletion import SessionMemory
+from handlers.livestream.episode_cleanup.agent_memory_deletion import AgentMemoryCleaner
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable, DueEpisode
 from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import SWEEP_GRACE_PERIOD, EpisodeCleaner
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects, ObjectsNotDeleted
@@ -85,7 +85,7 @@ class CleanupHarness:
         return EpisodeCleaner(
             CleanupTable(self.harness.dynamodb, TABLE),
             EpisodeObjects(self.harness.s3, BUCKET),
-            SessionMemory(memory, "memory", NAMESPACE),
+            AgentMemoryCleaner(memory, "memory", NAMESPACE),
             limits=LIMITS,
             budget=timedelta(minutes=1),
             clock=lambda: self.harness.now,
@@ -362,14 +362,14 @@ def test_the_failure_of_one_episode_does_not_stop_the_sweep(
     for episode in (first, second):
         harness.store_claim(episode, 1)
         harness.call("deleteEpisode", episode_id=episode)
-    forget = SessionMemory.delete_session
+    forget = AgentMemoryCleaner.delete_session
 
-    def fails(self: SessionMemory, actor: str, session: str) -> int:
+    def fails(self: AgentMemoryCleaner, actor: str, session: str) -> int:
         if session == first:
             raise RuntimeError("canary")
         return forget(self, actor, session)
 
-    monkeypatch.setattr(SessionMemory, "delete_session", fails)
+    monkeypatch.setattr(AgentMemoryCleaner, "delete_session", fails)
     harness.advance_time(minutes=16)
     swept = cleanup.sweep()
     assert (swept["checked"], swept["tidied"], swept["failed"]) == (2, 1, 1)

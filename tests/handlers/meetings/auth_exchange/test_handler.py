@@ -15,7 +15,7 @@ from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange import handler
 from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
-from handlers.meetings.auth_exchange.api_operations import OPERATIONS
+from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
 from handlers.meetings.auth_exchange.session_names import sanitise_session_name
 from handlers.meetings.auth_exchange.token_exchange import (
     RETRY_AFTER_SECONDS,

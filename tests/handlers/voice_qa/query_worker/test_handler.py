@@ -357,7 +357,7 @@ def test_the_logged_milliseconds_are_always_a_number(
 
 
 def test_no_text_and_no_identity_is_logged(worker: WorkerHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    for steps in ([HEARD, HELLO, SOUND, CITED], [AgentFailed(AgentCode.REJECTED)], [ERROR]):
+    for steps in ([HEARD, HELLO, SOUND, CITED], [AgentFailed(AgentCode.QUESTION_REJECTED)], [ERROR]):
         worker.dynamodb.delete_item(
             TableName=TABLE, Key={name: {"S": key} for name, key in query_key(GUEST_ID, QUERY).items()}
         )

@@ -237,7 +237,7 @@ def test_of_two_concurrent_validations_the_newer_upload_stays(lectures: LectureH
     assert older is not None
     newer = lectures.put(spoken("wav"), KEY if first else f"lectures/{ID}/2", NOW + SECOND)
     lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, [newer])
-    assert lectures.validator.validate(older) is ValidationOutcome.OLDER
+    assert lectures.validator.validate(older) is ValidationOutcome.NOT_REPLACED
     assert lectures.item()["format"] == "wav"
 
 

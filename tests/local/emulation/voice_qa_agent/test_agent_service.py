@@ -148,13 +148,13 @@ def test_a_lecture_that_cannot_be_decoded_is_rejected(
 ) -> None:
     url = files.put("lecture-bad", recorded(LECTURE) if content is None else content)
     _, failed = failure(endpoint, question(url, WrittenQuery("captions"), lecture_format=lecture_format))
-    assert (failed.code, failed.retryable) == (AgentCode.REJECTED, False)
+    assert (failed.code, failed.retryable) == (AgentCode.QUESTION_REJECTED, False)
 
 
 def test_a_url_that_has_expired_or_is_on_another_host_is_rejected(endpoint: str, lecture: str, files: Shelf) -> None:
     for url in (files.url("expired"), "http://192.0.2.1/x", "file:///etc/hostname"):
-        assert failure(endpoint, question(url, WrittenQuery("captions")))[1].code is AgentCode.REJECTED
-        assert failure(endpoint, question(lecture, SpokenQuery(url, "ogg")))[1].code is AgentCode.REJECTED
+        assert failure(endpoint, question(url, WrittenQuery("captions")))[1].code is AgentCode.QUESTION_REJECTED
+        assert failure(endpoint, question(lecture, SpokenQuery(url, "ogg")))[1].code is AgentCode.QUESTION_REJECTED
 
 
 def test_a_query_is_throttled_once(endpoint: str, lecture: str) -> None:

@@ -145,8 +145,8 @@ def test_a_citation_outside_the_lecture_is_dropped_and_counted(start: int, end: 
 @pytest.mark.parametrize(
     ("message", "expected", "retryable"),
     [
-        ({"code": "rejected", "retryable": False}, AgentCode.REJECTED, False),
-        ({"code": "rejected", "retryable": True}, AgentCode.REJECTED, True),
+        ({"code": "rejected", "retryable": False}, AgentCode.QUESTION_REJECTED, False),
+        ({"code": "rejected", "retryable": True}, AgentCode.QUESTION_REJECTED, True),
         ({"code": "throttled"}, AgentCode.THROTTLED, True),
         ({"code": "unavailable", "retryable": "no"}, AgentCode.UNAVAILABLE, True),
         ({"code": "refused", "retryable": False}, AgentCode.FAILED, False),

@@ -101,7 +101,7 @@ def test_lines_can_be_wrapped_as_events(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("code", "expected", "attempts"),
     [
-        *((400, AgentCode.REJECTED, 1), (403, AgentCode.REFUSED, 1), (404, AgentCode.REFUSED, 1)),
+        *((400, AgentCode.QUESTION_REJECTED, 1), (403, AgentCode.NO_ACCESS, 1), (404, AgentCode.NO_ACCESS, 1)),
         *((402, AgentCode.THROTTLED, 4), (429, AgentCode.THROTTLED, 4)),
         *((409, AgentCode.UNAVAILABLE, 4), (503, AgentCode.UNAVAILABLE, 4)),
         *((424, AgentCode.FAILED, 1), (500, AgentCode.FAILED, 4)),

@@ -240,4 +240,4 @@ def test_a_refusal_before_the_end_of_the_request_is_received(clock: Clock) -> No
     with peer(status(413), read=first_bytes) as serving:
         with pytest.raises(AgentFailed) as failed:
             agent(serving.endpoint, clock).answer(long)
-        assert failed.value.code is AgentCode.REJECTED
+        assert failed.value.code is AgentCode.QUESTION_REJECTED

@@ -27,7 +27,7 @@ def test_only_an_agent_with_a_trusted_certificate_is_asked(tmp_path: Path, clock
             with HttpAgent(endpoint, AnswerLimits(), timing, trusting).answer(QUESTION) as found:
                 assert list(found) == HELLO
         else:
-            assert failure(endpoint, clock).code is AgentCode.REFUSED
+            assert failure(endpoint, clock).code is AgentCode.NO_ACCESS
             assert clock.waits == []
 
 

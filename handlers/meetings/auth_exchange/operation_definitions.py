@@ -1,4 +1,4 @@
-"""The two operations of the meetings REST API.
+"""Definitions of the two operations of the meetings REST API. `handler.py` names the methods that implement them.
 
 Clients do everything else by calling S3 and DynamoDB with the credentials that `exchangeToken` returns.
 """

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handlers.common.http.rest_operation import RestOperation
 from handlers.livestream.api_models import PageQuery
-from handlers.livestream.episodes_api.api_operations import OPERATIONS
+from handlers.livestream.episodes_api.operation_definitions import OPERATIONS
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, schema_of, valid_values, validator
 from tests.handlers.livestream.rest_api_harness import ANN, OPERATION, ApiHarness, ApiResponse
 

@@ -1,6 +1,8 @@
-"""Operations of livestream's REST API, with their paths and models.
+"""Definitions of the operations of livestream's REST API: their paths, and the models of requests and responses.
 
-API Gateway's routes, the dispatch in the handler, and docs/openapi.json are all derived from `OPERATIONS`.
+API Gateway's routes, the dispatch in the handler, and docs/openapi.json are all derived from `OPERATIONS`. The methods
+that implement the operations are in `episode_operations.py`, `upload_operations.py` and `video_playback.py`. The answer
+`UploadReady` means that the client can send the upload, not that the upload has arrived.
 """
 
 from handlers.common.http.rest_operation import RestOperation
@@ -65,7 +67,7 @@ OPERATIONS: tuple[RestOperation, ...] = (
         name="deleteEpisode",
         method="DELETE",
         path=EPISODE_PATH,
-        summary="Delete an episode. Its objects and findings are deleted in the background.",
+        summary="Delete an episode. Its video, transcript, claims and clips are deleted in the background.",
         parameters=EpisodePath,
         statuses=(204,),
     ),
