@@ -16,7 +16,7 @@ INTRODUCTION = """\
 # Policies
 
 This page is generated from `policies/guardrails/` by `make docs`, and a test checks that it is current. Change the
-policy's record, not this page.
+policy's definition there, not this page.
 
 The policy pack checks every preview and every deployment: run `pulumi preview --policy-pack policies`, or
 `make preview` without an AWS account. A *mandatory* finding stops the deployment. An *advisory* finding is only

@@ -34,7 +34,7 @@ PREFIX = "s3:prefix"
     description="A role whose sessions have the tag of a user may reach only S3 objects and DynamoDB items of this user.",
     remedy=(
         f"Put {OWN_TAG}user}} into the ARN or into the condition on {PREFIX} or dynamodb:LeadingKeys, with no wildcard "
-        "before it. Let a Lambda function call other services with its own role."
+        "before it. If users need another service, let a Lambda function call it with the function's own role."
     ),
     types={ROLE},
     excusable=False,

@@ -208,8 +208,8 @@ def _check_schedule_has_dead_letters(schedule: CheckedResource) -> Iterator[str]
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description=(
-        "Every asynchronously called function has a failure destination. If only other functions call it, the tag "
-        f"{REASON_TAG} may give a reason for having none."
+        "Every asynchronously called function has a failure destination. A function that only other functions call "
+        f"needs none if its tag {REASON_TAG} states why."
     ),
     remedy=(
         "Pass asynchronous=… to the function block, which sets the destination on the alias. If only other "
