@@ -159,7 +159,7 @@ def list_deletion_calls(driver: Driver | RecordedOnly, values: ResourceValues) -
     )
 
 
-def is_emptied(driver: Driver | RecordedOnly, inputs: Props) -> bool:
+def must_be_emptied(driver: Driver | RecordedOnly, inputs: Props) -> bool:
     """Return True if the resource's content will be deleted before the resource, because the program permits it."""
     return bool(isinstance(driver, Driver) and driver.content_deletion and inputs.get(driver.content_deletion.when))
 
