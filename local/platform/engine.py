@@ -176,7 +176,7 @@ class Engine:
             return
         self._state.put(urn, replace(entry, status=ResourceStatus.DELETING))
         try:
-            self._operations.delete(self._drivers.get(entry.type), entry.deletion, emptied=entry.emptied)
+            self._operations.delete(self._drivers.get(entry.type), entry.deletion, empty_first=entry.emptied)
         except BaseException:
             self._state.put(urn, replace(entry, status=ResourceStatus.BROKEN))
             raise

@@ -209,7 +209,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         values = ResourceValues(inputs, request.id, outputs)
         try:
             self._operations.delete(
-                driver, list_deletion_calls(driver, values), emptied=must_be_emptied(driver, inputs)
+                driver, list_deletion_calls(driver, values), empty_first=must_be_emptied(driver, inputs)
             )
         except OPERATION_ERRORS as error:
             _abort(context, error)

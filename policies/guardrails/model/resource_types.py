@@ -5,7 +5,7 @@ from typing import Final
 COMPONENTS: Final = "polyphony:"
 """Beginning of the types of this program's components. They create nothing, and their children are checked."""
 PLATFORM: Final = "polyphony:platform:Platform"
-"""Type of the component that has the stack's account, environment and estimated cost, which policies compare."""
+"""Type of the component of a whole stack, from which policies read the account, environment, usage, budget and exceptions."""
 
 API_GATEWAY_ACCOUNT: Final = "aws:apigateway/account:Account"
 REST_API: Final = "aws:apigateway/restApi:RestApi"
@@ -165,8 +165,8 @@ RESOURCE_POLICIES: Final = frozenset(
     }
 )
 """Types of resources that can grant access to other principals: policies and permissions, and the resources that can
-contain such a policy themselves, for example queues. Policies check the permissions of functions (FUNCTION_PERMISSION)
-in another way.
+contain such a policy themselves, for example queues. FUNCTION_PERMISSION is not among them, because
+`resource_policies.py` checks permissions of functions separately.
 """
 POLICY_DOCUMENT_PROPERTIES: Final = {LOG_DESTINATION_POLICY: "accessPolicy", LOG_RESOURCE_POLICY: "policyDocument"}
 """The property with the IAM policy document, for those resource policies whose property is not `policy`."""
