@@ -1,8 +1,8 @@
-"""Benchmark of the meetings' media job, which joins the files of a recording to a video and extracts the audio: time,
-memory and disk space.
+"""Benchmark of the time, memory and disk space of the meetings' media job, which joins the files of a recording into one
+video and extracts the audio.
 
-The job runs in a separate process and encodes with one thread. S3 is the local emulator. A long recording repeats the
-same seconds, joined without encoding. So it has a realistic size and is created quickly.
+The job runs in a separate process and encodes with one thread. S3 is the local emulator. The benchmark encodes 20 seconds
+of video, and repeats them without encoding for a long recording. So the recording is created quickly.
 """
 
 import argparse
@@ -32,12 +32,12 @@ BUCKET = "recordings"
 STARTED_AT = datetime(2026, 1, 2, tzinfo=UTC)
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SAMPLE_SECONDS = 20
-"""Length of the encoded video that a recording repeats."""
+"""Length of the video that the benchmark encodes and each file of a recording repeats."""
 SOURCE = ("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-f", "lavfi", "-i", "anoisesrc=c=pink:r=48000:a=0.1")
 """Inputs of ffmpeg: a generated picture and generated noise."""
 MP4 = ("-c:v", "libx264", "-preset", "veryfast", "-g", "60", "-b:v", "1M", "-c:a", "aac", "-b:a", "64k", "-ac", "1")
 WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "1M", "-c:a", "libopus", "-ac", "1")
-"""Options of ffmpeg for the codecs of MP4 and of WebM. The job copies MP4 and encodes WebM again."""
+"""Options of ffmpeg for the codecs of MP4 and of WebM. The job copies the video of MP4 and encodes that of WebM again."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _run_ffmpeg(*arguments: str) -> None:
 
 
 def upload(s3: Any, case: MediaCase, file: Path) -> Recording:
-    """Upload the files of a recording, and the file that completes it."""
+    """Upload the same file as each file of a recording, and `complete.json`, which lists them."""
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     meeting = MeetingId("A" * 32, ulid(STARTED_AT, int(digest[:20], 16)))
     chunks = tuple(
@@ -89,7 +89,7 @@ def upload(s3: Any, case: MediaCase, file: Path) -> Recording:
 
 
 def measure(clients: EmulatorClients, case: MediaCase) -> dict[str, float | str]:
-    """Run the job on a recording."""
+    """Run the job on a new recording, and return the measured values by heading. Raise WrongResult if the job fails."""
     s3 = clients("s3")
     with tempfile.TemporaryDirectory() as folder:
         file = create_file(case, Path(folder))

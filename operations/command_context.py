@@ -1,4 +1,4 @@
-"""Context that every command gets: AWS clients, clock and output."""
+"""Context that every command gets: AWS clients, a clock, and functions that wait and that print a line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from operations.aws_account import Clients
 from operations.function_gateway import FunctionGateway
 
 POLL_SECONDS = 1.0
-"""Pause between two checks of `CommandContext.poll`."""
+"""Pause between two calls of the function that `CommandContext.poll` calls repeatedly."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class CommandContext:
-    """AWS clients, clock and output of a command."""
+    """What a command uses of its environment. Tests replace it."""
 
     clients: Clients
     clock: Callable[[], float]

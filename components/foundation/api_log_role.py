@@ -25,8 +25,9 @@ ACTIONS = (
     "GetLogEvents",
     "PutLogEvents",
 )
-"""Actions of AWS' managed policy for this role (AmazonAPIGatewayPushToCloudWatchLogs), all of which API Gateway
-requires, except DescribeLogGroups. That action has its own grant, because it cannot be limited to log groups."""
+"""Actions on log groups that API Gateway requires of this role. They are those of AWS' managed policy for the role
+(AmazonAPIGatewayPushToCloudWatchLogs). Its only other action, DescribeLogGroups, has a grant of its own, because it
+cannot be limited to log groups."""
 
 
 class ApiLogRole(pulumi.ComponentResource):

@@ -39,7 +39,7 @@ class LectureUploads(StrEnum):
     GUESTS = "guests"
     """Every guest may upload lectures."""
     OFF = "off"
-    """Only operators upload lectures."""
+    """No guest may upload lectures. Operators still can."""
 
 
 class LectureSettings(SettingsModel):
@@ -78,14 +78,15 @@ class ConversationSettings(SettingsModel):
     queries_per_hour: QueriesPerHour = 60
     """Maximum number of questions that a guest may ask per hour."""
     lectures_per_day: LecturesPerDay = 20
-    """Maximum number of lectures that a guest may upload per day. Each may have `lectures.maxGigabytes`."""
+    """Maximum number of lectures that a guest may upload per day. `lectures.maxGigabytes` limits the size of each."""
     guest_writes: bool = True
     """Allow guests to write their conversations in the table with their own AWS credentials. Number and size of these
     writes are not limited, because no function checks them. Audio is not affected: guests always upload it with
     forms."""
     url_seconds: UrlSeconds = 3600
-    """Maximum validity of an upload form. A form ends earlier if the function's temporary credentials that signed it
-    end. AWS does not document how long these last, so clients request another form if S3 refuses one."""
+    """Time after which an upload form expires. It is a presigned form, with which a guest uploads audio directly to S3.
+    It expires earlier if the function's temporary credentials that signed it expire. AWS does not document how long
+    these last, so clients request another form if S3 refuses one."""
     ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300
     """Interval of the client's pings. API Gateway closes a connection after ten idle minutes."""
 

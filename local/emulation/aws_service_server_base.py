@@ -38,7 +38,7 @@ def serve_signed(respond: Callable[[SignedRequest], HttpResponse]) -> AbstractCo
         try:
             return respond(SignedRequest(request, _access_key(request)))
         except AwsError as error:
-            # In one JSON protocol of AWS, the error code is in the body, and in the other one in the header.
+            # In the protocol AWS JSON, the error code is in the body, and in REST JSON in the header.
             content = {"__type": error.code, "message": str(error)}
             return HttpResponse(content, error.status, {"x-amzn-ErrorType": error.code})
 
@@ -56,14 +56,16 @@ class Permissions(Protocol):
     """IAM permissions of the callers of an emulated service."""
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        """Return True if the owner of an access key may not perform an action. `context` are the condition keys."""
+        """Return True if the owner of an access key may not perform an action. `context` are the condition keys
+        of the request with their values.
+        """
         ...
 
 
 def require_permission(
     permissions: Permissions, access_key: str, action: str, resource: str, context: Mapping[str, str] | None = None
 ) -> None:
-    """Raise AccessDeniedException unless the caller may perform the action."""
+    """Raise AwsError with the code AccessDeniedException unless the caller may perform the action."""
     if permissions.is_denied(access_key, action, resource, context or {}):
         message = f"User is not authorized to perform: {action} on resource: {resource}"
         raise AwsError("AccessDeniedException", message, HTTPStatus.FORBIDDEN)

@@ -1,14 +1,16 @@
-"""Program that runs the AWS emulator with this project's extensions: `python -P launcher.py <folder> <lock>`.
+"""Program that runs MiniStack, the AWS emulator, with this project's extensions: `python -P launcher.py <folder> <lock>`.
 
 Only `local/platform/emulator.py` starts it, with the Python of `.venv-emulator`. `<folder>` contains the files of the
-local platform. `<lock>` is the descriptor of a locked file, whose lock shows other commands that the emulator runs.
+local platform. `<lock>` is the descriptor of a locked file, which stays locked while the launcher runs. So other
+commands see from the lock that the emulator runs.
 
 The launcher and all its child processes are killed if the parent process ends or closes the launcher's standard input,
 unless the parent has written the line `keep` before. They are also killed if the process of
 `separate_process_services.py` ends, because the platform does not work without it.
 
-Lambda handlers must import the code of their deployed zip. The option `-P` and a working folder outside of the checkout
-keep them from importing the checkout's code.
+Lambda handlers must import the code of their deployed zip, and not that of the checkout. So their processes do not get
+this process's import path, and `emulator.py` sets a working folder without code, which they inherit. The option `-P` keeps
+the folder of this file out of the import path.
 """
 
 import gc
@@ -31,12 +33,12 @@ def main() -> None:
     os.set_inheritable(lock, False)  # a child process that inherited the lock could hold it longer
     threading.Thread(target=_end_with_the_parent, name="parent", daemon=True).start()
     sys.path.append(str(ROOT))  # for this process only, Lambda workers do not inherit it
-    sys.argv = ["ministack"]
+    sys.argv = ["ministack"]  # MiniStack must not read the arguments of this program
 
     from local.emulation.glue.spark_installation import SparkInstallation  # noqa: PLC0415 - needs the path
     from local.emulation.separate_process_services import start_services  # noqa: PLC0415
 
-    spark = SparkInstallation(folder)  # removes a variable from the environment, so child processes do not inherit it
+    spark = SparkInstallation(folder)  # takes pip's settings out of the environment, before child processes inherit it
     variables, process = start_services()
     threading.Thread(target=_end_with_the_services, args=[process], name="services", daemon=True).start()
     (folder / "emulator" / "services.json").write_text(json.dumps(variables), encoding="utf-8")

@@ -80,7 +80,10 @@ def _make_video(*sentences: tuple[int, str]) -> bytes:
 
 
 def _make_episode_video() -> bytes:
-    """Return a video that lasts longer than the transcript of the episode."""
+    """Return a video that lasts longer than the transcript of the episode, so that it shows the time of every claim.
+
+    Livestream does not recognise the sound, so any long text will do.
+    """
     sentences = [*voice_qa_flow.LECTURE.split(" . "), transcription_flow.SENTENCE]
     return _make_video(*((meetings_flow.ANN, sentence) for sentence in sentences))
 
@@ -100,7 +103,7 @@ def _is_compressed(number: int) -> bool:
 
 
 NDJSON_NUMBERS = (1, 2, ingestion_flow.GZIP_EVERY)
-"""Numbers of those files of ingestion's flow that are samples. They have no unreadable lines, because a sample may be
+"""Which of the files that ingestion's flow generates are samples. They have no unreadable lines, because a sample may be
 the only file of a Spark run, which fails if too many of its lines are unreadable."""
 SAMPLES: Final[Mapping[str, SampleFile]] = {
     **{

@@ -1,4 +1,6 @@
-"""Generator of `docs/errors.md`, which explains every error code that a client of an API can receive."""
+"""Generator of `docs/errors.md`, which explains the error codes that a client of an API can receive, and the reasons for
+which an uploaded file is unusable.
+"""
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -17,20 +19,21 @@ INTRODUCTION = """\
 # Error codes
 
 `make docs` generates this page from the error codes of the handlers (`handlers/common/error_codes.py` and the classes that
-derive from it) and of API Gateway's own responses. Change a code's text there, not here.
+derive from it), those of API Gateway's own responses, and the reasons in `local/generate/failure_reasons.py`. Change a text
+there, not here.
 
-Every error has the same four fields, over HTTP as body and over a WebSocket as a message with `type: "error"`:
+An error has four fields. Over HTTP they are in the body, and over a WebSocket in a message with `type: "error"`:
 
 | field | meaning |
 |---|---|
 | `code` | One of the codes below. Programs distinguish errors only by this field. They must accept unknown codes, because codes may be added. |
 | `message` | A sentence for people, which may change. |
-| `fields` | Fields of the request that are wrong, if they are known: `field` is the path, for example `speakers.0`, and `rule` states the rule for its value as a sentence. No value of the request is repeated. |
+| `fields` | Invalid fields of the request, if they are known: `field` is the path, for example `speakers.0`, and `rule` states the rule for its value as a sentence. No value of the request is repeated. |
 | `requestId` | Id of the request. With it, an operator finds the request in the logs. |
 
 Over a WebSocket, an error that answers a message has the `id` of that message, if the message has one. An error about a
-question of voice Q&A also has `queryId` and `retryable`, and one about an utterance of transcription has `utterance`. Such an
-error does not close the connection. A refused handshake has only an HTTP status: 401 for `UNAUTHENTICATED`, 503 for
+question of voice Q&A also has `queryId` and `retryable`, and one about an utterance of transcription has `utterance`. Errors
+in messages do not close the connection. A refused handshake has only an HTTP status: 401 for `UNAUTHENTICATED`, 503 for
 `UNAVAILABLE`, 500 for `INTERNAL`, and otherwise 400. The body of that response has no `code`, and browsers do not show the
 response to pages.
 """
@@ -48,7 +51,7 @@ WEBSOCKET_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
 GATEWAY_NOTE = """\
 API Gateway returns these errors itself, without calling a function, for example for an unknown path. `REFUSED` has the
 status that the gateway chose, from 400 to 499. For livestream, the gateway also checks that a body has the required fields, with the types that the
-OpenAPI document states. For meetings, only the function checks bodies, so `fields` names the wrong fields, unless the
+OpenAPI document states. For meetings, only the function checks bodies, so `fields` lists the invalid fields, unless the
 body is not JSON.
 """
 WEBSOCKET_NOTE = """\

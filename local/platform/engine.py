@@ -22,9 +22,9 @@ from local.platform.resource_operations import (
     OPERATION_ERRORS,
     ResourceOperations,
     describe_failure,
-    is_emptied,
     list_deletion_calls,
     list_map_keys,
+    must_be_emptied,
 )
 from local.platform.state import NO_HASH, PlatformState, ResourceEntry, ResourceStatus
 from local.preview.property_values import Props
@@ -176,7 +176,7 @@ class Engine:
             return
         self._state.put(urn, replace(entry, status=ResourceStatus.DELETING))
         try:
-            self._operations.delete(self._drivers.get(entry.type), entry.deletion, emptied=entry.emptied)
+            self._operations.delete(self._drivers.get(entry.type), entry.deletion, empty_first=entry.emptied)
         except BaseException:
             self._state.put(urn, replace(entry, status=ResourceStatus.BROKEN))
             raise
@@ -217,7 +217,7 @@ def _to_entry(
         depends_on=tuple(sorted(resource.depends_on)),
         made_of=tuple(sorted(resource.property_dependencies)),
         deletion=list_deletion_calls(driver, values),
-        emptied=is_emptied(driver, resource.inputs),
+        emptied=must_be_emptied(driver, resource.inputs),
     )
 
 

@@ -60,7 +60,10 @@ class SilentProgress:
 
 
 class ProgressReporter:
-    """Receiver that prints a line for each finished resource. A terminal also shows the current ones with their times."""
+    """Receiver that prints a line for each changed or failed resource.
+
+    A terminal also shows the ten resources on which work has lasted longest, with their times.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)

@@ -35,9 +35,9 @@ from local.platform.resource_operations import (
     OPERATION_ERRORS,
     ResourceOperations,
     describe_failure,
-    is_emptied,
     list_deletion_calls,
     list_map_keys,
+    must_be_emptied,
 )
 from local.preview.input_checks import find_invalid_values
 from local.preview.property_values import (
@@ -208,7 +208,9 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         outputs = _select_outputs(driver, to_python_properties(request.properties))
         values = ResourceValues(inputs, request.id, outputs)
         try:
-            self._operations.delete(driver, list_deletion_calls(driver, values), emptied=is_emptied(driver, inputs))
+            self._operations.delete(
+                driver, list_deletion_calls(driver, values), empty_first=must_be_emptied(driver, inputs)
+            )
         except OPERATION_ERRORS as error:
             _abort(context, error)
         return empty_pb2.Empty()

@@ -99,15 +99,15 @@ class ResourceOperations:
             self._apply_import(driver, values)
         _read_responses(driver, values)
 
-    def delete(self, driver: Driver | RecordedOnly | None, calls: Sequence[DeletionCall], *, emptied: bool) -> None:
+    def delete(self, driver: Driver | RecordedOnly | None, calls: Sequence[DeletionCall], *, empty_first: bool) -> None:
         """Make the calls that delete a resource. A missing resource is no error.
 
-        If `emptied` is True, delete the resource's content first.
+        If `empty_first` is True, delete the resource's content first.
         """
         for index, deletion in enumerate(calls):
             client = self._clients(deletion.service)
             try:
-                if index == 0 and emptied and isinstance(driver, Driver) and driver.content_deletion is not None:
+                if index == 0 and empty_first and isinstance(driver, Driver) and driver.content_deletion is not None:
                     driver.content_deletion.delete(client, deletion.params)
                 call_service(client, deletion.operation, deletion.params)
             except ClientError as error:
@@ -159,7 +159,7 @@ def list_deletion_calls(driver: Driver | RecordedOnly, values: ResourceValues) -
     )
 
 
-def is_emptied(driver: Driver | RecordedOnly, inputs: Props) -> bool:
+def must_be_emptied(driver: Driver | RecordedOnly, inputs: Props) -> bool:
     """Return True if the resource's content will be deleted before the resource, because the program permits it."""
     return bool(isinstance(driver, Driver) and driver.content_deletion and inputs.get(driver.content_deletion.when))
 

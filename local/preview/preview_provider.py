@@ -1,4 +1,4 @@
-"""Provider of a preview, in place of the AWS provider. It creates no resource, so values that AWS assigns are unknown."""
+"""Provider that a preview uses instead of the AWS provider. It creates no resource, so values that AWS assigns are unknown."""
 
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource

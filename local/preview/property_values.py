@@ -1,7 +1,8 @@
-"""Conversion of resource properties between Pulumi's wire format and Python values.
+"""Values of resource properties in Python, and their conversion from and to Pulumi's wire format, for AWS and for output.
 
-JSON has no unknown values, secrets, assets or archives. Pulumi's wire format represents an unknown value by a fixed
-string, and the others by an object with the key `SIGNATURE`. In Python, each of them has a type in this module.
+JSON has no unknown values, secrets, assets or archives. Pulumi's wire format is JSON in which a fixed string is an unknown
+value. A secret, asset or archive is an object, whose key `SIGNATURE` says which of the three it is. In Python, each of
+the four kinds has a type in this module.
 """
 
 import hashlib
@@ -51,7 +52,7 @@ class Secret:
 
 
 class UnsupportedAsset(CannotRun):
-    """An asset or archive has a form that this project does not use, or no content."""
+    """An asset or archive is given by a URI, contains an archive, or its content was not sent."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Asset:
     text: str | None = None
     """Content, or None."""
     hash: str = ""
-    """SHA-256 of the content in hexadecimal, or an empty text. Only the Pulumi CLI sends hashes."""
+    """SHA-256 of the content in hexadecimal. Empty unless the Pulumi CLI sent the asset, because only the CLI sends hashes."""
 
     def read(self) -> bytes:
         """Return the content. Raise UnsupportedAsset if only the hash is known."""
@@ -108,10 +109,7 @@ def to_python_properties(struct: Struct) -> Props:
 
 
 def to_wire_value(value: Any) -> Any:
-    """Convert a Python value to the wire format. Of an asset or archive, only the hash is sent.
-
-    The value must contain no unknown values, because they are not converted.
-    """
+    """Convert a Python value without unknown values to the wire format. Of an asset or archive, the result has only the hash."""
     match value:
         case Secret():
             return {SIGNATURE: SECRET, "value": to_wire_value(value.value)}
@@ -127,7 +125,7 @@ def to_wire_value(value: Any) -> Any:
 
 
 def reveal_secrets(value: Any) -> Any:
-    """Return a value with its secrets unwrapped, for a request to AWS."""
+    """Return a value with the content of each secret in place of the `Secret`, for example for a request to AWS."""
     if isinstance(value, Secret):
         return reveal_secrets(value.value)
     if isinstance(value, Mapping):
@@ -138,7 +136,11 @@ def reveal_secrets(value: Any) -> Any:
 
 
 def to_display_value(value: Any) -> Any:
-    """Return a value as JSON that is safe to print: markers for secrets and unknown values, texts for assets and archives."""
+    """Return a value as JSON that is safe to print.
+
+    A secret or unknown value is replaced by a marker, and an asset by its text. An asset without a text is replaced by its
+    path or hash, and an archive by the names of its entries, its path or its hash.
+    """
     if isinstance(value, Secret):
         return "[secret]"
     if value is UNKNOWN:

@@ -1,9 +1,10 @@
 """Reader of stack files (`Pulumi.<stack>.yaml`), which returns the configuration that the Pulumi CLI gives a program.
 
-Values in `Pulumi.yaml` apply to all stacks, and the stack file's values replace them. Lists and mappings become JSON.
+Values in `Pulumi.yaml` apply to all stacks, unless the stack file has a value for the same key. Lists and mappings become
+JSON.
 
-Unlike in the CLI, a placeholder replaces each encrypted or missing secret, with a warning. So every stack can be
-previewed without its secrets. The program itself rejects a missing secret.
+The CLI decrypts secrets. This reader instead sets a placeholder for each encrypted value, and for each secret that its
+section lacks, and adds a warning. So a stack can be previewed without its secrets.
 """
 
 import json
@@ -24,7 +25,7 @@ PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
 
 
 class StackFileError(CannotRun):
-    """The stack does not exist, or its file cannot be read."""
+    """The stack does not exist, or its file or `Pulumi.yaml` is invalid."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class StackConfig:
     values: Mapping[str, str]
     """Text, or JSON for a structured value, by key, for example `polyphony:ingestion`."""
     secret_keys: frozenset[str] = frozenset()
-    """Keys of values that contain a placeholder for a secret."""
+    """Keys of values that contain a placeholder. Keys of other secrets are not included."""
     warnings: tuple[str, ...] = ()
-    """One sentence for each placeholder in the values."""
+    """A text for each placeholder in the values."""
 
 
 def list_stacks(root: Path = ROOT) -> list[str]:
@@ -47,7 +48,7 @@ def list_stacks(root: Path = ROOT) -> list[str]:
 
 
 def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
-    """Return the configuration of one stack. Raise StackFileError if its file is missing, or a file is invalid."""
+    """Return the configuration of one stack. Raise StackFileError if its file is missing, or its file or `Pulumi.yaml` is invalid."""
     project = _load_yaml(root / "Pulumi.yaml")
     project_name = str(project["name"])
     path = root / f"Pulumi.{stack}.yaml"
@@ -79,7 +80,7 @@ def _load_yaml(path: Path, loader: type[yaml.SafeLoader] = CliYamlLoader) -> dic
 
 
 def _read_project_values(declared: Mapping[str, Any], project: str) -> dict[str, Any]:
-    """Return the values in the section `config` of the project file, `Pulumi.yaml`.
+    """Return the values in the section `config` of the project file, `Pulumi.yaml`, by key with namespace.
 
     An entry is the value itself, or a mapping that contains it as `value` or `default`. The CLI permits `value` only for
     keys of other namespaces, for example `aws:region`.
@@ -112,7 +113,9 @@ def _add_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> St
     try:
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     except TypeError as error:
-        raise StackFileError(f"Pulumi.{stack}.yaml contains a value that JSON cannot represent: {error}") from error
+        raise StackFileError(
+            f"Pulumi.yaml or Pulumi.{stack}.yaml contains a value that JSON cannot represent: {error}"
+        ) from error
     return StackConfig(
         project=project,
         stack=stack,

@@ -71,7 +71,9 @@ DRIVERS: Drivers = {
             )
         },
         changed_by_update={"version": "PublishVersion"},
-        read=(ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, places={"text": "Code.ZipFile"}),),
+        read=(
+            ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, paths_in_result={"text": "Code.ZipFile"}),
+        ),
     ),
     NOTE: RecordedOnly(
         type=NOTE,

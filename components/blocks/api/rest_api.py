@@ -4,8 +4,8 @@ The API has one OpenAPI document and one stage. The document refers to functions
 so it is known at preview, and policies can check it there. A change of its hash triggers a new deployment. The API's
 URL is read from the stage and not built from its parts, because it has another form on the local platform.
 
-The function adds the CORS headers to its own responses. The document adds them to the responses that the gateway gives
-itself.
+The function adds the CORS headers to its own responses. The document adds them to the responses that come from the
+gateway and not from the function.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ class RestApiArgs:
 
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
+    """Name that operators see, for example `AudioProcessor`."""
     operations: Sequence[RestOperation]
     function: Function
     """Function that answers all operations."""
@@ -64,14 +64,14 @@ class RestApiArgs:
     authorizer: AuthorizerFunction | None = None
     """Function that authorizes callers; None if callers send an API key or nothing."""
     usage_plan: KeyUsagePlan | None = None
-    """Limits of an API key, which callers must send if there is no authorizer. Without both, the gateway admits all
-    callers."""
+    """Limits of an API key. Callers must send the key, unless there is an authorizer. With neither an authorizer nor a
+    usage plan, the gateway admits all callers."""
     checked_by: str | None = None
     """Description of the check that authenticates callers, if the gateway does not. The text becomes a tag of the API.
-    The policies require it outside dev, with at least 15 characters."""
+    In staging and prod, the policies require it of an API without an authorizer, with at least 15 characters."""
     bodies_validated: bool = True
     """True if the gateway refuses bodies that do not match their schema. Otherwise only the function refuses them, and
-    names the wrong field."""
+    its response says which field is invalid."""
     requests_per_address: int | None = None
     """Requests that a firewall admits from one address in five minutes; None creates no firewall."""
 
@@ -162,5 +162,5 @@ class RestApi(Block):
         return permissions
 
     def _arn(self, resource: str) -> pulumi.Output[str]:
-        """Return the ARN of a part of the API, as Lambda checks it."""
+        """Return the ARN of a part of the API, from which a Lambda permission allows calls."""
         return pulumi.Output.concat(self.scope.context.arn("execute-api", ""), self.api.id, f"/{resource}")

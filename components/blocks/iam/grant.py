@@ -1,9 +1,12 @@
-"""Typed permissions of a role: validated when they are built, and merged into one minimal policy document.
+"""Grants: checked permissions of a role, from which its policy documents are made.
 
-Instead of writing policy JSON, a subsystem asks a block for a grant (`table.grant("GetItem")`) and passes it to the
-function that needs it. A grant is refused if an action does not exist, or if a resource does not fit its action. It is
-also refused if the resource is `*` although the action supports ARNs. IAM would accept these mistakes, and then deny or
-allow too much.
+A block is a component for one kind of resource. Instead of writing policy JSON, a subsystem asks a block for a grant, for
+example `table.grant("GetItem")`, and passes it to the function that needs it. GrantError refuses mistakes that IAM would
+accept:
+
+- An action does not exist.
+- A resource does not fit the action, or is `*` although the action supports ARNs.
+- A condition does not have the intended effect.
 """
 
 import functools
@@ -37,21 +40,22 @@ against both."""
 
 
 class GrantError(ValueError):
-    """IAM would accept the grant, but it would not have the intended effect."""
+    """The grant contains a wildcard action, or a mistake that IAM would accept."""
 
 
 @dataclass(frozen=True)
 class Grant:
     """Actions on resources, optionally under conditions.
 
-    A resource whose ARN is only known after deployment (an API id) is an Output. Such a grant gets a policy document of
-    its own, so that no other grant becomes unknown at preview.
+    A resource is an Output if its ARN is only known after the deployment, for example because it contains the id of an
+    API. It is checked when it is known. A grant with such a resource gets a policy document of its own, because all
+    grants in its document are unknown at preview.
     """
 
     actions: tuple[str, ...]
-    """Actions with their service: `s3:GetObject`."""
+    """Actions with their service, for example `s3:GetObject`."""
     resources: tuple[pulumi.Input[str], ...]
-    """ARNs or ARN patterns; `*` only if the actions support no ARNs."""
+    """ARNs or ARN patterns, or `*` if the actions support no ARNs."""
     conditions: tuple[Condition, ...] = ()
     companions: tuple["Grant", ...] = ()
     """Grants without which this grant has no effect, such as permission to use the key that encrypts a table."""
@@ -82,7 +86,7 @@ def grant(
     resources: pulumi.Input[str] | Sequence[pulumi.Input[str]],
     conditions: Conditions | None = None,
 ) -> Grant:
-    """Build a grant of one service's actions: `grant("sqs", ["SendMessage"], arn)`."""
+    """Build a grant of one service's actions, for example `grant("sqs", ["SendMessage"], arn)`."""
     resource_list = tuple(resources) if isinstance(resources, list | tuple) else (resources,)
     return Grant(
         tuple(f"{service}:{action}" for action in actions), resource_list, _to_condition_tuples(conditions or {})
@@ -176,12 +180,12 @@ def _check_resource(action: str, resource: str, formats: Sequence[str]) -> None:
     if resource == "*":
         if arn_formats:
             raise GrantError(
-                f"{action} must not be granted on *, because it has a resource level. Name a resource like {arn_formats[0]}"
+                f"{action} must not be granted on *, because it supports ARNs. Name a resource like {arn_formats[0]}"
             )
         return
     # The database writes the variable parts of an ARN as `${Name}`.
     if not any(_could_match(resource, re.sub(r"\$\{[^}]+\}", "*", arn_format)) for arn_format in arn_formats):
-        wanted = " or ".join(arn_formats) or "* (it has no resource level)"
+        wanted = " or ".join(arn_formats) or "* (it supports no ARNs)"
         raise GrantError(f"{action} does not apply to the resource {resource}. It applies to {wanted}")
 
 
@@ -189,7 +193,7 @@ def _check_conditions(conditions: Sequence[Condition]) -> None:
     operator_keys = [(operator, key) for operator, key, _ in conditions]
     if len(set(operator_keys)) < len(operator_keys):
         raise GrantError(
-            f"one of the conditions {operator_keys} occurs twice, and IAM would keep only the last. Merge their values"
+            f"one of the conditions {operator_keys} occurs twice, but a policy can contain it only once. Merge the values"
         )
     for operator, key, values in conditions:
         for value in values:
@@ -203,7 +207,9 @@ def _check_conditions(conditions: Sequence[Condition]) -> None:
 def _check_variables(text: str) -> None:
     for name in re.findall(r"\$\{([^},]*)", text):
         if name.strip() not in SUPPORTED_VARIABLES and not name.startswith("aws:"):
-            raise GrantError(f"{text} uses the policy variable {name}, which never has a value, so nothing would match")
+            raise GrantError(
+                f"{text} uses the policy variable {name}. A grant may use only aws:… and {IDENTITY_ID_VARIABLE[2:-1]}"
+            )
 
 
 def _check_condition_key(action: str, key: str) -> None:

@@ -26,7 +26,7 @@ LOG_DELIVERY_ACTIONS = (
     "PutResourcePolicy",
     "UpdateLogDelivery",
 )
-"""Actions that a state machine's role needs to configure log delivery; none of them has a resource level."""
+"""Actions that a state machine's role needs to configure log delivery. None of them supports ARNs."""
 TRACING_ACTIONS = ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments")
 
 

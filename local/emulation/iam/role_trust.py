@@ -14,7 +14,10 @@ ASSUME_ROLE = "sts:AssumeRole"
 
 
 def role_trusts(role_arn: str, principal: str, keys: Mapping[str, Any], action: str = ASSUME_ROLE) -> bool:
-    """Return True if the role exists and its trust policy allows a principal with these condition keys to assume it."""
+    """Return True if the role exists and its trust policy allows the principal to assume it.
+
+    `keys` are the condition keys of the request with their values, for example `aws:SourceArn`.
+    """
     role = get_private(iam, "_roles").get_scoped(get_account_id(), None, role_arn.rpartition("/")[2])
     if role is None or role["Arn"] != role_arn:
         return False

@@ -6,6 +6,7 @@ events about its state, as on AWS.
 
 import contextlib
 import json
+import logging
 import queue
 import secrets
 import tempfile
@@ -38,6 +39,7 @@ TOKEN_SECONDS = 60.0
 """Time in which another request with the same `ClientRequestToken` returns the existing job and creates no new one."""
 CANNOT_OPEN, NO_ACCESS, NOT_FOUND, UNKNOWN = 1010, 1401, 1404, 1999
 """Error codes of jobs: https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_error_codes.html"""
+_logger = logging.getLogger("mediaconvert")
 _ERROR_CODES = {"AccessDenied": NO_ACCESS, "403": NO_ACCESS, "NoSuchKey": NOT_FOUND, "NoSuchBucket": NOT_FOUND}
 
 
@@ -86,7 +88,7 @@ class _MediaConvertService:
         self._now = now
         self._arn = f"arn:aws:mediaconvert:{account.region}:{account.account}"
         self._jobs: dict[str, _MediaConvertJob] = {}
-        """Newest job by `ClientRequestToken`."""
+        """Newest job by `ClientRequestToken`, or by job id if the request has no token."""
         self._lock = threading.Lock()
         self.queued_jobs: queue.SimpleQueue[_MediaConvertJob | None] = queue.SimpleQueue()
         """Submitted jobs. None ends the thread that executes them."""
@@ -128,16 +130,22 @@ class _MediaConvertService:
     def work(self) -> None:
         """Execute the jobs in the order of their submission, until None is queued."""
         while (job := self.queued_jobs.get()) is not None:
-            self._put_event(job, "PROGRESSING")
             try:
-                self._put_event(job, "COMPLETE", outputGroupDetails=[self._execute(job)])
-            except ClientError as error:
-                code = error.response["Error"]["Code"]
-                self._fail(job, _ERROR_CODES.get(code, UNKNOWN), f"S3 returned {code} for {error.operation_name}")
-            except UnreadableMedia:
-                self._fail(job, CANNOT_OPEN, f"Unable to open input file [{job.cut.input_uri}]")
-            except Exception as error:  # noqa: BLE001 - one job's failure must not end the service
-                self._fail(job, UNKNOWN, f"Unexpected error: {type(error).__name__}")
+                self._execute_with_events(job)
+            except Exception:  # An event could not be sent. The next jobs must be executed nevertheless.
+                _logger.exception("job %s ended without its last event", job.id)
+
+    def _execute_with_events(self, job: _MediaConvertJob) -> None:
+        self._put_event(job, "PROGRESSING")
+        try:
+            self._put_event(job, "COMPLETE", outputGroupDetails=[self._execute(job)])
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            self._fail(job, _ERROR_CODES.get(code, UNKNOWN), f"S3 returned {code} for {error.operation_name}")
+        except UnreadableMedia:
+            self._fail(job, CANNOT_OPEN, f"Unable to open input file [{job.cut.input_uri}]")
+        except Exception as error:  # noqa: BLE001 - a job fails for any unexpected error
+            self._fail(job, UNKNOWN, f"Unexpected error: {type(error).__name__}")
 
     def _execute(self, job: _MediaConvertJob) -> dict[str, Any]:
         s3, cut = self._account.s3(job.request["Role"], job.id), job.cut

@@ -49,7 +49,8 @@ def _dispatch_event(original: Any, event: dict[str, Any], view: Any = None) -> A
         return original(event, view)
     detail = json.loads(event["Detail"])
     detail["object"]["version-id"] = version
-    # `view` is not passed on, because it was made from the event without the version.
+    # The emulator made `view`, its parsed form of the event, without the version. If it is not passed on, the function
+    # makes it again.
     return original({**event, "Detail": json.dumps(detail)})
 
 

@@ -47,7 +47,7 @@ class StreamFailed(Exception):
 
 
 class ConnectionDropped(Exception):
-    """Failure in which the connection is closed without a message."""
+    """Simulated fault, in which the server closes the connection without a message."""
 
 
 class StreamResults:

@@ -1,6 +1,6 @@
 """Local Amazon Transcribe streaming, which recognises tones that take the place of spoken words (see `tone_words.py`).
 
-It uses the protocol of the real service, and sends results while the audio arrives. botocore decodes the frames of a
+The service uses the protocol of the real one, and sends results while the audio arrives. botocore decodes the frames of a
 client, so that mistakes of the handlers' own encoder are noticed.
 """
 
@@ -60,7 +60,7 @@ async def serve(
                 await connection.send(exception_frame("BadRequestException", str(invalid)))
             except StreamFailed as failed:
                 await connection.send(failed.frame)
-            except ConnectionDropped:
+            except ConnectionDropped:  # a simulated fault, in which this server drops the connection
                 connection.transport.abort()
 
     async with serve_websockets(

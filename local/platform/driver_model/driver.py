@@ -1,4 +1,4 @@
-"""Model of a driver, which lists the AWS service calls for one resource type: to create, change, delete and read it.
+"""Model of a driver, which lists the AWS service calls that create, change, delete and read the resources of one type.
 
 The local platform makes these calls on its AWS emulator. A driver is data: each parameter of a call names the Pulumi
 property from which its value is taken, for example `DriverCall("CreateTopic", {"Name": "name", "Tags": "tags"})`.
@@ -135,9 +135,9 @@ class DriverCall:
     when: str = ""
     """Name of a property without which the call is not made. The call is also not made if the property is False, 0 or
     unknown. Empty if the call has no such condition."""
-    renames: Mapping[str, str] = field(default_factory=dict)
-    """Names of nested members in the service's API, by their names in Pulumi, for example `schedule` and
-    `ScheduleExpression`. Names that differ only in case or in a final `s` need no entry."""
+    nested_renames: Mapping[str, str] = field(default_factory=dict)
+    """Names of nested members in the service's API, by their names in Pulumi, for example `ScheduleExpression` by
+    `schedule`. Names that differ only in case or in a final `s` need no entry."""
     after: tuple[str, ...] = ()
     """Operations after which an update makes this call. For example, a Lambda version is published after each change of
     code or settings. If empty, an update makes the call if a property that the call uses has changed."""
@@ -174,8 +174,8 @@ class AwaitedState:
 class ReadCall:
     """A service call that reads current properties of a resource, in order to find changes that were made by hand.
 
-    A reading call covers the properties in `places`. A driver's first one also covers the other properties that a create
-    or update call takes as a parameter (`list_places`). If its result is missing, the resource no longer exists.
+    A reading call covers the properties in `paths_in_result`. A driver's first one also covers the other properties that a
+    create or update call takes as a parameter (`list_covered_properties`). If its result is missing, the resource no longer exists.
     """
 
     operation: str
@@ -186,11 +186,12 @@ class ReadCall:
     item: tuple[str, str] | None = None
     """For a result that is a list: a member of its items, and the property with the same value, for example
     `("AlarmName", "name")`. They show which item is the resource."""
-    places: Mapping[str, str | Callable[[Any], Any]] = field(default_factory=dict)
-    """Place of each property in the result: a dotted path, or a function that returns the value in Pulumi's form."""
-    without_default: tuple[str, ...] = ()
-    """Properties for which the service returns a value only if somebody has set one. If the program gives none, the value
-    was set by hand. For any other property, it may be a default."""
+    paths_in_result: Mapping[str, str | Callable[[Any], Any]] = field(default_factory=dict)
+    """Dotted path of each property in the result. A function in place of a path gets the result, and returns the value in
+    Pulumi's form."""
+    unset_by_default: tuple[str, ...] = ()
+    """Properties for which the service returns a value only if somebody has set one. So a value that the program does not
+    give was set by hand. For other properties, it may be a default, so it is ignored."""
     fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Properties such as code, which are compared by hash: each with the output that has the hash of the deployed content,
     and the dotted path of the current hash in the result."""
@@ -233,7 +234,7 @@ class PropertyImport:
 
 @dataclass(frozen=True)
 class Driver:
-    """The calls that create, change, delete and read one resource type on the emulator."""
+    """The calls that create, change, delete and read the resources of one type on the emulator."""
 
     type: str
     """Type of the resource in Pulumi, for example `aws:s3/bucket:Bucket`."""
@@ -272,7 +273,8 @@ class Driver:
 class RecordedOnly:
     """A resource type for which no call is made, because the emulator lacks the service or the feature.
 
-    Its resources are only checked, and recorded in the state file.
+    The parameters of its calls are checked against the service's API, and the inputs of its resources are recorded in the
+    state.
     """
 
     type: str
@@ -282,6 +284,6 @@ class RecordedOnly:
     reason: str
     """Reason why the emulator cannot create the resource. `make up` prints it."""
     create: tuple[DriverCall, ...]
-    """Calls that would create the resource. Only their parameters are checked against the service's API."""
+    """Calls that would create the resource. They are not made, but their parameters are checked."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
     """Values that the service would return, as far as other resources need them."""

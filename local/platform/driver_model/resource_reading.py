@@ -44,37 +44,38 @@ def read_inputs(driver: Driver | RecordedOnly, clients: Clients, values: Resourc
             if call is driver.read[0]:
                 return None
             result = {}
-        for name, place in list_places(driver, call):
+        for name, path in list_covered_properties(driver, call):
             given = inputs.get(name)
-            if given is None and name not in call.without_default:
+            if given is None and name not in call.unset_by_default:
                 continue
-            shape, renames = _find_shape(driver, call, name, place, settings)
-            current = value_at_path(result, place) if isinstance(place, str) else place(result)
+            shape, renames = _find_shape(driver, call, name, path, settings)
+            current = value_at_path(result, path) if isinstance(path, str) else path(result)
             value = to_current_input(given, current, shape, renames)
             if value is not None:
                 inputs[name] = value
             elif given is not None:
                 del inputs[name]
-        for name, (output, path) in call.fingerprints.items():
-            given, deployed, current = inputs.get(name), values.outputs.get(output), value_at_path(result, path)
+        for name, (output, hash_path) in call.fingerprints.items():
+            given, deployed, current = inputs.get(name), values.outputs.get(output), value_at_path(result, hash_path)
             if isinstance(given, Archive | Asset) and deployed and current and deployed != current:
                 # The content is not read. An archive that has only the current hash shows the change.
                 inputs[name] = type(given)(hash=str(current))
     return inputs
 
 
-def list_places(driver: Driver, call: ReadCall) -> Iterator[tuple[str, str | Any]]:
-    """Yield the properties that a reading call covers, each with its place in the result.
+def list_covered_properties(driver: Driver, call: ReadCall) -> Iterator[tuple[str, str | Any]]:
+    """Yield the properties that a reading call covers, each with its path in the result, or with a function that returns its
+    value.
 
-    These are the properties in `places`. The driver's first reading call also covers the properties that a create or update
-    call takes directly as a parameter, under the parameter's name. Excluded are those in `places` or `fingerprints` of any
-    call, those in `unread`, those that identify the resource, and outputs.
+    These are the properties in `paths_in_result`. The driver's first reading call also covers the properties that a create
+    or update call takes directly as a parameter, under the parameter's name. Excluded are those in `paths_in_result` or
+    `fingerprints` of any call, those in `unread`, those that identify the resource, and outputs.
     """
-    yield from call.places.items()
+    yield from call.paths_in_result.items()
     if call is not driver.read[0]:
         return
-    placed = {name for reading in driver.read for name in (*reading.places, *reading.fingerprints)}
-    not_read = {*placed, *_identifying_inputs(driver), *driver.unread, *driver.outputs, "id"}
+    explicit = {name for reading in driver.read for name in (*reading.paths_in_result, *reading.fingerprints)}
+    not_read = {*explicit, *_identifying_inputs(driver), *driver.unread, *driver.outputs, "id"}
     for name, setting in _find_settings(driver).items():
         if name not in not_read:
             yield name, setting.name
@@ -87,7 +88,7 @@ def find_unread_inputs(driver: Driver) -> set[str]:
     """
     used = {name for call in (*driver.create, *driver.update) for name in call.uses()} - set(driver.outputs) - {"id"}
     used |= {driver.property_import.property} if driver.property_import else set()
-    read = {name for call in driver.read for name, _ in list_places(driver, call)}
+    read = {name for call in driver.read for name, _ in list_covered_properties(driver, call)}
     return used - read - {name for call in driver.read for name in call.fingerprints} - _identifying_inputs(driver)
 
 
@@ -104,24 +105,24 @@ def _find_settings(driver: Driver) -> dict[str, _Setting]:
         for path, source in call.params.items():
             if isinstance(source, str) and source not in settings:
                 shape = _shape_at(input_shape(driver, call), path)
-                settings[source] = _Setting(path.rpartition(".")[2], shape, call.renames)
+                settings[source] = _Setting(path.rpartition(".")[2], shape, call.nested_renames)
     return settings
 
 
 def _find_shape(
-    driver: Driver, call: ReadCall, name: str, place: Any, settings: Mapping[str, _Setting]
+    driver: Driver, call: ReadCall, name: str, path: Any, settings: Mapping[str, _Setting]
 ) -> tuple[Shape | None, Mapping[str, str]]:
     """Return the shape of a property's value in a result, and the names that differ from Pulumi's (`renames`).
 
     If a parameter sets the property, the shape is the parameter's, because the response's also has members that are not
-    settings. A function as place returns a value in Pulumi's form, which needs no shape.
+    settings. A function in place of a path returns a value in Pulumi's form, which needs no shape.
     """
-    if not isinstance(place, str):
+    if not isinstance(path, str):
         return None, {}
     if name in settings:
         return settings[name].shape, settings[name].renames
     response = service_model(driver.service).operation_model(call.operation).output_shape
-    return _shape_at(response, ".".join(filter(None, (call.path, place)))), {}
+    return _shape_at(response, ".".join(filter(None, (call.path, path)))), {}
 
 
 def _shape_at(shape: Shape | None, path: str) -> Shape | None:

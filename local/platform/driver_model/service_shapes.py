@@ -48,7 +48,7 @@ def build_parameters(driver: Driver | RecordedOnly, call: DriverCall, values: Re
         if value is None:
             continue
         _set_at_path(tree, path.split("."), value)
-    fitted: Props = fit_to_shape(tree, input_shape(driver, call), call.renames, call.operation)
+    fitted: Props = fit_to_shape(tree, input_shape(driver, call), call.nested_renames, call.operation)
     return fitted
 
 
@@ -137,7 +137,7 @@ def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str]
         member = find_member(key, shape, renames)
         if member is None:
             raise ShapeMismatch(
-                f"{path} has no member {key}: add its service name to the driver's renames, or list it as ignored"
+                f"{path} has no member {key}: add its service name to the call's `nested_renames`, or list the property as ignored"
             )
         if inner is not None:
             fitted[member] = fit_to_shape(inner, shape.members[member], renames, f"{path}.{member}")

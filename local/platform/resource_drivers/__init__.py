@@ -1,6 +1,6 @@
 """Drivers of all resource types, one module per AWS service.
 
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
+A driver lists the AWS service calls for the resources of one type (`driver_model/driver.py`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -61,7 +61,7 @@ DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver 
 RECORDED_ONLY: dict[str, RecordedOnly] = {
     recorded.type: recorded for module in (backup, s3, cost_management) for recorded in module.RECORDED
 }
-"""Types that are checked and recorded, but not created, because the emulator lacks the service or the feature."""
+"""Types whose resources are not created, because the emulator lacks the service or the feature (`RecordedOnly`)."""
 
 Drivers = Mapping[str, Driver | RecordedOnly]
 """Drivers of both kinds by resource type."""

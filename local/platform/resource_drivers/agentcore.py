@@ -1,7 +1,6 @@
 """Drivers of AgentCore memories and their strategies.
 
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator. A
-strategy has no calls of its own: UpdateMemory adds, changes and deletes the strategies of a memory.
+A strategy has no calls of its own: UpdateMemory adds, changes and deletes the strategies of a memory.
 """
 
 from typing import Any

@@ -1,7 +1,4 @@
-"""Driver of Athena workgroups.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Driver of Athena workgroups."""
 
 from typing import Any
 

@@ -1,7 +1,6 @@
 """Drivers of AWS Backup vaults, plans and selections.
 
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator. The
-emulator has no region settings of AWS Backup, so these are only checked and recorded (`RecordedOnly`).
+The emulator has no region settings of AWS Backup. So no call is made for them (`RecordedOnly`).
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, from_response
@@ -38,14 +37,14 @@ DRIVERS = (
             DriverCall(
                 "CreateBackupPlan",
                 {"BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules", "BackupPlanTags": "tags"},
-                renames=PLAN_RENAMES,
+                nested_renames=PLAN_RENAMES,
             ),
         ),
         update=(
             DriverCall(
                 "UpdateBackupPlan",
                 {"BackupPlanId": "id", "BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules"},
-                renames=PLAN_RENAMES,
+                nested_renames=PLAN_RENAMES,
             ),
             TAG,
         ),
@@ -54,7 +53,7 @@ DRIVERS = (
         outputs={"arn": from_response("CreateBackupPlan", "BackupPlanArn")},
         read=(
             ReadCall("GetBackupPlan", {"BackupPlanId": "id"}, "BackupPlan"),
-            ReadCall("ListTags", {"ResourceArn": "arn"}, places={"tags": "Tags"}, without_default=("tags",)),
+            ReadCall("ListTags", {"ResourceArn": "arn"}, paths_in_result={"tags": "Tags"}, unset_by_default=("tags",)),
         ),
     ),
     Driver(
@@ -69,7 +68,7 @@ DRIVERS = (
                     "BackupSelection.IamRoleArn": "iamRoleArn",
                     "BackupSelection.ListOfTags": "selectionTags",
                 },
-                renames=SELECTION_RENAMES,
+                nested_renames=SELECTION_RENAMES,
             ),
         ),
         delete=(DriverCall("DeleteBackupSelection", {"BackupPlanId": "planId", "SelectionId": "id"}),),

@@ -1,7 +1,4 @@
-"""Drivers of AWS Batch compute environments, job queues and job definitions.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Drivers of AWS Batch compute environments, job queues and job definitions."""
 
 import json
 from typing import Any

@@ -1,7 +1,4 @@
-"""Drivers of CloudWatch alarms, dashboards, log groups and metric filters.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Drivers of CloudWatch alarms, dashboards, log groups and metric filters."""
 
 from local.platform.driver_model.driver import (
     ComputedValue,
@@ -52,16 +49,16 @@ ALARM: dict[str, Source] = {
 """Parameters of the call that creates and updates an alarm, each with its Pulumi property."""
 ALARM_ARN = from_template(f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{name}}")
 
-DASHBOARD = DriverCall("PutDashboard", {"DashboardName": "dashboardName", "DashboardBody": "dashboardBody"})
+PUT_DASHBOARD = DriverCall("PutDashboard", {"DashboardName": "dashboardName", "DashboardBody": "dashboardBody"})
 
 
-RETENTION = DriverCall(
+PUT_RETENTION = DriverCall(
     "PutRetentionPolicy",
     {"logGroupName": "name", "retentionInDays": "retentionInDays"},
     when="retentionInDays",
 )
 
-FILTER = DriverCall(
+PUT_FILTER = DriverCall(
     "PutMetricFilter",
     {
         "logGroupName": "logGroupName",
@@ -69,7 +66,7 @@ FILTER = DriverCall(
         "filterPattern": "pattern",
         "metricTransformations": "metricTransformation",
     },
-    renames={"name": "metricName", "namespace": "metricNamespace", "value": "metricValue"},
+    nested_renames={"name": "metricName", "namespace": "metricNamespace", "value": "metricValue"},
 )
 
 LOG_GROUP_ARN = from_template(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{name}}")
@@ -92,22 +89,22 @@ DRIVERS = (
                 {"AlarmNames": "name"},
                 "MetricAlarms",
                 item=("AlarmName", "name"),
-                places={"dimensions": _current_dimensions, "actionsEnabled": _current_actions_enabled},
-                without_default=("dimensions", "alarmActions", "okActions", "actionsEnabled"),
+                paths_in_result={"dimensions": _current_dimensions, "actionsEnabled": _current_actions_enabled},
+                unset_by_default=("dimensions", "alarmActions", "okActions", "actionsEnabled"),
             ),
             ReadCall(
                 "ListTagsForResource",
                 {"ResourceARN": ALARM_ARN},
-                places={"tags": "Tags"},
-                without_default=("tags",),
+                paths_in_result={"tags": "Tags"},
+                unset_by_default=("tags",),
             ),
         ),
     ),
     Driver(
         type="aws:cloudwatch/dashboard:Dashboard",
         service="cloudwatch",
-        create=(DASHBOARD,),
-        update=(DASHBOARD,),
+        create=(PUT_DASHBOARD,),
+        update=(PUT_DASHBOARD,),
         delete=(DriverCall("DeleteDashboards", {"DashboardNames": "dashboardName"}),),
         id="dashboardName",
         read=(ReadCall("GetDashboard", {"DashboardName": "dashboardName"}),),
@@ -117,9 +114,9 @@ DRIVERS = (
         service="logs",
         create=(
             DriverCall("CreateLogGroup", {"logGroupName": "name", "kmsKeyId": "kmsKeyId", "tags": "tags"}),
-            RETENTION,
+            PUT_RETENTION,
         ),
-        update=(RETENTION, DriverCall("TagResource", {"resourceArn": LOG_GROUP_ARN, "tags": "tags"})),
+        update=(PUT_RETENTION, DriverCall("TagResource", {"resourceArn": LOG_GROUP_ARN, "tags": "tags"})),
         delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
         read=(
@@ -128,21 +125,21 @@ DRIVERS = (
                 {"logGroupNamePrefix": "name"},
                 "logGroups",
                 item=("logGroupName", "name"),
-                without_default=("retentionInDays", "kmsKeyId"),
+                unset_by_default=("retentionInDays", "kmsKeyId"),
             ),
             ReadCall(
                 "ListTagsForResource",
                 {"resourceArn": LOG_GROUP_ARN},
-                places={"tags": "tags"},
-                without_default=("tags",),
+                paths_in_result={"tags": "tags"},
+                unset_by_default=("tags",),
             ),
         ),
     ),
     Driver(
         type="aws:cloudwatch/logMetricFilter:LogMetricFilter",
         service="logs",
-        create=(FILTER,),
-        update=(FILTER,),
+        create=(PUT_FILTER,),
+        update=(PUT_FILTER,),
         delete=(DriverCall("DeleteMetricFilter", {"logGroupName": "logGroupName", "filterName": "name"}),),
         id="name",
         read=(

@@ -1,7 +1,4 @@
-"""Drivers of Cognito identity pools, and of the attachments of IAM roles to them.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Drivers of Cognito identity pools, and of the attachments of IAM roles to them."""
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response, from_template
 from local.preview.preview_provider import ACCOUNT, REGION
@@ -12,7 +9,7 @@ POOL = {
     "AllowClassicFlow": "allowClassicFlow",
 }
 """Parameters of the calls that create and update an identity pool, each with its Pulumi property."""
-ROLES = DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": "roles"})
+SET_ROLES = DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": "roles"})
 
 
 DRIVERS = (
@@ -32,11 +29,15 @@ DRIVERS = (
     Driver(
         type="aws:cognito/identityPoolRoleAttachment:IdentityPoolRoleAttachment",
         service="cognito-identity",
-        create=(ROLES,),
-        update=(ROLES,),
+        create=(SET_ROLES,),
+        update=(SET_ROLES,),
         # The API has no operation that removes the roles, so an empty map replaces them.
         delete=(DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": constant({})}),),
         id="identityPoolId",
-        read=(ReadCall("GetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId"}, "Roles", places={"roles": ""}),),
+        read=(
+            ReadCall(
+                "GetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId"}, "Roles", paths_in_result={"roles": ""}
+            ),
+        ),
     ),
 )

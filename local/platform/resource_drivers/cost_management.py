@@ -1,7 +1,6 @@
 """Drivers of budgets and cost anomaly detection.
 
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator. The
-emulator has budgets, but no Cost Explorer. So the resources of anomaly detection are only checked and recorded
+The emulator has budgets, but no Cost Explorer. So no call is made for the resources of anomaly detection
 (`RecordedOnly`).
 """
 

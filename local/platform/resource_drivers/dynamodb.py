@@ -1,7 +1,4 @@
-"""Driver of DynamoDB tables.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Driver of DynamoDB tables."""
 
 from collections.abc import Callable
 from typing import Any
@@ -94,8 +91,8 @@ def _is_recovery_enabled(values: ResourceValues) -> Any:
     return values["pointInTimeRecovery"]["enabled"]
 
 
-TTL = DriverCall("UpdateTimeToLive", {"TableName": "name", "TimeToLiveSpecification": "ttl"}, when="ttl")
-RECOVERY = DriverCall(
+UPDATE_TTL = DriverCall("UpdateTimeToLive", {"TableName": "name", "TimeToLiveSpecification": "ttl"}, when="ttl")
+UPDATE_RECOVERY = DriverCall(
     "UpdateContinuousBackups",
     {
         "TableName": "name",
@@ -123,17 +120,17 @@ DRIVERS = (
                     "DeletionProtectionEnabled": "deletionProtectionEnabled",
                     "Tags": "tags",
                 },
-                renames={"name": "attributeName", "type": "attributeType"},
+                nested_renames={"name": "attributeName", "type": "attributeType"},
             ),
-            TTL,
-            RECOVERY,
+            UPDATE_TTL,
+            UPDATE_RECOVERY,
         ),
         update=(
             DriverCall("UpdateTable", {"TableName": "name", "DeletionProtectionEnabled": "deletionProtectionEnabled"}),
             DriverCall("UpdateTable", {"TableName": "name", "SSESpecification": encryption_specification}),
             DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"}),
-            TTL,
-            RECOVERY,
+            UPDATE_TTL,
+            UPDATE_RECOVERY,
         ),
         delete=(DriverCall("DeleteTable", {"TableName": "name"}),),
         id="name",
@@ -143,25 +140,33 @@ DRIVERS = (
                 "DescribeTable",
                 {"TableName": "name"},
                 "Table",
-                places={
+                paths_in_result={
                     "hashKey": _key_of_type("HASH"),
                     "rangeKey": _key_of_type("RANGE"),
                     "billingMode": "BillingModeSummary.BillingMode",
                     "globalSecondaryIndexes": _current_indexes,
                     "serverSideEncryption": _current_encryption,
                 },
-                without_default=("globalSecondaryIndexes",),
+                unset_by_default=("globalSecondaryIndexes",),
             ),
             ReadCall(
-                "DescribeTimeToLive", {"TableName": "name"}, "TimeToLiveDescription", places={"ttl": _current_expiry}
+                "DescribeTimeToLive",
+                {"TableName": "name"},
+                "TimeToLiveDescription",
+                paths_in_result={"ttl": _current_expiry},
             ),
             ReadCall(
                 "DescribeContinuousBackups",
                 {"TableName": "name"},
                 "ContinuousBackupsDescription.PointInTimeRecoveryDescription",
-                places={"pointInTimeRecovery": _current_recovery},
+                paths_in_result={"pointInTimeRecovery": _current_recovery},
             ),
-            ReadCall("ListTagsOfResource", {"ResourceArn": "arn"}, places={"tags": "Tags"}, without_default=("tags",)),
+            ReadCall(
+                "ListTagsOfResource",
+                {"ResourceArn": "arn"},
+                paths_in_result={"tags": "Tags"},
+                unset_by_default=("tags",),
+            ),
         ),
     ),
 )

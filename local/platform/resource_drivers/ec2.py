@@ -1,7 +1,4 @@
-"""Drivers of VPCs and their parts: subnets, gateways, routes, endpoints and security groups.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Drivers of VPCs and their parts: subnets, gateways, routes, endpoints and security groups."""
 
 from typing import Any
 

@@ -1,14 +1,13 @@
 """Drivers of ECR repositories and their lifecycle policies.
 
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator. The
-repositories contain no images, because the emulated AWS Batch runs a local program for each image name.
+The repositories contain no images, because the emulated AWS Batch runs a local program for each image name.
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template
 from local.preview.preview_provider import ACCOUNT, REGION
 
 TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
-POLICY = DriverCall("PutLifecyclePolicy", {"repositoryName": "repository", "lifecyclePolicyText": "policy"})
+PUT_POLICY = DriverCall("PutLifecyclePolicy", {"repositoryName": "repository", "lifecyclePolicyText": "policy"})
 
 
 DRIVERS = (
@@ -54,15 +53,20 @@ DRIVERS = (
         ignored={"forceDelete": "the repositories of the emulator contain no images"},
         read=(
             ReadCall("DescribeRepositories", {"repositoryNames": "name"}, "repositories", ("repositoryName", "name")),
-            ReadCall("ListTagsForResource", {"resourceArn": "arn"}, places={"tags": "tags"}, without_default=("tags",)),
+            ReadCall(
+                "ListTagsForResource",
+                {"resourceArn": "arn"},
+                paths_in_result={"tags": "tags"},
+                unset_by_default=("tags",),
+            ),
         ),
         unread={"imageTagMutabilityExclusionFilters": "the emulator does not return it"},
     ),
     Driver(
         type="aws:ecr/lifecyclePolicy:LifecyclePolicy",
         service="ecr",
-        create=(POLICY,),
-        update=(POLICY,),
+        create=(PUT_POLICY,),
+        update=(PUT_POLICY,),
         delete=(DriverCall("DeleteLifecyclePolicy", {"repositoryName": "repository"}),),
         id="repository",
         read=(ReadCall("GetLifecyclePolicy", {"repositoryName": "repository"}),),

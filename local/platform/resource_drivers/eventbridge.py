@@ -1,7 +1,4 @@
-"""Drivers of EventBridge rules, targets and archives, and of EventBridge Scheduler schedules.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Drivers of EventBridge rules, targets and archives, and of EventBridge Scheduler schedules."""
 
 from typing import Any
 
@@ -25,7 +22,7 @@ def targets(identifier: str, arn: str, text: str | None, retry: Any, dead_letter
     return [{name: value for name, value in {**parts, **blocks}.items() if value is not None}]
 
 
-TARGET = DriverCall("PutTargets", {"Rule": "rule", "Targets": targets})
+PUT_TARGET = DriverCall("PutTargets", {"Rule": "rule", "Targets": targets})
 
 ARCHIVE = {
     "ArchiveName": "name",
@@ -58,14 +55,19 @@ DRIVERS = (
         outputs={"arn": from_response("PutRule", "RuleArn")},
         read=(
             ReadCall("DescribeRule", {"Name": "name"}),
-            ReadCall("ListTagsForResource", {"ResourceARN": "arn"}, places={"tags": "Tags"}, without_default=("tags",)),
+            ReadCall(
+                "ListTagsForResource",
+                {"ResourceARN": "arn"},
+                paths_in_result={"tags": "Tags"},
+                unset_by_default=("tags",),
+            ),
         ),
     ),
     Driver(
         type="aws:cloudwatch/eventTarget:EventTarget",
         service="events",
-        create=(TARGET,),
-        update=(TARGET,),
+        create=(PUT_TARGET,),
+        update=(PUT_TARGET,),
         delete=(DriverCall("RemoveTargets", {"Rule": "rule", "Ids": "targetId"}),),
         id=from_template("{rule}-{targetId}"),
         read=(
@@ -74,14 +76,14 @@ DRIVERS = (
                 {"Rule": "rule"},
                 "Targets",
                 item=("Id", "targetId"),
-                places={
+                paths_in_result={
                     "arn": "Arn",
                     "input": "Input",
                     "roleArn": "RoleArn",
                     "retryPolicy": "RetryPolicy",
                     "deadLetterConfig": "DeadLetterConfig",
                 },
-                without_default=("input", "roleArn", "deadLetterConfig"),
+                unset_by_default=("input", "roleArn", "deadLetterConfig"),
             ),
         ),
     ),

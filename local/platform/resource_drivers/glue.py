@@ -1,7 +1,4 @@
-"""Drivers of Glue jobs, connections, security configurations, catalog databases and tables.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Drivers of Glue jobs, connections, security configurations, catalog databases and tables."""
 
 from typing import Any
 
@@ -84,7 +81,9 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteJob", {"JobName": "name"}),),
         id="name",
-        read=(ReadCall("GetJob", {"JobName": "name"}, "Job", places={"connections": "Connections.Connections"}),),
+        read=(
+            ReadCall("GetJob", {"JobName": "name"}, "Job", paths_in_result={"connections": "Connections.Connections"}),
+        ),
         unread=dict.fromkeys(("executionClass", "executionProperty", "tags"), "the emulator does not return it"),
     ),
     Driver(
@@ -123,16 +122,20 @@ DRIVERS = (
             ReadCall(
                 "GetTags",
                 {"ResourceArn": from_template(f"arn:aws:glue:{REGION}:{ACCOUNT}:database/{{name}}")},
-                places={"tags": "Tags"},
-                without_default=("tags",),
+                paths_in_result={"tags": "Tags"},
+                unset_by_default=("tags",),
             ),
         ),
     ),
     Driver(
         type="aws:glue/catalogTable:CatalogTable",
         service="glue",
-        create=(DriverCall("CreateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
-        update=(DriverCall("UpdateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, renames=TABLE_RENAMES),),
+        create=(
+            DriverCall("CreateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, nested_renames=TABLE_RENAMES),
+        ),
+        update=(
+            DriverCall("UpdateTable", {"DatabaseName": "databaseName", **TABLE_INPUT}, nested_renames=TABLE_RENAMES),
+        ),
         delete=(DriverCall("DeleteTable", {"DatabaseName": "databaseName", "Name": "name"}),),
         id=from_template("{databaseName}:{name}"),
         read=(ReadCall("GetTable", {"DatabaseName": "databaseName", "Name": "name"}, "Table"),),

@@ -1,11 +1,8 @@
-"""Drivers of IAM roles and their inline policies.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Drivers of IAM roles and their inline policies."""
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template
 
-POLICY = DriverCall("PutRolePolicy", {"RoleName": "role", "PolicyName": "name", "PolicyDocument": "policy"})
+PUT_POLICY = DriverCall("PutRolePolicy", {"RoleName": "role", "PolicyName": "name", "PolicyDocument": "policy"})
 
 DRIVERS = (
     Driver(
@@ -39,17 +36,19 @@ DRIVERS = (
                 "GetRole",
                 {"RoleName": "name"},
                 "Role",
-                places={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},
-                without_default=("permissionsBoundary",),
+                paths_in_result={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},
+                unset_by_default=("permissionsBoundary",),
             ),
-            ReadCall("ListRoleTags", {"RoleName": "name"}, places={"tags": "Tags"}, without_default=("tags",)),
+            ReadCall(
+                "ListRoleTags", {"RoleName": "name"}, paths_in_result={"tags": "Tags"}, unset_by_default=("tags",)
+            ),
         ),
     ),
     Driver(
         type="aws:iam/rolePolicy:RolePolicy",
         service="iam",
-        create=(POLICY,),
-        update=(POLICY,),
+        create=(PUT_POLICY,),
+        update=(PUT_POLICY,),
         delete=(DriverCall("DeleteRolePolicy", {"RoleName": "role", "PolicyName": "name"}),),
         id=from_template("{role}:{name}"),
         read=(ReadCall("GetRolePolicy", {"RoleName": "role", "PolicyName": "name"}),),

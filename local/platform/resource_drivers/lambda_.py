@@ -1,8 +1,5 @@
-"""Drivers of Lambda functions and the resources that belong to them.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator. The
-types are functions, aliases, permissions, event source mappings, layers, and the settings for asynchronous invocations
-and provisioned concurrency.
+"""Drivers of Lambda functions, aliases, permissions, event source mappings, layers, and the settings for asynchronous
+invocations and provisioned concurrency.
 """
 
 import io
@@ -97,7 +94,7 @@ CONFIGURATION = {
 """Parameters of the calls that create a function and update its configuration, each with its Pulumi property."""
 ACTIVE = AwaitedState("GetFunctionConfiguration", {"FunctionName": "name"}, "State", "Active")
 UPDATED = AwaitedState("GetFunctionConfiguration", {"FunctionName": "name"}, "LastUpdateStatus", "Successful")
-CONCURRENCY = DriverCall(
+PUT_CONCURRENCY = DriverCall(
     "PutFunctionConcurrency",
     {"FunctionName": "name", "ReservedConcurrentExecutions": "reservedConcurrentExecutions"},
     when="reservedConcurrentExecutions",
@@ -112,7 +109,7 @@ MAPPING = {
 }
 """Parameters of the calls that create and update an event source mapping, each with its Pulumi property."""
 MAPPING_ARN = from_template(f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{{id}}")
-ASYNCHRONOUS = DriverCall(
+PUT_ASYNCHRONOUS = DriverCall(
     "PutFunctionEventInvokeConfig",
     {
         "FunctionName": "functionName",
@@ -123,7 +120,7 @@ ASYNCHRONOUS = DriverCall(
     },
 )
 
-PROVISIONED = DriverCall(
+PUT_PROVISIONED = DriverCall(
     "PutProvisionedConcurrencyConfig",
     {
         "FunctionName": "functionName",
@@ -148,7 +145,7 @@ DRIVERS = (
                 },
                 until=ACTIVE,
             ),
-            CONCURRENCY,
+            PUT_CONCURRENCY,
         ),
         update=(
             DriverCall(
@@ -169,7 +166,7 @@ DRIVERS = (
                 when="publish",
                 after=("UpdateFunctionCode", "UpdateFunctionConfiguration"),
             ),
-            CONCURRENCY,
+            PUT_CONCURRENCY,
             DriverCall("TagResource", {"Resource": "arn", "Tags": "tags"}),
         ),
         delete=(DriverCall("DeleteFunction", {"FunctionName": "name"}),),
@@ -188,17 +185,17 @@ DRIVERS = (
             ReadCall(
                 "GetFunctionConfiguration",
                 {"FunctionName": "name"},
-                places={"layers": _layer_arns},
-                without_default=("environment", "layers", "vpcConfig", "kmsKeyArn"),
+                paths_in_result={"layers": _layer_arns},
+                unset_by_default=("environment", "layers", "vpcConfig", "kmsKeyArn"),
                 fingerprints={"code": ("codeSha256", "CodeSha256")},
             ),
             ReadCall(
                 "GetFunctionConcurrency",
                 {"FunctionName": "name"},
-                places={"reservedConcurrentExecutions": "ReservedConcurrentExecutions"},
-                without_default=("reservedConcurrentExecutions",),
+                paths_in_result={"reservedConcurrentExecutions": "ReservedConcurrentExecutions"},
+                unset_by_default=("reservedConcurrentExecutions",),
             ),
-            ReadCall("ListTags", {"Resource": "arn"}, places={"tags": "Tags"}, without_default=("tags",)),
+            ReadCall("ListTags", {"Resource": "arn"}, paths_in_result={"tags": "Tags"}, unset_by_default=("tags",)),
         ),
         unread={"publish": "it is a parameter of the creation, not a setting of the function"},
     ),
@@ -231,14 +228,14 @@ DRIVERS = (
             ReadCall(
                 "GetEventSourceMapping",
                 {"UUID": "id"},
-                places={"functionName": "FunctionArn", "enabled": _current_enabled},
-                without_default=("enabled", "scalingConfig"),
+                paths_in_result={"functionName": "FunctionArn", "enabled": _current_enabled},
+                unset_by_default=("enabled", "scalingConfig"),
             ),
             ReadCall(
                 "ListTags",
                 {"Resource": MAPPING_ARN},
-                places={"tags": "Tags"},
-                without_default=("tags",),
+                paths_in_result={"tags": "Tags"},
+                unset_by_default=("tags",),
             ),
         ),
     ),
@@ -270,8 +267,8 @@ DRIVERS = (
     Driver(
         type="aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
         service="lambda",
-        create=(ASYNCHRONOUS,),
-        update=(ASYNCHRONOUS,),
+        create=(PUT_ASYNCHRONOUS,),
+        update=(PUT_ASYNCHRONOUS,),
         delete=(
             DriverCall("DeleteFunctionEventInvokeConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}),
         ),
@@ -281,8 +278,8 @@ DRIVERS = (
     Driver(
         type="aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig",
         service="lambda",
-        create=(PROVISIONED,),
-        update=(PROVISIONED,),
+        create=(PUT_PROVISIONED,),
+        update=(PUT_PROVISIONED,),
         delete=(
             DriverCall(
                 "DeleteProvisionedConcurrencyConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}
@@ -293,7 +290,7 @@ DRIVERS = (
             ReadCall(
                 "GetProvisionedConcurrencyConfig",
                 {"FunctionName": "functionName", "Qualifier": "qualifier"},
-                places={"provisionedConcurrentExecutions": "RequestedProvisionedConcurrentExecutions"},
+                paths_in_result={"provisionedConcurrentExecutions": "RequestedProvisionedConcurrentExecutions"},
             ),
         ),
     ),

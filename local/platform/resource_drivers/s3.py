@@ -1,7 +1,4 @@
-"""Drivers of S3 buckets, of objects, and of bucket settings, most of which are resources of their own.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Drivers of S3 buckets, of objects, and of bucket settings, most of which are resources of their own."""
 
 from collections.abc import Callable
 from typing import Any
@@ -83,9 +80,11 @@ def _put_driver(
     )
 
 
-def _read_setting(operation: str, path: str = "", **places: str | Callable[[Any], Any]) -> ReadCall:
-    """Return the call that reads a bucket setting. The properties in `places` have no default."""
-    return ReadCall(operation, {"Bucket": "bucket"}, path, places=places, without_default=tuple(places))
+def _read_setting(operation: str, path: str = "", **paths_in_result: str | Callable[[Any], Any]) -> ReadCall:
+    """Return the call that reads a bucket setting. Without the setting, the service returns no value."""
+    return ReadCall(
+        operation, {"Bucket": "bucket"}, path, paths_in_result=paths_in_result, unset_by_default=tuple(paths_in_result)
+    )
 
 
 def delete_all_versions(client: Any, params: Props) -> None:
@@ -95,7 +94,7 @@ def delete_all_versions(client: Any, params: Props) -> None:
             client.delete_object(Bucket=params["Bucket"], Key=version["Key"], VersionId=version["VersionId"])
 
 
-TAGGING = DriverCall("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}, when="tags")
+PUT_TAGGING = DriverCall("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}, when="tags")
 
 
 @computed_from("source")
@@ -104,7 +103,7 @@ def object_content(source: Asset) -> bytes:
     return source.read()
 
 
-OBJECT = DriverCall("PutObject", {"Bucket": "bucket", "Key": "key", "Body": object_content})
+PUT_OBJECT = DriverCall("PutObject", {"Bucket": "bucket", "Key": "key", "Body": object_content})
 
 DRIVERS = (
     Driver(
@@ -112,9 +111,9 @@ DRIVERS = (
         service="s3",
         create=(
             DriverCall("CreateBucket", {"Bucket": "bucket"}),
-            TAGGING,
+            PUT_TAGGING,
         ),
-        update=(TAGGING,),
+        update=(PUT_TAGGING,),
         delete=(DriverCall("DeleteBucket", {"Bucket": "bucket"}),),
         id="bucket",
         ignored={"forceDestroy": "no call has it as a parameter, but `content_deletion` reads it"},
@@ -213,8 +212,8 @@ DRIVERS = (
     Driver(
         type="aws:s3/bucketObjectv2:BucketObjectv2",
         service="s3",
-        create=(OBJECT,),
-        update=(OBJECT,),
+        create=(PUT_OBJECT,),
+        update=(PUT_OBJECT,),
         delete=(DriverCall("DeleteObject", {"Bucket": "bucket", "Key": "key"}),),
         id="key",
         outputs={"etag": from_response("PutObject", "ETag")},

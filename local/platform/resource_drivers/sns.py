@@ -1,11 +1,8 @@
-"""Drivers of SNS topics, topic policies and subscriptions.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Drivers of SNS topics, topic policies and subscriptions."""
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response
 
-POLICY = DriverCall(
+SET_POLICY = DriverCall(
     "SetTopicAttributes", {"TopicArn": "arn", "AttributeName": constant("Policy"), "AttributeValue": "policy"}
 )
 
@@ -20,18 +17,25 @@ DRIVERS = (
         outputs={"arn": from_response("CreateTopic", "TopicArn")},
         read=(
             ReadCall("GetTopicAttributes", {"TopicArn": "id"}, "Attributes"),
-            ReadCall("ListTagsForResource", {"ResourceArn": "id"}, places={"tags": "Tags"}, without_default=("tags",)),
+            ReadCall(
+                "ListTagsForResource",
+                {"ResourceArn": "id"},
+                paths_in_result={"tags": "Tags"},
+                unset_by_default=("tags",),
+            ),
         ),
         unread={"name": "a topic cannot be renamed"},
     ),
     Driver(
         type="aws:sns/topicPolicy:TopicPolicy",
         service="sns",
-        create=(POLICY,),
-        update=(POLICY,),
+        create=(SET_POLICY,),
+        update=(SET_POLICY,),
         # There is no deletion call: a topic always has a policy, which is deleted together with the topic.
         id="arn",
-        read=(ReadCall("GetTopicAttributes", {"TopicArn": "arn"}, "Attributes.Policy", places={"policy": ""}),),
+        read=(
+            ReadCall("GetTopicAttributes", {"TopicArn": "arn"}, "Attributes.Policy", paths_in_result={"policy": ""}),
+        ),
     ),
     Driver(
         type="aws:sns/topicSubscription:TopicSubscription",

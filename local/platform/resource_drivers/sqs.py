@@ -1,7 +1,4 @@
-"""Drivers of SQS queues and their policies.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Drivers of SQS queues and their policies."""
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response
 
@@ -31,7 +28,7 @@ def _attribute_driver(pulumi_type: str, attribute: str, source: str) -> Driver:
                 "GetQueueAttributes",
                 {"QueueUrl": "queueUrl", "AttributeNames": constant([attribute])},
                 f"Attributes.{attribute}",
-                places={source: ""},
+                paths_in_result={source: ""},
             ),
         ),
     )
@@ -54,9 +51,9 @@ DRIVERS = (
                 "GetQueueAttributes",
                 {"QueueUrl": "id", "AttributeNames": constant(["All"])},
                 "Attributes",
-                without_default=("redrivePolicy",),
+                unset_by_default=("redrivePolicy",),
             ),
-            ReadCall("ListQueueTags", {"QueueUrl": "id"}, places={"tags": "Tags"}, without_default=("tags",)),
+            ReadCall("ListQueueTags", {"QueueUrl": "id"}, paths_in_result={"tags": "Tags"}, unset_by_default=("tags",)),
         ),
         unread={"name": "a queue cannot be renamed"},
     ),

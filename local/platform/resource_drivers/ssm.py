@@ -1,7 +1,4 @@
-"""Driver of SSM parameters.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Driver of SSM parameters."""
 
 from local.platform.driver_model.driver import (
     ComputedValue,
@@ -56,14 +53,14 @@ DRIVERS = (
                 {"ParameterFilters": ComputedValue(_name_filter)},
                 "Parameters",
                 item=("Name", "name"),
-                places={"description": "Description", "keyId": "KeyId", "tier": "Tier"},
-                without_default=("description",),
+                paths_in_result={"description": "Description", "keyId": "KeyId", "tier": "Tier"},
+                unset_by_default=("description",),
             ),
             ReadCall(
                 "ListTagsForResource",
                 {"ResourceType": constant("Parameter"), "ResourceId": "name"},
-                places={"tags": "TagList"},
-                without_default=("tags",),
+                paths_in_result={"tags": "TagList"},
+                unset_by_default=("tags",),
             ),
         ),
     ),

@@ -1,7 +1,4 @@
-"""Driver of Step Functions state machines.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Driver of Step Functions state machines."""
 
 from typing import Any
 
@@ -52,9 +49,16 @@ DRIVERS = (
         outputs={"arn": from_response("CreateStateMachine", "stateMachineArn")},
         read=(
             ReadCall(
-                "DescribeStateMachine", {"stateMachineArn": "id"}, places={"loggingConfiguration": _current_logging}
+                "DescribeStateMachine",
+                {"stateMachineArn": "id"},
+                paths_in_result={"loggingConfiguration": _current_logging},
             ),
-            ReadCall("ListTagsForResource", {"resourceArn": "id"}, places={"tags": "tags"}, without_default=("tags",)),
+            ReadCall(
+                "ListTagsForResource",
+                {"resourceArn": "id"},
+                paths_in_result={"tags": "tags"},
+                unset_by_default=("tags",),
+            ),
         ),
         unread={"tracingConfiguration": "the emulator does not return it"},
     ),

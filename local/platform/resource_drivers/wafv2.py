@@ -1,7 +1,6 @@
 """Drivers of WAF web ACLs and their associations with resources.
 
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator. The
-emulator stores web ACLs but does not apply them, so no request is blocked.
+The emulator stores web ACLs but does not apply them, so no request is blocked.
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, from_response

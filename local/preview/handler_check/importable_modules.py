@@ -1,4 +1,4 @@
-"""Modules that a function or job can import from outside the project: the standard library and installed packages.
+"""Modules that a function or job can import from outside the project: the standard library, and packages.
 
 A package's modules are read from its installation in `.venv`, which has the versions of the Lambda layer and of the Batch
 job's image. A package that is not installed, such as Spark, is assumed to contain every module below its name.
@@ -21,8 +21,8 @@ REMOVED_MODULES: Mapping[tuple[int, int], str] = {
         "sunau telnetlib uu xdrlib"
     ),
 }
-"""Modules that a Python version removed from the standard library, by that version ("What's New In Python"). The Python
-that runs this check may be older and still have them."""
+"""Modules that were removed from the standard library. The key is the Python version that removed them ("What's New In
+Python"). The Python that runs this check may be older and still have them."""
 GLUE_MODULES = frozenset(
     {
         *("awsglue", "py4j", "pyspark"),
@@ -44,7 +44,7 @@ class Packages:
     source: str
     """Source of the packages for error messages, for example `requirements/layer.txt`."""
     files: Mapping[str, str]
-    """Path of each module's file, by the module's name. Empty for a package without `__init__.py`."""
+    """Path of each module's file, by the module's name. The path is empty for a package without `__init__.py`."""
     unknown: frozenset[str] = frozenset()
     """Import names of packages that are not installed on this machine, so their modules are unknown."""
 
@@ -71,14 +71,17 @@ def assume_packages(import_names: Iterable[str], source: str) -> Packages:
 
 
 def has_standard_module(module: str, python: tuple[int, int]) -> bool:
-    """Return True if the standard library of a Python version has the module."""
+    """Return True if the standard library of a Python version has the module.
+
+    The check uses the modules of the running Python, without those that the given version or an earlier one removed.
+    """
     top = module.partition(".")[0]
     removed = {name for version, names in REMOVED_MODULES.items() if version <= python for name in names.split()}
     return top in sys.stdlib_module_names and top not in removed and (module == top or _module_exists(module))
 
 
 def has_standard_name(module: str, name: str) -> bool:
-    """Return True if a module of the standard library contains a name, or cannot be imported on this machine."""
+    """Import a module of the standard library. Return True if it contains a name, or cannot be imported on this machine."""
     try:
         return hasattr(importlib.import_module(module), name) or _module_exists(f"{module}.{name}")
     except ImportError:  # for example `winreg`, which exists only on Windows

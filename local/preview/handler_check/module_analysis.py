@@ -16,7 +16,7 @@ from types import CodeType
 from typing import NamedTuple
 
 PREDEFINED = {*dir(builtins), "__annotations__", "__builtins__", "__file__", "__path__"}
-"""Names that every module can read without defining them."""
+"""Names that a module can read without defining them. `__path__` exists only in packages."""
 DYNAMIC_NAMES = {"__getattr__", "exec", "globals", "locals", "vars"}
 """Names with which a module can define further names that its statements do not show."""
 STAR = "*"
@@ -55,7 +55,8 @@ class ModuleAnalysis:
 
     problems: tuple[Problem, ...] = ()
     imports: tuple[ImportStatement, ...] = ()
-    """Imports at module level and in functions, except imports for type checkers and optional imports."""
+    """Imports at module level and in functions, except those for type checkers, and optional ones, which are in a
+    `try` that handles ImportError."""
     names: frozenset[str] = frozenset()
     """Names that the statements of the module define."""
     is_dynamic: bool = False
@@ -72,7 +73,7 @@ class _Access(NamedTuple):
     opcode: int
     name: str
     position: int
-    """Number of instructions before this instruction."""
+    """Number of two-byte units of bytecode before this instruction."""
     constants: tuple[int, int]
     """Indexes of the last two constants that were loaded: for an import, the number of leading dots and the names."""
 

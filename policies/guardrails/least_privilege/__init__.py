@@ -6,18 +6,18 @@ from guardrails.least_privilege import (
     foreign_identities,
     guest_permissions,
     managed_policies_and_credentials,
-    policy_documents,
     privilege_escalation,
     resource_policies,
     role_and_policy_limits,
     role_passing,
     secret_values,
+    statement_policies,
     trust_policies,
 )
 from guardrails.pack.policy_kinds import Policy
 
 MODULES = (
-    policy_documents,
+    statement_policies,
     managed_policies_and_credentials,
     role_passing,
     role_and_policy_limits,

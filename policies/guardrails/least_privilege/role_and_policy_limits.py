@@ -1,8 +1,8 @@
 """Guardrail policies that limit roles and IAM policy documents.
 
-Roles have the permissions boundary and short sessions. Managed policies that are attached to an identity are AWS's own
-or resources of this stack. A ForAllValues condition needs a Null condition that refuses requests without its key. A
-wildcard in a resource's name matches only names of the stack.
+Roles must have the permissions boundary and short sessions. Managed policies that are attached to an identity must be
+AWS's own or resources of this stack. A ForAllValues condition needs a Null condition that refuses requests without its
+key. A wildcard in a resource's name must match only names of the stack.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.least_privilege.managed_policies_and_credentials import ATTACHMENTS, AWS_MANAGED_POLICY
-from guardrails.least_privilege.policy_documents import ACTIONS_ON_GENERATED_IDS
+from guardrails.least_privilege.statement_policies import ACTIONS_ON_GENERATED_IDS
 from guardrails.model.iam_documents import Statement, to_list
 from guardrails.model.resource_arns import reaches_beyond_prefix
 from guardrails.model.resource_types import (

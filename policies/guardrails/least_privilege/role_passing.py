@@ -1,5 +1,5 @@
-"""Guardrail policies about iam:PassRole and sts:AssumeRole: statements name exact roles, and PassRole also names the
-service. An IAM policy that allows mediaconvert:CreateJob also allows passing a role to MediaConvert.
+"""Guardrail policies about iam:PassRole and sts:AssumeRole: statements must name exact roles, and PassRole also the
+service. An IAM policy that allows mediaconvert:CreateJob must also allow passing a role to MediaConvert.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""Guardrail policies about secrets: properties contain references to secrets, never the secrets, and SSM parameters
-with secrets are encrypted.
+"""Guardrail policies about secrets: properties must contain references to secrets, never the secrets, and SSM
+parameters with secrets must be encrypted.
 """
 
 from collections.abc import Iterator, Mapping

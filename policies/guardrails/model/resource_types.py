@@ -1,10 +1,11 @@
-"""Pulumi type tokens of the resources that guardrail policies and price rules use, as the AWS provider writes them."""
+"""Pulumi type tokens of the resources that guardrail policies and price rules use."""
 
 from typing import Final
 
 COMPONENTS: Final = "polyphony:"
 """Beginning of the types of this program's components. They create nothing, and their children are checked."""
 PLATFORM: Final = "polyphony:platform:Platform"
+"""Type of the component of a whole stack, from which policies read the account, environment, usage, budget and exceptions."""
 
 API_GATEWAY_ACCOUNT: Final = "aws:apigateway/account:Account"
 REST_API: Final = "aws:apigateway/restApi:RestApi"
@@ -163,8 +164,9 @@ RESOURCE_POLICIES: Final = frozenset(
         TOPIC_POLICY,
     }
 )
-"""Types that grant access to one resource: by an IAM policy document, which some types have only inline, or by a
-permission for one principal.
+"""Types of resources that can grant access to other principals: policies and permissions, and the resources that can
+contain such a policy themselves, for example queues. FUNCTION_PERMISSION is not among them, because
+`resource_policies.py` checks permissions of functions separately.
 """
 POLICY_DOCUMENT_PROPERTIES: Final = {LOG_DESTINATION_POLICY: "accessPolicy", LOG_RESOURCE_POLICY: "policyDocument"}
-"""The property with the IAM policy document, for types whose property is not `policy`."""
+"""The property with the IAM policy document, for those resource policies whose property is not `policy`."""

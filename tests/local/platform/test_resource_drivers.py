@@ -13,7 +13,7 @@ from botocore.model import ListShape, MapShape, Shape
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local import ROOT
 from local.platform.driver_model.driver import DriverCall
-from local.platform.driver_model.resource_reading import find_unread_inputs, list_places
+from local.platform.driver_model.resource_reading import find_unread_inputs, list_covered_properties
 from local.platform.driver_model.service_shapes import input_shape, service_model
 from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.resource_change_planning import identity_properties
@@ -46,11 +46,11 @@ def test_every_property_is_read_at_a_place_that_the_response_has(driver: Driver)
             assert isinstance(result, ListShape)
             result = result.member
             assert exact_shape_at(result, call.item[0]) is not None
-        places = {name: place for name, place in list_places(driver, call) if isinstance(place, str)}
+        paths = {name: path for name, path in list_covered_properties(driver, call) if isinstance(path, str)}
         hashes = {name: path for name, (_, path) in call.fingerprints.items()}
-        wrong = {name for name, place in {**places, **hashes}.items() if exact_shape_at(result, place) is None}
+        wrong = {name for name, path in {**paths, **hashes}.items() if exact_shape_at(result, path) is None}
         assert not wrong, f"{call.operation} does not return {wrong}"
-        assert set(call.without_default) <= {name for name, _ in list_places(driver, call)}
+        assert set(call.unset_by_default) <= {name for name, _ in list_covered_properties(driver, call)}
         assert {output for output, _ in call.fingerprints.values()} <= set(driver.outputs)
 
 

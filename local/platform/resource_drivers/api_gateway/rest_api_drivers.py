@@ -1,7 +1,4 @@
-"""Drivers of API Gateway REST APIs with their deployments, stages, method settings, API keys and usage plans.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Drivers of API Gateway REST APIs with their deployments, stages, method settings, API keys and usage plans."""
 
 from typing import Any
 
@@ -91,7 +88,7 @@ def _url(values: ResourceValues) -> Any:
 
 
 STAGE = {"restApiId": "restApi", "stageName": "stageName"}
-SETTINGS = DriverCall("UpdateStage", {**STAGE, "patchOperations": put_method_settings})
+UPDATE_SETTINGS = DriverCall("UpdateStage", {**STAGE, "patchOperations": put_method_settings})
 TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 
 DRIVERS = (
@@ -152,15 +149,15 @@ DRIVERS = (
             ReadCall(
                 "GetStage",
                 STAGE,
-                places={"accessLogSettings": "accessLogSettings", "xrayTracingEnabled": "tracingEnabled"},
+                paths_in_result={"accessLogSettings": "accessLogSettings", "xrayTracingEnabled": "tracingEnabled"},
             ),
         ),
     ),
     Driver(
         type="aws:apigateway/methodSettings:MethodSettings",
         service="apigateway",
-        create=(SETTINGS,),
-        update=(SETTINGS,),
+        create=(UPDATE_SETTINGS,),
+        update=(UPDATE_SETTINGS,),
         delete=(DriverCall("UpdateStage", {**STAGE, "patchOperations": remove_method_settings}),),
         id=from_template("{restApi}-{stageName}-{methodPath}"),
     ),

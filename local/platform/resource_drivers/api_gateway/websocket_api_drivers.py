@@ -1,7 +1,4 @@
-"""Drivers of WebSocket APIs and their parts, and of the account's setting for the role with which API Gateway logs.
-
-A driver (`driver_model/driver.py`) lists the calls that create, change and delete one resource type on the emulator.
-"""
+"""Drivers of WebSocket APIs and their parts, and of the account's setting for the role with which API Gateway logs."""
 
 from typing import Any
 from urllib.parse import urlsplit

@@ -20,12 +20,12 @@ GB_SECONDS = QUERIES * get_assumption("voice_seconds_a_query") * 512 / 1024
 DAYS_KEPT = 7
 """Days that questions and answers are kept."""
 AUDIO_GB = QUERIES * (get_assumption("voice_query_mb") + get_assumption("voice_response_mb")) / 1024 * DAYS_KEPT / 30
-"""Average size of the stored questions and answers."""
+"""GB of questions and answers that are stored at any time."""
 RESPONSE_GB = QUERIES * get_assumption("voice_response_mb") / 1024
-"""Size of all spoken answers of a month, which browsers download."""
+"""GB of spoken answers a month, which browsers download."""
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", QUERIES * 4))
-"""Usage of the functions, with four calls for each question."""
+"""Usage of the functions a month, with four invocations for each question."""
 
 COST_TABLE = CostTable(
     subsystem="voice-qa",
@@ -45,7 +45,7 @@ COST_TABLE = CostTable(
             "Lambda",
             5,
             FUNCTION,
-            "The number of queries and their duration are assumed: 10 seconds each, while the handler waits.",
+            "Assumed are the number of questions, and 10 seconds for each, in which a function waits for the agent.",
         ),
         CostTableLine(
             "S3",
@@ -55,7 +55,10 @@ COST_TABLE = CostTable(
                 ("s3_put", QUERIES * 2),
                 ("s3_get", QUERIES * 3),
             ),
-            "The sizes are assumed. $10 would pay for 430 GB of lectures, because other audio is deleted after 7 days.",
+            (
+                "The sizes are assumed. Questions and answers are deleted after 7 days and cost little, so $10 would pay for "
+                "430 GB of lectures."
+            ),
         ),
         CostTableLine(
             "DynamoDB",
@@ -91,7 +94,7 @@ COST_TABLE = CostTable(
         ),
         (
             "SnapStart supports Python 3.12 and newer, so provisioned concurrency is not the only way "
-            "to short cold starts."
+            "to shorten cold starts."
         ),
     ),
 )

@@ -1,5 +1,6 @@
 """Tests of the local MediaConvert with a real client and real videos."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.local.emulation.mediaconvert.served_mediaconvert import (
     streams,
     times,
 )
+from tests.local.emulation.server_threads import PATIENCE
 
 pytestmark = pytest.mark.media
 
@@ -68,6 +70,24 @@ def test_a_video_is_cut_into_segments_of_the_requested_length(service: ServedMed
     lengths = [float(line.removeprefix("#EXTINF:").rstrip(",")) for line in lines if line.startswith("#EXTINF:")]
     assert lengths == pytest.approx([2, 2, 2, 1], abs=0.01)
     assert f"{UPLOAD}_chunk.m3u8" in files[f"{UPLOAD}.m3u8"].decode().splitlines()
+
+
+def test_a_job_whose_event_cannot_be_sent_does_not_stop_later_jobs(
+    service: ServedMediaConvert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = threading.Event()
+
+    def refuse_event(*_arguments: object) -> None:
+        refused.set()
+        raise RuntimeError("the bus refuses the event")
+
+    request = job(service.upload(recorded("mp4", 1, PICTURES, SOUND)))
+    with monkeypatch.context() as patch:
+        patch.setattr(service.account, "put_event", refuse_event)
+        service.client.create_job(**{**request, "ClientRequestToken": "first"})
+        assert refused.wait(PATIENCE)
+    service.client.create_job(**{**request, "ClientRequestToken": "second"})
+    assert service.account.until_done()[-1]["status"] == "COMPLETE"
 
 
 def test_the_key_of_a_video_may_contain_a_line_break(service: ServedMediaConvert) -> None:

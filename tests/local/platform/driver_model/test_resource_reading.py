@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, ResourceValues, constant
-from local.platform.driver_model.resource_reading import find_unread_inputs, list_places, read_inputs
+from local.platform.driver_model.resource_reading import find_unread_inputs, list_covered_properties, read_inputs
 from local.preview.property_values import Archive, Props, Secret
 
 pytestmark = pytest.mark.unit
@@ -37,16 +37,16 @@ DRIVER = Driver(
         ReadCall(
             "GetFunctionConfiguration",
             {"FunctionName": "name"},
-            places={"layers": lambda result: [layer["Arn"] for layer in result.get("Layers", ())]},
+            paths_in_result={"layers": lambda result: [layer["Arn"] for layer in result.get("Layers", ())]},
             fingerprints={"code": ("hash", "CodeSha256")},
         ),
         ReadCall(
             "GetFunctionConcurrency",
             {"FunctionName": "name"},
-            places={"concurrency": "ReservedConcurrentExecutions"},
-            without_default=("concurrency",),
+            paths_in_result={"concurrency": "ReservedConcurrentExecutions"},
+            unset_by_default=("concurrency",),
         ),
-        ReadCall("ListTags", {"Resource": "arn"}, places={"tags": "Tags"}),
+        ReadCall("ListTags", {"Resource": "arn"}, paths_in_result={"tags": "Tags"}),
     ),
     unread={"publish": "for tests"},
 )
@@ -208,9 +208,9 @@ def test_a_type_without_reading_calls_keeps_its_inputs() -> None:
 
 
 def test_properties_without_a_place_are_listed() -> None:
-    first = ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, places={"layers": "Layers"})
+    first = ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, paths_in_result={"layers": "Layers"})
     driver = Driver(type="t", service="lambda", create=DRIVER.create, id="name", read=(first,), unread={"tags": "x"})
-    assert dict(list_places(driver, first)) == {
+    assert dict(list_covered_properties(driver, first)) == {
         "layers": "Layers",
         "role": "Role",
         "memory": "MemorySize",

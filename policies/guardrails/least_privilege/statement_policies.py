@@ -1,5 +1,5 @@
-"""Guardrail policies about the statements of IAM policy documents. A statement names existing actions and fitting
-resources as exactly as AWS allows. It does not use NotAction, NotResource or NotPrincipal.
+"""Guardrail policies about the statements of IAM policy documents. A statement must name actions that exist, and resources
+that fit the actions, as exactly as AWS allows. It must not use NotAction, NotResource or NotPrincipal.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def _check_iam_no_wildcard_action(resource: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="An action that can be limited to resources is not allowed on `*`.",
-    remedy="Use the resource's ARN. The grant() method of a block returns it.",
+    remedy="Use the resource's ARN. The grant() method of a block returns a permission with this ARN.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types=IDENTITY_POLICIES,
 )
@@ -71,7 +71,10 @@ def _check_iam_no_star_resource(resource: CheckedResource) -> Iterator[str]:
     "iam-resource-is-named",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Every ARN in an IAM policy of a role, user or group contains at least a part of the resource's name.",
+    description=(
+        "Every ARN that an IAM policy of a role, user or group allows contains at least a part of the resource's name, "
+        "except where AWS generates the name."
+    ),
     remedy="Use the resource's name or a prefix of it in the ARN.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types=IDENTITY_POLICIES,
@@ -88,7 +91,7 @@ def _check_iam_resource_is_named(resource: CheckedResource) -> Iterator[str]:
     "iam-action-exists",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="Every action in an IAM policy of a role, user or group exists in AWS.",
+    description="Every action without wildcards in an IAM policy of a role, user or group exists in AWS.",
     remedy="Look up the action in the service authorization reference. For example, HeadObject needs s3:GetObject.",
     types=IDENTITY_POLICIES,
 )
@@ -96,7 +99,7 @@ def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:
     for statement in list_statements(resource):
         for action in statement.actions:
             if not {"*", "?"} & set(action) and not iam_action_table.is_known_action(action):
-                yield f"AWS has no action {action}, so the statement allows nothing."
+                yield f"AWS has no action {action}, so its entry in the statement has no effect."
 
 
 @POLICIES.resource(
@@ -106,7 +109,7 @@ def _check_iam_action_exists(resource: CheckedResource) -> Iterator[str]:
     description="Every action of a statement supports the types of the statement's resources.",
     remedy=(
         "Use the resource type that the action needs, for example an object's ARN instead of its "
-        "bucket's, or an alias ARN with the alias name."
+        "bucket's, or the ARN of a Lambda alias, which ends in the alias's name."
     ),
     types=IDENTITY_POLICIES,
 )
@@ -116,7 +119,7 @@ def _check_iam_resource_fits_action(resource: CheckedResource) -> Iterator[str]:
             arn_patterns = iam_action_table.get_arn_patterns(action) if not {"*", "?"} & set(action) else ()
             for arn in statement.resources if arn_patterns else ():
                 if arn != "*" and not any(patterns_overlap(arn, pattern) for pattern in arn_patterns):
-                    yield f"{action} can never be allowed on {arn}. Its resources have the form {arn_patterns[0]}."
+                    yield f"{action} does not apply to {arn}. It applies to resources of the form {' or '.join(arn_patterns)}."
 
 
 @POLICIES.resource(
