@@ -12,13 +12,13 @@ version, which must not remain available for long."""
 SWEEP_MINUTES = 15
 """Interval of the sweep, which finds uploaded lectures whose S3 notification was lost."""
 HANDLED_MILLISECONDS = 60
-"""Assumed: duration of one message in the WebSocket handler."""
+"""Assumed: time that the WebSocket handler needs for one message."""
 WORKER_OVERHEAD_SECONDS = 1
 """Assumed: time that the query worker needs for a question in addition to the agent's answer."""
 VALIDATION_MILLISECONDS = 1_500
 """Assumed: duration of one lecture's validation."""
 ANSWER_SECONDS = 8
-"""Assumed: duration of an answer."""
+"""Assumed: time that the agent needs for an answer."""
 PIECES_PER_ANSWER = 40
 """Assumed: number of messages that send the parts (pieces) of an answer."""
 CONNECTED_MINUTES = 10
@@ -53,7 +53,7 @@ REQUESTS_PER_VALIDATION = 10
 
 
 def monthly_usage(settings: VoiceQaSettings) -> Usage:
-    """Return the usage per month: Pulumi name of a block → measure → amount."""
+    """Return the usage per month: Pulumi name of a component → measure → amount."""
     load = settings.load
     questions = load.questions_per_day * DAYS_PER_MONTH
     lectures = load.lectures_per_day * DAYS_PER_MONTH
@@ -81,6 +81,7 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
         "voice-qa-websocket-handler": function_usage(requests + time_limit_checks, HANDLED_MILLISECONDS),
         "voice-qa-query-worker": function_usage(questions, (ANSWER_SECONDS + WORKER_OVERHEAD_SECONDS) * 1000),
         "voice-qa-validate-lecture": function_usage(lectures + sweeps, VALIDATION_MILLISECONDS),
+        # A batch is a receive request, here with one message.
         "voice-qa-uploads": {"messages": lectures, "batches": lectures},
         "voice-qa-time-limits": {"messages": time_limit_checks, "batches": time_limit_checks},
         "voice-qa-queries-failed": {"messages": 0},

@@ -1,7 +1,7 @@
 """Result of the media job, which joins the chunks (files) of a recording to a video and extracts the audio.
 
-The workflow decides by the outcome how to continue. If a recording cannot be processed, the job succeeds with an
-outcome that names the reason, because a failed job has no result.
+The workflow decides by the outcome how to continue. With an outcome other than `ready` and `no_audio`, the recording was
+not processed. The job succeeds even then, because a failed job has no result.
 """
 
 from enum import StrEnum
@@ -21,7 +21,7 @@ class MediaOutcome(StrEnum):
     READY = "ready"
     """The audio for the transcription was made, and also the video, if the recording has one."""
     NO_AUDIO = "no_audio"
-    """The recording has video, but no audio track."""
+    """The video was made. The recording has no audio track."""
     INCOMPLETE = "incomplete"
     """A chunk is missing, cannot be read from S3, or differs from its size or hash in `complete.json`, the client's
     list of the chunks. Or `complete.json` itself is missing or cannot be used.
@@ -51,7 +51,7 @@ class MediaResult(Message):
     wrong: tuple[WrongChunk, ...] = ()
     """Chunks because of which the outcome is `incomplete` or `unreadable`. Empty with any other outcome."""
     video_key: str | None = None
-    """None if the recording has no video track, or cannot be processed."""
+    """None if the recording has no video track, or the outcome is neither `ready` nor `no_audio`."""
     audio: tuple[AudioPart, ...] = ()
     """Parts of the whole audio, in their order. Empty unless the outcome is `ready`."""
     duration_ms: Milliseconds = 0

@@ -28,6 +28,6 @@ def validate_language(language: str) -> str:
     """Return the language code; raise PydanticCustomError if Amazon Transcribe does not support it."""
     if language not in LANGUAGES:
         raise PydanticCustomError(
-            "language_unknown", "a language code that Amazon Transcribe supports, such as en-US or de-DE"
+            "language_unknown", "must be a language code that Amazon Transcribe supports, such as en-US or de-DE"
         )
     return language

@@ -64,7 +64,7 @@ def _respond_with_token(body: bytes, key: ec.EllipticCurvePrivateKey) -> HttpRes
     subject, seconds = request
     now = int(time.time())
     expires_at = now + seconds
-    # Clients refuse a token that was issued in the future. An expired token must have been issued before its end.
+    # A token is issued an hour before its end, but never in the future, because clients refuse such a token.
     issued_at = min(now, expires_at - VALID_SECONDS)
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": issued_at, "exp": expires_at}
     return HttpResponse({"id_token": jwt.encode(claims, key, "ES256", {"kid": KEY_ID})}, headers=CORS_HEADERS)

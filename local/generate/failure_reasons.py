@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from handlers.common.audio.probe_result import RejectionReason
 from handlers.livestream.track_states import TrackReason
+from handlers.voice_qa.lecture_upload_rules import MAX_NAME_CHARS
 
 UPLOAD_AGAIN = "Upload the file again, to the same episode."
 
@@ -49,7 +50,8 @@ TRACK_REASONS: Mapping[StrEnum, ReasonExplanation] = {
 """Explanations of the field `reason` of an episode's video or transcript."""
 LECTURE_REASONS: Mapping[StrEnum, ReasonExplanation] = {
     RejectionReason.MISPLACED: ReasonExplanation(
-        "The file is not directly below the id of the lecture. Forms of the API never cause this.",
+        f"The file is not directly below the id of the lecture, or its name has more than {MAX_NAME_CHARS} characters or "
+        "unprintable ones. Forms of the API never cause this.",
         "Upload the file with a form of `upload`.",
     ),
     RejectionReason.EMPTY: ReasonExplanation("The file is empty.", "Upload another file."),

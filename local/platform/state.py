@@ -1,8 +1,8 @@
 """State file of the local platform (`.local/state.json`), with one entry for each resource that `make up` has deployed.
 
 The next run compares the entries with the program, to find the changed resources. An entry contains salted hashes of
-the inputs, so it reveals no secret. It also contains the calls that delete the resource, which the program may no longer
-contain. The file is replaced atomically after every change, so it is complete even if a run is killed.
+the inputs, because an input may be a secret. It also contains the calls that delete the resource, because the program
+may no longer contain the resource. Every change replaces the file atomically, so it is complete even if a run is killed.
 """
 
 import hashlib
@@ -35,13 +35,13 @@ class ResourceStatus(StrEnum):
     """Stage of a resource's creation or deletion."""
 
     MAKING = "making"
-    """The creation has started. If the run is killed, the file keeps this status, and an unknown part exists."""
+    """The creation has started. If the run is killed, the file keeps this status, and the resource may exist in part."""
     MADE = "made"
-    """The resource exists with all its settings."""
+    """The creation is complete. An update keeps this status, even if it fails."""
     BROKEN = "broken"
     """The creation or the deletion failed half-way. The next run deletes the resource, or replaces it."""
     DELETING = "deleting"
-    """The deletion has started. If the run is killed, the file keeps this status, and an unknown part exists."""
+    """The deletion has started. If the run is killed, the file keeps this status, and the resource may exist in part."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ResourceEntry:
     deletion: tuple[DeletionCall, ...] = ()
     """Calls that delete the resource, in this order."""
     emptied: bool = False
-    """True if the resource's content, such as a bucket's objects, will be deleted before the resource."""
+    """True if a deletion must first delete the resource's content, such as a bucket's objects."""
 
 
 class PlatformState:
@@ -239,7 +239,7 @@ class PlatformState:
 
 
 def open_state(running: Emulator) -> PlatformState:
-    """Return the state of an emulator, which its process id and port identify."""
+    """Return the state of a running emulator."""
     return PlatformState.read(state_file(running.folder), f"{running.pid}:{running.port}")
 
 

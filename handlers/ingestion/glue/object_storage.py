@@ -1,7 +1,7 @@
 """Object storage of the Spark job: S3, or a folder that replaces S3 in the benchmark of the job.
 
 The job uses this module for all access to objects, except that on Glue, Spark itself writes the Parquet files. Spark
-could not read the source files, because it cannot read a given version of an object.
+does not read the source files, because it cannot read a given version of an object.
 
 Objects are named by s3:// URIs. The key in a URI is not URL-encoded. If the environment variable `POLYPHONY_OBJECTS`
 names a folder, the URI `s3://<bucket>/<key>` is a file in this folder. Otherwise, it is an S3 object.
@@ -29,7 +29,7 @@ FOLDER_VARIABLE = "POLYPHONY_OBJECTS"
 """Environment variable with the path of the folder that replaces S3."""
 GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
 """Error codes of S3 for an object that does not exist. `MethodNotAllowed` means that the version is a delete marker."""
-KEY_CODES = frozenset(
+KMS_KEY_CODES = frozenset(
     {"AccessDenied", "KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException"}
 )
 """Error codes of S3 for an object whose KMS key the job cannot use. `AccessDenied` can also mean that the job's role
@@ -51,8 +51,8 @@ class ObjectChanged(Exception):
 
 
 class StorageFailed(Exception):
-    """A request failed or was refused. The message has only operation and error code, because S3's own message may
-    contain the key.
+    """A request failed or was refused. The message has only operation and error code, or an exception's class, because
+    the original message may contain the key.
     """
 
 
@@ -63,7 +63,7 @@ class ObjectStorage(Protocol):
         """Yield the content of a version in chunks.
 
         Raise ObjectGone if the version does not exist. Raise UnreadableObject if S3 refuses its content because of the
-        way it was uploaded: with a KMS key that the job cannot use, or into an archive class.
+        way it was uploaded: with SSE-C, with a KMS key that the job cannot use, or into an archive class.
         """
         ...
 
@@ -72,7 +72,7 @@ class ObjectStorage(Protocol):
         ...
 
     def read_end(self, uri: str, size: int) -> bytes:
-        """Return the last bytes of an object, or the whole content of a smaller one.
+        """Return the last bytes of an object that is not empty, or the whole content of a smaller one.
 
         Raise ObjectGone if it does not exist.
         """
@@ -96,7 +96,7 @@ class ObjectStorage(Protocol):
         ...
 
     def delete(self, uris: Iterable[str]) -> None:
-        """Delete objects. An object that does not exist is no error."""
+        """Delete objects of one bucket. An object that does not exist is no error."""
         ...
 
 
@@ -115,7 +115,7 @@ def open_storage(uri: str) -> ObjectStorage:
 
 @cache
 def _client() -> "S3Client":
-    # More attempts than boto3's default, because a run reads up to 200 files at the same time and S3 may throttle.
+    # More attempts than boto3's default, because a run reads many files at the same time and S3 may throttle.
     attempts = int(os.environ.get("AWS_MAX_ATTEMPTS", "8"))
     config = Config(retries={"mode": "standard", "total_max_attempts": attempts}, max_pool_connections=16)
     return boto3.client("s3", config=config)
@@ -132,8 +132,10 @@ class S3Storage:
             yield from response["Body"].iter_chunks(CHUNK_BYTES)
         except (ClientError, BotoCoreError) as error:
             code = _error_code(error)
-            is_sealed = code in UNREADABLE_CODES or (code in KEY_CODES and self._has_uploader_key(bucket, key, version))
-            raise UnreadableObject if is_sealed else _translate_error(error) from None
+            is_unreadable = code in UNREADABLE_CODES or (
+                code in KMS_KEY_CODES and self._has_uploader_kms_key(bucket, key, version)
+            )
+            raise UnreadableObject if is_unreadable else _translate_error(error) from None
 
     def read(self, uri: str) -> bytes:
         bucket, key = split_uri(uri)
@@ -189,12 +191,12 @@ class S3Storage:
             if response.get("Errors"):
                 raise StorageFailed(f"DeleteObjects: {response['Errors'][0].get('Code', '')}")
 
-    def _has_uploader_key(self, bucket: str, key: str, version: str) -> bool:
-        """Return True if S3 refuses a version because its uploader chose a KMS key. Return False for a fault of ours.
+    def _has_uploader_kms_key(self, bucket: str, key: str, version: str) -> bool:
+        """Return True if S3 refuses a version because its uploader chose a KMS key. Return False if it may be our fault.
 
         If the job's role lacks a permission, HeadObject fails too. It needs the same permission as GetObject, but none
-        for the key (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). If the bucket now encrypts with
-        a KMS key by default, the uploader need not have chosen the key, and S3 would refuse all new files.
+        for the KMS key (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). If the bucket now encrypts
+        with a KMS key by default, the uploader may not have chosen the key, so the fault may be ours.
         """
         try:
             metadata = self._client.head_object(Bucket=bucket, Key=key, VersionId=version)

@@ -1,7 +1,8 @@
 """Conversion of JSON values to the values of a Parquet column. No value is lost without notice.
 
-A converter returns the value that the column stores. If a part of the value does not fit, or all of it, null is stored
-in its place. The converter then sets a flag, so that the caller stores the original value in the column `_unknown`.
+A converter returns the value that the column stores. A value, or a part of it, that does not fit becomes null. A field
+that the struct lacks is left out. In both cases, the converter sets a flag, so that the caller stores the original value
+in the column `_unknown`.
 """
 
 import json
@@ -21,7 +22,7 @@ EXACT_CONTEXT = Context(prec=5000, traps=[Inexact, InvalidOperation, Overflow, U
 INTEGER_BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 NANOSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
-"""Fraction of a second with more digits than a timestamp with microseconds can store."""
+"""Fraction of a second that a timestamp cannot store exactly, because it has only microseconds."""
 
 
 class MisfitFlag:

@@ -1,8 +1,8 @@
 """API operations on uploads: a presigned form for most files, a multipart upload for large videos.
 
-A track is the processing of an episode's video or transcript. The track names the upload that it expects before the
-client gets a URL, so every object that arrives is expected. Only S3's event about the object advances the track. So the
-operation that completes a multipart upload changes nothing in the table.
+A track is the part of an episode's item about its video or its transcript. It stores the expected upload before the
+client gets a URL. A new request replaces that upload, and an object of the earlier one is then ignored. S3's event about
+the object advances the track, so the operation that completes a multipart upload changes nothing in the table.
 """
 
 from collections.abc import Callable
@@ -164,7 +164,7 @@ class UploadOperations:
             upload_id=upload.upload_id,
             kind=kind,
             key=target.key,
-            max_bytes=target.size,
+            max_bytes=target.size,  # S3 accepts only exactly this size
             expires_seconds=self.bucket.url_seconds,
             form=form,
             multipart=multipart,

@@ -1,7 +1,8 @@
-"""CloudWatch metrics of one invocation. They are put in one call after the captions were delivered.
+"""CloudWatch metrics of one invocation, which transcribes one utterance. They are put in one call at its end.
 
-Amazon Transcribe sends a result as partial versions and then as a final one. An orphan is a result that never became
-final. A fallback means that only final captions were shown, because a stream failed or reported no stability.
+Amazon Transcribe sends a result as partials and then as a final. A partial is dropped if the rate limit of the captions
+forbids showing it. An orphan is a result that never became final. A fallback means that a stream of Amazon Transcribe
+failed, captions came too late, or the partials did not mark stable words.
 """
 
 from collections import Counter

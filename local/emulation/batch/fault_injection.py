@@ -20,8 +20,7 @@ class QueueFault:
     reclaimed_attempts: int = 0
     """Number of attempts of each Fargate Spot job that are interrupted, beginning with the first."""
     reclaim_at: str = ""
-    """An attempt is interrupted at the first line of output that contains this text. Every line contains the empty
-    text."""
+    """An attempt is interrupted at the first line of output that contains this text. By default, at the first line."""
     no_capacity: bool = False
     """True if the queue has no capacity, so that its jobs stay RUNNABLE."""
 

@@ -1,8 +1,8 @@
 """Checks the permissions that Bedrock requires of a caller of Converse.
 
 To call a model, the caller needs `bedrock:InvokeModel` on the model. To call an inference profile, the caller needs it
-on the profile, and on the model in each region of the profile. For these models, the condition key
-`bedrock:InferenceProfileArn` contains the profile. A request with a guardrail also needs `bedrock:ApplyGuardrail`.
+on the profile, and on the model in each region of the profile. For the models, the condition key
+`bedrock:InferenceProfileArn` contains the profile's ARN. A request with a guardrail also needs `bedrock:ApplyGuardrail`.
 https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
 """
 
@@ -38,12 +38,12 @@ class ModelPermissions:
     def resources(self, model: str) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Yield each resource that the caller must be allowed to invoke, with the condition keys of that check.
 
-        `model` is the id or ARN of a model or of an inference profile.
+        `model` is the id or ARN of a model, or of an inference profile whose id begins with `us.` or `global.`.
         """
         name = model.rpartition("/")[2]
         area, _, model_name = name.partition(".")
-        # For a global profile, the caller needs the model in the region of the call, and the model's ARN without a
-        # region.
+        # For a global profile, the caller needs the permission on the model's ARN in the region of the call, and on its
+        # ARN without a region.
         regions = (self.region, "") if area == "global" else PROFILES.get(area)
         if regions is None:
             yield _model_arn(self.region, name), {}

@@ -1,8 +1,8 @@
-"""Executes the tasks of Step Functions with the permissions of the state machine's role.
+"""Executes Lambda, Batch, Glue and AWS SDK tasks of Step Functions with the permissions of the state machine's role.
 
 The emulator checks no permissions, and lacks the integrations of Batch and Glue and most AWS SDK integrations. Here, a
 call of Lambda, Batch or Glue by an optimized integration is checked against the role's policies. An SDK call is signed
-with the role's credentials and sent to the service, which checks it itself.
+with the role's credentials and sent to the service, which checks it itself. All other tasks run unchecked.
 https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 
@@ -36,16 +36,16 @@ from local.emulation.step_functions.parameter_name_conversion import (
 
 Parameters = Mapping[str, Any]
 RequiredActions = list[tuple[str, str]]
-"""IAM actions that a task performs with the role, each with its resource."""
+"""IAM actions that the role must allow for a task, each with its resource."""
 LAMBDA, GLUE, BATCH = (f"arn:aws:states:::{name}" for name in ("lambda:invoke", "glue:startJobRun", "batch:submitJob"))
-"""Optimized integrations in the `Resource` of a task, without an ending such as `.sync`."""
+"""Beginnings of a task's `Resource` for optimized integrations. An ending such as `.sync` may follow."""
 _SDK_CALL = re.compile(r"arn:aws:states:::aws-sdk:(?P<service>[a-z0-9]+):(?P<action>[a-z][A-Za-z0-9]+)")
 _role: contextvars.ContextVar[str] = contextvars.ContextVar("state_machine_role", default="")
 """ARN of the role of the state machine whose execution runs in this context."""
 
 
 def task_error(error: str, cause: str) -> Exception:
-    """Return an exception that makes a task fail. A workflow can catch the name `error`. `cause` is its message."""
+    """Return an exception that makes a task fail. A workflow catches the name in `error`. `cause` is the message."""
     exception: Exception = get_private(stepfunctions, "_ExecutionError")(error, cause)
     return exception
 
@@ -137,13 +137,14 @@ def _read_parameters(parameters: Parameters, operation: OperationModel) -> Any:
 
 
 def _required_actions(resource: str, parameters: Parameters) -> RequiredActions:
-    """Return the actions that an optimized integration performs with the role (Step Functions' guide, "IAM policies for
-    integrated services").
+    """Return the main actions that an optimized integration needs (Step Functions' guide, "IAM policies for integrated
+    services"), or none for another integration.
     """
     if resource.startswith(LAMBDA):
         return [("lambda:InvokeFunction", str(parameters["FunctionName"]))]
     if resource.startswith(GLUE):
         job = f"arn:aws:glue:{get_region()}:{get_account_id()}:job/{parameters['JobName']}"
+        # The local Glue always waits for the run, as with `.sync`.
         return [("glue:StartJobRun", job), ("glue:GetJobRun", job)]
     if resource.startswith(BATCH):
         try:

@@ -62,7 +62,7 @@ CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
         ),
         (
             {"language": "en-UK"},
-            {"language": "a language code that Amazon Transcribe supports, such as en-US or de-DE"},
+            {"language": "must be a language code that Amazon Transcribe supports, such as en-US or de-DE"},
         ),
     ],
 )
