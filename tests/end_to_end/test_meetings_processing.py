@@ -116,7 +116,7 @@ def test_a_chunk_is_listed_while_it_is_missing_or_has_wrong_bytes(ann: Recorder)
     again = ann.client.upload(meeting, chunks)
     assert (again.sent, again.kept) == (1, 2)
     ready = ann.wait_for_status(meeting.meeting_id)
-    assert (ready.status, ready.content, ready.wrong) == (READY, again.content, ())
+    assert (ready.status, ready.reason, ready.content, ready.wrong) == (READY, None, again.content, ())
     said = ann.client.transcript(meeting.meeting_id).said
     assert " ".join(segment.text for segment in said) == "Good day. Thank you. Agree."
 
