@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from local.emulation.bedrock.sentences import split_sentences
+
 MAX_CLAIMS = 20
 MIN_SHARED_WORDS = 3
 """Minimum number of words that a memory line must share with a claim. Words of one or two letters do not count."""
@@ -26,8 +28,6 @@ VERDICTS = (
     ("supported", frozenset(["supported", "confirmed", "true", "correct"])),
 )
 """Verdicts with the words of a memory line that cause them. The first entry with such a word counts."""
-# A full stop inside a word does not end the sentence, for example in "Inflation was 1.5 percent."
-_SENTENCE = re.compile(r"(?:[^.!?]|[.!?](?=\S))+[.!?]?")
 _NUMBER = re.compile(r"\d")
 _SUPERLATIVE = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}est)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]{3,}")
@@ -63,8 +63,7 @@ def parse_broadcast(lines: Sequence[Mapping[str, Any]]) -> BroadcastPrompt:
 
 
 def _find_claims(text: str) -> Iterator[str]:
-    for match in _SENTENCE.finditer(text):
-        sentence = match[0].strip()
+    for sentence in split_sentences(text):
         if len(sentence.split()) > 1 and (_NUMBER.search(sentence) or _SUPERLATIVE.search(sentence)):
             yield sentence
 

@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from local.emulation.bedrock.sentences import split_sentences
+
 MAX_QUOTE_CHARACTERS = 200
-# A full stop inside a word does not end the sentence, for example in "Anna will send version 1.5 by Friday."
-_SENTENCE = re.compile(r"(?:[^.!?]|[.!?](?=\S))+[.!?]?")
 _PROMISE = re.compile(
     r"^(?:.*[,;:] )?(?P<owner>[A-Z][\w-]*(?: [A-Z][\w-]*)?|I)(?: will| is going to| have to| has to| must|'ll) (?P<what>.+)$"
 )
@@ -81,8 +81,7 @@ def _shorten(line: Mapping[str, Any]) -> str:
 
 
 def _find_action_items(line: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for sentence_match in _SENTENCE.finditer(str(line["text"])):
-        sentence = sentence_match[0].strip()
+    for sentence in split_sentences(str(line["text"])):
         statement = sentence.rstrip(".!?")
         match = _REQUEST.match(statement) or _PROMISE.match(statement) or _PLEASE.match(statement)
         if match is None or _NO_TASK.match(match["what"]):
