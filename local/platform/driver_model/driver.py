@@ -197,6 +197,11 @@ class ReadCall:
     and the dotted path of the current hash in the result."""
 
 
+def read_tags(operation: str, params: Mapping[str, Source], path: str = "Tags") -> ReadCall:
+    """Return the call that reads a resource's tags, which are at `path` in the response."""
+    return ReadCall(operation, params, paths_in_result={"tags": path}, unset_by_default=("tags",))
+
+
 @dataclass(frozen=True)
 class DeletionCall:
     """One service call that deletes a resource, with the final parameters."""

@@ -3,7 +3,7 @@
 The emulator has no region settings of AWS Backup. So no call is made for them (`RecordedOnly`).
 """
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, from_response, read_tags
 
 PLAN_RENAMES = {
     "schedule": "ScheduleExpression",
@@ -53,7 +53,7 @@ DRIVERS = (
         outputs={"arn": from_response("CreateBackupPlan", "BackupPlanArn")},
         read=(
             ReadCall("GetBackupPlan", {"BackupPlanId": "id"}, "BackupPlan"),
-            ReadCall("ListTags", {"ResourceArn": "arn"}, paths_in_result={"tags": "Tags"}, unset_by_default=("tags",)),
+            read_tags("ListTags", {"ResourceArn": "arn"}),
         ),
     ),
     Driver(

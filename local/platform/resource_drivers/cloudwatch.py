@@ -8,6 +8,7 @@ from local.platform.driver_model.driver import (
     ResourceValues,
     Source,
     from_template,
+    read_tags,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import Props
@@ -92,12 +93,7 @@ DRIVERS = (
                 paths_in_result={"dimensions": _current_dimensions, "actionsEnabled": _current_actions_enabled},
                 unset_by_default=("dimensions", "alarmActions", "okActions", "actionsEnabled"),
             ),
-            ReadCall(
-                "ListTagsForResource",
-                {"ResourceARN": ALARM_ARN},
-                paths_in_result={"tags": "Tags"},
-                unset_by_default=("tags",),
-            ),
+            read_tags("ListTagsForResource", {"ResourceARN": ALARM_ARN}),
         ),
     ),
     Driver(
@@ -127,12 +123,7 @@ DRIVERS = (
                 item=("logGroupName", "name"),
                 unset_by_default=("retentionInDays", "kmsKeyId"),
             ),
-            ReadCall(
-                "ListTagsForResource",
-                {"resourceArn": LOG_GROUP_ARN},
-                paths_in_result={"tags": "tags"},
-                unset_by_default=("tags",),
-            ),
+            read_tags("ListTagsForResource", {"resourceArn": LOG_GROUP_ARN}, "tags"),
         ),
     ),
     Driver(

@@ -11,6 +11,7 @@ from local.platform.driver_model.driver import (
     ResourceValues,
     computed_from,
     from_response,
+    read_tags,
 )
 from local.preview.property_values import Props
 
@@ -161,12 +162,7 @@ DRIVERS = (
                 "ContinuousBackupsDescription.PointInTimeRecoveryDescription",
                 paths_in_result={"pointInTimeRecovery": _current_recovery},
             ),
-            ReadCall(
-                "ListTagsOfResource",
-                {"ResourceArn": "arn"},
-                paths_in_result={"tags": "Tags"},
-                unset_by_default=("tags",),
-            ),
+            read_tags("ListTagsOfResource", {"ResourceArn": "arn"}),
         ),
     ),
 )

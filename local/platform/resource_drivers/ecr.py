@@ -3,7 +3,7 @@
 The repositories contain no images, because the emulated AWS Batch runs a local program for each image name.
 """
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template, read_tags
 from local.preview.preview_provider import ACCOUNT, REGION
 
 TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
@@ -53,12 +53,7 @@ DRIVERS = (
         ignored={"forceDelete": "the repositories of the emulator contain no images"},
         read=(
             ReadCall("DescribeRepositories", {"repositoryNames": "name"}, "repositories", ("repositoryName", "name")),
-            ReadCall(
-                "ListTagsForResource",
-                {"resourceArn": "arn"},
-                paths_in_result={"tags": "tags"},
-                unset_by_default=("tags",),
-            ),
+            read_tags("ListTagsForResource", {"resourceArn": "arn"}, "tags"),
         ),
         unread={"imageTagMutabilityExclusionFilters": "the emulator does not return it"},
     ),

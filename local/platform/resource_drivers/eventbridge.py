@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, computed_from, from_response, from_template
+from local.platform.driver_model.driver import (
+    Driver,
+    DriverCall,
+    ReadCall,
+    computed_from,
+    from_response,
+    from_template,
+    read_tags,
+)
 
 RULE = {
     "Name": "name",
@@ -55,12 +63,7 @@ DRIVERS = (
         outputs={"arn": from_response("PutRule", "RuleArn")},
         read=(
             ReadCall("DescribeRule", {"Name": "name"}),
-            ReadCall(
-                "ListTagsForResource",
-                {"ResourceARN": "arn"},
-                paths_in_result={"tags": "Tags"},
-                unset_by_default=("tags",),
-            ),
+            read_tags("ListTagsForResource", {"ResourceARN": "arn"}),
         ),
     ),
     Driver(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, computed_from, from_template
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, computed_from, from_template, read_tags
 from local.preview.preview_provider import ACCOUNT, REGION
 
 JOB = {
@@ -119,12 +119,7 @@ DRIVERS = (
         id="name",
         read=(
             ReadCall("GetDatabase", {"Name": "name"}, "Database"),
-            ReadCall(
-                "GetTags",
-                {"ResourceArn": from_template(f"arn:aws:glue:{REGION}:{ACCOUNT}:database/{{name}}")},
-                paths_in_result={"tags": "Tags"},
-                unset_by_default=("tags",),
-            ),
+            read_tags("GetTags", {"ResourceArn": from_template(f"arn:aws:glue:{REGION}:{ACCOUNT}:database/{{name}}")}),
         ),
     ),
     Driver(

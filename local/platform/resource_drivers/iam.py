@@ -1,6 +1,6 @@
 """Drivers of IAM roles and their inline policies."""
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template, read_tags
 
 PUT_POLICY = DriverCall("PutRolePolicy", {"RoleName": "role", "PolicyName": "name", "PolicyDocument": "policy"})
 
@@ -39,9 +39,7 @@ DRIVERS = (
                 paths_in_result={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},
                 unset_by_default=("permissionsBoundary",),
             ),
-            ReadCall(
-                "ListRoleTags", {"RoleName": "name"}, paths_in_result={"tags": "Tags"}, unset_by_default=("tags",)
-            ),
+            read_tags("ListRoleTags", {"RoleName": "name"}),
         ),
     ),
     Driver(

@@ -19,6 +19,7 @@ from local.platform.driver_model.driver import (
     first_known,
     from_response,
     from_template,
+    read_tags,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import UNKNOWN, Archive, Asset, Props, UnsupportedAsset
@@ -195,7 +196,7 @@ DRIVERS = (
                 paths_in_result={"reservedConcurrentExecutions": "ReservedConcurrentExecutions"},
                 unset_by_default=("reservedConcurrentExecutions",),
             ),
-            ReadCall("ListTags", {"Resource": "arn"}, paths_in_result={"tags": "Tags"}, unset_by_default=("tags",)),
+            read_tags("ListTags", {"Resource": "arn"}),
         ),
         unread={"publish": "it is a parameter of the creation, not a setting of the function"},
     ),
@@ -231,12 +232,7 @@ DRIVERS = (
                 paths_in_result={"functionName": "FunctionArn", "enabled": _current_enabled},
                 unset_by_default=("enabled", "scalingConfig"),
             ),
-            ReadCall(
-                "ListTags",
-                {"Resource": MAPPING_ARN},
-                paths_in_result={"tags": "Tags"},
-                unset_by_default=("tags",),
-            ),
+            read_tags("ListTags", {"Resource": MAPPING_ARN}),
         ),
     ),
     Driver(

@@ -1,6 +1,6 @@
 """Drivers of SNS topics, topic policies and subscriptions."""
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response, read_tags
 
 SET_POLICY = DriverCall(
     "SetTopicAttributes", {"TopicArn": "arn", "AttributeName": constant("Policy"), "AttributeValue": "policy"}
@@ -17,12 +17,7 @@ DRIVERS = (
         outputs={"arn": from_response("CreateTopic", "TopicArn")},
         read=(
             ReadCall("GetTopicAttributes", {"TopicArn": "id"}, "Attributes"),
-            ReadCall(
-                "ListTagsForResource",
-                {"ResourceArn": "id"},
-                paths_in_result={"tags": "Tags"},
-                unset_by_default=("tags",),
-            ),
+            read_tags("ListTagsForResource", {"ResourceArn": "id"}),
         ),
         unread={"name": "a topic cannot be renamed"},
     ),

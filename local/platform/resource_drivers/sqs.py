@@ -1,6 +1,6 @@
 """Drivers of SQS queues and their policies."""
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response, read_tags
 
 ATTRIBUTES = {
     "Attributes.VisibilityTimeout": "visibilityTimeoutSeconds",
@@ -53,7 +53,7 @@ DRIVERS = (
                 "Attributes",
                 unset_by_default=("redrivePolicy",),
             ),
-            ReadCall("ListQueueTags", {"QueueUrl": "id"}, paths_in_result={"tags": "Tags"}, unset_by_default=("tags",)),
+            read_tags("ListQueueTags", {"QueueUrl": "id"}),
         ),
         unread={"name": "a queue cannot be renamed"},
     ),

@@ -8,6 +8,7 @@ from local.platform.driver_model.driver import (
     ResourceValues,
     constant,
     from_response,
+    read_tags,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_values import Props
@@ -56,12 +57,7 @@ DRIVERS = (
                 paths_in_result={"description": "Description", "keyId": "KeyId", "tier": "Tier"},
                 unset_by_default=("description",),
             ),
-            ReadCall(
-                "ListTagsForResource",
-                {"ResourceType": constant("Parameter"), "ResourceId": "name"},
-                paths_in_result={"tags": "TagList"},
-                unset_by_default=("tags",),
-            ),
+            read_tags("ListTagsForResource", {"ResourceType": constant("Parameter"), "ResourceId": "name"}, "TagList"),
         ),
     ),
 )

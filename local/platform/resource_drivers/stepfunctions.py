@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, Source, computed_from, from_response
+from local.platform.driver_model.driver import (
+    Driver,
+    DriverCall,
+    ReadCall,
+    Source,
+    computed_from,
+    from_response,
+    read_tags,
+)
 from local.preview.property_values import Props
 
 
@@ -53,12 +61,7 @@ DRIVERS = (
                 {"stateMachineArn": "id"},
                 paths_in_result={"loggingConfiguration": _current_logging},
             ),
-            ReadCall(
-                "ListTagsForResource",
-                {"resourceArn": "id"},
-                paths_in_result={"tags": "tags"},
-                unset_by_default=("tags",),
-            ),
+            read_tags("ListTagsForResource", {"resourceArn": "id"}, "tags"),
         ),
         unread={"tracingConfiguration": "the emulator does not return it"},
     ),
