@@ -29,15 +29,6 @@ def added_strategies(kind: str, name: str, namespaces: list[str], description: s
     return [{REQUEST_MEMBERS[kind]: {"name": name, "namespaceTemplates": namespaces, **described}}]
 
 
-def _modified_strategies(values: ResourceValues) -> list[Any]:
-    parts = {name: values[name] for name in ("namespaceTemplates", "description")}
-    return [{"memoryStrategyId": values["id"], **{name: value for name, value in parts.items() if value is not None}}]
-
-
-def _deleted_strategies(values: ResourceValues) -> list[Any]:
-    return [{"memoryStrategyId": values["id"]}]
-
-
 def _strategy_id(values: ResourceValues) -> Any:
     """Return the id of the strategy with this name, from all strategies of the memory."""
     strategies = values.responses.get("UpdateMemory", {}).get("memory", {}).get("strategies", [])
@@ -72,16 +63,16 @@ DRIVERS = (
                 "UpdateMemory",
                 {
                     "memoryId": "memoryId",
-                    "memoryStrategies.modifyMemoryStrategies": ComputedValue(
-                        _modified_strategies, ("namespaceTemplates", "description")
-                    ),
+                    "memoryStrategies.modifyMemoryStrategies.memoryStrategyId": "id",
+                    "memoryStrategies.modifyMemoryStrategies.namespaceTemplates": "namespaceTemplates",
+                    "memoryStrategies.modifyMemoryStrategies.description": "description",
                 },
             ),
         ),
         delete=(
             DriverCall(
                 "UpdateMemory",
-                {"memoryId": "memoryId", "memoryStrategies.deleteMemoryStrategies": ComputedValue(_deleted_strategies)},
+                {"memoryId": "memoryId", "memoryStrategies.deleteMemoryStrategies.memoryStrategyId": "id"},
             ),
         ),
         id=ComputedValue(_strategy_id),

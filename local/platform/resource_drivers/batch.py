@@ -30,13 +30,9 @@ QUEUE = {
     "schedulingPolicyArn": "schedulingPolicyArn",
 }
 """Parameters of the calls that create and update a job queue, each with its Pulumi property."""
+container_properties = computed_from("containerProperties")(json.loads)
+"""The container properties as an object. In Pulumi they are a JSON text."""
 TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
-
-
-@computed_from("containerProperties")
-def container_properties(text: str) -> Any:
-    """Return the container properties as an object. In Pulumi they are a JSON text."""
-    return json.loads(text)
 
 
 def _arn_prefix(values: ResourceValues) -> Any:

@@ -40,18 +40,8 @@ def notifications(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-@computed_from("monitorSpecification")
-def monitor_specification(given: str) -> Any:
-    """Return the expression that selects the monitored costs. In Pulumi it is a JSON text."""
-    return json.loads(given)
-
-
-@computed_from("thresholdExpression")
-def threshold_expression(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the expression that selects anomalies to report, for example by their impact in dollars."""
-    return {"Dimensions": given["dimension"]}
-
-
+monitor_specification = computed_from("monitorSpecification")(json.loads)
+"""The expression that selects the monitored costs. In Pulumi it is a JSON text."""
 BUDGET_ARN = from_template(f"arn:aws:budgets::{ACCOUNT}:budget/{{name}}")
 
 DRIVERS = (
@@ -114,7 +104,7 @@ RECORDED = (
                     "AnomalySubscription.Frequency": "frequency",
                     "AnomalySubscription.MonitorArnList": "monitorArnLists",
                     "AnomalySubscription.Subscribers": "subscribers",
-                    "AnomalySubscription.ThresholdExpression": threshold_expression,
+                    "AnomalySubscription.ThresholdExpression": "thresholdExpression",
                     "ResourceTags": "tags",
                 },
             ),

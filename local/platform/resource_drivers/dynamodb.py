@@ -4,11 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from local.platform.driver_model.driver import (
-    ComputedValue,
     Driver,
     DriverCall,
     ReadCall,
-    ResourceValues,
     computed_from,
     from_response,
     read_tags,
@@ -88,20 +86,12 @@ def _current_recovery(description: Props) -> Props:
     return {"enabled": description.get("PointInTimeRecoveryStatus") in {"ENABLED", "ENABLING"}}
 
 
-def _is_recovery_enabled(values: ResourceValues) -> Any:
-    return values["pointInTimeRecovery"]["enabled"]
-
-
 UPDATE_TTL = DriverCall("UpdateTimeToLive", {"TableName": "name", "TimeToLiveSpecification": "ttl"}, when="ttl")
 UPDATE_RECOVERY = DriverCall(
     "UpdateContinuousBackups",
-    {
-        "TableName": "name",
-        "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled": ComputedValue(
-            _is_recovery_enabled, ("pointInTimeRecovery",)
-        ),
-    },
+    {"TableName": "name", "PointInTimeRecoverySpecification": "pointInTimeRecovery"},
     when="pointInTimeRecovery",
+    nested_renames={"enabled": "PointInTimeRecoveryEnabled"},
 )
 
 DRIVERS = (

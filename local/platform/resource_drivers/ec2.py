@@ -1,66 +1,45 @@
 """Drivers of VPCs and their parts: subnets, gateways, routes, endpoints and security groups."""
 
-from typing import Any
-
 from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
     ResourceValues,
-    computed_from,
+    Source,
+    constant,
     from_response,
     from_template,
     name_or_prefixed,
 )
 
 
-def _tag_specifications(kind: str) -> ComputedValue:
-    """Return the tags in the form of EC2's create operations. `kind` is EC2's name of the resource type, such as `vpc`."""
-
-    @computed_from("tags")
-    def specification(tags: dict[str, str] | None) -> list[dict[str, Any]]:
-        listed = [{"Key": key, "Value": value} for key, value in sorted((tags or {}).items())]
-        return [{"ResourceType": kind, "Tags": listed}]
-
-    return specification
+def _tags(kind: str) -> dict[str, Source]:
+    """Return the parameters for the tags of a new resource. `kind` is EC2's name of the resource type, such as `vpc`."""
+    return {"TagSpecifications.ResourceType": constant(kind), "TagSpecifications.Tags": "tags"}
 
 
 TAG = DriverCall("CreateTags", {"Resources": "id", "Tags": "tags"})
 
 
-@computed_from("fromPort", "toPort", "ipProtocol", "cidrIpv4", "referencedSecurityGroupId")
-def rule_permissions(
-    low: int | None, high: int | None, protocol: str, cidr: str | None, group: str | None
-) -> list[Any]:
-    """Return a rule of a security group in EC2's form: a list with one item."""
-    rule: dict[str, Any] = {"IpProtocol": protocol}
-    if low is not None:
-        rule |= {"FromPort": low, "ToPort": high}
-    if cidr is not None:
-        rule["IpRanges"] = [{"CidrIp": cidr}]
-    if group is not None:
-        rule["UserIdGroupPairs"] = [{"GroupId": group}]
-    return [rule]
+RULE: dict[str, Source] = {
+    "GroupId": "securityGroupId",
+    "IpPermissions.IpProtocol": "ipProtocol",
+    "IpPermissions.FromPort": "fromPort",
+    "IpPermissions.ToPort": "toPort",
+    "IpPermissions.IpRanges.CidrIp": "cidrIpv4",
+    "IpPermissions.UserIdGroupPairs.GroupId": "referencedSecurityGroupId",
+}
+"""Parameters of the calls that add and revoke a rule of a security group, each with its Pulumi property."""
 
 
 def _rule_driver(direction: str) -> Driver:
     """Return the driver of security group rules for a direction, `Ingress` or `Egress`."""
-    add, revoke = f"AuthorizeSecurityGroup{direction}", f"RevokeSecurityGroup{direction}"
     return Driver(
         type=f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
         service="ec2",
-        create=(
-            DriverCall(
-                add,
-                {
-                    "GroupId": "securityGroupId",
-                    "IpPermissions": rule_permissions,
-                    "TagSpecifications": _tag_specifications("security-group-rule"),
-                },
-            ),
-        ),
+        create=(DriverCall(f"AuthorizeSecurityGroup{direction}", {**RULE, **_tags("security-group-rule")}),),
         update=(TAG,),
-        delete=(DriverCall(revoke, {"GroupId": "securityGroupId", "IpPermissions": rule_permissions}),),
+        delete=(DriverCall(f"RevokeSecurityGroup{direction}", RULE),),
         id=ComputedValue(_rule_id),
     )
 
@@ -81,7 +60,7 @@ DRIVERS = (
         type="aws:ec2/vpc:Vpc",
         service="ec2",
         create=(
-            DriverCall("CreateVpc", {"CidrBlock": "cidrBlock", "TagSpecifications": _tag_specifications("vpc")}),
+            DriverCall("CreateVpc", {"CidrBlock": "cidrBlock", **_tags("vpc")}),
             DriverCall(
                 "ModifyVpcAttribute",
                 {"VpcId": from_response("CreateVpc", "Vpc.VpcId"), "EnableDnsSupport.Value": "enableDnsSupport"},
@@ -107,7 +86,7 @@ DRIVERS = (
                     "VpcId": "vpcId",
                     "CidrBlock": "cidrBlock",
                     "AvailabilityZone": "availabilityZone",
-                    "TagSpecifications": _tag_specifications("subnet"),
+                    **_tags("subnet"),
                 },
             ),
             DriverCall(
@@ -124,7 +103,7 @@ DRIVERS = (
         type="aws:ec2/internetGateway:InternetGateway",
         service="ec2",
         create=(
-            DriverCall("CreateInternetGateway", {"TagSpecifications": _tag_specifications("internet-gateway")}),
+            DriverCall("CreateInternetGateway", {**_tags("internet-gateway")}),
             DriverCall("AttachInternetGateway", {"InternetGatewayId": GATEWAY_ID, "VpcId": "vpcId"}, when="vpcId"),
         ),
         update=(TAG,),
@@ -137,9 +116,7 @@ DRIVERS = (
     Driver(
         type="aws:ec2/routeTable:RouteTable",
         service="ec2",
-        create=(
-            DriverCall("CreateRouteTable", {"VpcId": "vpcId", "TagSpecifications": _tag_specifications("route-table")}),
-        ),
+        create=(DriverCall("CreateRouteTable", {"VpcId": "vpcId", **_tags("route-table")}),),
         update=(TAG,),
         delete=(DriverCall("DeleteRouteTable", {"RouteTableId": "id"}),),
         id=from_response("CreateRouteTable", "RouteTable.RouteTableId"),
@@ -154,9 +131,7 @@ DRIVERS = (
     Driver(
         type="aws:ec2/eip:Eip",
         service="ec2",
-        create=(
-            DriverCall("AllocateAddress", {"Domain": "domain", "TagSpecifications": _tag_specifications("elastic-ip")}),
-        ),
+        create=(DriverCall("AllocateAddress", {"Domain": "domain", **_tags("elastic-ip")}),),
         update=(TAG,),
         delete=(DriverCall("ReleaseAddress", {"AllocationId": "id"}),),
         id=from_response("AllocateAddress", "AllocationId"),
@@ -175,7 +150,7 @@ DRIVERS = (
                     "AllocationId": "allocationId",
                     "SubnetId": "subnetId",
                     "ConnectivityType": "connectivityType",
-                    "TagSpecifications": _tag_specifications("natgateway"),
+                    **_tags("natgateway"),
                 },
             ),
         ),
@@ -217,7 +192,7 @@ DRIVERS = (
                     "SubnetIds": "subnetIds",
                     "SecurityGroupIds": "securityGroupIds",
                     "PrivateDnsEnabled": "privateDnsEnabled",
-                    "TagSpecifications": _tag_specifications("vpc-endpoint"),
+                    **_tags("vpc-endpoint"),
                 },
             ),
         ),
@@ -235,7 +210,7 @@ DRIVERS = (
                     "GroupName": name_or_prefixed,
                     "Description": "description",
                     "VpcId": "vpcId",
-                    "TagSpecifications": _tag_specifications("security-group"),
+                    **_tags("security-group"),
                 },
             ),
         ),

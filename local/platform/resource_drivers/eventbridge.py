@@ -1,16 +1,6 @@
 """Drivers of EventBridge rules, targets and archives, and of EventBridge Scheduler schedules."""
 
-from typing import Any
-
-from local.platform.driver_model.driver import (
-    Driver,
-    DriverCall,
-    ReadCall,
-    computed_from,
-    from_response,
-    from_template,
-    read_tags,
-)
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template, read_tags
 
 RULE = {
     "Name": "name",
@@ -22,16 +12,19 @@ RULE = {
 """Parameters of PutRule, which creates and updates a rule, each with its Pulumi property."""
 
 
-@computed_from("targetId", "arn", "input", "retryPolicy", "deadLetterConfig", "roleArn")
-def targets(identifier: str, arn: str, text: str | None, retry: Any, dead_letters: Any, role: str | None) -> list[Any]:
-    """Return a rule's target in PutTargets' form: a list with one item."""
-    parts = {"Id": identifier, "Arn": arn, "Input": text, "RoleArn": role}
-    blocks = {"RetryPolicy": retry, "DeadLetterConfig": dead_letters}
-    return [{name: value for name, value in {**parts, **blocks}.items() if value is not None}]
-
-
-PUT_TARGET = DriverCall("PutTargets", {"Rule": "rule", "Targets": targets})
-
+PUT_TARGET = DriverCall(
+    "PutTargets",
+    {
+        "Rule": "rule",
+        "Targets.Id": "targetId",
+        "Targets.Arn": "arn",
+        "Targets.Input": "input",
+        "Targets.RoleArn": "roleArn",
+        "Targets.RetryPolicy": "retryPolicy",
+        "Targets.DeadLetterConfig": "deadLetterConfig",
+    },
+)
+"""Call that adds one target to a rule, or changes it."""
 ARCHIVE = {
     "ArchiveName": "name",
     "EventSourceArn": "eventSourceArn",
@@ -61,10 +54,7 @@ DRIVERS = (
         delete=(DriverCall("DeleteRule", {"Name": "name"}),),
         id="name",
         outputs={"arn": from_response("PutRule", "RuleArn")},
-        read=(
-            ReadCall("DescribeRule", {"Name": "name"}),
-            read_tags("ListTagsForResource", {"ResourceARN": "arn"}),
-        ),
+        read=(ReadCall("DescribeRule", {"Name": "name"}), read_tags("ListTagsForResource", {"ResourceARN": "arn"})),
     ),
     Driver(
         type="aws:cloudwatch/eventTarget:EventTarget",
@@ -79,13 +69,6 @@ DRIVERS = (
                 {"Rule": "rule"},
                 "Targets",
                 item=("Id", "targetId"),
-                paths_in_result={
-                    "arn": "Arn",
-                    "input": "Input",
-                    "roleArn": "RoleArn",
-                    "retryPolicy": "RetryPolicy",
-                    "deadLetterConfig": "DeadLetterConfig",
-                },
                 unset_by_default=("input", "roleArn", "deadLetterConfig"),
             ),
         ),

@@ -1,8 +1,6 @@
 """Drivers of Glue jobs, connections, security configurations, catalog databases and tables."""
 
-from typing import Any
-
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, computed_from, from_template, read_tags
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_template, read_tags
 from local.preview.preview_provider import ACCOUNT, REGION
 
 JOB = {
@@ -41,33 +39,6 @@ def _tag(kind: str) -> DriverCall:
     return DriverCall("TagResource", {"ResourceArn": arn, "TagsToAdd": "tags"})
 
 
-@computed_from("encryptionConfiguration")
-def encryption_configuration(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the encryption configuration in Glue's form, in which the setting for S3 is a list with one item."""
-    return {
-        "S3Encryption": [given["s3Encryption"]],
-        "CloudWatchEncryption": given["cloudwatchEncryption"],
-        "JobBookmarksEncryption": given["jobBookmarksEncryption"],
-    }
-
-
-@computed_from("name", "connectionType", "connectionProperties", "physicalConnectionRequirements")
-def connection_input(
-    name: str, kind: str, properties: dict[str, str] | None, network: dict[str, Any]
-) -> dict[str, Any]:
-    """Return a connection in CreateConnection's form."""
-    return {
-        "Name": name,
-        "ConnectionType": kind,
-        "ConnectionProperties": properties or {},
-        "PhysicalConnectionRequirements": {
-            "SubnetId": network["subnetId"],
-            "AvailabilityZone": network["availabilityZone"],
-            "SecurityGroupIdList": network["securityGroupIdLists"],
-        },
-    }
-
-
 DRIVERS = (
     Driver(
         type="aws:glue/job:Job",
@@ -89,7 +60,18 @@ DRIVERS = (
     Driver(
         type="aws:glue/connection:Connection",
         service="glue",
-        create=(DriverCall("CreateConnection", {"ConnectionInput": connection_input, "Tags": "tags"}),),
+        create=(
+            DriverCall(
+                "CreateConnection",
+                {
+                    "ConnectionInput.Name": "name",
+                    "ConnectionInput.ConnectionType": "connectionType",
+                    "ConnectionInput.ConnectionProperties": "connectionProperties",
+                    "ConnectionInput.PhysicalConnectionRequirements": "physicalConnectionRequirements",
+                    "Tags": "tags",
+                },
+            ),
+        ),
         update=(_tag("connection"),),
         delete=(DriverCall("DeleteConnection", {"ConnectionName": "name"}),),
         id="name",
@@ -99,7 +81,7 @@ DRIVERS = (
         service="glue",
         create=(
             DriverCall(
-                "CreateSecurityConfiguration", {"Name": "name", "EncryptionConfiguration": encryption_configuration}
+                "CreateSecurityConfiguration", {"Name": "name", "EncryptionConfiguration": "encryptionConfiguration"}
             ),
         ),
         delete=(DriverCall("DeleteSecurityConfiguration", {"Name": "name"}),),

@@ -11,15 +11,10 @@ from local.platform.driver_model.driver import (
     read_tags,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
-from local.preview.property_values import Props
 
 
 def _arn(values: ResourceValues) -> str:
     return f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{values['name'].removeprefix('/')}"
-
-
-def _name_filter(values: ResourceValues) -> list[Props]:
-    return [{"Key": "Name", "Values": [values["name"]]}]
 
 
 PARAMETER = {
@@ -51,7 +46,7 @@ DRIVERS = (
             ReadCall("GetParameter", {"Name": "name", "WithDecryption": constant(True)}, "Parameter"),
             ReadCall(
                 "DescribeParameters",
-                {"ParameterFilters": ComputedValue(_name_filter)},
+                {"ParameterFilters.Key": constant("Name"), "ParameterFilters.Values": "name"},
                 "Parameters",
                 item=("Name", "name"),
                 paths_in_result={"description": "Description", "keyId": "KeyId", "tier": "Tier"},
