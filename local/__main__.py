@@ -120,16 +120,12 @@ def _describe_failure(error: Exception) -> str:
     if isinstance(error, SyntaxError) and error.filename is not None:
         place = f"{error.filename}:{error.lineno}"
     else:
-        own = [frame for frame in frames if _is_own(Path(frame.filename))]
-        frame = (own or list(frames))[-1]
+        # A virtual environment is inside the project's folder, but its packages are not the project's code.
+        own = [frame for frame in frames if f"{ROOT}/" in frame.filename and "/site-packages/" not in frame.filename]
+        frame = (own or frames)[-1]
         place = f"{frame.filename}:{frame.lineno}"
     message = " ".join(str(error).split())
     return f"{place.removeprefix(f'{ROOT}/')}: {type(error).__name__}: {message}"
-
-
-def _is_own(path: Path) -> bool:
-    """Return True for a source file of this project, but not for one in a virtual environment inside its folder."""
-    return path.is_relative_to(ROOT) and "site-packages" not in path.parts
 
 
 def _add_command(

@@ -7,9 +7,9 @@ The page comes from the settings models, whose nested models are the sections of
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from components.settings.settings_base import UNIT, ClientFunctionSettings, FunctionSettings, SettingsModel
@@ -125,7 +125,8 @@ def list_settings(
             )
 
 
-class DescribedSetting(BaseModel):
+@dataclass(frozen=True)
+class DescribedSetting:
     """One setting, as the page shows it."""
 
     key: str
@@ -133,28 +134,25 @@ class DescribedSetting(BaseModel):
     in_optional: bool
     """True if the setting's section is an entry of a list, or absent if a stack file omits it."""
     default: Any
-    schema_: dict[str, Any]
+    schema: Mapping[str, Any]
     description: str
-
-    def __init__(self, *, schema: Mapping[str, Any], **fields: Any) -> None:
-        super().__init__(schema_=dict(schema), **fields)
 
     @property
     def choices(self) -> list[dict[str, Any]]:
         """Alternative JSON Schemas of the value, without the schema of null."""
-        return [choice for choice in self.schema_.get("anyOf", [self.schema_]) if choice.get("type") != "null"]
+        return [choice for choice in self.schema.get("anyOf", [self.schema]) if choice.get("type") != "null"]
 
     @property
     def is_optional(self) -> bool:
         """True if the value may be null."""
-        return {"type": "null"} in self.schema_.get("anyOf", [])
+        return {"type": "null"} in self.schema.get("anyOf", [])
 
     @property
     def unit(self) -> str:
         """Unit that the field of a number names, or else the unit for the end of its key. Empty for other values."""
         if not any(choice.get("type") in {"integer", "number"} for choice in self.choices):
             return ""
-        if stated := self.schema_.get(UNIT) or next((choice[UNIT] for choice in self.choices if UNIT in choice), ""):
+        if stated := self.schema.get(UNIT) or next((choice[UNIT] for choice in self.choices if UNIT in choice), ""):
             return str(stated)
         name = self.key.rpartition(".")[2].lower()
         return next((unit for end, unit in UNITS_BY_NAME.items() if re.search(rf"{end}$", name)), COUNT)

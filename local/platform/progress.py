@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -33,8 +33,8 @@ COLOURS = {
 }
 
 
-class Progress(Protocol):
-    """Receiver of the engine's reports. Several threads call it."""
+class Progress:
+    """Receiver of the engine's reports. Several threads call it. This class ignores the reports."""
 
     def on_start(self, urn: str, action: ResourceAction, /) -> None:
         """Handle the start of work on a resource."""
@@ -46,20 +46,11 @@ class Progress(Protocol):
         """Handle the failure of work on a resource."""
 
 
-class SilentProgress:
+class SilentProgress(Progress):
     """Receiver that prints nothing."""
 
-    def on_start(self, urn: str, action: ResourceAction, /) -> None:
-        """Do nothing."""
 
-    def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
-        """Do nothing."""
-
-    def on_failure(self, urn: str, message: str, /) -> None:
-        """Do nothing."""
-
-
-class ProgressReporter:
+class ProgressReporter(Progress):
     """Receiver that prints a line for each changed or failed resource.
 
     A terminal also shows the ten resources on which work has lasted longest, with their times.

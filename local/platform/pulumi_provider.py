@@ -149,7 +149,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CreateResponse(properties=request.properties)
         self._refuse_if_cancelled(context)
         driver = self._find_driver(request.urn, context)
-        name = _resource_name(request.urn)
+        name = request.urn.split("::", 3)[3]
         values = ResourceValues(to_python_properties(request.properties))
         try:
             self._operations.create(driver, name, values)
@@ -279,10 +279,6 @@ def _set_property(struct: Struct, name: str, value: Any) -> None:
     struct.fields.pop(name, None)
     if value is not None:
         struct.update({name: to_wire_value(value)})
-
-
-def _resource_name(urn: str) -> str:
-    return urn.split("::", 3)[3]
 
 
 def _abort(context: grpc.ServicerContext, error: BaseException) -> NoReturn:

@@ -13,10 +13,6 @@ from local.preview import stack_files
 from local.preview.stack_files import StackConfig
 
 
-class InvalidStack(CannotRun):
-    """The stack's settings are invalid. The message lists the problems."""
-
-
 def list_warnings(config: StackConfig, today: date) -> Iterator[str]:
     """Return a warning for each setting whose model AWS may end soon, or whose model has no known end date."""
     return warn_of_model_ends(_load(config), today)
@@ -33,4 +29,4 @@ def _load(config: StackConfig) -> StackSettings:
     try:
         return load_settings(config.values, config.stack)
     except SettingsError as error:
-        raise InvalidStack(str(error)) from error
+        raise CannotRun(str(error)) from error

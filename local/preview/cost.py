@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.settings import SettingsError
 from guardrails.model.resource_types import PLATFORM
 from guardrails.model.subsystem_of_resource import parse_subsystem
 from guardrails.pricing.cost_estimate import CostLine, CostReport, PricedResource, estimate_cost
@@ -23,7 +22,6 @@ from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import UNKNOWN, Secret, reveal_secrets
 from local.preview.resource_graph import Graph, Resource
-from local.preview.stack_files import StackFileError
 from local.terminal_output import create_console
 
 
@@ -74,14 +72,11 @@ class StackCost:
 
 
 def price_stack(stack: str, *, free_tiers: bool = False) -> StackCost:
-    """Return the cost of a stack in the working tree. Raise CannotPrice if the program or its settings have an error.
+    """Return the cost of a stack in the working tree.
 
     With `free_tiers`, AWS's free amounts are subtracted, as if nothing else in the account used them.
     """
-    try:
-        run = program_run.run_program(stack_files.read_stack(stack), PreviewProvider(), preview=True)
-    except (SettingsError, StackFileError, program_run.ProgramError) as error:
-        raise CannotPrice(str(error)) from error
+    run = program_run.run_program(stack_files.read_stack(stack), PreviewProvider(), preview=True)
     return price_graph(stack, run.graph, free_tiers=free_tiers)
 
 

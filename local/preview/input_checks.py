@@ -39,17 +39,10 @@ class InvalidInput(NamedTuple):
         return f"{name}: {self.property} {f'= {self.value} ' if self.value else ''}{self.rule}"
 
 
-class MissingDriver(CannotRun):
-    """The graph contains resource types without a driver."""
-
-    def __init__(self, types: set[str]) -> None:
-        super().__init__(describe_missing_drivers(types))
-
-
 def find_invalid_inputs(graph: Graph) -> list[InvalidInput]:
-    """Return all invalid inputs of the graph's resources. Raise MissingDriver if a resource type has no driver."""
+    """Return all invalid inputs of the graph's resources. Raise CannotRun if a resource type has no driver."""
     if missing_types := {resource.type for resource in graph.customs()} - ALL_DRIVERS.keys():
-        raise MissingDriver(missing_types)
+        raise CannotRun(describe_missing_drivers(missing_types))
     return [
         invalid_input
         for resource in graph.customs()

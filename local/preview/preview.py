@@ -15,14 +15,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from components.settings import SettingsError
 from guardrails.pricing.cost_estimate import CostReport
-from local import CannotRun
 from local.preview import bedrock_models, cost, program_run, report, sarif, stack_files
 from local.preview.handler_check.handler_faults import HandlerFault, find_handler_faults
-from local.preview.input_checks import InvalidInput, MissingDriver, find_invalid_inputs
+from local.preview.input_checks import InvalidInput, find_invalid_inputs
 from local.preview.policy_pack_process import (
-    PackError,
     PolicyDescription,
     PolicyFinding,
     PolicyPackProcess,
@@ -36,10 +33,6 @@ from local.preview.stack_files import StackConfig
 
 LOCAL_STACK = "local"
 """Name of the stack that `make up` deploys to the local platform."""
-
-
-class CannotPreview(CannotRun):
-    """The stack cannot be previewed. The message states the reason."""
 
 
 @dataclass(frozen=True)
@@ -125,18 +118,15 @@ class Preview:
 def preview(config: StackConfig) -> Preview:
     """Preview a stack, without warnings about models and without changes of the local platform.
 
-    Raise CannotPreview if the settings are invalid, the program fails, the policy pack cannot start, or a resource type
-    has no driver. Raise CannotPrice if no resource publishes the expected usage.
+    Raise CannotRun if the settings are invalid, the program fails, the policy pack cannot start, a resource type has no
+    driver, or no resource publishes the expected usage.
     """
-    try:
-        with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as policy_run:
-            run = program_run.run_program(config, ReportingProvider(PreviewProvider(), policy_run.submit), preview=True)
-            policy_results = policy_run.finish(run.graph)
-            invalid_inputs = find_invalid_inputs(run.graph)
-            handler_faults = find_handler_faults(run.graph)
-            policies, findings, remediations = policy_results.result()
-    except (SettingsError, program_run.ProgramError, PackError, MissingDriver) as error:
-        raise CannotPreview(str(error)) from error
+    with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as policy_run:
+        run = program_run.run_program(config, ReportingProvider(PreviewProvider(), policy_run.submit), preview=True)
+        policy_results = policy_run.finish(run.graph)
+        invalid_inputs = find_invalid_inputs(run.graph)
+        handler_faults = find_handler_faults(run.graph)
+        policies, findings, remediations = policy_results.result()
     priced = cost.price_graph(config.stack, run.graph)
     return Preview(
         config=config,
@@ -165,8 +155,8 @@ def command(stack: str, *, as_json: bool, sarif_file: Path | None, today: date |
         print(json.dumps(result.as_json(), indent=2))
     else:
         report.print_preview(result)
-    if sarif_file is not None:
-        write_sarif(result, sarif_file)  # This is last, so the preview is shown even if the file cannot be written.
+    if sarif_file is not None:  # This is last, so the preview is shown even if the file cannot be written.
+        sarif_file.write_text(json.dumps(sarif.to_sarif(result), indent=2))
     return 0 if result.deployable else 1
 
 
@@ -175,11 +165,3 @@ def _list_changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
     from local.platform import lifecycle  # noqa: PLC0415 - only a preview of the local stack needs it
 
     return tuple((step.action.value, step.urn) for step in lifecycle.plan_update(config))
-
-
-def write_sarif(result: Preview, path: Path) -> None:
-    """Write findings, invalid inputs and handler faults to a SARIF file, for code scanning."""
-    document = sarif.to_sarif(
-        result.policies, result.findings, result.invalid_inputs, result.handler_faults, result.config
-    )
-    path.write_text(json.dumps(document, indent=2))

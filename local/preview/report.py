@@ -32,12 +32,14 @@ def print_preview(result: "Preview", console: Console | None = None) -> None:
     out.print(_build_tree(result.graph, result.config.stack))
     out.print(_count_by_service(result.graph))
     _print_changes(out, result)
-    _print_warnings(out, result)
+    for warning in (*result.config.warnings, *result.messages):
+        out.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
     _print_errors(out, "invalid input", result.invalid_inputs)
     _print_errors(out, "handler fault", result.handler_faults)
     _print_findings(out, result)
     print_monthly_cost(out, result)
-    _print_preview_outputs(out, result)
+    out.print("\n[bold]outputs[/]")
+    print_outputs(out, result.outputs)
     if not result.deployable:
         verdict = "[bold red]cannot be deployed[/]. Fix these errors:"
     elif result.messages:
@@ -94,11 +96,6 @@ def _print_changes(out: Console, result: "Preview") -> None:
     for action, urn in result.changes:
         if action not in {"same", "create"}:
             out.print(f"  {action:8} {escape(urn.rpartition('::')[2])}")
-
-
-def _print_warnings(out: Console, result: "Preview") -> None:
-    for warning in (*result.config.warnings, *result.messages):
-        out.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
 
 
 def _print_errors(out: Console, kind: str, errors: Sequence[object]) -> None:
@@ -162,11 +159,6 @@ def print_monthly_cost(out: Console, result: "Preview") -> None:
     out.print(table)
     for resource in result.cost.unpriced:
         out.print(f"  unpriced: {escape(resource)}")
-
-
-def _print_preview_outputs(out: Console, result: "Preview") -> None:
-    out.print("\n[bold]outputs[/]")
-    print_outputs(out, result.outputs)
 
 
 def print_outputs(out: Console, outputs: Props) -> None:

@@ -5,12 +5,12 @@ engine. It extends the monitor of Pulumi's mock runtime. The SDK registers a res
 created, so independent resources are created concurrently, and dependent resources in order.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import pulumi
 from google.protobuf import empty_pb2
 from google.protobuf.struct_pb2 import Struct
-from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
+from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import resource_pb2
 
 from local.preview.property_values import Props, to_python_properties
@@ -27,21 +27,11 @@ class Provider(Protocol):
         """Create a custom resource. Return its id (empty if unknown), and its outputs in addition to its inputs."""
 
 
-class _Unused(Mocks):
-    """Mocks that Pulumi's mock runtime requires, but never calls, because the monitor below answers every request."""
-
-    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        raise NotImplementedError(args.token)
-
-    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        raise NotImplementedError(args.typ)
-
-
 class Monitor(MockMonitor):
     """Monitor that records every registration in a graph."""
 
     def __init__(self, provider: Provider) -> None:
-        super().__init__(_Unused())
+        super().__init__(cast("Any", None))  # It needs no mocks, because it answers every request itself.
         self.graph = Graph()
         self._provider = provider
 

@@ -3,13 +3,12 @@
 A handler fault points to the line of its cause. Policy findings and invalid inputs point to the stack file.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from local.preview.handler_check.handler_faults import HandlerFault
-from local.preview.input_checks import InvalidInput
-from local.preview.policy_pack_process import UNDECIDED, PolicyDescription, PolicyFinding
-from local.preview.stack_files import StackConfig
+from local.preview.policy_pack_process import UNDECIDED
+
+if TYPE_CHECKING:
+    from local.preview.preview import Preview
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"mandatory": "error", "advisory": "warning", "remediate": "warning", UNDECIDED: "note"}
@@ -20,25 +19,14 @@ HANDLER_FAULT = "handler-cannot-run"
 """SARIF rule id of all handler faults."""
 
 
-def to_sarif(
-    policies: Iterable[PolicyDescription],
-    findings: Iterable[PolicyFinding],
-    invalid_inputs: Iterable[InvalidInput],
-    handler_faults: Iterable[HandlerFault],
-    config: StackConfig,
-) -> dict[str, Any]:
+def to_sarif(preview: "Preview") -> dict[str, Any]:
     """Return a SARIF document with a result for each finding, invalid input and handler fault of a stack."""
-    file = f"Pulumi.{config.stack}.yaml"
-    descriptions = [{"id": policy.name, "shortDescription": {"text": policy.description}} for policy in policies]
-    descriptions.append(
-        {
-            "id": INVALID_INPUT,
-            "shortDescription": {
-                "text": "AWS would reject this input, or the driver of the resource type does not use it."
-            },
-        }
-    )
-    descriptions.append({"id": HANDLER_FAULT, "shortDescription": {"text": "A function or job cannot run its code."}})
+    file = f"Pulumi.{preview.config.stack}.yaml"
+    descriptions = {policy.name: policy.description for policy in preview.policies} | {
+        INVALID_INPUT: "AWS would reject this input, or the driver of the resource type does not use it.",
+        HANDLER_FAULT: "A function or job cannot run its code.",
+    }
+    rules = [{"id": name, "shortDescription": {"text": text}} for name, text in descriptions.items()]
     results = [
         _create_result(
             finding.policy,
@@ -47,11 +35,11 @@ def to_sarif(
             finding.urn,
             file,
         )
-        for finding in findings
+        for finding in preview.findings
     ]
     results += [
         _create_result(INVALID_INPUT, "error", str(invalid_input), invalid_input.urn, file)
-        for invalid_input in invalid_inputs
+        for invalid_input in preview.invalid_inputs
     ]
     results += [
         _create_result(
@@ -63,12 +51,12 @@ def to_sarif(
             line=fault.line,
             identity=f"{fault.file}|{fault.problem}",
         )
-        for fault in handler_faults
+        for fault in preview.handler_faults
     ]
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": {"name": "polyphony-guardrails", "rules": descriptions}}, "results": results}],
+        "runs": [{"tool": {"driver": {"name": "polyphony-guardrails", "rules": rules}}, "results": results}],
     }
 
 

@@ -19,7 +19,6 @@ from local.preview.handler_check.importable_modules import (
     GLUE_MODULES,
     GLUE_PYTHON,
     Packages,
-    assume_packages,
     read_locked_packages,
 )
 from local.preview.property_values import Archive, Asset
@@ -105,7 +104,7 @@ def _read_spark_job(resource: Resource, resources: list[Resource], reader: "Envi
         path = library.path if isinstance(library, Asset) else None
         modules = dict(reader.read_archive(path)) if path else {}
         modules[MAIN] = SourceFile(script.path, (ROOT / script.path).read_bytes())
-        packages = assume_packages(GLUE_MODULES, "Glue")
+        packages = Packages("Glue", {}, unknown=GLUE_MODULES)
         environment = ImportEnvironment(path or script.path, modules, packages, GLUE_PYTHON)
         yield EntryPoint(resource.urn, script.path, MAIN, None, environment)
 
@@ -144,9 +143,7 @@ class EnvironmentReader:
             if has_layer not in self._packages:
                 # Without the layer, there are no packages. The boto3 in Lambda's runtime does not count, because it may be
                 # older than the locked version. "a layer" completes the message "neither a layer nor Python provides …".
-                self._packages[has_layer] = (
-                    read_locked_packages(LAYER_LOCK) if has_layer else assume_packages((), "a layer")
-                )
+                self._packages[has_layer] = read_locked_packages(LAYER_LOCK) if has_layer else Packages("a layer", {})
             modules = self.read_archive(archive)
             packages = self._packages[has_layer]
             self._environments[key] = ImportEnvironment(archive, modules, packages, _parse_version(runtime))

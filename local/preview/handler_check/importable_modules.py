@@ -7,7 +7,7 @@ job's image. A package that is not installed, such as Spark, is assumed to conta
 import importlib
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -63,11 +63,6 @@ def read_locked_packages(lock: Path) -> Packages:
         if not modules:
             unknown.add(re.sub(r"[-.]+", "_", name).lower())
     return Packages(str(lock.relative_to(ROOT)), files, frozenset(unknown))
-
-
-def assume_packages(import_names: Iterable[str], source: str) -> Packages:
-    """Return packages that are assumed to contain every module below their import names."""
-    return Packages(source, {}, frozenset(import_names))
 
 
 def has_standard_module(module: str, python: tuple[int, int]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from local import CannotRun
 from local.platform import update_plan
 from local.platform.driver_model.driver import Driver, DriverCall, PropertyImport
 from local.platform.engine import Engine, ResourceFailed
@@ -19,7 +20,7 @@ from local.platform.progress import SilentProgress
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState, ResourceStatus
 from local.preview import program_run
-from local.preview.input_checks import MissingDriver, find_invalid_inputs
+from local.preview.input_checks import find_invalid_inputs
 from local.preview.preview_provider import PreviewProvider
 from tests.local.fake_aws import (
     CODE,
@@ -152,7 +153,7 @@ def test_a_preview_names_all_types_without_a_driver() -> None:
             Thing(kind, kind[-4:], name="x")
 
     graph = program_run.run_function(body, CONFIG, PreviewProvider(), preview=True).graph
-    with pytest.raises(MissingDriver, match=r"no driver for test:index/else:Else, test:index/what:What\. Add one in"):
+    with pytest.raises(CannotRun, match=r"no driver for test:index/else:Else, test:index/what:What\. Add one in"):
         find_invalid_inputs(graph)
 
 

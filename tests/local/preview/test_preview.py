@@ -22,7 +22,8 @@ from local.platform.update_plan import PlannedStep
 from local.preview import preview as previewing
 from local.preview import program_run, report, stack_files
 from local.preview.input_checks import find_invalid_inputs
-from local.preview.preview import CannotPreview, Preview, preview
+from local.preview.policy_pack_process import PackError, PolicyPackProcess
+from local.preview.preview import Preview, preview
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import Secret
 from local.preview.sarif import to_sarif
@@ -201,8 +202,9 @@ def test_the_preview_of_the_local_stack_lists_changes_of_make_up(
 def test_a_pack_that_cannot_start_reports_the_reason() -> None:
     config = stack_files.read_stack("dev")
     values = {key: value for key, value in config.values.items() if key != "polyphony:exceptions"}
-    with pytest.raises(CannotPreview, match="exceptions"):
-        preview(StackConfig(config.project, "dev", values))
+    without_exceptions = StackConfig(config.project, "dev", values)
+    with PolicyPackProcess(without_exceptions, dry_run=True) as pack, pytest.raises(PackError, match="exceptions"):
+        pack.policies()
 
 
 @pytest.mark.usefixtures("_committed_previews")
@@ -288,8 +290,9 @@ def test_an_invalid_resource_input_is_found_and_an_error_in_sarif(blocked: Previ
     assert all(item.rule.startswith("must be one of ") for item in invalid_inputs)
     functions = {resource.urn for resource in blocked.graph.customs() if resource.kind == "Function"}
     assert {item.urn for item in invalid_inputs} == functions
-    assert not replace(blocked, findings=(), handler_faults=()).deployable
-    (run,) = to_sarif(blocked.policies, (), blocked.invalid_inputs, (), blocked.config)["runs"]
+    result = replace(blocked, findings=(), handler_faults=())
+    assert not result.deployable
+    (run,) = to_sarif(result)["runs"]
     assert {(result["ruleId"], result["level"]) for result in run["results"]} == {("service-refuses-value", "error")}
 
 
