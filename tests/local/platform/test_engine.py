@@ -1,7 +1,7 @@
 """Tests of the engine: order, the changes of a second run, failures, and a killed process at any step."""
 
-import copy
 import gc
+import itertools
 import logging
 import shutil
 from collections.abc import Callable, Iterator
@@ -70,32 +70,35 @@ def run_up(program: Callable[[], object], aws: FakeAws, folder: Path) -> dict[st
     return dict(recorder.actions)
 
 
-def first_program() -> None:
+def create_common_resources(text: str, days: int, name: str) -> None:
     topic = Thing(TOPIC, "topic", name="topic")
-    code = Thing(CODE, "code", name="code", role=ROLE, text="print(1)")
+    code = Thing(CODE, "code", name="code", role=ROLE, text=text)
     Thing(GROUP, "kept", name="kept", days=7, key=topic.arn)
-    Thing(GROUP, "changed", name="changed", days=7)
-    Thing(GROUP, "renamed", name="old-name", days=7, key=code.version)
-    Thing(
-        GROUP,
-        "gone-child",
-        name="gone-child",
-        opts=pulumi.ResourceOptions(depends_on=[Thing(GROUP, "gone", name="gone")]),
-    )
+    Thing(GROUP, "changed", name="changed", days=days)
+    Thing(GROUP, "renamed", name=name, days=7, key=code.version)
+
+
+def first_program() -> None:
+    create_common_resources("print(1)", days=7, name="old-name")
+    gone = Thing(GROUP, "gone", name="gone")
+    Thing(GROUP, "gone-child", name="gone-child", opts=pulumi.ResourceOptions(depends_on=[gone]))
 
 
 def second_program() -> None:
-    topic = Thing(TOPIC, "topic", name="topic")
-    code = Thing(CODE, "code", name="code", role=ROLE, text="print(2)")
-    Thing(GROUP, "kept", name="kept", days=7, key=topic.arn)
-    Thing(GROUP, "changed", name="changed", days=30)
-    Thing(GROUP, "renamed", name="new-name", days=7, key=code.version)
+    create_common_resources("print(2)", days=30, name="new-name")
     Thing(GROUP, "new", name="new")
 
 
-def test_a_resource_is_created_after_those_it_depends_on(tmp_path: Path) -> None:
+def run_first_program(folder: Path) -> FakeAws:
+    """Return the services after a complete `up` of the first program, whose state is in a folder."""
+    folder.mkdir(exist_ok=True)
     aws = FakeAws()
-    run(first_program, aws, tmp_path)
+    run(first_program, aws, folder)
+    return aws
+
+
+def test_a_resource_is_created_after_those_it_depends_on(tmp_path: Path) -> None:
+    aws = run_first_program(tmp_path)
     made = [name for method, name in aws.calls if method.startswith("create")]
     assert made.index("topic") < made.index("kept")
     assert made.index("gone") < made.index("gone-child"), "depends_on alone orders too"
@@ -158,16 +161,14 @@ def test_a_preview_names_all_types_without_a_driver() -> None:
 
 
 def test_a_second_up_of_the_same_program_calls_nothing(tmp_path: Path) -> None:
-    aws = FakeAws()
-    run(first_program, aws, tmp_path)
+    aws = run_first_program(tmp_path)
     aws.calls.clear()
     assert set(run_up(first_program, aws, tmp_path).values()) == {ResourceAction.SAME}
     assert aws.calls == []
 
 
 def test_a_second_up_changes_only_what_changed(tmp_path: Path) -> None:
-    aws = FakeAws()
-    run(first_program, aws, tmp_path)
+    aws = run_first_program(tmp_path)
     aws.calls.clear()
     result = run_up(second_program, aws, tmp_path)
     assert result == {
@@ -241,52 +242,28 @@ def test_a_recorded_only_type_makes_no_call_and_returns_its_outputs(tmp_path: Pa
     assert aws.things["group"]["kmsKeyId"] == "arn:made-up"
 
 
-def test_a_failure_names_the_resource_and_the_message_of_aws(tmp_path: Path) -> None:
+def test_a_failure_is_reported_and_the_next_up_continues(tmp_path: Path) -> None:
     aws, recorder = FakeAws(), RecordedProgress()
-    aws.refuses = {"create_topic": "InvalidParameter"}
-    with pytest.raises(ResourceFailed):
-        run(first_program, aws, tmp_path, recorder)
-    [(urn, message)] = recorder.failures
-    assert urn == "urn:pulumi:test::polyphony::test:index/topic:Topic::topic"
-    assert message == "CreateTopic: InvalidParameter: as AWS puts it"
-
-
-def test_after_a_failure_the_next_up_continues(tmp_path: Path) -> None:
-    aws, clean = FakeAws(), FakeAws()
     aws.refuses = {"put_retention_policy": "LimitExceededException"}
     with pytest.raises(ResourceFailed):
-        run(first_program, aws, tmp_path)
-    half = [
-        entry
-        for entry in PlatformState.read(tmp_path / "state.json", INSTANCE).entries().values()
-        if entry.status is ResourceStatus.BROKEN
-    ]
-    assert half, "what was made in part is known to be"
+        run(first_program, aws, tmp_path, recorder)
+    urn, message = recorder.failures[0]
+    assert urn.startswith("urn:pulumi:test::polyphony::test:index/group:Group::")
+    assert message == "PutRetentionPolicy: LimitExceededException: as AWS puts it"
+    entries = PlatformState.read(tmp_path / "state.json", INSTANCE).entries().values()
+    assert ResourceStatus.BROKEN in {entry.status for entry in entries}, "what was made in part is known to be"
     aws.refuses = {}
     run(first_program, aws, tmp_path)
-    (tmp_path / "clean").mkdir()
-    run(first_program, clean, tmp_path / "clean")
-    assert aws.things == clean.things
+    assert aws.things == run_first_program(tmp_path / "clean").things
 
 
 def test_a_resource_that_cannot_be_deleted_is_kept_and_the_others_are_deleted(tmp_path: Path) -> None:
-    aws = FakeAws()
-    run(first_program, aws, tmp_path)
+    aws = run_first_program(tmp_path)
     aws.refuses = {"delete_topic": "InvalidParameter"}
     state = PlatformState.read(tmp_path / "state.json", INSTANCE)
     Engine(aws, state, SilentProgress(), DRIVERS).delete(set(state.entries()))
     assert list(aws.things) == ["topic"]
     assert [urn.rpartition("::")[2] for urn in state.entries()] == ["topic"]
-
-
-def count_steps_of_a_clean_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, FakeAws]:
-    """Return the number of steps of a first `up`, those of a second one with changes, and the resources after both."""
-    aws = FakeAws()
-    count_writes_as_steps(aws, monkeypatch)
-    run(first_program, aws, folder)
-    first = aws.steps
-    run(second_program, aws, folder)
-    return first, aws.steps, aws
 
 
 @pytest.fixture
@@ -296,48 +273,45 @@ def _collected_garbage() -> Iterator[None]:
     gc.collect()
 
 
+WRITE = PlatformState._write
+
+
 def count_writes_as_steps(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """State file whose writes count as two steps, before and after the write."""
-    write = PlatformState._write
-    if getattr(write, "mortal", None):
-        write = write.original  # type: ignore[attr-defined]
 
     def counted(self: PlatformState) -> None:
         aws.step()
-        write(self)
+        WRITE(self)
         aws.step()
 
-    counted.mortal = True  # type: ignore[attr-defined]
-    counted.original = write  # type: ignore[attr-defined]
     monkeypatch.setattr(PlatformState, "_write", counted)
 
 
-def kill_and_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program_that_dies = second_program if (folder / "state.json").exists() else first_program
-    kill_run(program_that_dies, aws, folder, monkeypatch)
-    run(program_that_dies, aws, folder)
+def list_killed_runs(
+    program: Callable[[], object], before: Path | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[FakeAws, Path]]:
+    """Kill an `up` at each of its steps. Yield the services and the folder after each kill.
 
-
-def kill_run(program: Callable[[], object], aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run an `up` that is killed at the step `aws.dies_at`."""
-    count_writes_as_steps(aws, monkeypatch)
-    with pytest.raises(Killed):
-        run(program, aws, folder)
-    aws.dies_at = None
-
-
-def copy_of_first_run(tmp_path: Path, folder: str, dies_at: int) -> FakeAws:
-    """Return the services after a complete `up` of the first program, whose state is in `folder`."""
-    before = tmp_path / "before"
-    if not before.exists():
-        before.mkdir()
-        run(first_program, FakeAws(), before)
-    shutil.copytree(before, tmp_path / folder)
-    aws, first = FakeAws(dies_at), FakeAws()
-    (tmp_path / f"{folder}-services").mkdir()
-    run(first_program, first, tmp_path / f"{folder}-services")
-    aws.things = first.things
-    return aws
+    The `up` is the first one, or follows a complete `up` of the first program in the folder `before`.
+    """
+    for step in itertools.count(1):
+        folder = tmp_path / f"killed-{step}"
+        aws = FakeAws()
+        if before is None:
+            folder.mkdir()
+        else:
+            aws.things = run_first_program(tmp_path / f"services-{step}").things
+            shutil.copytree(before, folder)
+        aws.dies_at = step
+        count_writes_as_steps(aws, monkeypatch)
+        try:
+            run(program, aws, folder)
+        except Killed:
+            aws.dies_at = None
+            yield aws, folder
+        else:
+            break
+    assert step > 40, "every call and every write of the state has two steps"
 
 
 def without_versions(things: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -352,58 +326,30 @@ def without_versions(things: dict[str, dict[str, Any]]) -> dict[str, dict[str, A
 def test_after_a_kill_at_any_step_of_a_first_up_the_next_one_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps, _, _ = count_steps_of_a_clean_run(tmp_path, monkeypatch)
-    (tmp_path / "clean").mkdir()
-    clean = FakeAws()
-    run(first_program, clean, tmp_path / "clean")
-    for step in range(1, steps + 1):
-        folder = tmp_path / f"first-{step}"
-        folder.mkdir()
-        aws = FakeAws(dies_at=step)
-        kill_and_run_again(aws, folder, monkeypatch)
-        assert aws.things == clean.things, f"killed at step {step}"
+    clean = run_first_program(tmp_path / "clean")
+    for aws, folder in list_killed_runs(first_program, None, tmp_path, monkeypatch):
+        run(first_program, aws, folder)
+        assert aws.things == clean.things, folder.name
 
 
 @pytest.mark.usefixtures("_collected_garbage")
+@pytest.mark.parametrize("next_program", [second_program, first_program], ids=["repeated", "restored"])
 def test_after_a_kill_at_any_step_of_a_second_up_the_next_one_works(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    next_program: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, both, clean = count_steps_of_a_clean_run(tmp_path, monkeypatch)
-    wanted = {name: {**thing, "version": None} for name, thing in clean.things.items()}
-    wanted["new-name"].pop("kmsKeyId")
-    before = FakeAws()
-    (tmp_path / "before").mkdir()
-    run(first_program, before, tmp_path / "before")
-    for step in range(1, both - first + 1):
-        folder = tmp_path / f"second-{step}"
-        shutil.copytree(tmp_path / "before", folder)
-        aws = FakeAws(dies_at=step)
-        aws.things = copy.deepcopy(before.things)
-        kill_and_run_again(aws, folder, monkeypatch)
-        result = {name: {**thing, "version": None} for name, thing in aws.things.items()}
+    run_first_program(tmp_path / "before")
+    clean = run_first_program(tmp_path / "clean")
+    run(next_program, clean, tmp_path / "clean")
+    for aws, folder in list_killed_runs(second_program, tmp_path / "before", tmp_path, monkeypatch):
+        run(next_program, aws, folder)
         # A function that was published twice has one more version, and so do the resources that use the version.
-        assert result["new-name"].pop("kmsKeyId") == str(aws.things["code"]["version"])
-        assert result == wanted, f"killed at step {step}"
-
-
-@pytest.mark.usefixtures("_collected_garbage")
-def test_after_a_kill_at_any_step_of_a_second_up_the_first_program_can_be_restored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, both, _ = count_steps_of_a_clean_run(tmp_path, monkeypatch)
-    clean = FakeAws()
-    (tmp_path / "clean").mkdir()
-    run(first_program, clean, tmp_path / "clean")
-    for step in range(1, both - first + 1):
-        aws = copy_of_first_run(tmp_path, f"second-{step}", dies_at=step)
-        kill_run(second_program, aws, tmp_path / f"second-{step}", monkeypatch)
-        run(first_program, aws, tmp_path / f"second-{step}")
-        assert without_versions(aws.things) == without_versions(clean.things), f"killed at step {step}"
+        assert without_versions(aws.things) == without_versions(clean.things), folder.name
+        renamed = aws.things["new-name" if next_program is second_program else "old-name"]
+        assert renamed["kmsKeyId"] == str(aws.things["code"]["version"])
 
 
 def test_after_a_failed_update_the_old_program_is_applied_again(tmp_path: Path) -> None:
-    aws = FakeAws()
-    run(first_program, aws, tmp_path)
+    aws = run_first_program(tmp_path)
     aws.refuses = {"publish_version": "TooManyRequestsException"}
     with pytest.raises(ResourceFailed):
         run(second_program, aws, tmp_path)
@@ -417,12 +363,11 @@ def test_after_a_failed_update_the_old_program_is_applied_again(tmp_path: Path) 
 def test_after_a_kill_at_any_step_of_a_down_the_next_up_makes_a_complete_platform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clean = FakeAws()
-    (tmp_path / "clean").mkdir()
-    run(first_program, clean, tmp_path / "clean")
-    for step in range(1, 1000):
+    clean = run_first_program(tmp_path / "clean")
+    for step in itertools.count(1):
         folder = tmp_path / f"down-{step}"
-        aws = copy_of_first_run(tmp_path, f"down-{step}", dies_at=step)
+        aws = run_first_program(folder)
+        aws.dies_at, aws.steps = step, 0
         count_writes_as_steps(aws, monkeypatch)
         engine = Engine(aws, PlatformState.read(folder / "state.json", INSTANCE), SilentProgress(), DRIVERS)
         try:

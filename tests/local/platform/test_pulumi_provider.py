@@ -20,6 +20,8 @@ pytestmark = pytest.mark.unit
 
 DIFF_NONE, DIFF_SOME = provider_pb2.DiffResponse.DIFF_NONE, provider_pb2.DiffResponse.DIFF_SOME
 ROLE = "arn:aws:iam::123456789012:role/one"
+Cli = provider_pb2_grpc.ResourceProviderStub
+"""Client of the provider, with which the tests take the place of the CLI."""
 
 
 @pytest.fixture
@@ -28,12 +30,12 @@ def aws() -> FakeAws:
 
 
 @pytest.fixture
-def cli(aws: FakeAws) -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
+def cli(aws: FakeAws) -> Iterator[Cli]:
     with (
         serve_provider(PulumiProvider(aws, DRIVERS)) as port,
         grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
-        yield provider_pb2_grpc.ResourceProviderStub(channel)
+        yield Cli(channel)
 
 
 def urn(kind: str, name: str = "thing") -> str:
@@ -46,48 +48,27 @@ def to_struct(values: dict[str, Any]) -> Struct:
     return struct
 
 
-def create(
-    cli: provider_pb2_grpc.ResourceProviderStub, kind: str, inputs: dict[str, Any], *, preview: bool = False
-) -> provider_pb2.CreateResponse:
+def create(cli: Cli, kind: str, inputs: dict[str, Any], *, preview: bool = False) -> provider_pb2.CreateResponse:
     request = provider_pb2.CreateRequest(urn=urn(kind), properties=to_struct(inputs), preview=preview)
     response: provider_pb2.CreateResponse = cli.Create(request)
     return response
 
 
-def diff(
-    cli: provider_pb2_grpc.ResourceProviderStub,
-    kind: str,
-    old: dict[str, Any],
-    new: dict[str, Any],
-    outputs: dict[str, Any] | None = None,
-) -> provider_pb2.DiffResponse:
-    request = provider_pb2.DiffRequest(
-        urn=urn(kind),
-        id="id",
-        old_inputs=to_struct(old),
-        olds=to_struct({**old, **(outputs or {})}),
-        news=to_struct(new),
-    )
-    response: provider_pb2.DiffResponse = cli.Diff(request)
+def diff(cli: Cli, *change: Any) -> provider_pb2.DiffResponse:
+    response: provider_pb2.DiffResponse = cli.Diff(provider_pb2.DiffRequest(**to_fields(*change)))
     return response
 
 
-def update_request(
-    kind: str,
-    old: dict[str, Any],
-    new: dict[str, Any],
-    outputs: dict[str, Any] | None = None,
-    *,
-    preview: bool = False,
-) -> provider_pb2.UpdateRequest:
-    return provider_pb2.UpdateRequest(
-        urn=urn(kind),
-        id="id",
-        old_inputs=to_struct(old),
-        olds=to_struct({**old, **(outputs or {})}),
-        news=to_struct(new),
-        preview=preview,
-    )
+def update_request(*change: Any, preview: bool = False) -> provider_pb2.UpdateRequest:
+    return provider_pb2.UpdateRequest(**to_fields(*change), preview=preview)
+
+
+def to_fields(
+    kind: str, old: dict[str, Any], new: dict[str, Any], outputs: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the fields of a request that compares or updates a resource."""
+    olds = to_struct({**old, **(outputs or {})})
+    return {"urn": urn(kind), "id": "id", "old_inputs": to_struct(old), "olds": olds, "news": to_struct(new)}
 
 
 def delete_request(kind: str, resource_id: str, inputs: dict[str, Any]) -> provider_pb2.DeleteRequest:
@@ -116,7 +97,7 @@ def unfinished_details(error: Any) -> provider_pb2.ErrorResourceInitFailed:
     return failure
 
 
-def test_the_handshake_announces_secrets_and_previews(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+def test_the_handshake_announces_secrets_and_previews(cli: Cli) -> None:
     cli.Attach(plugin_pb2.PluginAttach(address="127.0.0.1:1"))
     assert cli.Handshake(provider_pb2.ProviderHandshakeRequest()).accept_secrets
     response = cli.Configure(provider_pb2.ConfigureRequest())
@@ -124,30 +105,26 @@ def test_the_handshake_announces_secrets_and_previews(cli: provider_pb2_grpc.Res
     assert response.supportsPreview
 
 
-def test_the_version_is_that_of_the_programs_package(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+def test_the_version_is_that_of_the_programs_package(cli: Cli) -> None:
     version = cli.GetPluginInfo(empty_pb2.Empty()).version
     assert f"\npulumi-aws=={version} " in (ROOT / "requirements" / "program.txt").read_text(encoding="utf-8")
 
 
-def test_a_created_resource_has_its_id_inputs_and_outputs(
-    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
-) -> None:
+def test_a_created_resource_has_its_id_inputs_and_outputs(cli: Cli, aws: FakeAws) -> None:
     response = create(cli, TOPIC, {"name": "topic"})
     assert response.id == "arn:aws:sns:us-east-1:1:topic"
     assert dict(response.properties.items()) == {"name": "topic", "arn": "arn:aws:sns:us-east-1:1:topic"}
     assert aws.calls == [("create_topic", "topic")]
 
 
-def test_a_secret_input_reaches_the_service_in_clear_and_the_cli_as_a_secret(
-    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
-) -> None:
+def test_a_secret_input_reaches_the_service_in_clear_and_the_cli_as_a_secret(cli: Cli, aws: FakeAws) -> None:
     secret = {SIGNATURE: SECRET, "value": "canary"}
     response = create(cli, CODE, {"name": "code", "role": ROLE, "text": secret})
     assert aws.things["code"]["Code"] == {"ZipFile": "canary"}
     assert MessageToDict(response.properties)["text"][SIGNATURE] == SECRET
 
 
-def test_a_preview_calls_no_service(cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws) -> None:
+def test_a_preview_calls_no_service(cli: Cli, aws: FakeAws) -> None:
     response = create(cli, TOPIC, {"name": "topic"}, preview=True)
     assert (response.id, list(response.properties)) == ("", ["name"])
     old, new = {"name": "code", "role": ROLE, "text": "print(1)"}, {"name": "code", "role": ROLE, "text": "print(2)"}
@@ -156,7 +133,7 @@ def test_a_preview_calls_no_service(cli: provider_pb2_grpc.ResourceProviderStub,
     assert aws.calls == []
 
 
-def test_invalid_inputs_are_reported_before_anything_is_created(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+def test_invalid_inputs_are_reported_before_anything_is_created(cli: Cli) -> None:
     response = cli.Check(
         provider_pb2.CheckRequest(urn=urn(GROUP), news=to_struct({"name": "g" * 513, "colour": "blue"}))
     )
@@ -168,13 +145,13 @@ def test_invalid_inputs_are_reported_before_anything_is_created(cli: provider_pb
     assert valid.inputs["name"] == UNKNOWN_STRING
 
 
-def test_a_type_without_a_driver_is_refused(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+def test_a_type_without_a_driver_is_refused(cli: Cli) -> None:
     error: Any = refusal_of(lambda: create(cli, "test:index/what:What", {"name": "x"}))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
     assert "no driver for test:index/what:What. Add one in local/platform/resource_drivers/" in error.details()
 
 
-def test_an_unknown_function_is_refused(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+def test_an_unknown_function_is_refused(cli: Cli) -> None:
     error: Any = refusal_of(lambda: cli.Invoke(provider_pb2.InvokeRequest(tok="aws:index/what:what")))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
 
@@ -193,7 +170,7 @@ def test_an_unknown_function_is_refused(cli: provider_pb2_grpc.ResourceProviderS
     ids=["same", "update", "no call unsets it", "rename", "no call sets it", "prefix", "recorded only"],
 )
 def test_a_resource_is_deleted_first_unless_its_replacement_has_another_name(
-    cli: provider_pb2_grpc.ResourceProviderStub,
+    cli: Cli,
     kind: str,
     new: dict[str, Any],
     changes: int,
@@ -206,7 +183,7 @@ def test_a_resource_is_deleted_first_unless_its_replacement_has_another_name(
     assert response.deleteBeforeReplace is delete_first
 
 
-def test_archives_are_compared_by_their_hash(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+def test_archives_are_compared_by_their_hash(cli: Cli) -> None:
     def archive(content_hash: str, **content: str) -> dict[str, Any]:
         return {"name": "code", "role": ROLE, "text": {SIGNATURE: ARCHIVE, "hash": content_hash, **content}}
 
@@ -215,9 +192,7 @@ def test_archives_are_compared_by_their_hash(cli: provider_pb2_grpc.ResourceProv
     assert list(diff(cli, CODE, old, archive("2" * 64, path="build/code.zip")).diffs) == ["text"]
 
 
-def test_an_update_changes_the_resource_and_the_outputs_that_follow(
-    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
-) -> None:
+def test_an_update_changes_the_resource_and_the_outputs_that_follow(cli: Cli, aws: FakeAws) -> None:
     old = {"name": "code", "role": ROLE, "text": "print(1)"}
     created = create(cli, CODE, old)
     assert created.properties["version"] == "1"
@@ -227,9 +202,7 @@ def test_an_update_changes_the_resource_and_the_outputs_that_follow(
     assert [method for method, _ in aws.calls] == ["update_function_code", "publish_version"]
 
 
-def test_a_refused_creation_leaves_nothing_that_the_cli_would_save(
-    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
-) -> None:
+def test_a_refused_creation_leaves_nothing_that_the_cli_would_save(cli: Cli, aws: FakeAws) -> None:
     aws.refuses = {"create_topic": "InvalidParameter"}
     error: Any = refusal_of(lambda: create(cli, TOPIC, {"name": "topic"}))
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
@@ -237,9 +210,7 @@ def test_a_refused_creation_leaves_nothing_that_the_cli_would_save(
     assert error.trailing_metadata() == ()
 
 
-def test_a_creation_that_fails_half_way_is_replaced_by_the_next_one(
-    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
-) -> None:
+def test_a_creation_that_fails_half_way_is_replaced_by_the_next_one(cli: Cli, aws: FakeAws) -> None:
     inputs = {"name": "group", "days": 7}
     aws.refuses = {"put_retention_policy": "LimitExceededException"}
     details = unfinished_details(refusal_of(lambda: create(cli, GROUP, inputs)))
@@ -253,9 +224,7 @@ def test_a_creation_that_fails_half_way_is_replaced_by_the_next_one(
     assert aws.things == {}
 
 
-def test_a_failed_update_is_repeated_even_with_the_old_inputs(
-    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
-) -> None:
+def test_a_failed_update_is_repeated_even_with_the_old_inputs(cli: Cli, aws: FakeAws) -> None:
     old = {"name": "code", "role": ROLE, "text": "print(1)"}
     new = {**old, "text": "print(2)"}
     create(cli, CODE, old)
@@ -272,7 +241,7 @@ def test_a_failed_update_is_repeated_even_with_the_old_inputs(
 
 
 def test_a_deletion_needs_only_inputs_id_and_outputs_and_a_resource_that_is_gone_is_no_error(
-    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
+    cli: Cli, aws: FakeAws
 ) -> None:
     created = create(cli, TOPIC, {"name": "topic"})
     for _ in range(2):
@@ -280,16 +249,14 @@ def test_a_deletion_needs_only_inputs_id_and_outputs_and_a_resource_that_is_gone
     assert aws.things == {}
 
 
-def test_a_refused_deletion_is_an_error(cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws) -> None:
+def test_a_refused_deletion_is_an_error(cli: Cli, aws: FakeAws) -> None:
     create(cli, TOPIC, {"name": "topic"})
     aws.refuses = {"delete_topic": "InvalidParameter"}
     error: Any = refusal_of(lambda: cli.Delete(delete_request(TOPIC, "arn:aws:sns:us-east-1:1:topic", {})))
     assert error.details() == "DeleteTopic: InvalidParameter: as AWS puts it"
 
 
-def test_nothing_is_started_between_a_cancellation_and_the_next_operation(
-    cli: provider_pb2_grpc.ResourceProviderStub, aws: FakeAws
-) -> None:
+def test_nothing_is_started_between_a_cancellation_and_the_next_operation(cli: Cli, aws: FakeAws) -> None:
     cli.Cancel(empty_pb2.Empty())
     inputs = {"name": "group", "days": 7}
     for call in (
@@ -305,7 +272,7 @@ def test_nothing_is_started_between_a_cancellation_and_the_next_operation(
     assert "group" in aws.things
 
 
-def test_a_read_resource_has_the_inputs_that_the_service_has_now(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+def test_a_read_resource_has_the_inputs_that_the_service_has_now(cli: Cli) -> None:
     inputs = {"name": "code", "role": ROLE, "text": {SIGNATURE: SECRET, "value": "print(1)"}}
     create(cli, CODE, inputs)
     unchanged = cli.Read(read_request(CODE, "code", inputs))
@@ -315,13 +282,13 @@ def test_a_read_resource_has_the_inputs_that_the_service_has_now(cli: provider_p
     assert MessageToDict(drifted.inputs) == MessageToDict(drifted.properties) == inputs
 
 
-def test_a_resource_that_is_gone_is_read_as_nothing(cli: provider_pb2_grpc.ResourceProviderStub) -> None:
+def test_a_resource_that_is_gone_is_read_as_nothing(cli: Cli) -> None:
     response = cli.Read(read_request(CODE, "code", {"name": "code", "role": ROLE}))
     assert response.id == ""
 
 
 def test_a_resource_without_inputs_is_not_read_because_it_may_be_foreign(
-    cli: provider_pb2_grpc.ResourceProviderStub,
+    cli: Cli,
 ) -> None:
     error: Any = refusal_of(lambda: cli.Read(read_request(CODE, "code", {})))
     assert error.details() == "the local platform reads only resources that it created"
