@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from components.blocks.iam.grant import Grant, grant
-from components.blocks.messaging.queue import Queue
 from local.__main__ import main
 from local.platform import emulator, frontend_file, lifecycle
 from local.platform.emulator import Emulator
@@ -116,16 +114,3 @@ def test_a_defect_of_the_program_is_no_finding_and_takes_one_line(
     monkeypatch.setenv("TRACEBACK", "1")
     assert main(["preview"]) == 2
     assert "Traceback (most recent call last)" in capsys.readouterr().err
-
-
-def test_a_mistyped_grant_is_reported_with_its_place(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def mistyped(queue: Queue, *_actions: str) -> Grant:
-        return grant("sqs", ["SendMesage"], queue.arn)
-
-    monkeypatch.setattr(Queue, "grant", mistyped)
-    assert main(["preview", "--stack", "dev"]) == 2
-    [line] = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert "SendMesage" in line
-    assert line.startswith("components/blocks/iam/grant.py:")

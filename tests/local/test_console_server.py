@@ -46,7 +46,9 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     there = Emulator(1, 4566, tmp_path)
     monkeypatch.setattr(Emulator, "services", property(lambda _: {"JWKS_URL": KEYS}))
     monkeypatch.setattr(emulator, "find_running", lambda _: there)
-    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: {"outputs": {"frontend": FRONTEND}})
+    ids = {"ingestion-lake-bucket": "lake", "ingestion-sweeper-function": "sweeper"}
+    platform = {"endpoint": there.endpoint, "outputs": {"frontend": FRONTEND}, "ids": ids}
+    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: platform)
 
 
 def asked(
@@ -84,18 +86,25 @@ def test_other_files_are_not_served(port: int, path: str) -> None:
     assert (status, body) == (404, b"There is no such file.")
 
 
+PRIVATE = [
+    *(("/local.json", "GET"), ("/frontend.json", "GET"), ("/rows.json", "GET"), ("/samples/sentence.wav", "GET")),
+    ("/flush", "POST"),
+]
+"""Requests that only the page itself may send."""
+
+
 @pytest.mark.parametrize("host", ["evil.example.com", "127.0.0.1:1", ""])
 def test_a_request_with_another_host_header_is_rejected(port: int, runs: None, host: str) -> None:
-    for path in ("/", "/local.json"):
-        status, _, body = asked(port, path, {"Host": host})
+    for path, method in (("/", "GET"), *PRIVATE):
+        status, _, body = asked(port, path, {"Host": host}, method)
         assert status == 403
         assert b"test" not in body
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_request_from_another_website_is_rejected(port: int, runs: None, site: str) -> None:
-    for path in ("/local.json", "/frontend.json"):
-        assert asked(port, path, {"Sec-Fetch-Site": site})[0] == 403
+    for path, method in PRIVATE:
+        assert asked(port, path, {"Sec-Fetch-Site": site}, method)[0] == 403
     assert asked(port, "/", {"Sec-Fetch-Site": site})[0] == 200, "it may be linked to"
     assert asked(port, "/local.json", {"Sec-Fetch-Site": "same-origin"})[0] == 200
 
@@ -103,14 +112,6 @@ def test_a_request_from_another_website_is_rejected(port: int, runs: None, site:
 def test_post_requests_to_other_addresses_are_rejected(port: int) -> None:
     for path in ("/", "/local.json"):
         assert asked(port, path, method="POST")[0] == 405
-
-
-@pytest.mark.parametrize(
-    ("path", "method"), [("/flush", "POST"), ("/rows.json", "GET"), ("/samples/sentence.wav", "GET")]
-)
-def test_another_website_cannot_use_the_local_platform(port: int, runs: None, path: str, method: str) -> None:
-    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example.com"}):
-        assert asked(port, path, headers, method)[0] == 403
 
 
 def test_sample_files_are_served(port: int) -> None:
@@ -135,12 +136,10 @@ def test_the_rows_of_a_file_are_read_by_its_manifest_key_and_version(
     assert document(port, path) == {"rows": [["m", "incoming/ü b", "v"]], "total": 1}
 
 
-def test_rows_that_cannot_be_read_are_an_error(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_cannot_be_read_are_an_error(port: int, runs: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def end(*_: object) -> None:
         raise spark_process.SparkSessionEnded("a traceback")
 
-    platform = {"endpoint": "http://127.0.0.1:4566", "ids": {"ingestion-lake-bucket": "lake"}}
-    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: platform)
     monkeypatch.setattr(spark_process, "spark_environment", lambda *_, **__: {})
     monkeypatch.setattr(spark_process, "SparkChildSession", end)
     status, _, body = asked(port, "/rows.json?manifest=m&key=k&version=v")
@@ -148,10 +147,8 @@ def test_rows_that_cannot_be_read_are_an_error(port: int, monkeypatch: pytest.Mo
     assert body == b"The rows cannot be read, because the process that reads them has failed."
 
 
-def test_waiting_files_are_processed_on_request(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_files_are_processed_on_request(port: int, runs: None, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, str]] = []
-    platform = {"endpoint": "http://127.0.0.1:4566", "ids": {"ingestion-sweeper-function": "sweeper"}}
-    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: platform)
 
     def invoke(_: object, function: str, **event: str) -> dict[str, int]:
         calls.append({"function": function, **event})
@@ -163,9 +160,7 @@ def test_waiting_files_are_processed_on_request(port: int, monkeypatch: pytest.M
     assert calls == [{"function": "sweeper:live", "kind": "flush"}]
 
 
-def test_a_failed_sweeper_is_an_error(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    platform = {"endpoint": "http://127.0.0.1:4566", "ids": {"ingestion-sweeper-function": "sweeper"}}
-    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: platform)
+def test_a_failed_sweeper_is_an_error(port: int, runs: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console_ingestion, "invoke", lambda *_, **__: {"errorType": "KeyError"})
     assert asked(port, "/flush", method="POST")[0] == 503
 

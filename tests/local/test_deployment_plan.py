@@ -14,6 +14,7 @@ from local.deployment_plan import list_changes
 
 Document = dict[str, Any]
 Edit = Callable[[Document], object]
+RunPlan = Callable[[str, int], tuple[int, str, str]]
 
 FUNCTION = {
     "op": "update",
@@ -131,9 +132,7 @@ sys.exit({status})
 
 
 @pytest.fixture
-def run_plan(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[[str, int], tuple[int, str, str]]:
+def run_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunPlan:
     """Return a function that runs the command with a CLI that prints a text and has an exit status."""
 
     def run(text: str, status: int) -> tuple[int, str, str]:
@@ -146,9 +145,6 @@ def run_plan(
         return exit_status, printed.out, printed.err
 
     return run
-
-
-RunPlan = Callable[[str, int], tuple[int, str, str]]
 
 
 def test_the_command_prints_the_plan_of_a_preview_with_the_policy_pack(run_plan: RunPlan, tmp_path: Path) -> None:

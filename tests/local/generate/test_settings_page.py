@@ -85,11 +85,8 @@ def test_a_key_of_a_list_or_optional_section_is_required_only_if_the_section_is_
     [
         ("foundation.spend.monthlyBudget", "US dollars"),
         ("transcription.captions.maxBufferTimeout", "seconds"),
-        ("livestream.uploads.objectDays", "days"),
         ("meetings.load.hoursEach", "hours"),
-        ("meetings.models.maxOutputTokens", "tokens"),
         ("livestream.uploads.maxVideoGigabytes", "GB"),
-        ("ingestion.spark.maxRejectedShare", "share from 0 to 1"),
         ("voiceQa.load.questionsPerDay", "per day"),
         ("livestream.agent.atOnce", "count"),
         ("ingestion.enabled", ""),

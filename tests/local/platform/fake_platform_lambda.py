@@ -30,7 +30,7 @@ class FakePlatformLambda:
     """The functions `sweep` and `start` of a handler tree. The alias `live` of each points to version 1."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.code: dict[str, bytes] = {}
         """Code by function and version, for example `one:$LATEST` and `one:1`."""
         self.aliases: dict[str, dict[str, Any]] = {}
@@ -76,7 +76,7 @@ class FakePlatformLambda:
             case "get_function_configuration":
                 return self._describe(name, given["Qualifier"])
             case "get_function":
-                path = self._folder / name
+                path = self.folder / name
                 path.write_bytes(self.code[f"{name}:$LATEST"])
                 return {"Code": {"Location": path.as_uri()}}
             case "update_function_code":

@@ -22,7 +22,7 @@ from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import Archive, Props
 from local.preview.resource_graph import Resource
-from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, KEYS, SHARED, START, SWEEP, use_handler_tree, write_files
+from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, SHARED, START, SWEEP, use_handler_tree, write_files
 from tests.local.platform.fake_platform_lambda import (
     SWEEP_NAME,
     FakePlatformLambda,
@@ -35,7 +35,7 @@ from tests.local.platform.fake_platform_lambda import (
 from tests.whole_program import ONE_WORKER
 
 pytestmark = pytest.mark.unit
-Push = Callable[..., int]
+Push = Callable[..., str]
 
 
 @pytest.fixture
@@ -45,8 +45,14 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatformLambda:
 
 
 @pytest.fixture
-def push(tmp_path: Path) -> Push:
-    return lambda *names: function_push.push(tmp_path, names, 0.0)
+def push(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Push:
+    """Return a function that publishes functions without an error, and returns the output of the command."""
+
+    def run(*names: str) -> str:
+        assert function_push.push(tmp_path, names, 0.0) == 0
+        return capsys.readouterr().out
+
+    return run
 
 
 def change(tree: Path, file: str = SWEEP) -> bytes:
@@ -60,11 +66,11 @@ def read_state(folder: Path) -> PlatformState:
 
 
 def test_a_changed_handler_is_published_and_the_state_file_is_as_after_an_up(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fake: FakePlatformLambda, push: Push, tmp_path: Path
 ) -> None:
     before = write_state(tmp_path)
     content = change(tmp_path)
-    assert push("meetings/sweep") == 0
+    output = push("meetings/sweep")
     assert fake.live_code(SWEEP_NAME) == content
     operations = [operation for operation, name in fake.calls if name == SWEEP_NAME]
     assert operations[-4:] == ["update_function_code", "function_updated", "publish_version", "update_alias"]
@@ -76,7 +82,7 @@ def test_a_changed_handler_is_published_and_the_state_file_is_as_after_an_up(
     assert (function.inputs["code"], function.inputs["timeout"]) == (expected["code"], expected["timeout"])
     assert function.outputs == {"version": "2", "codeSha256": hash_code(content)}
     assert alias.inputs == {**before.entries()[alias_urn()].inputs, "functionVersion": expected["functionVersion"]}
-    assert "pushed meetings/sweep: version 2 is live after" in capsys.readouterr().out
+    assert "pushed meetings/sweep: version 2 is live after" in output
 
 
 def test_the_state_file_describes_the_published_code_even_if_another_command_replaces_the_package(
@@ -92,25 +98,22 @@ def test_the_state_file_describes_the_published_code_even_if_another_command_rep
             change(tmp_path, SHARED)
 
     fake.on_call = replace_package
-    assert push("start", "sweep") == 0
+    push("start", "sweep")
     assert fake.live_code(SWEEP_NAME) == content
     state = read_state(tmp_path)
     recorded = state.entries()[function_urn()].inputs["code"]
     assert recorded == state.hash_inputs({"code": Archive(str(published))})["code"]
 
 
-def test_an_unchanged_function_is_not_published_again(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unchanged_function_is_not_published_again(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
     write_state(tmp_path)
-    assert push("meetings/sweep", "start") == 0
+    assert "meetings/sweep is up to date: version 1 is live" in push("meetings/sweep", "start")
     assert fake.count_publications() == 0
-    assert "meetings/sweep is up to date: version 1 is live" in capsys.readouterr().out
 
 
 def test_a_platform_without_a_state_file_is_supported(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
     content = change(tmp_path)
-    assert push(SWEEP_NAME) == 0
+    push(SWEEP_NAME)
     assert fake.live_code(SWEEP_NAME) == content
     assert not (tmp_path / "state.json").exists()
 
@@ -122,17 +125,17 @@ def test_a_push_works_while_the_server_of_the_cli_holds_the_lock_of_its_folder(
     (tmp_path / folder_lock.CLI_STATE).mkdir()
     content = change(tmp_path)
     with lock_folder(tmp_path, "the server"):
-        assert push("sweep") == 0
+        push("sweep")
         with lock_folder(tmp_path / folder_lock.CLI_STATE, "another push"), pytest.raises(FolderBusy):
             push("sweep")
     assert fake.live_code(SWEEP_NAME) == content
 
 
 def test_a_handler_with_a_fault_is_not_published(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fake: FakePlatformLambda, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_files(tmp_path, {SWEEP: "LIMIT = undefined\n", START: f"{HANDLER}# changed\n"})
-    assert push("all") == 1
+    assert function_push.push(tmp_path, ["all"], 0.0) == 1
     assert fake.count_publications() == 0
     output = capsys.readouterr().out
     assert f"{SWEEP}:1: the name undefined is not defined" in output
@@ -144,42 +147,32 @@ def test_a_fault_of_another_function_does_not_prevent_a_push(
 ) -> None:
     write_files(tmp_path, {START: "LIMIT = undefined\n"})
     content = change(tmp_path)
-    assert push("sweep") == 0
+    push("sweep")
     assert fake.live_code(SWEEP_NAME) == content
 
 
 def test_functions_that_use_a_changed_file_are_reported_and_all_publishes_them(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fake: FakePlatformLambda, push: Push, tmp_path: Path
 ) -> None:
     change(tmp_path, SHARED)
     write_files(tmp_path, {START: f"{HANDLER}# changed\n"})
-    assert push("start") == 0
-    output = capsys.readouterr().out
+    output = push("start")
     assert f"    meetings/sweep: {SHARED}\n" in output
     assert "out of date, because they use a changed file (FUNCTION=all publishes them)" in output
-    assert push("all") == 0
-    output = capsys.readouterr().out
+    output = push("all")
     assert "pushed meetings/sweep: version 2" in output
     assert "pushed meetings/start" not in output
     assert "1 functions were up to date" in output
     assert fake.count_publications() == 2
 
 
-def test_a_function_that_imports_no_changed_file_is_not_reported(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    change(tmp_path, KEYS)
-    assert push("sweep") == 0
-    assert fake.count_publications() == 1
-    assert "out of date" not in capsys.readouterr().out
-
-
-def test_a_changed_environment_model_is_reported(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_changed_environment_model_is_reported_but_no_function_that_does_not_import_it(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path
 ) -> None:
     change(tmp_path, ENVIRONMENT)
-    assert push("sweep") == 0
-    assert f"{ENVIRONMENT} has changed. If it defines other variables" in capsys.readouterr().out
+    output = push("sweep")
+    assert f"{ENVIRONMENT} has changed. If it defines other variables" in output
+    assert "out of date" not in output
     assert fake.count_publications() == 1
 
 
@@ -195,7 +188,7 @@ def test_a_failed_push_is_repeated_by_the_next_push_and_the_next_up(
     state = read_state(tmp_path)
     assert state.entries()[alias_urn()].inputs["functionVersion"] == "", "an incomplete update has no hash"
     fake.fails_at = ""
-    assert push("sweep") == 0
+    push("sweep")
     assert fake.live_code(SWEEP_NAME) == content
     assert "" not in read_state(tmp_path).entries()[alias_urn()].inputs.values()
 
@@ -233,35 +226,27 @@ def test_ctrl_c_during_a_push_that_fails_ends_the_command(fake: FakePlatformLamb
         push("sweep")
 
 
-def test_a_pinned_alias_is_not_moved(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
-    write_state(tmp_path, pinned_version="7")
-    change(tmp_path)
-    with pytest.raises(PushFailed, match="stays at version 1, because the setting `liveVersion` pins it"):
-        push("sweep")
-    assert fake.count_publications() == 0
+ROLLOUT = {"RoutingConfig": {"AdditionalVersionWeights": {"2": 0.1}}}
 
 
-def test_an_alias_that_was_rolled_back_is_not_moved_without_a_state_file(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path
+@pytest.mark.parametrize(
+    ("arrange", "message"),
+    [
+        (
+            lambda fake: write_state(fake.folder, pinned_version="7"),
+            "stays at version 1, because the setting `liveVers",
+        ),
+        (lambda fake: fake.code.update({f"{SWEEP_NAME}:2": b""}), "it was rolled back"),
+        (lambda fake: fake.aliases[SWEEP_NAME].update(ROLLOUT), r"a rollout of .* is in progress"),
+    ],
+    ids=["pinned", "rolled back, without a state file", "rollout"],
+)
+def test_an_alias_that_must_stay_is_not_moved(
+    arrange: Callable[[FakePlatformLambda], object], message: str, fake: FakePlatformLambda, push: Push, tmp_path: Path
 ) -> None:
-    fake.code[f"{SWEEP_NAME}:2"] = b""
+    arrange(fake)
     change(tmp_path)
-    with pytest.raises(PushFailed, match="it was rolled back"):
-        push("sweep")
-    assert fake.count_publications() == 0
-
-
-def test_a_function_in_a_rollout_is_not_published(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
-    fake.aliases[SWEEP_NAME]["RoutingConfig"] = {"AdditionalVersionWeights": {"2": 0.1}}
-    change(tmp_path)
-    with pytest.raises(PushFailed, match=r"a rollout of .* is in progress"):
-        push("sweep")
-    assert fake.count_publications() == 0
-
-
-def test_a_push_waits_for_no_other_command(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
-    change(tmp_path)
-    with lock_folder(tmp_path, "another command"), pytest.raises(FolderBusy, match="`make push`"):
+    with pytest.raises(PushFailed, match=message):
         push("sweep")
     assert fake.count_publications() == 0
 

@@ -6,8 +6,7 @@ from typing import Any, cast
 import pytest
 
 from local.preview.policy_pack_process import PackError, PolicyDescription, PolicyFinding, PolicyPackProcess
-from local.preview.policy_run import PolicyRun, ReportingProvider
-from local.preview.preview_provider import PreviewProvider
+from local.preview.policy_run import PolicyRun
 from local.preview.resource_graph import Graph, Resource
 from tests.whole_program import ONE_WORKER, graph
 
@@ -57,12 +56,3 @@ def test_a_failing_pack_fails_the_policy_run() -> None:
         pytest.raises(PackError, match="no pack is here"),
     ):
         policy_run.finish(graph("dev")).result(20)
-
-
-def test_a_reporting_provider_reports_each_resource_before_it_is_created() -> None:
-    reported: list[Resource] = []
-    provider = ReportingProvider(PreviewProvider(), reported.append)
-    [resource, *_] = graph("dev").customs()
-    assert provider.make(resource) == ("", {})
-    assert reported == [resource]
-    assert provider.call("aws:index/getRegion:getRegion", {})["region"] == "us-east-1"

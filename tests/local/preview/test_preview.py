@@ -15,9 +15,7 @@ from rich.console import Console
 
 from components.blocks.compute import handler_archive
 from local.__main__ import main
-from local.platform import lifecycle
 from local.platform.resource_change_planning import ResourceAction
-from local.platform.state import StateError
 from local.platform.update_plan import PlannedStep
 from local.preview import preview as previewing
 from local.preview import program_run, report, stack_files
@@ -29,7 +27,7 @@ from local.preview.property_values import Secret
 from local.preview.sarif import to_sarif
 from local.preview.stack_files import StackConfig
 from tests.broken_archive import BROKEN_FILE, BROKEN_TEXT, write_broken_archive
-from tests.whole_program import ONE_WORKER, changed, ingestion_alone, previewed
+from tests.whole_program import ONE_WORKER, ingestion_alone, previewed
 
 pytestmark = ONE_WORKER
 
@@ -104,18 +102,6 @@ def test_a_sarif_file_that_cannot_be_written_is_reported_after_the_preview(
 
 
 @pytest.mark.usefixtures("_committed_previews")
-def test_an_unreadable_state_file_is_reported(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def unreadable(_config: StackConfig) -> None:
-        raise StateError("state.json has schema version 99")
-
-    monkeypatch.setattr(lifecycle, "plan_update", unreadable)
-    assert main(["preview", "--stack", "local"]) == 2
-    assert capsys.readouterr().err.strip().endswith("state.json has schema version 99")
-
-
-@pytest.mark.usefixtures("_committed_previews")
 def test_the_preview_warns_of_models_that_may_end_soon(capsys: pytest.CaptureFixture[str]) -> None:
     for today, warned in ((date(2026, 11, 23), False), (date(2027, 9, 1), True)):
         assert previewing.command("dev", as_json=True, sarif_file=None, today=today) == 0
@@ -153,6 +139,12 @@ def test_undecided_checks_are_one_entry_in_text_and_single_entries_in_json_and_s
     assert all(finding["message"].endswith("can't be known during preview") for finding in undecided)
 
     (run,) = json.loads((tmp_path / "findings.sarif").read_text())["runs"]
+    rules = {rule["id"] for rule in run["tool"]["driver"]["rules"]}
+    for result in run["results"]:
+        assert result["ruleId"] in rules
+        assert re.match(r"[\w-]+: ", result["message"]["text"])
+        [location] = result["locations"]
+        assert location["physicalLocation"]["artifactLocation"]["uri"] == "Pulumi.dev.yaml"
     notes = [result for result in run["results"] if result["level"] == "note"]
     assert {
         (note["ruleId"], note["locations"][0]["logicalLocations"][0]["fullyQualifiedName"]) for note in notes
@@ -167,19 +159,6 @@ def test_undecided_checks_are_one_entry_in_text_and_single_entries_in_json_and_s
     for policy, urn in checks:
         [line] = [line for line in lines if urn.rpartition("::")[2] in line]
         assert policy in line
-
-
-def test_five_invalid_settings_give_one_message_and_status_two(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    builder = {"memoryMb": 1, "timeoutSeconds": 0}
-    config = changed("dev", "ingestion", lod={}, builder=builder, load={"filesPerDay": "x"}, logLevel=1)
-    monkeypatch.setattr(stack_files, "read_stack", lambda _: config)
-    assert main(["preview"]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.splitlines()[0] == "stack dev has 5 problems in its configuration:"
-    assert len(captured.err.splitlines()) == 6
 
 
 @pytest.mark.usefixtures("_committed_previews")
@@ -207,21 +186,6 @@ def test_a_pack_that_cannot_start_reports_the_reason() -> None:
         pack.policies()
 
 
-@pytest.mark.usefixtures("_committed_previews")
-def test_findings_are_written_as_sarif(tmp_path: Path) -> None:
-    path = tmp_path / "findings.sarif"
-    assert main(["preview", "--stack", "dev", "--sarif", str(path)]) == 0
-    (run,) = json.loads(path.read_text())["runs"]
-    rules = {rule["id"] for rule in run["tool"]["driver"]["rules"]}
-    assert run["results"]
-    assert {result["ruleId"] for result in run["results"]} <= rules
-    assert all(re.match(r"[\w-]+: ", result["message"]["text"]) for result in run["results"])
-    assert all(
-        item["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "Pulumi.dev.yaml"
-        for item in run["results"]
-    )
-
-
 def test_the_preview_covers_the_enabled_subsystems_only(blocked: Preview) -> None:
     assert set(blocked.as_json()["cost"]["bySubsystem"]) == {"foundation", "ingestion"}
 
@@ -246,13 +210,6 @@ def test_the_errors_that_stop_a_deployment_are_repeated_at_the_end(blocked: Prev
     assert end.count("\n") == 1 + len(blocked.mandatory) + len(blocked.invalid_inputs) + len(blocked.handler_faults)
     assert all(finding.message in end for finding in blocked.mandatory)
     assert all(str(error) in end for error in (*blocked.invalid_inputs, *blocked.handler_faults))
-
-
-def test_the_count_of_one_finding_is_singular(blocked: Preview) -> None:
-    out = io.StringIO()
-    report.print_preview(replace(blocked, findings=tuple(blocked.mandatory[:1])), Console(file=out, width=200))
-    assert "evaluated, 1 mandatory finding, 0 advisory findings" in out.getvalue()
-    assert "\n1 handler fault\n" in out.getvalue()
 
 
 def test_outputs_are_an_aligned_tree_without_python_syntax() -> None:
@@ -306,6 +263,8 @@ def test_a_handler_that_cannot_run_blocks_and_is_listed_with_file_and_line(
     line = BROKEN_TEXT.count("\n")
     assert f"{BROKEN_FILE}:{line}: the name undefined is not defined (cannot run: ingestion-sweeper-function)" in text
     assert "stack dev cannot be deployed" in text
+    assert "evaluated, 0 mandatory findings, 0 advisory findings" in text
+    assert "\n1 handler fault\n" in text
     assert main(["preview", "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
     [fault] = document["handlerFaults"]

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pytest
 from google.protobuf.struct_pb2 import Struct
-from pulumi_aws import lambda_, s3
+from pulumi_aws import s3
 
 from local.platform.resource_drivers.lambda_ import read_archive
 from local.preview import program_run
@@ -105,19 +105,10 @@ def test_a_program_with_a_remote_asset_fails_with_the_resource_and_the_property(
 def test_the_archive_of_a_function_contains_its_files_and_texts(tmp_path: Path) -> None:
     path = tmp_path / "job.py"
     path.write_bytes(b"print()\n")
-    entries = {"job.py": pulumi.FileAsset(path.as_posix()), "README": pulumi.StringAsset("read me\n")}
-    run = program_run.run_function(
-        lambda: lambda_.Function("job", role="role", code=pulumi.AssetArchive(dict(entries))),
-        StackConfig("polyphony", "test", {}),
-        PreviewProvider(),
-        preview=True,
-    )
-    [function] = run.graph.customs()
-    with zipfile.ZipFile(io.BytesIO(read_archive(function.inputs["code"]))) as packed:
-        assert {name: packed.read(name) for name in packed.namelist()} == {
-            "job.py": b"print()\n",
-            "README": b"read me\n",
-        }
+    code = Archive(entries=(("job.py", Asset(path.as_posix())), ("README", Asset(text="read me\n"))))
+    with zipfile.ZipFile(io.BytesIO(read_archive(code))) as packed:
+        contents = {name: packed.read(name) for name in packed.namelist()}
+    assert contents == {"job.py": b"print()\n", "README": b"read me\n"}
 
 
 @pytest.mark.parametrize("read", [Asset(hash="12ab").read, lambda: read_archive(Archive(hash="12ab"))])

@@ -71,10 +71,8 @@ def list_texts(resources: Graph) -> list[str]:
     ("text", "line", "problem"),
     [
         ("def broken(:", 2, "syntax error: invalid syntax"),
-        ("return 1", 2, "syntax error: 'return' outside function"),
         ("x = 1\0", 1, "syntax error: source code string cannot contain null bytes"),
         ("import requests", 2, "neither requirements/layer.txt nor Python 3.13 provides the module requests"),
-        ("import pyspark", 2, "neither requirements/layer.txt nor Python 3.13 provides the module pyspark"),
         # Python 3.11, which runs this test, still has this module.
         ("import cgi", 2, "neither requirements/layer.txt nor Python 3.13 provides the module cgi"),
         ("import boto3.nothing", 2, "neither requirements/layer.txt nor Python 3.13 provides the module boto3.nothing"),
@@ -85,10 +83,8 @@ def list_texts(resources: Graph) -> list[str]:
         ("from handlers.common.shared import LIMITS", 2, f"{SHARED} does not define LIMITS"),
         ("from ..common.shared import LIMITS", 2, f"{SHARED} does not define LIMITS"),
         ("def f():\n    import handlers.common.lazy", 3, "the module handlers.common.lazy is not in ARCHIVE"),
-        ("import handlers.two.handler", 2, "the module handlers.two.handler is not in ARCHIVE"),
         ("x = undefined", 2, "the name undefined is not defined"),
         ("class A:\n    x = undefined", 3, "the name undefined is not defined"),
-        ("def f(x: undefined): ...", 2, "the name undefined is not defined"),
         ("def f():\n    return undefined", 3, "the name undefined is not defined"),
         ("x = later\nlater = 1", 2, "the name later is not defined"),
         (
