@@ -27,6 +27,7 @@ from local.platform.resource_operations import (
     must_be_emptied,
 )
 from local.platform.state import NO_HASH, PlatformState, ResourceEntry, ResourceStatus
+from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
 
@@ -60,7 +61,7 @@ class Engine:
         self._replaced_urns: set[str] = set()
         """Resources that this run has deleted for a replacement: the replaced ones and their dependants. If the program
         registers one of them afterwards, its creation is reported as a replacement."""
-        self.call = self._operations.call_function
+        self.call = PreviewProvider().call
         self.failures: list[ResourceFailed] = []
         """All failures of the run, in the order in which they occurred."""
 

@@ -40,6 +40,7 @@ from local.platform.resource_operations import (
     must_be_emptied,
 )
 from local.preview.input_checks import find_invalid_values
+from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import (
     UNKNOWN_STRING,
     Archive,
@@ -110,7 +111,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         response = provider_pb2.InvokeResponse()
         result: Struct = getattr(response, "return")  # The protocol's field name is a Python keyword.
         try:
-            result.update(self._operations.call_function(request.tok, to_python_properties(request.args)))
+            result.update(PreviewProvider().call(request.tok, to_python_properties(request.args)))
         except NotImplementedError as error:
             _refuse(context, grpc.StatusCode.UNIMPLEMENTED, str(error))
         return response

@@ -27,7 +27,6 @@ from local.platform.driver_model.service_shapes import ShapeMismatch, build_para
 from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.emulator_clients import Clients
 from local.platform.resource_change_planning import ResourceChange
-from local.preview.preview_provider import REGION
 from local.preview.property_values import UNKNOWN, Props, Unknown, reveal_secrets
 
 MAX_WAIT_SECONDS = 30
@@ -43,21 +42,6 @@ class ResourceOperations:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-
-    def call_function(self, token: str, arguments: Props) -> Props:
-        """Return the result of a provider function that the program calls, such as `getCallerIdentity`."""
-        match token:
-            case "aws:index/getCallerIdentity:getCallerIdentity":
-                caller = self._clients("sts").get_caller_identity()
-                return {
-                    "accountId": caller["Account"],
-                    "arn": caller["Arn"],
-                    "id": caller["Account"],
-                    "userId": caller["UserId"],
-                }
-            case "aws:index/getRegion:getRegion":
-                return {"id": REGION, "region": REGION, "name": REGION, "description": REGION}
-        raise NotImplementedError(f"the local platform does not implement the function {token}({', '.join(arguments)})")
 
     def create(self, driver: Driver | RecordedOnly, name: str, values: ResourceValues) -> None:
         """Create a resource, and set its id and outputs in `values`. `name` is the resource's name in Pulumi.

@@ -1,4 +1,7 @@
-"""Provider that a preview uses instead of the AWS provider. It creates no resource, so values that AWS assigns are unknown."""
+"""Provider that a preview uses instead of the AWS provider. It creates no resource, so values that AWS assigns are unknown.
+
+The local platform also uses its results of provider functions, because its account and Region are the same.
+"""
 
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
@@ -27,7 +30,7 @@ class PreviewProvider:
         """Return the caller's identity or the Region. Raise NotImplementedError for any other provider function."""
         if token not in PROVIDER_FUNCTION_RESULTS:
             raise NotImplementedError(
-                f"the preview has no result for the provider function {token}({', '.join(arguments)}): add one to "
+                f"there is no result for the provider function {token}({', '.join(arguments)}): add one to "
                 "PROVIDER_FUNCTION_RESULTS in local/preview/preview_provider.py"
             )
         return PROVIDER_FUNCTION_RESULTS[token]
