@@ -19,6 +19,8 @@ from local.preview.property_values import Archive
 SWEEP_NAME, START_NAME = "polyphony-local-meetings-sweep", "polyphony-local-meetings-start"
 ENDPOINT_RECORD = (1, 2)
 """Process id and port of the emulator, which identify its state."""
+FUNCTION_URN = f"urn:pulumi:local::polyphony::{function_push.FUNCTION_TYPE}::sweep"
+ALIAS_URN = f"urn:pulumi:local::polyphony::{function_push.ALIAS_TYPE}::sweep-live"
 
 
 def hash_code(content: bytes) -> str:
@@ -126,7 +128,7 @@ def write_state(folder: Path, *, pinned_version: str = "") -> PlatformState:
     state = PlatformState.empty(folder / "state.json", "{}:{}".format(*ENDPOINT_RECORD))
     archive = Archive(str(handler_archive.write_archive("meetings")))
     state.put(
-        function_urn(),
+        FUNCTION_URN,
         ResourceEntry(
             function_push.FUNCTION_TYPE,
             ResourceStatus.MADE,
@@ -137,15 +139,5 @@ def write_state(folder: Path, *, pinned_version: str = "") -> PlatformState:
     )
     alias_inputs = state.hash_inputs({"functionVersion": pinned_version or "1", "name": "live"})
     alias_id = f"{SWEEP_NAME}:live"
-    state.put(alias_urn(), ResourceEntry(function_push.ALIAS_TYPE, ResourceStatus.MADE, alias_inputs, id=alias_id))
+    state.put(ALIAS_URN, ResourceEntry(function_push.ALIAS_TYPE, ResourceStatus.MADE, alias_inputs, id=alias_id))
     return state
-
-
-def function_urn() -> str:
-    """Return the URN of the function `sweep`."""
-    return f"urn:pulumi:local::polyphony::{function_push.FUNCTION_TYPE}::sweep"
-
-
-def alias_urn() -> str:
-    """Return the URN of the alias of `sweep`."""
-    return f"urn:pulumi:local::polyphony::{function_push.ALIAS_TYPE}::sweep-live"

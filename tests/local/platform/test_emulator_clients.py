@@ -12,10 +12,8 @@ ENDPOINT = "http://127.0.0.1:4566"
     ("variable", "value"),
     [
         ("AWS_PROFILE", "of-the-user"),
-        ("AWS_DEFAULT_PROFILE", "of-the-user"),
         ("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9"),
         ("AWS_ACCESS_KEY_ID", "of-the-user"),
-        ("AWS_REGION", "eu-west-1"),
         ("AWS_DEFAULT_REGION", "eu-west-1"),
     ],
 )

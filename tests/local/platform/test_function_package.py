@@ -1,7 +1,5 @@
 """Tests of current packages: their hash, and the functions that use a changed file."""
 
-import base64
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,13 +43,6 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CurrentPackages
     return CurrentPackages()
 
 
-def test_a_package_has_the_content_and_the_hash_of_the_programs_archive(packages: CurrentPackages) -> None:
-    content = Path(handler_archive.write_archive("meetings")).read_bytes()
-    package = packages.build("meetings")
-    assert package.content == content
-    assert base64.b64decode(package.code_hash) == hashlib.sha256(content).digest()
-
-
 @pytest.mark.parametrize(
     ("folder", "used"),
     [("meetings/sweep", {SHARED, KEYS, SWEEP, PROMPT}), ("meetings/start", {START}), ("meetings/gone", set())],
@@ -77,12 +68,6 @@ def test_the_spark_job_is_the_one_of_the_program() -> None:
     assert (ROOT / SCRIPT).exists()
     assert f"{SPARK_JOB.replace('.', '/')}.py" == SCRIPT
     assert SCRIPT.startswith(f"handlers/{SPARK_SUBSYSTEM}/")
-
-
-def test_a_fault_names_the_function_file_and_line(packages: CurrentPackages, tmp_path: Path) -> None:
-    write_files(tmp_path, {KEYS: "\nLIMIT = undefined\n"})
-    [fault] = packages.list_faults([function(), function("meetings/start")])
-    assert str(fault) == f"{KEYS}:2: the name undefined is not defined (cannot run: one)"
 
 
 def test_changed_files_include_added_and_removed_ones(tmp_path: Path) -> None:

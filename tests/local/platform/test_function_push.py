@@ -24,10 +24,10 @@ from local.preview.property_values import Archive, Props
 from local.preview.resource_graph import Resource
 from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, SHARED, START, SWEEP, use_handler_tree, write_files
 from tests.local.platform.fake_platform_lambda import (
+    ALIAS_URN,
+    FUNCTION_URN,
     SWEEP_NAME,
     FakePlatformLambda,
-    alias_urn,
-    function_urn,
     hash_code,
     use_fake_platform,
     write_state,
@@ -75,13 +75,13 @@ def test_a_changed_handler_is_published_and_the_state_file_is_as_after_an_up(
     operations = [operation for operation, name in fake.calls if name == SWEEP_NAME]
     assert operations[-4:] == ["update_function_code", "function_updated", "publish_version", "update_alias"]
     state = read_state(tmp_path)
-    function, alias = state.entries()[function_urn()], state.entries()[alias_urn()]
+    function, alias = state.entries()[FUNCTION_URN], state.entries()[ALIAS_URN]
     expected = state.hash_inputs(
         {"code": Archive(str(handler_archive.write_archive("meetings"))), "timeout": 60, "functionVersion": "2"}
     )
     assert (function.inputs["code"], function.inputs["timeout"]) == (expected["code"], expected["timeout"])
     assert function.outputs == {"version": "2", "codeSha256": hash_code(content)}
-    assert alias.inputs == {**before.entries()[alias_urn()].inputs, "functionVersion": expected["functionVersion"]}
+    assert alias.inputs == {**before.entries()[ALIAS_URN].inputs, "functionVersion": expected["functionVersion"]}
     assert "pushed meetings/sweep: version 2 is live after" in output
 
 
@@ -101,7 +101,7 @@ def test_the_state_file_describes_the_published_code_even_if_another_command_rep
     push("start", "sweep")
     assert fake.live_code(SWEEP_NAME) == content
     state = read_state(tmp_path)
-    recorded = state.entries()[function_urn()].inputs["code"]
+    recorded = state.entries()[FUNCTION_URN].inputs["code"]
     assert recorded == state.hash_inputs({"code": Archive(str(published))})["code"]
 
 
@@ -186,11 +186,11 @@ def test_a_failed_push_is_repeated_by_the_next_push_and_the_next_up(
     with pytest.raises(PushFailed, match=f"{SWEEP_NAME} could not be published: .*as AWS puts it"):
         push("sweep")
     state = read_state(tmp_path)
-    assert state.entries()[alias_urn()].inputs["functionVersion"] == "", "an incomplete update has no hash"
+    assert state.entries()[ALIAS_URN].inputs["functionVersion"] == "", "an incomplete update has no hash"
     fake.fails_at = ""
     push("sweep")
     assert fake.live_code(SWEEP_NAME) == content
-    assert "" not in read_state(tmp_path).entries()[alias_urn()].inputs.values()
+    assert "" not in read_state(tmp_path).entries()[ALIAS_URN].inputs.values()
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def test_ctrl_c_takes_effect_after_the_alias_has_moved(fake: FakePlatformLambda,
     with pytest.raises(KeyboardInterrupt):
         push("sweep")
     assert fake.live_code(SWEEP_NAME) == content
-    assert "" not in read_state(tmp_path).entries()[alias_urn()].inputs.values()
+    assert "" not in read_state(tmp_path).entries()[ALIAS_URN].inputs.values()
 
 
 @pytest.mark.usefixtures("_ctrl_c_interrupts")

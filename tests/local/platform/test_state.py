@@ -2,8 +2,6 @@
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -52,21 +50,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatc
     state = PlatformState.empty(path, INSTANCE)
     state.put("a", entry())
     before = path.read_bytes()
-
-    opened = os.fdopen
-
-    @contextmanager
-    def full_disk(descriptor: int, *options: Any, **more: Any) -> Iterator[Mock]:
-        """Open a file that accepts only the first characters."""
-
-        def write(text: str) -> None:
-            file.write(text[:6])
-            raise OSError("no space left")
-
-        with opened(descriptor, *options, **more) as file:
-            yield Mock(write=write)
-
-    monkeypatch.setattr(os, "fdopen", full_disk)
+    monkeypatch.setattr(os, "fdopen", Mock(side_effect=OSError("no space left")))
     with pytest.raises(OSError, match="no space"):
         state.put("b", entry())
     assert path.read_bytes() == before
