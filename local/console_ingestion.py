@@ -12,9 +12,8 @@ from typing import Any
 from local import CannotRun
 from local.emulation.glue import spark_process
 from local.flows import invoke
-from local.platform import lifecycle
 from local.platform.emulator_clients import EmulatorClients
-from local.platform.frontend_file import NOT_RUNNING_ERROR, FrontendUnavailable
+from local.platform.frontend_file import find_platform
 
 MAX_ROWS = 50
 """Maximum number of rows that the page gets."""
@@ -25,7 +24,7 @@ def read_file_rows(folder: Path, manifest_id: str, key: str, version: str) -> di
 
     `manifest_id` is the manifest with which the file was processed, so only this manifest's Parquet files are read.
     """
-    running = _find_platform(folder)
+    running = find_platform(folder)
     lake = running["ids"]["ingestion-lake-bucket"]
     with tempfile.TemporaryDirectory() as scratch:
         try:
@@ -43,16 +42,9 @@ def flush_files(folder: Path) -> dict[str, int]:
 
     Return the number of full manifests in `manifests`, and the number of files in the other manifests in `files`.
     """
-    running = _find_platform(folder)
+    running = find_platform(folder)
     function = f"{running['ids']['ingestion-sweeper-function']}:live"
     swept = invoke(EmulatorClients(running["endpoint"]), function, kind="flush")
     if "manifests" not in swept:
         raise CannotRun("The sweeper failed. Its log group is /aws/lambda/polyphony-local-ingestion-sweeper.")
     return {"manifests": swept["manifests"], "files": swept["files"]}
-
-
-def _find_platform(folder: Path) -> dict[str, Any]:
-    running = lifecycle.find_running_platform(folder)
-    if running is None:
-        raise FrontendUnavailable(NOT_RUNNING_ERROR)
-    return running

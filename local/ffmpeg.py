@@ -33,6 +33,6 @@ def run_ffmpeg(*arguments: str, data: bytes = b"") -> bytes:
     return process.stdout
 
 
-def pcm_input(sample_rate: int, source: str = "pipe:0") -> tuple[str, ...]:
-    """Return ffmpeg's arguments for an input of raw PCM audio: 16-bit little-endian samples in one channel."""
-    return ("-f", "s16le", "-ar", str(sample_rate), "-ac", "1", "-i", source)
+def pcm_input(sample_rate: int) -> tuple[str, ...]:
+    """Return ffmpeg's arguments for raw PCM audio on standard input: 16-bit little-endian samples in one channel."""
+    return ("-f", "s16le", "-ar", str(sample_rate), "-ac", "1", "-i", "pipe:0")

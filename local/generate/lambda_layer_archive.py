@@ -42,18 +42,13 @@ def command() -> int:
         with_bytecode = add_bytecode(Path(folder))
         files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file() and _is_usable_in_lambda(path)]
         size = sum(path.stat().st_size for path in files)
-        if size > UNZIPPED_LIMIT:
-            message = f"The layer has {size / 1024**2:.0f} MB unzipped, but Lambda allows 250 MB. Remove a dependency."
-            print(message, file=sys.stderr)
-            return 1
         names = ((f"python/{path.relative_to(folder).as_posix()}", path) for path in files)
         archive = zip_files(names, compress=True)
-        if len(archive) > ZIPPED_LIMIT:
-            message = (
-                f"The layer has {len(archive) / 1024**2:.0f} MB zipped, but Lambda allows 50 MB. Remove a dependency."
-            )
-            print(message, file=sys.stderr)
-            return 1
+        for form, form_size, limit in (("unzipped", size, UNZIPPED_LIMIT), ("zipped", len(archive), ZIPPED_LIMIT)):
+            if form_size > limit:
+                sizes = f"{form_size / 1024**2:.0f} MB {form}, but Lambda allows {limit / 1024**2:.0f} MB"
+                print(f"The layer has {sizes}. Remove a dependency.", file=sys.stderr)
+                return 1
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(archive)
         lock_hash_file.write_text(lock_hash())

@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from local import LOOPBACK, ROOT, CannotRun
@@ -103,9 +102,7 @@ class StartedEmulator:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if not self._kept:
             _kill(self._process.pid)
             self._process.communicate()
@@ -153,7 +150,7 @@ def _launch(folder: Path, port: int) -> StartedEmulator:
         _await_health(started.emulator, process)
         _write_record(started.emulator)
     except BaseException:
-        started.__exit__(None, None, None)
+        started.__exit__()
         raise
     return started
 

@@ -6,6 +6,7 @@ For a stack on AWS, the Pulumi CLI writes it: `pulumi stack output frontend > fr
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -23,11 +24,17 @@ class FrontendUnavailable(CannotRun):
     """No platform is running, or it has no output `frontend`, or one that this version of the program cannot read."""
 
 
-def read_frontend(folder: Path) -> Frontend:
-    """Return the validated output `frontend` of the platform in a folder."""
+def find_platform(folder: Path) -> dict[str, Any]:
+    """Return the running platform in a folder, as `lifecycle.find_running_platform` does. Raise an error if none is running."""
     running = lifecycle.find_running_platform(folder)
     if running is None:
         raise FrontendUnavailable(NOT_RUNNING_ERROR)
+    return running
+
+
+def read_frontend(folder: Path) -> Frontend:
+    """Return the validated output `frontend` of the platform in a folder."""
+    running = find_platform(folder)
     if "frontend" not in running["outputs"]:
         raise FrontendUnavailable("the local platform is not complete: wait for `make up` to finish, or run it again")
     try:

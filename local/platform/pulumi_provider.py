@@ -10,7 +10,6 @@ So this provider adds an output to such a resource (`INCOMPLETE` or `PENDING`), 
 
 import importlib.metadata
 import threading
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import grpc
@@ -47,6 +46,7 @@ from local.preview.property_values import (
     Asset,
     Props,
     Secret,
+    convert_items,
     to_python_properties,
     to_wire_value,
 )
@@ -245,11 +245,7 @@ def _to_comparable(value: Any) -> Any:
             return _to_comparable(value.value)
         case Asset() | Archive():
             return value.hash
-        case Mapping():
-            return {key: _to_comparable(inner) for key, inner in value.items()}
-        case list():
-            return [_to_comparable(inner) for inner in value]
-    return value
+    return convert_items(value, _to_comparable)
 
 
 def _can_coexist(driver: Driver | RecordedOnly, inputs: Props, change: ResourceChange) -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, Source
+from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, Source, list_used_properties
 from local.platform.state import ResourceEntry, ResourceStatus
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
@@ -122,10 +122,6 @@ def _find_changed_by_call(call: DriverCall, driver: Driver, inputs: Props, chang
 def identity_properties(driver: Driver) -> set[str]:
     """Return the inputs that identify a resource: those in its id and in the parameters of its deletion calls."""
     sources: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
-    names = {name for source in sources for name in _list_names(source)}
+    names = {name for source in sources for name in list_used_properties(source)}
     # The id and the outputs come from the service, not from the program. A change of an ignored property has no effect.
     return names - {"id"} - set(driver.outputs) - set(driver.ignored)
-
-
-def _list_names(source: Source) -> tuple[str, ...]:
-    return (source,) if isinstance(source, str) else source.uses

@@ -19,7 +19,7 @@ from typing import Any
 from local import ROOT, CannotRun
 from local.platform.driver_model.driver import DeletionCall
 from local.platform.emulator import Emulator
-from local.preview.property_values import UNKNOWN, Archive, Asset, Props, Secret
+from local.preview.property_values import UNKNOWN, Archive, Asset, Props, Secret, convert_items
 
 SCHEMA = 1
 """Version of the file's format."""
@@ -285,8 +285,4 @@ def _hashable(value: Any) -> Any:
             return _hashable_archive((ROOT / str(value.path)).read_bytes())
         case Asset():
             return {"asset": hashlib.sha256(value.read()).hexdigest()}
-        case Mapping():
-            return {str(key): _hashable(inner) for key, inner in value.items()}
-        case list():
-            return [_hashable(inner) for inner in value]
-    return secrets.token_hex(16) if value is UNKNOWN else value
+    return secrets.token_hex(16) if value is UNKNOWN else convert_items(value, _hashable)

@@ -11,7 +11,6 @@ import os
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Final, Self
 
 import grpc
@@ -139,9 +138,7 @@ class PolicyPackProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._channel is not None:
             self._channel.close()
         self._process.kill()

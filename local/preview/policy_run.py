@@ -7,8 +7,6 @@ in the order in which the program registered the resources.
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 from local.preview.policy_pack_process import (
@@ -19,26 +17,21 @@ from local.preview.policy_pack_process import (
     Remediation,
     merge_results,
 )
+from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import Props
 from local.preview.resource_graph import Graph, Resource
-from local.preview.resource_monitor import Provider
 
 
-@dataclass(frozen=True)
-class ReportingProvider:
-    """Provider that reports each resource to a callback before another provider creates it."""
+class ReportingProvider(PreviewProvider):
+    """Provider of a preview that reports each resource to a callback."""
 
-    provider: Provider
-    report: Callable[[Resource], None]
-
-    def call(self, token: str, arguments: Props) -> Props:
-        """Call a provider function of the wrapped provider."""
-        return self.provider.call(token, arguments)
+    def __init__(self, report: Callable[[Resource], None]) -> None:
+        self._report = report
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        """Report a resource, then create it with the wrapped provider."""
-        self.report(resource)
-        return self.provider.make(resource)
+        """Report a resource."""
+        self._report(resource)
+        return super().make(resource)
 
 
 MAX_CONCURRENT_CALLS = 8
@@ -63,9 +56,7 @@ class PolicyRun:
         sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._threads.shutdown(cancel_futures=True)
         sys.setswitchinterval(self._previous_interval)
 

@@ -26,7 +26,6 @@ from local.preview.policy_pack_process import (
     Remediation,
 )
 from local.preview.policy_run import PolicyRun, ReportingProvider
-from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import Props, to_display_value
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
@@ -122,7 +121,7 @@ def preview(config: StackConfig) -> Preview:
     driver, or no resource publishes the expected usage.
     """
     with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as policy_run:
-        run = program_run.run_program(config, ReportingProvider(PreviewProvider(), policy_run.submit), preview=True)
+        run = program_run.run_program(config, ReportingProvider(policy_run.submit), preview=True)
         policy_results = policy_run.finish(run.graph)
         invalid_inputs = find_invalid_inputs(run.graph)
         handler_faults = find_handler_faults(run.graph)

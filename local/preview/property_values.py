@@ -6,7 +6,7 @@ the four kinds has a type in this module.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -117,22 +117,14 @@ def to_wire_value(value: Any) -> Any:
             return {SIGNATURE: ASSET, "hash": value.hash}
         case Archive():
             return {SIGNATURE: ARCHIVE, "hash": value.hash}
-        case Mapping():
-            return {key: to_wire_value(inner) for key, inner in value.items()}
-        case list():
-            return [to_wire_value(inner) for inner in value]
-    return value
+    return convert_items(value, to_wire_value)
 
 
 def reveal_secrets(value: Any) -> Any:
     """Return a value with the content of each secret in place of the `Secret`, for example for a request to AWS."""
     if isinstance(value, Secret):
         return reveal_secrets(value.value)
-    if isinstance(value, Mapping):
-        return {key: reveal_secrets(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [reveal_secrets(inner) for inner in value]
-    return value
+    return convert_items(value, reveal_secrets)
 
 
 def to_display_value(value: Any) -> Any:
@@ -152,10 +144,15 @@ def to_display_value(value: Any) -> Any:
         if isinstance(value, Archive) and value.entries is not None:
             return f"{kind} of {', '.join(name for name, _ in value.entries)}"
         return f"{kind} {value.path or value.hash}"
+    return convert_items(value, to_display_value)
+
+
+def convert_items(value: Any, convert: Callable[[Any], Any]) -> Any:
+    """Return a mapping or list with its items converted, or any other value as it is."""
     if isinstance(value, Mapping):
-        return {key: to_display_value(inner) for key, inner in value.items()}
+        return {key: convert(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [to_display_value(inner) for inner in value]
+        return [convert(inner) for inner in value]
     return value
 
 
@@ -164,13 +161,9 @@ def _to_python(value: Any) -> Any:
         return UNKNOWN
     if isinstance(value, float) and value.is_integer():
         return int(value)  # The wire format has no integers.
-    if isinstance(value, list):
-        return [_to_python(inner) for inner in value]
-    if not isinstance(value, dict):
-        return value
-    match value.get(SIGNATURE):
-        case None:
-            return {key: _to_python(inner) for key, inner in value.items()}
+    if not isinstance(value, dict) or SIGNATURE not in value:
+        return convert_items(value, _to_python)
+    match value[SIGNATURE]:
         case str() as signature if signature == SECRET:
             return Secret(_to_python(value["value"]))
         case str() as signature if signature == ARCHIVE:

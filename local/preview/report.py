@@ -116,7 +116,9 @@ def _print_findings(out: Console, result: "Preview") -> None:
         soft_wrap=True,
     )
     # Undecided checks are omitted, because the pack also lists all of them in one advisory finding.
-    for finding in sorted((item for item in result.findings if item.level != UNDECIDED), key=_sort_key):
+    decided = [finding for finding in result.findings if finding.level != UNDECIDED]
+    levels = list(STYLES)
+    for finding in sorted(decided, key=lambda item: (levels.index(item.level), item.policy, item.urn)):
         _print_finding(out, finding)
     for change in result.remediations:
         changed = {key: value for key, value in change.after.items() if change.before.get(key) != value}
@@ -132,11 +134,6 @@ def _print_finding(out: Console, finding: PolicyFinding) -> None:
     level = f"[{STYLES.get(finding.level, '')}]{finding.level:9}[/]"
     message = escape(finding.message).replace("\n", f"\n{' ' * 12}")
     out.print(f"  {level} {finding.policy} · {name}: {message}", soft_wrap=True)
-
-
-def _sort_key(finding: PolicyFinding) -> tuple[int, str, str]:
-    """Return the sort key of a finding: level, then policy, then resource."""
-    return (list(STYLES).index(finding.level), finding.policy, finding.urn)
 
 
 def print_monthly_cost(out: Console, result: "Preview") -> None:

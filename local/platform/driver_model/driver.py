@@ -57,6 +57,11 @@ Source = str | ComputedValue
 """Source of a value: the name of a property, or a computation."""
 
 
+def list_used_properties(source: Source) -> tuple[str, ...]:
+    """Return the properties from which a source takes its value."""
+    return (source,) if isinstance(source, str) else source.uses
+
+
 def constant(value: Any) -> ComputedValue:
     """Return a value that does not depend on the resource."""
     return ComputedValue(lambda _: value)
@@ -151,10 +156,7 @@ class DriverCall:
     def uses(self) -> Iterator[str]:
         """Yield the properties that the call uses."""
         for source in self.params.values():
-            if isinstance(source, str):
-                yield source
-            else:
-                yield from source.uses
+            yield from list_used_properties(source)
         if self.when:
             yield self.when
 

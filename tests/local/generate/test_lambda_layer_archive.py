@@ -67,7 +67,7 @@ def test_a_layer_that_lambda_refuses_is_not_written(
     monkeypatch.setattr(lambda_layer_archive, "add_bytecode", lambda _folder: False)
     monkeypatch.setattr(lambda_layer_archive, "ZIPPED_LIMIT", 100)
     assert lambda_layer_archive.command() == 1
-    assert "Lambda allows 50 MB" in capsys.readouterr().err
+    assert "zipped, but Lambda allows 0 MB" in capsys.readouterr().err
     assert not (tmp_path / ARCHIVE).exists()
     monkeypatch.setattr(lambda_layer_archive, "ZIPPED_LIMIT", 1000)
     assert lambda_layer_archive.command() == 0
