@@ -101,7 +101,6 @@ def _render_table(classes: tuple[type[ErrorCode], ...], *, with_status: bool) ->
 
 
 def _render_reasons(reasons: Mapping[StrEnum, ReasonExplanation]) -> Iterator[str]:
-    """Yield a table of reasons."""
     yield "| reason | meaning | what to do |"
     yield "|---|---|---|"
     for reason, explanation in sorted(reasons.items()):

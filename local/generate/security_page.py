@@ -25,7 +25,6 @@ from local.preview.resource_graph import Graph, Resource
 TEMPLATE = Path(__file__).with_suffix(".md")
 """Text of the page, with placeholders in braces for the tables."""
 Statement = Mapping[str, Any]
-"""Statement of an IAM policy document."""
 LOG_WRITES = {"logs:CreateLogStream", "logs:PutLogEvents"}
 """Actions that write to a log group."""
 TRACES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}

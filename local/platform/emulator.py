@@ -32,7 +32,6 @@ FOLDER = ROOT / ".local"
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 """Python of the emulator's own virtual environment."""
 LAUNCHER = ROOT / "local" / "emulation" / "launcher.py"
-"""Program that starts the emulator."""
 PORT = 4566
 """Port that `make up` tries first."""
 PORTS = range(20_000, 32_000)

@@ -17,7 +17,6 @@ from local.platform import emulator, lifecycle
 FILE = ROOT / "frontend.json"
 """File that `make outputs` writes."""
 NOT_RUNNING_ERROR = "the local platform is not running: start it with `make up`"
-"""Error message for a command that needs a running platform."""
 
 
 class FrontendUnavailable(CannotRun):

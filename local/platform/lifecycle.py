@@ -46,9 +46,7 @@ class DeployedPlatform:
     """The result of a deployment to the emulator."""
 
     graph: Graph
-    """All resources of the program."""
     outputs: Props
-    """Stack outputs."""
     state: PlatformState
 
     @property
@@ -152,7 +150,6 @@ def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Pla
 
 
 def _list_handler_faults(config: StackConfig) -> list[HandlerFault]:
-    """Return the reasons why the code of functions and jobs of a stack cannot start."""
     run = _run_in_thread(lambda: run_program(config, PreviewProvider(), preview=True), lambda: None)
     return find_handler_faults(run.graph)
 

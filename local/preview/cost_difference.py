@@ -23,7 +23,6 @@ from local.preview.cost import CannotPrice, StackCost, create_table, price_stack
 from local.terminal_output import create_console
 
 WORKTREES = ROOT / ".local" / "worktrees"
-"""Folder of the temporary git worktrees."""
 WORKING_TREE = "."
 """Argument that means the working tree with its uncommitted changes, in place of a git revision."""
 

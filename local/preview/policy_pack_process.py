@@ -24,9 +24,7 @@ from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
 
 FOLDER = ROOT / "policies"
-"""Folder of the policy pack."""
 PYTHON = FOLDER / ".venv" / "bin" / "python"
-"""Python of the policy pack's virtual environment."""
 PACK_PROGRAM = """
 import os, runpy, threading
 
@@ -55,7 +53,6 @@ class PolicyFinding:
     """Violation of a policy, or undecided check."""
 
     policy: str
-    """Name of the policy."""
     level: str
     """Enforcement level of the policy, for example `mandatory` or `advisory`; or `UNDECIDED`."""
     severity: str
@@ -70,7 +67,6 @@ class Remediation:
     """Correction of a resource's inputs by a policy."""
 
     policy: str
-    """Name of the policy."""
     urn: str
     before: Props
     """All inputs before the correction, with earlier corrections of the same resource."""

@@ -47,7 +47,6 @@ class Preview:
     invalid_inputs: tuple[InvalidInput, ...]
     handler_faults: tuple[HandlerFault, ...]
     policies: tuple[PolicyDescription, ...]
-    """Policies that were evaluated."""
     findings: tuple[PolicyFinding, ...]
     remediations: tuple[Remediation, ...]
     cost: CostReport

@@ -44,9 +44,7 @@ class ProgramRun:
     """Result of one run of the program."""
 
     graph: Graph
-    """Registered resources."""
     outputs: Props
-    """Stack outputs."""
     messages: tuple[str, ...]
     """Warnings and errors that the program logged."""
 

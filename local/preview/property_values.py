@@ -178,7 +178,6 @@ def _to_python(value: Any) -> Any:
 
 
 def _to_asset(value: Props) -> Asset:
-    """Return the asset of a wire value."""
     path, text, content_hash = value.get("path"), value.get("text"), value.get("hash", "")
     if path:
         return Asset(path, None, content_hash)
@@ -190,7 +189,6 @@ def _to_asset(value: Props) -> Asset:
 
 
 def _to_archive(value: Props) -> Archive:
-    """Return the archive of a wire value."""
     path, entries, content_hash = value.get("path"), value.get("assets"), value.get("hash", "")
     if path:
         return Archive(path, None, content_hash)

@@ -233,7 +233,6 @@ class PropertyImport:
     """
 
     property: str
-    """Name of the property."""
     apply: Callable[[Any, str, Any], None]
     """Function that replaces the resource's content by the document's. It is called with the service's client, the
     resource's id and the property's value."""
@@ -285,9 +284,7 @@ class RecordedOnly:
     """
 
     type: str
-    """Type of the resource in Pulumi."""
     service: str
-    """boto3 name of the service."""
     reason: str
     """Reason why the emulator cannot create the resource. `make up` prints it."""
     create: tuple[DriverCall, ...]

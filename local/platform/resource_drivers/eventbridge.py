@@ -24,7 +24,6 @@ PUT_TARGET = DriverCall(
         "Targets.DeadLetterConfig": "deadLetterConfig",
     },
 )
-"""Call that adds one target to a rule, or changes it."""
 ARCHIVE = {
     "ArchiveName": "name",
     "EventSourceArn": "eventSourceArn",

@@ -100,7 +100,6 @@ PUT_CONCURRENCY = DriverCall(
     {"FunctionName": "name", "ReservedConcurrentExecutions": "reservedConcurrentExecutions"},
     when="reservedConcurrentExecutions",
 )
-"""Call that reserves concurrency for a function."""
 ALIAS = {"FunctionName": "functionName", "Name": "name", "FunctionVersion": "functionVersion"}
 MAPPING = {
     "BatchSize": "batchSize",

@@ -46,7 +46,6 @@ class ImportEnvironment:
     """Modules of the project by their dotted names."""
     packages: Packages
     python: tuple[int, int]
-    """Python version."""
 
 
 @dataclass(frozen=True)

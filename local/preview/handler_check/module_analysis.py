@@ -181,6 +181,5 @@ def _list_accesses(code: CodeType) -> Iterator[_Access]:
 
 
 def _find_line(code: CodeType, access: _Access) -> int:
-    """Return the line of an instruction."""
     line, *_ = next(itertools.islice(code.co_positions(), access.position, None))
     return line or code.co_firstlineno
