@@ -75,24 +75,13 @@ def list_covered_properties(driver: Driver, call: ReadCall) -> Iterator[tuple[st
     if call is not driver.read[0]:
         return
     explicit = {name for reading in driver.read for name in (*reading.paths_in_result, *reading.fingerprints)}
-    not_read = {*explicit, *_identifying_inputs(driver), *driver.unread, *driver.outputs, "id"}
+    not_read = {*explicit, *list_identifying_inputs(driver), *driver.unread, *driver.outputs, "id"}
     for name, setting in _find_settings(driver).items():
         if name not in not_read:
             yield name, setting.name
 
 
-def find_unread_inputs(driver: Driver) -> set[str]:
-    """Return the properties that create or update calls use and no reading call covers, except for identifying ones.
-
-    A test compares them with `Driver.unread`.
-    """
-    used = {name for call in (*driver.create, *driver.update) for name in call.uses()} - set(driver.outputs) - {"id"}
-    used |= {driver.property_import.property} if driver.property_import else set()
-    read = {name for call in driver.read for name, _ in list_covered_properties(driver, call)}
-    return used - read - {name for call in driver.read for name in call.fingerprints} - _identifying_inputs(driver)
-
-
-def _identifying_inputs(driver: Driver) -> set[str]:
+def list_identifying_inputs(driver: Driver) -> set[str]:
     """Return the properties with which the reading calls find the resource."""
     sources = [source for call in driver.read for source in (*call.params.values(), *(call.item or ())[1:])]
     return {source for source in sources if isinstance(source, str)}

@@ -13,7 +13,7 @@ from botocore.model import ListShape, MapShape, Shape
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local import ROOT
 from local.platform.driver_model.driver import DriverCall
-from local.platform.driver_model.resource_reading import find_unread_inputs, list_covered_properties
+from local.platform.driver_model.resource_reading import list_covered_properties, list_identifying_inputs
 from local.platform.driver_model.service_shapes import input_shape, service_model
 from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.resource_change_planning import identity_properties
@@ -61,7 +61,11 @@ def exact_shape_at(shape: Shape | None, path: str) -> Shape | None:
     "driver", [driver for driver in DRIVERS.values() if driver.read], ids=lambda driver: driver.type
 )
 def test_every_property_of_a_read_type_is_read_or_has_a_reason_why_not(driver: Driver) -> None:
-    assert find_unread_inputs(driver) == set(driver.unread)
+    used = {name for call in (*driver.create, *driver.update) for name in call.uses()} - set(driver.outputs) - {"id"}
+    used |= {driver.property_import.property} if driver.property_import else set()
+    read = {name for call in driver.read for name, _ in list_covered_properties(driver, call)}
+    read |= {name for call in driver.read for name in call.fingerprints}
+    assert used - read - list_identifying_inputs(driver) == set(driver.unread)
 
 
 def test_the_documented_types_and_properties_that_show_no_drift_are_the_real_ones() -> None:

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, ResourceValues, constant
-from local.platform.driver_model.resource_reading import find_unread_inputs, list_covered_properties, read_inputs
+from local.platform.driver_model.resource_reading import read_inputs
 from local.preview.property_values import Archive, Props, Secret
 
 pytestmark = pytest.mark.unit
@@ -205,18 +205,3 @@ def test_a_type_without_reading_calls_keeps_its_inputs() -> None:
     assert read_inputs(without, service, ResourceValues(INPUTS, "f")) == INPUTS
     assert read_inputs(recorded, service, ResourceValues(INPUTS, "f")) == INPUTS
     assert service.parameters == {}
-
-
-def test_properties_without_a_place_are_listed() -> None:
-    first = ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, paths_in_result={"layers": "Layers"})
-    driver = Driver(type="t", service="lambda", create=DRIVER.create, id="name", read=(first,), unread={"tags": "x"})
-    assert dict(list_covered_properties(driver, first)) == {
-        "layers": "Layers",
-        "role": "Role",
-        "memory": "MemorySize",
-        "environment": "Environment",
-        "publish": "Publish",
-        "code": "ZipFile",
-        "concurrency": "ReservedConcurrentExecutions",
-    }
-    assert find_unread_inputs(driver) == {"tags"}

@@ -127,7 +127,7 @@ def test_valid_values_violate_no_rule(service: str, operation: str, value: dict[
     assert list(find_violations(value, shape(service, operation), operation)) == []
 
 
-DRIVER = Driver(type="t", service="sqs", create=(), id="name", ignored={"colour": "nobody sees it"})
+DRIVER = Driver(type="t", service="sqs", create=(), id="name")
 
 
 def test_parameters_are_nested_by_their_paths_and_empty_ones_are_omitted() -> None:
@@ -136,17 +136,6 @@ def test_parameters_are_nested_by_their_paths_and_empty_ones_are_omitted() -> No
         "QueueName": "q",
         "Attributes": {"DelaySeconds": "3"},
     }
-
-
-def test_an_unused_property_is_reported() -> None:
-    driver = Driver(
-        type="t",
-        service="sqs",
-        create=(DriverCall("CreateQueue", {"QueueName": "name"}),),
-        id="name",
-        ignored=DRIVER.ignored,
-    )
-    assert driver.unhandled_inputs({"name": "q", "colour": "blue", "size": 1}) == ["size"]
 
 
 def test_computed_values_are_unknown_while_a_source_is_unknown() -> None:
