@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import jwt
 import pytest
@@ -12,26 +14,19 @@ import pytest
 from components.frontend_output import Frontend
 from local import ROOT
 from local.emulation import identity_provider
-from local.platform.emulator import Emulator
 from local.platform.lifecycle import _add_token_url
 
 IDENTITY = {"auth": "none", "issuer": identity_provider.ISSUER, "audience": identity_provider.AUDIENCE}
 FRONTEND = {"schemaVersion": 1, "environment": "local", "region": "us-east-1", "identity": IDENTITY}
 
 
-class EmulatorWithProvider(Emulator):
-    """Emulator of which only the identity provider's URL is used."""
-
-    def __init__(self, port: int) -> None:
-        self.port_of_provider = port
-
-    @property
-    def services(self) -> dict[str, str]:
-        return {"JWKS_URL": f"http://127.0.0.1:{self.port_of_provider}{identity_provider.KEYS_PATH}"}
+def create_emulator(port: int) -> Any:
+    """Return an emulator that has only the URL of the identity provider, which has the given port."""
+    return SimpleNamespace(services={"JWKS_URL": f"http://127.0.0.1:{port}{identity_provider.KEYS_PATH}"})
 
 
 def test_the_outputs_of_the_local_platform_name_the_url_of_tokens() -> None:
-    outputs = _add_token_url({"frontend": FRONTEND, "other": 1}, EmulatorWithProvider(4711))
+    outputs = _add_token_url({"frontend": FRONTEND, "other": 1}, create_emulator(4711))
     assert outputs["other"] == 1
     identity = Frontend.model_validate(outputs["frontend"]).identity
     assert identity is not None
@@ -41,7 +36,7 @@ def test_the_outputs_of_the_local_platform_name_the_url_of_tokens() -> None:
 
 @pytest.mark.parametrize("outputs", [{}, {"frontend": {"schemaVersion": 1}}, {"frontend": "unknown"}])
 def test_other_outputs_stay_as_they_are(outputs: dict[str, object]) -> None:
-    assert _add_token_url(outputs, EmulatorWithProvider(1)) == outputs
+    assert _add_token_url(outputs, create_emulator(1)) == outputs
 
 
 def test_the_request_in_the_documentation_returns_a_token(tmp_path: Path) -> None:
@@ -52,7 +47,7 @@ def test_the_request_in_the_documentation_returns_a_token(tmp_path: Path) -> Non
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     with identity_provider.serve() as port:
-        outputs = _add_token_url({"frontend": FRONTEND}, EmulatorWithProvider(port))
+        outputs = _add_token_url({"frontend": FRONTEND}, create_emulator(port))
         (tmp_path / "frontend.json").write_text(json.dumps(outputs["frontend"], indent=2) + "\n")
         printed = subprocess.run([shell, "-c", line], cwd=tmp_path, check=True, capture_output=True, text=True).stdout  # noqa: S603
     claims = jwt.decode(json.loads(printed)["id_token"], options={"verify_signature": False})
