@@ -17,7 +17,7 @@ from local.platform.driver_model.driver import ResourceValues
 from local.platform.emulator_clients import Clients
 from local.platform.progress import Progress
 from local.platform.resource_change_planning import ResourceAction, ResourceChange, plan_change
-from local.platform.resource_drivers import ALL_DRIVERS, Driver, Drivers, RecordedOnly, describe_missing_drivers
+from local.platform.resource_drivers import ALL_DRIVERS, Driver, Drivers, describe_missing_drivers
 from local.platform.resource_operations import (
     OPERATION_ERRORS,
     ResourceOperations,
@@ -85,7 +85,7 @@ class Engine:
                 f"{', '.join(missing)} contains no value: it refers to an output that the other resource's driver does not "
                 "return. Add the output to that driver.",
             )
-        if isinstance(driver, Driver) and (unhandled := driver.unhandled_inputs(resource.inputs)):
+        if unhandled := driver.unhandled_inputs(resource.inputs):
             raise self._report_failure(
                 resource.urn,
                 f"the driver of {resource.type} does not use {', '.join(unhandled)}: add it to a call or to `ignored`",
@@ -126,7 +126,7 @@ class Engine:
 
     def _create_or_update(
         self,
-        driver: Driver | RecordedOnly,
+        driver: Driver,
         resource: Resource,
         entry: ResourceEntry | None,
         hashes: dict[str, str],
@@ -206,7 +206,7 @@ def _to_entry(
     hashes: dict[str, str],
     values: ResourceValues,
     status: ResourceStatus,
-    driver: Driver | RecordedOnly,
+    driver: Driver,
 ) -> ResourceEntry:
     return ResourceEntry(
         type=resource.type,

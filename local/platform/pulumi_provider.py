@@ -18,7 +18,7 @@ from google.protobuf import empty_pb2
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-from local.platform.driver_model.driver import Driver, RecordedOnly, ResourceValues
+from local.platform.driver_model.driver import Driver, ResourceValues
 from local.platform.driver_model.resource_reading import read_inputs
 from local.platform.driver_model.service_shapes import ShapeMismatch
 from local.platform.emulator_clients import Clients
@@ -216,7 +216,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
             _abort(context, error)
         return empty_pb2.Empty()
 
-    def _find_driver(self, urn: str, context: grpc.ServicerContext) -> Driver | RecordedOnly:
+    def _find_driver(self, urn: str, context: grpc.ServicerContext) -> Driver:
         kind = urn.split("::")[2].rpartition("$")[2]
         driver = self._drivers.get(kind)
         if driver is None:
@@ -228,7 +228,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
             _refuse(context, grpc.StatusCode.CANCELLED, "not started, because the operation was cancelled")
 
 
-def _plan(driver: Driver | RecordedOnly, old_inputs: Props, new_inputs: Props, outputs: Props) -> ResourceChange:
+def _plan(driver: Driver, old_inputs: Props, new_inputs: Props, outputs: Props) -> ResourceChange:
     """Return the change that new inputs need. Inputs in `PENDING` count as changed."""
     old, new = _to_comparable(old_inputs), _to_comparable(new_inputs)
     changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
@@ -248,17 +248,16 @@ def _to_comparable(value: Any) -> Any:
     return convert_items(value, _to_comparable)
 
 
-def _can_coexist(driver: Driver | RecordedOnly, inputs: Props, change: ResourceChange) -> bool:
+def _can_coexist(driver: Driver, inputs: Props, change: ResourceChange) -> bool:
     """Return True if the replacement has another identity than the old resource, so that the CLI may create it first.
 
     This is so if an input that identifies the resource has changed, or if the program gives a name prefix, from which each
     resource gets a random name.
     """
-    identity = identity_properties(driver) if isinstance(driver, Driver) else set()
-    return bool(inputs.get("namePrefix")) or bool(change.changed & (identity | NAMES))
+    return bool(inputs.get("namePrefix")) or bool(change.changed & (identity_properties(driver) | NAMES))
 
 
-def _select_outputs(driver: Driver | RecordedOnly, properties: Props) -> Props:
+def _select_outputs(driver: Driver, properties: Props) -> Props:
     """Return those of a resource's properties that are outputs of its driver."""
     return {name: properties[name] for name in driver.outputs if name in properties}
 

@@ -51,7 +51,7 @@ class ResourceChange:
 
 
 def plan_change(
-    driver: Driver | RecordedOnly, resource: Resource, entry: ResourceEntry | None, hashes: Mapping[str, str]
+    driver: Driver, resource: Resource, entry: ResourceEntry | None, hashes: Mapping[str, str]
 ) -> ResourceChange:
     """Return the change that a resource needs.
 
@@ -66,7 +66,7 @@ def plan_change(
     return plan_input_change(driver, resource.inputs, changed)
 
 
-def plan_input_change(driver: Driver | RecordedOnly, inputs: Props, changed: set[str]) -> ResourceChange:
+def plan_input_change(driver: Driver, inputs: Props, changed: set[str]) -> ResourceChange:
     """Return the change that a complete resource of unchanged type needs: an update, a replacement, or nothing.
 
     `inputs` are the new inputs. `changed` are the names of the inputs that were added, removed or have another value.
@@ -99,10 +99,8 @@ def plan_input_change(driver: Driver | RecordedOnly, inputs: Props, changed: set
     return ResourceChange(ResourceAction.UPDATE, tuple(calls), frozenset(changed))
 
 
-def list_changed_outputs(driver: Driver | RecordedOnly, change: ResourceChange) -> set[str]:
+def list_changed_outputs(driver: Driver, change: ResourceChange) -> set[str]:
     """Return the outputs that an update will change. Until then, their values are unknown."""
-    if isinstance(driver, RecordedOnly):
-        return set()
     operations = {call.operation for call in change.calls}
     return {output for output, operation in driver.changed_by_update.items() if operation in operations}
 

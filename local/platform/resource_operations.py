@@ -43,7 +43,7 @@ class ResourceOperations:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def create(self, driver: Driver | RecordedOnly, name: str, values: ResourceValues) -> None:
+    def create(self, driver: Driver, name: str, values: ResourceValues) -> None:
         """Create a resource, and set its id and outputs in `values`. `name` is the resource's name in Pulumi.
 
         If a call fails, `values` contains the responses of the earlier calls, and the id and the outputs that follow from
@@ -51,7 +51,7 @@ class ResourceOperations:
         """
         if isinstance(driver, RecordedOnly):
             values.id = f"recorded-{name}"
-            _set_known_outputs(driver, values)
+            _read_responses(driver, values)
             return
         for call in driver.create:
             if call.is_condition_met(values):
@@ -61,7 +61,7 @@ class ResourceOperations:
 
     def update(
         self,
-        driver: Driver | RecordedOnly,
+        driver: Driver,
         values: ResourceValues,
         change: ResourceChange,
         old_keys: Mapping[str, Sequence[str]],
@@ -71,9 +71,6 @@ class ResourceOperations:
         `old_keys` are the previous keys of each input that is a map. They show which tags the program no longer contains;
         these need a call of their own.
         """
-        if isinstance(driver, RecordedOnly):
-            _set_known_outputs(driver, values)
-            return
         for call in change.calls:
             if adds_tags(call):
                 self._untag(driver, call, values, old_keys.get(tags_property(call), ()))
@@ -83,7 +80,7 @@ class ResourceOperations:
             self._apply_import(driver, values)
         _read_responses(driver, values)
 
-    def delete(self, driver: Driver | RecordedOnly | None, calls: Sequence[DeletionCall], *, empty_first: bool) -> None:
+    def delete(self, driver: Driver | None, calls: Sequence[DeletionCall], *, empty_first: bool) -> None:
         """Make the calls that delete a resource. A missing resource is no error.
 
         If `empty_first` is True, delete the resource's content first.
@@ -91,7 +88,7 @@ class ResourceOperations:
         for index, deletion in enumerate(calls):
             client = self._clients(deletion.service)
             try:
-                if index == 0 and empty_first and isinstance(driver, Driver) and driver.content_deletion is not None:
+                if index == 0 and empty_first and driver is not None and driver.content_deletion is not None:
                     driver.content_deletion.delete(client, deletion.params)
                 call_service(client, deletion.operation, deletion.params)
             except ClientError as error:
@@ -134,18 +131,18 @@ class ResourceOperations:
             time.sleep(POLL_SECONDS)
 
 
-def list_deletion_calls(driver: Driver | RecordedOnly, values: ResourceValues) -> tuple[DeletionCall, ...]:
-    """Return the calls that delete a resource. There are none if it has no id or is recorded only: it does not exist."""
-    if isinstance(driver, RecordedOnly) or not values.id:
+def list_deletion_calls(driver: Driver, values: ResourceValues) -> tuple[DeletionCall, ...]:
+    """Return the calls that delete a resource. There are none if it does not exist, so that it has no id."""
+    if not values.id:
         return ()
     return tuple(
         DeletionCall(driver.service, call.operation, build_parameters(driver, call, values)) for call in driver.delete
     )
 
 
-def must_be_emptied(driver: Driver | RecordedOnly, inputs: Props) -> bool:
+def must_be_emptied(driver: Driver, inputs: Props) -> bool:
     """Return True if the resource's content will be deleted before the resource, because the program permits it."""
-    return bool(isinstance(driver, Driver) and driver.content_deletion and inputs.get(driver.content_deletion.when))
+    return bool(driver.content_deletion and inputs.get(driver.content_deletion.when))
 
 
 def list_map_keys(inputs: Props) -> dict[str, list[str]]:
@@ -163,15 +160,11 @@ def describe_failure(error: BaseException) -> str:
 
 def _read_responses(driver: Driver, values: ResourceValues) -> None:
     """Set the id, unless it is already set, and the outputs from the responses so far. Other outputs stay as they were."""
-    _set_known_outputs(driver, values)
-    if not values.id and (value := _resolve(driver.id, values)) is not UNKNOWN:
-        values.id = str(value)
-
-
-def _set_known_outputs(driver: Driver | RecordedOnly, values: ResourceValues) -> None:
     for name, source in driver.outputs.items():
         if (value := _resolve(source, values)) is not UNKNOWN:
             values.outputs[name] = value
+    if not values.id and (value := _resolve(driver.id, values)) is not UNKNOWN:
+        values.id = str(value)
 
 
 def _resolve(source: Source, values: ResourceValues) -> Any | Unknown:

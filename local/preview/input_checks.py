@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from local import CannotRun
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
-from local.platform.resource_drivers import ALL_DRIVERS, Driver, RecordedOnly, describe_missing_drivers
+from local.platform.resource_drivers import ALL_DRIVERS, Driver, describe_missing_drivers
 from local.preview.property_values import Props, Secret, reveal_secrets, to_display_value
 from local.preview.resource_graph import Graph
 
@@ -50,14 +50,14 @@ def find_invalid_inputs(graph: Graph) -> list[InvalidInput]:
     ]
 
 
-def find_invalid_values(driver: Driver | RecordedOnly, urn: str, inputs: Props) -> Iterator[InvalidInput]:
+def find_invalid_values(driver: Driver, urn: str, inputs: Props) -> Iterator[InvalidInput]:
     """Yield the invalid inputs of one resource."""
-    if isinstance(driver, Driver) and (unused := driver.unhandled_inputs(inputs)):
+    if unused := driver.unhandled_inputs(inputs):
         yield InvalidInput(urn, ", ".join(unused), "", UNUSED_BY_DRIVER)
     yield from _check_calls(driver, urn, inputs)
 
 
-def _check_calls(driver: Driver | RecordedOnly, urn: str, inputs: Props) -> Iterator[InvalidInput]:
+def _check_calls(driver: Driver, urn: str, inputs: Props) -> Iterator[InvalidInput]:
     values = ResourceValues(inputs)
     secrets = set(_list_secrets(inputs))
     for call in driver.create:

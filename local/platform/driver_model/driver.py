@@ -275,19 +275,18 @@ class Driver:
         return sorted(set(inputs) - used - applied - set(self.ignored))
 
 
-@dataclass(frozen=True)
-class RecordedOnly:
+@dataclass(frozen=True, kw_only=True)
+class RecordedOnly(Driver):
     """A resource type for which no call is made, because the emulator lacks the service or the feature.
 
-    The parameters of its calls are checked against the service's API, and the inputs of its resources are recorded in the
-    state.
+    The parameters of the calls in `create` are checked against the service's API, and the inputs of its resources are
+    recorded in the state. `outputs` are the values that the service would return, as far as other resources need them.
     """
 
-    type: str
-    service: str
+    id: Source = "id"
     reason: str
     """Reason why the emulator cannot create the resource. `make up` prints it."""
-    create: tuple[DriverCall, ...]
-    """Calls that would create the resource. They are not made, but their parameters are checked."""
-    outputs: Mapping[str, Source] = field(default_factory=dict)
-    """Values that the service would return, as far as other resources need them."""
+
+    def unhandled_inputs(self, _inputs: Props) -> list[str]:
+        """Return no inputs, because the resource is not created."""
+        return []

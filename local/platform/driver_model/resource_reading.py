@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, ResourceValues, value_at_path
+from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, ResourceValues, value_at_path
 from local.platform.driver_model.input_comparison import to_current_input
 from local.platform.driver_model.service_calls import call_service, is_not_found
 from local.platform.driver_model.service_shapes import build_parameters, find_member, input_shape, service_model
@@ -29,13 +29,11 @@ class _Setting:
     renames: Mapping[str, str]
 
 
-def read_inputs(driver: Driver | RecordedOnly, clients: Clients, values: ResourceValues) -> Props | None:
+def read_inputs(driver: Driver, clients: Clients, values: ResourceValues) -> Props | None:
     """Return the resource's current inputs, or None if the resource no longer exists.
 
     An input stays as the program gave it if the service's value means the same, or if no reading call covers the property.
     """
-    if isinstance(driver, RecordedOnly):  # The resource was never created on the emulator.
-        return values.inputs
     settings = _find_settings(driver)
     inputs = dict(values.inputs)
     for call in driver.read:

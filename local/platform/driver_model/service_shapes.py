@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
-from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, RecordedOnly, ResourceValues
+from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues
 from local.preview.property_values import UNKNOWN, Archive, Asset, Props, reveal_secrets
 
 _LOADER = Loader()
@@ -40,7 +40,7 @@ def service_model(service: str) -> ServiceModel:
     return ServiceModel(_LOADER.load_service_model(service, "service-2"), service)
 
 
-def build_parameters(driver: Driver | RecordedOnly, call: DriverCall, values: ResourceValues) -> Props:
+def build_parameters(driver: Driver, call: DriverCall, values: ResourceValues) -> Props:
     """Return the parameters of one call, fitted into the operation's input shape."""
     tree: Props = {}
     for path, source in call.params.items():
@@ -52,7 +52,7 @@ def build_parameters(driver: Driver | RecordedOnly, call: DriverCall, values: Re
     return fitted
 
 
-def input_shape(driver: Driver | RecordedOnly, call: DriverCall) -> StructureShape:
+def input_shape(driver: Driver, call: DriverCall) -> StructureShape:
     """Return the input shape of an operation."""
     shape = service_model(driver.service).operation_model(call.operation).input_shape
     if shape is None:

@@ -63,8 +63,8 @@ RECORDED_ONLY: dict[str, RecordedOnly] = {
 }
 """Types whose resources are not created, because the emulator lacks the service or the feature (`RecordedOnly`)."""
 
-Drivers = Mapping[str, Driver | RecordedOnly]
-"""Drivers of both kinds by resource type."""
+Drivers = Mapping[str, Driver]
+"""Drivers by resource type."""
 ALL_DRIVERS: Drivers = {**DRIVERS, **RECORDED_ONLY}
 """All resource types that the program may use. Tests use other types."""
 
@@ -77,4 +77,4 @@ def describe_missing_drivers(types: Iterable[str]) -> str:
     )
 
 
-__all__ = ["ALL_DRIVERS", "DRIVERS", "RECORDED_ONLY", "Driver", "Drivers", "RecordedOnly", "describe_missing_drivers"]
+__all__ = ["ALL_DRIVERS", "DRIVERS", "RECORDED_ONLY", "Driver", "Drivers", "describe_missing_drivers"]
