@@ -67,12 +67,15 @@ def constant(value: Any) -> ComputedValue:
     return ComputedValue(lambda _: value)
 
 
-def from_response(operation: str, path: str) -> ComputedValue:
-    """Return the value at a dotted path in an operation's response. It is unknown if this run did not make the call."""
+def from_response(operation: str, path: str, convert: Callable[[Any], Any] = lambda value: value) -> ComputedValue:
+    """Return the value at a dotted path in an operation's response, converted by a function.
+
+    It is unknown if this run did not make the call.
+    """
 
     def read(values: ResourceValues) -> Any:
         value = value_at_path(values.responses.get(operation), path)
-        return UNKNOWN if value is None else value
+        return UNKNOWN if value is None else convert(value)
 
     return ComputedValue(read)
 

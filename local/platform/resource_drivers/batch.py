@@ -14,7 +14,6 @@ from local.platform.driver_model.driver import (
     from_response,
     name_or_prefixed,
 )
-from local.preview.property_values import UNKNOWN
 
 ENVIRONMENT = {
     "state": "state",
@@ -33,12 +32,6 @@ QUEUE = {
 container_properties = computed_from("containerProperties")(json.loads)
 """The container properties as an object. In Pulumi they are a JSON text."""
 TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
-
-
-def _arn_prefix(values: ResourceValues) -> Any:
-    """Return the ARN of a job definition without its revision."""
-    arn = values.responses.get("RegisterJobDefinition", {}).get("jobDefinitionArn")
-    return UNKNOWN if arn is None else arn.rpartition(":")[0]
 
 
 def _previous_revision(values: ResourceValues) -> Any:
@@ -124,7 +117,8 @@ DRIVERS = (
         id=from_response("RegisterJobDefinition", "jobDefinitionArn"),
         outputs={
             "arn": from_response("RegisterJobDefinition", "jobDefinitionArn"),
-            "arnPrefix": ComputedValue(_arn_prefix),
+            # The ARN without its revision.
+            "arnPrefix": from_response("RegisterJobDefinition", "jobDefinitionArn", lambda arn: arn.rpartition(":")[0]),
             "revision": from_response("RegisterJobDefinition", "revision"),
         },
         changed_by_update=dict.fromkeys(("arn", "revision"), "RegisterJobDefinition"),

@@ -4,7 +4,6 @@ invocations and provisioned concurrency.
 
 import io
 import zipfile
-from typing import Any
 
 from local import ROOT
 from local.platform.driver_model.driver import (
@@ -22,7 +21,7 @@ from local.platform.driver_model.driver import (
     read_tags,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
-from local.preview.property_values import UNKNOWN, Archive, Asset, Props, UnsupportedAsset
+from local.preview.property_values import Archive, Asset, Props, UnsupportedAsset
 
 
 def read_archive(code: Archive) -> bytes:
@@ -51,12 +50,6 @@ def empty_layer(_code: Archive) -> bytes:
     """
     readme = Asset(text="the emulator's environment has the same packages\n")
     return read_archive(Archive(None, (("python/README", readme),)))
-
-
-def _function_arn(values: ResourceValues) -> Any:
-    """Return the function's ARN without a version. CreateFunction with `Publish` returns the ARN of the new version."""
-    arn = values.responses.get("CreateFunction", {}).get("FunctionArn")
-    return UNKNOWN if arn is None else ":".join(arn.split(":")[:7])
 
 
 def _layer_arns(configuration: Props) -> list[str]:
@@ -172,7 +165,8 @@ DRIVERS = (
         delete=(DriverCall("DeleteFunction", {"FunctionName": "name"}),),
         id="name",
         outputs={
-            "arn": ComputedValue(_function_arn),
+            # CreateFunction with `Publish` returns the ARN of the new version. Its last part, the version, is removed.
+            "arn": from_response("CreateFunction", "FunctionArn", lambda arn: ":".join(arn.split(":")[:7])),
             "version": first_known(
                 from_response("PublishVersion", "Version"), from_response("CreateFunction", "Version")
             ),

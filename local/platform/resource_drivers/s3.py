@@ -95,14 +95,7 @@ def delete_all_versions(client: Any, params: Props) -> None:
 
 
 PUT_TAGGING = DriverCall("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}, when="tags")
-
-
-@computed_from("source")
-def object_content(source: Asset) -> bytes:
-    """Return the bytes of an object."""
-    return source.read()
-
-
+object_content = computed_from("source")(Asset.read)
 PUT_OBJECT = DriverCall("PutObject", {"Bucket": "bucket", "Key": "key", "Body": object_content})
 
 DRIVERS = (

@@ -39,9 +39,8 @@ def deployment_description(triggers: dict[str, str]) -> str:
 
 
 @computed_from("accessLogSettings")
-def access_log(settings: Any) -> list[dict[str, str]]:
+def access_log(settings: dict[str, str]) -> list[dict[str, str]]:
     """Return the stage's patch that sets the access log. CreateStage has no parameter for it."""
-    settings = settings[0] if isinstance(settings, list) else settings
     return [
         {"op": "replace", "path": f"/accessLogSettings/{name}", "value": settings[name]}
         for name in ("destinationArn", "format")
@@ -55,9 +54,8 @@ def tracing(enabled: bool) -> list[dict[str, str]]:
 
 
 @computed_from("methodPath", "settings")
-def put_method_settings(path: str, settings: Any) -> list[dict[str, str]]:
+def put_method_settings(path: str, settings: dict[str, Any]) -> list[dict[str, str]]:
     """Return the patch of the stage that sets the method settings."""
-    settings = settings[0] if isinstance(settings, list) else settings
     return [
         {"op": "replace", "path": f"{_settings_path(path)}/{METHOD_SETTINGS[name]}", "value": _text(value)}
         for name, value in settings.items()

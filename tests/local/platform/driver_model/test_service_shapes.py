@@ -147,6 +147,7 @@ def test_computed_values_are_unknown_while_a_source_is_unknown() -> None:
 def test_a_response_value_is_found_by_its_path_and_the_first_known_value_counts() -> None:
     values = ResourceValues({}, responses={"CreateRole": {"Role": {"Arn": "arn"}}})
     assert from_response("CreateRole", "Role.Arn").compute(values) == "arn"
+    assert from_response("CreateRole", "Role.Arn", str.upper).compute(values) == "ARN"
     assert from_response("CreateRole", "Role.Name").compute(values) is UNKNOWN
     assert (
         first_known(from_response("GetRole", "Arn"), from_response("CreateRole", "Role.Arn")).compute(values) == "arn"
