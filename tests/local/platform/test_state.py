@@ -16,6 +16,11 @@ pytestmark = pytest.mark.unit
 INSTANCE = "1:4566"
 
 
+@pytest.fixture
+def state(tmp_path: Path) -> PlatformState:
+    return PlatformState.empty(tmp_path / "state.json", INSTANCE)
+
+
 def entry(*after: str, made_of: tuple[str, ...] = (), **changes: Any) -> ResourceEntry:
     given: dict[str, Any] = {
         "type": "aws:sqs/queue:Queue",
@@ -30,9 +35,8 @@ def entry(*after: str, made_of: tuple[str, ...] = (), **changes: Any) -> Resourc
     return ResourceEntry(**{**given, **changes})
 
 
-def test_a_saved_entry_is_read_back(tmp_path: Path) -> None:
+def test_a_saved_entry_is_read_back(state: PlatformState, tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    state = PlatformState.empty(path, INSTANCE)
     state.put("a", entry())
     state.put("b", entry("a", made_of=("a",)))
     state.save_outputs({"frontend": {"region": "us-east-1"}})
@@ -68,18 +72,16 @@ def test_the_file_contains_neither_a_secret_nor_its_unsalted_hash(tmp_path: Path
     assert one.hash_inputs(given) != one.hash_inputs({"value": "canary-5f1c"}), "becoming a secret is a change"
 
 
-def test_the_hash_of_an_archive_depends_on_its_content(tmp_path: Path) -> None:
-    state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
-    one, same, other = tmp_path / "one.zip", tmp_path / "same.zip", tmp_path / "other.zip"
-    one.write_bytes(b"code")
-    same.write_bytes(b"code")
-    other.write_bytes(b"more code")
-    hashes = [state.hash_inputs({"code": Archive(str(path))}) for path in (one, same, other)]
+def test_the_hash_of_an_archive_depends_on_its_content(state: PlatformState, tmp_path: Path) -> None:
+    hashes = []
+    for number, content in enumerate((b"code", b"code", b"more code")):
+        path = tmp_path / f"{number}.zip"
+        path.write_bytes(content)
+        hashes.append(state.hash_inputs({"code": Archive(str(path))}))
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_the_hash_of_an_asset_depends_on_its_content(tmp_path: Path) -> None:
-    state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
+def test_the_hash_of_an_asset_depends_on_its_content(state: PlatformState, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"text")
     entries = [(("a", asset),) for asset in (Asset(str(path)), Asset(None, "text"), Asset(None, "other"))]
@@ -90,8 +92,7 @@ def test_the_hash_of_an_asset_depends_on_its_content(tmp_path: Path) -> None:
     assert elided[2] != elided[3], "an archive without content is compared by the hash that the CLI sends"
 
 
-def test_an_unknown_value_equals_nothing(tmp_path: Path) -> None:
-    state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
+def test_an_unknown_value_equals_nothing(state: PlatformState) -> None:
     assert state.hash_inputs({"arn": UNKNOWN}) != state.hash_inputs({"arn": UNKNOWN})
 
 
@@ -110,16 +111,14 @@ def test_an_unusable_state_file_is_refused_with_instructions(tmp_path: Path, tex
         PlatformState.read(tmp_path / "state.json", INSTANCE)
 
 
-def test_an_unfinished_creation_means_that_the_run_was_killed(tmp_path: Path) -> None:
-    state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
+def test_an_unfinished_creation_means_that_the_run_was_killed(state: PlatformState, tmp_path: Path) -> None:
     state.put("a", entry())
     assert not PlatformState.read(tmp_path / "state.json", INSTANCE).was_interrupted
     state.put("b", entry(status=ResourceStatus.MAKING))
     assert PlatformState.read(tmp_path / "state.json", INSTANCE).was_interrupted
 
 
-def test_resources_are_deleted_in_reverse_order_of_their_dependencies(tmp_path: Path) -> None:
-    state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
+def test_resources_are_deleted_in_reverse_order_of_their_dependencies(state: PlatformState) -> None:
     # The entries are in the order of their writing, which an update changes. Only dependencies determine the order.
     state.put("alias", entry("function"))
     state.put("function", entry("role", "logs"))
@@ -130,8 +129,7 @@ def test_resources_are_deleted_in_reverse_order_of_their_dependencies(tmp_path: 
     assert "logs" not in order
 
 
-def test_dependants_are_found_directly_and_through_others(tmp_path: Path) -> None:
-    state = PlatformState.empty(tmp_path / "state.json", INSTANCE)
+def test_dependants_are_found_directly_and_through_others(state: PlatformState) -> None:
     state.put("role", entry())
     state.put("function", entry("role", made_of=("role",)))
     state.put("alias", entry("function", made_of=("function",)))
