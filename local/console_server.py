@@ -97,7 +97,11 @@ class Console:
         if url.path in {FRONTEND, LOCAL, ROWS}:
             return _respond_with(lambda: self._read_document(url))
         if url.path.startswith(SAMPLES):
-            return _respond_with_sample(url.path.removeprefix(SAMPLES))
+            name = url.path.removeprefix(SAMPLES)
+            content = sample_files.read_sample(name)
+            if content is None:
+                return ConsoleResponse.text(HTTPStatus.NOT_FOUND, "There is no such sample.")
+            return ConsoleResponse(HTTPStatus.OK, sample_files.SAMPLES[name].content_type, content)
         file = self.files.get(url.path)
         if file is None:
             return ConsoleResponse.text(HTTPStatus.NOT_FOUND, "There is no such file.")
@@ -136,13 +140,6 @@ def _respond_with(read: Callable[[], Mapping[str, Any]]) -> ConsoleResponse:
         return ConsoleResponse.document(read())
     except CannotRun as error:
         return ConsoleResponse.text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-
-
-def _respond_with_sample(name: str) -> ConsoleResponse:
-    content = sample_files.read_sample(name)
-    if content is None:
-        return ConsoleResponse.text(HTTPStatus.NOT_FOUND, "There is no such sample.")
-    return ConsoleResponse(HTTPStatus.OK, sample_files.SAMPLES[name].content_type, content)
 
 
 def _describe_local_platform(folder: Path) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from local.platform.resource_drivers import RECORDED_ONLY
 from local.platform.state import PlatformState, StateError, open_state, state_file
 from local.platform.update_plan import PlannedStep, PlanningProvider
 from local.preview import stack_files
-from local.preview.handler_check.handler_faults import HandlerFault, find_handler_faults
+from local.preview.handler_check.handler_faults import find_handler_faults
 from local.preview.policy_pack_process import UNDECIDED, PolicyFinding, PolicyPackProcess
 from local.preview.preview_provider import REGION, PreviewProvider
 from local.preview.program_run import ProgramRun, run_program
@@ -63,7 +63,8 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
     with lock_folder(folder, PLATFORM_COMMANDS), ProgressReporter() as report:
         try:
             config = stack_files.read_stack(stack)
-            if faults := _list_handler_faults(config):
+            run = _run_in_thread(lambda: run_program(config, PreviewProvider(), preview=True), lambda: None)
+            if faults := find_handler_faults(run.graph):
                 for fault in faults:
                     report.print_line(f"  {fault}")
                 report.print_line("nothing was deployed: fix the handlers, then run `make up` again")
@@ -147,11 +148,6 @@ def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Pla
     running, _ = _find_usable_emulator(folder)
     state = open_state(running) if running else PlatformState.empty(state_file(folder), "")
     return PlanningProvider(state).list_steps(config)
-
-
-def _list_handler_faults(config: StackConfig) -> list[HandlerFault]:
-    run = _run_in_thread(lambda: run_program(config, PreviewProvider(), preview=True), lambda: None)
-    return find_handler_faults(run.graph)
 
 
 def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:

@@ -148,7 +148,10 @@ def command(stack: str, *, as_json: bool, sarif_file: Path | None, today: date |
         model_warnings = bedrock_models.list_warnings(result.config, today or datetime.now(UTC).date())
         result = replace(result, messages=(*result.messages, *model_warnings))
         if stack == LOCAL_STACK:
-            result = replace(result, changes=_list_changes(result.config))
+            from local.platform import lifecycle  # noqa: PLC0415 - only a preview of the local stack needs it
+
+            steps = lifecycle.plan_update(result.config)
+            result = replace(result, changes=tuple((step.action.value, step.urn) for step in steps))
     if as_json:
         print(json.dumps(result.as_json(), indent=2))
     else:
@@ -156,10 +159,3 @@ def command(stack: str, *, as_json: bool, sarif_file: Path | None, today: date |
     if sarif_file is not None:  # This is last, so the preview is shown even if the file cannot be written.
         sarif_file.write_text(json.dumps(sarif.to_sarif(result), indent=2))
     return 0 if result.deployable else 1
-
-
-def _list_changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
-    """Return the action of `make up` on each resource, compared with the running local platform."""
-    from local.platform import lifecycle  # noqa: PLC0415 - only a preview of the local stack needs it
-
-    return tuple((step.action.value, step.urn) for step in lifecycle.plan_update(config))
