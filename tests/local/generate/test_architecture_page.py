@@ -80,6 +80,18 @@ def test_every_grant_of_a_function_on_a_table_or_bucket_is_an_arrow(graph: Graph
     assert checked > 40
 
 
+def test_every_event_source_is_an_arrow(graph: Graph, edges: list[Edge]) -> None:
+    nodes, triggered = (
+        map_nodes(graph),
+        {(edge.tail.name, edge.head.name) for edge in edges if "triggers" in edge.label},
+    )
+    mappings = [resource.inputs for resource in graph.customs() if resource.kind == "EventSourceMapping"]
+    assert triggered == {
+        (nodes[to_node_key(mapping["eventSourceArn"])].name, nodes[to_node_key(mapping["functionName"])].name)
+        for mapping in mappings
+    }
+
+
 def test_an_event_has_an_arrow_from_its_publisher_to_its_consumer(edges: list[Edge]) -> None:
     ends = {(edge.tail.name, edge.head.name) for edge in edges if "Episode Deleted" in edge.label}
     assert ("livestream-episodes", "livestream-deletions") in ends

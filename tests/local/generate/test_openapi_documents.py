@@ -92,6 +92,13 @@ def test_every_alternative_of_authentication_is_defined(document: dict[str, Any]
         assert required <= set(scheme)
 
 
+def test_livestream_has_the_authentication_of_its_settings_and_meetings_none() -> None:
+    livestream, meetings = DOCUMENTS["openapi.json"], DOCUMENTS["meetings.openapi.json"]
+    assert livestream["security"] == [{"jwt": []}, {"apiKey": []}, {}]
+    assert livestream["components"]["securitySchemes"]["apiKey"]["name"] == "x-api-key"
+    assert meetings["security"] == [{}], "the token is in the body"
+
+
 def test_every_body_and_response_has_a_valid_example(document: dict[str, Any]) -> None:
     for name, media_type in media_types(document):
         assert "example" in media_type, name
