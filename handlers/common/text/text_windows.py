@@ -6,7 +6,7 @@ in its window, unless it is longer than the overlap. A statement that begins in 
 The last window has no overlap.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -66,19 +66,16 @@ def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Windo
     transcript is limited. The factor 2 has this reason: if the number of characters ends a core, the core and the next
     passage together have more than `sizes.characters`. So each passage may count for two cores.
     """
-    return tuple(_iter_windows(passages, sizes))
-
-
-def _iter_windows(passages: Sequence[P], sizes: WindowSizes) -> Iterator[Window[P]]:
-    first = index = 0
-    while first < len(passages):
+    windows: list[Window[P]] = []
+    first = end = 0
+    while end < len(passages):
         core_end = _find_core_end(passages, first, sizes)
         end = _find_overlap_end(passages, core_end, sizes.overlap_characters)
         is_last = end == len(passages)
-        yield Window(index, first, (end if is_last else core_end) - first, tuple(passages[first:end]))
-        if is_last:
-            return
-        first, index = core_end, index + 1
+        core_count = (end if is_last else core_end) - first
+        windows.append(Window(len(windows), first, core_count, tuple(passages[first:end])))
+        first = core_end
+    return tuple(windows)
 
 
 def _find_core_end(passages: Sequence[P], first: int, sizes: WindowSizes) -> int:
