@@ -186,6 +186,7 @@ def test_an_error_can_state_when_to_retry(harness: RestHarness) -> None:
     response = harness.asks()
     assert refused(response) == (503, "UNAVAILABLE")
     assert response["headers"]["Retry-After"] == "5"
+    assert response["headers"]["Access-Control-Expose-Headers"] == "Retry-After", "otherwise no page could read it"
 
 
 def test_a_body_that_is_too_large_is_refused(harness: RestHarness) -> None:
