@@ -80,20 +80,18 @@ def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Windo
 
 def _find_core_end(passages: Sequence[P], first: int, sizes: WindowSizes) -> int:
     characters = len(passages[first].text)
-    end = first + 1
-    while end < len(passages):
+    for end in range(first + 1, len(passages)):
         characters += len(passages[end].text)
         if characters > sizes.characters or passages[end].start_ms - passages[first].start_ms > sizes.milliseconds:
-            break
-        end += 1
-    return end
+            return end
+    return len(passages)
 
 
 def _find_overlap_end(passages: Sequence[P], core_end: int, overlap_characters: int) -> int:
     """Return the end of the overlap, which includes the passage that reaches the overlap's minimum length."""
     characters = 0
-    end = core_end
-    while end < len(passages) and characters < overlap_characters:
+    for end in range(core_end, len(passages)):
+        if characters >= overlap_characters:
+            return end
         characters += len(passages[end].text)
-        end += 1
-    return end
+    return len(passages)
