@@ -110,7 +110,7 @@ def test_only_the_manifests_own_claim_can_be_released_or_marked(table: FileTable
     assert (record.status, record.manifest_id) == (FileStatus.CLAIMED, "M1")
 
 
-def test_a_manifested_file_is_no_longer_open_and_cannot_be_released(table: FileTable, dynamodb: Any) -> None:
+def test_a_manifested_file_is_no_longer_open_and_cannot_be_released_or_claimed(table: FileTable, dynamodb: Any) -> None:
     (record_id,) = track_files(table, "a")
     table.claim(record_id, "M1")
     for _ in range(2):
@@ -118,6 +118,7 @@ def test_a_manifested_file_is_no_longer_open_and_cannot_be_released(table: FileT
         assert record is not None
         assert record.status is FileStatus.MANIFESTED
     assert not table.release(record_id, "M1")
+    assert table.claim(record_id, "M2") is None
     assert "open_shard" not in read_item(dynamodb, record_id)
 
 
@@ -134,6 +135,7 @@ def test_the_result_of_a_file_is_written_once(table: FileTable, dynamodb: Any, s
         assert record is not None
         assert record.status == status
     assert table.mark_manifested(record_id, "M1") is not None
+    assert table.claim(record_id, "M2") is None
     assert read_item(dynamodb, record_id) == before
 
 
