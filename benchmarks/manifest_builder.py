@@ -122,7 +122,7 @@ def measure(batch_size: int) -> dict[str, float | str]:
     clients = IngestionAws(metered.client("dynamodb"), metered.client("s3"), metered.client("stepfunctions"))
     harness = IngestionHarness(metered.cloud)
     harness.clients = lambda _: clients
-    harness.parallel, harness.files_per_manifest = ParallelCalls(MAX_WORKERS), FILES_PER_MANIFEST
+    harness.shared["parallel"], harness.files_per_manifest = ParallelCalls(MAX_WORKERS), FILES_PER_MANIFEST
     builder = harness.builder()
     now = datetime.now(UTC).isoformat()
     messages = [

@@ -106,7 +106,8 @@ class ManifestLifecycle:
             return no_files
         # The run of a redrive replaces the output of the previous run, so it must also repeat the processed files.
         confirmed = [record for record in own_records if record.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
-        confirmed_list = _build_manifest(manifest_id, self.clock(), confirmed)
+        listed_files = tuple(record.listed_file for record in confirmed)
+        confirmed_list = Manifest(manifest_id=manifest_id, created_at=self.clock(), files=listed_files)
         uri = self.documents.write_confirmed(confirmed_list, execution.redrive)
         if execution.redrive and self._has_results(manifest_id, confirmed):
             # The earlier run succeeded, and only the recording of its result failed. A new run could lose rows, because
@@ -191,7 +192,3 @@ def _keep_own_records(manifest_id: str, records: Iterable[FileRecord | None]) ->
 
 def _failed_result(file: ListedFile, reason: str) -> FileResult:
     return FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status="failed", reason=reason)
-
-
-def _build_manifest(manifest_id: str, now: datetime, records: Iterable[FileRecord]) -> Manifest:
-    return Manifest(manifest_id=manifest_id, created_at=now, files=tuple(record.listed_file for record in records))

@@ -11,7 +11,6 @@ from operations.manifest_redrive import RedriveOutcome, redrive
 from tests.handlers.ingestion.conftest import NOW, MotoAws, moto_aws
 from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce
-from tests.handlers.ingestion.manifest_builder.harness import arrivals, create_builder
 
 
 @pytest.fixture
@@ -153,9 +152,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAws]:
 
 
 def test_the_command_redrives_a_manifest_and_prints_the_execution(
-    aws: MotoAws, capsys: pytest.CaptureFixture[str]
+    harness: IngestionHarness, aws: MotoAws, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    create_builder(aws).handle(arrivals("a", "b", "c"))
+    harness.clients = lambda _: aws
+    harness.builder().handle(announce("a", "b", "c"))
     (name,) = aws.executions()
     execution = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
     aws.stepfunctions.stop_execution(executionArn=execution)

@@ -31,12 +31,8 @@ class ParallelCalls:
     def call_all(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Return the results of all calls. If calls fail, raise the first exception after all calls were made."""
         results: list[R] = []
-        failures: list[Exception] = []
         for outcome in self.call_each(call, items):
             if isinstance(outcome, Exception):
-                failures.append(outcome)
-            else:
-                results.append(outcome)
-        if failures:
-            raise failures[0]
+                raise outcome
+            results.append(outcome)
         return results

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-THROTTLING_CODES = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
-"""Error codes of throttled requests. They are no refusals, because the same request may succeed later."""
+from handlers.common.aws.service_faults import ServiceFault, find_fault
 
 
 class StartOutcome(StrEnum):
@@ -101,4 +100,6 @@ def _find_start_outcome(error: ClientError) -> StartOutcome:
     # If botocore retried, the refusal only concerns the last attempt. An earlier one may have started the execution
     # before its response was lost.
     is_refused = 400 <= metadata.get("HTTPStatusCode", 500) < 500 and not metadata.get("RetryAttempts", 0)
-    return StartOutcome.REFUSED if is_refused and code not in THROTTLING_CODES else StartOutcome.UNKNOWN
+    # A throttled request was not refused, because the same request may succeed later.
+    is_throttled = find_fault(error) is ServiceFault.THROTTLED
+    return StartOutcome.REFUSED if is_refused and not is_throttled else StartOutcome.UNKNOWN

@@ -49,6 +49,17 @@ class InvalidTokenReason(StrEnum):
     """The provider's keys could not be fetched, so the token could not be checked."""
 
 
+_REASONS: dict[type[Exception], InvalidTokenReason] = {
+    UnknownSigningKey: InvalidTokenReason.UNKNOWN_KEY,
+    SigningKeysUnavailable: InvalidTokenReason.KEYS_UNAVAILABLE,
+    jwt.InvalidSignatureError: InvalidTokenReason.BAD_SIGNATURE,
+    jwt.MissingRequiredClaimError: InvalidTokenReason.MISSING_CLAIM,
+    jwt.InvalidIssuerError: InvalidTokenReason.WRONG_ISSUER,
+    jwt.InvalidAudienceError: InvalidTokenReason.WRONG_AUDIENCE,
+}
+"""Reasons by exceptions of PyJWT and of the signing keys. All other exceptions of PyJWT mean `MALFORMED`."""
+
+
 class InvalidToken(Exception):
     """The token is rejected. The exception contains the reason and nothing from the token."""
 
@@ -79,7 +90,7 @@ class TokenVerifier:
         try:
             return self._check_times_and_subject(self._verify_signature(token))
         except (jwt.PyJWTError, UnknownSigningKey, SigningKeysUnavailable) as error:
-            reason = _find_reason(error)
+            reason = _REASONS.get(type(error), InvalidTokenReason.MALFORMED)
         # Raised outside the except block, so that it has no cause: PyJWT's errors quote the token.
         raise InvalidToken(reason)
 
@@ -132,22 +143,3 @@ def _parse_time(claim: object) -> datetime:
         except (OverflowError, ValueError):
             pass
     raise InvalidToken(InvalidTokenReason.MALFORMED)
-
-
-def _find_reason(error: Exception) -> InvalidTokenReason:
-    """Return the reason for an exception of PyJWT or of the signing keys."""
-    match error:
-        case UnknownSigningKey():
-            return InvalidTokenReason.UNKNOWN_KEY
-        case SigningKeysUnavailable():
-            return InvalidTokenReason.KEYS_UNAVAILABLE
-        case jwt.InvalidSignatureError():
-            return InvalidTokenReason.BAD_SIGNATURE
-        case jwt.MissingRequiredClaimError():
-            return InvalidTokenReason.MISSING_CLAIM
-        case jwt.InvalidIssuerError():
-            return InvalidTokenReason.WRONG_ISSUER
-        case jwt.InvalidAudienceError():
-            return InvalidTokenReason.WRONG_AUDIENCE
-        case _:
-            return InvalidTokenReason.MALFORMED

@@ -10,7 +10,7 @@ what was said. So the text of a match includes the signs directly before and aft
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
@@ -214,13 +214,9 @@ def _compared_word(text: str, start: int, end: int) -> Iterator[tuple[str, int, 
     while text[end - 1] in _APOSTROPHES:  # A closing quotation mark. A word never begins with one.
         end -= 1
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text[start:end]).casefold())
-    compared = "".join(_without_apostrophes(folded))
+    compared = "".join(character for character in folded if character not in _APOSTROPHES)
     if compared:
         yield compared, start, end
-
-
-def _without_apostrophes(text: str) -> Iterable[str]:
-    return (character for character in text if character not in _APOSTROPHES)
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ in its window, unless it is longer than the overlap. A statement that begins in 
 The last window has no overlap.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -66,37 +66,32 @@ def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Windo
     transcript is limited. The factor 2 has this reason: if the number of characters ends a core, the core and the next
     passage together have more than `sizes.characters`. So each passage may count for two cores.
     """
-    return tuple(_iter_windows(passages, sizes))
-
-
-def _iter_windows(passages: Sequence[P], sizes: WindowSizes) -> Iterator[Window[P]]:
-    first = index = 0
-    while first < len(passages):
+    windows: list[Window[P]] = []
+    first = end = 0
+    while end < len(passages):
         core_end = _find_core_end(passages, first, sizes)
         end = _find_overlap_end(passages, core_end, sizes.overlap_characters)
         is_last = end == len(passages)
-        yield Window(index, first, (end if is_last else core_end) - first, tuple(passages[first:end]))
-        if is_last:
-            return
-        first, index = core_end, index + 1
+        core_count = (end if is_last else core_end) - first
+        windows.append(Window(len(windows), first, core_count, tuple(passages[first:end])))
+        first = core_end
+    return tuple(windows)
 
 
 def _find_core_end(passages: Sequence[P], first: int, sizes: WindowSizes) -> int:
     characters = len(passages[first].text)
-    end = first + 1
-    while end < len(passages):
+    for end in range(first + 1, len(passages)):
         characters += len(passages[end].text)
         if characters > sizes.characters or passages[end].start_ms - passages[first].start_ms > sizes.milliseconds:
-            break
-        end += 1
-    return end
+            return end
+    return len(passages)
 
 
 def _find_overlap_end(passages: Sequence[P], core_end: int, overlap_characters: int) -> int:
     """Return the end of the overlap, which includes the passage that reaches the overlap's minimum length."""
     characters = 0
-    end = core_end
-    while end < len(passages) and characters < overlap_characters:
+    for end in range(core_end, len(passages)):
+        if characters >= overlap_characters:
+            return end
         characters += len(passages[end].text)
-        end += 1
-    return end
+    return len(passages)

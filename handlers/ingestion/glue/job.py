@@ -12,9 +12,12 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from handlers.ingestion.glue import file_list_and_result, parquet_column_inference
@@ -23,7 +26,6 @@ from handlers.ingestion.glue.file_scan import FileScan
 from handlers.ingestion.glue.job_arguments import JobArguments, parse_arguments
 from handlers.ingestion.glue.json_schema_inference import MAX_NODES, JsonShape, limit_nodes
 from handlers.ingestion.glue.object_storage import ObjectStorage, open_storage
-from handlers.ingestion.glue.parquet_row_count import count_stored_rows
 from handlers.ingestion.glue.run_input import check_published_files, read_input
 from handlers.ingestion.glue.run_output import RunOutput
 from handlers.ingestion.glue.spark_passes import SparkPasses
@@ -37,6 +39,11 @@ SPARK_SETTINGS = {
 }
 STATUSES = ("processed", "rejected", "superseded")
 """Statuses that a file can have in the result of a successful run."""
+FOOTER_BYTES = 64 * 1024
+"""Number of bytes that are read from the end of a Parquet file at first. The footers of most files are shorter."""
+ENDING_BYTES = 8
+"""Size of the end of a Parquet file: the length of its footer (four bytes, little-endian) and the text `PAR1`."""
+FOOTER_THREADS = 16
 
 
 class TooManyRejected(Exception):
@@ -149,10 +156,28 @@ def _write_data(
             max_rows=max_rows_per_file(rows, estimate, arguments.target_bytes),
         )
         paths[date] = [uri for uri in storage.list_uris(target) if uri.endswith(".parquet")]
-        stored = count_stored_rows(storage, paths[date])
+        stored = _count_stored_rows(storage, paths[date])
         if not written == stored == rows:
             raise RowsMissing(f"Spark wrote {written} of {rows} rows, and the lake contains {stored}")
     return paths
+
+
+def _count_stored_rows(storage: ObjectStorage, uris: Iterable[str]) -> int:
+    """Return the number of rows in Parquet files, read from their footers.
+
+    Spark counts the rows that its tasks write, even if a task writes them to the disk of its own machine instead of the
+    lake. So the job also counts the rows of the files that are in the lake.
+    """
+    with ThreadPoolExecutor(FOOTER_THREADS) as threads:
+        return sum(threads.map(lambda uri: _count_rows(storage, uri), uris))
+
+
+def _count_rows(storage: ObjectStorage, uri: str) -> int:
+    end = storage.read_end(uri, FOOTER_BYTES)
+    footer_bytes = int.from_bytes(end[-ENDING_BYTES:-4], "little") + ENDING_BYTES
+    if footer_bytes > len(end):
+        end = storage.read_end(uri, footer_bytes)
+    return int(pq.read_metadata(pa.BufferReader(end)).num_rows)
 
 
 if __name__ == "__main__":

@@ -238,9 +238,7 @@ class FolderStorage:
     def put(self, uri: str, body: bytes) -> None:
         path = self._path(uri)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(body)
-        partial.replace(path)
+        path.write_bytes(body)
 
     def find_etag(self, uri: str) -> str | None:
         try:

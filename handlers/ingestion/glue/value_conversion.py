@@ -48,13 +48,16 @@ def make_converter(column_type: ColumnType) -> Converter:
     """Return the function that converts JSON values to a column type. Null stays null."""
     match column_type:
         case Scalar(name):
-            return partial(_convert_scalar, _find_conversion(name))
+            decimal = DECIMALS.fullmatch(name)
+            conversion = partial(_to_decimal, int(decimal[1]), int(decimal[2])) if decimal else _CONVERSIONS[name]
+            return partial(_convert_scalar, conversion)
         case ListOf(item):
-            return partial(_convert_list, make_converter(item))
+            return partial(_convert_container, list, partial(_convert_items, make_converter(item)))
         case MapOf(value):
-            return partial(_convert_map, make_converter(value))
+            return partial(_convert_container, dict, partial(_convert_map, make_converter(value)))
         case StructOf(fields):
-            return partial(_convert_struct, {name: make_converter(field) for name, field in fields})
+            converters = {name: make_converter(field) for name, field in fields}
+            return partial(_convert_container, dict, partial(_convert_struct, converters))
 
 
 def _convert_scalar(convert: Callable[[Any], Any], value: Any, misfit: MisfitFlag) -> Any:
@@ -67,30 +70,24 @@ def _convert_scalar(convert: Callable[[Any], Any], value: Any, misfit: MisfitFla
         return None
 
 
-def _convert_list(convert: Converter, value: Any, misfit: MisfitFlag) -> Any:
-    if value is None:
-        return None
-    if not isinstance(value, list):
+def _convert_container(json_type: type, convert: Converter, value: Any, misfit: MisfitFlag) -> Any:
+    """Convert a list or dictionary with `convert`, if it has this type."""
+    if isinstance(value, json_type):
+        return convert(value, misfit)
+    if value is not None:
         misfit.is_set = True
-        return None
+    return None
+
+
+def _convert_items(convert: Converter, value: list[Any], misfit: MisfitFlag) -> list[Any]:
     return [convert(item, misfit) for item in value]
 
 
-def _convert_map(convert: Converter, value: Any, misfit: MisfitFlag) -> Any:
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        misfit.is_set = True
-        return None
+def _convert_map(convert: Converter, value: dict[str, Any], misfit: MisfitFlag) -> list[tuple[str, Any]]:
     return [(name, convert(inner, misfit)) for name, inner in value.items()]
 
 
-def _convert_struct(converters: dict[str, Converter], value: Any, misfit: MisfitFlag) -> Any:
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        misfit.is_set = True
-        return None
+def _convert_struct(converters: dict[str, Converter], value: dict[str, Any], misfit: MisfitFlag) -> dict[str, Any]:
     if not value.keys() <= converters.keys():
         misfit.is_set = True
     return {name: convert(value.get(name), misfit) for name, convert in converters.items()}
@@ -158,12 +155,6 @@ def _to_timestamp(value: Any) -> datetime:
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueMisfit from None
-
-
-def _find_conversion(name: str) -> Callable[[Any], Any]:
-    if match := DECIMALS.fullmatch(name):
-        return partial(_to_decimal, int(match[1]), int(match[2]))
-    return _CONVERSIONS[name]
 
 
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {

@@ -18,7 +18,13 @@ Harness = SocketHarness | RouterHarness
 CALLS = ("get_item", "update_item")
 THROTTLING = client_error("ProvisionedThroughputExceededException")
 transient_failures = pytest.mark.parametrize("error", TRANSIENT, ids=name_failure)
-lasting_failures = pytest.mark.parametrize("error", LASTING, ids=name_failure)
+failures = pytest.mark.parametrize(
+    ("error", "code", "status"),
+    [
+        *(pytest.param(error, "UNAVAILABLE", 503, id=name_failure(error)) for error in TRANSIENT),
+        *(pytest.param(error, "INTERNAL", 500, id=name_failure(error)) for error in LASTING),
+    ],
+)
 
 
 @pytest.fixture(params=["voice-qa", "transcription"])
@@ -38,54 +44,36 @@ def table(api: Harness, monkeypatch: pytest.MonkeyPatch) -> FailingTable:
 
 
 @pytest.mark.parametrize("call", CALLS)
-@transient_failures
-def test_a_handshake_during_a_transient_failure_is_answered_with_503(
-    api: Harness, table: FailingTable, call: str, error: Exception, capsys: pytest.CaptureFixture[str]
+@failures
+def test_a_handshake_during_a_failure_gets_its_status_and_the_client_can_connect_again(
+    api: Harness,
+    table: FailingTable,
+    call: str,
+    error: Exception,
+    code: str,
+    status: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    table.fail(error, call)
+    table.fail(error, call, times=1)
     answer = api.connect()
     body = json.loads(answer["body"])
-    assert (answer["statusCode"], body["code"], body["requestId"]) == (503, "UNAVAILABLE", "r1")
+    assert (answer["statusCode"], body["code"], body["requestId"]) == (status, code, "r1")
     [line] = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
     assert (line["message"], line["error_type"]) == ("message_failed", type(error).__name__), "an alarm counts it"
     assert "canary" not in f"{answer}{line}"
-
-
-def test_a_client_that_was_refused_can_connect_again(api: Harness, table: FailingTable) -> None:
-    table.fail(TRANSIENT[0], "update_item", times=1)
-    assert api.connect()["statusCode"] == 503
     assert api.connect()["statusCode"] == 200
     assert api.send("ping")["type"] == "pong"
 
 
-@lasting_failures
-def test_a_handshake_during_a_lasting_failure_is_answered_with_500(
-    api: Harness, table: FailingTable, error: Exception
-) -> None:
-    table.fail(error, *CALLS)
-    answer = api.connect()
-    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (500, "INTERNAL")
-    assert "canary" not in str(answer)
-
-
-@transient_failures
-def test_a_message_during_a_transient_failure_can_be_sent_again(
-    api: Harness, table: FailingTable, error: Exception
+@failures
+def test_a_message_during_a_failure_gets_an_error_and_can_be_sent_again(
+    api: Harness, table: FailingTable, error: Exception, code: str, status: int
 ) -> None:
     api.connect()
     table.fail(error, "get_item", times=1)
     answer = api.send("ping")
-    assert (answer["type"], answer["code"], answer["id"]) == ("error", "UNAVAILABLE", "m1")
+    assert (answer["type"], answer["code"], answer["id"]) == ("error", code, "m1")
     assert api.send("ping")["type"] == "pong"
-
-
-@lasting_failures
-def test_a_message_during_a_lasting_failure_gets_an_internal_error(
-    api: Harness, table: FailingTable, error: Exception
-) -> None:
-    api.connect()
-    table.fail(error, *CALLS)
-    assert api.send("ping")["code"] == "INTERNAL"
 
 
 def open_all_sessions(router: RouterHarness) -> None:

@@ -65,17 +65,7 @@ def _one(tokens: list[str]) -> Test:
         opened, name, closed = tokens.pop(0), tokens.pop(0), tokens.pop(0)
         assert (opened, closed) == ("(", ")")
         return lambda item, names, _: names.get(name, name) not in item
-    operator = tokens.pop(0)
-    if operator == "IN":
-        assert tokens.pop(0) == "("
-        among = [tokens.pop(0)]
-        while (following := tokens.pop(0)) == ",":
-            among.append(tokens.pop(0))
-        assert following == ")"
-        return lambda item, names, given: (
-            item.get(names.get(first, first)) in [given[value_name] for value_name in among]
-        )
-    other, compare = tokens.pop(0), COMPARE[operator]
+    compare, other = COMPARE[tokens.pop(0)], tokens.pop(0)
 
     def compared(item: Item, names: Names, given: Given) -> bool:
         left = value(item.get(names.get(first, first)))

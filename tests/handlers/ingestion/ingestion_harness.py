@@ -74,8 +74,9 @@ class IngestionHarness:
         self.numbers = count(1)
         self.files_per_manifest = 3
         self.manifest_bytes = 10**9
-        self.parallel = ParallelCalls(1)
-        self.log = EventLog(level)
+        self.log_and_clock: dict[str, Any] = {"log": EventLog(level), "clock": cloud.clock}
+        self.shared: dict[str, Any] = {"parallel": ParallelCalls(1), **self.log_and_clock}
+        """Keyword arguments that most actors have in common."""
         self.clients: Callable[[Gate], IngestionAws] = lambda gate: IngestionAws(
             FakeDynamoDB(cloud, gate), FakeS3(cloud, gate), FakeStepFunctions(cloud, gate)
         )
@@ -120,33 +121,17 @@ class IngestionHarness:
             self.records(gate),
             self.lists(gate),
             self.workflow(gate),
-            parallel=self.parallel,
-            log=self.log,
-            clock=self.cloud.clock,
+            **self.shared,
             new_id=self.new_id,
             files_per_manifest=self.files_per_manifest,
             manifest_bytes=self.manifest_bytes,
         )
 
     def builder(self, gate: Gate = open_gate) -> FileIntake:
-        return FileIntake(
-            self.table(gate),
-            AdmissionRules.from_setting("", 10**9),
-            self.creator(gate),
-            parallel=self.parallel,
-            log=self.log,
-            clock=self.cloud.clock,
-        )
+        return FileIntake(self.table(gate), AdmissionRules.from_setting("", 10**9), self.creator(gate), **self.shared)
 
     def lifecycle(self, gate: Gate = open_gate) -> ManifestLifecycle:
-        return ManifestLifecycle(
-            self.table(gate),
-            self.records(gate),
-            self.lists(gate),
-            parallel=self.parallel,
-            log=self.log,
-            clock=self.cloud.clock,
-        )
+        return ManifestLifecycle(self.table(gate), self.records(gate), self.lists(gate), **self.shared)
 
     def sweeper(self, gate: Gate = open_gate) -> IngestionSweeper:
         return IngestionSweeper(
@@ -158,8 +143,7 @@ class IngestionHarness:
             lifecycle=self.lifecycle(gate),
             claim_age=timedelta(seconds=900),
             flush_age=timedelta(seconds=3600),
-            log=self.log,
-            clock=self.cloud.clock,
+            **self.log_and_clock,
         )
 
     def step(self, kind: str, name: str, gate: Gate = open_gate, **more: Any) -> Any:

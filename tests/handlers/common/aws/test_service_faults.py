@@ -13,13 +13,9 @@ from botocore.exceptions import (
 )
 
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
+from tests.handlers.common.aws.aws_failures import client_error
 
 CANARY = "canary"
-
-
-def service_error(code: str, status: int) -> ClientError:
-    response: Any = {"Error": {"Code": code, "Message": CANARY}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(response, "Converse")
 
 
 @pytest.mark.parametrize(
@@ -30,16 +26,13 @@ def service_error(code: str, status: int) -> ClientError:
         (EndpointConnectionError(endpoint_url=CANARY), ServiceFault.UNAVAILABLE, True),
         (NoCredentialsError(), ServiceFault.REJECTED, False),
         (ParamValidationError(report=CANARY), ServiceFault.REJECTED, False),
-        (service_error("ThrottlingException", 429), ServiceFault.THROTTLED, True),
-        (service_error("InternalServerException", 500), ServiceFault.UNAVAILABLE, True),
-        (service_error("ModelNotReadyException", 429), ServiceFault.UNAVAILABLE, True),
-        (service_error("ModelErrorException", 424), ServiceFault.UNAVAILABLE, True),
-        (service_error("ModelTimeoutException", 408), ServiceFault.TIMED_OUT, True),
-        (service_error("AccessDeniedException", 403), ServiceFault.REFUSED, False),
-        (service_error("ResourceNotFoundException", 404), ServiceFault.MISSING, False),
-        (service_error("ValidationException", 400), ServiceFault.REJECTED, False),
-        (service_error("SomethingNew", 400), ServiceFault.UNKNOWN, False),
-        (service_error("SomethingNew", 500), ServiceFault.UNAVAILABLE, True),
+        (client_error("ThrottlingException", 429), ServiceFault.THROTTLED, True),
+        (client_error("ModelNotReadyException", 429), ServiceFault.UNAVAILABLE, True),
+        (client_error("ModelTimeoutException", 408), ServiceFault.TIMED_OUT, True),
+        (client_error("AccessDeniedException", 403), ServiceFault.REFUSED, False),
+        (client_error("ResourceNotFoundException", 404), ServiceFault.MISSING, False),
+        (client_error("SomethingNew", 400), ServiceFault.UNKNOWN, False),
+        (client_error("SomethingNew", 500), ServiceFault.UNAVAILABLE, True),
         (ClientError({"Error": {"Code": "Odd", "Message": CANARY}}, "Converse"), ServiceFault.UNKNOWN, False),
     ],
 )

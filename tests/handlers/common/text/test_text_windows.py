@@ -90,14 +90,6 @@ def test_the_number_of_windows_is_limited_by_duration_and_characters(
     assert len(found) <= 1 + by_length + by_characters
 
 
-def test_very_long_passages_do_not_get_a_window_each() -> None:
-    day_long = [Line(at, 86_400_000, "a b") for at in range(1_000)]
-    assert (
-        len(split_into_windows(day_long, WindowSizes(characters=6_000, milliseconds=600_000, overlap_characters=600)))
-        == 1
-    )
-
-
 @given(LENGTHS, SIZES)
 def test_every_start_time_is_owned_by_exactly_one_window(lengths: list[int], sizes: WindowSizes) -> None:
     lines = lines_of(lengths)

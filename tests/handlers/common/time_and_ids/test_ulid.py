@@ -19,13 +19,8 @@ def test_an_id_contains_its_creation_time_in_milliseconds(moment: datetime, rand
 
 @given(MOMENTS, MOMENTS, RANDOM, RANDOM)
 def test_ids_sort_by_time(one: datetime, other: datetime, first: int, second: int) -> None:
-    earlier, later = sorted(
-        [
-            (ulid(one, first), parse_ulid_time(ulid(one, first))),
-            (ulid(other, second), parse_ulid_time(ulid(other, second))),
-        ]
-    )
-    assert earlier[1] <= later[1]
+    earlier, later = sorted([ulid(one, first), ulid(other, second)])
+    assert parse_ulid_time(earlier) <= parse_ulid_time(later)
 
 
 def test_the_known_example_of_the_specification() -> None:

@@ -40,11 +40,6 @@ def test_lines_do_not_depend_on_compression_and_chunks(content: list[bytes], cut
     assert list(read_lines(pieces(packed, cuts))) == plain(body)
 
 
-def test_a_gzip_stream_with_one_member_per_line_is_read_completely() -> None:
-    packed = b"".join(gzip.compress(b'{"a":%d}\n' % number) for number in range(3000))
-    assert [line.raw for line in read_lines([packed])] == [b'{"a":%d}' % number for number in range(3000)]
-
-
 @given(CONTENT, st.integers(0, 10**6), st.lists(st.integers(0, 700)))
 def test_a_damaged_gzip_stream_gives_complete_lines_and_a_last_line_with_the_problem(
     content: list[bytes], cut: int, cuts: list[int]
@@ -123,16 +118,6 @@ def test_other_bytes_after_a_gzip_stream_are_damage(trailer: bytes) -> None:
     *good, last = read_lines([gzip.compress(b"{}\n") + trailer])
     assert good == [SourceLine(1, b"{}")]
     assert last.problem == DataProblem.DAMAGED_GZIP
-
-
-def test_a_wrong_checksum_is_damage_after_the_last_line() -> None:
-    packed = bytearray(gzip.compress(b"{}\n[]\n"))
-    packed[-5] ^= 1
-    assert list(read_lines([bytes(packed)])) == [
-        SourceLine(1, b"{}"),
-        SourceLine(2, b"[]"),
-        SourceLine(3, b"", DataProblem.DAMAGED_GZIP),
-    ]
 
 
 @pytest.mark.parametrize("zeros", [1, 16 * 1024, 20_000])

@@ -181,10 +181,7 @@ def test_a_conditional_write_replaces_only_the_object_that_was_read(storage: Obj
 
 
 def test_a_conflict_with_a_simultaneous_request_is_a_change(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "ConditionalRequestConflict", "Message": "canary"}}, "PutObject")
-
-    monkeypatch.setattr(client, "put_object", refused)
+    refuse(client, monkeypatch, "put_object", "ConditionalRequestConflict")
     with pytest.raises(ObjectChanged):
         S3Storage(client).put_if_unchanged("s3://lake/a", b"", None)
 

@@ -121,12 +121,10 @@ def test_a_date_without_rows_gets_an_empty_pointer() -> None:
 
 def test_an_older_run_cannot_publish_after_a_newer_run_started() -> None:
     storage = fresh()
-    slow = output(storage, "slow")
-    slow.begin()
-    storage.put(f"{slow.data_uri(DATES[0])}part-0.parquet", b"a")
+    slow, paths = begin_slow_run(storage)
     one_run(storage, "quick", ROWS)
     with pytest.raises(NewerRunStarted):
-        slow.publish({DATES[0]: [f"{slow.data_uri(DATES[0])}part-0.parquet"]})
+        slow.publish(paths)
     assert seen(storage) == ROWS
 
 

@@ -28,6 +28,7 @@ def converted(kind: ColumnType, value: Any) -> tuple[Any, bool]:
         (Scalar("long"), 3.0, 3),
         (Scalar("byte"), -128, -128),
         (Scalar("double"), 1, 1.0),
+        (Scalar("boolean"), True, True),
         (Scalar("decimal(10,2)"), 1.25, Decimal("1.25")),
         (Scalar("decimal(10,2)"), "12345678.90", Decimal("12345678.90")),
         (Scalar("decimal(38,0)"), 10**37, Decimal(10**37)),

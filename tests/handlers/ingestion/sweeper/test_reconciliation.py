@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.logging import EventLog
 from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.file_admission import AdmissionRules
-from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.sweeper.reconciliation import (
     LandingBucket,
     ListingPosition,
@@ -22,7 +19,7 @@ from handlers.ingestion.sweeper.reconciliation import (
 )
 from tests.handlers.ingestion.conftest import MotoAws
 from tests.handlers.ingestion.fake_cloud import Cloud, FakeDynamoDB
-from tests.handlers.ingestion.ingestion_harness import open_gate
+from tests.handlers.ingestion.ingestion_harness import IngestionHarness, open_gate
 
 NOW = datetime(2026, 1, 10, 1, 0, tzinfo=UTC)
 
@@ -52,21 +49,14 @@ def cloud() -> Cloud:
     return Cloud(NOW)
 
 
-def table(cloud: Cloud) -> FileTable:
-    client: Any = FakeDynamoDB(cloud, open_gate)
-    return FileTable(client, "files", 400, cloud.clock)
-
-
 def reconciler(cloud: Cloud, bucket: Any) -> Reconciler:
-    client: Any = FakeDynamoDB(cloud, open_gate)
+    harness = IngestionHarness(cloud)
     return Reconciler(
-        table(cloud),
+        harness.table(),
         bucket,
-        ReconciliationState(client, "files"),
+        ReconciliationState(harness.clients(open_gate).dynamodb, "files"),
         AdmissionRules.from_setting(".ndjson", 10),
-        parallel=ParallelCalls(1),
-        log=EventLog("INFO"),
-        clock=cloud.clock,
+        **harness.shared,
         look_back=timedelta(days=2),
         budget=timedelta(seconds=60),
     )
@@ -77,7 +67,7 @@ HOURS = timedelta(hours=1)
 
 def test_a_version_without_notification_is_tracked_and_counted(cloud: Cloud) -> None:
     known, lost, large = version("known", 5 * HOURS), version("lost", 5 * HOURS), version("large", 5 * HOURS, size=11)
-    table(cloud).track(known)
+    IngestionHarness(cloud).table().track(known)
     found = reconciler(cloud, FakeLandingBucket([[known, lost], [large]], cloud)).start()
     assert found == ReconciliationCounts(checked=3, missing=2)
     states = {key[1]: item["status"]["S"] for key, item in cloud.files().items()}
@@ -92,7 +82,7 @@ def test_a_version_without_notification_is_tracked_and_counted(cloud: Cloud) -> 
 def test_a_version_recorded_under_an_adjacent_date_is_not_tracked_again(cloud: Cloud, days: int) -> None:
     """S3 lists the start of a multipart upload, but its event has the end. Around midnight the dates differ."""
     listed = version("parts", 3 * HOURS)
-    table(cloud).track(version("parts", 3 * HOURS - timedelta(days=days)))
+    IngestionHarness(cloud).table().track(version("parts", 3 * HOURS - timedelta(days=days)))
     assert reconciler(cloud, FakeLandingBucket([[listed]], cloud)).start() == ReconciliationCounts(checked=1, missing=0)
     assert len(cloud.files()) == 1
 
