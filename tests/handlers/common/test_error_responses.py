@@ -205,3 +205,16 @@ def test_the_rules_of_our_own_validators_reach_the_client() -> None:
     }
     assert len(raised_types) > 5
     assert raised_types <= RULE_ONLY_PROBLEM_TYPES, "their messages state only the rule"
+
+
+def test_a_missing_field_and_a_wrong_form_are_explained_without_a_regular_expression() -> None:
+    class Lecture(BaseModel):
+        title: str
+        language: Annotated[str, Field(pattern="^[a-z]{2}$")]
+
+    with pytest.raises(ValidationError) as raised:
+        Lecture.model_validate({"language": "English"})
+    assert to_field_problems(raised.value) == [
+        FieldProblem("title", "This field is required"),
+        FieldProblem("language", "The text does not have the required form"),
+    ]

@@ -1,7 +1,7 @@
 """Tests of the sweep loop: budget, failures and counters."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -33,6 +33,19 @@ def test_no_batch_starts_after_the_budget_is_spent(seconds: int, checked: int) -
     loop = SweepLoop(EventLog("INFO"), lambda: clock.now, seconds * SECOND)
     count = loop.run((["a", "b"], ["c", "d"], [], ["e"]), clock.handle, failure_event="broken")
     assert (count["checked"], count["seen"], count["unfinished"]) == (checked, checked, int(checked < 5))
+
+
+def test_the_budget_is_checked_between_empty_batches_too() -> None:
+    clock = Clock()
+
+    def pages() -> Iterator[list[str]]:
+        for _ in range(9):
+            clock.now += SECOND
+            yield []
+
+    loop = SweepLoop(EventLog("INFO"), lambda: clock.now, 3 * SECOND)
+    assert loop.run(pages(), clock.handle, failure_event="broken")["unfinished"] == 1
+    assert clock.now == START + 4 * SECOND
 
 
 @pytest.mark.parametrize("workers", [1, 4])

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from handlers.ingestion.arrived_files import ArrivedFile, parse_arrived_files
+from handlers.ingestion.arrived_files import MAX_SORT_KEY_BYTES, ArrivedFile, parse_arrived_files
 from tests.handlers.ingestion.s3_messages import body, record
 
 
@@ -22,7 +24,12 @@ def test_each_version_is_a_separate_file_under_the_utc_date_of_its_event() -> No
     ]
 
 
-@pytest.mark.parametrize("key", ["ü" * 511, "MANIFEST#1", "sha256:x"], ids=["too long", "of a manifest", "of a hash"])
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200))
+def test_every_key_gives_a_short_record_key(key: str) -> None:
+    assert len(arrived_file(key * 6).sort_key.encode()) <= MAX_SORT_KEY_BYTES
+
+
+@pytest.mark.parametrize("key", ["k" * 1022, "MANIFEST#1", "sha256:x"], ids=["too long", "of a manifest", "of a hash"])
 def test_a_key_that_cannot_be_a_record_key_is_hashed_with_its_version(key: str) -> None:
     file = arrived_file(key)
     assert (file.sort_key[:7], len(file.sort_key), file.key) == ("sha256:", 7 + 64, key)

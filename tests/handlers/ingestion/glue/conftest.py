@@ -28,9 +28,11 @@ class SparkHarness:
     scratch: Path
     variables: dict[str, str]
 
-    def land(self, key: str, body: bytes, date: str = "2026-01-02", arrived: str = ARRIVED) -> dict[str, Any]:
+    def land(
+        self, key: str, body: bytes, date: str = "2026-01-02", arrived: str = ARRIVED, **encryption: str
+    ) -> dict[str, Any]:
         """Upload a file, and return its entry in a list of files."""
-        version = self.s3.put_object(Bucket=LANDING, Key=key, Body=body)["VersionId"]
+        version = self.s3.put_object(Bucket=LANDING, Key=key, Body=body, **encryption)["VersionId"]
         return {
             "bucket": LANDING,
             "key": key,

@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pytest
@@ -329,6 +329,26 @@ def test_a_sealed_file_is_rejected_unless_its_rows_are_published(
     assert [row["_source_version"] for row in lake.rows("sealed")] == [row["_source_version"] for row in seen]
 
 
+def test_a_file_with_a_foreign_kms_key_is_rejected_and_a_role_without_permission_fails_the_run(
+    lake: SparkHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:us-east-1:999999999999:key/of-the-uploader"}
+    names = ("a", "canary", "c")
+    files = [
+        lake.land(f"incoming/foreign/{name}", body(good(2)), **(key if name == "canary" else {})) for name in names
+    ]
+    lake.confirm("foreign", files)
+    _refuse(lake, monkeypatch, "canary", 403, "AccessDenied")
+    assert not lake.run("foreign", "r1").error
+    results = [(file["status"], file["reason"], file["rows"]) for file in lake.result("foreign")["files"]]
+    assert results == [("processed", "", 2), ("rejected", "sealed", 0), ("processed", "", 2)]
+    assert len(lake.rows("foreign")) == 4
+    lake.confirm("foreign-2", files)
+    _refuse(lake, monkeypatch, "incoming/", 403, "AccessDenied", methods=("GET", "HEAD"))
+    assert "StorageFailed (GetObject: AccessDenied)" in lake.run("foreign-2", "r1").error
+    assert lake.rows("foreign-2") == []
+
+
 def test_a_storage_error_is_reported_with_its_code_and_the_number_of_the_file(
     lake: SparkHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,13 +388,20 @@ def test_only_an_argument_makes_the_job_write_through_this_machine(lake: SparkHa
     assert not lake.keys("pointers/dt=2026-01-02/direct")
 
 
-def _refuse(lake: SparkHarness, monkeypatch: pytest.MonkeyPatch, part: str, status: int, code: str) -> None:
+def _refuse(
+    lake: SparkHarness,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    status: int,
+    code: str,
+    methods: Collection[str] = ("GET",),
+) -> None:
     """Let S3 return this error for every object with this text in its key."""
     forward = lake.gate.forward
 
     def refusing(method: str, path: str, headers: dict[str, str], sent: bytes) -> tuple[int, dict[str, str], bytes]:
-        if method == "GET" and part in path.partition("?")[0] and "versionId" in path:
-            answer = f"<Error><Code>{code}</Code><Message>canary</Message></Error>"
+        if method in methods and part in path.partition("?")[0] and "versionId" in path:
+            answer = f"<Error><Code>{code}</Code><Message>canary</Message></Error>" if method != "HEAD" else ""
             return status, {"Content-Type": "application/xml"}, answer.encode()
         return forward(method, path, headers, sent)
 
