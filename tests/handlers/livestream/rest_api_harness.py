@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
-from moto import mock_aws
+from pydantic.alias_generators import to_camel
 
 from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
 from handlers.common.aws.dynamodb_values import serialize_item
@@ -27,7 +27,6 @@ from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadL
 from handlers.livestream.episodes_api.video_playback import ChunkBucket, PlaybackOperations
 from handlers.livestream.table_keys import FindingKind, finding_key
 from tests.handlers.rest_response import RestResponse
-from tests.moto_tables import Index, create_table
 
 TABLE, BUCKET, PARAMETER = "episodes", "transcripts", "/polyphony/cursors"
 SECRET = "canary-secret-of-cursors"
@@ -40,7 +39,7 @@ OPERATION = {operation.name: operation for operation in OPERATIONS}
 
 
 @cache
-def _clients() -> dict[str, Any]:
+def clients() -> dict[str, Any]:
     """Create the clients once, because creating them takes most of a test's time."""
     return {
         "dynamodb": boto3.client("dynamodb"),
@@ -71,13 +70,10 @@ class ApiHarness:
 
     dynamodb: Any
     s3: Any
-    ssm: Any
     now: datetime = START
     published: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     publish_error: Exception | None = None
-    limits: UploadLimits = LIMITS
     ids: int = 0
-    secret: str = SECRET
 
     @property
     def table(self) -> EpisodeTable:
@@ -85,7 +81,7 @@ class ApiHarness:
 
     @property
     def cursors(self) -> Cursors:
-        return Cursors(lambda: self.secret, seconds=CURSOR_SECONDS, clock=lambda: self.now, nonce=self._nonce)
+        return Cursors(lambda: SECRET, seconds=CURSOR_SECONDS, clock=lambda: self.now, nonce=self._nonce)
 
     @property
     def episodes(self) -> EpisodeOperations:
@@ -102,7 +98,7 @@ class ApiHarness:
     @property
     def uploads(self) -> UploadOperations:
         bucket = UploadBucket(self.s3, BUCKET, URL_SECONDS)
-        return UploadOperations(self.table, bucket, limits=self.limits, clock=lambda: self.now, new_id=self.new_id)
+        return UploadOperations(self.table, bucket, limits=LIMITS, clock=lambda: self.now, new_id=self.new_id)
 
     @property
     def playback(self) -> PlaybackOperations:
@@ -130,9 +126,9 @@ class ApiHarness:
         """Call an operation with any text as body."""
         definition = OPERATION[operation]
         names = set(definition.parameters.model_fields) if definition.parameters else set()
-        path = {_camel(name): value for name, value in parameters.items() if name in names}
+        path = {to_camel(name): value for name, value in parameters.items() if name in names}
         query = {
-            _camel(name): str(value) for name, value in parameters.items() if name not in names and value is not None
+            to_camel(name): str(value) for name, value in parameters.items() if name not in names and value is not None
         }
         context = {"requestId": "r1", **({} if owner is None else {"authorizer": {"user": owner, "principalId": "x"}})}
         event = {
@@ -217,25 +213,3 @@ class ApiResponse(RestResponse):
     def error(self) -> tuple[int, str]:
         """Status and code of an error response."""
         return self.status, self.body["code"]
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)
-
-
-@contextmanager
-def running_harness() -> Iterator[ApiHarness]:
-    """Yield a harness. The environment must already contain credentials."""
-    with mock_aws():
-        clients = _clients()
-        clients["s3"].create_bucket(Bucket=BUCKET)
-        clients["ssm"].put_parameter(Name=PARAMETER, Value=SECRET, Type="SecureString")
-        create_table(
-            clients["dynamodb"],
-            TABLE,
-            "pk",
-            "sk",
-            indexes={"GSI1": Index(("GSI1PK", "GSI1SK")), "GSI2": Index(("GSI2PK", "GSI2SK"), "KEYS_ONLY")},
-        )
-        yield ApiHarness(clients["dynamodb"], MultipartBucket(clients["s3"]), clients["ssm"])

@@ -47,10 +47,6 @@ def apply_all(updates: Iterable[TrackUpdate], track: Track = WAITING) -> Track:
     return track
 
 
-def with_version(track: Track, version_id: str | None) -> Track:
-    return track.model_copy(update={"version_id": version_id})
-
-
 UNVERSIONED_UPDATES = st.builds(
     make_update, st.sampled_from(REPORTED_STATES), st.sampled_from([OLD, NEW]), st.sampled_from("2345")
 )
@@ -91,20 +87,12 @@ def test_a_timed_out_track_accepts_every_later_update_of_its_upload(
     updates: list[TrackUpdate], reason: TrackReason, late: TrackUpdate
 ) -> None:
     track = apply_all(updates)
-    expected = apply_update(with_version(WAITING, track.version_id), late)
+    expected = apply_update(WAITING.model_copy(update={"version_id": track.version_id}), late)
     moved = apply_update(fail_track(track, reason, "5"), late)
     if expected.state is TrackState.REQUESTED:
         assert moved == fail_track(track, reason, "5"), "the update concerns another upload or version"
     else:
         assert moved == expected
-
-
-@pytest.mark.parametrize("state", TrackState)
-def test_an_upload_can_be_requested_unless_one_is_processed_or_complete(state: TrackState) -> None:
-    track = Track(state=state, since="0", upload=OLD)
-    accepts_upload = state in {TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED}
-    request = Track(state=TrackState.REQUESTED, since="9", upload=NEW)
-    assert request_upload(track, NEW, "9") == (request if accepts_upload else track)
 
 
 STATUSES = {

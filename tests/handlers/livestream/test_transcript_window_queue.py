@@ -62,18 +62,9 @@ def test_each_window_has_a_message_that_survives_serialization() -> None:
     [
         {"schemaVersion": 2},
         {"index": 2},
-        {"index": -1},
-        {"count": 0},
-        {"count": MAX_WINDOWS + 1},
-        {"owner": "someone"},
         {"owner": "../x"},
-        {"episodeId": "short"},
         {"transcriptKey": "videos/everybody/x"},
         {"transcriptKey": KEY.replace(EPISODE, "0" * 26)},
-        {"transcriptVersion": ""},
-        {"cut": {"characters": 0, "milliseconds": 1, "overlapCharacters": 1}},
-        {"cut": {"characters": 1}},
-        {"cut": None},
     ],
 )
 def test_an_inconsistent_message_is_refused(changed: dict[str, object]) -> None:

@@ -66,9 +66,6 @@ def test_another_upload_may_be_requested_until_one_arrives(harness: ApiHarness) 
     [
         ({**TRANSCRIPT, "contentType": "video/mp4"}, "TYPE_UNSUPPORTED", "contentType"),
         ({**VIDEO, "contentType": "text/plain"}, "TYPE_UNSUPPORTED", "contentType"),
-        ({**VIDEO, "contentType": "video/x-canary"}, "MALFORMED", "contentType"),
-        ({**VIDEO, "kind": "audio"}, "MALFORMED", "kind"),
-        ({**VIDEO, "bytes": 0}, "MALFORMED", "bytes"),
         ({**VIDEO, "bytes": LIMITS.max_video_bytes + 1}, "UPLOAD_TOO_LARGE", "bytes"),
         ({**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes + 1}, "UPLOAD_TOO_LARGE", "bytes"),
     ],
@@ -167,8 +164,6 @@ def is_signed_for(url: str, size: int) -> bool:
     ("size", "expected"),
     [
         (MEBIBYTE + 1, [MEBIBYTE + 1]),
-        (MIN_PART_BYTES, [MIN_PART_BYTES]),
-        (TWO_PARTS, [MIN_PART_BYTES, 3]),
         (2 * MIN_PART_BYTES, [MIN_PART_BYTES, MIN_PART_BYTES]),
         (2 * MIN_PART_BYTES + 1, [MIN_PART_BYTES, MIN_PART_BYTES, 1]),
     ],
@@ -323,14 +318,9 @@ def failing(code: str, operation: str) -> Callable[..., None]:
     ("completing", "looking", "expected"),
     [
         ("InvalidPart", "", (409, "UPLOAD_INCOMPLETE")),
-        ("InvalidPartOrder", "", (409, "UPLOAD_INCOMPLETE")),
-        ("InvalidRequest", "", (409, "UPLOAD_INCOMPLETE")),
-        ("EntityTooSmall", "", (409, "UPLOAD_INCOMPLETE")),
         ("InternalError", "", (500, "INTERNAL")),
         ("NoSuchUpload", "", (404, "UPLOAD_UNKNOWN")),
         ("NoSuchUpload", "403", (404, "UPLOAD_UNKNOWN")),
-        ("NoSuchUpload", "404", (404, "UPLOAD_UNKNOWN")),
-        ("", "403", (500, "INTERNAL")),
         ("", "404", (500, "INTERNAL")),
         ("", "503", (500, "INTERNAL")),
     ],
@@ -367,13 +357,9 @@ def test_only_the_expected_upload_can_be_completed(harness: ApiHarness) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"parts": []},
-        {"parts": [{"partNumber": 1, "etag": "e"}, {"partNumber": 1, "etag": "e"}]},
-        {"parts": [{"partNumber": 101, "etag": "e"}]},
+        {"parts": [{"partNumber": 1, "etag": "e"}] * 2},
         {"parts": [{"partNumber": 1, "etag": "<canary>"}]},
-        {"parts": [{"partNumber": 1, "etag": "e"}] * 101},
         {"multipartId": "canary\n"},
-        {"multipartId": ""},
     ],
 )
 def test_an_invalid_completion_is_refused(harness: ApiHarness, body: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from tests.handlers.livestream.expected_transcript_harness import CLAIM, SIZES, 
 from tests.handlers.livestream.rest_api_harness import ANN, BUCKET, TABLE, ApiHarness
 from tests.handlers.livestream.transcript_file_writers import srt
 from tests.handlers.livestream.video_chunks.video_processing_harness import BUCKET as VIDEO_BUCKET
-from tests.handlers.livestream.video_chunks.video_processing_harness import REASONS, completed, created, envelope, video
+from tests.handlers.livestream.video_chunks.video_processing_harness import created, envelope, video
 from tests.handlers.livestream.video_chunks.video_processing_harness import key as video_key
 from tests.loggers import own_logger
 
@@ -260,33 +260,18 @@ def test_the_function_uses_its_environment(setup: DistributionHarness, monkeypat
     assert [message.count for message in setup.receive_all()] == [2, 2]
 
 
-@pytest.mark.parametrize("changed", [{"AGENT_QUEUE_URL": ""}, {"WINDOW_SECONDS": "29"}, {"WINDOW_CHARACTERS": "1000"}])
-def test_an_invalid_environment_is_refused(changed: dict[str, str]) -> None:
+def test_an_overlap_above_half_of_a_window_is_refused() -> None:
     needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "AGENT_QUEUE_URL": "https://queue"}
     assert TranscriptWindowsEnvironment.model_validate(needed).sizes == WindowSizes(6_000, 600_000, 600)
     with pytest.raises(ValidationError):
-        TranscriptWindowsEnvironment.model_validate({**needed, **changed})
+        TranscriptWindowsEnvironment.model_validate({**needed, "WINDOW_CHARACTERS": "1000"})
 
 
-@pytest.mark.parametrize("reason", [*REASONS, "SomethingNew"])
-def test_a_transcript_is_recognized_for_every_s3_operation(reason: str) -> None:
+def test_a_transcript_is_recognized_by_its_key() -> None:
     key = video_key(suffix=".other").replace("videos/", "transcripts/")
-    result = parse_transcript_event(created(key, reason), VIDEO_BUCKET)
+    result = parse_transcript_event(created(key), VIDEO_BUCKET)
     assert result is not None
     assert (result.key, result.version_id, result.key_parts.suffix) == (key, "null", "other")
-    assert parse_transcript_event(created(video(), reason), VIDEO_BUCKET) is None
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "no JSON",
-        completed(video()),
-        envelope("aws.s3", "Object Deleted", {}),
-        envelope("aws.s3", "Object Created", {}),
-        created(video(), bucket={"name": "another"}),
-    ],
-)
-def test_any_other_event_is_refused(body: str) -> None:
+    assert parse_transcript_event(created(video()), VIDEO_BUCKET) is None
     with pytest.raises(InvalidEvent):
-        parse_transcript_event(body, VIDEO_BUCKET)
+        parse_transcript_event(created(key, bucket={"name": "another"}), VIDEO_BUCKET)
