@@ -98,7 +98,6 @@ def test_an_interrupted_command_is_undone_with_the_old_value(cloud: FakeLambdaCl
             for name, value in {
                 "Layers": [{"Arn": "layer:2", "CodeSize": 10}],
                 "Timeout": 900,
-                "Role": "arn:aws:iam::123456789012:role/two",
                 "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": []},
             }.items()
         ),

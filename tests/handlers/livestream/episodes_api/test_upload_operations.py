@@ -98,19 +98,6 @@ def test_only_videos_above_the_form_limit_are_uploaded_in_parts(
     assert ("form" in body) is (parts is None)
 
 
-def test_a_failed_track_accepts_another_upload(harness: ApiHarness) -> None:
-    episode = harness.create_episode()
-    upload = harness.call("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
-    at = "2026-01-03T12:00:09.000Z"
-    failure = TrackUpdate(upload, TrackState.FAILED, at, TrackReason.EMPTY)
-    harness.table.advance_track(ANN, episode, TrackKind.TRANSCRIPT, failure)
-    episode_view = harness.call("getEpisode", episode_id=episode).body
-    assert episode_view["status"] == "failed"
-    assert episode_view["transcript"] == {"state": "failed", "since": at, "reason": "EMPTY", "uploadId": upload}
-    assert harness.call("requestUpload", TRANSCRIPT, episode_id=episode).status == 201
-    assert "reason" not in harness.call("getEpisode", episode_id=episode).body["transcript"]
-
-
 def test_no_upload_is_started_for_an_unknown_episode(harness: ApiHarness) -> None:
     answer = harness.call("requestUpload", VIDEO, episode_id=harness.create_episode(), owner=BOB)
     assert answer.error == (404, "EPISODE_UNKNOWN")
