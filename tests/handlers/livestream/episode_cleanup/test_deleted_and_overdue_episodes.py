@@ -14,7 +14,6 @@ from handlers.livestream.episode_cleanup.agent_memory_deletion import AgentMemor
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
 from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import SWEEP_GRACE_PERIOD, EpisodeCleaner
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects, ObjectsNotDeleted
-from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits
 from handlers.livestream.table_item_deletion import ItemsNotDeleted
 from handlers.livestream.table_keys import window_key
 from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate
@@ -25,14 +24,12 @@ from tests.handlers.livestream.video_chunks import video_processing_harness
 from tests.handlers.livestream.video_chunks.video_processing_harness import completed, created
 
 HOUR = timedelta(hours=1)
-LIMITS = TrackLimits(
-    {
-        TrackState.REQUESTED: 4 * HOUR,
-        TrackState.UPLOADED: 1 * HOUR,
-        TrackState.CHUNKING: 6 * HOUR,
-        TrackState.ANALYZING: 2 * HOUR,
-    }
-)
+LIMITS = {
+    TrackState.REQUESTED: 4 * HOUR,
+    TrackState.UPLOADED: 1 * HOUR,
+    TrackState.CHUNKING: 6 * HOUR,
+    TrackState.ANALYZING: 2 * HOUR,
+}
 NAMESPACE = "/summaries/{actorId}/{sessionId}/"
 
 
@@ -150,7 +147,7 @@ def test_the_sweep_fails_an_overdue_track_with_a_reason(
     episode, upload = request_upload(harness)
     if state is not TrackState.REQUESTED:
         advance(harness, episode, upload, state)
-    harness.now += LIMITS.by_state[state]
+    harness.now += LIMITS[state]
     swept = cleanup.sweep()
     assert (swept["checked"], swept["never_uploaded"] + swept["timed_out"]) == (1, 0)
     assert track_state(harness, episode) == (state.value, None)
@@ -189,7 +186,7 @@ def test_a_track_that_resumes_after_a_timeout_is_swept_again(
     assert not cleanup.sweep_times()
     advance(harness, episode, upload, state)
     assert track_state(harness, episode) == (state.value, None)
-    harness.now += LIMITS.by_state[state] + timedelta(seconds=1)
+    harness.now += LIMITS[state] + timedelta(seconds=1)
     assert cleanup.sweep()["timed_out"] == 1
     assert track_state(harness, episode) == ("failed", "TIMED_OUT")
 
@@ -357,10 +354,10 @@ def test_the_failure_of_one_episode_does_not_stop_the_sweep(
         harness.call("deleteEpisode", episode_id=episode)
     forget = AgentMemoryCleaner.delete_session
 
-    def fails(self: AgentMemoryCleaner, actor: str, session: str) -> int:
+    def fails(self: AgentMemoryCleaner, actor: str, session: str) -> None:
         if session == first:
             raise RuntimeError("canary")
-        return forget(self, actor, session)
+        forget(self, actor, session)
 
     monkeypatch.setattr(AgentMemoryCleaner, "delete_session", fails)
     harness.advance_time(minutes=16)
@@ -386,8 +383,3 @@ def test_an_incomplete_deletion_of_items_or_objects_raises(
     monkeypatch.setattr(harness.s3, "delete_objects", lambda **_: {"Errors": [{"Code": "AccessDenied"}]}, raising=False)
     with pytest.raises(ObjectsNotDeleted):
         objects.delete(ANN, episode)
-
-
-def test_every_state_that_waits_for_an_event_needs_a_limit() -> None:
-    with pytest.raises(ValueError, match="chunking"):
-        TrackLimits({state: HOUR for state in TrackState if state is not TrackState.CHUNKING})
