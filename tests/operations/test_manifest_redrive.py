@@ -108,6 +108,19 @@ def test_a_redriven_run_includes_processed_files_because_it_replaces_all_output(
     assert statuses(harness) == ["processed"] * 3
 
 
+def test_a_late_step_of_the_first_execution_changes_nothing(harness: IngestionHarness) -> None:
+    name = failed(harness)
+    asked(harness, name)
+    with pytest.raises(Killed):
+        harness.run(harness.waiting_executions.pop(), _dies_before_glue)
+    before = dict(harness.cloud.items)
+    lifecycle, execution = harness.lifecycle(), harness.workflow().execution(name)
+    assert lifecycle.fail(execution, "LATE") == {}
+    assert lifecycle.finish(execution) == {}
+    assert lifecycle.confirm_files(execution).count == 0
+    assert harness.cloud.items == before
+
+
 def test_a_manifest_without_record_or_list_cannot_be_redriven(harness: IngestionHarness) -> None:
     assert asked(harness, harness.new_id()) is RedriveOutcome.UNKNOWN_MANIFEST
     name = failed(harness)

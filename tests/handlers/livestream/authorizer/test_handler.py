@@ -44,8 +44,13 @@ def test_a_valid_token_allows_its_user_all_methods_of_the_stage(provider: Provid
     assert (policy["principalId"], policy["context"]) == (name, {"user": name})
 
 
-def test_an_invalid_token_is_denied_without_an_error(provider: Provider, capsys: pytest.CaptureFixture[str]) -> None:
-    token = provider.token(aud="others")
+@pytest.mark.parametrize(
+    "changed", [{"aud": "others"}, {"iss": "https://evil.example/"}, {"exp": 0}, {"sub": None}], ids=str
+)
+def test_an_invalid_token_is_denied_without_an_error(
+    provider: Provider, changed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = provider.token(**changed)
     policy = authorize(provider, f"Bearer {token}")
     assert (statement(policy)["Effect"], policy["principalId"], "context" in policy) == ("Deny", "nobody", False)
     assert token not in capsys.readouterr().out

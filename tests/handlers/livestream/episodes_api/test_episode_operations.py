@@ -188,7 +188,7 @@ def test_another_owners_episode_is_unknown(harness: ApiHarness, owner: str | Non
     episode = harness.create_episode()
     harness.store_claim(episode, 0)
     harness.store_clip(episode, 0)
-    for operation in ("getEpisode", "deleteEpisode", "listClaims", "listClips", "listChunks", "updateEpisode"):
+    for operation in ("getEpisode", "deleteEpisode", "listClaims", "listClips", "updateEpisode"):
         body = {"version": 1, "title": "B"} if operation == "updateEpisode" else None
         answer = harness.call(operation, body, episode_id=episode, owner=owner)
         assert answer.error == (404, "EPISODE_UNKNOWN")

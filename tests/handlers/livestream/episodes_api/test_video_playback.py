@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handlers.livestream.episodes_api.video_playback import ChunkBucket, parse_playlist
 from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate
-from tests.handlers.livestream.rest_api_harness import ANN, BUCKET, PLAYBACK_SECONDS, ApiHarness
+from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, PLAYBACK_SECONDS, ApiHarness
 
 VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 5}
 AT = "2026-01-03T12:00:09.000Z"
@@ -76,6 +76,13 @@ def test_a_player_lists_the_chunks_from_a_position_on(
     body = harness.call("listChunks", episode_id=episode, **query).body
     assert [chunk["number"] for chunk in body["chunks"]] == numbers
     assert body.get("nextMs") == next_ms
+
+
+def test_only_the_owner_gets_urls(harness: ApiHarness) -> None:
+    episode, _ = cut_video(harness)
+    answer = harness.call("listChunks", episode_id=episode, owner=BOB)
+    assert answer.error == (404, "EPISODE_UNKNOWN")
+    assert "X-Amz-Signature" not in str(answer.body)
 
 
 def test_a_video_that_is_not_cut_has_no_chunks(harness: ApiHarness) -> None:

@@ -235,6 +235,13 @@ def test_the_setting_decides_the_time_for_an_answer() -> None:
     assert handle(WorkerHarness(answer_seconds=110), remaining_ms=119_000) is WindowOutcome.CHECKED
 
 
+def test_a_permanent_error_returns_the_message_at_once() -> None:
+    harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED]))
+    with pytest.raises(ServiceFailed):
+        handle(harness)
+    assert (len(harness.model.requests), harness.waits, harness.findings.outcomes) == (1, [], {})
+
+
 def test_findings_are_not_stored_before_the_memory_has_the_window() -> None:
     harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
     harness.memory.faults = [None, ServiceFault.REFUSED]

@@ -232,6 +232,13 @@ def test_a_newer_upload_is_processed_from_the_start(videos: VideoHarness) -> Non
     assert (videos.state(), videos.table.track.upload) == (UPLOADED, expected_upload(NEWER))
 
 
+@pytest.mark.parametrize("events", [("ERROR", "COMPLETE"), ("COMPLETE", "ERROR")])
+def test_late_failures_do_not_undo_finished_chunks(videos: VideoHarness, events: tuple[str, str]) -> None:
+    """The failure may be a timeout, or that of a repeated job."""
+    videos.handle(*(job(video(), update) for update in events))
+    assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
+
+
 def test_a_deleted_episode_gets_no_job(videos: VideoHarness) -> None:
     videos.table.exists = False
     assert videos.handle(*OWN_EVENTS, created(video(suffix=".txt"))) == []

@@ -13,7 +13,6 @@ from handlers.livestream.video_chunks.video_events import (
     VIDEO_TYPES,
     ObjectCreated,
     VideoUploadCompleted,
-    is_video,
     parse_video_event,
 )
 from tests.handlers.livestream.video_chunks.video_processing_harness import (
@@ -40,12 +39,6 @@ JSON = st.recursive(
 
 def test_a_created_object_is_parsed() -> None:
     assert parse_video_event(created(video()), BUCKET) == ObjectCreated(video())
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".Mov", ".MKV", ".FLV"])
-def test_the_suffix_of_a_video_is_case_insensitive(suffix: str) -> None:
-    assert is_video(video(suffix=suffix).key_parts)
-    assert not is_video(video(suffix=f"{suffix}x").key_parts)
 
 
 def test_a_playlist_is_no_video() -> None:
