@@ -77,7 +77,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
     If an alarm ended the rollout, return 1 if the previous version has all traffic again, or else 2.
     """
-    target = FunctionTarget.from_options(options)
+    target = FunctionTarget.parse(options.stack, options.function)
     plan = RolloutPlan(options.share, options.minutes, options.every, options.alarms)
     before = get_live_alias(context, target)
     refuse_during_rollout(target, before)
@@ -243,7 +243,7 @@ class _Rollout:
                 problem = str(error) or problem
         return False, (
             f"THE SHARE COULD NOT BE RETURNED ({problem}). The last known state: {describe_routing(self._shared_routing)}. Return it "
-            f"with `{self.target.shell_command('alias', '--to', self._old_routing.version)}`."
+            f"with `{self.target.alias_command(self._old_routing.version)}`."
         )
 
     def _print_advice(self, version: str) -> None:

@@ -96,5 +96,5 @@ def refuse_during_rollout(target: FunctionTarget, alias: LiveAlias) -> None:
     if alias.routing.weights:
         raise CommandRefused(
             f"A rollout of {target.function_name} is in progress ({describe_routing(alias.routing)}). Wait for it, or end it with "
-            f"`{target.shell_command('alias', '--to', alias.routing.version)}`."
+            f"`{target.alias_command(alias.routing.version)}`."
         )

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
     """List the versions, or move the alias to one of them."""
-    target = FunctionTarget.from_options(options)
+    target = FunctionTarget.parse(options.stack, options.function)
     if options.to is None:
         return _list_versions(context, target)
     new_routing = AliasRouting(parse_version(options.to))

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.aws.dynamodb_values import deserialize_item
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
 from handlers.livestream.episode_table import EpisodeConflict
 from handlers.livestream.track_states import (
@@ -166,15 +165,3 @@ def test_a_track_of_a_deleted_episode_does_not_move(harness: ApiHarness) -> None
     assert not harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded)
     [item] = harness.stored_items()
     assert item["video"]["M"]["state"] == {"S": "requested"}
-
-
-def test_the_details_of_an_update_are_stored_with_the_track(harness: ApiHarness) -> None:
-    episode = harness.create_episode()
-    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
-    chunk_details = {"chunks": {"prefix": "chunks/", "count": 3, "seconds": 30, "durationMs": 90_000}}
-    harness.table.advance_track(
-        ANN, episode, TrackKind.VIDEO, replace(make_update(TrackState.CHUNKED), details=chunk_details)
-    )
-    [item] = harness.stored_items()
-    assert deserialize_item(item)["video"]["chunks"] == chunk_details["chunks"]
-    assert harness.table.get(ANN, episode).video.state is TrackState.CHUNKED
