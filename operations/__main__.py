@@ -82,7 +82,6 @@ def main(
 
 
 def create_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, command in COMMANDS.items():

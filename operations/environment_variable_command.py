@@ -42,8 +42,6 @@ NUMBER = r"-?[0-9]+(\.[0-9]+)?"
 
 @dataclass(frozen=True)
 class Assignment:
-    """A variable and its new value."""
-
     name: str
     value: str
 
@@ -59,7 +57,6 @@ class Assignment:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
     FunctionTarget.add_argument(parser)
     parser.add_argument("assignment", metavar="KEY=VALUE", help="for example PARTIAL_RESULTS_ENABLED=false")
 

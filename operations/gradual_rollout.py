@@ -31,8 +31,6 @@ REVERT_PAUSE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class RolloutPlan:
-    """Parameters of a rollout."""
-
     share: int = 10
     """Percentage of the traffic that the new version gets."""
     minutes: float = 15
@@ -53,7 +51,6 @@ class RolloutPlan:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
     plan = RolloutPlan()
     FunctionTarget.add_argument(parser)
     parser.add_argument("--to", metavar="VERSION", help="version to roll out (default: the newest published version)")
@@ -117,7 +114,6 @@ def _list_watched_alarms(context: CommandContext, prefix: str) -> list[AlarmStat
 
 
 def names_without_data(alarms: Sequence[AlarmState]) -> list[str]:
-    """Return the names of the alarms without data."""
     return [alarm.name for alarm in alarms if alarm.has_no_data]
 
 

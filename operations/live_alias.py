@@ -14,7 +14,6 @@ READY_SECONDS = 600.0
 
 
 def get_live_alias(context: CommandContext, target: FunctionTarget) -> LiveAlias:
-    """Return the function's alias `live`."""
     try:
         return context.gateway.get_alias(target.function_name)
     except ResourceNotFound:
@@ -25,7 +24,6 @@ def get_live_alias(context: CommandContext, target: FunctionTarget) -> LiveAlias
 
 
 def get_latest(context: CommandContext, target: FunctionTarget) -> FunctionConfiguration:
-    """Return the configuration of `$LATEST`."""
     try:
         return context.gateway.get_configuration(target.function_name)
     except ResourceNotFound:

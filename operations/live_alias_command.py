@@ -15,7 +15,6 @@ SUMMARY = "list a function's versions, or move the alias `live` to one of them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
     FunctionTarget.add_argument(parser)
     parser.add_argument("--to", metavar="VERSION", help="version that gets all traffic immediately")
 

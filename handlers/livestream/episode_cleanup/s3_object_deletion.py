@@ -26,7 +26,6 @@ class EpisodeObjects:
         self._bucket = bucket
 
     def delete(self, owner: str, episode_id: str) -> None:
-        """Delete all objects of an episode."""
         episode_folder = f"{owner}/{episode_id}/"
         # Uploads are aborted first. If a client completes one before that, it becomes an object and is deleted below.
         # Only videos are uploaded in parts.

@@ -171,7 +171,6 @@ class ApiHarness:
         self.store_finding(FindingKind.CLIP, episode_id, start_ms, name, **{**default_values, **values})
 
     def stored_items(self) -> list[dict[str, Any]]:
-        """Return all items of the table."""
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
         return items
 

@@ -34,7 +34,6 @@ STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
 def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
-    """Return the key of an upload."""
     return f"videos/{owner}/{EPISODE}/{upload}{suffix}"
 
 
@@ -122,7 +121,6 @@ class FakeTrackTable:
 
 
 def expected_upload(upload: str) -> ExpectedUpload:
-    """Return the upload that the track expects."""
     return ExpectedUpload(upload_id=upload, content_type=ContentType.MP4, size=1000)
 
 
@@ -155,8 +153,6 @@ class FakeVideoServices:
 
 @dataclass
 class VideoHarness:
-    """Video processing with fake services."""
-
     table: FakeTrackTable = field(default_factory=FakeTrackTable)
     services: FakeVideoServices = field(default_factory=FakeVideoServices)
 
@@ -184,7 +180,6 @@ class VideoHarness:
         return [int(failure["itemIdentifier"]) for failure in failures]
 
     def state(self) -> tuple[TrackState, TrackReason | None]:
-        """Return state and reason of the track."""
         return self.table.track.state, self.table.track.reason
 
     @property
