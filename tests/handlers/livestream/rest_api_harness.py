@@ -148,27 +148,18 @@ class ApiHarness:
         assert answer.status == 201
         return str(answer.body["episodeId"])
 
-    def store_finding(
-        self, kind: FindingKind, episode_id: str, start_ms: int, name: str, owner: str = ANN, **values: Any
-    ) -> None:
-        """Write a claim or a clip to the table, in place of the agent."""
-        key = finding_key(owner, episode_id, kind, start_ms, name)
-        item = {**key, "startMs": start_ms, "endMs": start_ms + 1000, **values}
-        self.dynamodb.put_item(TableName=TABLE, Item=serialize_item(item))
-
-    def store_claim(self, episode_id: str, start_ms: int, name: str = "claim-1", **values: Any) -> None:
-        default_values = {
-            "claimId": name,
-            "quote": "It is so.",
-            "text": "It is so",
-            "verdict": "unverified",
-            "confidence": 0.5,
-        }
-        self.store_finding(FindingKind.CLAIM, episode_id, start_ms, name, **{**default_values, "sources": [], **values})
+    def store_claim(self, episode_id: str, start_ms: int, name: str = "claim-1") -> None:
+        """Write a claim to the table, in place of the agent."""
+        values = {"quote": "It is so.", "text": "It is so", "verdict": "unverified", "confidence": 0.5, "sources": []}
+        self._store_finding(FindingKind.CLAIM, episode_id, start_ms, name, claimId=name, **values)
 
     def store_clip(self, episode_id: str, start_ms: int, name: str = "clip-1", **values: Any) -> None:
-        default_values = {"clipId": name, "title": "A clip", "reason": "It is short."}
-        self.store_finding(FindingKind.CLIP, episode_id, start_ms, name, **{**default_values, **values})
+        self._store_finding(FindingKind.CLIP, episode_id, start_ms, name, clipId=name, title="A clip", **values)
+
+    def _store_finding(self, kind: FindingKind, episode_id: str, start_ms: int, name: str, **values: Any) -> None:
+        key = finding_key(ANN, episode_id, kind, start_ms, name)
+        item = {**key, "startMs": start_ms, "endMs": start_ms + 1000, **values}
+        self.dynamodb.put_item(TableName=TABLE, Item=serialize_item(item))
 
     def stored_items(self) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
