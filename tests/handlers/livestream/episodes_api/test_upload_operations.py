@@ -83,7 +83,6 @@ def test_an_unsupported_type_or_size_is_refused(
 @pytest.mark.parametrize(
     ("upload_request", "parts"),
     [
-        ({**VIDEO, "bytes": 1}, None),
         ({**VIDEO, "bytes": MEBIBYTE}, None),
         ({**VIDEO, "bytes": MEBIBYTE + 1}, 1),
         ({**VIDEO, "bytes": LIMITS.max_video_bytes}, 5),
