@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from handlers.livestream.api_models import UploadRequest
 from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, MIN_PART_BYTES, _part_bytes
-from handlers.livestream.track_states import ContentType, TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_states import ContentType, TrackKind, TrackState, TrackUpdate
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, ApiHarness, ApiResponse
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
@@ -190,6 +190,10 @@ class MultipartVideo:
             "completeUpload", body, **{"episode_id": self.episode, "upload_id": self.upload, **other}
         )
 
+    def advance(self, state: TrackState) -> None:
+        update = TrackUpdate(self.upload, state, "2026-01-03T12:00:09.000Z")
+        assert self.harness.table.advance_track(ANN, self.episode, TrackKind.VIDEO, update)
+
     @property
     def object_exists(self) -> bool:
         return bool(self.harness.s3.list_objects_v2(Bucket=BUCKET).get("Contents"))
@@ -221,11 +225,9 @@ def test_urls_are_signed_again_only_while_the_upload_is_expected(harness: ApiHar
     assert sign().status == 200
     assert sign(upload_id=harness.new_id()).error == (404, "UPLOAD_UNKNOWN")
     assert sign(owner=BOB).error == (404, "EPISODE_UNKNOWN")
-    at = "2026-01-03T12:00:09.000Z"
-    harness.table.advance_track(ANN, video.episode, TrackKind.VIDEO, TrackUpdate(video.upload, TrackState.UPLOADED, at))
+    video.advance(TrackState.UPLOADED)
     assert sign().error == (409, "UPLOAD_NOT_EXPECTED")
-    failure = TrackUpdate(video.upload, TrackState.FAILED, at, TrackReason.CHUNKING_FAILED)
-    harness.table.advance_track(ANN, video.episode, TrackKind.VIDEO, failure)
+    video.advance(TrackState.FAILED)
     assert sign().error == (409, "UPLOAD_NOT_EXPECTED")
 
 
@@ -251,8 +253,7 @@ def test_completing_an_upload_reads_the_table_once_and_changes_nothing(harness: 
     head = harness.s3.head_object(Bucket=BUCKET, Key=video.key)
     assert (head["ContentLength"], head["ContentType"]) == (TWO_PARTS, "video/mp4")
     assert video.complete().text == answer.text, "a repeated completion gets the same response"
-    at = "2026-01-03T12:00:09.000Z"
-    harness.table.advance_track(ANN, video.episode, TrackKind.VIDEO, TrackUpdate(video.upload, TrackState.CHUNKING, at))
+    video.advance(TrackState.CHUNKING)
     assert video.complete().status == 200
 
 
@@ -334,8 +335,7 @@ def test_only_the_expected_upload_can_be_completed(harness: ApiHarness) -> None:
     harness.call("requestUpload", VIDEO, episode_id=video.episode)
     assert video.complete().error == (404, "UPLOAD_UNKNOWN"), "another upload replaced it"
     assert not video.object_exists
-    failure = TrackUpdate(other.upload, TrackState.FAILED, "2026-01-03T12:00:09.000Z", TrackReason.UNSUPPORTED_TYPE)
-    harness.table.advance_track(ANN, other.episode, TrackKind.VIDEO, failure)
+    other.advance(TrackState.FAILED)
     assert other.complete().error == (409, "UPLOAD_NOT_EXPECTED"), "the upload has failed"
     assert not other.object_exists
 

@@ -1,7 +1,7 @@
 """Each window of an uploaded transcript is queued, even after a failure; an invalid transcript fails its track."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ class DistributionHarness:
     broadcast: Broadcast
     sqs: Any
     url: str
-    queue: Any = None
+    queue_type: type[WindowQueue] = WindowQueue
 
     @property
     def harness(self) -> ApiHarness:
@@ -59,7 +59,7 @@ class DistributionHarness:
         distributor = WindowDistributor(
             self.harness.table,
             ObjectReader(self.harness.s3, BUCKET),
-            self.queue or WindowQueue(self.sqs, self.url),
+            self.queue_type(self.sqs, self.url),
             self.broadcast.findings,
             bucket=BUCKET,
             sizes=SIZES,
@@ -82,14 +82,11 @@ class DistributionHarness:
         return track["state"], track.get("reason")
 
 
-class FailingQueue:
+class FailingQueue(WindowQueue):
     """Queue that accepts the first ten windows and then fails."""
 
-    def __init__(self, queue: WindowQueue) -> None:
-        self._queue = queue
-
-    def send(self, messages: Any) -> None:
-        self._queue.send(messages[:10])
+    def send(self, messages: Sequence[WindowMessage]) -> None:
+        super().send(messages[:10])
         raise WindowsNotQueued
 
 
@@ -114,9 +111,9 @@ def test_each_window_of_a_transcript_is_queued_once(setup: DistributionHarness) 
 
 def test_only_the_first_version_of_a_twice_submitted_form_is_queued(setup: DistributionHarness) -> None:
     first, second = setup.upload(srt(CUES)), setup.upload(srt(CUES[:5]))
-    setup.queue = FailingQueue(WindowQueue(setup.sqs, setup.url))
+    setup.queue_type = FailingQueue
     assert setup.handle(first) == [0]
-    setup.queue = None
+    setup.queue_type = WindowQueue
     setup.receive_all()
     assert setup.handle(second) == []
     assert (setup.receive_all(), setup.state) == ([], ("uploaded", None))
@@ -218,13 +215,13 @@ def test_an_unreadable_transcript_removes_earlier_findings(setup: DistributionHa
 
 def test_a_partly_queued_transcript_is_queued_completely_on_redelivery(setup: DistributionHarness) -> None:
     event = setup.upload(srt(CUES))
-    setup.queue = FailingQueue(WindowQueue(setup.sqs, setup.url))
+    setup.queue_type = FailingQueue
     assert setup.handle(event) == [0]
     assert setup.state == ("uploaded", None)
     queued = setup.receive_all()
     assert len(queued) == 10
     store_claim(setup, queued[0], "We ran 600 ferries")
-    setup.queue = None
+    setup.queue_type = WindowQueue
     assert setup.handle(event) == []
     assert [message.index for message in setup.receive_all()] == list(range(22))
     assert (setup.state, claims(setup)) == (("analyzing", None), ["We ran 600 ferries"])
