@@ -49,7 +49,6 @@ def apply_all(updates: Iterable[TrackUpdate], track: Track = WAITING) -> Track:
 UNVERSIONED_UPDATES = st.builds(
     make_update, st.sampled_from(REPORTED_STATES), st.sampled_from([OLD, NEW]), st.sampled_from("2345")
 )
-WAITING_STATES = PROCESSING_STATES | {TrackState.REQUESTED}
 UPDATES = st.builds(
     lambda update, version: replace(update, version_id=version),
     UNVERSIONED_UPDATES,
@@ -127,7 +126,7 @@ def test_the_table_moves_a_track_like_the_model(
             except EpisodeConflict:
                 assert before.state not in REPLACEABLE_STATES
         elif isinstance(action, TrackReason):
-            if before.state not in WAITING_STATES:
+            if before.state not in PROCESSING_STATES | {TrackState.REQUESTED}:
                 continue
             track = fail_track(before, action, "9")
             record_read = harness.table.get(ANN, episode)

@@ -20,20 +20,10 @@ OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
 SIZES = WindowSizes(characters=6_000, milliseconds=600_000, overlap_characters=600)
 KEY = f"transcripts/{OWNER}/{EPISODE}/01HZXW3V9K8Q2M4N6P8R0T2V4Y.srt"
 
-CUT = {"characters": 6_000, "milliseconds": 600_000, "overlapCharacters": 600}
-
 
 def message(**changed: object) -> WindowMessage:
-    whole = {
-        "owner": OWNER,
-        "episodeId": EPISODE,
-        "transcriptKey": KEY,
-        "transcriptVersion": "v1",
-        "index": 0,
-        "count": 2,
-        "cut": CUT,
-    }
-    return WindowMessage.model_validate({"schemaVersion": 1, **whole, **changed})
+    first, _ = window_messages(OWNER, EPISODE, KEY, "v1", 2, SIZES)
+    return WindowMessage.model_validate({**first.model_dump(by_alias=True), **changed})
 
 
 def test_a_window_id_is_stable_and_unique() -> None:

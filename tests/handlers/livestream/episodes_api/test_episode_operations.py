@@ -15,6 +15,7 @@ from tests.lost_responses import repeated
 
 NO_EPISODE = "0" * 26
 TOKEN = "token-of-ann"
+UPLOAD = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
 
 
 def test_a_new_episode_is_a_draft_with_two_empty_tracks(harness: ApiHarness) -> None:
@@ -146,13 +147,12 @@ def test_every_operation_treats_a_deleted_episode_as_unknown(harness: ApiHarness
     answer = harness.call("deleteEpisode", episode_id=episode)
     assert (answer.status, answer.text) == (204, "")
     harness.advance_time(seconds=1)
-    upload = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
     completion = {"multipartId": "m", "parts": [{"partNumber": 1, "etag": "e"}]}
     gone = [
         harness.call("getEpisode", episode_id=episode),
         harness.call("updateEpisode", {"version": 1, "title": "B"}, episode_id=episode),
         harness.call("deleteEpisode", episode_id=episode),
-        harness.call("requestUpload", upload, episode_id=episode),
+        harness.call("requestUpload", UPLOAD, episode_id=episode),
         harness.call("signParts", {"multipartId": "m"}, episode_id=episode, upload_id=harness.new_id()),
         harness.call("completeUpload", completion, episode_id=episode, upload_id=harness.new_id()),
         harness.call("listClaims", episode_id=episode),
@@ -177,8 +177,7 @@ def test_a_call_whose_response_was_lost_takes_effect_once(harness: ApiHarness, m
     changes = {"version": 1, "title": "B", "description": None, "speakers": ["Ann"]}
     changed = harness.call("updateEpisode", changes, episode_id=episode)
     assert (changed.status, changed.body["title"], changed.body["version"]) == (200, "B", 2)
-    upload = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
-    assert harness.call("requestUpload", upload, episode_id=episode).status == 201
+    assert harness.call("requestUpload", UPLOAD, episode_id=episode).status == 201
     assert harness.call("deleteEpisode", episode_id=episode).status == 204
     assert len(harness.published) == 1
 
@@ -296,7 +295,6 @@ def test_each_operation_makes_one_dynamodb_call(harness: ApiHarness) -> None:
     harness.store_claim(episode, 0, "a")
     harness.store_clip(episode, 0, "a")
     harness.create_episode()
-    upload = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
     request: list[tuple[str, Any, dict[str, Any], str]] = [
         ("createEpisode", {"title": "A"}, {}, "PutItem"),
         ("createEpisode", {"title": "A", "clientToken": TOKEN}, {}, "PutItem"),
@@ -309,8 +307,8 @@ def test_each_operation_makes_one_dynamodb_call(harness: ApiHarness) -> None:
         ("updateEpisode", {"version": 1, "title": "B"}, {"episode_id": episode}, "UpdateItem"),
         ("updateEpisode", {"version": 1, "title": "B"}, {"episode_id": episode}, "UpdateItem"),
         ("updateEpisode", {"version": 1, "title": "B"}, {"episode_id": NO_EPISODE}, "UpdateItem"),
-        ("requestUpload", upload, {"episode_id": episode}, "UpdateItem"),
-        ("requestUpload", upload, {"episode_id": NO_EPISODE}, "UpdateItem"),
+        ("requestUpload", UPLOAD, {"episode_id": episode}, "UpdateItem"),
+        ("requestUpload", UPLOAD, {"episode_id": NO_EPISODE}, "UpdateItem"),
         ("deleteEpisode", None, {"episode_id": episode}, "UpdateItem"),
     ]
     for operation, body, said, call in request:
