@@ -1,4 +1,4 @@
-"""Process that acts as AWS: an HTTP server that answers each call after 5 ms, as AWS services do within their region."""
+"""Process that acts as AWS: an HTTP server that answers each call after 5 ms, as AWS does within its region."""
 
 import multiprocessing
 import time

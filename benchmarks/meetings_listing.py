@@ -1,7 +1,7 @@
 """Benchmark of the meetings list: how long the client takes to list and filter 1,000 and 10,000 meetings of one user.
 
-Another process acts as DynamoDB (`fake_aws_process`). A page has at most as many meetings as the client asks for, and at
-most 1 MB.
+Another process acts as DynamoDB (`fake_aws_process`). A page has at most as many meetings as the client asks for, and
+at most 1 MB.
 """
 
 import json

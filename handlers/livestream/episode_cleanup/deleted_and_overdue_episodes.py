@@ -64,7 +64,9 @@ class EpisodeCleaner:
         clock: Callable[[], datetime],
         log: EventLog,
     ) -> None:
-        """`limits`: longest time that a track may stay in each state. `budget`: time after which a sweep starts no further episode."""
+        """`limits`: time limits of the track states. `budget`: time after which a sweep starts no further episode."""
+        if missing := set(TrackState) - _IDLE_STATES - set(limits):
+            raise ValueError(f"no limit for {', '.join(sorted(missing))}")
         self._table = table
         self._objects = objects
         self._memory = memory

@@ -70,6 +70,7 @@ class CleanupHarness:
 
     harness: ApiHarness
     memory: FakeAgentCoreClient = field(default_factory=FakeAgentCoreClient)
+    limits: Mapping[TrackState, timedelta] = field(default_factory=lambda: LIMITS)
 
     @property
     def cleaner(self) -> EpisodeCleaner:
@@ -78,7 +79,7 @@ class CleanupHarness:
             CleanupTable(self.harness.dynamodb, TABLE),
             EpisodeObjects(self.harness.s3, BUCKET),
             AgentMemoryCleaner(memory, "memory", NAMESPACE),
-            limits=LIMITS,
+            limits=self.limits,
             budget=timedelta(minutes=1),
             clock=lambda: self.harness.now,
             log=self.harness.log,
@@ -383,3 +384,9 @@ def test_an_incomplete_deletion_of_items_or_objects_raises(
     monkeypatch.setattr(harness.s3, "delete_objects", lambda **_: {"Errors": [{"Code": "AccessDenied"}]}, raising=False)
     with pytest.raises(ObjectsNotDeleted):
         objects.delete(ANN, episode)
+
+
+def test_every_state_that_waits_for_an_event_needs_a_limit(cleanup: CleanupHarness) -> None:
+    cleanup.limits = {state: HOUR for state in TrackState if state is not TrackState.CHUNKING}
+    with pytest.raises(ValueError, match="chunking"):
+        cleanup.sweep()
