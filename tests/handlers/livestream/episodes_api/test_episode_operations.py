@@ -117,25 +117,19 @@ def test_a_change_of_an_old_version_is_refused_with_the_current_version(harness:
     assert harness.call("getEpisode", episode_id=episode).body["title"] == "B"
 
 
-@pytest.fixture
-def _one_write_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Serialize writes as DynamoDB does. moto checks a condition and writes later, without a lock."""
+def test_only_one_of_two_concurrent_changes_succeeds(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    episode = harness.create_episode()
     answered, turn = DynamoHandler.call_action, threading.Lock()
 
     def in_turn(self: DynamoHandler) -> Any:
+        """Serialize writes as DynamoDB does. moto checks a condition and writes later, without a lock."""
         with turn:
             return answered(self)
-
-    monkeypatch.setattr(DynamoHandler, "call_action", in_turn)
-
-
-@pytest.mark.usefixtures("_one_write_after_the_other")
-def test_only_one_of_two_concurrent_changes_succeeds(harness: ApiHarness) -> None:
-    episode = harness.create_episode()
 
     def change(number: int) -> int:
         return harness.call("updateEpisode", {"version": 1, "title": f"T{number}"}, episode_id=episode).status
 
+    monkeypatch.setattr(DynamoHandler, "call_action", in_turn)
     with ThreadPoolExecutor(4) as pool:
         statuses = sorted(pool.map(change, range(8)))
     assert statuses == [200] + [409] * 7
