@@ -93,6 +93,14 @@ def test_a_timed_out_track_accepts_every_later_update_of_its_upload(
         assert moved == expected
 
 
+@pytest.mark.parametrize("state", TrackState)
+def test_an_upload_can_be_requested_unless_one_is_processed_or_complete(state: TrackState) -> None:
+    track = Track(state=state, since="0", upload=OLD)
+    accepts_upload = state in {TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED}
+    request = Track(state=TrackState.REQUESTED, since="9", upload=NEW)
+    assert request_upload(track, NEW, "9") == (request if accepts_upload else track)
+
+
 STATUSES = {
     "draft": ["none none"],
     "uploading": ["requested none", "none requested", "requested analyzed"],
