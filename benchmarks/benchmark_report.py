@@ -11,7 +11,6 @@ class WrongResult(Exception):
 
 
 def print_heading(title: str) -> None:
-    """Print a title and a description of the machine."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next(
         (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown processor"

@@ -160,9 +160,9 @@ def list_quotas(settings: IngestionSettings, account: AccountQuotas = AccountQuo
     return [*_intake(settings), *_table(), *_runs(settings, account)]
 
 
-def binding_quotas(settings: IngestionSettings, account: AccountQuotas = AccountQuotas()) -> list[tuple[Quota, float]]:
+def binding_quotas(settings: IngestionSettings) -> list[tuple[Quota, float]]:
     """Return the quotas that a multiple of the load uses up, with that multiple, the smallest first."""
-    factors = [(quota, quota.max_factor(settings)) for quota in list_quotas(settings, account)]
+    factors = [(quota, quota.max_factor(settings)) for quota in list_quotas(settings)]
     return sorted((pair for pair in factors if math.isfinite(pair[1])), key=lambda pair: pair[1])
 
 

@@ -1,25 +1,24 @@
 """Benchmark of the meetings list: how long the client takes to list and filter 1,000 and 10,000 meetings of one user.
 
-Another process acts as DynamoDB. It answers the request for each page after 5 ms, as DynamoDB does within its region. A
-page has at most as many meetings as the client asks for, and at most 1 MB.
+Another process acts as DynamoDB (`fake_aws_process`). A page has at most as many meetings as the client asks for, and
+at most 1 MB.
 """
 
 import json
-import multiprocessing
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import cache, cached_property
+from http.server import BaseHTTPRequestHandler
 from itertools import islice
-from multiprocessing.connection import Connection
 from typing import Any
 
 from benchmarks.benchmark_report import percentile, print_heading, print_table
+from benchmarks.fake_aws_process import start_fake_aws
 from clients.meetings import MeetingsClient
-from handlers.common.aws.dynamodb_values import serialize_item
+from handlers.common.aws.dynamodb_values import Item, serialize_item
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.auth_exchange.api_models import ExchangeResponse
@@ -29,8 +28,6 @@ from handlers.meetings.s3_keys import MeetingId, Recording
 
 COUNTS = (1_000, 10_000)
 MAX_PAGE_BYTES = 1_000_000
-CALL_SECONDS = 0.005
-"""Time until a page is answered."""
 ROUNDS = 7
 USER = "A" * 32
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -64,17 +61,27 @@ def create_meeting(number: int) -> MeetingRecord:
 
 
 class StoredMeetings:
-    """The user's meetings, newest first."""
+    """The user's meetings, newest first. They are created in the process that first needs them."""
 
     def __init__(self, count: int) -> None:
-        meetings = (create_meeting(number) for number in reversed(range(count)))
-        self.items = [
+        self._count = count
+
+    @cached_property
+    def items(self) -> list[Item]:
+        meetings = (create_meeting(number) for number in reversed(range(self._count)))
+        return [
             serialize_item(meeting.model_dump(mode="json", by_alias=True, exclude_none=True)) for meeting in meetings
         ]
-        self.sizes = [len(json.dumps(item)) for item in self.items]
 
-    def query(self, request: Mapping[str, Any]) -> bytes:
-        """Return a page as DynamoDB writes it."""
+    @cached_property
+    def sizes(self) -> list[int]:
+        return [len(json.dumps(item)) for item in self.items]
+
+    def answer(self, call: BaseHTTPRequestHandler, body: bytes) -> bytes:
+        """Answer the token exchange, or return a page as DynamoDB writes it."""
+        if call.path == "/exchange":
+            return exchange_token()
+        request = json.loads(body)
         key = request.get("ExclusiveStartKey")
         return self._page(int(key["position"]["N"]) if key else 0, int(request["Limit"]))
 
@@ -108,40 +115,11 @@ def exchange_token() -> bytes:
     return answer.model_dump_json(by_alias=True).encode()
 
 
-def serve(count: int, port: Connection) -> None:
-    """Act as DynamoDB and as the token exchange until the process is terminated. Send the port number first."""
-    table = StoredMeetings(count)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            content = exchange_token() if self.path == "/exchange" else table.query(json.loads(body))
-            time.sleep(CALL_SECONDS)
-            self.wfile.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content)
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    port.send(server.server_port)
-    server.serve_forever()
-
-
 @contextmanager
 def open_client(count: int) -> Iterator[MeetingsClient]:
     """Start a process that acts as a table of `count` meetings, and yield a client of it."""
-    receiver, sender = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(count, sender), daemon=True)
-    process.start()
-    try:
-        url = f"http://127.0.0.1:{receiver.recv()}"
+    with start_fake_aws(StoredMeetings(count).answer) as url:
         yield MeetingsClient(url, lambda: "token", "benchmark", endpoint_url=url)
-    finally:
-        process.terminate()
-        process.join()
 
 
 def measure(list_meetings: Callable[[], Iterator[MeetingRecord]]) -> dict[str, float | str]:

@@ -2,7 +2,7 @@
 
 Each function runs in a new process, with the real botocore. It starts as Lambda starts it: the handler's module creates
 all clients when it is imported. Then the handler answers events one after another. Another process acts as DynamoDB and
-S3, and answers each call after 5 ms, as these services do within their region.
+S3 (`fake_aws_process`).
 """
 
 import importlib
@@ -10,17 +10,15 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, TypeVar
 
 from benchmarks.benchmark_report import WrongResult, percentile, print_heading, print_table
+from benchmarks.fake_aws_process import start_fake_aws
 
-CALL_SECONDS = 0.005
-"""Time until a call of an AWS service is answered."""
 PROCESSES = 5
 """Number of processes per row. The two columns about starts are medians over them."""
 REQUESTS = 100
@@ -108,41 +106,9 @@ UPLOAD_REQUESTS = {
 """Requests by the name of their row."""
 
 
-class AwsHandler(BaseHTTPRequestHandler):
-    """HTTP handler that acts as DynamoDB and S3."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        """Answer a call."""
-        self.rfile.read(int(self.headers["Content-Length"]))
-        content = ANSWERS[self.headers.get("X-Amz-Target", "").rpartition(".")[2]].encode()
-        time.sleep(CALL_SECONDS)
-        self.wfile.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content)
-
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
-
-
-def serve(pipe: Connection) -> None:
-    """Answer calls until the process is terminated."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), AwsHandler)
-    server.daemon_threads = True
-    pipe.send(server.server_port)
-    server.serve_forever()
-
-
-@contextmanager
-def start_services() -> Iterator[str]:
-    """Start a process that acts as DynamoDB and S3, and yield its endpoint."""
-    receiver, sender = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(sender,), daemon=True)
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{receiver.recv()}"
-    finally:
-        process.terminate()
-        process.join()
+def answer_call(call: BaseHTTPRequestHandler, _body: bytes) -> bytes:
+    """Answer a call as DynamoDB or S3."""
+    return ANSWERS[call.headers.get("X-Amz-Target", "").rpartition(".")[2]].encode()
 
 
 class Duration(NamedTuple):
@@ -205,7 +171,7 @@ def measure(name: str, endpoint: str) -> dict[str, float | str]:
 def main() -> None:
     """Print one row per request."""
     print_heading(f"Presigned uploads, milliseconds: {PROCESSES} processes, {REQUESTS} requests each")
-    with start_services() as endpoint:
+    with start_fake_aws(answer_call) as endpoint:
         print_table({name: measure(name, endpoint) for name in UPLOAD_REQUESTS})
 
 

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any, Protocol
 
@@ -54,6 +55,8 @@ COMMANDS: dict[str, Command] = {
     "savings": meetings_cost_comparison,
 }
 
+_print_line = partial(print, flush=True)
+
 
 def main(
     arguments: list[str] | None = None,
@@ -61,13 +64,13 @@ def main(
     clients: Clients | None = None,
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
-    print_line: Callable[[str], None] | None = None,
+    print_line: Callable[[str], None] = _print_line,
 ) -> int:
     """Run one command and return its exit status."""
     options = create_parser().parse_args(arguments)
     command: Command = options.command
     try:
-        return command.run(CommandContext(clients or _create_client, clock, wait, print_line or _print_line), options)
+        return command.run(CommandContext(clients or _create_client, clock, wait, print_line), options)
     except CommandRefused as error:
         sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
@@ -79,7 +82,6 @@ def main(
 
 
 def create_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, command in COMMANDS.items():
@@ -93,11 +95,6 @@ def create_parser() -> argparse.ArgumentParser:
 def _create_client(service: Any) -> Any:
     with translate_errors(None, service):
         return boto3.client(service, config=CONFIG)
-
-
-def _print_line(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def stop_cleanly() -> None:

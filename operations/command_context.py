@@ -27,7 +27,6 @@ class CommandContext:
 
     @cached_property
     def gateway(self) -> FunctionGateway:
-        """Gateway to Lambda and CloudWatch."""
         return FunctionGateway(self.clients)
 
     def poll(self, check: Callable[[], T | None], max_seconds: float) -> T | None:

@@ -109,11 +109,10 @@ def main(
     *,
     client: Client | None = None,
     timing: RetryTiming | None = None,
-    print_line: PrintLine | None = None,
+    print_line: PrintLine = print,
 ) -> int:
     """Run the comparison and return the exit status."""
     options = _parser().parse_args(arguments)
-    write = print_line or _print_line
     try:
         transcripts = _read_transcripts(options.transcripts, options.count)
         with translate_errors(None, "Bedrock"):
@@ -122,7 +121,7 @@ def main(
             )
         is_scripted = not str(bedrock.meta.endpoint_url).split("/")[2].endswith(AWS_HOST_SUFFIXES)
         note = " (not Bedrock, so this is no evidence)" if is_scripted else ""
-        write(
+        print_line(
             f"reference {options.reference}\ncandidate {options.candidate}\nasked at {bedrock.meta.endpoint_url}{note}\n"
         )
         comparisons = _compare(ActionItemExaminer(bedrock, timing or RetryTiming()), options, transcripts)
@@ -130,15 +129,17 @@ def main(
         sys.stderr.write(f"{error if isinstance(error, CommandRefused) else 'Interrupted: there is no result.'}\n")
         return 2
     for line in format_table(comparisons, options.reference, options.candidate, _read_prices()):
-        write(line)
+        print_line(line)
     agreement = total_agreement(comparisons).f1
     passed = agreement >= options.threshold
-    write(f"\nagreement {agreement:.3f}, threshold {options.threshold:.3f}: {'passed' if passed else 'not passed'}")
+    print_line(
+        f"\nagreement {agreement:.3f}, threshold {options.threshold:.3f}: {'passed' if passed else 'not passed'}"
+    )
     if not passed:
-        write(f"Keep meetings.models.actionItems at {options.reference}.")
+        print_line(f"Keep meetings.models.actionItems at {options.reference}.")
         return 1
-    write(f"{'If Bedrock gives the same result, commit' if is_scripted else 'Commit'} this to the stack file:")
-    write(f'config:\n  polyphony:meetings:\n    models:\n      actionItems: "{options.candidate}"')
+    print_line(f"{'If Bedrock gives the same result, commit' if is_scripted else 'Commit'} this to the stack file:")
+    print_line(f'config:\n  polyphony:meetings:\n    models:\n      actionItems: "{options.candidate}"')
     return 0
 
 
@@ -193,10 +194,6 @@ def _compare(
             f"{options.reference} found no action item in any transcript, so there is nothing to compare."
         )
     return comparisons
-
-
-def _print_line(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":

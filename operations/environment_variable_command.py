@@ -42,8 +42,6 @@ NUMBER = r"-?[0-9]+(\.[0-9]+)?"
 
 @dataclass(frozen=True)
 class Assignment:
-    """A variable and its new value."""
-
     name: str
     value: str
 
@@ -59,14 +57,13 @@ class Assignment:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
     FunctionTarget.add_argument(parser)
     parser.add_argument("assignment", metavar="KEY=VALUE", help="for example PARTIAL_RESULTS_ENABLED=false")
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
     """Set the variable for all callers of `live`."""
-    target, assignment = FunctionTarget.from_options(options), Assignment.parse(options.assignment)
+    target, assignment = FunctionTarget.parse(options.stack, options.function), Assignment.parse(options.assignment)
     alias = get_live_alias(context, target)
     refuse_during_rollout(target, alias)
     live = context.gateway.get_configuration(target.function_name, alias.routing.version)
@@ -84,7 +81,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
         context.print_line(
             f"{target.function_name}: {assignment.name}={assignment.value}; {describe_routing(AliasRouting(version))}; before: version {live.version}"
         )
-        context.print_line(f"To undo: {target.shell_command('alias', '--to', live.version)}")
+        context.print_line(f"To undo: {target.alias_command(live.version)}")
     for line in stack_file_advice.advise_variable(target, assignment.name, assignment.value, version):
         context.print_line(line)
     return 0
@@ -115,7 +112,10 @@ def build_environment(
     _check_kind(assignment, live.environment[assignment.name])
     _check_accepted(assignment, live.environment, target)
     new_environment = {**live.environment, assignment.name: assignment.value}
-    if different := sorted([*_changed_settings(live, latest), *_changed_variables(live, latest, assignment)]):
+    settings = {name for name, value in live.frozen_settings.items() if latest.frozen_settings[name] != value}
+    old, new = live.environment, latest.environment
+    variables = {name for name in {*old, *new} - {assignment.name} if old.get(name) != new.get(name)}
+    if different := sorted(settings | variables):
         raise CommandRefused(
             f"$LATEST of {target.function_name} differs from the live version {live.version} in: {', '.join(different)}. "
             "Publishing it would change these for callers as well. Move the alias to another version, or deploy the change."
@@ -177,15 +177,6 @@ def _find_problem(model: type[HandlerEnvironment], variables: Mapping[str, str])
     except ValidationError as error:
         return str(error.errors(include_url=False, include_input=False)[0]["msg"])
     return None
-
-
-def _changed_settings(live: FunctionConfiguration, latest: FunctionConfiguration) -> list[str]:
-    return [name for name, value in live.frozen_settings.items() if latest.frozen_settings[name] != value]
-
-
-def _changed_variables(live: FunctionConfiguration, latest: FunctionConfiguration, assignment: Assignment) -> set[str]:
-    old, new = live.environment or {}, latest.environment or {}
-    return {name for name in {*old, *new} - {assignment.name} if old.get(name) != new.get(name)}
 
 
 def _update_environment(

@@ -82,8 +82,6 @@ class FunctionConfiguration:
 
 @dataclass(frozen=True)
 class AlarmState:
-    """State of a CloudWatch alarm."""
-
     name: str
     state: str
     since: datetime | None
@@ -91,7 +89,6 @@ class AlarmState:
 
     @property
     def is_in_alarm(self) -> bool:
-        """True if the alarm is in the state ALARM."""
         return self.state == "ALARM"
 
     @property
@@ -101,8 +98,6 @@ class AlarmState:
 
 
 class FunctionGateway:
-    """Gateway to the functions and alarms of one account and Region."""
-
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
@@ -116,7 +111,6 @@ class FunctionGateway:
 
     @property
     def region(self) -> str:
-        """AWS Region of the calls."""
         return str(self._lambda.meta.region_name)
 
     def get_alias(self, function: str) -> LiveAlias:

@@ -44,13 +44,8 @@ class FunctionTarget:
 
     @staticmethod
     def add_argument(parser: argparse.ArgumentParser) -> None:
-        """Add the argument that `from_options` reads."""
+        """Add the argument with the path that `parse` reads."""
         parser.add_argument("function", help="<subsystem>/<function>, for example transcription/audio-processor")
-
-    @staticmethod
-    def from_options(options: argparse.Namespace) -> "FunctionTarget":
-        """Return the function that a command's arguments name."""
-        return FunctionTarget.parse(options.stack, options.function)
 
     @staticmethod
     def parse(stack: str, path: str) -> "FunctionTarget":
@@ -65,20 +60,10 @@ class FunctionTarget:
         function = build_name(Kind.FUNCTION, stack, subsystem, name)
         return FunctionTarget(stack, subsystem, name, function, f"{PROJECT}-{stack_part(stack)}-{subsystem}-")
 
-    def shell_command(self, name: str, *arguments: str) -> str:
-        """Return the shell command that runs a command of `operations` for this function."""
-        return shlex.join(
-            [
-                PYTHON,
-                "-m",
-                "operations",
-                name,
-                "--stack",
-                self.stack,
-                f"{self.subsystem}/{self.short_name}",
-                *arguments,
-            ]
-        )
+    def alias_command(self, version: str) -> str:
+        """Return the shell command that moves the function's alias `live` to a version."""
+        path = f"{self.subsystem}/{self.short_name}"
+        return shlex.join([PYTHON, "-m", "operations", "alias", "--stack", self.stack, path, "--to", version])
 
 
 def parse_version(text: str) -> str:

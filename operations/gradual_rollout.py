@@ -31,8 +31,6 @@ REVERT_PAUSE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class RolloutPlan:
-    """Parameters of a rollout."""
-
     share: int = 10
     """Percentage of the traffic that the new version gets."""
     minutes: float = 15
@@ -53,7 +51,6 @@ class RolloutPlan:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
     plan = RolloutPlan()
     FunctionTarget.add_argument(parser)
     parser.add_argument("--to", metavar="VERSION", help="version to roll out (default: the newest published version)")
@@ -77,7 +74,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
     If an alarm ended the rollout, return 1 if the previous version has all traffic again, or else 2.
     """
-    target = FunctionTarget.from_options(options)
+    target = FunctionTarget.parse(options.stack, options.function)
     plan = RolloutPlan(options.share, options.minutes, options.every, options.alarms)
     before = get_live_alias(context, target)
     refuse_during_rollout(target, before)
@@ -117,7 +114,6 @@ def _list_watched_alarms(context: CommandContext, prefix: str) -> list[AlarmStat
 
 
 def names_without_data(alarms: Sequence[AlarmState]) -> list[str]:
-    """Return the names of the alarms without data."""
     return [alarm.name for alarm in alarms if alarm.has_no_data]
 
 
@@ -243,7 +239,7 @@ class _Rollout:
                 problem = str(error) or problem
         return False, (
             f"THE SHARE COULD NOT BE RETURNED ({problem}). The last known state: {describe_routing(self._shared_routing)}. Return it "
-            f"with `{self.target.shell_command('alias', '--to', self._old_routing.version)}`."
+            f"with `{self.target.alias_command(self._old_routing.version)}`."
         )
 
     def _print_advice(self, version: str) -> None:

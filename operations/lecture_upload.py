@@ -31,7 +31,6 @@ READY = "ready"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
     parser.add_argument("file", type=Path, help="a recording: mp3, mp4, wav, flac, ogg or webm")
 
 

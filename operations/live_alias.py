@@ -14,7 +14,6 @@ READY_SECONDS = 600.0
 
 
 def get_live_alias(context: CommandContext, target: FunctionTarget) -> LiveAlias:
-    """Return the function's alias `live`."""
     try:
         return context.gateway.get_alias(target.function_name)
     except ResourceNotFound:
@@ -25,7 +24,6 @@ def get_live_alias(context: CommandContext, target: FunctionTarget) -> LiveAlias
 
 
 def get_latest(context: CommandContext, target: FunctionTarget) -> FunctionConfiguration:
-    """Return the configuration of `$LATEST`."""
     try:
         return context.gateway.get_configuration(target.function_name)
     except ResourceNotFound:
@@ -96,5 +94,5 @@ def refuse_during_rollout(target: FunctionTarget, alias: LiveAlias) -> None:
     if alias.routing.weights:
         raise CommandRefused(
             f"A rollout of {target.function_name} is in progress ({describe_routing(alias.routing)}). Wait for it, or end it with "
-            f"`{target.shell_command('alias', '--to', alias.routing.version)}`."
+            f"`{target.alias_command(alias.routing.version)}`."
         )

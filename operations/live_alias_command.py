@@ -15,14 +15,13 @@ SUMMARY = "list a function's versions, or move the alias `live` to one of them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
     FunctionTarget.add_argument(parser)
     parser.add_argument("--to", metavar="VERSION", help="version that gets all traffic immediately")
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
     """List the versions, or move the alias to one of them."""
-    target = FunctionTarget.from_options(options)
+    target = FunctionTarget.parse(options.stack, options.function)
     if options.to is None:
         return _list_versions(context, target)
     new_routing = AliasRouting(parse_version(options.to))

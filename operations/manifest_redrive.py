@@ -60,7 +60,6 @@ OUTCOMES_BY_START = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
     parser.add_argument("manifest", help="id of the manifest; the names of its executions begin with it")
 
 

@@ -54,7 +54,6 @@ STEPS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
     parser.add_argument("--since", required=True, help="first day after the change, for example 2026-01-31")
     parser.add_argument("--environment", help="environment of the stack, if it differs from the stack's name")
     parser.add_argument("--days", type=int, default=14, help="days before and after the change (default: %(default)s)")

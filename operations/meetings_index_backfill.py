@@ -61,7 +61,6 @@ class _BackfillCount:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
     parser.add_argument("what", choices=sorted(ATTRIBUTES), help="field of the meetings that the index lists")
     parser.add_argument("--per-second", type=float, default=25.0, help="meetings per second (default: %(default)s)")
     parser.add_argument("--after", default="", help="position at which to continue, as an interrupted run printed it")

@@ -45,7 +45,6 @@ MANUAL_CHECKS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
     parser.add_argument(
         "--hours", type=float, default=24.0, help="number of past hours to check (default: %(default)s)"
     )

@@ -130,20 +130,14 @@ def format_table(
 ) -> list[str]:
     """Return a line for each transcript, one for all, and the numbers of unusable answers and invented quotes."""
     models = (reference, candidate)
-    total = TranscriptComparison(
-        "all",
-        *(
-            _sum_found_items([getattr(comparison, side) for comparison in comparisons])
-            for side in ("reference", "candidate")
-        ),
-    )
+    references = [comparison.reference for comparison in comparisons]
+    candidates = [comparison.candidate for comparison in comparisons]
+    total = TranscriptComparison("all", _sum_found_items(references), _sum_found_items(candidates))
     rows = [list(heading) for heading in HEADINGS]
     rows += [_row(comparison, comparison.agreement, models, prices) for comparison in comparisons]
     rows.append(_row(total, total_agreement(comparisons), models, prices))
     widths = [max(len(row[at]) for row in rows) for at in range(len(HEADINGS[0]))]
-    unusable = [
-        sum(not getattr(comparison, side).usable for comparison in comparisons) for side in ("reference", "candidate")
-    ]
+    unusable = [sum(not found.usable for found in side) for side in (references, candidates)]
     return [
         *(
             "  ".join(

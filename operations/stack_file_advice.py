@@ -98,7 +98,6 @@ def _lines(target: FunctionTarget, path: SettingPath, value: str) -> Iterator[st
 
 
 def _to_yaml(setting: Setting, value: str) -> str:
-    """Return a setting's value as YAML."""
     return f"[{', '.join(_scalar(part) for part in value.split(','))}]" if setting.is_list else _scalar(value)
 
 
@@ -161,7 +160,6 @@ def _list_settings(model: type[BaseModel], prefix: SettingPath = ()) -> Iterator
 
 
 def _is_list(annotation: Any) -> bool:
-    """Return True if a setting is or may be a list."""
     origin = get_origin(annotation)
     return origin is tuple or (
         origin in {Union, UnionType} and any(_is_list(argument) for argument in get_args(annotation))

@@ -1,25 +1,21 @@
 """The functions that presign uploads create their AWS clients once, not for each request."""
 
 import importlib
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 import botocore.loaders
 import botocore.session
 import pytest
 
-from benchmarks.presigned_uploads import AWS_VARIABLES, UPLOAD_REQUESTS, AwsHandler
+from benchmarks.fake_aws_process import start_fake_aws
+from benchmarks.presigned_uploads import AWS_VARIABLES, UPLOAD_REQUESTS, answer_call
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), AwsHandler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with start_fake_aws(answer_call) as url:
+        yield url
 
 
 @pytest.mark.parametrize("name", UPLOAD_REQUESTS)

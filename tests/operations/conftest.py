@@ -64,17 +64,16 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionGateway]:
         )
         functions.update_function_code(FunctionName=FUNCTION, ZipFile=_zipped("code-2"), Publish=True)
         functions.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="2")
-        for name in ("polyphony-dev-transcription-a", "polyphony-dev-ingestion-b"):
-            cloudwatch.put_metric_alarm(
-                AlarmName=name,
-                Namespace="x",
-                MetricName="x",
-                Period=60,
-                Threshold=0,
-                EvaluationPeriods=1,
-                ComparisonOperator="GreaterThanThreshold",
-                Statistic="Sum",
-            )
-            cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="a test")
+        cloudwatch.put_metric_alarm(
+            AlarmName=ALARM,
+            Namespace="x",
+            MetricName="x",
+            Period=60,
+            Threshold=0,
+            EvaluationPeriods=1,
+            ComparisonOperator="GreaterThanThreshold",
+            Statistic="Sum",
+        )
+        cloudwatch.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="a test")
         clients: dict[str, Any] = {"lambda": functions, "cloudwatch": cloudwatch}
         yield FunctionGateway(clients.__getitem__)

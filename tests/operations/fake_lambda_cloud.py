@@ -33,7 +33,6 @@ Event = Callable[[], None] | BaseException | None
 
 
 def error_response(code: str, message: str = "", status: int = 400) -> ClientError:
-    """Return an error response of the service."""
     response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(response, "AnOperation")
 
@@ -129,7 +128,6 @@ class FakeLambdaCloud:
         return function
 
     def alarm(self, name: str, state: str) -> None:
-        """Set the state of an alarm."""
         self.alarm_states[name] = (state, START + timedelta(seconds=self.now))
 
     def traffic(self) -> tuple[str, dict[str, float]]:
@@ -157,7 +155,6 @@ class FakeLambdaCloud:
         self.functions[FUNCTION].unpublished = True
 
     def run(self, command: str, *rest: str, stack: str = "dev", path: str = PATH) -> int:
-        """Run a command line."""
         return main(
             [command, "--stack", stack, path, *rest],
             clients=self,

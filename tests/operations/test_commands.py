@@ -10,10 +10,9 @@ from botocore.exceptions import ClientError
 
 from operations.__main__ import main, stop_cleanly
 from operations.function_gateway import FunctionGateway
-from tests.operations.fake_lambda_cloud import FUNCTION, PATH, SECRET, FakeLambdaCloud, error_response
+from tests.operations.fake_lambda_cloud import FUNCTION, PATH, SECRET, FakeLambdaCloud
 
 Refusal = Callable[..., str]
-each_command = pytest.mark.parametrize("command", [["alias"], ["flag", "A=b"], ["rollout"]])
 
 
 @pytest.fixture
@@ -41,21 +40,11 @@ def test_a_flag_an_alias_and_a_rollout_work_on_moto(moto: FunctionGateway, capsy
     assert SECRET not in printed.out + printed.err
 
 
-@each_command
+@pytest.mark.parametrize("command", [["alias"], ["flag", "A=b"], ["rollout"]])
 def test_an_unknown_function_is_an_error_that_names_what_to_check(refused: Refusal, command: list[str]) -> None:
     assert refused(*command, path="transcription/audio-procesor") == (
         "The function polyphony-dev-transcription-audio-procesor does not exist in us-east-1. Check --stack, the path "
         "transcription/audio-procesor, the account and the Region.\n"
-    )
-
-
-@each_command
-def test_a_denied_access_names_the_missing_permission(
-    cloud: FakeLambdaCloud, refused: Refusal, command: list[str]
-) -> None:
-    cloud.before["get_alias"] = [error_response("AccessDeniedException", SECRET, 403)]
-    assert refused(*command) == (
-        f"Access denied: the current credentials do not allow lambda:GetAlias on {FUNCTION}. Use a role that allows it.\n"
     )
 
 

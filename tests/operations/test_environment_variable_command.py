@@ -1,6 +1,6 @@
 """Tests of the command `flag`: it changes one variable for callers of `live` and nothing else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -98,7 +98,6 @@ def test_an_interrupted_command_is_undone_with_the_old_value(cloud: FakeLambdaCl
             for name, value in {
                 "Layers": [{"Arn": "layer:2", "CodeSize": 10}],
                 "Timeout": 900,
-                "Role": "arn:aws:iam::123456789012:role/two",
                 "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": []},
             }.items()
         ),
@@ -188,14 +187,6 @@ def test_a_variable_with_another_format_than_its_setting_accepts_its_format(clou
     assert cloud.run("flag", "LANGUAGES=en-US") == 0
 
 
-def example_variables(model: type[HandlerEnvironment]) -> Mapping[str, str]:
-    """Return variables of a function with this model: the defaults, and a text for required fields."""
-    return {
-        **{field.alias or name: "x" for name, field in model.model_fields.items() if field.is_required()},
-        **model.model_construct().variables(),
-    }
-
-
 @pytest.mark.parametrize(
     ("subsystem", "model", "name", "value", "says"),
     [
@@ -208,7 +199,8 @@ def example_variables(model: type[HandlerEnvironment]) -> Mapping[str, str]:
 def test_a_value_that_the_functions_model_rejects_is_refused(
     subsystem: str, model: type[HandlerEnvironment], name: str, value: str, says: str
 ) -> None:
-    now = example_variables(model)
+    required = {field.alias or name: "x" for name, field in model.model_fields.items() if field.is_required()}
+    now = {**required, **model.model_construct().variables()}
     assert find_model_problem(subsystem, now, name, now[name]) is None
     output = find_model_problem(subsystem, now, name, value)
     assert output is not None
@@ -225,17 +217,17 @@ def change_log_level(cloud: FakeLambdaCloud) -> None:
     cloud.change_variables_concurrently(LOG_LEVEL="DEBUG")
 
 
-def change_code(cloud: FakeLambdaCloud) -> None:
-    cloud.functions[FUNCTION].latest["CodeSha256"] = "code-3"
-
-
 @pytest.mark.parametrize(
     ("operation", "change", "says"),
     [
         ("update_function_configuration", change_log_level, "was changed by another user meanwhile"),
         ("publish_version", change_log_level, "Callers still use version 2"),
         (None, change_log_level, "was changed by another user meanwhile"),
-        (None, change_code, "was changed by another user meanwhile"),
+        (
+            None,
+            lambda cloud: cloud.functions[FUNCTION].latest.update(CodeSha256="code-3"),
+            "was changed by another user meanwhile",
+        ),
     ],
 )
 def test_a_concurrent_change_is_neither_overwritten_nor_published(

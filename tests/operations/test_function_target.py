@@ -34,7 +34,7 @@ def test_a_stack_without_letters_or_digits_is_refused() -> None:
 
 def test_a_printed_command_can_be_pasted_into_a_shell() -> None:
     target = FunctionTarget.parse("my stack", "transcription/audio-processor")
-    assert target.shell_command("alias", "--to", "6") == (
+    assert target.alias_command("6") == (
         ".venv/bin/python -m operations alias --stack 'my stack' transcription/audio-processor --to 6"
     )
 

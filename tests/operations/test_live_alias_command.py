@@ -68,13 +68,6 @@ def test_the_alias_is_read_if_the_response_to_a_move_was_lost(cloud: FakeLambdaC
     assert cloud.traffic() == ("1", {})
 
 
-def test_the_command_waits_until_a_pending_version_is_active(cloud: FakeLambdaCloud) -> None:
-    cloud.functions[FUNCTION].versions["1"]["ready"] = 30.0
-    assert cloud.run("alias", "--to", "1") == 0
-    assert cloud.now == 30
-    assert cloud.traffic() == ("1", {})
-
-
 @pytest.mark.parametrize(
     ("state", "says"),
     [

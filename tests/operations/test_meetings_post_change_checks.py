@@ -3,8 +3,8 @@
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -119,27 +119,6 @@ def test_a_stack_without_alarms_is_refused() -> None:
         stack.run()
 
 
-class FakeMeetingsClient:
-    """Meetings client whose recording is processed, or fails with a given error."""
-
-    def __init__(self, wrong: Exception | None = None) -> None:
-        self.wrong = wrong
-        self.token = ""
-
-    def __call__(self, _url: str, token: Any, _name: str) -> "FakeMeetingsClient":
-        self.token = token()
-        return self
-
-    def upload(self, _meeting: object, _chunks: object) -> Any:
-        return SimpleNamespace(meeting_id="one", content="two")
-
-    def wait_until_ready(self, _meeting_id: str, *, content: str) -> Any:
-        assert content == "two"
-        if self.wrong:
-            raise self.wrong
-        return SimpleNamespace(status="ready")
-
-
 Sample = tuple[Path, Path, str]
 
 
@@ -151,16 +130,22 @@ def sample(tmp_path: Path) -> Sample:
 
 
 def test_a_sample_is_processed_and_its_token_is_not_printed(sample: Sample) -> None:
-    stack, client = HealthyStack(), FakeMeetingsClient()
-    assert stack.run(sample=sample, client=client) == 0
-    assert client.token == CANARY
+    stack, create_client = HealthyStack(), Mock()
+    client = create_client.return_value
+    client.wait_until_ready.return_value.status = "ready"
+    assert stack.run(sample=sample, client=create_client) == 0
+    read_token = create_client.call_args.args[1]
+    assert read_token() == CANARY
+    uploaded = client.upload.return_value
+    client.wait_until_ready.assert_called_once_with(uploaded.meeting_id, content=uploaded.content)
     assert any(line.startswith("ok        the sample is ready") for line in stack.printed)
     assert CANARY not in "\n".join(stack.printed)
 
 
 def test_a_sample_that_is_not_processed_is_a_finding(sample: Sample) -> None:
-    stack = HealthyStack()
-    assert stack.run(sample=sample, client=FakeMeetingsClient(UploadInterrupted(CANARY))) == 1
+    stack, create_client = HealthyStack(), Mock()
+    create_client.return_value.wait_until_ready.side_effect = UploadInterrupted(CANARY)
+    assert stack.run(sample=sample, client=create_client) == 1
     assert "FOUND     the sample was not processed: UploadInterrupted" in stack.printed
     assert CANARY not in "\n".join(stack.printed)
 

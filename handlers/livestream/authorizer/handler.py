@@ -30,8 +30,6 @@ class IdentityProviderUnavailable(Exception):
 
 
 class Authorizer:
-    """Checks the token of a request and returns the policy for API Gateway."""
-
     def __init__(self, verifier: TokenVerifier, log: EventLog) -> None:
         self._verifier = verifier
         self._log = log

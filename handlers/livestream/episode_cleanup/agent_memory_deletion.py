@@ -20,21 +20,14 @@ class AgentMemoryCleaner:
         self._memory_id = memory_id
         self._summary_namespace = summary_namespace
 
-    def delete_session(self, actor: str, session: str) -> int:
-        """Delete the events and summaries of a session, and return their number.
-
-        Raise ServiceFailed if a call fails.
-        """
+    def delete_session(self, actor: str, session: str) -> None:
+        """Delete the events and summaries of a session. Raise ServiceFailed if a call fails."""
         session_ids = {"actorId": actor, "sessionId": session}
-        events = [event["eventId"] for event in self._list(self._client.list_events, "events", **session_ids)]
-        for event_id in events:
-            self._delete(self._client.delete_event, eventId=event_id, **session_ids)
+        for event in list(self._list(self._client.list_events, "events", **session_ids)):
+            self._delete(self._client.delete_event, eventId=event["eventId"], **session_ids)
         namespace = self._summary_namespace.format(**session_ids)
-        records = self._list(self._client.list_memory_records, "memoryRecordSummaries", namespace=namespace)
-        summaries = [record["memoryRecordId"] for record in records]
-        for record_id in summaries:
-            self._delete(self._client.delete_memory_record, memoryRecordId=record_id)
-        return len(events) + len(summaries)
+        for record in list(self._list(self._client.list_memory_records, "memoryRecordSummaries", namespace=namespace)):
+            self._delete(self._client.delete_memory_record, memoryRecordId=record["memoryRecordId"])
 
     def _list(self, operation: Any, result_key: str, **parameters: str) -> Iterator[Mapping[str, Any]]:
         next_page: dict[str, str] = {}

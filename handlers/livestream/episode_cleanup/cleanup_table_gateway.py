@@ -97,8 +97,8 @@ class CleanupTable:
         values = {":since": due.since, ":until": until}
         return self._update(due.owner, due.episode_id, "SET GSI2SK = :until", "GSI2SK = :since", {}, values)
 
-    def delete_contents(self, owner: str, episode_id: str) -> int:
-        """Delete all items of an episode except its own item, and return their number."""
+    def delete_contents(self, owner: str, episode_id: str) -> None:
+        """Delete all items of an episode except its own item."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :pk",
@@ -108,7 +108,6 @@ class CleanupTable:
         )
         keys = [item for page in pages for item in page["Items"] if item["sk"]["S"] != EPISODE_SORT_KEY]
         delete_items(self._client, self._name, keys)
-        return len(keys)
 
     def _update(
         self,

@@ -1,7 +1,8 @@
 """Removal of the data of deleted episodes, and the sweep that marks overdue tracks as failed.
 
-The sweep is a scheduled run of the cleanup function. A track is the processing of an episode's video or transcript. It
-is overdue if it has waited for an event longer than its state allows (`track_time_limits`).
+The sweep is a scheduled run of the cleanup function. A track is the processing of an episode's video or transcript.
+Each state in which a track waits for an event has a time limit, which is well above the normal duration of the state
+with all automatic retries. So if a track exceeds the limit, its event was probably lost.
 
 The API publishes an event for each deletion, so the cleanup starts at once. The sweep also cleans up deleted episodes,
 because the event may have been lost. It cleans up each of them again when all work on it must have ended. Until then,
@@ -26,14 +27,14 @@ from handlers.livestream.api_models import EpisodeId
 from handlers.livestream.episode_cleanup.agent_memory_deletion import AgentMemoryCleaner
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable, DueEpisode
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects
-from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits, is_idle, timeout_reason
 from handlers.livestream.episode_record import EpisodeRecord
 from handlers.livestream.event_names import EPISODE_DELETED, is_livestream_source
-from handlers.livestream.track_states import TrackKind
+from handlers.livestream.track_states import Track, TrackKind, TrackReason, TrackState
 from handlers.livestream.upload_object_keys import OWNER_PATTERN
 
 SWEEP_GRACE_PERIOD = timedelta(minutes=15)
 """The sweep ignores episodes whose time in its index is more recent than this."""
+_IDLE_STATES = frozenset({TrackState.NONE, TrackState.CHUNKED, TrackState.ANALYZED, TrackState.FAILED})
 
 
 class DeletedDetail(Message):
@@ -58,12 +59,14 @@ class EpisodeCleaner:
         objects: EpisodeObjects,
         memory: AgentMemoryCleaner,
         *,
-        limits: TrackLimits,
+        limits: Mapping[TrackState, timedelta],
         budget: timedelta,
         clock: Callable[[], datetime],
         log: EventLog,
     ) -> None:
         """`limits`: time limits of the track states. `budget`: time after which a sweep starts no further episode."""
+        if missing := set(TrackState) - _IDLE_STATES - set(limits):
+            raise ValueError(f"no limit for {', '.join(sorted(missing))}")
         self._table = table
         self._objects = objects
         self._memory = memory
@@ -121,23 +124,29 @@ class EpisodeCleaner:
             self._clean_up_and_reschedule(due, episode.deleted_at)
             return [CleanupOutcome.CLEANED_UP]
         timeouts = self._fail_overdue_tracks(episode)
-        if all(is_idle(episode.track(kind)) for kind in TrackKind):
+        if all(episode.track(kind).state in _IDLE_STATES for kind in TrackKind):
             self._table.remove_from_sweep(due)
         return timeouts
 
     def _fail_overdue_tracks(self, episode: EpisodeRecord) -> list[str]:
         now = self._clock()
-        reasons = {kind: timeout_reason(episode.track(kind), now, self._limits) for kind in TrackKind}
+        reasons = {kind: self._timeout_reason(episode.track(kind), now) for kind in TrackKind}
         return [
             reason.lower()
             for kind, reason in reasons.items()
             if reason is not None and self._table.fail_track(episode, kind, reason, timestamp(now))
         ]
 
+    def _timeout_reason(self, track: Track, now: datetime) -> TrackReason | None:
+        """Return the reason with which to fail an overdue track. Return None if it is idle or within its limit."""
+        if track.state in _IDLE_STATES or now - datetime.fromisoformat(track.since) <= self._limits[track.state]:
+            return None
+        return TrackReason.NEVER_UPLOADED if track.state is TrackState.REQUESTED else TrackReason.TIMED_OUT
+
     def _clean_up_and_reschedule(self, due: DueEpisode, deleted_at: str) -> None:
         """Clean up now. If work on the episode may still be running, let the sweep clean up again when it has ended."""
         self._clean_up(due.owner, due.episode_id)
-        work_ends_at = datetime.fromisoformat(deleted_at) + max(self._limits.by_state.values())
+        work_ends_at = datetime.fromisoformat(deleted_at) + max(self._limits.values())
         if self._clock() < work_ends_at:
             self._table.postpone(due, timestamp(work_ends_at))
         else:

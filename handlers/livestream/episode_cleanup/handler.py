@@ -21,7 +21,6 @@ from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTab
 from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import EpisodeCleaner
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects
-from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits
 from handlers.livestream.track_states import TrackState
 
 
@@ -33,17 +32,16 @@ class CleanupSweepEvent(BaseModel):
 def _cleaner() -> EpisodeCleaner:
     environment = EpisodeCleanupEnvironment.read()
     memory: Any = boto3.client("bedrock-agentcore", config=CONFIG)
-    minutes = {
-        TrackState.REQUESTED: environment.requested_minutes,
-        TrackState.UPLOADED: environment.uploaded_minutes,
-        TrackState.CHUNKING: environment.chunking_minutes,
-        TrackState.ANALYZING: environment.analyzing_minutes,
-    }
     return EpisodeCleaner(
         CleanupTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
         EpisodeObjects(boto3.client("s3", config=CONFIG), environment.bucket_name),
         AgentMemoryCleaner(memory, environment.memory_id, environment.summary_namespace),
-        limits=TrackLimits({state: timedelta(minutes=limit) for state, limit in minutes.items()}),
+        limits={
+            TrackState.REQUESTED: timedelta(minutes=environment.requested_minutes),
+            TrackState.UPLOADED: timedelta(minutes=environment.uploaded_minutes),
+            TrackState.CHUNKING: timedelta(minutes=environment.chunking_minutes),
+            TrackState.ANALYZING: timedelta(minutes=environment.analyzing_minutes),
+        },
         budget=timedelta(seconds=environment.sweep_seconds),
         clock=clock.now,
         log=EventLog(environment.log_level),

@@ -1,6 +1,5 @@
 """Deletion of all S3 data of an episode: every version of its objects, and incomplete multipart uploads."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -26,22 +25,17 @@ class EpisodeObjects:
         self._client = client
         self._bucket = bucket
 
-    def delete(self, owner: str, episode_id: str) -> int:
-        """Delete all objects of an episode. Return the number of deleted versions and delete markers."""
+    def delete(self, owner: str, episode_id: str) -> None:
         episode_folder = f"{owner}/{episode_id}/"
         # Uploads are aborted first. If a client completes one before that, it becomes an object and is deleted below.
         # Only videos are uploaded in parts.
-        for key, upload_id in list(self._multipart_uploads(f"{VIDEOS}{episode_folder}")):
-            self._abort(key, upload_id)
-        return sum(
-            self._delete_versions(page) for prefix in PREFIXES for page in self._versions(f"{prefix}{episode_folder}")
-        )
-
-    def _multipart_uploads(self, prefix: str) -> Iterator[tuple[str, str]]:
-        pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=prefix)
+        paginator = self._client.get_paginator("list_multipart_uploads")
+        pages = list(paginator.paginate(Bucket=self._bucket, Prefix=f"{VIDEOS}{episode_folder}"))
         for page in pages:
             for upload in page.get("Uploads", ()):
-                yield upload["Key"], upload["UploadId"]
+                self._abort(upload["Key"], upload["UploadId"])
+        for prefix in PREFIXES:
+            self._delete_versions(f"{prefix}{episode_folder}")
 
     def _abort(self, key: str, upload_id: str) -> None:
         try:
@@ -50,16 +44,16 @@ class EpisodeObjects:
             if error.response["Error"]["Code"] != "NoSuchUpload":
                 raise
 
-    def _versions(self, prefix: str) -> "Iterator[list[ObjectIdentifierTypeDef]]":
-        """Yield pages of versions and delete markers, at most 1,000 each, as one DeleteObjects call accepts."""
+    def _delete_versions(self, prefix: str) -> None:
+        """Delete all versions and delete markers. A page has at most 1,000, as one DeleteObjects call accepts."""
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
         for page in pages:
             versions: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-            if versions:
-                yield [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
-
-    def _delete_versions(self, versions: "list[ObjectIdentifierTypeDef]") -> int:
-        answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": versions, "Quiet": True})
-        if answer.get("Errors"):
-            raise ObjectsNotDeleted
-        return len(versions)
+            if not versions:
+                continue
+            objects: list[ObjectIdentifierTypeDef] = [
+                {"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions
+            ]
+            answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+            if answer.get("Errors"):
+                raise ObjectsNotDeleted

@@ -36,8 +36,6 @@ def parse_secrets(secret: str) -> list[str]:
 
 
 class EpisodesApiEnvironment(HandlerEnvironment):
-    """Environment variables of the REST API's function."""
-
     table_name: str
     bucket_name: str
     event_source: str

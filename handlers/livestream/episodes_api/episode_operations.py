@@ -34,8 +34,6 @@ from handlers.livestream.track_states import Track, TrackState
 
 @dataclass(frozen=True)
 class EpisodeOperations:
-    """Implements the operations on episodes."""
-
     table: EpisodeTable
     cursors: Cursors
     """Cursors for all lists: episodes, claims and clips."""
@@ -65,7 +63,6 @@ class EpisodeOperations:
         return RestAnswer(episode.to_episode(), 201)
 
     def get(self, call: RestRequest) -> RestAnswer:
-        """Return an episode."""
         return RestAnswer(self.table.get(call.owner, call.parameters.episode_id).to_episode())
 
     def update(self, call: RestRequest) -> RestAnswer:
@@ -95,21 +92,18 @@ class EpisodeOperations:
         return RestAnswer(status=204)
 
     def list_episodes(self, call: RestRequest) -> RestAnswer:
-        """Return a page of the owner's episodes."""
         listing = ListIdentity("listEpisodes", call.owner)
         page = self.table.list_episodes(call.owner, call.query.limit, self._read_cursor(call, listing))
         episodes = tuple(EpisodeRecord.model_validate(item).to_episode() for item in page.items)
         return RestAnswer(EpisodePage(episodes=episodes, next_cursor=self._create_cursor(page, listing)))
 
     def list_claims(self, call: RestRequest) -> RestAnswer:
-        """Return a page of an episode's claims."""
         page, cursor = self._list_findings(call, FindingKind.CLAIM, "listClaims")
         return RestAnswer(
             ClaimPage(claims=tuple(Claim.model_validate(item) for item in page.items), next_cursor=cursor)
         )
 
     def list_clips(self, call: RestRequest) -> RestAnswer:
-        """Return a page of an episode's clips."""
         page, cursor = self._list_findings(call, FindingKind.CLIP, "listClips")
         return RestAnswer(ClipPage(clips=tuple(Clip.model_validate(item) for item in page.items), next_cursor=cursor))
 

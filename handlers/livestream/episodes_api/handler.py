@@ -49,7 +49,6 @@ def operation_handlers(
 
 
 def upload_limits(environment: EpisodesApiEnvironment) -> UploadLimits:
-    """Return the limits for uploads that the environment sets."""
     return UploadLimits(
         max_video_bytes=environment.max_video_gigabytes * GIGABYTE,
         max_transcript_bytes=environment.max_transcript_megabytes * MEGABYTE,
@@ -60,7 +59,6 @@ def upload_limits(environment: EpisodesApiEnvironment) -> UploadLimits:
 
 @cache
 def _rest() -> RestDispatcher:
-    """Create the REST dispatcher once per container."""
     environment = EpisodesApiEnvironment.read()
     session = boto3.Session()
     log = EventLog(environment.log_level)
@@ -90,7 +88,6 @@ def _rest() -> RestDispatcher:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
-    """Answer one request of API Gateway."""
     return _rest().handle(event)
 
 

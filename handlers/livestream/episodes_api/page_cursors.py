@@ -57,8 +57,6 @@ class _Key:
 
 
 class Cursors:
-    """Creates and reads cursors."""
-
     def __init__(
         self,
         secret: Callable[[], str],

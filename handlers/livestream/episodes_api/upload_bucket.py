@@ -20,8 +20,6 @@ _NOT_FOUND = frozenset({"403", "404"})
 
 
 class CompletionResult(StrEnum):
-    """Result of completing a multipart upload."""
-
     DONE = "done"
     """S3 created the object."""
     UNKNOWN = "unknown"

@@ -52,15 +52,12 @@ SUFFIXES = {
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """Limits for uploads."""
-
     max_video_bytes: int
     max_transcript_bytes: int
     max_form_bytes: int
     """Maximum size of a video that is uploaded by form. A larger video is uploaded in parts."""
 
     def max_bytes(self, kind: TrackKind) -> int:
-        """Return the largest permitted size of an upload."""
         return self.max_video_bytes if kind is TrackKind.VIDEO else self.max_transcript_bytes
 
 
@@ -70,8 +67,6 @@ class CompletedObjectMissing(Exception):
 
 @dataclass(frozen=True)
 class UploadOperations:
-    """Implements the operations on uploads."""
-
     table: EpisodeTable
     bucket: UploadBucket
     _: KW_ONLY

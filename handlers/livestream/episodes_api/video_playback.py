@@ -56,8 +56,6 @@ class ChunkBucket:
 
 @dataclass(frozen=True)
 class PlaylistChunk:
-    """One chunk of a playlist."""
-
     number: int
     """Number of the chunk, from 1."""
     start_ms: int
@@ -66,14 +64,11 @@ class PlaylistChunk:
 
     @property
     def end_ms(self) -> int:
-        """End of the chunk in the video."""
         return self.start_ms + self.duration_ms
 
 
 @dataclass(frozen=True)
 class PlaybackOperations:
-    """Implements the operation that lists the chunks of a video."""
-
     table: EpisodeTable
     bucket: ChunkBucket
 

@@ -74,7 +74,9 @@ def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAn
     A malformed claim or clip is such a problem. With `skip_malformed` it is only skipped, if at least one other claim
     or clip is well formed.
     """
-    answer = _parse_object(text)
+    answer = validate_or_none(_AnswerObject, parse_json_answer(text, MAX_ANSWER_CHARACTERS))
+    if answer is None:
+        raise UnusableAnswer(AnswerProblem.NO_OBJECT)
     if answer.window != window_id:
         raise UnusableAnswer(AnswerProblem.OTHER_WINDOW)
     if len(answer.claims) > MAX_CLAIMS or len(answer.clips) > MAX_CLIPS:
@@ -86,10 +88,3 @@ def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAn
     if malformed and (not skip_malformed or malformed == item_count):
         raise UnusableAnswer(AnswerProblem.BAD_ITEM)
     return WindowAnswer(tuple(claims), tuple(clips), malformed)
-
-
-def _parse_object(text: str) -> _AnswerObject:
-    answer = validate_or_none(_AnswerObject, parse_json_answer(text, MAX_ANSWER_CHARACTERS))
-    if answer is None:
-        raise UnusableAnswer(AnswerProblem.NO_OBJECT)
-    return answer

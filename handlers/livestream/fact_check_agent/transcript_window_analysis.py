@@ -75,8 +75,6 @@ class WindowCountMismatch(Exception):
 
 @dataclass(frozen=True)
 class AgentServices:
-    """Gateways that the worker uses."""
-
     transcripts: ObjectReader
     memory: AgentMemory
     model: LanguageModel

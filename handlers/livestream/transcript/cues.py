@@ -46,8 +46,6 @@ class TranscriptProblem(StrEnum):
 
 
 class BadTranscript(Exception):
-    """The file is not a valid transcript."""
-
     def __init__(self, problem: TranscriptProblem) -> None:
         super().__init__(problem.value)
         self.problem = problem

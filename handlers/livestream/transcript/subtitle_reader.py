@@ -54,7 +54,6 @@ def is_srt(lines: list[str]) -> bool:
 
 
 def srt_cues(lines: list[str]) -> Iterator[Cue]:
-    """Yield the cues of an SRT file in their order."""
     times: tuple[int, int] | None = None
     text_lines: list[str] = []
     for line in lines:
@@ -101,7 +100,6 @@ def is_webvtt(lines: list[str]) -> bool:
 
 
 def webvtt_cues(lines: list[str]) -> Iterator[Cue]:
-    """Yield the cues of a WebVTT file in their order."""
     for block in _blocks(lines[1:]):
         # The line of times is the first line of a cue, or the second one below the cue's name.
         times_index = next((index for index, line in enumerate(block[:2]) if "-->" in line), None)

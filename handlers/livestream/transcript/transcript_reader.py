@@ -6,6 +6,7 @@ input the reader either returns cues or raises BadTranscript.
 
 import codecs
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -64,23 +65,15 @@ def _to_text(data: bytes) -> str:
         raise BadTranscript(TranscriptProblem.TOO_LARGE)
     if data.startswith(_UTF16):
         raise BadTranscript(TranscriptProblem.UTF16)
-    text = _decode_utf8(data.removeprefix(codecs.BOM_UTF8))
+    text: str | None = None
+    # The exception of the decoder contains the data, so the new exception is raised after it is suppressed.
+    with suppress(UnicodeDecodeError):
+        text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     if text is None:
         raise BadTranscript(TranscriptProblem.NOT_UTF8)
     if "\0" in text:
         raise BadTranscript(TranscriptProblem.NOT_TEXT)
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _decode_utf8(data: bytes) -> str | None:
-    """Return the decoded text, or None if it is not UTF-8.
-
-    The decoder's exception is suppressed, because it contains the data.
-    """
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
 
 
 def _is_json(text: str) -> bool:

@@ -37,8 +37,6 @@ TRACK_REASONS = {
 
 
 class DistributionOutcome(StrEnum):
-    """Outcome of one event."""
-
     QUEUED = "queued"
     INVALID = "bad"
     """The object is not a valid transcript, so the track has failed."""
@@ -52,8 +50,6 @@ class DistributionOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class WindowDistributor:
-    """Processes the events of uploaded transcripts."""
-
     table: EpisodeTable
     transcripts: ObjectReader
     queue: WindowQueue

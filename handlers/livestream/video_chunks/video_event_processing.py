@@ -46,8 +46,6 @@ SEGMENT_TAG = b"#EXTINF:"
 
 
 class VideoEventOutcome(StrEnum):
-    """Outcome of one event."""
-
     ANNOUNCED = "announced"
     """The event `Video Upload Completed` was published."""
     UNSUPPORTED = "unsupported"

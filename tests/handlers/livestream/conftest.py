@@ -3,14 +3,29 @@
 from collections.abc import Iterator
 
 import pytest
+from moto import mock_aws
 
 from tests.credentials import credentials
-from tests.handlers.livestream.rest_api_harness import ApiHarness, running_harness
+from tests.handlers.livestream.rest_api_harness import (
+    BUCKET,
+    PARAMETER,
+    SECRET,
+    TABLE,
+    ApiHarness,
+    MultipartBucket,
+    clients,
+)
+from tests.moto_tables import Index, create_table
 
 
 @pytest.fixture
 def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiHarness]:
     """Harness with an empty table and an empty bucket."""
     credentials(monkeypatch)
-    with running_harness() as one:
-        yield one
+    with mock_aws():
+        dynamodb, s3 = clients()["dynamodb"], clients()["s3"]
+        s3.create_bucket(Bucket=BUCKET)
+        clients()["ssm"].put_parameter(Name=PARAMETER, Value=SECRET, Type="SecureString")
+        indexes = {"GSI1": Index(("GSI1PK", "GSI1SK")), "GSI2": Index(("GSI2PK", "GSI2SK"), "KEYS_ONLY")}
+        create_table(dynamodb, TABLE, "pk", "sk", indexes=indexes)
+        yield ApiHarness(dynamodb, MultipartBucket(s3))

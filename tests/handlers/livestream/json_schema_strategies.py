@@ -42,16 +42,13 @@ def arbitrary_values(model: type[Message]) -> st.SearchStrategy[Any]:
     """Return a strategy for arbitrary values, and for valid values with changed or missing fields."""
     names = sorted(schema_of(model)["properties"])
 
-    def spoilt(pair: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
-        return pair[0] | pair[1]
-
     def shortened(pair: tuple[dict[str, Any], str]) -> dict[str, Any]:
         return {name: value for name, value in pair[0].items() if name != pair[1]}
 
     wrong = st.dictionaries(st.sampled_from(names), ANYTHING, min_size=1, max_size=2)
     return (
         ANYTHING
-        | st.tuples(valid_values(model), wrong).map(spoilt)
+        | st.tuples(valid_values(model), wrong).map(lambda pair: pair[0] | pair[1])
         | st.tuples(valid_values(model), st.sampled_from(names)).map(shortened)
     )
 

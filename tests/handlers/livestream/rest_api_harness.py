@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
-from moto import mock_aws
+from pydantic.alias_generators import to_camel
 
 from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
 from handlers.common.aws.dynamodb_values import serialize_item
@@ -27,7 +27,6 @@ from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadL
 from handlers.livestream.episodes_api.video_playback import ChunkBucket, PlaybackOperations
 from handlers.livestream.table_keys import FindingKind, finding_key
 from tests.handlers.rest_response import RestResponse
-from tests.moto_tables import Index, create_table
 
 TABLE, BUCKET, PARAMETER = "episodes", "transcripts", "/polyphony/cursors"
 SECRET = "canary-secret-of-cursors"
@@ -40,7 +39,7 @@ OPERATION = {operation.name: operation for operation in OPERATIONS}
 
 
 @cache
-def _clients() -> dict[str, Any]:
+def clients() -> dict[str, Any]:
     """Create the clients once, because creating them takes most of a test's time."""
     return {
         "dynamodb": boto3.client("dynamodb"),
@@ -71,13 +70,10 @@ class ApiHarness:
 
     dynamodb: Any
     s3: Any
-    ssm: Any
     now: datetime = START
     published: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     publish_error: Exception | None = None
-    limits: UploadLimits = LIMITS
     ids: int = 0
-    secret: str = SECRET
 
     @property
     def table(self) -> EpisodeTable:
@@ -85,7 +81,7 @@ class ApiHarness:
 
     @property
     def cursors(self) -> Cursors:
-        return Cursors(lambda: self.secret, seconds=CURSOR_SECONDS, clock=lambda: self.now, nonce=self._nonce)
+        return Cursors(lambda: SECRET, seconds=CURSOR_SECONDS, clock=lambda: self.now, nonce=self._nonce)
 
     @property
     def episodes(self) -> EpisodeOperations:
@@ -102,7 +98,7 @@ class ApiHarness:
     @property
     def uploads(self) -> UploadOperations:
         bucket = UploadBucket(self.s3, BUCKET, URL_SECONDS)
-        return UploadOperations(self.table, bucket, limits=self.limits, clock=lambda: self.now, new_id=self.new_id)
+        return UploadOperations(self.table, bucket, limits=LIMITS, clock=lambda: self.now, new_id=self.new_id)
 
     @property
     def playback(self) -> PlaybackOperations:
@@ -130,9 +126,9 @@ class ApiHarness:
         """Call an operation with any text as body."""
         definition = OPERATION[operation]
         names = set(definition.parameters.model_fields) if definition.parameters else set()
-        path = {_camel(name): value for name, value in parameters.items() if name in names}
+        path = {to_camel(name): value for name, value in parameters.items() if name in names}
         query = {
-            _camel(name): str(value) for name, value in parameters.items() if name not in names and value is not None
+            to_camel(name): str(value) for name, value in parameters.items() if name not in names and value is not None
         }
         context = {"requestId": "r1", **({} if owner is None else {"authorizer": {"user": owner, "principalId": "x"}})}
         event = {
@@ -152,30 +148,20 @@ class ApiHarness:
         assert answer.status == 201
         return str(answer.body["episodeId"])
 
-    def store_finding(
-        self, kind: FindingKind, episode_id: str, start_ms: int, name: str, owner: str = ANN, **values: Any
-    ) -> None:
-        """Write a claim or a clip to the table, in place of the agent."""
-        key = finding_key(owner, episode_id, kind, start_ms, name)
+    def store_claim(self, episode_id: str, start_ms: int, name: str = "claim-1") -> None:
+        """Write a claim to the table, in place of the agent."""
+        values = {"quote": "It is so.", "text": "It is so", "verdict": "unverified", "confidence": 0.5, "sources": []}
+        self._store_finding(FindingKind.CLAIM, episode_id, start_ms, name, claimId=name, **values)
+
+    def store_clip(self, episode_id: str, start_ms: int, name: str = "clip-1", **values: Any) -> None:
+        self._store_finding(FindingKind.CLIP, episode_id, start_ms, name, clipId=name, title="A clip", **values)
+
+    def _store_finding(self, kind: FindingKind, episode_id: str, start_ms: int, name: str, **values: Any) -> None:
+        key = finding_key(ANN, episode_id, kind, start_ms, name)
         item = {**key, "startMs": start_ms, "endMs": start_ms + 1000, **values}
         self.dynamodb.put_item(TableName=TABLE, Item=serialize_item(item))
 
-    def store_claim(self, episode_id: str, start_ms: int, name: str = "claim-1", **values: Any) -> None:
-        default_values = {
-            "claimId": name,
-            "quote": "It is so.",
-            "text": "It is so",
-            "verdict": "unverified",
-            "confidence": 0.5,
-        }
-        self.store_finding(FindingKind.CLAIM, episode_id, start_ms, name, **{**default_values, "sources": [], **values})
-
-    def store_clip(self, episode_id: str, start_ms: int, name: str = "clip-1", **values: Any) -> None:
-        default_values = {"clipId": name, "title": "A clip", "reason": "It is short."}
-        self.store_finding(FindingKind.CLIP, episode_id, start_ms, name, **{**default_values, **values})
-
     def stored_items(self) -> list[dict[str, Any]]:
-        """Return all items of the table."""
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
         return items
 
@@ -217,25 +203,3 @@ class ApiResponse(RestResponse):
     def error(self) -> tuple[int, str]:
         """Status and code of an error response."""
         return self.status, self.body["code"]
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)
-
-
-@contextmanager
-def running_harness() -> Iterator[ApiHarness]:
-    """Yield a harness. The environment must already contain credentials."""
-    with mock_aws():
-        clients = _clients()
-        clients["s3"].create_bucket(Bucket=BUCKET)
-        clients["ssm"].put_parameter(Name=PARAMETER, Value=SECRET, Type="SecureString")
-        create_table(
-            clients["dynamodb"],
-            TABLE,
-            "pk",
-            "sk",
-            indexes={"GSI1": Index(("GSI1PK", "GSI1SK")), "GSI2": Index(("GSI2PK", "GSI2SK"), "KEYS_ONLY")},
-        )
-        yield ApiHarness(clients["dynamodb"], MultipartBucket(clients["s3"]), clients["ssm"])

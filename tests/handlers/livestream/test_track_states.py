@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.aws.dynamodb_values import deserialize_item
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
 from handlers.livestream.episode_table import EpisodeConflict
 from handlers.livestream.track_states import (
@@ -47,14 +46,9 @@ def apply_all(updates: Iterable[TrackUpdate], track: Track = WAITING) -> Track:
     return track
 
 
-def with_version(track: Track, version_id: str | None) -> Track:
-    return track.model_copy(update={"version_id": version_id})
-
-
 UNVERSIONED_UPDATES = st.builds(
     make_update, st.sampled_from(REPORTED_STATES), st.sampled_from([OLD, NEW]), st.sampled_from("2345")
 )
-WAITING_STATES = PROCESSING_STATES | {TrackState.REQUESTED}
 UPDATES = st.builds(
     lambda update, version: replace(update, version_id=version),
     UNVERSIONED_UPDATES,
@@ -91,7 +85,7 @@ def test_a_timed_out_track_accepts_every_later_update_of_its_upload(
     updates: list[TrackUpdate], reason: TrackReason, late: TrackUpdate
 ) -> None:
     track = apply_all(updates)
-    expected = apply_update(with_version(WAITING, track.version_id), late)
+    expected = apply_update(WAITING.model_copy(update={"version_id": track.version_id}), late)
     moved = apply_update(fail_track(track, reason, "5"), late)
     if expected.state is TrackState.REQUESTED:
         assert moved == fail_track(track, reason, "5"), "the update concerns another upload or version"
@@ -140,7 +134,7 @@ def test_the_table_moves_a_track_like_the_model(
             except EpisodeConflict:
                 assert before.state not in REPLACEABLE_STATES
         elif isinstance(action, TrackReason):
-            if before.state not in WAITING_STATES:
+            if before.state not in PROCESSING_STATES | {TrackState.REQUESTED}:
                 continue
             track = fail_track(before, action, "9")
             record_read = harness.table.get(ANN, episode)
@@ -178,15 +172,3 @@ def test_a_track_of_a_deleted_episode_does_not_move(harness: ApiHarness) -> None
     assert not harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded)
     [item] = harness.stored_items()
     assert item["video"]["M"]["state"] == {"S": "requested"}
-
-
-def test_the_details_of_an_update_are_stored_with_the_track(harness: ApiHarness) -> None:
-    episode = harness.create_episode()
-    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
-    chunk_details = {"chunks": {"prefix": "chunks/", "count": 3, "seconds": 30, "durationMs": 90_000}}
-    harness.table.advance_track(
-        ANN, episode, TrackKind.VIDEO, replace(make_update(TrackState.CHUNKED), details=chunk_details)
-    )
-    [item] = harness.stored_items()
-    assert deserialize_item(item)["video"]["chunks"] == chunk_details["chunks"]
-    assert harness.table.get(ANN, episode).video.state is TrackState.CHUNKED

@@ -20,20 +20,10 @@ OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
 SIZES = WindowSizes(characters=6_000, milliseconds=600_000, overlap_characters=600)
 KEY = f"transcripts/{OWNER}/{EPISODE}/01HZXW3V9K8Q2M4N6P8R0T2V4Y.srt"
 
-CUT = {"characters": 6_000, "milliseconds": 600_000, "overlapCharacters": 600}
-
 
 def message(**changed: object) -> WindowMessage:
-    whole = {
-        "owner": OWNER,
-        "episodeId": EPISODE,
-        "transcriptKey": KEY,
-        "transcriptVersion": "v1",
-        "index": 0,
-        "count": 2,
-        "cut": CUT,
-    }
-    return WindowMessage.model_validate({"schemaVersion": 1, **whole, **changed})
+    first, _ = window_messages(OWNER, EPISODE, KEY, "v1", 2, SIZES)
+    return WindowMessage.model_validate({**first.model_dump(by_alias=True), **changed})
 
 
 def test_a_window_id_is_stable_and_unique() -> None:
@@ -62,18 +52,9 @@ def test_each_window_has_a_message_that_survives_serialization() -> None:
     [
         {"schemaVersion": 2},
         {"index": 2},
-        {"index": -1},
-        {"count": 0},
-        {"count": MAX_WINDOWS + 1},
-        {"owner": "someone"},
         {"owner": "../x"},
-        {"episodeId": "short"},
         {"transcriptKey": "videos/everybody/x"},
         {"transcriptKey": KEY.replace(EPISODE, "0" * 26)},
-        {"transcriptVersion": ""},
-        {"cut": {"characters": 0, "milliseconds": 1, "overlapCharacters": 1}},
-        {"cut": {"characters": 1}},
-        {"cut": None},
     ],
 )
 def test_an_inconsistent_message_is_refused(changed: dict[str, object]) -> None:
@@ -82,10 +63,8 @@ def test_an_inconsistent_message_is_refused(changed: dict[str, object]) -> None:
     assert "input_value" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "accepted", [[], [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "x"}]], ids=["none", "one"]
-)
-def test_messages_that_sqs_rejects_raise_an_error(accepted: list[dict[str, str]]) -> None:
+def test_messages_that_sqs_rejects_raise_an_error() -> None:
+    accepted = [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "x"}]
     rejected = {"Id": "3", "SenderFault": False, "Code": "InternalError"}
     with stubbed("sqs") as (client, stubber):
         stubber.add_response("send_message_batch", {"Successful": accepted, "Failed": [rejected]})

@@ -18,25 +18,20 @@ def test_a_key_is_parsed_with_any_suffix(prefix: str, owner: str, suffix: str) -
 @pytest.mark.parametrize(
     "wrong",
     [
-        key().upper(),
         f"/{key()}",
-        f"x/{key()}",
         f"{key()}/",
         f"{key()}\n",
         key(owner="someone"),
-        key(owner="EVERYBODY"),
         key(owner=".."),
         key(upload=UPLOAD[:-1]),
         key(upload="U" * 26),
         key(suffix=".mp4.exe"),
         key(suffix=".mp\uff14"),
-        key(suffix="."),
         key(suffix=f".{'x' * 17}"),
         key().replace("/", "%2F"),
         key().replace(VIDEOS, "chunks/"),
         key().replace(VIDEOS, TRANSCRIPTS),
         f"{VIDEOS}{OWNER}/{UPLOAD}.mp4",
-        VIDEOS,
     ],
 )
 def test_a_key_of_any_other_form_is_refused(wrong: str) -> None:

@@ -11,18 +11,12 @@ from botocore.exceptions import ClientError
 
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_cleanup.agent_memory_deletion import AgentMemoryCleaner
-from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable, DueEpisode
+from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
 from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import SWEEP_GRACE_PERIOD, EpisodeCleaner
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects, ObjectsNotDeleted
-from handlers.livestream.episode_cleanup.track_time_limits import TrackLimits
 from handlers.livestream.table_item_deletion import ItemsNotDeleted
 from handlers.livestream.table_keys import window_key
-from handlers.livestream.track_states import (
-    TrackKind,
-    TrackReason,
-    TrackState,
-    TrackUpdate,
-)
+from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.upload_object_keys import UploadKey
 from handlers.livestream.video_chunks.video_events import UploadedVideo
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, TABLE, ApiHarness
@@ -30,14 +24,12 @@ from tests.handlers.livestream.video_chunks import video_processing_harness
 from tests.handlers.livestream.video_chunks.video_processing_harness import completed, created
 
 HOUR = timedelta(hours=1)
-LIMITS = TrackLimits(
-    {
-        TrackState.REQUESTED: 4 * HOUR,
-        TrackState.UPLOADED: 1 * HOUR,
-        TrackState.CHUNKING: 6 * HOUR,
-        TrackState.ANALYZING: 2 * HOUR,
-    }
-)
+LIMITS = {
+    TrackState.REQUESTED: 4 * HOUR,
+    TrackState.UPLOADED: 1 * HOUR,
+    TrackState.CHUNKING: 6 * HOUR,
+    TrackState.ANALYZING: 2 * HOUR,
+}
 NAMESPACE = "/summaries/{actorId}/{sessionId}/"
 
 
@@ -78,6 +70,7 @@ class CleanupHarness:
 
     harness: ApiHarness
     memory: FakeAgentCoreClient = field(default_factory=FakeAgentCoreClient)
+    limits: Mapping[TrackState, timedelta] = field(default_factory=lambda: LIMITS)
 
     @property
     def cleaner(self) -> EpisodeCleaner:
@@ -86,7 +79,7 @@ class CleanupHarness:
             CleanupTable(self.harness.dynamodb, TABLE),
             EpisodeObjects(self.harness.s3, BUCKET),
             AgentMemoryCleaner(memory, "memory", NAMESPACE),
-            limits=LIMITS,
+            limits=self.limits,
             budget=timedelta(minutes=1),
             clock=lambda: self.harness.now,
             log=self.harness.log,
@@ -155,7 +148,7 @@ def test_the_sweep_fails_an_overdue_track_with_a_reason(
     episode, upload = request_upload(harness)
     if state is not TrackState.REQUESTED:
         advance(harness, episode, upload, state)
-    harness.now += LIMITS.by_state[state]
+    harness.now += LIMITS[state]
     swept = cleanup.sweep()
     assert (swept["checked"], swept["never_uploaded"] + swept["timed_out"]) == (1, 0)
     assert track_state(harness, episode) == (state.value, None)
@@ -194,7 +187,7 @@ def test_a_track_that_resumes_after_a_timeout_is_swept_again(
     assert not cleanup.sweep_times()
     advance(harness, episode, upload, state)
     assert track_state(harness, episode) == (state.value, None)
-    harness.now += LIMITS.by_state[state] + timedelta(seconds=1)
+    harness.now += LIMITS[state] + timedelta(seconds=1)
     assert cleanup.sweep()["timed_out"] == 1
     assert track_state(harness, episode) == ("failed", "TIMED_OUT")
 
@@ -343,8 +336,6 @@ def test_an_episode_without_its_own_item_is_cleaned_up_too(harness: ApiHarness, 
     [
         ({}, {}),
         ({"schemaVersion": 1, "owner": "../x", "episodeId": "0" * 26}, {}),
-        ({"schemaVersion": 1, "owner": ANN, "episodeId": "short"}, {}),
-        ({"schemaVersion": 2, "owner": ANN, "episodeId": "0" * 26}, {}),
         ({"schemaVersion": 1, "owner": ANN, "episodeId": "0" * 26}, {"source": "aws.s3"}),
         ({"schemaVersion": 1, "owner": ANN, "episodeId": "0" * 26}, {"detail-type": "Video Upload Completed"}),
     ],
@@ -364,10 +355,10 @@ def test_the_failure_of_one_episode_does_not_stop_the_sweep(
         harness.call("deleteEpisode", episode_id=episode)
     forget = AgentMemoryCleaner.delete_session
 
-    def fails(self: AgentMemoryCleaner, actor: str, session: str) -> int:
+    def fails(self: AgentMemoryCleaner, actor: str, session: str) -> None:
         if session == first:
             raise RuntimeError("canary")
-        return forget(self, actor, session)
+        forget(self, actor, session)
 
     monkeypatch.setattr(AgentMemoryCleaner, "delete_session", fails)
     harness.advance_time(minutes=16)
@@ -395,13 +386,7 @@ def test_an_incomplete_deletion_of_items_or_objects_raises(
         objects.delete(ANN, episode)
 
 
-def test_every_state_that_waits_for_an_event_needs_a_limit() -> None:
+def test_every_state_that_waits_for_an_event_needs_a_limit(cleanup: CleanupHarness) -> None:
+    cleanup.limits = {state: HOUR for state in TrackState if state is not TrackState.CHUNKING}
     with pytest.raises(ValueError, match="chunking"):
-        TrackLimits({state: HOUR for state in TrackState if state is not TrackState.CHUNKING})
-
-
-def test_the_sweep_index_contains_only_the_keys_of_an_episode(harness: ApiHarness, cleanup: CleanupHarness) -> None:
-    episode, _ = request_upload(harness)
-    assert list(CleanupTable(harness.dynamodb, TABLE).list_due("9")) == [
-        DueEpisode(ANN, episode, timestamp(harness.now))
-    ]
+        cleanup.sweep()

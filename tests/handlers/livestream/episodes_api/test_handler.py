@@ -3,15 +3,16 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from pydantic import ValidationError
 
 from handlers.livestream.episodes_api import handler
 from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
 from handlers.livestream.event_publisher import EventNotPublished, EventPublisher
 from tests.handlers.livestream.rest_api_harness import BUCKET, PARAMETER, TABLE, ApiHarness
+from tests.handlers.scripted_clients import stubbed
 
 VARIABLES = {
     "TABLE_NAME": TABLE,
@@ -61,10 +62,6 @@ def test_the_environment_gives_the_upload_limits() -> None:
     environment = EpisodesApiEnvironment.model_validate({**needed, **sizes})
     limits = handler.upload_limits(environment)
     assert (limits.max_video_bytes, limits.max_transcript_bytes, limits.max_form_bytes) == (2 * 10**9, 3 * 10**6, 10**8)
-    assert environment.origin == "*"
-    for name in needed:
-        with pytest.raises(ValidationError):
-            EpisodesApiEnvironment.model_validate({key: value for key, value in needed.items() if key != name})
 
 
 def test_without_the_secret_only_lists_of_one_page_succeed(
@@ -78,31 +75,12 @@ def test_without_the_secret_only_lists_of_one_page_succeed(
     assert (status, answer["code"]) == (500, "INTERNAL")
 
 
-class FakeBus:
-    """EventBridge client with a fixed response."""
-
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
-        self.entries: list[dict[str, Any]] = []
-
-    def put_events(self, **request: Any) -> Any:
-        self.entries += request["Entries"]
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
-def publisher(bus: Any) -> EventPublisher:
-    return EventPublisher(bus, "polyphony-test.livestream")
-
-
 def test_an_event_is_published_with_source_type_and_version() -> None:
-    bus = FakeBus({"FailedEntryCount": 0})
-    publisher(bus)("Episode Deleted", {"owner": "o", "episodeId": "e"})
-    [entry] = bus.entries
-    assert entry.keys() == {"Source", "DetailType", "Detail"}
-    assert (entry["Source"], entry["DetailType"]) == ("polyphony-test.livestream", "Episode Deleted")
-    assert json.loads(entry["Detail"]) == {"schemaVersion": 1, "owner": "o", "episodeId": "e"}
+    detail = '{"schemaVersion": 1, "owner": "o", "episodeId": "e"}'
+    entry = {"Source": "polyphony-test.livestream", "DetailType": "Episode Deleted", "Detail": detail}
+    with stubbed("events") as (client, stubber):
+        stubber.add_response("put_events", {"FailedEntryCount": 0}, {"Entries": [entry]})
+        EventPublisher(client, "polyphony-test.livestream")("Episode Deleted", {"owner": "o", "episodeId": "e"})
 
 
 @pytest.mark.parametrize(
@@ -114,7 +92,8 @@ def test_an_event_is_published_with_source_type_and_version() -> None:
     ],
 )
 def test_the_error_of_a_failed_publication_does_not_quote_the_event(answer: Any) -> None:
+    bus = Mock(**{"put_events.side_effect": [answer]})
     with pytest.raises(EventNotPublished) as raised:
-        publisher(FakeBus(answer))("Episode Deleted", {})
+        EventPublisher(bus, "polyphony-test.livestream")("Episode Deleted", {})
     assert "canary" not in repr(raised.value)
     assert raised.value.__cause__ is None

@@ -1,5 +1,6 @@
 """A cursor is accepted only unchanged, for its own list, and until it expires."""
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -21,11 +22,10 @@ class CursorHarness:
     def __init__(self, secret: str = ONE) -> None:
         self.secret = secret
         self.now = START
-        self.nonces = 0
 
     @property
     def cursors(self) -> Cursors:
-        return Cursors(lambda: self.secret, seconds=60, clock=lambda: self.now, nonce=self._nonce)
+        return Cursors(lambda: self.secret, seconds=60, clock=lambda: self.now, nonce=os.urandom)
 
     def is_accepted(self, cursor: str, listing: ListIdentity = LIST) -> bool:
         try:
@@ -34,10 +34,6 @@ class CursorHarness:
             if (error.code, error.code.status) != ("CURSOR_INVALID", 400):
                 raise
             return False
-
-    def _nonce(self, length: int) -> bytes:
-        self.nonces += 1
-        return self.nonces.to_bytes(length, "big")
 
 
 CURSOR = CursorHarness().cursors.encrypt(POSITION, LIST)

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import boto3
@@ -14,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from handlers.livestream.api_models import UploadRequest
 from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, MIN_PART_BYTES, _part_bytes
-from handlers.livestream.track_states import ContentType, TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_states import ContentType, TrackKind, TrackState, TrackUpdate
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, ApiHarness, ApiResponse
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
@@ -66,9 +67,6 @@ def test_another_upload_may_be_requested_until_one_arrives(harness: ApiHarness) 
     [
         ({**TRANSCRIPT, "contentType": "video/mp4"}, "TYPE_UNSUPPORTED", "contentType"),
         ({**VIDEO, "contentType": "text/plain"}, "TYPE_UNSUPPORTED", "contentType"),
-        ({**VIDEO, "contentType": "video/x-canary"}, "MALFORMED", "contentType"),
-        ({**VIDEO, "kind": "audio"}, "MALFORMED", "kind"),
-        ({**VIDEO, "bytes": 0}, "MALFORMED", "bytes"),
         ({**VIDEO, "bytes": LIMITS.max_video_bytes + 1}, "UPLOAD_TOO_LARGE", "bytes"),
         ({**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes + 1}, "UPLOAD_TOO_LARGE", "bytes"),
     ],
@@ -86,7 +84,6 @@ def test_an_unsupported_type_or_size_is_refused(
 @pytest.mark.parametrize(
     ("upload_request", "parts"),
     [
-        ({**VIDEO, "bytes": 1}, None),
         ({**VIDEO, "bytes": MEBIBYTE}, None),
         ({**VIDEO, "bytes": MEBIBYTE + 1}, 1),
         ({**VIDEO, "bytes": LIMITS.max_video_bytes}, 5),
@@ -99,19 +96,6 @@ def test_only_videos_above_the_form_limit_are_uploaded_in_parts(
     body = harness.call("requestUpload", upload_request, episode_id=harness.create_episode()).body
     assert len(body.get("multipart", {}).get("parts", ())) == (parts or 0)
     assert ("form" in body) is (parts is None)
-
-
-def test_a_failed_track_accepts_another_upload(harness: ApiHarness) -> None:
-    episode = harness.create_episode()
-    upload = harness.call("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
-    at = "2026-01-03T12:00:09.000Z"
-    failure = TrackUpdate(upload, TrackState.FAILED, at, TrackReason.EMPTY)
-    harness.table.advance_track(ANN, episode, TrackKind.TRANSCRIPT, failure)
-    episode_view = harness.call("getEpisode", episode_id=episode).body
-    assert episode_view["status"] == "failed"
-    assert episode_view["transcript"] == {"state": "failed", "since": at, "reason": "EMPTY", "uploadId": upload}
-    assert harness.call("requestUpload", TRANSCRIPT, episode_id=episode).status == 201
-    assert "reason" not in harness.call("getEpisode", episode_id=episode).body["transcript"]
 
 
 def test_no_upload_is_started_for_an_unknown_episode(harness: ApiHarness) -> None:
@@ -167,8 +151,6 @@ def is_signed_for(url: str, size: int) -> bool:
     ("size", "expected"),
     [
         (MEBIBYTE + 1, [MEBIBYTE + 1]),
-        (MIN_PART_BYTES, [MIN_PART_BYTES]),
-        (TWO_PARTS, [MIN_PART_BYTES, 3]),
         (2 * MIN_PART_BYTES, [MIN_PART_BYTES, MIN_PART_BYTES]),
         (2 * MIN_PART_BYTES + 1, [MIN_PART_BYTES, MIN_PART_BYTES, 1]),
     ],
@@ -209,6 +191,10 @@ class MultipartVideo:
             "completeUpload", body, **{"episode_id": self.episode, "upload_id": self.upload, **other}
         )
 
+    def advance(self, state: TrackState) -> None:
+        update = TrackUpdate(self.upload, state, "2026-01-03T12:00:09.000Z")
+        assert self.harness.table.advance_track(ANN, self.episode, TrackKind.VIDEO, update)
+
     @property
     def object_exists(self) -> bool:
         return bool(self.harness.s3.list_objects_v2(Bucket=BUCKET).get("Contents"))
@@ -240,11 +226,9 @@ def test_urls_are_signed_again_only_while_the_upload_is_expected(harness: ApiHar
     assert sign().status == 200
     assert sign(upload_id=harness.new_id()).error == (404, "UPLOAD_UNKNOWN")
     assert sign(owner=BOB).error == (404, "EPISODE_UNKNOWN")
-    at = "2026-01-03T12:00:09.000Z"
-    harness.table.advance_track(ANN, video.episode, TrackKind.VIDEO, TrackUpdate(video.upload, TrackState.UPLOADED, at))
+    video.advance(TrackState.UPLOADED)
     assert sign().error == (409, "UPLOAD_NOT_EXPECTED")
-    failure = TrackUpdate(video.upload, TrackState.FAILED, at, TrackReason.CHUNKING_FAILED)
-    harness.table.advance_track(ANN, video.episode, TrackKind.VIDEO, failure)
+    video.advance(TrackState.FAILED)
     assert sign().error == (409, "UPLOAD_NOT_EXPECTED")
 
 
@@ -270,21 +254,15 @@ def test_completing_an_upload_reads_the_table_once_and_changes_nothing(harness: 
     head = harness.s3.head_object(Bucket=BUCKET, Key=video.key)
     assert (head["ContentLength"], head["ContentType"]) == (TWO_PARTS, "video/mp4")
     assert video.complete().text == answer.text, "a repeated completion gets the same response"
-    at = "2026-01-03T12:00:09.000Z"
-    harness.table.advance_track(ANN, video.episode, TrackKind.VIDEO, TrackUpdate(video.upload, TrackState.CHUNKING, at))
+    video.advance(TrackState.CHUNKING)
     assert video.complete().status == 200
 
 
-def test_the_completion_names_the_announced_size(harness: ApiHarness) -> None:
-    video, request = MultipartVideo(harness), []
-
-    def note(params: dict[str, Any], **_: Any) -> None:
-        request.append(params["headers"]["x-amz-mp-object-size"])
-
-    harness.s3.meta.events.register("before-call.s3.CompleteMultipartUpload", note)
+def test_the_completion_names_the_announced_size(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    video, complete = MultipartVideo(harness), Mock()
+    monkeypatch.setattr(harness.s3, "complete_multipart_upload", complete)
     video.complete()
-    harness.s3.meta.events.unregister("before-call.s3.CompleteMultipartUpload", note)
-    assert [int(call) for call in request] == [MEBIBYTE + 1]
+    assert complete.call_args.kwargs["MpuObjectSize"] == MEBIBYTE + 1
 
 
 @pytest.mark.parametrize(
@@ -323,14 +301,9 @@ def failing(code: str, operation: str) -> Callable[..., None]:
     ("completing", "looking", "expected"),
     [
         ("InvalidPart", "", (409, "UPLOAD_INCOMPLETE")),
-        ("InvalidPartOrder", "", (409, "UPLOAD_INCOMPLETE")),
-        ("InvalidRequest", "", (409, "UPLOAD_INCOMPLETE")),
-        ("EntityTooSmall", "", (409, "UPLOAD_INCOMPLETE")),
         ("InternalError", "", (500, "INTERNAL")),
         ("NoSuchUpload", "", (404, "UPLOAD_UNKNOWN")),
         ("NoSuchUpload", "403", (404, "UPLOAD_UNKNOWN")),
-        ("NoSuchUpload", "404", (404, "UPLOAD_UNKNOWN")),
-        ("", "403", (500, "INTERNAL")),
         ("", "404", (500, "INTERNAL")),
         ("", "503", (500, "INTERNAL")),
     ],
@@ -358,8 +331,7 @@ def test_only_the_expected_upload_can_be_completed(harness: ApiHarness) -> None:
     harness.call("requestUpload", VIDEO, episode_id=video.episode)
     assert video.complete().error == (404, "UPLOAD_UNKNOWN"), "another upload replaced it"
     assert not video.object_exists
-    failure = TrackUpdate(other.upload, TrackState.FAILED, "2026-01-03T12:00:09.000Z", TrackReason.UNSUPPORTED_TYPE)
-    harness.table.advance_track(ANN, other.episode, TrackKind.VIDEO, failure)
+    other.advance(TrackState.FAILED)
     assert other.complete().error == (409, "UPLOAD_NOT_EXPECTED"), "the upload has failed"
     assert not other.object_exists
 
@@ -367,13 +339,9 @@ def test_only_the_expected_upload_can_be_completed(harness: ApiHarness) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"parts": []},
-        {"parts": [{"partNumber": 1, "etag": "e"}, {"partNumber": 1, "etag": "e"}]},
-        {"parts": [{"partNumber": 101, "etag": "e"}]},
+        {"parts": [{"partNumber": 1, "etag": "e"}] * 2},
         {"parts": [{"partNumber": 1, "etag": "<canary>"}]},
-        {"parts": [{"partNumber": 1, "etag": "e"}] * 101},
         {"multipartId": "canary\n"},
-        {"multipartId": ""},
     ],
 )
 def test_an_invalid_completion_is_refused(harness: ApiHarness, body: dict[str, Any]) -> None:

@@ -91,7 +91,6 @@ def test_texts_are_truncated_to_the_limit_of_an_event() -> None:
         ("ServiceQuotaExceededException", ServiceFault.THROTTLED),
         ("ServiceException", ServiceFault.UNAVAILABLE),
         ("RetryableConflictException", ServiceFault.UNAVAILABLE),
-        ("AccessDeniedException", ServiceFault.REFUSED),
         ("InvalidInputException", ServiceFault.REJECTED),
     ],
 )

@@ -63,19 +63,14 @@ def test_findings_after_the_core_are_left_to_the_next_window_and_counted() -> No
     assert len(verify_answer(answer(claim(), behind), last, MESSAGE, SETTINGS, REMEMBERED, timed=True).claims) == 2
 
 
-@pytest.mark.parametrize("verdict", ["supported", "refuted", "misleading"])
 @pytest.mark.parametrize(
     "sources", [[], ["cue-31"], ["cue-29"], ["cue-34"], ["cue-032"], ["http://example.com"], ["0000001731#ab13"], [""]]
 )
-def test_a_verdict_without_a_valid_source_becomes_unverified(verdict: str, sources: list[str]) -> None:
-    result = check(claim(verdict=verdict, sources=sources))
+def test_a_verdict_without_a_valid_source_becomes_unverified(sources: list[str]) -> None:
+    result = check(claim(sources=sources))
     (stored_claim,) = result.claims
-    assert (stored_claim.verdict, stored_claim.confidence, stored_claim.sources, result.unfounded) == (
-        Verdict.UNVERIFIED,
-        0.0,
-        (),
-        1,
-    )
+    assert (stored_claim.verdict, stored_claim.confidence) == (Verdict.UNVERIFIED, 0.0)
+    assert (stored_claim.sources, result.unfounded) == ((), 1)
 
 
 @pytest.mark.parametrize("source", [MEMORY, "cue-30", "cue-32", "cue-33"])

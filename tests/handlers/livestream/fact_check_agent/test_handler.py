@@ -99,14 +99,7 @@ def test_the_environment_gives_the_request_settings() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [
-        {"GUARDRAIL_ID": "abc"},
-        {"GUARDRAIL_VERSION": "1"},
-        {"GUARDRAIL_ID": "abc", "GUARDRAIL_VERSION": "latest"},
-        {"CLIP_MIN_SECONDS": "60", "CLIP_MAX_SECONDS": "59"},
-        {"MAX_OUTPUT_TOKENS": "10"},
-        {"ANSWER_SECONDS": "9"},
-    ],
+    [{"GUARDRAIL_ID": "abc"}, {"GUARDRAIL_VERSION": "1"}, {"CLIP_MIN_SECONDS": "60", "CLIP_MAX_SECONDS": "59"}],
 )
 def test_an_invalid_environment_is_refused(changed: dict[str, str]) -> None:
     with pytest.raises(ValidationError):

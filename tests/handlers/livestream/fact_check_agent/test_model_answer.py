@@ -41,9 +41,8 @@ def problem(text: str, *, patient: bool = False) -> StrEnum:
     return caught.value.problem
 
 
-@pytest.mark.parametrize("form", ["{}", " \n{}\n", "```json\n{}\n```", "```\n{}\n  ```", "```JSON \n{}\n```\n"])
-def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
-    result = parse_answer(form.replace("{}", answer()), WINDOW, skip_malformed=False)
+def test_json_is_read_from_a_code_fence() -> None:
+    result = parse_answer(f"```json\n{answer()}\n```", WINDOW, skip_malformed=False)
     assert (result.claims[0].verdict, result.claims[0].confidence) == (Verdict.REFUTED, 0.8)
     assert (result.clips[0].start_ms, result.clips[0].end_ms) == (0, 9_000)
     assert result.malformed == 0
@@ -52,21 +51,12 @@ def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", AnswerJsonProblem.EMPTY),
-        (" \n", AnswerJsonProblem.EMPTY),
         ("x" * (MAX_ANSWER_CHARACTERS + 1), AnswerJsonProblem.TOO_LONG),
         (f"Sure! {answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
-        (answer(note=CANARY)[:-1], AnswerJsonProblem.NO_JSON),
-        (f"```json\n{answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
-        (f"{answer()}\n{answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
-        (answer(note=float("nan")), AnswerJsonProblem.NO_JSON),
-        ("[" * 100_000, AnswerJsonProblem.NO_JSON),
         (f'["{CANARY}"]', AnswerProblem.NO_OBJECT),
-        ("null", AnswerProblem.NO_OBJECT),
         (answer(claims={"a": CANARY}), AnswerProblem.NO_OBJECT),
         (json.dumps({"window": WINDOW, "claims": []}), AnswerProblem.NO_OBJECT),
         (answer(window="another"), AnswerProblem.OTHER_WINDOW),
-        (answer(window=""), AnswerProblem.OTHER_WINDOW),
         (answer(claims=[CLAIM] * (MAX_CLAIMS + 1)), AnswerProblem.TOO_MANY),
         (answer(clips=[CLIP] * 21), AnswerProblem.TOO_MANY),
     ],
@@ -76,41 +66,18 @@ def test_an_answer_of_another_form_is_refused_even_if_malformed_items_are_skippe
     assert problem(text, patient=True) is expected
 
 
-BAD: list[tuple[str, object]] = [
-    ("claims", None),
-    ("claims", CANARY),
-    ("claims", []),
-    ("claims", {}),
-    *(
-        ("claims", {**CLAIM, name: value})
-        for name, value in (
-            ("quote", ""),
-            ("quote", CANARY * 200),
-            ("quote", 7),
-            ("quote", "half a pair \ud800"),
-            ("statement", None),
-            ("verdict", CANARY),
-            ("verdict", "Refuted"),
-            ("confidence", 1.01),
-            ("confidence", -0.1),
-            ("confidence", "0.5"),
-            ("confidence", True),
-            ("cue", -1),
-            ("cue", 1.5),
-            ("sources", CANARY),
-            ("sources", [CANARY * 100]),
-            ("sources", ["m"] * 21),
-        )
-    ),
-    *(
-        ("clips", {**CLIP, name: value})
-        for name, value in (("startMs", -1), ("startMs", "0"), ("endMs", 1.5), ("title", ""), ("title", CANARY * 50))
-    ),
-    ("clips", {"title": CANARY}),
-]
-
-
-@pytest.mark.parametrize(("kind", "bad"), BAD)
+@pytest.mark.parametrize(
+    ("kind", "bad"),
+    [
+        ("claims", CANARY),
+        ("claims", {**CLAIM, "quote": CANARY * 200}),
+        ("claims", {**CLAIM, "quote": "half a pair \ud800"}),
+        ("claims", {**CLAIM, "verdict": CANARY}),
+        ("claims", {**CLAIM, "confidence": "0.5"}),
+        ("clips", {**CLIP, "startMs": "0"}),
+        ("clips", {"title": CANARY}),
+    ],
+)
 def test_a_malformed_claim_or_clip_is_refused_first_and_then_skipped(kind: str, bad: object) -> None:
     good = CLAIM if kind == "claims" else CLIP
     assert problem(answer(**{kind: [good, bad]})) is AnswerProblem.BAD_ITEM

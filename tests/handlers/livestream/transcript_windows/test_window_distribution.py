@@ -1,7 +1,7 @@
 """Each window of an uploaded transcript is queued, even after a failure; an invalid transcript fails its track."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from handlers.common.text.text_windows import WindowSizes
 from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer
 from handlers.livestream.findings_table import WindowFailure
 from handlers.livestream.s3_object_reader import ObjectReader
-from handlers.livestream.transcript import cues, transcript_reader
+from handlers.livestream.transcript import cues
 from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.transcript_window_queue import WindowMessage, WindowQueue, WindowsNotQueued
 from handlers.livestream.transcript_windows import handler, window_distribution
@@ -25,7 +25,7 @@ from tests.handlers.livestream.expected_transcript_harness import CLAIM, SIZES, 
 from tests.handlers.livestream.rest_api_harness import ANN, BUCKET, TABLE, ApiHarness
 from tests.handlers.livestream.transcript_file_writers import srt
 from tests.handlers.livestream.video_chunks.video_processing_harness import BUCKET as VIDEO_BUCKET
-from tests.handlers.livestream.video_chunks.video_processing_harness import REASONS, completed, created, envelope, video
+from tests.handlers.livestream.video_chunks.video_processing_harness import created, envelope, video
 from tests.handlers.livestream.video_chunks.video_processing_harness import key as video_key
 from tests.loggers import own_logger
 
@@ -40,7 +40,7 @@ class DistributionHarness:
     broadcast: Broadcast
     sqs: Any
     url: str
-    queue: Any = None
+    queue_type: type[WindowQueue] = WindowQueue
 
     @property
     def harness(self) -> ApiHarness:
@@ -59,7 +59,7 @@ class DistributionHarness:
         distributor = WindowDistributor(
             self.harness.table,
             ObjectReader(self.harness.s3, BUCKET),
-            self.queue or WindowQueue(self.sqs, self.url),
+            self.queue_type(self.sqs, self.url),
             self.broadcast.findings,
             bucket=BUCKET,
             sizes=SIZES,
@@ -82,14 +82,11 @@ class DistributionHarness:
         return track["state"], track.get("reason")
 
 
-class FailingQueue:
+class FailingQueue(WindowQueue):
     """Queue that accepts the first ten windows and then fails."""
 
-    def __init__(self, queue: WindowQueue) -> None:
-        self._queue = queue
-
-    def send(self, messages: Any) -> None:
-        self._queue.send(messages[:10])
+    def send(self, messages: Sequence[WindowMessage]) -> None:
+        super().send(messages[:10])
         raise WindowsNotQueued
 
 
@@ -114,9 +111,9 @@ def test_each_window_of_a_transcript_is_queued_once(setup: DistributionHarness) 
 
 def test_only_the_first_version_of_a_twice_submitted_form_is_queued(setup: DistributionHarness) -> None:
     first, second = setup.upload(srt(CUES)), setup.upload(srt(CUES[:5]))
-    setup.queue = FailingQueue(WindowQueue(setup.sqs, setup.url))
+    setup.queue_type = FailingQueue
     assert setup.handle(first) == [0]
-    setup.queue = None
+    setup.queue_type = WindowQueue
     setup.receive_all()
     assert setup.handle(second) == []
     assert (setup.receive_all(), setup.state) == ([], ("uploaded", None))
@@ -148,18 +145,15 @@ def test_a_timed_out_transcript_is_queued_when_its_event_is_redelivered(setup: D
     ("data", "reason"),
     [
         (b"WEBVTT\n\n", "EMPTY"),
-        (b"x" * 60_001, "TOO_LARGE"),
         (srt(CUES[:1] * 201), "TOO_LARGE"),
         (srt(CUES[:1] * 200), "TOO_LARGE"),
         (b"\xff\xfea\0", "UNREADABLE"),
-        (srt([Cue(2_000, 1_000, "canary")]), "UNREADABLE"),
     ],
-    ids=["nothing", "bytes", "cues", "windows", "utf16", "times"],
+    ids=["nothing", "cues", "windows", "utf16"],
 )
 def test_an_invalid_transcript_fails_the_track_with_a_reason(
     setup: DistributionHarness, monkeypatch: pytest.MonkeyPatch, data: bytes | str, reason: str
 ) -> None:
-    monkeypatch.setattr(transcript_reader, "MAX_TRANSCRIPT_BYTES", 60_000)
     monkeypatch.setattr(cues, "MAX_CUES", 200)
     monkeypatch.setattr(window_distribution, "MAX_WINDOWS", 100)
     event = setup.upload(data)
@@ -221,13 +215,13 @@ def test_an_unreadable_transcript_removes_earlier_findings(setup: DistributionHa
 
 def test_a_partly_queued_transcript_is_queued_completely_on_redelivery(setup: DistributionHarness) -> None:
     event = setup.upload(srt(CUES))
-    setup.queue = FailingQueue(WindowQueue(setup.sqs, setup.url))
+    setup.queue_type = FailingQueue
     assert setup.handle(event) == [0]
     assert setup.state == ("uploaded", None)
     queued = setup.receive_all()
     assert len(queued) == 10
     store_claim(setup, queued[0], "We ran 600 ferries")
-    setup.queue = None
+    setup.queue_type = WindowQueue
     assert setup.handle(event) == []
     assert [message.index for message in setup.receive_all()] == list(range(22))
     assert (setup.state, claims(setup)) == (("analyzing", None), ["We ran 600 ferries"])
@@ -260,33 +254,18 @@ def test_the_function_uses_its_environment(setup: DistributionHarness, monkeypat
     assert [message.count for message in setup.receive_all()] == [2, 2]
 
 
-@pytest.mark.parametrize("changed", [{"AGENT_QUEUE_URL": ""}, {"WINDOW_SECONDS": "29"}, {"WINDOW_CHARACTERS": "1000"}])
-def test_an_invalid_environment_is_refused(changed: dict[str, str]) -> None:
+def test_an_overlap_above_half_of_a_window_is_refused() -> None:
     needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "AGENT_QUEUE_URL": "https://queue"}
     assert TranscriptWindowsEnvironment.model_validate(needed).sizes == WindowSizes(6_000, 600_000, 600)
     with pytest.raises(ValidationError):
-        TranscriptWindowsEnvironment.model_validate({**needed, **changed})
+        TranscriptWindowsEnvironment.model_validate({**needed, "WINDOW_CHARACTERS": "1000"})
 
 
-@pytest.mark.parametrize("reason", [*REASONS, "SomethingNew"])
-def test_a_transcript_is_recognized_for_every_s3_operation(reason: str) -> None:
+def test_a_transcript_is_recognized_by_its_key() -> None:
     key = video_key(suffix=".other").replace("videos/", "transcripts/")
-    result = parse_transcript_event(created(key, reason), VIDEO_BUCKET)
+    result = parse_transcript_event(created(key), VIDEO_BUCKET)
     assert result is not None
     assert (result.key, result.version_id, result.key_parts.suffix) == (key, "null", "other")
-    assert parse_transcript_event(created(video(), reason), VIDEO_BUCKET) is None
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "no JSON",
-        completed(video()),
-        envelope("aws.s3", "Object Deleted", {}),
-        envelope("aws.s3", "Object Created", {}),
-        created(video(), bucket={"name": "another"}),
-    ],
-)
-def test_any_other_event_is_refused(body: str) -> None:
+    assert parse_transcript_event(created(video()), VIDEO_BUCKET) is None
     with pytest.raises(InvalidEvent):
-        parse_transcript_event(body, VIDEO_BUCKET)
+        parse_transcript_event(created(key, bucket={"name": "another"}), VIDEO_BUCKET)

@@ -13,7 +13,6 @@ from handlers.livestream.video_chunks.video_events import (
     VIDEO_TYPES,
     ObjectCreated,
     VideoUploadCompleted,
-    is_video,
     parse_video_event,
 )
 from tests.handlers.livestream.video_chunks.video_processing_harness import (
@@ -21,7 +20,6 @@ from tests.handlers.livestream.video_chunks.video_processing_harness import (
     EPISODE,
     NEWER,
     OWNER,
-    REASONS,
     UPLOAD,
     completed,
     created,
@@ -39,18 +37,8 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize("reason", [*REASONS, "SomethingNew"])
-def test_an_object_is_recognized_for_every_s3_operation(reason: str) -> None:
-    assert parse_video_event(created(video(), reason), BUCKET) == ObjectCreated(video())
-    unversioned = parse_video_event(created(key(), reason), BUCKET)
-    assert isinstance(unversioned, ObjectCreated)
-    assert unversioned.video.version_id == "null"
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".Mov", ".MKV", ".FLV"])
-def test_the_suffix_of_a_video_is_case_insensitive(suffix: str) -> None:
-    assert is_video(video(suffix=suffix).key_parts)
-    assert not is_video(video(suffix=f"{suffix}x").key_parts)
+def test_a_created_object_is_parsed() -> None:
+    assert parse_video_event(created(video()), BUCKET) == ObjectCreated(video())
 
 
 def test_a_playlist_is_no_video() -> None:
@@ -80,9 +68,6 @@ def test_the_own_upload_event_is_parsed() -> None:
         {"key": key(suffix=".txt")},
         {"key": "videos/../secrets"},
         {"versionId": "a b"},
-        {"versionId": ""},
-        {"size": -1},
-        {"size": None},
     ],
 )
 def test_an_inconsistent_upload_event_is_refused(changed: dict[str, Any]) -> None:
@@ -134,19 +119,10 @@ def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "",
         "no JSON",
-        "[]",
-        "null",
-        "9" * 5000,
-        "[" * 100_000,
         envelope("aws.s3", "Object Deleted", {}),
-        envelope("aws.s3", "Object Created", None),
-        envelope("aws.s3", "Object Created", {}),
         envelope("somebody", "Video Upload Completed", {}),
         envelope("polyphony-test.livestream", "video upload completed", {}),
-        created(video(), object={"key": key(), "size": -1}),
-        created(video(), object={"key": key()}),
         created(video(), object={"key": key(), "size": 1, "version-id": "a\nb"}),
     ],
 )

@@ -30,12 +30,10 @@ SECONDS, HOURS = 120, 11
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 OWNER, EPISODE = "A" * 32, ulid(NOW, 1)
 OLDER, UPLOAD, NEWER = (ulid(NOW.replace(hour=hour), 2) for hour in (11, 12, 13))
-REASONS = ("PutObject", "POST Object", "CompleteMultipartUpload", "CopyObject")
 STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
 def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
-    """Return the key of an upload."""
     return f"videos/{owner}/{EPISODE}/{upload}{suffix}"
 
 
@@ -52,12 +50,12 @@ def envelope(source: str, detail_type: str, detail: Any, **more: Any) -> str:
     return json.dumps({**common_fields, "source": source, "detail-type": detail_type, "detail": detail, **more})
 
 
-def created(uploaded: UploadedVideo | str, reason: str = "PutObject", **changed: Any) -> str:
+def created(uploaded: UploadedVideo | str, **changed: Any) -> str:
     """Return S3's event of a new object."""
     version = {} if isinstance(uploaded, str) else {"version-id": uploaded.version_id}
     name = uploaded if isinstance(uploaded, str) else uploaded.key
     common_fields = {"key": name, "size": 1000, "etag": "e", "sequencer": "1", **version}
-    detail = {"version": "0", "bucket": {"name": BUCKET}, "object": common_fields, "reason": reason}
+    detail = {"version": "0", "bucket": {"name": BUCKET}, "object": common_fields, "reason": "PutObject"}
     return envelope("aws.s3", "Object Created", {**detail, **changed})
 
 
@@ -123,7 +121,6 @@ class FakeTrackTable:
 
 
 def expected_upload(upload: str) -> ExpectedUpload:
-    """Return the upload that the track expects."""
     return ExpectedUpload(upload_id=upload, content_type=ContentType.MP4, size=1000)
 
 
@@ -156,8 +153,6 @@ class FakeVideoServices:
 
 @dataclass
 class VideoHarness:
-    """Video processing with fake services."""
-
     table: FakeTrackTable = field(default_factory=FakeTrackTable)
     services: FakeVideoServices = field(default_factory=FakeVideoServices)
 
@@ -185,7 +180,6 @@ class VideoHarness:
         return [int(failure["itemIdentifier"]) for failure in failures]
 
     def state(self) -> tuple[TrackState, TrackReason | None]:
-        """Return state and reason of the track."""
         return self.table.track.state, self.table.track.reason
 
     @property
