@@ -50,8 +50,6 @@ def _describe_identity(identity: IdentitySettings) -> Mapping[str, str] | None:
 
 
 class Platform(pulumi.ComponentResource):
-    """All resources of one stack."""
-
     frontend: dict[str, object]
 
     def __init__(

@@ -71,8 +71,6 @@ def attached_services(settings: IngestionSettings) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class IngestionArgs:
-    """Arguments of `Ingestion`."""
-
     scope: Scope
     settings: IngestionSettings
     network: Network | None = None

@@ -56,8 +56,6 @@ expires."""
 
 @dataclass(frozen=True)
 class LivestreamArgs:
-    """Arguments of `Livestream`."""
-
     scope: Scope
     settings: LivestreamSettings
 

@@ -57,7 +57,6 @@ def timeout_seconds(settings: MeetingsSettings) -> int:
 def workflow_states(
     media: MediaBatchJob, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
 ) -> dict[str, State]:
-    """Return all states by name."""
     give_up_states = {reason: f"Give{_stage_name(reason)}Up" for reason in _FAILURE_REASONS}
     return {
         **media_states(

@@ -53,15 +53,11 @@ DISCARD_REASON = "a failure record would hold audio that must not be stored - a 
 
 @dataclass(frozen=True)
 class TranscriptionArgs:
-    """Arguments of transcription."""
-
     scope: Scope
     settings: TranscriptionSettings
 
 
 class Transcription(pulumi.ComponentResource):
-    """Resources of transcription."""
-
     def __init__(self, name: str, args: TranscriptionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:transcription:Transcription", name, None, opts)
         self._scope, self._settings = args.scope, args.settings

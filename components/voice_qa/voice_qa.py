@@ -74,15 +74,11 @@ page, which takes minutes if none of the page's lectures was validated before.""
 
 @dataclass(frozen=True)
 class VoiceQaArgs:
-    """Arguments of voice Q&A."""
-
     scope: Scope
     settings: VoiceQaSettings
 
 
 class VoiceQa(pulumi.ComponentResource):
-    """Resources of voice Q&A."""
-
     def __init__(self, name: str, args: VoiceQaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:voice_qa:VoiceQa", name, None, opts)
         self._scope, self._settings = args.scope, args.settings
