@@ -187,7 +187,7 @@ class Livestream(pulumi.ComponentResource):
                 cors_origin=settings.cors_origin,
                 authorizer=self._create_authorizer() if settings.authorizer is AuthorizerKind.JWT else None,
                 usage_plan=(
-                    KeyUsagePlan(throttle.rate, throttle.burst, KEY_REQUESTS_PER_DAY)
+                    KeyUsagePlan(throttle, KEY_REQUESTS_PER_DAY)
                     if settings.authorizer is AuthorizerKind.API_KEY
                     else None
                 ),

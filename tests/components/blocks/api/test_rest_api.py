@@ -30,7 +30,7 @@ class Note(Message):
 
 READ_NOTE = RestOperation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath, answer=Note)
 MAKE_NOTE = RestOperation("makeNote", "POST", "/notes", "Makes.", body=Note, answer=Note)
-USAGE_PLAN = KeyUsagePlan(rate=5, burst=10, requests_per_day=1000)
+USAGE_PLAN = KeyUsagePlan(Throttle(rate=5, burst=10), requests_per_day=1000)
 
 
 def api_program(function_name: str = "notes", *, authorized: bool = False, **changes: Any) -> Callable[[], RestApi]:
