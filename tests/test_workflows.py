@@ -25,6 +25,7 @@ from tests.end_to_end.pulumi_cli.conftest import REQUIRED
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
 IMAGE = FOLDER / "image.yml"
+ROLE_ACTION = "aws-actions/configure-aws-credentials"
 WRITE_PERMISSIONS = {
     # Write permissions of jobs, with their reasons.
     ("ci.yml", "preview", "security-events"): "uploads the findings",
@@ -54,6 +55,11 @@ def steps() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for name, job, definition in jobs():
         for step in definition.get("steps", ()):
             yield name, job, step
+
+
+def uses(step: dict[str, Any], action: str) -> bool:
+    """Return True if a step uses an action, in any version."""
+    return str(step.get("uses", "")).startswith(f"{action}@")
 
 
 def scripts() -> list[tuple[str, str]]:
@@ -160,11 +166,7 @@ def test_every_job_with_the_pulumi_cli_installs_the_version_of_the_locked_sdk() 
     versions = {path: re.findall(r"^pulumi==([\d.]+)", path.read_text(), re.MULTILINE) for path in locks}
     locked = {version for found in versions.values() for version in found}
     assert {path.name for path, found in versions.items() if found} == {"program.txt", "tools.txt", "requirements.txt"}
-    installed = {
-        (name, job): step["with"]
-        for name, job, step in steps()
-        if str(step.get("uses", "")).startswith("pulumi/actions@")
-    }
+    installed = {(name, job): step["with"] for name, job, step in steps() if uses(step, "pulumi/actions")}
     assert set(installed) == {("ci.yml", "test"), ("stack.yml", "preview"), ("stack.yml", "deploy")}
     # With a command, the action would also log in and run it.
     assert [{"pulumi-version": version} for version in locked] * 3 == list(installed.values())
@@ -173,7 +175,7 @@ def test_every_job_with_the_pulumi_cli_installs_the_version_of_the_locked_sdk() 
 def test_pull_requests_fail_if_the_tests_of_the_pulumi_cli_are_skipped() -> None:
     assert "pull_request" in load_workflow("ci.yml")["on"]
     document = load_workflow("ci.yml")["jobs"]["test"]["steps"]
-    [cli] = [index for index, step in enumerate(document) if str(step.get("uses", "")).startswith("pulumi/actions@")]
+    [cli] = [index for index, step in enumerate(document) if uses(step, "pulumi/actions")]
     [tests] = [index for index, step in enumerate(document) if step.get("run") == ".ci/run"]
     assert cli < tests
     assert document[tests]["env"] == {REQUIRED: "1"}
@@ -241,7 +243,7 @@ def test_layers_are_built_with_the_functions_python_version() -> None:
     versions = {
         (name, job): str(step["with"]["python-version"]).split()
         for name, job, step in steps()
-        if str(step.get("uses", "")).startswith("actions/setup-python@")
+        if uses(step, "actions/setup-python")
     }
     assert layer_jobs
     for job_key in layer_jobs:
@@ -253,7 +255,7 @@ def test_layers_are_built_with_the_functions_python_version() -> None:
 
 def test_a_checkout_keeps_no_token() -> None:
     for name, job, step in steps():
-        if str(step.get("uses", "")).startswith("actions/checkout@"):
+        if uses(step, "actions/checkout"):
             assert step["with"]["persist-credentials"] is False, f"{name}: {job}"
 
 
@@ -265,7 +267,7 @@ def test_pull_requests_assume_no_role() -> None:
 
 def test_jobs_with_a_role_run_in_their_stacks_environment() -> None:
     for name, job, definition in jobs():
-        if any("configure-aws-credentials" in str(step.get("uses")) for step in definition.get("steps", ())):
+        if any(uses(step, ROLE_ACTION) for step in definition.get("steps", ())):
             assert definition["environment"] in {"${{ inputs.stack }}", "${{ inputs.stack }}-preview"}, f"{name}: {job}"
 
 
@@ -273,9 +275,7 @@ def test_dependencies_are_installed_before_credentials_exist() -> None:
     for name, job in (("stack.yml", "preview"), ("stack.yml", "deploy")):
         document = load_workflow(name)["jobs"][job]["steps"]
         [make_step] = [index for index, step in enumerate(document) if str(step.get("run", "")).startswith("make")]
-        [role_step] = [
-            index for index, step in enumerate(document) if "configure-aws-credentials" in str(step.get("uses"))
-        ]
+        [role_step] = [index for index, step in enumerate(document) if uses(step, ROLE_ACTION)]
         assert make_step < role_step
 
 
