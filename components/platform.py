@@ -5,7 +5,7 @@ its outputs both contain these values, because Pulumi shows inputs to resource p
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pulumi
 
@@ -18,11 +18,14 @@ from components.ingestion import attached_services as ingestion_services
 from components.livestream import Livestream, LivestreamArgs
 from components.meetings import Meetings, MeetingsArgs
 from components.platform_usage import monthly_usage
-from components.settings import StackSettings
+from components.settings import IngestionSettings, StackSettings
 from components.settings.foundation import IdentitySettings
 from components.settings.settings_base import SubsystemSettings
 from components.transcription import Transcription, TranscriptionArgs
 from components.voice_qa import VoiceQa, VoiceQaArgs
+
+SettingsT = TypeVar("SettingsT", bound=SubsystemSettings)
+ArgsT = TypeVar("ArgsT")
 
 
 class SubsystemComponent(Protocol):
@@ -50,8 +53,6 @@ def _describe_identity(identity: IdentitySettings) -> Mapping[str, str] | None:
 
 
 class Platform(pulumi.ComponentResource):
-    """All resources of one stack."""
-
     frontend: dict[str, object]
 
     def __init__(
@@ -69,45 +70,29 @@ class Platform(pulumi.ComponentResource):
         foundation = Foundation(context, settings.foundation, attached_services(settings), child)
 
         def create_subsystem(
-            subsystem: Subsystem, subsystem_settings: SubsystemSettings, create: Callable[[Scope], SubsystemComponent]
+            subsystem: Subsystem,
+            subsystem_settings: SettingsT,
+            component: Callable[[str, ArgsT, pulumi.ResourceOptions], SubsystemComponent],
+            arguments: Callable[[Scope, SettingsT], ArgsT],
         ) -> Mapping[str, pulumi.Input[object]] | None:
             """Create a subsystem if it is enabled, and return its part of the output `frontend`."""
-            return (
-                create(foundation.scope(subsystem, subsystem_settings.log_level)).frontend
-                if subsystem_settings.enabled
-                else None
-            )
+            if not subsystem_settings.enabled:
+                return None
+            scope = foundation.scope(subsystem, subsystem_settings.log_level)
+            return component(subsystem.value, arguments(scope, subsystem_settings), child).frontend
 
-        ingestion, transcription, voice_qa = settings.ingestion, settings.transcription, settings.voice_qa
-        livestream, meetings = settings.livestream, settings.meetings
-        self.frontend = build_frontend(
-            settings.environment,
-            context.region,
-            {
-                "identity": _describe_identity(settings.foundation.identity),
-                "ingestion": create_subsystem(
-                    Subsystem.INGESTION,
-                    ingestion,
-                    lambda scope: Ingestion("ingestion", IngestionArgs(scope, ingestion, foundation.network), child),
-                ),
-                "transcription": create_subsystem(
-                    Subsystem.TRANSCRIPTION,
-                    transcription,
-                    lambda scope: Transcription("transcription", TranscriptionArgs(scope, transcription), child),
-                ),
-                "voice_qa": create_subsystem(
-                    Subsystem.VOICE_QA, voice_qa, lambda scope: VoiceQa("voice-qa", VoiceQaArgs(scope, voice_qa), child)
-                ),
-                "livestream": create_subsystem(
-                    Subsystem.LIVESTREAM,
-                    livestream,
-                    lambda scope: Livestream("livestream", LivestreamArgs(scope, livestream), child),
-                ),
-                "meetings": create_subsystem(
-                    Subsystem.MEETINGS,
-                    meetings,
-                    lambda scope: Meetings("meetings", MeetingsArgs(scope, meetings), child),
-                ),
-            },
-        )
+        def ingestion_args(scope: Scope, ingestion: IngestionSettings) -> IngestionArgs:
+            return IngestionArgs(scope, ingestion, foundation.network)
+
+        parts = {
+            "identity": _describe_identity(settings.foundation.identity),
+            "ingestion": create_subsystem(Subsystem.INGESTION, settings.ingestion, Ingestion, ingestion_args),
+            "transcription": create_subsystem(
+                Subsystem.TRANSCRIPTION, settings.transcription, Transcription, TranscriptionArgs
+            ),
+            "voice_qa": create_subsystem(Subsystem.VOICE_QA, settings.voice_qa, VoiceQa, VoiceQaArgs),
+            "livestream": create_subsystem(Subsystem.LIVESTREAM, settings.livestream, Livestream, LivestreamArgs),
+            "meetings": create_subsystem(Subsystem.MEETINGS, settings.meetings, Meetings, MeetingsArgs),
+        }
+        self.frontend = build_frontend(settings.environment, context.region, parts)
         self.register_outputs({**policy_values, "frontend": self.frontend})

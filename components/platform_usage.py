@@ -11,7 +11,6 @@ from components.voice_qa import monthly_usage as voice_qa_usage
 
 
 def monthly_usage(settings: StackSettings) -> Usage:
-    """Return the amounts per month: Pulumi name of a block → measure → amount."""
     usage: Usage = {
         **(ingestion_usage(settings.ingestion) if settings.ingestion.enabled else {}),
         **(transcription_usage(settings.transcription) if settings.transcription.enabled else {}),

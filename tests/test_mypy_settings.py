@@ -16,9 +16,8 @@ from local import ROOT
 AWS = "pulumi_aws"
 
 
-def project() -> dict[str, Any]:
-    config: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return config
+def project() -> Any:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def followed_modules() -> set[str]:

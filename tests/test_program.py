@@ -132,18 +132,9 @@ def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
         "sessionHours": 4,
         "routes": ["audio", "close", "direct", "open", "ping"],
     }
-    assert frontend["voiceQa"] == {
-        "url": UNKNOWN,
-        "identityPoolId": UNKNOWN,
-        "pingSeconds": 300,
-        "lectureUploads": "guests" if stack in {"local", "dev"} else "off",
-        "maxQueryBytes": 10_000_000,
-        "lectureMinSeconds": 10,
-        "lectureMaxSeconds": 14_400,
-        "maxLectureBytes": 2_000_000_000,
-        "lectureFormats": ["mp3", "mp4", "wav", "flac", "ogg", "webm"],
-        "routes": ["lecture", "ping", "query", "upload"],
-    }
+    assert frontend["voiceQa"]["lectureUploads"] == ("guests" if stack in {"local", "dev"} else "off")
+    unknown = {name for name, value in frontend["voiceQa"].items() if value == UNKNOWN}
+    assert unknown == {"url", "identityPoolId"}
 
 
 @pytest.fixture(scope="module")

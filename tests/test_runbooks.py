@@ -54,10 +54,14 @@ def every_alarm() -> dict[str, str]:
     return {name: page for stack in stack_files.list_stacks() for name, page in alarms(stack).items()}
 
 
+def alarm_suffix(name: str) -> str:
+    """Return an alarm's name without the placeholder of the stack and without the severity."""
+    return re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", name))
+
+
 def quoted_names(page: Path) -> set[str]:
     """Return all names in backticks on a page, without the placeholder or severity of an alarm name."""
-    named = re.findall(r"`([^`]+)`", page.read_text())
-    return {re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", name)) for name in named}
+    return {alarm_suffix(name) for name in re.findall(r"`([^`]+)`", page.read_text())}
 
 
 def alarm_suffixes(page: Path) -> set[str]:
@@ -67,9 +71,7 @@ def alarm_suffixes(page: Path) -> set[str]:
     table = re.search(r"^\| alarms? \|.*?(?=\n\n)", text, re.MULTILINE | re.DOTALL)
     named = re.findall(r"`([^`]+)`", match[1]) if match else []
     named += re.findall(r"^\| `([^`]+)`", table[0], re.MULTILINE) if table else []
-    return {
-        re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", alarm_name)) for alarm_name in named
-    }
+    return {alarm_suffix(name) for name in named}
 
 
 @pytest.mark.parametrize("stack", stack_files.list_stacks())
@@ -113,13 +115,18 @@ def test_a_runbook_uses_existing_commands_and_invokes_functions_only_once(page: 
 # Failed work
 
 
-def queues(*, with_source: bool) -> set[str]:
-    """Return the dead-letter queues with an alarm: those of other queues, or those of failed calls and deliveries."""
-    redrive_targets = {
-        json.loads(resource.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
+def dead_letter_queues() -> dict[str, str]:
+    """Return the name of each queue's dead-letter queue, by the queue's name."""
+    return {
+        resource.inputs["name"]: json.loads(resource.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
         for resource in documented_graph.build_stack_graph()
         if resource.kind == "Queue" and resource.inputs.get("redrivePolicy")
     }
+
+
+def queues(*, with_source: bool) -> set[str]:
+    """Return the dead-letter queues with an alarm: those of other queues, or those of failed calls and deliveries."""
+    redrive_targets = set(dead_letter_queues().values())
     alarm_queues = {
         f"{START}{name.removesuffix('-critical')}"
         for name, page in alarms(documented_graph.STACK).items()
@@ -136,17 +143,11 @@ def function_table(header: str) -> dict[str, list[str]]:
 
 
 def test_the_runbook_maps_dead_letter_queues_to_the_logs_of_their_consumers() -> None:
-    graph = documented_graph.build_stack_graph()
-    dead_letter_queues = {
-        resource.inputs["name"]: json.loads(resource.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-        for resource in graph
-        if resource.kind == "Queue" and resource.inputs.get("redrivePolicy")
-    }
     consumed = {
-        dead_letter_queues[resource.inputs["eventSourceArn"].rpartition(":")[2]]: [
+        dead_letter_queues()[resource.inputs["eventSourceArn"].rpartition(":")[2]]: [
             resource.inputs["functionName"].split(":")[6]
         ]
-        for resource in graph
+        for resource in documented_graph.build_stack_graph()
         if resource.kind == "EventSourceMapping"
     }
     assert function_table("dead letters") == consumed

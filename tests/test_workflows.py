@@ -25,6 +25,7 @@ from tests.end_to_end.pulumi_cli.conftest import REQUIRED
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
 IMAGE = FOLDER / "image.yml"
+ROLE_ACTION = "aws-actions/configure-aws-credentials"
 WRITE_PERMISSIONS = {
     # Write permissions of jobs, with their reasons.
     ("ci.yml", "preview", "security-events"): "uploads the findings",
@@ -39,10 +40,9 @@ WRITE_PERMISSIONS = {
 }
 
 
-def load_workflow(name: str) -> dict[str, Any]:
+def load_workflow(name: str) -> Any:
     # YAML 1.1 reads the key `on` as true.
-    document: dict[str, Any] = yaml.safe_load((FOLDER / name).read_text().replace("\non:", '\n"on":'))
-    return document
+    return yaml.safe_load((FOLDER / name).read_text().replace("\non:", '\n"on":'))
 
 
 def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -57,14 +57,42 @@ def steps() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield name, job, step
 
 
+def uses(step: dict[str, Any], action: str) -> bool:
+    """Return True if a step uses an action, in any version."""
+    return str(step.get("uses", "")).startswith(f"{action}@")
+
+
 def scripts() -> list[tuple[str, str]]:
     return [(name, step["run"]) for name, _, step in steps() if "run" in step]
 
 
-def schema(name: str = "github-workflows") -> dict[str, Any]:
+def find_script(workflow: str, job: str, text: str) -> str:
+    """Return the only script of a job that contains a text."""
+    [script] = [step["run"] for step in load_workflow(workflow)["jobs"][job]["steps"] if text in str(step.get("run"))]
+    return str(script)
+
+
+def run_script(script: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run a script as GitHub does. The programs in the folder replace those of the system."""
+    return subprocess.run(  # noqa: S603
+        ["/bin/bash", "-e", "-c", script],
+        cwd=folder,
+        env={"PATH": f"{folder}:/usr/bin:/bin", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def write_program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o700)
+
+
+def schema(name: str = "github-workflows") -> Any:
     vendored = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{name}.json"
-    document: dict[str, Any] = json.loads(vendored.read_text())
-    return document
+    return json.loads(vendored.read_text())
 
 
 # Structure
@@ -138,11 +166,7 @@ def test_every_job_with_the_pulumi_cli_installs_the_version_of_the_locked_sdk() 
     versions = {path: re.findall(r"^pulumi==([\d.]+)", path.read_text(), re.MULTILINE) for path in locks}
     locked = {version for found in versions.values() for version in found}
     assert {path.name for path, found in versions.items() if found} == {"program.txt", "tools.txt", "requirements.txt"}
-    installed = {
-        (name, job): step["with"]
-        for name, job, step in steps()
-        if str(step.get("uses", "")).startswith("pulumi/actions@")
-    }
+    installed = {(name, job): step["with"] for name, job, step in steps() if uses(step, "pulumi/actions")}
     assert set(installed) == {("ci.yml", "test"), ("stack.yml", "preview"), ("stack.yml", "deploy")}
     # With a command, the action would also log in and run it.
     assert [{"pulumi-version": version} for version in locked] * 3 == list(installed.values())
@@ -151,7 +175,7 @@ def test_every_job_with_the_pulumi_cli_installs_the_version_of_the_locked_sdk() 
 def test_pull_requests_fail_if_the_tests_of_the_pulumi_cli_are_skipped() -> None:
     assert "pull_request" in load_workflow("ci.yml")["on"]
     document = load_workflow("ci.yml")["jobs"]["test"]["steps"]
-    [cli] = [index for index, step in enumerate(document) if str(step.get("uses", "")).startswith("pulumi/actions@")]
+    [cli] = [index for index, step in enumerate(document) if uses(step, "pulumi/actions")]
     [tests] = [index for index, step in enumerate(document) if step.get("run") == ".ci/run"]
     assert cli < tests
     assert document[tests]["env"] == {REQUIRED: "1"}
@@ -219,7 +243,7 @@ def test_layers_are_built_with_the_functions_python_version() -> None:
     versions = {
         (name, job): str(step["with"]["python-version"]).split()
         for name, job, step in steps()
-        if str(step.get("uses", "")).startswith("actions/setup-python@")
+        if uses(step, "actions/setup-python")
     }
     assert layer_jobs
     for job_key in layer_jobs:
@@ -231,7 +255,7 @@ def test_layers_are_built_with_the_functions_python_version() -> None:
 
 def test_a_checkout_keeps_no_token() -> None:
     for name, job, step in steps():
-        if str(step.get("uses", "")).startswith("actions/checkout@"):
+        if uses(step, "actions/checkout"):
             assert step["with"]["persist-credentials"] is False, f"{name}: {job}"
 
 
@@ -243,7 +267,7 @@ def test_pull_requests_assume_no_role() -> None:
 
 def test_jobs_with_a_role_run_in_their_stacks_environment() -> None:
     for name, job, definition in jobs():
-        if any("configure-aws-credentials" in str(step.get("uses")) for step in definition.get("steps", ())):
+        if any(uses(step, ROLE_ACTION) for step in definition.get("steps", ())):
             assert definition["environment"] in {"${{ inputs.stack }}", "${{ inputs.stack }}-preview"}, f"{name}: {job}"
 
 
@@ -251,9 +275,7 @@ def test_dependencies_are_installed_before_credentials_exist() -> None:
     for name, job in (("stack.yml", "preview"), ("stack.yml", "deploy")):
         document = load_workflow(name)["jobs"][job]["steps"]
         [make_step] = [index for index, step in enumerate(document) if str(step.get("run", "")).startswith("make")]
-        [role_step] = [
-            index for index, step in enumerate(document) if "configure-aws-credentials" in str(step.get("uses"))
-        ]
+        [role_step] = [index for index, step in enumerate(document) if uses(step, ROLE_ACTION)]
         assert make_step < role_step
 
 
@@ -269,8 +291,7 @@ def test_preview_and_deployment_both_run_the_policies() -> None:
     assert "preview" in document["deploy"]["needs"]
     assert "needs.preview.result == 'success'" in document["deploy"]["if"]
     for job, command in (("preview", "pulumi preview"), ("deploy", "pulumi up")):
-        [run] = [step["run"] for step in document[job]["steps"] if command in str(step.get("run"))]
-        assert "--policy-pack policies" in run
+        assert "--policy-pack policies" in find_script("stack.yml", job, command)
 
 
 def test_pull_requests_from_forks_upload_and_comment_nothing() -> None:
@@ -300,22 +321,10 @@ print(states.get(options["--model-identifier"]) or sys.exit("ResourceNotFoundExc
 
 def check_models(folder: Path, states: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """Run the workflow's check of the models of prod."""
-    (folder / "aws").write_text(FAKE_AWS.format(python=sys.executable))
-    (folder / "aws").chmod(0o700)
+    write_program(folder / "aws", FAKE_AWS.format(python=sys.executable))
     (folder / "states.json").write_text(json.dumps(states))
-    [script] = [
-        step["run"]
-        for step in load_workflow("stack.yml")["jobs"]["deploy"]["steps"]
-        if "get-foundation-model" in str(step.get("run"))
-    ]
-    return subprocess.run(  # noqa: S603
-        ["/bin/bash", "-e", "-c", script],
-        cwd=ROOT,
-        env={"PATH": f"{folder}:/usr/bin:/bin", "STACK": "prod"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    script = find_script("stack.yml", "deploy", "get-foundation-model")
+    return run_script(f"cd {ROOT}\n{script}", folder, STACK="prod")
 
 
 MODELS = {"anthropic.claude-haiku-5-5": "ACTIVE", "anthropic.claude-sonnet-5-5": "ACTIVE"}
@@ -335,11 +344,11 @@ def test_a_deployment_stops_if_a_model_of_the_stack_is_not_active(tmp_path: Path
     assert check_models(tmp_path, gone).returncode == 1, "Bedrock does not know the model any more"
 
 
-def test_the_models_are_checked_before_the_deployment() -> None:
-    scripts_of_job = [str(step.get("run")) for step in load_workflow("stack.yml")["jobs"]["deploy"]["steps"]]
-    [check] = [index for index, script in enumerate(scripts_of_job) if "get-foundation-model" in script]
-    [deployment] = [index for index, script in enumerate(scripts_of_job) if "pulumi up" in script]
-    assert check < deployment
+@pytest.mark.parametrize("check", ["get-foundation-model", "get-public-access-block"])
+def test_models_and_public_access_are_checked_before_the_deployment(check: str) -> None:
+    scripts_of_job = [step.get("run") for step in load_workflow("stack.yml")["jobs"]["deploy"]["steps"]]
+    check_script, deployment = (find_script("stack.yml", "deploy", text) for text in (check, "pulumi up"))
+    assert scripts_of_job.index(check_script) < scripts_of_job.index(deployment)
 
 
 # The check of the account's public access block
@@ -361,19 +370,8 @@ BLOCKED = r"True\tTrue\tTrue\tTrue"
 def test_a_deployment_stops_unless_the_account_blocks_public_access(
     tmp_path: Path, blocks: str, exit_code: int
 ) -> None:
-    (tmp_path / "aws").write_text(FAKE_S3_CONTROL)
-    (tmp_path / "aws").chmod(0o700)
-    scripts_of_job = [str(step.get("run")) for step in load_workflow("stack.yml")["jobs"]["deploy"]["steps"]]
-    [check] = [index for index, script in enumerate(scripts_of_job) if "get-public-access-block" in script]
-    [deployment] = [index for index, script in enumerate(scripts_of_job) if "pulumi up" in script]
-    assert check < deployment
-    process = subprocess.run(  # noqa: S603
-        ["/bin/bash", "-e", "-c", scripts_of_job[check]],
-        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "BLOCKS": blocks},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    write_program(tmp_path / "aws", FAKE_S3_CONTROL)
+    process = run_script(find_script("stack.yml", "deploy", "get-public-access-block"), tmp_path, BLOCKS=blocks)
     assert process.returncode == exit_code, process.stderr
     assert ("::error::" in process.stdout) == (exit_code == 1)
 
@@ -383,25 +381,11 @@ def test_a_deployment_stops_unless_the_account_blocks_public_access(
 
 def run_plan_step(job: str, folder: Path, plan: str, approved: str = "") -> "subprocess.CompletedProcess[str]":
     """Run the step of a job that makes the plan, with a fake command that prints this plan. It fails without a plan."""
-    (folder / ".venv/bin").mkdir(parents=True, exist_ok=True)
-    (folder / ".venv/bin/python").write_text(
-        f"#!/bin/bash\necho '{plan}'\n[ \"$*\" = '-m local plan --stack prod' ] && [ '{plan}' ]\n"
-    )
-    (folder / ".venv/bin/python").chmod(0o700)
-    [script] = [
-        step["run"]
-        for step in load_workflow("stack.yml")["jobs"][job]["steps"]
-        if "-m local plan" in str(step.get("run"))
-    ]
+    fake_python = f"#!/bin/bash\necho '{plan}'\n[ \"$*\" = '-m local plan --stack prod' ] && [ '{plan}' ]\n"
+    write_program(folder / ".venv/bin/python", fake_python)
     files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
-    return subprocess.run(  # noqa: S603
-        ["/bin/bash", "-e", "-c", script],
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "STACK": "prod", "APPROVED": approved, **files},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    script = find_script("stack.yml", job, "-m local plan")
+    return run_script(script, folder, STACK="prod", APPROVED=approved, **files)
 
 
 @pytest.fixture
@@ -455,13 +439,6 @@ def test_the_dockerfile_exists() -> None:
     assert (ROOT / path).is_file()
 
 
-def push_script() -> str:
-    [script] = [
-        step["run"] for step in load_workflow("image.yml")["jobs"]["image"]["steps"] if step.get("id") == "push"
-    ]
-    return str(script)
-
-
 FAKE_PROGRAMS = """\
 #!{python}
 import json, pathlib, sys
@@ -489,28 +466,19 @@ if images != json.loads(file.read_text()):
 """Fake `aws` and `docker` programs with a repository in a file."""
 
 
-def push_image(folder: Path, digest: str, images: dict[str, Any]) -> dict[str, Any]:
+def push_image(folder: Path, digest: str, images: dict[str, Any]) -> Any:
     """Return the images in the repository after the workflow's push, for a stack file with the digest `named`."""
     for program in ("aws", "docker"):
-        (folder / program).write_text(FAKE_PROGRAMS.format(python=sys.executable))
-        (folder / program).chmod(0o700)
+        write_program(folder / program, FAKE_PROGRAMS.format(python=sys.executable))
     (folder / "Pulumi.prod.yaml").write_text(
         f"config:\n  polyphony:meetings:\n    media:\n      imageDigest: {digest}\n"
     )
     (folder / "repository.json").write_text(json.dumps({**images, "log": []}))
-    variables = {"PATH": f"{folder}:/usr/bin:/bin", "STACK": "prod", "COMMIT": "commit"}
     files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
-    process = subprocess.run(  # noqa: S603
-        ["/bin/bash", "-e", "-c", push_script()],
-        cwd=folder,
-        env=variables | files,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    script = find_script("image.yml", "image", "docker push")
+    process = run_script(script, folder, STACK="prod", COMMIT="commit", **files)
     assert process.returncode == 0, process.stderr
-    document: dict[str, Any] = json.loads((folder / "repository.json").read_text())
-    return document
+    return json.loads((folder / "repository.json").read_text())
 
 
 def test_the_current_image_is_kept_before_another_is_pushed(tmp_path: Path) -> None:

@@ -58,7 +58,6 @@ class Foundation(pulumi.ComponentResource):
         self.register_outputs({"alertsTopicArn": self.alerts.topic_arn})
 
     def scope(self, subsystem: Subsystem, log_level: LogLevel) -> Scope:
-        """Return the scope for the blocks of one subsystem."""
         prerequisites: list[pulumi.Resource] = [self.alerts.policy]
         if subsystem is not Subsystem.FOUNDATION:
             prerequisites.append(self.audit_bucket.bucket.policy)

@@ -27,8 +27,6 @@ def lock_hash() -> str:
 
 
 class HandlersLayer(pulumi.ComponentResource):
-    """Layer with the handlers' libraries."""
-
     arn: pulumi.Output[str]
 
     def __init__(self, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:

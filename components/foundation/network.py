@@ -23,8 +23,6 @@ from components.settings.foundation import NetworkSettings
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """Arguments of `Network`."""
-
     scope: Scope
     settings: NetworkSettings
     services: Mapping[str, str]

@@ -31,7 +31,6 @@ def register_alarms(
     sweeper: Function,
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Register the alarms."""
     alarms = AlarmGroup(scope, RUNBOOK, opts)
     max_milliseconds = settings.builder.timeout_seconds * 1000 * DURATION_SHARE
     message_age = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": intake.name}, "Maximum")

@@ -16,15 +16,7 @@ from components.blocks.compute.function import AsyncInvocation, Function, Functi
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
-from components.blocks.monitoring.dashboard import (
-    Chart,
-    Dashboard,
-    DashboardArgs,
-    duration_chart,
-    function_chart,
-    queue_chart,
-    table_chart,
-)
+from components.blocks.monitoring import dashboard
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
@@ -71,8 +63,6 @@ def attached_services(settings: IngestionSettings) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class IngestionArgs:
-    """Arguments of `Ingestion`."""
-
     scope: Scope
     settings: IngestionSettings
     network: Network | None = None
@@ -97,7 +87,7 @@ class Ingestion(pulumi.ComponentResource):
         self._create_builder()
         self._create_sweeper()
         register_alarms(args.scope, args.settings, self.intake, self.builder, self.sweeper, self._child)
-        Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
+        dashboard.Dashboard("overview", dashboard.DashboardArgs(args.scope, self._charts()), self._child)
         intake = args.settings.intake
         self.frontend: dict[str, pulumi.Input[object]] = {
             "bucket": self.landing.name,
@@ -299,9 +289,9 @@ class Ingestion(pulumi.ComponentResource):
             self.workflow.grant_describe(),
         ]
 
-    def _charts(self) -> list[list[Chart]]:
+    def _charts(self) -> list[list[dashboard.Chart]]:
         return [
-            [function_chart(self.builder), duration_chart(self.builder)],
-            [queue_chart(self.intake), table_chart(self.files)],
-            [function_chart(self.sweeper), function_chart(self.steps)],
+            [dashboard.function_chart(self.builder), dashboard.duration_chart(self.builder)],
+            [dashboard.queue_chart(self.intake), dashboard.table_chart(self.files)],
+            [dashboard.function_chart(self.sweeper), dashboard.function_chart(self.steps)],
         ]

@@ -38,8 +38,6 @@ NEWEST_VIEW_SQL = ROOT / "handlers" / "ingestion" / "glue" / "newest.sql"
 
 @dataclass(frozen=True)
 class LakeArgs:
-    """Arguments of `Lake`."""
-
     scope: Scope
     settings: IngestionSettings
 

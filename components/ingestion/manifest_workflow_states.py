@@ -67,7 +67,6 @@ def timeout_seconds(settings: SparkSettings) -> int:
 
 
 def build_states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str, State]:
-    """Return all states by name."""
     failed = catch("MarkFailed", assign=CAUSE)
     manifest = {"manifestId": "{% $manifestId %}", "executionArn": "{% $states.context.Execution.Id %}"}
     return {

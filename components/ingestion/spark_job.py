@@ -37,8 +37,6 @@ other two to `--custom-logGroup-prefix`."""
 
 @dataclass(frozen=True)
 class SparkJobArgs:
-    """Arguments of `SparkJob`."""
-
     scope: Scope
     settings: SparkSettings
     lake: Lake

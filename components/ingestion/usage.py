@@ -36,7 +36,6 @@ TRANSITIONS_PER_RUN = 6
 
 
 def monthly_usage(settings: IngestionSettings) -> Usage:
-    """Return the usage per month: Pulumi name of a block → measure → amount."""
     files = settings.load.files_per_day * DAYS_PER_MONTH
     gigabytes = files * settings.load.file_megabytes / 1024
     runs = files / settings.files_per_run

@@ -24,7 +24,6 @@ def register_alarms(
     cleanup: Function,
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Register livestream's own alarms."""
     # The function replaces a response that violates its own model by an error. The cause is always a programming error.
     episodes.alarm_on_log_lines(
         "answers-broken",

@@ -37,8 +37,6 @@ one."""
 
 @dataclass(frozen=True)
 class EpisodeCleanupArgs:
-    """Arguments of `EpisodeCleanup`."""
-
     scope: Scope
     settings: LivestreamSettings
     bucket: Bucket

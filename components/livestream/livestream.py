@@ -16,15 +16,7 @@ from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
 from components.blocks.messaging.event_archive import EventArchive, EventArchiveArgs
-from components.blocks.monitoring.dashboard import (
-    Chart,
-    Dashboard,
-    DashboardArgs,
-    duration_chart,
-    function_chart,
-    queue_chart,
-    table_chart,
-)
+from components.blocks.monitoring import dashboard
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.secret_parameter import Secret, SecretArgs
@@ -56,8 +48,6 @@ expires."""
 
 @dataclass(frozen=True)
 class LivestreamArgs:
-    """Arguments of `Livestream`."""
-
     scope: Scope
     settings: LivestreamSettings
 
@@ -96,7 +86,7 @@ class Livestream(pulumi.ComponentResource):
         register_alarms(
             args.scope, self.episodes, self.videos.function, self.agent.worker, self.cleanup.function, self._child
         )
-        Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
+        dashboard.Dashboard("overview", dashboard.DashboardArgs(args.scope, self._charts()), self._child)
         uploads = args.settings.uploads
         self.frontend: dict[str, pulumi.Input[object]] = {
             "api_url": self.api.url,
@@ -197,7 +187,7 @@ class Livestream(pulumi.ComponentResource):
                 cors_origin=settings.cors_origin,
                 authorizer=self._create_authorizer() if settings.authorizer is AuthorizerKind.JWT else None,
                 usage_plan=(
-                    KeyUsagePlan(throttle.rate, throttle.burst, KEY_REQUESTS_PER_DAY)
+                    KeyUsagePlan(throttle, KEY_REQUESTS_PER_DAY)
                     if settings.authorizer is AuthorizerKind.API_KEY
                     else None
                 ),
@@ -227,11 +217,11 @@ class Livestream(pulumi.ComponentResource):
         )
         return AuthorizerFunction(function, result_seconds=AUTHORIZER_CACHE_SECONDS)
 
-    def _charts(self) -> list[list[Chart]]:
+    def _charts(self) -> list[list[dashboard.Chart]]:
         return [
-            [function_chart(self.episodes), duration_chart(self.episodes)],
-            [function_chart(self.videos.function), queue_chart(self.videos.queue)],
-            [function_chart(self.agent.worker), queue_chart(self.agent.windows)],
-            [self.agent.tokens, function_chart(self.cleanup.function)],
-            [table_chart(self.table)],
+            [dashboard.function_chart(self.episodes), dashboard.duration_chart(self.episodes)],
+            [dashboard.function_chart(self.videos.function), dashboard.queue_chart(self.videos.queue)],
+            [dashboard.function_chart(self.agent.worker), dashboard.queue_chart(self.agent.windows)],
+            [self.agent.tokens, dashboard.function_chart(self.cleanup.function)],
+            [dashboard.table_chart(self.table)],
         ]

@@ -34,8 +34,6 @@ TOKEN_FIELDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_wri
 
 @dataclass(frozen=True)
 class TranscriptAgentArgs:
-    """Arguments of `TranscriptAgent`."""
-
     scope: Scope
     settings: LivestreamSettings
     bucket: Bucket

@@ -72,7 +72,6 @@ AUTHORIZER_MILLISECONDS = 30
 
 
 def monthly_usage(settings: LivestreamSettings) -> Usage:
-    """Return the monthly amounts by Pulumi name of the block and by measure."""
     load = settings.load
     episodes = load.episodes_per_day * DAYS_PER_MONTH
     requests = episodes * REQUESTS_PER_EPISODE

@@ -55,8 +55,6 @@ def event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object
 
 @dataclass(frozen=True)
 class VideoChunkingArgs:
-    """Arguments of `VideoChunking`."""
-
     scope: Scope
     settings: LivestreamSettings
     bucket: Bucket

@@ -63,7 +63,6 @@ class MeetingAlarmsArgs:
 
 
 def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None:
-    """Create the alarms of the meetings backend."""
     meeting_alarms, model_alarms, spot_alarms = (
         AlarmGroup(args.scope, runbook, opts) for runbook in (RUNBOOK, MODEL_RUNBOOK, SPOT_RUNBOOK)
     )

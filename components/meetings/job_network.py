@@ -20,8 +20,6 @@ from components.settings.meetings_media import MeetingNetworkSettings
 
 @dataclass(frozen=True)
 class JobNetworkArgs:
-    """Arguments of `JobNetwork`."""
-
     scope: Scope
     settings: MeetingNetworkSettings
 

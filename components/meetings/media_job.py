@@ -29,8 +29,6 @@ RESERVED_GIGABYTES = 5
 
 @dataclass(frozen=True)
 class MediaBatchJobArgs:
-    """Arguments of `MediaBatchJob`."""
-
     scope: Scope
     settings: MeetingsSettings
     bucket: Bucket

@@ -41,8 +41,6 @@ RULE = "recording-uploaded"
 
 @dataclass(frozen=True)
 class MeetingsArgs:
-    """Arguments of `Meetings`."""
-
     scope: Scope
     settings: MeetingsSettings
 

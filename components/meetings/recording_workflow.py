@@ -57,8 +57,7 @@ def timeout_seconds(settings: MeetingsSettings) -> int:
 def workflow_states(
     media: MediaBatchJob, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
 ) -> dict[str, State]:
-    """Return all states by name."""
-    give_up_states = {reason: f"Give{_stage_name(reason)}Up" for reason in _FAILURE_REASONS}
+    give_up_states = {reason: f"Give{reason.removesuffix('_FAILED').capitalize()}Up" for reason in _FAILURE_REASONS}
     return {
         **media_states(
             [queue.arn for queue in media.queues],
@@ -126,10 +125,6 @@ def workflow_states(
 
 
 _FAILURE_REASONS = (MeetingReason.MEDIA_FAILED, MeetingReason.TRANSCRIPTION_FAILED, MeetingReason.SUMMARY_FAILED)
-
-
-def _stage_name(reason: MeetingReason) -> str:
-    return reason.removesuffix("_FAILED").capitalize()
 
 
 def _step(

@@ -37,8 +37,6 @@ MAX_INCOMPLETE_DAYS = 14
 
 @dataclass(frozen=True)
 class ScheduledFunctionsArgs:
-    """Arguments of `ScheduledFunctions`."""
-
     scope: Scope
     settings: MeetingsSettings
     bucket: Bucket

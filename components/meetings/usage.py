@@ -80,7 +80,6 @@ READS_PER_UPLOAD = 3
 
 
 def monthly_usage(settings: MeetingsSettings) -> Usage:
-    """Return the usage per month: Pulumi name of a block → measure → quantity."""
     load, kept = settings.load, settings.kept
     meetings = load.meetings_per_month
     hours = meetings * load.hours_each

@@ -5,9 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from components.settings.settings_base import FunctionSettings, KeyArn, SettingsModel, SubsystemSettings
+from components.settings.settings_base import FunctionSettings, KeyArn, Origin, SettingsModel, SubsystemSettings
 from components.settings.spark_ddl import Ddl
-from components.settings.web_origins import Origin
 from handlers.ingestion.sweeper.environment import CLAIM_SECONDS
 
 Days = Annotated[int, Field(ge=1, le=3653)]

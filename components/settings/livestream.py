@@ -9,12 +9,12 @@ from components.settings.settings_base import (
     ClientFunctionSettings,
     FunctionSettings,
     GuardedModelSettings,
+    Origin,
     Region,
     RequestsPerSecond,
     SettingsModel,
     SubsystemSettings,
 )
-from components.settings.web_origins import Origin
 from handlers.common.bedrock.model_families import HAIKU, get_model_family
 from handlers.common.identifier_types import ModelId
 from handlers.livestream.episode_cleanup.environment import LimitMinutes

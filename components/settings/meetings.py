@@ -12,12 +12,12 @@ from components.settings.settings_base import (
     FunctionSettings,
     GuardedModelSettings,
     KeyArn,
+    Origin,
     Region,
     RequestsPerSecond,
     SettingsModel,
     SubsystemSettings,
 )
-from components.settings.web_origins import Origin
 from handlers.common.bedrock.model_families import SONNET
 from handlers.common.identifier_types import ModelId
 from handlers.meetings.bedrock_summarize.environment import (

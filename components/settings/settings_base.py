@@ -18,6 +18,10 @@ Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")
 """Name of an AWS region, for example `us-east-1`."""
 KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
 """ARN of a KMS key."""
+HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
+"""Pattern of a host name: letters, digits, dots and hyphens, with a letter or digit at both ends."""
+Origin = Annotated[str, StringConstraints(pattern=rf"^(\*|https?://{HOST}(:[0-9]{{1,5}})?)$")]
+"""Origin of a web page that may send requests from a browser, or `*` for any origin."""
 GATEWAY_SECONDS = 29
 """Time that API Gateway waits for a function."""
 MIN_WEBSOCKET_SECONDS = 10

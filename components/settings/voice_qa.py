@@ -12,12 +12,12 @@ from components.settings.settings_base import (
     MIN_WEBSOCKET_SECONDS,
     ClientFunctionSettings,
     FunctionSettings,
+    Origin,
     RequestsPerSecond,
     SettingsModel,
     SubsystemSettings,
 )
 from components.settings.voice_qa_agent_connection import AnswerAgentSettings
-from components.settings.web_origins import Origin
 from handlers.voice_qa.environment import SessionDays
 from handlers.voice_qa.websocket_handler.environment import LecturesPerDay, QueriesAtOnce, QueriesPerHour, UrlSeconds
 

@@ -35,7 +35,6 @@ def register_alarms(
     router: Function,
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Register transcription's own alarms."""
     limits, critical = settings.alarms, Severity.CRITICAL
     latency = _processor_metric(processor, LATENCY_METRIC, "p95", 300)
     dropped = _processor_metric(processor, DROPPED_METRIC, "Sum", 60)

@@ -21,14 +21,7 @@ from components.blocks.compute.function import AsyncInvocation, Function, Functi
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import grant, grant_metrics
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
-from components.blocks.monitoring.dashboard import (
-    Chart,
-    Dashboard,
-    DashboardArgs,
-    duration_chart,
-    function_chart,
-    table_chart,
-)
+from components.blocks.monitoring import dashboard
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.settings import Auth, TranscriptionSettings
@@ -53,15 +46,11 @@ DISCARD_REASON = "a failure record would hold audio that must not be stored - a 
 
 @dataclass(frozen=True)
 class TranscriptionArgs:
-    """Arguments of transcription."""
-
     scope: Scope
     settings: TranscriptionSettings
 
 
 class Transcription(pulumi.ComponentResource):
-    """Resources of transcription."""
-
     def __init__(self, name: str, args: TranscriptionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:transcription:Transcription", name, None, opts)
         self._scope, self._settings = args.scope, args.settings
@@ -77,7 +66,7 @@ class Transcription(pulumi.ComponentResource):
             self._child,
         )
         register_alarms(args.scope, args.settings, self.processor, self.router, self._child)
-        Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
+        dashboard.Dashboard("overview", dashboard.DashboardArgs(args.scope, self._charts()), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "url": self.socket.url,
             "protocol": PROTOCOL,
@@ -214,10 +203,10 @@ class Transcription(pulumi.ComponentResource):
             self._child,
         )
 
-    def _charts(self) -> list[list[Chart]]:
+    def _charts(self) -> list[list[dashboard.Chart]]:
         return [
             caption_charts(self.processor),
-            [latency_chart(self.processor), duration_chart(self.processor)],
-            [function_chart(self.processor), function_chart(self.router)],
-            [table_chart(self.live), table_chart(self.sessions)],
+            [latency_chart(self.processor), dashboard.duration_chart(self.processor)],
+            [dashboard.function_chart(self.processor), dashboard.function_chart(self.router)],
+            [dashboard.table_chart(self.live), dashboard.table_chart(self.sessions)],
         ]

@@ -62,7 +62,6 @@ NOT_BACKED_UP = frozenset({"transcription-live", "transcription-sessions"})
 
 
 def monthly_usage(settings: TranscriptionSettings) -> Usage:
-    """Return the usage per month: Pulumi name of a block → measure → amount."""
     load = settings.load
     utterances = load.utterances_per_day * DAYS_PER_MONTH
     speech_minutes = utterances * load.utterance_seconds / 60

@@ -49,7 +49,6 @@ def register_alarms(
     sessions: Table,
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Register voice Q&A's own alarms."""
     thresholds = settings.alarms
     answers, limits, lectures, sockets = (
         AlarmGroup(scope, runbook, opts)

@@ -53,7 +53,6 @@ REQUESTS_PER_VALIDATION = 10
 
 
 def monthly_usage(settings: VoiceQaSettings) -> Usage:
-    """Return the usage per month: Pulumi name of a component → measure → amount."""
     load = settings.load
     questions = load.questions_per_day * DAYS_PER_MONTH
     lectures = load.lectures_per_day * DAYS_PER_MONTH

@@ -26,15 +26,7 @@ from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
-from components.blocks.monitoring.dashboard import (
-    Chart,
-    Dashboard,
-    DashboardArgs,
-    duration_chart,
-    function_chart,
-    queue_chart,
-    table_chart,
-)
+from components.blocks.monitoring import dashboard
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
@@ -74,15 +66,11 @@ page, which takes minutes if none of the page's lectures was validated before.""
 
 @dataclass(frozen=True)
 class VoiceQaArgs:
-    """Arguments of voice Q&A."""
-
     scope: Scope
     settings: VoiceQaSettings
 
 
 class VoiceQa(pulumi.ComponentResource):
-    """Resources of voice Q&A."""
-
     def __init__(self, name: str, args: VoiceQaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:voice_qa:VoiceQa", name, None, opts)
         self._scope, self._settings = args.scope, args.settings
@@ -108,7 +96,7 @@ class VoiceQa(pulumi.ComponentResource):
             self.sessions,
             self._child,
         )
-        Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
+        dashboard.Dashboard("overview", dashboard.DashboardArgs(args.scope, self._charts()), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "url": self.socket.url,
             "identity_pool_id": self.pool.pool_id,
@@ -342,10 +330,10 @@ class VoiceQa(pulumi.ComponentResource):
             self._child,
         )
 
-    def _charts(self) -> list[list[Chart]]:
+    def _charts(self) -> list[list[dashboard.Chart]]:
         return [
-            [function_chart(self.handler), duration_chart(self.handler)],
-            [function_chart(self.worker), duration_chart(self.worker)],
-            [function_chart(self.validator), queue_chart(self.uploads)],
-            [table_chart(self.sessions), queue_chart(self.time_limits)],
+            [dashboard.function_chart(self.handler), dashboard.duration_chart(self.handler)],
+            [dashboard.function_chart(self.worker), dashboard.duration_chart(self.worker)],
+            [dashboard.function_chart(self.validator), dashboard.queue_chart(self.uploads)],
+            [dashboard.table_chart(self.sessions), dashboard.queue_chart(self.time_limits)],
         ]

@@ -25,8 +25,6 @@ NAT_REASON = "API Gateway connections have no VPC endpoint"
 
 @dataclass(frozen=True)
 class AgentNetworkArgs:
-    """Arguments of `AgentNetwork`."""
-
     scope: Scope
     settings: AgentNetworkSettings
     """The existing network, and how its subnets reach the internet."""

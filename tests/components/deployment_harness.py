@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from components.blocks.compute.function import Function, FunctionArgs
 from components.blocks.naming.context import Subsystem
 from components.blocks.naming.subsystem_scope import Scope
+from components.settings import FunctionSettings
 from components.settings.settings_base import SubsystemSettings
+from handlers.common.environment import HandlerEnvironment
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import UNKNOWN, Props
@@ -48,6 +51,20 @@ def deploy(body: Callable[[], object], provider: PreviewProvider | None = None) 
 
     config = StackConfig(project="polyphony", stack="test", values={})
     return Recorded(program_run.run_function(program, config, provider or DeployedProvider(), preview=False).graph)
+
+
+def sample_function(name: str) -> Function:
+    """Register a function for tests of blocks that call one."""
+    return Function(
+        name,
+        FunctionArgs(
+            scope=scope(),
+            display_name=name,
+            entry="handlers.ingestion.sweeper.handler.handler",
+            settings=FunctionSettings(),
+            environment=HandlerEnvironment,
+        ),
+    )
 
 
 class Deployment:
@@ -104,10 +121,14 @@ def prefix(subsystem: Subsystem) -> str:
     return f"polyphony-test-{subsystem}"
 
 
-def variables(recorded: Recorded, function: str) -> dict[str, Any]:
+def variables(recorded: Recorded, function: str) -> Any:
     """Return the environment variables of a function."""
-    result: dict[str, Any] = recorded.one("lambda.Function", function).inputs["environment"]["variables"]
-    return result
+    return recorded.one("lambda.Function", function).inputs["environment"]["variables"]
+
+
+def rest_document(recorded: Recorded) -> Any:
+    """Return the document that API Gateway imports as the only REST API."""
+    return json.loads(recorded.one("apigateway.RestApi").inputs["body"])
 
 
 def permissions(recorded: Recorded, role: str) -> set[Permission]:
@@ -117,11 +138,10 @@ def permissions(recorded: Recorded, role: str) -> set[Permission]:
     return {permission for policy in policies for permission in _permissions(policy)}
 
 
-def allow_statement(policy: Resource) -> dict[str, Any]:
+def allow_statement(policy: Resource) -> Any:
     """Return the only Allow statement of a resource policy."""
     [statement] = [item for item in json.loads(policy.inputs["policy"])["Statement"] if item["Effect"] == "Allow"]
-    result: dict[str, Any] = statement
-    return result
+    return statement
 
 
 def may(service: str, actions: str, *resources: str, condition: str | None = None) -> set[Permission]:

@@ -7,8 +7,6 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from local import ROOT
 
 PROGRAM = (ROOT / "__main__.py", *sorted((ROOT / "components").rglob("*.py")))
@@ -61,11 +59,3 @@ def test_the_program_passes_every_optional_argument_of_a_component() -> None:
     modules = parse(PROGRAM)
     assert len(fields_by_dataclass(modules)) > 50
     assert unused_arguments(modules) == set()
-
-
-@pytest.mark.parametrize(
-    ("call", "unused"),
-    [("Args(1)", {("Args", "key")}), ("Args(1, 2)", set()), ("Args(1, key=2)", set()), ("replace(args, key=2)", set())],
-)
-def test_an_argument_counts_as_passed_by_position_or_keyword(call: str, unused: set[tuple[str, str]]) -> None:
-    assert unused_arguments([ast.parse(f"@dataclass\nclass Args:\n  name: str\n  key: int = 0\n{call}")]) == unused

@@ -1,6 +1,7 @@
 """Fixtures for tests of the console's modules and panels. The whole package shares one browser."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -8,6 +9,7 @@ from playwright.sync_api import Browser, expect
 from local import LOOPBACK, console_server
 from local.http_server import serve_in_thread
 from tests.browser import TIMEOUT_MS, ConsoleWindow, launch_browser, open_window, write_speech
+from tests.console import fake_stack
 
 expect.set_options(timeout=TIMEOUT_MS)
 
@@ -33,3 +35,9 @@ def window(chromium: Browser, console_url: str) -> Iterator[ConsoleWindow]:
     with open_window(chromium, console_url) as opened:
         opened.open()
         yield opened
+
+
+@pytest.fixture
+def open_panel(chromium: Browser, console_url: str) -> fake_stack.OpenPanel:
+    """Return the function that opens a panel of the fake stack in a new window."""
+    return partial(fake_stack.open_panel, chromium, console_url)

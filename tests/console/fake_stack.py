@@ -6,7 +6,7 @@ import json
 import re
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -85,6 +85,8 @@ window.setTimeout = (callback, ms, ...args) => realSetTimeout(callback, ms >= 30
 """Shortens the pauses before retries, reconnections and further polls. Longer times are timeouts and stay as they are."""
 FakeResponse = dict[str, Any] | int
 """Response of a fake host: a JSON document, or a status without a body."""
+OpenPanel = Callable[..., AbstractContextManager[ConsoleWindow]]
+"""`open_panel` with the shared browser, as the fixture returns it."""
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser import ConsoleWindow
-from tests.console.fake_stack import open_panel
+from tests.console.fake_stack import OpenPanel
 from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
@@ -41,8 +41,8 @@ FOCUSED = """() => {
 
 
 @contextmanager
-def open_local_panel(chromium: Browser, console_url: str, panel: str) -> Iterator[Page]:
-    with open_panel(chromium, console_url, panel, local=True) as window:
+def open_local_panel(open_panel: OpenPanel, panel: str) -> Iterator[Page]:
+    with open_panel(panel, local=True) as window:
         yield window.page
 
 
@@ -55,8 +55,8 @@ def show_everything(page: Page) -> None:
 
 
 @EVERY_PANEL
-def test_every_control_has_a_name_in_the_accessibility_tree(chromium: Browser, console_url: str, panel: str) -> None:
-    with open_local_panel(chromium, console_url, panel) as page:
+def test_every_control_has_a_name_in_the_accessibility_tree(open_panel: OpenPanel, panel: str) -> None:
+    with open_local_panel(open_panel, panel) as page:
         show_everything(page)
         nodes: list[dict[str, Any]] = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
     shown = [node for node in nodes if not node["ignored"] and node["role"]["value"] in NAMED_ROLES]
@@ -67,10 +67,8 @@ def test_every_control_has_a_name_in_the_accessibility_tree(chromium: Browser, c
 
 
 @EVERY_PANEL
-def test_the_keyboard_reaches_every_control_in_order_with_a_visible_focus(
-    chromium: Browser, console_url: str, panel: str
-) -> None:
-    with open_local_panel(chromium, console_url, panel) as page:
+def test_the_keyboard_reaches_every_control_in_order_with_a_visible_focus(open_panel: OpenPanel, panel: str) -> None:
+    with open_local_panel(open_panel, panel) as page:
         page.evaluate('for (const details of document.querySelectorAll("details")) details.open = true;')
         wanted = page.evaluate(TABBABLE)
         reached: list[int] = []
@@ -85,8 +83,8 @@ def test_the_keyboard_reaches_every_control_in_order_with_a_visible_focus(
         assert reached == wanted, "in the order of the document"
 
 
-def test_a_focused_field_has_no_box_around_its_label(chromium: Browser, console_url: str) -> None:
-    with open_local_panel(chromium, console_url, "episodes") as page:
+def test_a_focused_field_has_no_box_around_its_label(open_panel: OpenPanel) -> None:
+    with open_local_panel(open_panel, "episodes") as page:
         field = page.get_by_label("Title").locator("visible=true")
         field.focus()
         outlines = field.evaluate(
@@ -97,15 +95,15 @@ def test_a_focused_field_has_no_box_around_its_label(chromium: Browser, console_
 
 @EVERY_PANEL
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_panel_scrolls_sideways(chromium: Browser, console_url: str, panel: str, width: int) -> None:
-    with open_local_panel(chromium, console_url, panel) as page:
+def test_no_panel_scrolls_sideways(open_panel: OpenPanel, panel: str, width: int) -> None:
+    with open_local_panel(open_panel, panel) as page:
         page.set_viewport_size({"width": width, "height": 844})
         show_everything(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_every_error_is_announced(chromium: Browser, console_url: str) -> None:
-    with open_local_panel(chromium, console_url, "meetings") as page:
+def test_every_error_is_announced(open_panel: OpenPanel) -> None:
+    with open_local_panel(open_panel, "meetings") as page:
         error = page.locator("#meetings-problem")
         expect(error).to_contain_text("No answer from 127.0.0.1:9. The local platform has probably stopped")
         expect(error).to_have_role("alert")
@@ -115,9 +113,9 @@ def test_every_error_is_announced(chromium: Browser, console_url: str) -> None:
             assert page.locator(f"#{live}").get_attribute("role") == "status"
 
 
-def test_the_local_platform_is_explained_and_offers_samples(chromium: Browser, console_url: str) -> None:
+def test_the_local_platform_is_explained_and_offers_samples(open_panel: OpenPanel) -> None:
     samples = page_samples = 0
-    with open_local_panel(chromium, console_url, "files") as page:
+    with open_local_panel(open_panel, "files") as page:
         expect(page.get_by_text("it understands tones, not voices")).to_be_visible()
         page.get_by_text("it understands tones, not voices").click()
         expect(page.get_by_text("It hears nothing in your voice")).to_be_visible()
@@ -127,7 +125,7 @@ def test_the_local_platform_is_explained_and_offers_samples(chromium: Browser, c
             samples += page_samples
             assert page_samples == 1, panel
     assert samples == len(PANELS)
-    with open_panel(chromium, console_url, "captions") as window:
+    with open_panel("captions") as window:
         expect(window.page.get_by_text("it understands tones, not voices")).to_be_hidden()
         expect(window.page.get_by_role("button", name=re.compile("^Try the sample"))).to_have_count(0)
 

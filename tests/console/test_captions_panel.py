@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from local.flows import eventually
 from tests.browser import write_speech
-from tests.console.fake_stack import LOCAL_ENDPOINT, FakeTranscription, make_token, open_panel, sign_in
+from tests.console.fake_stack import LOCAL_ENDPOINT, FakeTranscription, OpenPanel, make_token, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 SPOKEN_WORDS = "hello world this is a live test . good day . thank you again ."
@@ -27,13 +27,13 @@ navigator.mediaDevices.getUserMedia = async (constraints) => {
 IS_RELEASED = "window.stream?.getTracks().every((track) => track.readyState === 'ended') || null"
 
 
-def test_partial_captions_and_errors_are_shown(chromium: Browser, console_url: str, tmp_path: Path) -> None:
+def test_partial_captions_and_errors_are_shown(open_panel: OpenPanel, tmp_path: Path) -> None:
     def send_partial(message: dict[str, Any]) -> None:
         if message["utterance"] == "u1":
             transcription.send(**CAPTION, text="Hello wor", final=False)
 
     transcription = FakeTranscription(in_flight=1, on_accepted=send_partial)
-    with open_panel(chromium, console_url, "captions", set_up=transcription.install) as window:
+    with open_panel("captions", set_up=transcription.install) as window:
         screen, state = window.page.locator("#captions-screen"), window.page.locator("#captions-state")
         window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "said.wav", SPOKEN_WORDS))
         expect(screen.locator(".growing")).to_have_text("Hello wor")
@@ -52,9 +52,9 @@ def test_partial_captions_and_errors_are_shown(chromium: Browser, console_url: s
         assert window.browser_messages == []
 
 
-def test_the_microphone_is_released_if_reconnection_fails(chromium: Browser, console_url: str) -> None:
+def test_the_microphone_is_released_if_reconnection_fails(open_panel: OpenPanel) -> None:
     transcription = FakeTranscription(close_after_action="audio")
-    with open_panel(chromium, console_url, "captions", set_up=transcription.install, script=MICROPHONE) as window:
+    with open_panel("captions", set_up=transcription.install, script=MICROPHONE) as window:
         window.evaluate("window.allow()")
         speak = window.page.locator("#captions-speak")
         speak.click()
@@ -66,9 +66,9 @@ def test_the_microphone_is_released_if_reconnection_fails(chromium: Browser, con
         eventually(lambda: window.evaluate(IS_RELEASED), "the microphone is released")
 
 
-def test_a_microphone_that_is_permitted_too_late_is_released(chromium: Browser, console_url: str) -> None:
+def test_a_microphone_that_is_permitted_too_late_is_released(open_panel: OpenPanel) -> None:
     transcription = FakeTranscription(close_after_action="open")
-    with open_panel(chromium, console_url, "captions", set_up=transcription.install, script=MICROPHONE) as window:
+    with open_panel("captions", set_up=transcription.install, script=MICROPHONE) as window:
         window.page.locator("#captions-speak").click()
         expect(window.page.locator("#captions-problem")).to_contain_text("The connection broke.")
         window.evaluate("window.allow()")
@@ -80,13 +80,11 @@ def test_a_microphone_that_is_permitted_too_late_is_released(chromium: Browser, 
 @pytest.mark.parametrize(
     ("local", "reason"), [(False, "Check the language."), (True, "The local platform understands no voices")]
 )
-def test_after_a_stop_without_captions_the_page_says_why(
-    chromium: Browser, console_url: str, reason: str, *, local: bool
-) -> None:
+def test_after_a_stop_without_captions_the_page_says_why(open_panel: OpenPanel, reason: str, *, local: bool) -> None:
     transcription = FakeTranscription(
         on_accepted=lambda message: transcription.send(type="done", utterance=message["utterance"], finals=0)
     )
-    with open_panel(chromium, console_url, "captions", set_up=transcription.install, local=local) as window:
+    with open_panel("captions", set_up=transcription.install, local=local) as window:
         page = window.page
         page.route(f"{LOCAL_ENDPOINT}/token", lambda route: route.fulfill(json={"id_token": make_token("ann")}))
         speak, screen = page.locator("#captions-speak"), page.locator("#captions-screen")
@@ -97,9 +95,9 @@ def test_after_a_stop_without_captions_the_page_says_why(
         expect(screen).to_contain_text(f"Nothing was heard. {reason}")
 
 
-def test_words_that_are_spoken_before_the_session_is_open_are_sent(chromium: Browser, console_url: str) -> None:
+def test_words_that_are_spoken_before_the_session_is_open_are_sent(open_panel: OpenPanel) -> None:
     transcription = FakeTranscription(is_open_delayed=True)
-    with open_panel(chromium, console_url, "captions", set_up=transcription.install) as window:
+    with open_panel("captions", set_up=transcription.install) as window:
         speak, state = window.page.locator("#captions-speak"), window.page.locator("#captions-state")
         speak.click()
         expect(state).to_have_text("Pieces of speech: 2 waiting")
@@ -109,13 +107,13 @@ def test_words_that_are_spoken_before_the_session_is_open_are_sent(chromium: Bro
         expect(speak).to_have_text("Stop")
 
 
-def test_captions_end_when_another_user_signs_in(chromium: Browser, console_url: str) -> None:
+def test_captions_end_when_another_user_signs_in(open_panel: OpenPanel) -> None:
     transcription = FakeTranscription(
         on_accepted=lambda message: transcription.send(
             **{**CAPTION, "utterance": message["utterance"]}, text="words of ann", final=True
         )
     )
-    with open_panel(chromium, console_url, "captions", set_up=transcription.install, script=MICROPHONE) as window:
+    with open_panel("captions", set_up=transcription.install, script=MICROPHONE) as window:
         page, speak = window.page, window.page.locator("#captions-speak")
         window.evaluate("window.allow()")
         sign_in(page, make_token("ann"), "ann")
@@ -141,9 +139,9 @@ OfflineAudioContext.prototype.decodeAudioData = async function (data) {
 """
 
 
-def test_a_users_file_is_not_captioned_for_another_user(chromium: Browser, console_url: str, tmp_path: Path) -> None:
+def test_a_users_file_is_not_captioned_for_another_user(open_panel: OpenPanel, tmp_path: Path) -> None:
     transcription = FakeTranscription()
-    with open_panel(chromium, console_url, "captions", set_up=transcription.install, script=DELAY_DECODING) as window:
+    with open_panel("captions", set_up=transcription.install, script=DELAY_DECODING) as window:
         sign_in(window.page, make_token("ann"), "ann")
         window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "said.wav", "hello ."))
         sign_in(window.page, make_token("bob"), "bob")
@@ -152,12 +150,12 @@ def test_a_users_file_is_not_captioned_for_another_user(chromium: Browser, conso
         assert transcription.actions == []
 
 
-def test_a_button_gets_its_focus_back_after_its_action(chromium: Browser, console_url: str) -> None:
+def test_a_button_gets_its_focus_back_after_its_action(open_panel: OpenPanel) -> None:
     # All utterances are reported as done, because the second press waits for them.
     transcription = FakeTranscription(
         on_accepted=lambda message: transcription.send(type="done", utterance=message["utterance"], finals=0)
     )
-    with open_panel(chromium, console_url, "captions", set_up=transcription.install) as window:
+    with open_panel("captions", set_up=transcription.install) as window:
         speak = window.page.locator("#captions-speak")
         speak.focus()
         for pressed in ("true", "false"):

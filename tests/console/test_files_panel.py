@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
-from tests.console.fake_stack import CORS, LOCAL_ENDPOINT, fake_host, make_token, open_panel, sign_in
+from tests.console.fake_stack import CORS, LOCAL_ENDPOINT, OpenPanel, fake_host, make_token, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 KEYS = "AWS_ACCESS_KEY_ID=AKIA{} AWS_SECRET_ACCESS_KEY=secret"
@@ -64,18 +64,18 @@ def choose_file(page: Page, name: str = "a.ndjson") -> Locator:
 
 
 @contextmanager
-def open_signed_in(chromium: Browser, console_url: str) -> Iterator[tuple[Page, FakeIngestion]]:
+def open_signed_in(open_panel: OpenPanel) -> Iterator[tuple[Page, FakeIngestion]]:
     """Open the panel and sign in with AWS credentials."""
     ingestion = FakeIngestion()
-    with open_panel(chromium, console_url, "files", set_up=ingestion.install) as window:
+    with open_panel("files", set_up=ingestion.install) as window:
         sign_in(window.page, KEYS.format(1), "Signed in", field="AWS credentials")
         yield window.page, ingestion
 
 
-def test_entered_credentials_are_only_sent_to_aws(chromium: Browser, console_url: str) -> None:
+def test_entered_credentials_are_only_sent_to_aws(open_panel: OpenPanel) -> None:
     ingestion = FakeIngestion()
     ingestion.status, ingestion.reason = "rejected", "EMPTY"
-    with open_panel(chromium, console_url, "files", set_up=ingestion.install) as window:
+    with open_panel("files", set_up=ingestion.install) as window:
         choose_file(window.page)
         expect(window.page.locator("#files-problem")).to_contain_text("Sign in at the top.")
         keys = f"{KEYS.format(1)} AWS_SESSION_TOKEN=session"
@@ -90,8 +90,8 @@ def test_entered_credentials_are_only_sent_to_aws(chromium: Browser, console_url
     assert "secret" not in str(headers).replace("x-amz-security", "")
 
 
-def test_the_state_of_a_file_is_shown_until_it_is_processed(chromium: Browser, console_url: str) -> None:
-    with open_signed_in(chromium, console_url) as (page, ingestion):
+def test_the_state_of_a_file_is_shown_until_it_is_processed(open_panel: OpenPanel) -> None:
+    with open_signed_in(open_panel) as (page, ingestion):
         card = choose_file(page)
         expect(card).to_contain_text("The stack has not noticed the file yet.")
         for status, step in (("pending", "Waiting"), ("claimed", "Grouped"), ("manifested", "Converting")):
@@ -103,7 +103,7 @@ def test_the_state_of_a_file_is_shown_until_it_is_processed(chromium: Browser, c
         expect(card.locator(".done")).to_have_count(4)
 
 
-def test_final_states_are_explained(chromium: Browser, console_url: str) -> None:
+def test_final_states_are_explained(open_panel: OpenPanel) -> None:
     explanations = {
         ("processed", "damaged_gzip"): "Its rows are in the data lake. The file is damaged",
         ("superseded", "version_gone"): "This version was deleted or replaced before it was read.",
@@ -111,14 +111,14 @@ def test_final_states_are_explained(chromium: Browser, console_url: str) -> None
         ("rejected", "no_good_line:not_json"): "Rejected: none of its lines is a JSON record.",
         ("rejected", "OF_ANOTHER_VERSION"): "Rejected: the run gave a reason that this page does not know.",
     }
-    with open_signed_in(chromium, console_url) as (page, ingestion):
+    with open_signed_in(open_panel) as (page, ingestion):
         for number, ((status, reason), text) in enumerate(explanations.items()):
             ingestion.status, ingestion.reason = status, reason
             expect(choose_file(page, f"{number}.ndjson")).to_contain_text(text)
 
 
-def test_polling_continues_with_new_credentials_after_the_old_ones_expired(chromium: Browser, console_url: str) -> None:
-    with open_signed_in(chromium, console_url) as (page, ingestion):
+def test_polling_continues_with_new_credentials_after_the_old_ones_expired(open_panel: OpenPanel) -> None:
+    with open_signed_in(open_panel) as (page, ingestion):
         ingestion.expired_keys = {"AKIA1"}
         card = choose_file(page)
         expect(card.get_by_role("alert")).to_contain_text("Sign in again at the top.")
@@ -129,8 +129,8 @@ def test_polling_continues_with_new_credentials_after_the_old_ones_expired(chrom
     assert ingestion.read_keys == {"AKIA1", "AKIA2"}
 
 
-def test_files_of_one_user_are_not_shown_to_another(chromium: Browser, console_url: str) -> None:
-    with open_signed_in(chromium, console_url) as (page, ingestion):
+def test_files_of_one_user_are_not_shown_to_another(open_panel: OpenPanel) -> None:
+    with open_signed_in(open_panel) as (page, ingestion):
         sign_in(page, make_token("ann"), "ann")
         ingestion.status = "pending"
         card = choose_file(page, "of ann.ndjson")
@@ -142,8 +142,8 @@ def test_files_of_one_user_are_not_shown_to_another(chromium: Browser, console_u
         assert "of ann" not in page.locator("body").inner_html()
 
 
-def test_many_files_are_counted_filtered_and_shown_in_pages(chromium: Browser, console_url: str) -> None:
-    with open_signed_in(chromium, console_url) as (page, ingestion):
+def test_many_files_are_counted_filtered_and_shown_in_pages(open_panel: OpenPanel) -> None:
+    with open_signed_in(open_panel) as (page, ingestion):
         ingestion.status = "processed"
         names = [f"{number:03}.ndjson" for number in range(45)]
         chosen: list[FilePayload] = [{"name": name, "mimeType": "", "buffer": b"{}\n"} for name in names]
@@ -167,7 +167,7 @@ def test_many_files_are_counted_filtered_and_shown_in_pages(chromium: Browser, c
         expect(page.get_by_text("No file matches.")).to_be_visible()
 
 
-def test_the_rows_of_a_file_are_shown_on_the_local_platform(chromium: Browser, console_url: str) -> None:
+def test_the_rows_of_a_file_are_shown_on_the_local_platform(open_panel: OpenPanel) -> None:
     asked: list[str] = []
 
     def send_rows(route: Route) -> None:
@@ -177,7 +177,7 @@ def test_the_rows_of_a_file_are_shown_on_the_local_platform(chromium: Browser, c
 
     ingestion = FakeIngestion()
     ingestion.status = "processed"
-    with open_panel(chromium, console_url, "files", set_up=ingestion.install, local=True) as window:
+    with open_panel("files", set_up=ingestion.install, local=True) as window:
         window.page.route("**/rows.json?*", send_rows)
         card = choose_file(window.page, "a b.ndjson")
         button = card.get_by_role("button", name="Show rows")
@@ -192,10 +192,10 @@ def test_the_rows_of_a_file_are_shown_on_the_local_platform(chromium: Browser, c
     assert [url.partition("?")[2] for url in asked] == ["manifest=m1&key=incoming%2Fconsole%2Fa+b.ndjson&version=v1"]
 
 
-def test_waiting_files_can_be_processed_at_once_on_the_local_platform_only(chromium: Browser, console_url: str) -> None:
+def test_waiting_files_can_be_processed_at_once_on_the_local_platform_only(open_panel: OpenPanel) -> None:
     ingestion = FakeIngestion()
     ingestion.status = "pending"
-    with open_panel(chromium, console_url, "files", set_up=ingestion.install, local=True) as window:
+    with open_panel("files", set_up=ingestion.install, local=True) as window:
         page = window.page
         page.route("**/flush", lambda route: route.fulfill(json={"manifests": 0, "files": 2}))
         choose_file(page)
@@ -203,14 +203,14 @@ def test_waiting_files_can_be_processed_at_once_on_the_local_platform_only(chrom
         expect(button).to_have_accessible_description(re.compile("On AWS .* for up to an hour"))
         button.click()
         expect(page.get_by_text("A run has started for 2 waiting files.")).to_be_visible()
-    with open_signed_in(chromium, console_url) as (page, ingestion):
+    with open_signed_in(open_panel) as (page, ingestion):
         choose_file(page)
         expect(page.get_by_text("A run starts when enough files are waiting, or after an hour.")).to_be_visible()
         expect(page.get_by_role("button", name="Process waiting files now")).to_be_hidden()
 
 
-def test_an_error_does_not_touch_its_neighbours(chromium: Browser, console_url: str) -> None:
-    with open_panel(chromium, console_url, "files", set_up=FakeIngestion().install) as window:
+def test_an_error_does_not_touch_its_neighbours(open_panel: OpenPanel) -> None:
+    with open_panel("files", set_up=FakeIngestion().install) as window:
         choose_file(window.page)
         expect(window.page.locator("#files-problem")).to_be_visible()
         gaps = window.evaluate("""() => {

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, Request, Route, WebSocketRoute, expect
+from playwright.sync_api import FilePayload, Page, Request, Route, WebSocketRoute, expect
 
-from tests.console.fake_stack import CORS, FakeResponse, fake_host, open_panel, silent_wav
+from tests.console.fake_stack import CORS, FakeResponse, OpenPanel, fake_host, silent_wav
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 FIRST, SECOND = "01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2"
@@ -126,9 +126,9 @@ def ask_question(page: Page) -> None:
     expect(page.locator("#lectures-answers article").first.get_by_text("Answered", exact=True)).to_be_visible()
 
 
-def test_an_answer_is_resumed_after_failed_reconnections(chromium: Browser, console_url: str) -> None:
+def test_an_answer_is_resumed_after_failed_reconnections(open_panel: OpenPanel) -> None:
     backend = FakeVoiceQa(closes_once=True)
-    with open_panel(chromium, console_url, "lectures", set_up=backend.install, script=REFUSE_RECONNECTIONS) as window:
+    with open_panel("lectures", set_up=backend.install, script=REFUSE_RECONNECTIONS) as window:
         select_existing_lecture(window.page)
         ask_question(window.page)
         assert [query.get("resumeFrom") for query in backend.queries] == [0, 1]
@@ -138,18 +138,18 @@ def test_an_answer_is_resumed_after_failed_reconnections(chromium: Browser, cons
         )
 
 
-def test_an_unavailable_question_is_retried_with_the_same_id(chromium: Browser, console_url: str) -> None:
+def test_an_unavailable_question_is_retried_with_the_same_id(open_panel: OpenPanel) -> None:
     backend = FakeVoiceQa(unavailable=True)
-    with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
+    with open_panel("lectures", set_up=backend.install) as window:
         select_existing_lecture(window.page)
         ask_question(window.page)
     assert len(backend.queries) == 2
     assert len({query["queryId"] for query in backend.queries}) == 1
 
 
-def test_concurrent_questions_share_one_connection(chromium: Browser, console_url: str) -> None:
+def test_concurrent_questions_share_one_connection(open_panel: OpenPanel) -> None:
     backend = FakeVoiceQa()
-    with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
+    with open_panel("lectures", set_up=backend.install) as window:
         select_existing_lecture(window.page)
         window.page.get_by_label("Or write a question").fill("why?")
         window.page.evaluate("""() => {
@@ -163,9 +163,9 @@ def test_concurrent_questions_share_one_connection(chromium: Browser, console_ur
 
 
 @pytest.mark.parametrize("status", [403, 400])
-def test_a_refused_form_is_replaced_by_one_new_form(chromium: Browser, console_url: str, status: int) -> None:
+def test_a_refused_form_is_replaced_by_one_new_form(open_panel: OpenPanel, status: int) -> None:
     backend = FakeVoiceQa(refused_forms=[status])
-    with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
+    with open_panel("lectures", set_up=backend.install) as window:
         page = window.page
         page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
         expect(page.locator("#lectures-state")).to_contain_text("15.wav is uploaded")
@@ -173,16 +173,16 @@ def test_a_refused_form_is_replaced_by_one_new_form(chromium: Browser, console_u
     assert backend.posted_forms == [FIRST, SECOND]
 
 
-def test_a_form_is_replaced_only_once(chromium: Browser, console_url: str) -> None:
+def test_a_form_is_replaced_only_once(open_panel: OpenPanel) -> None:
     backend = FakeVoiceQa(refused_forms=[403, 403])
-    with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
+    with open_panel("lectures", set_up=backend.install) as window:
         window.page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
         expect(window.page.locator("#lectures-lecture-problem")).to_contain_text("status 403 and no reason")
     assert backend.posted_forms == [FIRST, SECOND]
 
 
-def test_a_citation_plays_its_own_lecture(chromium: Browser, console_url: str) -> None:
-    with open_panel(chromium, console_url, "lectures", set_up=FakeVoiceQa().install) as window:
+def test_a_citation_plays_its_own_lecture(open_panel: OpenPanel) -> None:
+    with open_panel("lectures", set_up=FakeVoiceQa().install) as window:
         page, player = window.page, window.page.locator("#lectures-player")
         for seconds in (15, 19):
             page.get_by_label("Choose a lecture").set_input_files(silent_lecture(seconds))
@@ -199,9 +199,9 @@ def test_a_citation_plays_its_own_lecture(chromium: Browser, console_url: str) -
         expect(page.get_by_role("button", name="words of 3")).to_have_count(0)
 
 
-def test_a_lecture_that_is_too_short_is_not_uploaded(chromium: Browser, console_url: str) -> None:
+def test_a_lecture_that_is_too_short_is_not_uploaded(open_panel: OpenPanel) -> None:
     backend = FakeVoiceQa()
-    with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
+    with open_panel("lectures", set_up=backend.install) as window:
         window.page.get_by_label("Choose a lecture").set_input_files(silent_lecture(4))
         expect(window.page.locator("#lectures-lecture-problem")).to_contain_text(
             "4.wav lasts 4.0 seconds, but a lecture needs at least 10."
@@ -211,8 +211,8 @@ def test_a_lecture_that_is_too_short_is_not_uploaded(chromium: Browser, console_
     assert backend.posted_forms == []
 
 
-def test_a_rejected_lecture_is_no_longer_offered(chromium: Browser, console_url: str) -> None:
-    with open_panel(chromium, console_url, "lectures", set_up=FakeVoiceQa(rejected=True).install) as window:
+def test_a_rejected_lecture_is_no_longer_offered(open_panel: OpenPanel) -> None:
+    with open_panel("lectures", set_up=FakeVoiceQa(rejected=True).install) as window:
         page = window.page
         page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
         expect(page.locator("#lectures-player")).to_be_visible()
@@ -226,9 +226,9 @@ def test_a_rejected_lecture_is_no_longer_offered(chromium: Browser, console_url:
 
 
 @pytest.mark.parametrize("is_ready", [True, False])
-def test_the_report_of_a_lectures_validation_is_shown(chromium: Browser, console_url: str, *, is_ready: bool) -> None:
+def test_the_report_of_a_lectures_validation_is_shown(open_panel: OpenPanel, *, is_ready: bool) -> None:
     backend = FakeVoiceQa()
-    with open_panel(chromium, console_url, "lectures", set_up=backend.install) as window:
+    with open_panel("lectures", set_up=backend.install) as window:
         page = window.page
         page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
         expect(page.locator("#lectures-state")).to_contain_text("15.wav is uploaded")

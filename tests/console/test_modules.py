@@ -49,15 +49,6 @@ def test_opus_packets_become_a_valid_ogg_file(window: ConsoleWindow) -> None:
     assert read.samples == 130 * 960 - 312
 
 
-@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
-def test_the_browsers_encoder_encodes_a_complete_utterance(window: ConsoleWindow, rate: int) -> None:
-    samples = samples_of("hello world", rate)
-    script = "return Array.from(await module.encodeOpus(Float32Array.from(input[0]), input[1]));"
-    audio = bytes(run_script(window, "opus-encoder", script, [samples, rate]))
-    assert ogg_length.read_ogg(audio).samples / ogg_length.OPUS_RATE == pytest.approx(len(samples) / rate, abs=0.05)
-    assert len(audio) < 24_000, "a base64 message must fit into one WebSocket frame of 32 KB"
-
-
 SENTENCE = "please good this day hello captions the back of send stream come in again live world"
 
 
@@ -65,9 +56,12 @@ SENTENCE = "please good this day hello captions the back of send stream come in 
 def test_no_word_is_lost_by_encoding_at_the_rate_of_a_microphone(
     window: ConsoleWindow, tmp_path: Path, rate: int
 ) -> None:
+    samples, file = samples_of(SENTENCE, rate), tmp_path / "utterance.ogg"
     script = "return Array.from(await module.encodeOpus(Float32Array.from(input[0]), input[1]));"
-    file = tmp_path / "utterance.ogg"
-    file.write_bytes(bytes(run_script(window, "opus-encoder", script, [samples_of(SENTENCE, rate), rate])))
+    audio = bytes(run_script(window, "opus-encoder", script, [samples, rate]))
+    assert ogg_length.read_ogg(audio).samples / ogg_length.OPUS_RATE == pytest.approx(len(samples) / rate, abs=0.05)
+    assert len(audio) < 24_000, "a base64 message must fit into one WebSocket frame of 32 KB"
+    file.write_bytes(audio)
     words = [word.text for word in recognise_file(file, ["ogg"]) if isinstance(word, SpokenWord)]
     assert words == SENTENCE.split()
 
@@ -95,11 +89,10 @@ return utterances.map((utterance) => Array.from(utterance));
 """
 
 
-def cut_speech(window: ConsoleWindow, samples: list[float], piece_length: int = 640) -> list[list[float]]:
+def cut_speech(window: ConsoleWindow, samples: list[float], piece_length: int = 640) -> Any:
     """Return the utterances that the cutter finds in samples, which it gets in pieces."""
     speech = {"rate": RATE, "samples": samples, "pieceLength": piece_length}
-    utterances: list[list[float]] = run_script(window, "speech-cutter", CUT_SPEECH, speech)
-    return utterances
+    return run_script(window, "speech-cutter", CUT_SPEECH, speech)
 
 
 def recognise(samples: list[float]) -> list[str]:
@@ -270,9 +263,7 @@ def test_the_url_of_an_object_follows_from_the_stack(
     ("fields", "retryable"),
     [
         ({"code": "UNAVAILABLE"}, True),
-        ({"code": "INTERNAL"}, True),
         ({"code": "MALFORMED"}, False),
-        ({"code": "TOO_MANY_QUERIES"}, False),
         ({"code": "AGENT_FAILED", "retryable": True}, True),
         ({"code": "AGENT_FAILED", "retryable": False}, False),
         ({"code": "UNAVAILABLE", "retryable": False}, False),
@@ -292,7 +283,6 @@ def test_an_error_message_is_retryable_by_its_own_field_or_its_code(
         (403, "<Error><Code>AccessDenied</Code><Message>No.</Message></Error>", "AccessDenied", "Sign in", False),
         (403, '{"__type": "com.amazon#AccessDeniedException"}', "AccessDeniedException", "Sign in", False),
         (403, '{"message": "Forbidden"}', "HTTP 403", "Sign in", False),
-        (403, "nonsense", "HTTP 403", "Sign in", False),
         (503, "", "HTTP 503", "", True),
         (429, "", "HTTP 429", "", True),
         (400, '{"__type": "com.amazonaws.dynamodb#ThrottlingException"}', "ThrottlingException", "", True),

@@ -5,13 +5,14 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, Request, Route, expect
+from playwright.sync_api import FilePayload, Page, Request, Route, expect
 
 from tests.browser import ConsoleWindow
-from tests.console.fake_stack import CORS, FakeResponse, fake_host, make_token, open_panel, sign_in, silent_wav
+from tests.console.fake_stack import CORS, FakeResponse, OpenPanel, fake_host, make_token, sign_in, silent_wav
 from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
@@ -21,8 +22,7 @@ MOMENT = "2026-11-01T10:00:00.000Z"
 def token_user(request: Request) -> str:
     """Return the user of a request's token."""
     payload = request.headers["authorization"].split(".")[1]
-    name: str = json.loads(base64.urlsafe_b64decode(payload + "=="))["name"]
-    return name
+    return str(json.loads(base64.urlsafe_b64decode(payload + "=="))["name"])
 
 
 def episode(title: str, status: str = "ready") -> dict[str, Any]:
@@ -48,13 +48,9 @@ def open_episode(page: Page, title: str) -> None:
     expect(page.get_by_role("article", name=title)).to_be_visible()
 
 
-def test_an_episode_of_one_user_is_not_shown_to_another(chromium: Browser, console_url: str) -> None:
-    with open_panel(
-        chromium,
-        console_url,
-        "episodes",
-        set_up=lambda page: fake_host(page, "livestream.example.com", respond_with_anns_episode),
-    ) as window:
+def test_an_episode_of_one_user_is_not_shown_to_another(open_panel: OpenPanel) -> None:
+    set_up = partial(fake_host, host="livestream.example.com", respond=respond_with_anns_episode)
+    with open_panel("episodes", set_up=set_up) as window:
         page = window.page
         sign_in(page, make_token("ann"), "ann")
         open_episode(page, "Ann's plan")
@@ -119,7 +115,7 @@ def list_requester(request: Request) -> str:
 
 
 @pytest.mark.parametrize("panel", ["episodes", "meetings"])
-def test_a_late_list_of_one_user_is_not_shown_to_another(chromium: Browser, console_url: str, panel: str) -> None:
+def test_a_late_list_of_one_user_is_not_shown_to_another(open_panel: OpenPanel, panel: str) -> None:
     delayed: list[Route] = []
     meetings = FakeMeetings()
     meetings.list_items = lambda name: [item("Ann's plan")] if name == "ann" else []
@@ -134,7 +130,7 @@ def test_a_late_list_of_one_user_is_not_shown_to_another(chromium: Browser, cons
     def is_first(request: Request) -> bool:
         return not delayed and list_requester(request) == "ann"
 
-    with open_panel(chromium, console_url, panel, set_up=set_up) as window:
+    with open_panel(panel, set_up=set_up) as window:
         page = window.page
         with page.expect_request(lambda request: list_requester(request) == "ann"):
             sign_in(page, make_token("ann"), "ann")
@@ -156,10 +152,10 @@ def upload_recording(window: ConsoleWindow, title: str) -> None:
     page.get_by_role("button", name="Upload").press("Enter")
 
 
-def test_an_upload_continues_with_a_new_token_of_the_same_user(chromium: Browser, console_url: str) -> None:
+def test_an_upload_continues_with_a_new_token_of_the_same_user(open_panel: OpenPanel) -> None:
     meetings = FakeMeetings()
     delayed: list[Route] = []
-    with open_panel(chromium, console_url, "meetings", set_up=meetings.install) as window:
+    with open_panel("meetings", set_up=meetings.install) as window:
         page = window.page
         first_chunk = re.compile(r"/00000\.webm$")
         page.route(
@@ -179,9 +175,9 @@ def test_an_upload_continues_with_a_new_token_of_the_same_user(chromium: Browser
         assert meetings.uploads == ["00000.webm", "complete.json"]
 
 
-def test_a_recording_can_be_uploaded_while_another_is_processed(chromium: Browser, console_url: str) -> None:
+def test_a_recording_can_be_uploaded_while_another_is_processed(open_panel: OpenPanel) -> None:
     meetings = FakeMeetings()
-    with open_panel(chromium, console_url, "meetings", set_up=meetings.install) as window:
+    with open_panel("meetings", set_up=meetings.install) as window:
         sign_in(window.page, make_token("ann"), "ann")
         for number in (1, 2):
             upload_recording(window, f"Weekly {number}")
@@ -192,10 +188,10 @@ def test_a_recording_can_be_uploaded_while_another_is_processed(chromium: Browse
         assert meetings.uploads == ["00000.webm", "complete.json"] * 2
 
 
-def test_polling_of_a_meeting_continues_after_an_error(chromium: Browser, console_url: str) -> None:
+def test_polling_of_a_meeting_continues_after_an_error(open_panel: OpenPanel) -> None:
     meetings = FakeMeetings()
     meetings.get_item_response = 503
-    with open_panel(chromium, console_url, "meetings", set_up=meetings.install) as window:
+    with open_panel("meetings", set_up=meetings.install) as window:
         sign_in(window.page, make_token("ann"), "ann")
         upload_recording(window, "Weekly")
         expect(window.page.locator("#meetings-problem")).to_contain_text("status 503")
@@ -213,9 +209,7 @@ document.addEventListener("error", () => { window.mediaErrors += 1; }, true);
 @pytest.mark.parametrize(
     ("refusals", "played"), [(1, "mediaErrors === 1 && player.duration === 5"), (2, "mediaErrors === 2")]
 )
-def test_the_url_of_a_video_is_replaced_once_after_an_error(
-    chromium: Browser, console_url: str, refusals: int, played: str
-) -> None:
+def test_the_url_of_a_video_is_replaced_once_after_an_error(open_panel: OpenPanel, refusals: int, played: str) -> None:
     """S3 refuses a URL that has expired. The player tries a second one, and no third one."""
     meetings = FakeMeetings()
     meeting = item("Weekly", "ready") | {"videoKey": {"S": "video/ann/m.wav"}}
@@ -230,7 +224,7 @@ def test_the_url_of_a_video_is_replaced_once_after_an_error(
         else:
             route.fulfill(body=silent_wav(5), content_type="audio/wav", headers=CORS)
 
-    with open_panel(chromium, console_url, "meetings", set_up=meetings.install, script=COUNT_MEDIA_ERRORS) as window:
+    with open_panel("meetings", set_up=meetings.install, script=COUNT_MEDIA_ERRORS) as window:
         page = window.page
         page.route("https://recordings.s3.eu-west-1.amazonaws.com/video/**", respond)
         sign_in(page, make_token("ann"), "ann")
@@ -243,7 +237,7 @@ def test_the_url_of_a_video_is_replaced_once_after_an_error(
     assert len(requests) == 2
 
 
-def test_quotes_of_a_recording_without_video_play_its_audio(chromium: Browser, console_url: str) -> None:
+def test_quotes_of_a_recording_without_video_play_its_audio(open_panel: OpenPanel) -> None:
     meetings = FakeMeetings()
     keys = {"content": "c" * 32, "summaryKey": "summaries/s.json"}
     meeting = item("Weekly", "ready") | {name: {"S": value} for name, value in keys.items()}
@@ -260,7 +254,7 @@ def test_quotes_of_a_recording_without_video_play_its_audio(chromium: Browser, c
         found = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {start}-{len(audio) - 1}/{len(audio)}"}
         route.fulfill(status=206, body=audio[start:], content_type="audio/wav", headers=found)
 
-    with open_panel(chromium, console_url, "meetings", set_up=meetings.install) as window:
+    with open_panel("meetings", set_up=meetings.install) as window:
         page = window.page
         bucket = "https://recordings.s3.eu-west-1.amazonaws.com"
         page.route(f"{bucket}/summaries/**", lambda route: route.fulfill(json=summary, headers=CORS))
@@ -277,13 +271,13 @@ def test_quotes_of_a_recording_without_video_play_its_audio(chromium: Browser, c
         expect(page.locator("#meetings-player")).to_be_hidden()
 
 
-def test_quotes_without_stored_audio_are_no_buttons(chromium: Browser, console_url: str) -> None:
+def test_quotes_without_stored_audio_are_no_buttons(open_panel: OpenPanel) -> None:
     meetings = FakeMeetings()
     meeting = item("Weekly", "ready") | {"content": {"S": "c" * 32}, "transcriptKey": {"S": "transcripts/t.json"}}
     meeting["durationMs"] = {"N": "15000"}
     meetings.get_item_response, meetings.list_items = {"Item": meeting}, lambda _: [meeting]
     said = [{"startMs": 0, "speaker": "spk_0", "text": "Hello."}]
-    with open_panel(chromium, console_url, "meetings", set_up=meetings.install) as window:
+    with open_panel("meetings", set_up=meetings.install) as window:
         page = window.page
         bucket = "https://recordings.s3.eu-west-1.amazonaws.com"
         transcript = {"durationMs": 15000, "said": said}
@@ -297,7 +291,7 @@ def test_quotes_without_stored_audio_are_no_buttons(chromium: Browser, console_u
         expect(page.locator(".said button")).to_have_count(0)
 
 
-def test_the_player_of_a_failed_video_is_removed(chromium: Browser, console_url: str) -> None:
+def test_the_player_of_a_failed_video_is_removed(open_panel: OpenPanel) -> None:
     state = "none"
 
     def respond(request: Request) -> FakeResponse:
@@ -310,9 +304,7 @@ def test_the_player_of_a_failed_video_is_removed(chromium: Browser, console_url:
         record = episode("Plan", status) | {"video": track, "transcript": {"state": "none"}}
         return record if request.url.endswith("/episodes/e1") else {"episodes": [record]}
 
-    with open_panel(
-        chromium, console_url, "episodes", set_up=lambda page: fake_host(page, "livestream.example.com", respond)
-    ) as window:
+    with open_panel("episodes", set_up=lambda page: fake_host(page, "livestream.example.com", respond)) as window:
         page = window.page
         sign_in(page, make_token("ann"), "ann")
         open_episode(page, "Plan")
@@ -327,7 +319,7 @@ def test_the_player_of_a_failed_video_is_removed(chromium: Browser, console_url:
 
 
 @contextmanager
-def open_processing_episode(chromium: Browser, console_url: str) -> Iterator[tuple[ConsoleWindow, list[FakeResponse]]]:
+def open_processing_episode(open_panel: OpenPanel) -> Iterator[tuple[ConsoleWindow, list[FakeResponse]]]:
     """Open an episode that is being processed. Return the window and a list, whose last element answers reads of the episode."""
     responses: list[FakeResponse] = [episode("Plan", "processing")]
 
@@ -336,16 +328,14 @@ def open_processing_episode(chromium: Browser, console_url: str) -> Iterator[tup
             return responses[-1]
         return {"episodes": [episode("Plan")], "claims": [], "clips": []}
 
-    with open_panel(
-        chromium, console_url, "episodes", set_up=lambda page: fake_host(page, "livestream.example.com", respond)
-    ) as window:
+    with open_panel("episodes", set_up=lambda page: fake_host(page, "livestream.example.com", respond)) as window:
         sign_in(window.page, make_token("ann"), "ann")
         open_episode(window.page, "Plan")
         yield window, responses
 
 
-def test_polling_of_an_episode_continues_after_an_error(chromium: Browser, console_url: str) -> None:
-    with open_processing_episode(chromium, console_url) as (window, responses):
+def test_polling_of_an_episode_continues_after_an_error(open_panel: OpenPanel) -> None:
+    with open_processing_episode(open_panel) as (window, responses):
         for status in (429, 503):
             responses.append(status)
             expect(window.page.locator("#episodes-problem")).to_contain_text(f"status {status}")
@@ -354,10 +344,8 @@ def test_polling_of_an_episode_continues_after_an_error(chromium: Browser, conso
         expect(window.page.locator("#episodes-problem")).to_be_hidden()
 
 
-def test_polling_of_an_episode_continues_with_a_new_token_after_the_old_one_expired(
-    chromium: Browser, console_url: str
-) -> None:
-    with open_processing_episode(chromium, console_url) as (window, responses):
+def test_polling_of_an_episode_continues_with_a_new_token_after_the_old_one_expired(open_panel: OpenPanel) -> None:
+    with open_processing_episode(open_panel) as (window, responses):
         responses.append(401)
         expect(window.page.locator("#episodes-problem")).to_contain_text("Sign in at the top")
         responses.append(episode("Plan"))

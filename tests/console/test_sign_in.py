@@ -1,10 +1,10 @@
 """Tests of signing in: accepted forms of a token, and errors that never contain it."""
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.browser import ConsoleWindow
-from tests.console.fake_stack import make_token, open_panel
+from tests.console.fake_stack import OpenPanel, make_token
 from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
@@ -17,8 +17,8 @@ def test_a_token_is_accepted_with_prefix_and_spaces(window: ConsoleWindow, prefi
     assert run_script(window, "visitor", "return module.parseToken(input);", f"{prefix}{token}\n") == token
 
 
-def test_an_invalid_token_is_refused_without_showing_it(chromium: Browser, console_url: str) -> None:
-    with open_panel(chromium, console_url, "captions") as window:
+def test_an_invalid_token_is_refused_without_showing_it(open_panel: OpenPanel) -> None:
+    with open_panel("captions") as window:
         window.page.locator("#who").click()
         problem = window.page.locator("#sign-in-problem")
         for text in (f"token: {SECRET}", f'"{SECRET}"', f"{SECRET} {SECRET}", f"{SECRET}/="):
@@ -52,14 +52,14 @@ def test_a_connection_that_the_page_policy_blocks_fails_with_an_error(window: Co
 
 @pytest.mark.parametrize(("answers", "code", "todo"), [(True, "REFUSED", "Sign in."), (False, "UNREACHABLE", "")])
 def test_a_platform_that_is_gone_is_not_reported_as_a_bad_token(
-    chromium: Browser, console_url: str, code: str, todo: str, *, answers: bool
+    open_panel: OpenPanel, code: str, todo: str, *, answers: bool
 ) -> None:
     script = """async () => {
       const { Socket } = await import("/lib/socket.js");
       const open = Socket.open("ws://127.0.0.1:9/", { refused: "Sign in.", onMessage() {} });
       return open.then(() => [], (problem) => [problem.code, problem.todo]);
     }"""
-    with open_panel(chromium, console_url, "captions") as window:
+    with open_panel("captions") as window:
         respond = (lambda route: route.fulfill(status=403)) if answers else (lambda route: route.abort())
         window.page.route("http://127.0.0.1:9/", respond)
         found_code, advice = window.evaluate(script)
@@ -67,13 +67,13 @@ def test_a_platform_that_is_gone_is_not_reported_as_a_bad_token(
     assert advice == todo if todo else "make up" in advice
 
 
-def test_only_the_name_of_an_unexpected_error_is_shown_and_logged(chromium: Browser, console_url: str) -> None:
+def test_only_the_name_of_an_unexpected_error_is_shown_and_logged(open_panel: OpenPanel) -> None:
     script = """
     const node = document.createElement("p");
     module.showProblem(node, new TypeError(input));
     return node.textContent;
     """
-    with open_panel(chromium, console_url, "captions") as window:
+    with open_panel("captions") as window:
         text = run_script(window, "problems", script, SECRET)
         assert "TypeError" in text
         assert "Reload the page." in text

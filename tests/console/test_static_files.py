@@ -87,12 +87,7 @@ def test_ids_are_unique_and_references_to_them_exist(html: ElementReader) -> Non
             assert attributes.get(name, ids[0]) in ids, attributes
 
 
-def test_problems_and_announcements_are_read_by_screen_readers(html: ElementReader) -> None:
-    roles = [
-        attributes.get("role") for _, attributes in html.elements if attributes.get("class", "").startswith("problem")
-    ]
-    assert roles
-    assert set(roles) == {"alert"}
+def test_announcements_are_read_by_screen_readers(html: ElementReader) -> None:
     assert [attributes["aria-live"] for _, attributes in html.elements if attributes.get("id") == "spoken"] == [
         "polite"
     ]

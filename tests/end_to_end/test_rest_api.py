@@ -113,7 +113,7 @@ def register_apis(operations: tuple[RestOperation, ...] = OPERATIONS) -> None:
         pulumi.export(name, RestApi(name, RestApiArgs(**{**arguments, **changes})).url)
 
     api("open", requests_per_address=1000)
-    api("keyed", usage_plan=KeyUsagePlan(rate=5, burst=10, requests_per_day=3))
+    api("keyed", usage_plan=KeyUsagePlan(Throttle(rate=5, burst=10), requests_per_day=3))
     api("judged", authorizer=AuthorizerFunction(authorizer, 60))
     api("slow", throttle=Throttle(rate=0.001, burst=1))
 

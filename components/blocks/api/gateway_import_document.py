@@ -46,8 +46,6 @@ class RestAuthorization(StrEnum):
 
 @dataclass(frozen=True)
 class Authorizer:
-    """Lambda authorizer of an API."""
-
     uri: str
     """URI with which the gateway calls the authorizer's alias, as `lambda_uri` returns it."""
     result_seconds: int

@@ -48,11 +48,8 @@ class AuthorizerFunction:
 
 @dataclass(frozen=True)
 class RestApiArgs:
-    """Arguments of an API with one stage."""
-
     scope: Scope
     display_name: str
-    """Name that operators see, for example `AudioProcessor`."""
     operations: Sequence[RestOperation]
     function: Function
     """Function that answers all operations."""
@@ -77,8 +74,6 @@ class RestApiArgs:
 
 
 class RestApi(Block):
-    """REST API with its deployment and stage."""
-
     url: pulumi.Output[str]
     """URL that clients call. It ends in the name of the only stage: `https://…/api`."""
 

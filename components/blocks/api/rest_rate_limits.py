@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pulumi_aws import apigateway
 
+from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.block import Block
 from components.blocks.naming.physical_names import Kind
 
@@ -16,10 +17,7 @@ FIREWALL_WINDOW_SECONDS = 300
 class KeyUsagePlan:
     """Limits of one API key."""
 
-    rate: float
-    """Requests per second."""
-    burst: int
-    """Maximum number of requests that may arrive at once. It is the size of a token bucket, which `rate` refills."""
+    throttle: Throttle
     requests_per_day: int
 
 
@@ -34,7 +32,7 @@ def create_api_key(api: Block, short_name: str, display_name: str, plan: KeyUsag
         name=scope.name(Kind.USAGE_PLAN, short_name),
         description=f"Limits of the API keys of {display_name}",
         api_stages=[{"api_id": stage.rest_api, "stage": stage.stage_name}],
-        throttle_settings={"rate_limit": plan.rate, "burst_limit": plan.burst},
+        throttle_settings={"rate_limit": plan.throttle.rate, "burst_limit": plan.throttle.burst},
         quota_settings={"limit": plan.requests_per_day, "period": QUOTA_PERIOD},
         tags=scope.tags(display_name),
         opts=api.part_options(stage),

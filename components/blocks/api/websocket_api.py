@@ -52,11 +52,8 @@ class WebSocketAuthorization(StrEnum):
 
 @dataclass(frozen=True)
 class WebSocketApiArgs:
-    """Arguments of an API with one stage."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     stage: str
     """Name of the stage, which is the last part of both URLs."""
     routes_throttle: Throttle

@@ -48,12 +48,12 @@ def create_websocket_stage(
     deployment_id: pulumi.Input[str],
     throttle: Throttle,
     after: Sequence[pulumi.Resource],
-) -> apigatewayv2.Stage:
+) -> None:
     """Create the stage as a part of its API, with its logs and alarms, after the resources in `after`."""
     access_log = f"{LOGS}/{api_name}"
     execution_log = pulumi.Output.concat(f"{LOGS}/", api_id, f"/{name}")
     groups = create_log_groups(api, display_name, access_log, execution_log)
-    stage = apigatewayv2.Stage(
+    apigatewayv2.Stage(
         api.part_name("stage"),
         api_id=api_id,
         name=name,
@@ -80,4 +80,3 @@ def create_websocket_stage(
         group.register(
             f"{api.short_name}-{kind}-errors", metric, threshold, f"{display_name} {problem}.", severity=severity
         )
-    return stage

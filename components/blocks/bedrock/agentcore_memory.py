@@ -26,8 +26,6 @@ MEMORY_ID_SUFFIX = f"-{'?' * 10}"
 
 @dataclass(frozen=True)
 class AgentMemoryArgs:
-    """Arguments of a memory."""
-
     scope: Scope
     display_name: str
     """Name in the requirements. The physical name ends with it instead of the short name, because AgentCore accepts no

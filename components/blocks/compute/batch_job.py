@@ -30,11 +30,8 @@ value."""
 
 @dataclass(frozen=True)
 class BatchJobArgs:
-    """Arguments of a job definition."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     repository: ImageRepository
     digest: str | None
     """Digest of the image (`sha256:…`); None runs the tag `latest`."""

@@ -30,11 +30,8 @@ class Capacity(StrEnum):
 
 @dataclass(frozen=True)
 class BatchQueueArgs:
-    """Arguments of a job queue."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     capacity: Capacity
     subnet_ids: Sequence[pulumi.Input[str]]
     group_id: pulumi.Input[str]
@@ -44,8 +41,6 @@ class BatchQueueArgs:
 
 
 class BatchQueue(Block):
-    """Job queue and its compute environment."""
-
     def __init__(self, short_name: str, args: BatchQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("BatchQueue", short_name, args.scope, opts)
         scope = args.scope

@@ -27,18 +27,13 @@ The GitHub workflow `image` sets these tags before it pushes a new image."""
 
 @dataclass(frozen=True)
 class ImageRepositoryArgs:
-    """Arguments of a repository."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     latest_mutable: bool
     """True if the tag `latest` may move to another image; no other tag ever moves."""
 
 
 class ImageRepository(Block):
-    """Repository with the grants to pull from it."""
-
     def __init__(self, short_name: str, args: ImageRepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ImageRepository", short_name, args.scope, opts)
         scope = args.scope

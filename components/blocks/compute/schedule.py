@@ -21,11 +21,8 @@ GROUP = "default"
 
 @dataclass(frozen=True)
 class ScheduleArgs:
-    """Arguments of a schedule."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     expression: str
     """`rate(5 minutes)` or `cron(0 3 * * ? *)`, in UTC."""
     target: Function
@@ -33,8 +30,6 @@ class ScheduleArgs:
 
 
 class Schedule(Block):
-    """Schedule that calls a function repeatedly."""
-
     def __init__(self, short_name: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Schedule", short_name, args.scope, opts)
         scope = args.scope

@@ -31,17 +31,12 @@ LEADING_KEYS = "dynamodb:LeadingKeys"
 
 @dataclass(frozen=True)
 class IdentityPoolArgs:
-    """Arguments of an identity pool."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     guest_grants: Sequence[Grant]
 
 
 class IdentityPool(Block):
-    """Identity pool with its guest role."""
-
     pool_id: pulumi.Output[str]
     """Id with which a page requests an identity. A WebSocket API's function compares it with the pool of the caller's
     identity when a client connects."""

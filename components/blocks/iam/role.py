@@ -18,8 +18,6 @@ from components.blocks.naming.subsystem_scope import Scope
 
 @dataclass(frozen=True)
 class RoleArgs:
-    """Arguments of a role."""
-
     scope: Scope
     short_name: str
     """Purpose of the role within its subsystem: the last part of its name on AWS."""

@@ -13,11 +13,8 @@ from components.blocks.naming.subsystem_scope import Scope
 
 @dataclass(frozen=True)
 class EventArchiveArgs:
-    """Arguments of an archive."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     source: str
     """Source of the archived events: `polyphony-prod.livestream`."""
     days: int

@@ -27,11 +27,8 @@ SERVICE = "events.amazonaws.com"
 
 @dataclass(frozen=True)
 class EventRuleArgs:
-    """Arguments of a rule with one target."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     pattern: Mapping[str, object]
     """EventBridge event pattern; events that match it are sent to the target."""
     target: Queue | None = None

@@ -36,11 +36,8 @@ class Sender:
 
 @dataclass(frozen=True)
 class QueueArgs:
-    """Arguments of a queue and its dead-letter queue."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     consumer_timeout_seconds: int
     """Timeout of the function that consumes the queue."""
     batching_window_seconds: int = 0
@@ -51,8 +48,6 @@ class QueueArgs:
 
 
 class Queue(Block):
-    """Queue with its dead-letter queue."""
-
     url: pulumi.Output[str]
 
     def __init__(self, short_name: str, args: QueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -89,11 +84,8 @@ class Queue(Block):
 
 @dataclass(frozen=True)
 class DeadLetterQueueArgs:
-    """Arguments of a dead-letter queue."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     sources: Sequence[str] = ()
     """Short names of the subsystem's queues whose failed messages move here."""
     senders: Sequence[Sender] = ()
@@ -130,7 +122,6 @@ class DeadLetterQueue(Block):
         self.register_outputs({"arn": self.arn, "url": self.queue.url})
 
     def grant(self, *actions: str) -> Grant:
-        """Grant actions on this queue."""
         return grant("sqs", actions, self.arn)
 
 

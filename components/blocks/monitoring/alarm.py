@@ -31,8 +31,6 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True)
 class Metric:
-    """CloudWatch metric with its statistic and period."""
-
     namespace: str
     name: str
     dimensions: dict[str, pulumi.Input[str]] = field(default_factory=dict)

@@ -23,8 +23,6 @@ HEIGHT = 6
 
 @dataclass(frozen=True)
 class Chart:
-    """Chart of a few metrics over time."""
-
     title: str
     metrics: Sequence[Metric]
     """Their dimensions must be plain strings, because the dashboard's JSON is written at preview."""
@@ -32,16 +30,12 @@ class Chart:
 
 @dataclass(frozen=True)
 class DashboardArgs:
-    """Arguments of a dashboard."""
-
     scope: Scope
     rows: Sequence[Sequence[Chart]]
     """Rows from top to bottom, each with its charts from left to right."""
 
 
 class Dashboard(Block):
-    """Dashboard of one subsystem."""
-
     def __init__(self, short_name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Dashboard", short_name, args.scope, opts)
         self.name = args.scope.name(Kind.DASHBOARD, short_name)
@@ -94,7 +88,6 @@ def function_chart(function: Function) -> Chart:
 
 
 def duration_chart(function: Function) -> Chart:
-    """Return a chart of a function's duration."""
     return Chart(f"{function.label}: milliseconds", [function.metric("Duration", s) for s in ("p50", "p95", "Maximum")])
 
 

@@ -58,11 +58,8 @@ class QueueNotification:
 
 @dataclass(frozen=True)
 class BucketArgs:
-    """Arguments of a bucket."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     lifecycle: Sequence[LifecycleRule] = ()
     versioned: bool = False
     accelerated: bool = False

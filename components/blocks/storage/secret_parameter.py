@@ -13,11 +13,8 @@ from components.blocks.naming.subsystem_scope import Scope
 
 @dataclass(frozen=True)
 class SecretArgs:
-    """Arguments of a secret."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     value: str
 
 

@@ -41,11 +41,8 @@ class SecondaryIndex:
 
 @dataclass(frozen=True)
 class TableArgs:
-    """Arguments of a table."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     hash_key: str
     range_key: str | None = None
     indexes: Sequence[SecondaryIndex] = ()
@@ -61,8 +58,6 @@ class TableArgs:
 
 
 class Table(Block):
-    """Table with the grants on it."""
-
     def __init__(self, short_name: str, args: TableArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Table", short_name, args.scope, opts)
         scope, data = args.scope, args.scope.foundation.data

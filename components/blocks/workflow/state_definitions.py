@@ -128,7 +128,6 @@ def choice_state(conditions: Sequence[tuple[str, str]], otherwise: str) -> State
 
 
 def set_variables_state(variables: Mapping[str, Any], to: str) -> State:
-    """Build a state that only sets variables."""
     return {"Type": "Pass", "Assign": dict(variables), "Next": to}
 
 

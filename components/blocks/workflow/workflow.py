@@ -32,11 +32,8 @@ TRACING_ACTIONS = ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecord
 
 @dataclass(frozen=True)
 class WorkflowArgs:
-    """Arguments of a state machine."""
-
     scope: Scope
     display_name: str
-    """Name that operators see: `AudioProcessor`."""
     comment: str
     """Description in the definition, for readers."""
     start: str
@@ -92,7 +89,6 @@ class Workflow(Block):
         self.register_outputs({"arn": self.arn})
 
     def grant_start(self) -> Grant:
-        """Grant starting an execution."""
         return grant("states", ["StartExecution"], self.arn)
 
     def grant_describe(self) -> Grant:

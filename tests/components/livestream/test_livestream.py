@@ -1,11 +1,8 @@
 """Tests of the deployed livestream backend: table, bucket, functions, API, and the settings that change them."""
 
-import json
-from typing import Any
-
 from components.settings.livestream import AuthorizerKind
 from local.preview.property_values import UNKNOWN
-from tests.components.deployment_harness import ACCOUNT, variables
+from tests.components.deployment_harness import ACCOUNT, rest_document, variables
 from tests.components.livestream.recorded_deployment import (
     BUCKET,
     ISSUER,
@@ -17,7 +14,6 @@ from tests.components.livestream.recorded_deployment import (
     livestream,
     plain,
 )
-from tests.fake_engine import Recorded
 
 ENVIRONMENT = {
     "TABLE_NAME": TABLE,
@@ -36,11 +32,6 @@ ENVIRONMENT = {
     "LOG_LEVEL": "INFO",
     "POWERTOOLS_SERVICE_NAME": "livestream",
 }
-
-
-def body(recorded: Recorded) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads(recorded.one("apigateway.RestApi").inputs["body"])
-    return result
 
 
 def test_the_table_has_the_required_keys_indexes_and_ttl() -> None:
@@ -102,7 +93,7 @@ def test_the_stage_is_named_api_and_every_operation_invokes_the_alias() -> None:
     assert complete().one("apigateway.Stage").inputs["stageName"] == "api"
     operations = [
         operation
-        for path in body(plain())["paths"].values()
+        for path in rest_document(plain())["paths"].values()
         for operation in path.values()
         if "operationId" in operation
     ]
@@ -117,13 +108,13 @@ def test_the_stage_is_named_api_and_every_operation_invokes_the_alias() -> None:
 
 def test_the_setting_selects_the_authorizer() -> None:
     def schemes(authorizer: str) -> set[str]:
-        return set(body(livestream(api={"authorizer": authorizer}))["components"]["securitySchemes"])
+        return set(rest_document(livestream(api={"authorizer": authorizer}))["components"]["securitySchemes"])
 
     assert {kind: schemes(kind) for kind in AuthorizerKind} == {"none": set(), "apiKey": {"apiKey"}, "jwt": {"lambda"}}
     read = variables(complete(), "authorizer")
     assert (read["ISSUER"], read["AUDIENCE"]) == (ISSUER, "polyphony")
     assert read["JWKS_URL"] == f"{ISSUER}.well-known/jwks.json"
-    [scheme] = body(plain())["components"]["securitySchemes"].values()
+    [scheme] = rest_document(plain())["components"]["securitySchemes"].values()
     assert scheme["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"] == 60
 
 

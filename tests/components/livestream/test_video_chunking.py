@@ -13,9 +13,8 @@ RULES = ("video-created", "video-completed", "video-jobs")
 ROLE = f"arn:aws:iam::123456789012:role/{PREFIX}-media-convert"
 
 
-def pattern(rule: str) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads(complete().one("cloudwatch.EventRule", rule).inputs["eventPattern"])
-    return result
+def pattern(rule: str) -> Any:
+    return json.loads(complete().one("cloudwatch.EventRule", rule).inputs["eventPattern"])
 
 
 def test_the_rule_matches_uploaded_videos_but_not_chunks() -> None:

@@ -54,13 +54,11 @@ def changed() -> Recorded:
     return meetings(**CHANGES)
 
 
-def workflow(recorded: Recorded) -> dict[str, Any]:
+def workflow(recorded: Recorded) -> Any:
     """Return the definition of the workflow."""
-    found: dict[str, Any] = json.loads(recorded.one("sfn.StateMachine").inputs["definition"])
-    return found
+    return json.loads(recorded.one("sfn.StateMachine").inputs["definition"])
 
 
-def states(recorded: Recorded) -> dict[str, Any]:
+def states(recorded: Recorded) -> Any:
     """Return the workflow's states by name."""
-    found: dict[str, Any] = workflow(recorded)["States"]
-    return found
+    return workflow(recorded)["States"]

@@ -1,9 +1,6 @@
 """Tests of the clients' access: the API, its limits, and the variables of the token exchange."""
 
-import json
-from typing import Any
-
-from tests.components.deployment_harness import ACCOUNT, variables
+from tests.components.deployment_harness import ACCOUNT, rest_document, variables
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     ISSUER,
@@ -15,7 +12,6 @@ from tests.components.meetings.recorded_deployment import (
     meetings,
     plain,
 )
-from tests.fake_engine import Recorded
 
 ENVIRONMENT = {
     "ISSUER": ISSUER,
@@ -33,11 +29,6 @@ ENVIRONMENT = {
 }
 
 
-def body(recorded: Recorded) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(recorded.one("apigateway.RestApi").inputs["body"])
-    return found
-
-
 def test_the_exchange_has_exactly_these_variables() -> None:
     for recorded in (complete(), plain()):
         assert variables(recorded, "auth-exchange") == ENVIRONMENT
@@ -53,7 +44,7 @@ def test_the_url_of_the_providers_keys_is_a_setting() -> None:
 def test_the_only_operation_invokes_the_alias() -> None:
     operations = [
         operation
-        for path in body(plain())["paths"].values()
+        for path in rest_document(plain())["paths"].values()
         for operation in path.values()
         if "operationId" in operation
     ]
@@ -62,7 +53,7 @@ def test_the_only_operation_invokes_the_alias() -> None:
 
 
 def test_the_api_is_public_and_names_what_verifies_the_caller() -> None:
-    assert body(plain())["components"]["securitySchemes"] == {}
+    assert rest_document(plain())["components"]["securitySchemes"] == {}
     assert len(complete().one("apigateway.RestApi").inputs["tags"]["CallersCheckedBy"]) >= 15
 
 

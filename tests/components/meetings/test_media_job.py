@@ -36,13 +36,11 @@ def remaining_images(recorded: Recorded, images: list[set[str]]) -> list[set[str
 
 
 def job(recorded: Recorded) -> dict[str, Any]:
-    found: dict[str, Any] = recorded.one("batch.JobDefinition").inputs
-    return found
+    return recorded.one("batch.JobDefinition").inputs
 
 
-def container(recorded: Recorded) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(job(recorded)["containerProperties"])
-    return found
+def container(recorded: Recorded) -> Any:
+    return json.loads(job(recorded)["containerProperties"])
 
 
 def size(recorded: Recorded) -> dict[str, str]:

@@ -41,7 +41,7 @@ def walk_media_states(batch: FakeBatch, **processing: Any) -> WalkResult:
 
 
 @cache
-def _definition(processing: tuple[tuple[str, object], ...]) -> dict[str, Any]:
+def _definition(processing: tuple[tuple[str, object], ...]) -> Any:
     return states(meetings(processing=dict(processing)) if processing else complete())
 
 

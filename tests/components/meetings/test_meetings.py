@@ -34,8 +34,7 @@ def rules(recorded: Recorded) -> dict[str, dict[str, Any]]:
 
 
 def table(recorded: Recorded) -> dict[str, Any]:
-    found: dict[str, Any] = recorded.one("dynamodb.Table").inputs
-    return found
+    return recorded.one("dynamodb.Table").inputs
 
 
 def test_each_kind_of_object_has_its_lifecycle() -> None:

@@ -139,12 +139,11 @@ def test_every_role_has_exactly_these_permissions() -> None:
     assert found == ROLES
 
 
-def trust(role: str) -> dict[str, Any]:
+def trust(role: str) -> Any:
     [statement] = json.loads(complete().one("iam.Role", f"meetings-{role}-role").inputs["assumeRolePolicy"])[
         "Statement"
     ]
-    found: dict[str, Any] = statement
-    return found
+    return statement
 
 
 def test_only_the_exchange_assumes_the_clients_role_for_one_user() -> None:

@@ -11,8 +11,7 @@ from tests.fake_engine import Recorded
 
 
 def schedule(recorded: Recorded, what: str) -> dict[str, Any]:
-    found: dict[str, Any] = recorded.one("scheduler.Schedule", f"meetings-{what}-schedule").inputs
-    return found
+    return recorded.one("scheduler.Schedule", f"meetings-{what}-schedule").inputs
 
 
 def test_each_schedule_calls_its_function_and_failed_calls_go_to_a_dead_letter_queue() -> None:

@@ -19,10 +19,9 @@ ITEM = {"Map": {"Item": {"Index": 0}}}
 JOB = {"result": {"TranscriptionJob": {"TranscriptionJobStatus": "IN_PROGRESS"}}}
 
 
-def parts(recorded: Recorded | None = None) -> dict[str, Any]:
+def parts(recorded: Recorded | None = None) -> Any:
     """Return the states for one part of the audio."""
-    found: dict[str, Any] = states(recorded or complete())["Transcribe"]["ItemProcessor"]["States"]
-    return found
+    return states(recorded or complete())["Transcribe"]["ItemProcessor"]["States"]
 
 
 def attempts(name: str, error: str) -> int:

@@ -131,8 +131,7 @@ def test_the_sweep_runs_every_minute_and_its_failures_go_to_the_dead_letter_queu
 
 
 def table(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = complete().one("dynamodb.Table", name).inputs
-    return found
+    return complete().one("dynamodb.Table", name).inputs
 
 
 def test_sessions_are_found_by_their_id() -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -12,14 +11,10 @@ from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiA
 from components.blocks.api.rest_rate_limits import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
-from components.blocks.compute.function import Function, FunctionArgs
-from components.settings import FunctionSettings
-from handlers.common.environment import HandlerEnvironment
 from handlers.common.http.rest_operation import RestOperation
 from handlers.common.json_models import Message
-from tests.components.deployment_harness import STAGE_URL, deploy
+from tests.components.deployment_harness import STAGE_URL, deploy, rest_document, sample_function
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
-from tests.policies.policy_harness import BY_NAME, build_context, messages_from_graph, run_policies
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3"
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-{}:live"
@@ -35,20 +30,7 @@ class Note(Message):
 
 READ_NOTE = RestOperation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath, answer=Note)
 MAKE_NOTE = RestOperation("makeNote", "POST", "/notes", "Makes.", body=Note, answer=Note)
-USAGE_PLAN = KeyUsagePlan(rate=5, burst=10, requests_per_day=1000)
-
-
-def function(name: str) -> Function:
-    return Function(
-        name,
-        FunctionArgs(
-            scope=scope(),
-            display_name=name,
-            entry="handlers.ingestion.sweeper.handler.handler",
-            settings=FunctionSettings.model_validate({"timeoutSeconds": 25}),
-            environment=HandlerEnvironment,
-        ),
-    )
+USAGE_PLAN = KeyUsagePlan(Throttle(rate=5, burst=10), requests_per_day=1000)
 
 
 def api_program(function_name: str = "notes", *, authorized: bool = False, **changes: Any) -> Callable[[], RestApi]:
@@ -59,10 +41,10 @@ def api_program(function_name: str = "notes", *, authorized: bool = False, **cha
             "scope": scope(),
             "display_name": "NotesApi",
             "operations": (READ_NOTE, MAKE_NOTE),
-            "function": function(function_name),
+            "function": sample_function(function_name),
             "throttle": Throttle(rate=50, burst=100),
             "alarms": RestAlarms(client_errors_above=2, latency_above_ms=3),
-            **({"authorizer": AuthorizerFunction(function("authorizer"), 60)} if authorized else {}),
+            **({"authorizer": AuthorizerFunction(sample_function("authorizer"), 60)} if authorized else {}),
         }
         return RestApi("notes-api", RestApiArgs(**{**default_args, **changes}))
 
@@ -74,11 +56,6 @@ def default_api() -> Recorded:
     return deploy(api_program())
 
 
-def body_of(recorded: Recorded) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(recorded.one("apigateway.RestApi").inputs["body"])
-    return body
-
-
 def test_the_document_is_known_before_anything_exists(engine: Engine) -> None:
     recorded = engine.run(api_program())
     api = recorded.one("apigateway.RestApi").inputs
@@ -86,7 +63,7 @@ def test_the_document_is_known_before_anything_exists(engine: Engine) -> None:
     assert api["endpointConfiguration"]["types"] == "REGIONAL"
     assert api["disableExecuteApiEndpoint"] is False
     assert "minimumCompressionSize" not in api
-    uri = body_of(recorded)["paths"]["/notes"]["post"]["x-amazon-apigateway-integration"]["uri"]
+    uri = rest_document(recorded)["paths"]["/notes"]["post"]["x-amazon-apigateway-integration"]["uri"]
     path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions"
     assert uri == f"{path}/{LIVE.format('notes')}/invocations"
 
@@ -101,7 +78,7 @@ def test_the_stage_may_call_the_function_and_the_gateway_the_authorizer() -> Non
     authorized = deploy(api_program(authorized=True))
     sources = {resource.inputs["sourceArn"] for resource in authorized.all("lambda.Permission")}
     assert sources == {f"{ARN}/api/*", f"{ARN}/authorizers/*"}
-    scheme = body_of(authorized)["components"]["securitySchemes"]["lambda"]["x-amazon-apigateway-authorizer"]
+    scheme = rest_document(authorized)["components"]["securitySchemes"]["lambda"]["x-amazon-apigateway-authorizer"]
     assert LIVE.format("authorizer") in scheme["authorizerUri"]
     assert scheme["authorizerResultTtlInSeconds"] == 60
 
@@ -207,28 +184,3 @@ def test_the_api_has_the_stages_url_and_known_dimensions() -> None:
 
     deploy(body)
     assert api_values == {"ApiName": "polyphony-test-ingestion-notes-api", "Stage": "api", "url": STAGE_URL}
-
-
-STACK_WIDE = {"cost-estimate", "budget-exists", "anomaly-detection-exists", "checks-at-deployment"}
-
-
-def policy_findings(body: Callable[[], object], *, undecided: bool = False) -> set[tuple[str, str]]:
-    """Return the policy findings in prod at preview; with `undecided`, the policies that could not decide."""
-    messages = messages_from_graph(Engine().run(body).graph)
-    policies_to_run = [policy for name, policy in BY_NAME.items() if name not in STACK_WIDE]
-    stack = replace(build_context("prod"), permissions_boundary="", name_prefix="polyphony-test-")
-    return {
-        (finding.policy, finding.name)
-        for finding in run_policies(policies_to_run, messages, stack)
-        if finding.undecided is undecided
-    }
-
-
-def test_the_only_policy_finding_is_an_api_without_authorization() -> None:
-    origin = "https://app.example.com"
-    body = api_program(authorized=True, requests_per_address=500, cors_origin=origin)
-    assert policy_findings(body) == set()
-    assert policy_findings(body, undecided=True) == {
-        ("firewall-where-possible", "ingestion-notes-api-firewall-association")
-    }, "the stage's ARN contains an id that AWS generates"
-    assert policy_findings(api_program(cors_origin=origin)) == {("api-asks-who-calls", "ingestion-notes-api-api")}

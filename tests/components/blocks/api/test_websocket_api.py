@@ -9,21 +9,14 @@ import pytest
 
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization, message_actions
-from components.blocks.compute.function import Function, FunctionArgs
-from components.settings import FunctionSettings
-from handlers.common.environment import HandlerEnvironment
 from local.preview.property_values import Props
 from local.preview.resource_graph import Resource
-from tests.components.deployment_harness import DeployedProvider, deploy
+from tests.components.deployment_harness import DeployedProvider, deploy, sample_function
 from tests.fake_engine import Engine, Recorded, scope
 
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-router:live"
 ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3/live"
 ROUTES = ("$connect", "$disconnect", "$default", "say")
-
-
-class Environment(HandlerEnvironment):
-    callback_url: str = ""
 
 
 class ReplacedResourcesProvider(DeployedProvider):
@@ -45,23 +38,9 @@ def args(**changes: Any) -> WebSocketApiArgs:
     return WebSocketApiArgs(**{**default_args, **changes})
 
 
-def function(name: str, **changes: Any) -> Function:
-    return Function(
-        name,
-        FunctionArgs(
-            scope=scope(),
-            display_name=name,
-            entry="handlers.ingestion.sweeper.handler.handler",
-            settings=FunctionSettings(),
-            environment=Environment,
-            **changes,
-        ),
-    )
-
-
 def socket_program(routes: Sequence[str] = ROUTES, function_name: str = "router", **changes: Any) -> Callable[[], None]:
     """Return a program with an API whose routes one function serves."""
-    return lambda: WebSocketApi("socket", args(**changes)).serve(routes, function(function_name))
+    return lambda: WebSocketApi("socket", args(**changes)).serve(routes, sample_function(function_name))
 
 
 @cache

@@ -13,11 +13,10 @@ TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/files"
 OBJECTS = "arn:aws:s3:::bucket/incoming/*"
 
 
-def statements(text: str) -> list[dict[str, Any]]:
+def statements(text: str) -> Any:
     parsed = json.loads(text)
     assert parsed["Version"] == "2012-10-17"
-    parsed_statements: list[dict[str, Any]] = parsed["Statement"]
-    return parsed_statements
+    return parsed["Statement"]
 
 
 def test_grants_on_one_resource_become_one_statement() -> None:

@@ -91,7 +91,3 @@ def test_a_name_without_hyphens_ends_in_one_word_and_is_used_once() -> None:
     assert named_context.underscored_name(Kind.MEMORY, Subsystem.LIVESTREAM, "memory") == "polyphony_test_memory"
     with pytest.raises(InvalidName, match="two memory stores would have the name polyphony_test_memory"):
         named_context.underscored_name(Kind.MEMORY, Subsystem.VOICE_QA, "memory")
-
-
-def test_a_buckets_name_contains_the_account() -> None:
-    assert context().name(Kind.BUCKET, Subsystem.INGESTION, "landing").endswith("-123456789012")
