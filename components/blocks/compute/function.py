@@ -344,7 +344,13 @@ class Function(Block):
 
 
 def _check_args(short_name: str, args: FunctionArgs) -> None:
+    """Raise ValueError if the arguments contradict each other."""
     if args.asynchronous and (args.asynchronous.on_failure is None) != (args.asynchronous.discard_reason is not None):
         raise ValueError(
             f"{short_name}: set either on_failure, the queue for failed calls, or discard_reason, the reason why they must not be kept"
         )
+    for source in args.queues:
+        if source.batch_size > 10 and source.queue.batching_window_seconds < 1:
+            raise ValueError(
+                f"{short_name}: a batch size above 10 needs a queue with a batching window (batching_window_seconds) of at least 1 second"
+            )

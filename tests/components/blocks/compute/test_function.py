@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment
-from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
+from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment, QueueSource
+from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
 from components.settings import FunctionSettings
 from components.settings.settings_base import ClientFunctionSettings
 from handlers.common.environment import HandlerEnvironment
@@ -87,6 +87,15 @@ def test_the_alias_follows_the_newest_version_unless_it_is_pinned(engine: Engine
 
 def test_a_deployment_does_not_revert_a_rollout_in_progress(engine: Engine) -> None:
     assert list(register_function(engine).one("lambda.Alias").request.ignoreChanges) == ["routingConfig"]
+
+
+def test_a_large_batch_without_a_window_is_refused(engine: Engine) -> None:
+    def program() -> None:
+        queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
+        Function("builder", args(queues=[QueueSource(queue, 100, 10)]))
+
+    with pytest.raises(ValueError, match="needs a queue with a batching window"):
+        engine.run(program)
 
 
 def failure_queue() -> DeadLetterQueue:
