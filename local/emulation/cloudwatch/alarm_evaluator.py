@@ -66,7 +66,7 @@ class AlarmEvaluator:
             return
         values = self._read_values(alarm)
         old, new = alarm["StateValue"], next_state(alarm, values)
-        if new is None or new == old:
+        if new == old:
             return
         latest = next((value for value in reversed(values) if value is not None), "none")
         reason = f"Latest value: {latest}. Condition: {alarm['ComparisonOperator']} {alarm['Threshold']}."

@@ -70,9 +70,9 @@ def install(recorder: DecisionRecorder) -> None:
         """
         role = caller_arn.split("/")[1]
         complete = AccessRequest(request.action, request.resource, {**keys, **request.context})
-        verdict = evaluate_policies(inline_policies(role), complete).verdict
+        verdict = evaluate_policies(inline_policies(role), complete)
         recorder.record(Decision(role, request.action, request.resource, verdict, BY_DOCUMENT))
-        if verdict is AccessVerdict.ALLOW:
+        if verdict.allowed:
             return None
         return result_type(
             "Deny" if verdict is AccessVerdict.DENY else "ImplicitDeny",

@@ -55,9 +55,9 @@ class ServiceCallPermissions:
     ) -> bool:
         """Return True if the role's policies allow an action. Record the decision, with `by` as its origin."""
         role = role_arn.rpartition("/")[2]
-        verdict = evaluate_policies(inline_policies(role), AccessRequest(action, resource, context or {})).verdict
+        verdict = evaluate_policies(inline_policies(role), AccessRequest(action, resource, context or {}))
         self._recorder.record(Decision(role, action, resource, verdict, by))
-        return verdict.value == "allow"
+        return verdict.allowed
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, Any]) -> bool:
         """Return True if the owner of an access key may not perform an action. The root user may do everything.
