@@ -115,12 +115,8 @@ def test_a_file_of_another_format_fails_its_job(service: ServedTranscribe, media
     "given",
     [
         {"name": "with spaces"},
-        {"name": "x" * 201},
-        {"LanguageCode": "xx-XX"},
-        {"Media": {}},
         {"Media": {"MediaFileUri": "https://example.com/one.flac"}},
         {"OutputBucketName": None},
-        {"Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": 31}},
     ],
 )
 def test_a_request_that_transcribe_would_refuse_is_a_bad_request(
@@ -157,8 +153,3 @@ def test_fault_words_make_a_job_fail(service: ServedTranscribe) -> None:
         other.done(recording((LOW, "hello malformed")))
         with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
             other.transcript()
-
-
-def test_other_operations_are_unknown(service: ServedTranscribe) -> None:
-    with pytest.raises(ClientError, match="does not support ListVocabularies"):
-        service.client.list_vocabularies()
