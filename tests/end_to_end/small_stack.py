@@ -69,7 +69,6 @@ class SmallStack:
         return {urn.rpartition("::")[2]: entry.id for urn, entry in self.state.entries().items()}
 
     def decisions(self) -> list[Decision]:
-        """Return all IAM decisions."""
         return read_decisions(self.emulator.folder)
 
 

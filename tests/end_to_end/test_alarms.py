@@ -58,7 +58,6 @@ class AlarmHarness:
         )
 
     def states(self) -> dict[str, str]:
-        """Return the state of each alarm."""
         alarms = self.clients("cloudwatch").describe_alarms()["MetricAlarms"]
         return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
 

@@ -76,7 +76,6 @@ def zip_of(code: str) -> bytes:
 
 
 def register_resources() -> None:
-    """Register one resource of each common type."""
     role = aws.iam.Role("role", name=NAME, assume_role_policy=trust("lambda.amazonaws.com"), tags=TAGS)
     grants = aws.iam.RolePolicy("grants", role=role.name, name="grants", policy=policy(POLL))
     code: dict[str, pulumi.Asset | pulumi.Archive] = {
@@ -233,7 +232,6 @@ def register_bucket() -> None:
 
 
 def read_current(resource: Resource, state: PlatformState, clients: EmulatorClients) -> Props | None:
-    """Return the current inputs of a deployed resource."""
     entry = state.entries()[resource.urn]
     values = ResourceValues(resource.inputs, entry.id, dict(entry.outputs))
     return read_inputs(DRIVERS[resource.type], clients, values)

@@ -97,7 +97,6 @@ class TargetPermissions:
         )
 
     def message(self, queue: str) -> dict[str, Any]:
-        """Return the next message of a queue."""
         sqs, url = self.clients("sqs"), self.url(queue)
         [message] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), f"a message in {queue}")
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

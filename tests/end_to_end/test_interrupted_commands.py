@@ -282,7 +282,6 @@ def start_endless_invocation(running: Emulator) -> None:
 
 
 def command_line(pid: int) -> str:
-    """Return the command line of a process."""
     return Path(f"/proc/{pid}/cmdline").read_text()
 
 
@@ -292,7 +291,6 @@ def remaining_files(runner: CommandRunner) -> set[str]:
 
 
 def read_resources(runner: CommandRunner) -> set[str]:
-    """Return the URNs of the complete resources."""
     running = emulator.find_running(runner.platform)
     assert running is not None
     state = PlatformState.read(runner.platform / "state.json", f"{running.pid}:{running.port}")
@@ -300,5 +298,4 @@ def read_resources(runner: CommandRunner) -> set[str]:
 
 
 def select(points: Iterable[str]) -> list[str]:
-    """Return some points of the whole program."""
     return list(points)[::WHOLE_PROGRAM_STEP]

@@ -139,7 +139,6 @@ def list_tagged(platform: Platform) -> list[Resource]:
 
 
 def expected_tags(platform: Platform) -> dict[str, dict[str, str]]:
-    """Return the tags of the program's resources by Pulumi name."""
     return {resource.name: resource.inputs["tags"] for resource in list_tagged(platform)}
 
 

@@ -74,7 +74,6 @@ _connection: contextvars.ContextVar[ServedConnection] = contextvars.ContextVar("
 
 
 def install() -> None:
-    """Replace two functions of `apigateway`, and the server's `ws_stream.WebsocketBuffer`."""
     wrap_function(apigateway, "handle_websocket", _serve_connection)
     wrap_function(apigateway, "_invoke_ws_lambda", _call_route)
     _limit_message_sizes()

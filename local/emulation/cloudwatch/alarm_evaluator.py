@@ -37,7 +37,6 @@ class AlarmEvaluator:
         self._published = threading.Event()
 
     def install(self) -> None:
-        """Replace three functions of `cloudwatch`."""
         wrap_function(cloudwatch, "_evaluate_alarm", lambda _original, alarm: self.evaluate(alarm))
         wrap_function(cloudwatch, "_evaluate_all_alarms", lambda _original: self.wake())
         wrap_function(cloudwatch, "_dispatch_alarm_actions", _notify_admitting_topics)

@@ -26,7 +26,6 @@ _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", de
 
 
 def install(recorder: DecisionRecorder) -> None:
-    """Replace `iam_evaluator.enforce` and `app.pin_signed_body`."""
     enforce = get_private(iam_evaluator, "enforce")
     find_principal = get_private(iam_evaluator, "resolve_principal")
     find_identity = get_private(iam_evaluator, "resolve_caller_identity")

@@ -34,7 +34,6 @@ KMS_KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
 
 
 def install() -> None:
-    """Replace names of `iam_actions`, `iam_evaluator` and `app`."""
     get_private(iam_actions, "_BOTOCORE_SERVICE_MAP")[AGENTCORE] = [AGENTCORE, f"{AGENTCORE}-control"]
     wrap_function(iam_actions, "extract_resource_arn", _extract_resource)
     wrap_function(iam_actions, "_s3_object_context", _add_kms_key)

@@ -27,7 +27,6 @@ class ServiceCallPermissions:
         self._recorder = recorder
 
     def install(self) -> None:
-        """Replace `lambda_svc._emit_lambda_logs` and `lambda_svc._route_async_failure`."""
         emit = get_private(lambda_svc, "_emit_lambda_logs")
         route = get_private(lambda_svc, "_route_async_failure")
 

@@ -69,7 +69,6 @@ def test_the_length_of_a_clip_is_within_its_limits(client: Any, count: int, clip
 def ask_about_meeting(
     *lines: tuple[str, str], task: str = "summary", summaries: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Return the answer to a task about a meeting."""
     spoken: list[Mapping[str, Any]] = [
         {"said": at, "speaker": who, "text": text} for at, (who, text) in enumerate(lines)
     ]

@@ -40,19 +40,16 @@ def recorded(suffix: str, seconds: float, *sources: str) -> bytes:
 
 
 def streams(data: bytes) -> list[str]:
-    """Return the kinds of a file's streams."""
     return sorted(_STREAM.findall(_told(data, "-c", "copy", "-t", "0").partition("Output #0")[0]))
 
 
 def size_of(data: bytes) -> tuple[int, int]:
-    """Return the width and height of the video."""
     match = _SIZE.search(_told(data, "-frames:v", "1"))
     assert match is not None
     return int(match[1]), int(match[2])
 
 
 def times(data: bytes) -> list[float]:
-    """Return the presentation time of each picture."""
     return [float(item) for item in _TIMES.findall(_told(data, "-map", "0:v", "-vf", "showinfo"))]
 
 
@@ -95,14 +92,11 @@ class MediaAccount(Account):
 
 @dataclass
 class ServedMediaConvert:
-    """The service and its client."""
-
     account: MediaAccount
     client: Any
     now: list[float]
 
     def upload(self, data: bytes, suffix: str = ".mp4") -> UploadedVideo:
-        """Upload a video to the bucket."""
         key = f"videos/everybody/{EPISODE}/{UPLOAD}{suffix}"
         self.account.objects[BUCKET, key] = data
         named = parse_upload_key(VIDEOS, key)
@@ -115,7 +109,6 @@ class ServedMediaConvert:
         return self.account.until_done()
 
     def segments(self) -> list[bytes]:
-        """Return the segments in order."""
         return [data for name, data in self.account.files().items() if name.endswith(".ts")]
 
 
@@ -126,7 +119,6 @@ def job(video: UploadedVideo, seconds: int = 2, **how: Any) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def serve_mediaconvert() -> Iterator[ServedMediaConvert]:
-    """Serve while the block runs."""
     account, now = MediaAccount(), [1_800_000_000.0]
     with mediaconvert_service.serve(account, now=lambda: now[0]) as port:
         yield ServedMediaConvert(account, client_of("mediaconvert", port), now)

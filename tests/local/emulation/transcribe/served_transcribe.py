@@ -23,8 +23,6 @@ def recording(*said: tuple[int | None, str], encoding: str = "flac") -> bytes:
 
 @dataclass
 class ServedTranscribe:
-    """The service and its client."""
-
     account: Account
     client: Any
     now: list[float]
@@ -47,7 +45,6 @@ class ServedTranscribe:
         return dict(self.client.start_transcription_job(**given)["TranscriptionJob"])
 
     def get(self, name: str = "one") -> dict[str, Any]:
-        """Return the description of a job."""
         return dict(self.client.get_transcription_job(TranscriptionJobName=name)["TranscriptionJob"])
 
     def done(self, media: bytes, **more: Any) -> dict[str, Any]:
@@ -64,7 +61,6 @@ class ServedTranscribe:
 
 @contextlib.contextmanager
 def serve_transcribe() -> Iterator[ServedTranscribe]:
-    """Serve while the block runs."""
     account, now = Account(), [1_800_000_000.0]
     with transcription_jobs.serve(account, now=lambda: now[0]) as port:
         yield ServedTranscribe(account, client_of("transcribe", port), now)
