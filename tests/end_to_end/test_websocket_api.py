@@ -109,7 +109,7 @@ def register_apis() -> None:
         return echo_function(name, test_scope, EchoEnvironment, values=values, grants=grants)
 
     keys = ("$connect", "$disconnect", "$default")
-    api.serve([*keys, "say", "post", "fail", "malformed", "quiet"], function("echo", api, api.grant_post()))
+    api.serve([*keys, "say", "post", "fail", "malformed"], function("echo", api, api.grant_post()))
     muted.serve([*keys, "post"], function("mute", muted))
     pulumi.export("url", api.url)
     pulumi.export("muted", muted.url)
@@ -219,19 +219,6 @@ def test_a_connection_that_breaks_a_limit_is_closed(live: EchoClient, message: A
             client.recv(timeout=20)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
-
-
-def test_a_route_without_a_route_response_sends_nothing(live: EchoClient) -> None:
-    gateway, api, route = (
-        live.stack.clients("apigatewayv2"),
-        live.stack.ids["ingestion-live-api"],
-        live.stack.ids["ingestion-live-quiet-route"],
-    )
-    [response] = gateway.get_route_responses(ApiId=api, RouteId=route)["Items"]
-    gateway.delete_route_response(ApiId=api, RouteId=route, RouteResponseId=response["RouteResponseId"])
-    with live.connect() as client:
-        client.send(json.dumps({"action": "quiet"}))
-        assert ask(client, action="say")["context"]["routeKey"] == "say"
 
 
 def test_a_function_without_the_apis_permission_is_not_called(live: EchoClient) -> None:

@@ -5,7 +5,6 @@
 - It does not tell functions whose IAM credentials signed the handshake.
 - It calls functions without writing logs and without checking reserved concurrency and permissions.
 - It sends tracebacks of functions to clients.
-- It sends a function's answer to the client even if the route has no route response.
 - It accepts messages of any size.
 """
 
@@ -198,7 +197,7 @@ async def _call_route(  # noqa: PLR0917 - the emulator's signature
     if answer.failed:
         failure = {"message": refusal_message(answer.status), "connectionId": connection_id, "requestId": request_id}
         return {"statusCode": answer.status, "body": json.dumps(failure)}
-    return {"statusCode": answer.status, "body": answer.body if _has_route_response(api_id, route) else ""}
+    return {"statusCode": answer.status, "body": answer.body}
 
 
 def _make_event(
@@ -227,11 +226,3 @@ def _make_event(
         return event
     context["messageId"] = context["requestId"]
     return event | {"body": body or ""}
-
-
-def _has_route_response(api_id: str, route: Mapping[str, Any]) -> bool:
-    """Return True if the route has a route response and uses it. Only then the client gets the function's answer."""
-    responses = get_private(apigateway, "_route_responses").get(api_id, {}).get(route["routeId"], {})
-    return bool(route.get("routeResponseSelectionExpression")) and any(
-        response["routeResponseKey"] == "$default" for response in responses.values()
-    )
