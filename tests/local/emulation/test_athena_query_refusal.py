@@ -1,0 +1,18 @@
+"""Test of the refusal of Athena queries."""
+
+from tests.local.emulation.emulator_python import run_in_emulator_python
+
+SCRIPT = """
+import asyncio, json
+from ministack.services import athena
+from local.emulation import athena_query_refusal
+
+athena_query_refusal.install()
+headers = {"x-amz-target": "AmazonAthena.StartQueryExecution"}
+status, _, body = asyncio.run(athena.handle_request("POST", "/", headers, b'{"QueryString": "SELECT 1"}', {}))
+print(json.dumps([status, json.loads(body)["__type"]]))
+"""
+
+
+def test_a_query_is_refused() -> None:
+    assert run_in_emulator_python(SCRIPT, None) == [400, "InvalidRequestException"]
