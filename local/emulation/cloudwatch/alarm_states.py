@@ -1,7 +1,7 @@
 """Computes the state of a CloudWatch alarm from its definition and the metric's values in the last periods.
 
-Only what the program's alarms use is implemented: they compare with `>` or `>=`, and treat missing data as not
-breaching.
+Only what the program's alarms use is implemented: they compare with `>` or `>=`, need a breach in
+each evaluation period, and treat missing data as not breaching.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 """
@@ -50,7 +50,6 @@ def next_state(alarm: Mapping[str, Any], values: Sequence[float | None]) -> Alar
     `values` are the metric's values in the read periods, the oldest first. None is a period without data.
     """
     evaluation_periods = int(alarm["EvaluationPeriods"])
-    required = int(alarm.get("DatapointsToAlarm") or evaluation_periods)
     is_breaching = COMPARISONS[alarm["ComparisonOperator"]]
     breaches = [is_breaching(value, alarm["Threshold"]) for value in values if value is not None]
-    return AlarmState.ALARM if sum(breaches[-evaluation_periods:]) >= required else AlarmState.OK
+    return AlarmState.ALARM if sum(breaches[-evaluation_periods:]) >= evaluation_periods else AlarmState.OK
