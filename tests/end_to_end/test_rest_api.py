@@ -58,14 +58,8 @@ class NoteQuery(Message):
     owner: str
 
 
-class Tag(Message):
-    name: Annotated[str, Field(min_length=1)]
-
-
 class NewNote(Message):
     title: Annotated[str, Field(min_length=1, max_length=20)]
-    stars: Annotated[int, Field(gt=0)] | None = None
-    tags: tuple[Tag, ...] = ()
 
 
 class Note(Message):
