@@ -15,7 +15,6 @@ MESSAGE = "The local platform has no Athena. To see the rows of an ingested file
 
 
 def install() -> None:
-    """Replace `athena._start_query_execution`."""
     wrap_function(athena, "_start_query_execution", _refuse_query)
 
 

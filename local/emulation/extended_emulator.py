@@ -6,14 +6,8 @@ from pathlib import Path
 from ministack import app
 from ministack.services import lambda_svc
 
-from local.emulation import (
-    athena_query_refusal,
-    get_private,
-    in_process_services,
-    loopback_counts_as_tls,
-    resource_tags,
-)
-from local.emulation.api_gateway import invoke_request_refusals, rest_api_corrections, websocket_api_corrections
+from local.emulation import athena_query_refusal, get_private, in_process_services, resource_tags
+from local.emulation.api_gateway import rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
 from local.emulation.cloudwatch.alarm_evaluator import AlarmEvaluator
 from local.emulation.cloudwatch.service_metrics import ServiceMetrics
@@ -21,13 +15,13 @@ from local.emulation.cognito import guest_credential_corrections
 from local.emulation.event_bridge.target_permissions import TargetPermissions
 from local.emulation.glue.glue_job_runs import GlueJobRuns
 from local.emulation.glue.spark_installation import SparkInstallation
-from local.emulation.iam import decision_corrections, resource_arn_corrections, wildcard_corrections
+from local.emulation.iam import decision_corrections, evaluation_corrections
 from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, update_duration, worker_process_corrections
 from local.emulation.lambda_.sqs_event_sources import SqsEventSources
 from local.emulation.lambda_.worker_limit import WorkerLimit, compute_worker_limit
-from local.emulation.s3 import object_version_corrections, upload_condition_keys
+from local.emulation.s3 import object_version_corrections
 from local.emulation.step_functions import retry_delays
 from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
 
@@ -40,11 +34,9 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     recorder = DecisionRecorder(folder)
     permissions = ServiceCallPermissions(recorder)
     batch_service = BatchService(folder)
-    loopback_counts_as_tls.install()
     decision_corrections.install(recorder)
     guest_credential_corrections.install()
-    resource_arn_corrections.install()
-    wildcard_corrections.install()
+    evaluation_corrections.install()
     permissions.install()
     worker_process_corrections.install()
     update_duration.install()
@@ -58,11 +50,9 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     athena_query_refusal.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder, spark).run).install()
     retry_delays.install()
-    invoke_request_refusals.install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()
-    upload_condition_keys.install()
     install_alarms()
     in_process_services.install(permissions)
     app.main()

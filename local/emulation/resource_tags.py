@@ -13,7 +13,6 @@ from local.emulation import get_private, wrap_function
 
 
 def install() -> None:
-    """Extend the request handlers of both services."""
     batch_tags = TagOperations("/v1/tags/", _find_batch_tags, "ClientException")
     memory_tags = TagOperations("/tags/", _find_memory_tags, "ResourceNotFoundException")
     wrap_function(batch, "handle_request", batch_tags.handle_request)

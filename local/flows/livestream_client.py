@@ -27,11 +27,9 @@ class LivestreamBackend:
         self.cleanup_function = deployment.function("livestream-care")
 
     def ask(self, method: str, path: str, body: object = None) -> Answer:
-
         return ask(method, f"{self.url}{path}", body)
 
     def create_episode(self, title: str, **more: object) -> dict[str, Any]:
-
         answer = self.ask("POST", "/episodes", {"title": title, **more})
         assert answer.status in {200, 201}, answer
         return dict(answer.body)
@@ -129,7 +127,6 @@ class LivestreamBackend:
         return invoke(self.client, self.cleanup_function, kind="sweep")
 
     def object_size(self, key: str) -> int:
-
         return int(self.client("s3").head_object(Bucket=self.bucket, Key=key)["ContentLength"])
 
 

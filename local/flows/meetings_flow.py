@@ -74,7 +74,6 @@ def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
 
 
 def _is_visible_to_another_user(meetings: MeetingsBackend, meeting_id: str) -> bool:
-
     try:
         meetings.client_of_user("bob").get(meeting_id)
     except MeetingUnknown:

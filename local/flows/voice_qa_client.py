@@ -34,7 +34,6 @@ class VoiceQaBackend:
         self.validator = deployment.function("voice-qa-validate-lecture")
 
     def create_guest(self) -> Guest:
-
         return Guest.from_pool(self.endpoint, self.pool_id)
 
     def find_record(self, lecture_id: str) -> Message | None:
@@ -95,11 +94,9 @@ class ReceivedAnswer:
             self.pieces.append(piece)
 
     def text(self) -> str:
-
         return "".join(piece["text"] for piece in self.pieces if piece["type"] == "text")
 
     def citations(self) -> list[Message]:
-
         return [piece for piece in self.pieces if piece["type"] == "citation"]
 
     def audio(self) -> bytes:
@@ -107,7 +104,6 @@ class ReceivedAnswer:
 
     @property
     def numbers(self) -> list[int]:
-
         return [piece["number"] for piece in self.pieces]
 
 

@@ -224,7 +224,7 @@ class EscalationSearch:
         if (id(statement), key) not in self._verdicts:
             self._kept.append(statement)
             only_this_action = {**statement, "Action": request.action}  # The caller found that the action matches.
-            self._verdicts[id(statement), key] = evaluate_policies([{"Statement": [only_this_action]}], request).verdict
+            self._verdicts[id(statement), key] = evaluate_policies([{"Statement": [only_this_action]}], request)
         return self._verdicts[id(statement), key]
 
 

@@ -375,7 +375,7 @@ def test_the_boundary_stays_even_if_an_admin_policy_is_attached_later() -> None:
         decision = evaluate_policies(
             [admin, *resolve_template("prod").documents("DeployRole")], AccessRequest(action, resource)
         )
-        assert decision.verdict is AccessVerdict.DENY
+        assert decision is AccessVerdict.DENY
 
 
 def test_only_dev_may_delete_object_versions_and_backups() -> None:

@@ -40,8 +40,6 @@ EMULATOR, PACK, PROGRAM, END = "the emulator", "the policy pack", "run of the pr
 
 @dataclass(frozen=True)
 class CommandResult:
-    """Result of a command that ended or was killed."""
-
     status: int
     """Exit status, or the negative number of the signal that killed the command."""
     output: str
@@ -69,7 +67,6 @@ class CommandRunner:
 
     @property
     def platform(self) -> Path:
-        """Folder of the platform's files."""
         return self.folder / "platform"
 
     def run(
@@ -106,7 +103,6 @@ class CommandRunner:
         return remaining
 
     def close(self) -> None:
-        """End the server."""
         self._process.communicate()
 
     def _request(self, request: Mapping[str, object]) -> dict[str, Any]:

@@ -58,25 +58,20 @@ class Platform:
 
     @property
     def outputs(self) -> Props:
-        """Outputs of the stack."""
         return self.deployed.outputs
 
     @property
     def deployment(self) -> Deployment:
-        """Deployment as the flows use it."""
         return Deployment(self.emulator, self.client, self.deployed.ids, self.outputs)
 
     @property
     def graph(self) -> Graph:
-        """Graph of all registered resources."""
         return self.deployed.graph
 
     def resource(self, name: str) -> Resource:
-        """Return a resource by its Pulumi name."""
         return next(resource for resource in self.graph.customs() if resource.name == name)
 
     def id(self, name: str) -> Any:
-        """Return the id of a resource by its Pulumi name."""
         return self.resource(name).id
 
     def log_lines(self, *functions: str) -> list[str]:
@@ -95,7 +90,6 @@ class Platform:
         return log_size(self.emulator.folder)
 
     def decisions(self, mark: int) -> list[Decision]:
-        """Return all decisions since the mark."""
         return read_decisions(self.emulator.folder, mark)
 
     def grants_against(self, decisions: list[Decision]) -> GrantComparison:
@@ -145,7 +139,6 @@ def _nothing_refused(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def allow_refusals(platform: Platform) -> Iterator[None]:
-    """Accept the refused requests of a test."""
     yield
     platform.unexplained_since = platform.mark()
 
@@ -192,13 +185,11 @@ def ingestion_playing(platform: Platform) -> Iterator[Future[Ingested]]:
 
 @pytest.fixture(scope="session")
 def ingestion_played(ingestion_playing: Future[Ingested]) -> Ingested:
-    """Result of ingestion's flow."""
     return ingestion_playing.result()
 
 
 @pytest.fixture(scope="session")
 def transcription_played(platform: Platform) -> Played[list[str]]:
-    """Result of transcription's flow."""
     return play_flow(
         platform, lambda report_step: transcription_flow.play(TranscriptionBackend(platform.deployment), report_step)
     )
@@ -206,37 +197,31 @@ def transcription_played(platform: Platform) -> Played[list[str]]:
 
 @pytest.fixture(scope="session")
 def voice_qa_played(platform: Platform) -> Played[list[str]]:
-    """Result of voice Q&A's flow."""
     return play_flow(platform, lambda report_step: voice_qa_flow.play(VoiceQaBackend(platform.deployment), report_step))
 
 
 @pytest.fixture
 def lectures(platform: Platform) -> VoiceQaBackend:
-    """Client of voice Q&A."""
     return VoiceQaBackend(platform.deployment)
 
 
 @pytest.fixture(scope="session")
 def livestream(platform: Platform) -> LivestreamBackend:
-    """Client of the livestream backend."""
     return LivestreamBackend(platform.deployment)
 
 
 @pytest.fixture(scope="session")
 def livestream_played(platform: Platform, livestream: LivestreamBackend) -> Played[list[str]]:
-    """Result of the livestream's flow."""
     return play_flow(platform, lambda report_step: livestream_flow.play(livestream, report_step))
 
 
 @pytest.fixture(scope="session")
 def meetings(platform: Platform) -> MeetingsBackend:
-    """Client of the meetings backend."""
     return MeetingsBackend(platform.deployment)
 
 
 @pytest.fixture(scope="session")
 def meetings_played(platform: Platform, meetings: MeetingsBackend) -> Played[list[str]]:
-    """Result of the meetings' flow."""
     return play_flow(platform, lambda report_step: meetings_flow.play(meetings, report_step))
 
 
@@ -248,7 +233,6 @@ def ann(meetings: MeetingsBackend, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def captioning(platform: Platform) -> TranscriptionBackend:
-    """Client of transcription."""
     return TranscriptionBackend(platform.deployment)
 
 

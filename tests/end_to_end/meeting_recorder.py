@@ -32,8 +32,6 @@ ENDED = (MeetingStatus.READY, MeetingStatus.FAILED)
 
 @dataclass(frozen=True)
 class Recorder:
-    """A user who records meetings."""
-
     meetings: MeetingsBackend
     subject: str
     folder: Path
@@ -57,7 +55,6 @@ class Recorder:
         return write_recording(self._new_path(), [(VOICE, words)], pictures=False)
 
     def record_video_only(self) -> list[Path]:
-        """Record a chunk without audio."""
         return [self._run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5", "-t", "1", "-pix_fmt", "yuv420p")]
 
     def record_silence(self) -> list[Path]:
@@ -71,7 +68,6 @@ class Recorder:
         return [path]
 
     def upload(self, chunks: Sequence[Path], meeting: NewMeeting | None = None) -> str:
-        """Upload a recording; return the meeting's id."""
         return self.client.upload(meeting or new_meeting(), chunks).meeting_id
 
     def upload_partially(self, meeting: NewMeeting, chunks: Sequence[Path], there: Iterable[bytes | None]) -> None:
@@ -91,7 +87,6 @@ class Recorder:
         )
 
     def put(self, key: str, content: bytes) -> None:
-        """Put an object with its checksum."""
         checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
         self.credentials.s3.put_object(Bucket=self.credentials.bucket, Key=key, Body=content, ChecksumSHA256=checksum)
 
@@ -138,7 +133,6 @@ class Recorder:
 
 
 def new_meeting(title: str = "A meeting", **more: Any) -> NewMeeting:
-    """Return a meeting that starts now."""
     return NewMeeting(title=title, started_at=datetime.now(UTC), **more)
 
 

@@ -1,5 +1,6 @@
 """Harness that deploys a small program on its own emulator, for tests of single blocks."""
 
+import io
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,7 +70,6 @@ class SmallStack:
         return {urn.rpartition("::")[2]: entry.id for urn, entry in self.state.entries().items()}
 
     def decisions(self) -> list[Decision]:
-        """Return all IAM decisions."""
         return read_decisions(self.emulator.folder)
 
 
@@ -79,6 +79,21 @@ def echo_function(
     """Register a function that runs the module `echo.py` of its archive."""
     settings = FunctionSettings.model_validate({"timeoutSeconds": 20})
     return Function(name, FunctionArgs(function_scope, "Echo", "echo.handler", settings, environment, **more))
+
+
+def create_function(clients: EmulatorClients, name: str, code: str, role: str, **more: Any) -> None:
+    """Create a function from the code of one module, whose name is that of the function, without a program."""
+    archive_bytes = io.BytesIO()
+    with zipfile.ZipFile(archive_bytes, "w") as archive:
+        archive.writestr(f"{name}.py", code)
+    clients("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=role,
+        Handler=f"{name}.handler",
+        Code={"ZipFile": archive_bytes.getvalue()},
+        **more,
+    )
 
 
 @contextmanager

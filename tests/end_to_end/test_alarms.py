@@ -1,8 +1,6 @@
 """Tests that alarms react to events in the emulator, and that their topic's subscriber gets the message."""
 
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +10,7 @@ from local.flows import eventually
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.preview.preview_provider import ACCOUNT, REGION
+from tests.end_to_end.small_stack import create_function
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("alarms")]
 
@@ -58,7 +57,6 @@ class AlarmHarness:
         )
 
     def states(self) -> dict[str, str]:
-        """Return the state of each alarm."""
         alarms = self.clients("cloudwatch").describe_alarms()["MetricAlarms"]
         return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
 
@@ -95,19 +93,9 @@ class AlarmHarness:
         return role
 
     def _create_function(self, role: str) -> None:
-        archive_bytes = io.BytesIO()
-        with zipfile.ZipFile(archive_bytes, "w") as archive:
-            archive.writestr("failing.py", CODE)
-        functions, logs = self.clients("lambda"), self.clients("logs")
-        functions.create_function(
-            FunctionName="failing",
-            Runtime="python3.13",
-            Role=role,
-            Handler="failing.handler",
-            Code={"ZipFile": archive_bytes.getvalue()},
-            Publish=True,
-        )
-        functions.create_alias(FunctionName="failing", Name="live", FunctionVersion="1")
+        create_function(self.clients, "failing", CODE, role, Publish=True)
+        logs = self.clients("logs")
+        self.clients("lambda").create_alias(FunctionName="failing", Name="live", FunctionVersion="1")
         logs.create_log_group(logGroupName=LOG_GROUP)
         logs.put_metric_filter(
             logGroupName=LOG_GROUP,

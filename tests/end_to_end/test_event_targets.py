@@ -1,9 +1,7 @@
 """Tests of target permissions and asynchronous invocation settings on their own emulator."""
 
 import contextlib
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +12,7 @@ from local.flows import eventually
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.preview.preview_provider import ACCOUNT, REGION
+from tests.end_to_end.small_stack import create_function
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("targets")]
 
@@ -97,7 +96,6 @@ class TargetPermissions:
         )
 
     def message(self, queue: str) -> dict[str, Any]:
-        """Return the next message of a queue."""
         sqs, url = self.clients("sqs"), self.url(queue)
         [message] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), f"a message in {queue}")
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -114,18 +112,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TargetPermissions
         logs = {"logs_CreateLogStream": "*", "logs_PutLogEvents": "*"}
         role = targets.role("function", "lambda.amazonaws.com", sqs_SendMessage=f"{SQS}:*", **logs)
         targets.clients("logs").create_log_group(logGroupName=LOG_GROUP)
-        archive_bytes = io.BytesIO()
-        with zipfile.ZipFile(archive_bytes, "w") as archive:
-            archive.writestr("failing.py", CODE)
+        create_function(targets.clients, "failing", CODE, role, Publish=True)
         lambda_ = targets.clients("lambda")
-        lambda_.create_function(
-            FunctionName="failing",
-            Runtime="python3.13",
-            Role=role,
-            Handler="failing.handler",
-            Code={"ZipFile": archive_bytes.getvalue()},
-            Publish=True,
-        )
         lambda_.create_alias(FunctionName="failing", Name="live", FunctionVersion="1")
         for name, qualifier in (("of-the-alias", "live"), ("of-the-function", "$LATEST")):
             lambda_.put_function_event_invoke_config(

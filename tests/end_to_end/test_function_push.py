@@ -40,7 +40,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def two_functions() -> None:
-    """Register the functions `start` and `sweep`."""
     functions_scope = scope(subsystem=Subsystem.MEETINGS, layers=[])
     settings = FunctionSettings.model_validate({"timeoutSeconds": 20})
     for name in ("start", "sweep"):

@@ -7,12 +7,10 @@ import pytest
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
 from local.flows.ingestion_client import IngestionIntake
-from local.flows.transcription_client import Speaker
 from tests.end_to_end.conftest import Platform, Played
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 BUILDER = "ingestion-manifest-builder"
-PROCESSOR = "transcription-audio-processor"
 
 
 def wait_for_problem(platform: Platform, mark: int, beginning: str) -> str:
@@ -41,24 +39,6 @@ def test_all_flows_use_every_grant_and_need_no_other(
     # A function reads a secret once in each process, which another test may have caused before the flow.
     secrets = [decision for decision in platform.decisions(0) if decision.action == "ssm:GetParameter"]
     assert platform.grants_against([*decisions, *secrets]).problems() == []
-
-
-@pytest.mark.parametrize("action", ["transcription-live", "execute-api"])
-def test_a_missing_grant_for_live_captions_is_reported_with_its_role(platform: Platform, action: str) -> None:
-    """Each action cuts the processor off: from the live table, or from its clients."""
-    removed, policy = {
-        "transcription-live": ("dynamodb:UpdateItem", "grants"),
-        "execute-api": ("execute-api:ManageConnections", "grants-2"),
-    }[action]
-    with (
-        platform.actions_of(PROCESSOR, without=removed, policy=policy),
-        Speaker(platform.outputs["frontend"]["transcription"]["url"]) as speaker,
-    ):
-        mark = platform.mark()
-        speaker.open()
-        speaker.say("u1", "hello world")
-        refused = f"used and not granted: polyphony-local-{PROCESSOR}: {removed} on arn:aws:"
-        wait_for_problem(platform, mark, refused)
 
 
 @pytest.mark.parametrize("action", ["dynamodb:PutItem", "sqs:ReceiveMessage", "sqs:DeleteMessage", "logs:PutLogEvents"])

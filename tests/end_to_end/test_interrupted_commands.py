@@ -5,13 +5,11 @@ running platform is killed, every command notices it. The commands deploy a few 
 kills commands that deploy the whole program.
 """
 
-import io
 import itertools
 import json
 import os
 import signal
 import sys
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from local.platform.frontend_file import FrontendUnavailable, read_frontend
 from local.platform.state import PlatformState, ResourceStatus
 from tests.end_to_end.command_killer import END, PACK, CommandResult, CommandRunner
 from tests.end_to_end.deployed_test_programs import GONE, GROUP, QUEUES, RETENTION_DAYS, TOPIC
+from tests.end_to_end.small_stack import create_function
 from tests.process_tree import tree
 
 pytestmark = [
@@ -262,19 +261,9 @@ def require_gone(runner: CommandRunner) -> None:
 def start_endless_invocation(running: Emulator) -> None:
     """Create a function whose invocation does not end, invoke it, and wait until its code runs."""
     started = running.folder / "emulator" / "started"
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("endless.py", ENDLESS)
     clients = EmulatorClients(running.endpoint)
     role = clients("iam").create_role(RoleName="endless", AssumeRolePolicyDocument=json.dumps({}))["Role"]["Arn"]
-    clients("lambda").create_function(
-        FunctionName="endless",
-        Runtime="python3.13",
-        Role=role,
-        Handler="endless.handler",
-        Code={"ZipFile": archive.getvalue()},
-        Timeout=900,
-    )
+    create_function(clients, "endless", ENDLESS, role, Timeout=900)
     clients("lambda").invoke(
         FunctionName="endless", InvocationType="Event", Payload=json.dumps({"started": str(started)})
     )
@@ -282,7 +271,6 @@ def start_endless_invocation(running: Emulator) -> None:
 
 
 def command_line(pid: int) -> str:
-    """Return the command line of a process."""
     return Path(f"/proc/{pid}/cmdline").read_text()
 
 
@@ -292,7 +280,6 @@ def remaining_files(runner: CommandRunner) -> set[str]:
 
 
 def read_resources(runner: CommandRunner) -> set[str]:
-    """Return the URNs of the complete resources."""
     running = emulator.find_running(runner.platform)
     assert running is not None
     state = PlatformState.read(runner.platform / "state.json", f"{running.pid}:{running.port}")
@@ -300,5 +287,4 @@ def read_resources(runner: CommandRunner) -> set[str]:
 
 
 def select(points: Iterable[str]) -> list[str]:
-    """Return some points of the whole program."""
     return list(points)[::WHOLE_PROGRAM_STEP]

@@ -50,7 +50,6 @@ def wait_for_job(meetings: MeetingsBackend, meeting_id: str) -> dict[str, Any]:
 
 
 def executions(meetings: MeetingsBackend, meeting_id: str) -> list[str]:
-    """Return the ARNs of a meeting's executions."""
     listed = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
     return [entry["executionArn"] for entry in listed if entry["name"].startswith(meeting_id)]
 

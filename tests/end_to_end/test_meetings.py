@@ -26,7 +26,6 @@ SAID = "captions come back again"
 
 
 def exchange(meetings: MeetingsBackend, body: object) -> Answer:
-    """Request credentials as a web page would."""
     return ask("POST", f"{meetings.url}/exchange", body, {"Origin": "https://app.example.com"})
 
 
@@ -75,7 +74,6 @@ def test_an_invalid_token_is_refused_with_a_code_and_no_details(
 
 
 def query(bob: UserAccess, partition: str, **more: Any) -> object:
-    """Query a whole partition."""
     return bob.dynamodb.query(
         TableName=bob.table,
         KeyConditionExpression="#p = :p",
@@ -116,7 +114,6 @@ FOREIGN: dict[str, Callable[[UserAccess, str, str], object]] = {
 
 @pytest.fixture(scope="module")
 def bob(meetings: MeetingsBackend) -> UserAccess:
-    """Another user."""
     return meetings.open_access("bob")
 
 

@@ -144,18 +144,10 @@ def test_a_kept_emulator_is_stopped_by_down(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["command.lock", "decisions.jsonl", "emulator.log"]
 
 
-def test_down_succeeds_if_no_platform_is_running(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert lifecycle.down(tmp_path) == 0
-    assert capsys.readouterr().out == "the local platform is not running\n"
-
-
-@pytest.fixture
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_emulator_environment_is_reported_with_the_command_that_creates_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(emulator, "PYTHON", ROOT / "no-such-environment" / "python")
-
-
-@pytest.mark.usefixtures("_no_environment")
-def test_a_missing_emulator_environment_is_reported_with_the_command_that_creates_it(tmp_path: Path) -> None:
     with pytest.raises(EmulatorError, match="`make up`, which creates it"):
         emulator.start(tmp_path)
 

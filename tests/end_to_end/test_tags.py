@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from botocore import xform_name
-from botocore.exceptions import ClientError
 from pulumi_aws import apigateway, ec2, glue, vpc, wafv2
 
 from components.blocks.naming.context import Context, Subsystem
@@ -140,7 +139,6 @@ def list_tagged(platform: Platform) -> list[Resource]:
 
 
 def expected_tags(platform: Platform) -> dict[str, dict[str, str]]:
-    """Return the tags of the program's resources by Pulumi name."""
     return {resource.name: resource.inputs["tags"] for resource in list_tagged(platform)}
 
 
@@ -233,22 +231,3 @@ def test_a_tag_change_reaches_every_optional_type_and_replaces_no_resource(platf
     assert found == dict.fromkeys(actions, CHANGED)
     assert set(actions.values()) == {ResourceAction.UPDATE}
     assert types | {resource.type for resource in platform.graph.customs()} >= TAGGED, "every type is tested"
-
-
-@pytest.mark.parametrize(
-    ("service", "resource", "code"),
-    [
-        ("batch", "batch:{region}:{account}:job-queue/missing", "ClientException"),
-        ("batch", "batch:{region}:{account}:job-definition/missing:1", "ClientException"),
-        (
-            "bedrock-agentcore-control",
-            "bedrock-agentcore:{region}:{account}:memory/missing",
-            "ResourceNotFoundException",
-        ),
-    ],
-)
-def test_a_missing_resource_has_no_tags(platform: Platform, service: str, resource: str, code: str) -> None:
-    arn = f"arn:aws:{resource.format(region=REGION, account=ACCOUNT)}"
-    with pytest.raises(ClientError) as raised:
-        platform.client(service).tag_resource(resourceArn=arn, tags={"Owner": "somebody"})
-    assert raised.value.response["Error"]["Code"] == code

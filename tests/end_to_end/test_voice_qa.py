@@ -204,13 +204,6 @@ def test_the_client_of_a_killed_worker_gets_an_error_and_then_an_answer(
     assert (answer.end["type"], answer.end["attempt"]) == ("answered", 2)
 
 
-def test_audio_that_was_never_uploaded_is_missing(listener: GuestConnection, lecture_id: str) -> None:
-    ready = listener.ask("upload", kind="query", contentType="audio/ogg")
-    _, heard = listener.ask_question(lecture_id, audioKey=ready["key"])
-    assert heard.end is not None
-    assert heard.end["code"] == "AUDIO_MISSING"
-
-
 def test_a_guest_can_access_only_the_guests_own_conversations(
     platform: Platform, listener: GuestConnection, lectures: VoiceQaBackend, lecture_id: str
 ) -> None:

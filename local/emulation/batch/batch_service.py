@@ -61,7 +61,6 @@ class BatchService:
         self._jobs: dict[str, BatchJob] = {}
 
     def install(self) -> None:
-        """Add operations to `batch._DISPATCH`, and replace some of them."""
         operations = get_private(batch, "_DISPATCH")
         register, list_jobs = operations["/v1/registerjobdefinition"], operations["/v1/listjobs"]
         added: dict[str, Callable[[Parameters], Any]] = {

@@ -5,22 +5,17 @@ Our prompts contain data, for example a part of a transcript, as JSON lines. Fro
 
 For tests, two words of a transcript cause a fault. With `throttled`, the request is refused twice. With `repeating`,
 the second half of the answer is missing, as if a model had repeated itself up to its token limit.
-
-`python -m local.emulation.bedrock.converse_service` runs the service separately, without permission checks.
 """
 
-import contextlib
 import json
 import math
 import re
-import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Any, Final
 
-from local import LOOPBACK
 from local.emulation.aws_service_server_base import AwsError, SignedRequest, serve_signed
 from local.emulation.bedrock.claude_versions import count_thinking_tokens, list_refusals, min_cached_tokens
 from local.emulation.bedrock.converse_permissions import ModelPermissions
@@ -143,9 +138,3 @@ class _ConverseService:
 
 def _tokens(text: str) -> int:
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt), serve() as port:
-        print(f"AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://{LOOPBACK}:{port}", flush=True)
-        threading.Event().wait()

@@ -18,7 +18,6 @@ COGNITO = "cognito-identity.amazonaws.com"
 
 
 def install() -> None:
-    """Replace `iam_evaluator._principal_keys` and `cognito._get_credentials_for_identity`."""
     wrap_function(iam_evaluator, "_principal_keys", _principal_keys)
     wrap_function(cognito, "_get_credentials_for_identity", _get_credentials)
 

@@ -1,7 +1,7 @@
 """Requests for which the emulator checks a wrong action, resource or condition key, as IAM would check them.
 
 `decision_corrections.py` lets our own evaluator decide on the results of `correct_request` and `make_tagging_request`.
-`resource_arn_corrections.py` passes the results of the other functions to the emulator. A comment or docstring at each
+`evaluation_corrections.py` passes the results of the other functions to the emulator. A comment or docstring at each
 case describes the emulator's fault.
 """
 

@@ -26,7 +26,6 @@ _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", de
 
 
 def install(recorder: DecisionRecorder) -> None:
-    """Replace `iam_evaluator.enforce` and `app.pin_signed_body`."""
     enforce = get_private(iam_evaluator, "enforce")
     find_principal = get_private(iam_evaluator, "resolve_principal")
     find_identity = get_private(iam_evaluator, "resolve_caller_identity")
@@ -70,9 +69,9 @@ def install(recorder: DecisionRecorder) -> None:
         """
         role = caller_arn.split("/")[1]
         complete = AccessRequest(request.action, request.resource, {**keys, **request.context})
-        verdict = evaluate_policies(inline_policies(role), complete).verdict
+        verdict = evaluate_policies(inline_policies(role), complete)
         recorder.record(Decision(role, request.action, request.resource, verdict, BY_DOCUMENT))
-        if verdict is AccessVerdict.ALLOW:
+        if verdict.allowed:
             return None
         return result_type(
             "Deny" if verdict is AccessVerdict.DENY else "ImplicitDeny",

@@ -27,6 +27,10 @@ class AccessVerdict(StrEnum):
     IMPLICIT_DENY = "implicit-deny"
     """No statement allows the request."""
 
+    @property
+    def allowed(self) -> bool:
+        return self is AccessVerdict.ALLOW
+
 
 @dataclass(frozen=True)
 class AccessRequest:
@@ -39,28 +43,17 @@ class AccessRequest:
     """Condition keys of the request with their values."""
 
 
-@dataclass(frozen=True)
-class PolicyEvaluation:
-    verdict: AccessVerdict
-    statement: Mapping[str, Any] | None = None
-    """Statement that caused the verdict, or None for an implicit deny."""
-
-    @property
-    def allowed(self) -> bool:
-        return self.verdict is AccessVerdict.ALLOW
-
-
-def evaluate_policies(documents: Iterable[Mapping[str, Any]], request: AccessRequest) -> PolicyEvaluation:
+def evaluate_policies(documents: Iterable[Mapping[str, Any]], request: AccessRequest) -> AccessVerdict:
     """Return the verdict of a principal's policies on a request."""
-    evaluation = PolicyEvaluation(AccessVerdict.IMPLICIT_DENY)
+    verdict = AccessVerdict.IMPLICIT_DENY
     for document in documents:
         for statement in _statements(document):
             if not _statement_applies(statement, request):
                 continue
             if statement["Effect"] == "Deny":
-                return PolicyEvaluation(AccessVerdict.DENY, statement)
-            evaluation = PolicyEvaluation(AccessVerdict.ALLOW, statement)
-    return evaluation
+                return AccessVerdict.DENY
+            verdict = AccessVerdict.ALLOW
+    return verdict
 
 
 def policy_admits(document: Mapping[str, Any], principal: str, request: AccessRequest) -> bool:

@@ -27,7 +27,6 @@ class ServiceCallPermissions:
         self._recorder = recorder
 
     def install(self) -> None:
-        """Replace `lambda_svc._emit_lambda_logs` and `lambda_svc._route_async_failure`."""
         emit = get_private(lambda_svc, "_emit_lambda_logs")
         route = get_private(lambda_svc, "_route_async_failure")
 
@@ -55,9 +54,9 @@ class ServiceCallPermissions:
     ) -> bool:
         """Return True if the role's policies allow an action. Record the decision, with `by` as its origin."""
         role = role_arn.rpartition("/")[2]
-        verdict = evaluate_policies(inline_policies(role), AccessRequest(action, resource, context or {})).verdict
+        verdict = evaluate_policies(inline_policies(role), AccessRequest(action, resource, context or {}))
         self._recorder.record(Decision(role, action, resource, verdict, by))
-        return verdict.value == "allow"
+        return verdict.allowed
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, Any]) -> bool:
         """Return True if the owner of an access key may not perform an action. The root user may do everything.

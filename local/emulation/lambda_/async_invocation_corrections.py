@@ -28,7 +28,6 @@ _request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("async_
 
 
 def install() -> None:
-    """Replace three functions of `lambda_svc`, and `eventbridge._dispatch_to_lambda`."""
     wrap_function(lambda_svc, "_reserved_concurrency", _get_reserved_concurrency)
     wrap_function(lambda_svc, "invoke_async_with_retry", _invoke_async)
     wrap_function(lambda_svc, "_execute_function_dispatch", _execute_attempt)

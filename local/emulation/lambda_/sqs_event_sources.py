@@ -24,7 +24,6 @@ class SqsEventSources:
         self._permissions = permissions
 
     def install(self) -> None:
-        """Replace `sqs._receive_messages_for_esm` and `sqs._delete_messages_for_esm`."""
         wrap_function(sqs, "_receive_messages_for_esm", self._receive)
         wrap_function(sqs, "_delete_messages_for_esm", self._delete)
 

@@ -12,6 +12,5 @@ UPDATE_SECONDS = 0.02
 
 
 def install() -> None:
-    """Replace `lambda_svc._LAMBDA_STATE_TRANSITION_DELAY`."""
     get_private(lambda_svc, "_LAMBDA_STATE_TRANSITION_DELAY")  # fails if the name is missing
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = UPDATE_SECONDS  # noqa: SLF001

@@ -56,7 +56,6 @@ class WorkerLimit:
         self._free_for_function = threading.Condition(self._lock)
 
     def install(self) -> None:
-        """Replace three functions of `lambda_svc`, and `Worker._spawn`."""
         wrap_function(lambda_svc, "acquire_worker", self._acquire)
         wrap_function(lambda_svc, "release_worker", self._release)
         wrap_function(lambda_svc, "_execute_function_warm", _execute_function)

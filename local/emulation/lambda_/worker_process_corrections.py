@@ -36,7 +36,6 @@ its log open. It equals the emulator's limit for reading a whole log."""
 
 
 def install() -> None:
-    """Replace three methods of `lambda_runtime.Worker`, its script, and `lambda_svc._execute_function_warm`."""
     script = get_private(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
     for before, after in EDITS.items():
         if script.count(before) != 1:

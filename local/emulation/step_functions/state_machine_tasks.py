@@ -64,7 +64,6 @@ class StateMachineTasks:
         self._lock = threading.Lock()
 
     def install(self) -> None:
-        """Replace three functions of `stepfunctions`, and extend `_SERVICE_DISPATCH`."""
         wrap_function(stepfunctions, "_run_execution", _run_execution)
         wrap_function(stepfunctions, "_invoke_resource", self._invoke_if_allowed)
         wrap_function(stepfunctions, "_invoke_aws_sdk_integration", self._call_service)

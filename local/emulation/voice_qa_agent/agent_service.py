@@ -71,8 +71,6 @@ def serve(line_seconds: float = LINE_SECONDS) -> AbstractContextManager[int]:
     def respond(request: HttpRequest) -> HttpResponse:
         try:
             match request.method, request.path:
-                case "GET", "/ping":
-                    return HttpResponse({"status": "OK"})
                 case "POST", "/answer":
                     return HttpResponse(agent.answer(json.loads(request.body)))
                 case _:

@@ -38,7 +38,6 @@ def take_screenshots(window: ConsoleWindow, name: str, on_phone: Locator | None 
 
 
 def find_panel(page: Page, name: str) -> Locator:
-    """Return the panel of a backend."""
     return page.get_by_role("tabpanel", name=name)
 
 

@@ -34,7 +34,6 @@ COUNT_PLAYED_FILES = """() => {
 
 
 def newest_answer(page: Page) -> Locator:
-    """Return the newest answer."""
     return page.locator("#lectures-answers article").first
 
 

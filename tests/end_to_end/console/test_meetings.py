@@ -30,7 +30,6 @@ def break_upload_once(page: Page, name: str) -> list[str]:
 
 
 def sign_in(page: Page, name: str) -> None:
-    """Sign in with a user name."""
     page.locator("#who").click()
     field = page.get_by_role("dialog").get_by_label("Name")
     field.fill(name)

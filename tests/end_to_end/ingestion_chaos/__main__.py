@@ -206,7 +206,6 @@ class ChaosRun:
 
 
 def print_line(line: str) -> None:
-    """Print a line of the report."""
     print(line, flush=True)  # noqa: T201 - the report is the output
 
 

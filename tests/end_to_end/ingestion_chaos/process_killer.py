@@ -33,8 +33,6 @@ RUN_LIFE = (0, 12)
 
 @dataclass(frozen=True)
 class WorkerProcess:
-    """Process that may be killed."""
-
     pid: int
     kind: str
     """`Spark (Java)`, `Spark (Python)`, or the name of a Lambda function."""
@@ -55,7 +53,6 @@ class ProcessKiller:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Kill processes during the block."""
         self._stop.clear()
         thread = threading.Thread(target=self._run, name="killer")
         thread.start()

@@ -27,8 +27,6 @@ Damage = Callable[[random.Random, bytes], bytes]
 
 @dataclass(frozen=True)
 class UploadedFile:
-    """File of the chaos run."""
-
     key: str
     body: bytes
     damage: str = ""
@@ -37,8 +35,6 @@ class UploadedFile:
 
 @dataclass(frozen=True)
 class ExpectedResult:
-    """Result that ingestion must have for a file."""
-
     status: str
     rows: dict[int, dict[str, Any]]
     """Records by line number."""
@@ -66,7 +62,6 @@ def generate_files(count: int, seed: int, prefix: str) -> list[UploadedFile]:
 
 
 def expected_result(file: UploadedFile) -> ExpectedResult:
-    """Return the result that ingestion must have for a file."""
     if not file.body:
         return ExpectedResult("rejected", {}, 0)
     content, is_whole = unpack_readable(file.body) if file.body.startswith(b"\x1f\x8b") else (file.body, True)

@@ -19,11 +19,8 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class CliRun:
-    """Result of one command."""
-
     status: int
     output: str
-    """Standard output and standard error."""
     events: list[Event] = field(default_factory=list)
     """Events of the engine, in their order. Empty for a command without an event log."""
 
@@ -47,7 +44,6 @@ class CliProject:
     """Folder with a Pulumi program, and the environment of the commands that run in it."""
 
     cli: Path
-    """Path of the CLI."""
     folder: Path
     stack: str
     environment: Mapping[str, str]
@@ -103,7 +99,6 @@ class CliProject:
         return self.execute("up", "--skip-preview", *options, fails=fails)
 
     def outputs(self) -> Any:
-        """Return the stack's outputs."""
         result = self.run("stack", "output", "--json", "--stack", self.stack)
         assert result.status == 0, result.output
         return json.loads(result.output)

@@ -33,7 +33,6 @@ def find_pulumi_cli() -> Path:
 
 @pytest.fixture(scope="session")
 def pulumi_cli() -> Path:
-    """Return the path of the Pulumi CLI."""
     return find_pulumi_cli()
 
 

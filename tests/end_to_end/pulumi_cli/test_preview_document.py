@@ -30,14 +30,12 @@ if os.environ["SIZE"] == "1":
 
 
 def plan(project: CliProject, size: int) -> list[str]:
-    """Return the deployment plan for a size."""
     result = replace(project, environment={"SIZE": str(size)}).run("preview", "--json", "--stack", project.stack)
     assert result.status == 0, result.output
     return list_changes(json.loads(result.output))
 
 
 def deploy(project: CliProject, size: int) -> None:
-    """Deploy the program with a size."""
     replace(project, environment={"SIZE": str(size)}).up()
 
 

@@ -27,7 +27,6 @@ def project(pulumi_cli: Path, served: ServedPlatform, tmp_path: Path) -> Iterato
 
 
 def write_program(project: CliProject, *lines: str) -> None:
-    """Replace the project's program."""
     imports = ("import pulumi", "from pulumi_aws import cloudwatch, sns, sqs", "from pulumi import ResourceOptions")
     (project.folder / "__main__.py").write_text("\n".join([*imports, *lines, ""]), encoding="utf-8")
 

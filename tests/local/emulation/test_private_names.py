@@ -1,20 +1,18 @@
 """Tests that the emulator has all private names that its corrections use."""
 
 import ast
-import json
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from local import ROOT
 from local.emulation import SUPPORTED_VERSION, PrivateNameMissing, get_private
-from local.platform.emulator import PYTHON
+from tests.local.emulation.emulator_python import run_in_emulator_python
 
 pytestmark = pytest.mark.unit
 
 FIND = """
-import json, pkgutil, sys
+import json, pkgutil
 from importlib.metadata import version
 missing = []
 for name in json.load(sys.stdin):
@@ -48,10 +46,7 @@ def private_names() -> Iterator[str]:
 def test_every_private_name_is_there_in_the_version_that_is_pinned() -> None:
     names = sorted(set(private_names()))
     assert len(names) > 50
-    run = subprocess.run(  # noqa: S603 - the emulator's own environment
-        [str(PYTHON), "-P", "-c", FIND], input=json.dumps(names), capture_output=True, text=True, check=True
-    )
-    assert json.loads(run.stdout) == {"missing": [], "version": SUPPORTED_VERSION}
+    assert run_in_emulator_python(FIND, names) == {"missing": [], "version": SUPPORTED_VERSION}
     lock = (ROOT / "requirements" / "emulator.txt").read_text(encoding="utf-8")
     assert f"ministack=={SUPPORTED_VERSION} " in lock
 

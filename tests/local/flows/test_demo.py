@@ -10,11 +10,8 @@ import pytest
 from rich.console import Console
 
 from components.blocks.naming.context import Subsystem
-from local.__main__ import main
 from local.flows import Deployment, NotInTime, StepReporter, demo
 from local.flows.flow_registry import FLOWS, Flow
-from local.preview import stack_files
-from local.preview.stack_files import StackFileError
 
 NO_DEPLOYMENT = cast("Deployment", None)
 
@@ -76,14 +73,3 @@ def test_the_end_of_the_emulator_during_a_flow_fails_the_demo(tmp_path: Path, mo
 def test_an_unknown_flow_is_refused_with_a_list_of_flows(capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.command("captions") == 2
     assert "ingestion, transcription, voice-qa, livestream, meetings" in capsys.readouterr().err
-
-
-def test_an_invalid_stack_file_gives_a_one_line_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def unreadable(_stack: str) -> None:
-        raise StackFileError("Pulumi.local.yaml is not valid YAML: line 3")
-
-    monkeypatch.setattr(stack_files, "read_stack", unreadable)
-    assert main(["demo"]) == 2
-    assert capsys.readouterr().err == "Pulumi.local.yaml is not valid YAML: line 3\n"

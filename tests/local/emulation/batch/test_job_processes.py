@@ -23,8 +23,6 @@ import json, os, signal, sys, time
 from pathlib import Path
 
 match sys.argv[1]:
-    case "exit":
-        sys.exit(int(sys.argv[2]))
     case "look":
         print(json.dumps({"names": sorted(os.environ), "given": os.environ["GIVEN"], "here": os.getcwd()}))
         try:
@@ -75,10 +73,6 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Running:
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
     monkeypatch.setattr(job_processes, "ROOT", tmp_path)
     return Running()
-
-
-def test_an_attempt_ends_with_its_program(running: Running) -> None:
-    assert running.run("exit", "3") == (3, EXITED)
 
 
 def test_a_program_sees_only_its_folder_variables_and_packages(running: Running) -> None:

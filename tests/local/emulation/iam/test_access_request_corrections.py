@@ -33,10 +33,8 @@ def test_assuming_a_role_with_session_tags_needs_tag_session() -> None:
     ("path", "resource"),
     [
         (f"/memories/{MEMORY}/events", MEMORY_ARN),
-        (f"/memories/{MEMORY}/actor/a/memories/sessions/s", MEMORY_ARN),
         (f"/memories/{quote(MEMORY_ARN, safe='')}/events", MEMORY_ARN),
         (f"/memories/{MEMORY_ARN}/events", MEMORY_ARN),
-        ("/memories/", None),
         ("/memories/create", None),
         ("/runtimes/a-b1B2c3D4e5/x", None),
     ],
@@ -87,12 +85,10 @@ def test_a_misjudged_request_is_corrected(action: str, body: dict[str, Any], req
     ("statement", "is_corrected"),
     [
         ({"Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/${aws:userid}/*"}, True),
-        ([{"Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::b/${aws:userid}/*"]}], True),
         ([{"Condition": {"StringLike": {"s3:prefix": "${aws:userid}/*"}}}], True),
         ([{"Condition": {"StringLike": {"s3:prefix": "queries/*"}}}], False),
-        ([], False),
     ],
-    ids=["in a resource", "in a list", "in a condition", "no variable", "no statement"],
+    ids=["in a resource", "in a condition", "no variable"],
 )
 def test_every_request_of_a_role_with_policy_variables_is_evaluated_again(statement: Any, is_corrected: bool) -> None:
     documents = [{"Statement": []}, {"Statement": statement}]

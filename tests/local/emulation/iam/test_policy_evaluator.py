@@ -100,7 +100,7 @@ def test_a_request_is_evaluated_as_iam_documents_it(
     statements: list[dict[str, Any]], context: dict[str, Any], verdict: AccessVerdict
 ) -> None:
     document = {"Version": "2012-10-17", "Statement": statements}
-    assert evaluate_policies([document], AccessRequest("dynamodb:PutItem", TABLE, context)).verdict is verdict
+    assert evaluate_policies([document], AccessRequest("dynamodb:PutItem", TABLE, context)) is verdict
 
 
 @pytest.mark.parametrize("tag", ["*", "?1", "${aws:username}", "../u2"])
@@ -114,7 +114,7 @@ def test_the_value_of_a_session_tag_matches_only_itself(tag: str) -> None:
         context = {"aws:PrincipalTag/user": tag, "aws:username": "u1", "s3:prefix": f"raw/{user}/"}
         for action in ("s3:PutObject", "s3:ListBucket"):
             request = AccessRequest(action, f"{uploads}{user}/chunk", context)
-            assert evaluate_policies([{"Statement": statements}], request).verdict is verdict
+            assert evaluate_policies([{"Statement": statements}], request) is verdict
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\n", "a\r\u2028b\n"])
@@ -123,15 +123,15 @@ def test_a_wildcard_matches_a_line_break(name: str) -> None:
     request = AccessRequest("s3:GetObject", f"{folder}{name}", {"s3:prefix": name})
     for pattern, condition in (("*", "*"), ("?" * len(name), "?" * len(name))):
         statement = allow("s3:GetObject", f"{folder}{pattern}", condition={"StringLike": {"s3:prefix": condition}})
-        assert evaluate_policies([{"Statement": statement}], request).verdict is ALLOW
+        assert evaluate_policies([{"Statement": statement}], request) is ALLOW
     without_wildcard = allow("s3:GetObject", f"{folder}{name.removesuffix(chr(10))}")
     expected = IMPLICIT if name.endswith("\n") else ALLOW
-    assert evaluate_policies([{"Statement": without_wildcard}], request).verdict is expected
+    assert evaluate_policies([{"Statement": without_wildcard}], request) is expected
 
 
 def test_all_policies_of_a_role_count_and_a_deny_in_any_of_them_wins() -> None:
     documents = [{"Statement": allow()}, {"Statement": deny()}]
-    assert evaluate_policies(documents, AccessRequest("dynamodb:PutItem", TABLE)).verdict is DENY
+    assert evaluate_policies(documents, AccessRequest("dynamodb:PutItem", TABLE)) is DENY
     assert evaluate_policies(documents[:1], AccessRequest("dynamodb:PutItem", TABLE)).allowed
 
 

@@ -1,11 +1,8 @@
 """Tests of the logs and error types of Lambda invocations, with the emulator's worker process."""
 
-import json
-import subprocess
 from typing import Any
 
-from local import ROOT
-from local.platform.emulator import PYTHON
+from tests.local.emulation.emulator_python import run_in_emulator_python
 
 LINES = 400
 CODE = """
@@ -20,8 +17,7 @@ def handler(event, context):
         raise ValueError("no")
 """
 CALLS = """
-import io, json, sys, zipfile
-sys.path.append(sys.argv[1])
+import io, json, zipfile
 from ministack.core import lambda_runtime
 from local.emulation.lambda_ import worker_process_corrections
 
@@ -45,10 +41,7 @@ worker.kill()
 
 
 def invoke_functions(*events: dict[str, Any]) -> list[dict[str, Any]]:
-    asked = json.dumps({"code": CODE, "events": events})
-    command = [str(PYTHON), "-P", "-c", CALLS, str(ROOT)]
-    run = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
-    result: list[dict[str, Any]] = json.loads(run.stdout)
+    result: list[dict[str, Any]] = run_in_emulator_python(CALLS, {"code": CODE, "events": events})
     return result
 
 

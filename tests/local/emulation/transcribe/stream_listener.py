@@ -19,7 +19,6 @@ RATE = 16000
 
 @contextlib.contextmanager
 def listening(silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
-    """Run a local Transcribe and yield its endpoint."""
     with serve_in_thread(serve(silence_seconds=silence_seconds), "transcribe") as port:
         yield f"ws://127.0.0.1:{port}"
 
@@ -27,7 +26,6 @@ def listening(silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
 def address(
     endpoint: str, encoding: Encoding = Encoding.PCM, *, stabilised: bool = True, language: str = "en-US"
 ) -> str:
-    """Return a presigned URL of a stream."""
     request = StreamRequest(language, RATE, encoding, stabilised=stabilised)
     return presign_stream_url(Credentials("key", "secret"), "eu-west-1", request, expires_seconds=60, endpoint=endpoint)
 
@@ -45,12 +43,10 @@ class Result:
 
 
 def results(payload: bytes) -> list[Result]:
-    """Return the results in an event's payload."""
     return [result(item) for item in json.loads(payload)["Transcript"]["Results"]]
 
 
 def result(item: dict[str, Any]) -> Result:
-    """Return one result of an event."""
     [alternative] = item["Alternatives"]
     stable = tuple(item.get("Stable") for item in alternative["Items"])
     return Result(
@@ -59,7 +55,6 @@ def result(item: dict[str, Any]) -> Result:
 
 
 def rest(stream: TranscribeStream) -> list[Result]:
-    """Return all results until the stream ends."""
     actual: list[Result] = []
     while (payload := stream.receive(PATIENCE)) is not None:
         actual += results(payload)
@@ -68,5 +63,4 @@ def rest(stream: TranscribeStream) -> list[Result]:
 
 
 def finals(found: list[Result]) -> list[str]:
-    """Return the texts of the final results."""
     return [item.text for item in found if not item.partial]

@@ -50,10 +50,8 @@ def test_a_url_is_valid_until_it_expires(seconds: int, status: HTTPStatus | None
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"),
         ("%2Ftranscribe%2F", "%2Fs3%2F"),
         ("X-Amz-Expires=60", "X-Amz-Expires=301"),
-        ("SignedHeaders=host", "SignedHeaders=accept"),
         ("X-Amz-Signature=", "X-Amz-Other="),
     ],
 )
@@ -67,11 +65,8 @@ def test_a_signature_for_another_service_is_refused(old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("language-code=en-US", "language-code=english"),
         ("language-code=en-US&", ""),
         ("media-encoding=pcm", "media-encoding=mp3"),
-        ("sample-rate=16000", "sample-rate=high"),
-        ("stability=high", "stability=total"),
         ("stabilization=true", "stabilization=false"),
         ("language-code=en-US", "language-code=en-US&languagecode=en-US"),
     ],
