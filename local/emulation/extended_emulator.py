@@ -7,7 +7,7 @@ from ministack import app
 from ministack.services import lambda_svc
 
 from local.emulation import athena_query_refusal, get_private, in_process_services, resource_tags
-from local.emulation.api_gateway import rest_api_corrections, websocket_api_corrections
+from local.emulation.api_gateway import invoke_request_refusals, rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
 from local.emulation.cloudwatch.alarm_evaluator import AlarmEvaluator
 from local.emulation.cloudwatch.service_metrics import ServiceMetrics
@@ -50,6 +50,7 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     athena_query_refusal.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder, spark).run).install()
     retry_delays.install()
+    invoke_request_refusals.install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()

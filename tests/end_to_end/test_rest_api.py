@@ -58,8 +58,14 @@ class NoteQuery(Message):
     owner: str
 
 
+class Tag(Message):
+    name: Annotated[str, Field(min_length=1)]
+
+
 class NewNote(Message):
     title: Annotated[str, Field(min_length=1, max_length=20)]
+    stars: Annotated[int, Field(gt=0)] | None = None
+    tags: tuple[Tag, ...] = ()
 
 
 class Note(Message):
@@ -134,16 +140,26 @@ def error_status_and_code(answer: Answer) -> tuple[int, str]:
     ("method", "path", "body", "headers", "error"),
     [
         ("POST", "/notes", {}, {}, (400, "MALFORMED")),
+        ("POST", "/notes", {"title": "x", "tags": [{"name": 1}]}, {}, (400, "MALFORMED")),
         ("POST", "/notes", b"{", {}, (400, "MALFORMED")),
         ("POST", "/other", b"x", {"Content-Type": "image/png"}, (415, "UNSUPPORTED_MEDIA_TYPE")),
         ("POST", "/notes", {"title": "raise"}, {}, (502, "INTERNAL")),
     ],
-    ids=["missing member", "no JSON", "unsupported content type", "failed function"],
+    ids=["missing member", "wrong type", "no JSON", "unsupported content type", "failed function"],
 )
 def test_an_error_has_one_form_and_no_details(
     notes: NotesClient, method: str, path: str, body: object, headers: dict[str, str], error: tuple[int, str]
 ) -> None:
     assert error_status_and_code(notes.request(method, path, body, headers)) == error
+
+
+@pytest.mark.parametrize("part", [-1, -2], ids=["stage", "api"])
+def test_an_unknown_stage_or_api_is_forbidden(notes: NotesClient, part: int) -> None:
+    parts = notes.stack.outputs["open"].split("/")
+    parts[part] = "unknown"
+    answer = send("GET", "/".join([*parts, "notes"]))
+    assert (answer.status, answer.data) == (403, b'{"message":"Forbidden"}')
+    assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
 
 
 def test_a_missing_parameter_is_named(notes: NotesClient) -> None:
@@ -198,6 +214,10 @@ def test_the_stage_has_the_configuration_of_its_block(notes: NotesClient) -> Non
     stage = gateway.get_stage(restApiId=api, stageName="api")
     settings = stage["methodSettings"]["*/*"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (50.0, 100)
+    logging = (settings["metricsEnabled"], settings["loggingLevel"], settings["dataTraceEnabled"])
+    assert logging == (True, "ERROR", False)
+    assert stage["tracingEnabled"] is True
+    assert stage["accessLogSettings"]["destinationArn"].endswith(":/aws/apigateway/polyphony-test-ingestion-open")
     groups = notes.stack.clients("logs").describe_log_groups(logGroupNamePrefix="API-Gateway-Execution-Logs_")
     assert f"API-Gateway-Execution-Logs_{api}/api" in {log_group["logGroupName"] for log_group in groups["logGroups"]}
     arn = f"arn:aws:apigateway:us-east-1::/restapis/{api}/stages/api"

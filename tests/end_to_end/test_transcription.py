@@ -39,6 +39,14 @@ def test_spoken_words_are_shown_as_captions(transcription_played: Played[list[st
     assert transcription_played.outcome == []
 
 
+def test_captions_of_flac_audio_are_shown_in_order(speaker: Speaker) -> None:
+    speaker.open(encoding="flac")
+    speaker.say("u1", "thank you . good day")
+    assert speaker.wait_for_end("u1")["finals"] == 2
+    assert speaker.screen.text() == ["Thank you.", "Good day."]
+    assert [caption["text"] for caption in speaker.screen.shown if caption["final"]] == ["Thank you.", "Good day."]
+
+
 @pytest.fixture
 def provider(captioning: TranscriptionBackend) -> Iterator[Provider]:
     """Return an identity provider. During the test, the router verifies its tokens, as in staging and prod."""
@@ -123,6 +131,13 @@ def test_another_user_cannot_use_a_session(speaker: Speaker, url: str) -> None:
     speaker.say("u1", "good day")
     speaker.wait_for_end("u1")
     assert speaker.screen.text() == ["Good day."]
+
+
+@pytest.mark.parametrize("text", ["not json", '{"action": "sing"}'])
+def test_an_invalid_message_gets_an_answer_and_the_connection_stays_open(speaker: Speaker, text: str) -> None:
+    speaker.send(text)
+    assert speaker.next()["type"] == "error"
+    assert speaker.ask("ping")["type"] == "pong"
 
 
 def test_one_clients_flood_does_not_affect_another_client(speaker: Speaker, url: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pulumi
 import pytest
@@ -18,8 +19,10 @@ from components.blocks.compute.function import Function
 from components.blocks.iam.grant import Grant
 from components.foundation.api_log_role import ApiLogRole
 from handlers.common.environment import HandlerEnvironment
+from local.emulation.api_gateway.websocket_message_size import FRAME_BYTES
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
+from local.flows.http_requests import Answer, send
 from tests.end_to_end.small_stack import SmallStack, echo_function, small_stack
 from tests.fake_engine import scope
 
@@ -72,10 +75,6 @@ def post(message, context):
 """
 
 
-FRAME_BYTES = 32 * 1024
-"""Maximum size of a frame."""
-
-
 class EchoEnvironment(HandlerEnvironment):
     callback_url: str
 
@@ -103,16 +102,20 @@ def register_apis() -> None:
     throttle = Throttle(rate=50, burst=100)
     api = WebSocketApi("live", WebSocketApiArgs(test_scope, "LiveApi", "live", throttle))
     muted = WebSocketApi("muted", WebSocketApiArgs(test_scope, "MutedApi", "live", throttle))
+    unused = WebSocketApi("unused", WebSocketApiArgs(test_scope, "UnusedApi", "live", throttle))
 
     def function(name: str, api: WebSocketApi, *grants: Grant) -> Function:
         values = {"callback_url": api.callback_url}
         return echo_function(name, test_scope, EchoEnvironment, values=values, grants=grants)
 
     keys = ("$connect", "$disconnect", "$default")
-    api.serve([*keys, "say", "post", "fail", "malformed"], function("echo", api, api.grant_post()))
+    api.serve([*keys, "say", "post", "fail", "malformed", "quiet"], function("echo", api, api.grant_post()))
     muted.serve([*keys, "post"], function("mute", muted))
+    unused.serve(keys, function("idle", unused))
     pulumi.export("url", api.url)
     pulumi.export("muted", muted.url)
+    pulumi.export("unused", unused.url)
+    pulumi.export("callback", api.callback_url)
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +224,106 @@ def test_a_connection_that_breaks_a_limit_is_closed(live: EchoClient, message: A
     assert closed.value.rcvd.code == 1009
 
 
+def test_a_route_without_a_route_response_sends_nothing(live: EchoClient) -> None:
+    gateway, api, route = (
+        live.stack.clients("apigatewayv2"),
+        live.stack.ids["ingestion-live-api"],
+        live.stack.ids["ingestion-live-quiet-route"],
+    )
+    [response] = gateway.get_route_responses(ApiId=api, RouteId=route)["Items"]
+    gateway.delete_route_response(ApiId=api, RouteId=route, RouteResponseId=response["RouteResponseId"])
+    with live.connect() as client:
+        client.send(json.dumps({"action": "quiet"}))
+        assert ask(client, action="say")["context"]["routeKey"] == "say"
+
+
+@pytest.mark.parametrize("action", ["$connect", "$disconnect"])
+def test_an_action_with_the_name_of_a_lifecycle_route_gets_the_answer_of_the_default_route(
+    live: EchoClient, action: str
+) -> None:
+    with live.connect() as client:
+        assert ask(client, action=action) == {"type": "error"}
+        assert ask(client, action="say")["type"] == "said", "the connection stays open"
+
+
+@dataclass
+class UnusedApi:
+    """WebSocket API to which no test connects, so that its function is never called."""
+
+    stack: SmallStack
+
+    def send(
+        self, method: str = "GET", headers: dict[str, str] | None = None, below: str = "", **changes: str
+    ) -> Answer:
+        """Send an HTTP request to the API's stage, or to an address with another API or stage."""
+        address = urlsplit(self.stack.outputs["unused"])
+        *_, api, stage = address.path.split("/")
+        path = f"{changes.get('api', api)}/{changes.get('stage', stage)}{below}"
+        url = f"http://{address.netloc}/_aws/execute-api/{path}"
+        return send(method, url, b"{}" if method == "POST" else None, headers)
+
+    def was_called(self) -> bool:
+        """Return True if the API's function was called."""
+        group = "/aws/lambda/polyphony-test-ingestion-idle"
+        return bool(self.stack.clients("logs").filter_log_events(logGroupName=group)["events"])
+
+
+@pytest.fixture
+def unused(live: EchoClient) -> Iterator[UnusedApi]:
+    api = UnusedApi(live.stack)
+    yield api
+    assert not api.was_called()
+
+
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@pytest.mark.parametrize("below", ["", "/", "?action=say"])
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "DELETE"])
+def test_an_http_request_to_a_websocket_api_calls_no_function(unused: UnusedApi, method: str, below: str) -> None:
+    answer = unused.send(method, below=below)
+    assert (answer.status, answer.body) == (426, {"message": "Upgrade Required"})
+    assert answer.headers["Upgrade"] == "websocket"
+
+
+@pytest.mark.parametrize("headers", [None, HANDSHAKE], ids=["request", "handshake"])
+@pytest.mark.parametrize(
+    "changes",
+    [{"stage": "other"}, {"stage": "Live"}, {"below": "/x"}, {"api": "deadbeef"}, {"api": "no-api"}],
+    ids=str,
+)
+def test_an_address_that_is_no_stage_is_forbidden(
+    unused: UnusedApi, changes: dict[str, str], headers: dict[str, str] | None
+) -> None:
+    answer = unused.send(headers=headers, **changes)
+    assert (answer.status, answer.data) == (403, b'{"message":"Forbidden"}')
+    assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
+
+
+@pytest.mark.parametrize(
+    ("method", "header", "value", "statuses"),
+    [
+        ("GET", "Sec-WebSocket-Key", None, {400}),
+        ("GET", "Sec-WebSocket-Version", "12", {400, 426}),
+        ("GET", "Sec-WebSocket-Version", None, {400, 426}),
+        ("GET", "Connection", "keep-alive", {426}),
+        ("POST", "Upgrade", "websocket", {426}),
+    ],
+)
+def test_an_incomplete_handshake_is_refused(
+    unused: UnusedApi, method: str, header: str, value: str | None, statuses: set[int]
+) -> None:
+    """RFC 6455, section 4.2.2."""
+    changed = {**HANDSHAKE, header: value}
+    answer = unused.send(method, {name: text for name, text in changed.items() if text is not None})
+    assert answer.status in statuses
+
+
 def test_a_function_without_the_apis_permission_is_not_called(live: EchoClient) -> None:
     functions, name = live.stack.clients("lambda"), live.stack.ids["ingestion-mute-function"]
     [statement] = json.loads(functions.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
@@ -232,3 +335,34 @@ def test_a_function_without_the_apis_permission_is_not_called(live: EchoClient) 
     with live.connect(api="muted") as client:
         functions.remove_permission(FunctionName=name, StatementId=statement["Sid"], Qualifier="live")
         assert ask(client, action="post", text="x")["message"] == "Internal server error"
+
+
+def test_the_api_has_the_configuration_of_its_block(live: EchoClient) -> None:
+    gateway, api = live.stack.clients("apigatewayv2"), live.stack.ids["ingestion-live-api"]
+    api_details = gateway.get_api(ApiId=api)
+    assert (api_details["ProtocolType"], api_details["RouteSelectionExpression"]) == (
+        "WEBSOCKET",
+        "$request.body.action",
+    )
+    assert (api_details["Name"], api_details["Tags"]["Name"]) == ("polyphony-test-ingestion-live", "LiveApi")
+    routes = {item["RouteKey"]: item for item in gateway.get_routes(ApiId=api)["Items"]}
+    assert routes["$connect"].get("RouteResponseSelectionExpression") is None
+    assert routes["say"]["RouteResponseSelectionExpression"] == "$default"
+    assert len({route["Target"] for route in routes.values()}) == len(gateway.get_integrations(ApiId=api)["Items"]) == 1
+    stage = gateway.get_stage(ApiId=api, StageName="live")
+    [deployment] = gateway.get_deployments(ApiId=api)["Items"]
+    assert stage["DeploymentId"] == deployment["DeploymentId"]
+    assert stage["DefaultRouteSettings"] == {
+        "DataTraceEnabled": False,
+        "DetailedMetricsEnabled": False,
+        "LoggingLevel": "ERROR",
+        "ThrottlingBurstLimit": 100,
+        "ThrottlingRateLimit": 50.0,
+    }
+    assert stage["AccessLogSettings"]["DestinationArn"].endswith(
+        ":log-group:/aws/apigateway/polyphony-test-ingestion-live"
+    )
+    groups = live.stack.clients("logs").describe_log_groups(logGroupNamePrefix="/aws/apigateway/")["logGroups"]
+    retention = {group["logGroupName"]: group["retentionInDays"] for group in groups}
+    for name in ("polyphony-test-ingestion-live", f"{api}/live"):
+        assert retention[f"/aws/apigateway/{name}"] == 90

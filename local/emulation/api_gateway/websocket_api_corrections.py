@@ -5,7 +5,10 @@
 - It does not tell functions whose IAM credentials signed the handshake.
 - It calls functions without writing logs and without checking reserved concurrency and permissions.
 - It sends tracebacks of functions to clients.
+- It sends a function's answer to the client even if the route has no route response.
 - It accepts messages of any size.
+- It accepts handshakes for unknown stages, and for paths below a stage.
+- It calls the function of `$connect` or `$disconnect` for a message whose action has that name, and answers nothing.
 """
 
 import contextvars
@@ -20,6 +23,8 @@ from ministack.core import concurrency
 from ministack.services import apigateway, apigateway_v1, lambda_svc
 
 from local.emulation import get_private, wrap_function
+from local.emulation.api_gateway.invoke_request_refusals import InvokeRefusal, find_handshake_refusal
+from local.emulation.api_gateway.websocket_message_size import MessageSize
 from local.emulation.api_gateway.websocket_route_answers import (
     FAILED,
     NOT_ADMITTED,
@@ -31,12 +36,6 @@ from local.emulation.api_gateway.websocket_route_answers import (
 from local.emulation.lambda_.invoke_permissions import admits_api_gateway
 
 Message = dict[str, Any]
-FRAME_BYTES = 32 * 1024
-MESSAGE_BYTES = 128 * 1024
-"""Maximum size of a client's message, which can have several frames of up to FRAME_BYTES.
-
-https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-"""
 IDENTITY_FIELDS = (
     "accessKey",
     "accountId",
@@ -72,8 +71,17 @@ class ServedConnection:
 _connection: contextvars.ContextVar[ServedConnection] = contextvars.ContextVar("websocket_connection")
 
 
+LIFECYCLE_ROUTES = frozenset(["$connect", "$disconnect"])
+"""Routes that API Gateway calls when a connection begins and ends, and not for messages.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html
+"""
+
+
 def install() -> None:
+    """Replace three functions of `apigateway`, and the server's `ws_stream.WebsocketBuffer`."""
     wrap_function(apigateway, "handle_websocket", _serve_connection)
+    wrap_function(apigateway, "_evaluate_route_selection", _select_route)
     wrap_function(apigateway, "_invoke_ws_lambda", _call_route)
     _limit_message_sizes()
 
@@ -87,6 +95,11 @@ async def _serve_connection(
     path_override: str,
 ) -> None:
     """Serve one connection. Correct the ASGI messages between the emulator's function and the web server."""
+    refusal = find_handshake_refusal(api_id, path_override)
+    if refusal is not None:
+        await receive()  # the handshake
+        await _refuse_handshake(refusal, send)
+        return
     connection = ServedConnection(tuple(scope.get("subprotocols") or ()), int(time.time() * 1000))
     _connection.set(connection)
 
@@ -112,6 +125,19 @@ async def _serve_connection(
     await original(scope, receive_complete, send_corrected, api_id, path_override=path_override)
 
 
+async def _refuse_handshake(refusal: InvokeRefusal, send: Callable[[Message], Awaitable[None]]) -> None:
+    status, headers, body = refusal.response()
+    encoded_headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": encoded_headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _select_route(original: Any, expression: str, message: str) -> str:
+    """Return the key of the route for a client's message. A client cannot select `$connect` or `$disconnect`."""
+    key: str = original(expression, message)
+    return "$default" if key in LIFECYCLE_ROUTES else key
+
+
 def _limit_message_sizes() -> None:
     buffer = get_private(ws_stream, "WebsocketBuffer")
     too_large = get_private(ws_stream, "FrameTooLargeError")
@@ -124,26 +150,22 @@ def _limit_message_sizes() -> None:
 
         def __init__(self, max_length: int) -> None:
             super().__init__(max_length)
-            self._frame_bytes = self._message_bytes = 0
+            self._size = MessageSize()
             self._is_too_long = False
 
         def extend(self, event: Any) -> None:
             if self._is_too_long:
                 return  # a second error would prevent the server from handling the client's close frame
             size = len(event.data.encode() if isinstance(event.data, str) else event.data)
-            self._frame_bytes += size
-            self._message_bytes += size
-            self._is_too_long = self._frame_bytes > FRAME_BYTES or self._message_bytes > MESSAGE_BYTES
+            self._is_too_long = not self._size.add(size, frame_ends=event.frame_finished)
             if self._is_too_long:
                 super().clear()
                 raise too_large
-            if event.frame_finished:
-                self._frame_bytes = 0
             super().extend(event)
 
         def clear(self) -> None:
             super().clear()
-            self._frame_bytes = self._message_bytes = 0
+            self._size = MessageSize()
 
     ws_stream.WebsocketBuffer = Limited
 
@@ -197,7 +219,7 @@ async def _call_route(  # noqa: PLR0917 - the emulator's signature
     if answer.failed:
         failure = {"message": refusal_message(answer.status), "connectionId": connection_id, "requestId": request_id}
         return {"statusCode": answer.status, "body": json.dumps(failure)}
-    return {"statusCode": answer.status, "body": answer.body}
+    return {"statusCode": answer.status, "body": answer.body if _has_route_response(api_id, route) else ""}
 
 
 def _make_event(
@@ -226,3 +248,11 @@ def _make_event(
         return event
     context["messageId"] = context["requestId"]
     return event | {"body": body or ""}
+
+
+def _has_route_response(api_id: str, route: Mapping[str, Any]) -> bool:
+    """Return True if the route has a route response and uses it. Only then the client gets the function's answer."""
+    responses = get_private(apigateway, "_route_responses").get(api_id, {}).get(route["routeId"], {})
+    return bool(route.get("routeResponseSelectionExpression")) and any(
+        response["routeResponseKey"] == "$default" for response in responses.values()
+    )

@@ -6,6 +6,7 @@ events about its state, as on AWS.
 
 import contextlib
 import json
+import logging
 import queue
 import secrets
 import tempfile
@@ -38,6 +39,7 @@ TOKEN_SECONDS = 60.0
 """Time in which another request with the same `ClientRequestToken` returns the existing job and creates no new one."""
 CANNOT_OPEN, NO_ACCESS, NOT_FOUND, UNKNOWN = 1010, 1401, 1404, 1999
 """Error codes of jobs: https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_error_codes.html"""
+_logger = logging.getLogger("mediaconvert")
 _ERROR_CODES = {"AccessDenied": NO_ACCESS, "403": NO_ACCESS, "NoSuchKey": NOT_FOUND, "NoSuchBucket": NOT_FOUND}
 
 
@@ -128,7 +130,10 @@ class _MediaConvertService:
     def work(self) -> None:
         """Execute the jobs in the order of their submission, until None is queued."""
         while (job := self.queued_jobs.get()) is not None:
-            self._execute_with_events(job)
+            try:
+                self._execute_with_events(job)
+            except Exception:  # An event could not be sent. The next jobs must be executed nevertheless.
+                _logger.exception("job %s ended without its last event", job.id)
 
     def _execute_with_events(self, job: _MediaConvertJob) -> None:
         self._put_event(job, "PROGRESSING")

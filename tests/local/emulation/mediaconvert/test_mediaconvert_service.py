@@ -1,129 +1,38 @@
 """Tests of the local MediaConvert with a real client and real videos."""
 
-import queue
-import re
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import imageio_ffmpeg
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.upload_object_keys import parse_upload_key
-from handlers.livestream.video_chunks import video_cutting_job
-from handlers.livestream.video_chunks.video_events import UploadedVideo
-from local.emulation.mediaconvert import mediaconvert_service
-from local.ffmpeg import run_ffmpeg
-from tests.local.emulation.fake_account import Account, client_of
+from local.emulation.mediaconvert.video_cutting import parse_job
+from tests.local.emulation.mediaconvert.served_mediaconvert import (
+    BUCKET,
+    PICTURES,
+    ROLE,
+    SOUND,
+    UPLOAD,
+    ServedMediaConvert,
+    is_key_frame_first,
+    job,
+    recorded,
+    serve_mediaconvert,
+    size_of,
+    streams,
+    times,
+)
 from tests.local.emulation.server_threads import PATIENCE
 
 pytestmark = pytest.mark.media
-BUCKET, ROLE = "videos-bucket", "arn:aws:iam::123456789012:role/media"
-EPISODE, UPLOAD = "0" * 26, "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-PICTURES, SOUND = "testsrc=size=160x120:rate=5", "sine=frequency=440:sample_rate=48000"
-_TIMES = re.compile(r"pts_time:(\S+)")
-_STREAM = re.compile(r"Stream #0:\d+.*: (Video|Audio): ")
-_SIZE = re.compile(r"Video: .*?, (\d{2,5})x(\d{2,5})")
-
-
-@cache
-def recorded(suffix: str, seconds: float, *sources: str) -> bytes:
-    """Return a video with pictures and sound from these ffmpeg sources."""
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder, f"made.{suffix}")
-        run_ffmpeg(*(part for item in sources for part in ("-f", "lavfi", "-t", str(seconds), "-i", item)), str(made))
-        return made.read_bytes()
-
-
-def streams(data: bytes) -> list[str]:
-    return sorted(_STREAM.findall(_told(data, "-c", "copy", "-t", "0").partition("Output #0")[0]))
-
-
-def size_of(data: bytes) -> tuple[int, int]:
-    match = _SIZE.search(_told(data, "-frames:v", "1"))
-    assert match is not None
-    return int(match[1]), int(match[2])
-
-
-def times(data: bytes) -> list[float]:
-    return [float(item) for item in _TIMES.findall(_told(data, "-map", "0:v", "-vf", "showinfo"))]
-
-
-def is_key_frame_first(data: bytes) -> bool:
-    """Return True if the first picture is a key frame."""
-    return "iskey:1" in _told(data, "-map", "0:v", "-vf", "showinfo", "-frames:v", "1")
-
-
-def _told(data: bytes, *arguments: str) -> str:
-    """Return what ffmpeg logs about a segment."""
-    with tempfile.NamedTemporaryFile(suffix=".ts") as file:
-        file.write(data)
-        file.flush()
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-copyts", "-i", file.name, *arguments]
-        command += ["-fps_mode", "passthrough", "-f", "null", "-"]
-        done = subprocess.run(command, env={"GCONV_PATH": "/dev/null"}, check=True, capture_output=True)  # noqa: S603
-    return done.stderr.decode(errors="replace")
-
-
-@dataclass
-class MediaAccount(Account):
-    """An account whose event bus stores the details of the events."""
-
-    events: "queue.SimpleQueue[dict[str, Any]]" = field(default_factory=queue.SimpleQueue)
-
-    def put_event(self, _source: str, _detail_type: str, detail: Mapping[str, Any], _resource: str) -> None:
-        self.events.put(dict(detail))
-
-    def until_done(self) -> list[dict[str, Any]]:
-        """Return the details of one job's events."""
-        details = [self.events.get(timeout=PATIENCE)]
-        while details[-1]["status"] not in {"COMPLETE", "ERROR"}:
-            details.append(self.events.get(timeout=PATIENCE))
-        return details
-
-    def files(self) -> dict[str, bytes]:
-        """Return the output of jobs by file name, sorted."""
-        return {key.rpartition("/")[2]: data for (_, key), data in sorted(self.objects.items()) if "chunks/" in key}
-
-
-@dataclass
-class ServedMediaConvert:
-    account: MediaAccount
-    client: Any
-    now: list[float]
-
-    def upload(self, data: bytes, suffix: str = ".mp4") -> UploadedVideo:
-        key = f"videos/everybody/{EPISODE}/{UPLOAD}{suffix}"
-        self.account.objects[BUCKET, key] = data
-        named = parse_upload_key(VIDEOS, key)
-        assert named is not None
-        return UploadedVideo(key, "v1", named, len(data))
-
-    def cut(self, data: bytes, seconds: int = 2, suffix: str = ".mp4", **how: Any) -> list[dict[str, Any]]:
-        """Upload a video and cut it. Return the details of the events."""
-        self.client.create_job(**job(self.upload(data, suffix), seconds, **how))
-        return self.account.until_done()
-
-    def segments(self) -> list[bytes]:
-        return [data for name, data in self.account.files().items() if name.endswith(".ts")]
-
-
-def job(video: UploadedVideo, seconds: int = 2, **how: Any) -> dict[str, Any]:
-    """Return the request that the handlers' code creates."""
-    return video_cutting_job.job_request(BUCKET, video, chunk_seconds=seconds, role_arn=ROLE, **how)
 
 
 @pytest.fixture
 def service() -> Iterator[ServedMediaConvert]:
-    account, now = MediaAccount(), [1_800_000_000.0]
-    with mediaconvert_service.serve(account, now=lambda: now[0]) as port:
-        yield ServedMediaConvert(account, client_of("mediaconvert", port), now)
+    with serve_mediaconvert() as mediaconvert:
+        yield mediaconvert
 
 
 def refusal(service: ServedMediaConvert, request: dict[str, Any]) -> tuple[str, int]:
@@ -163,21 +72,49 @@ def test_a_video_is_cut_into_segments_of_the_requested_length(service: ServedMed
     assert f"{UPLOAD}_chunk.m3u8" in files[f"{UPLOAD}.m3u8"].decode().splitlines()
 
 
+def test_a_job_whose_event_cannot_be_sent_does_not_stop_later_jobs(
+    service: ServedMediaConvert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = threading.Event()
+
+    def refuse_event(*_arguments: object) -> None:
+        refused.set()
+        raise RuntimeError("the bus refuses the event")
+
+    request = job(service.upload(recorded("mp4", 1, PICTURES, SOUND)))
+    with monkeypatch.context() as patch:
+        patch.setattr(service.account, "put_event", refuse_event)
+        service.client.create_job(**{**request, "ClientRequestToken": "first"})
+        assert refused.wait(PATIENCE)
+    service.client.create_job(**{**request, "ClientRequestToken": "second"})
+    assert service.account.until_done()[-1]["status"] == "COMPLETE"
+
+
+def test_the_key_of_a_video_may_contain_a_line_break(service: ServedMediaConvert) -> None:
+    request = job(service.upload(b""))
+    key = "videos/line\nbreak.mp4"
+    request["Settings"]["Inputs"][0]["FileInput"] = f"s3://{BUCKET}/{key}"
+    assert parse_job(request).input_key == key
+
+
 def test_a_segment_of_two_minutes_has_exactly_that_length(service: ServedMediaConvert) -> None:
     """Use the project's own segment length with a video that is encoded quickly."""
     service.cut(recorded("mp4", 250, "testsrc=size=64x48:rate=1"), seconds=120)
     assert [len(times(segment)) for segment in service.segments()] == [120, 120, 10]
 
 
-def test_a_clip_ends_with_the_frame_at_its_end(service: ServedMediaConvert) -> None:
+@pytest.mark.parametrize(("end", "pictures"), [("00:00:03:00", [10, 6]), ("11:30:00:00", [10, 10, 10, 5])])
+def test_a_clip_ends_with_the_frame_at_its_end_or_with_the_input(
+    service: ServedMediaConvert, end: str, pictures: list[int]
+) -> None:
     request = job(service.upload(recorded("mp4", 7, PICTURES, SOUND)))
-    request["Settings"]["Inputs"][0]["InputClippings"] = [{"EndTimecode": "00:00:03:00"}]
+    request["Settings"]["Inputs"][0]["InputClippings"] = [{"EndTimecode": end}]
     service.client.create_job(**request)
     assert service.account.until_done()[-1]["status"] == "COMPLETE"
-    assert [len(times(segment)) for segment in service.segments()] == [10, 6]
+    assert [len(times(segment)) for segment in service.segments()] == pictures
 
 
-@pytest.mark.parametrize("suffix", ["mov", "mkv"])
+@pytest.mark.parametrize("suffix", ["mov", "mkv", "webm", "ts", "flv"])
 def test_every_video_container_is_read_in_any_case_of_its_extension(service: ServedMediaConvert, suffix: str) -> None:
     video = recorded(suffix, 3, PICTURES, "sine=frequency=440:sample_rate=44100")
     assert service.cut(video, suffix=f".{suffix.upper()}")[-1]["status"] == "COMPLETE"
@@ -197,10 +134,11 @@ def test_a_large_video_without_sound_is_scaled_down_with_its_aspect_ratio(servic
         lambda _: b"no video\n" * 100,
         lambda _: recorded("mp4", 3, SOUND),
         lambda _: recorded("mp4", 3, PICTURES)[:3000],  # its index stands at its end
+        lambda _: recorded("nut", 3, PICTURES),  # a container that is not on the list
         lambda other: f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:3,\n{other}\n#EXT-X-ENDLIST\n".encode(),
         lambda other: f"ffconcat version 1.0\nfile {other}\n".encode(),
     ],
-    ids=["text", "no pictures", "half a video", "playlist of a file", "list of a file"],
+    ids=["text", "no pictures", "half a video", "another container", "playlist of a file", "list of a file"],
 )
 def test_a_file_that_is_not_a_video_fails_and_no_other_file_is_read(
     service: ServedMediaConvert, tmp_path: Path, data: Callable[[Path], bytes]
@@ -242,6 +180,7 @@ def test_the_same_token_returns_the_same_job_for_a_minute(service: ServedMediaCo
     [
         ("SegmentControl", "SINGLE_FILE"),
         ("SegmentLengthControl", "GOP_MULTIPLE"),
+        ("SegmentLength", 0),
         ("Destination", "https://example.com/"),
     ],
 )

@@ -1,0 +1,16 @@
+"""Tests of the size limits of WebSocket messages."""
+
+import pytest
+
+from local.emulation.api_gateway.websocket_message_size import FRAME_BYTES, MESSAGE_BYTES, MessageSize
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_frame_may_have_32_kilobytes_and_a_message_128() -> None:
+    size = MessageSize()
+    for _ in range(MESSAGE_BYTES // FRAME_BYTES):
+        assert size.add(1, frame_ends=False)
+        assert size.add(FRAME_BYTES - 1, frame_ends=True)
+    assert not size.add(1, frame_ends=False)
+    assert not MessageSize().add(FRAME_BYTES + 1, frame_ends=True)
