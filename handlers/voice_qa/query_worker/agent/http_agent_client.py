@@ -50,6 +50,5 @@ class HttpAgent:
     def answer(self, question: AgentQuestion) -> StreamedAnswer:
         address = self._address
         headers = {"Host": address.authority, "Content-Type": CONTENT_TYPE, "Accept": ACCEPTED}
-        target, body = address.path + PATH, request_body(question)
-        request = HttpRequest(address.host, address.port, address.tls, target, headers, body)
+        request = HttpRequest(address, address.path + PATH, headers, request_body(question))
         return start_answer(lambda: request, _VERDICTS, question.lecture.duration_ms, self._limits, self._timing)
