@@ -56,8 +56,6 @@ class WrittenVerdict:
 
 
 class LectureTable:
-    """Gateway for the items of lectures."""
-
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name

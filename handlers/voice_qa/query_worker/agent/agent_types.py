@@ -54,8 +54,6 @@ class AgentFailed(Exception):
 
 @dataclass(frozen=True)
 class Lecture:
-    """The lecture of a question."""
-
     lecture_id: str
     url: str = field(repr=False)
     """Presigned URL with which anyone can fetch the audio."""
@@ -66,8 +64,6 @@ class Lecture:
 
 @dataclass(frozen=True)
 class SpokenQuery:
-    """A spoken question."""
-
     url: str = field(repr=False)
     """Presigned URL with which anyone can fetch the audio."""
     format: str
@@ -76,8 +72,6 @@ class SpokenQuery:
 
 @dataclass(frozen=True)
 class WrittenQuery:
-    """A written question."""
-
     text: str = field(repr=False)
 
 

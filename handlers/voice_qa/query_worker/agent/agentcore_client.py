@@ -62,8 +62,6 @@ logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
 
 class AgentCoreAgent:
-    """Client of one AgentCore runtime."""
-
     def __init__(
         self,
         runtime_arn: str,

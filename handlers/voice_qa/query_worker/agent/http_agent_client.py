@@ -38,8 +38,6 @@ _VERDICTS: Mapping[int, ResponseVerdict] = {
 
 
 class HttpAgent:
-    """Client of one HTTP service."""
-
     def __init__(
         self, endpoint: str, limits: AnswerLimits, timing: RetryTiming | None = None, tls: ssl.SSLContext | None = None
     ) -> None:

@@ -39,8 +39,6 @@ class TruncatedBody(Exception):
 
 @dataclass(frozen=True)
 class AgentAddress:
-    """Address of an HTTP service."""
-
     host: str
     port: int
     tls: ssl.SSLContext | None
