@@ -3,7 +3,6 @@
 A session's end is compared with the clock, because DynamoDB may delete an expired item days late.
 """
 
-from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -53,10 +52,9 @@ class Session(BaseModel):
 
 
 class SessionTable:
-    def __init__(self, client: "DynamoDBClient", name: str, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
-        self._clock_ms = clock_ms
 
     def find(self, session_id: str) -> Session | None:
         answer = self._client.get_item(TableName=self._name, Key={"session_id": {"S": session_id}}, ConsistentRead=True)

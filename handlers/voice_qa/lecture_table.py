@@ -56,19 +56,14 @@ class WrittenVerdict:
 
 
 class LectureTable:
-    """Gateway for the items of lectures."""
-
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self._name = name
 
     def find_upload(self, lecture_id: str) -> StoredUpload | None:
         """Return the upload that a lecture's item describes, or None before the first verdict."""
-        answer = self._client.get_item(
-            TableName=self._name, Key=serialize_item(lecture_key(lecture_id)), ConsistentRead=True
-        )
-        item: Mapping[str, Any] = answer.get("Item", {})
-        if "object_key" not in item:
+        item = self._read_item(lecture_id)
+        if item is None or "object_key" not in item:
             return None
         return StoredUpload(
             object_key=item["object_key"]["S"],
@@ -116,10 +111,7 @@ class LectureTable:
 
     def find_ready(self, lecture_id: str) -> ReadyLecture:
         """Return a lecture that guests can ask about. Raises UnanswerableQuestion for any other lecture."""
-        answer = self._client.get_item(
-            TableName=self._name, Key=serialize_item(lecture_key(lecture_id)), ConsistentRead=True
-        )
-        item: dict[str, Any] | None = answer.get("Item")
+        item = self._read_item(lecture_id)
         if item is None:
             raise UnanswerableQuestion(VoiceQaErrorCode.LECTURE_UNKNOWN, "There is no lecture with this id.")
         report = _to_report(lecture_id, item)
@@ -171,6 +163,10 @@ class LectureTable:
         except self._client.exceptions.ConditionalCheckFailedException:
             return None
         return _to_report(lecture_id, answer["Attributes"])
+
+    def _read_item(self, lecture_id: str) -> Mapping[str, Any] | None:
+        key = serialize_item(lecture_key(lecture_id))
+        return self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
 
 
 def _to_report(lecture_id: str, item: Mapping[str, Any]) -> LectureReport:

@@ -35,7 +35,7 @@ def _processor() -> UtteranceProcessor:
     dynamodb = session.client("dynamodb", config=LIVE_CONFIG)
     sign = stream_url_signer(session, environment.aws_endpoint_url_transcribe_streaming)
     return UtteranceProcessor(
-        SessionTable(dynamodb, environment.sessions_table_name, clock.now_ms),
+        SessionTable(dynamodb, environment.sessions_table_name),
         LiveTable(dynamodb, environment.live_table_name, clock.now_ms),
         WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         UtteranceMetrics(session.client("cloudwatch", config=LIVE_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]),

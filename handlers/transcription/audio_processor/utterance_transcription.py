@@ -121,13 +121,10 @@ class UtteranceTranscription:
         except ClientGone:
             return UtteranceOutcome(UtteranceEnd.GONE, self.valid_ms)
         except SlotLost:
-            return self._stop_without_slot()
-
-    def _stop_without_slot(self) -> UtteranceOutcome:
-        """Retract the lines that are not final, because another attempt will transcribe the utterance again."""
-        with suppress(ClientGone, DeadlinePassed):
-            self._retract_lines(include_finals=False)
-        return UtteranceOutcome(UtteranceEnd.SLOT_LOST)
+            # Lines that are not final are retracted, because another attempt will transcribe the utterance again.
+            with suppress(ClientGone, DeadlinePassed):
+                self._retract_lines(include_finals=False)
+            return UtteranceOutcome(UtteranceEnd.SLOT_LOST)
 
     def _try_twice(self, *, finals_only: bool) -> UtteranceOutcome:
         """Use one stream. If it fails and a second one could end in time, use a second one for final captions only."""

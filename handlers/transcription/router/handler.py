@@ -124,7 +124,7 @@ def _router() -> Router:
         )
 
     messages = ClientMessageHandler(
-        SessionTable(dynamodb, environment.sessions_table_name, clock.now_ms),
+        SessionTable(dynamodb, environment.sessions_table_name),
         live,
         environment,
         invoke_processor=invoke_processor,

@@ -50,8 +50,6 @@ class _PostResult(Enum):
 
 
 class AnswerForwarder:
-    """Sender of the messages of one answer."""
-
     def __init__(
         self,
         query_id: str,

@@ -40,8 +40,6 @@ class AnswerNotStored(Exception):
 
 
 class AnswerStore:
-    """Gateway for the stored answers."""
-
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket

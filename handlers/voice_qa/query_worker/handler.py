@@ -47,8 +47,6 @@ class WorkerContext(LambdaContext, Protocol):
 
 
 class QueryWorker:
-    """Handler for the events of the function."""
-
     def __init__(self, items: VersionedItems, answering: QuestionAnswering, log: EventLog) -> None:
         self._items = items
         self._answering = answering
@@ -85,7 +83,6 @@ def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agen
 
 @cache
 def _worker() -> QueryWorker:
-    """Create the worker, once per container."""
     environment = WorkerEnvironment.read()
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=CONFIG)

@@ -95,8 +95,6 @@ class AnswerAttempt:
 
 
 class QuestionAnswering:
-    """Logic of the query worker."""
-
     def __init__(
         self,
         context: QuestionContext,

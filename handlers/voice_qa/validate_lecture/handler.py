@@ -35,7 +35,6 @@ class LectureSweepEvent(BaseModel):
 
 @cache
 def _validator_and_sweep() -> tuple[LectureValidator, LectureSweep]:
-    """Create the validator and the sweep, once per container."""
     environment = ValidatorEnvironment.read()
     log, parallel = EventLog(environment.log_level), ParallelCalls(MAX_WORKERS)
     bucket = LectureBucket(boto3.client("s3", config=CONFIG), environment.s3_bucket)

@@ -135,7 +135,6 @@ def _preferred_subprotocol(headers: object) -> str | None:
 
 @cache
 def _handler() -> SocketHandler:
-    """Create the handler, once per container."""
     environment = SocketEnvironment.read()
     session = boto3.Session()
     dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)

@@ -54,8 +54,6 @@ class RequestedQuestion:
 
 
 class QuestionIntake:
-    """Intake of the questions of guests."""
-
     def __init__(
         self,
         items: VersionedItems,

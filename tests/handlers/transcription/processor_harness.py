@@ -84,7 +84,7 @@ class ProcessorHarness:
     def __post_init__(self) -> None:
         dynamodb: Any = SlowAwsClient(self.dynamodb, self.clock, self.delays.calling_ms)
         self.live = LiveTable(dynamodb, LIVE, self.clock)
-        self.sessions = SessionTable(dynamodb, SESSIONS, self.clock)
+        self.sessions = SessionTable(dynamodb, SESSIONS)
         self.transcribe = ScriptedTranscribe(self.clock, self.scripts, self.delays)
         if self.session_open:
             self._open()

@@ -245,7 +245,7 @@ class RouterHarness:
 
     def __post_init__(self) -> None:
         self.live = LiveTable(self.dynamodb, LIVE, self.clock)
-        self.sessions = SessionTable(self.dynamodb, SESSIONS, self.clock)
+        self.sessions = SessionTable(self.dynamodb, SESSIONS)
 
     @cached_property
     def router(self) -> Router:
@@ -290,13 +290,9 @@ class RouterHarness:
         self.connect(connection)
         return str(self.send("open", connection, **asked)["sessionId"])
 
-    def send_utterance(
-        self, session: str, utterance: str = "u1", connection: str = "c1", seconds: float = 1
-    ) -> dict[str, Any]:
+    def send_utterance(self, session: str, utterance: str = "u1", connection: str = "c1") -> dict[str, Any]:
         """Send one utterance of silence."""
-        return self.send(
-            "audio", connection, sessionId=session, utterance=utterance, sequence=1, audio=silence(seconds)
-        )
+        return self.send("audio", connection, sessionId=session, utterance=utterance, sequence=1, audio=silence(1))
 
     def utterances(self, session: str) -> SessionUtterances:
         """Return the session's slots, ended utterances and pending resends."""

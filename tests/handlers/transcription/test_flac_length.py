@@ -33,25 +33,6 @@ def test_a_real_file_has_the_length_that_its_decoder_finds(rate: int, piped: boo
 
 
 @pytest.mark.media
-@pytest.mark.parametrize(
-    "options",
-    [
-        *(("-compression_level", "0"), ("-compression_level", "12"), ("-frame_size", "16"), ("-frame_size", "192")),
-        *(("-frame_size", "1000"), ("-frame_size", "4096"), ("-frame_size", "32767")),
-    ],
-)
-def test_every_block_size_is_counted(options: tuple[str, ...]) -> None:
-    assert read_flac(recording("flac", *options, seconds=1.2345)).samples == 1.2345 * 16000
-
-
-@pytest.mark.media
-@pytest.mark.parametrize("channels", [2, 3])
-def test_channels_and_sample_sizes_are_returned_without_being_judged(channels: int) -> None:
-    found = read_flac(recording("flac-24", channels=channels, seconds=0.5))
-    assert (found.channels, found.bits, found.samples) == (channels, 24, 8000)
-
-
-@pytest.mark.media
 @given(data=st.data())
 def test_a_damaged_or_truncated_real_file_is_never_misread(data: st.DataObject) -> None:
     audio = recording("flac", seconds=0.4)

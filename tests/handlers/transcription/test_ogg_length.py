@@ -30,10 +30,6 @@ def refusal_of(audio: bytes) -> str:
     return str(raised.value)
 
 
-def page_starts(audio: bytes) -> list[int]:
-    return [at for at in range(len(audio)) if audio.startswith(b"OggS", at)]
-
-
 @pytest.mark.media
 @pytest.mark.parametrize("rate", [8000, 16000, 24000, 48000])
 def test_a_real_file_has_the_length_that_its_decoder_finds(rate: int) -> None:
@@ -68,12 +64,13 @@ def test_packets_from_webm_have_the_length_that_the_decoder_finds() -> None:
 @pytest.mark.media
 @given(data=st.data())
 def test_a_damaged_or_truncated_real_file_is_refused(data: st.DataObject) -> None:
-    audio = bytearray(recording("opus", seconds=0.5))
+    whole = recording("opus", seconds=0.5)
+    audio = bytearray(whole)
     at = data.draw(st.integers(0, len(audio) - 1))
     audio[at] ^= data.draw(st.integers(1, 255))
     refusal_of(bytes(audio))
-    if at not in page_starts(recording("opus", seconds=0.5)):
-        refusal_of(recording("opus", seconds=0.5)[:at])
+    if not whole.startswith(b"OggS", at):  # a cut at the start of a page is not noticed
+        refusal_of(whole[:at])
 
 
 @given(

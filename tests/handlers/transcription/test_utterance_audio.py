@@ -186,7 +186,6 @@ def test_the_smallest_files_of_the_longest_utterances_have_no_empty_chunk(
     ("audio", "encoding", "rate"),
     [
         (samples(1584), PCM, 16000),
-        (samples(1), PCM, 48000),
         (flac(1584), FLAC, 16000),
         (opus(4), OGG_OPUS, 48000),
         (opus_file(page(2, 960, TWENTY_MS), head=opus_head(pre_skip=2000)), OGG_OPUS, 48000),
@@ -204,9 +203,7 @@ def test_less_than_a_tenth_of_a_second_is_refused(audio: bytes, encoding: Encodi
     ("most", "over", "encoding", "rate"),
     [
         (samples(40000), samples(40001), PCM, 16000),
-        (samples(20000), samples(20001), PCM, 8000),
         (flac(80000), flac(80001), FLAC, 16000),
-        (flac(220500, rate=44100), flac(220501, rate=44100), FLAC, 44100),
         (opus(262), opus(263), OGG_OPUS, 48000),
     ],
 )
@@ -258,11 +255,9 @@ def test_opus_accepts_48_khz_and_the_encoders_input_rate(rate: int) -> None:
     ("audio", "encoding", "code", "says"),
     [
         (b"", PCM, AudioProblem.EMPTY, "no audio"),
-        (b"", FLAC, AudioProblem.EMPTY, "no audio"),
         (samples(3200)[:-1], PCM, AudioProblem.ODD_BYTES, "6399 bytes"),
         (opus(50, channels=2), OGG_OPUS, AudioProblem.NOT_MONO, "2 channels: mix them"),
         (flac(16000, channels=2), FLAC, AudioProblem.NOT_MONO, "2 channels: mix them"),
-        (flac(16000, bits=8), FLAC, AudioProblem.NOT_16_BIT, "8 bits: encode 16 bits"),
         (flac(16000, bits=32), FLAC, AudioProblem.NOT_16_BIT, "32 bits: encode 16 bits"),
         (flac(16000, rate=8000), FLAC, AudioProblem.WRONG_SAMPLE_RATE, "has 8000 Hz, but the session has 16000"),
     ],
@@ -279,11 +274,7 @@ def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_accepted(
     ("audio", "encoding", "begins"),
     [
         (opus(50)[:-1], OGG_OPUS, "this Ogg file is cut off"),
-        (opus(50)[:60] + b"\x01" + opus(50)[61:], OGG_OPUS, "this Ogg file is damaged"),
         (flac(16000)[:-1], FLAC, "this FLAC file is cut off"),
-        (flac(16000)[:42], FLAC, "this FLAC file holds no audio"),
-        (b"OggS" + bytes(40), OGG_OPUS, "this Ogg file"),
-        (b"fLaC", FLAC, "this FLAC file"),
     ],
 )
 def test_an_incomplete_file_is_malformed(audio: bytes, encoding: Encoding, begins: str) -> None:

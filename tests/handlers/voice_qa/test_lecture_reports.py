@@ -135,11 +135,3 @@ def test_a_transient_failure_of_the_post_is_retried(api: SocketHarness, validato
     validator.clients.before_post = fail_once
     validator.handle(validator.put(spoken("mp3"), request_upload(api)["key"]))
     assert len(reports(validator)) == 1
-
-
-def test_a_message_without_an_id_names_the_field(api: SocketHarness) -> None:
-    answer = api.send("lecture")
-    assert (answer["code"], answer["fields"]) == (
-        "MALFORMED",
-        [{"field": "lectureId", "rule": "This field is required"}],
-    )

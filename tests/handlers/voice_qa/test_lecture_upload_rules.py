@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.voice_qa.lecture_upload_rules import (
-    MAX_NAME_CHARS,
     LectureLimits,
     LectureStatus,
     LectureUpload,
@@ -103,15 +102,6 @@ def test_every_reason_has_its_own_sentence() -> None:
     sentences = [LIMITS.rejection(reason).sentence or "" for reason in RejectionReason]
     assert all(sentence.endswith(".") for sentence in sentences)
     assert len(set(sentences)) == len(RejectionReason)
-
-
-def test_the_sentence_for_a_misplaced_file_also_explains_invalid_names() -> None:
-    upload = parse_upload(at(f"lectures/{ID}/{'a' * (MAX_NAME_CHARS + 1)}"))
-    assert upload is not None
-    with pytest.raises(RejectedAudio) as error:
-        LIMITS.check_before_reading(upload)
-    sentence = LIMITS.rejection(error.value.reason).sentence or ""
-    assert f"its name must have at most {MAX_NAME_CHARS} characters" in sentence
 
 
 MINE = LectureUpload(ID, OBJECT)

@@ -6,7 +6,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from handlers.voice_qa.query_worker.handler import AnsweringFailed
 from handlers.voice_qa.query_worker.question_answering import AnswerOutcome
 from handlers.voice_qa.table_records import QuestionRecord, QuestionStatus, query_key
 from tests.handlers.voice_qa.query_worker.worker_harness import (
@@ -122,19 +121,6 @@ def test_a_client_that_asks_again_on_the_same_connection_gets_the_pieces_again(
     worker.script_answer(HELLO, WORLD, lambda: worker.ask(resume_from=resume_from), worker.wait(2_000), HELLO)
     worker.call()
     assert worker.clients.numbers("c1") == heard
-
-
-def test_a_restarted_answer_is_another_attempt(worker: WorkerHarness) -> None:
-    worker.ask()
-    worker.script_answer(HELLO, ZeroDivisionError())
-    with pytest.raises(AnsweringFailed):
-        worker.call()
-    worker.script_answer(WORLD, HELLO)
-    worker.call()
-    assert worker.clients.pieces("c1") == [(1, 0), (2, 0), (2, 1)]
-    [answered] = worker.sent_messages("answered")
-    assert (answered["attempt"], answered["pieces"]) == (2, 2)
-    assert {answer.attempt for answer in worker.answers.get(GUEST_ID, QUERY, 2)} == {2}
 
 
 def test_a_client_with_pieces_of_a_failed_attempt_gets_all_of_the_next_one(worker: WorkerHarness) -> None:

@@ -39,8 +39,6 @@ _MAX_RETRY_AFTER_DIGITS = 6
 
 @dataclass(frozen=True)
 class AnswerLimits:
-    """Time limits of an answer."""
-
     connect_seconds: float = 2.0
     """Time for connecting to the agent, for each try."""
     first_byte_seconds: float = 10.0

@@ -11,9 +11,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, Self
 
-SESSION_LENGTH = range(33, 257)
-"""Numbers of characters that Bedrock AgentCore accepts for a session id."""
-
 
 class AgentCode(StrEnum):
     """Reasons why there is no complete answer. They are logged."""
@@ -57,8 +54,6 @@ class AgentFailed(Exception):
 
 @dataclass(frozen=True)
 class Lecture:
-    """The lecture of a question."""
-
     lecture_id: str
     url: str = field(repr=False)
     """Presigned URL with which anyone can fetch the audio."""
@@ -69,8 +64,6 @@ class Lecture:
 
 @dataclass(frozen=True)
 class SpokenQuery:
-    """A spoken question."""
-
     url: str = field(repr=False)
     """Presigned URL with which anyone can fetch the audio."""
     format: str
@@ -79,8 +72,6 @@ class SpokenQuery:
 
 @dataclass(frozen=True)
 class WrittenQuery:
-    """A written question."""
-
     text: str = field(repr=False)
 
 
@@ -104,16 +95,12 @@ class AgentQuestion:
     conversation: tuple[Turn, ...] = ()
     language: str = "en-US"
 
-    def __post_init__(self) -> None:
-        """Raise ValueError for a session id that an agent cannot accept."""
-        if len(self.session_id) not in SESSION_LENGTH:
-            raise ValueError("the session id of an agent must have 33 to 256 characters")
-
 
 def opaque_session_id(session_id: str) -> str:
     """Return the hash that agents get instead of a conversation's id.
 
-    The conversation's id contains the id of the guest (the user who asks), which agents must not know.
+    The conversation's id contains the id of the guest (the user who asks), which agents must not know. The hash has 64
+    characters. Bedrock AgentCore accepts session ids of 33 to 256 characters.
     """
     return hashlib.sha256(session_id.encode()).hexdigest()
 

@@ -62,8 +62,6 @@ logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
 
 class AgentCoreAgent:
-    """Client of one AgentCore runtime."""
-
     def __init__(
         self,
         runtime_arn: str,
@@ -102,6 +100,5 @@ class AgentCoreAgent:
         signed = AWSRequest("POST", self._origin + self._target, headers, body)
         # Frozen credentials cannot be refreshed between two reads, which would mix old and new values.
         SigV4Auth(self._credentials.get_frozen_credentials(), SERVICE, self._region).add_auth(signed)
-        address = self._address
-        sent = {**signed.headers, "Host": address.authority}
-        return HttpRequest(address.host, address.port, address.tls, self._target, sent, body)
+        sent = {**signed.headers, "Host": self._address.authority}
+        return HttpRequest(self._address, self._target, sent, body)

@@ -38,8 +38,6 @@ _VERDICTS: Mapping[int, ResponseVerdict] = {
 
 
 class HttpAgent:
-    """Client of one HTTP service."""
-
     def __init__(
         self, endpoint: str, limits: AnswerLimits, timing: RetryTiming | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
@@ -50,6 +48,5 @@ class HttpAgent:
     def answer(self, question: AgentQuestion) -> StreamedAnswer:
         address = self._address
         headers = {"Host": address.authority, "Content-Type": CONTENT_TYPE, "Accept": ACCEPTED}
-        target, body = address.path + PATH, request_body(question)
-        request = HttpRequest(address.host, address.port, address.tls, target, headers, body)
+        request = HttpRequest(address, address.path + PATH, headers, request_body(question))
         return start_answer(lambda: request, _VERDICTS, question.lecture.duration_ms, self._limits, self._timing)

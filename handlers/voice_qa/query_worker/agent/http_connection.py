@@ -39,8 +39,6 @@ class TruncatedBody(Exception):
 
 @dataclass(frozen=True)
 class AgentAddress:
-    """Address of an HTTP service."""
-
     host: str
     port: int
     tls: ssl.SSLContext | None
@@ -66,10 +64,7 @@ class AgentAddress:
 class HttpRequest:
     """A POST request."""
 
-    host: str
-    port: int
-    tls: ssl.SSLContext | None
-    """TLS context, or None for plain HTTP."""
+    address: AgentAddress
     target: str = field(repr=False)
     """Path and query."""
     headers: Mapping[str, str] = field(repr=False)
@@ -90,12 +85,12 @@ class HttpExchange:
 
         `deadline` is a time of `now`. Raises OSError (including TimeoutError), HostUnreachable or MalformedResponse.
         """
-        connected = _connect(request, min(now() + connect_seconds, deadline), now)
+        connected = _connect(request.address, min(now() + connect_seconds, deadline), now)
         if connected is None:
             raise HostUnreachable
         sock = _Socket(connected, now, deadline)
         try:
-            connection = http.client.HTTPConnection(request.host, request.port)
+            connection = http.client.HTTPConnection(request.address.host, request.address.port)
             connection.sock = sock
             # A service that refuses the request may answer and close the connection before it received the whole body.
             with contextlib.suppress(ConnectionError):
@@ -135,21 +130,21 @@ class HttpExchange:
         self._socket.release()
 
 
-def _connect(request: HttpRequest, deadline: float, now: Callable[[], float]) -> socket.socket | None:
+def _connect(address: AgentAddress, deadline: float, now: Callable[[], float]) -> socket.socket | None:
     """Return a connected socket, or None if the deadline passes before.
 
     A host with several IP addresses may take longer: each address gets the time that remains at the start.
     """
     try:
-        sock = socket.create_connection((request.host, request.port), timeout=_remaining(deadline, now))
+        sock = socket.create_connection((address.host, address.port), timeout=_remaining(deadline, now))
     except TimeoutError:
         return None
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if request.tls is None:
+        if address.tls is None:
             return sock
         sock.settimeout(_remaining(deadline, now))
-        return request.tls.wrap_socket(sock, server_hostname=request.host)
+        return address.tls.wrap_socket(sock, server_hostname=address.host)
     except TimeoutError:
         sock.close()
         return None

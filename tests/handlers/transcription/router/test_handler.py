@@ -221,17 +221,6 @@ def test_a_session_can_be_used_only_on_the_connection_that_opened_it_last(router
     assert router.send_utterance(session, connection="c2")["repeated"], "utterances in progress continue"
 
 
-def test_an_idle_session_makes_room_for_another_one(router: RouterHarness) -> None:
-    """API Gateway does not report the end of every connection."""
-    for number in range(LIMITS.sessions_per_user):
-        router.open_session(f"c{number}")
-    router.clock.now_ms += ABANDONED_MS
-    router.connect("c9")
-    assert router.send("open", "c9")["code"] == "TOO_MANY_SESSIONS"
-    router.clock.now_ms += 1
-    assert router.send("open", "c9")["type"] == "opened"
-
-
 def test_an_active_session_keeps_its_place_in_the_quota(router: RouterHarness) -> None:
     first, second = router.open_session("c1"), router.open_session("c2")
     router.clock.now_ms += ABANDONED_MS
@@ -242,24 +231,23 @@ def test_an_active_session_keeps_its_place_in_the_quota(router: RouterHarness) -
     assert router.send("open", "c9")["code"] == "TOO_MANY_SESSIONS"
 
 
-@pytest.mark.parametrize("notices", ["ping", "open", "resend", "other", "sweep"])
+@pytest.mark.parametrize(
+    ("action", "content"),
+    [
+        *(("ping", {}), ("open", {}), ("sweep", {})),
+        *(("audio", {"utterance": utterance, "sequence": 1, "audio": silence(1)}) for utterance in ("u1", "u2")),
+    ],
+)
 def test_every_lost_utterance_is_logged_by_the_component_that_finds_it(
-    router: RouterHarness, capsys: pytest.CaptureFixture[str], notices: str
+    router: RouterHarness, capsys: pytest.CaptureFixture[str], action: str, content: dict[str, Any]
 ) -> None:
     session = router.open_session()
     router.send_utterance(session, "u1")
     router.clock.now_ms += MAX_START_MS
-    match notices:
-        case "ping":
-            router.send("ping", sessionId=session)
-        case "open":
-            router.send("open", sessionId=session)
-        case "resend":
-            router.send_utterance(session, "u1")
-        case "sweep":
-            assert router.run_sweep() == 1
-        case _:
-            router.send_utterance(session, "u2")
+    if action == "sweep":
+        assert router.run_sweep() == 1
+    else:
+        router.send(action, sessionId=session, **content)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["lost"], line["level"]) for line in lines if line["message"] == "utterances_lost"] == [(1, "ERROR")]
     assert router.run_sweep() == 0

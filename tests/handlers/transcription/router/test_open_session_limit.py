@@ -20,8 +20,8 @@ def abandoned_sessions(router: RouterHarness, connection: str = "c1") -> list[st
     return opened
 
 
-def usable_sessions(router: RouterHarness, sessions: list[str], connection: str = "c1") -> list[str]:
-    return [session for session in sessions if router.send("ping", connection, sessionId=session)["type"] == "pong"]
+def usable_sessions(router: RouterHarness, sessions: list[str]) -> list[str]:
+    return [session for session in sessions if router.send("ping", sessionId=session)["type"] == "pong"]
 
 
 def act_before_second_change(

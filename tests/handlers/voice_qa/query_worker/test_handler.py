@@ -303,13 +303,7 @@ EVENT = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": QUERY}
 
 @pytest.mark.parametrize(
     "event",
-    [
-        {},
-        EVENT | {"schemaVersion": 2},
-        EVENT | {"guestId": "../canary"},
-        EVENT | {"guestId": IDENTITY},
-        EVENT | {"queryId": "canary/../x"},
-    ],
+    [EVENT | {"schemaVersion": 2}, EVENT | {"guestId": "../canary"}, EVENT | {"queryId": "canary/../x"}],
 )
 def test_an_invalid_event_raises_an_error_without_its_content(worker: WorkerHarness, event: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as raised:

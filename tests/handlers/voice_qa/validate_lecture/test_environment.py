@@ -13,21 +13,11 @@ def test_the_allowed_formats_are_the_supported_ones() -> None:
     assert set(FORMATS) == set(AudioFormat)
 
 
-def test_variables_are_read_back_unchanged() -> None:
-    environment = ValidatorEnvironment.model_validate(NEEDED | {"LECTURE_FORMATS": "mp3,flac"})
-    assert ValidatorEnvironment.model_validate(environment.variables()) == environment
-
-
 @pytest.mark.parametrize(
     "wrong",
     [
         *({"LECTURE_FORMATS": wrong} for wrong in ("", "mp3,", "mp3,midi", "MP3")),
-        {"LECTURE_MIN_SECONDS": "0"},
         {"LECTURE_MIN_SECONDS": "61", "LECTURE_MAX_SECONDS": "60"},
-        {"LECTURE_MAX_SECONDS": "43201"},
-        {"LECTURE_MAX_BYTES": "1000"},
-        {"SWEEP_HOURS": "0"},
-        {"SWEEP_SECONDS": "841"},
     ],
 )
 def test_contradictory_limits_are_refused(wrong: dict[str, str]) -> None:

@@ -38,13 +38,6 @@ def test_a_lecture_without_a_notification_is_validated(lectures: LectureHarness)
     assert lectures.item() == before
 
 
-def test_a_lecture_that_is_validated_already_is_unchanged(lectures: LectureHarness) -> None:
-    lectures.handle(lectures.put(spoken("mp3")))
-    before, lectures.now = lectures.item(), arrival_time(lectures) + HOUR
-    assert lectures.sweep().run() == sweep_counts(checked=1)
-    assert lectures.item() == before
-
-
 @pytest.mark.parametrize("versioned", [True, False])
 def test_only_the_current_version_counts_whatever_its_time(lectures: LectureHarness, versioned: bool) -> None:
     if not versioned:

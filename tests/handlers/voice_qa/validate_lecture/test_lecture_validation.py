@@ -18,7 +18,6 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     KEY,
     NOW,
     OTHER,
-    TABLE,
     FailingClient,
     LectureHarness,
     notification,
@@ -70,15 +69,6 @@ def test_a_file_that_is_too_large_is_not_read(lectures: LectureHarness) -> None:
     assert lectures.item()["reason_code"] == "TOO_LARGE"
 
 
-def test_attributes_that_other_writers_set_are_kept(lectures: LectureHarness) -> None:
-    key = {"sessionId": {"S": f"lecture#{ID}"}, "lectureId": {"S": ID}}
-    lectures.dynamodb.put_item(TableName=TABLE, Item=key | {"owner": {"S": "somebody"}, "status": {"S": "awaited"}})
-    lectures.handle(lectures.put(spoken("mp3")))
-    assert (lectures.item()["owner"], lectures.item()["status"]) == ("somebody", "ready")
-    lectures.handle(lectures.put(b"now something else"))
-    assert (lectures.item()["owner"], lectures.item()["status"]) == ("somebody", "rejected")
-
-
 @pytest.mark.parametrize("kind", ["mp3", "flac", None])
 def test_a_repeated_event_changes_nothing_and_reads_nothing(lectures: LectureHarness, kind: str | None) -> None:
     one = lectures.put(spoken(kind) if kind else b"bad")
@@ -118,14 +108,6 @@ def test_the_newest_version_stays_for_any_order_of_events(
     assert lectures.item()["version_id"] == versions[2].version_id
 
 
-def test_of_files_with_different_names_the_later_one_counts(lectures: LectureHarness) -> None:
-    first = lectures.put(spoken("mp3"), f"lectures/{ID}/1")
-    second = lectures.put(spoken("wav"), f"lectures/{ID}/2", NOW + SECOND)
-    for stream in (second, first, second):
-        lectures.handle(stream)
-    assert lectures.item()["object_key"] == f"lectures/{ID}/2"
-
-
 def test_a_misplaced_file_is_recorded_only_if_there_is_no_other(lectures: LectureHarness) -> None:
     stray = lectures.put(spoken("mp3"), f"lectures/{ID}/a/b.mp3", NOW + SECOND)
     lectures.handle(stray)
@@ -157,13 +139,6 @@ def test_a_deleted_version_ends_the_validation(
     assert lectures.handle(one) == []
     assert lectures.items() == 0
     assert "lecture_gone" in capsys.readouterr().out
-
-
-def test_an_overwritten_object_without_versions_is_gone(lectures: LectureHarness) -> None:
-    lectures.unversioned()
-    one, _ = lectures.put(spoken("mp3")), lectures.put(spoken("mp3") + b"more")
-    assert lectures.handle(one) == []
-    assert lectures.items() == 0
 
 
 @pytest.mark.parametrize(

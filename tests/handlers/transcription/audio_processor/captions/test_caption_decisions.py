@@ -1,9 +1,5 @@
 """All caption rules together: finals, orphans, the fallback to finals, the end, and random streams."""
 
-import sys
-from types import FrameType
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -153,41 +149,6 @@ def test_no_limit_is_exceeded_by_any_stream(
         trace = Trace(limits, Captions(limits), punctual)
         trace.run(stream)
     check_rate(trace)
-
-
-def flood(captions: Captions, numbers: range) -> None:
-    """Results that never end, finals that wait for them, and texts that all differ."""
-    for number in numbers:
-        captions.accept(partial(f"open {number % 97}-{number // 500}", f"text {number}", start_ms=number % 7), number)
-        captions.accept(partial(f"dim {number % 89}", f"dim {number}", 0.1, start_ms=number % 5), number)
-        captions.accept(final(f"final {number}", f"final {number}", start_ms=1000 + number % 3), number)
-
-
-def steps(captions: Captions, numbers: range) -> int:
-    """Return the number of executed lines of Python."""
-    count = 0
-
-    def line(_frame: FrameType, event: str, _argument: Any) -> Any:
-        nonlocal count
-        count += event == "line"
-        return line
-
-    before = sys.gettrace()
-    sys.settrace(line)
-    try:
-        flood(captions, numbers)
-    finally:
-        sys.settrace(before)
-    return count
-
-
-def test_an_event_costs_the_same_after_any_number_of_events() -> None:
-    captions = Captions(thresholds(dedup_cache_ttl=60))
-    flood(captions, range(2000))
-    early = steps(captions, range(2000, 2200))
-    flood(captions, range(2200, 10_000))
-    late = steps(captions, range(10_000, 10_200))
-    assert late <= early * 1.1, "otherwise, five times the history would cost several times more"
 
 
 def test_a_final_replaces_a_partial_with_the_same_text() -> None:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from handlers.transcription.audio_processor.captions.caption_decisions import Captions
 from handlers.transcription.audio_processor.captions.pending_results import (
     MAX_CLOSED,
-    MAX_OPEN,
     MAX_PENDING_FINALS,
     FinalsInOrder,
     OpenResults,
@@ -35,14 +34,6 @@ def test_newer_versions_do_not_extend_the_wait_beyond_five_seconds() -> None:
     assert lines(captions.take_due(5000)) == [("partial", "a", "word 4")]
     captions.accept(partial("a", "word 5", 0.2), 5500)
     assert captions.next_due_ms() == 7500, "a new wait has begun"
-
-
-def test_a_final_discards_its_results_waiting_partials() -> None:
-    captions = Captions(DEPLOYED)
-    captions.accept(partial("a", "hello", 0.2), 0)
-    captions.accept(final("a", "hello you"), 100)
-    assert captions.take_due(5000) == []
-    assert captions.counts.dropped == 0
 
 
 def test_the_most_stable_of_several_deferred_partials_is_shown_first() -> None:
@@ -123,12 +114,3 @@ def test_the_oldest_ids_of_closed_results_are_forgotten_first() -> None:
     assert not results.is_closed("0")
     assert results.is_closed("1")
     assert results.is_closed(str(MAX_CLOSED))
-
-
-def test_a_full_table_still_accepts_versions_of_its_open_results() -> None:
-    results = OpenResults(DEPLOYED)
-    for number in range(MAX_OPEN):
-        assert not results.is_full_for(str(number))
-        results.update(ResultVersion(partial(str(number), "x"), number, number))
-    assert results.is_full_for("another")
-    assert not results.is_full_for("0")

@@ -71,14 +71,6 @@ def test_a_final_that_repeats_another_result_removes_its_own_line() -> None:
     assert captions.counts.duplicates == 3
 
 
-def test_a_time_of_zero_disables_the_suppression() -> None:
-    captions = Captions(thresholds(dedup_cache_ttl=0))
-    assert captions.accept(final("a", "hello"), 0)
-    assert captions.accept(final("b", "hello"), 0)
-    assert captions.accept(partial("c", "hello"), 0)
-    assert captions.counts.duplicates == 0
-
-
 def test_the_number_of_remembered_texts_is_limited_and_the_oldest_go_first() -> None:
     texts = ShownTexts(60_000)
     for number in range(MAX_TEXTS):

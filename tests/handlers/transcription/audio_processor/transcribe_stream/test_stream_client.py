@@ -65,25 +65,21 @@ def test_a_stream_that_does_not_open_has_a_failure_code(status: int, code: Strea
         assert failure_of(url).code is code
 
 
-OTHERS: dict[str, Callable[[socket.socket], None]] = {
-    "noise": lambda peer: peer.sendall(b"SSH-2.0-canary\r\n\r\n"),
-    "no upgrade": lambda peer: peer.sendall(b"HTTP/1.1 101 Yes\r\nUpgrade: canary\r\n\r\n"),
-    "nothing": lambda peer: peer.shutdown(socket.SHUT_RDWR),
-}
-
-
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        ("noise", StreamFailureCode.MALFORMED),
-        ("no upgrade", StreamFailureCode.MALFORMED),
-        ("nothing", StreamFailureCode.DROPPED),
+        (lambda peer: peer.sendall(b"SSH-2.0-canary\r\n\r\n"), StreamFailureCode.MALFORMED),
+        (lambda peer: peer.sendall(b"HTTP/1.1 101 Yes\r\nUpgrade: canary\r\n\r\n"), StreamFailureCode.MALFORMED),
+        (lambda peer: peer.shutdown(socket.SHUT_RDWR), StreamFailureCode.DROPPED),
     ],
+    ids=["noise", "no upgrade", "nothing"],
 )
-def test_a_peer_with_another_protocol_is_a_failure(answer: str, code: StreamFailureCode) -> None:
-    with tcp_server(OTHERS[answer]) as url:
+def test_a_peer_with_another_protocol_is_a_failure(
+    answer: Callable[[socket.socket], None], code: StreamFailureCode
+) -> None:
+    with tcp_server(answer) as url:
         assert failure_of(url).code is code
-    with tcp_server(OTHERS[answer], polite=False) as url:
+    with tcp_server(answer, polite=False) as url:
         # The order of its bytes and of the request is random, but it is a failure in any case.
         assert failure_of(url).code in {StreamFailureCode.MALFORMED, StreamFailureCode.DROPPED}
 
@@ -168,18 +164,6 @@ def test_unknown_events_do_not_extend_the_timeout(monkeypatch: pytest.MonkeyPatc
 
     with websocket_server(flooding) as url, TranscribeStream.open(url, PATIENCE) as stream:
         assert stream.receive(0.05) is None
-
-
-def test_the_stream_has_ended_once_the_peer_closes_after_the_clients_end() -> None:
-    def peer(connection: ServerConnection) -> None:
-        until_the_end(connection)
-        connection.send(FRAME)
-
-    with websocket_server(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
-        stream.end()
-        assert stream.receive(PATIENCE) == b"{}"
-        assert [stream.receive(PATIENCE), stream.receive(PATIENCE)] == [None, None]
-        assert stream.ended
 
 
 @pytest.mark.parametrize(("code", "ended"), [(1000, True), (1001, False), (1008, False), (1011, False), (4000, False)])

@@ -181,18 +181,6 @@ def test_a_handshake_with_endless_headers_is_refused() -> None:
         WebSocket.open(url, PATIENCE)
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 4000])
-def test_the_peers_close_code_is_known(code: int) -> None:
-    with (
-        websocket_server(lambda connection: connection.close(code)) as url,
-        closing(WebSocket.open(url, PATIENCE)) as one,
-    ):
-        assert one.receive(PATIENCE) is None
-        assert (one.is_over, one.peer_close_code, one.is_broken) == (True, code, False)
-        with pytest.raises(PeerGone):
-            one.send(b"")
-
-
 def test_a_peer_that_vanishes_is_over_without_a_close_code() -> None:
     with (
         websocket_server(lambda connection: connection.close_socket()) as url,

@@ -40,17 +40,17 @@ class Body(HttpExchange):
         self.closed += 1
 
 
-def create_answer(body: Body, clock: Clock, limits: AnswerLimits | None = None, begun: bytes = b"") -> AgentAnswer:
+def create_answer(body: Body, clock: Clock, begun: bytes = b"") -> AgentAnswer:
     reader = AnswerReader(DURATION_MS)
-    return StreamedAnswer(body, begun, reader=reader, limits=limits or AnswerLimits(), asked_at=clock.at, now=clock.now)
+    return StreamedAnswer(body, begun, reader=reader, limits=AnswerLimits(), asked_at=clock.at, now=clock.now)
 
 
-def failure(step: float, parts: Iterable[bytes], begun: bytes = b"") -> tuple[AgentCode, float]:
+def failure(step: float, parts: Iterable[bytes]) -> tuple[AgentCode, float]:
     """Return the failure and its time."""
     clock = Clock()
     body = Body(clock, step, parts)
     with pytest.raises(AgentFailed) as failed:
-        list(create_answer(body, clock, begun=begun))
+        list(create_answer(body, clock))
     assert body.closed
     return failed.value.code, clock.at - Clock().at
 
@@ -78,21 +78,3 @@ def test_the_callers_time_is_not_silence_but_counts_for_the_whole_answer() -> No
         pieces.append(piece)
         clock.at += 100
     assert pieces == [AgentTextPiece("a"), AgentTextPiece("b")]
-
-
-def test_a_complete_answer_closes_its_connection_at_once() -> None:
-    clock = Clock()
-    body = Body(clock, 1, [])
-    answer = create_answer(body, clock, begun=line(text("a")) + line(DONE))
-    assert list(answer) == [AgentTextPiece("a")]
-    assert body.closed
-    assert clock.at == Clock().at
-
-
-def test_a_closed_answer_yields_nothing() -> None:
-    clock = Clock()
-    body = Body(clock, 1, [line(text("b"))])
-    with create_answer(body, clock, begun=line(text("a"))) as answer:
-        assert next(iter(answer)) == AgentTextPiece("a")
-    assert body.closed
-    assert list(answer) == []

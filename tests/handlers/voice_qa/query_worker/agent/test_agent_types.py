@@ -1,7 +1,5 @@
 """Questions and answers of agents: nothing of them appears in a representation."""
 
-import pytest
-
 from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentAudioPiece,
     AgentCitationPiece,
@@ -38,9 +36,3 @@ def test_a_session_id_is_opaque_and_always_the_same() -> None:
     assert opaque_session_id("one") == opaque_session_id("one") != opaque_session_id("other")
     assert "identity" not in opaque_session_id("identity")
     assert len(opaque_session_id("one")) == 64
-
-
-@pytest.mark.parametrize("length", [0, 32, 257])
-def test_a_session_id_that_no_agent_accepts_is_refused(length: int) -> None:
-    with pytest.raises(ValueError, match="33 to 256"):
-        AgentQuestion("query", "s" * length, Lecture("lecture", "url", "mp3", 1), WrittenQuery("text"))

@@ -21,10 +21,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     QUESTION,
     Clock,
     answer,
-    head,
-    line,
     peer,
-    raw,
     status,
     text,
 )
@@ -90,12 +87,6 @@ def test_the_request_equals_boto3s(clock: Clock, monkeypatch: pytest.MonkeyPatch
     assert headers(ours)["host"] == headers(theirs)["host"]
     assert our_body == their_body
     assert json.loads(our_body)["queryId"] == QUESTION.query_id
-
-
-def test_lines_can_be_wrapped_as_events(clock: Clock) -> None:
-    events = b"".join(b"data: " + line(line_message) + b"\n" for line_message in (text("Hello."), DONE))
-    with peer(raw(head(), events)) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
-        assert list(found) == [AgentTextPiece("Hello.")]
 
 
 @pytest.mark.parametrize(
