@@ -24,6 +24,13 @@ def session_settings(**values: Any) -> SessionSettings:
     return SessionSettings.model_validate_json(json.dumps(values))
 
 
+def test_the_defaults_are_the_values_of_the_requirement() -> None:
+    assert DEPLOYED.partial_results_enabled
+    assert DEPLOYED.min_stability_threshold == 0.85
+    assert (DEPLOYED.max_buffer_ms, DEPLOYED.pause_ms, DEPLOYED.orphan_ms) == (5000, 2000, 15_000)
+    assert (DEPLOYED.max_rate_per_second, DEPLOYED.dedup_ms) == (5, 10_000)
+
+
 def test_a_session_can_override_every_threshold() -> None:
     changed = DEPLOYED.for_session(session_settings(**ASKED))
     assert changed.model_dump(mode="json", include=set(SessionSettings.model_fields)) == {
@@ -54,8 +61,13 @@ def test_a_session_without_overrides_has_the_deployments_thresholds() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("minStabilityThreshold", wrong) for wrong in (1.01, float("nan"))),
-        *(("maxRatePerSecond", wrong) for wrong in (2.5, True, "1")),
+        *(("minStabilityThreshold", wrong) for wrong in (-0.01, 1.01, float("nan"))),
+        *(("maxBufferTimeout", wrong) for wrong in (0.4, 10.1)),
+        *(("pauseThreshold", wrong) for wrong in (0.1, 5.1, "1")),
+        *(("orphanTimeout", wrong) for wrong in (4.9, 61, float("inf"))),
+        *(("maxRatePerSecond", wrong) for wrong in (0, 21, 2.5, True)),
+        *(("dedupCacheTtl", wrong) for wrong in (-1, 61)),
+        *(("partialResultsEnabled", wrong) for wrong in ("yes", 1)),
         ("unheardOf", 1),
     ],
 )

@@ -23,7 +23,12 @@ from tests.handlers.transcription.router_harness import START_MS, Step
 @pytest.mark.parametrize(
     "failing",
     [
-        StreamFailureCode.SILENT,
+        *(
+            StreamFailureCode.ACCESS_DENIED,
+            StreamFailureCode.INTERNAL,
+            StreamFailureCode.DROPPED,
+            StreamFailureCode.SILENT,
+        ),
         pytest.param([(200, b"{not json")], id="invalid transcript"),
     ],
 )
@@ -59,7 +64,7 @@ def test_a_second_stream_continues_after_the_last_final(processor: ProcessorHarn
     assert two["startMs"] == 600, "times are relative to the start of the utterance"
 
 
-@pytest.mark.parametrize("failure", [StreamFailureCode.DROPPED, StreamFailureCode.BAD_REQUEST])
+@pytest.mark.parametrize("failure", list(StreamFailureCode))
 @pytest.mark.parametrize("seconds", [1, 2.4])
 def test_a_stream_that_fails_after_its_last_final_needs_no_second_stream(
     processor: ProcessorHarness, failure: StreamFailureCode, seconds: float
@@ -105,12 +110,15 @@ def test_throttled_attempts_make_clients_wait_and_do_not_count(processor: Proces
     assert processor.sent_messages() == [("Hel", False), ("Hello.", True)]
 
 
-def test_an_utterance_survives_an_outage_of_fifteen_seconds(processor: ProcessorHarness) -> None:
+@pytest.mark.parametrize("failure", [StreamFailureCode.DROPPED, StreamFailureCode.SILENT, StreamFailureCode.INTERNAL])
+def test_an_utterance_survives_an_outage_of_fifteen_seconds(
+    processor: ProcessorHarness, failure: StreamFailureCode
+) -> None:
     """The client waits for the shortest time that the platform asks for. Clients wait up to twice as long."""
     outage_ends_ms = processor.clock() + 15_000
     waits_ms: list[int] = []
     while processor.clock() < outage_ends_ms:
-        processor.scripts += [StreamFailureCode.SILENT] * 2
+        processor.scripts += [failure] * 2
         taken = processor.take("u1")
         assert processor.call(attempts=taken.utterance_attempt) is UtteranceEnd.BROKEN
         [again] = processor.sent_messages("resend")[-1]["utterances"]
@@ -400,6 +408,15 @@ def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(proce
     assert processor.call(attempts=processor.take("u1", "c2").utterance_attempt) is UtteranceEnd.DONE
     assert processor.shown_lines("c2").text() == ["One.", "Two."]
     assert processor.utterances.done == ("u1",)
+
+
+def test_an_utterance_that_fails_after_its_client_moved_is_resent_from_its_beginning(
+    processor: ProcessorHarness,
+) -> None:
+    reconnect_after_caption(processor)
+    processor.process_utterance(final(900, "One."), (2_300, StreamFailureCode.DROPPED), seconds=2.4)
+    [told] = processor.sent_messages("resend", "c2")
+    assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
 
 
 def test_captions_of_an_earlier_attempt_on_the_old_connection_are_transcribed_again(

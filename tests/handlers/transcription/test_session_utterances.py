@@ -51,6 +51,13 @@ def test_releasing_an_unstarted_attempt_leaves_no_trace() -> None:
     assert how.utterance_attempt == 1
 
 
+def test_a_started_attempt_keeps_its_slot_whatever_response_its_caller_got() -> None:
+    running, _ = take_slot(SessionUtterances(), "a").start("a", 1, now_ms=50, overdue_ms=900)
+    assert running.release_unstarted("a", 1) == (running, False)
+    done = running.finish("a", 1)
+    assert done.release_unstarted("a", 1) == (done, False)
+
+
 def test_attempts_are_counted_until_the_utterance_ends_and_continue_after_valid_captions() -> None:
     slots = take_slot(take_slot(SessionUtterances(), "a").plan_resend("a", 1, 0), "a").plan_resend("a", 2, 700)
     slots, how = slots.take_slot("a", 300, MOST, 200)
@@ -67,6 +74,13 @@ def test_attempts_are_counted_until_the_utterance_ends_and_continue_after_valid_
 def test_the_first_overdue_slot_determines_the_deadline() -> None:
     assert SessionUtterances().due_ms is None
     assert take_slot(take_slot(SessionUtterances(), "a", 300), "b", 200).due_ms == 200
+
+
+def test_the_number_of_urls_in_a_period_is_limited() -> None:
+    slots, first = SessionUtterances().count_direct_url(0, 1, 100)
+    assert first
+    assert slots.count_direct_url(99, 1, 100) == (slots, False)
+    assert slots.count_direct_url(100, 1, 100)[1]
 
 
 MOVES = st.lists(

@@ -24,6 +24,15 @@ from tests.handlers.transcription.processor_harness import (
 from tests.handlers.transcription.router_harness import LIVE, START_MS, PeerDelays, Step, transcript
 
 
+def test_a_stream_that_never_ends_is_cut_and_its_results_are_shown(processor: ProcessorHarness) -> None:
+    assert processor.process_utterance(partial(300, "Hello world")) is UtteranceEnd.DEADLINE
+    assert processor.clock.now_ms - START_MS == 1_000 + GRACE_MS
+    assert processor.sent_messages() == [("Hello world", False), ("Hello world", True)]
+    assert processor.clients.sent_to("c1", "caption")[-1]["orphan"]
+    assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 1
+    assert processor.utterances.done == ("u1",)
+
+
 def test_the_client_is_notified_even_if_the_invocation_has_less_time_than_the_utterance(
     processor: ProcessorHarness,
 ) -> None:
@@ -144,7 +153,6 @@ def test_the_end_of_the_longest_utterance_shows_its_orphans(
     assert (orphan["text"], orphan["final"], orphan["orphan"]) == ("Hello world", True, True)
     assert shown_ms[1] == 5_000 + GRACE_MS, "although Amazon Transcribe sends nothing"
     assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 1
-    assert processor.utterances.done == ("u1",)
 
 
 OUTLASTING = {

@@ -55,6 +55,13 @@ def test_a_second_invocation_for_the_same_utterance_does_nothing(processor: Proc
     assert len(processor.sent_messages()) == 1
 
 
+def test_an_utterance_whose_slot_expired_is_ignored(processor: ProcessorHarness) -> None:
+    processor.take("u1")
+    processor.clock.now_ms += 20_000
+    assert processor.call() is None
+    assert processor.transcribe.requests == [], "the client may have sent it again"
+
+
 def test_a_missing_session_opens_no_stream(dynamodb: Any) -> None:
     processor = ProcessorHarness(dynamodb, session_open=False)
     assert processor.call() is None

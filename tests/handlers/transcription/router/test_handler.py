@@ -221,6 +221,17 @@ def test_a_session_can_be_used_only_on_the_connection_that_opened_it_last(router
     assert router.send_utterance(session, connection="c2")["repeated"], "utterances in progress continue"
 
 
+def test_an_idle_session_makes_room_for_another_one(router: RouterHarness) -> None:
+    """API Gateway does not report the end of every connection."""
+    for number in range(LIMITS.sessions_per_user):
+        router.open_session(f"c{number}")
+    router.clock.now_ms += ABANDONED_MS
+    router.connect("c9")
+    assert router.send("open", "c9")["code"] == "TOO_MANY_SESSIONS"
+    router.clock.now_ms += 1
+    assert router.send("open", "c9")["type"] == "opened"
+
+
 def test_an_active_session_keeps_its_place_in_the_quota(router: RouterHarness) -> None:
     first, second = router.open_session("c1"), router.open_session("c2")
     router.clock.now_ms += ABANDONED_MS

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 
 from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
 from handlers.voice_qa.query_worker import conversations
@@ -66,7 +67,6 @@ def test_the_oldest_turns_are_dropped_first_and_a_turn_is_stored_once() -> None:
     for number in range(6):
         grown = append_turn(grown, turn(number, answer="a" * 100_000))
     assert ids(grown) == ["query-0003", "query-0004", "query-0005"]
-    assert append_turn((), turn(1, answer="b" * 2 * MAX_ANSWER)) == (turn(1, answer="b" * MAX_ANSWER),)
     kept = append_turn((turn(1), turn(2)), turn(1, answer="other"))
     assert [(turn.query_id, turn.answer) for turn in kept] == [("query-0001", "A"), ("query-0002", "A")]
 
@@ -159,6 +159,27 @@ def test_the_next_turn_limits_an_expiry_that_a_guest_wrote(
     stored_turns.append(KEY, "query-0002", "Q", "A")
     assert item(lectures)["expiresAt"] == {"N": str(expected)}
     assert ids(stored_turns.turns(KEY)) == ["query-0001", "query-0002"]
+
+
+def test_the_count_includes_dropped_turns(stored_turns: Conversations, lectures: LectureHarness) -> None:
+    for number in range(5):
+        stored_turns.append(KEY, f"query-{number:04}", "Q", "a" * 200_000)
+    assert item(lectures)["totalTurns"] == {"N": "5"}
+    assert ids(stored_turns.turns(KEY)) == ["query-0004"]
+
+
+def test_an_item_of_400_kb_accepts_the_turn(
+    stored_turns: Conversations, lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # moto adds the size of the new value to that of the replaced one.
+    monkeypatch.delattr(LimitedSizeDict, "__setitem__")
+    turns = [{"M": GOOD["M"] | {"queryId": {"S": f"query-{n:04}"}, "answer": {"S": "a" * 3_900}}} for n in range(95)]
+    lectures.dynamodb.put_item(TableName=TABLE, Item=TYPED | {"conversation": {"L": turns}, "totalTurns": {"N": "95"}})
+    stored_turns.append(KEY, "query-9999", "Q", "b" * 2 * MAX_ANSWER)
+    after = stored_turns.turns(KEY)
+    assert ids(after)[-1] == "query-9999"
+    assert len(after[-1].answer) == MAX_ANSWER
+    assert sum(map(stored_size, after)) < MAX_ITEM
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     KEY,
     NOW,
     OTHER,
+    TABLE,
     FailingClient,
     LectureHarness,
     notification,
@@ -69,6 +70,15 @@ def test_a_file_that_is_too_large_is_not_read(lectures: LectureHarness) -> None:
     assert lectures.item()["reason_code"] == "TOO_LARGE"
 
 
+def test_attributes_that_other_writers_set_are_kept(lectures: LectureHarness) -> None:
+    key = {"sessionId": {"S": f"lecture#{ID}"}, "lectureId": {"S": ID}}
+    lectures.dynamodb.put_item(TableName=TABLE, Item=key | {"owner": {"S": "somebody"}, "status": {"S": "awaited"}})
+    lectures.handle(lectures.put(spoken("mp3")))
+    assert (lectures.item()["owner"], lectures.item()["status"]) == ("somebody", "ready")
+    lectures.handle(lectures.put(b"now something else"))
+    assert (lectures.item()["owner"], lectures.item()["status"]) == ("somebody", "rejected")
+
+
 @pytest.mark.parametrize("kind", ["mp3", "flac", None])
 def test_a_repeated_event_changes_nothing_and_reads_nothing(lectures: LectureHarness, kind: str | None) -> None:
     one = lectures.put(spoken(kind) if kind else b"bad")
@@ -106,6 +116,14 @@ def test_the_newest_version_stays_for_any_order_of_events(
         assert lectures.handle(versions[0]) == []
     assert (lectures.item()["status"], lectures.item()["format"]) == ("ready", "wav")
     assert lectures.item()["version_id"] == versions[2].version_id
+
+
+def test_of_files_with_different_names_the_later_one_counts(lectures: LectureHarness) -> None:
+    first = lectures.put(spoken("mp3"), f"lectures/{ID}/1")
+    second = lectures.put(spoken("wav"), f"lectures/{ID}/2", NOW + SECOND)
+    for stream in (second, first, second):
+        lectures.handle(stream)
+    assert lectures.item()["object_key"] == f"lectures/{ID}/2"
 
 
 def test_a_misplaced_file_is_recorded_only_if_there_is_no_other(lectures: LectureHarness) -> None:

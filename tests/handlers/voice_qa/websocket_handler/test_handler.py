@@ -99,6 +99,12 @@ def test_a_handshake_without_the_key_of_guest_ids_can_be_tried_again(
     assert api.connect()["statusCode"] == 200
 
 
+def test_a_connection_that_an_earlier_version_stored_is_refused(api: SocketHarness) -> None:
+    """It has no guest id."""
+    api.items.change(GuestConnection, connection_key("c1"), lambda _: (GuestConnection(identity=ANN), None))
+    assert api.send("ping")["code"] == "UNAUTHENTICATED"
+
+
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
 @pytest.mark.parametrize("offered", ["polyphony.voice-qa.v1", " polyphony.voice-qa.v1 , other"])
 def test_the_protocol_is_selected_if_the_browser_offers_it_first(api: SocketHarness, name: str, offered: str) -> None:

@@ -182,6 +182,17 @@ def test_an_unanswerable_question_is_not_answered_again(api: SocketHarness) -> N
     assert api.question().status is QuestionStatus.FAILED
 
 
+def test_two_guests_can_use_the_same_name_for_their_questions(api: SocketHarness) -> None:
+    api.connect("c2", BOB)
+    api.ask(text="Why?")
+    assert not api.ask(connection="c2", text="How?")["repeated"]
+    assert (api.question().text, api.question(guest_id=BOB_ID).text) == ("Why?", "How?")
+    assert api.worker_events == [
+        WorkerEvent(guest_id=ANN_ID, query_id="question-1"),
+        WorkerEvent(guest_id=BOB_ID, query_id="question-1"),
+    ]
+
+
 def test_the_number_of_concurrent_questions_is_limited(api: SocketHarness) -> None:
     for number in range(LIMITS.queries_at_once):
         assert api.ask(f"question-{number}")["type"] == "queryAccepted"
@@ -234,6 +245,13 @@ def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repe
     assert api.worker_events == [WorkerEvent(guest_id=ANN_ID, query_id="question-1")]
     assert api.allowance().asked_ms == (START_MS,)
     assert api.question().attempt == known.attempt, "a stored answer is not lost"
+
+
+def test_a_failed_invocation_does_not_count(api: SocketHarness) -> None:
+    api.invocation_error = UNREACHABLE
+    for number in range(LIMITS.queries_per_hour + 1):
+        api.clock.now_ms += 1
+        assert api.ask(f"question-{number}")["code"] == "UNAVAILABLE"
 
 
 def test_a_failed_invocation_does_not_uncount_an_earlier_request(api: SocketHarness) -> None:

@@ -78,3 +78,21 @@ def test_the_callers_time_is_not_silence_but_counts_for_the_whole_answer() -> No
         pieces.append(piece)
         clock.at += 100
     assert pieces == [AgentTextPiece("a"), AgentTextPiece("b")]
+
+
+def test_a_complete_answer_closes_its_connection_at_once() -> None:
+    clock = Clock()
+    body = Body(clock, 1, [])
+    answer = create_answer(body, clock, begun=line(text("a")) + line(DONE))
+    assert list(answer) == [AgentTextPiece("a")]
+    assert body.closed
+    assert clock.at == Clock().at
+
+
+def test_a_closed_answer_yields_nothing() -> None:
+    clock = Clock()
+    body = Body(clock, 1, [line(text("b"))])
+    with create_answer(body, clock, begun=line(text("a"))) as answer:
+        assert next(iter(answer)) == AgentTextPiece("a")
+    assert body.closed
+    assert list(answer) == []

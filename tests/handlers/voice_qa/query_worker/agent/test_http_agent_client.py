@@ -156,6 +156,16 @@ def test_slow_headers_do_not_extend_the_timeout(clock: Clock) -> None:
         assert failure(serving.endpoint, clock).code is AgentCode.FIRST_BYTE_LATE
 
 
+def test_a_peer_that_stops_sending_is_disconnected() -> None:
+    over = threading.Event()
+    limits = AnswerLimits(silence_seconds=0.05)
+    with peer(closing(raw(head(), line(text("first"))), lambda: over.wait(20))) as serving:
+        with HttpAgent(serving.endpoint, limits).answer(QUESTION) as found, pytest.raises(AgentFailed) as failed:
+            list(found)
+        over.set()
+    assert failed.value.code is AgentCode.TOO_SLOW
+
+
 def failure_while_reading(endpoint: str, clock: Clock, each: Callable[[AgentPiece], None]) -> AgentFailed:
     """Return the failure of an answer, and call a function with each piece before it."""
     with agent(endpoint, clock).answer(QUESTION) as streamed:
