@@ -1,6 +1,13 @@
 """Drivers of Glue jobs, connections, security configurations, catalog databases and tables."""
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_template, read_tags
+from local.platform.driver_model.driver import (
+    Driver,
+    DriverCall,
+    ReadCall,
+    computed_from,
+    from_template,
+    read_tags,
+)
 from local.preview.preview_provider import ACCOUNT, REGION
 
 JOB = {
@@ -39,6 +46,12 @@ def _tag(kind: str) -> DriverCall:
     return DriverCall("TagResource", {"ResourceArn": arn, "TagsToAdd": "tags"})
 
 
+@computed_from("connectionProperties")
+def connection_properties(given: dict[str, str] | None) -> dict[str, str]:
+    """Return a connection's properties. CreateConnection requires the parameter even if there are none."""
+    return given or {}
+
+
 DRIVERS = (
     Driver(
         type="aws:glue/job:Job",
@@ -66,7 +79,7 @@ DRIVERS = (
                 {
                     "ConnectionInput.Name": "name",
                     "ConnectionInput.ConnectionType": "connectionType",
-                    "ConnectionInput.ConnectionProperties": "connectionProperties",
+                    "ConnectionInput.ConnectionProperties": connection_properties,
                     "ConnectionInput.PhysicalConnectionRequirements": "physicalConnectionRequirements",
                     "Tags": "tags",
                 },
