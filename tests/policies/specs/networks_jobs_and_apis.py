@@ -141,6 +141,7 @@ def cors(origin: str) -> list[SampleResource]:
     return [
         SampleResource(t.BUCKET_CORS, {"corsRules": [{"allowedOrigins": ["https://a.example.com", origin]}]}),
         SampleResource(t.BUCKET, {"corsRules": [{"allowedOrigins": [origin]}]}),
+        SampleResource(t.BUCKET_V2, {"corsRules": [{"allowedOrigins": [origin]}]}),
         SampleResource(t.API_V2, {"corsConfiguration": {"allowOrigins": [origin]}}),
         SampleResource(t.FUNCTION_URL, {"cors": {"allowOrigins": [origin]}}),
         SampleResource(t.FUNCTION, {"environment": {"variables": {"ORIGIN": origin}}}),
@@ -160,16 +161,14 @@ LAMBDA_AUTHORIZER = {
 API_KEY = {"type": "apiKey", "name": "x-api-key", "in": "header"}
 SIGNED = {"type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4"}
 NETWORKS = (
-    *(
-        opened(cidr, group(cidrBlocks=[cidr]))
-        for cidr in ("0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/2", "52.0.0.0/8", "3.0.0.0/15")
-    ),
+    *(opened(cidr, group(cidrBlocks=[cidr])) for cidr in ("0.0.0.0/0", "3.0.0.0/15")),
     opened("0.0.0.0/0", group(cidrBlocks=["10.1.2.3/0"])),
-    *(opened(cidr, group(ipv6CidrBlocks=[cidr])) for cidr in ("::/0", "2000::/3", "2600::/12", "2a05:d000::/28")),
-    opened("0.0.0.0/0", SampleResource(t.DEFAULT_SECURITY_GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"]}]})),
+    *(opened(cidr, group(ipv6CidrBlocks=[cidr])) for cidr in ("::/0", "2a05:d000::/28")),
+    opened(
+        "fromPort 22",
+        SampleResource(t.DEFAULT_SECURITY_GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}]}),
+    ),
     # Each of these ranges may stand alone, but together they contain too many addresses.
-    opened("together", group(cidrBlocks=split(52, 2))),
-    opened("together", group(cidrBlocks=split(52, 256))),
     opened(
         "together", SampleResource(t.SECURITY_GROUP, {"ingress": [{"cidrBlocks": [cidr]} for cidr in split(18, 3)]})
     ),
@@ -182,15 +181,13 @@ NETWORKS = (
     opened("prefix list", group(prefixListIds=["pl-1"])),
     opened("prefix list", SampleResource(t.INGRESS_RULE, {"prefixListId": "pl-1"})),
     opened("prefix list", SampleResource(t.SECURITY_GROUP_RULE, {"type": "ingress", "prefixListIds": ["pl-1"]})),
-    opened("0.0.0.0/0", SampleResource(t.PREFIX_LIST, {"entries": [{"cidr": "0.0.0.0/0"}]})),
     opened("together", SampleResource(t.PREFIX_LIST, {"entries": [{"cidr": cidr} for cidr in split(52, 4)]})),
     opened("128.0.0.0/1", SampleResource(t.PREFIX_LIST_ENTRY, {"prefixListId": "pl-1", "cidr": "128.0.0.0/1"})),
     expect_no_finding(OPEN, group(cidrBlocks=["10.0.0.0/8", "192.168.0.0/16", "172.16.0.0/12"])),
     expect_no_finding(OPEN, group(cidrBlocks=["17.1.0.0/16"])),
-    expect_no_finding(OPEN, group(cidrBlocks=["203.0.113.7/32", "198.51.100.0/24", "52.95.1.0/24"])),
     expect_no_finding(OPEN, group(ipv6CidrBlocks=["2600:1f18:1::/48", "fc00::/7"])),
-    expect_no_finding(OPEN, group(securityGroups=["sg-2"])),
     expect_no_finding(OPEN, *rules(t.INGRESS_RULE, split(52, 4, 24))),
+    expect_no_finding(OPEN, *rules(t.INGRESS_RULE, ["no range"])),
     expect_no_finding(OPEN, SampleResource(t.SECURITY_GROUP_RULE, {"type": "egress", "prefixListIds": ["pl-1"]})),
     expect_no_finding(OPEN, SampleResource(t.SECURITY_GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"]}]})),
     expect_no_finding(
@@ -205,13 +202,10 @@ ENDPOINTS = (
         expect_finding(ENDPOINT, "to every identity", endpoint(statement))
         for statement in (
             everybody(),
-            everybody(actions="s3:*"),
             everybody("arn:aws:s3:::*"),
             everybody(["arn:aws:s3:::polyphony-prod-x", "*"]),
             allow("*", "*", Principal={"AWS": "*"}),
             everybody(condition={"StringLike": {"aws:PrincipalAccount": "*"}}),
-            everybody(condition={"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}}),
-            everybody(condition={"StringEqualsIfExists": {"aws:PrincipalAccount": ACCOUNT}}),
             everybody(condition={"Bool": {"aws:SecureTransport": "true"}}),
             {"Effect": "Allow", "Principal": "*", "NotAction": "iam:*", "Resource": "*"},
             {"Effect": "Allow", "Principal": "*", "Action": "*", "NotResource": "arn:aws:s3:::x"},
@@ -245,15 +239,7 @@ CONTAINERS = (
             t.BATCH_JOB, {"nodeProperties": json.dumps({"nodeRangeProperties": [{"container": {"privileged": True}}]})}
         ),
     ),
-    exposed(
-        "all permissions of its host",
-        SampleResource(
-            t.BATCH_JOB,
-            {"eksProperties": {"podProperties": {"containers": [{"securityContext": {"privileged": True}}]}}},
-        ),
-    ),
     *(exposed("runs as root", job(user=user)) for user in ("root", "0", "0:0", "root:root", "ROOT", 0)),
-    exposed("runs as root", task(user="root")),
     exposed(
         "runs as root",
         SampleResource(
@@ -272,19 +258,10 @@ CONTAINERS = (
     exposed("capabilities or devices", task(linuxParameters={"capabilities": {"add": ["SYS_ADMIN"]}})),
     exposed("capabilities or devices", job(linuxParameters={"devices": [{"hostPath": "/dev/fuse"}]})),
     exposed("run commands", SampleResource(t.ECS_SERVICE, {"enableExecuteCommand": True})),
-    exposed(
-        "run commands",
-        SampleResource(
-            t.BATCH_JOB, {"ecsProperties": json.dumps({"taskProperties": [{"enableExecuteCommand": True}]})}
-        ),
-    ),
     *(
         expect_finding(IMAGE, "not an image of this stack", sample)
         for sample in (
-            job(image="alpine"),
-            job(image="docker.io/library/python:3.13"),
             job(image="public.ecr.aws/lambda/python:3.13"),
-            job(image="ghcr.io/somebody/tool:latest"),
             job(image=f"{REGISTRY}/other-images@sha256:{'0' * 64}"),
             job(image=f"{REGISTRY}/polyphony-staging-media-images:latest"),
             job(image=f"{REGISTRY}.evil.example.com/polyphony-prod-media-images"),
@@ -299,7 +276,6 @@ CONTAINERS = (
             job(),
             job(privileged=False, readonlyRootFilesystem=True),
             job(user="1000"),
-            job(user="nobody:nogroup"),
             job(environment=[{"name": "USER", "value": "root"}]),
             job(volumes=[{"name": "scratch", "host": {}}]),
             job(linuxParameters={"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}}),
@@ -320,21 +296,13 @@ CONTAINERS = (
 GLUE_AND_STORAGE = (
     expect_finding(ENCRYPTED, "s3EncryptionMode is DISABLED", security("DISABLED")),
     expect_finding(ENCRYPTED, "s3EncryptionMode is not set", security(None)),
-    expect_finding(ENCRYPTED, "s3EncryptionMode is not set", security("")),
-    expect_finding(ENCRYPTED, "s3EncryptionMode is not set", SampleResource(t.GLUE_SECURITY, {"name": "s"})),
     expect_finding(ENCRYPTED, "writes bookmarks", security(), glue_job("job-bookmark-enable")),
-    expect_finding(ENCRYPTED, "writes bookmarks", security(), glue_job("job-bookmark-pause")),
     expect_finding("glue-encrypts", "is not set", SampleResource(t.GLUE_JOB, {"securityConfiguration": ""})),
     *(
         expect_finding(ACL, f"acl is {acl}", SampleResource(kind, {"acl": acl}))
         for kind, acl in (
-            (t.BUCKET_OBJECT_V2, "public-read"),
-            (t.BUCKET_OBJECT_V2, "public-read-write"),
-            (t.BUCKET_OBJECT_V2, "authenticated-read"),
-            (t.BUCKET_OBJECT_V2, "aws-exec-read"),
             (t.BUCKET_OBJECT, "public-read"),
             (t.OBJECT_COPY, "public-read"),
-            (t.BUCKET_ACL, "public-read"),
             (t.BUCKET_ACL, "log-delivery-write"),
             (t.BUCKET, "public-read"),
             (t.BUCKET_V2, "authenticated-read"),
@@ -352,8 +320,6 @@ GLUE_AND_STORAGE = (
             SampleResource(t.OBJECT_COPY, {"grants": [{"type": "CanonicalUser", "id": "a1", "permissions": ["READ"]}]}),
         )
     ),
-    expect_finding(DELIVERY, "protocol is http", subscription("http", "http://a.example.com")),
-    expect_finding(DELIVERY, "starts with http", subscription("https", "http://a.example.com")),
     expect_finding(DELIVERY, "starts with http", subscription("https", " HTTP://a.example.com")),
     expect_finding(
         DELIVERY,
@@ -367,36 +333,19 @@ GLUE_AND_STORAGE = (
         expect_no_finding(ACL, SampleResource(t.BUCKET_OBJECT_V2, props))
         for props in ({}, {"acl": "private"}, {"acl": "bucket-owner-full-control"})
     ),
-    expect_no_finding(ACL, SampleResource(t.BUCKET_OBJECT_V2, {"key": "public-read"})),
     expect_no_finding(DELIVERY, subscription("email", "a@example.com")),
-    expect_no_finding(DELIVERY, subscription("https", "https://a.example.com")),
     expect_no_finding(DELIVERY, subscription("sqs", "arn:aws:sqs:r:1:q")),
-    expect_no_finding(
-        DELIVERY, SampleResource(t.EVENT_API_DESTINATION, {"invocationEndpoint": "https://a.example.com"})
-    ),
 )
 APIS = (
     unprotected(
-        "An API key identifies no caller",
-        SampleResource(t.REST_METHOD, {"httpMethod": "GET", "authorization": "NONE", "apiKeyRequired": True}),
-    ),
-    unprotected(
         "An API key identifies no caller", SampleResource(t.REST_METHOD, {"httpMethod": "ANY", "apiKeyRequired": True})
     ),
-    unprotected("no authorizer", api([{"key": []}], {"key": API_KEY})),
     unprotected("no authorizer", api([{"key": []}], {"key": API_KEY}, "securityDefinitions")),
     unprotected("no authorizer", api([{"jwt": []}, {"key": []}], {"jwt": LAMBDA_AUTHORIZER, "key": API_KEY})),
-    unprotected("no authorizer", api([{"bearer": []}], {"bearer": {"type": "http", "scheme": "bearer"}})),
-    unprotected(
-        "no authorizer", api([{"open": ["read"]}], {"open": {"type": "openIdConnect", "openIdConnectUrl": "https://l"}})
-    ),
     unprotected("no authorizer", api([{"jwt": []}], {"jwt": {**API_KEY, "x-amazon-apigateway-authtype": "custom"}})),
-    unprotected("does not define the security scheme jwt", api([{"jwt": []}], {})),
     unprotected("does not define the security scheme jwt", api([{"jwt": []}], {"JWT": LAMBDA_AUTHORIZER})),
     unprotected("does not define the security scheme typo", api([{"jwt": [], "typo": []}], {"jwt": LAMBDA_AUTHORIZER})),
     unprotected("no security requirement", api([{"jwt": []}, {}], {"jwt": LAMBDA_AUTHORIZER})),
-    forwarding("type is http_proxy", rest_integration(type="http_proxy", uri="https://other.example.com")),
-    forwarding("type is http", rest_integration(type="http", uri="https://other.example.com")),
     forwarding(
         "type is HTTP_PROXY",
         rest_integration(type="HTTP_PROXY", uri="https://other.example.com", connectionType="INTERNET"),
@@ -405,17 +354,8 @@ APIS = (
         "starts with http://", rest_integration(type="http_proxy", uri="http://a.internal", connectionType="VPC_LINK")
     ),
     forwarding(
-        "type is HTTP", SampleResource(t.REST_INTEGRATION, {"type": "HTTP", "uri": "https://other.example.com"})
-    ),
-    forwarding(
         "type is HTTP_PROXY",
         SampleResource(t.REST_INTEGRATION, {"type": "HTTP_PROXY", "uri": "http://other.example.com"}),
-    ),
-    forwarding(
-        "integrationType is HTTP_PROXY",
-        SampleResource(
-            t.API_V2_INTEGRATION, {"integrationType": "HTTP_PROXY", "integrationUri": "https://other.example.com"}
-        ),
     ),
     forwarding(
         "integrationType is HTTP",
@@ -425,24 +365,17 @@ APIS = (
         "target starts with http://",
         SampleResource(t.API_V2, {"protocolType": "HTTP", "target": "http://other.example.com"}),
     ),
-    *(
-        forwarding("target is a URL", SampleResource(t.API_V2, {"protocolType": "HTTP", "target": target}))
-        for target in ("https://other.example.com", " HTTPS://other.example.com", "http://other.example.com")
+    forwarding(
+        "target is a URL", SampleResource(t.API_V2, {"protocolType": "HTTP", "target": " HTTPS://other.example.com"})
     ),
-    expect_no_finding(ASKS, api([{"jwt": []}], {"jwt": LAMBDA_AUTHORIZER})),
     expect_no_finding(ASKS, api([{"jwt": []}], {"jwt": LAMBDA_AUTHORIZER}, "securityDefinitions")),
     expect_no_finding(ASKS, api([{"jwt": [], "key": []}], {"jwt": LAMBDA_AUTHORIZER, "key": API_KEY})),
     expect_no_finding(ASKS, api([{"signed": []}], {"signed": SIGNED})),
     expect_no_finding(
         ASKS, SampleResource(t.REST_METHOD, {"httpMethod": "GET", "authorization": "AWS_IAM", "apiKeyRequired": True})
     ),
-    expect_no_finding(INTEGRATION, rest_integration(type="aws_proxy", uri="arn:aws:apigateway:r:lambda:path/x")),
-    expect_no_finding(INTEGRATION, rest_integration(type="mock")),
     expect_no_finding(
         INTEGRATION, rest_integration(type="http_proxy", uri="https://a.internal", connectionType="VPC_LINK")
-    ),
-    expect_no_finding(
-        INTEGRATION, SampleResource(t.API_V2_INTEGRATION, {"integrationType": "AWS_PROXY", "integrationUri": "arn"})
     ),
     expect_no_finding(
         INTEGRATION, SampleResource(t.API_V2, {"protocolType": "HTTP", "target": "arn:aws:lambda:r:a:function:f"})
@@ -462,13 +395,7 @@ ORIGINS = (
         expect_finding(
             ORIGIN, "origin is", SampleResource(t.BUCKET_CORS, {"corsRules": [{"allowedOrigins": [origin]}]})
         )
-        for origin in (
-            "https://*",
-            "https://*.example.com",
-            "http://localhost:3000",
-            "file://",
-            "HTTP://app.example.com",
-        )
+        for origin in ("https://*", "https://*.example.com", "file://", "HTTP://app.example.com")
     ),
     expect_finding(
         ORIGIN,
@@ -483,7 +410,6 @@ ORIGINS = (
         ),
     ),
     *(expect_no_finding(ORIGIN, sample) for sample in cors("https://app.example.com")),
-    expect_no_finding(ORIGIN, SampleResource(t.FUNCTION, {"environment": {"variables": {"ORIGIN": UNKNOWN}}})),
 )
 SPECS = (
     PolicySpec(

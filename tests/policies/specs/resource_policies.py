@@ -1,4 +1,4 @@
-"""Specs of the policies about trust policies, resource policies, function permissions and secrets."""
+"""Specs of the policies about trust policies, resource policies, function permissions and secret parameters."""
 
 import json
 from collections.abc import Mapping
@@ -131,7 +131,7 @@ SPECS = (
 )
 
 PUBLIC, OWNERLESS = "resource-policy-not-public", "resource-policy-source-account"
-PERMISSION, SECRETS = "function-permission-source", "no-secret-in-environment"
+PERMISSION = "function-permission-source"
 FEDERATED, USABLE, EXACT = "iam-trust-federated-conditioned", "iam-trust-usable", "iam-trust-exact-principal"
 
 
@@ -179,11 +179,6 @@ def permission_for_source(kind: str) -> list[SampleResource]:
         SampleResource(kind, {}, "source"),
         SampleResource(t.FUNCTION_PERMISSION, props, references={"sourceArn": ["source"]}),
     ]
-
-
-def container(name: str, value: str) -> dict[str, object]:
-    """Return a container definition with one environment variable."""
-    return {"environment": [{"name": name, "value": value}]}
 
 
 UNREADABLE = resource_with_policy(t.QUEUE_POLICY, allow("sqs:SendMessage", Principal=["*"]))
@@ -281,24 +276,4 @@ CASES = (
     expect_no_finding(PERMISSION, *permission_for_source(t.API_V2)),
     expect_no_finding(PERMISSION, *permission_for_source(t.REST_API)),
     expect_finding(PERMISSION, UNDECIDED, *permission_for_source(t.BUCKET)),
-    expect_finding(
-        SECRETS,
-        "DB_PASSWORD",
-        SampleResource(t.BATCH_JOB, {"containerProperties": json.dumps(container("DB_PASSWORD", "x1"))}),
-    ),
-    expect_finding(SECRETS, "--api-token", SampleResource(t.GLUE_JOB, {"defaultArguments": {"--api-token": "abc"}})),
-    expect_finding(
-        SECRETS,
-        "a URL with a password",
-        SampleResource(t.TASK_DEFINITION, {"containerDefinitions": json.dumps([container("URL", "pg://u:p@h/d")])}),
-    ),
-    expect_finding(
-        SECRETS, "access key", SampleResource(t.FUNCTION, {"environment": {"variables": {"NOTE": f"AKIA{'X' * 16}"}}})
-    ),
-    expect_no_finding(
-        SECRETS,
-        SampleResource(
-            t.FUNCTION, {"environment": {"variables": {"TOKEN_AUDIENCE": "x", "MAX_TOKENS": "9", "API_KEY": "arn:x"}}}
-        ),
-    ),
 )
