@@ -29,11 +29,19 @@ from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, Statement
 FOREIGN = "999999999999"
 FOREIGN_ROLE = f"arn:aws:iam::{FOREIGN}:role/reader"
 FOREIGN_QUEUE = f"arn:aws:sqs:{REGION}:{FOREIGN}:copies"
+FOREIGN_TOPIC = f"arn:aws:sns:{REGION}:{FOREIGN}:copies"
+FOREIGN_KEY = f"arn:aws:kms:{REGION}:{FOREIGN}:key/0e3f"
+FOREIGN_FUNCTION = f"arn:aws:lambda:{REGION}:{FOREIGN}:function:copy"
 CANONICAL_USER = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
 ALERTS = f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-prod-foundation-alerts"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:polyphony-prod-ingestion-sweeper:live"
 ACCOUNTS, BUCKETS, SERVICES = "account-known", "bucket-known", "service-known"
 ON_BUCKET = "arn:aws:s3:::polyphony-prod-{}-123456789012/*"
+
+
+def variables(**given: str) -> dict[str, object]:
+    """Return the environment of a function."""
+    return {"environment": {"variables": given}}
 
 
 def reads(principal: object, condition: dict[str, object] | None = None) -> Statement:
@@ -141,6 +149,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "root user in a bucket policy", "ingestion-landing-policy", reads({"AWS": f"arn:aws:iam::{FOREIGN}:root"})
         ),
         granted("account id in a bucket policy", "ingestion-lake-policy", reads({"AWS": FOREIGN})),
+        granted("one of several principals", "voice-qa-audio-policy", reads({"AWS": [ACCOUNT, FOREIGN_ROLE]})),
         granted(
             "account in a condition",
             "meetings-recordings-policy",
@@ -163,10 +172,38 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         ),
         granted("unique id of a role", "ingestion-lake-policy", reads({"AWS": "AROAJ2UCCR6DPCEXAMPLE"})),
         granted(
+            "unique id of a user in a condition",
+            "voice-qa-audio-policy",
+            reads("*", {"StringLike": {"aws:userId": "AIDACKCEVSQ6C2EXAMPLE"}}),
+        ),
+        granted(
+            "assumed session",
+            "meetings-recordings-policy",
+            reads({"AWS": f"arn:aws:sts::{FOREIGN}:assumed-role/reader/x"}),
+        ),
+        granted(
             "origin access identity",
             "livestream-transcripts-policy",
             reads({"AWS": "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1"}),
         ),
+        granted(
+            "federated user", "foundation-audit-logs-policy", reads({"AWS": f"arn:aws:sts::{FOREIGN}:federated-user/x"})
+        ),
+        granted(
+            "source account in a queue policy",
+            "ingestion-intake-policy",
+            sends({"Service": "s3.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": FOREIGN}}),
+        ),
+        granted(
+            "source rule in a queue policy",
+            "livestream-video-jobs-dlq-policy",
+            sends(
+                {"Service": "events.amazonaws.com"},
+                {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{FOREIGN}:rule/x"}},
+            ),
+        ),
+        granted("topic policy", "foundation-alerts-policy", allow("sns:Subscribe", ALERTS, Principal={"AWS": FOREIGN})),
+        granted("resource of a role", "ingestion-sweeper-grants", allow("sqs:SendMessage", FOREIGN_QUEUE)),
         granted(
             "resource of every account",
             "ingestion-steps-grants",
@@ -177,11 +214,88 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "ingestion-manifest-builder-grants",
             allow("sqs:SendMessage", "arn:aws:sqs:*"),
         ),
+        granted(
+            "partial account",
+            "livestream-media-convert-grants",
+            allow("sqs:SendMessage", f"arn:aws:sqs:{REGION}:99999*:copies"),
+        ),
+        granted(
+            "resource account in a condition",
+            "ingestion-spark-grants",
+            allow("sqs:SendMessage", "*", {"StringEquals": {"aws:ResourceAccount": FOREIGN}}),
+        ),
         trusted("foreign role in a trust policy", "ingestion-sweeper-role", {"AWS": FOREIGN_ROLE}),
+        trusted("foreign account in a trust policy", "ingestion-steps-role", {"AWS": FOREIGN}),
+        trusted(
+            "foreign identity provider",
+            "ingestion-spark-role",
+            {"Federated": f"arn:aws:iam::{FOREIGN}:oidc-provider/token.example.com"},
+        ),
+        replaced_text(
+            "source account in a trust policy",
+            "livestream-media-convert-role",
+            "assumeRolePolicy",
+            f'"{ACCOUNT}"',
+            f'"{FOREIGN}"',
+        ),
+        changed(
+            "permissions boundary",
+            "ingestion-manifest-builder-role",
+            {"permissionsBoundary": f"arn:aws:iam::{FOREIGN}:policy/b"},
+        ),
+        changed(
+            "managed policy",
+            "voice-qa-validate-lecture-role",
+            {"managedPolicyArns": [f"arn:aws:iam::{FOREIGN}:policy/p"]},
+        ),
+        changed("guest role", "voice-qa-guests-roles", {"roles": {"unauthenticated": FOREIGN_ROLE}}),
         added(
             "function permission",
             t.FUNCTION_PERMISSION,
             {"function": FUNCTION, "action": "lambda:InvokeFunction", "principal": FOREIGN, "qualifier": "live"},
+        ),
+        added(
+            "permission for a foreign role",
+            t.FUNCTION_PERMISSION,
+            {"function": FUNCTION, "action": "lambda:InvokeFunction", "principal": FOREIGN_ROLE, "qualifier": "live"},
+        ),
+        added(
+            "permission for an organisation",
+            t.FUNCTION_PERMISSION,
+            {"function": FUNCTION, "principal": "*", "principalOrgId": "o-a1b2c3d4e5", "qualifier": "live"},
+        ),
+        added(
+            "source account of a permission",
+            t.FUNCTION_PERMISSION,
+            {
+                "function": FUNCTION,
+                "principal": "s3.amazonaws.com",
+                "sourceArn": "arn:aws:s3:::polyphony-prod-ingestion-landing-123456789012",
+                "sourceAccount": FOREIGN,
+            },
+        ),
+        added(
+            "layer permission",
+            t.LAYER_PERMISSION,
+            {"layerName": "x", "principal": FOREIGN, "action": "lambda:GetLayerVersion"},
+        ),
+        added("event bus permission", t.EVENT_BUS_PERMISSION, {"principal": FOREIGN, "statementId": "x"}),
+        added(
+            "log subscription",
+            "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
+            {"destinationArn": f"arn:aws:logs:{REGION}:{FOREIGN}:destination:x"},
+        ),
+        added(
+            "topic subscription",
+            "aws:sns/topicSubscription:TopicSubscription",
+            {"topic": ALERTS, "protocol": "sqs", "endpoint": FOREIGN_QUEUE},
+        ),
+        added("shared resource", "aws:ram/principalAssociation:PrincipalAssociation", {"principal": FOREIGN}),
+        added("key grant", "aws:kms/grant:Grant", {"granteePrincipal": FOREIGN_ROLE}),
+        added(
+            "snapshot permission",
+            "aws:ec2/snapshotCreateVolumePermission:SnapshotCreateVolumePermission",
+            {"accountId": FOREIGN},
         ),
         added(
             "peer owner as a number", "aws:ec2/vpcPeeringConnection:VpcPeeringConnection", {"peerOwnerId": int(FOREIGN)}
@@ -193,24 +307,54 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         ),
         replaced_text("image", "meetings-media-definition", "containerProperties", f"{ACCOUNT}.dkr", f"{FOREIGN}.dkr"),
         changed(
+            "layer", "ingestion-sweeper-function", {"layers": [f"arn:aws:lambda:{REGION}:{FOREIGN}:layer:tools:1"]}
+        ),
+        changed(
             "layer of a name that AWS uses",
             "ingestion-steps-function",
             {"layers": [f"arn:aws:lambda:{REGION}:{FOREIGN}:layer:AWSLambdaPowertoolsPythonV3:1"]},
+        ),
+        changed(
+            "event target",
+            "livestream-video-completed-target",
+            {"arn": f"arn:aws:events:{REGION}:{FOREIGN}:event-bus/default"},
+        ),
+        changed_nested("schedule target", "ingestion-sweep-schedule", ("target", "arn"), FOREIGN_FUNCTION),
+        changed_nested(
+            "schedule dead letters", "voice-qa-sweep-schedule", ("target", "deadLetterConfig", "arn"), FOREIGN_QUEUE
         ),
         changed(
             "bucket notification",
             "ingestion-landing-notification",
             {"queues": [{"queueArn": FOREIGN_QUEUE, "events": ["s3:ObjectCreated:*"]}]},
         ),
+        changed_nested(
+            "failure destination",
+            "ingestion-sweeper-asynchronous",
+            ("destinationConfig", "onFailure", "destination"),
+            FOREIGN_QUEUE,
+        ),
         replaced_text("redrive policy", "ingestion-intake-queue", "redrivePolicy", ACCOUNT, FOREIGN),
+        changed("event source", "ingestion-intake-source", {"eventSourceArn": FOREIGN_QUEUE}),
         replaced_text(
             "WebSocket integration", "voice-qa-socket-websocket-handler-integration", "integrationUri", ACCOUNT, FOREIGN
         ),
+        replaced_text("REST integration", "livestream-api-api", "body", f":{ACCOUNT}:", f":{FOREIGN}:"),
+        replaced_text("workflow task", "ingestion-workflow-machine", "definition", f":{ACCOUNT}:", f":{FOREIGN}:"),
         edited(
             "partial ARN in a workflow",
             "meetings-workflow-machine",
             "definition",
-            lambda found: found["States"].update({"Copy": {"Arguments": {"FunctionName": f"{FOREIGN}:function:copy"}}}),
+            lambda found: found["States"].update(
+                {
+                    "Copy": {
+                        "Type": "Task",
+                        "Resource": "arn:aws:states:::lambda:invoke",
+                        "Arguments": {"FunctionName": f"{FOREIGN}:function:copy"},
+                        "End": True,
+                    }
+                }
+            ),
         ),
         edited(
             "expression in a workflow",
@@ -219,12 +363,43 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             lambda found: found["States"].update(
                 {
                     "Copy": {
+                        "Type": "Task",
+                        "Resource": "arn:aws:states:::sqs:sendMessage",
                         "Arguments": {
-                            "QueueUrl": f"{{% 'https://sqs.us-east-1.amazonaws.com/' & '{FOREIGN}' & '/x' %}}"
-                        }
+                            "QueueUrl": "{% 'https://sqs.us-east-1.amazonaws.com/' & '" + FOREIGN + "' & '/copies' %}"
+                        },
+                        "End": True,
                     }
                 }
             ),
+        ),
+        edited(
+            "queue URL in a workflow",
+            "meetings-workflow-machine",
+            "definition",
+            lambda found: found["States"].update(
+                {
+                    "Copy": {
+                        "Type": "Task",
+                        "Resource": "arn:aws:states:::sqs:sendMessage",
+                        "Arguments": {"QueueUrl": f"https://sqs.us-east-1.amazonaws.com/{FOREIGN}/copies"},
+                        "End": True,
+                    }
+                }
+            ),
+        ),
+        changed("key of a topic", "foundation-alerts-topic", {"kmsMasterKeyId": FOREIGN_KEY}),
+        changed("key of a log group", "ingestion-spark-continuous-logs", {"kmsKeyId": FOREIGN_KEY}),
+        changed(
+            "key of a table",
+            "ingestion-files-table",
+            {"serverSideEncryption": {"enabled": True, "kmsKeyArn": FOREIGN_KEY}},
+        ),
+        changed_nested(
+            "backup copy",
+            "foundation-backup-plan",
+            ("rules", "0", "copyActions"),
+            [{"destinationVaultArn": f"arn:aws:backup:{REGION}:{FOREIGN}:backup-vault:x"}],
         ),
         with_variable(
             "queue URL in the environment",
@@ -232,13 +407,45 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "COPIES",
             f"https://sqs.{REGION}.amazonaws.com/{FOREIGN}/copies",
         ),
+        with_variable(
+            "account id in the environment", "voice-qa-validate-lecture-function", "PARTNER_ACCOUNT_ID", FOREIGN
+        ),
         with_variable("unnamed account id in the environment", "livestream-episodes-function", "COPY_TO", FOREIGN),
         changed("catalog of a table", "ingestion-lake-table", {"catalogId": FOREIGN}),
+        changed_nested("argument of a job", "ingestion-spark-job", ("defaultArguments", "--copy_to"), FOREIGN_TOPIC),
+        changed("alarm action", "foundation-backup-failed-dlq-alarm", {"alarmActions": [FOREIGN_TOPIC]}),
+        added("metric of an account", t.ALARM, {"metricQueries": [{"id": "m", "accountId": FOREIGN}]}),
+        edited(
+            "dashboard",
+            "ingestion-overview-dashboard",
+            "dashboardBody",
+            lambda found: found["widgets"][0]["properties"].update(accountId=FOREIGN),
+        ),
+        changed_nested(
+            "budget alert", "foundation-spend-budget", ("notifications", "0", "subscriberSnsTopicArns"), [FOREIGN_TOPIC]
+        ),
         changed(
             "endpoint service",
             "meetings-jobs-s3",
             {"serviceName": f"com.amazonaws.vpce.{REGION}.vpce-svc-0e3f5a7b9c1d2e4f6"},
         ),
+        changed(
+            "archive of a foreign bus",
+            "livestream-events-archive",
+            {"eventSourceArn": f"arn:aws:events:{REGION}:{FOREIGN}:event-bus/default"},
+        ),
+        changed(
+            "access log of a stage",
+            "livestream-api-stage",
+            {
+                "accessLogSettings": {
+                    "destinationArn": f"arn:aws:firehose:{REGION}:{FOREIGN}:deliverystream/x",
+                    "format": "{}",
+                }
+            },
+        ),
+        changed("value of a parameter", "livestream-cursors-parameter", {"value": json.dumps({"role": FOREIGN_ROLE})}),
+        changed("role of a job", "ingestion-spark-job", {"roleArn": FOREIGN_ROLE}),
         changed(
             "tag with an account", "meetings-recordings-bucket", {"tags": {"Name": "x", "SharedWithAccount": FOREIGN}}
         ),
@@ -265,12 +472,20 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "ingestion-lake-policy",
             reads("*", {"StringEquals": {"aws:SourceVpce": "vpce-0e3f5a7b"}}),
         ),
+        granted(
+            "foreign network", "voice-qa-audio-policy", reads("*", {"StringEquals": {"aws:SourceVpc": "vpc-0e3f5a7b"}})
+        ),
     ),
     *found_by(
         BUCKETS,
         changed("target of access logs", "ingestion-lake-logging", {"targetBucket": "copies-of-logs"}),
         granted("bucket of a role", "ingestion-sweeper-grants", allow("s3:PutObject", "arn:aws:s3:::copies-of-data/*")),
         granted("every bucket", "ingestion-steps-grants", allow("s3:PutObject", "arn:aws:s3:::*/copies/*")),
+        granted(
+            "buckets with a prefix",
+            "voice-qa-validate-lecture-grants",
+            allow("s3:PutObject", "arn:aws:s3:::polyphony-prod-*/*"),
+        ),
         granted(
             "source bucket of a queue policy",
             "voice-qa-sweep-dlq-policy",
@@ -284,7 +499,22 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "s3://copies-of-data/queries/",
         ),
         changed_nested(
+            "library of a job",
+            "ingestion-spark-job",
+            ("defaultArguments", "--extra-py-files"),
+            "s3://copies-of-code/lib.zip",
+        ),
+        changed_nested(
             "Hadoop URL", "ingestion-spark-job", ("defaultArguments", "--lake_uri"), "s3a://copies-of-data/"
+        ),
+        changed_nested(
+            "location of a table",
+            "ingestion-lake-table",
+            ("storageDescriptor", "location"),
+            "s3://copies-of-data/rows/",
+        ),
+        with_variable(
+            "bucket in the environment", "livestream-episodes-function", "TRANSCRIPT_BUCKET", "copies-of-data"
         ),
         with_variable(
             "bucket address in the environment",
@@ -298,6 +528,27 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "COPIES",
             "https://s3.us-east-1.amazonaws.com/copies-of-data/x",
         ),
+        edited(
+            "bucket in a workflow",
+            "meetings-workflow-machine",
+            "definition",
+            lambda found: found["States"].update(
+                {
+                    "Copy": {
+                        "Type": "Task",
+                        "Resource": "arn:aws:states:::aws-sdk:s3:putObject",
+                        "Arguments": {"Bucket": "copies-of-data", "Key": "x"},
+                        "End": True,
+                    }
+                }
+            ),
+        ),
+        added(
+            "replica",
+            "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
+            {"rules": [{"destination": {"bucket": "arn:aws:s3:::copies-of-data"}}]},
+        ),
+        added("object elsewhere", "aws:s3/bucketObjectv2:BucketObjectv2", {"bucket": "copies-of-data", "key": "x"}),
     ),
     *found_by(
         SERVICES,
@@ -310,6 +561,21 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "every service",
             "livestream-video-completed-dlq-policy",
             sends({"Service": "*"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        ),
+        granted(
+            "service in a queue policy",
+            "livestream-video-created-dlq-policy",
+            sends({"Service": "ec2.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        ),
+        granted(
+            "one of several services",
+            "foundation-alerts-policy",
+            allow("sns:Publish", ALERTS, Principal={"Service": ["budgets.amazonaws.com", "codebuild.amazonaws.com"]}),
+        ),
+        granted(
+            "service of a bucket policy",
+            "ingestion-landing-policy",
+            reads({"Service": "sagemaker.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         ),
         trusted("service in a trust policy", "foundation-backup-backup-role", {"Service": "ec2.amazonaws.com"}),
         granted(
@@ -325,6 +591,16 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "lookalike of a service",
             "ingestion-sweeper-failed-policy",
             sends({"Service": "events.amazonaws.com.example"}),
+        ),
+        added(
+            "service of a permission",
+            t.FUNCTION_PERMISSION,
+            {
+                "function": FUNCTION,
+                "principal": "iot.amazonaws.com",
+                "sourceArn": f"arn:aws:iot:{REGION}:{ACCOUNT}:rule/x",
+                "qualifier": "live",
+            },
         ),
         added(
             "service of another company part",
@@ -351,6 +627,14 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     ),
     granted("own role", "ingestion-lake-policy", reads({"AWS": f"arn:aws:iam::{ACCOUNT}:role/polyphony-prod-reader"})),
     granted("denied wildcard", "voice-qa-audio-policy", deny("arn:aws:iam::*:role/*")),
+    granted(
+        "own source pattern",
+        "livestream-video-jobs-dlq-policy",
+        sends(
+            {"Service": "events.amazonaws.com"},
+            {"ArnLike": {"aws:SourceArn": f"arn:aws:events:*:{ACCOUNT}:rule/polyphony-prod-*"}},
+        ),
+    ),
     granted(
         "regional service",
         "voice-qa-sweep-dlq-policy",
@@ -395,6 +679,9 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         "larger query limit", "ingestion-lake-workgroup", ("configuration", "bytesScannedCutoffPerQuery"), 214748364800
     ),
     changed(
+        "time in a description", "foundation-layer-version", {"description": "Built at 202611230542 from 482910384756"}
+    ),
+    changed(
         "number in a description",
         "ingestion-spark-job",
         {"description": "Converts up to 482910384756 lines of o-so-many files"},
@@ -402,7 +689,18 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     changed(
         "release tag",
         "ingestion-files-table",
-        {"tags": {"Release": "202611230542", "Owner": "team-202611230542"}},
+        {
+            "tags": {
+                "Backup": "polyphony-prod-daily",
+                "Release": "202611230542",
+                "Owner": "team-202611230542",
+                "Project": "polyphony",
+                "Environment": "prod",
+                "Name": "x",
+                "Subsystem": "ingestion",
+                "CostCenter": "voice-prod",
+            }
+        },
     ),
     changed("time in a name", "ingestion-spark-error-logs", {"name": "/aws-glue/polyphony-prod-202611230542/error"}),
     changed(
@@ -427,6 +725,13 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 {"source": ["aws.s3"], "account": [ACCOUNT], "detail": {"size": [{"numeric": [">", 482910384756]}]}}
             )
         },
+    ),
+    changed("own key", "ingestion-spark-continuous-logs", {"kmsKeyId": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0e3f"}),
+    edited(
+        "threshold of a dashboard",
+        "ingestion-overview-dashboard",
+        "dashboardBody",
+        lambda found: found["widgets"][0]["properties"].update(annotations={"horizontal": [{"value": 482910384756}]}),
     ),
     edited(
         "expression with an own id",

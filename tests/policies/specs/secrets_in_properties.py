@@ -74,9 +74,12 @@ FORMATS = tuple(
         ("an AWS access key", ACCESS_KEY),
         ("an AWS access key", f"id=ASIA{LETTERS[:16].upper()} next"),
         ("a private key", "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIE"),
+        ("a private key", "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3Bl"),
+        ("a private key", "-----BEGIN ENCRYPTED " + "PRIVATE KEY-----\nb3Bl"),
         ("a JSON web token", WEB_TOKEN),
         ("a URL with a password", f"postgres://user:{PASSWORD}@db.example.com/app"),
         ("a URL with a password", f"redis://:{PASSWORD}@cache.example.com:6379"),
+        ("a URL with a password", f"mongodb+srv://user:{PASSWORD}@db.example.com"),
         ("a presigned URL", f"https://b.s3.amazonaws.com/k?X-Amz-Expires=900&X-Amz-Signature={HEX}"),
         ("a GitHub token", f"ghp_{LETTERS}"),
         ("a GitHub token", f"github_pat_{LETTERS}"),
@@ -116,17 +119,23 @@ NAMES = tuple(
     bad_variable(name, name, value)
     for name, value in (
         ("DB_PASSWORD", "x1"),
+        ("DB_PASSWORD", PASSWORD),
         ("PASSWORD_OF_DB", PASSWORD),
         ("dbPassword", PASSWORD),
         ("DB_PASS", PASSWORD),
+        ("DB_PWD", PASSWORD),
         ("SECRET_2", PASSWORD),
         ("STRIPE_SECRET_KEY_LIVE", PASSWORD),
+        ("apiKey", PASSWORD),
         ("API-KEY", PASSWORD),
         ("SIGNING_KEY", PASSWORD),
         ("ACCESS_TOKEN", "changeme"),
+        ("WEBHOOK_SECRET", PASSWORD),
         ("SSH_PASSPHRASE", "correct horse battery"),
         ("PGPASSWORD", PASSWORD),
         ("DB_PW", PASSWORD),
+        ("SESSION_KEY", PASSWORD),
+        ("HMAC_KEY", PASSWORD),
         ("DB_PASSWORD", f"half/{PASSWORD}"),
         ("DB_PASSWORD", f"${PASSWORD}"),
         ("DB_PASSWORD", f"%{PASSWORD}"),
@@ -134,7 +143,9 @@ NAMES = tuple(
 )
 IN_TEXTS = (
     bad_variable("a password or token", "JAVA_OPTS", f"-Xmx1g -Ddb.password={PASSWORD}"),
+    bad_variable("a password or token", "DSN", f"host=db user=app password={PASSWORD} dbname=x"),
     bad_variable("a password or token", "ODBC", f"Server=db;Uid=app;Pwd={PASSWORD};"),
+    bad_variable("a password or token", "JDBC", f"jdbc:mysql://db/app?user=a&password={PASSWORD}"),
     bad_variable("a password or token", "CONFIG", f"api_key: '{PASSWORD}'"),
     bad_variable("a password or token", "CONFIG", f"db:\n  user: app\n  password: {PASSWORD}\n"),
     bad_variable("DB_PASSWORD", "SETTINGS", json.dumps({"DB_PASSWORD": PASSWORD})),
@@ -146,25 +157,74 @@ JOBS = (
     expect_finding(ENVIRONMENT, "--password", in_container(command=["run", "--password", PASSWORD])),
     expect_finding(ENVIRONMENT, "a password or token", in_container(command=[f"--password={PASSWORD}"])),
     expect_finding(ENVIRONMENT, "command[2]", in_container(command=["sh", "-c", f"PGPASSWORD={PASSWORD} psql"])),
+    expect_finding(ENVIRONMENT, "an AWS access key", in_container(command=["run", ACCESS_KEY])),
     expect_finding(ENVIRONMENT, "DB_SECRET", in_task(environment=[{"Name": "DB_SECRET", "Value": PASSWORD}])),
+    expect_finding(ENVIRONMENT, "a GitHub token", in_task(dockerLabels={"note": f"ghp_{LETTERS}"})),
+    expect_finding(
+        ENVIRONMENT,
+        "an authorization header",
+        in_task(healthCheck={"command": [f"curl -H 'Authorization: Bearer {LETTERS}'"]}),
+    ),
+    expect_finding(ENVIRONMENT, "random characters", in_task(entryPoint=["run", LETTERS])),
     expect_finding(
         ENVIRONMENT, "--db_password", SampleResource(t.GLUE_JOB, {"defaultArguments": {"--db_password": PASSWORD}})
     ),
+    expect_finding(
+        ENVIRONMENT,
+        "a URL with a password",
+        SampleResource(t.GLUE_JOB, {"nonOverridableArguments": {"--source": f"jdbc://a:{PASSWORD}@h"}}),
+    ),
     expect_finding(ENVIRONMENT, "a JSON web token", SampleResource(t.FUNCTION, {"description": WEB_TOKEN})),
+    expect_finding(ENVIRONMENT, "an AWS access key", SampleResource(t.BATCH_JOB, {"parameters": {"key": ACCESS_KEY}})),
 )
 ELSEWHERE = (
     elsewhere("an AWS access key", t.SSM_PARAMETER, {"type": "String", "name": "/a/note", "value": ACCESS_KEY}),
+    elsewhere("random characters", t.SSM_PARAMETER, {"type": "String", "name": "/a/note", "value": LETTERS}),
+    elsewhere("a URL with a password", t.SSM_PARAMETER, {"type": "StringList", "value": f"a,https://u:{PASSWORD}@h"}),
     elsewhere("variables.dbPassword", t.REST_STAGE, {"variables": {"dbPassword": PASSWORD}}),
+    elsewhere("stageVariables", t.API_V2_STAGE, {"stageVariables": {"note": f"ghp_{LETTERS}"}}),
+    elsewhere(
+        "connectionProperties.PASSWORD",
+        "aws:glue/connection:Connection",
+        {"connectionProperties": {"USERNAME": "etl", "PASSWORD": PASSWORD}},
+    ),
+    elsewhere(
+        "a password or token",
+        "aws:glue/connection:Connection",
+        {"connectionProperties": {"JDBC_CONNECTION_URL": f"jdbc:postgresql://h/d?user=u&password={PASSWORD}"}},
+    ),
     expect_finding(PROPERTIES, "apiKey", workflow(Type="Task", Arguments={"headers": {"apiKey": PASSWORD}})),
+    expect_finding(PROPERTIES, "an authorization header", workflow(Parameters={"Authorization": f"Bearer {LETTERS}"})),
+    expect_finding(PROPERTIES, "a JSON web token", workflow(Comment=f"test with {WEB_TOKEN}")),
     elsewhere("tags.Password", t.BUCKET, {"tags": {"Password": PASSWORD}}),
+    elsewhere("an AWS access key", t.TABLE, {"tags": {"Note": ACCESS_KEY}}),
     elsewhere("an AWS access key", t.TABLE, {"tags": {ACCESS_KEY: "note"}}),
     elsewhere(
         "in Base64",
         "aws:ec2/launchTemplate:LaunchTemplate",
         {"userData": encoded(f"#!/bin/sh\nDB_PASSWORD={PASSWORD}\n")},
     ),
+    elsewhere(
+        "a password or token", "aws:ec2/instance:Instance", {"userData": f"#!/bin/sh\nexport API_KEY={PASSWORD}\n"}
+    ),
+    elsewhere("a private key", "aws:ec2/instance:Instance", {"userData": "-----BEGIN " + "PRIVATE KEY-----"}),
     elsewhere("input", t.SCHEDULE, {"target": {"input": json.dumps({"token": PASSWORD})}}),
+    elsewhere("token", t.EVENT_TARGET, {"input": json.dumps({"headers": {"token": PASSWORD}})}),
+    elsewhere(
+        "a private key", t.REST_API, {"body": json.dumps({"info": {"description": "-----BEGIN " + "PRIVATE KEY-----"}})}
+    ),
+    elsewhere(
+        "authParameters",
+        "aws:cloudwatch/eventConnection:EventConnection",
+        {"authParameters": {"apiKey": {"key": "k", "value": f"sk_live_{LETTERS}"}}},
+    ),
     elsewhere("password", "aws:rds/instance:Instance", {"password": PASSWORD}),
+    elsewhere("authToken", "aws:elasticache/replicationGroup:ReplicationGroup", {"authToken": PASSWORD}),
+    elsewhere(
+        "a webhook URL",
+        "aws:sns/topicSubscription:TopicSubscription",
+        {"endpoint": f"https://hooks.slack.com/services/{LETTERS[:20]}"},
+    ),
     elsewhere("a value instead", t.SSM_PARAMETER, {"type": "String", "value": json.dumps({"clientSecret": PASSWORD})}),
     expect_finding(
         PARAMETER, "db-password", SampleResource(t.SSM_PARAMETER, {"name": "/app/db-password", "type": "String"})
@@ -181,6 +241,7 @@ HARMLESS = (
             ("TOKEN_AUDIENCE", "x"),
             ("TOKEN_ISSUER", "https://login.example.com/"),
             ("MAX_TOKENS", "900"),
+            ("MAX_OUTPUT_TOKENS", "5200"),
             ("SECRET_NAME", "polyphony-prod-cursors"),
             ("SECRET_ARN", "arn:aws:secretsmanager:us-east-1:1:secret:x"),
             ("DB_PASSWORD", "/polyphony-prod/db/password"),
