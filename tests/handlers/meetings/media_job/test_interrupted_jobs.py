@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from handlers.meetings.media_job.chunk_facts import SECOND
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job_termination import JobTerminated, JobTermination, Process
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.client_events import at_event
 from tests.handlers.meetings.media_job import sample_videos
-from tests.handlers.meetings.media_job.job_harness import BUCKET, LIMITS, SECOND, JobHarness
+from tests.handlers.meetings.media_job.job_harness import BUCKET, LIMITS, JobHarness
 
 pytestmark = pytest.mark.media
 
