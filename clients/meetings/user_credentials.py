@@ -114,7 +114,7 @@ def create_renewable_credentials(
 
     `first` contains the first credentials, and states how long before the expiry all credentials are renewed.
     """
-    expires_at, renew_at = _parse_expiry(first, clock()), _parse_time(first.renew_after)
+    expires_at, renew_at = _parse_expiry(first, clock()), datetime.fromisoformat(first.renew_after)
     return RefreshableCredentials(
         access_key=first.access_key_id,
         secret_key=first.secret_access_key,
@@ -172,13 +172,9 @@ class _Renewal:
 
 def _parse_expiry(credentials: ExchangeResponse, now: datetime) -> datetime:
     """Return the expiry of new credentials. Raises ExchangeFailed if it is past, because then the clock is wrong."""
-    expires_at = _parse_time(credentials.expiration)
+    expires_at = datetime.fromisoformat(credentials.expiration)
     if expires_at <= now:
         raise ExchangeFailed(
             "CLOCK_WRONG", f"New credentials expire at {credentials.expiration}, but this machine's time is {now}."
         )
     return expires_at
-
-
-def _parse_time(text: str) -> datetime:
-    return datetime.fromisoformat(text)

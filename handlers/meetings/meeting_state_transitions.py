@@ -53,7 +53,9 @@ class ExecutionReport:
     status: MeetingStatus
     stage: Stage | None = None
     reason: MeetingReason | None = None
-    """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting. A failure without a reason gets
+    that of the meeting's stage (`STAGE_FAILURES`).
+    """
     wrong: tuple[WrongChunk, ...] = ()
     """Chunks because of which the media job rejected the recording."""
     fields: Mapping[str, object] = field(default_factory=dict)
@@ -74,7 +76,10 @@ def apply_report(record: MeetingRecord, report: ExecutionReport, at: datetime) -
     """Return the record after a report. A report that is not applied returns the same record."""
     if not is_current(record, report.execution):
         return record
-    update = {"status": report.status, "stage": report.stage, "reason": report.reason, **report.fields}
+    reason = report.reason
+    if reason is None and report.status is MeetingStatus.FAILED:
+        reason = STAGE_FAILURES[record.stage or Stage.MEDIA]
+    update = {"status": report.status, "stage": report.stage, "reason": reason, **report.fields}
     if report.status is MeetingStatus.INCOMPLETE:
         if record.stage is not Stage.MEDIA:
             return record  # the attempt is in a later stage already, or has ended

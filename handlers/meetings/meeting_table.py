@@ -69,8 +69,8 @@ class MeetingTable:
 
     def read(self, meeting: MeetingId) -> MeetingRecord | None:
         """Return a meeting's record, or None if it does not exist."""
-        answer = self._client.get_item(TableName=self._name, Key=_meeting_key(meeting), ConsistentRead=True)
-        item = answer.get("Item")
+        key = serialize_item({PARTITION: meeting.user, SORT: meeting.meeting_id})
+        item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else MeetingRecord.model_validate(deserialize_item(item))
 
     def write(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
@@ -153,10 +153,6 @@ class MeetingTable:
             "Item": serialize_item(after.model_dump(mode="json", by_alias=True)),
             **condition,
         }
-
-
-def _meeting_key(meeting: MeetingId) -> Item:
-    return serialize_item({PARTITION: meeting.user, SORT: meeting.meeting_id})
 
 
 def _due_key(meeting: MeetingId, due: str) -> Item:

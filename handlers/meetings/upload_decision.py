@@ -24,20 +24,18 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from handlers.meetings.upload_completion_file import CompleteFile, WrongChunk
 from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
 
-FindChunks = Callable[[CompleteFile], UploadedChunks]
-"""Function that finds the chunks of a `complete.json` in S3."""
-
 
 def apply_uploads(
     record: MeetingRecord | None,
     meeting: MeetingId,
     complete_file: UploadedCompleteFile,
-    find_chunks: FindChunks,
+    find_chunks: Callable[[CompleteFile], UploadedChunks],
     at: datetime,
 ) -> MeetingRecord:
     """Return the record after these uploads. Return the same record if nothing changes.
 
-    `record` is None for a new meeting. `find_chunks` is called only if the result depends on the chunks.
+    `record` is None for a new meeting. `find_chunks` finds the chunks of a `complete.json` in S3. It is called only if the
+    result depends on the chunks.
     """
     if complete_file.parsed is None:
         return _apply_malformed(record, meeting, complete_file, at)

@@ -24,8 +24,9 @@ from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.summary_errors import EventMalformed
 
 
-def create_summarizer(environment: SummaryEnvironment) -> Summarizer:
-    """Create a summariser with its boto3 clients."""
+@cache
+def _summarizer() -> Summarizer:
+    environment = SummaryEnvironment.read()
     # Any, because the project does not install this service's type stubs for a single call.
     bedrock: Any = boto3.client("bedrock-runtime", config=build_client_config(environment.answer_seconds))
     log = EventLog(environment.log_level)
@@ -55,11 +56,6 @@ def to_summary_settings(environment: SummaryEnvironment) -> SummarySettings:
         window_characters=environment.part_characters,  # environment variables call a window a part
         overlap_characters=environment.overlap_characters,
     )
-
-
-@cache
-def _summarizer() -> Summarizer:
-    return create_summarizer(SummaryEnvironment.read())
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -10,7 +10,7 @@ Several threads may use one instance of `StoredAnswers`.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError
@@ -93,7 +93,7 @@ class StoredAnswers:
 
         def record_usage(usage: TokenUsage) -> None:
             usages.append(usage)
-            self._log_usage(task_question, usage)
+            self._models.log.info("model_answered", task=task_question.task.value, **asdict(usage))
 
         question = ModelQuestion(task_question.question.request, read, task_question.question.cut_off_problem)
         answer_seconds, now = self._models.answer_seconds, self._models.timing.now()
@@ -110,16 +110,6 @@ class StoredAnswers:
             answer, text = result
             return answer, StoredAnswer(text=text, tokens=sum_tokens(usages))
         raise ModelBusy(fault) if fault in TRANSIENT_FAULTS else ModelRefused(fault)
-
-    def _log_usage(self, task_question: TaskQuestion[T], usage: TokenUsage) -> None:
-        self._models.log.info(
-            "model_answered",
-            task=task_question.task.value,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cache_read_tokens=usage.cache_read_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-        )
 
 
 def sum_tokens(usages: "list[TokenUsage] | list[SummaryTokens]") -> SummaryTokens:

@@ -8,7 +8,7 @@ The workflow may repeat the invocation for a recording. A transcript, summary or
 is not made again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -132,9 +132,15 @@ class Summarizer:
         if data is not None:
             return _parse_stored(Transcript, data)
         parts = (self._read_part(request, number) for number in range(len(request.audio)))
-        transcript = _join_or_fail(lambda: join_parts(parts, request.language, request.duration_ms))
-        self.bucket.write(recording.transcript_key, transcript.model_dump_json(by_alias=True))
-        return transcript
+        try:
+            transcript = join_parts(parts, request.language, request.duration_ms)
+        except InvalidPartOutput as error:
+            cause = str(error)
+        else:
+            self.bucket.write(recording.transcript_key, transcript.model_dump_json(by_alias=True))
+            return transcript
+        # Raised outside the except block, so that the exception has no reference to the output of Amazon Transcribe.
+        raise TranscriptUnreadable(cause)
 
     def _read_part(self, request: SummaryRequest, number: int) -> tuple[TranscriptSegment, ...]:
         output = self.bucket.read(request.recording.part_transcript_key(number, request.language), MAX_OUTPUT_BYTES)
@@ -223,16 +229,6 @@ def _parse_stored(model: type[M], data: bytes) -> M:
     except ValidationError:
         pass
     raise StorageFailed("unreadable")
-
-
-def _join_or_fail(join: Callable[[], Transcript]) -> Transcript:
-    """Call `join`, which parses and joins the parts. Raises TranscriptUnreadable instead of InvalidPartOutput."""
-    try:
-        return join()
-    except InvalidPartOutput as error:
-        cause = str(error)
-    # Raised outside the except block, so that the exception has no reference to the output of Amazon Transcribe.
-    raise TranscriptUnreadable(cause)
 
 
 def _summary_result(request: SummaryRequest, summary: Summary, *, made: bool) -> SummaryResult:

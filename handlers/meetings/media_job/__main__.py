@@ -31,6 +31,7 @@ from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.error_responses import to_field_problems
 from handlers.common.logging import EventLog
+from handlers.meetings.media_job.chunk_facts import SECOND
 from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed
 from handlers.meetings.media_job.job import MediaJob, MediaJobSettings
@@ -46,8 +47,6 @@ AWS Batch would kill it after 30 seconds.
 """
 MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""
-_SECOND: Final = 1_000_000
-"""Microseconds per second."""
 
 
 def main() -> int:
@@ -92,9 +91,9 @@ def _create_job(environment: MediaEnvironment, folder: Path, termination: JobTer
         Ffmpeg(environment.ffmpeg, folder, termination),
         MediaJobSettings(
             PlanLimits(
-                max_part=environment.audio_part_seconds * _SECOND,
-                max_piece=environment.piece_seconds * _SECOND,
-                max_recording=environment.max_hours * 3600 * _SECOND,
+                max_part=environment.audio_part_seconds * SECOND,
+                max_piece=environment.piece_seconds * SECOND,
+                max_recording=environment.max_hours * 3600 * SECOND,
             ),
             scratch_bytes=scratch_bytes,
             threads=environment.encode_threads,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final
 
-from handlers.meetings.media_job.chunk_facts import ChunkAudio
+from handlers.meetings.media_job.chunk_facts import SECOND, ChunkAudio
 from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, METADATA_FREE_OPTIONS, Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.recording_plan import (
     AUDIO_BIT_RATE,
@@ -27,8 +27,6 @@ BLOCK_BYTES: Final = 64 * 1024
 """Size of the blocks in which samples are read and written."""
 MAX_DECODE_SECONDS: Final = 3600
 """Time limit for decoding one chunk."""
-_SECOND: Final = 1_000_000
-"""Microseconds per second."""
 
 
 class UndecodableChunks(Exception):
@@ -130,7 +128,7 @@ class AudioMaker:
             *(*CHUNK_OPTIONS, "-i", self._names[number], "-map", f"0:{audio.track_format.stream}"),
             # async=1 fills gaps between timestamps and removes excess samples. It does not stretch audio.
             *("-af", f"aresample={sample_format.rate}:async=1:first_pts=0"),
-            *("-t", f"{self._plan.chunks[number].duration / _SECOND + 1:.6f}", *sample_format.ffmpeg_options, "pipe:1"),
+            *("-t", f"{self._plan.chunks[number].duration / SECOND + 1:.6f}", *sample_format.ffmpeg_options, "pipe:1"),
         )
         missing_bytes = length
         try:

@@ -11,10 +11,17 @@ from pathlib import Path
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.meetings.media_job.job_bucket import JobBucket, JobObjectGone
-from handlers.meetings.media_job.unprocessable_recording import RecordingUnprocessable
-from handlers.meetings.media_result import MediaOutcome
+from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_completion_file import ChunkProblem, CompleteFile, WrongChunk
+
+
+class RecordingUnprocessable(Exception):
+    """A check found that the recording cannot be processed. `MediaJob.run` catches the exception and writes its `result`."""
+
+    def __init__(self, outcome: MediaOutcome, wrong: Iterable[WrongChunk] = ()) -> None:
+        super().__init__(outcome)
+        self.result = MediaResult(outcome=outcome, wrong=tuple(wrong))
 
 
 class ChunkFolder:

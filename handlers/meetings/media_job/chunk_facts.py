@@ -5,7 +5,7 @@ are stored in their order and without names, because the client may upload a new
 chunks other names. Aliases are older names of fields, under which they are stored.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ from handlers.common.json_models import Message
 
 NonNegative = Annotated[int, Field(ge=0)]
 Microseconds = NonNegative
+SECOND: Final = 1_000_000
+"""Microseconds per second."""
 
 
 class TrackFormat(Message):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-from handlers.meetings.media_job.chunk_facts import ChunkAudio, ChunkFacts, ChunkVideo, TrackFormat
+from handlers.meetings.media_job.chunk_facts import SECOND, ChunkAudio, ChunkFacts, ChunkVideo, TrackFormat
 from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, Ffmpeg, InputRefused
 
 TRACKS: Final = ("-map", "0:V:0?", "-map", "0:a:0?")
@@ -35,8 +35,6 @@ _HEADER_LINE = re.compile(rb"#(\w+) (\d+): *(.*)")
 """Matches a property of a track before its packets: name, number of the track and value, as in `#tb 0: 1/1000`."""
 _MIN_TIMESTAMP: Final = -(2**62)
 """ffmpeg prints smaller numbers for packets without a timestamp."""
-_SECOND: Final = 1_000_000
-"""Microseconds per second."""
 
 
 @dataclass
@@ -90,7 +88,7 @@ class _TrackPackets:
         end = self.end
         if not self.last_duration and self.first is not None and self.count > 1:
             end = max(end, self.last + (self.last - self.first) // (self.count - 1))
-        return max(0, round(end * self.time_base * _SECOND))
+        return max(0, round(end * self.time_base * SECOND))
 
 
 def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:

@@ -114,11 +114,8 @@ class FfmpegRun:
             if self._pattern is not None:
                 *lines, line = (line + block).split(b"\n")
                 line = line[:_KEPT_BYTES]  # a longer line does not match anyway
-                self._match_lines(self._pattern, lines)
-
-    def _match_lines(self, line_pattern: re.Pattern[bytes], lines: Sequence[bytes]) -> None:
-        matches = (line_pattern.fullmatch(line) for line in lines)
-        self._matches += [match for match in matches if match][: _MAX_MATCHED_LINES - len(self._matches)]
+                matches = [match for complete_line in lines if (match := self._pattern.fullmatch(complete_line))]
+                self._matches += matches[: _MAX_MATCHED_LINES - len(self._matches)]
 
 
 class Ffmpeg:

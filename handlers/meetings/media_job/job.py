@@ -27,14 +27,13 @@ from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.media_job.audio_maker import UndecodableChunks
-from handlers.meetings.media_job.chunk_downloads import ChunkFolder
+from handlers.meetings.media_job.chunk_downloads import ChunkFolder, RecordingUnprocessable
 from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.job_bucket import JobBucket, ObjectTooLong
 from handlers.meetings.media_job.recording_plan import PlanLimits, RecordingPlan
 from handlers.meetings.media_job.resumable_steps import ResumableSteps
-from handlers.meetings.media_job.unprocessable_recording import RecordingUnprocessable
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 from handlers.meetings.upload_completion_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk

@@ -20,7 +20,7 @@ from itertools import pairwise
 from math import ceil
 from typing import Final
 
-from handlers.meetings.media_job.chunk_facts import RecordingFacts, TrackFormat
+from handlers.meetings.media_job.chunk_facts import SECOND, RecordingFacts, TrackFormat
 
 COPIED_VIDEO_CODECS: Final = frozenset({"h264", "hevc", "vp9", "av1"})
 COPIED_AUDIO_CODECS: Final = frozenset({"aac", "mp3", "opus"})
@@ -40,8 +40,6 @@ MAX_VIDEO_BIT_RATE: Final = 2_500_000
 """Maximum bit rate of encoded video, in bits per second."""
 AUDIO_BIT_RATE: Final = 64_000
 """Bit rate of each channel of encoded audio, in bits per second."""
-_SECOND: Final = 1_000_000
-"""Microseconds per second."""
 _HEADER_BYTES: Final = 4 * 1024 * 1024
 """Reserved for the headers of the largest file, and for rounding errors."""
 _PIECE_HEADER_BYTES: Final = 256 * 1024
@@ -159,7 +157,7 @@ class RecordingPlan:
 
     def sample_starts(self, rate: int) -> tuple[int, ...]:
         """Return `starts` in samples. Each value is rounded separately, so rounding errors do not add up."""
-        return tuple((start * rate + _SECOND // 2) // _SECOND for start in self.starts)
+        return tuple((start * rate + SECOND // 2) // SECOND for start in self.starts)
 
     @cached_property
     def parts(self) -> tuple[SpeechPart, ...]:
@@ -209,7 +207,7 @@ class RecordingPlan:
         videos = [(chunk.video, chunk.duration) for chunk in self.chunks if chunk.video]
         # Measured durations are not exact. Without the tolerance of 0.05, 25.01 frames per second would become 26.
         max_rate = max(
-            (max(video.max_frames_per_second, video.count * _SECOND / duration - 0.05) for video, duration in videos),
+            (max(video.max_frames_per_second, video.count * SECOND / duration - 0.05) for video, duration in videos),
             default=1,
         )
         return max(1, min(MAX_FRAME_RATE, ceil(max_rate)))
@@ -231,7 +229,7 @@ class RecordingPlan:
         the disk at a time, and then the soundtrack. Before it joins pieces, it deletes the chunks, unless it copies
         their audio.
         """
-        seconds = self.duration / _SECOND + 1
+        seconds = self.duration / SECOND + 1
         # FLAC is never larger than the samples.
         largest_part = max((part.sample_count for part in self.parts), default=0) * BYTES_PER_SAMPLE + _HEADER_BYTES
         if not self.has_video:
@@ -244,7 +242,7 @@ class RecordingPlan:
             return uploaded + max(largest_part, soundtrack + video_bytes + index + _HEADER_BYTES)
         all_pieces = round(seconds * MAX_VIDEO_BIT_RATE / 8) + len(self.pieces) * _PIECE_HEADER_BYTES
         largest_piece = (
-            round(max(piece.duration for piece in self.pieces) / _SECOND * MAX_VIDEO_BIT_RATE / 8) + _HEADER_BYTES
+            round(max(piece.duration for piece in self.pieces) / SECOND * MAX_VIDEO_BIT_RATE / 8) + _HEADER_BYTES
         )
         remaining_bytes = uploaded if self.copies_audio else soundtrack
         # Joining needs the pieces twice: as files, and in the whole video.

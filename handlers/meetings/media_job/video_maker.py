@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from handlers.meetings.media_job.chunk_facts import SECOND
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, LIST_OPTIONS, METADATA_FREE_OPTIONS, Ffmpeg, InputRefused
 from handlers.meetings.media_job.recording_plan import MAX_VIDEO_BIT_RATE, RecordingPlan, VideoPiece
@@ -29,8 +30,6 @@ COLOUR_OPTIONS: Final = ("-x264-params", "colorprim=bt709:transfer=bt709:colorma
 """Colour properties of all pieces, because the joined file declares them only once. The encoder itself gets them,
 because it would otherwise use those of its input.
 """
-_SECOND: Final = 1_000_000
-"""Microseconds per second."""
 
 
 class VideoMaker:
@@ -46,7 +45,7 @@ class VideoMaker:
         """Encode a piece with the plan's frame size and frame rate. Raises InputRefused if it contains no frame, or if
         ffmpeg cannot decode a chunk.
         """
-        seconds = f"{piece.duration / _SECOND:.6f}"
+        seconds = f"{piece.duration / SECOND:.6f}"
         self._ffmpeg.run(
             *self._piece_input(piece, seconds),
             *("-an", "-sn", "-dn", "-c:v", VIDEO_ENCODER, "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
@@ -131,7 +130,7 @@ class VideoMaker:
             names = [self._names[span.chunk] for span in piece.spans]
             list_name = self._write_list("video-list", names, [span.duration for span in piece.spans])
             return *threads, *LIST_OPTIONS, "-i", list_name, *output_options
-        seek_options = ("-noaccurate_seek", "-ss", f"{first.begin / _SECOND:.6f}")
+        seek_options = ("-noaccurate_seek", "-ss", f"{first.begin / SECOND:.6f}")
         return *threads, *CHUNK_OPTIONS, *seek_options, "-i", self._names[first.chunk], *output_options
 
     @property
@@ -142,7 +141,7 @@ class VideoMaker:
         The last frame is one of the encoded video or of the last chunk, so the longer duration of a frame counts.
         """
         last = self._plan.chunks[-1].video
-        return max(_SECOND // self._plan.frame_rate, last.end // last.count if last and last.count else 0)
+        return max(SECOND // self._plan.frame_rate, last.end // last.count if last and last.count else 0)
 
     @property
     def _constant_rate_filter(self) -> str:
@@ -158,7 +157,7 @@ class VideoMaker:
         rate = self._plan.frame_rate
         # By default, `fps` rounds to the nearest output frame, but drops a last frame whose start is rounded up to its
         # end. Adding half a frame and rounding down gives the same times, and drops no frame.
-        rounded = f"settb=AVTB,setpts=PTS+{_SECOND // (2 * rate)},fps={rate}:round=down:eof_action=pass"
+        rounded = f"settb=AVTB,setpts=PTS+{SECOND // (2 * rate)},fps={rate}:round=down:eof_action=pass"
         return f"{rounded},tpad=stop=-1:stop_mode=clone,fps={rate}:start_time=0"
 
     def _write_list(self, name: str, files: Sequence[str], durations: Sequence[int]) -> str:

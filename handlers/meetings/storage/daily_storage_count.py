@@ -13,21 +13,21 @@ S3 event of such a file was lost, `lost_upload_events.py` starts the processing 
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import ValidationError
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.identity import user_ids
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.meetings.meeting_bucket import MeetingBucket
-from handlers.meetings.metrics import MeetingMetrics
+from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetric, MeetingMetrics
 from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, parse_upload_key
 from handlers.meetings.storage.lost_upload_events import ListedCompleteFile, LostUploadEvents
-from handlers.meetings.storage.storage_growth import OTHERS, StorageTotals, daily_growth, growth_metrics
 from handlers.meetings.upload_reader import complete_file_fingerprint
 
 COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
@@ -38,11 +38,22 @@ LOOK_BACK_DAYS: Final = 7
 """Number of previous days in which the last stored count is searched."""
 MAX_COUNT_BYTES: Final = 64 * 1024 * 1024
 """Maximum size of a stored count. It has room for about a million users."""
+OTHERS: Final = "others"
+"""Name for the objects of no user, and in metrics for all users without a metric of their own. No user has it."""
 _USER: Final = re.compile(rf"({user_ids.USER_ID_PATTERN})/", re.ASCII)
 
 
 class CountOutOfTime(Exception):
     """The objects could not be listed in the available time."""
+
+
+class StorageTotals(Message):
+    """One daily count, as an object below `work/storage/` contains it."""
+
+    schema_version: Literal[1] = 1
+    day: date
+    bytes_of: Mapping[str, int]
+    """Bytes by user."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +151,27 @@ class StorageCounter:
         except ValidationError:
             self.log.warning("storage_count_unreadable")
             return None
+
+
+def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]:
+    """Return each user's growth in bytes per day. A user who is missing in one of the counts has zero bytes in it.
+
+    If the earlier count is several days old, the growth since then is divided by the number of days.
+    """
+    days = max(1, (today.day - earlier.day).days)
+    users = earlier.bytes_of.keys() | today.bytes_of.keys()
+    return {user: (today.bytes_of.get(user, 0) - earlier.bytes_of.get(user, 0)) // days for user in users}
+
+
+def growth_metrics(growth: Mapping[str, int], users_with_metric: int) -> list[MeetingMetric]:
+    """Return the metric's values for the whole stack, for the users who grew most, and for all other users together."""
+    top_users = sorted(growth.keys() - {OTHERS}, key=lambda user: (-growth[user], user))[:users_with_metric]
+    by_user = {user: growth[user] for user in top_users}
+    by_user[OTHERS] = sum(growth.values()) - sum(by_user.values())
+    return [
+        MeetingMetric(STORAGE_GROWTH, sum(growth.values()), "Bytes"),
+        *(MeetingMetric(STORAGE_GROWTH, value, "Bytes", user) for user, value in by_user.items()),
+    ]
 
 
 def _count_key(day: date) -> str:

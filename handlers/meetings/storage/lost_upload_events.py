@@ -75,16 +75,12 @@ class LostUploadEvents:
         return counts[UploadOutcome.STARTED]
 
     def _process_if_lost(self, complete_file: ListedCompleteFile) -> list[UploadOutcome]:
-        return [self._process_file(complete_file)] if self._is_event_lost(complete_file) else []
-
-    def _is_event_lost(self, complete_file: ListedCompleteFile) -> bool:
         if self.clock() - complete_file.uploaded_at < NOTIFICATION_GRACE_PERIOD:
-            return False
+            return []
         record = self.table.read(complete_file.meeting)
-        return record is None or record.complete_fingerprint != complete_file.fingerprint
-
-    def _process_file(self, complete_file: ListedCompleteFile) -> UploadOutcome:
+        if record is not None and record.complete_fingerprint == complete_file.fingerprint:
+            return []  # the event was processed
         outcome = self.upload_processor.process_uploads(complete_file.meeting)
         if outcome in ALARMING_OUTCOMES:
             self.log.warning("recording_unheard", key_hash=meeting_hash(complete_file.meeting))
-        return outcome
+        return [outcome]

@@ -15,7 +15,7 @@ The workflow repeats a step whose response was lost. The repetition neither chan
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -29,12 +29,7 @@ from handlers.common.logging import EventLog
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
 from handlers.meetings.meeting_execution import MeetingExecution
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.meeting_state_transitions import (
-    STAGE_FAILURES,
-    ExecutionReport,
-    apply_report,
-    is_current,
-)
+from handlers.meetings.meeting_state_transitions import ExecutionReport, apply_report, is_current
 from handlers.meetings.meeting_table import MeetingChange, MeetingTable
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
 from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
@@ -144,11 +139,7 @@ class WorkflowSteps:
         """Write the media job's result to the record, and return the parts of the audio."""
         result = self.results.read_media_result(execution.recording)
         report = _to_report(execution, result)
-        change = (
-            None
-            if report is None
-            else self._update(execution, lambda record: apply_report(record, report, self.clock()))
-        )
+        change = None if report is None else self._apply(report)
         if change is None:
             return MediaStepResult(outcome=MediaOutcome.SUPERSEDED)
         if change.has_changed:
@@ -175,8 +166,7 @@ class WorkflowSteps:
 
     def mark_transcribed(self, execution: MeetingExecution) -> StepResult:
         """Set the meeting's stage to `summary`, because every part has a transcript."""
-        report = ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
-        change = self._update(execution, lambda record: apply_report(record, report, self.clock()))
+        change = self._apply(ExecutionReport(execution, MeetingStatus.PROCESSING, Stage.SUMMARY))
         return _step_result(change, execution, StepOutcome.GOES_ON)
 
     def finish(self, execution: MeetingExecution, *, has_summary: bool) -> StepResult:
@@ -191,7 +181,7 @@ class WorkflowSteps:
         report = ExecutionReport(
             execution, MeetingStatus.READY, reason=reason, fields={**_video_fields(result), **output_keys}
         )
-        change = self._update(execution, lambda record: apply_report(record, report, self.clock()))
+        change = self._apply(report)
         if change is not None and change.has_changed:
             self._put_metrics(change.after)
         return _step_result(change, execution, StepOutcome.READY)
@@ -200,39 +190,30 @@ class WorkflowSteps:
         """Mark the meeting as failed, unless it is ready. A transcript that exists stays available."""
         recording = execution.recording
         transcript = {"transcript_key": recording.transcript_key} if self.results.has_transcript(recording) else {}
-
-        def mark_as_failed(record: MeetingRecord) -> MeetingRecord:
-            failure = reason or STAGE_FAILURES[record.stage or Stage.MEDIA]
-            return apply_report(
-                record,
-                ExecutionReport(execution, MeetingStatus.FAILED, reason=failure, fields=transcript),
-                self.clock(),
-            )
-
-        change = self._update(execution, mark_as_failed)
+        change = self._apply(ExecutionReport(execution, MeetingStatus.FAILED, reason=reason, fields=transcript))
         if change is not None and change.has_changed:
             cause = error if _ERROR_NAME.fullmatch(error) else UNNAMED_ERROR
             self.log.error("meeting_failed", code=str(change.after.reason), cause=cause, key_hash=_hash(execution))
         is_ready = change is not None and change.after.status is MeetingStatus.READY
         return _step_result(change, execution, StepOutcome.READY if is_ready else StepOutcome.FAILED)
 
-    def _update(
-        self, execution: MeetingExecution, update: Callable[[MeetingRecord], MeetingRecord]
-    ) -> MeetingChange | None:
-        change = self.table.update(execution.recording.meeting, update)
+    def _apply(self, report: ExecutionReport) -> MeetingChange | None:
+        change = self.table.update(
+            report.execution.recording.meeting, lambda record: apply_report(record, report, self.clock())
+        )
         if change is not None and change.has_changed:
-            self.log.info("meeting_moved", outcome=change.after.status, key_hash=_hash(execution))
+            self.log.info("meeting_moved", outcome=change.after.status, key_hash=_hash(report.execution))
         return change
 
     def _put_metrics(self, record: MeetingRecord, result: MediaResult | None = None) -> None:
         """Send the metrics of a meeting that has just changed. A failure is only logged."""
-        self.metrics.put_or_log([*_ffmpeg_ratio(result), *self._processing_duration(record)], self.log)
-
-    def _processing_duration(self, record: MeetingRecord) -> Sequence[MeetingMetric]:
-        if record.status is not MeetingStatus.READY or record.whole_at is None:
-            return []
-        duration = self.clock() - datetime.fromisoformat(record.whole_at)
-        return [MeetingMetric(PROCESSING_DURATION, max(0.0, duration.total_seconds()), "Seconds")]
+        metrics = []
+        if result is not None and result.duration_ms:
+            metrics.append(MeetingMetric(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, "None"))
+        if record.status is MeetingStatus.READY and record.whole_at is not None:
+            duration = self.clock() - datetime.fromisoformat(record.whole_at)
+            metrics.append(MeetingMetric(PROCESSING_DURATION, max(0.0, duration.total_seconds()), "Seconds"))
+        self.metrics.put_or_log(metrics, self.log)
 
 
 def _to_report(execution: MeetingExecution, result: MediaResult) -> ExecutionReport | None:
@@ -255,12 +236,6 @@ def _to_report(execution: MeetingExecution, result: MediaResult) -> ExecutionRep
 
 def _video_fields(result: MediaResult) -> dict[str, object]:
     return {"video_key": result.video_key, "duration_ms": result.duration_ms}
-
-
-def _ffmpeg_ratio(result: MediaResult | None) -> Sequence[MeetingMetric]:
-    if result is None or not result.duration_ms:
-        return []
-    return [MeetingMetric(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, "None")]
 
 
 def _step_result(change: MeetingChange | None, execution: MeetingExecution, outcome: StepOutcome) -> StepResult:

@@ -14,10 +14,10 @@ from typing import Any
 
 import boto3
 import botocore.session
-from boto3.dynamodb.types import TypeSerializer
 from moto import mock_aws
 
 from clients.meetings import MeetingsClient
+from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.http.rest_dispatch import RestDispatcher
 from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.logging import EventLog
@@ -142,14 +142,9 @@ class Backend:
             "updatedAt": now,
         }
         record = MeetingRecord.model_validate({**plain, **changes})
-        self.write_record(record)
-        return record
-
-    def write_record(self, record: MeetingRecord) -> None:
-        """Write a record like the workflow."""
-        plain = record.model_dump(mode="json", by_alias=True, exclude_none=True)
-        item = {name: TypeSerializer().serialize(value) for name, value in plain.items()}
+        item = serialize_item(record.model_dump(mode="json", by_alias=True, exclude_none=True))
         self.dynamodb.put_item(TableName=LOCATION.table_name, Item=item)
+        return record
 
     def put_object(self, key: str, content: bytes) -> None:
         self.s3.put_object(Bucket=LOCATION.bucket_name, Key=key, Body=content)

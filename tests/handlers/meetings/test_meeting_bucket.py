@@ -47,8 +47,6 @@ def test_the_second_write_of_a_new_object_is_refused(client: Any) -> None:
     ("code", "status", "cause"),
     [
         ("AccessDenied", 403, "refused"),
-        ("SlowDown", 503, "throttled"),
-        ("InternalError", 500, "unavailable"),
         ("ConditionalRequestConflict", 409, "unavailable"),
     ],
 )

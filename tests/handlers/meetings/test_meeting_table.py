@@ -22,10 +22,6 @@ from tests.handlers.meetings.meeting_harness import ANN, BOB, CANARY, MEETING, S
 from tests.handlers.meetings.test_meeting_state_transitions import LATER, REPORTS, STARTED
 
 
-def record_of(user: str, number: int = 1) -> MeetingRecord:
-    return STARTED.model_copy(update={"user": user, "meeting_id": ulid(START, number)})
-
-
 def test_a_record_is_read_back(harness: MeetingHarness) -> None:
     wrong = (WrongChunk(name="a", problem=ChunkProblem.SIZE),)
     record = STARTED.model_copy(update={"wrong": wrong, "tags": ("a", "\u00e9"), "duration_ms": 5})
@@ -131,7 +127,7 @@ def _transaction_cancelled(harness: MeetingHarness, codes: list[str]) -> ClientE
 
 def test_due_meetings_are_listed_in_order_of_their_time(harness: MeetingHarness) -> None:
     for number, user in enumerate([ANN, BOB, ANN]):
-        record = record_of(user, number)
+        record = STARTED.model_copy(update={"user": user, "meeting_id": ulid(START, number)})
         harness.table.write(None, record)
         harness.table.write(record, postpone_sweep(record, START + timedelta(hours=3 - number)))
     found = list(harness.table.list_due("2026-01-31T14:30:00.000Z"))

@@ -28,8 +28,8 @@ def stores(exchange_harness: ExchangeHarness) -> ExchangeHarness:
     return exchange_harness
 
 
-def own_meeting(harness: ExchangeHarness, subject: str = "ann") -> MeetingId:
-    return MeetingId(derive_user_id(harness.provider.issuer, subject), MEETING)
+def own_meeting(harness: ExchangeHarness) -> MeetingId:
+    return MeetingId(derive_user_id(harness.provider.issuer, "ann"), MEETING)
 
 
 def store_meeting(meeting: MeetingId, **attributes: object) -> Recording:

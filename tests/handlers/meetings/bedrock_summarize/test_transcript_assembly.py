@@ -55,19 +55,19 @@ def _wrapped(items: object) -> bytes:
     return json.dumps({"results": {"items": items}}).encode()
 
 
-def join_turns(*parts: tuple[Turn, ...], language: str = "en-US") -> tuple[Transcript, list[int]]:
+def join_turns(*parts: tuple[Turn, ...]) -> tuple[Transcript, list[int]]:
     """Return the transcript of consecutive parts, and the start of each part."""
     offsets, at, segments = [], 0, []
     for number, part in enumerate(parts, 1):
         offsets.append(at)
         transcribed_part = TranscribedPart(at, length(part), output(part))
-        segments.append(parse_part(transcribed_part, language, number if len(parts) > 1 else None))
+        segments.append(parse_part(transcribed_part, "en-US", number if len(parts) > 1 else None))
         at += length(part)
-    return join_parts(segments, language, at), offsets
+    return join_parts(segments, "en-US", at), offsets
 
 
-def single_part(spoken_turns: tuple[Turn, ...], language: str = "en-US") -> tuple[TranscriptSegment, ...]:
-    return join_turns(spoken_turns, language=language)[0].said
+def single_part(spoken_turns: tuple[Turn, ...]) -> tuple[TranscriptSegment, ...]:
+    return join_turns(spoken_turns)[0].said
 
 
 @given(st.lists(turn_lists(), min_size=1, max_size=3))

@@ -9,6 +9,7 @@ from typing import Any
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
+from handlers.meetings.media_job.chunk_facts import SECOND
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob, MediaJobSettings
 from handlers.meetings.media_job.job_bucket import JobBucket
@@ -21,7 +22,6 @@ from tests.handlers.meetings.media_job import sample_videos
 
 BUCKET = "recordings"
 MEETING = MeetingId("A" * 32, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
-SECOND = 1_000_000
 LIMITS = PlanLimits(max_part=600 * SECOND, max_piece=300 * SECOND, max_recording=3600 * SECOND)
 
 

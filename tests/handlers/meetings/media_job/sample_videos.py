@@ -51,11 +51,11 @@ def video_only(seconds: float = 1, *options: str, suffix: str = "mp4", card: str
 
 
 @cache
-def rotated_video(degrees: int, seconds: float = 1) -> bytes:
+def rotated_video(degrees: int) -> bytes:
     """Return a video whose left half is white, recorded by a rotated phone."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "held.mp4")
-        path.write_bytes(video_with_audio(seconds, card="color=black:s=64x48:r=10,drawbox=w=32:color=white:t=fill"))
+        path.write_bytes(video_with_audio(card="color=black:s=64x48:r=10,drawbox=w=32:color=white:t=fill"))
         return make_file("mp4", "-display_rotation", str(degrees), "-i", str(path), "-c", "copy")
 
 

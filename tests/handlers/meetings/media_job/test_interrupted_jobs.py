@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from handlers.meetings.media_job.chunk_facts import SECOND
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job_termination import JobTerminated, JobTermination, Process
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.client_events import at_event
 from tests.handlers.meetings.media_job import sample_videos
-from tests.handlers.meetings.media_job.job_harness import BUCKET, LIMITS, SECOND, JobHarness
+from tests.handlers.meetings.media_job.job_harness import BUCKET, LIMITS, JobHarness
 
 pytestmark = pytest.mark.media
 
@@ -64,24 +65,16 @@ def test_a_finished_step_is_not_repeated(
     write_counts.clear()
     run_until_terminated(harness, run, monkeypatch)
     assert harness.keys(harness.recording.media_result_key) == []
-    pieces, parts, is_probed = count_missing_output(harness)
+    missing_pieces, missing_parts = 4 - len(harness.piece_keys()), 2 - len(harness.keys("audio/"))
+    is_probed = bool(harness.keys(f"{harness.recording.media_work_prefix}facts.json"))
     before = len(harness.ffmpeg_runs)
     harness.termination = JobTermination()
     assert harness.run().outcome is MediaOutcome.READY
     assert max(write_counts.values()) == 1, "no object may be written twice"
     again = harness.ffmpeg_runs[before:]
-    assert len([line for line in again if "libx264" in line]) == pieces
-    assert len([line for line in again if "-c:a flac" in line]) == parts
+    assert len([line for line in again if "libx264" in line]) == missing_pieces
+    assert len([line for line in again if "-c:a flac" in line]) == missing_parts
     assert len([line for line in again if "framecrc" in line and "chunk-" in line]) == (0 if is_probed else 2)
-
-
-def count_missing_output(harness: JobHarness) -> tuple[int, int, bool]:
-    """Return the number of missing pieces and parts, and whether the chunks have been probed."""
-    return (
-        4 - len(harness.piece_keys()),
-        2 - len(harness.keys("audio/")),
-        bool(harness.keys(f"{harness.recording.media_work_prefix}facts.json")),
-    )
 
 
 def test_a_finished_job_is_not_repeated(harness: JobHarness) -> None:

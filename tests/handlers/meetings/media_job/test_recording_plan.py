@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.meetings.media_job.chunk_facts import ChunkAudio, ChunkFacts, ChunkVideo, RecordingFacts, TrackFormat
+from handlers.meetings.media_job.chunk_facts import (
+    SECOND,
+    ChunkAudio,
+    ChunkFacts,
+    ChunkVideo,
+    RecordingFacts,
+    TrackFormat,
+)
 from handlers.meetings.media_job.recording_plan import (
     MAX_FRAME_RATE,
     MIN_SAMPLES,
@@ -13,7 +20,6 @@ from handlers.meetings.media_job.recording_plan import (
     RecordingPlan,
 )
 
-SECOND = 1_000_000
 LIMITS = PlanLimits(max_part=60 * SECOND, max_piece=30 * SECOND, max_recording=10**12)
 CODECS = ("h264", "vp8")
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from handlers.meetings.media_job.chunk_facts import SECOND
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.meetings.media_job import sample_videos
-from tests.handlers.meetings.media_job.job_harness import LIMITS, SECOND, JobHarness
+from tests.handlers.meetings.media_job.job_harness import LIMITS, JobHarness
 
 pytestmark = pytest.mark.media
 

@@ -14,9 +14,16 @@ from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.storage.daily_storage_count import CountOutOfTime, StorageCounter, StorageCountResult
+from handlers.meetings.storage.daily_storage_count import (
+    OTHERS,
+    CountOutOfTime,
+    StorageCounter,
+    StorageCountResult,
+    StorageTotals,
+    daily_growth,
+    growth_metrics,
+)
 from handlers.meetings.storage.lost_upload_events import NOTIFICATION_GRACE_PERIOD, LostUploadEvents
-from handlers.meetings.storage.storage_growth import OTHERS, StorageTotals, daily_growth, growth_metrics
 from handlers.meetings.upload_reader import UploadReader
 from tests.handlers.client_events import at_event
 from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, START, MeetingHarness
