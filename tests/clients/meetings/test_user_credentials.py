@@ -184,3 +184,12 @@ def test_the_first_use_of_a_client_exchanges_the_token_until_it_succeeds(backend
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(lambda _: client.user, range(32)))) == 1
     assert (backend.exchanges, len(backend.tokens)) == (1, 2), "the first exchange failed"
+
+
+def test_requests_are_signed_with_the_exchanged_credentials_and_then_with_the_renewed_ones(backend: Backend) -> None:
+    client = backend.client()
+    list(client.list_by_date())
+    backend.advance(minutes=46)
+    list(client.list_by_date())
+    assert backend.signed_with == ["AKIDEXAMPLE0001", "AKIDEXAMPLE0002"]
+    assert len(backend.tokens) == 2, "each exchange asks the program for a token of that moment"

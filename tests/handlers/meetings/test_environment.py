@@ -1,5 +1,7 @@
 """Tests of the environment variables of all meetings functions and of the media job."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -53,19 +55,25 @@ def test_the_job_definition_sets_all_variables_but_those_of_the_recording() -> N
 @pytest.mark.parametrize(
     ("model", "changed"),
     [
+        (AuthEnvironment, {"CREDENTIAL_SECONDS": "899"}),
         (AuthEnvironment, {"CREDENTIAL_SECONDS": "3601"}),  # STS limits role chaining to an hour
+        (AuthEnvironment, {"RENEW_BEFORE_SECONDS": "59"}),
+        (AuthEnvironment, {"RENEW_BEFORE_SECONDS": "1801"}),
         (AuthEnvironment, {"CREDENTIAL_SECONDS": "900", "RENEW_BEFORE_SECONDS": "451"}),
-        (MediaEnvironment, {"MEETING_USER": f"{USER}\n"}),
-        (MediaEnvironment, {"MEETING_ID": MEETING.lower()}),
-        (MediaEnvironment, {"CONTENT": CONTENT.upper()}),
-        (MediaEnvironment, {"BUCKET_NAME": "arn:aws:s3:::x"}),
-        (MediaEnvironment, {"AUDIO_PART_SECONDS": "14341"}),  # Amazon Transcribe accepts four hours
-        (StorageEnvironment, {"COUNT_SECONDS": "871"}),  # a function may run 900 seconds
+        (StorageEnvironment, {"MAX_USERS": "501"}),
+        (StorageEnvironment, {"MAX_USERS": "-1"}),
+        (StorageEnvironment, {"COUNT_SECONDS": "871"}),
         (SummaryEnvironment, {"GUARDRAIL_ID": "g"}),
         (SummaryEnvironment, {"GUARDRAIL_VERSION": "1"}),
         (SummaryEnvironment, {"GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "latest"}),
+        (SummaryEnvironment, {"ACTION_MODEL_ID": ""}),
         (SummaryEnvironment, {"SUMMARY_MODEL_ID": "arn:aws:bedrock:us-east-1::foundation-model/x"}),
         (SummaryEnvironment, {"PART_CHARACTERS": "2000", "OVERLAP_CHARACTERS": "1001"}),
+        (SummaryEnvironment, {"AT_ONCE": "0"}),
+        (SummaryEnvironment, {"ANSWER_SECONDS": "601"}),
+        (SweepEnvironment, {"PROCESSING_MINUTES": "14"}),
+        (SweepEnvironment, {"INCOMPLETE_MINUTES": "59"}),
+        (SweepEnvironment, {"SWEEP_SECONDS": "841"}),
         (SweepEnvironment, {"PROCESSING_MINUTES": "60", "GIVE_UP_MINUTES": "60"}),
     ],
 )
@@ -75,3 +83,26 @@ def test_limits_outside_their_range_and_contradictions_are_rejected(
     assert model.model_validate(REQUIRED).variables()
     with pytest.raises(ValidationError):
         model.model_validate({**REQUIRED, **changed})
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("MEETING_USER", ["", "a" * 32, f"{USER}/..", f"{USER}\n", "A" * 31]),
+        ("MEETING_ID", ["", "../../x", MEETING.lower(), f"{MEETING}\n"]),
+        ("CONTENT", ["", CONTENT.upper(), f"{CONTENT}0", "../" * 10 + "xx"]),
+        ("BUCKET_NAME", ["", "A", "a/b", "arn:aws:s3:::x"]),
+        ("SCRATCH_MB", ["0", "-1", "much", "1e9"]),
+        ("AUDIO_PART_SECONDS", ["59", "14341"]),
+        ("MAX_HOURS", ["25"]),
+        ("PIECE_SECONDS", ["0"]),
+        ("ENCODE_THREADS", ["0"]),
+    ],
+)
+def test_invalid_variables_of_the_job_are_rejected_without_quoting_them(name: str, values: list[str]) -> None:
+    for value in values:
+        changed: dict[str, Any] = {**REQUIRED, name: value}
+        with pytest.raises(ValidationError) as caught:
+            MediaEnvironment.model_validate(changed)
+        assert [error["loc"] for error in caught.value.errors()] == [(name,)]
+        assert len(value) < 6 or value not in str(caught.value)

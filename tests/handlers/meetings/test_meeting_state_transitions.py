@@ -18,6 +18,7 @@ from handlers.meetings.meeting_state_transitions import (
     PROGRESS_RANKS,
     ExecutionReport,
     apply_report,
+    is_current,
     mark_failed,
     postpone_sweep,
     progress_rank,
@@ -146,6 +147,13 @@ def test_a_new_attempt_is_due_soon_and_progress_does_not_move_the_due_time() -> 
     assert apply_reports([REPORTS[4]], far).due is None
 
 
+def test_every_status_and_stage_has_a_rank() -> None:
+    stages = {status: [None] for status in MeetingStatus if status is not MeetingStatus.PROCESSING}
+    assert set(PROGRESS_RANKS) == {(stage, None) for stage in stages} | {
+        (MeetingStatus.PROCESSING, stage) for stage in Stage
+    }
+
+
 @pytest.mark.parametrize("name", ["0.webm", COMPLETE_FILE_NAME])
 def test_unchanged_uploads_that_the_job_rejected_are_not_processed_again(name: str) -> None:
     """Every start costs a job, and each rejection would cause the next start."""
@@ -194,3 +202,8 @@ def test_the_largest_possible_item_fits_into_the_table() -> None:
     assert len(largest.wrong) == MAX_LISTED_CHUNKS
     # Includes the syntax of JSON, which DynamoDB does not count.
     assert len(json.dumps(item, ensure_ascii=False).encode()) < 400 * 1024
+
+
+def test_a_record_belongs_to_one_attempt_and_content() -> None:
+    assert is_current(STARTED, MeetingExecution.for_record(STARTED))
+    assert not is_current(STARTED, MeetingExecution(MeetingExecution.for_record(STARTED).recording, 2))

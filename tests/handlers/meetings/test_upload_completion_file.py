@@ -40,7 +40,10 @@ def test_the_languages_are_those_of_amazon_transcribe() -> None:
 @pytest.mark.parametrize(
     "body",
     [
+        b"",
+        b"\xff\xfe",
         b"[" * 100_000,
+        encoded_file(schemaVersion=2),
         encoded_file(title=" "),
         encoded_file(language="en-UK"),
         encoded_file(title="\ud800"),
@@ -48,10 +51,14 @@ def test_the_languages_are_those_of_amazon_transcribe() -> None:
         encoded_file(startedAt="2026-01-31T10:00:00Z"),
         encoded_file(startedAt="\u0662\u0660\u0662\u0666-01-31T10:00:00.000Z"),
         encoded_file(startedAt="2026-01-31T10:00:00.000Z\n"),
+        encoded_file(chunks=[]),
         encoded_file(chunks=[CHUNK, CHUNK]),
         encoded_file(chunks=[{**CHUNK, "name": "complete.json"}]),
         encoded_file(chunks=[{**CHUNK, "name": "../a"}]),
         encoded_file(chunks=[{**CHUNK, "name": "a\n"}]),
+        encoded_file(chunks=[{**CHUNK, "name": "a" * 129}]),
+        encoded_file(chunks=[{**CHUNK, "bytes": 0}]),
+        encoded_file(chunks=[{**CHUNK, "sha256": "G" * 64}]),
         encoded_file(chunks=[{**CHUNK, "name": f"{number}"} for number in range(MAX_CHUNKS + 1)]),
     ],
 )

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,6 +119,15 @@ def test_every_question_has_its_own_stable_digest() -> None:
         model_requests.action_items_question(window("Hi."), POSITION, ONCE).digest,
     ]
     assert len({name(), *others}) == 6
+
+
+def test_an_answer_for_other_material_is_refused() -> None:
+    mine, other = (model_requests.summary_question(window(text), POSITION, ONCE) for text in ("Hi.", "Ho."))
+    part = json.loads(content(mine.question.request(None))[-1]["text"])["part"]
+    answer = json.dumps({"task": "summary", "part": part, "summary": "They met."})
+    assert mine.question.read(answer, False) == "They met."
+    with pytest.raises(Exception, match=AnswerProblem.OTHER_TASK.name):
+        other.question.read(answer, True)
 
 
 @given(st.lists(st.text("ab", max_size=30), max_size=40), st.integers(1, 100))

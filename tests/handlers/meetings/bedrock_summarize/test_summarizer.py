@@ -26,6 +26,7 @@ from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     REPORT,
     SONNET,
     SPOKEN_MEETING,
+    AnswerFunction,
     Line,
     MemoryBucket,
     Scripted,
@@ -35,7 +36,7 @@ from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     answer_with,
     prompt_lines,
 )
-from tests.handlers.meetings.sample_transcripts import Turn, turns
+from tests.handlers.meetings.sample_transcripts import Turn, output, turns
 
 CANARY = "canary"
 
@@ -115,10 +116,10 @@ def test_two_models_each_do_one_task(harness: SummaryHarness, asked: SummaryRequ
     assert harness.summary.action_model == HAIKU
 
 
-def test_an_answer_for_other_material_is_requested_once_more_and_then_refused(
-    harness: SummaryHarness, asked: SummaryRequest
+@pytest.mark.parametrize("wrong", [answer_with([REPORT], part="77ab01c2d3e4"), lambda _: CANARY])
+def test_an_invalid_answer_is_requested_once_more_and_then_refused(
+    harness: SummaryHarness, asked: SummaryRequest, wrong: AnswerFunction
 ) -> None:
-    wrong = answer_with([REPORT], part="77ab01c2d3e4")
     harness.sonnet = ScriptedModel([wrong, answer_with([REPORT])])
     assert harness.summarize(asked).action_items == 1
     assert harness.sonnet.tasks == ["summary", "summary", "actionItems"]
@@ -153,12 +154,26 @@ def test_a_busy_model_is_retried_and_then_left_to_the_workflow(
     assert 30 < sum(other.waits) < REMAINING_MS / 1000 / 3, "waiting in the workflow costs nothing"
 
 
+def test_a_timed_out_request_is_repeated_once_and_then_left_to_the_workflow(
+    harness: SummaryHarness, asked: SummaryRequest
+) -> None:
+    harness.sonnet = ScriptedModel([ServiceFault.TIMED_OUT])
+    assert failure_cause(harness, asked, ModelBusy) == "timed_out"
+    assert len(harness.sonnet.requests) == 2, "each is paid for"
+    harness.sonnet = ScriptedModel([ServiceFault.TIMED_OUT, answer_with([REPORT])])
+    assert harness.summarize(asked).made
+
+
 @pytest.mark.parametrize(
     ("scripted", "expected"),
     [
         (ServiceFault.REFUSED, "refused"),
+        (ServiceFault.MISSING, "missing"),
+        (ServiceFault.REJECTED, "rejected"),
         (ServiceFault.UNKNOWN, "unknown"),
         ((answer_with(), "guardrail_intervened"), "guardrail"),
+        ((answer_with(), "content_filtered"), "filtered"),
+        ((answer_with(), "model_context_window_exceeded"), "too_large"),
     ],
 )
 def test_a_refusal_by_the_model_is_not_retried(
@@ -241,9 +256,15 @@ def test_a_missing_part_raises_transcript_missing(harness: SummaryHarness) -> No
     assert RECORDING.transcript_key not in harness.bucket.objects, "half a transcript is none"
 
 
-def test_an_invalid_part_raises_transcript_unreadable(harness: SummaryHarness, asked: SummaryRequest) -> None:
-    harness.bucket.objects[RECORDING.part_transcript_key(0, "en-US")] = CANARY.encode()
-    assert failure_cause(harness, asked, TranscriptUnreadable) == "malformed"
+LATE_WORDS = output([*SPOKEN_MEETING, Turn("spk_0", 600_000, "Much later.")])
+
+
+@pytest.mark.parametrize(("data", "cause"), [(CANARY.encode(), "malformed"), (LATE_WORDS, "bad_times")])
+def test_an_invalid_part_raises_transcript_unreadable(
+    harness: SummaryHarness, asked: SummaryRequest, data: bytes, cause: str
+) -> None:
+    harness.bucket.objects[RECORDING.part_transcript_key(0, "en-US")] = data
+    assert failure_cause(harness, asked, TranscriptUnreadable) == cause
 
 
 @pytest.mark.parametrize("key", [RECORDING.summary_key, RECORDING.transcript_key])

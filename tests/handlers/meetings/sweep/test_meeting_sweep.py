@@ -22,6 +22,14 @@ def upload_without_chunk(harness: MeetingHarness, meeting: MeetingId = MEETING) 
     assert harness.state(meeting) == ("incomplete",)
 
 
+def test_a_meeting_that_just_started_is_not_read(harness: MeetingHarness) -> None:
+    harness.upload_recording(b"a")
+    harness.advance(minutes=14)
+    with harness.record_calls() as calls:
+        assert harness.sweep() == EMPTY_REPORT
+    assert calls == ["Query"]
+
+
 def test_a_running_execution_is_only_checked_when_it_is_due(harness: MeetingHarness) -> None:
     harness.upload_recording(b"a")
     harness.advance(minutes=16)
@@ -130,6 +138,14 @@ def test_an_incomplete_meeting_waits_until_its_uploads_are_deleted(harness: Meet
     assert harness.due_sort_keys() == []
 
 
+def test_a_chunk_whose_event_was_lost_is_found(harness: MeetingHarness) -> None:
+    upload_without_chunk(harness)
+    harness.upload_chunks(b"a")
+    harness.advance(minutes=16)
+    assert harness.sweep()["started"] == 1
+    assert harness.state() == ("processing", "media")
+
+
 def test_an_incomplete_meeting_is_checked_a_few_times_a_day(harness: MeetingHarness) -> None:
     upload_without_chunk(harness)
     check_count = 0
@@ -137,6 +153,16 @@ def test_an_incomplete_meeting_is_checked_a_few_times_a_day(harness: MeetingHarn
         harness.advance(hours=1)
         check_count += harness.sweep()["checked"]
     assert 3 <= check_count <= 5
+
+
+def test_another_chunk_does_not_extend_the_waiting_time(harness: MeetingHarness) -> None:
+    harness.upload_complete_file(b"a", b"b")
+    harness.deliver_event("complete.json")
+    harness.advance(days=6)
+    harness.upload_chunks(b"a")
+    harness.deliver_event("0.webm")
+    harness.advance(days=1)
+    assert harness.sweep()["never_complete"] == 1
 
 
 def test_a_meeting_whose_complete_file_was_deleted_fails_in_the_end(harness: MeetingHarness) -> None:

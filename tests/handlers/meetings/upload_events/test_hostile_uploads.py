@@ -154,6 +154,9 @@ def test_a_malformed_file_fails_an_incomplete_meeting_and_keeps_its_title(harnes
     harness.deliver_event("complete.json")
     assert harness.state() == ("failed", "MALFORMED")
     assert harness.record().title == f"{CANARY} title"
+    harness.advance(minutes=1)
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "media")
 
 
 def test_an_event_for_a_deleted_complete_file_changes_nothing(harness: MeetingHarness) -> None:

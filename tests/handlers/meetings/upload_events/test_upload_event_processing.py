@@ -2,8 +2,10 @@
 
 import pytest
 
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_reader import UploadReader
-from tests.handlers.meetings.meeting_harness import ANN, MEETING, MeetingHarness, act_after_first_call
+from tests.handlers.meetings.meeting_harness import ANN, MEETING, START, MeetingHarness, act_after_first_call
 
 
 def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> None:
@@ -181,6 +183,21 @@ def test_chunks_beyond_the_listed_ones_are_counted_and_processed_when_they_arriv
     assert harness.record().wrong_count == 4
 
 
+def test_other_objects_in_the_folder_are_listed_up_to_a_limit(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.meetings.upload_reader.PAGE_SIZE", 2)
+    monkeypatch.setattr("handlers.meetings.upload_reader.MAX_PAGES", 2)
+    for number in range(9):
+        harness.put_object(MEETING.upload_key(f"junk-{number}"), b"x")
+    harness.upload_recording(b"a")
+    with harness.record_calls() as calls:
+        harness.put_object(MEETING.upload_key("a-1"), b"x")
+        harness.upload_recording(b"b")
+    assert calls.count("ListObjectsV2") == 2
+    assert harness.state() == ("processing", "media")
+
+
 def test_chunks_beyond_the_listing_limit_count_as_missing(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,3 +205,15 @@ def test_chunks_beyond_the_listing_limit_count_as_missing(
     monkeypatch.setattr("handlers.meetings.upload_reader.MAX_PAGES", 1)
     harness.upload_recording(b"a", b"b", b"c")
     assert harness.wrong_chunks() == {"2.webm": "missing"}
+
+
+def test_a_failing_message_does_not_affect_the_others(harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = MeetingId(ANN, ulid(START, 2))
+    for meeting in (MEETING, other):
+        harness.upload_chunks(b"a", meeting=meeting)
+        harness.upload_complete_file(b"a", meeting=meeting)
+    harness.step_functions.next_starts.extend(["lost"])
+    assert harness.deliver_events(MEETING.upload_key("complete.json"), other.upload_key("complete.json")) == [
+        MEETING.upload_key("complete.json")
+    ]
+    assert harness.state(other) == ("processing", "media")

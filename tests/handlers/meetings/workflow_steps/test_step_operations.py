@@ -10,7 +10,7 @@ from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.workflow_steps.handler import StepFailed
-from handlers.meetings.workflow_steps.job_results import ResultMalformed, ResultMissing
+from handlers.meetings.workflow_steps.job_results import JobResults, ResultMalformed, ResultMissing
 from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, MeetingHarness
 
 
@@ -167,6 +167,13 @@ def test_a_failed_start_is_repeated_by_the_next_event(harness: MeetingHarness, r
     assert harness.step_functions.attempts == [1, 2]
 
 
+def test_a_superseded_job_changes_nothing(harness: MeetingHarness, recording: Recording) -> None:
+    before = harness.record()
+    harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
+    assert harness.run_step("media", recording)["outcome"] == "superseded"
+    assert harness.record() == before
+
+
 def test_a_repeated_step_changes_nothing_and_returns_the_same_result(
     harness: MeetingHarness, recording: Recording
 ) -> None:
@@ -231,6 +238,20 @@ def test_the_first_reason_of_a_failure_stays(harness: MeetingHarness, recording:
     assert harness.due_sort_keys() == []
 
 
+@pytest.mark.parametrize(
+    ("steps", "reason"),
+    [((), "MEDIA_FAILED"), (("media",), "TRANSCRIPTION_FAILED"), (("media", "transcribed"), "SUMMARY_FAILED")],
+)
+def test_a_failure_without_a_reason_gets_the_reason_of_its_stage(
+    harness: MeetingHarness, recording: Recording, steps: tuple[str, ...], reason: str
+) -> None:
+    harness.write_media_result(recording)
+    for step in steps:
+        harness.run_step(step, recording)
+    harness.run_step("fail", recording)
+    assert harness.state() == ("failed", reason)
+
+
 @pytest.mark.parametrize("written", [True, False])
 def test_a_failed_meeting_keeps_its_output(harness: MeetingHarness, recording: Recording, *, written: bool) -> None:
     finish_media_job(harness, recording)
@@ -261,9 +282,11 @@ def test_a_job_without_a_result_raises_result_missing(harness: MeetingHarness, r
     "changed",
     [
         {"schemaVersion": 2},
+        {"outcome": CANARY},
         {"audio": []},
         {"audio": [{"key": "audio/canary", "offsetMs": 0, "durationMs": 1}]},
         {"videoKey": "video/canary"},
+        {"durationMs": -1},
         {"outcome": "no_audio"},
         {"ignored": " " * 5 * 1024 * 1024},
     ],
@@ -316,12 +339,15 @@ def test_a_slow_clock_causes_no_negative_duration(harness: MeetingHarness) -> No
     [
         {},
         {"step": "canary"},
+        {"user": "../x"},
         {"user": "#open"},
-        {"user": f"{ANN}\n"},
         {"meetingId": CANARY},
         {"content": "x"},
         {"attempt": 0},
+        {"attempt": CANARY},
         {"step": "fail", "reason": "NO_AUDIO"},
+        {"step": "fail", "reason": CANARY},
+        {"step": "finish", "outcome": CANARY},
     ],
 )
 def test_an_invalid_event_is_rejected_without_quoting_it(
@@ -334,6 +360,19 @@ def test_an_invalid_event_is_rejected_without_quoting_it(
     assert str(refused.value) == "ValidationError"
     assert refused.value.__context__ is None
     assert harness.all_items() == before
+
+
+def test_the_message_of_an_error_is_not_passed_on(
+    harness: MeetingHarness, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError(f"not authorized for {recording.media_result_key}")
+
+    monkeypatch.setattr(JobResults, "read_media_result", broken)
+    with pytest.raises(StepFailed) as failed:
+        harness.run_step("media", recording)
+    assert str(failed.value) == "RuntimeError"
+    assert failed.value.__context__ is None
 
 
 def test_logs_contain_no_meeting_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
