@@ -296,6 +296,7 @@ CONTAINERS = (
 GLUE_AND_STORAGE = (
     expect_finding(ENCRYPTED, "s3EncryptionMode is DISABLED", security("DISABLED")),
     expect_finding(ENCRYPTED, "s3EncryptionMode is not set", security(None)),
+    expect_finding(ENCRYPTED, "s3EncryptionMode is not set", security("")),
     expect_finding(ENCRYPTED, "writes bookmarks", security(), glue_job("job-bookmark-enable")),
     expect_finding("glue-encrypts", "is not set", SampleResource(t.GLUE_JOB, {"securityConfiguration": ""})),
     *(
@@ -365,8 +366,9 @@ APIS = (
         "target starts with http://",
         SampleResource(t.API_V2, {"protocolType": "HTTP", "target": "http://other.example.com"}),
     ),
-    forwarding(
-        "target is a URL", SampleResource(t.API_V2, {"protocolType": "HTTP", "target": " HTTPS://other.example.com"})
+    *(
+        forwarding("target is a URL", SampleResource(t.API_V2, {"protocolType": "HTTP", "target": target}))
+        for target in ("http://other.example.com", " HTTPS://other.example.com")
     ),
     expect_no_finding(ASKS, api([{"jwt": []}], {"jwt": LAMBDA_AUTHORIZER}, "securityDefinitions")),
     expect_no_finding(ASKS, api([{"jwt": [], "key": []}], {"jwt": LAMBDA_AUTHORIZER, "key": API_KEY})),
