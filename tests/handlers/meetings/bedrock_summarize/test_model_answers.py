@@ -61,12 +61,15 @@ def test_a_summary_has_one_line_per_paragraph_and_no_control_characters(task: Su
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("", AnswerJsonProblem.EMPTY),
         ("x" * (MAX_ANSWER_CHARACTERS + 1), AnswerJsonProblem.TOO_LONG),
         (f"Sure! {answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
         (f'["{CANARY}"]', AnswerProblem.NO_OBJECT),
+        (json.dumps({"task": "actionItems", "items": [CANARY]}), AnswerProblem.NO_OBJECT),
         (answer(items=CANARY), AnswerProblem.NO_OBJECT),
         (answer(items=None), AnswerProblem.NO_OBJECT),
         (answer(part=CANARY), AnswerProblem.OTHER_TASK),
+        (answer(part=""), AnswerProblem.OTHER_TASK),
         (answer("summary"), AnswerProblem.OTHER_TASK),
         (answer(items=[ITEM] * (MAX_ITEMS + 1)), AnswerProblem.TOO_MANY),
     ],
@@ -83,12 +86,22 @@ def test_an_invalid_summary_is_refused(summary: object) -> None:
 
 
 BAD_ITEMS: list[object] = [
+    None,
     CANARY,
+    [],
+    {},
+    {**ITEM, "text": ""},
     {**ITEM, "text": "\u0007 "},
+    {**ITEM, "text": CANARY * 200},
     {**ITEM, "quote": ""},
+    {**ITEM, "quote": None},
     {**ITEM, "quote": CANARY * 200},
+    {**ITEM, "owner": 7},
+    {**ITEM, "owner": CANARY * 50},
+    {**ITEM, "due": ["Friday"]},
+    {**ITEM, "said": -1},
     {**ITEM, "said": "3"},
-    {"text": CANARY},
+    {key: value for key, value in ITEM.items() if key != "quote"},
 ]
 
 

@@ -19,6 +19,15 @@ def part(number: int, offset_ms: int | None = None, key: str | None = None) -> d
 @pytest.mark.parametrize(
     "changed",
     [
+        {"user": "someone"},
+        {"user": f"{'A' * 32}\n"},
+        {"user": "../" + "A" * 29},
+        {"meetingId": "short"},
+        {"content": "0" * 31},
+        {"content": "G" * 32},
+        {"language": "english"},
+        {"durationMs": -1},
+        {"audio": []},
         {"audio": [part(1)]},
         {"audio": [part(1), part(0)]},
         {"audio": [part(0), part(1, 0)]},
