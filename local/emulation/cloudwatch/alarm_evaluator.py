@@ -37,6 +37,7 @@ class AlarmEvaluator:
         self._published = threading.Event()
 
     def install(self) -> None:
+        """Replace three functions of `cloudwatch`."""
         wrap_function(cloudwatch, "_evaluate_alarm", lambda _original, alarm: self.evaluate(alarm))
         wrap_function(cloudwatch, "_evaluate_all_alarms", lambda _original: self.wake())
         wrap_function(cloudwatch, "_dispatch_alarm_actions", _notify_admitting_topics)
@@ -65,7 +66,7 @@ class AlarmEvaluator:
             return
         values = self._read_values(alarm)
         old, new = alarm["StateValue"], next_state(alarm, values)
-        if new == old:
+        if new is None or new == old:
             return
         latest = next((value for value in reversed(values) if value is not None), "none")
         reason = f"Latest value: {latest}. Condition: {alarm['ComparisonOperator']} {alarm['Threshold']}."

@@ -1,7 +1,5 @@
 """Computes the state of a CloudWatch alarm from its definition and the metric's values in the last periods.
 
-Only what the program's alarms use is implemented: they compare with `>` or `>=`, need a breach in
-each evaluation period, and treat missing data as not breaching.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 """
@@ -17,6 +15,8 @@ CloudWatch documents no number. In the examples of its guide, an alarm of three 
 COMPARISONS = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
 }
 T = TypeVar("T")
 
@@ -24,6 +24,16 @@ T = TypeVar("T")
 class AlarmState(StrEnum):
     OK = "OK"
     ALARM = "ALARM"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+class MissingData(StrEnum):
+    """Treatment of periods without data, as CloudWatch names it."""
+
+    BREACHING = "breaching"
+    NOT_BREACHING = "notBreaching"
+    IGNORE = "ignore"
+    MISSING = "missing"
 
 
 def count_read_periods(alarm: Mapping[str, Any]) -> int:
@@ -44,12 +54,35 @@ def split_into_periods(points: Iterable[tuple[float, T]], now: float, seconds: i
     return periods
 
 
-def next_state(alarm: Mapping[str, Any], values: Sequence[float | None]) -> AlarmState:
-    """Return the state that an alarm gets.
+def next_state(alarm: Mapping[str, Any], values: Sequence[float | None]) -> AlarmState | None:
+    """Return the state that an alarm gets, or None if it keeps its state.
 
     `values` are the metric's values in the read periods, the oldest first. None is a period without data.
     """
     evaluation_periods = int(alarm["EvaluationPeriods"])
+    required = int(alarm.get("DatapointsToAlarm") or evaluation_periods)
     is_breaching = COMPARISONS[alarm["ComparisonOperator"]]
-    breaches = [is_breaching(value, alarm["Threshold"]) for value in values if value is not None]
-    return AlarmState.ALARM if sum(breaches[-evaluation_periods:]) >= evaluation_periods else AlarmState.OK
+    breaches = [None if value is None else is_breaching(value, alarm["Threshold"]) for value in values]
+    existing = [breach for breach in breaches if breach is not None]
+    if len(existing) >= evaluation_periods:
+        return _state(sum(existing[-evaluation_periods:]) >= required)
+    treatment = MissingData(alarm.get("TreatMissingData", MissingData.MISSING))
+    missing_count = evaluation_periods - len(existing)
+    match treatment:
+        case MissingData.BREACHING:
+            return _state(sum(existing) + missing_count >= required)
+        case MissingData.NOT_BREACHING:
+            return _state(sum(existing) >= required)
+    if not existing:
+        return AlarmState.INSUFFICIENT_DATA if treatment is MissingData.MISSING else None
+    if sum(existing) >= required or not all(existing):
+        return _state(sum(existing) >= required)
+    # All existing values breach, but they are too few to raise the alarm. With the treatment `missing`, CloudWatch
+    # raises it nevertheless if the oldest value is old enough. For example, if three are required: breach, no data, no
+    # data.
+    age_in_periods = len(breaches) - breaches.index(True)
+    return AlarmState.ALARM if treatment is MissingData.MISSING and age_in_periods >= required else None
+
+
+def _state(is_raised: bool) -> AlarmState:
+    return AlarmState.ALARM if is_raised else AlarmState.OK

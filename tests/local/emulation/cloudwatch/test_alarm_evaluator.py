@@ -26,7 +26,8 @@ notified = []
 sns._fanout = lambda topic, identity, message, subject: notified.append(json.loads(message)["NewStateValue"])
 allow = {"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}
 policy = {"Statement": [{**allow, "Principal": {"Service": "cloudwatch.amazonaws.com"}}]}
-sns._topic_by_arn_any_scope = lambda arn: {"attributes": {"Policy": json.dumps(policy)}}
+topic = {"attributes": {"Policy": json.dumps(policy)}}
+sns._topic_by_arn_any_scope = lambda arn: topic if arn.endswith("open") else None
 cloudwatch._put_metric_alarm({}, wanted["alarm"], False, True)
 if wanted["messages"]:
     sqs._queues["work"] = {"attributes": {"QueueArn": "arn:aws:sqs:r:a:work"}, "messages": wanted["messages"]}
@@ -35,7 +36,7 @@ for step in wanted["steps"]:
     now[0] = step["at"]
     for value in step.get("values", []):
         cloudwatch.record_metric(
-            wanted["alarm"]["Namespace"], wanted["alarm"]["MetricName"], value, dimensions={}
+            wanted["alarm"]["Namespace"], wanted["alarm"]["MetricName"], value, dimensions=step.get("dimensions", {})
         )
     metrics.sample_queues()
     evaluator.evaluate_all()
@@ -53,8 +54,8 @@ ALARM = {
     "Threshold": 0,
     "ComparisonOperator": "GreaterThanThreshold",
     "TreatMissingData": "notBreaching",
-    "AlarmActions": ["arn:aws:sns:us-east-1:123456789012:alerts"],
-    "OKActions": ["arn:aws:sns:us-east-1:123456789012:alerts"],
+    "AlarmActions": ["arn:aws:sns:us-east-1:123456789012:open"],
+    "OKActions": ["arn:aws:sns:us-east-1:123456789012:open"],
 }
 
 
@@ -89,6 +90,8 @@ def test_an_alarm_of_two_periods_needs_a_breach_in_each() -> None:
     ("alarm", "values", "state"),
     [
         ({"Statistic": "Minimum"}, [0, 5], "OK"),
+        ({"Statistic": "Maximum"}, [0, 5], "ALARM"),
+        ({"Statistic": "Average", "Threshold": 2}, [0, 5], "ALARM"),
         ({"Statistic": None, "ExtendedStatistic": "p95", "Threshold": 90}, list(range(90)), "OK"),
         ({"Statistic": None, "ExtendedStatistic": "p95", "Threshold": 90}, list(range(110)), "ALARM"),
     ],
@@ -97,9 +100,28 @@ def test_the_statistic_is_calculated_over_the_period(alarm: dict[str, Any], valu
     assert play(alarm, {"at": 1000, "values": values})["states"] == [state]
 
 
+def test_values_of_other_dimensions_do_not_count() -> None:
+    alarm = {"Dimensions": [{"Name": "Stack", "Value": "local"}]}
+    steps = [{"at": 1000, "values": [1], "dimensions": dimensions} for dimensions in ({}, {"Stack": "dev"})]
+    assert play(alarm, *steps)["states"] == ["OK", "OK"]
+    assert play(alarm, {**steps[0], "dimensions": {"Stack": "local"}})["states"] == ["ALARM"]
+
+
+def test_an_alarm_on_a_metric_that_does_not_exist_here_is_not_evaluated() -> None:
+    alarm = {"Namespace": "AWS/DynamoDB", "MetricName": "ReadThrottleEvents"}
+    assert play(alarm, {"at": 1000, "values": [1]})["states"] == ["INSUFFICIENT_DATA"]
+
+
+def test_a_topic_whose_policy_does_not_admit_cloudwatch_is_not_notified() -> None:
+    closed = {"AlarmActions": ["arn:aws:sns:us-east-1:123456789012:closed"], "OKActions": []}
+    played = play(closed, {"at": 1000, "values": [1]})
+    assert (played["states"], played["notified"]) == (["ALARM"], [])
+
+
 @pytest.mark.parametrize(
     ("metric", "threshold", "state"),
     [
+        ("ApproximateNumberOfMessagesVisible", 0, "ALARM"),
         ("ApproximateNumberOfMessagesVisible", 1, "OK"),
         ("ApproximateAgeOfOldestMessage", 899, "ALARM"),
         ("ApproximateAgeOfOldestMessage", 901, "OK"),
