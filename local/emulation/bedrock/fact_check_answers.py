@@ -4,8 +4,9 @@ The agent sends a section of a broadcast's transcript (a window) as cues, which 
 with verdicts, and for clips, which are sections that are worth watching alone. The same prompt always gives the same
 answer, by these rules:
 
-- A claim is a sentence of at least two words with a digit or a superlative, for example `largest` or `always`. Every
-  claim is unverified. Stored information about earlier windows in the prompt is ignored.
+- A claim is a sentence of at least two words with a digit or a superlative, for example `largest` or `always`.
+- The prompt may contain memory lines: stored information about earlier windows. A line that shares MIN_SHARED_WORDS
+  words with a claim decides its verdict by the words of VERDICTS. Without such a line, the claim is unverified.
 - The only clip starts with the cue of the first claim and ends with the first cue that makes it long enough. There is
   no clip if its length would be outside of the limits.
 """
@@ -19,8 +20,17 @@ from typing import Any
 from local.emulation.bedrock.sentences import split_sentences
 
 MAX_CLAIMS = 20
+MIN_SHARED_WORDS = 3
+"""Minimum number of words that a memory line must share with a claim. Words of one or two letters do not count."""
+VERDICTS = (
+    ("refuted", frozenset(["refuted", "false", "wrong", "untrue"])),
+    ("misleading", frozenset(["misleading", "context"])),
+    ("supported", frozenset(["supported", "confirmed", "true", "correct"])),
+)
+"""Verdicts with the words of a memory line that cause them. The first entry with such a word counts."""
 _NUMBER = re.compile(r"\d")
 _SUPERLATIVE = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}est)\b", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]{3,}")
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,8 @@ class BroadcastPrompt:
     head: Mapping[str, Any]
     """Line with the window's id and the limits of a clip's length."""
     cues: tuple[Mapping[str, Any], ...]
+    memories: tuple[Mapping[str, Any], ...]
+    """Memory lines."""
 
     @property
     def text(self) -> str:
@@ -37,7 +49,7 @@ class BroadcastPrompt:
 
     def answer(self) -> dict[str, Any]:
         sentences = ((cue, sentence) for cue in self.cues for sentence in _find_claims(str(cue["text"])))
-        claims = [_make_claim(cue, sentence) for cue, sentence in islice(sentences, MAX_CLAIMS)]
+        claims = [_judge_claim(cue, sentence, self) for cue, sentence in islice(sentences, MAX_CLAIMS)]
         return {"window": self.head.get("window", ""), "claims": claims, "clips": _make_clips(self, claims)}
 
 
@@ -46,6 +58,7 @@ def parse_broadcast(lines: Sequence[Mapping[str, Any]]) -> BroadcastPrompt:
     return BroadcastPrompt(
         head=next((line for line in lines if "window" in line), {}),
         cues=tuple(line for line in lines if "cue" in line and "text" in line),
+        memories=tuple(line for line in lines if "memory" in line and "text" in line),
     )
 
 
@@ -55,15 +68,32 @@ def _find_claims(text: str) -> Iterator[str]:
             yield sentence
 
 
-def _make_claim(cue: Mapping[str, Any], sentence: str) -> dict[str, Any]:
+def _judge_claim(cue: Mapping[str, Any], sentence: str, prompt: BroadcastPrompt) -> dict[str, Any]:
+    words = set(_WORD.findall(sentence.lower()))
+    related = [
+        line
+        for line in prompt.memories
+        if len(words.intersection(_WORD.findall(str(line["text"]).lower()))) >= MIN_SHARED_WORDS
+    ]
+    for memory in related:
+        memory_words = set(_WORD.findall(str(memory["text"]).lower()))
+        for verdict, verdict_words in VERDICTS:
+            if memory_words & verdict_words:
+                return _make_claim(cue, sentence, verdict, 0.9, [str(memory["memory"])])
+    return _make_claim(cue, sentence, "unverified", 0.5, [])
+
+
+def _make_claim(
+    cue: Mapping[str, Any], sentence: str, verdict: str, confidence: float, sources: list[str]
+) -> dict[str, Any]:
     return {
         "quote": sentence,
         "cue": cue["cue"],
         "statement": sentence,
-        "verdict": "unverified",
-        "confidence": 0.5,
-        "explanation": "No stored information decides this claim.",
-        "sources": [],
+        "verdict": verdict,
+        "confidence": confidence,
+        "explanation": "Remembered from an earlier window." if sources else "No stored information decides this claim.",
+        "sources": sources,
     }
 
 

@@ -71,6 +71,7 @@ def test_a_token_that_is_valid_for_more_than_an_hour_is_already_issued(port: int
         "",
         "no JSON",
         "[]",
+        "{}",
         '{"subject": 1}',
         '{"subject": ""}',
         '{"subject": "a b"}',

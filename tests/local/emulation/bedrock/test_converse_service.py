@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.bedrock.converse import BedrockModel, ModelReply
 from handlers.common.text.text_windows import Window
-from handlers.livestream.fact_check_agent.model_request import RequestSettings, window_request
+from handlers.livestream.fact_check_agent.model_request import MemoryEvent, RequestSettings, window_request
 from handlers.livestream.transcript.cues import Cue
 from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.bedrock.converse_service import serve
@@ -32,10 +32,11 @@ def client() -> Iterator[Any]:
         yield client_of("bedrock-runtime", port)
 
 
-def prompt(*texts: str, asking: RequestSettings = ASKING) -> dict[str, Any]:
+def prompt(*texts: str, memories: tuple[str, ...] = (), asking: RequestSettings = ASKING) -> dict[str, Any]:
     """Return a request about a broadcast with one cue for each text."""
     cues = tuple(Cue(at * 6_000, at * 6_000 + 6_000, text) for at, text in enumerate(texts))
-    return window_request(asking, Window(0, 0, len(cues), cues), "4c1f", 1, [])
+    events = [MemoryEvent(f"000{at}#ab", text) for at, text in enumerate(memories)]
+    return window_request(asking, Window(0, 0, len(cues), cues), "4c1f", 1, events)
 
 
 def asked(client: Any, *texts: str, model: str = MODEL, **how: Any) -> ModelReply:
@@ -59,6 +60,13 @@ def test_different_transcripts_get_different_answers(client: Any) -> None:
     assert ask_about_broadcast(client, "Good evening.") == {"window": "4c1f", "claims": [], "clips": []}
 
 
+def test_a_decimal_point_does_not_end_a_sentence(client: Any) -> None:
+    result = ask_about_broadcast(client, "Really?! Inflation was 1.5 percent. I am glad.")
+    assert [claim["quote"] for claim in result["claims"]] == ["Inflation was 1.5 percent."]
+    [item] = ask_about_meeting(("spk_0", "Good. Anna will send version 1.5 by Friday."), task="actionItems")["items"]
+    assert (item["text"], item["due"]) == ("Send version 1.5", "by Friday")
+
+
 @pytest.mark.parametrize(("count", "clips"), [(2, []), (3, [(0, 18_000)]), (4, [(0, 18_000)])])
 def test_the_length_of_a_clip_is_within_its_limits(client: Any, count: int, clips: list[tuple[int, int]]) -> None:
     longer = RequestSettings(max_tokens=3_000, clip_min_ms=13_000, clip_max_ms=20_000)
@@ -66,9 +74,26 @@ def test_the_length_of_a_clip_is_within_its_limits(client: Any, count: int, clip
     assert [(clip["startMs"], clip["endMs"]) for clip in result["clips"]] == clips
 
 
+@pytest.mark.parametrize(
+    ("memory", "verdict"),
+    [
+        ("That they ran 600 ferries last spring is refuted: 410.", "refuted"),
+        ("They ran 600 ferries last spring, which is confirmed.", "supported"),
+        ("600 ferries last spring, but in another context.", "misleading"),
+        ("They ran 600 ferries last spring.", "unverified"),
+        ("That ferries ran is refuted.", "unverified"),
+    ],
+)
+def test_a_verdict_depends_on_the_memories(client: Any, memory: str, verdict: str) -> None:
+    (claim,) = ask_about_broadcast(client, FERRIES, memories=("unrelated", memory))["claims"]
+    assert claim["verdict"] == verdict
+    assert claim["sources"] == ([] if verdict == "unverified" else ["0001#ab"])
+
+
 def ask_about_meeting(
     *lines: tuple[str, str], task: str = "summary", summaries: tuple[str, ...] = ()
 ) -> dict[str, Any]:
+    """Return the answer to a task about a meeting."""
     spoken: list[Mapping[str, Any]] = [
         {"said": at, "speaker": who, "text": text} for at, (who, text) in enumerate(lines)
     ]
@@ -95,14 +120,19 @@ def test_a_summary_contains_speakers_and_quotes() -> None:
     ("text", "item"),
     [
         ("Anna will send the report by Friday.", ("Send the report", "Anna", "by Friday")),
+        ("Good. So, Anna will send the report.", ("Send the report", "Anna", None)),
+        ("I will book a room before the end of May.", ("Book a room", "spk_0", "before the end of May")),
         ("Fine, I'll book a room.", ("Book a room", "spk_0", None)),
         ("Anna Berg has to call the bank until Monday.", ("Call the bank", "Anna Berg", "until Monday")),
         ("Bob is going to paint it!", ("Paint it", "Bob", None)),
+        ("Bob must paint it.", ("Paint it", "Bob", None)),
         ("Thanks. Maria, would you please call them by Monday?", ("Call them", "Maria", "by Monday")),
         ("Please send the report.", ("Send the report", None, None)),
         ("It will rain by noon.", None),
+        ("We will see.", None),
         ("Anna will not send it.", None),
         ("Anna sent the report.", None),
+        ("Will Anna send it?", None),
     ],
 )
 def test_a_promise_is_an_action_item(text: str, item: tuple[str, str | None, str | None] | None) -> None:
