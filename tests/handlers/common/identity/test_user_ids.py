@@ -20,6 +20,14 @@ def test_a_user_id_fits_into_tags_object_keys_and_table_keys(issuer: str, subjec
     assert len(name) == USER_ID_LENGTH
 
 
+@given(ISSUERS, SUBJECTS, ISSUERS, SUBJECTS)
+def test_different_callers_have_different_user_ids(
+    issuer: str, subject: str, other_issuer: str, other_subject: str
+) -> None:
+    assume((issuer, subject) != (other_issuer, other_subject))
+    assert derive_user_id(issuer, subject) != derive_user_id(other_issuer, other_subject)
+
+
 @given(ISSUERS, ISSUERS, ISSUERS)
 def test_issuer_and_subject_are_separated_in_the_hash(one: str, moved: str, other: str) -> None:
     assume(moved)
@@ -34,6 +42,18 @@ def test_a_user_id_never_changes() -> None:
 def test_an_issuer_with_a_line_break_is_refused() -> None:
     with pytest.raises(ValueError, match="line break"):
         derive_user_id("https://issuer.test\nsome", "body")
+
+
+@given(SUBJECTS, SUBJECTS, SUBJECTS, SUBJECTS)
+def test_a_keyed_user_id_differs_for_each_key_and_subject(
+    key: str, subject: str, other_key: str, other_subject: str
+) -> None:
+    """HMAC pads a key with zero bytes and hashes a long one, so the keys of the test get a fixed length."""
+    key, other_key = (f"{len(text):03}{text}".encode().hex()[:64].ljust(64, "x") for text in (key, other_key))
+    assume((key, subject) != (other_key, other_subject))
+    user_id = derive_keyed_user_id(key, subject)
+    assert re.fullmatch(USER_ID_PATTERN, user_id)
+    assert user_id != derive_keyed_user_id(other_key, other_subject)
 
 
 def test_a_keyed_user_id_is_the_hmac_of_the_subject() -> None:

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from handlers.ingestion.manifest_documents import FileResult, Manifest, RunResult
 from handlers.ingestion.manifest_executions import ManifestExecution
 from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
 from handlers.ingestion.manifest_s3_keys import confirmed_list_key, result_key
 from handlers.ingestion.status_transitions import ManifestStatus
-from handlers.ingestion.workflow_steps.handler import ForeignExecution
+from handlers.ingestion.workflow_steps.handler import ForeignExecution, StepRequest
 from operations.manifest_redrive import redrive
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud, arn
@@ -75,6 +76,13 @@ def test_there_is_no_run_if_all_files_were_released(harness: IngestionHarness) -
     assert record is not None
     assert record.status is ManifestStatus.PROCESSED
     assert confirmed_list_key(late[:26], 0) not in harness.cloud.objects
+
+
+def test_a_workflow_may_finish_before_its_builder_has_written_anything(harness: IngestionHarness) -> None:
+    harness.cloud.on_start = harness.run
+    harness.builder().handle(announce("a", "b", "c"))
+    assert harness.statuses() == ["processed"] * 3
+    assert harness.manifest()["status"] == "processed"
 
 
 def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: IngestionHarness) -> None:
@@ -230,3 +238,10 @@ def test_a_step_of_another_manifests_execution_is_refused(harness: IngestionHarn
     name, other = start_manifest(harness), f"{harness.new_id()}-{'0' * 16}"
     with pytest.raises(ForeignExecution):
         harness.step("confirm", name, executionArn=arn(other))
+
+
+@pytest.mark.parametrize("change", [{"step": "other"}, {"manifestId": "x"}, {"executionArn": None}])
+def test_an_invalid_step_request_is_refused(change: dict[str, Any]) -> None:
+    good = {"step": "confirm", "manifestId": f"0{'1' * 25}", "executionArn": "arn"}
+    with pytest.raises(ValidationError):
+        StepRequest.model_validate(good | change)

@@ -57,6 +57,15 @@ def test_a_question_can_be_spoken_and_starts_a_new_session_without_a_session_id(
     assert (asked.audio_key, asked.text, asked.session) == (key, None, first["sessionId"])
 
 
+@pytest.mark.parametrize("again", [None, OTHER])
+def test_a_question_keeps_its_session(api: SocketHarness, again: str | None) -> None:
+    session = api.ask()["sessionId"]
+    assert api.ask(sessionId=again)["sessionId"] == session
+    api.put_question(QuestionRecord(status=QuestionStatus.FAILED, retryable=True, session=session))
+    assert api.ask(sessionId=again)["sessionId"] == session
+    assert api.question().session == session
+
+
 @pytest.mark.parametrize("content", [{"text": None}, {"audioKey": f"queries/{ANN_ID}/{ULID}"}])
 def test_a_question_is_either_spoken_or_written(api: SocketHarness, content: dict[str, Any]) -> None:
     answer = api.ask(**content)
@@ -67,13 +76,14 @@ def test_a_question_is_either_spoken_or_written(api: SocketHarness, content: dic
 @pytest.mark.parametrize(
     "content",
     [
-        *({"queryId": "a#b#c#d#e"}, {"lectureId": f"{LECTURE}\n"}, {"sessionId": f"{ULID}#x"}),
-        *({"text": "x" * 2001}, {"text": "\ud800"}),
+        *({"queryId": "short"}, {"queryId": "x" * 65}, {"queryId": "a#b#c#d#e"}, {"queryId": 12345678}),
+        *({"lectureId": "x"}, {"lectureId": LECTURE.lower()}, {"lectureId": f"{LECTURE}\n"}, {"lectureId": None}),
+        *({"sessionId": "x"}, {"sessionId": f"{ULID}#x"}, {"text": ""}, {"text": "x" * 2001}, {"text": ["x"]}),
+        *({"text": "\ud800"}, {"audioKey": "x" * 301, "text": None}, {"language": "klingon"}, {"resumeFrom": -1}),
+        *({"resumeFrom": 100_001}, {"resumeFrom": "x"}, {"attempt": 0}, {"attempt": 100_001}),
     ],
 )
-def test_values_that_could_change_a_key_or_cannot_be_stored_are_refused(
-    api: SocketHarness, content: dict[str, Any]
-) -> None:
+def test_values_out_of_range_are_refused(api: SocketHarness, content: dict[str, Any]) -> None:
     assert api.ask(**content)["code"] == "MALFORMED"
     _assert_nothing_happened(api)
 
@@ -225,6 +235,18 @@ def test_the_number_of_questions_in_an_hour_is_limited(api: SocketHarness) -> No
     assert api.ask("question-x")["code"] == "TOO_MANY_QUERIES"
     api.clock.now_ms += 1
     assert api.ask("question-x")["type"] == "queryAccepted"
+
+
+def test_repeating_a_question_that_is_being_answered_is_free_and_never_refused(api: SocketHarness) -> None:
+    for number in range(LIMITS.queries_at_once):
+        api.ask(f"question-{number}")
+    before = api.allowance().asked_ms
+    running = QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + HOUR_MS, session=ULID)
+    for status in (QuestionRecord(status=QuestionStatus.ACCEPTED, session=ULID), running):
+        api.put_question(status, "question-0")
+        for _ in range(LIMITS.queries_per_hour + 1):
+            assert api.ask("question-0")["type"] == "queryAccepted"
+    assert api.allowance().asked_ms == before
 
 
 @pytest.mark.parametrize("refusing", [UNREACHABLE, REFUSED])
