@@ -4,6 +4,7 @@ are about networks, VPC endpoints, containers, Glue, access control lists, deliv
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from guardrails.model import resource_types as t
@@ -98,10 +99,10 @@ def security(s3_mode: str | None = "SSE-S3", bookmarks: str = "DISABLED") -> Sam
     return SampleResource(t.GLUE_SECURITY, {"name": "s", "encryptionConfiguration": modes})
 
 
-def glue_job(option: str) -> SampleResource:
+def glue_job(option: str, security_name: object = "s", **references: list[str]) -> SampleResource:
     """Return a Glue job with a setting for bookmarks."""
-    arguments = {"--job-bookmark-option": option}
-    return SampleResource(t.GLUE_JOB, {"securityConfiguration": "s", "defaultArguments": arguments}, "job")
+    props = {"securityConfiguration": security_name, "defaultArguments": {"--job-bookmark-option": option}}
+    return SampleResource(t.GLUE_JOB, props, "job", references=references)
 
 
 def subscription(protocol: str, address: str) -> SampleResource:
@@ -298,6 +299,12 @@ GLUE_AND_STORAGE = (
     expect_finding(ENCRYPTED, "s3EncryptionMode is not set", security(None)),
     expect_finding(ENCRYPTED, "s3EncryptionMode is not set", security("")),
     expect_finding(ENCRYPTED, "writes bookmarks", security(), glue_job("job-bookmark-enable")),
+    expect_finding(
+        ENCRYPTED,
+        "writes bookmarks",
+        security(),
+        glue_job("job-bookmark-enable", UNKNOWN, securityConfiguration=["thing"]),
+    ),
     expect_finding("glue-encrypts", "is not set", SampleResource(t.GLUE_JOB, {"securityConfiguration": ""})),
     *(
         expect_finding(ACL, f"acl is {acl}", SampleResource(kind, {"acl": acl}))
@@ -330,6 +337,13 @@ GLUE_AND_STORAGE = (
     expect_no_finding(ENCRYPTED, security()),
     expect_no_finding(ENCRYPTED, security("SSE-KMS", "CSE-KMS"), glue_job("job-bookmark-enable")),
     expect_no_finding(ENCRYPTED, security(), glue_job("job-bookmark-disable")),
+    # The name of the job's configuration is unknown, but the reference shows that it is another one.
+    expect_no_finding(
+        ENCRYPTED,
+        security(),
+        replace(security("SSE-KMS", "CSE-KMS"), name="other"),
+        glue_job("job-bookmark-enable", UNKNOWN, securityConfiguration=["other"]),
+    ),
     *(
         expect_no_finding(ACL, SampleResource(t.BUCKET_OBJECT_V2, props))
         for props in ({}, {"acl": "private"}, {"acl": "bucket-owner-full-control"})

@@ -337,6 +337,7 @@ CASES = (
         "function-errors-watched", "the metric Errors", SampleResource(t.FUNCTION, {"name": UNKNOWN}, "late"), FUNCTION
     ),
     expect_no_finding("dead-letters-watched", QUEUE_OF_FAILURES, queue_alarm("GreaterThanOrEqualToThreshold", 1)),
+    expect_no_finding("glue-engine-supported", SampleResource(t.GLUE_JOB, {"glueVersion": "4.0"})),
     missing_alarm_case("GreaterThanThreshold", 1),
     missing_alarm_case("GreaterThanOrEqualToThreshold", 2),
     missing_alarm_case("LessThanThreshold", 0),

@@ -35,6 +35,7 @@ from tests.policies.specs.sample_iam_documents import (
 GROUP_ARN = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
 RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/x"
 SESSIONS = ["sts:AssumeRole", "sts:TagSession"]
+ACCOUNT_ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 OWN_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 AUDIENCE = {"StringEquals": {"token.example.com:aud": "x"}}
 
@@ -131,6 +132,7 @@ SPECS = (
 )
 
 PUBLIC, OWNERLESS = "resource-policy-not-public", "resource-policy-source-account"
+WILDCARD = "resource-policy-no-wildcard-action"
 PERMISSION = "function-permission-source"
 FEDERATED, USABLE, EXACT = "iam-trust-federated-conditioned", "iam-trust-usable", "iam-trust-exact-principal"
 
@@ -258,10 +260,13 @@ CASES = (
         OWNERLESS, policy_for_service(t.KMS_KEY, ArnLike={"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:r:1:x"})
     ),
     expect_finding(
-        "resource-policy-no-wildcard-action",
-        "x:*",
-        resource_with_policy(t.LOG_RESOURCE_POLICY, allow("x:*", Principal={"AWS": ACCOUNT})),
+        WILDCARD, "x:*", resource_with_policy(t.LOG_RESOURCE_POLICY, allow("x:*", Principal={"AWS": ACCOUNT}))
     ),
+    expect_no_finding(WILDCARD, resource_with_policy(t.KMS_KEY, allow("kms:*", Principal={"AWS": ACCOUNT_ROOT}))),
+    expect_finding(
+        WILDCARD, "kms:Get*", resource_with_policy(t.KMS_KEY, allow("kms:Get*", Principal={"AWS": ACCOUNT_ROOT}))
+    ),
+    expect_finding(WILDCARD, "kms:*", resource_with_policy(t.KMS_KEY, allow("kms:*", Principal={"AWS": ROLE_ARN}))),
     expect_finding(PERMISSION, "every AWS account may call", permission(principal="*")),
     expect_finding(PERMISSION, "sourceArn is missing", permission(principal="apigateway.amazonaws.com")),
     expect_finding(
