@@ -121,7 +121,11 @@ def _describe_failure(error: Exception) -> str:
         place = f"{error.filename}:{error.lineno}"
     else:
         # A virtual environment is inside the project's folder, but its packages are not the project's code.
-        own = [frame for frame in frames if f"{ROOT}/" in frame.filename and "/site-packages/" not in frame.filename]
+        own = [
+            frame
+            for frame in frames
+            if frame.filename.startswith(f"{ROOT}/") and "/site-packages/" not in frame.filename
+        ]
         frame = (own or frames)[-1]
         place = f"{frame.filename}:{frame.lineno}"
     message = " ".join(str(error).split())
@@ -146,9 +150,9 @@ def _parse_folder(path: str) -> Path:
 
 
 def _preview(options: argparse.Namespace) -> int:
-    from local.preview import preview  # noqa: PLC0415
+    from local.preview import preview_command  # noqa: PLC0415
 
-    return preview.command(options.stack, as_json=options.json, sarif_file=options.sarif)
+    return preview_command.command(options.stack, as_json=options.json, sarif_file=options.sarif)
 
 
 def _cost(options: argparse.Namespace) -> int:

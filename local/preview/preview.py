@@ -9,14 +9,11 @@ and these results:
 - `cost` estimates the monthly cost.
 """
 
-import json
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from guardrails.pricing.cost_estimate import CostReport
-from local.preview import bedrock_models, cost, program_run, report, sarif, stack_files
+from local.preview import cost, program_run
 from local.preview.handler_check.handler_faults import HandlerFault, find_handler_faults
 from local.preview.input_checks import InvalidInput, find_invalid_inputs
 from local.preview.policy_pack_process import (
@@ -139,23 +136,3 @@ def preview(config: StackConfig) -> Preview:
         cost=priced.report,
         budget=priced.budget,
     )
-
-
-def command(stack: str, *, as_json: bool, sarif_file: Path | None, today: date | None = None) -> int:
-    """Print the preview for `make preview`. Return 0 if the stack can be deployed, otherwise 1."""
-    with report.show_spinner(f"previewing {stack}", quiet=as_json):
-        result = preview(stack_files.read_stack(stack))
-        model_warnings = bedrock_models.list_warnings(result.config, today or datetime.now(UTC).date())
-        result = replace(result, messages=(*result.messages, *model_warnings))
-        if stack == LOCAL_STACK:
-            from local.platform import lifecycle  # noqa: PLC0415 - only a preview of the local stack needs it
-
-            steps = lifecycle.plan_update(result.config)
-            result = replace(result, changes=tuple((step.action.value, step.urn) for step in steps))
-    if as_json:
-        print(json.dumps(result.as_json(), indent=2))
-    else:
-        report.print_preview(result)
-    if sarif_file is not None:  # This is last, so the preview is shown even if the file cannot be written.
-        sarif_file.write_text(json.dumps(sarif.to_sarif(result), indent=2))
-    return 0 if result.deployable else 1

@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,18 +14,16 @@ from rich.table import Table
 from rich.tree import Tree
 
 from local.preview.policy_pack_process import UNDECIDED, PolicyFinding
+from local.preview.preview import Preview
 from local.preview.property_values import Props, to_display_value
 from local.preview.resource_graph import Graph, Resource
 from local.terminal_output import create_console, format_count
-
-if TYPE_CHECKING:
-    from local.preview.preview import Preview
 
 STYLES = {"mandatory": "bold red", "advisory": "yellow", "remediate": "cyan"}
 """Rich style of each enforcement level. The report lists findings in this order of levels."""
 
 
-def print_preview(result: "Preview", console: Console | None = None) -> None:
+def print_preview(result: Preview, console: Console | None = None) -> None:
     """Print a preview to a console, by default to standard output."""
     out = console or create_console()
     out.print(_build_tree(result.graph, result.config.stack))
@@ -87,7 +84,7 @@ def _count_by_service(graph: Graph) -> str:
     return "by service: " + ", ".join(f"{name} {count}" for name, count in sorted(services.items()))
 
 
-def _print_changes(out: Console, result: "Preview") -> None:
+def _print_changes(out: Console, result: Preview) -> None:
     if result.changes is None:
         return
     counts = Counter(action for action, _ in result.changes)
@@ -106,7 +103,7 @@ def _print_errors(out: Console, kind: str, errors: Sequence[object]) -> None:
         out.print(f"  {escape(str(error))}", soft_wrap=True)
 
 
-def _print_findings(out: Console, result: "Preview") -> None:
+def _print_findings(out: Console, result: Preview) -> None:
     counts = Counter(finding.level for finding in result.findings)
     out.print(
         f"\n[bold]policies[/]: {len(result.policies)} evaluated, "
@@ -136,7 +133,7 @@ def _print_finding(out: Console, finding: PolicyFinding) -> None:
     out.print(f"  {level} {finding.policy} · {name}: {message}", soft_wrap=True)
 
 
-def print_monthly_cost(out: Console, result: "Preview") -> None:
+def print_monthly_cost(out: Console, result: Preview) -> None:
     """Print the monthly cost of each subsystem, with its three most expensive components (called blocks)."""
     out.print()
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")

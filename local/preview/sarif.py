@@ -3,12 +3,10 @@
 A handler fault points to the line of its cause. Policy findings and invalid inputs point to the stack file.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local.preview.policy_pack_process import UNDECIDED
-
-if TYPE_CHECKING:
-    from local.preview.preview import Preview
+from local.preview.preview import Preview
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"mandatory": "error", "advisory": "warning", "remediate": "warning", UNDECIDED: "note"}
@@ -19,7 +17,7 @@ HANDLER_FAULT = "handler-cannot-run"
 """SARIF rule id of all handler faults."""
 
 
-def to_sarif(preview: "Preview") -> dict[str, Any]:
+def to_sarif(preview: Preview) -> dict[str, Any]:
     """Return a SARIF document with a result for each finding, invalid input and handler fault of a stack."""
     file = f"Pulumi.{preview.config.stack}.yaml"
     descriptions = {policy.name: policy.description for policy in preview.policies} | {

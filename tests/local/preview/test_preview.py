@@ -17,8 +17,7 @@ from components.blocks.compute import handler_archive
 from local.__main__ import main
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.update_plan import PlannedStep
-from local.preview import preview as previewing
-from local.preview import program_run, report, stack_files
+from local.preview import preview_command, program_run, report, stack_files
 from local.preview.input_checks import find_invalid_inputs
 from local.preview.policy_pack_process import PackError, PolicyPackProcess
 from local.preview.preview import Preview, preview
@@ -35,7 +34,7 @@ pytestmark = ONE_WORKER
 @pytest.fixture
 def _committed_previews(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the command use the cached preview of each committed stack."""
-    monkeypatch.setattr(previewing, "preview", lambda config: previewed(config.stack))
+    monkeypatch.setattr(preview_command, "preview", lambda config: previewed(config.stack))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +103,7 @@ def test_a_sarif_file_that_cannot_be_written_is_reported_after_the_preview(
 @pytest.mark.usefixtures("_committed_previews")
 def test_the_preview_warns_of_models_that_may_end_soon(capsys: pytest.CaptureFixture[str]) -> None:
     for today, warned in ((date(2026, 11, 23), False), (date(2027, 9, 1), True)):
-        assert previewing.command("dev", as_json=True, sarif_file=None, today=today) == 0
+        assert preview_command.command("dev", as_json=True, sarif_file=None, today=today) == 0
         warnings = json.loads(capsys.readouterr().out)["warnings"]
         assert any("AWS may end anthropic.claude-sonnet-5-5 from 2027-09-28" in text for text in warnings) is warned
 
@@ -193,7 +192,7 @@ def test_the_preview_covers_the_enabled_subsystems_only(blocked: Preview) -> Non
 def test_a_budget_of_one_dollar_blocks_and_names_the_three_most_expensive_blocks(
     blocked: Preview, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(previewing, "preview", lambda _: blocked)
+    monkeypatch.setattr(preview_command, "preview", lambda _: blocked)
     assert main(["preview"]) == 1
     text = " ".join(capsys.readouterr().out.split())
     assert re.search(r"spend-within-budget .* exceeds the budget of \$1\.00", text)
@@ -257,7 +256,7 @@ def test_a_handler_that_cannot_run_blocks_and_is_listed_with_file_and_line(
     blocked: Preview, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = replace(blocked, findings=(), invalid_inputs=())
-    monkeypatch.setattr(previewing, "preview", lambda _: result)
+    monkeypatch.setattr(preview_command, "preview", lambda _: result)
     assert main(["preview", "--sarif", str(tmp_path / "findings.sarif")]) == 1
     text = capsys.readouterr().out
     line = BROKEN_TEXT.count("\n")
