@@ -103,7 +103,7 @@ DRIVERS = (
         type="aws:ec2/internetGateway:InternetGateway",
         service="ec2",
         create=(
-            DriverCall("CreateInternetGateway", {**_tags("internet-gateway")}),
+            DriverCall("CreateInternetGateway", _tags("internet-gateway")),
             DriverCall("AttachInternetGateway", {"InternetGatewayId": GATEWAY_ID, "VpcId": "vpcId"}, when="vpcId"),
         ),
         update=(TAG,),
