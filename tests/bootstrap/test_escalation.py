@@ -1,10 +1,11 @@
-"""Search for a path from the bootstrap's roles to something outside their stack, and proof that the search is not
-blind.
+"""Tests that no role of the bootstrap template can reach something outside its stack.
 
-Each condition and each name of the stack in the template is taken out once. The search must then find a path. Denials
-are not part of this proof, because they hold against policies that an administrator attaches later. So their tests
-allow everything and check a list of guarded requests: without any one part of a denial, a request of the list must
-succeed.
+A breadth-first search looks for paths, which are series of allowed requests. To test the search itself, each condition
+and each name of the stack is removed from the template once. The search must then find a path.
+
+Denials are tested separately, because they must hold even if an administrator attaches further policies. The tests
+allow everything else, and check that every request in a list is denied. They also remove each part of a denial once.
+Then at least one of these requests must succeed.
 
 A failure prints the path, or the part of the template whose removal changes nothing.
 """

@@ -62,6 +62,17 @@ def test_each_change_is_published_once(fake: FakePlatformLambda, tmp_path: Path)
     assert fake.count_publications() == 2
 
 
+def test_the_watch_goes_on_after_a_fault(fake: FakePlatformLambda, tmp_path: Path) -> None:
+    watched = WatchedLines(tmp_path, "sweep")
+    write_files(tmp_path, {SWEEP: "def handler(:\n"})
+    fault, hint = watched.step()
+    assert f"{SWEEP}:1: syntax error" in fault
+    assert hint == "nothing was published; fix the handlers"
+    write_files(tmp_path, {SWEEP: f"{HANDLER}# fixed\n"})
+    [line] = watched.step()
+    assert line.startswith("pushed meetings/sweep: version 2")
+
+
 def test_a_refused_push_is_printed_and_the_watch_goes_on(fake: FakePlatformLambda, tmp_path: Path) -> None:
     watched = WatchedLines(tmp_path, "sweep")
     fake.fails_at = "update_function_code"
