@@ -1,8 +1,10 @@
 """Guardrail policies about exceptions and about undecided checks.
 
 An exception is an entry of `polyphony:exceptions` that excuses one resource from one policy until a date. The policies
-report exceptions that are in force, and invalid exceptions. They also compare the environment and the exceptions that
-the Platform component publishes with the stack's configuration, from which the pack takes them.
+report exceptions that are in force, and invalid exceptions.
+
+The Platform component, which contains the whole stack, publishes the environment and the exceptions. The policies
+compare both with the stack's configuration, from which the pack takes them.
 
 An undecided check reads a value that AWS assigns only during the deployment. The last policy of the pack lists all of
 these checks.

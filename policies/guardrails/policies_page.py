@@ -26,8 +26,9 @@ reported. A policy that *remediates* corrects the resource and shows it before a
 **Exceptions** are entries of the setting `polyphony:exceptions` in a stack file. An entry names a policy, a resource,
 a reason and an expiry date at most 90 days from now. The resource is a Pulumi name, or `platform` for the stack as a
 whole. Every run reports the exceptions in force. An exception that has expired, that ends too late, or that names an
-unknown policy or resource, is itself a violation. No exception can excuse public data, foreign accounts or privilege
-escalation. The page marks these policies. The policies of the group "Exceptions" cannot be excused either.
+unknown policy or resource, is itself a violation. No exception can excuse a violation of a policy about public data,
+foreign accounts or privilege escalation. This page marks each of these policies. Violations of the policies of the
+group "Exceptions" cannot be excused either.
 
 **Limits** are set by the pack's configuration: `pulumi preview --policy-pack policies --policy-pack-config limits.json`.
 The file has the policy's name and the limit's name, for example `{"function-memory-ceiling": {"megabytes": 3008}}`.
@@ -37,7 +38,7 @@ The file has the policy's name and the limit's name, for example `{"function-mem
 alarms of a function. Some policies check a resource together with them.
 
 A **block** is a component of `components/blocks/` that creates a resource with the settings that the policies require.
-Many remedies are to use one.
+Many remedies name the block to use.
 
 **Unknown values**: AWS assigns some properties only during a deployment, for example the id of an API. The program
 computes names and ARNs in advance, so few documents contain such a value. In a first preview, a policy that needs the

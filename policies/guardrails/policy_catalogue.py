@@ -1,6 +1,7 @@
 """List of all guardrail policies of the pack.
 
-The policies about exceptions come last, because one of them reports which checks the policies before it left undecided.
+The policies about exceptions come last. One of them reports all undecided checks: checks that have no result yet,
+because they read a value that AWS assigns only during the deployment.
 """
 
 from guardrails import exception_policies

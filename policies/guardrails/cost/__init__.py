@@ -1,4 +1,6 @@
-"""Guardrail policies about cost: the monthly estimate and budget, and limits on settings that make the cost grow."""
+"""Guardrail policies about cost: the monthly estimate and budget, and limits on settings that make the cost grow. The
+package `pricing` computes the estimate.
+"""
 
 from guardrails.cost import (
     estimate_and_budget,

@@ -1,7 +1,9 @@
 """Guardrail policies about the monthly cost of the stack. Every run reports the estimated cost and compares it with the
 stack's budget. AWS Budgets and Cost Anomaly Detection compare the bill, and notify subscribers.
 
-The Platform component publishes the budget, and the expected usage from which the estimate is computed.
+The Platform component, which contains the whole stack, publishes the budget, and the expected usage from which the
+estimate is computed. Findings name the cost by block: a component of `components/blocks/`, for example a function with
+its role and alarms.
 """
 
 from collections.abc import Iterator

@@ -71,8 +71,8 @@ def _check_function_timeout_ceiling(function: CheckedResource, stack: CheckedSta
 
 
 def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -> bool:
-    """Return True if no user waits for the function, because it has an asynchronous configuration or a workflow calls
-    it. A workflow waits as long as its task allows.
+    """Return True if no user waits for the function, because the function has an asynchronous configuration or a
+    workflow calls it. A workflow waits as long as its task allows.
     """
     function_name = f":function:{function.props.get('name')}:"
     return any(

@@ -133,9 +133,9 @@ def _get_capacity_type(environment: CheckedResource) -> str:
     types={BATCH_QUEUE},
 )
 def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """Yield a violation if no queue of the stack has Spot capacity in its first compute environment. A queue without it
-    is allowed beside a queue with it, as the fallback. The fallback must be a separate queue, because Batch always uses
-    the first Fargate environment of a queue.
+    """Yield a violation if no queue of the stack has Spot capacity in its first compute environment. A queue without
+    Spot capacity is allowed as the fallback of a queue with Spot capacity. The fallback must be a separate queue,
+    because Batch always uses the first Fargate environment of a queue.
     """
     first = _find_first_environment(queue, stack)
     if first is None or _get_capacity_type(first) in SPOT:
@@ -158,7 +158,7 @@ def _find_first_environment(queue: CheckedResource, stack: CheckedStack) -> Chec
         if environment in queue.references.get("computeEnvironmentOrders", ())
     ]
     orders = sorted(queue.props.get("computeEnvironmentOrders") or (), key=lambda order: float(order["order"]))
-    # A single reference is the answer. Only several need the ARNs, which may be unknown in a preview.
+    # A single referenced environment is the answer. Otherwise, the ARNs decide, which can be unknown in a preview.
     if len(referred) == 1 or not orders:
         return referred[0] if referred else None
     arn = str(orders[0]["computeEnvironment"])

@@ -23,8 +23,10 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.COST)
 
-REST_LOGS, WEBSOCKET_LOGS = "API-Gateway-Execution-Logs_", "/aws/apigateway/"
-"""Beginnings of the names of the log groups into which API Gateway writes the execution logs of a stage."""
+REST_LOGS = "API-Gateway-Execution-Logs_"
+"""Beginning of the name of the log group into which API Gateway writes the execution logs of a REST stage."""
+WEBSOCKET_LOGS = "/aws/apigateway/"
+"""Beginning of the name of the same log group of a WebSocket stage."""
 
 
 def _set_retention(log_group: CheckedResource) -> Props:
@@ -36,9 +38,12 @@ def _set_retention(log_group: CheckedResource) -> Props:
     severity=PolicySeverity.MEDIUM,
     levels=REMEDIATED_EVERYWHERE,
     description="Every log group has a retention.",
-    remedy="Set retentionInDays. The setting foundation.logs.retentionDays sets it for all blocks.",
+    remedy=(
+        "Set retentionInDays. The setting foundation.logs.retentionDays sets it for all blocks (components of "
+        "components/blocks/)."
+    ),
     frameworks=("AWS Security Hub CloudWatch.16",),
-    limits=(PolicyLimit("days", 90, "Retention in days that a group without one gets."),),
+    limits=(PolicyLimit("days", 90, "Retention in days that the policy sets for a group without one."),),
     types={LOG_GROUP},
     remediate=_set_retention,
 )
@@ -78,7 +83,9 @@ def _list_known_group_names(stack: CheckedStack) -> set[str]:
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every function logs into a log group of this stack.",
-    remedy="Use the function block, which creates the log group and passes its name.",
+    remedy=(
+        "Use the function block (components/blocks/compute/function.py), which creates the log group and passes its name."
+    ),
     types={FUNCTION},
 )
 def _check_function_logs_owned(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:

@@ -58,8 +58,8 @@ def _check_dashboard_ceiling(stack: CheckedStack) -> Iterator[Finding]:
     limits=(PolicyLimit("metrics", 60, "Maximum number of custom metrics of a stack."),),
 )
 def _check_custom_metric_ceiling(stack: CheckedStack) -> Iterator[Finding]:
-    """Compare the limit with the number of log metric filters, plus the number of metrics that functions write. The
-    Platform component publishes the latter, because no resource shows it.
+    """Compare the limit with the number of log metric filters, plus the number of metrics that functions write. No
+    resource shows the metrics of functions, so the Platform component (the whole stack) publishes their number.
     """
     published = [
         block["customMetrics"]

@@ -91,7 +91,10 @@ def _add_missing_tags(resource: CheckedResource) -> Props:
     severity=PolicySeverity.MEDIUM,
     levels=REMEDIATED_EVERYWHERE,
     description=f"Every taggable resource has the tags {', '.join(REQUIRED_TAGS)}.",
-    remedy="Set tags to scope.tags(…), which returns all tags of a resource.",
+    remedy=(
+        "Set tags to the result of Scope.tags(…), a method in components/blocks/naming/subsystem_scope.py that returns "
+        "all tags of a resource."
+    ),
     frameworks=("AWS Well-Architected COST03-BP02",),
     types=TAGGABLE,
     remediate=_add_missing_tags,

@@ -1,5 +1,6 @@
-"""Guardrail policies about the cost of stored data. Buckets, image repositories and agent memory delete old data,
-tables are billed by request and have few indexes, and an Athena query may scan a limited amount of data.
+"""Guardrail policies about the cost of stored data. Buckets, image repositories and agent memories (of Bedrock
+AgentCore) delete old data. Tables are billed by request and have few indexes. The amount of data that one Athena query
+may scan is limited.
 """
 
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ def _covers_whole_bucket(rule: Props) -> bool:
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every bucket has a lifecycle rule that deletes objects or old versions, or moves objects.",
-    remedy="Pass a LifecycleRule to the bucket block (argument lifecycle).",
+    remedy="Pass a LifecycleRule to the bucket block (argument lifecycle of components/blocks/storage/bucket.py).",
     frameworks=("AWS FSBP S3.13",),
     types=BUCKETS,
 )

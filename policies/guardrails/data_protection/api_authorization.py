@@ -28,8 +28,8 @@ AUTHORIZER = "x-amazon-apigateway-authorizer"
 AUTHENTICATION_TYPE = "x-amazon-apigateway-authtype"
 CHECKED_BY = "CallersCheckedBy"
 """Tag of an API that has no authorizer. Its value describes the check of callers that replaces the authorizer. A
-WebSocket API needs it because a browser cannot set a header, and the REST API of the token exchange because callers
-send their token in the body.
+WebSocket API needs the tag, because a browser cannot set a header. The REST API of the meetings' token exchange, which
+returns AWS credentials for a user's token, needs the tag because callers send this token in the body.
 """
 
 

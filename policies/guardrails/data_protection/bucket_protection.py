@@ -40,7 +40,7 @@ LOG_DELIVERY = ("Service", "logging.s3.amazonaws.com")
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
     description="Every bucket configures the encryption of its objects.",
-    remedy="Use the bucket block, which configures encryption.",
+    remedy="Use the bucket block (components/blocks/storage/bucket.py), which configures encryption.",
     frameworks=("AWS Well-Architected SEC08-BP02",),
     types=BUCKETS,
 )

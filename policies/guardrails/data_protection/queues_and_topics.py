@@ -35,7 +35,7 @@ POLICY_TYPES = {QUEUE: QUEUE_POLICY, TOPIC: TOPIC_POLICY}
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
     description="Every queue refuses requests without TLS.",
-    remedy="Use the queue block, which denies requests without TLS.",
+    remedy="Use the queue block (components/blocks/messaging/queue.py), which denies requests without TLS.",
     frameworks=("AWS Well-Architected SEC09-BP02",),
     types={QUEUE},
 )

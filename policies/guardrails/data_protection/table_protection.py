@@ -50,8 +50,8 @@ def _check_table_deletion_protected(table: CheckedResource) -> Iterator[str]:
     levels=MANDATORY_IN_PROD,
     description="In prod, every table is in a backup selection, or its tag Reason says why not.",
     remedy=(
-        "Back up the table, or set no_backup_reason of the table block (15 characters or more), which becomes the tag "
-        f"{REASON_TAG}."
+        "Back up the table, or set no_backup_reason (15 characters or more) of the table block "
+        f"(components/blocks/storage/table.py). The block gives the table the tag {REASON_TAG} with this text."
     ),
     frameworks=("AWS Security Hub DynamoDB.4",),
     types={TABLE},

@@ -13,6 +13,7 @@ from guardrails.model import iam_action_table
 
 PASS_ROLE: Final = "iam:PassRole"  # noqa: S105 - an action, not a secret
 CHANGING_LEVELS: Final = frozenset({"Tagging", "Write", iam_action_table.PERMISSIONS_MANAGEMENT})
+"""Access levels of the actions that change something."""
 
 PASSING_PATTERNS: Final = (
     "airflow:*Environment",
@@ -158,7 +159,7 @@ PRINCIPALS_OF_SERVICES: Final[Mapping[str, frozenset[str]]] = {
     "imagebuilder": frozenset({"imagebuilder", "ec2"}),
 }
 """First labels of the service principals to which the actions of a service pass a role, by the prefix of the actions.
-If a prefix is not listed here, the label is the prefix itself.
+For example, `ec2` is the first label of `ec2.amazonaws.com`. If a prefix is not listed, the label is the prefix itself.
 """
 
 

@@ -1,9 +1,9 @@
 """Guardrail policies about foreign identities. No property of a resource may name an account, an organisation, a bucket
 or a service that the stack does not know. Only roles may let in federated identities.
 
-The stack's own accounts are those that `aws:allowedAccountIds` lists, and the account that the Platform component
-publishes. That is the account into which the program deploys or, in a preview without an AWS account, the account id of
-`local/preview/preview_provider.py`.
+The stack's own accounts are those that `aws:allowedAccountIds` lists, and the account that the Platform component,
+which contains the whole stack, publishes. The published account is the one into which the program deploys. In a preview
+without an AWS account, it is the account id of `local/preview/preview_provider.py`.
 """
 
 import re

@@ -100,7 +100,7 @@ def _check_iam_no_long_lived_credentials(resource: CheckedResource) -> Iterator[
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every function has its own role.",
-    remedy="Use the function block, which creates a role.",
+    remedy="Use the function block (components/blocks/compute/function.py), which creates a role.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types={FUNCTION},
 )

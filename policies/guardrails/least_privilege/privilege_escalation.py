@@ -59,7 +59,7 @@ NEEDED_BY_SERVICES = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html: the role of a workflow with logs needs it on *.
     "logs:PutResourcePolicy": "states.amazonaws.com",
 }
-"""Actions of the access level Permissions management that the roles of one service need, with this service."""
+"""The service whose roles need an action of the access level Permissions management, by this action."""
 INVOKING_ACTIONS = frozenset({"lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:InvokeAsync"})
 KEY_TYPES = frozenset({KMS_EXTERNAL_KEY, KMS_KEY, KMS_KEY_POLICY, KMS_REPLICA_KEY})
 
@@ -129,8 +129,9 @@ def _are_exact(statement: Statement) -> bool:
 
 
 def _is_bounded(action: str, statement: Statement) -> bool:
-    """Return True if a statement allows an action only on exact resources and under a limiting condition. The condition
-    requires the permissions boundary of the changed identity, or a grant of a KMS key for an AWS resource.
+    """Return True if a statement allows an action only on exact resources and under a limiting condition. For
+    kms:CreateGrant, the condition requires that the grant is for an AWS resource. For other actions, it requires that
+    the changed identity has a certain permissions boundary.
     """
     if not _are_exact(statement) or action in BOUNDARY_REMOVALS:
         return False

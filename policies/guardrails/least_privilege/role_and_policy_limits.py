@@ -38,7 +38,8 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 NAMES_OF_API_GATEWAY = ("log-group:/aws/apigateway/*", "log-group:API-Gateway-Execution-Logs_*")
-"""Ends of the ARNs of log groups that API Gateway names after the API's generated id. Its role writes to all of them:
+"""Ends of the ARNs of log groups that API Gateway names after the API's generated id. The role of API Gateway writes to
+all of these log groups:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
 """
 
@@ -48,7 +49,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="Every role has the permissions boundary that the stack's settings name.",
-    remedy="Create the role with components/blocks/iam/role.py, which sets foundation.permissionsBoundary.",
+    remedy="Use the role block (components/blocks/iam/role.py), which sets foundation.permissionsBoundary.",
     frameworks=("AWS Well-Architected SEC03-BP05",),
     types={ROLE},
     excusable=False,

@@ -77,7 +77,10 @@ def _check_iam_assume_role_exact(resource: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
     description="An IAM policy that allows mediaconvert:CreateJob also allows passing a role to MediaConvert.",
-    remedy="Grant iam:PassRole on the media role, with the condition iam:PassedToService mediaconvert.amazonaws.com.",
+    remedy=(
+        "Grant iam:PassRole on the role that the job uses, with the condition iam:PassedToService "
+        "mediaconvert.amazonaws.com."
+    ),
     types=IDENTITY_POLICIES,
 )
 def _check_mediaconvert_job_has_role(resource: CheckedResource) -> Iterator[str]:

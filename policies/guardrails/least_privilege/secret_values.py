@@ -26,7 +26,7 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 PROGRAM_TYPES = frozenset({BATCH_JOB, FUNCTION, GLUE_JOB, TASK_DEFINITION})
-"""Types of functions, tasks and jobs, whose environment variables and arguments contain most secrets."""
+"""Types of functions, tasks and jobs. Most secrets in properties are in their environment variables and arguments."""
 SECRET_STORES: Mapping[str, frozenset[str]] = {
     SECRET_VERSION: frozenset({"secretString", "secretBinary"}),
     SSM_PARAMETER: frozenset({"value", "valueWo"}),

@@ -1,5 +1,5 @@
-"""Guardrail policies about the statements of IAM policy documents. A statement must name actions that exist, and resources
-that fit the actions, as exactly as AWS allows. It must not use NotAction, NotResource or NotPrincipal.
+"""Guardrail policies about the statements of IAM policy documents. A statement must name actions that exist, and
+resources that fit the actions, as exactly as AWS allows. It must not use NotAction, NotResource or NotPrincipal.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,10 @@ def _check_iam_no_wildcard_action(resource: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="An action that can be limited to resources is not allowed on `*`.",
-    remedy="Use the resource's ARN. The grant() method of a block returns a permission with this ARN.",
+    remedy=(
+        "Use the resource's ARN. The method grant() of a block (a component of components/blocks/) returns a permission "
+        "with this ARN."
+    ),
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types=IDENTITY_POLICIES,
 )

@@ -1,11 +1,11 @@
 """Table of the condition keys that AWS services send when they assume a role.
 
 The guardrails about trust policies use it. If a trust policy compares a key that the service does not send, the service
-can never assume the role, and no test without AWS shows that. If it compares no key, other accounts may use the service
-with the role. Each entry cites the AWS page about it.
+can never assume the role, and no test without AWS shows that. If a trust policy compares no key, other accounts may use
+the service with the role. Each entry cites the AWS page about the service.
 
-`components/blocks/iam/trust_policy.py` has its own table for the roles that the blocks create. This table applies to
-all roles, whatever code creates them.
+`components/blocks/iam/trust_policy.py` has its own table for the roles that components of the program create. This
+table applies to all roles, whatever code creates them.
 """
 
 from dataclasses import dataclass
@@ -16,18 +16,20 @@ class SentConditionKeys:
     """The condition keys that a service sends with sts:AssumeRole."""
 
     guide: str
-    """Path below https://docs.aws.amazon.com/ of the page that documents the keys, or a trust policy without them."""
+    """Path, below https://docs.aws.amazon.com/, of the page that shows which keys the service sends. The page documents
+    the keys, or a trust policy without them.
+    """
     sends_account: bool
     """True if the service sends `aws:SourceAccount`."""
     sends_arn: bool
     """True if the service sends `aws:SourceArn`."""
     is_required: bool = True
-    """True if trust policies must compare the keys that the service sends. False if they may, because the service's
-    guide also shows trust policies that do not.
+    """True if trust policies must compare the keys that the service sends. False if a trust policy may omit them,
+    because the service's guide also shows trust policies without them.
     """
     arn_part: str = ""
-    """A text in every ARN that the service sends. The guardrail refuses a trust policy that compares an ARN without it,
-    for example that of a schedule instead of its schedule group. Empty if the guardrail accepts every ARN.
+    """Text that every ARN from the service contains. The guardrail refuses a trust policy that compares an ARN without
+    this text, for example the ARN of a schedule instead of its schedule group. Empty if the guardrail accepts every ARN.
     """
 
     @property

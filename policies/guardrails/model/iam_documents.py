@@ -134,8 +134,9 @@ def matches_pattern(text: str, pattern: str) -> bool:
 def patterns_overlap(first: str, second: str) -> bool:
     """Return True if at least one text matches both patterns. Only `*` is a wildcard here.
 
-    The search goes through pairs of positions, from which on both patterns must match the same text. A `*` either ends
-    (its position moves on), or matches one more character of the other pattern (the other position moves on).
+    The search visits pairs of positions, one in each pattern. For each pair, it asks if the rest of both patterns can
+    match the same text. A `*` either ends (its position moves on), or matches one more character of the other pattern
+    (the other position moves on).
     """
     pending, visited = [(0, 0)], set()
     while pending:

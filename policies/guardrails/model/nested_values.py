@@ -1,8 +1,8 @@
 """List of all values in a resource's properties, including those in JSON documents inside of texts.
 
 IAM policies, state machine definitions, API bodies, container definitions and dashboards are texts that contain JSON.
-They are parsed, so a check finds a value wherever it appears. Unknown values are left out. They belong to other
-resources of the stack. The next run after the deployment knows and checks them.
+They are parsed, so a check finds a value wherever it appears. Unknown values are left out. AWS assigns them to
+resources of this stack during the deployment, and the next run after it knows and checks them.
 """
 
 import functools
@@ -22,12 +22,14 @@ MAX_DEPTH = 120
 because the engine's messages have at most 100 levels.
 """
 NAME_KEYS = ("name", "key")
-"""Keys of a pair's name, as in the pairs `{"name": …, "value": …}` of environment variables."""
+"""Keys of the name in a pair of name and value, for example in a container's variable `{"name": …, "value": …}`."""
+KEY_OF_KEYS = "(key)"
+"""Placeholder for the last item of `NestedValue.keys`, if the value is itself the key of a mapping."""
 
 
 @dataclass(frozen=True)
 class NestedValue:
-    """One text, number or truth value, and where it is."""
+    """One text, number or truth value, and its position in the properties."""
 
     keys: tuple[str, ...]
     """The keys of all levels, from the property to the value. List positions are not included."""
@@ -107,7 +109,7 @@ def _list_mapping_values(mapping: Mapping[str, Any], position: _SearchPosition) 
     position = replace(position, is_denied=position.is_denied or _is_deny_statement(mapping))
     pair_name = _get_pair_name(mapping)
     for key in list(mapping):
-        yield replace(position, keys=(*position.keys, "(key)"), name="").to_value(str(key))
+        yield replace(position, keys=(*position.keys, KEY_OF_KEYS), name="").to_value(str(key))
         is_pair_value = pair_name and str(key).lower() == "value"
         yield from _list_entry(mapping, key, pair_name if is_pair_value else str(key), position)
 

@@ -54,8 +54,8 @@ def find_calling_services(function: CheckedResource, stack: CheckedStack) -> set
 
 
 def _schedule_targets_function(schedule: CheckedResource, function: CheckedResource) -> bool:
-    """Return True if a schedule targets the function or its alias, by reference or by ARN. An unknown ARN is that of a
-    referenced resource, so the references decide.
+    """Return True if a schedule targets the function or its alias, by reference or by ARN. An unknown ARN comes from a
+    referenced resource, so then only the references decide.
     """
     for target in schedule.references.get("target", ()):
         if target == function or (target.type == FUNCTION_ALIAS and refers_to_function(target, function)):

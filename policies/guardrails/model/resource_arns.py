@@ -4,13 +4,13 @@ import re
 from typing import Final, NamedTuple
 
 SERVICES_WITHOUT_RESOURCE_TYPE = frozenset({"codecommit", "execute-api", "sns", "sqs"})
-"""Services whose ARNs have the resource's name where others have a resource type. So have the ARNs of S3 buckets, which
-are recognised by their missing region, because other ARNs of S3 have a type.
+"""Services whose ARNs have the resource's name in the place where the ARNs of other services have a resource type. The
+ARNs of S3 buckets have no type either. They are recognised by their missing region, because other ARNs of S3 have a
+type.
 """
 SEGMENTS_BEFORE_NAME = {"autoScalingGroup": 2, "global": 1, "loadbalancer": 1, "regional": 1}
 """Number of segments between the first segment and the name, by the first segment. For example, the ARN of a web ACL
-ends in `regional/webacl/<name>/<id>`. In ARNs that are not listed, the first segment is the resource type, and the name
-follows it.
+ends in `regional/webacl/<name>/<id>`. A first segment that is not listed is the resource type, and the name follows it.
 """
 SERVICES_WITH_PATHS: Final = frozenset({"ecr", "iam", "logs", "ssm"})
 """Services whose resource names may contain slashes, so that a wildcard after a slash is still a part of the name."""
@@ -37,7 +37,7 @@ def parse_arn(arn: str) -> Arn | None:
 
 
 def list_name_segments(arn: Arn) -> list[str]:
-    """Return the segments of the resource part, which `:` or `/` separates, from the resource's name on."""
+    """Split the resource part at `:` and `/`, and return its segments from the resource's name on."""
     segments = [segment for segment in arn.resource.replace(":", "/").split("/") if segment]
     if _starts_with_type(arn) and len(segments) > 1:
         first, *segments = segments
@@ -100,6 +100,7 @@ def reaches_beyond_prefix(arn: str, prefix: str) -> bool:
 
 
 def _has_wildcard_owner(arn: Arn) -> bool:
+    """Return True if the partition, service or account contains a wildcard."""
     return any(WILDCARD.search(part) for part in (arn.partition, arn.service, arn.account))
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 COMPONENTS: Final = "polyphony:"
-"""Beginning of the types of this program's components. They create nothing, and their children are checked."""
+"""Beginning of the types of this program's components. They exist only in Pulumi, and their children are checked."""
 PLATFORM: Final = "polyphony:platform:Platform"
 """Type of the component of a whole stack, from which policies read the account, environment, usage, budget and exceptions."""
 

@@ -1,4 +1,5 @@
-"""Statements of the IAM policies of roles and of single resources, and the ARNs of the managed policies that they name.
+"""Statements of the IAM policies of roles and of single resources, and the ARNs of the managed policies that roles and
+attachments name.
 
 Except for `list_allow_statements`, the functions also return statements with the effect Deny. No function computes
 which actions remain allowed after the denials.

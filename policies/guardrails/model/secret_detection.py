@@ -94,11 +94,17 @@ MIN_RANDOM_LENGTH = 20
 MIN_HEX_LENGTH = 32
 """Minimum length of a hexadecimal text that looks random. It is greater than that of other texts, because hexadecimal
 text has fewer different characters."""
-MIN_ENTROPY, MIN_HEX_ENTROPY = 3.6, 3.0
+MIN_ENTROPY = 3.6
 """Minimum entropy of the letters and digits of a text that looks random, in bits per character."""
-MIN_CHANGE_SHARE, MIN_MIXED_CHANGE_SHARE, MIN_HEX_CHANGE_SHARE = 0.3, 0.35, 0.25
-"""Minimum share of adjacent characters that differ in their class, in a text that looks random. `MIXED` is for a text
-with all three classes (digits, capitals, small letters), `HEX` for hexadecimal digits."""
+MIN_HEX_ENTROPY = 3.0
+"""`MIN_ENTROPY` of a hexadecimal text."""
+MIN_CHANGE_SHARE = 0.3
+"""Minimum share of pairs of adjacent characters whose classes differ, in a text that looks random. The classes are
+digits, capitals and small letters."""
+MIN_MIXED_CHANGE_SHARE = 0.35
+"""`MIN_CHANGE_SHARE` of a text with all three classes."""
+MIN_HEX_CHANGE_SHARE = 0.25
+"""`MIN_CHANGE_SHARE` of a hexadecimal text."""
 _CANDIDATE = re.compile(rf"[A-Za-z0-9+/_=-]{{{MIN_RANDOM_LENGTH},}}")
 """Part of a text that is long enough to be random, with the separators and signs that keys contain."""
 _NO_SECRET = re.compile(
@@ -222,7 +228,9 @@ def _get_class(letter: str) -> str:
 
 
 def _is_random(text: str) -> bool:
-    """Return True if a text looks random: many different characters, whose class changes more often than in words."""
+    """Return True if a text looks random: it has many different characters, and their class (digit, capital or small
+    letter) changes more often than in words.
+    """
     letters = [letter for letter in text if letter.isalnum()]
     classes = _list_classes(text)
     if len(letters) < MIN_RANDOM_LENGTH or "digit" not in classes or len(classes) < 2:

@@ -153,8 +153,8 @@ class CheckedResource:
 
 
 ProgramProperties = Mapping[str, frozenset[str]]
-"""The properties that the program itself sets, by the resource's URN. If a resource is absent, all its properties count
-as set by the program.
+"""The properties that the program itself sets, by the resource's URN. If a resource is not in this mapping, all its
+properties count as set by the program.
 """
 
 
@@ -236,8 +236,8 @@ class ResourcePolicy(Policy):
     """Policy that checks one resource by its inputs."""
 
     types: frozenset[str]
-    """The types that the policy checks. An entry that ends in `/` means all types of that module, and `EVERY_TYPE`
-    means all types.
+    """The types that the policy checks. An entry that ends in `/`, for example `aws:rds/`, means all types of that
+    module of the AWS provider. `EVERY_TYPE` means all types.
     """
     check: ResourceCheck
     remediate: Callable[[CheckedResource], Props] | None = None
@@ -253,7 +253,7 @@ class RelationPolicy(Policy):
     """Policy that checks one resource together with related resources of the stack."""
 
     types: frozenset[str]
-    """The types of the resources that the policy checks, without those of the related resources."""
+    """The types of the resources that the policy checks. The types of their related resources are not listed."""
     check: RelationCheck
 
     def list_results(self, stack: CheckedStack) -> Iterator[Finding | UndecidedCheck]:
@@ -332,9 +332,9 @@ class PolicySet:
         """Register a `StackPolicy`."""
         return self._register(partial(StackPolicy, name=name, **shared))
 
-    def _register(self, record: Callable[..., Policy]) -> Callable[[Check], Check]:
+    def _register(self, make_policy: Callable[..., Policy]) -> Callable[[Check], Check]:
         def register(check: Check) -> Check:
-            self._policies.append(record(group=self._group, check=check))
+            self._policies.append(make_policy(group=self._group, check=check))
             return check
 
         return register

@@ -1,8 +1,8 @@
 """Reader of the values that the policy pack takes from the stack's configuration, for example the environment.
 
 The environment decides the enforcement levels, which are fixed when the pack starts, so the pack reads the
-configuration first. It does not start without environment and exceptions. The configuration may contain decrypted
-secrets, so it is never printed.
+configuration first. The pack does not start without an environment and a list of exceptions, which may be empty. The
+configuration can contain decrypted secrets, so it is never printed.
 """
 
 import json
@@ -101,7 +101,7 @@ def read_stack_context(config: Mapping[str, str], project: str, today: date, sta
 
 
 def _parse_date(given: str) -> date:
-    """Return a date. The CLI writes an unquoted YAML date as its first moment (`2026-12-31T00:00:00Z`)."""
+    """Return a date. The CLI writes an unquoted YAML date as midnight of that day (`2026-12-31T00:00:00Z`)."""
     return date.fromisoformat(given.removesuffix("T00:00:00Z"))
 
 

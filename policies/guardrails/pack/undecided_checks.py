@@ -1,8 +1,8 @@
 """Undecided checks, which must wait for the deployment because they read a value that AWS assigns during it.
 
 The SDK would report each of them as an advisory diagnostic. Instead, the pack answers that the policy is not
-applicable, so the engine counts it neither as passed nor as failed. The answer includes a reason, a text that lists the
-undecided checks. The policy `checks-at-deployment` reports all of them in one finding.
+applicable, so the engine counts the policy neither as passed nor as failed. The answer includes a reason, a text that
+lists the undecided checks. The policy `checks-at-deployment` reports all of them in one finding.
 """
 
 import json

@@ -1,4 +1,5 @@
-"""Estimate of a stack's monthly cost, from its resources and the usage that the Platform component publishes.
+"""Estimate of a stack's monthly cost, from its resources and its expected usage. The Platform component, which contains
+the whole stack, publishes the usage by block: the component that contains a resource.
 
 Each line is a quantity times a price. Free tiers are not subtracted by default. The report also lists all missing data,
 which is never counted as zero:
@@ -21,7 +22,7 @@ __all__ = ["CostLine", "CostReport", "PricedResource", "estimate_cost"]
 COMPONENT_PREFIXES = ("polyphony:", "pulumi:")
 """Prefixes of the types of components and of Pulumi's own resources, which cost nothing."""
 Usage = Mapping[str, Mapping[str, float]]
-"""Monthly amounts: by a block's Pulumi name, and then by the measure, for example `requests`."""
+"""Monthly amounts: by a block's Pulumi name, and then by the measure (the counted quantity), for example `requests`."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""Price rule: a function that returns how much of which prices one resource uses in a month, and builders of common
-rules.
+"""Price rules, and builders of common rules. The price rule of a resource type yields the names of the prices that apply
+to a resource, each with the quantity a month.
 
 The program publishes its expected usage by block (a component's Pulumi name) and measure (for example `requests`). A
 rule names all measures that it reads. So the estimate can report a measure that no rule reads, for example a misspelt
@@ -65,7 +65,7 @@ class PriceRule:
     quantities: Callable[[PricingInput], Quantities]
     """Function that yields the quantities of one resource."""
     required_measures: Measures = field(default_factory=dict)
-    """Measures that the rule needs. A resource without them is a gap."""
+    """Measures that the rule needs. The estimate lists a resource without them as a gap: its cost is not known."""
     optional_measures: Measures = field(default_factory=dict)
     """Measures that the rule prices if they are published."""
     is_usage_optional: Callable[[PricedResource], bool] = field(default=lambda _: False)

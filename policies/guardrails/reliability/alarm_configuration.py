@@ -61,7 +61,10 @@ def _check_alarm_decides_missing_data(alarm: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
     description="Every alarm's description names its runbook.",
-    remedy="End alarmDescription with `Runbook: docs/runbooks/<page>.md`. The alarm block does so.",
+    remedy=(
+        "End alarmDescription with `Runbook: docs/runbooks/<page>.md`. The alarm block "
+        "(components/blocks/monitoring/alarm.py) does so."
+    ),
     frameworks=("AWS Well-Architected OPS08-BP04",),
     types=ANY_ALARM,
 )

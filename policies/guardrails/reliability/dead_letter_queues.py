@@ -33,7 +33,7 @@ FAILURE_ARN_PATHS = {
     SCHEDULE: ("target", "deadLetterConfig", "arn"),
     FUNCTION_ASYNC_CONFIG: ("destinationConfig", "onFailure", "destination"),
 }
-"""Path of the property with the ARN of the queue that gets what failed, by resource type."""
+"""Path of the property with the ARN of the queue that receives failed events or calls, by resource type."""
 
 
 def _last_arn_part(arn: object) -> str:
@@ -41,8 +41,8 @@ def _last_arn_part(arn: object) -> str:
 
 
 def _find_dead_letter_queues(stack: CheckedStack) -> set[str]:
-    """Return the names of all queues that receive what failed: messages of other queues (by a redrive policy), events
-    of rules and schedules, and events of asynchronous functions. Queues named `…-dlq` count too.
+    """Return the names of all dead-letter queues. They receive failed messages of other queues (by a redrive policy),
+    failed events of rules and schedules, and failed events of asynchronous functions. Queues named `…-dlq` count too.
     """
     queues = stack.list_resources(QUEUE)
     redrive_targets = {name for queue in queues for name in _find_redrive_targets(queue)}
@@ -82,7 +82,7 @@ def _find_redrive_targets(queue: CheckedResource) -> set[str]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every queue has a dead-letter queue.",
-    remedy="Use the queue block, which creates a dead-letter queue.",
+    remedy="Use the queue block (components/blocks/messaging/queue.py), which creates a dead-letter queue.",
     types={QUEUE},
 )
 def _check_queue_has_dead_letters(queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
@@ -156,7 +156,7 @@ def _check_queue_retries_first(queue: CheckedResource) -> Iterator[str]:
     receives, min_receives = _get_redrive_policy(queue).get("maxReceiveCount"), queue.limits["receives"]
     if int(str(receives or 0)) < min_receives:
         yield (
-            f"maxReceiveCount is {receives}; at least {min_receives:g} is required, because a transient error would "
+            f"maxReceiveCount is {receives}; at least {min_receives:g} is required. Otherwise, a transient error can "
             "move a valid message to the dead-letter queue."
         )
 
@@ -166,7 +166,7 @@ def _check_queue_retries_first(queue: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every target of an event rule has a dead-letter queue.",
-    remedy="Use the event rule block, which creates a dead-letter queue.",
+    remedy="Use the event rule block (components/blocks/messaging/event_rule.py), which creates a dead-letter queue.",
     types={EVENT_TARGET},
 )
 def _check_event_target_has_dead_letters(target: CheckedResource) -> Iterator[str]:
@@ -195,7 +195,7 @@ def _check_event_target_is_no_topic(target: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every schedule has a dead-letter queue.",
-    remedy="Use the schedule block, which creates a dead-letter queue.",
+    remedy="Use the schedule block (components/blocks/compute/schedule.py), which creates a dead-letter queue.",
     types={SCHEDULE},
 )
 def _check_schedule_has_dead_letters(schedule: CheckedResource) -> Iterator[str]:
@@ -226,7 +226,8 @@ def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -
     ]
     if configs and all(config.get_nested("destinationConfig", "onFailure", "destination") for config in configs):
         return
-    # The tag does not excuse calls by an AWS service. A function of this program can repeat a call, a service cannot.
+    # The tag does not excuse calls by an AWS service. A function of this program can repeat a failed call, but a service
+    # does not send an event again that Lambda has accepted.
     for caller in sorted(find_calling_services(function, stack) & ASYNCHRONOUS_CALLERS):
         yield f"{caller} calls the function asynchronously, but there is no failure destination for its events."
     if configs and not function.has_reason():

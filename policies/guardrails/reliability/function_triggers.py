@@ -1,5 +1,6 @@
-"""Guardrail policies about the triggers of Lambda functions. Queues give a function enough time and deliver only failed
-messages again. Triggers name an alias. S3 may send a bucket's notifications.
+"""Guardrail policies about the triggers of Lambda functions. A queue gives its function enough time, and delivers only
+failed messages again. Triggers name an alias of the function. A bucket's notification is created after the permission
+that S3 needs to send it.
 """
 
 from collections.abc import Iterator
@@ -40,7 +41,10 @@ def _reads_queue(mapping: CheckedResource) -> bool:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="A queue's visibility timeout is at least six times its function's timeout, plus the batching window.",
-    remedy="Raise visibilityTimeoutSeconds. The queue block computes it from the consumer's timeout and window.",
+    remedy=(
+        "Raise visibilityTimeoutSeconds. The queue block (components/blocks/messaging/queue.py) computes it from the "
+        "timeout and the batching window of the function that reads the queue."
+    ),
     limits=(PolicyLimit("timeouts", 6, "Minimum visibility timeout, as a multiple of the function's timeout."),),
     types={EVENT_SOURCE_MAPPING},
 )

@@ -53,7 +53,7 @@ def _find_missing_alarm(function: CheckedResource, stack: CheckedStack, metric: 
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every function has an alarm on errors of its alias.",
-    remedy="Use the function block, which creates the alarm.",
+    remedy="Use the function block (components/blocks/compute/function.py), which creates the alarm.",
     frameworks=("AWS Well-Architected REL06-BP03",),
     types={FUNCTION},
 )

@@ -1,5 +1,6 @@
-"""Guardrail policy about Lambda runtimes: AWS supports each function's runtime for a minimum number of months from
-today. `runtime_support.toml` has the dates on which AWS ends the support.
+"""Guardrail policy about Lambda runtimes: a function may not use a runtime whose support by AWS ends within the next
+months. The policy's limit is the number of these months. `runtime_support.toml` has the date on which AWS ends the
+support of each runtime.
 """
 
 import functools
@@ -26,7 +27,7 @@ DAYS_PER_MONTH = 30.4
 
 @functools.cache
 def load_support_ends() -> dict[str, date]:
-    """Return the date of the end of support by runtime, for example `python3.13`."""
+    """Return the date on which support ends, by the runtime's name, for example `python3.13`."""
     with FILE.open("rb") as file:
         return tomllib.load(file)
 
@@ -35,10 +36,10 @@ def load_support_ends() -> dict[str, date]:
     "runtime-supported",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="AWS supports every function's runtime for at least the number of months in the limit.",
+    description="No function uses a runtime whose support by AWS ends sooner than the limit allows.",
     remedy="Use a newer runtime, or add a missing one to policies/guardrails/reliability/runtime_support.toml.",
     frameworks=("AWS FSBP Lambda.2",),
-    limits=(PolicyLimit("months", 6, "Minimum months until the end of support."),),
+    limits=(PolicyLimit("months", 6, "Minimum number of months from today until the end of support."),),
     types={FUNCTION},
 )
 def _check_runtime_supported(function: CheckedResource) -> Iterator[str]:

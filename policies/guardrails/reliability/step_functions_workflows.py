@@ -98,7 +98,7 @@ def _check_workflow_traced(workflow: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every workflow has an alarm on failed executions.",
-    remedy="Use the workflow block, which creates the alarm.",
+    remedy="Use the workflow block (components/blocks/workflow/workflow.py), which creates the alarm.",
     frameworks=("AWS Well-Architected REL06-BP03",),
     types={WORKFLOW},
 )

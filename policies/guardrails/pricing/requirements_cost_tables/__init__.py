@@ -1,5 +1,5 @@
-"""Cost tables of the requirements. Each line has the cost that the requirements state, and the cost computed from their
-usage and today's prices. `docs/cost.md` shows the tables.
+"""Cost tables of the requirements, the documents from which the program was built. Each line has the cost that the
+requirements state, and the cost computed from the stated usage and today's prices. `docs/cost.md` shows the tables.
 """
 
 from guardrails.pricing.requirements_cost_tables import ingestion, meetings, transcription, voice_qa

@@ -1,6 +1,7 @@
-"""Model of a cost table of the requirements: each line has the stated cost, and the cost computed from the price book.
+"""Model of a cost table of the requirements, the documents from which the program was built. Each line has the cost that
+the requirements state, and the cost computed from the price book.
 
-The usage that the requirements give is written in each table's module. Figures that they do not give are in
+The usage that the requirements give is written in each table's module. Figures that the requirements do not give are in
 `assumptions.toml`. No assumption is chosen to reproduce a figure of the requirements.
 """
 

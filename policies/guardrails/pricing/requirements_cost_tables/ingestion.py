@@ -43,61 +43,61 @@ COST_TABLE = CostTable(
     lines=(
         CostTableLine(
             "Lambda",
-            5,
-            FUNCTION,
-            "Memory, batch size and duration of a call are assumed, because the requirements give none.",
+            stated_usd=5,
+            quantities=FUNCTION,
+            cause="Memory, batch size and duration of a call are assumed, because the requirements give none.",
         ),
         CostTableLine(
             "Glue (40 jobs/day)",
-            220,
-            GLUE,
-            (
+            stated_usd=220,
+            quantities=GLUE,
+            cause=(
                 "The number of workers is assumed. $220 buys 500 DPU hours: 1,200 runs of 5 minutes with 5 workers. "
                 "Glue proposes 10 workers."
             ),
         ),
         CostTableLine(
             "DynamoDB",
-            10,
-            (
+            stated_usd=10,
+            quantities=(
                 ("dynamodb_write", FILES * get_assumption("ingestion_writes_a_file")),
                 ("dynamodb_read", FILES * get_assumption("ingestion_reads_a_file")),
                 ("dynamodb_storage", FILES * get_assumption("ingestion_record_kb") / 1024**2),
             ),
-            "On-demand prices were halved in November 2024. Even before, four writes a file cost less than $2.",
+            cause="On-demand prices were halved in November 2024. Even before, four writes a file cost less than $2.",
         ),
         CostTableLine(
             "S3 storage (840 GB)",
-            20,
-            (("s3_storage", STORED_GB * get_assumption("ingestion_landing_months")),),
-            (
+            stated_usd=20,
+            quantities=(("s3_storage", STORED_GB * get_assumption("ingestion_landing_months")),),
+            cause=(
                 "The data of one month. The requirements mention '~10 TB/year': without expiry the twelfth "
                 "month costs twelve times as much."
             ),
         ),
         CostTableLine(
             "S3 requests",
-            5,
-            (("s3_put", FILES + RUNS * get_assumption("ingestion_parquet_files_a_run")), ("s3_get", FILES)),
-            (
-                "$5 pays for a million PUTs, about four for each file. One PUT and one GET a file, and the "
-                "Parquet files, cost less."
+            stated_usd=5,
+            quantities=(("s3_put", FILES + RUNS * get_assumption("ingestion_parquet_files_a_run")), ("s3_get", FILES)),
+            cause=(
+                "$5 pays for a million PUTs, about four for each file. The computed cost is for one PUT and one GET of each "
+                "file, and for the PUTs of the Parquet files."
             ),
         ),
         CostTableLine(
             "Step Functions",
-            1,
-            (("states_transition", RUNS * get_assumption("ingestion_transitions_a_run")),),
-            "The number of transitions is assumed. $1 pays for 33 in each run.",
+            stated_usd=1,
+            quantities=(("states_transition", RUNS * get_assumption("ingestion_transitions_a_run")),),
+            cause="The number of transitions is assumed. $1 pays for 33 in each run.",
         ),
         CostTableLine(
             "CloudWatch Logs",
-            5,
-            (
+            stated_usd=5,
+            quantities=(
                 ("logs_ingested", get_assumption("ingestion_log_gb")),
                 ("logs_stored", get_assumption("ingestion_log_gb") * 3),
             ),
-            (
+            cause=(
                 "The volume is assumed, with 90 days of retention. $5 pays for 9 GB, which is the volume of logs with "
                 "whole events. The requirements ask to stop that."
             ),
@@ -105,48 +105,48 @@ COST_TABLE = CostTable(
     ),
     setting_savings=(
         SettingSaving(
-            "architecture of the function block",
-            "x86 → arm64",
-            FUNCTION,
-            (("lambda_gb_second_arm64", GB_SECONDS), ("lambda_request", BATCHES)),
+            "processor architecture of functions",
+            change="x86 → arm64",
+            before=FUNCTION,
+            after=(("lambda_gb_second_arm64", GB_SECONDS), ("lambda_request", BATCHES)),
         ),
         SettingSaving(
             "ingestion.spark.workers",
-            "10 → 2 G.1X workers",
-            GLUE,
-            (("glue_dpu_hour", FEWER_DPU_HOURS),),
-            (
-                "This is the default. Two workers are enough for a manifest (docs/benchmarks.md). The "
-                "duration is assumed to stay the same."
+            change="10 → 2 G.1X workers",
+            before=GLUE,
+            after=(("glue_dpu_hour", FEWER_DPU_HOURS),),
+            remark=(
+                "Two workers are the default. They are enough for a manifest, the list of files of one run "
+                "(docs/benchmarks.md). The duration is assumed to stay the same."
             ),
         ),
         SettingSaving(
             "ingestion.spark.executionClass",
-            "STANDARD → FLEX",
-            GLUE,
-            (("glue_flex_dpu_hour", DPU_HOURS),),
-            (
-                "For batches that may start some minutes later. If the number of workers was already reduced, FLEX "
-                "saves the same share of the remaining cost."
+            change="STANDARD → FLEX",
+            before=GLUE,
+            after=(("glue_flex_dpu_hour", DPU_HOURS),),
+            remark=(
+                "Runs may start some minutes later. If the number of workers was already reduced, FLEX saves the same "
+                "share of the remaining cost."
             ),
         ),
         SettingSaving(
             "Intelligent-Tiering of the lake",
-            "off → on, with the data of three months, two of them not read",
-            LAKE,
-            (
+            change="off → on, with the data of three months, two of them not read",
+            before=LAKE,
+            after=(
                 ("s3_storage", 3 * STORED_GB - TIERED_GB),
                 ("s3_infrequent_storage", TIERED_GB),
                 ("s3_tiering_monitoring", 3 * RUNS * get_assumption("ingestion_parquet_files_a_run")),
             ),
-            "Saves nothing in the first month, because objects move only after 30 days without access.",
+            remark="Saves nothing in the first month, because objects move only after 30 days without access.",
         ),
         SettingSaving(
             "ingestion.intake.landingDays",
-            "90 → 30 days",
-            (("s3_storage", 3 * STORED_GB),),
-            (("s3_storage", STORED_GB),),
-            "Applies to the landing bucket. The lake keeps the content.",
+            change="90 → 30 days",
+            before=(("s3_storage", 3 * STORED_GB),),
+            after=(("s3_storage", STORED_GB),),
+            remark="Applies to the landing bucket. The lake keeps the content.",
         ),
     ),
     remarks=(

@@ -23,14 +23,15 @@ VIDEO_GB = STORED_HOURS * get_assumption("meetings_video_gb_an_hour")
 SHARE_OF_ONE_MONTH = 1 / get_assumption("meetings_months_kept")
 """Share of the newest month in the stored data."""
 WEEK_OF_MONTH = 7 / 30
-"""Share of a month for which raw chunks are kept."""
+"""Share of a month for which raw chunks are kept: the files of a recording, before they are joined to one video."""
 JOB_HOURS = HOURS * get_assumption("meetings_job_hours_an_hour")
 """Hours of all encoding jobs with 2 vCPU."""
 SPOT_JOB_HOURS = 2 * JOB_HOURS
 """Hours of all encoding jobs with 1 vCPU. They take twice as long, because a job uses all processors that it has."""
 INPUT = get_assumption("meetings_count") * get_assumption("meetings_input_tokens")
+"""Tokens a month that models read."""
 OUTPUT = get_assumption("meetings_count") * get_assumption("meetings_output_tokens")
-"""Tokens a month that models read (`INPUT`) and write (`OUTPUT`)."""
+"""Tokens a month that models write."""
 EXTRACTION_SHARE = get_assumption("meetings_extraction_share")
 """Share of the tokens for the extraction of action items. The other tokens are for the summary."""
 FIXED_PROMPT_TOKENS = INPUT * get_assumption("meetings_fixed_prompt_share")
@@ -101,8 +102,8 @@ COST_TABLE = CostTable(
     lines=(
         CostTableLine(
             "everything, before phase 1",
-            55.69,
-            (
+            stated_usd=55.69,
+            quantities=(
                 *STORAGE,
                 *FARGATE_X86,
                 ("transcribe_batch_minute", HOURS * 60),
@@ -112,7 +113,7 @@ COST_TABLE = CostTable(
                 ("lambda_gb_second_x86", CALLS * get_assumption("meetings_call_gb_seconds")),
                 ("lambda_request", CALLS),
             ),
-            (
+            cause=(
                 "The requirements give no volume. Number, sizes and durations of meetings are assumed, so "
                 "only the savings can be compared."
             ),
@@ -121,82 +122,82 @@ COST_TABLE = CostTable(
     promised_savings=(
         PromisedSaving(
             "S3 lifecycle (phase 2)",
-            6.50,
-            STORAGE,
-            EXPIRING,
-            (
+            stated_usd=6.50,
+            before=STORAGE,
+            after=EXPIRING,
+            cause=(
                 "Raw chunks 7 days, audio 30 days, video to Intelligent-Tiering. The saving grows with "
                 "every month of stored meetings."
             ),
         ),
         PromisedSaving(
             "AWS-managed KMS key (phase 2)",
-            2.00,
-            KEY,
-            (),
-            "A key costs $1 and its requests cost cents, so only two keys would cost $2.",
+            stated_usd=2.00,
+            before=KEY,
+            after=(),
+            cause="A key costs $1 and its requests cost cents, so only two keys would cost $2.",
         ),
         PromisedSaving(
             "two indexes fewer (phase 2)",
-            2.00,
-            (("dynamodb_write", INDEXES_BEFORE * WRITES),),
-            (("dynamodb_write", INDEXES_AFTER * WRITES),),
-            "The writes of a single user cost cents at today's prices. $2 pays for 3.2 million index writes.",
+            stated_usd=2.00,
+            before=(("dynamodb_write", INDEXES_BEFORE * WRITES),),
+            after=(("dynamodb_write", INDEXES_AFTER * WRITES),),
+            cause="The writes of a single user cost cents at today's prices. $2 pays for 3.2 million index writes.",
         ),
         PromisedSaving(
             "Claude Haiku 4.5 for action items (phase 2)",
-            6.00,
-            REQUIRED_SONNET,
-            REQUIRED_SONNET_AND_HAIKU,
-            (
+            stated_usd=6.00,
+            before=REQUIRED_SONNET,
+            after=REQUIRED_SONNET_AND_HAIKU,
+            cause=(
                 "Compares the models of the requirements, Sonnet 4.5 and Haiku 4.5. Haiku costs a third of "
                 "Sonnet, which saves 67 %, not 80 %. The stated $6.00 is 80 % of $7.50, and 67 % of $7.50 is $5.00."
             ),
         ),
         PromisedSaving(
             "Batch with Spot (phase 3)",
-            12.00,
-            FARGATE_X86,
-            SPOT,
-            (
+            stated_usd=12.00,
+            before=FARGATE_X86,
+            after=SPOT,
+            cause=(
                 "Half the processors take twice as long. The stated $0.12 an hour for 2 vCPU and 4 GB is "
                 "$0.099 today, and the stated $0.025 for 1 vCPU and 2 GB on Spot is $0.013."
             ),
         ),
         PromisedSaving(
             "VPC endpoints (phase 4)",
-            0.50,
-            NAT_GATEWAY,
-            (),
-            (
+            stated_usd=0.50,
+            before=NAT_GATEWAY,
+            after=(),
+            cause=(
                 "Gateway endpoints are free. Access to S3 in the same region was free before, too, because "
                 "there is no NAT gateway. So nothing is saved."
             ),
         ),
     ),
     setting_savings=(
-        SettingSaving("meetings.processing.engine", "fargate → batch-spot", FARGATE_ARM64, SPOT),
+        SettingSaving("meetings.processing.engine", change="fargate → batch-spot", before=FARGATE_ARM64, after=SPOT),
         SettingSaving(
             "lifecycle of the recordings bucket",
-            "no expiry → raw chunks 7 days, audio 30 days, video to Intelligent-Tiering",
-            STORAGE,
-            EXPIRING,
+            change="no expiry → raw chunks 7 days, audio 30 days, video to Intelligent-Tiering",
+            before=STORAGE,
+            after=EXPIRING,
         ),
         SettingSaving(
             "meetings.models.actionItems",
-            "Sonnet 5.5 → Haiku 5.5",
-            SONNET,
-            SONNET_AND_HAIKU,
-            "Only after the comparison of ten transcripts has passed.",
+            change="Sonnet 5.5 → Haiku 5.5",
+            before=SONNET,
+            after=SONNET_AND_HAIKU,
+            remark="Allowed only after both models agree sufficiently on ten transcripts (`operations/compare_models.py`).",
         ),
         SettingSaving(
             "prompt caching for the summary",
-            "off → on",
-            SONNET,
-            CACHED,
-            "With Sonnet 5.5. The computed cost contains reads of the cache, but not the write every five minutes.",
+            change="off → on",
+            before=SONNET,
+            after=CACHED,
+            remark="With Sonnet 5.5. The computed cost contains reads of the cache, but not the write every five minutes.",
         ),
-        SettingSaving("meetings.tableKmsKey", "customer key → AWS-owned key", KEY, ()),
+        SettingSaving("meetings.tableKmsKey", change="customer key → AWS-owned key", before=KEY, after=()),
     ),
     remarks=(
         (

@@ -34,33 +34,36 @@ COST_TABLE = CostTable(
     lines=(
         CostTableLine(
             "Lambda execution",
-            2.00,
-            FUNCTION,
-            "The requirements' figures give 75,000 GB-seconds, which cost $1.26 on x86. So the stated cost is wrong.",
+            stated_usd=2.00,
+            quantities=FUNCTION,
+            cause="The requirements' figures give 75,000 GB-seconds, which cost $1.26 on x86. So the stated cost is wrong.",
         ),
         CostTableLine(
             "CloudWatch metrics",
-            1.80,
-            (("metric", 6),),
-            "Agrees for six metrics, the stated number. Only four are named.",
+            stated_usd=1.80,
+            quantities=(("metric", 6),),
+            cause="Agrees for six metrics, the number in the requirements. But the requirements name only four metrics.",
         ),
-        CostTableLine("CloudWatch alarms", 0.60, (("alarm", 6),), "Agrees."),
+        CostTableLine("CloudWatch alarms", stated_usd=0.60, quantities=(("alarm", 6),), cause="Agrees."),
         CostTableLine(
             "CloudWatch logs",
-            2.00,
-            (("logs_ingested", LOG_GB), ("logs_stored", LOG_GB * 3)),
-            "The volume is assumed. $2 pays for 3.4 GB, more than 100 KB for each call.",
+            stated_usd=2.00,
+            quantities=(("logs_ingested", LOG_GB), ("logs_stored", LOG_GB * 3)),
+            cause="The volume is assumed. $2 pays for 3.4 GB, more than 100 KB for each call.",
         ),
     ),
     setting_savings=(
         SettingSaving(
-            "architecture of the function block",
-            "x86 → arm64",
-            FUNCTION,
-            (("lambda_gb_second_arm64", GB_SECONDS), ("lambda_request", CALLS)),
+            "processor architecture of functions",
+            change="x86 → arm64",
+            before=FUNCTION,
+            after=(("lambda_gb_second_arm64", GB_SECONDS), ("lambda_request", CALLS)),
         ),
         SettingSaving(
-            "foundation.logs.retentionDays", "90 → 30 days", (("logs_stored", LOG_GB * 3),), (("logs_stored", LOG_GB),)
+            "foundation.logs.retentionDays",
+            change="90 → 30 days",
+            before=(("logs_stored", LOG_GB * 3),),
+            after=(("logs_stored", LOG_GB),),
         ),
     ),
     remarks=(

@@ -34,57 +34,60 @@ COST_TABLE = CostTable(
     lines=(
         CostTableLine(
             "API Gateway",
-            5,
-            (
+            stated_usd=5,
+            quantities=(
                 ("websocket_message", MESSAGES),
                 ("websocket_connection_minute", get_assumption("voice_connection_minutes")),
             ),
-            "A million WebSocket messages cost $1. As REST requests they would cost $3.50.",
+            cause="A million WebSocket messages cost $1. As REST requests they would cost $3.50.",
         ),
         CostTableLine(
             "Lambda",
-            5,
-            FUNCTION,
-            "Assumed are the number of questions, and 10 seconds for each, in which a function waits for the agent.",
+            stated_usd=5,
+            quantities=FUNCTION,
+            cause=(
+                "The number of questions is assumed, and also that a function waits 10 seconds for the answer of the agent "
+                "(the service that answers questions)."
+            ),
         ),
         CostTableLine(
             "S3",
-            10,
-            (
+            stated_usd=10,
+            quantities=(
                 ("s3_storage", AUDIO_GB + get_assumption("voice_lecture_gb")),
                 ("s3_put", QUERIES * 2),
                 ("s3_get", QUERIES * 3),
             ),
-            (
-                "The sizes are assumed. Questions and answers are deleted after 7 days and cost little, so $10 would pay for "
-                "430 GB of lectures."
+            cause=(
+                "The sizes are assumed. Questions and answers are deleted after 7 days and cost little, so the $10 of the "
+                "requirements would pay for 430 GB of lectures."
             ),
         ),
         CostTableLine(
             "DynamoDB",
-            5,
-            (
+            stated_usd=5,
+            quantities=(
                 ("dynamodb_write", QUERIES * get_assumption("voice_table_units")),
                 ("dynamodb_read", QUERIES * get_assumption("voice_table_reads")),
             ),
-            "Today's on-demand prices are half of those of 2024.",
+            cause="Today's on-demand prices are half of those of 2024.",
         ),
         CostTableLine(
             "Data transfer",
-            10,
-            (("data_transfer_out", RESPONSE_GB),),
-            (
-                "The sizes are assumed. $10 pays for 111 GB. The 100 GB that AWS gives free of charge are not "
-                "subtracted, like all free tiers."
+            stated_usd=10,
+            quantities=(("data_transfer_out", RESPONSE_GB),),
+            cause=(
+                "The sizes are assumed. The $10 of the requirements would pay for 111 GB. The 100 GB that AWS gives free "
+                "of charge are not subtracted, like all free tiers."
             ),
         ),
     ),
     setting_savings=(
         SettingSaving(
-            "architecture of the function block",
-            "x86 → arm64",
-            FUNCTION,
-            (("lambda_gb_second_arm64", GB_SECONDS), ("lambda_request", QUERIES * 4)),
+            "processor architecture of functions",
+            change="x86 → arm64",
+            before=FUNCTION,
+            after=(("lambda_gb_second_arm64", GB_SECONDS), ("lambda_request", QUERIES * 4)),
         ),
     ),
     remarks=(
@@ -93,8 +96,8 @@ COST_TABLE = CostTable(
             "and the models that the agent calls."
         ),
         (
-            "SnapStart supports Python 3.12 and newer, so provisioned concurrency is not the only way "
-            "to shorten cold starts."
+            "Against cold starts, the requirements plan provisioned concurrency, and state that SnapStart is not available "
+            "for Python 3.12. Today, SnapStart supports Python 3.12 and newer."
         ),
     ),
 )

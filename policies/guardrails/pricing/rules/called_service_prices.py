@@ -1,8 +1,8 @@
 """Prices of calls to AWS services such as Transcribe and Bedrock.
 
-Most of these services have no resource in the stack that could be priced. The block that calls a service publishes the
-usage instead, as a measure of its function, workflow or job. So the price rules of these types read all measures of
-this module.
+Most of these services have no resource in the stack that could be priced. The usage is published for the calling
+function, workflow or job instead. So the price rules of these three types read all measures (named quantities of
+usage) of this module.
 """
 
 from guardrails.pricing.price_rule import PricedMeasures, PricingInput, Quantities, describe_measures
@@ -16,9 +16,9 @@ CALLED_SERVICE_PRICES: PricedMeasures = {
     "mediaConvertMinutes": ("mediaconvert_minute", "normalised minutes of MediaConvert output"),
     "sonnetInputTokens": (
         "bedrock_sonnet_input",
-        "input tokens of Claude Sonnet with a us. profile, without cached tokens",
+        "input tokens of Claude Sonnet with a `us.` inference profile, without cached tokens",
     ),
-    "sonnetOutputTokens": ("bedrock_sonnet_output", "output tokens of Claude Sonnet with a us. profile"),
+    "sonnetOutputTokens": ("bedrock_sonnet_output", "output tokens of Claude Sonnet with a `us.` inference profile"),
     "sonnetCacheReadTokens": (
         "bedrock_sonnet_cache_read",
         "input tokens that Claude Sonnet reads from the prompt cache",
@@ -27,20 +27,29 @@ CALLED_SERVICE_PRICES: PricedMeasures = {
         "bedrock_sonnet_cache_write",
         "input tokens that Claude Sonnet writes to the prompt cache",
     ),
-    "sonnetGlobalInputTokens": ("bedrock_sonnet_global_input", "input tokens of Claude Sonnet with a global. profile"),
+    "sonnetGlobalInputTokens": (
+        "bedrock_sonnet_global_input",
+        "input tokens of Claude Sonnet with a `global.` inference profile",
+    ),
     "sonnetGlobalOutputTokens": (
         "bedrock_sonnet_global_output",
-        "output tokens of Claude Sonnet with a global. profile",
+        "output tokens of Claude Sonnet with a `global.` inference profile",
     ),
     "haikuInputTokens": (
         "bedrock_haiku_input",
-        "input tokens of Claude Haiku with a us. profile, without cached tokens",
+        "input tokens of Claude Haiku with a `us.` inference profile, without cached tokens",
     ),
-    "haikuOutputTokens": ("bedrock_haiku_output", "output tokens of Claude Haiku with a us. profile"),
+    "haikuOutputTokens": ("bedrock_haiku_output", "output tokens of Claude Haiku with a `us.` inference profile"),
     "haikuCacheReadTokens": ("bedrock_haiku_cache_read", "input tokens that Claude Haiku reads from the prompt cache"),
     "haikuCacheWriteTokens": ("bedrock_haiku_cache_write", "input tokens that Claude Haiku writes to the prompt cache"),
-    "haikuGlobalInputTokens": ("bedrock_haiku_global_input", "input tokens of Claude Haiku with a global. profile"),
-    "haikuGlobalOutputTokens": ("bedrock_haiku_global_output", "output tokens of Claude Haiku with a global. profile"),
+    "haikuGlobalInputTokens": (
+        "bedrock_haiku_global_input",
+        "input tokens of Claude Haiku with a `global.` inference profile",
+    ),
+    "haikuGlobalOutputTokens": (
+        "bedrock_haiku_global_output",
+        "output tokens of Claude Haiku with a `global.` inference profile",
+    ),
     "customEvents": ("events_custom", "events sent to an event bus, in units of 64 KB"),
     "customMetrics": ("metric", "custom metrics: names times combinations of dimension values"),
     "metricRequests": ("metric_request", "calls that send metrics to CloudWatch"),

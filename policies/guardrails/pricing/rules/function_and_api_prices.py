@@ -39,8 +39,8 @@ METRICS_PER_METHOD = 5
 once it has data.
 """
 PRICED_METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"})
-"""Methods of an OpenAPI document that valid requests use, so that their metrics have data. Only invalid requests reach
-the any-method.
+"""Methods of an OpenAPI document that valid requests use, so that their metrics have data. The any-method, which
+serves all other methods of a path, gets only invalid requests.
 """
 
 
@@ -128,7 +128,8 @@ PRICE_RULES = {
     REST_API: make_usage_rule({"requests": ("rest_request", "requests")}),
     REST_METHOD_SETTINGS: PriceRule(_price_method_settings),
     REST_STAGE: make_free_rule(_describe_cache),
-    # A type has one list of required measures. It is that of WebSocket APIs, because the program has no HTTP APIs.
+    # This type is that of WebSocket APIs and of HTTP APIs, but a type has only one list of required measures. The list
+    # is that of WebSocket APIs, because the program has no HTTP APIs.
     API_V2: PriceRule(
         _price_api_v2,
         required_measures={

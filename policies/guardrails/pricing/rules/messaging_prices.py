@@ -1,4 +1,4 @@
-"""Price rules of queues, event source mappings, topics, event archives, schedules and agent memory."""
+"""Price rules of queues, event source mappings, topics, event archives, schedules and Bedrock AgentCore memories."""
 
 import re
 
@@ -14,7 +14,9 @@ from guardrails.pricing.price_rule import (
 )
 
 REQUESTS_PER_MESSAGE = 2
-"""Requests for each message: a send and a delete. The measure `batches` counts the receives, which are shared."""
+"""Requests for each message: a send and a delete. The measure `batches` counts the receives, because one receive gets
+several messages.
+"""
 POLLERS = 5
 """Number of long polls that Lambda keeps open for each queue that it reads (Lambda developer guide, SQS scaling)."""
 POLL_SECONDS = 20
