@@ -1,5 +1,5 @@
 """Pulumi components that the program deploys.
 
-The platform imports the foundation and the subsystems, both import the blocks, and the blocks import the settings. No
-import points the other way.
+The platform imports the foundation and the subsystems. Both import the blocks, which are components for one kind of
+resource each. The blocks import the settings. No import points the other way.
 """

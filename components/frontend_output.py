@@ -65,7 +65,7 @@ class TranscriptionOutput(OutputModel):
     session_hours: float
     """Hours for which a session can be used."""
     languages: tuple[str, ...]
-    """Codes of the languages that a session may have: `en-US`."""
+    """Codes of the languages that a session may have, for example `en-US`."""
     routes: tuple[str, ...]
     """Values that a message's `action` may have."""
 
@@ -90,7 +90,7 @@ class VoiceQaOutput(OutputModel):
     max_lecture_bytes: int
     """Maximum size of a lecture, in bytes; larger files are rejected."""
     lecture_formats: tuple[str, ...]
-    """Names of the file formats that a lecture may have, in lower case: `mp3`."""
+    """Names of the file formats that a lecture may have, in lower case, for example `mp3`."""
     routes: tuple[str, ...]
     """Values that a message's `action` may have."""
 
@@ -107,7 +107,7 @@ class LivestreamOutput(OutputModel):
     max_transcript_megabytes: int
     """Maximum size of an uploaded transcript in units of 1000² bytes."""
     routes: tuple[str, ...]
-    """Method and path of each operation: `POST /episodes`."""
+    """Method and path of each operation, for example `POST /episodes`."""
 
 
 class MeetingsOutput(OutputModel):

@@ -1,8 +1,8 @@
 """Bedrock models of a stack, and the dates from which AWS may end them.
 
 After its end of life, every request to a model fails. AWS announces the end at least six months before, by giving the
-model the state `LEGACY`. Earlier, only the earliest possible date is known, from the model's card. A preview warns when
-this date is near.
+model the state `LEGACY`. Before this announcement, only the earliest possible date is known, from the model's card. A
+preview warns when this date is near.
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-cards.html
 """
@@ -15,7 +15,7 @@ from components.blocks.bedrock.model_grants import split_model_id
 from components.settings import StackSettings
 
 WARNING_TIME = timedelta(days=90)
-"""Time before a model's earliest end from which a preview warns."""
+"""Length of the time before a model's earliest end in which a preview warns."""
 EARLIEST_ENDS: Mapping[str, date] = {
     "anthropic.claude-haiku-4-5-20251001-v1:0": date(2026, 10, 1),
     "anthropic.claude-haiku-5-5": date(2027, 10, 7),

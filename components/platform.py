@@ -1,7 +1,8 @@
 """Component of a whole stack: the foundation and the enabled subsystems.
 
-Policies read the account, the environment, the usage, the budget and the exceptions from this component. Its inputs and
-its outputs both contain these values, because Pulumi shows inputs to resource policies and outputs to stack policies.
+The guardrail policies (`policies/`) read the account, the environment, the usage, the budget and the exceptions from
+this component. Its inputs and its outputs both contain these values. Pulumi shows the inputs to policies that check one
+resource, and the outputs to policies that check the whole stack.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,7 +38,7 @@ class SubsystemComponent(Protocol):
 
 
 def attached_services(settings: StackSettings) -> Mapping[str, str]:
-    """Return the AWS services that functions and jobs in the network call, each with the reason.
+    """Return the AWS services that functions and jobs in the network call, each with the reason for the calls.
 
     The result is empty if nothing is attached to the network, which is then not created.
     """

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 Usage = dict[str, Mapping[str, float]]
-"""Pulumi name of a block → measure (`invocations`), as the price rules of the cost model name it → amount. Most amounts
-are totals of a month. A stored amount is the average of the month, and a duration is the average of one call or run."""
+"""Pulumi name of a component → measure → amount. A measure is a quantity that a price rule of the cost model reads, for
+example `invocations`. Most amounts are totals of a month. A stored amount is the average of the month, and a duration
+is the average of one call or run."""
 
 DAYS_PER_MONTH = 30
 GB = 1024**3

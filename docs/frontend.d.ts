@@ -39,7 +39,7 @@ export interface LivestreamOutput {
   readonly maxVideoGigabytes: number;
   /** Maximum size of an uploaded transcript in units of 1000² bytes. */
   readonly maxTranscriptMegabytes: number;
-  /** Method and path of each operation: `POST /episodes`. */
+  /** Method and path of each operation, for example `POST /episodes`. */
   readonly routes: ReadonlyArray<string>;
 }
 
@@ -74,7 +74,7 @@ export interface TranscriptionOutput {
   readonly inFlight: number;
   /** Hours for which a session can be used. */
   readonly sessionHours: number;
-  /** Codes of the languages that a session may have: `en-US`. */
+  /** Codes of the languages that a session may have, for example `en-US`. */
   readonly languages: ReadonlyArray<string>;
   /** Values that a message's `action` may have. */
   readonly routes: ReadonlyArray<string>;
@@ -98,7 +98,7 @@ export interface VoiceQaOutput {
   readonly lectureMaxSeconds: number;
   /** Maximum size of a lecture, in bytes; larger files are rejected. */
   readonly maxLectureBytes: number;
-  /** Names of the file formats that a lecture may have, in lower case: `mp3`. */
+  /** Names of the file formats that a lecture may have, in lower case, for example `mp3`. */
   readonly lectureFormats: ReadonlyArray<string>;
   /** Values that a message's `action` may have. */
   readonly routes: ReadonlyArray<string>;

@@ -34,9 +34,9 @@ class Block(pulumi.ComponentResource):
     ) -> pulumi.ResourceOptions:
         """Return the resource options of a part, which becomes a child of this block.
 
-        Pulumi creates the part after `Scope.prerequisites` and after the resources in `after`, and ignores changes of
-        the properties in `ignore`. If the stack protects data, Pulumi refuses to delete or replace a part that
-        `holds_data`.
+        Pulumi creates the part after the subsystem's prerequisites (`Scope.prerequisites`) and after the resources in
+        `after`, and ignores changes of the properties in `ignore`. If the stack protects data, Pulumi refuses to delete
+        or replace a part that `holds_data`.
         """
         return pulumi.ResourceOptions(
             parent=self,

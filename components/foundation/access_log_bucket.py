@@ -16,7 +16,7 @@ AUDIT_BUCKET = "audit-logs"
 class AuditBucket(pulumi.ComponentResource):
     """Audit bucket, with the access logs of each other bucket below the prefix `logs/s3-access/<bucket>/`.
 
-    They expire after the days in the setting `foundation.logs.retentionDays`.
+    The logs expire after the days in the setting `foundation.logs.retentionDays`.
     """
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -17,9 +17,10 @@ from components.blocks.naming.subsystem_scope import Scope
 
 COST_TAG = "CostCenter"
 BUDGET_ALERTS = (("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
-"""Kind of cost (actual or forecast), and percentage of the budget above which AWS Budgets sends an alert."""
+"""Kind of cost (actual or forecast), and percentage of the budget. If this cost exceeds the percentage, AWS Budgets
+sends an alert."""
 MIN_ANOMALY_DOLLARS = "10"
-"""Total impact in US dollars from which a cost anomaly is reported."""
+"""Minimum total impact, in US dollars, of a cost anomaly that is reported."""
 
 
 class CostAlerts(pulumi.ComponentResource):

@@ -1,7 +1,7 @@
 """Component of the foundation, the resources that all subsystems share.
 
-The foundation is created first. It gives each subsystem a scope, from which the subsystem's blocks take names, tags,
-settings and shared resources.
+The foundation is created first. It gives each subsystem a scope. From the scope, the subsystem's components take their
+names, tags, settings and shared resources.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Foundation(pulumi.ComponentResource):
 
         `attached_services` are the AWS services that functions and jobs inside the network call. A key is the service's
         name in its endpoint (`glue`), and the value is the reason for the calls. The network is created only if there
-        are any.
+        are such services.
         """
         super().__init__("polyphony:foundation:Foundation", "foundation", None, opts)
         child = pulumi.ResourceOptions(parent=self)

@@ -1,7 +1,9 @@
-"""Alarms for files that are late or stuck. The blocks register the general alarms for their own resources.
+"""Alarms for files that are late or stuck. Each component in `components/blocks` registers the general alarms for its
+own resource, for example for errors of a function.
 
-Some alarms read log lines of the sweeper, a scheduled function. It ends stuck manifests, which are lists of files for
-one run of Spark, and stuck claims, which reserve files for a manifest.
+The manifest builder is the function that collects files in manifests, which are lists of files for one run of Spark.
+Some alarms read log lines of the sweeper, a scheduled function. It ends stuck manifests, and stuck claims, which
+reserve files for a manifest.
 """
 
 import pulumi
@@ -13,11 +15,12 @@ from components.blocks.naming.subsystem_scope import Scope
 from components.settings import IngestionSettings
 
 DURATION_SHARE = 0.8
-"""Share of the builder's timeout above which an alarm is raised, before Lambda stops an invocation."""
+"""Share of the manifest builder's timeout. If invocations need more (95th percentile), an alarm is raised, before
+Lambda stops an invocation."""
 OLDEST_MESSAGE_SECONDS = 1_800
-"""Age of the oldest message in the intake queue above which an alarm is raised."""
+"""Maximum age of the oldest message in the intake queue. Above it, an alarm is raised."""
 OLDEST_PENDING_SECONDS = 7_200
-"""Age of the oldest file that waits for a run above which an alarm is raised."""
+"""Maximum age of the oldest file that waits for a run of Spark. Above it, an alarm is raised."""
 RUNBOOK = "ingestion-late"
 SWEEP_PATTERN = '{ $.message = "sweep" }'
 RECORD_FAILED_PATTERN = '{ $.message = "manifest_record_failed" }'

@@ -41,7 +41,7 @@ OPEN_INDEX = "open"
 GIGABYTE = 1024**3
 """Bytes of a gigabyte in the size limits of files and manifests, which count in powers of two."""
 RECONCILE_DAILY = "cron(0 2 * * ? *)"
-"""Schedule of the reconciliation, which tracks files whose notification was lost: daily at 02:00 UTC."""
+"""Schedule of the reconciliation, daily at 02:00 UTC. It adds files whose notification was lost to the file table."""
 ATTACHED_SERVICES = {
     "glue": "the Spark job reads its Glue connection",
     "logs": "the Spark job writes its logs",
@@ -49,11 +49,11 @@ ATTACHED_SERVICES = {
     "sqs": "the requirements ask for it if the builder is attached",
     "states": "the builder starts workflows",
 }
-"""Services that need an endpoint in the network of the builder and the Spark job, in addition to S3 and DynamoDB. The
-reason becomes a tag of the endpoint. The builder itself does not call SQS, because Lambda receives its messages outside
-of the network."""
+"""Services that need an endpoint in the network of the builder and the Spark job, in addition to S3 and DynamoDB: name
+of the service → reason, which becomes a tag of the endpoint. The builder itself does not call SQS, because Lambda
+receives its messages outside of the network."""
 KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
-"""Service that the Spark job calls only if it has a customer key."""
+"""Service that the Spark job calls only if it has a customer key (setting `spark.encryptionKeyArn`)."""
 
 
 def attached_services(settings: IngestionSettings) -> Mapping[str, str]:
@@ -108,8 +108,8 @@ class Ingestion(pulumi.ComponentResource):
                 display_name="ManifestTable",
                 hash_key="date_prefix",
                 range_key="file_key",
-                # Sparse index: a file has these keys while it waits for a manifest or is claimed for one, and a
-                # manifest has them while it runs.
+                # Sparse index: a file has these keys while it waits for a manifest or is claimed (reserved) for one,
+                # and a manifest has them while it runs.
                 indexes=[
                     SecondaryIndex(
                         OPEN_INDEX, "open_shard", "open_since", projected_attributes=["manifest_id", "execution_arn"]

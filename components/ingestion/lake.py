@@ -20,15 +20,18 @@ from components.settings import IngestionSettings
 from components.settings.spark_ddl import PARTITION, SYSTEM_COLUMNS, CatalogColumn, parse_columns, parse_data_columns
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
+"""Folders of the lake bucket for pointers, Parquet files, rejected lines (lines that are not JSON records), and
+manifests. A manifest is the list of the files for one run of Spark."""
 SCRIPTS, QUERIES = "scripts", "queries"
-"""Folders of the lake bucket: pointers, Parquet files, rejected lines, lists of the files of manifests, code of the
-Spark job, query results."""
+"""Folders of the lake bucket for the code of the Spark job, and for query results."""
 GIGABYTE = 1024**3
 """Bytes of a gigabyte in the limit of a query, which counts in powers of two."""
 MANIFEST_DAYS = 90
+"""Days after which manifests expire."""
 REJECTED_DAYS = 365
+"""Days after which rejected lines expire."""
 QUERY_RESULT_DAYS = 7
-"""Days after which lists of manifests' files, rejected lines and query results expire."""
+"""Days after which query results expire."""
 FIRST_DAY = "2024-01-01"
 """First date of the catalogue's partitions."""
 

@@ -29,23 +29,24 @@ QUEUEING_MINUTES = 60
 STEP_CALL_SECONDS = 180
 """Timeout of one call of the function `steps`."""
 CAPACITY_ERRORS = ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
-"""Errors of a start because the job's limit of concurrent runs or the account's quota is reached."""
+"""Errors of the start of a run because the job's limit of concurrent runs or the account's quota is reached."""
 START_ERRORS = [
     "Glue.AWSGlueException",
     "Glue.InternalServiceException",
     "Glue.OperationTimeoutException",
     "Glue.ThrottlingException",
 ]
-"""Errors of a start that Glue rejected or did not confirm. Glue reports a throttled start as `Glue.AWSGlueException`.
+"""Errors of the start of a run that Glue rejected or did not confirm. Glue reports a throttled start as
+`Glue.AWSGlueException`.
 
 Glue may have started the run nevertheless, and the retry then starts a second run. Normally, the first run stops before
 it publishes its output, because a newer run has started (`NewerRunStarted`). If it has already begun to publish, the
 second run stops instead (`AnotherRunPublished`)."""
 START_RETRIER = retry([*CAPACITY_ERRORS, *START_ERRORS], attempts=100, first_seconds=30, longest_seconds=1800)
-"""Retrier of a start. After a large delivery of files, a manifest may wait for most of a day until its run may start.
-The interval grows, because otherwise all waiting manifests together would exceed Glue's rate limit for starts.
-Throttled starts have the same retrier and not a shorter one, because many waiting manifests cause many throttled starts
-(`benchmarks/manifest_start_simulation.py`)."""
+"""Retrier for the start of a run. After a large delivery of files, a manifest can wait for most of a day until its run
+can start. The interval grows, because otherwise all waiting manifests together would exceed Glue's rate limit for
+starts. Throttled starts have the same retrier and not a shorter one, because many waiting manifests cause many
+throttled starts (`benchmarks/manifest_start_simulation.py`)."""
 RUN_RETRIES = [
     START_RETRIER,
     # A run that has started may fail because of a bad worker, so it is repeated once. The second run replaces the

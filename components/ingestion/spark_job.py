@@ -3,8 +3,9 @@
 The events of failed runs go to a queue with an alarm.
 
 Glue creates a missing log group itself, without the stack's retention. So this component creates the groups in advance,
-under the names that Glue uses. With a customer key, these names contain the names of the security configuration and of
-the role (Glue developer guide, "Security configuration with Amazon CloudWatch logging").
+under the names that Glue uses. With a customer key (setting `spark.encryptionKeyArn`), these names contain the names of
+the security configuration and of the role (Glue developer guide, "Security configuration with Amazon CloudWatch
+logging").
 """
 
 import hashlib
@@ -59,9 +60,9 @@ class SparkJob(pulumi.ComponentResource):
         self.arn = scope.context.arn("glue", f"job/{self.name}")
         self._security_name = scope.name(Kind.SECURITY_CONFIGURATION, "spark")
         self._custom_log_prefix = f"/aws-glue/{self.name}"
-        """Prefix of the log groups that the job's arguments give to Glue."""
+        """Prefix of the log groups' names, as the job's arguments pass it to Glue."""
         self._log_group_prefix = self._custom_log_prefix
-        """Actual prefix of the log groups, with the names that Glue inserts if there is a customer key."""
+        """Actual prefix of the log groups' names. With a customer key, Glue adds the two names to the first prefix."""
         if settings.encryption_key_arn:
             self._log_group_prefix += f"/{self._security_name}-role/{scope.name(Kind.ROLE, ROLE)}"
         log_groups = [

@@ -2,8 +2,8 @@
 of the sweep.
 
 The sweep is a scheduled run of the cleanup function. It marks overdue videos and transcripts as failed, and repeats
-unfinished cleanups. Its log lines are named `care_sweep`, after the function's former name `care`. The blocks register
-the alarms that every function, queue and API has.
+unfinished cleanups. Its log lines are named `care_sweep`, after the function's former name `care`. The components
+in `components/blocks` register the alarms that every function, queue and API has.
 """
 
 import pulumi

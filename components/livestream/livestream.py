@@ -1,8 +1,9 @@
-"""Component of the livestream backend, which cuts videos of episodes into chunks and checks the facts in their
-transcripts.
+"""Component of the livestream backend, which cuts the videos of episodes (recorded broadcasts) into chunks and checks
+the facts in their transcripts.
 
-This module creates the table and the bucket, the REST API with its functions, the secret for cursors, the archive of
-events, and the dashboard. The components for videos, transcripts and cleanup use the same table and bucket.
+This module creates the table and the bucket, the REST API with its functions, the secret that encrypts cursors
+(positions in a list), the archive of events, and the dashboard. The components for videos, transcripts and cleanup use
+the same table and bucket.
 docs/decisions/0052 explains the storage of episodes.
 """
 
@@ -38,7 +39,7 @@ from handlers.livestream.table_keys import OWNER_INDEX, SWEEP_INDEX
 SLOW_MILLISECONDS = 2_000
 """Latency threshold of the API alarm: it is raised if more than 5 % of the responses take longer."""
 MAX_CLIENT_ERRORS = 100
-"""Responses of the API with a status of 400 to 499 in five minutes, above which an alarm is raised."""
+"""An alarm is raised if the API gives more responses than this with a status of 400 to 499 in five minutes."""
 KEY_REQUESTS_PER_DAY = 50_000
 """Daily request quota of an API key, if the authorizer is `apiKey`."""
 AUTHORIZER_CACHE_SECONDS = 60

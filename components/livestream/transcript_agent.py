@@ -1,5 +1,5 @@
-"""Component that analyzes transcripts: one function cuts them into windows, and another, the agent, examines each
-window.
+"""Component that analyzes transcripts: one function cuts them into sections (windows), and another, the agent, examines
+each window.
 
 The agent asks a model for fact claims and for clips, which are sections worth watching alone, and has a memory of
 earlier windows. Each function has its own queue, because the two kinds of work take different times and fail for

@@ -38,13 +38,13 @@ EVENT_MILLISECONDS = 150
 EVENT_BYTES = 1_000
 """Assumed: the size of an event."""
 TRANSCRIPT_MILLISECONDS = 1_000
-"""Assumed: the duration of cutting a transcript into windows."""
+"""Assumed: the duration of cutting a transcript into sections (windows)."""
 WINDOW_MILLISECONDS = 20_000
 """Assumed: the duration of analyzing a window."""
 CHARACTERS_PER_HOUR = 50_000
 """Assumed: characters of speech in an hour."""
 INPUT_TOKENS = 9_100
-"""Assumed: tokens of instructions, memories and text in the request for one window (a section of a transcript)."""
+"""Assumed: tokens of instructions, memories and text in the request for one window."""
 OUTPUT_TOKENS = 1_300
 """Assumed: tokens of the answer for one window."""
 HD_FACTOR = 2

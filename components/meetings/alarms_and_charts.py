@@ -1,4 +1,6 @@
-"""Alarms and dashboard of the meetings backend, in addition to those that every block creates for itself."""
+"""Alarms and dashboard of the meetings backend. Every component in `components/blocks` creates its own alarms in
+addition.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,17 +33,18 @@ RUNBOOK = "meetings-late"
 SPOT_RUNBOOK = "spot-interruptions"
 MODEL_RUNBOOK = "models-refuse"
 MODEL_ERRORS = ("ModelRefused", "SummaryUnusable")
-"""Errors of a model after which the workflow gives up the summary. It only retries `ModelBusy`."""
+"""Errors of a model after which the workflow gives up the summary. The only error of a model that the workflow retries
+is `ModelBusy`."""
 MISSED_RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordings_unchecked")
-"""Log events of the function `storage`, which also searches for recordings whose S3 event was lost. They mean, in this
-order: it found such a recording, it could not start the processing of one, and it did not finish the search.
+"""Log events of the function `storage`, which also searches for recordings whose S3 event was lost. The events mean, in
+this order: the function found such a recording, could not start the processing of one, or did not finish the search.
 """
 SWEEP_REPORT_PATTERN = '{ $.message = "meeting_sweep" }'
 HOUR_SECONDS = 3600
 MAX_INTERRUPTIONS_PER_HOUR = 5
-"""Number of Spot interruptions in an hour above which an alarm is raised."""
+"""An alarm is raised if there are more Spot interruptions than this in an hour."""
 MAX_QUEUE_SECONDS = 1_800
-"""Age of the oldest message about an upload above which an alarm is raised."""
+"""Maximum age of the oldest message about an upload. Above it, an alarm is raised."""
 MAX_BUSY_ANSWERS = 20
 """Number of calls of the summary function that may fail in five minutes because a model is busy. The workflow retries
 them."""
@@ -67,7 +70,8 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
         AlarmGroup(args.scope, runbook, opts) for runbook in (RUNBOOK, MODEL_RUNBOOK, SPOT_RUNBOOK)
     )
     steps, summarize, sweep = (args.functions[function_name] for function_name in ("steps", "summarize", "sweep"))
-    # NEVER_COMPLETE is excluded: the client did not upload all chunks, so nothing is wrong with the backend.
+    # NEVER_COMPLETE is excluded: the client did not upload all files of the recording, so nothing is wrong with the
+    # backend.
     given_up_pattern = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
     media_failed_pattern = '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }'
     given_up = "Meetings failed because their executions ended without a report."
@@ -161,8 +165,9 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
                 ],
             ),
         ],
-        # The dashboard should show the durations of traces, but X-Ray publishes only their number to CloudWatch. So it
-        # shows the durations that Step Functions and API Gateway, which start the traces, measure for all requests.
+        # The dashboard should show the durations of traces, but X-Ray publishes only their number to CloudWatch. So the
+        # dashboard shows the durations that Step Functions and API Gateway, which start the traces, measure for all
+        # requests.
         [
             Chart(
                 "duration of executions, in milliseconds",

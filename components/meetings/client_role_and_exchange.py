@@ -33,7 +33,8 @@ CALLER_USER = f"${{aws:PrincipalTag/{USER_TAG}}}"
 """IAM policy variable that contains the user of the calling session."""
 LEADING_KEYS = "dynamodb:LeadingKeys"
 MAX_CLIENT_ERRORS = 50
-"""Responses of the token exchange with a status of 400 to 499 in five minutes, above which an alarm is raised."""
+"""An alarm is raised if the token exchange gives more responses than this with a status of 400 to 499 in five
+minutes."""
 SLOW_MILLISECONDS = 3_000
 """Latency above which the token exchange counts as slow."""
 

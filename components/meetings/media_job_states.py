@@ -22,8 +22,8 @@ variables:
 - `$job`: the state of the job that is polled (`DESCRIBED_JOB`).
 - `$queue`: the queue that is searched or submitted to. `$submitQueue`: the queue for the next submission.
 - `$spotStarts`: how often Batch started the job on Spot capacity, if the workflow has fallen back to on-demand
-  capacity.
-- `$unclearSubmissions`: the number of submissions to this queue whose response was lost or unclear.
+  capacity; otherwise 0.
+- `$unclearSubmissions`: the number of submissions to `$submitQueue` whose response was lost or unclear.
 - `$error`: the name of the error that the workflow reports if it gives up.
 """
 
@@ -70,8 +70,9 @@ which report an error that is not in the API model as `Batch.BatchException`. `S
 MAX_SUBMISSIONS: Final = 6
 """Maximum number of submissions to one queue whose response was lost or unclear."""
 NO_CAPACITY_REASON: Final = "No Spot capacity within processing.capacityMinutes"
-TIME_LIMIT_REASON: Final = "The workflow no longer waits for this job"
-"""Reasons that Batch shows for a cancelled and for a terminated job."""
+"""Reason that Batch shows for a job that the workflow has cancelled."""
+TERMINATION_REASON: Final = "The workflow no longer waits for this job"
+"""Reason that Batch shows for a job that the workflow has terminated."""
 DESCRIBED_JOB: Final = """(
   $described := $states.result.Jobs[0];
   $status := $exists($described) ? $described.Status : 'SUBMITTED';
@@ -203,7 +204,7 @@ def media_states(
         ),
         "EndMedia": task_state(
             f"{BATCH}:terminateJob",
-            {"JobId": "{% $job.id %}", "Reason": TIME_LIMIT_REASON},
+            {"JobId": "{% $job.id %}", "Reason": TERMINATION_REASON},
             CALL_SECONDS,
             to=on_failure,
             retries=retries,

@@ -31,7 +31,7 @@ from handlers.meetings.meeting_record import MeetingReason
 STEP_SECONDS = 120
 """Timeout of one call of the function `steps`."""
 OTHER_STEPS_SECONDS = 3 * 3600
-"""Part of the workflow's timeout for all other states and for retries."""
+"""Part of the workflow's timeout for all other states, for retries, and for the minimum pause of each polling."""
 FAILED = "Failed"
 """Name of the state that fails the execution."""
 # The function `steps` raises StepFailed for every error except a missing or malformed result of the media job, which a
@@ -130,7 +130,7 @@ _FAILURE_REASONS = (MeetingReason.MEDIA_FAILED, MeetingReason.TRANSCRIPTION_FAIL
 def _step(
     steps: Function, step: Mapping[str, str], to: str, on_failure: str, assign: Mapping[str, str] | None = None
 ) -> State:
-    """Return a state that invokes the function `steps` for one step. The step may be repeated, so errors are
+    """Return a state that invokes the function `steps` for one step. Repeating a step does no harm, so errors are
     retried.
     """
     return lambda_state(

@@ -2,7 +2,7 @@
 
 The sweep ends or restarts meetings that make no progress. The storage count measures each user's bytes in the bucket
 once a day. For this, it lists all objects. In the list, it also finds complete uploads whose S3 event was lost, and
-starts their processing. So both need the grants of the functions that update meetings.
+starts their processing. So both functions need the grants of the functions that update meetings.
 
 The names of the component and of the dead-letter queue contain `care`, an older word for these functions.
 """
@@ -32,7 +32,8 @@ FINISH_SECONDS = 30
 """Part of a function's timeout in which it starts no further meeting or list page, so that it can finish the current
 one."""
 MAX_INCOMPLETE_DAYS = 14
-"""Maximum time that a meeting waits for missing chunks, even if uploaded chunks are kept longer."""
+"""Maximum time that a meeting waits for missing chunks (files of the recording), even if uploaded chunks are kept
+longer."""
 
 
 @dataclass(frozen=True)

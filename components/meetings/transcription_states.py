@@ -38,7 +38,8 @@ RETRYABLE_ERRORS: Final = (
 )
 """Errors after which a call is repeated. A repeated start creates no second job, because the job's name is taken."""
 UNNAMED_ERROR: Final = "Transcribe.TranscribeException"
-"""Error name for responses that are not in Transcribe's API model: for a throttled call, but also for a denied call."""
+"""Name of every error that is not in Transcribe's API model: for example of a throttled call, but also of a denied
+call."""
 FIRST_PART_STATE: Final = "PartAlreadyTranscribed"
 PART_DIGITS: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
 """JSONata expression of a part's number with three digits, as in the part's S3 key."""

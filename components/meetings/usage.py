@@ -21,7 +21,7 @@ READS_PER_PLAYBACK = 5
 EXCHANGES = 2
 """Assumed: token exchanges of one meeting. The credentials are renewed once during an hour of recording."""
 CHUNKS_PER_HOUR = 60
-"""Assumed: one chunk per minute."""
+"""Assumed: one chunk (uploaded file of a recording) per minute."""
 EVENTS_PER_BATCH = 2
 """Assumed: events of uploads that the function `start` receives in one invocation."""
 EXCHANGE_MILLISECONDS = 250
@@ -32,7 +32,8 @@ STORAGE_MILLISECONDS = 10_000
 SUMMARY_MILLISECONDS = 60_000
 """Assumed durations of one call of these six functions."""
 COPY_HOURS = 0.03
-"""Duration of the media job for an hour of recording that it joins without encoding (docs/benchmarks.md)."""
+"""Duration of the media job for an hour of recording whose chunks it joins without encoding (docs/benchmarks.md). The
+media job is the AWS Batch job that makes a recording's video and audio."""
 ENCODE_HOURS = 1.0
 """Assumed duration of encoding an hour of recording with one vCPU."""
 STARTING_HOURS = 0.02
@@ -68,8 +69,9 @@ KEPT_MONTHS = 12
 ITEM_KILOBYTES = 2
 """Assumed size of a meeting's record."""
 WRITES = 8
+"""Assumed number of writes of a meeting's record."""
 READS = 20
-"""Assumed number of writes and reads of a meeting's record."""
+"""Assumed number of reads of a meeting's record."""
 MEDIA_PART_MEGABYTES = 16
 """Size of one part of the media job's uploads of video and audio (`PART_BYTES` in its `job_bucket`)."""
 OTHER_PUTS = 20

@@ -13,7 +13,7 @@ RECORDING = {
     "meetingId": f"{{% {INPUT}.meetingId %}}",
     "content": f"{{% {INPUT}.content %}}",
 }
-"""Part of a state's input that names the recording. `content` is a hash of the recording's chunks."""
+"""Part of a state's input that names the recording. `content` is a hash of the recording's uploaded files."""
 STEP_INPUT = {**RECORDING, "attempt": f"{{% {INPUT}.attempt %}}"}
 """Input of each call of the function `steps`: the recording, and the attempt, which is the number of the execution."""
 RECORDING_NAME = f"{INPUT}.user & '-' & {INPUT}.meetingId & '-' & {INPUT}.content"

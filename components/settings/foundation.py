@@ -58,8 +58,8 @@ class DataSettings(SettingsModel):
     """Protection of stored data against accidental deletion and change."""
 
     deletion_protection: bool = True
-    """Tables refuse deletion, buckets with objects are never emptied, and Pulumi refuses to delete resources that hold
-    data."""
+    """Tables refuse deletion, Pulumi does not empty a bucket in order to delete it, and Pulumi refuses to delete
+    resources that hold data."""
     point_in_time_recovery: bool = True
     """Point-in-time recovery: tables can be restored to any second of the last 35 days."""
 
@@ -74,8 +74,8 @@ class SpendSettings(SettingsModel):
     """Create an anomaly monitor if `anomalyMonitorArn` names none. An account allows few monitors, so stacks may share
     one."""
     anomaly_monitor_arn: MonitorArn | None = None
-    """Existing anomaly monitor whose alerts this stack receives. The stack then creates none. Member accounts of an
-    organisation cannot create monitors for a tag."""
+    """Existing anomaly monitor whose alerts this stack receives. The stack then creates none. A stack's own monitor
+    filters by the tag `CostCenter`, and member accounts of an organisation cannot create a monitor for a tag."""
 
 
 class BackupSettings(SettingsModel):
@@ -130,7 +130,7 @@ class NetworkSettings(BuiltNetwork):
     subnet_ids: tuple[SubnetId, ...] = ()
     """Private subnets of the existing network. Its owner must provide the endpoints, or a route to the internet."""
     cidr: Cidr = "10.64.0.0/16"
-    """CIDR block of a network that is built. Each zone's subnet has 8 more prefix bits: a /24 in this /16."""
+    """CIDR block of a network that is built: a /16 block. Each zone's subnet is a /24 block of it."""
 
     @model_validator(mode="after")
     def _check_existing_network(self) -> "NetworkSettings":

@@ -13,8 +13,8 @@ Days = Annotated[int, Field(ge=1, le=3653)]
 
 
 class IngestionLoad(SettingsModel):
-    """Expected load. The cost and `benchmarks/ingestion_quota_headroom.py` are computed from it. A
-    deployment does not check that the other settings can handle this load.
+    """Expected load. The cost estimate and `benchmarks/ingestion_quota_headroom.py` use it. A deployment does not check
+    that the other settings can handle this load.
     """
 
     files_per_day: Annotated[int, Field(ge=1)] = 8_000
@@ -28,14 +28,15 @@ class IngestionLoad(SettingsModel):
 
 
 class IntakeSettings(SettingsModel):
-    """Settings of the landing bucket, its queue, and the tracking of files."""
+    """Settings of the landing bucket, its queue, and the records of files."""
 
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Maximum number of messages for one invocation. A message usually announces one file."""
     batch_window_seconds: Annotated[int, Field(ge=0, le=300)] = 60
     """Time that Lambda waits for a batch to fill. It must be at least 1 if `batchSize` is above 10."""
     max_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
-    """Maximum number of concurrent invocations of the manifest builder for the queue."""
+    """Maximum number of concurrent invocations of the manifest builder, which is the function that records arrived
+    files and creates manifests."""
     max_file_gigabytes: Annotated[float, Field(gt=0, le=50)] = 5
     """Maximum size of a file in units of 1024³ bytes. Larger files are rejected."""
     cors_origin: Origin | None = None
@@ -43,8 +44,8 @@ class IntakeSettings(SettingsModel):
     may. In prod it must not be `*`."""
     table_record_days: Annotated[int, Field(ge=16, le=3653)] = 400
     """Days that a file's record is kept. A file that is announced again after this time is processed again, which
-    duplicates its rows. The last announcement can come after sixteen days: the daily reconciliation looks back two
-    days, and a message in the dead-letter queue can be redriven for fourteen days."""
+    duplicates its rows. The last announcement can come after sixteen days. The daily reconciliation, which finds files
+    without a record, looks back two days, and a message in the dead-letter queue can be redriven for fourteen days."""
     landing_days: Days = 30
     """Days that a file stays in the landing bucket. The lake keeps its content."""
 
@@ -55,14 +56,14 @@ class ManifestSettings(SettingsModel):
     files: Annotated[int, Field(ge=1, le=10_000)] = 200
     """Maximum number of files in a manifest, which is the list of files that one Spark run converts."""
     gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 10
-    """Maximum total size of a manifest's files as they arrived, in units of 1024³ bytes. A larger file gets a manifest
-    for itself. A run must be able to process the unpacked content within `spark.timeoutMinutes`."""
+    """Maximum total size of a manifest's files as they arrived, packed or not, in units of 1024³ bytes. A larger file
+    gets a manifest for itself. A run must be able to process the unpacked content within `spark.timeoutMinutes`."""
     flush_minutes: Annotated[int, Field(ge=0, le=1440)] = 60
     """Waiting time after which pending files go into a manifest that is not full. With 0, which only the environment
-    `local` allows, the builder creates a manifest as soon as it has tracked a batch of files. On AWS, each of these
-    manifests would cost a Glue run."""
+    `local` allows, the manifest builder creates a manifest as soon as it has recorded a batch of files. On AWS, each of
+    these manifests would cost a Glue run."""
     sweep_minutes: Annotated[int, Field(ge=1, le=60)] = 5
-    """Interval of the sweeper's runs."""
+    """Interval of the sweeps, in which the function `sweeper` creates overdue manifests and repairs unfinished work."""
 
 
 class WorkerType(StrEnum):
@@ -112,11 +113,11 @@ class SparkSettings(SettingsModel):
 
 
 class BuildingFunctionSettings(FunctionSettings):
-    """Size and version of a function that creates manifests, for which it first claims the files."""
+    """Size and version of a function that creates manifests. It first claims (reserves) the files of a manifest."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=CLAIM_SECONDS - 1)] = 60
-    """Maximum duration of one invocation. It is at most 899, so that an invocation ends before the sweeper releases its
-    claimed files, which happens after 15 minutes."""
+    """Maximum duration of one invocation. It is at most 899, so that an invocation ends before the sweeper releases the
+    files that the invocation claimed, which happens after 15 minutes."""
 
 
 class IngestionSettings(SubsystemSettings):
@@ -135,12 +136,12 @@ class IngestionSettings(SubsystemSettings):
     network_attached: bool = False
     """Attach the manifest builder and the Spark job to the network. Only compliance rules need this."""
     builder: BuildingFunctionSettings = BuildingFunctionSettings()
-    """Function that tracks files and creates manifests."""
+    """Function that records arrived files and creates manifests."""
     sweeper: BuildingFunctionSettings = BuildingFunctionSettings.model_validate({"timeoutSeconds": 300})
-    """Scheduled function that creates manifests of files that have waited long enough, and repairs what builders and
-    workflows left unfinished."""
+    """Scheduled function that creates manifests of files that have waited long enough, and repairs what the manifest
+    builder and the workflow left unfinished."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
-    """Function behind the steps of the workflow."""
+    """Function behind the steps of the workflow that processes a manifest."""
 
     @property
     def files_per_run(self) -> float:

@@ -127,7 +127,7 @@ class ClaimAgentSettings(GuardedModelSettings):
     model_regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
     memory_days: Annotated[int, Field(ge=7, le=365)] = 90
-    """Days that the agent's memory keeps an entry."""
+    """Days that the agent's memory in Amazon Bedrock AgentCore keeps an entry."""
     window_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=50_000)] = 6_000
     """Maximum length of a window (a section of a transcript), without its overlap with the next window. The overlap is
     at most half as long."""

@@ -41,9 +41,9 @@ section has few rules, so this is enough."""
 
 
 def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
-    """Return the settings of a configuration in the form of `PULUMI_CONFIG`.
+    """Return the settings of a stack. Raise SettingsError with all problems if the configuration is invalid.
 
-    Raise SettingsError with all problems if it is invalid.
+    `config` has the form of the environment variable `PULUMI_CONFIG`: full keys with their values as strings.
     """
     values, problems = _parse_structures(config)
     problems += _check_region(config.get(REGION_KEY))

@@ -1,6 +1,6 @@
 """Settings of meetings: expected load, token exchange, transcription, models, retention and functions.
 
-The settings of the media job are in `meetings_media`.
+The settings of the media job, which makes a recording's video and audio, are in `meetings_media`.
 """
 
 from typing import Annotated
@@ -94,8 +94,8 @@ class RetentionSettings(SettingsModel):
     """Retention of a recording's objects."""
 
     raw_days: Days = 7
-    """Days that uploaded chunks are kept, which are the files of a recording. A meeting waits as long for missing
-    chunks, but two weeks at most."""
+    """Days that uploaded chunks (the files of a recording) are kept. A meeting waits for missing chunks for the same
+    time, but for two weeks at most."""
     audio_days: Days = 30
     """Days that the audio is kept. An operator can extract it from the video again."""
     old_version_days: Days = 1
@@ -104,7 +104,7 @@ class RetentionSettings(SettingsModel):
     @property
     def work_days(self) -> int:
         """Days that the media job's intermediate objects are kept: a day longer than the chunks, because a resumed job
-        reads them.
+        reads the intermediate objects.
         """
         return self.raw_days + 1
 
@@ -123,7 +123,8 @@ class MeetingsSettings(SubsystemSettings):
     """KMS key of the table. Set it only for a table that already uses this key. Without it, DynamoDB's own key is used,
     which is free."""
     storage_users: MaxUsers = 20
-    """Number of users with a metric of their storage: those whose storage grew most. Each metric costs money."""
+    """Maximum number of users that have a metric of their storage: the users whose storage grew most. Each metric costs
+    money."""
     requests_measured: bool = False
     """Turn on the bucket's request metrics, which show its latency on the dashboard: sixteen metrics, about $5 a
     month."""
@@ -132,7 +133,7 @@ class MeetingsSettings(SubsystemSettings):
     start: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
     """Function that receives upload events and starts the workflow."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 60})
-    """Function behind the steps of the workflow."""
+    """Function behind the steps of the workflow that processes a recording."""
     bedrock_summarize: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 900})
     """Function that writes summaries and action items."""
     sweep: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})

@@ -35,7 +35,7 @@ class BuiltNetwork(SettingsModel):
     """Network that this program builds, with one subnet in each zone."""
 
     cidr: Cidr
-    """CIDR block of the network. Each zone's subnet has 8 more prefix bits: a /24 in this /16."""
+    """CIDR block of the network: a /16 block. Each zone's subnet is a /24 block of it."""
     zones: Annotated[tuple[Zone, ...], Field(min_length=1, max_length=3)] = ("a", "b")
     """Availability zones of the network. Interface endpoints cost money in each zone."""
 

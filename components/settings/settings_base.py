@@ -73,9 +73,9 @@ class SettingsModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _merge_section_defaults(cls, given: Any) -> Any:
-        """Complete a section in which the stack file gives only some settings from the section's default.
+        """Add the settings that the stack file omits in a section, with the values of the section's own default.
 
-        For example, a function whose timeout is given keeps its default memory size.
+        For example, if the stack file sets only a function's timeout, the function keeps its own default memory size.
         """
         if not isinstance(given, dict):
             return given
@@ -112,8 +112,8 @@ class FunctionSettings(SettingsModel):
     def seconds_to_work(self, finish_seconds: int, max_seconds: int = 900) -> int:
         """Return the seconds after which an invocation must not start further work.
 
-        These are the timeout less `finish_seconds`, in which the invocation finishes the work that it has started, and
-        at most `max_seconds`.
+        The result is the timeout minus `finish_seconds`, but at most `max_seconds`. In the remaining time, the
+        invocation finishes the work that it has started.
         """
         return min(max_seconds, max(1, self.timeout_seconds - finish_seconds))
 

@@ -108,7 +108,7 @@ class _Parser:
     """Recursive descent parser of one DDL. Each method takes the tokens that it parses."""
 
     def __init__(self, ddl: str) -> None:
-        # Only a quote without its counterpart is part of no token.
+        # Apart from spaces, only a quote without its counterpart belongs to no token.
         if unmatched := TOKEN.sub("", ddl).strip():
             raise InvalidDdl(f"the quote {unmatched[0]} is not closed")
         self._reversed_tokens: list[str] = TOKEN.findall(ddl)[::-1]

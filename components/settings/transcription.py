@@ -55,9 +55,9 @@ class CaptionSettings(SettingsModel):
     pause_threshold: Annotated[PauseSeconds, IN_SECONDS] = 2.0
     """Seconds without an update after which a waiting result is shown."""
     orphan_timeout: Annotated[OrphanSeconds, IN_SECONDS] = 15.0
-    """Seconds after which a result is shown as it is if its final version does not arrive. Values of 7 or more have no
-    effect, because an utterance ends in less than 7 seconds, and all its results are shown then. The requirement states
-    15."""
+    """Seconds after which a result is shown as it is if its final version does not arrive. The default of 15 comes from
+    the requirements. Like every value of 7 or more, it has no effect: an utterance ends in less than 7 seconds, and all
+    its results are shown then."""
     max_rate_per_second: RatePerSecond = 5
     """Maximum number of partial captions per second."""
     dedup_cache_ttl: Annotated[DedupSeconds, IN_SECONDS] = 10

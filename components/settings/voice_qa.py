@@ -28,7 +28,8 @@ class VoiceQaLoad(SettingsModel):
     """Expected load, from which the cost is computed."""
 
     questions_per_day: Annotated[int, Field(ge=1)] = 200
-    """Questions of all guests per day."""
+    """Questions of all guests per day. A guest is a user without login, with credentials of the Cognito identity
+    pool."""
     lectures_per_day: Annotated[float, Field(gt=0)] = 5
     """Lectures that are uploaded per day."""
 

@@ -1,6 +1,7 @@
 """Alarms and dashboard charts of transcription, for captions that are late, suppressed or missing.
 
-Every block registers its own alarms in addition.
+The router is the function behind the WebSocket API. It invokes the audio processor for each utterance, which is a
+message with some seconds of speech. Every component in `components/blocks` registers its own alarms in addition.
 """
 
 import pulumi
@@ -21,8 +22,8 @@ from handlers.transcription.shared_names import (
 
 RUNBOOK = "captions-degraded"
 GIVEN_UP_IN_FIVE_MINUTES = 10
-"""Number of utterances given up in five minutes from which an alarm is raised. A few may be a client's fault. The audio
-processor gives up an utterance after several failed attempts."""
+"""An alarm is raised if this number of utterances or more are given up in five minutes. The audio processor gives up an
+utterance after several failed attempts. A few such utterances may be a client's fault."""
 FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_failed", "processor_not_called"))
 """Log filter for messages whose processing failed. The router still returns a response, so neither API Gateway nor
 Lambda counts an error."""

@@ -1,7 +1,8 @@
 """Component of transcription: WebSocket API → router → audio processor → captions over the same connection.
 
 A client sends an utterance, some seconds of speech, as one message. The router receives all messages, and invokes the
-audio processor for each utterance, which Amazon Transcribe then transcribes.
+audio processor for each utterance. The audio processor lets Amazon Transcribe transcribe the utterance, and sends the
+captions to the client.
 
 docs/decisions/0040 describes the path of an utterance.
 """
@@ -38,9 +39,10 @@ from handlers.transcription.shared_names import (
 ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
 MAX_EVENT_AGE_SECONDS = 60
 """Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The router's
-sweep declares an utterance lost earlier, and asks the client to send it again."""
+sweep, which a schedule starts every minute, declares an utterance lost earlier, and asks the client to send it
+again."""
 MEMORY_PERCENT = 90
-"""Percentage of the audio processor's memory above which an alarm is raised."""
+"""An alarm is raised if an invocation of the audio processor uses more than this percentage of its memory."""
 DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
 
 

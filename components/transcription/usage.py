@@ -1,7 +1,7 @@
 """Monthly usage of transcription, derived from its load settings, for the cost model.
 
-A constant that is marked as assumed is an estimate without a source. An utterance is some seconds of speech that
-a client sends as one message.
+A constant that is marked as assumed is an estimate without a source. An utterance is some seconds of speech that a
+client sends as one message. The router receives all messages, and invokes the audio processor for each utterance.
 """
 
 from components.settings.transcription import TranscriptionSettings
@@ -29,13 +29,13 @@ ROUTER_READS = 2
 """Reads of the live table by the router for one utterance: the item of the connection, and the item with the session's
 utterances in progress. Each is a consistent read of one unit."""
 PROCESSOR_READS = 3
-"""Assumed: reads of the item with the session's utterances by the processor: to start the attempt, before a final
-caption, and to end the attempt."""
+"""Assumed: reads of the item with the session's utterances in progress, for one utterance: the audio processor reads it
+to start its attempt to transcribe the utterance, before a final caption, and to end the attempt."""
 SESSION_READS = 2
 """Reads of the session's settings for one utterance: the router and the processor each read it."""
 SESSION_WRITES = 5
-"""Writes of the live table for one session. The handshake writes the connection. `open` writes the user's open
-sessions, the connection and the session's utterances. `close` writes the user's open sessions."""
+"""Writes of the live table for one session. The handshake writes the connection. The message `open` writes the user's
+open sessions, the connection and the session's utterances. The message `close` writes the user's open sessions."""
 SLOT_WRITES = 3
 """Writes of the live table for one utterance. The item of a session has a slot for each utterance in progress. The
 router takes a slot, the processor marks the start of its attempt in it, and later releases it. Each of these writes

@@ -1,7 +1,8 @@
 """Alarms of voice Q&A: for answers that are late or missing, lectures whose S3 notification was lost, and limits that
 are almost reached.
 
-Every block registers its own alarms in addition.
+The query worker is the function that gets a question answered by the agent, an external service. Every component in
+`components/blocks` registers its own alarms in addition.
 """
 
 import pulumi
@@ -15,15 +16,15 @@ from components.settings import VoiceQaSettings
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 
 DURATION_PERCENT = 80
-"""Percentage of a function's timeout above which an alarm is raised. For the query worker, it is the percentage of the
-time limit of an answer (`agentcore.answerSeconds`), which is shorter."""
+"""Percentage of a function's timeout. If invocations need more (95th percentile), an alarm is raised. For the query
+worker, it is the percentage of the time limit of an answer (`agentcore.answerSeconds`), which is shorter."""
 CONCURRENCY_PERCENT = 80
-"""Percentage of the account's concurrent Lambda invocations above which an alarm is raised."""
+"""Percentage of the concurrent Lambda invocations that the account may have. If more are used, an alarm is raised."""
 CONNECTIONS_PER_MINUTE = 500
-"""Number of new connections in a minute above which an alarm is raised."""
+"""An alarm is raised if more new connections than this are opened in a minute."""
 MAX_FAILED_POSTS = 2
-"""Number of messages that could not be posted to connected clients in five minutes, above which an alarm is raised. An
-answer has at least three messages, so a single client that receives nothing raises the alarm."""
+"""An alarm is raised if more messages than this could not be posted to connected clients in five minutes. An answer has
+at least three messages, so a single client that receives nothing raises the alarm."""
 ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK = (
     "answers-late",
     "limits-near",

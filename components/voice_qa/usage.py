@@ -1,6 +1,7 @@
 """Monthly usage of voice Q&A, derived from its load settings, for the cost model.
 
-A constant that is marked as assumed is an estimate without a source.
+The query worker is the function that gets a question answered by the agent, an external service. A constant that is
+marked as assumed is an estimate without a source.
 """
 
 from components.settings.voice_qa import VoiceQaSettings
@@ -37,9 +38,9 @@ the question and its acceptance, and the message that the answer is complete. Th
 ITEM_KILOBYTES = 4
 """Assumed: size of a conversation of some turns."""
 READS_PER_QUESTION = 14
+"""Assumed: read units for the items of the connection, the guest's limits, the question and the conversation."""
 WRITES_PER_QUESTION = 13
-"""Assumed, both: capacity units for the items of the connection, the guest's limits, the question and the
-conversation."""
+"""Assumed: write units for the same items."""
 PUTS_PER_QUESTION = 3
 """Uploads for one question: the spoken question, all pieces of the answer as one JSONL file, and the joined spoken
 answer."""

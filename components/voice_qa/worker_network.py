@@ -1,10 +1,10 @@
 """Network access of voice Q&A's query worker to an agent in an existing VPC.
 
-The query worker is the function that calls the agent and posts the answer to the client's WebSocket connection. API
-Gateway has no VPC endpoint for these posts. So a worker that is attached to a VPC needs a subnet with a route to the
-internet. Either the stack names such subnets (setting `subnetIds`), or this module creates a subnet with a NAT gateway
-as its route (setting `nat`). From the created subnet, the worker reaches S3 and DynamoDB through gateway endpoints,
-which are free.
+The agent is the external service that answers questions. The query worker is the function that calls the agent and
+posts the answer to the client's WebSocket connection. API Gateway has no VPC endpoint for these posts. So a worker that
+is attached to a VPC needs a subnet with a route to the internet. Either the stack names such subnets (setting
+`subnetIds`), or this module creates a subnet with a NAT gateway as its route (setting `nat`). From the created subnet,
+the worker reaches S3 and DynamoDB through gateway endpoints, which are free.
 """
 
 from collections.abc import Sequence

@@ -28,12 +28,15 @@ RESPONSE_TEMPLATE_TYPES = (
     "multipart/form-data",
     "text/plain",
 )
-"""Content types for which the gateway's own responses have a template. It refuses any other content type with 415."""
+"""Content types of the requests for which the gateway's own responses have a template. The gateway answers a request of
+any other content type with 415."""
 
 
 class GatewayErrorCode(ErrorCode):
     """Error code of a response that the gateway gives without calling a function. The handlers have further codes."""
 
+    # Each member has its code, the reason for the error, advice for the client's developer, and the HTTP status. The
+    # default of the status is 400.
     INTERNAL = (
         "INTERNAL",
         "The platform failed.",

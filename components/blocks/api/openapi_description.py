@@ -52,7 +52,8 @@ class ApiDocumentation:
     security_schemes: Mapping[str, Document]
     """Ways in which a caller can authenticate, by name."""
     security: Sequence[Mapping[str, Sequence[str]]]
-    """Alternatives of authentication: names of schemes. An empty mapping means no authentication."""
+    """Alternative ways to authenticate, each with the names of its schemes. An empty mapping means no
+    authentication."""
     examples: Mapping[type[Message], Message]
     """Example of each model of a request or response."""
 
@@ -109,8 +110,8 @@ class _Schemas:
         return {JSON: {"schema": self.reference(model, mode), **({} if example is None else {"example": example})}}
 
     def _example_value(self, model: type[Message], mode: SchemaMode) -> Document | None:
-        """Return a model's example as JSON, or None without an example. A request shows only the fields that were
-        set.
+        """Return a model's example as JSON, or None without an example. The example of a request shows only the fields
+        that were set.
         """
         example = self._examples.get(model)
         if example is None:

@@ -1,8 +1,9 @@
 """REST API on API Gateway, built from a list of operations, all of which one function handles.
 
 The API has one OpenAPI document and one stage. The document refers to functions by ARNs that follow from their names,
-so it is known at preview, and policies can check it there. A change of its hash triggers a new deployment. The API's
-URL is read from the stage and not built from its parts, because it has another form on the local platform.
+so it is known at preview, and the guardrail policies can check it there. A change of its hash triggers a new
+deployment. The API's URL is read from the stage and not built from its parts, because it has another form on the local
+platform.
 
 The function adds the CORS headers to its own responses. The document adds them to the responses that come from the
 gateway and not from the function.
@@ -65,7 +66,8 @@ class RestApiArgs:
     usage plan, the gateway admits all callers."""
     checked_by: str | None = None
     """Description of the check that authenticates callers, if the gateway does not. The text becomes a tag of the API.
-    In staging and prod, the policies require it of an API without an authorizer, with at least 15 characters."""
+    In staging and prod, the guardrail policies require it of an API without an authorizer, with at least 15
+    characters."""
     bodies_validated: bool = True
     """True if the gateway refuses bodies that do not match their schema. Otherwise only the function refuses them, and
     its response says which field is invalid."""

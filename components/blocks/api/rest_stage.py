@@ -48,7 +48,7 @@ class RestAlarms:
     """Thresholds of a stage's alarms."""
 
     client_errors_above: int
-    """Responses with a status of 400 to 499 in five minutes, above which an alarm is raised."""
+    """An alarm is raised if there are more responses than this with a status of 400 to 499 in five minutes."""
     latency_above_ms: int
     """95th percentile of the latency that three successive periods of five minutes must exceed."""
 

@@ -28,7 +28,8 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import CHECKED_BY_TAG, Scope
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
-"""Routes that API Gateway defines: connection opened, connection closed, message without its own route."""
+"""Routes that API Gateway defines, in this order: a connection was opened, a connection was closed, a message has no
+route of its own."""
 PREDEFINED_ROUTES = (CONNECT, DISCONNECT, DEFAULT)
 CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 """Environment variable from which the AWS SDK reads the URL for posting to connections
@@ -61,8 +62,8 @@ class WebSocketApiArgs:
     authorization: WebSocketAuthorization = WebSocketAuthorization.NONE
     checked_by: str | None = None
     """Description of the check that authenticates callers, if API Gateway does not. The text becomes a tag of the API.
-    The policies require it outside dev, with at least 15 characters. None if API Gateway authenticates callers, or if
-    every client may connect."""
+    In staging and prod, the guardrail policies require it of such an API, with at least 15 characters. None if API
+    Gateway authenticates callers, or if every client may connect."""
 
 
 class WebSocketApi(Block):

@@ -63,6 +63,7 @@ class BatchJob(Block):
             scope.context.arn("logs", f"log-group:{self.log_group}:*"),
         )
         task_arn_pattern = scope.context.arn("ecs", "*")
+        # `start` in these names stands for the execution role, with which Fargate starts the container.
         execution_role = Role(
             self.part_name("start"),
             RoleArgs(
@@ -102,7 +103,7 @@ class BatchJob(Block):
         self.register_outputs({"arn": self.arn})
 
     def grant_run(self, queue_arns: Sequence[str]) -> list[Grant]:
-        """Grants for a workflow that submits the job to queues, waits for its result, and cancels it."""
+        """Return the grants for a workflow that submits the job to queues, waits for its result, and cancels it."""
         jobs = self.scope.context.arn("batch", "job/*")
         return [
             # For a job that is submitted by name, IAM checks the definition's ARN without revision (aws-sdk-js #4280).

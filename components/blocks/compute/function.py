@@ -74,7 +74,8 @@ class FunctionArgs:
     values: Mapping[str, object] = field(default_factory=dict)
     """Values of the environment model by field name. The block adds `log_level`."""
     grants: Sequence[Grant] = ()
-    """Permissions that the handler's own code needs. This block adds those that Lambda needs to run it."""
+    """Permissions that the handler's own code needs. This block adds the permissions that Lambda needs to run the
+    function."""
     queues: Sequence[QueueSource] = ()
     asynchronous: AsyncInvocation | None = None
     """Settings of asynchronous calls; None if nothing calls the function asynchronously."""
@@ -85,11 +86,11 @@ class FunctionArgs:
     endpoints: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Endpoint variables of the AWS SDK: `AWS_ENDPOINT_URL_…` → URL."""
     memory_percent_above: int | None = None
-    """Percentage of the memory above which an alarm is raised; None registers no alarm."""
+    """An alarm is raised if an invocation uses more than this percentage of the memory; None registers no alarm."""
     errors_above: int = 0
-    """Number of errors in five minutes above which an alarm is raised."""
+    """An alarm is raised if more errors than this occur in five minutes."""
     throttles_above: int = 0
-    """Number of throttled calls in five minutes above which an alarm is raised."""
+    """An alarm is raised if more calls than this are throttled in five minutes."""
 
 
 class Function(Block):
@@ -137,8 +138,8 @@ class Function(Block):
         return self._role.arn
 
     def metric(self, name: str, statistic: str = "Sum") -> Metric:
-        """Return a Lambda metric of the calls through the alias. Without the dimension `Resource`, it would count all
-        calls.
+        """Return a Lambda metric of the calls through the alias. Without the dimension `Resource`, the metric would
+        also count calls that do not use the alias.
         """
         return Metric("AWS/Lambda", name, {"FunctionName": self.name, "Resource": f"{self.name}:{LIVE}"}, statistic)
 

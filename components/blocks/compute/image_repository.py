@@ -17,8 +17,8 @@ from components.blocks.naming.subsystem_scope import Scope
 
 UNTAGGED_DAYS = 7
 KEPT_IMAGES = 10
-"""Number of newest images that are kept. The newest images with the tag of a deployed image (`PINNED_TAG_PREFIX`) are
-kept in addition, up to the same number."""
+"""Number of newest images that are kept. In addition, the same number of the newest deployed images is kept. The tags
+of deployed images begin with `PINNED_TAG_PREFIX`."""
 LATEST = "latest"
 PINNED_TAG_PREFIX = "pinned-"
 """Prefix of the tags that mark deployed images, which are the images that a stack file (`Pulumi.<stack>.yaml`) names.
@@ -66,7 +66,10 @@ class ImageRepository(Block):
         return f"{address}@{digest}" if digest else f"{address}:{LATEST}"
 
     def grant_pull(self) -> list[Grant]:
-        """Grants for a task's execution role to pull images. ECR has one authorization token for all repositories."""
+        """Return the grants with which a task's execution role pulls images.
+
+        ECR has one authorization token for all repositories.
+        """
         actions = ["BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"]
         return [grant("ecr", ["GetAuthorizationToken"], "*"), grant("ecr", actions, self.arn)]
 

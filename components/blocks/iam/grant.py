@@ -48,8 +48,8 @@ class Grant:
     """Actions on resources, optionally under conditions.
 
     A resource is an Output if its ARN is only known after the deployment, for example because it contains the id of an
-    API. It is checked when it is known. A grant with such a resource gets a policy document of its own, because all
-    grants in its document are unknown at preview.
+    API. It is checked when it is known. A grant with such a resource gets a policy document of its own, because one
+    unknown resource makes its whole document unknown at preview.
     """
 
     actions: tuple[str, ...]

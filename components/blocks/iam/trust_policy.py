@@ -3,8 +3,8 @@
 AWS recommends conditions on `aws:SourceAccount` and `aws:SourceArn` if the service sends them. A condition on a key
 that a service does not send makes the role or the resource unusable, and tests with mocks do not show it.
 
-The policy pack checks every role, whatever code creates it. So it has its own table of these keys
-(`policies/guardrails/least_privilege/trust_condition_keys.py`), which cites each service's documentation.
+The policy pack checks every role, whatever code creates it. So it does not use this module, but has its own table of
+these keys (`policies/guardrails/least_privilege/trust_condition_keys.py`), which cites each service's documentation.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""SQS queue of a Lambda function, the consumer, and a dead-letter queue with an alarm.
+"""SQS queue whose messages a Lambda function (the consumer) processes, with a dead-letter queue that has an alarm.
 
 A message that the consumer failed to process `max_receive_count` times moves to the dead-letter queue. Both queues
 delete a message some days after it was first sent: 4 days in the queue, 14 in the dead-letter queue. So a message that

@@ -25,7 +25,8 @@ HEIGHT = 6
 class Chart:
     title: str
     metrics: Sequence[Metric]
-    """Their dimensions must be plain strings, because the dashboard's JSON is written at preview."""
+    """Metrics of the chart. Their dimensions must be plain strings, because the dashboard's JSON is written at
+    preview."""
 
 
 @dataclass(frozen=True)

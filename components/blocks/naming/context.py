@@ -1,7 +1,7 @@
 """Context of a deployment, from which the names, ARNs and tags of all resources are built.
 
-The program reads it once at start and passes it down. The names are deterministic, so the ARNs that contain them are
-known at preview and the policies can check them there.
+The program reads the context once at start and passes it down. The names are deterministic, so the ARNs that contain
+them are known at preview, and the guardrail policies (`policies/`) can check the ARNs there.
 """
 
 import re
@@ -49,8 +49,8 @@ class Context:
     owner: str
     cost_center: str
     _reserved_names: dict[tuple[Kind, str], tuple[str, str]] = field(default_factory=dict, compare=False, repr=False)
-    """Names given out so far: kind and name → subsystem and short name that it was given to. They reveal two resources
-    with the same name."""
+    """Names given out so far: kind and name → subsystem and short name of the resource that has the name. With them, a
+    second resource of the same name is refused."""
 
     @staticmethod
     def read(settings: StackSettings) -> "Context":
@@ -77,7 +77,7 @@ class Context:
         )
 
     def underscored_name(self, kind: Kind, subsystem: Subsystem, short_name: str) -> str:
-        """Return the physical name of a resource whose service accepts no hyphens. It omits the subsystem to stay
+        """Return the physical name of a resource whose service accepts no hyphens. The name omits the subsystem to stay
         short.
         """
         return self._reserve_name(

@@ -31,6 +31,7 @@ class Scope:
     alerts_topic: str
     """ARN of the topic that every alarm publishes to."""
     access_log_bucket: str
+    """Name of the bucket that receives the access logs of all other buckets."""
     layers: Sequence[pulumi.Input[str]]
     """ARNs of the layers that every function has."""
     prerequisites: Sequence[pulumi.Resource]

@@ -44,7 +44,8 @@ def build_endpoint_policy(context: Context, service: str) -> str:
 
     Without a policy, foreign credentials could copy data out through the endpoint
     (https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html). The endpoint of S3 also admits
-    downloads from ECR's bucket of image layers, because ECR signs their URLs itself
+    downloads from ECR's bucket of image layers. ECR signs the URLs of these downloads itself, so the requests do not
+    come from an identity of this account
     (https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html).
     """
     own_account = {"StringEquals": {"aws:PrincipalAccount": context.account}}

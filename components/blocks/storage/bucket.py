@@ -213,9 +213,10 @@ class Bucket(Block):
     def _refuse_kms_keys(self, prefix: str) -> dict[str, object]:
         """Return the statement that denies every request that writes an object and names a KMS key for it.
 
-        A request that names no key is allowed. Its object has the bucket's default encryption, or the key `aws/s3` of
-        this account, with which every reader of the account can read it. The parts of a multipart upload name no key;
-        they are encrypted as the request that created the upload asked.
+        A request that names no key is allowed. Its object has the bucket's default encryption. If the request asks for
+        SSE-KMS, the object is encrypted with the key `aws/s3` of this account, with which every reader of the account
+        can read it. The parts of a multipart upload name no key; they are encrypted as the request that created the
+        upload asked.
         https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
         """
         return {

@@ -16,6 +16,8 @@ BACKUP_TAG = "Backup"
 """Tag by which the backup plan selects tables."""
 READ_ACTIONS = frozenset({"BatchGetItem", "ConditionCheckItem", "GetItem", "Query", "Scan"})
 KEY_ACTIONS_FOR_READS = ("Decrypt", "DescribeKey")
+"""KMS actions that DynamoDB performs for the caller of a read or a write (DynamoDB guide, "Using a customer managed
+key")."""
 KEY_ACTIONS_FOR_WRITES = (
     "Encrypt",
     "GenerateDataKey",
@@ -23,8 +25,7 @@ KEY_ACTIONS_FOR_WRITES = (
     "ReEncryptFrom",
     "ReEncryptTo",
 )
-"""KMS actions that DynamoDB performs for the caller, for reads and for writes (DynamoDB guide, "Using a customer
-managed key")."""
+"""KMS actions that DynamoDB performs for the caller of a write, in addition to those for reads."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class TableArgs:
     kms_key_arn: str | None = None
     """Customer managed key; None uses the key that DynamoDB owns, which is free."""
     no_backup_reason: str | None = None
-    """Reason why the table has no backup, or None if it has one. It becomes the tag `Reason`, which the policies
-    require."""
+    """Reason why the table has no backup, or None if it has one. The reason becomes the tag `Reason`, which the
+    guardrail policies require of a table without backup."""
 
 
 class Table(Block):

@@ -27,6 +27,7 @@ def pause_expression(waited: str, min_pause: int) -> str:
 def max_detection_seconds(seconds: int) -> int:
     """Return the latest time at which polling notices that `seconds` have passed, in seconds since the start.
 
-    The result is too early while the pause still is its minimum. Callers must then add one minimum pause.
+    If a twentieth of `seconds` is shorter than the minimum pause, the result is up to one minimum pause too early.
+    Callers must allow for this pause.
     """
     return seconds + seconds // PAUSE_DIVISOR

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 State = dict[str, Any]
+"""A state, as in the JSON of the workflow's definition."""
 Retry = dict[str, Any]
+"""A retrier: an entry of a state's list `Retry`."""
 Catch = dict[str, Any]
-"""A state, and the retriers and catchers that it contains, as in the definition's JSON."""
+"""A catcher: an entry of a state's list `Catch`."""
 
 LAMBDA_INVOKE = "arn:aws:states:::lambda:invoke"
 TRANSIENT_LAMBDA_ERRORS = (

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.blocks.workflow.polling_intervals import count_polls
-from components.meetings.media_job_states import MAX_SUBMISSIONS, NO_CAPACITY_REASON, TIME_LIMIT_REASON
+from components.meetings.media_job_states import MAX_SUBMISSIONS, NO_CAPACITY_REASON, TERMINATION_REASON
 from components.settings.meetings_media import ATTEMPTS
 from tests.components.meetings.fake_batch import INTERRUPTED, FakeBatch, Life, WalkResult, walk_states
 from tests.components.meetings.jsonata_evaluation import RECORDING, fill_arguments, find_catch
@@ -188,7 +188,7 @@ def test_a_job_beyond_its_time_limit_is_terminated(engine: str, hours: float) ->
     batch = FakeBatch(lambda _: [(0, "STARTING", {})])
     walk = walk_media_states(batch, engine=engine)
     assert (walk.to, walk.variables["error"]) == ("GiveMediaUp", "MediaTooLate")
-    assert [job.ended for job in batch.jobs] == [TIME_LIMIT_REASON]
+    assert [job.ended for job in batch.jobs] == [TERMINATION_REASON]
     assert hours * HOUR <= batch.now <= hours * HOUR * 1.06
 
 
