@@ -2,8 +2,8 @@
 reconciliation.
 
 A sweep cleans up after functions that died while they created a manifest (a list of files for one Spark run), and after
-workflow executions that died. It also creates manifests from pending files. A reconciliation finds
-files in the landing bucket that have no record in the file table, and adds the records.
+workflow executions that died. It also creates manifests from pending files. A reconciliation finds files in the
+landing bucket that have no record in the file table, and adds the records.
 """
 
 from collections.abc import Mapping
