@@ -23,7 +23,7 @@ MAX_PROBLEMS = 20
 MAX_PATH_PARTS = 8
 """Maximum number of names in the path of a nested field."""
 MAX_PATH_PART_LENGTH = 64
-"""Maximum length of each of these names. Longer names are cut off."""
+"""Maximum length of a name in the path of a nested field. Longer names are cut off."""
 RULE_ONLY_PROBLEM_TYPES = frozenset(
     {
         *("extra_forbidden", "literal_error", "enum"),
@@ -35,8 +35,8 @@ RULE_ONLY_PROBLEM_TYPES = frozenset(
         "visible_text",
     }
 )
-"""Pydantic error types whose message is sent to clients. It contains only the rule: type, range, length or choices.
-Messages of other types may quote the value, or only make sense to Python programmers."""
+"""Pydantic error types whose message is sent to clients, because it contains only the rule: type, range, length or
+choices. Messages of other types may quote the value, or only make sense to Python programmers."""
 FIXED_RULES = {
     "This field is required": ("missing",),
     "The text does not have the required form": ("string_pattern_mismatch",),

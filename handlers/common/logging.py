@@ -15,8 +15,8 @@ from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 class LogFields(TypedDict, total=False):
     """Fields that a log line may have in addition to its event name.
 
-    An integer is a count, unless its name contains a unit. An integer field without an explanation counts the items of
-    its name that were handled in the logged work, for example `clips` the clips of an answer.
+    An integer is a count, unless its name contains a unit. If such a field has no explanation, its name says which
+    items were counted in the logged work. For example, `clips` is the number of clips in an answer.
     """
 
     action_items: int
@@ -31,6 +31,7 @@ class LogFields(TypedDict, total=False):
     checked: int
     """Items that a sweep handled, including failed items."""
     claims: int
+    """Factual claims of a broadcast that were found in a window of its transcript."""
     clips: int
     code: str
     """Code of an error or of a rejection."""
@@ -41,7 +42,7 @@ class LogFields(TypedDict, total=False):
     duplicates: int
     """Captions whose text was already shown."""
     elsewhere: int
-    """Findings that begin in the overlap of a window, so that another window is responsible for them."""
+    """Claims and clips that begin in the overlap of two windows, so that the other window is responsible for them."""
     ended: int
     """Meetings whose execution failed or was aborted without a report."""
     error_type: str
@@ -52,15 +53,16 @@ class LogFields(TypedDict, total=False):
     finals: int
     """Final captions."""
     first_piece_milliseconds: int
+    """Time from a question to the first piece of its answer."""
     ignored: int
     input_tokens: int
     interruptions: int
     """Interrupted runs of a media job, before its last run."""
     invented: int
-    """Claims whose quote does not occur in the transcript."""
+    """Factual claims whose quote does not occur in the transcript."""
     key_hash: str
     lost: int
-    """Utterances whose attempt became overdue, and which the client must send again."""
+    """Utterances whose processing did not end in time, so that the client must send them again."""
     malformed: int
     """Items of a model's answer that have the wrong form."""
     manifest_id: str
@@ -71,7 +73,7 @@ class LogFields(TypedDict, total=False):
     never_complete: int
     """Meetings whose chunks did not arrive in time."""
     never_uploaded: int
-    """Episode tracks whose upload did not arrive in time."""
+    """Videos and transcripts of episodes whose upload did not arrive in time."""
     objects: int
     oldest_pending_seconds: int
     orphans: int
@@ -84,14 +86,15 @@ class LogFields(TypedDict, total=False):
     parts: int
     """Windows of a meeting's transcript. Livestream counts its windows as `windows`."""
     pieces: int
+    """Numbered parts of an answer."""
     ready: int
     records: int
     rejected: int
     released: int
-    """File claims that were released."""
+    """Files whose reservation for a manifest was released."""
     requests: int
     resolved: int
-    """Manifests whose old file claims were checked."""
+    """Manifests whose old reservations of files were checked."""
     route: str
     """REST operation, route of a WebSocket message, or kind of event."""
     session_hash: str
@@ -101,12 +104,12 @@ class LogFields(TypedDict, total=False):
     task: str
     """Task of a question to a model."""
     tidied: int
-    """Deleted episodes whose objects, memory and findings were removed."""
+    """Deleted episodes whose objects, agent memory, claims and clips were removed."""
     timed_out: int
-    """Episode tracks whose processing took too long, or meetings whose execution timed out or whose recording is too
-    old to be restarted."""
+    """Videos and transcripts of episodes whose processing took too long, or meetings whose execution timed out or whose
+    recording is too old to be restarted."""
     unfounded: int
-    """Claims whose verdict was changed to unverified, because it had no valid source."""
+    """Factual claims whose verdict was changed to unverified, because it had no valid source."""
     unfinished: int
     """1 if a sweep's time ran out, or else 0."""
     users: int

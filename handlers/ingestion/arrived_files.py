@@ -23,8 +23,8 @@ ADJACENT_DATES_CHECK_AGE = NOTIFICATION_GRACE_PERIOD / 2
 
 A record's key contains the date of arrival. S3's listing and S3's notification give slightly different times for the
 same file, so around midnight the dates can differ. Then a record that reconciliation created has another date than the
-builder expects. Reconciliation creates no record before `NOTIFICATION_GRACE_PERIOD` is over. The builder looks from half
-of that period on, because the file may be older according to the listing.
+builder expects. Reconciliation creates no record before `NOTIFICATION_GRACE_PERIOD` is over. The builder already looks
+after half of that period, because the file may be older according to the listing.
 """
 
 
@@ -38,8 +38,8 @@ class ArrivedFile(s3_notifications.NewObject):
     def sort_key(self) -> str:
         """Sort key of the file's record: object key and version id.
 
-        A hash replaces both if together they are too long for DynamoDB, or if they start like the key of a manifest
-        record or like such a hash.
+        A hash replaces both if together they are too long for DynamoDB, or if they start with `MANIFEST_KEY_PREFIX` or
+        `HASHED_KEY_PREFIX`, like the sort key of a manifest record or a hash.
         """
         plain = f"{self.key}#{self.version_id}"
         if len(plain.encode()) <= MAX_SORT_KEY_BYTES and not plain.startswith((MANIFEST_KEY_PREFIX, HASHED_KEY_PREFIX)):

@@ -1,7 +1,8 @@
 """Environment variables that several functions of ingestion read, and the limits of their values.
 
 The file table is a DynamoDB table with one record for each file and for each manifest. A manifest is a list of files
-that one Spark run processes. A file is pending until a manifest claims it.
+that one Spark run processes. A file is pending until it is claimed, that is reserved, for a manifest. The index `open`
+of the table lists the pending files, the claimed files and the running manifests.
 """
 
 from typing import Annotated
@@ -11,8 +12,8 @@ from pydantic import Field
 from handlers.common.environment import HandlerEnvironment
 
 MAX_OPEN_SHARDS = 16
-"""Upper limit of `open_shards`. The sweeper always reads this many partitions, so it also finds the pending files that
-were written before `open_shards` was lowered."""
+"""Upper limit of `open_shards`. The sweeper, a scheduled function, always reads this many partitions. So it also finds
+the pending files that were written before `open_shards` was lowered."""
 OPEN_SHARDS = 2
 ALLOWED_SUFFIXES = ".ndjson,.ndjson.gz,.jsonl,.jsonl.gz,.json,.json.gz"
 

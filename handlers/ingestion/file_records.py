@@ -1,6 +1,7 @@
 """File records: the items of the file table that describe files.
 
-A pending file waits for a manifest, which is a list of files for one Spark run. A claimed file is reserved for one.
+A manifest is a list of files for one Spark run. A pending file waits for a manifest. A claimed file is reserved for a
+manifest. The index `open` of the table lists both.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from handlers.ingestion.table_items import (
 
 @dataclass(frozen=True)
 class OpenFile:
-    """Pending or claimed file as the index `open` shows it. The index may lag behind the table."""
+    """Pending or claimed file, read from the index `open`, which may lag behind the table."""
 
     id: RecordId
     open_since: str

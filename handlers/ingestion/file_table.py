@@ -1,8 +1,9 @@
 """DynamoDB gateway for file records. No other module reads or writes them.
 
-A file is tracked (its record is created), then claimed for a manifest, then marked as `manifested` when the manifest's
-workflow execution runs, and finally gets a result. Each change is one conditional update, which succeeds only from the
-statuses that `status_transitions` allows. So a late or repeated call changes nothing.
+A manifest is a list of files for one workflow execution. A file is tracked (its record is created), then claimed for a
+manifest, then marked as `manifested` when the manifest's execution runs, and finally gets a result. Each change is one
+conditional update, which succeeds only from the statuses that `status_transitions` allows. So a late or repeated call
+changes nothing.
 
 A redrive is a new execution for a manifest that failed. A file's record has the number of the last redrive that changed
 it, so that late calls of earlier executions can be refused.
@@ -42,7 +43,10 @@ class FileTable:
         *,
         read_all_shards: bool = False,
     ) -> None:
-        """`read_all_shards`: list pending files from every possible partition, in case `open_shards` was lowered."""
+        """`open_shards` is the number of partitions of the index `open` to which pending files are written.
+
+        With `read_all_shards`, list them from every possible partition, in case `open_shards` was lowered.
+        """
         self._client = client
         self._name = name
         self._record_days = record_days
@@ -112,7 +116,7 @@ class FileTable:
         return record if record and (record.status, record.manifest_id) == (FileStatus.CLAIMED, manifest_id) else None
 
     def release(self, record_id: RecordId, manifest_id: str) -> bool:
-        """Make a file pending again that this manifest has claimed. It keeps its place in the order of waiting files.
+        """Make a file that this manifest has claimed pending again. It keeps its place in the order of waiting files.
 
         Return True if the file is pending afterwards.
         """
@@ -154,7 +158,8 @@ class FileTable:
         allowed: dict[FileStatus, int | None] = dict.fromkeys(source_statuses(status), redrive)
         if status is FileStatus.FAILED:
             # If a redrive fails before it has marked the file, the file is still `failed` from an earlier execution.
-            # The number of the redrive is stored all the same, so that its late calls can no longer mark the file.
+            # The number of the redrive is stored all the same, so that late calls of this redrive can no longer mark
+            # the file as `manifested`.
             allowed[FileStatus.FAILED] = redrive - 1
         return self._transition(
             result.record_id,

@@ -1,4 +1,5 @@
-"""Creation of manifests from pending files. The manifest builder and the sweeper, a scheduled function, both do it.
+"""Creation of manifests from pending files. Two functions use it: the manifest builder, which gets the S3 notifications
+of new files, and the sweeper, which a schedule invokes.
 
 A manifest is a list of files for one workflow execution. Its creation takes five steps: claim the files, write the
 list, start the execution, write the manifest record, mark the files as `manifested`. There is no lock, because the
@@ -90,7 +91,7 @@ class ManifestCreator:
             return 0
         count = self._count_fitting(claimed)
         if excess := claimed[count:]:
-            # Not left in `tried`, because this invocation may claim them for its next manifest.
+            # Removed from `tried`, because this invocation may claim these files for its next manifest.
             self._release(excess, manifest_id)
             tried.difference_update(record.id for record in excess)
         return count if self._submit(manifest_id, claimed[:count]) else 0

@@ -4,7 +4,7 @@ A manifest is a list of files that one Spark run processes. It has three kinds o
 
 - The first list has the files that were claimed for the manifest when it was created.
 - Each workflow execution writes a list of the files that it confirmed, because they still belonged to the manifest.
-- The last finished run has written its result.
+- Each run writes its result when it finishes. The result replaces that of an earlier run of the manifest.
 """
 
 from typing import TYPE_CHECKING, TypeVar

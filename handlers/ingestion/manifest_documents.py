@@ -1,7 +1,7 @@
-"""JSON documents of a manifest in the lake bucket: its list of files, and the result of its run.
+"""JSON documents of a manifest in the lake bucket: its lists of files, and the result of its run.
 
-The manifest builder, the sweeper and the workflow steps write the lists. The Spark job reads them without pydantic, in
-`handlers/ingestion/glue/file_list_and_result.py`, and writes the result.
+A manifest is a list of files for one Spark run. The Lambda functions of ingestion write the lists. The Spark job reads
+them without pydantic, in `handlers/ingestion/glue/file_list_and_result.py`, and writes the result.
 """
 
 import hashlib
@@ -35,7 +35,9 @@ class ListedFile(Message):
 
 
 class Manifest(Message):
-    """List of files for one Spark run: those that were claimed for it, or those that an execution confirmed."""
+    """List of files: those that were claimed for the manifest, or those that an execution of the workflow confirmed,
+    because they still belonged to the manifest.
+    """
 
     schema_version: Literal[1] = 1
     manifest_id: str
@@ -46,8 +48,9 @@ class Manifest(Message):
     def execution_name(self) -> str:
         """Name of the manifest's first workflow execution: the manifest id and a hash of the files.
 
-        Only the list of claimed files gives the right name. This list never changes, so the builder, the sweeper and
-        the redrive command compute the same name from it. A list of confirmed files may lack some of the files.
+        Only the list of claimed files gives the right name. This list never changes, so the Lambda functions and the
+        command with which operators restart a failed manifest compute the same name from it. A list of confirmed files
+        may lack some of the files.
         """
         digest = hashlib.sha256("\n".join(sorted(file.file_key for file in self.files)).encode()).hexdigest()
         return f"{self.manifest_id}-{digest[:16]}"

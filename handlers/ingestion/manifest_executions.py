@@ -1,7 +1,7 @@
 """Workflow executions of manifests. An execution's name contains its manifest id and its redrive number.
 
-A redrive is a new execution for a failed manifest. It is not the redrive of Step Functions, which continues the same
-execution.
+A manifest is a list of files for one Spark run. A redrive is a new execution for a failed manifest. It is not the
+redrive of Step Functions, which continues the same execution.
 """
 
 import re

@@ -1,15 +1,16 @@
 """State changes of a manifest and its files during an execution of the workflow.
 
-A manifest is a list of claimed files. Its execution has three parts:
+A manifest is a list of files that are claimed, that is reserved, for one run of a Glue job. Its execution has three
+parts:
 
-1. It confirms the files: it leaves out those that belong to another manifest by now.
+1. It confirms the files: it leaves out those that no longer belong to the manifest.
 2. It starts a run of the Glue job, which processes the confirmed files, unless none is left to process.
 3. It ends the manifest with the run's result, or with a failure.
 
-A redrive is a new execution for a manifest that failed. If an execution ended before its last step, the sweeper or the
-redrive command makes the missing call. Calls may be repeated or late, so each write has a condition. The order of the
-writes is always the same: the manifest record becomes `running`, the files change their status, the manifest record
-gets its final status.
+A redrive is a new execution that an operator starts for a manifest that failed. If an execution ended before its last
+step, the sweeper (a scheduled function) or the redrive command makes the missing call. Calls can be repeated or late,
+so each write has a condition. The order of the writes is always the same: the manifest record becomes `running`, the
+files change their status, the manifest record gets its final status.
 """
 
 import re
@@ -59,6 +60,7 @@ class ConfirmedFiles:
 
 
 StatusCounts = dict[str, int]
+"""Number of files by status."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,8 @@ class ManifestLifecycle:
         """Store the run's result in the record of each file, and end the manifest. Return the number of files by status.
 
         If a file has failed, the manifest has failed too, so that it can be redriven. Return no counts if this
-        execution has already ended or a redrive has replaced it. Raise ResultMissing if there is no result, or if
-        `run_id` is given and the result is that of another run.
+        execution has already ended or a redrive has replaced it. Raise ResultMissing if the list of confirmed files or
+        the result is missing, or if `run_id` is given and the result is that of another run.
         """
         manifest_id = execution.manifest_id
         record = self.records.get(manifest_id)
@@ -142,7 +144,7 @@ class ManifestLifecycle:
         return counts
 
     def fail(self, execution: ManifestExecution, cause: str) -> StatusCounts:
-        """Mark the manifest and those of its files that have no result yet as failed. Return the counts like `finish`.
+        """Mark the manifest and those of its files that have no result yet as failed. Return counts like `finish`.
 
         An operator can then redrive the manifest.
         """

@@ -2,7 +2,8 @@
 
 A manifest is a list of files for one workflow execution. Its record is created when the execution has started, and is
 `running` before any of the files is marked as `manifested`. It stays `running` until the results of all files are
-stored. The index `open` lists the running records, so the sweeper finds each execution that died in between.
+stored. The index `open` lists the running records. With this list, the sweeper (a scheduled function) finds each
+execution that ended before it had stored the results.
 
 No code reads the attributes `file_count`, `created_at`, `ended_at`, `cause` and `files_<status>`. They are stored for
 operators.
@@ -60,7 +61,8 @@ class ManifestRecords:
         """Record that this execution processes the manifest.
 
         Return False if this execution has already ended, or if a redrive (a later execution) has replaced it. The
-        builder, the workflow and the sweeper all call this, and the first call creates the record.
+        function that starts the execution, the workflow itself and the sweeper all call this method. The first call
+        creates the record.
         """
         now = self._clock()
         return self._update(

@@ -1,7 +1,8 @@
 """S3 keys of a manifest's objects in the lake bucket. The Lambda functions and the Spark job both use them.
 
-A manifest is a list of claimed files. An execution of the workflow confirms those that still belong to the manifest,
-and starts a run of the Spark job for them. A redrive is a new execution after a failure.
+A manifest is a list of files that are claimed, that is reserved, for one run of the Spark job. An execution of the
+workflow confirms the files that still belong to the manifest, and starts the run for them. A redrive is a new execution
+after a failure.
 """
 
 

@@ -22,14 +22,16 @@ class FileStatus(StrEnum):
     REJECTED = "rejected"
     """Invalid or not allowed: its rows are not in the lake, and no run tries it again."""
     SUPERSEDED = "superseded"
-    """The version was deleted before the run read it."""
+    """The version was deleted before the run read it. For example, S3 deletes a version some days after a newer version
+    has superseded it."""
     FAILED = "failed"
-    """Its run failed. A redrive of the manifest processes it again."""
+    """Its workflow execution failed, or ended without a result for the file. A redrive (a new execution) processes
+    the file again."""
 
 
 class ManifestStatus(StrEnum):
     RUNNING = "running"
-    """It has an execution whose end is not recorded yet."""
+    """The manifest has an execution whose end is not recorded yet."""
     PROCESSED = "processed"
     """Its execution has ended, and none of its files has failed."""
     FAILED = "failed"
@@ -47,7 +49,7 @@ TRANSITIONS: dict[FileStatus, frozenset[FileStatus]] = {
     FileStatus.PROCESSED: frozenset(),
     FileStatus.REJECTED: frozenset(),
     FileStatus.SUPERSEDED: frozenset(),
-    # A redrive of the manifest marks its failed files again.
+    # A redrive of the manifest marks its failed files as `manifested` again.
     FileStatus.FAILED: frozenset([FileStatus.MANIFESTED]),
 }
 

@@ -1,6 +1,7 @@
 """Code for all items of the file table: primary keys, attribute values, queries of the index and conditional updates.
 
-The items are the records of files and of manifests, and the progress of the reconciliation.
+The items are the records of files, the records of manifests (lists of files for one Spark run), and one item with the
+progress of the reconciliation (the daily comparison of the landing bucket with the table).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 SCHEMA_VERSION = 1
-"""Version of the items' form, which each item has as `schemaVersion`, the only attribute in camel case."""
+"""Version of the items' form. Each item has it as `schemaVersion`, which is the only attribute in camel case."""
 OPEN_INDEX = "open"
 """Sparse index of pending files, claimed files and running manifests. Its partition key is `open_shard`, its sort key
 `open_since`."""
@@ -62,7 +63,10 @@ def compute_ttl(now: datetime, days: int) -> int:
 def query_open_items(
     client: "DynamoDBClient", table: str, shard: str, *, before: datetime | None = None, page_size: int = 1000
 ) -> Iterator[Item]:
-    """Yield the items of one partition of the index `open`, by `open_since`. Leave out those not older than `before`."""
+    """Yield the items of one partition of the index `open`, ordered by `open_since`.
+
+    With `before`, yield only the items whose `open_since` is earlier.
+    """
     values = {":shard": {"S": shard}} | ({":before": {"S": timestamp(before)}} if before else {})
     next_page: dict[str, Any] = {}
     while True:

@@ -89,9 +89,9 @@ def _count_samples(audio: bytes, start: int, stated: FlacAudio) -> int:
     varying: bool | None = None  # True if the block size varies, which all frames of a file must state alike
     while start < len(audio):
         header = _header(audio, start, stated)
-        if header is None or not header.fits or varying not in {None, header.varying}:
+        if header is None or not header.matches_stream_info or varying not in {None, header.has_varying_block_size}:
             raise MalformedFlac(f"has no frame at byte {start} that matches the file's header")
-        varying = header.varying
+        varying = header.has_varying_block_size
         if header.number != (samples if varying else frames):
             raise MalformedFlac(f"lacks a frame before byte {start}: number the frames from 0 in each utterance")
         samples += header.block_size

@@ -1,8 +1,7 @@
-"""Flows, which the demo and the end-to-end tests run. A flow uses one deployed backend from end to end, as its users
-do.
+"""Helpers that the flows share. A flow uses one deployed backend from end to end, as its users do.
 
-`<subsystem>_flow.py` contains a flow, and `<subsystem>_client.py` the client that it uses. This module contains the
-helpers that the flows share.
+The demo and the end-to-end tests run the flows. `<subsystem>_flow.py` contains a flow, and `<subsystem>_client.py` the
+client that it uses.
 """
 
 import json
@@ -39,12 +38,12 @@ def read_flow_stack() -> StackConfig:
     return replace(config, values={**config.values, key: json.dumps(ingestion)})
 
 
-class NotInTime(Exception):
+class ResultNotInTime(Exception):
     """Error that an expected result did not appear within the time limit."""
 
 
 def eventually(find: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
-    """Call `find` until its result is not None, and return the result. Raise NotInTime after `seconds`.
+    """Call `find` until its result is not None, and return the result. Raise ResultNotInTime after `seconds`.
 
     `what` describes the result in the error.
     """
@@ -52,7 +51,7 @@ def eventually(find: Callable[[], T | None], what: str, seconds: float = PATIENC
     while (value := find()) is None:
         waited = time.monotonic() - started
         if waited > seconds:
-            raise NotInTime(f"{what} did not appear within {seconds:g} s")
+            raise ResultNotInTime(f"{what} did not appear within {seconds:g} s")
         time.sleep(max(POLL_SECONDS, waited * POLL_SHARE))
     return value
 

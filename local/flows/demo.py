@@ -1,4 +1,4 @@
-"""Implements `make demo`: preview, deployment, use of the five backends (flows), check of IAM permissions, and removal.
+"""Command `make demo`: preview, deployment, use of the five backends (flows), check of IAM permissions, and removal.
 
 The demo uses a separate folder and port, so it does not affect a running platform. Its exit status is 0 only if every
 step succeeds.
@@ -18,7 +18,7 @@ from guardrails.model.subsystem_of_resource import parse_subsystem
 from local import ROOT, CannotRun
 from local.emulation.iam.decision_log import read_decisions
 from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
-from local.flows import Deployment, NotInTime, read_flow_stack
+from local.flows import Deployment, ResultNotInTime, read_flow_stack
 from local.flows.flow_registry import FLOWS, Flow
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -59,7 +59,7 @@ def command(chosen_flow: str = "") -> int:
     except FolderBusy as error:
         print(error, file=sys.stderr)
         return 2
-    except (DemoFailed, CannotRun, ResourceFailed, NotInTime) as error:
+    except (DemoFailed, CannotRun, ResourceFailed, ResultNotInTime) as error:
         print(f"The demo failed: {error}\nLog of the platform: {FOLDER / 'emulator.log'}", file=sys.stderr)
         return 1
     out.print(f"\n[green]all steps succeeded[/] in {time.monotonic() - start:.0f} s; nothing is left running")
@@ -115,7 +115,10 @@ def _run_flow(out: Console, name: str, flow: Flow, deployment: Deployment) -> No
 
 
 def _check_grants(out: Console, clients: EmulatorClients, *, all_flows: bool) -> None:
-    """Raise DemoFailed if a call was refused or, after all flows, if a role has a permission that no call needed."""
+    """Raise DemoFailed if a call was refused or, after all flows, if a role has a permission that no call needed.
+
+    A reviewed permission may stay unused: `reviewed_grants.toml` gives the reason.
+    """
     decisions = read_decisions(FOLDER)
     comparison = compare_grants(
         read_stack_grants(clients("iam"), NAME_PREFIX), decisions, read_reviewed_grants(), NAME_PREFIX

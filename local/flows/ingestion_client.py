@@ -2,6 +2,7 @@
 
 Ingestion records each uploaded file in the file table, and collects files in manifests. A manifest is a list of up to
 200 files. For each manifest, a workflow runs a Spark job, which writes the rows of the files as Parquet to the lake.
+The sweeper is a scheduled function that also creates manifests and adds files whose notification was lost.
 """
 
 import json
@@ -48,7 +49,7 @@ class IngestionIntake:
         return eventually(lambda: self.find_records(key) or None, f"the record of {key}")
 
     def notify_again(self, record: Item) -> None:
-        """Send the notification of a recorded file again, because SQS may deliver it twice."""
+        """Send the notification of a recorded file again, because SQS can deliver a notification twice."""
         event = {
             "eventName": "ObjectCreated:Put",
             "eventTime": record["arrived_at"]["S"],
@@ -103,8 +104,8 @@ class IngestionRuns:
     def sweep(self, kind: str = "sweep") -> dict[str, int]:
         """Invoke the sweeper as a schedule or an operator does.
 
-        `sweep` puts waiting files into manifests, `flush` all of them at once, and `reconcile` finds files whose
-        notification was lost.
+        `sweep` creates manifests if enough files wait for a full one, or if a file has waited too long. `flush` puts
+        all waiting files into manifests at once. `reconcile` finds files whose notification was lost.
         """
         return invoke(self.client, self.sweeper, kind=kind)
 
@@ -132,7 +133,10 @@ class IngestionRuns:
         return sorted((len(manifest["files"]) for manifest in lists), reverse=True)
 
     def read_rows(self) -> list[dict[str, Any]]:
-        """Return the rows of all Parquet files that the lake's pointers name. Readers must ignore other files."""
+        """Return the rows of all valid Parquet files.
+
+        The lake has pointers: objects that name the valid Parquet files. Readers must ignore other files.
+        """
         with tempfile.TemporaryDirectory() as scratch:
             variables = spark_process.spark_environment(Path(scratch), endpoint=self.endpoint)
             with spark_process.SparkChildSession(variables) as session:

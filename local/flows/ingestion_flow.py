@@ -1,7 +1,7 @@
 """Flow of ingestion: files are uploaded, processed by Spark, and read back as rows.
 
-Some files have unusual names, some contain unreadable lines, and some are reported twice by S3. The callers compare the
-outcome with `list_expected_rows`.
+Some files have unusual names, some contain unreadable lines, and for some a second notification is sent. The callers
+compare the outcome with `list_expected_rows`.
 """
 
 import gzip
@@ -37,9 +37,11 @@ UNUSUAL_NAMES = {
     15: "*?[a-z]${aws:username}\\",
 }
 """Additions to the names of some files, by file number."""
-LONGEST_KEY, MAX_KEY_BYTES = 7, 1024
-"""Number of the file whose key has the maximum length of S3, and this length."""
-NOT_UTF8 = 8
+LONGEST_KEY_FILE = 7
+"""Number of the file whose key has the maximum length."""
+MAX_KEY_BYTES = 1024
+"""Maximum length of a key in S3."""
+NOT_UTF8_FILE = 8
 """Number of the file that has a line that is not UTF-8."""
 
 
@@ -50,6 +52,7 @@ class IngestionOutcome:
     execution_counts: Counter[str]
     """Number of workflow executions by final status."""
     file_counts: Counter[str]
+    """Number of files by status."""
     rows: list[tuple[Any, ...]]
     """Rows that a reader of the lake sees, sorted."""
 
@@ -60,7 +63,11 @@ def list_expected_rows(files: int) -> list[tuple[Any, ...]]:
 
 
 def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter) -> IngestionOutcome:
-    """Run the flow with this number of files below a prefix, an empty file, and a file of an unsupported type."""
+    """Run the flow with this number of files below a prefix, an empty file, and a file of an unsupported type.
+
+    The sweeper is a function that puts waiting files into manifests and, with `reconcile`, adds files whose
+    notification was lost. The rows are read through the pointers of the lake, which name the valid Parquet files.
+    """
     earlier_executions = runs.execution_statuses()
     runs.upload_all({_key(prefix, number): file_content(number) for number in range(files)})
     runs.upload_all({f"{prefix}/ignored.exe": b"x", f"{prefix}/empty.ndjson": b""})
@@ -107,12 +114,12 @@ def file_content(number: int) -> bytes:
     text = "".join(json.dumps(line) + "\n" for line in _lines(number))
     if number % BAD_EVERY == 0:
         text += "{not json\n"
-    content = text.encode() + (b'{"text": "\xff"}\n' if number == NOT_UTF8 else b"")
+    content = text.encode() + (b'{"text": "\xff"}\n' if number == NOT_UTF8_FILE else b"")
     return gzip.compress(content, mtime=0) if number % GZIP_EVERY == 0 else content
 
 
 def _key(prefix: str, number: int) -> str:
     suffix = ".ndjson.gz" if number % GZIP_EVERY == 0 else ".ndjson"
-    if number == LONGEST_KEY:
+    if number == LONGEST_KEY_FILE:
         return f"{prefix}/{number:03}".ljust(MAX_KEY_BYTES - len(suffix), "k") + suffix
     return f"{prefix}/{number:03}{UNUSUAL_NAMES.get(number, '')}{suffix}"

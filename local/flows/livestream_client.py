@@ -87,7 +87,8 @@ class LivestreamBackend:
     def count_remaining_items(self, episode_id: str) -> dict[str, int]:
         """Return the number of stored items of each kind that belong to an episode, without the episode's own item.
 
-        The kinds are items of the table, object versions with delete markers, incomplete uploads, and memory events.
+        The kinds are items of the table, object versions with delete markers, incomplete uploads, and events in the
+        fact-check agent's memory (Bedrock AgentCore).
         """
         s3, dynamodb, memory = self.client("s3"), self.client("dynamodb"), self.client("bedrock-agentcore")
         prefixes = [f"{prefix}/{OWNER}/{episode_id}/" for prefix in ("videos", "transcripts", "chunks")]
@@ -112,7 +113,7 @@ class LivestreamBackend:
         )
 
     def backdate_track(self, episode_id: str, track: str) -> None:
-        """Make a track look as if it had been in its state for a long time, so that the next sweep lets it fail."""
+        """Make a track look as if it had been in its state for a long time, so that a sweep marks it as failed."""
         long_ago = "2025-01-01T00:00:00.000Z"
         self.client("dynamodb").update_item(
             TableName=self.table,
@@ -123,7 +124,7 @@ class LivestreamBackend:
         )
 
     def sweep(self) -> dict[str, Any]:
-        """Invoke the cleanup function as its schedule does. It fails tracks that were in one state for too long."""
+        """Invoke the cleanup function as its schedule does. Tracks that were in one state for too long then fail."""
         return invoke(self.client, self.cleanup_function, kind="sweep")
 
     def object_size(self, key: str) -> int:

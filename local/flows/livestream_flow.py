@@ -1,7 +1,9 @@
 """Flow of livestream: an episode (one broadcast) is created, gets a transcript and a video, and is deleted.
 
-The local MediaConvert cuts the video into chunks with ffmpeg. The local Bedrock finds claims in the transcript by fixed
-rules. A second episode expects a video that never arrives.
+The local MediaConvert cuts the video into chunks with ffmpeg. In the transcript, the local Bedrock finds claims
+(statements to be verified) and clips (sections worth watching alone) by fixed rules. A second episode expects a video
+that never arrives. An episode has a track (processing state) for its video and one for its transcript. The sweep, a
+scheduled run of a function, marks overdue tracks as failed.
 """
 
 import uuid

@@ -1,4 +1,4 @@
-"""Client for the meetings backend of a local deployment, and recordings with tone words for it."""
+"""Client for the meetings backend of a local deployment, and a writer of recordings in which tones represent words."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -74,8 +74,8 @@ class MeetingsBackend:
 def write_recording(path: Path, sentences: Iterable[tuple[int, str]], *, pictures: bool = True) -> Path:
     """Write a file of a recording and return its path. Words become tones, which the local Transcribe recognises.
 
-    A sentence is the pitch of a voice, in hertz, and its words. The video shows a test picture. Without `pictures`,
-    there is only sound.
+    A sentence is given by the pitch of its voice, in hertz, and its words. The video shows a test picture. Without
+    `pictures`, there is only sound.
     """
     samples = b"".join(tone_words.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in sentences)
     # The duration is set explicitly, because `-shortest` sometimes makes the video seconds longer than the audio.

@@ -80,8 +80,9 @@ def _make_video(*sentences: tuple[int, str]) -> bytes:
 
 
 def _make_episode_video() -> bytes:
-    """Return a video that lasts longer than the transcript of the episode, so that it shows the time of every claim.
+    """Return the video of an episode (one broadcast).
 
+    The video lasts longer than the transcript, so that it can be played at the time of each claim in the transcript.
     Livestream does not recognise the sound, so any long text will do.
     """
     sentences = [*voice_qa_flow.LECTURE.split(" . "), transcription_flow.SENTENCE]
@@ -103,8 +104,8 @@ def _is_compressed(number: int) -> bool:
 
 
 NDJSON_NUMBERS = (1, 2, ingestion_flow.GZIP_EVERY)
-"""Which of the files that ingestion's flow generates are samples. They have no unreadable lines, because a sample may be
-the only file of a Spark run, which fails if too many of its lines are unreadable."""
+"""Numbers of the files of ingestion's flow that are samples. They have no unreadable lines, because a sample may be the
+only file of a Spark run, which fails if too many of its lines are unreadable."""
 SAMPLES: Final[Mapping[str, SampleFile]] = {
     **{
         f"records-{number}.ndjson{'.gz' if _is_compressed(number) else ''}": _ndjson_sample(number)

@@ -1,7 +1,9 @@
 """Client for the transcription backend of a local deployment: it sends speech and shows captions.
 
-Words are tones, which the local Transcribe recognises. A client sends utterances: messages with a few seconds of speech.
-It receives captions: lines of text, each for a result of Transcribe. A newer caption of a result replaces an older one.
+Words are tones, which the local Transcribe recognises. A client opens a session, which is a period with the same
+settings, and sends utterances: messages with a few seconds of speech. The router is the function that receives
+messages. The client receives captions: lines of text, each for a result of Transcribe. A newer caption of a result
+replaces an older one.
 """
 
 import base64

@@ -1,7 +1,8 @@
 """Flow of transcription: a sentence, two utterances that overlap, and a Transcribe stream that fails.
 
 An utterance is a message with a few seconds of speech. `Speaker` turns words into tones, and the local Transcribe
-recognises the same words again. The word `dropped` also makes it close the stream without a message.
+recognises the same words again. Partial captions may still change, and final captions may not. The word `dropped` makes
+the local Transcribe close the stream without a message. The backend then shows only final captions (a fallback).
 """
 
 from local.flows import Checks, StepReporter, eventually

@@ -63,7 +63,7 @@ class VoiceQaBackend:
         return self._count_checks("Delayed")
 
     def all_checks_performed(self) -> bool:
-        """Return True if all time limit checks were performed whose delay has ended."""
+        """Return True if every time limit check whose delay has ended was performed."""
         return self._count_checks("") + self._count_checks("NotVisible") == 0
 
     def _count_checks(self, state: str) -> int:
@@ -72,7 +72,7 @@ class VoiceQaBackend:
         return int(queue["Attributes"][name])
 
     def sweep(self) -> dict[str, Any]:
-        """Invoke the validator as its schedule does."""
+        """Invoke the validator as its schedule does, so that it looks for lectures without validation."""
         return invoke(self.client, self.validator, kind="sweep")
 
 

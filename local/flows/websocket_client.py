@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode
-from local.flows import NotInTime
+from local.flows import ResultNotInTime
 
 Message = dict[str, Any]
 PATIENCE_SECONDS = 30
@@ -97,7 +97,7 @@ class WebSocketClient(ABC):
             if is_wanted(message):
                 return message
             self._unread.append(message)
-        raise NotInTime(
+        raise ResultNotInTime(
             f"{what} did not arrive within {PATIENCE_SECONDS} s; "
             f"received types: {[message['type'] for message in self._unread]}"
         )

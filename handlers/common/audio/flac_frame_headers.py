@@ -29,13 +29,12 @@ SAMPLE_BITS = {2: 8, 4: 12, 8: 16, 10: 20, 12: 24, 14: 32}
 class FrameHeader:
     """Header of a frame with a correct checksum."""
 
-    varying: bool
-    """True if the block size varies."""
+    has_varying_block_size: bool
     number: int
     """Number of the frame, or of its first sample if the block size varies."""
     block_size: int
     """Number of samples in the frame, per channel."""
-    fits: bool
+    matches_stream_info: bool
     """True if the block size is valid, and sample rate, channels and sample size are those that STREAMINFO states."""
 
 
@@ -73,14 +72,14 @@ def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int)
     rates = {0: sample_rate, **RATES}
     if rate_code in RATE_BYTES:
         rates[rate_code] = unit * _int(head[rate_at:checksum_at])
-    fits = (
+    matches_stream_info = (
         size_code != 0
         and rates.get(rate_code) == sample_rate
         and CHANNELS.get(channels_code) == channels
         and {0: sample_bits, **SAMPLE_BITS}.get(bits_code) == sample_bits
     )
     block_size = BLOCK_SIZES.get(size_code) or _int(head[size_at:rate_at]) + 1
-    return FrameHeader(head.startswith(VARYING), number, block_size, fits)
+    return FrameHeader(head.startswith(VARYING), number, block_size, matches_stream_info)
 
 
 def _parse_number(head: bytes) -> tuple[int | None, int]:

@@ -2,8 +2,8 @@
 
 For MP3, WAV, FLAC and Ogg, the prober uses mutagen's parsers of single structures, because mutagen's file classes would
 also load all tags and pictures. MP4 and WebM have their own readers, `mp4_duration` and `webm_duration`. If the bytes
-are damaged or crafted, a parser may raise any exception. The prober then rejects the file as `UNREADABLE`, unless the
-reason was an error of the storage.
+are damaged or crafted, a parser may raise any exception. The prober then rejects the file as `UNREADABLE`. If the
+reason was an error of the storage, it raises this error instead.
 """
 
 import struct
@@ -28,8 +28,9 @@ MAX_MS = 10**10
 ID3V1_BYTES = 128
 """Size of an ID3v1 tag, which follows the frames."""
 MIN_SHARE = 0.98
-"""Share of the bytes stated by a Xing header that must exist. Programs count tags differently, so a complete file may
-be a little shorter than stated."""
+"""Minimum size of an MP3 file's frames, as a share of the size that its Xing header states. A Xing or VBRI header, in
+the first frame, states the number of frames and bytes. Programs count tags differently, so a complete file may be a
+little shorter than stated."""
 WAV_FORMAT = struct.Struct("<HHIIHH")
 """Codec, channels, sample rate, bytes per second, bytes per frame, and bits per sample of a WAV file."""
 WAV_CODECS = {1: "pcm", 3: "float", 6: "alaw", 7: "mulaw"}
@@ -171,9 +172,9 @@ def _read_flac(file: RangedFile, start: int) -> AudioFile:
 def _ends_file(file: RangedFile, offset: int, info: StreamInfo) -> bool:
     """Return True if a frame at this offset contains the last sample."""
     header = frame_header(file.at(offset, MAX_HEADER), info.sample_rate, info.channels, info.bits_per_sample)
-    if header is None or not header.fits:
+    if header is None or not header.matches_stream_info:
         return False
-    first = header.number if header.varying else header.number * info.max_blocksize
+    first = header.number if header.has_varying_block_size else header.number * info.max_blocksize
     return bool(first + header.block_size == info.total_samples)
 
 

@@ -15,7 +15,7 @@ BLOCK = 64 * 1024
 """Size of the blocks in which a file is fetched."""
 MAX_TAIL = 4 * 1024 * 1024
 """Bytes at the end of a file that are searched for a marker. The last cluster (WebM), fragment (MP4) or page (Ogg)
-of a recording usually begins there, because recorders write shorter ones."""
+of a recording usually begins there, because recorders write shorter clusters, fragments and pages."""
 MAX_REQUESTS = 128
 MAX_FETCHED = 8 * 1024 * 1024
 """Bytes fetched from storage."""

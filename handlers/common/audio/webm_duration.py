@@ -6,8 +6,9 @@ never loads a whole element to find the elements in it.
 
 A file states its duration, unless a live recorder such as a browser wrote it while the recording grew. A live recorder
 also leaves out the sizes of the segment and of its clusters. In such a file, the reader searches backwards from the end
-for the last cluster with audio. The start time of its last block counts as the duration, so the length of that block is
-missing. A live recording may end anywhere. If a file states the size of its segment and is shorter, it is truncated.
+for the last cluster with audio. The start time of its last block counts as the duration, so the duration lacks the
+length of that block. A live recording may end anywhere. A file that is shorter than the stated size of its segment is
+truncated.
 
 Matroska files with another document type than `webm` are rejected, because they may contain almost any codec.
 """
@@ -182,7 +183,7 @@ def _find_last_block_time(file: RangedFile, track: int) -> int:
 def _find_last_block_in_cluster(file: RangedFile, cluster: Element, track: int) -> int | None:
     """Return the latest start time of the track's blocks in a cluster, or None without blocks of the track.
 
-    The cluster ends at the first incomplete or foreign element.
+    The cluster ends at the first element that is incomplete or not in `IN_CLUSTER`.
     """
     begin, last = 0, None
     offset = cluster.begin

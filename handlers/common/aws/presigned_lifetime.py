@@ -9,5 +9,5 @@ credentials have expired.
 """
 
 PRESIGNED_SECONDS = 900
-"""Lifetime of presigned URLs. It is the shortest session of a role that AWS STS issues (AssumeRole), because a longer
-lifetime could exceed that of the credentials."""
+"""Lifetime of presigned URLs. It equals the shortest lifetime of credentials that AWS STS issues for a role
+(AssumeRole), because a URL with a longer lifetime could outlive its credentials."""

@@ -100,6 +100,6 @@ def _find_start_outcome(error: ClientError) -> StartOutcome:
     # If botocore retried, the refusal only concerns the last attempt. An earlier one may have started the execution
     # before its response was lost.
     is_refused = 400 <= metadata.get("HTTPStatusCode", 500) < 500 and not metadata.get("RetryAttempts", 0)
-    # A throttled request was not refused, because the same request may succeed later.
+    # A throttled request does not count as refused, because the same request may succeed later.
     is_throttled = find_fault(error) is ServiceFault.THROTTLED
     return StartOutcome.REFUSED if is_refused and not is_throttled else StartOutcome.UNKNOWN

@@ -29,8 +29,8 @@ THINKING_TOKENS = 4_000
 """Output tokens that a request allows for thinking, in addition to the answer. With the effort `low`, models use few of
 them."""
 _LOW_EFFORT: Mapping[str, Any] = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}
-"""Fields of a request that let a model think as little as possible. More is not needed, because our requests only let it
-extract and summarise text."""
+"""Fields of a request that let a model think as little as possible. More thinking is not needed, because our requests
+only let it extract and summarise text."""
 _NO_THINKING: Mapping[str, Any] = {"thinking": {"type": "disabled"}}
 
 

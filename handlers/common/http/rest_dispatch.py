@@ -1,7 +1,7 @@
 """Dispatch of REST requests from API Gateway to the Python functions that perform the API's operations.
 
 A subsystem declares its operations with their models (`rest_operation`), and provides a function for each. The
-dispatcher validates requests and answers with these models. An answer that violates its model is not sent: the client
+dispatcher uses these models to validate requests and answers. An answer that violates its model is not sent: the client
 gets an internal error. Every request gets an answer, even if an exception is raised.
 """
 

@@ -1,6 +1,6 @@
 """Declaration of one operation of a REST API. A subsystem declares its API as a list of operations.
 
-`rest_dispatch` validates requests and answers with the models of an operation. The deployment builds the API Gateway
+`rest_dispatch` uses the models of an operation to validate requests and answers. The deployment builds the API Gateway
 definition from the same list, and `python -m local generate` writes the OpenAPI documents from it.
 """
 

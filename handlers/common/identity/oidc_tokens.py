@@ -2,8 +2,8 @@
 
 A token must be signed by a key of the provider, with the algorithm that the key states or that its type implies. The
 claims `iss`, `aud`, `sub` and `exp` are required. So ID tokens of Amazon Cognito are accepted. Cognito's access tokens
-are rejected, because they have `client_id` instead of `aud`. The issuer must be exactly the configured issuer: with a
-trailing slash only if that has one.
+are rejected, because they have `client_id` instead of `aud`. The token's issuer must be exactly the configured
+issuer: with a trailing slash only if the configured issuer has one.
 
 PyJWT checks signature, issuer and audience. This module checks the times, because PyJWT reads the system clock, which
 tests cannot replace. Nothing from the token leaves this module, except the user id.

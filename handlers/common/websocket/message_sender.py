@@ -1,7 +1,7 @@
 """Sender of messages to connected WebSocket clients, through API Gateway's management API.
 
 The boto3 client takes its endpoint from the variable `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the deployment
-sets. It is not taken from the events that a Lambda function receives.
+sets. The endpoint is not taken from the events that a Lambda function receives.
 """
 
 from typing import Any

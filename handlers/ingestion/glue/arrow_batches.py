@@ -1,8 +1,8 @@
 """Second pass over a file, on a Spark executor: it reads the records and gives them to Spark as Arrow batches.
 
 The first pass (`file_scan`) has collected the shape of all records, a tree with their names and the kinds of their
-values. The run's columns follow from the shape or from a given schema. This pass converts the values of a column unless
-the shape shows that all of them fit. Values that fit no column go into the column `_unknown`.
+values. The columns of the output follow from the shape or from a given schema. This pass converts the values of a
+column unless the shape shows that all of them fit. Values that fit no column go into the column `_unknown`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ BATCH_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """Columns of a run, and which of them need no conversion. It is small, because each task receives it."""
+    """Columns of a run, and which of them need no conversion. Each task gets this small plan, not the shape."""
 
     fields: tuple[tuple[str, ColumnType, bool], ...]
     """Name and type of each column, and True if all values of the run fit it unchanged."""

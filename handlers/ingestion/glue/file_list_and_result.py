@@ -119,7 +119,7 @@ def _result_files(result: bytes | None) -> list[dict[str, Any]]:
 def format_result(
     manifest_id: str, run_id: str, files: Iterable[FileOutcome], widened: Iterable[WidenedColumn]
 ) -> bytes:
-    """Return the run's result as JSON. For operators, it also lists the columns whose values differ in kind."""
+    """Return the run's result as JSON. For operators, it also lists columns with mixed kinds of values or JSON text."""
     return json.dumps(
         {
             "schemaVersion": 1,

@@ -22,8 +22,8 @@ from handlers.ingestion.glue.line_reader import KEPT_BYTES, ContentTooLarge, Sou
 from handlers.ingestion.glue.object_storage import ObjectGone, ObjectStorage
 
 MAX_FILE_BYTES = 5 * 1024**3
-"""Size limit of a file, in addition to the limit in the settings. A larger file is rejected without reading it, because
-only one core reads a file."""
+"""Size limit of a file, in addition to the limit in the settings. A larger file is rejected without reading it. One
+core reads the whole file, which would take too long."""
 MAX_CONTENT_BYTES = 10 * 1024**3
 """Size limit of a file's unpacked content, which can be a thousand times larger than a gzip file. In both passes
 together, one core processes about 16 MB per second, so 10 GiB take 11 minutes. A run's default time limit is 30

@@ -16,7 +16,7 @@ MEGABYTE = 1024 * 1024
 @dataclass(frozen=True)
 class JobArguments:
     manifest_uri: str
-    """URI of the list of files that the workflow confirmed."""
+    """URI of the list of files to process. The workflow has confirmed that they still belong to the manifest."""
     lake_uri: str
     """URI of the lake bucket, with a slash at the end."""
     run_id: str

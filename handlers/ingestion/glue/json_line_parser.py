@@ -32,7 +32,7 @@ class DataProblem(StrEnum):
     TOO_LONG = "too_long"
     DAMAGED_GZIP = "damaged_gzip"
     EMPTY = "empty"
-    """The file has no lines."""
+    """The file has no lines, or only blank ones."""
     TOO_LARGE = "too_large"
     """The file, or its unpacked content, exceeds a limit."""
     VERSION_GONE = "version_gone"

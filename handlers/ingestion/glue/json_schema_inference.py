@@ -37,7 +37,7 @@ class JsonKind(IntFlag):
 
     BOOLEAN = 1
     INTEGER = 2  # exact as a double
-    LONG = 4  # an integer of 64 bits, not exact as a double
+    LONG = 4  # a larger integer of up to 64 bits, which a double may round
     BIG = 8  # an integer of up to 38 digits
     HUGE = 16  # a longer integer
     DOUBLE = 32

@@ -3,8 +3,8 @@
 A shape is a tree with the names in the records and the kinds of their values. A column gets the narrowest type that
 holds all values of its name:
 
-- only booleans, texts, arrays or objects: `boolean`, `string`, an array or a struct
-- integers: `long`, or a `decimal` of 38 digits if one has more than 64 bits, or `string` if one has more digits
+- only booleans: `boolean`; only texts: `string`; only arrays: an array; only objects: a struct
+- integers: `long`, or a `decimal` of 38 digits if one has more than 64 bits, or `string` if one has over 38 digits
 - integers and fractions: `double` if each integer is exact as a double, otherwise `string`
 - scalars of different kinds, or only nulls: `string`
 - objects or arrays mixed with other kinds, values with too many names or levels (`JsonKind.BOUNDLESS`), objects without

@@ -1,8 +1,8 @@
 """Input of a run: the files to process, and a check that the run would not remove rows that it cannot read again.
 
 A run processes the files of a manifest, and replaces everything that earlier runs of the manifest have published. So it
-must process each published file again, even if its workflow execution has not confirmed the file. If such a file can no
-longer be read, the run must not publish.
+must process each published file again, even if the workflow has not selected (confirmed) the file for this run. If a
+published file can no longer be read, the run must not publish.
 """
 
 from collections.abc import Sequence
@@ -39,9 +39,9 @@ def read_input(
 def check_published_files(scans: Sequence[FileScan], previous_result: bytes | None, output: RunOutput) -> None:
     """Raise VersionsGone if a file that can no longer be read may have published rows.
 
-    The result of the previous run names the files that it published. But a run can die after it has shown its rows to
-    readers and before it has written its result. So a file that the result does not mention counts as published too if
-    readers see any rows of this manifest under the file's date.
+    The result of the previous run names the files that this run published. But a run can die after it has shown its
+    rows to readers and before it has written its result. So a file that the result does not mention counts as published
+    too if readers see any rows of this manifest under the file's date.
 
     A file can no longer be read if the version was deleted or is sealed. If it is sealed, S3 refuses its content because
     of its encryption key or its archive class.

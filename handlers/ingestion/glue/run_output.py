@@ -71,8 +71,8 @@ class RunOutput:
     def publish(self, paths: Mapping[str, Iterable[str]]) -> None:
         """Replace the pointers by this run's Parquet files (URIs by date), and delete the previous runs' objects.
 
-        Each line of a pointer names a file, so an empty pointer shows no rows to Athena. A date without rows gets such
-        a pointer, because a late request of an earlier run could still create one where none exists.
+        Each line of a pointer names a file, so an empty pointer shows no rows to Athena. A date without rows gets an
+        empty pointer. Without it, a late request of an earlier run could still create a pointer for this date.
         """
         if self._storage.read(self._newest_run_uri) != self.folder.encode():
             raise NewerRunStarted("a newer run of this manifest has started, so this run does not publish its output")
@@ -96,7 +96,8 @@ class RunOutput:
         try:
             self._storage.put_if_unchanged(uri, body, etag)
         except ObjectChanged:
-            # If the response to a write is lost, boto3 repeats the request, and S3 refuses the repeated one.
+            # If the response to a write is lost, boto3 repeats the request, and S3 refuses the repeated one. The object
+            # then already has the new content.
             return read_if_exists(self._storage, uri) == body
         return True
 

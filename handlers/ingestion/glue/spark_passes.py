@@ -1,6 +1,7 @@
 """The two passes of the job on Spark. No other module uses Spark, except `job`, which creates the session.
 
-The executors read the objects by version. Python gives the rows to Spark as Arrow batches, and Spark writes Parquet.
+The first pass finds the records of the files and their columns, and the second pass writes the Parquet files. The
+executors read the objects by version. Python gives the rows to Spark as Arrow batches, and Spark writes Parquet.
 
 A failure on an executor is reported with its type and source line, and in the first pass also with the index of the
 file. Its message is left out, because it may quote a record. Only a StorageFailed keeps its message, which contains
@@ -64,7 +65,7 @@ class ReadTask:
     schema: StructType
 
     def __call__(self, batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
-        """Yield the records of the groups of files whose numbers arrive as input rows."""
+        """Yield the records of some groups of files. Each input row is the number of a group."""
         source = FileBatches(self.plan, to_arrow_schema(self.schema))
         for batch in batches:
             for group in batch.column(0).to_pylist():

@@ -1,8 +1,8 @@
 """Conversion of JSON values to the values of a Parquet column. No value is lost without notice.
 
 A converter returns the value that the column stores. A value, or a part of it, that does not fit becomes null. A field
-that the struct lacks is left out. In both cases, the converter sets a flag, so that the caller stores the original value
-in the column `_unknown`.
+of an object that the column's struct lacks is left out. In both cases, the converter sets a flag, so that the caller
+stores the original value in the column `_unknown`.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Environment of the manifest builder."""
+"""Environment of the manifest builder, which puts uploaded files into manifests (lists of files for one Spark run)."""
 
 from handlers.ingestion.environment_bases import ManifestCreationEnvironment
 

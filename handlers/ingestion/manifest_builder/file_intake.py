@@ -1,4 +1,4 @@
-"""Intake of the files that S3 notifications announce: they are tracked, then manifests of pending files are created.
+"""Intake of files by the manifest builder: it tracks the files that S3 notifications announce, then creates manifests.
 
 To track a file means to create its record in the file table. A file is one version of an object, and is tracked only
 once. Its record is pending until a manifest, a list of files for one Spark run, claims the file.

@@ -1,7 +1,8 @@
 """Environment of the sweeper.
 
-The sweeper checks old claims, with which builders reserve files for manifests (lists of files for one Spark run). It
-also reconciles: it adds the files to the file table that it finds in the landing bucket, but not in the table.
+The sweeper is a scheduled function. It checks old claims: reservations of files by functions that were creating a
+manifest (a list of files for one Spark run). It also reconciles: it adds records to the file table for the files that
+are in the landing bucket, but not in the table.
 """
 
 from typing import Annotated
@@ -11,11 +12,11 @@ from pydantic import Field
 from handlers.ingestion.environment_bases import ManifestCreationEnvironment
 
 CLAIM_SECONDS = 900
-"""Default of `claim_seconds`. Lambda stops a function after 900 seconds, so no builder still works on an older claim."""
+"""Default of `claim_seconds`. Lambda stops a function after 900 seconds, so nothing still works on an older claim."""
 
 
 class SweeperEnvironment(ManifestCreationEnvironment):
-    """Environment variables of the sweeper. It also creates manifests, so it needs the variables of the builder."""
+    """Environment variables of the sweeper. It also creates manifests, so it needs the variables for their creation."""
 
     landing_bucket: str
     landing_prefix: str = "incoming/"
@@ -26,7 +27,8 @@ class SweeperEnvironment(ManifestCreationEnvironment):
     """Time that a pending file waits for enough other files to fill a manifest. After that, the sweeper creates a
     smaller manifest."""
     reconcile_days: Annotated[int, Field(ge=1)] = 2
-    """A reconciliation covers the files that arrived since this many days before the previous one started. The ranges
-    overlap because a multipart upload appears in the bucket only when it ends, but with the time when it began."""
+    """A reconciliation covers the files that arrived after a certain time: this many days before the start of the
+    previous reconciliation. The ranges overlap because a multipart upload appears in the bucket only when it ends, but
+    with the time when it began."""
     reconcile_seconds: Annotated[int, Field(ge=1)] = 60
     """Time that an invocation spends on reconciliation. The next invocation continues."""

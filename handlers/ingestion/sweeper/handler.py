@@ -1,9 +1,9 @@
 """Lambda function of the sweeper. One schedule invokes it every few minutes for a sweep, another one daily for a
 reconciliation.
 
-A sweep cleans up after builders and workflow executions that died, and creates manifests (lists of files for one Spark
-run) from files that have waited too long. A reconciliation finds files in the landing bucket that have no record in the
-file table, and adds the records.
+A sweep cleans up after functions that died while they created a manifest (a list of files for one Spark run), and after
+workflow executions that died. It also creates manifests from pending files. A reconciliation finds files in the
+landing bucket that have no record in the file table, and adds the records.
 """
 
 from collections.abc import Mapping

@@ -5,10 +5,10 @@ execution. The execution confirms the files that still belong to the manifest, a
 them. A sweep does three things:
 
 1. It releases claims of dead builders, unless an execution may still confirm them.
-2. It closes running manifests (records their end) if the execution ended without doing that, or does not exist.
+2. It closes running manifests (records their end) if their execution ended without recording this, or does not exist.
 3. It creates manifests from pending files. If a file has waited too long, the manifest need not be full.
 
-A sweep may run at the same time as builders, executions and other sweeps.
+A sweep can run at the same time as builders, executions and other sweeps.
 """
 
 from collections import Counter, defaultdict
@@ -33,8 +33,8 @@ MAX_MANIFESTS_PER_SWEEP = 50
 """Maximum number of full manifests that one sweep creates, and also of manifests that need not be full. The next sweep
 continues."""
 EXECUTION_CHECK_BUDGET = timedelta(minutes=1)
-"""Time for checking the executions of running manifests. Thousands may be waiting for the Glue job, and the sweep must
-still get to the pending files."""
+"""Time for checking the executions of running manifests. Thousands of executions may be waiting for the Glue job, and
+the sweep must still get to the pending files."""
 
 
 @dataclass(frozen=True)

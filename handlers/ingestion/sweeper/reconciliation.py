@@ -166,8 +166,8 @@ class Reconciler:
     log: EventLog
     clock: Callable[[], datetime]
     look_back: timedelta
-    """A reconciliation covers the versions that arrived since this long before the previous reconciliation started. The
-    first reconciliation looks back from its own start."""
+    """A reconciliation covers the versions that arrived after a certain time: this long before the start of the
+    previous reconciliation. The first reconciliation looks back from its own start."""
     budget: timedelta
     """Time after which an invocation compares no further page."""
 

@@ -23,7 +23,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.flows import Deployment, NotInTime, eventually, read_flow_stack
+from local.flows import Deployment, ResultNotInTime, eventually, read_flow_stack
 from local.flows.ingestion_client import IngestionRuns
 from local.platform import emulator
 from local.platform.emulator_clients import CONFIG, EmulatorClients
@@ -88,7 +88,7 @@ class ChaosRun:
         with self.killer.active():
             self._upload()
             self._print_progress("uploaded")
-            with contextlib.suppress(NotInTime):
+            with contextlib.suppress(ResultNotInTime):
                 self._process(KILL_SECONDS - (time.monotonic() - started))
         self._print_progress("no more kills")
         for _ in range(MAX_ROUNDS):

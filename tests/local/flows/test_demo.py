@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from components.blocks.naming.context import Subsystem
-from local.flows import Deployment, NotInTime, StepReporter, demo
+from local.flows import Deployment, ResultNotInTime, StepReporter, demo
 from local.flows.flow_registry import FLOWS, Flow
 
 NO_DEPLOYMENT = cast("Deployment", None)
@@ -63,7 +63,7 @@ def test_a_flow_with_problems_fails_the_demo_and_lists_them() -> None:
 def test_the_end_of_the_emulator_during_a_flow_fails_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def play(_deployment: Deployment, _report_step: StepReporter) -> list[str]:
         (tmp_path / "emulator.json").touch()  # its lock is gone
-        raise NotInTime("a caption did not appear within 20 s")
+        raise ResultNotInTime("a caption did not appear within 20 s")
 
     monkeypatch.setattr(demo, "FOLDER", tmp_path)
     with pytest.raises(demo.DemoFailed, match="the emulator ended during the flow captions"):
