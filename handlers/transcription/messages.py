@@ -27,7 +27,8 @@ from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding
 TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
 """Prefix of the token, which the client offers as a WebSocket subprotocol."""
 USER_PREFIX = "user."
-"""Prefix of the user name that a client offers as a subprotocol. It is used only without tokens (`auth: none`)."""
+"""Prefix of the user name that a client offers as a subprotocol. It is used only with the setting `auth: none`, without
+tokens."""
 
 SessionId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]

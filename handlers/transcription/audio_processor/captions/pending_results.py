@@ -34,8 +34,7 @@ class ResultVersion:
 
 
 def rank(version: ResultVersion) -> tuple[float, int]:
-    """Return a sort key for partials. The best one has the highest stability. If several have it, the newest is the
-    best."""
+    """Return a sort key for partials. The best one is the newest of those with the highest stability."""
     stability = version.result.stability
     return (-1.0 if stability is None else stability, version.number)
 
