@@ -33,7 +33,7 @@ WORD_COUNT = 7
 
 
 class TimedScreen(Screen):
-    """A screen that records when captions arrive."""
+    """Screen (the captions as a reader sees them) that also records when captions arrive."""
 
     first_at: float | None = None
     last_final_at: float | None = None

@@ -1,8 +1,8 @@
 """Share of each quota that ingestion uses at 1, 12, 100 and 600 times its load, and the cost of the stack at each load.
 
-For the cost, the real program runs with the multiplied load and is priced like in `make cost`. A simulation shows how
-the manifests of one day (lists of files, each for a single Glue run) wait for their runs if all arrive at once. AWS is
-not called.
+The load is the expected number of files, per day and in the busiest hour. For the cost, the real program runs with the
+multiplied load and is priced like in `make cost`. A simulation shows how the manifests of one day (lists of files, each
+for a single Glue run) wait for their runs if all arrive at once. AWS is not called.
 """
 
 import argparse
@@ -30,12 +30,12 @@ FACTORS = (1, 12, 100, 600)
 """Multiples of the load in the settings."""
 CONFIG_KEY = "polyphony:ingestion"
 MARGIN = 1.25
-"""Ratio of a raised limit to the usage at which it was raised."""
+"""Ratio of a raised limit to the usage. A limit that is lower than this multiple of the usage is raised to it."""
 
 
 @dataclass(frozen=True)
 class RaisedLimits:
-    """Two settings and two account quotas, changed so far that they are sufficient for a multiple of the load."""
+    """Two settings and two account quotas, changed so that they are sufficient for a multiple of the load."""
 
     concurrent_runs: int
     """Setting `spark.concurrentRuns`."""
@@ -53,7 +53,8 @@ class RaisedLimits:
 def raise_limits(settings: IngestionSettings, factor: float) -> RaisedLimits:
     """Return limits that are sufficient for a multiple of the load.
 
-    Each limit is raised only if necessary, and so is the number of sweeps (scheduled runs of the function `sweeper`).
+    Each limit is raised only if necessary. The time between two sweeps (scheduled runs of the function `sweeper`) is
+    shortened only if necessary.
     """
     shares = {quota.name: MARGIN * quota.share(settings, factor) for quota in list_quotas(settings)}
 

@@ -1,12 +1,15 @@
 """Quotas on a file's path through ingestion: the share that a load uses, the limit, and how to raise the limit.
 
-Nothing is measured. Rates and times come from the usage model that also computes the cost. Figures that it lacks are
-constants in this module, marked as assumed.
+A load is a number of files, per day and in the busiest hour. Nothing is measured. Rates and times come from the usage
+model that also computes the cost. Figures that it lacks are constants in this module, marked as assumed.
 
 The manifest builder, a Lambda function, records each arriving file as pending in the file table. It then claims pending
-files for a manifest, which is a list of files for a single Glue run. The table's index `open` has an entry for
-each pending or claimed file. The pending files are in OPEN_SHARDS partitions of the index, and the claimed files in as
-many others. The quotas of DynamoDB apply to the table and to each partition.
+files for a manifest, which is a list of files for a single Glue run. The table's index `open` has an entry for each
+pending or claimed file. The pending files are in OPEN_SHARDS partitions of the index, and the claimed files in as many
+others. The quotas of DynamoDB apply to the table and to each partition.
+
+The sweeper is a scheduled Lambda function. Once a day, it compares all objects of the landing bucket, to which files
+are uploaded, with the file table (the reconciliation).
 """
 
 import math
@@ -48,7 +51,7 @@ VERSIONS_PER_PAGE = 1000
 DPUS = {WorkerType.G_1X: 1, WorkerType.G_2X: 2, WorkerType.G_4X: 4}
 """Glue's data processing units per worker."""
 MAX_FACTOR = 10_000_000
-"""Largest multiple of the load that is tried. A quota that it does not use up counts as unlimited."""
+"""Largest multiple of the load that is tried. A quota that this multiple does not use up counts as unlimited."""
 
 # Origins of the limits, as docs/headroom.md shows them.
 NOT_VERIFIED = "AWS quotas page, not verified"
@@ -132,11 +135,13 @@ class Quota:
 
     name: str
     unit: str
+    """Unit of the limit. Empty for a plain number."""
     limit: float
     source: str
     """Origin of the limit: AWS's quotas page, the requirements or a setting."""
     raised_by: str
-    """Setting or Service Quotas request that raises the limit, or the required change of the program."""
+    """Setting or Service Quotas request that raises the limit, or the required change of the program. `-` if none is
+    given."""
     measure: Callable[[PeakLoad], float]
     """Function that returns the usage under a load, in the unit of the limit."""
 
@@ -145,7 +150,7 @@ class Quota:
         return self.measure(PeakLoad(settings, factor)) / self.limit
 
     def max_factor(self, settings: IngestionSettings) -> float:
-        """Return the multiple of the load that uses the whole limit, or infinity if none does."""
+        """Return the multiple of the load that uses the whole limit, or infinity if MAX_FACTOR does not."""
         if self.share(settings, MAX_FACTOR) < 1:
             return math.inf
         low, high = 0.0, float(MAX_FACTOR)

@@ -91,7 +91,9 @@ def _key(parameters: dict[str, Any]) -> tuple[str, str]:
 
 
 def _write_units(before: dict[str, Any], after: dict[str, Any]) -> int:
-    """Return the billed write units: those of the larger item, and one per removed or added index entry."""
+    """Return the billed write units of a change of an item: those of its larger version, and one for each index entry
+    that is removed or added.
+    """
     old_entry, new_entry = before.get("open_shard"), after.get("open_shard")
     index_units = (old_entry is not None) + (new_entry is not None) if old_entry != new_entry else 0
     return max(_item_units(before), _item_units(after)) + index_units

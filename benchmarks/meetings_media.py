@@ -32,12 +32,13 @@ BUCKET = "recordings"
 STARTED_AT = datetime(2026, 1, 2, tzinfo=UTC)
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SAMPLE_SECONDS = 20
-"""Length of the video that the benchmark encodes and each file of a recording repeats."""
+"""Length of the video that the benchmark encodes. Each file of a recording repeats this video."""
 SOURCE = ("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-f", "lavfi", "-i", "anoisesrc=c=pink:r=48000:a=0.1")
 """Inputs of ffmpeg: a generated picture and generated noise."""
 MP4 = ("-c:v", "libx264", "-preset", "veryfast", "-g", "60", "-b:v", "1M", "-c:a", "aac", "-b:a", "64k", "-ac", "1")
+"""Options of ffmpeg for the codecs of MP4. The job copies such a video."""
 WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "1M", "-c:a", "libopus", "-ac", "1")
-"""Options of ffmpeg for the codecs of MP4 and of WebM. The job copies the video of MP4 and encodes that of WebM again."""
+"""Options of ffmpeg for the codecs of WebM. The job encodes such a video again."""
 
 
 @dataclass(frozen=True)

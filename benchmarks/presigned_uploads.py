@@ -36,6 +36,7 @@ AWS_VARIABLES = {
 }
 NOW = {"S": "2026-01-01T00:00:00.000Z"}
 TRACK = {"M": {"state": {"S": "requested"}, "since": NOW}}
+"""Processing state of an episode's video, and of its transcript: the upload was requested."""
 EPISODE = {
     "owner": {"S": "A" * 32},
     "episodeId": {"S": ULID},
@@ -51,7 +52,8 @@ ANSWERS = {
     "UpdateItem": json.dumps({"Attributes": EPISODE}),
     "": f"<InitiateMultipartUploadResult><UploadId>{'u' * 100}</UploadId></InitiateMultipartUploadResult>",
 }
-"""Answers by operation of DynamoDB: the connection of a guest, and an episode. The empty name is S3's only call."""
+"""Answers by operation of DynamoDB: the connection of a guest, and an episode (a broadcast). The answer with the empty
+name is for S3, which gets only one kind of call."""
 
 
 @dataclass(frozen=True)

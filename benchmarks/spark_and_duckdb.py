@@ -2,9 +2,9 @@
 Parquet.
 
 Spark runs the shipped job from start to end, with a folder in place of S3. DuckDB reads the same files, adds the source
-of each row and writes the same kind of Parquet. Unlike the job, it stores neither rejected lines nor values without a
-column, and writes no pointers for readers. The job also runs on a single file, which shows how long the start of Spark
-takes.
+of each row and writes the same kind of Parquet. Unlike the job, it stores neither rejected lines (which are not JSON
+records) nor values without a column. It also writes no pointers, with which readers find the Parquet files of a run.
+The job also runs on a single file, which shows how long the start of Spark takes.
 """
 
 import argparse

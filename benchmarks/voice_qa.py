@@ -30,7 +30,7 @@ Rows = dict[str, dict[str, float | str]]
 
 
 class TimedListener(GuestConnection):
-    """Connection of a guest that records the arrival times of an answer's pieces."""
+    """Connection of a guest (a browser user) that records when the pieces (numbered parts) of an answer arrive."""
 
     def __init__(self, backend: VoiceQaBackend) -> None:
         super().__init__(backend)

@@ -1,7 +1,8 @@
 """Environment variables of both transcription functions, and the caption thresholds with their ranges.
 
 Amazon Transcribe sends each result, a piece of recognised speech, first as partials and then as a final. The thresholds
-decide which of them clients see, and when. Stack settings, environment models and session settings share these types.
+decide which of these versions clients see, and when. Stack settings, environment models and session settings share
+these types. An utterance is a few seconds of speech, which a client sends in one message.
 """
 
 from typing import Annotated
@@ -18,8 +19,9 @@ PauseSeconds = Annotated[float, Field(ge=0.2, le=5)]
 """Time for which the text of a result must be unchanged before an unstable partial of it is shown. If Amazon Transcribe
 reports no stability, the time since the result's first version counts instead."""
 OrphanSeconds = Annotated[float, Field(ge=5, le=60)]
-"""Time without a new version after which a result becomes an orphan: its last partial is shown as its final. The end of
-a stream, after less than 7 seconds, has the same effect, so higher values change nothing (docs/decisions/0040)."""
+"""Time without a new version after which a result becomes an orphan: its last partial is shown as its final. A stream
+ends after less than 7 seconds, and its end makes orphans of all results without a final. So values of 7 or more
+change nothing (docs/decisions/0040)."""
 RatePerSecond = Annotated[int, Field(ge=1, le=20)]
 """Maximum number of partials that are shown in one second."""
 DedupSeconds = Annotated[int, Field(ge=0, le=60)]

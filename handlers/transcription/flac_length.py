@@ -7,7 +7,7 @@ A frame does not state its size in bytes. It ends where the next frame's header 
 checksum must be right at that position. So damaged and truncated frames are refused, and bytes inside a frame that look
 like a header are ignored. Frames must be numbered from 0 without a gap. So a missing frame is refused too, unless
 frames are missing only at the end of a file whose header states 0 samples. Zeros after the last frame are accepted,
-because they do not change its checksum, and no decoder plays them.
+because they do not change the frame's checksum, and no decoder plays them.
 
 `utterance_audio` decides which sample rates, channels and sample sizes are allowed.
 """
@@ -17,8 +17,10 @@ from dataclasses import dataclass
 
 from handlers.common.audio.flac_frame_headers import FRAME_STARTS, MAX_HEADER, FrameHeader, crc_table, frame_header
 
-STREAMINFO, INVALID = 0, 127
-"""Kinds of metadata blocks. Only the first block, the header of the file, may be STREAMINFO. INVALID is never allowed."""
+STREAMINFO = 0
+"""Kind of the first metadata block, which is the header of the file. No other block may have this kind."""
+INVALID = 127
+"""Kind of metadata block that is never allowed."""
 STREAMINFO_BYTES = 34
 SYNC = re.compile(b"|".join(FRAME_STARTS))
 """Bytes with which each frame begins. The content of a frame may contain them too."""
@@ -86,7 +88,7 @@ def _parse_block(audio: bytes, start: int) -> tuple[int, bool, bytes, int]:
 def _count_samples(audio: bytes, start: int, stated: FlacAudio) -> int:
     """Return the number of samples in the frames from an offset to the end of the file."""
     samples = frames = 0
-    varying: bool | None = None  # True if the block size varies, which all frames of a file must state alike
+    varying: bool | None = None  # True if the block size varies. All frames of a file must agree on this.
     while start < len(audio):
         header = _header(audio, start, stated)
         if header is None or not header.matches_stream_info or varying not in {None, header.has_varying_block_size}:
@@ -103,7 +105,8 @@ def _count_samples(audio: bytes, start: int, stated: FlacAudio) -> int:
 def _find_frame_end(audio: bytes, start: int, stated: FlacAudio) -> int:
     """Return the end of the frame at an offset.
 
-    The checksum goes on from one possible end to the next. So the time stays short if many bytes look like a header.
+    At each possible end, the checksum of the bytes so far is continued, not computed again. So the time stays short
+    even if many bytes look like a header.
     """
     offset, crc = start, 0
     while offset < len(audio):

@@ -30,7 +30,8 @@ WATCHED = "yes"
 UTTERANCES_KEY_PREFIX = "flight#"
 """Start of the keys of `SessionUtterances` items. Utterances in progress are also called "in flight"."""
 KEPT_SECONDS = 12 * 3600
-"""Lifetime of an item after its last change, which is longer than a session. Text reservations have a shorter one."""
+"""Lifetime of an item after its last change. It is longer than any session. Text reservations have a shorter
+lifetime."""
 
 Item = TypeVar("Item", bound=LiveItem)
 T = TypeVar("T")
@@ -104,8 +105,8 @@ class LiveTable:
     def reserve_text(self, key: str, reservation: TextReservation, seconds: int) -> tuple[bool, TextReservation | None]:
         """Reserve a text for some seconds. Return True if this succeeded, and the running reservation that it replaced.
 
-        It fails if another utterance has reserved the text. But a final line replaces the reservation of a line that is
-        not final, because the text of that line may still change.
+        The reservation fails if another utterance has reserved the text. But a line that is final replaces the
+        reservation of a line that is not final, because the text of the replaced line may still change.
         """
         now_ms = self._clock_ms()
         free = "attribute_not_exists(pk) OR ends_ms <= :now OR #owner = :owner"

@@ -2,6 +2,8 @@
 processor.
 
 A client opens a session, which has its settings for speech, and then sends utterances: a few seconds of speech each.
+The caption thresholds in these settings decide which captions the client gets, and when.
+
 The router is the Lambda function that answers each message of a client. It invokes the audio processor, which sends the
 captions of one utterance. A scheduled sweep asks clients to send lost utterances again.
 
@@ -25,7 +27,8 @@ from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding
 TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
 """Prefix of the token, which the client offers as a WebSocket subprotocol."""
 USER_PREFIX = "user."
-"""Prefix of the user name that a client offers as a subprotocol. It is used only without tokens (`auth: none`)."""
+"""Prefix of the user name that a client offers as a subprotocol. It is used only with the setting `auth: none`, without
+tokens."""
 
 SessionId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
@@ -64,7 +67,7 @@ class TranscriptionErrorCode(ErrorCode):
     )
     BUSY = (
         "BUSY",
-        "`inFlight` utterances are in progress, or the utterance's `waitMs` is not over.",
+        "As many utterances are in progress as `inFlight` allows, or the utterance's `waitMs` is not over.",
         "Wait for a `done`, or until the wait is over.",
     )
     BAD_AUDIO = (
@@ -137,7 +140,7 @@ class Audio(ClientMessage):
     sequence: Annotated[int, Field(ge=0, le=10_000_000)]
     """Position of the utterance in the session's speech. Captions of overlapping utterances are ordered by it."""
     audio: Annotated[str, StringConstraints(min_length=1, max_length=129_024)]
-    """Base64. The maximum length is that of `MAX_BYTES` of `utterance_audio`."""
+    """Base64. The maximum length is the length in base64 of `MAX_BYTES` bytes (see `utterance_audio`)."""
 
 
 class Ping(ClientMessage):
@@ -229,7 +232,7 @@ class Closed(ReplyMessage):
 
 
 class DirectAddress(ReplyMessage):
-    """Answer to `direct`: the presigned URL of a stream. If Amazon Transcribe refuses it, send `direct` again."""
+    """Answer to `direct`: the presigned URL of a stream. If Amazon Transcribe refuses the URL, send `direct` again."""
 
     type: Literal["direct"] = "direct"
     url: str
@@ -256,8 +259,8 @@ class CaptionMessage(Message):
     end_ms: int
     """Position within the utterance."""
     stability: float | None = None
-    """Share of the result's words and punctuation marks that Amazon Transcribe marks as stable. Absent without such
-    marks."""
+    """Share of the result's words and punctuation marks that Amazon Transcribe marks as stable. Absent if it marks no
+    word or punctuation mark as stable or unstable."""
     orphan: bool = False
     """True if the result never became final, so the text is its last partial version."""
 

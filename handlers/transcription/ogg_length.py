@@ -26,7 +26,7 @@ from mutagen import MutagenError
 from mutagen.ogg import OggPage
 
 OPUS_RATE = 48000
-"""Opus always decodes to this rate, and positions count its samples."""
+"""Opus always decodes to this rate, and granule positions count samples at this rate."""
 MAX_PACKET_SAMPLES = 5760
 """Number of samples in the longest packet, which lasts 120 ms."""
 FRAME_SAMPLES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4

@@ -1,12 +1,15 @@
 """State of one session's utterances. An utterance is a few seconds of speech in one message of a client.
 
-- Each utterance in progress has a slot. The router takes the slot before it invokes the audio processor, and the
-  processor releases it. If it is not released before its deadline, the utterance counts as lost.
+- Each utterance in progress has a slot. The router, the function that answers clients, takes the slot. Then it invokes
+  the audio processor, the function that transcribes one utterance, which releases the slot. If the slot is not released
+  before its deadline, the utterance counts as lost.
 - The names of utterances that ended are kept, so that a repeated message is not transcribed again.
 - A pending resend is an utterance that the client must send again, because it was lost or could not be transcribed.
 
-Each attempt to transcribe an utterance has a number and takes a slot. A method that changes the state returns a new
-object, which `LiveTable.change` writes only if no concurrent invocation has changed the item.
+Each attempt to transcribe an utterance has a number and takes a slot. An attempt has no free stream if Amazon
+Transcribe refuses to open one, because the account's quota is used up or the service is not available. A method that
+changes the state returns a new object, which `LiveTable.change` writes only if no concurrent invocation has changed the
+item.
 """
 
 from collections.abc import Collection
@@ -36,13 +39,16 @@ class SlotOutcome(StrEnum):
 
 
 class LiveItem(VersionedState):
-    """Base of the versioned items in the live table, and of their parts. A field's alias is its stored name."""
+    """Base of the versioned items in the live table, the table for connections and open sessions, and of their parts.
+
+    A field's alias is its stored name.
+    """
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     @property
     def due_ms(self) -> int | None:
-        """Time from which the sweep, a scheduled function, must process the item. None if it need not."""
+        """Time from which the sweep, a scheduled run of the router, must process the item. None if it need not."""
         return None
 
 
@@ -151,7 +157,7 @@ class SessionUtterances(LiveItem):
         return remaining, tuple(slot.utterance for slot in overdue)
 
     def take_slot(self, utterance: str, overdue_ms: int, max_slots: int, now_ms: int) -> tuple[Self, SlotDecision]:
-        """Take a slot for a new attempt at an utterance, if `SlotOutcome` names no reason against it."""
+        """Take a slot for a new attempt at an utterance, or return the outcome that prevents this."""
         if utterance in self.done or self.has_slot(utterance):
             return self, SlotDecision(outcome=SlotOutcome.REPEATED)
         resend = next((resend for resend in self.resends if resend.utterance == utterance), None)

@@ -7,8 +7,8 @@ Audio is validated before a stream is opened. If Amazon Transcribe gets bad audi
 reports no reason. Error messages name frequent mistakes: WebM from a browser's recorder, or WAV instead of samples.
 
 The sample rate of a FLAC file must be that of the session. For Opus, a session can always use 48000 Hz, because Opus
-always decodes to this rate. It can also use the rate from which the file was encoded, unless it is one that Opus does
-not support (32000 and 44100).
+always decodes to this rate. It can also use the rate from which the file was encoded, unless Opus does not support that
+rate (32000 and 44100).
 
 `ogg_length` and `flac_length` read the files. Nothing is decoded.
 """
@@ -54,9 +54,10 @@ SAMPLE_RATES = {
     Encoding.OGG_OPUS: (8000, 16000, 24000, 48000),
 }
 """Sample rates in Hz that a session can use. Each gives a whole number of samples per chunk."""
-MESSAGE_BYTES, JSON_BYTES = 128 * 1024, 2 * 1024
-"""API Gateway's size limit for one WebSocket message, and the part of the message that is reserved for everything except
-the audio."""
+MESSAGE_BYTES = 128 * 1024
+"""API Gateway's size limit for one WebSocket message."""
+JSON_BYTES = 2 * 1024
+"""Part of a message that is reserved for everything except the audio."""
 MAX_BYTES = (MESSAGE_BYTES - JSON_BYTES) // 4 * 3
 """Maximum size of the audio before base64, which makes 4 characters of 3 bytes."""
 MIN_MS = 100
@@ -83,7 +84,7 @@ FOREIGN_FORMATS = {
         rb"OggS.{24}\x7fFLAC": "FLAC in Ogg: send the FLAC file without Ogg, as flac, or encode Opus",
     }.items()
 }
-"""First bytes of formats that are not supported, and advice for the client."""
+"""First bytes of formats that are not supported. Each text completes an error message that begins with "this is"."""
 FOREIGN_FRAME = re.compile(rb"\xff[\xe2-\xff]")
 """First bytes of an MP3 or AAC frame. PCM samples can begin with the same bytes, so these are not always wrong."""
 

@@ -17,7 +17,7 @@ def parse_agent_url(endpoint: str) -> SplitResult:
 
 
 def _is_public_address(host: str) -> bool:
-    """Return True for a public IP address. A host name is not resolved, so it may lead to a public address."""
+    """Return True for a public IP address. A host name is not resolved, so it never counts as a public address."""
     try:
         return ip_address(host).is_global
     except ValueError:

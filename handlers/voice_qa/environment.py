@@ -1,4 +1,8 @@
-"""Environment variables that the WebSocket handler and the query worker share, and types that stack settings use."""
+"""Environment variables that two functions of voice Q&A share, and types that stack settings use.
+
+The functions are the WebSocket handler, which replies to the messages of clients, and the query worker, which answers
+questions.
+"""
 
 from typing import Annotated
 
@@ -12,7 +16,8 @@ maximum timeout and also the maximum delay of the SQS message that triggers the 
 MAX_QUERY_BYTES = 10_000_000
 """Default for the maximum size of a spoken question."""
 SessionDays = Annotated[int, Field(ge=1, le=365)]
-"""Number of days for which a question is stored, and a conversation after its first turn (question and answer)."""
+"""Number of days for which a question is stored. A conversation (the questions of one guest about a lecture, and their
+answers) is stored for this number of days after its first answer."""
 
 
 class VoiceQaEnvironment(HandlerEnvironment):

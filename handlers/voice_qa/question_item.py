@@ -1,8 +1,8 @@
 """Changes to the stored record of a question after the question was accepted.
 
-The query worker begins an answer attempt and ends the question, or releases it for another attempt. Only one attempt
-runs at a time, and only the running attempt can end the question. There is one exception: if the question's time limit
-has passed, the WebSocket handler fails the question.
+The query worker is the Lambda function that answers questions. It begins an answer attempt, and then ends the question
+or releases it for another attempt. Only one attempt runs at a time, and only the running attempt can end the question.
+There is one exception: if the question's time limit has passed, the WebSocket handler fails the question.
 
 The guest's allowance is a separate item, which counts the guest's questions that are being answered.
 """
@@ -83,7 +83,7 @@ class QuestionItem:
     def mark_reported(self, calls: int) -> None:
         """Record that the client was notified of the end of the question, after `calls` invocations of the worker.
 
-        If this write fails, the client may get an error later.
+        If this write fails, the client may get an error later, when the time limit of the question is checked.
         """
         try:
             self._items.change(QuestionRecord, self._key, lambda record: (record.mark_reported(calls), None))
@@ -100,7 +100,7 @@ class QuestionItem:
         self._items.change(QuestionRecord, self._key, update)
 
     def stop_counting_as_running(self) -> None:
-        """Remove the question from the guest's questions that are being answered. If this fails, it expires later."""
+        """Stop counting the question among those that are being answered. If this fails, its entry expires later."""
         try:
             self._items.change(
                 Allowance, allowance_key(self.guest_id), lambda allowance: (allowance.end_question(self.query_id), None)

@@ -1,18 +1,18 @@
-"""Keys of the items in voice Q&A's table, and the states of connections, questions and allowances.
+"""Keys of the items in voice Q&A's table, and the states of connections, questions and allowances (limits of a guest).
 
 The table's partition key is `sessionId`, and its sort key is `lectureId`. A guest (a browser user with unauthenticated
 Cognito credentials) can read and write the items whose `sessionId` begins with the guest's own Cognito identity id and
-`#`. These items are conversations. The keys of all other items begin with a word such as `query`, with which no identity
-id begins, so guests cannot access them.
+`#`. These items are conversations. The keys of all other items begin with a word such as `query`, with which no
+identity id begins, so guests cannot access them.
 
-Anyone who knows an identity id can get the guest's credentials with it. So it is only stored in this table, in the items
-of connections and questions and in the keys of conversations. These keys need it, because IAM policies can only compare
-keys with the identity id. Everything else contains the guest id, a keyed hash of the identity id: other keys of this
-table, S3 keys, and messages between Lambda functions.
+Anyone who knows an identity id can get the guest's credentials with it. So it is only stored in this table, in the
+items of connections and questions and in the keys of conversations. These keys need it, because IAM policies can only
+compare keys with the identity id. Everything else contains the guest id, a keyed hash of the identity id: other keys of
+this table, S3 keys, and messages between Lambda functions.
 https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html
 
-The content of the items of lectures and conversations is defined in `lecture_table` and `conversations`. A field's alias
-is its stored name.
+The content of the items of lectures and conversations is defined in `lecture_table` and `conversations`. A field's
+alias is its stored name.
 """
 
 from enum import StrEnum
@@ -23,7 +23,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from handlers.common.aws.dynamodb_versioned_items import VersionedState
 from handlers.common.identity.user_ids import USER_ID_PATTERN
 from handlers.common.json_models import Message
-from handlers.voice_qa.client_messages import QueryId, VoiceQaErrorCode
+from handlers.voice_qa.websocket_messages import QueryId, VoiceQaErrorCode
 
 Key = dict[str, str]
 TTL_ATTRIBUTE = "expiresAt"
@@ -37,10 +37,11 @@ MAX_CALLS = 20
 answer."""
 CHECK_GRACE_SECONDS = 5
 """Time from a question's time limit to the check of this limit. In this time, a worker that reached the limit can still
-report the failure itself. It also exceeds the difference between the clocks of two Lambda functions."""
+report the failure itself. The time also exceeds the difference between the clocks of two Lambda functions."""
 RETRY_MS = 50_000
-"""Lambda retries a failed invocation after a minute. A repeated invocation that begins earlier than this time after the
-first is a duplicate delivery, so the first invocation may still be running."""
+"""Minimum time from the start of an invocation to its retry by Lambda, which retries a failed invocation after a
+minute. A repeated invocation that begins earlier is a duplicate delivery, so the first invocation may still be
+running."""
 
 
 def lecture_key(lecture_id: str) -> Key:
@@ -69,7 +70,7 @@ GuestId = Annotated[str, StringConstraints(pattern=rf"^{USER_ID_PATTERN}$")]
 
 
 class WorkerEvent(Message):
-    """Event of the query worker: the question to answer."""
+    """Event of the query worker, the Lambda function that answers questions: the question to answer."""
 
     schema_version: Literal[1] = 1
     guest_id: GuestId
@@ -113,7 +114,7 @@ class QuestionStatus(StrEnum):
 
 
 class Listener(VersionedState):
-    """The connection that receives the pieces of an answer, and the first piece that it needs."""
+    """The connection that receives an answer in numbered pieces, and the first piece that it needs."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
@@ -196,7 +197,7 @@ class QuestionRecord(VersionedState):
         """Begin an answer attempt. Return False if another attempt is running or the question has ended.
 
         A retry by Lambda has the request id of the failed invocation. So an attempt that began with this id has died,
-        and the retry replaces it. An invocation with another id must wait until the time of a dead attempt has passed.
+        and the retry replaces it. An invocation with another id cannot replace an attempt before `running_until_ms`.
         """
         died = self.begun_by == request_id and now_ms - self.begun_ms >= RETRY_MS
         attempt_over = self.status is QuestionStatus.RUNNING and (died or self.running_until_ms <= now_ms)

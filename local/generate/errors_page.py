@@ -12,7 +12,7 @@ from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
 from handlers.transcription.messages import TranscriptionErrorCode
-from handlers.voice_qa.client_messages import VoiceQaErrorCode
+from handlers.voice_qa.websocket_messages import VoiceQaErrorCode
 from local.generate.failure_reasons import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
 
 INTRODUCTION = """\

@@ -27,7 +27,7 @@ from handlers.meetings.bedrock_summarize.transcript import Transcript
 from handlers.meetings.meeting_record import MeetingRecord
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
-from handlers.voice_qa import client_messages
+from handlers.voice_qa import websocket_messages
 from local import ROOT
 from local.generate import (
     api_documentation,
@@ -155,7 +155,7 @@ SCHEMAS: dict[str, Generator] = {
         lambda: _build_message_schema("transcription", messages, message_examples.TRANSCRIPTION)
     ),
     "docs/voice-qa.schema.json": _to_text_generator(
-        lambda: _build_message_schema("voice-qa", client_messages, message_examples.VOICE_QA)
+        lambda: _build_message_schema("voice-qa", websocket_messages, message_examples.VOICE_QA)
     ),
 }
 OPENAPI_DOCUMENTS: dict[str, Generator] = {

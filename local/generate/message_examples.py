@@ -17,8 +17,8 @@ from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, Meeti
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
 from handlers.meetings.upload_completion_file import Chunk, ChunkProblem, CompleteFile, WrongChunk
 from handlers.transcription import messages
-from handlers.voice_qa import client_messages
-from handlers.voice_qa.client_messages import LectureState, UploadKind
+from handlers.voice_qa import websocket_messages
+from handlers.voice_qa.websocket_messages import LectureState, UploadKind
 
 SESSION_ID, LECTURE_ID = "01K8PFW8H0ZV5QX3N9T2R4M6BC", "01K8PFVZQ0A1B2C3D4E5F6G7H8"
 QUERY_ID = "question-1"
@@ -64,8 +64,8 @@ TRANSCRIPTION: Sequence[Message] = (
     ),
 )
 VOICE_QA: Sequence[Message] = (
-    client_messages.Upload(action="upload", id="m1", kind=UploadKind.QUERY, content_type="audio/webm"),
-    client_messages.UploadReady(
+    websocket_messages.Upload(action="upload", id="m1", kind=UploadKind.QUERY, content_type="audio/webm"),
+    websocket_messages.UploadReady(
         id="m1",
         kind=UploadKind.QUERY,
         url="https://audio.s3.us-east-1.amazonaws.com/",
@@ -74,23 +74,23 @@ VOICE_QA: Sequence[Message] = (
         max_bytes=10_000_000,
         expires_seconds=3600,
     ),
-    client_messages.WatchLecture(action="lecture", id="m6", lecture_id=LECTURE_ID),
-    client_messages.LectureReport(id="m6", lecture_id=LECTURE_ID, state=LectureState.PENDING),
-    client_messages.LectureReport(lecture_id=LECTURE_ID, state=LectureState.READY, duration_ms=1_800_000),
-    client_messages.LectureReport(
+    websocket_messages.WatchLecture(action="lecture", id="m6", lecture_id=LECTURE_ID),
+    websocket_messages.LectureReport(id="m6", lecture_id=LECTURE_ID, state=LectureState.PENDING),
+    websocket_messages.LectureReport(lecture_id=LECTURE_ID, state=LectureState.READY, duration_ms=1_800_000),
+    websocket_messages.LectureReport(
         lecture_id=LECTURE_ID,
         state=LectureState.REJECTED,
         code=RejectionReason.TOO_SHORT,
         message="The recording is too short: the minimum is 10 seconds.",
     ),
-    client_messages.Query(
+    websocket_messages.Query(
         action="query",
         id="m2",
         query_id=QUERY_ID,
         lecture_id=LECTURE_ID,
         audio_key="queries/us-east-1:guest/01K8PFX",
     ),
-    client_messages.Query(
+    websocket_messages.Query(
         action="query",
         id="m3",
         query_id=QUERY_ID,
@@ -100,30 +100,30 @@ VOICE_QA: Sequence[Message] = (
         attempt=1,
         resume_from=2,
     ),
-    client_messages.QueryAccepted(id="m2", query_id=QUERY_ID, session_id=SESSION_ID),
-    client_messages.TranscriptPiece(query_id=QUERY_ID, attempt=1, number=0, text="what is a monad"),
-    client_messages.TextPiece(query_id=QUERY_ID, attempt=1, number=1, text="A monad is "),
-    client_messages.AudioPiece(query_id=QUERY_ID, attempt=1, number=2, audio=SOUND, format="ogg-opus"),
-    client_messages.CitationPiece(
+    websocket_messages.QueryAccepted(id="m2", query_id=QUERY_ID, session_id=SESSION_ID),
+    websocket_messages.TranscriptPiece(query_id=QUERY_ID, attempt=1, number=0, text="what is a monad"),
+    websocket_messages.TextPiece(query_id=QUERY_ID, attempt=1, number=1, text="A monad is "),
+    websocket_messages.AudioPiece(query_id=QUERY_ID, attempt=1, number=2, audio=SOUND, format="ogg-opus"),
+    websocket_messages.CitationPiece(
         query_id=QUERY_ID, attempt=1, number=3, start_ms=61_000, end_ms=64_500, quote="so that is a monad"
     ),
-    client_messages.Answered(
+    websocket_messages.Answered(
         query_id=QUERY_ID,
         attempt=1,
         pieces=4,
         audio_url="https://audio.s3.us-east-1.amazonaws.com/responses/us-east-1%3Aguest/question-1.1.ogg",
     ),
-    client_messages.QueryFailed(
-        code=client_messages.VoiceQaErrorCode.AUDIO_MISSING,
+    websocket_messages.QueryFailed(
+        code=websocket_messages.VoiceQaErrorCode.AUDIO_MISSING,
         message="The audio was not uploaded yet.",
         query_id=QUERY_ID,
         retryable=True,
     ),
-    client_messages.Ping(action="ping", id="m4"),
-    client_messages.Pong(id="m4"),
+    websocket_messages.Ping(action="ping", id="m4"),
+    websocket_messages.Pong(id="m4"),
     ErrorMessage(
         id="m5",
-        code=client_messages.VoiceQaErrorCode.LECTURE_UNKNOWN,
+        code=websocket_messages.VoiceQaErrorCode.LECTURE_UNKNOWN,
         message="There is no such lecture.",
         request_id="b4e1",
     ),

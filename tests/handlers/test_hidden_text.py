@@ -23,10 +23,10 @@ from handlers.meetings.bedrock_summarize.transcript_assembly import TranscribedP
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import parse_results
 from handlers.transcription.messages import REQUESTS as TRANSCRIPTION_REQUESTS
-from handlers.voice_qa.client_messages import REQUESTS as VOICE_QA_REQUESTS
-from handlers.voice_qa.client_messages import Query
 from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
 from handlers.voice_qa.query_worker.conversations import StoredTurn, context_turns
+from handlers.voice_qa.websocket_messages import REQUESTS as VOICE_QA_REQUESTS
+from handlers.voice_qa.websocket_messages import Query
 from tests.handlers.livestream.sample_transcript_window import MESSAGE, SETTINGS, WINDOW, answer, claim, clip
 from tests.handlers.meetings.bedrock_summarize.test_action_item_verification import model_item, verified
 from tests.handlers.transcription.caption_samples import event, transcript_result

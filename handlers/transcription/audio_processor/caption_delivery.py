@@ -1,13 +1,17 @@
 """Delivery of one utterance's captions to the client, without repeating text that another utterance shows.
 
-An utterance is a few seconds of speech. Utterances may overlap, so two of them can contain the same words. Before a
-caption is sent, its text is reserved under a keyed hash in the live table. If another utterance has reserved the text,
-the caption is not shown.
+An utterance is a few seconds of speech. Amazon Transcribe recognises it in pieces, called results. Each result has one
+line on the client's screen, and each caption replaces the text of its line. A partial is a caption that may still
+change, a final one that may not.
+
+Utterances may overlap, so two of them can contain the same words. Before a caption is sent, its text is reserved under
+a keyed hash in the live table, which stores the state of connections and open sessions. If another utterance has
+reserved the text, the caption is not shown.
 
 If a client has reconnected, its captions are sent over the new connection.
 
 An utterance may be transcribed in several attempts, one after another. Only the newest attempt can hold the utterance's
-slot in the live table. An attempt that has lost the slot must not send final captions.
+slot, an entry of the live table for an utterance in progress. An attempt that has lost the slot must not send finals.
 """
 
 import hashlib
@@ -91,7 +95,7 @@ class CaptionDelivery:
         error of a final that could not be sent.
         """
         final = caption.final
-        # The check reads the table, so it is left out for partials. Their final is checked.
+        # The check reads the table, so it is left out for partials. The final that follows is checked.
         if caption.kind is not CaptionKind.PARTIAL:
             self._check_attempt()
         self._revisions += 1

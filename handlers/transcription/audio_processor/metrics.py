@@ -1,8 +1,9 @@
 """CloudWatch metrics of one invocation, which transcribes one utterance. They are put in one call at its end.
 
-Amazon Transcribe sends a result as partials and then as a final. A partial is dropped if the rate limit of the captions
-forbids showing it. An orphan is a result that never became final. A fallback means that a stream of Amazon Transcribe
-failed, captions came too late, or the partials did not mark stable words.
+Amazon Transcribe sends a result, a piece of recognised speech, as partials and then as a final. A partial is dropped if
+the rate limit of the captions forbids showing it. An orphan is a result that never became final. A fallback means that
+a stream of Amazon Transcribe failed, captions came too late, or Amazon Transcribe marked no words of the partials as
+stable or unstable.
 """
 
 from collections import Counter

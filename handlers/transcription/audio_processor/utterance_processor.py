@@ -1,8 +1,9 @@
 """Processing of one utterance: start an attempt, transcribe the audio, then report the end to the client and CloudWatch.
 
 An utterance is a few seconds of speech. If an attempt to transcribe it fails, the client is asked to send it again,
-which starts another attempt. The router gives each attempt one of the session's slots. An invocation is ignored if its
-attempt has lost the slot, or if another invocation has started the attempt.
+which starts another attempt. The router, the function that answers clients, invokes this function for each attempt, and
+gives the attempt one of the limited number of slots that a session has. An invocation is ignored if its attempt has
+lost the slot, or if another invocation has started the attempt.
 
 `event.attempt` is the number of the attempt in the whole session. `event.utterance_attempt` counts only the attempts at
 this utterance, and leaves out those for which Amazon Transcribe had no free stream. Audio and text are kept only in
@@ -40,13 +41,14 @@ from handlers.transcription.transcribe_stream_urls import StreamRequest
 from handlers.transcription.utterance_audio import Utterance, check_utterance
 
 OVERDUE_MS = 8_000
-"""Time beyond the length of the audio after which a started attempt counts as lost. A live attempt never takes so
-long."""
+"""Time beyond the length of the audio after which a started attempt counts as lost. An attempt that is still running
+never takes so long."""
 RESERVE_MS = 3_000
 """Part of the invocation's time that is reserved for reporting the end of the utterance to the client."""
 
 MAX_ATTEMPTS = 3
-"""Number of the attempt from which on a failure gives the utterance up, so that the client does not send it again.
+"""Number of an attempt at an utterance. If this attempt or a later one fails, the utterance is given up, and the client
+does not send it again.
 
 The number of attempts can be higher, because an utterance is always repeated if an attempt was lost, had no free
 stream, or had no client. An utterance that Amazon Transcribe rejects is given up at any attempt."""
@@ -68,7 +70,9 @@ class ProcessorInvocation:
     audio: Utterance
     """Audio of the event, validated and divided into chunks."""
     entered_ms: int
+    """Time at which the invocation started."""
     max_ms: int
+    """Maximum duration of the transcription, counted from `entered_ms`."""
 
 
 class _ReleasedAttempt(NamedTuple):

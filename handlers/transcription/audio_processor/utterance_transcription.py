@@ -37,6 +37,7 @@ OPEN_SECONDS = 1.0
 TAIL_MS = 500
 """Time that a second stream needs in addition to the length of its audio."""
 STREAM_FAILED = "stream_failed"
+"""Reason for showing only final captions: a stream failed."""
 
 
 class UtteranceEnd(StrEnum):
@@ -52,7 +53,8 @@ class UtteranceEnd(StrEnum):
     GONE = "gone"
     """The client has no open connection."""
     SLOT_LOST = "overtaken"
-    """The attempt no longer holds the utterance's slot, because a newer attempt took it or its deadline was over."""
+    """The attempt no longer holds the utterance's slot, which is the entry of the live table for an utterance in
+    progress. A newer attempt took the slot, or its deadline was over."""
 
 
 class EndCause(StrEnum):

@@ -1,8 +1,9 @@
 """Handling of client messages in the router: open and close sessions, and pass utterances to the audio processor.
 
-An utterance is a few seconds of speech in one message. Before the router invokes the processor, it takes one of the
-session's slots for the utterance. So a session has no more concurrent streams than slots, and a repeated message is
-transcribed once.
+The router is the Lambda function that answers clients, and the audio processor the one that transcribes utterances. An
+utterance is a few seconds of speech in one message. A session has a limited number of slots, and each utterance in
+progress takes one. The router takes the slot before it invokes the processor. So a session has no more concurrent
+streams than slots, and a repeated message is transcribed once.
 
 Later, the utterance ends, or the client must send it again, for example because it was lost. The message about this may
 be lost too. So the answers to the client's next messages list the utterances that ended (`done`), those of them that
@@ -46,7 +47,8 @@ from handlers.transcription.transcribe_stream_urls import StreamRequest
 from handlers.transcription.utterance_audio import BadAudio, check_utterance
 
 MAX_START_MS = 20_000
-"""Time after which an utterance that no processor has started counts as lost. Lambda would keep trying for a minute."""
+"""Time after which an utterance counts as lost if no invocation of the processor has started it. Lambda would keep
+trying to run the invocation for a minute."""
 DIRECT_URL_PERIOD_MS = 5 * 60 * 1000
 """Period in which the presigned URLs of a session are counted. It equals the maximum lifetime of a URL."""
 

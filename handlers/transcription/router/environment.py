@@ -1,4 +1,8 @@
-"""Environment variables of the router, the function that answers clients of transcription."""
+"""Environment variables of the router, the function that answers clients of transcription.
+
+A client opens a session, and then sends utterances: messages with a few seconds of speech each. The audio processor is
+the function that transcribes an utterance.
+"""
 
 from typing import Annotated, Literal
 
@@ -28,6 +32,6 @@ class RouterEnvironment(TranscriptionEnvironment):
     direct_enabled: bool = True
     """True if clients can get presigned URLs with which they stream directly to Amazon Transcribe."""
     direct_seconds: Annotated[int, Field(ge=1, le=300)] = 300
-    """Lifetime of such a URL in seconds."""
+    """Lifetime of these URLs in seconds."""
     aws_endpoint_url_transcribe_streaming: str | None = None
     """Endpoint of Amazon Transcribe, if it is not the region's usual one."""

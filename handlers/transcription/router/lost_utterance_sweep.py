@@ -32,7 +32,7 @@ class LostUtteranceSweep:
         for session_id in self._live.overdue_sessions(now_ms):
             try:
                 count += self._sweep_session(session_id, now_ms)
-            except Exception as error:  # noqa: BLE001 - counted, and raised at the end as one
+            except Exception as error:  # noqa: BLE001 - counted, and reported at the end by SweepFailed
                 self._log.error("sweep_failed", error_type=type(error).__name__)
                 failed += 1
         if failed:

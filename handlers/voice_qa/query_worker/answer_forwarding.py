@@ -1,12 +1,13 @@
 """Forwarding of an answer from the agent to its listener, the connection of the client that waits for the answer.
 
-Each `AgentPiece` from the agent becomes one or more messages (`Piece`) for the client. They are numbered from 0, and
-small enough for API Gateway. A client that lost messages asks the question again, on any connection, and names the
-first number that it needs. Its connection then becomes the listener, and gets the messages from that number on. All
-messages stay in memory, so that they can be sent again and stored.
+The agent is the external service that answers questions. Each `AgentPiece` from the agent becomes one or more messages
+(`Piece`) for the client. They are numbered from 0, and small enough for API Gateway. A client that lost messages asks
+the question again, on any connection, and names the first number that it needs. Its connection then becomes the
+listener, and gets the messages from that number on. All messages stay in memory, so that they can be sent again and
+stored.
 
-The question's record names the listener, and is read regularly while the answer arrives. Without a listener, nothing
-is posted, but the answer continues to be read from the agent.
+The question's record names the listener, and is read regularly while the answer arrives. Without a listener, nothing is
+posted, but the answer continues to be read from the agent.
 
 If posting a message failed, the message may have arrived nevertheless. It is posted again, and the client recognises it
 by its number.
@@ -22,9 +23,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.websocket.message_sender import WebSocketConnections
-from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.table_records import Listener
+from handlers.voice_qa.websocket_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 
 MAX_CHARACTERS = 16_000
 """Maximum number of characters of text in one message. JSON uses at most six bytes per character, so a message stays

@@ -1,8 +1,9 @@
 """Store of complete answers in the audio bucket, so that an answer can be sent again to a client that reconnects.
 
 The object `responses/<guestId>/<queryId>.<attempt>.jsonl` contains the messages as they were sent, one per line. The
-object with the same name and `.ogg` or `.mp3` contains the spoken answer as one file. Each attempt has its own names,
-because an attempt that was assumed to be dead may still store its answer. The question's record names the valid attempt.
+object with the same name and `.ogg` or `.mp3` contains the spoken answer as one file. Each answer attempt (one try of a
+worker to answer the question) has its own names, because an attempt that counted as dead may still store its answer.
+The question's record names the valid attempt.
 
 An answer that is read is validated before it is sent. The bucket's lifecycle rules delete old answers.
 """
@@ -16,21 +17,22 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from handlers.common.aws.presigned_lifetime import PRESIGNED_SECONDS
 from handlers.voice_qa import s3_prefixes
-from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker.agent.agent_types import AnswerAudioFormat
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_MESSAGES
+from handlers.voice_qa.websocket_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 MAX_BYTES = 64 * 1024 * 1024
 """Maximum size of a stored answer in bytes. The limits in `agent_protocol` only allow smaller answers."""
-# Extension of the object's key, and content type of the object, by audio format.
 EXTENSIONS = {AnswerAudioFormat.OGG_OPUS: "ogg", AnswerAudioFormat.MP3: "mp3"}
+"""Extensions of the keys of spoken answers, by audio format."""
 CONTENT_TYPES = {AnswerAudioFormat.OGG_OPUS: "audio/ogg", AnswerAudioFormat.MP3: "audio/mpeg"}
+"""Content types of the objects with spoken answers, by audio format."""
 NO_SUCH_KEY = "NoSuchKey"
 """Error code of GetObject if the object does not exist."""
-_LINE: TypeAdapter[Piece] = TypeAdapter(
+_LINE_ADAPTER: TypeAdapter[Piece] = TypeAdapter(
     Annotated[TextPiece | AudioPiece | CitationPiece | TranscriptPiece, Field(discriminator="type")]
 )
 
@@ -95,7 +97,7 @@ def _parse(query_id: str, attempt: int, data: bytes) -> tuple[Piece, ...]:
     if len(data) > MAX_BYTES or len(lines) > MAX_MESSAGES:
         raise AnswerNotStored
     try:
-        pieces = tuple(_LINE.validate_json(line) for line in lines)
+        pieces = tuple(_LINE_ADAPTER.validate_json(line) for line in lines)
         formats = {AnswerAudioFormat(piece.format) for piece in _audio_pieces(pieces)}
     except (ValidationError, ValueError):
         raise AnswerNotStored from None

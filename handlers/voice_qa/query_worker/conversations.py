@@ -4,10 +4,10 @@ The latest turns are stored in the table, and the agent gets some of them as the
 are browser users with unauthenticated Cognito credentials, may read and write these items directly in the table. So
 items are parsed strictly, and invalid turns are ignored.
 
-A conversation expires a fixed number of days after its first turn. Further turns do not postpone this, so that the words
-of a guest who asks regularly are deleted too. A turn after the expiry begins a new conversation, even if DynamoDB has
-not deleted the old item yet. A guest can postpone the expiry by changing the item's `expiresAt`. But each new turn
-limits it to the same number of days after that turn.
+A conversation expires a fixed number of days after its first turn. Further turns do not postpone this, so that the
+words of a guest who asks regularly are deleted too. A turn after the expiry begins a new conversation, even if DynamoDB
+has not deleted the old item yet. A guest can postpone the expiry by changing the item's `expiresAt`. But each new turn
+limits the expiry to the same number of days after that turn.
 """
 
 import re
@@ -22,9 +22,9 @@ from handlers.common.aws.dynamodb_versioned_items import MAX_ATTEMPTS, TooManyWr
 from handlers.common.json_models import Message
 from handlers.common.text.text_cleaning import remove_hidden_characters
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.voice_qa.client_messages import QueryId
 from handlers.voice_qa.query_worker.agent.agent_types import Turn
 from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, Key
+from handlers.voice_qa.websocket_messages import QueryId
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -34,9 +34,11 @@ MAX_ITEM = 350_000
 ITEM_OVERHEAD = 4_000
 """Maximum size of an item without its turns, in bytes."""
 MAX_QUESTION, MAX_ANSWER = 50_000, 250_000
-"""Maximum sizes of a stored question and of a stored answer in bytes, so that a turn always fits into an item."""
-CONTEXT_TURNS, CONTEXT_CHARACTERS = 10, 2_000
-"""Maximum number of turns that an agent gets as context, and maximum length of each question and answer in them."""
+"""Maximum sizes in bytes of the question and of the answer in a turn, so that a turn always fits into an item."""
+CONTEXT_TURNS = 10
+"""Maximum number of turns that an agent gets as context."""
+CONTEXT_CHARACTERS = 2_000
+"""Maximum length of each question, and of each answer, in these turns."""
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _ABSENT: Mapping[str, Any] = {}
 """Value of an attribute that an item does not have."""
@@ -61,7 +63,7 @@ TURN_ATTRIBUTES = frozenset(field.alias or name for name, field in StoredTurn.mo
 def append_turn(turns: Iterable[StoredTurn], turn: StoredTurn) -> tuple[StoredTurn, ...]:
     """Return the turns with the new turn at their end. If the item would grow too large, the oldest turns are dropped.
 
-    If several turns have the same question, only the first of them is kept.
+    If several turns have the same `query_id`, only the first of them is kept.
     """
     truncated = turn.model_copy(
         update={"question": _truncate(turn.question, MAX_QUESTION), "answer": _truncate(turn.answer, MAX_ANSWER)}

@@ -1,4 +1,7 @@
-"""Environment variables of the query worker."""
+"""Environment variables of the query worker, the function that answers questions with the help of an agent.
+
+The agent is an external service: an HTTP service or Bedrock AgentCore Runtime.
+"""
 
 from typing import Annotated
 
@@ -8,8 +11,6 @@ from handlers.voice_qa.environment import VoiceQaEnvironment
 
 
 class WorkerEnvironment(VoiceQaEnvironment):
-    """Environment variables of the query worker."""
-
     agentcore_endpoint: str | None = None
     """URL of an agent that is an HTTP service, which does not run in AgentCore, although the variable's name says so.
     None if the agent runs in AgentCore Runtime."""

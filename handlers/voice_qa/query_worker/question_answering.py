@@ -1,9 +1,10 @@
 """Answering of one question: send it to the agent, forward the answer to the client while it arrives, and store it.
 
-If the agent fails or the question cannot be answered, the question is marked as failed, and the client is notified. If
-anything else fails, such as a read of the table, the exception is raised, so that Lambda retries the invocation. Before
-that, the question is released, so that the retry can begin another attempt. After the end of the question is written to
-its record, failures to notify the client or to store the turn are only logged.
+The agent is the external service that answers questions. If the agent fails or the question cannot be answered, the
+question is marked as failed, and the client is notified. If anything else fails, such as a read of the table, the
+exception is raised, so that Lambda retries the invocation. Before that, the question is released, so that the retry can
+begin another attempt. After the end of the question is written to its record, failures to notify the client or to store
+the turn (the question and its answer) are only logged.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,6 @@ from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, LogFields
 from handlers.common.websocket.message_sender import WebSocketConnections
-from handlers.voice_qa.client_messages import Answered, Piece, QueryFailed, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed
 from handlers.voice_qa.query_worker.answer_forwarding import AnswerForwarder
@@ -25,6 +25,7 @@ from handlers.voice_qa.query_worker.conversations import Conversations
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.question_item import QuestionItem
 from handlers.voice_qa.table_records import QuestionRecord, QuestionStatus, conversation_key
+from handlers.voice_qa.websocket_messages import Answered, Piece, QueryFailed, UnanswerableQuestion, VoiceQaErrorCode
 
 ANSWER_GONE = UnanswerableQuestion(
     VoiceQaErrorCode.QUERY_FAILED, "The answer is no longer stored. Ask again.", retryable=True

@@ -12,11 +12,11 @@ from botocore.exceptions import ClientError
 from handlers.common.aws.presigned_lifetime import PRESIGNED_SECONDS
 from handlers.common.aws.s3_notifications import NULL_VERSION_ID
 from handlers.voice_qa import s3_prefixes
-from handlers.voice_qa.client_messages import UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.conversations import Conversations, context_turns
 from handlers.voice_qa.table_records import QuestionRecord, conversation_key
+from handlers.voice_qa.websocket_messages import UnanswerableQuestion, VoiceQaErrorCode
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

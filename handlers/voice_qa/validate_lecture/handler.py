@@ -1,7 +1,7 @@
 """Lambda function that validates uploaded lectures, the recordings about which guests ask questions.
 
-A queue of S3 notifications invokes it with new uploads. A schedule invokes it with `{"kind": "sweep"}`. It then
-validates the uploads whose notification was lost.
+A queue of S3 notifications invokes it with new uploads. A schedule invokes it with `{"kind": "sweep"}`. In such a
+sweep, the function validates the uploads whose notification was lost.
 """
 
 from collections.abc import Mapping

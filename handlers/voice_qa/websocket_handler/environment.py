@@ -1,4 +1,7 @@
-"""Environment variables of the WebSocket handler. The stack settings also use their types."""
+"""Environment variables of the WebSocket handler, the function that replies to the messages of voice Q&A's clients.
+
+The stack settings also use the types of these variables.
+"""
 
 from typing import Annotated, Literal
 
@@ -13,8 +16,9 @@ QueriesAtOnce = Annotated[int, Field(ge=1, le=10)]
 QueriesPerHour = Annotated[int, Field(ge=1, le=1000)]
 """Maximum number of one guest's questions in an hour."""
 UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
-"""Maximum lifetime of an upload form. The requirement demands one hour, which is more than `PRESIGNED_SECONDS`. A form
-ends earlier if the credentials that signed it expire. The client then requests another form."""
+"""Maximum lifetime of an upload form. The product requirement is one hour, so it can be longer than the lifetime of
+this program's other presigned URLs (`PRESIGNED_SECONDS`). A form expires earlier if the credentials that signed it
+expire. The client then requests another form."""
 
 
 class SocketEnvironment(VoiceQaEnvironment):
@@ -27,7 +31,8 @@ class SocketEnvironment(VoiceQaEnvironment):
     identity_pool: str
     """The identity pool whose guests may connect."""
     guest_id_key: str
-    """Name of the SSM SecureString parameter that contains the secret key of the hash which produces guest ids."""
+    """Name of the SSM SecureString parameter that contains a secret key. A guest id is a hash of the guest's Cognito
+    identity id with this key."""
     guest_id_key_version: str | None = None
     """Deployed version of the parameter. No code reads this variable. A change of it starts new containers, which read
     the parameter again."""

@@ -28,7 +28,6 @@ from handlers.common.time_and_ids.new_ids import new_id
 from handlers.common.websocket.message_dispatch import ProxyResponse, WebSocketDispatcher
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
-from handlers.voice_qa.client_messages import REQUESTS, Ping, Pong, Query, Upload, VoiceQaErrorCode, WatchLecture
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
     CHECK_GRACE_SECONDS,
@@ -43,6 +42,7 @@ from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.overdue_question_check import OverdueQuestionChecker
 from handlers.voice_qa.websocket_handler.question_intake import ConnectedGuest, QuestionIntake
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
+from handlers.voice_qa.websocket_messages import REQUESTS, Ping, Pong, Query, Upload, VoiceQaErrorCode, WatchLecture
 
 PROTOCOL = "polyphony.voice-qa.v1"
 SUBPROTOCOL_HEADER = "sec-websocket-protocol"

@@ -22,9 +22,9 @@ from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.aws.sqs_batches import BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.common.websocket.message_sender import WebSocketConnections
-from handlers.voice_qa.client_messages import QueryFailed, VoiceQaErrorCode
 from handlers.voice_qa.question_item import QuestionItem
 from handlers.voice_qa.table_records import TimeLimitCheck
+from handlers.voice_qa.websocket_messages import QueryFailed, VoiceQaErrorCode
 
 OVERDUE_MESSAGE = "The complete answer did not arrive in time. Ask again."
 

@@ -1,9 +1,9 @@
 """Intake of questions: check a question, count it for the guest's limits, store it, and invoke the query worker.
 
-The query worker is the Lambda function that answers the stored question. It begins at most one attempt at a time, so an
-unnecessary invocation does no harm. Before each invocation, a time limit check is scheduled
-(`overdue_question_check`), so that the client gets an error if the invocation is lost or the worker dies. When the
-client then asks again, the worker is invoked again.
+The query worker is the Lambda function that answers the stored question. For each question, at most one attempt to
+answer it runs at a time, so an unnecessary invocation does no harm. Before each invocation, a time limit check is
+scheduled (`overdue_question_check`), so that the client gets an error if the invocation is lost or the worker dies.
+When the client then asks again, the worker is invoked again.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,6 @@ from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.error_codes import CommonErrorCode
 from handlers.common.error_responses import FieldProblem, HandlerError
 from handlers.common.logging import EventLog
-from handlers.voice_qa.client_messages import Query, QueryAccepted, UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
     CHECK_GRACE_SECONDS,
@@ -31,6 +30,7 @@ from handlers.voice_qa.table_records import (
 )
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
+from handlers.voice_qa.websocket_messages import Query, QueryAccepted, UnanswerableQuestion, VoiceQaErrorCode
 
 
 @dataclass(frozen=True)

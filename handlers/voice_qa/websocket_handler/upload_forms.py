@@ -1,4 +1,5 @@
-"""Presigned S3 forms with which guests upload audio, and reports about the lectures that they upload.
+"""Presigned S3 forms with which guests upload spoken questions and lectures. Guests can also ask for the state of a
+lecture that they upload.
 
 S3 only accepts an upload with the key and content type of its form, up to a maximum size, and during the form's
 lifetime. The query worker checks uploaded questions, and the lecture validator checks uploaded lectures.
@@ -12,7 +13,10 @@ from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.error_responses import HandlerError
 from handlers.common.time_and_ids import ulid
 from handlers.voice_qa import s3_prefixes
-from handlers.voice_qa.client_messages import (
+from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.table_records import Allowance, allowance_key
+from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
+from handlers.voice_qa.websocket_messages import (
     LectureReport,
     Upload,
     UploadKind,
@@ -20,9 +24,6 @@ from handlers.voice_qa.client_messages import (
     VoiceQaErrorCode,
     WatchLecture,
 )
-from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.table_records import Allowance, allowance_key
-from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -17,7 +17,7 @@ from handlers.meetings.bedrock_summarize.transcript import Transcript
 from handlers.meetings.meeting_record import MeetingRecord
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
-from handlers.voice_qa import client_messages
+from handlers.voice_qa import websocket_messages
 from local import ROOT
 from local.generate import generated_files
 from local.preview import stack_files
@@ -61,7 +61,7 @@ def test_every_message_has_an_example(path: str) -> None:
     ("path", "requests"),
     [
         ("docs/transcription.schema.json", messages.REQUESTS),
-        ("docs/voice-qa.schema.json", client_messages.REQUESTS),
+        ("docs/voice-qa.schema.json", websocket_messages.REQUESTS),
     ],
 )
 def test_the_handler_accepts_the_example_of_a_request(path: str, requests: Mapping[str, type[Message]]) -> None:

@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 
 from components.frontend_output import build_frontend
 from handlers.voice_qa import s3_prefixes
-from handlers.voice_qa.client_messages import REQUESTS
 from handlers.voice_qa.environment import AnswerSeconds
 from handlers.voice_qa.table_records import CHECK_GRACE_SECONDS
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
+from handlers.voice_qa.websocket_messages import REQUESTS
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_values import UNKNOWN

@@ -10,7 +10,8 @@ replaces the previous one, then a final. The client shows one line for each resu
 - No text is shown under two results at the same time.
 
 The caller, `utterance_transcription`, passes results to `accept`, calls `take_due` at the time that `next_due_ms`
-returns, and calls `finish` at the end. It also states the time, so the same input always gives the same captions.
+returns, and calls `finish` at the end. The caller also states the time, so the same input always gives the same
+captions.
 """
 
 from dataclasses import dataclass
@@ -105,7 +106,8 @@ class Captions:
         self._min_stability = thresholds.min_stability_threshold
         self._pause_ms = thresholds.pause_ms
         self._unmarked_partials_left = PARTIALS_WITHOUT_STABILITY
-        """Number of further partials without a stability after which partials are disabled. 0 ends the count."""
+        """Number of further partials without a stability after which partials are disabled. 0 if no more partials are
+        counted."""
         self._open = OpenResults(thresholds)
         self._rate = PartialRate(thresholds.max_rate_per_second)
         self._finals = FinalsInOrder(thresholds.max_buffer_ms)

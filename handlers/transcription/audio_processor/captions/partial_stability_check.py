@@ -1,8 +1,11 @@
-"""Stability check of a partial: it decides whether the partial is shown without waiting.
+"""Stability check of a partial: it decides whether the partial may be shown at once.
 
-A partial is a version of a result of Amazon Transcribe that is not final yet. Its stability is the share of its words
-and punctuation marks that are marked as stable. The partial is shown without waiting if its stability is high enough,
-or if its text ends a sentence. Without such marks, the age of the result is compared with a minimum instead.
+A partial is a version of a result (a piece of speech that Amazon Transcribe recognised) that is not final yet. A
+partial that does not pass the check is deferred: it may be shown after some time, unless a newer version replaces it.
+
+The stability of a partial is the share of its words and punctuation marks that Amazon Transcribe flags as stable. The
+partial passes if its stability is high enough, or if its text ends a sentence. If Amazon Transcribe has flagged nothing
+as stable or unstable, the age of the result is compared with a minimum instead.
 """
 
 import unicodedata
@@ -37,7 +40,7 @@ def ends_sentence(text: str) -> bool:
 
 
 def is_stable_enough(partial: Result, age_ms: int, *, min_stability: float, min_age_ms: int) -> bool:
-    """Return True if a partial may be shown without waiting.
+    """Return True if a partial may be shown at once.
 
     `age_ms` is the time since the first partial of the same result. It counts only if the partial has no stability.
     """

@@ -34,7 +34,7 @@ class ResultVersion:
 
 
 def rank(version: ResultVersion) -> tuple[float, int]:
-    """Return a sort key for partials. The best one has the highest stability, and is the newest of these."""
+    """Return a sort key for partials. The best one is the newest of those with the highest stability."""
     stability = version.result.stability
     return (-1.0 if stability is None else stability, version.number)
 
@@ -52,8 +52,8 @@ class OpenResult:
     """Version that is shown later, because it was not stable enough when it arrived. A newer version replaces it or, if
     that is stable enough, removes it."""
     deferred_since_ms: int = 0
-    """Time from which `max_buffer_ms` is counted. It stays the same when a newer version is deferred, because otherwise
-    a text that keeps changing would never be shown."""
+    """Time from which the threshold `max_buffer_ms` is counted. It stays the same when a newer version is deferred,
+    because otherwise a text that keeps changing would never be shown."""
     due_ms: int = 0
     """Time at which the deferred version may be shown although it is not stable enough."""
     candidate: ResultVersion | None = None
@@ -100,7 +100,8 @@ class OpenResults:
         self._open.pop(result_id, None)
 
     def defer(self, open_result: OpenResult) -> None:
-        """Defer the newest version until the text has not changed for `pause_ms`, at the latest for `max_buffer_ms`.
+        """Defer the newest version until the text has not changed for `pause_ms`, but for no longer than
+        `max_buffer_ms`.
 
         If the version has no stability, the pause is counted from the first version of the result.
         """

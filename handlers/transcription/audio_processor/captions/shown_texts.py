@@ -1,6 +1,7 @@
 """Memory of the texts that one stream showed recently, so that no other result of Amazon Transcribe repeats them.
 
-Texts are compared without regard to Unicode variants, capitals, punctuation and spacing.
+A result is a piece of recognised speech, which comes in several versions: first partials, then a final. Texts are
+compared without regard to Unicode variants, capitals, punctuation and spacing.
 """
 
 import re

@@ -49,7 +49,7 @@ def decode_frame(frame: bytes) -> EventStreamMessage:
     buffer.add_data(frame)
     try:
         message: Any = next(buffer, None)
-    except Exception:  # noqa: BLE001 - checksums, lengths, text and types all fail in ways of their own
+    except Exception:  # noqa: BLE001 - wrong checksums, lengths, texts and types raise different exceptions
         message = None
     if message is None or message.prelude.total_length != len(frame):
         # Raised outside the except block, because the parser's exception may contain the peer's bytes.

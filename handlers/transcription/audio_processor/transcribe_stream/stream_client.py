@@ -46,6 +46,7 @@ class StreamFailureCode(StrEnum):
     SILENT = "silent"
     """No connection was established in time, or the service received no audio for too long."""
     INTERNAL = "internal"
+    """The service failed, or reported an exception that this module does not know."""
 
 
 class TranscribeStreamFailed(Exception):
@@ -89,7 +90,7 @@ class TranscribeStream:
         """Open the stream of a presigned URL. Raise TranscribeStreamFailed if this fails."""
         try:
             return cls(WebSocket.open(url, timeout_seconds))
-        except Exception as error:  # noqa: BLE001 - whatever a peer makes the library raise
+        except Exception as error:  # noqa: BLE001 - the peer can make the library raise any exception
             code = _code_of_open_error(error)
         raise TranscribeStreamFailed(code)
 

@@ -1,5 +1,7 @@
 """WebSocket client for a stream of Amazon Transcribe. `stream_client` interprets the messages.
 
+The "peer" is the other end of the connection, usually Amazon Transcribe.
+
 The client reads and writes only while one of its methods runs, and each method has a time limit.
 
 The library `websockets` implements the protocol. But the library's own client is not used, because it reads in a second
@@ -23,7 +25,8 @@ from websockets.uri import WebSocketURI, parse_uri
 MAX_MESSAGE = 256 * 1024
 """Maximum size of a received message in bytes."""
 MAX_WAITING = 16
-"""Number of received messages from which on nothing more is read until the caller takes a message."""
+"""Number of received messages that may wait for the caller. If so many wait, nothing more is read until the caller
+takes one."""
 MAX_FRAMES = 1_000
 """Maximum number of frames of one message. It is limited because all frames are kept until the last one arrives, and
 empty frames do not count towards MAX_MESSAGE."""

@@ -6,9 +6,10 @@ pauses between them share one time limit. The maximum pause grows with each try.
 it, so that callers which failed together do not retry together. The seconds in the agent's `Retry-After` header are
 added to the pause. If the pause would end after the time limit, the call fails at once.
 
-After the first byte, nothing is retried. The time between two lines and the time for the whole answer are limited. The
-time that the caller needs to process a piece of the answer only counts towards the limit of the whole answer. An answer
-is complete when the agent sends `done`. If the connection ends before, the answer has failed.
+After the first byte, nothing is retried. The agent sends an answer as lines. The time between two lines and the time
+for the whole answer are limited. The time that the caller needs to process a piece of the answer only counts towards
+the limit of the whole answer. An answer is complete when the agent sends `done`. If the connection ends before, the
+answer has failed.
 """
 
 import ssl
@@ -32,7 +33,7 @@ MAX_TRIES = 4
 FIRST_PAUSE_SECONDS = 0.2
 """Maximum pause after the first try. It doubles with each try."""
 MAX_PAUSE_SECONDS = 2.0
-"""Maximum of all pauses, without the seconds of `Retry-After`."""
+"""Limit at which the maximum pause stops growing. The seconds of `Retry-After` do not count."""
 _MAX_RETRY_AFTER_DIGITS = 6
 """Maximum number of digits in a `Retry-After` header. A longer number is ignored."""
 
@@ -73,7 +74,7 @@ class StreamedAnswer(AgentAnswer):
         asked_at: float,
         now: Callable[[], float],
     ) -> None:
-        """`first_bytes` are the bytes of the body that were already read. `asked_at` is a time of `now`."""
+        """`first_bytes` are the bytes of the body that were already read. `asked_at` is a time on the clock `now`."""
         self._exchange = exchange
         self._reader = reader
         self._silence_seconds = limits.silence_seconds

@@ -38,7 +38,9 @@ class AgentCode(StrEnum):
     """The agent could not answer because of an error of its own."""
 
 
-LASTING = frozenset([AgentCode.NO_ACCESS, AgentCode.MALFORMED, AgentCode.TOO_MUCH, AgentCode.QUESTION_REJECTED])
+LASTING_FAILURES = frozenset(
+    [AgentCode.NO_ACCESS, AgentCode.MALFORMED, AgentCode.TOO_MUCH, AgentCode.QUESTION_REJECTED]
+)
 """Failures after which asking again does not help, unless the agent states that it does."""
 
 
@@ -49,7 +51,7 @@ class AgentFailed(Exception):
         """`retryable` states if asking again may help. If it is None, the code decides."""
         super().__init__(code.value)
         self.code = code
-        self.retryable = code not in LASTING if retryable is None else retryable
+        self.retryable = code not in LASTING_FAILURES if retryable is None else retryable
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@
 error statuses of the operation to failure codes.
 
 The module does not use boto3 for two reasons. The body reader of boto3 fills a buffer of one kilobyte before it returns
-a line, which would delay the words of an answer. And its timeouts start again with each byte, so a slow answer could
-take any time.
+a line, which would delay the words of an answer. And its timeouts start again with each byte, so they would not limit
+the time of a slow answer.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Client of an agent that is an HTTP service, for example at a private address.
 
 This module builds the request and maps the service's error statuses to failure codes. `agent_call` sends the request.
-The stack settings name the endpoint. Redirects are not followed, so no response can change it.
+The stack settings name the endpoint. Redirects are not followed, so no response can change the endpoint.
 """
 
 import ssl

@@ -83,7 +83,8 @@ class HttpExchange:
     def start(cls, request: HttpRequest, connect_seconds: float, deadline: float, now: Callable[[], float]) -> Self:
         """Send the request, wait for the headers of the response, and return the exchange.
 
-        `deadline` is a time of `now`. Raises OSError (including TimeoutError), HostUnreachable or MalformedResponse.
+        `deadline` is a time on the clock `now`. Raises OSError (including TimeoutError), HostUnreachable or
+        MalformedResponse.
         """
         connected = _connect(request.address, min(now() + connect_seconds, deadline), now)
         if connected is None:

@@ -10,12 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.common.logging import EventLog
-from handlers.voice_qa.client_messages import Answered
 from handlers.voice_qa.query_worker import answer_forwarding
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_AUDIO, MAX_CHARACTERS, MAX_LAST_POSTS, AnswerForwarder
 from handlers.voice_qa.table_records import Listener
+from handlers.voice_qa.websocket_messages import Answered
 from tests.handlers.transcription.router_harness import Clock
 from tests.handlers.voice_qa.query_worker.worker_harness import Listeners
 

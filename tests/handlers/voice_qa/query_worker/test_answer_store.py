@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker import answer_store as module
 from handlers.voice_qa.query_worker.answer_store import AnswerNotStored, AnswerStore
+from handlers.voice_qa.websocket_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, LectureHarness
 
 WHO, QUERY = "us-east-1:guest", "query-number-1"

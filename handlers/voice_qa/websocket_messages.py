@@ -1,7 +1,10 @@
 """Messages of voice Q&A's WebSocket API, in both directions, with one model per message.
 
-A client sends `query` to ask a question about a lecture. The WebSocket handler only confirms it, as it answers every
-message of a client. The query worker later sends the answer in numbered pieces.
+A guest is a browser user who asks questions about a lecture, and a client is the program of a guest. The WebSocket
+handler replies to every message of a client at once. Its reply to a question, the message `query`, is only a
+confirmation. The query worker passes the question to the agent, the external service that answers questions. The worker
+sends the answer to the client in numbered pieces. If an answer fails, it may be started again as another answer
+attempt.
 """
 
 from enum import StrEnum
@@ -21,7 +24,7 @@ QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
 
 class VoiceQaErrorCode(ErrorCode):
-    """Error codes of voice Q&A. Messages with a wrong form have the codes that all WebSocket APIs use."""
+    """Error codes of voice Q&A. `WebSocketErrorCode` has the codes for malformed messages."""
 
     UNAUTHENTICATED = (
         "UNAUTHENTICATED",
@@ -31,7 +34,10 @@ class VoiceQaErrorCode(ErrorCode):
     )
     LECTURE_UNKNOWN = (
         "LECTURE_UNKNOWN",
-        "There is no lecture with this id. In an answer to `lecture`: this guest did not upload such a lecture.",
+        (
+            "There is no lecture with this id. Or the client asked with `lecture` for the state of a lecture that this "
+            "guest did not upload."
+        ),
         "Check the id.",
     )
     LECTURE_NOT_READY = (
@@ -109,7 +115,7 @@ class UploadKind(StrEnum):
 
 
 class Upload(ClientMessage):
-    """Asks for a form with which the client uploads audio."""
+    """Request for a form with which the client uploads audio."""
 
     action: Literal["upload"]
     kind: UploadKind
@@ -123,7 +129,7 @@ class Query(ClientMessage):
 
     action: Literal["query"]
     query_id: QueryId
-    """The client's name for the question. If the question is sent again with the same name after it was answered, it
+    """The client's name for the question. If the client sends an answered question again with the same name, the client
     gets the same answer."""
     lecture_id: Ulid
     session_id: Ulid | None = None
@@ -134,13 +140,13 @@ class Query(ClientMessage):
     attempt: Annotated[int, Field(ge=1, le=100_000)] = 1
     """The answer attempt to which `resumeFrom` refers. Each piece of an answer states its attempt."""
     resume_from: Annotated[int, Field(ge=0, le=100_000)] = 0
-    """Number of the first piece of this attempt that the client has not received. If the current attempt is another,
-    all its pieces are sent."""
+    """Number of the first piece of this attempt that the client has not received. If the current attempt is another
+    attempt, all its pieces are sent."""
 
 
 class WatchLecture(ClientMessage):
-    """Asks for the state of a lecture that this guest uploads. When the validation ends, the message `lecture` is sent
-    to the connection that sent this request last, or else to the connection that requested the upload.
+    """Request for the state of a lecture that this guest uploads. When the validation ends, the message `lecture` is
+    sent to the connection that sent this request last, or else to the connection that requested the upload.
     """
 
     action: Literal["lecture"]
@@ -148,7 +154,7 @@ class WatchLecture(ClientMessage):
 
 
 class Ping(ClientMessage):
-    """Keeps the connection open."""
+    """Request that keeps the connection open."""
 
     action: Literal["ping"]
 
@@ -169,7 +175,7 @@ class UploadReady(ReplyMessage):
     """Id of the new lecture, if `kind` is `lecture`."""
     max_bytes: int
     expires_seconds: int
-    """Maximum lifetime of the form. It ends earlier if the credentials that signed it do."""
+    """Maximum lifetime of the form. The form expires earlier if the credentials that signed it expire."""
 
 
 class QueryAccepted(ReplyMessage):
