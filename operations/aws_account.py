@@ -1,4 +1,4 @@
-"""AWS account of the current credentials, in which a command works, and the type of function that creates clients."""
+"""AWS account in which a command works, and the type `Clients` of the functions that create boto3 clients."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

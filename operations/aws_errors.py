@@ -1,6 +1,7 @@
 """Translation of AWS errors into errors of the commands, with one-line messages for operators.
 
-The text of an AWS error is never repeated, because it may contain the environment of a function.
+The text of an AWS error is never repeated, because it may contain a function's environment variables, which may be
+secret.
 """
 
 from collections.abc import Iterator
@@ -28,8 +29,9 @@ EXPIRED = frozenset(
 def translate_errors(action: str | None, resource: str) -> Iterator[None]:
     """Translate errors of botocore into `CommandRefused` with a one-line message.
 
-    The original error is not attached, because its text may contain a function's environment. If the block makes
-    several calls, pass None as action; the message then names the operation of the error.
+    The original error is not attached, because its text may contain a function's environment. `action` names the call
+    in the `with` block, for example `lambda:GetAlias`. Pass None if the block makes several calls; the message then
+    names the operation of the error.
     """
     try:
         yield

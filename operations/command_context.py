@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class CommandContext:
-    """What a command uses of its environment. Tests replace it."""
+    """Services and functions that a command gets from outside. Tests replace them."""
 
     clients: Clients
     clock: Callable[[], float]

@@ -1,7 +1,7 @@
 """Errors that end a command. Each message is one line that states what was given, what is allowed, and what to do.
 
-No message repeats the text of an AWS error. Lambda's texts can contain the whole environment of a function, for example
-if it is too large. The operation and the error code are sufficient.
+No message repeats the text of an AWS error. Lambda's texts can contain all environment variables of a function, for
+example if the variables are too large. The operation and the error code are sufficient.
 """
 
 

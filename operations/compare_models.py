@@ -1,13 +1,13 @@
 """Comparison of two models that extract meetings' action items: `python -m operations.compare_models`.
 
-An operator runs it before a cheaper model (the candidate) replaces the current one (the reference). Both models are
-asked about the same transcripts, with the requests of the Lambda function `bedrock-summarize`. Tokens and cost of both
-are printed side by side, with their agreement. If the candidate agrees sufficiently with the reference, the setting to
-commit is printed.
+Action items are tasks that participants promised. An operator runs the comparison before a cheaper model (the
+candidate) replaces the current one (the reference). Both models are asked about the same transcripts, in the way of the
+Lambda function `bedrock-summarize`. The tokens and cost of both models are printed side by side, with the agreement of
+their answers. If the agreement is sufficient, the stack setting that selects the candidate is printed.
 
 Exit status: 0 if the candidate passed, 1 if its agreement is below the threshold, 2 if the comparison could not run.
 The models are called on Bedrock, with boto3's credentials and Region. With `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, another
-endpoint is called. The output then states that its answers are no evidence.
+endpoint is called. The output then states that the answers are no evidence about the models.
 """
 
 import argparse
@@ -48,7 +48,8 @@ COUNT = 10
 THRESHOLD = 0.8
 """Minimum agreement (F1 score) at which the candidate passes."""
 AWS_HOST_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
-"""Ends of AWS's host names. Answers of any other host are treated as scripted, so they are no evidence."""
+"""Ends of AWS's host names. Answers of any other host are treated as scripted (given by fixed rules, not by a model),
+so they are no evidence."""
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
 """Default settings of the Lambda function `bedrock-summarize`."""
 QUESTION_SECONDS = float(MAX_ATTEMPTS * ANSWER_SECONDS)

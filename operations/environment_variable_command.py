@@ -2,8 +2,8 @@
 
 Callers use the alias `live`, which points to a published version. The environment of a published version cannot change,
 so the command publishes a new version and moves the alias to it. Lambda can only publish `$LATEST`. The command is
-refused if `$LATEST` differs from the live version in anything but this variable, because all callers would otherwise
-get untested code during an incident.
+refused if `$LATEST` differs from the live version in anything but this variable. Otherwise all callers would also get
+the other changes, untested and perhaps during an incident.
 """
 
 import argparse
@@ -171,7 +171,7 @@ def _list_models(subsystem: str) -> Iterator[type[HandlerEnvironment]]:
 
 
 def _find_problem(model: type[HandlerEnvironment], variables: Mapping[str, str]) -> str | None:
-    """Return the first problem of the variables without their values, or None."""
+    """Return the first problem of the variables, or None. The text does not contain their values."""
     try:
         model.model_validate(dict(variables))
     except ValidationError as error:
@@ -184,8 +184,8 @@ def _update_environment(
 ) -> FunctionConfiguration:
     """Write the environment, wait for the end of the update, and return the configuration of `$LATEST`.
 
-    The configuration is read after the end, because Lambda then gives it a new revision. With the revision of the
-    update's response, `$LATEST` could not be published.
+    The configuration is read after the end of the update, because Lambda gives it a new revision at that moment. With
+    the revision of the update's response, `$LATEST` could not be published.
     """
     try:
         context.gateway.set_environment(target.function_name, new_environment, latest.revision)

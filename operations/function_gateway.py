@@ -31,9 +31,9 @@ FROZEN_SETTINGS = (
     "LoggingConfig",
     "SnapStart",
 )
-"""Fields that a published version freezes, in addition to its environment: code and function configuration."""
+"""Fields of code and configuration that cannot change in a published version. Its environment cannot change either."""
 ADDED_BY_LAMBDA = frozenset({"CodeSize", "OptimizationStatus", "VpcId"})
-"""Keys inside of these fields that Lambda adds, and that are left out when two versions are compared."""
+"""Keys that Lambda adds inside of these fields. They are left out, so that two versions can be compared."""
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,13 @@ from operations.command_errors import CommandRefused
 
 PROJECT = "polyphony"
 PYTHON = ".venv/bin/python"
-"""Python interpreter in the commands that are printed, relative to the project's folder. Others lack packages."""
+"""Python interpreter in the commands that are printed, relative to the project's folder. Other interpreters may lack
+the packages that the commands need."""
 LIVE = "live"
 """The alias that all callers use (`components/blocks/compute/function.py`)."""
 PATH_PART = r"[a-z0-9]+(?:-[a-z0-9]+)*"
-"""Pattern of the two parts of a function path, for example `transcription/audio-processor`: subsystem and function."""
+"""Pattern of each part of a function path. The path has two parts, a subsystem (one of the backends) and a function,
+for example `transcription/audio-processor`."""
 
 
 def build_name(kind: Kind, stack: str, *path: str, suffix: str = "") -> str:

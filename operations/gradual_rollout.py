@@ -90,8 +90,8 @@ def _choose_version(context: CommandContext, target: FunctionTarget, to: str | N
     version = requested or next((configuration.version for configuration in published), live)
     if version == live:
         raise CommandRefused(
-            f"Version {version} of {target.function_name} is live already. Pin `liveVersion` to it, deploy, and then roll out "
-            "the version that the deployment publishes."
+            f"Version {version} of {target.function_name} is live already. Set `liveVersion` to it in "
+            f"Pulumi.{target.stack}.yaml, deploy, and then roll out the version that the deployment publishes."
         )
     return wait_until_callable(context, target, version).version
 
@@ -243,5 +243,6 @@ class _Rollout:
         )
 
     def _print_advice(self, version: str) -> None:
+        """Print how to keep `live` at this version in later deployments."""
         for line in stack_file_advice.advise_live_version(self.target, version):
             self.context.print_line(line)

@@ -1,6 +1,6 @@
 """Command `lecture`: upload a lecture for voice Q&A and print the result of its validation.
 
-Operators use it for stacks in which guests may not upload.
+Operators use it for stacks in which guests (browser users without login) may not upload.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from operations.function_target import build_name
 SUMMARY = "upload a lecture for voice Q&A, and wait for its validation"
 SUBSYSTEM = "voice-qa"
 VALIDATION_SECONDS = 600.0
-"""Maximum time to wait for the validation. It is enough for two attempts of the validator."""
+"""Maximum time to wait for the validation. It is enough for two attempts of the function that validates lectures."""
 READY = "ready"
 """Validation status of an accepted lecture."""
 
@@ -58,7 +58,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
 
 def _suffix(path: Path) -> str:
-    """Return the file's suffix, or no suffix if it is unusual. The rest of the name may be private."""
+    """Return the file's suffix, or no suffix if it is unusual. The rest of the name is not used: it may be private."""
     suffix = path.suffix.lower()
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
 

@@ -1,7 +1,7 @@
 """Functions that several commands use to read and move a Lambda function's alias `live`, which all callers use.
 
-If the Lambda function, the alias or the version does not exist, they raise `CommandRefused`, whose message asks the
-operator to check the possible causes.
+If the Lambda function, the alias or the version does not exist, these Python functions raise `CommandRefused`. Its
+message says what to do, or lists the newest versions.
 """
 
 from operations.command_context import CommandContext
@@ -63,8 +63,9 @@ def _get_ready(context: CommandContext, target: FunctionTarget, version: str) ->
 def move_alias(context: CommandContext, target: FunctionTarget, to: AliasRouting, before: LiveAlias) -> LiveAlias:
     """Change the alias' routing, unless another user changed the alias after `before` was read.
 
-    The first call may succeed although this function gets an error: its response can be lost, and botocore then repeats
-    the call with the old revision. So after an error, the alias is read to find out whether it has the new routing.
+    The first call can succeed although this function gets an error: if the response is lost, botocore repeats the call
+    with the old revision, which Lambda refuses. So after an error, the alias is read to find out whether it has the new
+    routing.
     """
     try:
         return context.gateway.update_alias(target.function_name, to, before.revision)

@@ -1,6 +1,6 @@
 """Command `alias`: list a Lambda function's versions, or move its Lambda alias `live` to one of them.
 
-Moving the alias is the fastest rollback. It also ends a rollout.
+Moving the alias is the fastest rollback. It also ends a gradual rollout, which the command `rollout` makes.
 """
 
 import argparse

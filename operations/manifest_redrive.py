@@ -1,5 +1,7 @@
-"""Command `redrive`: start a new execution of the workflow (a redrive) for a failed manifest of ingestion. A manifest
-is a list of files for a single Spark run.
+"""Command `redrive`: start a new execution of the workflow (a redrive) for a failed manifest of ingestion.
+
+A manifest is a list of files for a single Spark run. The redrive of Step Functions, which continues an execution, is
+not used.
 
 The command only starts the execution. The first step of the workflow then marks the manifest's failed files for the new
 run. The redrives of a manifest are numbered, and the number is a part of the execution's name. Step Functions accepts a
@@ -33,8 +35,8 @@ from operations.function_target import build_name
 SUMMARY = "start a new execution for a failed manifest of ingestion"
 SUBSYSTEM = "ingestion"
 MAX_REDRIVE_NUMBERS = 20
-"""Maximum number of execution names to try. Step Functions refuses the name of an ended execution. The manifest record
-has the number of the last redrive, unless that redrive ended before it updated the record."""
+"""Maximum number of execution names to try. Step Functions refuses the name of an ended execution. The manifest's
+record in the file table has the number of the last redrive, unless that redrive ended before it updated the record."""
 
 
 class RedriveOutcome(StrEnum):
@@ -79,7 +81,8 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     records, documents = ManifestRecords(*table_arguments), ManifestDocuments(clients("s3"), lake)
     lifecycle = ManifestLifecycle(
         # The last value is the number of shards over which the file table's index spreads files that wait for a
-        # manifest. The default is safe even if the stack uses another number, because the sweeper reads all shards.
+        # manifest. The default is safe even if the stack uses another number, because the sweeper, a scheduled function
+        # that also creates manifests, reads all shards.
         FileTable(*table_arguments, FileTableEnvironment.model_fields["open_shards"].default),
         records,
         documents,

@@ -1,8 +1,9 @@
 """Command `savings`: compare the cost of meetings before and after a change, from Cost Explorer.
 
-The table also has the saving that the requirements expect of each step of the change. Cost is selected by the tags
-`Project`, `Environment` and `Subsystem`, which must be activated for cost allocation. Cost Explorer has no tagged cost
-from before the activation. Calls of Bedrock models have no tags, so their line shows the cost of the whole account.
+The change is the cost reduction that the requirements describe. For each of its steps, the table also has the saving
+that the requirements expect. Cost is selected by the tags `Project`, `Environment` and `Subsystem`, which must be
+activated for cost allocation. Cost Explorer has no tagged cost from before the activation. Calls of Bedrock models have
+no tags, so their line shows the cost of the whole account.
 
 A request to Cost Explorer costs one cent. This command makes two requests, and one more for each further page of
 results.
@@ -28,12 +29,12 @@ MIN_DAYS = 3
 """Minimum number of days before and after the change. Cost Explorer is about one day behind, so fewer days would show
 little."""
 MODELS = "Bedrock"
-"""Text in the service name that Cost Explorer has for each Bedrock model."""
+"""Text that occurs in the service name of each Bedrock model in Cost Explorer."""
 
 
 @dataclass(frozen=True)
 class SavingStep:
-    """A change, the services whose cost it reduces, and the saving that the requirements expect."""
+    """Step of the change, the services whose cost it reduces, and the saving that the requirements expect."""
 
     name: str
     services: tuple[str, ...]

@@ -2,8 +2,8 @@
 
 An operator runs it to restore one of these indexes (docs/runbooks/roll-back-indexes.md). An index has one entry per
 item, and a meeting has several participants, so each participant or tag of a meeting gets a separate item. The item is
-in the user's partition, so that a role that is limited to this user can read it. It has no `startedAt`, so that the
-index by date omits it.
+in the partition of the meeting's user, so that a role that is limited to this user can read it. It has no `startedAt`,
+so that the index by date omits it.
 
 An item's key is derived from its content, and items are only written or removed if their meeting has not changed since
 it was read. So the command may run twice, or while meetings change, without wrong or duplicate items.
@@ -31,7 +31,7 @@ from operations.function_target import build_name
 SUMMARY = "write the table items for an index of meetings by participant or tag"
 SUBSYSTEM = "meetings"
 ATTRIBUTES = {"participants": "participantSearch", "tags": "tagSearch"}
-"""The attribute that is the sort key of an index, by the field of a meeting that the index lists."""
+"""Sort key attribute of each index. The dictionary key is the field of a meeting that the index lists."""
 PAGE = 25
 """Number of items that are read at a time."""
 MAX_CHANGES = 90
@@ -142,8 +142,9 @@ class _Backfill:
         count.removed += len(deletions)
 
     def _build_items(self, meeting: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-        """Yield the item of each participant or tag. The key is a hash of name and date, so a changed meeting gets new
-        items.
+        """Yield the item of each participant or tag.
+
+        The sort key ends with a hash of the name and the meeting's date. So if one of them changes, the item is new.
         """
         for name in sorted({" ".join(value.casefold().split()) for value in meeting.get(self.what, ())}):
             value = f"{name}#{meeting[INDEX_SORT]}"

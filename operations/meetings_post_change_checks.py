@@ -1,8 +1,8 @@
 """Command `checklist`: check a stack's meetings backend after a change.
 
 The requirements list these checks. The command makes those that need no person: alarms, errors in logs, failed
-executions, and metrics. It prints the others as a list. The command only reads, unless the options for a sample
-recording are given, which it then uploads. From the logs it prints only the numbers of errors.
+executions, and metrics. It prints the other checks as a list. The command only reads, unless the options name a sample
+recording. It then uploads this recording. From the logs it prints only the numbers of errors.
 """
 
 import argparse
@@ -58,8 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(
     context: CommandContext, options: argparse.Namespace, create_client: Callable[..., MeetingsClient] = MeetingsClient
 ) -> int:
-    """Run the automatic checks, and print their results and the manual checks. Return 0 if there is no problem, or
-    1.
+    """Run the automatic checks, and print their results and the manual checks.
+
+    Return 0 if no automatic check found a problem, otherwise 1.
     """
     stack, hours = options.stack, options.hours
     if hours <= 0:
@@ -147,7 +148,7 @@ def _check_executions(context: CommandContext, machine: str, since: datetime) ->
 
 
 def _measurements(cloudwatch: Any, label: str, since: datetime, period: timedelta) -> Iterator[str]:
-    """Yield the 95th percentile of each metric in the period and in the preceding one."""
+    """Yield one line for each metric, with its 95th percentile in the period and in the preceding period."""
     for name in (PROCESSING_DURATION, FFMPEG_RATIO):
         values = []
         for start in (since, since - period):

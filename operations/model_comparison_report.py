@@ -1,9 +1,9 @@
 """Report of a comparison of two models: their agreement on the action items of transcripts, and their cost, as a table.
 
-Two action items are the same if their quotes overlap in the transcript and their owners are the same person. Agreement
-is the F1 score of the candidate's items over all transcripts, with the reference's items as the truth. It is 1 if both
-models find the same items, and 0 if they have none in common. Wording and due dates do not count, because several forms
-of them are correct.
+Action items are the tasks that participants of meetings promised. Two action items are the same if their quotes overlap
+in the transcript and their owners are the same person. Agreement is the F1 score of the candidate's items over all
+transcripts, with the reference's items as the truth. It is 1 if both models find the same items, and 0 if they have
+none in common. Wording and due dates do not count, because several forms of them are correct.
 """
 
 import re
@@ -15,7 +15,8 @@ from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.summary import SummaryTokens
 
 _PRICED_MODEL = re.compile(r"(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-5-5")
-"""Id of a model that has prices in the price book: the area of its inference profile, and its family."""
+"""Id of a model that has prices in the price book (the table of prices): the area of its inference profile, for example
+`us` or `global`, and its family."""
 HEADINGS = (
     ("transcript", "items", "", "both", "agreement", "tokens in", "", "tokens out", "", "USD", ""),
     ("", "ref.", "cand.", "", "", "ref.", "cand.", "ref.", "cand.", "ref.", "cand."),
@@ -81,8 +82,10 @@ def total_agreement(comparisons: Sequence[TranscriptComparison]) -> Agreement:
 
 
 def compute_cost(model_id: str, tokens: SummaryTokens, prices: Mapping[str, float]) -> float | None:
-    """Return the cost in USD, or None for a model without prices. `prices`: USD per token, by name in the price
-    book. Each request has at most 100,000 tokens, because Claude Haiku 5.5 bills longer ones at a higher price.
+    """Return the cost in USD, or None for a model without prices.
+
+    `prices`: USD per token, by name in the price book. The result is only correct if each request has at most 100,000
+    tokens, because Claude Haiku 5.5 bills longer requests at a higher price.
     """
     match = _PRICED_MODEL.fullmatch(model_id)
     if match is None:

@@ -27,7 +27,7 @@ SettingPath = tuple[str, ...]
 
 
 class Setting(NamedTuple):
-    """Path of a setting, and its form."""
+    """Path of a setting, and the kind of its value."""
 
     path: SettingPath
     is_list: bool = False
@@ -39,7 +39,7 @@ NO_VARIABLES = frozenset({"alarms", "load"})
 
 
 def advise_live_version(target: FunctionTarget, version: str) -> list[str]:
-    """Return advice on how to pin the alias to a version."""
+    """Return advice on how to keep the alias `live`, which all callers use, at a version in later deployments."""
     return [
         f"Commit this to Pulumi.{target.stack}.yaml. Otherwise the next deployment that publishes a version moves `live`:",
         *_lines(target, (*_function_section(target), "liveVersion"), _quoted(version)),

@@ -25,7 +25,7 @@ def _text_constraints(max_length: int, pattern: str = _LINE) -> StringConstraint
 
 
 EpisodeId = Annotated[str, StringConstraints(pattern=rf"^{EPISODE_ID_PATTERN}$")]
-"""A ULID, or an id of the same length that is derived from the client token of the creation."""
+"""A ULID, or an id of the same length that is derived from the client token of the request that created the episode."""
 Title = Annotated[str, _text_constraints(200), VISIBLE_TEXT]
 Description = Annotated[str, _text_constraints(5_000, _LINES), VISIBLE_TEXT]
 Speakers = Annotated[tuple[Annotated[str, _text_constraints(100), VISIBLE_TEXT], ...], Field(max_length=20)]
@@ -36,8 +36,8 @@ Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{
 MAX_FINDING_CHARACTERS = 2_000
 """Maximum length of each text of a fact claim or a clip."""
 _FindingText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FINDING_CHARACTERS)]
-"""Text of a finding, written by the model or taken from the transcript. It has no pattern, because clients only receive
-such texts, so they could not correct them."""
+"""Text of a finding (a fact claim or a clip), written by the model or taken from the transcript. It occurs only in
+responses, and a client cannot correct a response. So it has no pattern against control characters."""
 FindingText = Annotated[_FindingText, Field(repr=False)]
 """The same text, omitted from `repr`, so that it does not get into logs."""
 OptionalFindingText = Annotated[_FindingText | None, Field(repr=False)]
@@ -148,7 +148,8 @@ class UploadRequest(Message):
 class UploadForm(Message):
     """Presigned POST: send a multipart form with `fields` first and the file last.
 
-    If S3 refuses it with status 403, or with 400 and the code `ExpiredToken`, request the upload again for a new form.
+    If S3 refuses the form with status 403, or with 400 and the code `ExpiredToken`, request the upload again to get a
+    new form.
     """
 
     url: str
@@ -167,9 +168,10 @@ class MultipartUpload(Message):
 
     Send the file with PUT in parts of `partBytes`; the last part is the rest of the file. S3 refuses a part of another
     size, or without the header Content-Length, with status 403. Each response has an ETag header. Finally POST
-    `multipartId` and the numbers and ETags of the parts to the upload itself. If S3 refuses a part with status 403, or
-    with 400 and the code `ExpiredToken`, POST `multipartId` to the upload's `parts` for new URLs. Parts that were sent
-    stay valid.
+    `multipartId` and the numbers and ETags of the parts to the API's path `/episodes/{episodeId}/uploads/{uploadId}`.
+
+    If S3 refuses a part of the right size with status 403, or with 400 and the code `ExpiredToken`, its URL has
+    expired. Then POST `multipartId` to `/parts` below that path to get new URLs. Parts that were sent stay valid.
     """
 
     multipart_id: str
@@ -257,7 +259,7 @@ class Playback(Message):
 
 
 class Claim(Message):
-    """Statement that was made in an episode, with the agent's verdict on it."""
+    """Statement that was made in an episode, with the verdict of the fact-check agent, which asks a language model."""
 
     claim_id: FindingId
     start_ms: Milliseconds

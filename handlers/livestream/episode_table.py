@@ -1,15 +1,19 @@
 """DynamoDB gateway for episode records. Each method makes one DynamoDB call.
 
+An episode has two tracks: the processing of its video, and that of its transcript (see `track_states`).
+
 The record of a deleted episode remains for some days as a tombstone, with the attribute `deletedAt`. `get` and all
-changes treat a tombstone as absent. `create` does not, so the id of a deleted episode cannot be used again. Its
-findings are listed until the cleanup function deletes them.
+changes treat a tombstone as absent. `create` does not, so the id of a deleted episode cannot be used again.
+`list_findings` still lists the findings (fact claims and clips) of a deleted episode until the cleanup function deletes
+them.
 
 All writes are conditional. If the condition fails, DynamoDB returns the current item. `EpisodeConflict` contains it, so
 that the caller need not read it again.
 
-boto3 repeats a call whose response is lost. If the first attempt has changed the item, the condition of the second may
-fail. So `update`, `advance_track` and `delete` also report success if the item already has the change. The caller of
-`create` compares the episodes itself. `request_upload` simply succeeds again.
+boto3 repeats a call whose response is lost. If the first attempt has changed the item, the condition of the second
+attempt can fail. So `update`, `advance_track` and `delete` also report success if the item already has the change. If
+`create` finds an existing episode, its caller compares the two. `request_upload` succeeds again, because it accepts a
+track in the state that it sets.
 """
 
 import re
@@ -157,8 +161,8 @@ class EpisodeTable:
         version, or if the episode does not exist.
         """
         track = kind.value
-        # The cleanup function's sweep finds overdue tracks in the sweep index. After a timeout it removes the episode
-        # from that index. A later update that resumes the processing adds the episode again.
+        # The sweep, a scheduled run of the cleanup function, finds overdue tracks in the sweep index. After a timeout
+        # it removes the episode from that index. A later update that resumes the processing adds the episode again.
         sweep_keys = sweep_index_key(update.at) if update.state in PROCESSING_STATES else {}
         details = {f"{track}.{name}": value for name, value in update.details.items()}
         forward_condition = f"#{track}.#rank < :reached"

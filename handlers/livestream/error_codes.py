@@ -4,7 +4,10 @@ from handlers.common.error_codes import ErrorCode
 
 
 class LivestreamErrorCode(ErrorCode):
-    """Codes by which clients distinguish the errors."""
+    """Codes by which clients distinguish the errors: each with its meaning, and an action for the client's developer.
+
+    The HTTP status follows if it is not 400. `fields` is the list of wrong fields in the error response.
+    """
 
     CURSOR_INVALID = (
         "CURSOR_INVALID",
@@ -36,7 +39,7 @@ class LivestreamErrorCode(ErrorCode):
     )
     UPLOAD_NOT_EXPECTED = (
         "UPLOAD_NOT_EXPECTED",
-        "The file is already uploaded or being processed, the upload has failed, or it uses a form and has no parts.",
+        "The file is already uploaded or being processed. Or the upload has failed, or uses a form and has no parts.",
         "Read the episode. If its track has failed, request a new upload.",
         409,
     )

@@ -8,7 +8,7 @@ may use the same bus."""
 EPISODE_DELETED: Final = "Episode Deleted"
 """Detail type of the event that starts the cleanup of a deleted episode."""
 UPLOAD_COMPLETED: Final = "Video Upload Completed"
-"""Detail type of the event for which a video is cut into chunks."""
+"""Detail type of the event that makes livestream cut the uploaded video into chunks."""
 MEDIACONVERT: Final = "aws.mediaconvert"
 """Source of MediaConvert's events."""
 JOB_STATE_CHANGE: Final = "MediaConvert Job State Change"
@@ -16,5 +16,8 @@ JOB_STATE_CHANGE: Final = "MediaConvert Job State Change"
 
 
 def is_livestream_source(source: str) -> bool:
-    """Return True if a livestream backend published the event. The event rules only pass on events of this stack."""
+    """Return True if the source is that of a livestream backend.
+
+    The stack need not be checked, because the event rules only pass on events of this stack.
+    """
     return source.endswith(SOURCE_SUFFIX)

@@ -1,14 +1,15 @@
 """DynamoDB gateway for the fact-check agent's findings, and for the outcome of each transcript window.
 
-The agent analyzes a transcript in windows, which are sections small enough for one model request. Its findings are fact
-claims and clips. The outcome of a window says that it was analyzed, or why it could not be.
+The agent is the Lambda function `agent`. It analyzes a transcript in windows, which are sections small enough for one
+model request. Its findings are fact claims and clips. The outcome of a window says that the window was analyzed, or why
+it could not be.
 
 SQS may deliver the message of a window twice, and a model that is asked again answers differently. So the findings and
 the outcome of a window are written in one transaction, and only if the window has no outcome yet.
 
-The transcript is finished when all its windows have an outcome. The worker that writes the last outcome then moves the
-transcript's track (its processing state) to `failed` if all windows failed, otherwise to `analyzed`. If the worker stops
-between these two writes, its message is delivered again, and the next worker moves the track.
+The transcript is finished when all its windows have an outcome. The invocation that writes the last outcome then moves
+the transcript's track (its processing state) to `failed` if all windows failed, otherwise to `analyzed`. If the
+invocation stops between these two writes, its message is delivered again, and the next invocation moves the track.
 
 If the track fails, for example because some windows take too long, the client can upload the transcript again. When the
 new upload arrives, the findings of earlier uploads are deleted. So each finding contains the id of its upload.
@@ -35,11 +36,13 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import PutTypeDef
 
 WINDOW_SUCCEEDED = "found"
-"""Outcome of a window that was analyzed, even without a finding. The outcome of a failed window is its failure."""
-ALREADY_EXISTS, NO_REASON = "ConditionalCheckFailed", "None"
-"""Codes that DynamoDB gives for each item of a cancelled transaction. The first is for an item that already exists, the
-second for an item that did not cause the cancellation."""
+"""Outcome of a window that was analyzed, even without a finding. A failed window has a `WindowFailure` as outcome."""
+ALREADY_EXISTS = "ConditionalCheckFailed"
+"""DynamoDB's code in a cancelled transaction for an item that already exists."""
+NO_REASON = "None"
+"""DynamoDB's code in a cancelled transaction for an item that did not cause the cancellation."""
 TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""DynamoDB's codes in a cancelled transaction for transient errors."""
 Content = dict[str, Any]
 """Attributes of a finding's or outcome's item, without those that `_put` adds to every item."""
 
@@ -52,7 +55,7 @@ class WindowFailure(StrEnum):
     TRANSCRIPT_UNREADABLE = "transcript_unreadable"
     """The object is no valid transcript, although its windows were queued."""
     UNUSABLE_ANSWER = "unusable_answer"
-    """Both answers of the model were unusable, for example malformed or cut off."""
+    """The model was asked twice, and both answers were unusable, for example malformed or cut off."""
     GUARDRAIL = "guardrail"
     """The Bedrock guardrail blocked the request or the answer."""
     FILTERED = "filtered"
@@ -76,7 +79,7 @@ class FindingsTable:
     def finish_if_done(self, window: WindowMessage) -> bool:
         """Return True if the window need not be analyzed: it has an outcome, or its findings would not be stored.
 
-        If the window has an outcome, and all others of the transcript too, also move the track to its final state.
+        If all windows of the transcript have an outcome, also move the transcript's track to its final state.
         """
         key = serialize_item(_window_key(window, window.index))
         if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):
@@ -142,7 +145,7 @@ class FindingsTable:
         """Store the outcome of a window and its findings, and finish the transcript if this window was the last."""
         items = [(_window_key(window, window.index), {"outcome": outcome}), *findings]
         if self._write_new_items([self._put(window, *item) for item in items]) and not self._is_current_upload(window):
-            # Meanwhile the client requested another upload, or the episode was deleted. Its findings may have been
+            # Meanwhile the client requested another upload, or the episode was deleted. The old findings may have been
             # deleted just before this write, so nothing else would delete these items.
             for key, _ in items:
                 self._client.delete_item(TableName=self._name, Key=serialize_item(key))

@@ -4,9 +4,10 @@ A track is the processing of the episode's video or of its transcript, from the 
 module defines the states of a track and their ranks. `EpisodeTable.advance_track` applies updates to a stored track.
 Its DynamoDB condition enforces the following rules.
 
-Events about an upload may arrive late, twice and in any order. So an update is applied only if its state has a higher
-rank than the track. An update about an earlier upload, which the client has replaced, is ignored. If S3 has several
-versions of the uploaded object, only the version whose event arrived first counts.
+Events about an upload may arrive late, twice and in any order. So each state has a rank (`RANKS`), and an update is
+applied only if its state has a higher rank than the track. An update about an earlier upload, which the client has
+replaced, is ignored. If S3 has several versions of the uploaded object, only the version whose event arrived first
+counts.
 
 A failed track can still succeed in these cases:
 - An event reports that the processing succeeded after all.
@@ -45,7 +46,7 @@ class TrackState(StrEnum):
     CHUNKED = "chunked"
     """Final state of a video that was cut."""
     ANALYZING = "analyzing"
-    """The agent is analyzing the windows of the transcript."""
+    """The fact-check agent, a Lambda function, is analyzing the windows (sections) of the transcript."""
     ANALYZED = "analyzed"
     """Final state of a transcript of which at least one window was analyzed."""
     FAILED = "failed"
@@ -61,6 +62,7 @@ class TrackReason(StrEnum):
     """The video is too long. Or the transcript has too many bytes, characters, cues or windows. Or it is plain text for
     more than 24 hours of speech."""
     EMPTY = "EMPTY"
+    """The transcript contains no text."""
     UNREADABLE = "UNREADABLE"
     """The transcript is malformed, has an unsupported format or an invalid time, or has a cue that is too long."""
     CHUNKING_FAILED = "CHUNKING_FAILED"
@@ -99,12 +101,12 @@ RANKS: dict[TrackState, int] = {
 """Rank of each state. The rank of an update must be higher than the rank of the track (`Track.rank`), unless an
 operator restarts the processing. A new upload replaces the whole track."""
 REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
-"""States in which a client may request another upload. An upload that arrived can be replaced only if it failed."""
+"""States in which a client may request another upload. After an upload has arrived, only a failure permits this."""
 PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
 """States in which a function, a MediaConvert job or the agent should be working on the upload."""
 TIMEOUT_REASONS = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
-"""Reasons with which the cleanup function's sweep marks a track as failed. They mean that no event arrived for too
-long, not that the upload is bad."""
+"""Reasons with which the sweep (a scheduled run of the cleanup function) marks a track as failed. They mean that no
+event arrived for too long, not that the upload is bad."""
 RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
 """Failure after which an operator may have the same upload processed again. MediaConvert uses one error code for an
 unreadable file and for a missing permission, so the upload itself may be good."""
@@ -157,7 +159,8 @@ class Track(Message):
     upload: ExpectedUpload | None = None
     """Upload that was requested last; None if none was requested."""
     version_id: str | None = None
-    """S3 version of the uploaded object. Of several versions, the one whose event arrived first. None before that."""
+    """S3 version of the uploaded object, or of several versions the one whose event arrived first. None before the
+    first event."""
     chunks: VideoChunks | None = None
     """Chunks of a video that was cut; None before that, and for a transcript."""
 

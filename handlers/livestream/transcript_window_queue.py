@@ -3,8 +3,8 @@
 A window is a section of a transcript that is small enough for one model request. The function `transcript-windows` cuts
 an uploaded transcript into windows and sends the messages. The function `agent` analyzes the windows. A message
 contains no text of the transcript, so the agent reads the transcript and cuts it again. For this it uses the window
-sizes in the message, not its own settings. With other sizes, the windows would begin and end elsewhere, so some cues
-would be analyzed twice and others never.
+sizes in the message, not its own settings. With other sizes, the windows would begin and end elsewhere, so some
+lines of the transcript would be analyzed twice and others never.
 """
 
 import hashlib
@@ -70,7 +70,7 @@ class WindowMessage(Message):
     @property
     def window_id(self) -> str:
         """Id of the window. The same window of the same transcript version always has the same id."""
-        return self._name(self.index)
+        return self._build_window_id(self.index)
 
     def finding_id(self, *parts: str) -> str:
         """Return the id of a finding, derived from parts such as its kind, its times and its words.
@@ -82,14 +82,14 @@ class WindowMessage(Message):
     @property
     def other_window_ids(self) -> frozenset[str]:
         """Ids of the other windows of the same transcript version."""
-        return frozenset(self._name(index) for index in range(self.count) if index != self.index)
+        return frozenset(self._build_window_id(index) for index in range(self.count) if index != self.index)
 
     @property
     def upload_id(self) -> str:
         """Id of the transcript's upload, which is part of the object's key."""
         return self.transcript_key.rpartition("/")[2].partition(".")[0]
 
-    def _name(self, index: int) -> str:
+    def _build_window_id(self, index: int) -> str:
         return _hash_parts(self.transcript_key, self.transcript_version, str(index))
 
 

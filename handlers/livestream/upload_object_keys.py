@@ -19,6 +19,8 @@ _KEY = re.compile(
 
 @dataclass(frozen=True)
 class UploadKey:
+    """Parts of the S3 key of an upload."""
+
     owner: str
     episode_id: str
     upload_id: str

@@ -118,7 +118,7 @@ def test_alarms_without_data_are_named_and_do_not_end_the_rollout(cloud: FakeLam
             f"Already in state ALARM: {OTHER_ALARM}. Nothing was changed",
         ),
         (lambda _: None, ["--alarms", "audio-procesor"], "nothing would be watched"),
-        (lambda _: None, ["--to", "1"], "is live already. Pin `liveVersion`"),
+        (lambda _: None, ["--to", "1"], "is live already. Set `liveVersion`"),
         (lambda cloud: cloud.move_alias_concurrently("2"), [], "Version 2"),
         (
             lambda cloud: cloud.move_alias_concurrently("1", **{"2": 0.5}),

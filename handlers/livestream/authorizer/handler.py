@@ -1,10 +1,11 @@
 """Lambda authorizer of livestream's REST API for tokens of an external identity provider.
 
-API Gateway's REST APIs can validate Cognito tokens themselves, but tokens of other providers need such a function. API
-Gateway caches the result for each token.
+API Gateway's REST APIs can validate Cognito tokens themselves, but tokens of other providers need a Lambda authorizer.
+API Gateway caches the result for each token.
 
 A caller without a valid token gets a policy that denies access. The function raises no exception for an invalid token,
-because then any caller could trigger the alarm for the function's errors. It raises one if a token cannot be checked.
+because then any caller could trigger the alarm for the function's errors. It only raises an exception if it cannot
+check the token, because the provider's signing keys are not available.
 """
 
 import os

@@ -1,8 +1,9 @@
 """Deletion of what the fact-check agent stored about an episode in its AgentCore memory.
 
-AgentCore stores events by actor and session. Here the actor is the owner of the episode, and the session is the
-episode. The events of the session and the summaries that AgentCore derived from them are deleted. Facts that AgentCore
-derived about the owner remain, because they do not name a session.
+The fact-check agent is a Lambda function that lets a model analyze the episode's transcript. AgentCore stores events by
+actor and session. Here the actor is the owner of the episode, and the session is the episode. The events of the session
+and the summaries that AgentCore derived from them are deleted. Facts that AgentCore derived about the owner remain,
+because they do not name a session.
 """
 
 from collections.abc import Iterator, Mapping

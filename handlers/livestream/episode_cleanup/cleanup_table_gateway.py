@@ -1,6 +1,7 @@
 """DynamoDB gateway of the cleanup function, which removes the data of deleted episodes and fails overdue tracks.
 
-A sweep is a scheduled run of the function. An index of the table, the sweep index, lists the episodes that a sweep must
+A track is the processing of an episode's video or transcript. It is overdue if it stays in one state for too long. A
+sweep is a scheduled run of the function. An index of the table, the sweep index, lists the episodes that a sweep must
 check, each with the time from which it must be checked. Unlike `EpisodeTable`, this gateway also returns deleted
 episodes.
 

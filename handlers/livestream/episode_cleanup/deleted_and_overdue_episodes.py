@@ -5,8 +5,8 @@ Each state in which a track waits for an event has a time limit, which is well a
 with all automatic retries. So if a track exceeds the limit, its event was probably lost.
 
 The API publishes an event for each deletion, so the cleanup starts at once. The sweep also cleans up deleted episodes,
-because the event may have been lost. It cleans up each of them again when all work on it must have ended. Until then,
-the agent or a MediaConvert job may still write something.
+because the event may have been lost. The sweep cleans up each deleted episode once more when all work on the episode
+must have ended. Until then, the fact-check agent or a MediaConvert job may still write something.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +35,7 @@ from handlers.livestream.upload_object_keys import OWNER_PATTERN
 SWEEP_GRACE_PERIOD = timedelta(minutes=15)
 """The sweep ignores episodes whose time in its index is more recent than this."""
 _IDLE_STATES = frozenset({TrackState.NONE, TrackState.CHUNKED, TrackState.ANALYZED, TrackState.FAILED})
+"""States in which a track waits for no event, so that they have no time limit."""
 
 
 class DeletedDetail(Message):
@@ -108,7 +109,7 @@ class EpisodeCleaner:
         elif episode.deleted_at is None:
             return CleanupOutcome.IGNORED
         else:
-            # The deletion also set the episode's time in the sweep index to `deletedAt`.
+            # The deletion also set the episode's time in the sweep index to `deletedAt`, so this is its index entry.
             self._clean_up_and_reschedule(DueEpisode(owner, episode_id, episode.deleted_at), episode.deleted_at)
         return CleanupOutcome.CLEANED_UP
 

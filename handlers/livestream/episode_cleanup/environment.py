@@ -1,7 +1,7 @@
 """Environment of the cleanup function, whose resource name is `care`.
 
 The function removes the data of deleted episodes. It also marks a track (the processing of a video or transcript) as
-failed if it stays in one state for too long. The stack settings use the same range.
+failed if it stays in one state for too long.
 """
 
 from typing import Annotated
@@ -12,8 +12,8 @@ from handlers.common.environment import HandlerEnvironment
 from handlers.common.sweep_time_budget import SweepSeconds
 
 LimitMinutes = Annotated[int, Field(ge=30, le=1380)]
-"""Time limit of a track state, below a day. So all work on a deleted episode ends while its item still exists, which is
-kept for at least a day."""
+"""Time limit of a track state. It is below a day, because the item of a deleted episode is kept for at least a day. So
+all work on the episode ends while the item still exists. The stack settings use the same range."""
 
 
 class EpisodeCleanupEnvironment(HandlerEnvironment):
@@ -28,4 +28,4 @@ class EpisodeCleanupEnvironment(HandlerEnvironment):
     chunking_minutes: LimitMinutes = 720
     analyzing_minutes: LimitMinutes = 360
     sweep_seconds: SweepSeconds = 40
-    """Time after which a sweep starts no further episode."""
+    """Time after which a sweep (a scheduled run of the function) starts no further episode."""

@@ -45,7 +45,7 @@ class EpisodeObjects:
                 raise
 
     def _delete_versions(self, prefix: str) -> None:
-        """Delete all versions and delete markers. A page has at most 1,000, as one DeleteObjects call accepts."""
+        """Delete all versions and delete markers. A page has at most 1,000, the maximum of one DeleteObjects call."""
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
         for page in pages:
             versions: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]

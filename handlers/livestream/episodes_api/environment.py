@@ -1,6 +1,7 @@
 """Environment of the function `episodes`, which serves livestream's REST API.
 
-The stack settings use the same ranges.
+The stack settings for uploads use the same ranges. A cursor is the encrypted position in a list that a client sends to
+get the next page.
 """
 
 from typing import Annotated
@@ -14,7 +15,7 @@ CursorSeconds = Annotated[int, Field(ge=60, le=86_400)]
 UrlSeconds = Annotated[int, Field(ge=60, le=PRESIGNED_SECONDS)]
 VideoGigabytes = Annotated[int, Field(ge=1, le=100)]
 TranscriptMegabytes = Annotated[int, Field(ge=1, le=20)]
-"""Largest transcript. The upper bound is `cues.MAX_TRANSCRIPT_BYTES`, above which no transcript is read."""
+"""Maximum size of a transcript. The upper bound is `cues.MAX_TRANSCRIPT_BYTES`, above which no transcript is read."""
 MultipartMegabytes = Annotated[int, Field(ge=10, le=5000)]
 DeletedDays = Annotated[int, Field(ge=1, le=90)]
 MIN_SECRET_CHARACTERS = 16
@@ -22,10 +23,10 @@ MIN_SECRET_CHARACTERS = 16
 
 
 def parse_secrets(secret: str) -> list[str]:
-    """Return the secrets of a text, one per line, the newest first.
+    """Return the secrets that a text contains, one per line, the newest first.
 
-    Raise ValueError if a secret is too short or the text is empty. The stack settings use this function too, so such a
-    text stops the deployment. Otherwise the error would first appear when a list needs a cursor.
+    Raise ValueError if a secret is too short or the text is empty. The stack settings use this function too, so an
+    invalid text stops the deployment. Otherwise the error would first appear when a list needs a cursor.
     """
     lines = [line.strip() for line in secret.splitlines() if line.strip()]
     if not lines or any(len(line) < MIN_SECRET_CHARACTERS for line in lines):
@@ -56,6 +57,6 @@ class EpisodesApiEnvironment(HandlerEnvironment):
     max_video_gigabytes: VideoGigabytes = 20
     max_transcript_megabytes: TranscriptMegabytes = 10
     multipart_megabytes: MultipartMegabytes = 100
-    """Files above this size are uploaded in parts."""
+    """Videos above this size are uploaded in parts. Transcripts are never uploaded in parts."""
     deleted_days: DeletedDays = 7
     """Number of days for which the record of a deleted episode (its tombstone) is kept."""

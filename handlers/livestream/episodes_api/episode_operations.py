@@ -1,5 +1,7 @@
 """API operations on episodes: create, read, change, list and delete them, and list their findings.
 
+Findings are the fact claims and clips that the fact-check agent found in an episode's transcript.
+
 The partition key of an episode contains its owner. So another owner's episode gives the same 404 as one that does not
 exist.
 """

@@ -5,8 +5,9 @@ authenticated, so clients can neither read nor create one. It is valid for one l
 authenticates the identity of that list (operation, owner and parameters), which the cursor does not contain. The page
 size is not part of the identity, so a client may change it between pages.
 
-The secret may have several lines. A key is derived from each. The first key encrypts, and the others still decrypt
-older cursors, so the secret can be changed without invalidating cursors. The first byte of a cursor identifies its key.
+The keys for the encryption are derived from a secret. The secret may have several lines, and each line gives one key.
+The first key encrypts, and the other keys still decrypt older cursors, so the secret can be changed without
+invalidating cursors. The first byte of a cursor identifies its key.
 
 This module imports cryptography, which is slow to load. So only the function that serves lists may import it.
 """
@@ -48,7 +49,7 @@ class ListIdentity:
 
 
 class _Key:
-    """AES-256 key that is derived from one secret, and one further byte that identifies the key in cursors."""
+    """AES-256 key that is derived from one line of the secret, and a further byte that identifies it in cursors."""
 
     def __init__(self, secret: bytes) -> None:
         derived = HKDF(SHA256(), 33, salt=None, info=_PURPOSE).derive(secret)

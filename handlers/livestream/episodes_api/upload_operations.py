@@ -1,8 +1,9 @@
 """API operations on uploads: a presigned form for most files, a multipart upload for large videos.
 
-A track is the part of an episode's item about its video or its transcript. It stores the expected upload before the
-client gets a URL. A new request replaces that upload, and an object of the earlier one is then ignored. S3's event about
-the object advances the track, so the operation that completes a multipart upload changes nothing in the table.
+A track is the processing of an episode's video or transcript. Its stored state names the upload that it expects, and is
+written before the client gets a URL. A new request replaces the expected upload, and an object of the earlier upload is
+then ignored. S3's event about the object advances the track, so the operation that completes a multipart upload changes
+nothing in the table.
 """
 
 from collections.abc import Callable
@@ -192,7 +193,10 @@ class UploadOperations:
 
 
 def _part_bytes(size: int) -> int:
-    """Return the size of each part but the last: whole mebibytes, so that a file has at most `MAX_PARTS` parts."""
+    """Return the size of each part except the last, in bytes.
+
+    It is a whole number of mebibytes, and large enough that the file has at most `MAX_PARTS` parts.
+    """
     # `-(-a // b)` rounds up.
     return max(MIN_PART_BYTES, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
 

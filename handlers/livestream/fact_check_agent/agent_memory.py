@@ -1,8 +1,9 @@
 """Gateway for the fact-check agent's memory in Amazon Bedrock AgentCore.
 
-The agent analyzes a transcript in windows, which are sections small enough for one model request. After each window, it
-stores the window's text and findings (fact claims and clips) as one memory event. A request about another window of the
-same transcript contains the latest of these events, so the model can compare statements that are far apart.
+The agent is a Lambda function that calls a model. It analyzes a transcript in windows, which are sections small enough
+for one model request. After each window, it stores the window's text and findings (fact claims and clips) as one memory
+event. A request about another window of the same transcript contains the latest of these events, so the model can
+compare statements that are far apart.
 
 AgentCore stores events by actor and session. Here the actor is the owner of the episode, and the session is the
 episode. An event can be read as soon as it is stored. AgentCore also derives memory records from the events, such as
@@ -23,8 +24,10 @@ MAX_EVENT_CHARACTERS = 100_000
 """Maximum length of one text in an event."""
 WINDOW_METADATA = "window"
 """Metadata key under which an event has the id of its window."""
-TRANSCRIPT_ROLE, FINDINGS_ROLE = "USER", "ASSISTANT"
-"""Conversation roles of an event: the user part has the text of the window, the assistant part the findings."""
+TRANSCRIPT_ROLE = "USER"
+"""Conversation role of the part of an event that has the text of the window."""
+FINDINGS_ROLE = "ASSISTANT"
+"""Conversation role of the part of an event that has the findings."""
 
 
 class AgentMemory:
@@ -34,7 +37,7 @@ class AgentMemory:
         self._now = now
 
     def recall(self, actor: str, session: str) -> Sequence[MemoryEvent]:
-        """Return the latest events of a session, the oldest first. A session without an event has none.
+        """Return the latest events of a session, the oldest first. Return an empty sequence if there are none.
 
         One page is enough, because the service lists the newest events first. Raise ServiceFailed if the call fails.
         """

@@ -7,13 +7,13 @@ The model may invent quotes, times and sources, so this module checks them:
 - Each window ends with an overlap, which repeats the start of the next window. The part before it is the core. A claim
   or clip that begins in the overlap is dropped, because the next window contains it completely. So no claim is stored
   twice in different words.
-- Every verdict except `unverified` needs a source. A source is a cue of the window, or a memory (the stored text and
-  findings of another window) that was in the request. A cue or memory that repeats the words of the claim is not
-  accepted, because rolling captions contain each line twice, and memories contain claims. A claim without an accepted
-  source gets the verdict `unverified` with confidence 0.
+- Every verdict except `unverified` needs a source. A source is a cue (timed line) of the window, or a memory (the
+  stored text and findings of another window) that was in the request. A cue or memory that repeats the words of the
+  claim is not accepted, because rolling captions contain each line twice, and memories contain claims. A claim without
+  an accepted source gets the verdict `unverified` with confidence 0.
 - A clip must lie within the window and have a permitted length. It is extended to whole cues.
 
-The findings are models of the API, so the table only contains findings that the API can return.
+The verified findings are instances of the API's models, so the table only contains findings that the API can return.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -65,7 +65,7 @@ def verify_answer(
 ) -> VerifiedAnswer:
     """Return the findings of an answer that may be stored.
 
-    `memories` are those that the request contained. `timed` is False if the times of the transcript are estimates. Then
+    `memories` are the memories in the request. `timed` is False if the times of the transcript are estimates. Then
     no clip is returned.
     """
     window_search = QuoteSearch(window.passages)
@@ -108,7 +108,7 @@ def _valid_sources(
     window: Window[Cue],
     memory_searches: Mapping[str, QuoteSearch],
 ) -> tuple[str, ...]:
-    """Return, each once, the sources that the request contained and that do not repeat the words of the claim."""
+    """Return the claim's sources that the request contained and that do not repeat the claim's words, each once."""
     repetitions = window_search.find_passages(claim.quote)
     valid_ids = {cue_id(window.first + index) for index in range(len(window.passages)) if index not in repetitions}
     valid_ids.update(event_id for event_id, search in memory_searches.items() if not search.find_passages(claim.quote))

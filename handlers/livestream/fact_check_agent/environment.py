@@ -1,6 +1,6 @@
 """Environment of the function `agent`, which lets a model find fact claims and clips in transcripts of broadcasts.
 
-The stack settings use the same ranges.
+The stack setting for the answer time has a higher minimum, which it derives from `MAX_OUTPUT_TOKENS`.
 """
 
 from typing import Annotated, Self
@@ -31,6 +31,7 @@ class AgentEnvironment(HandlerEnvironment):
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
     """Maximum number of tokens of an answer, not counting the model's thinking."""
     answer_seconds: AnswerSeconds = ANSWER_SECONDS
+    """Maximum time that the function waits for one answer of the model."""
     clip_min_seconds: ClipMinSeconds = 10
     """Minimum length of a clip (a section that the model suggests as an excerpt)."""
     clip_max_seconds: ClipMaxSeconds = 90

@@ -39,7 +39,7 @@ class AnsweredClaim(ModelAnswer):
     confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     explanation: Annotated[str, Field(max_length=2_000, repr=False)] = ""
     sources: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
-    """Ids of the cues and memories on which the verdict rests, according to the model."""
+    """Ids of the cues, and of the memories of other windows, on which the verdict rests according to the model."""
 
 
 class AnsweredClip(ModelAnswer):
@@ -71,8 +71,8 @@ class WindowAnswer:
 def parse_answer(text: str, window_id: str, *, skip_malformed: bool) -> WindowAnswer:
     """Parse the answer about a window; raise UnusableAnswer if it has a problem.
 
-    A malformed claim or clip is such a problem. With `skip_malformed` it is only skipped, if at least one other claim
-    or clip is well formed.
+    A malformed claim or clip is a problem too. But with `skip_malformed`, malformed claims and clips are left out if at
+    least one claim or clip is well formed.
     """
     answer = validate_or_none(_AnswerObject, parse_json_answer(text, MAX_ANSWER_CHARACTERS))
     if answer is None:

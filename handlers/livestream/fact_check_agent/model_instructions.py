@@ -1,4 +1,4 @@
-"""Instructions (prompt) with which the model finds fact claims and clips in a window of a transcript.
+"""Instructions (prompt) with which the model finds fact claims and clips in a window (section) of a transcript.
 
 The instructions are the fixed beginning of each request. Bedrock caches them, and cached tokens have a lower price.
 Bedrock only caches a prefix of a minimum length, about a thousand tokens for most models. A test checks that the

@@ -1,8 +1,9 @@
 """Bedrock Converse request that asks the model for the fact claims and clips of one window of a transcript.
 
-The request contains the fixed instructions, a cache point, the agent's memories and the window's cues, in this order. A
-memory has the text and findings of another window; a cue is a timed line. Each of them is a JSON object on its own
-line. JSON escapes line breaks, so no text of the transcript can pretend to be another line.
+A window is a section of the transcript. The request contains the fixed instructions, a cache point, the agent's
+memories and the window's cues, in this order. A memory has the text and findings of another window; a cue is a timed
+line. Each memory and each cue is a JSON object on its own line. JSON escapes line breaks, so no text of the transcript
+can pretend to be another line.
 
 The answer is requested as JSON text and not as a tool call, because not every model that may be configured can be
 forced to call a tool.
@@ -47,6 +48,7 @@ class RequestSettings:
     guardrail: Guardrail | None = None
     """Bedrock guardrail that checks request and answer; None for no guardrail."""
     answer_seconds: int = ANSWER_SECONDS
+    """Maximum time to wait for one answer."""
 
 
 def select_memories(events: Sequence[MemoryEvent], other_window_ids: Collection[str]) -> tuple[MemoryEvent, ...]:
@@ -72,7 +74,7 @@ def window_request(
     memories: Sequence[MemoryEvent],
     problem: StrEnum | None = None,
 ) -> ConverseRequest:
-    """Return the request for one window of a transcript that has `count` windows. The model id is still missing.
+    """Return the request for one window of a transcript that has `count` windows. `BedrockModel` adds the model id.
 
     With `problem`, the request asks again and states the problem of the first answer.
     """

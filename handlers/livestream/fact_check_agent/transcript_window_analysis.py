@@ -62,7 +62,7 @@ class WindowOutcome(StrEnum):
 
 
 class InvalidWindowMessage(Exception):
-    """The message is not a valid `WindowMessage`. SQS delivers it again, and in the end to the dead-letter queue."""
+    """The message is not a valid `WindowMessage`. After a few deliveries, SQS moves it to the dead-letter queue."""
 
 
 class WindowCountMismatch(Exception):

@@ -87,7 +87,7 @@ def prepare_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
 def strip_bounded(written: str) -> str:
     """Return a cue's text without surrounding white space.
 
-    Raise BadTranscript if it is longer than `MAX_WRITTEN_CHARACTERS`. A search for tags in such a text could take long.
+    Raise BadTranscript if it is longer than `MAX_WRITTEN_CHARACTERS`, because a search for tags in it could take long.
     """
     text = written.strip()
     if len(text) > MAX_WRITTEN_CHARACTERS:

@@ -6,12 +6,12 @@ empty lines. But a line that starts like a line of times must be valid, so that 
 speech.
 
 WebVTT consists of a header and blocks: cues, comments, styles and regions. A block ends at an empty line, as the
-specification requires. A line that contains only white space does not end a block, because some programs write such
-lines within a cue. A line of times also starts a new cue, even directly below the header. A line of times within a
-comment does not start a cue.
+specification requires. A line that contains only white space does not end a cue, because some programs write such lines
+within a cue. But it ends a comment, a style or a region. A line of times also starts a new cue, even directly below the
+header. A line of times within a comment does not start a cue.
 
-The empty line between two WebVTT cues may be missing. Then a line with only a number above the second line of times is
-the name of the second cue, as in SRT. Here the name is `2`:
+The empty line between two WebVTT cues may be missing. If the line above the second line of times then contains only a
+number, this number is the name of the second cue, as in SRT. Here the name is `2`:
 
     00:01.000 --> 00:02.000
     Good evening.
@@ -46,6 +46,7 @@ _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t\n]([^<>]*)>|</v>")
 optional blanks, the search would backtrack over all of them in text that has no closing bracket."""
 _WEBVTT_TAG = re.compile(r"<[^<>]*>")
 _OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:[ \t].*)?")
+"""First line of a comment, a style or a region."""
 
 
 def is_srt(lines: list[str]) -> bool:

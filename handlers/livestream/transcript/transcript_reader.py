@@ -66,7 +66,7 @@ def _to_text(data: bytes) -> str:
     if data.startswith(_UTF16):
         raise BadTranscript(TranscriptProblem.UTF16)
     text: str | None = None
-    # The exception of the decoder contains the data, so the new exception is raised after it is suppressed.
+    # The decoder's exception contains the data. It is suppressed, so that it is not attached to the new exception.
     with suppress(UnicodeDecodeError):
         text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     if text is None:
@@ -79,8 +79,9 @@ def _to_text(data: bytes) -> str:
 def _is_json(text: str) -> bool:
     """Return True if the text must be read as JSON.
 
-    A text that starts with a brace is, unless it is RTF, because no other supported format starts so. A text that
-    starts with a bracket may also be plain text with a remark such as [Applause], so it must be valid JSON.
+    A text that starts with a brace is read as JSON unless it is RTF, because no other supported format starts with a
+    brace. A text that starts with a bracket is read as JSON only if it is valid JSON, because plain text may start with
+    a remark such as [Applause].
     """
     start = text.lstrip()[:1]
     if start == "{":

@@ -1,6 +1,7 @@
 """Environment of the function `transcript-windows`, which divides transcripts into windows for the fact-check agent.
 
-The stack settings use the same ranges.
+A window is a section of a transcript that is small enough for one model request. A cue is a timed line of a transcript.
+The stack setting for the window size has a higher minimum, which it derives from `OVERLAP_CHARACTERS`.
 """
 
 from typing import Annotated, Self
@@ -23,14 +24,15 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
     table_name: str
     bucket_name: str
     agent_queue_url: Annotated[str, Field(min_length=1)]
-    """Queue of the function `agent`."""
+    """Queue of the function `agent`, which analyzes the windows."""
     window_characters: WindowCharacters = 6_000
     """Maximum number of characters in a window's core. Each window but the last has a core and an overlap, which
     repeats the start of the next window. A core that is a single cue may be longer, and so may the last window."""
     window_seconds: WindowSeconds = WINDOW_SECONDS
     """Maximum time between the starts of the first and the last cue in a core. The last window may be longer."""
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
-    """Length of the overlap in characters. A fact claim of at most this length is always complete in one window."""
+    """Minimum length of the overlap in characters. A fact claim of at most this length is always complete in one
+    window."""
 
     @model_validator(mode="after")
     def _has_small_overlap(self) -> Self:

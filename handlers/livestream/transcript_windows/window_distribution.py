@@ -1,10 +1,10 @@
 """Division of an uploaded transcript into windows, and one message on the agent's queue for each window.
 
-A window is a section that is small enough for one model request. The state of the episode's transcript track
-(`track_states`) decides whether an event still needs work. Until all windows are queued, the track accepts the event
-again, so an interrupted run is repeated as a whole. A window that is queued twice is normally analyzed once, because
-the agent skips a window that has an outcome. Findings of an earlier upload, whose analysis failed, are deleted before
-the windows are queued.
+A window is a section that is small enough for one model request. The agent is the function that analyzes the windows.
+The state of the transcript's track (its processing, see `track_states`) decides whether an event still needs work.
+Until all windows are queued, the track accepts the event again, so interrupted work is repeated as a whole. A window
+that is queued twice is normally analyzed once, because the agent skips a window that has an outcome. Findings of an
+earlier upload, whose analysis failed, are deleted before the windows are queued.
 """
 
 from collections.abc import Callable, Mapping, Sequence

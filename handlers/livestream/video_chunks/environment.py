@@ -11,8 +11,8 @@ from handlers.common.environment import HandlerEnvironment
 
 ChunkSeconds = Annotated[int, Field(ge=1, le=3600)]
 MaxHours = Annotated[int, Field(ge=1, le=11)]
-"""Longest permitted video. The time limit of the job is half an hour longer, and MediaConvert requires that it is below
-12 hours."""
+"""Longest permitted video, in hours. The time limit of the MediaConvert job is half an hour longer, and MediaConvert
+requires that the time limit is below 12 hours."""
 
 
 class VideoEnvironment(HandlerEnvironment):

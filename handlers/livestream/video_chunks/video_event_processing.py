@@ -66,6 +66,7 @@ class VideoProcessing:
     table: EpisodeTable
     objects: ObjectReader
     create_job: Callable[..., object]
+    """CreateJob of a MediaConvert client."""
     publish: PublishEvent
     _: KW_ONLY
     bucket: str
@@ -135,7 +136,7 @@ class VideoProcessing:
         if event.status == "PROGRESSING":
             state = TrackState.CHUNKING
         elif event.is_too_long:
-            # The chunks are not listed, because they contain only a part of the video. They expire.
+            # The chunks are not stored with the track, because the end of the video may be missing. They expire.
             reason = TrackReason.TOO_LARGE
         elif event.output is not None:
             playlist = self.objects.read(event.output.playlist)

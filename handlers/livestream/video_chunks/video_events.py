@@ -110,8 +110,8 @@ class JobChanged:
     def is_too_long(self) -> bool:
         """True if the video is longer than permitted.
 
-        A job reads `LIMIT_MARGIN_MINUTES` more than `max_hours`, so this also shows in the output of a job with a time
-        limit.
+        A job with a time limit reads `LIMIT_MARGIN_MINUTES` more than `max_hours`. So the output of such a job, too, is
+        longer than `max_hours` if the video is.
         """
         max_hours = self.job.max_hours
         return max_hours is not None and self.output is not None and self.output.duration_ms > max_hours * HOUR_MS
