@@ -1,4 +1,4 @@
-"""Drivers of ECR repositories and their lifecycle policies.
+"""Drivers of ECR repositories and their lifecycle policies: the API calls that create, update, read and delete them.
 
 The repositories contain no images, because the emulated AWS Batch runs a local program for each image name.
 """
@@ -55,7 +55,7 @@ DRIVERS = (
             ReadCall("DescribeRepositories", {"repositoryNames": "name"}, "repositories", ("repositoryName", "name")),
             read_tags("ListTagsForResource", {"resourceArn": "arn"}, "tags"),
         ),
-        unread={"imageTagMutabilityExclusionFilters": "the emulator does not return it"},
+        not_read={"imageTagMutabilityExclusionFilters": "the emulator does not return it"},
     ),
     Driver(
         type="aws:ecr/lifecyclePolicy:LifecyclePolicy",
