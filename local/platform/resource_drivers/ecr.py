@@ -1,6 +1,6 @@
 """Drivers of ECR repositories and their lifecycle policies: the API calls that create, update, read and delete them.
 
-The repositories contain no images, because the emulated AWS Batch runs a local program for each image name.
+The repositories contain no images, because the emulated AWS Batch starts a local process instead of a container.
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template, read_tags
