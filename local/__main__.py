@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _add_platform_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the commands that use the local platform, and `layers`."""
+    """Add the commands for the local platform, and `layers`."""
     up = _add_command(commands, "up", _up, "start the local platform and leave it running")
     down = _add_command(commands, "down", _down, "stop the local platform and remove its files")
     console = _add_command(commands, "console", _console, "serve the console for the running local platform")

@@ -38,7 +38,9 @@ def read_file_rows(folder: Path, manifest_id: str, key: str, version: str) -> di
 
 
 def flush_files(folder: Path) -> dict[str, int]:
-    """Let ingestion's sweeper function put the waiting files into manifests, whose processing then starts.
+    """Let ingestion's sweeper, a function that usually runs on a schedule, put the waiting files into manifests.
+
+    The processing of these manifests then starts.
 
     Return the number of full manifests in `manifests`, and the number of files in the other manifests in `files`.
     """

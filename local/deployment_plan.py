@@ -32,7 +32,10 @@ def command(stack: str) -> int:
 
 
 def list_changes(preview: Mapping[str, Any]) -> list[str]:
-    """Return the number of changes and one line for each, sorted, because the order of Pulumi's engine varies."""
+    """Return a line with the number of changes, and then a line for each change.
+
+    The changes are sorted, because the order in which Pulumi's engine lists them varies.
+    """
     changes = sorted(_describe(step) for step in preview.get("steps", ()) if step["op"] != UNCHANGED)
     return [f"{len(changes)} changes", *changes]
 
@@ -52,7 +55,7 @@ def _describe(step: Mapping[str, Any]) -> str:
 
 
 def _fingerprint(step: Mapping[str, Any]) -> str:
-    """Return a short hash of a change, except for `VOLATILE_FIELDS` and the properties that the provider chose.
+    """Return a short hash of a change, without `VOLATILE_FIELDS` and without the properties that the provider chose.
 
     A preview does not contain the values of secrets, so the hash cannot reveal them.
     """

@@ -3,9 +3,10 @@
 The lock file lists all packages with fixed versions and hashes. The Makefile runs this program for each environment, and
 the emulator runs it for Spark before the first Spark run. It prints the environment's purpose, size and progress.
 
-Only one process installs an environment at a time, because two would corrupt it. It holds a lock (`fcntl.flock`), which
-the system releases when the installing processes end, even if they are killed. The file `.locked` in the environment is
-written last. So after an interrupted installation it is missing, and the next command installs the environment again.
+Only one process installs an environment at a time, because two processes would corrupt it. The installing process holds
+a lock (`fcntl.flock`), which the system releases when this process and its child processes end, even if they are
+killed. The file `.locked` in the environment is written last. So after an interrupted installation the file is missing,
+and the next command installs the environment again.
 
 The program needs only Python's standard library, and Python 3.6 can parse it, so that it can refuse an old Python.
 """
@@ -29,11 +30,13 @@ LOCK_FOLDER = Path(".local")
 STAMP = ".locked"
 """Name of the file in an environment that shows that the installation is complete."""
 OLDEST, NEWEST = (3, 11), (3, 13)
-"""Oldest and newest supported version of Python. Spark's environment has a version of pyarrow without a wheel for a newer
-Python.
+"""Oldest and newest supported version of Python. For a Python newer than `NEWEST`, there is no wheel of the pyarrow
+version in Spark's environment.
 """
-PIPE_SECONDS, TERMINAL_SECONDS = 5.0, 0.5
-"""Time between two reports of the progress: lines in a pipe, or updates of one line on a terminal."""
+PIPE_SECONDS = 5.0
+"""Time between two lines about the progress in a pipe."""
+TERMINAL_SECONDS = 0.5
+"""Time between two updates of the line with the progress on a terminal."""
 LOCK_SECONDS = 0.2
 """Time between two attempts to get the lock that another process holds."""
 PACKAGE = re.compile(r"^[A-Za-z0-9][^\s;]*==", re.MULTILINE)
@@ -87,7 +90,8 @@ def install(folder: Path, requirements: Path) -> None:
         _report(f"installing {requirements} into {folder}{_describe(folder, requirements)}")
         progress = InstallationProgress(folder, requirements)
         with progress.reporting():
-            # The commands inherit the lock. So if only this program is killed, the next one waits for its last command.
+            # The commands inherit the lock. So if only this program is killed, the next installation waits until the
+            # command that was running has ended.
             progress.run("deleting the old environment", ["rm", "-rf", str(folder)], lock.fileno())
             progress.run("creating the environment", [sys.executable, "-m", "venv", str(folder)], lock.fileno())
             pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
@@ -113,7 +117,7 @@ def _wait_for_lock(lock: int, folder: Path) -> None:
 
 
 class InstallationProgress:
-    """Steps of one installation, and the thread that reports its progress: a live line on a terminal, or lines in a pipe."""
+    """Steps of one installation, and a report of its progress: one updated line on a terminal, or lines in a pipe."""
 
     def __init__(self, folder: Path, requirements: Path) -> None:
         self.folder = folder
@@ -161,7 +165,8 @@ class InstallationProgress:
         elif line.startswith("Building wheels"):
             self._step = line.strip()
         elif line.startswith("Installing collected packages"):
-            self._installing_since = time.time() - 1  # the times of files are less exact, so a new file may seem older
+            # One second is subtracted, because file times are less exact, so a new file may seem older.
+            self._installing_since = time.time() - 1
 
     def describe(self) -> str:
         """Return the current step with the time since the start."""

@@ -1,5 +1,5 @@
-"""HTTP servers in threads, for tests and for services that the local platform emulates itself. They listen on the
-loopback interface only.
+"""HTTP servers in threads, for tests and for services that the local platform emulates itself. The servers listen on
+the loopback interface only.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from local import LOOPBACK
 
 POLL_SECONDS = 0.02
-"""Time between two checks of a server whether it should stop."""
+"""Time after which a server checks again if it must stop."""
 
 
 @contextmanager

@@ -32,7 +32,7 @@ NODE_SYNTAX = {
 COUNTED_SHAPES = (Shape.FUNCTION, Shape.QUEUE, Shape.STORE, Shape.WORKFLOW, Shape.JOB)
 """Shapes of nodes that the overview only counts, in one summary node for each subsystem."""
 ENTRY_SHAPES = {Shape.API, Shape.CALLER}
-"""Shapes of a subsystem's entries, which the overview draws one by one: APIs, and callers such as guests in a browser."""
+"""Shapes of a subsystem's entries, which the overview draws one by one. An entry is an API or a caller."""
 ALERT_SOURCES = {
     # Label of each service that publishes to the topic of alerts, by service principal.
     "budgets.amazonaws.com": "budgets",

@@ -1,7 +1,8 @@
 """Edges of the architecture diagrams, derived from event sources, rules, schedules, APIs, CORS rules and role policies.
 
 An edge leads from a node that acts, its tail, to a node that is acted on, its head. A permission becomes an edge from
-the node that uses the role. If a permission has no edge, and no exception in this module applies, the generation fails.
+the node that uses the role. The generation fails if a permission has no edge, unless this module omits it on purpose,
+for example by `OMITTED_SERVICES`.
 """
 
 import json
@@ -205,13 +206,15 @@ def _find_head(action: str, resource: str, nodes_by_key: NodesByKey, nodes_by_ro
     """Return the node that an action on a resource accesses, or None if the action becomes no edge."""
     service = action.partition(":")[0]
     if service in OMITTED_SERVICES or action in IMPLIED_ACTIONS or action == "events:PutEvents":
-        return None  # Events have the edges of their event rules.
+        return None  # The edges of the event rules show published events.
     if service in CALLED_SERVICES:
         return Node("", CALLED_SERVICES[service], Shape.SERVICE)
     if action == "sts:AssumeRole":
         return nodes_by_role[to_node_key(resource)[1]]
     if "*" in to_node_key(resource)[1]:
-        return None  # The backup role may access all tables of a stack. The foundation's diagram shows backups.
+        # The backup role may access all tables of a stack. These accesses are not drawn, because the foundation's
+        # diagram shows the backups.
+        return None
     target = nodes_by_key.get(to_node_key(resource))
     # Dead-letter queues and job queues are not shown, so actions on them get no arrow.
     if target is None and not (service == "sqs" or (service == "batch" and ":job-queue/" in resource)):

@@ -42,7 +42,8 @@ HTTP_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
     "Meetings": (ExchangeErrorCode, RestErrorCode, CommonErrorCode),
     "API Gateway, for livestream and meetings": (GatewayErrorCode,),
 }
-"""Classes of error codes by REST API. If several have a code with the same name, the page shows the first."""
+"""Classes of error codes by REST API. If several classes have a code of the same name, the page shows the
+first code."""
 WEBSOCKET_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
     "Transcription": (TranscriptionErrorCode, WebSocketErrorCode, CommonErrorCode),
     "Voice Q&A": (VoiceQaErrorCode, WebSocketErrorCode, CommonErrorCode),

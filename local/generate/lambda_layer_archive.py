@@ -1,8 +1,8 @@
-"""Builder of the zip archive of the handlers' Lambda layer: the locked dependencies, for arm64 and Python 3.13.
+"""Build of the zip archive for the handlers' Lambda layer: the locked dependencies, for arm64 and Python 3.13.
 
 The build works on any machine, because pip only downloads ready wheels for Lambda's platform and compiles no C code. If
-Python 3.13 is installed, the builder also adds bytecode, which is the same for all processors. Without bytecode, each
-new container would compile the modules again, because `/opt/python` is read-only in Lambda.
+Python 3.13 is installed, the build also adds bytecode, which is the same for all processors. Without bytecode, each new
+container would compile the modules again, because `/opt/python` is read-only in Lambda.
 """
 
 import os

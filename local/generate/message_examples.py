@@ -1,7 +1,7 @@
 """Examples of messages and documents, for the JSON Schemas that `generated_files` writes.
 
-They are the messages of the two WebSocket APIs, and the S3 objects and DynamoDB items that clients of meetings write or
-read. The examples are instances of the models, so they are valid.
+The messages belong to the two WebSocket APIs. The documents are S3 objects and DynamoDB items that clients of meetings
+write or read. The examples are instances of the models, so they are valid.
 """
 
 import base64

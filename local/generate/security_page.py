@@ -1,7 +1,7 @@
 """Generator of `docs/security.md`: fills four kinds of tables into the template `security_page.md`.
 
-They list the entries for outside callers, the permissions of every role, the resource policies, and the exceptions with
-which stack files excuse resources from a policy of the policy pack.
+The tables list the entries for outside callers, the permissions of every role, the resource policies, and the
+exceptions. With an exception, a stack file excuses a resource from a policy of the policy pack.
 """
 
 import json

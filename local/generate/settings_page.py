@@ -67,7 +67,8 @@ UNITS_BY_NAME = {
     r"perday": "per day",
     r"permonth": "per month",
 }
-"""Unit of a number by the end of its key in lower case, for keys whose field names no unit."""
+"""Unit of a number, by a pattern for the end of its key in lower case. It applies if the field does not name a
+unit."""
 COUNT = "count"
 """Unit of all other numbers."""
 FORMATS = {"email": "e-mail address", "uri": "URL", "date": "date"}
@@ -75,6 +76,7 @@ TYPES = {"boolean": "`true` or `false`", "integer": "whole number", "number": "n
 MAX_PATTERN_LENGTH = 60
 """The page does not show longer patterns."""
 Section = type[SettingsModel]
+"""Settings model whose fields are the keys of one section of a stack file."""
 
 
 def render_page() -> str:
@@ -149,7 +151,7 @@ class DescribedSetting:
 
     @property
     def unit(self) -> str:
-        """Unit that the field of a number names, or else the unit for the end of its key. Empty for other values."""
+        """Unit that the field of a number names, or else the unit for the end of the key. Empty for other values."""
         if not any(choice.get("type") in {"integer", "number"} for choice in self.choices):
             return ""
         if stated := self.schema.get(UNIT) or next((choice[UNIT] for choice in self.choices if UNIT in choice), ""):
@@ -159,7 +161,7 @@ class DescribedSetting:
 
     @property
     def default_text(self) -> str:
-        """Text for the page."""
+        """Default value as the page shows it."""
         if self.required:
             return "**required if the section is given**" if self.in_optional else "**required**"
         if self.default is None:
@@ -176,7 +178,7 @@ class DescribedSetting:
 
     @property
     def allowed(self) -> str:
-        """Text for the page."""
+        """Allowed values as the page shows them."""
         texts = [_describe_values(choice) for choice in self.choices]
         return " or ".join([*texts, "`null`"] if self.is_optional else texts)
 

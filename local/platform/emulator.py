@@ -1,8 +1,9 @@
 """Process of the AWS emulator ministack: start it, find a running one, and stop it.
 
-Its program is the launcher (`local/emulation/launcher.py`), which extends ministack. The process inherits a file lock
-and holds it until it ends, so a held lock means that the emulator runs. A process id would not show this, because the
-system may give it to another process. No data of the emulator must survive, so it is killed, not shut down.
+The process runs the launcher (`local/emulation/launcher.py`), which extends ministack. It inherits a file lock and
+holds it until it ends, so a held lock means that the emulator runs. A process id would not show this, because the
+system may give the id to another process. The emulator's data is not kept, so the process is killed instead of shut
+down.
 """
 
 import contextlib
@@ -49,7 +50,8 @@ STOP_SECONDS = 10
 JOB_LOGS = ("batch.log", "glue.log", spark_installation.LOG)
 """Logs of Batch jobs, Glue jobs and the installation of Spark. They stay until the next start."""
 KEEP_RUNNING = b"keep\n"
-"""Line on the launcher's standard input. Without it, the launcher ends together with the process that started it."""
+"""Line for the launcher's standard input. Without this line, the launcher ends together with the process that
+started it."""
 
 
 class EmulatorError(CannotRun):
@@ -109,8 +111,9 @@ class StartedEmulator:
 
 
 def start(folder: Path = FOLDER, port: int | None = None) -> StartedEmulator:
-    """Start an emulator with all its files below `folder`. It uses the given port if that is free, or else a random one
-    of `PORTS`.
+    """Start an emulator with all its files below `folder`.
+
+    The emulator uses the given port if this port is free, and otherwise a random port of `PORTS`.
     """
     if not PYTHON.exists():
         raise EmulatorError("the emulator's virtual environment is missing: run `make up`, which creates it")

@@ -32,8 +32,8 @@ _WITHOUT_USER_SETTINGS = {
     "credentials_file": (None, None, os.devnull, None),
     "ignore_configured_endpoint_urls": (None, None, True, None),
 }
-"""Settings of a botocore session: name in the configuration file, environment variable, value, conversion. They have no
-environment variables here, so `AWS_PROFILE` and the like are not read.
+"""Settings of a botocore session by name, each with its name in the configuration file, its environment variable, its
+value and its conversion. No setting has an environment variable here, so `AWS_PROFILE` and the like are not read.
 """
 _LOADER = Loader()
 """Loader of botocore's service models. All sessions share it, because reading the models is slow, and some tests and

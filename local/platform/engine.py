@@ -24,7 +24,7 @@ from local.platform.resource_operations import (
     describe_failure,
     list_deletion_calls,
     list_map_keys,
-    must_be_emptied,
+    permits_content_deletion,
 )
 from local.platform.state import NO_HASH, PlatformState, ResourceEntry, ResourceStatus
 from local.preview.preview_provider import PreviewProvider
@@ -62,6 +62,7 @@ class Engine:
         """Resources that this run has deleted for a replacement: the replaced ones and their dependants. If the program
         registers one of them afterwards, its creation is reported as a replacement."""
         self.call = PreviewProvider().call
+        """Method that answers the program's calls of provider functions, for example `getRegion`."""
         self.failures: list[ResourceFailed] = []
         """All failures of the run, in the order in which they occurred."""
 
@@ -109,8 +110,9 @@ class Engine:
         self.delete({urn for urn in self._state.entries() if urn not in {resource.urn for resource in graph}})
 
     def delete(self, urns: set[str]) -> None:
-        """Delete resources, dependants first. After a failure, continue with the next one; the failed one stays in the
-        state.
+        """Delete resources, each before the resources that it depends on.
+
+        After a failure, continue with the next resource. The failed resource stays in the state.
         """
         for urn in self._state.deletion_order(urns):
             try:
@@ -218,7 +220,7 @@ def _to_entry(
         depends_on=tuple(sorted(resource.depends_on)),
         made_of=tuple(sorted(resource.property_dependencies)),
         deletion=list_deletion_calls(driver, values),
-        emptied=must_be_emptied(driver, resource.inputs),
+        emptied=permits_content_deletion(driver, resource.inputs),
     )
 
 
@@ -237,7 +239,7 @@ def _to_updating_entry(entry: ResourceEntry, change: ResourceChange, resource: R
 def _find_missing_values(resource: Resource) -> Iterator[str]:
     """Yield the names of list inputs in which an output of another resource has no value.
 
-    If an input is such an output itself and not a list of outputs, the SDK omits the input, so this cannot be detected.
+    An input that is a single output without a value cannot be detected, because the SDK omits the input.
     """
     for name, dependencies in resource.request.propertyDependencies.items():
         value = resource.inputs.get(name)

@@ -28,7 +28,8 @@ class FolderBusy(CannotRun):
 def lock_folder(folder: Path, others: str) -> Iterator[None]:
     """Lock a folder, and create it if necessary.
 
-    Raise FolderBusy if another process holds the lock. `others` names the commands that may hold it, for the message.
+    Raise FolderBusy if another process holds the lock. `others` names the commands that can hold it, for the error
+    message.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # The file is never removed, because two processes could then lock two different files of this name.

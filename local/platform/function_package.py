@@ -1,7 +1,7 @@
-"""Code packages of the Lambda functions, current and deployed, and the functions that use a changed file.
+"""Code packages of the Lambda functions, both current and deployed, and the files in them that a function uses.
 
 All functions of a subsystem have the same package, a zip file with all of its handlers. So a changed file changes the
-package of each of these functions, but only functions that import the file use it.
+package of each of these functions, but only the functions that import the file use it.
 """
 
 import base64
@@ -79,7 +79,10 @@ class CurrentPackages:
 
 
 def _find_python_file(file: str, entry_point: EntryPoint) -> str:
-    """Return the Python file whose import uses a file: itself, or for a data file, its package's `__init__.py`."""
+    """Return the Python file that a function must import in order to use a file, or an empty text if there is none.
+
+    This is the file itself, or for a data file, the `__init__.py` of the package that contains it.
+    """
     if file.endswith(".py"):
         return file
     packages = (f"{folder}/__init__.py" for folder in PurePosixPath(file).parents)

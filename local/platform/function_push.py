@@ -68,7 +68,8 @@ class FunctionPusher:
 
         If the code of one of them cannot start, none is published. The first printed duration begins at `started`.
         """
-        # A running `make provider` holds the lock of its folder, so the lock is that of the folder with the CLI's state.
+        # A running `make provider` holds the lock of its folder. So a push to its emulator locks the folder with the
+        # CLI's state instead.
         locked = self._folder / CLI_STATE if self._is_deployed_by_cli(self._find_running()) else self._folder
         with lock_folder(locked, PLATFORM_COMMANDS), _explain_errors("the push has failed"):
             clients, state = self._open_platform()
@@ -129,8 +130,8 @@ class FunctionPusher:
         packages: CurrentPackages,
         deployed: DeployedPackages,
     ) -> None:
-        """Print what uses a changed file although the push does not publish it: environment variables, other functions,
-        the Spark job.
+        """Print what may be out of date after the push, because a file that it uses has changed: environment variables,
+        other functions, and the Spark job. The push does not publish them.
         """
         files = {file for function in published for file in _list_changes(function, packages, deployed)}
         lines = [
@@ -159,10 +160,10 @@ class FunctionPusher:
 
 
 class FunctionPublication:
-    """Publication of one function's current package, with the entries of function and alias in the state file.
+    """Publication of one function's current package, which also updates the entries of function and alias in the state.
 
     A function that the Pulumi CLI deployed has no entries. Before the first call, the hashes of the changed inputs are
-    removed. So if the publication fails or is killed, the next push or `make up` repeats it.
+    removed from the entries. So if the publication fails or is killed, the next push or `make up` repeats it.
     """
 
     def __init__(self, client: Any, state: PlatformState, function: DeployedFunction, package: FunctionPackage) -> None:
@@ -170,7 +171,8 @@ class FunctionPublication:
         self.package = package
         self._client = client
         self._state = state
-        # The hash of the published content. Another command may have replaced the file in the meantime.
+        # This is the hash of the content that will be published. The file is not read again, because another command
+        # may have replaced it in the meantime.
         self._state_hash = state.hash_archive(package.content)
         alias = self._call("get_alias", Name=LIVE)
         self.version: str = alias["FunctionVersion"]
@@ -223,8 +225,8 @@ class FunctionPublication:
     def _alias_follows(self) -> bool:
         """Return True if the alias points to the newest version, so that a push may move it.
 
-        This is also so if a push has removed the alias's hash and then failed. Raise PushFailed if the last `make up` did
-        not complete the function.
+        Also return True if a push has removed the alias's hash and then failed. Raise PushFailed if the last `make up`
+        did not complete the function.
         """
         function, alias = self._state.get(self._function_urn), self._state.get(self._alias_urn)
         if function is None:

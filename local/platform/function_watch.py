@@ -17,7 +17,7 @@ from local.platform.folder_lock import FolderBusy
 from local.platform.function_push import FunctionPusher
 
 POLL_SECONDS = 0.1
-"""Time between two steps of the loop. Each step compares the files."""
+"""Time between two steps of the loop. Each step checks whether a file has changed."""
 LOG_POLL_SECONDS = 0.5
 """Time between two requests for log lines."""
 LOG_OVERLAP_MILLISECONDS = 5_000

@@ -83,7 +83,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                 resources = format_count(len(deployed.graph.customs()), "resource")
                 report.print_line(f"{resources}: {report.summary()}; the local platform is up")
                 _print_instructions(running, deployed.outputs, report)
-                # The findings are the end of the output, which a terminal shows.
+                # The findings come last, so that they are visible without scrolling.
                 for finding in findings:
                     report.print_line(
                         f"  {finding.level} {finding.policy} · {finding.urn.rpartition('::')[2]}: {finding.message}"
@@ -153,7 +153,8 @@ def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Pla
 def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
     """Return the findings of the policy pack that are mandatory, or that it still cannot decide.
 
-    A preview cannot decide a policy that needs a generated id. Now the resources and their ids exist.
+    A finding is a violation of a policy, or a check that cannot be decided yet. A preview cannot decide a check that
+    needs a generated id. Now the resources and their ids exist.
     """
     with PolicyPackProcess(config, dry_run=False) as pack:
         pack.policies()  # configures the pack
@@ -209,7 +210,8 @@ def _add_token_url(outputs: Props, running: Emulator) -> Props:
 def _run_in_thread(work: Callable[[], ProgramRun], stop: Callable[[], None]) -> ProgramRun:
     """Run the program in a thread. On Ctrl-C, call `stop` and wait until the program has ended.
 
-    Python raises KeyboardInterrupt in the main thread, where it might hang or get lost in an event loop or an import.
+    Python raises KeyboardInterrupt in the main thread. If the program ran there, the exception could get lost in an
+    event loop or an import, or the process could hang.
     """
     with ThreadPoolExecutor(1, "program") as executor:
         try:
@@ -241,7 +243,10 @@ def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
 
 
 def _find_usable_emulator(folder: Path) -> tuple[Emulator | None, str]:
-    """Return the emulator that `make up` can use, or None, and the reason why it cannot use the last one, if any."""
+    """Return the emulator that `make up` can use, or None, and the reason why the last emulator is not usable.
+
+    The reason is empty if the emulator is usable, or if there was none.
+    """
     running = emulator.find_running(folder)
     if running is None:
         return None, "the emulator of the last platform has ended" if emulator.has_ended(folder) else ""

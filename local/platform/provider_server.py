@@ -22,7 +22,7 @@ from local.platform.pulumi_provider import PulumiProvider
 from local.preview.policy_pack_process import UNLIMITED_MESSAGES
 
 FOLDER = emulator.FOLDER / "provider"
-"""Folder of the emulator's files and of the CLI's state. `make up` uses another folder, so both may run at once."""
+"""Folder of the emulator's files and of the CLI's state. `make up` uses another folder, so both can run at once."""
 OTHER_COMMANDS = "another `make provider`"
 """Commands that may hold the lock of the folder, for the error message."""
 MAX_CONCURRENT_REQUESTS = 64

@@ -36,7 +36,7 @@ from local.platform.resource_operations import (
     describe_failure,
     list_deletion_calls,
     list_map_keys,
-    must_be_emptied,
+    permits_content_deletion,
 )
 from local.preview.input_checks import find_invalid_values
 from local.preview.preview_provider import PreviewProvider
@@ -210,7 +210,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         values = ResourceValues(inputs, request.id, outputs)
         try:
             self._operations.delete(
-                driver, list_deletion_calls(driver, values), empty_first=must_be_emptied(driver, inputs)
+                driver, list_deletion_calls(driver, values), empty_first=permits_content_deletion(driver, inputs)
             )
         except OPERATION_ERRORS as error:
             _abort(context, error)
@@ -278,7 +278,7 @@ def _set_property(struct: Struct, name: str, value: Any) -> None:
 
 
 def _abort(context: grpc.ServicerContext, error: BaseException) -> NoReturn:
-    """End the request with an error. Its code distinguishes a refused call from one whose effect is not known."""
+    """End the request with an error. Its gRPC status distinguishes a refused call from a call with unknown effect."""
     refused = isinstance(error, ClientError | ShapeMismatch)
     _refuse(
         context, grpc.StatusCode.FAILED_PRECONDITION if refused else grpc.StatusCode.UNKNOWN, describe_failure(error)

@@ -12,7 +12,8 @@ replaced by a new one in these cases:
 - An input was removed, and the only update calls that use it set a part of the resource. Without the input, such a call
   would leave the old value.
 
-The input rules do not apply to a recorded-only type (`RecordedOnly`), whose resources do not exist on the emulator.
+The rules about inputs do not apply to a recorded-only type (`RecordedOnly`), whose resources do not exist on the
+emulator.
 """
 
 from collections.abc import Iterable, Mapping

@@ -30,7 +30,7 @@ from local.platform.resource_change_planning import ResourceChange
 from local.preview.property_values import UNKNOWN, Props, Unknown, reveal_secrets
 
 MAX_WAIT_SECONDS = 30
-"""Maximum time of waiting for a state (`AwaitedState`)."""
+"""Maximum time of waiting for the state that a resource must reach before the next call (`AwaitedState`)."""
 POLL_SECONDS = 0.05
 """Interval between two checks of that state."""
 OPERATION_ERRORS = (ClientError, BotoCoreError, ShapeMismatch, TimeoutError, OSError)
@@ -49,14 +49,14 @@ class ResourceOperations:
         If a call fails, `values` contains the responses of the earlier calls, and the id and the outputs that follow from
         them. If it contains no response, no part of the resource exists.
         """
-        if isinstance(driver, RecordedOnly):
+        if isinstance(driver, RecordedOnly):  # The emulator lacks the service or the feature, so no call is made.
             values.id = f"recorded-{name}"
             _read_responses(driver, values)
             return
         for call in driver.create:
             if call.is_condition_met(values):
                 self._call(driver, call, values)
-        self._apply_import(driver, values)
+        self._import_document(driver, values)
         _read_responses(driver, values)
 
     def update(
@@ -68,8 +68,8 @@ class ResourceOperations:
     ) -> None:
         """Make the calls of an update, and set the outputs that they change in `values`.
 
-        `old_keys` are the previous keys of each input that is a map. They show which tags the program no longer contains;
-        these need a call of their own.
+        `old_keys` are the previous keys of each input that is a map. They show which tags the program no longer
+        contains. The removal of these tags needs a call of its own.
         """
         for call in change.calls:
             if adds_tags(call):
@@ -77,7 +77,7 @@ class ResourceOperations:
             if call.is_condition_met(values):
                 self._call(driver, call, values)
         if driver.property_import is not None and driver.property_import.property in change.changed:
-            self._apply_import(driver, values)
+            self._import_document(driver, values)
         _read_responses(driver, values)
 
     def delete(self, driver: Driver | None, calls: Sequence[DeletionCall], *, empty_first: bool) -> None:
@@ -96,8 +96,9 @@ class ResourceOperations:
                     raise
 
     def _call(self, driver: Driver, call: DriverCall, values: ResourceValues) -> None:
-        """Check a call's parameters, make the call, and set id and outputs from its response. Then wait for the state in
-        `until`, if any.
+        """Check a call's parameters, make the call, and set id and outputs from its response.
+
+        Then wait for the state that the call's `until` describes, if any.
         """
         client = self._clients(driver.service)
         parameters = build_parameters(driver, call, values)
@@ -110,7 +111,8 @@ class ResourceOperations:
         if call.until is not None:
             self._wait_for_state(driver, call.until, values)
 
-    def _apply_import(self, driver: Driver, values: ResourceValues) -> None:
+    def _import_document(self, driver: Driver, values: ResourceValues) -> None:
+        """Import the property that is a whole document, such as a REST API's OpenAPI document, if there is one."""
         importer = driver.property_import
         if importer is not None and values[importer.property] is not None:
             importer.apply(self._clients(driver.service), values.id, reveal_secrets(values[importer.property]))
@@ -140,13 +142,13 @@ def list_deletion_calls(driver: Driver, values: ResourceValues) -> tuple[Deletio
     )
 
 
-def must_be_emptied(driver: Driver, inputs: Props) -> bool:
-    """Return True if the resource's content will be deleted before the resource, because the program permits it."""
+def permits_content_deletion(driver: Driver, inputs: Props) -> bool:
+    """Return True if the program permits the deletion of a resource's content, for example by `forceDestroy`."""
     return bool(driver.content_deletion and inputs.get(driver.content_deletion.when))
 
 
 def list_map_keys(inputs: Props) -> dict[str, list[str]]:
-    """Return the keys of each input property that is a map. The next update compares them in order to remove tags."""
+    """Return the keys of each input property that is a map. The next update finds the tags to remove with them."""
     return {name: sorted(value) for name, value in inputs.items() if isinstance(value, Mapping)}
 
 

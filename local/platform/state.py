@@ -62,11 +62,12 @@ class ResourceEntry:
     depends_on: tuple[str, ...] = ()
     """URNs of the resources that had to exist before this one. They are deleted after it."""
     made_of: tuple[str, ...] = ()
-    """URNs of the resources whose outputs this one has as inputs. If one of them is replaced, this one is, too."""
+    """URNs of the resources whose outputs this one has as inputs. If one of them is replaced, this resource is
+    replaced, too."""
     deletion: tuple[DeletionCall, ...] = ()
     """Calls that delete the resource, in this order."""
     emptied: bool = False
-    """True if a deletion must first delete the resource's content, such as a bucket's objects."""
+    """True if a deletion of the resource first deletes its content, such as a bucket's objects."""
 
 
 class PlatformState:

@@ -36,9 +36,13 @@ class PlanningProvider:
         self._replaced_urns: set[str] = set()
         """Resources that would be replaced because their inputs refer to a replaced resource."""
         self.call = PreviewProvider().call
+        """Method that answers the program's calls of provider functions, for example `getRegion`."""
 
     def list_steps(self, config: StackConfig) -> list[PlannedStep]:
-        """Run the program. Return the actions on its resources in their order, then the deletions of other resources."""
+        """Run the program. Return the actions on its resources in the order of their registration.
+
+        The deletions of resources that the program no longer contains follow.
+        """
         graph = run_program(config, self, preview=True).graph
         gone = self._state.deletion_order(self._state.entries().keys() - {resource.urn for resource in graph})
         return [

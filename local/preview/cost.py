@@ -1,7 +1,8 @@
 """Monthly cost of a stack (`make cost`), estimated from the resources that the program registers.
 
-The program runs as in a preview, without the policy pack. Its component of the type `PLATFORM` publishes the budget, and
-the expected usage of each block. A block is a component that contains resources, for example a function with its role.
+The program runs as in a preview, but without the policy pack. A component of the program, which has the type
+`PLATFORM`, publishes the budget and the expected usage of each block. A block is a component that contains resources,
+for example a function with its role.
 """
 
 import json

@@ -52,5 +52,5 @@ class _Finder(PathFinder):
 
 
 def _cache_path(path: str) -> str:
-    """Return the path of this hook's compiled file for that of Python's. The path of a source file stays unchanged."""
+    """Return the path of this hook's compiled file for the path of Python's own. A source file's path is unchanged."""
     return f"{path.removesuffix('.pyc')}.opt-postponed.pyc" if path.endswith(".pyc") else path

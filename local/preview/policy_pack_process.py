@@ -2,8 +2,8 @@
 
 The pack runs unmodified in its own virtual environment, with the environment variables that the CLI sets. Over the CLI's
 analyzer protocol (gRPC), it receives the inputs of each resource, and at the end the whole stack. It returns findings,
-and remediations, which are corrected inputs. A check that needs an unknown value is undecided: it neither passes nor
-fails.
+which are violations of policies, and remediations, which are corrected inputs. A check that needs an unknown value is
+undecided: it neither passes nor fails. A preview does not know values that AWS assigns, such as ids.
 """
 
 import json
@@ -38,7 +38,7 @@ runpy.run_module("pulumi.policy", run_name="__main__", alter_sys=True)
 """Program that runs the pack as `python -m pulumi.policy` does. It ends when its standard input is closed, so it ends with
 this process, even if this process is killed."""
 NO_ENGINE = f"{LOOPBACK}:0"
-"""Address of Pulumi's engine. The pack requires it as an argument but never connects to it."""
+"""Placeholder for the address of Pulumi's engine. The pack requires it as an argument, but never connects to it."""
 UNLIMITED_MESSAGES = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 UNDECIDED: Final = "unknown"
 """Level of a finding that reports an undecided check, in place of an enforcement level."""
@@ -186,7 +186,7 @@ class PolicyPackProcess:
         """Return the findings on the stack as a whole, with the outputs of its resources.
 
         The CLI sends resources in no defined order. This method reverses the order of registration, so a policy that
-        relies on it is noticed.
+        relies on the order of registration is noticed.
         """
         resources = [_analyzer_resource(resource) for resource in graph]
         stack = self._analyzer().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources[::-1]))

@@ -111,10 +111,11 @@ class Preview:
 
 
 def preview(config: StackConfig) -> Preview:
-    """Preview a stack, without warnings about models and without changes of the local platform.
+    """Preview a stack. The result has no warnings about models, and its `changes` are None.
 
-    Raise CannotRun if the settings are invalid, the program fails, the policy pack cannot start, a resource type has no
-    driver, or no resource publishes the expected usage.
+    Raise CannotRun in one of these cases: The settings are invalid. The program fails. The policy pack cannot start.
+    The local platform has no driver for a resource type. No resource contains the expected usage, which the cost
+    estimate needs.
     """
     with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as policy_run:
         run = program_run.run_program(config, ReportingProvider(policy_run.submit), preview=True)

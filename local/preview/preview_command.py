@@ -1,4 +1,4 @@
-"""The command `make preview`, which prints the plan, policy findings, cost and outputs of a stack."""
+"""The command `make preview`, which prints the resources, results of all checks, cost and outputs of a stack."""
 
 import json
 from dataclasses import replace

@@ -1,6 +1,7 @@
 """Provider that a preview uses instead of the AWS provider. It creates no resource, so values that AWS assigns are unknown.
 
-The local platform also uses its results of provider functions, because its account and Region are the same.
+A provider function is a function of the AWS provider that returns data, for example `getRegion`. The local platform has
+the same account and Region, so it also uses the results in this module.
 """
 
 from local.preview.property_values import Props

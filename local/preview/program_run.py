@@ -52,7 +52,7 @@ class ProgramRun:
 def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
     """Run the project's `__main__.py` for one stack.
 
-    With `preview`, values may be unknown, as in `pulumi preview`.
+    With `preview`, values can be unknown, as in `pulumi preview`.
     """
     return run_function(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, provider, preview=preview
@@ -121,10 +121,10 @@ class _SynchronousExecutor(ThreadPoolExecutor):
 
 
 async def _wait_for_registrations() -> None:
-    """Wait until all registrations and outputs are done, or until one has failed. The SDK then raises the failure.
+    """Wait until all registrations and outputs are done, or until one has failed. The SDK then raises the error.
 
-    The SDK would wait too, but it checks every open task whenever one ends. In a run of the program with one subsystem,
-    these checks would take a fifth of the time.
+    The SDK would wait too, but it checks all open tasks whenever a task ends. In a run of the program with one
+    subsystem, these checks would take a fifth of the time.
     """
     while True:
         tasks = {*_get_rpc_manager().rpcs, *SETTINGS.outputs}

@@ -1,4 +1,5 @@
-"""Values of resource properties in Python, and their conversion from and to Pulumi's wire format, for AWS and for output.
+"""Values of resource properties in Python, and their conversions: from and to Pulumi's wire format, to values for
+requests to AWS, and to values that are safe to print.
 
 JSON has no unknown values, secrets, assets or archives. Pulumi's wire format is JSON in which a fixed string is an unknown
 value. A secret, asset or archive is an object, whose key `SIGNATURE` says which of the three it is. In Python, each of

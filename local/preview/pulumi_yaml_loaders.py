@@ -18,9 +18,10 @@ DATE_TAG = "tag:yaml.org,2002:timestamp"
 REPLACED_TAGS = frozenset({BOOLEAN_TAG, INTEGER_TAG, FLOAT_TAG, DATE_TAG})
 """Types that YAML 1.1 and the CLI recognise differently."""
 INTEGER_PATTERN = r"[-+]?(?:0|[1-9][0-9]*)"
+"""Decimal whole numbers. Octal, hexadecimal and grouped numbers, which the CLI also accepts, are omitted, because no
+setting uses them."""
 FLOAT_PATTERN = r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
-"""Numbers with a decimal point or an exponent. Octal, hexadecimal and grouped numbers, which the CLI also accepts, are
-omitted, because no setting uses them."""
+"""Numbers with a decimal point or an exponent."""
 
 
 class CliYamlLoader(yaml.SafeLoader):

@@ -27,7 +27,7 @@ class Resource:
     type: str
     """Type in Pulumi, for example `aws:s3/bucket:Bucket`."""
     name: str
-    """Name that the program gives the resource in Pulumi, not its name on AWS."""
+    """Name that the resource has in Pulumi, not its name on AWS."""
     parent: str
     """URN of the parent component, or an empty text for the stack."""
     custom: bool

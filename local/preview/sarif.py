@@ -1,6 +1,7 @@
 """SARIF 2.1.0 document with the results of a preview's checks, for example for GitHub's code scanning.
 
-A handler fault points to the line of its cause. Policy findings and invalid inputs point to the stack file.
+A handler fault is a reason why a function or job cannot run its code. It points to the line of its cause. Policy
+findings (violations of policies, and undecided checks) and invalid inputs point to the stack file.
 """
 
 from typing import Any

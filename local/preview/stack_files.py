@@ -3,8 +3,9 @@
 Values in `Pulumi.yaml` apply to all stacks, unless the stack file has a value for the same key. Lists and mappings become
 JSON.
 
-The CLI decrypts secrets. This reader instead sets a placeholder for each encrypted value, and for each secret that its
-section lacks, and adds a warning. So a stack can be previewed without its secrets.
+The CLI decrypts secrets. This reader instead sets a placeholder for each encrypted value. It also sets a placeholder
+for each secret that is missing in a section of the stack file. For each placeholder, it adds a warning. So a stack can
+be previewed without its secrets.
 """
 
 import json
@@ -37,7 +38,7 @@ class StackConfig:
     values: Mapping[str, str]
     """Text, or JSON for a structured value, by key, for example `polyphony:ingestion`."""
     secret_keys: frozenset[str] = frozenset()
-    """Keys of values that contain a placeholder. Keys of other secrets are not included."""
+    """Keys of values that contain a placeholder. A key is not included if the file has the secret in plain text."""
     warnings: tuple[str, ...] = ()
     """A text for each placeholder in the values."""
 
@@ -126,7 +127,7 @@ def _add_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> St
 
 
 def _replace_encrypted(value: Any, path: str, encrypted_paths: list[str]) -> Any:
-    """Return a copy with the placeholder for every encrypted value (`{secure: …}`), and add their paths to the list."""
+    """Return a copy with the placeholder for each encrypted value (`{secure: …}`). Add their paths to the list."""
     if isinstance(value, dict):
         if set(value) == {"secure"}:
             encrypted_paths.append(path)

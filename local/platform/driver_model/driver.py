@@ -1,12 +1,13 @@
 """Model of a driver, which lists the AWS service calls that create, change, delete and read the resources of one type.
 
 The local platform makes these calls on its AWS emulator. A driver is data: each parameter of a call names the Pulumi
-property from which its value is taken, for example `DriverCall("CreateTopic", {"Name": "name", "Tags": "tags"})`.
-A nested value is converted with the API models of botocore, so a driver lists only those of its names that differ
-(`service_shapes.py`). A value that does not exist yet, for example the ARN of a new resource, is `UNKNOWN`.
+property from which its value is taken, for example `DriverCall("CreateTopic", {"Name": "name", "Tags": "tags"})`. A
+nested value is converted with the API models of botocore (`service_shapes.py`). So a driver lists only those nested
+names that differ between Pulumi and the service. A value that does not exist yet, for example the ARN of a new
+resource, is `UNKNOWN`.
 
-The driver must list a property that no call uses in `ignored`. Otherwise the deployment fails, because a resource that
-lacks a property would differ from the program's unnoticed.
+If no call uses a property, the driver must list the property in `ignored`. Otherwise the deployment fails, because the
+deployed resource would silently lack the property.
 """
 
 import re
@@ -17,10 +18,13 @@ from typing import Any
 
 from local.preview.property_values import UNKNOWN, Props
 
+WHOLE_RESULT = ""
+"""Path of a property whose value is the whole result of a reading call (`ReadCall.paths_in_result`)."""
+
 
 @dataclass
 class ResourceValues:
-    """The values of one resource that its calls may use."""
+    """The values of one resource that its calls can use."""
 
     inputs: Props
     """Properties that the program gives the resource."""
@@ -70,7 +74,7 @@ def constant(value: Any) -> ComputedValue:
 def from_response(operation: str, path: str, convert: Callable[[Any], Any] = lambda value: value) -> ComputedValue:
     """Return the value at a dotted path in an operation's response, converted by a function.
 
-    It is unknown if this run did not make the call.
+    The value is UNKNOWN if this run did not make the call, or if the response has no value at the path.
     """
 
     def read(values: ResourceValues) -> Any:
@@ -99,7 +103,7 @@ def from_template(template: str) -> ComputedValue:
 
 
 def first_known(*sources: ComputedValue) -> ComputedValue:
-    """Return a value that is the first known one of several."""
+    """Return the value of the first source whose value is known. It is UNKNOWN if there is no such source."""
 
     def first(values: ResourceValues) -> Any:
         return next((value for source in sources if (value := source.compute(values)) is not UNKNOWN), UNKNOWN)
@@ -108,9 +112,10 @@ def first_known(*sources: ComputedValue) -> ComputedValue:
 
 
 def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
-    """Turn a function into a value that it computes from the named properties, unless one of them is unknown.
+    """Return a decorator that turns a function into a value. The function gets the named properties as its arguments.
 
-    The function gets None for a property that the resource does not have.
+    It gets None for a property that the resource does not have. If one of the properties is unknown, the function is
+    not called, and the value is UNKNOWN.
     """
 
     def wrap(function: Callable[..., Any]) -> ComputedValue:
@@ -166,7 +171,10 @@ class DriverCall:
 
 @dataclass(frozen=True)
 class AwaitedState:
-    """A state that a resource must reach before the next call. The operation is repeated until its response shows it."""
+    """A state that a resource must reach before the next call.
+
+    The operation is repeated until its response has the expected value.
+    """
 
     operation: str
     params: Mapping[str, Source]
@@ -179,8 +187,9 @@ class AwaitedState:
 class ReadCall:
     """A service call that reads current properties of a resource, in order to find changes that were made by hand.
 
-    A reading call covers the properties in `paths_in_result`. A driver's first one also covers the other properties that a
-    create or update call takes as a parameter (`list_covered_properties`). If its result is missing, the resource no longer exists.
+    A reading call covers the properties in `paths_in_result`. The first reading call of a driver also covers the other
+    properties that a create or update call takes as a parameter (`list_covered_properties`). If the first call has no
+    result, the resource no longer exists.
     """
 
     operation: str
@@ -189,14 +198,14 @@ class ReadCall:
     path: str = ""
     """Dotted path of the result in the response. Empty if the whole response is the result."""
     item: tuple[str, str] | None = None
-    """For a result that is a list: a member of its items, and the property with the same value, for example
-    `("AlarmName", "name")`. They show which item is the resource."""
+    """For a result that is a list: a member of its items, and a property of the resource, for example
+    `("AlarmName", "name")`. The item in which both have the same value is the resource."""
     paths_in_result: Mapping[str, str | Callable[[Any], Any]] = field(default_factory=dict)
-    """Dotted path of each property in the result. A function in place of a path gets the result, and returns the value in
-    Pulumi's form."""
+    """Dotted path of each property in the result, or `WHOLE_RESULT`. A function in place of a path gets the result, and
+    returns the value in Pulumi's form."""
     unset_by_default: tuple[str, ...] = ()
-    """Properties for which the service returns a value only if somebody has set one. So a value that the program does not
-    give was set by hand. For other properties, it may be a default, so it is ignored."""
+    """Properties for which the service returns a value only if the value was set. So if the program does not give the
+    value, it was set by hand. For any other property, such a value may be the service's default, so it is ignored."""
     fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Properties such as code, which are compared by hash: each with the output that has the hash of the deployed content,
     and the dotted path of the current hash in the result."""
@@ -230,15 +239,16 @@ class ContentDeletion:
 
 @dataclass(frozen=True)
 class PropertyImport:
-    """A property that is a whole document, such as the OpenAPI document of an API.
+    """The import of a property whose value is a whole document, such as the OpenAPI document of an API.
 
-    The number of calls depends on the document, so a function makes them.
+    The number of service calls depends on the document, so a function makes the calls.
     """
 
     property: str
+    """Name of the property."""
     apply: Callable[[Any, str, Any], None]
-    """Function that replaces the resource's content by the document's. It is called with the service's client, the
-    resource's id and the property's value."""
+    """Function that replaces the resource's content by the content of the document. It is called with the service's
+    client, the resource's id and the property's value."""
 
 
 @dataclass(frozen=True)
@@ -256,8 +266,8 @@ class Driver:
     delete: tuple[DriverCall, ...] = ()
     """Calls that delete the resource, in this order. Empty if it is deleted together with another resource."""
     update: tuple[DriverCall, ...] = ()
-    """Calls that change the resource, in this order. An update makes those that the changed properties need. If there are
-    none for a property, the resource is replaced (`resource_change_planning.py`)."""
+    """Calls that change the resource, in this order. An update makes only the calls that the changed properties need.
+    If no call can change one of the properties, the resource is replaced (`resource_change_planning.py`)."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
     """Source of each output property."""
     ignored: Mapping[str, str] = field(default_factory=dict)
@@ -268,7 +278,7 @@ class Driver:
     """Outputs that an update changes, each with the operation that changes it."""
     read: tuple[ReadCall, ...] = ()
     """Calls that read the current properties. Without them, changes that were made by hand are not found."""
-    unread: Mapping[str, str] = field(default_factory=dict)
+    not_read: Mapping[str, str] = field(default_factory=dict)
     """Properties that no reading call covers, each with the reason."""
 
     def unhandled_inputs(self, inputs: Props) -> list[str]:

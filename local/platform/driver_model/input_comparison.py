@@ -20,9 +20,9 @@ from local.preview.property_values import UNKNOWN, Archive, Asset, Props, Secret
 def to_current_input(given: Any, current: Any, shape: Shape | None, renames: Mapping[str, str]) -> Any:
     """Return `given` if the service's value `current` has the same meaning, and otherwise `current` in Pulumi's form.
 
-    `shape` is botocore's description of the service's value, or None if it already has Pulumi's names. `renames` are those
-    of the driver's call. If a setting was removed by hand, the result is None. In a nested value, unchanged parts stay as
-    the program gave them. If `given` is a secret, a different value is a secret, too.
+    `shape` is botocore's description of the service's value, or None if the value already has Pulumi's names. `renames`
+    are the `nested_renames` of the driver's call. If a setting was removed by hand, the result is None. In a nested
+    value, unchanged parts stay as the program gave them. If `given` is a secret, a different value is a secret, too.
     """
     if isinstance(given, Secret):
         restored = to_current_input(given.value, current, shape, renames)
@@ -55,7 +55,7 @@ def _is_absent(value: Any) -> bool:
 
 
 def _is_significant(value: Any) -> bool:
-    """Return True if a value means something else than no value. Empty values, 0 and False do not: they are defaults."""
+    """Return True if a value differs from the usual defaults, which are empty values, 0 and False."""
     if isinstance(value, Secret):
         return _is_significant(value.value)
     if isinstance(value, Mapping):
@@ -68,9 +68,9 @@ def _is_significant(value: Any) -> bool:
 def _to_structure(
     given: Any, current: Mapping[str, Any], shape: StructureShape | None, renames: Mapping[str, str]
 ) -> Any:
-    if isinstance(given, list) and len(given) < 2:  # Pulumi passes some single blocks as a list with one item.
-        block = _to_structure(given[0] if given else None, current, shape, renames)
-        return None if block is None else [block]
+    if isinstance(given, list) and len(given) < 2:  # Pulumi passes some single structures as a list with one item.
+        item = _to_structure(given[0] if given else None, current, shape, renames)
+        return None if item is None else [item]
     template = given if isinstance(given, Mapping) else {}
     structure: Props = {}
     used: set[str | None] = set()
@@ -81,8 +81,8 @@ def _to_structure(
         if value is not None or inner is None:
             structure[key] = value
     for member, value in current.items():
-        # The program does not give this member, so it was set by hand, unless it is not a setting but, for example, a
-        # status. The shape lacks such members.
+        # A member that the program does not give was set by hand. Members that are no settings, for example a status,
+        # are omitted: the shape lacks them.
         if member not in used and (shape is None or member in shape.members) and _is_significant(value):
             key = _to_pulumi_name(member, renames) if shape else member
             structure[key] = to_current_input(None, value, _member_shape(shape, member), renames)
@@ -124,8 +124,8 @@ def _to_list(given: Any, current: list[Any], shape: ListShape | None, renames: M
 def _to_items(given: list[Any], current: list[Any], shape: Shape | None, renames: Mapping[str, str]) -> list[Any]:
     """Return the service's items: the unchanged and changed ones in the program's order, then the new ones.
 
-    Most lists are sets, so the service may return an unchanged item at any place. The program's other items are paired
-    with the service's other items, and each pair counts as a change.
+    Most lists are sets, so the service may return an unchanged item at any position. The program's other items are
+    paired with the service's other items, and each pair counts as a change.
     """
     remaining = list(current)
     items: dict[int, Any] = {}

@@ -27,6 +27,7 @@ class _Setting:
     """Last part of the parameter's path, for example `Status` of `VersioningConfiguration.Status`."""
     shape: Shape | None
     renames: Mapping[str, str]
+    """The `nested_renames` of the call."""
 
 
 def read_inputs(driver: Driver, clients: Clients, values: ResourceValues) -> Props | None:
@@ -67,13 +68,13 @@ def list_covered_properties(driver: Driver, call: ReadCall) -> Iterator[tuple[st
 
     These are the properties in `paths_in_result`. The driver's first reading call also covers the properties that a create
     or update call takes directly as a parameter, under the parameter's name. Excluded are those in `paths_in_result` or
-    `fingerprints` of any call, those in `unread`, those that identify the resource, and outputs.
+    `fingerprints` of any call, those in `not_read`, those that identify the resource, and outputs.
     """
     yield from call.paths_in_result.items()
     if call is not driver.read[0]:
         return
     explicit = {name for reading in driver.read for name in (*reading.paths_in_result, *reading.fingerprints)}
-    not_read = {*explicit, *list_identifying_inputs(driver), *driver.unread, *driver.outputs, "id"}
+    not_read = {*explicit, *list_identifying_inputs(driver), *driver.not_read, *driver.outputs, "id"}
     for name, setting in _find_settings(driver).items():
         if name not in not_read:
             yield name, setting.name
@@ -86,7 +87,10 @@ def list_identifying_inputs(driver: Driver) -> set[str]:
 
 
 def _find_settings(driver: Driver) -> dict[str, _Setting]:
-    """Return the parameter of each property that a create or update call takes directly. The first such call counts."""
+    """Return the parameter of each property that is the source of a parameter in a create or update call.
+
+    If several calls have a parameter for the same property, the first call counts.
+    """
     settings: dict[str, _Setting] = {}
     for call in (*driver.create, *driver.update):
         for path, source in call.params.items():
@@ -101,8 +105,8 @@ def _find_shape(
 ) -> tuple[Shape | None, Mapping[str, str]]:
     """Return the shape of a property's value in a result, and the names that differ from Pulumi's (`renames`).
 
-    If a parameter sets the property, the shape is the parameter's, because the response's also has members that are not
-    settings. A function in place of a path returns a value in Pulumi's form, which needs no shape.
+    If a parameter sets the property, the shape is that of the parameter, because the shape of the response also has
+    members that are not settings. A function in place of a path returns a value in Pulumi's form, which needs no shape.
     """
     if not isinstance(path, str):
         return None, {}

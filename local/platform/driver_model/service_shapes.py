@@ -126,12 +126,12 @@ def _set_at_path(tree: Props, path: list[str], value: Any) -> None:
 
 
 def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str], path: str) -> Any:
-    if isinstance(value, list):  # Pulumi passes some single blocks as a list with one item.
+    if isinstance(value, list):  # Pulumi passes some single structures as a list with one item.
         if len(value) != 1:
-            raise ShapeMismatch(f"{path} takes one block, but {len(value)} are given")
+            raise ShapeMismatch(f"{path} takes one structure, but {len(value)} are given")
         value = value[0]
     if not isinstance(value, Mapping):
-        raise ShapeMismatch(f"{path} must be a block of settings, not a {type(value).__name__}")
+        raise ShapeMismatch(f"{path} must be a structure of settings, not a {type(value).__name__}")
     fitted: Props = {}
     for key, inner in value.items():
         member = find_member(key, shape, renames)
@@ -164,7 +164,8 @@ def find_key_and_value(shape: Shape) -> tuple[str, str] | None:
 def _fit_list(value: Any, shape: ListShape, renames: Mapping[str, str], path: str) -> Any:
     member = shape.member
     if isinstance(value, Mapping) and (names := find_key_and_value(member)):
-        # The service takes a map, such as tags, as a list of key-value structures. The map may also be one structure.
+        # The service takes a map, such as tags, as a list of key-value structures. A map with only the keys `key` and
+        # `value` is already such a structure.
         key, content = names
         if set(map(str.lower, value)) != {"key", "value"}:
             return [{key: str(name), content: inner} for name, inner in sorted(value.items())]

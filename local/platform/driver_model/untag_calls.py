@@ -12,8 +12,8 @@ from botocore.model import ListShape, Shape, StructureShape
 from local.platform.driver_model.driver import Driver, DriverCall, constant
 from local.platform.driver_model.service_shapes import input_shape
 
-OPPOSITES = {"AddTagsToResource": "RemoveTagsFromResource", "CreateTags": "DeleteTags"}
-"""Untagging operations whose name does not follow from the tagging operation."""
+UNTAG_OPERATIONS = {"AddTagsToResource": "RemoveTagsFromResource", "CreateTags": "DeleteTags"}
+"""Untagging operation by tagging operation. Other untagging operations have the prefix `Un`, for example `UntagRole`."""
 
 
 def make_untag_call(
@@ -23,7 +23,7 @@ def make_untag_call(
     removed = sorted(set(old_keys) - set(new_keys))
     if not removed or not adds_tags(call):
         return None
-    operation = OPPOSITES.get(call.operation, f"Un{call.operation[0].lower()}{call.operation[1:]}")
+    operation = UNTAG_OPERATIONS.get(call.operation, f"Un{call.operation[0].lower()}{call.operation[1:]}")
     shape = input_shape(driver, DriverCall(operation, {}))
     other_params = {name: source for name, source in call.params.items() if not _contains_tags(name)}
     # The parameter for the keys is the only required one that the tagging call lacks. In EC2's DeleteTags it is optional,
@@ -34,7 +34,7 @@ def make_untag_call(
 
 def adds_tags(call: DriverCall) -> bool:
     """Return True if a call adds tags to the existing ones."""
-    return call.operation in OPPOSITES or call.operation.startswith("Tag")
+    return call.operation in UNTAG_OPERATIONS or call.operation.startswith("Tag")
 
 
 def tags_property(call: DriverCall) -> str:

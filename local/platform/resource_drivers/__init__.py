@@ -1,6 +1,7 @@
-"""Drivers of all resource types, one module per AWS service.
+"""Drivers of all resource types, one module for each AWS service or group of related services.
 
-A driver lists the AWS service calls for the resources of one type (`driver_model/driver.py`).
+A driver lists the API calls that create, update, read and delete the resources of one type (`driver_model/driver.py`).
+Some drivers have no reading calls, so changes of these resources by hand are not found.
 """
 
 from collections.abc import Iterable, Mapping
@@ -54,19 +55,20 @@ ALL: tuple[tuple[Driver, ...], ...] = (
     stepfunctions.DRIVERS,
     wafv2.DRIVERS,
 )
-"""All drivers, in one group for each module."""
+"""All drivers except those of recorded-only types (`RecordedOnly`), in one group for each module."""
 DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver in drivers}
-"""Drivers by resource type, for example `aws:s3/bucket:Bucket`."""
+"""The drivers in `ALL` by resource type, for example `aws:s3/bucket:Bucket`."""
 
 RECORDED_ONLY: dict[str, RecordedOnly] = {
     recorded.type: recorded for module in (backup, s3, cost_management) for recorded in module.RECORDED
 }
-"""Types whose resources are not created, because the emulator lacks the service or the feature (`RecordedOnly`)."""
+"""Drivers of recorded-only types, whose resources are not created, because the emulator lacks the service or the
+feature."""
 
 Drivers = Mapping[str, Driver]
 """Drivers by resource type."""
 ALL_DRIVERS: Drivers = {**DRIVERS, **RECORDED_ONLY}
-"""All resource types that the program may use. Tests use other types."""
+"""Drivers of all resource types that the program may use. Tests also use drivers of other types."""
 
 
 def describe_missing_drivers(types: Iterable[str]) -> str:

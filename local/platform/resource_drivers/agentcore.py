@@ -1,6 +1,7 @@
-"""Drivers of AgentCore memories and their strategies.
+"""Drivers of AgentCore memories and their strategies: the API calls that create, update, read and delete them.
 
-A strategy has no calls of its own: UpdateMemory adds, changes and deletes the strategies of a memory.
+A strategy has no operations of its own: UpdateMemory adds, changes and deletes the strategies of a memory. No call
+reads strategies.
 """
 
 from typing import Any
@@ -30,7 +31,7 @@ def added_strategies(kind: str, name: str, namespaces: list[str], description: s
 
 
 def _strategy_id(values: ResourceValues) -> Any:
-    """Return the id of the strategy with this name, from all strategies of the memory."""
+    """Return the id of the strategy with this name. UpdateMemory returns all strategies of the memory."""
     strategies = values.responses.get("UpdateMemory", {}).get("memory", {}).get("strategies", [])
     return next((strategy["strategyId"] for strategy in strategies if strategy["name"] == values["name"]), UNKNOWN)
 
@@ -48,7 +49,7 @@ DRIVERS = (
         id=from_response("CreateMemory", "memory.id"),
         outputs={"arn": from_response("CreateMemory", "memory.arn")},
         read=(ReadCall("GetMemory", {"memoryId": "id"}, "memory"),),
-        unread={"tags": "the emulator does not return them"},
+        not_read={"tags": "the emulator does not return them"},
     ),
     Driver(
         type="aws:bedrock/agentcoreMemoryStrategy:AgentcoreMemoryStrategy",

@@ -1,4 +1,4 @@
-"""Driver of Athena workgroups."""
+"""Driver of Athena workgroups: the API calls that create, tag and delete them."""
 
 from local.platform.driver_model.driver import Driver, DriverCall, from_template
 from local.preview.preview_provider import ACCOUNT, REGION

@@ -1,6 +1,6 @@
-"""Drivers of AWS Backup vaults, plans and selections.
+"""Drivers of AWS Backup vaults, plans and selections: the API calls that create, update, read and delete them.
 
-The emulator has no region settings of AWS Backup. So no call is made for them (`RecordedOnly`).
+Only plans are read. The emulator has no region settings of AWS Backup, so no call is made for them (`RecordedOnly`).
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, from_response, read_tags
@@ -13,9 +13,9 @@ PLAN_RENAMES = {
     "deleteAfter": "DeleteAfterDays",
     "coldStorageAfter": "MoveToColdStorageAfterDays",
 }
-"""Names in the API, by their names in Pulumi."""
+"""Names of a plan's members in the API, by their names in Pulumi."""
 SELECTION_RENAMES = {"type": "ConditionType", "key": "ConditionKey", "value": "ConditionValue"}
-"""Names in the API, by their names in Pulumi."""
+"""Names of a selection's members in the API, by their names in Pulumi."""
 TAG = DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"})
 
 

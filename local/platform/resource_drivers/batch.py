@@ -1,4 +1,6 @@
-"""Drivers of AWS Batch compute environments, job queues and job definitions."""
+"""Drivers of AWS Batch compute environments, job queues and job definitions: the API calls that create, update, read
+and delete them. No call reads job definitions.
+"""
 
 import json
 from typing import Any
@@ -81,7 +83,7 @@ DRIVERS = (
                 ("computeEnvironmentName", "id"),
             ),
         ),
-        unread={"namePrefix": "a compute environment cannot be renamed"},
+        not_read={"namePrefix": "it never changes, because a compute environment cannot be renamed"},
         outputs={
             "name": from_response("CreateComputeEnvironment", "computeEnvironmentName"),
             "arn": from_response("CreateComputeEnvironment", "computeEnvironmentArn"),

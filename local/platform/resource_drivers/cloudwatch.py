@@ -1,4 +1,6 @@
-"""Drivers of CloudWatch alarms, dashboards, log groups and metric filters."""
+"""Drivers of CloudWatch alarms, dashboards, log groups and metric filters: the API calls that create, update, read and
+delete them.
+"""
 
 from local.platform.driver_model.driver import (
     ComputedValue,
@@ -15,6 +17,7 @@ from local.preview.property_values import Props
 
 
 def _dimensions(values: ResourceValues) -> list[dict[str, object]]:
+    """Return an alarm's dimensions in the API's form, which is a list."""
     return [{"name": name, "value": value} for name, value in sorted((values["dimensions"] or {}).items())]
 
 

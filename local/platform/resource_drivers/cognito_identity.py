@@ -1,6 +1,16 @@
-"""Drivers of Cognito identity pools, and of the attachments of IAM roles to them."""
+"""Drivers of Cognito identity pools, and of the attachments of IAM roles to these pools: the API calls that create,
+update, read and delete them.
+"""
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response, from_template
+from local.platform.driver_model.driver import (
+    WHOLE_RESULT,
+    Driver,
+    DriverCall,
+    ReadCall,
+    constant,
+    from_response,
+    from_template,
+)
 from local.preview.preview_provider import ACCOUNT, REGION
 
 POOL = {
@@ -36,7 +46,10 @@ DRIVERS = (
         id="identityPoolId",
         read=(
             ReadCall(
-                "GetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId"}, "Roles", paths_in_result={"roles": ""}
+                "GetIdentityPoolRoles",
+                {"IdentityPoolId": "identityPoolId"},
+                "Roles",
+                paths_in_result={"roles": WHOLE_RESULT},
             ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""Drivers of budgets and cost anomaly detection.
+"""Drivers of budgets and of the resources of cost anomaly detection: the API calls that create, tag and delete them.
 
 The emulator has budgets, but no Cost Explorer. So no call is made for the resources of anomaly detection
 (`RecordedOnly`).
@@ -64,7 +64,7 @@ DRIVERS = (
                 },
             ),
         ),
-        # Any other change replaces the budget.
+        # An update can only change the tags. Any other change replaces the budget.
         update=(DriverCall("TagResource", {"ResourceARN": BUDGET_ARN, "ResourceTags": "tags"}),),
         delete=(DriverCall("DeleteBudget", {"AccountId": constant(ACCOUNT), "BudgetName": "name"}),),
         id="name",

@@ -1,4 +1,4 @@
-"""Driver of DynamoDB tables."""
+"""Driver of DynamoDB tables: the API calls that create, update, read and delete them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -68,7 +68,7 @@ def _current_indexes(table: Props) -> list[Props]:
 
 
 def _current_encryption(table: Props) -> Props:
-    """Return the encryption in Pulumi's form. If DynamoDB owns the key, it counts as not enabled."""
+    """Return the encryption in Pulumi's form. If DynamoDB owns the key, the encryption counts as not enabled."""
     description = table.get("SSEDescription", {})
     if description.get("Status") not in {"ENABLED", "ENABLING", "UPDATING"}:
         return {"enabled": False}

@@ -1,4 +1,6 @@
-"""Drivers of VPCs and their parts: subnets, gateways, routes, endpoints and security groups."""
+"""Drivers of VPCs, subnets, gateways, Elastic IP addresses, route tables, routes, endpoints and security groups: the
+API calls that create, update and delete them.
+"""
 
 from local.platform.driver_model.driver import (
     ComputedValue,

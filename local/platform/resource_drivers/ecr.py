@@ -1,6 +1,6 @@
-"""Drivers of ECR repositories and their lifecycle policies.
+"""Drivers of ECR repositories and their lifecycle policies: the API calls that create, update, read and delete them.
 
-The repositories contain no images, because the emulated AWS Batch runs a local program for each image name.
+The repositories contain no images, because the emulated AWS Batch starts a local process instead of a container.
 """
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template, read_tags
@@ -55,7 +55,7 @@ DRIVERS = (
             ReadCall("DescribeRepositories", {"repositoryNames": "name"}, "repositories", ("repositoryName", "name")),
             read_tags("ListTagsForResource", {"resourceArn": "arn"}, "tags"),
         ),
-        unread={"imageTagMutabilityExclusionFilters": "the emulator does not return it"},
+        not_read={"imageTagMutabilityExclusionFilters": "the emulator does not return it"},
     ),
     Driver(
         type="aws:ecr/lifecyclePolicy:LifecyclePolicy",

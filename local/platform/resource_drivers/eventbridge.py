@@ -1,4 +1,6 @@
-"""Drivers of EventBridge rules, targets and archives, and of EventBridge Scheduler schedules."""
+"""Drivers of EventBridge rules, targets and archives, and of EventBridge Scheduler schedules: the API calls that
+create, update, read and delete them.
+"""
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template, read_tags
 

@@ -1,4 +1,6 @@
-"""Drivers of Glue jobs, connections, security configurations, catalog databases and tables."""
+"""Drivers of Glue jobs, connections, security configurations, catalog databases and tables: the API calls that create,
+update, read and delete them. No call reads connections or security configurations.
+"""
 
 from local.platform.driver_model.driver import (
     Driver,
@@ -68,7 +70,7 @@ DRIVERS = (
         read=(
             ReadCall("GetJob", {"JobName": "name"}, "Job", paths_in_result={"connections": "Connections.Connections"}),
         ),
-        unread=dict.fromkeys(("executionClass", "executionProperty", "tags"), "the emulator does not return it"),
+        not_read=dict.fromkeys(("executionClass", "executionProperty", "tags"), "the emulator does not return it"),
     ),
     Driver(
         type="aws:glue/connection:Connection",

@@ -1,4 +1,4 @@
-"""Drivers of IAM roles and their inline policies."""
+"""Drivers of IAM roles and their inline policies: the API calls that create, update, read and delete them."""
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template, read_tags
 

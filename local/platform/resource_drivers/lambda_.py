@@ -1,5 +1,6 @@
 """Drivers of Lambda functions, aliases, permissions, event source mappings, layers, and the settings for asynchronous
-invocations and provisioned concurrency.
+invocations and provisioned concurrency: the API calls that create, update, read and delete them. No call reads
+permissions or layers.
 """
 
 import io
@@ -45,15 +46,17 @@ archive_bytes = computed_from("code")(read_archive)
 
 @computed_from("code")
 def empty_layer(_code: Archive) -> bytes:
-    """Return a layer without packages. The emulator's functions use the packages of its own virtual environment, because
-    the real layer contains wheels for arm64 only.
+    """Return the zip file of a layer without packages.
+
+    On the emulator, functions use the packages of the emulator's own virtual environment, because the real layer
+    contains wheels for arm64 only.
     """
     readme = Asset(text="the emulator's environment has the same packages\n")
     return read_archive(Archive(None, (("python/README", readme),)))
 
 
 def _layer_arns(configuration: Props) -> list[str]:
-    """Return the ARNs of a function's layers, without the sizes that the service returns, too."""
+    """Return the ARNs of a function's layers. The service also returns their sizes, which are omitted."""
     return [layer["Arn"] for layer in configuration.get("Layers", ())]
 
 
@@ -191,7 +194,7 @@ DRIVERS = (
             ),
             read_tags("ListTags", {"Resource": "arn"}),
         ),
-        unread={"publish": "it is a parameter of the creation, not a setting of the function"},
+        not_read={"publish": "it is a parameter of the creation, not a setting of the function"},
     ),
     Driver(
         type="aws:lambda/alias:Alias",

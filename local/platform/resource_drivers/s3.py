@@ -1,9 +1,13 @@
-"""Drivers of S3 buckets, of objects, and of bucket settings, most of which are resources of their own."""
+"""Drivers of S3 buckets, bucket settings and objects: the API calls that create, update, read and delete them.
+
+In Pulumi, a bucket setting such as the versioning is a resource of its own.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 from local.platform.driver_model.driver import (
+    WHOLE_RESULT,
     ComputedValue,
     ContentDeletion,
     Driver,
@@ -19,7 +23,7 @@ from local.preview.property_values import Asset, Props
 
 @computed_from("queues", "eventbridge")
 def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None) -> dict[str, Any]:
-    """Return the notification configuration of a bucket, which covers queues and EventBridge."""
+    """Return the notification configuration of a bucket in the API's form. It covers queues and EventBridge."""
     configuration: dict[str, Any] = {}
     if queues:
         configuration["QueueConfigurations"] = [
@@ -81,7 +85,10 @@ def _put_driver(
 
 
 def _read_setting(operation: str, path: str = "", **paths_in_result: str | Callable[[Any], Any]) -> ReadCall:
-    """Return the call that reads a bucket setting. Without the setting, the service returns no value."""
+    """Return the call that reads a bucket setting.
+
+    The service returns no value if the setting is absent, so any value was set (`unset_by_default`).
+    """
     return ReadCall(
         operation, {"Bucket": "bucket"}, path, paths_in_result=paths_in_result, unset_by_default=tuple(paths_in_result)
     )
@@ -111,6 +118,7 @@ DRIVERS = (
         id="bucket",
         ignored={"forceDestroy": "no call has it as a parameter, but `content_deletion` reads it"},
         content_deletion=ContentDeletion("forceDestroy", delete_all_versions),
+        # The location is not compared. Its call shows whether the bucket still exists.
         read=(_read_setting("GetBucketLocation"), _read_setting("GetBucketTagging", tags="TagSet")),
     ),
     _put_driver(
@@ -153,7 +161,7 @@ DRIVERS = (
         DriverCall(
             "PutBucketVersioning", {"Bucket": "bucket", "VersioningConfiguration.Status": constant("Suspended")}
         ),
-        _read_setting("GetBucketVersioning", versioningConfiguration=""),
+        _read_setting("GetBucketVersioning", versioningConfiguration=WHOLE_RESULT),
     ),
     _put_driver(
         "BucketAccelerateConfiguration",

@@ -1,6 +1,14 @@
-"""Drivers of SNS topics, topic policies and subscriptions."""
+"""Drivers of SNS topics, topic policies and subscriptions: the API calls that create, update, read and delete them."""
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response, read_tags
+from local.platform.driver_model.driver import (
+    WHOLE_RESULT,
+    Driver,
+    DriverCall,
+    ReadCall,
+    constant,
+    from_response,
+    read_tags,
+)
 
 SET_POLICY = DriverCall(
     "SetTopicAttributes", {"TopicArn": "arn", "AttributeName": constant("Policy"), "AttributeValue": "policy"}
@@ -19,7 +27,7 @@ DRIVERS = (
             ReadCall("GetTopicAttributes", {"TopicArn": "id"}, "Attributes"),
             read_tags("ListTagsForResource", {"ResourceArn": "id"}),
         ),
-        unread={"name": "a topic cannot be renamed"},
+        not_read={"name": "it never changes, because a topic cannot be renamed"},
     ),
     Driver(
         type="aws:sns/topicPolicy:TopicPolicy",
@@ -29,7 +37,9 @@ DRIVERS = (
         # There is no deletion call: a topic always has a policy, which is deleted together with the topic.
         id="arn",
         read=(
-            ReadCall("GetTopicAttributes", {"TopicArn": "arn"}, "Attributes.Policy", paths_in_result={"policy": ""}),
+            ReadCall(
+                "GetTopicAttributes", {"TopicArn": "arn"}, "Attributes.Policy", paths_in_result={"policy": WHOLE_RESULT}
+            ),
         ),
     ),
     Driver(

@@ -1,6 +1,16 @@
-"""Drivers of SQS queues and their policies."""
+"""Drivers of SQS queues, queue policies and redrive allow policies: the API calls that create, update, read and delete
+them.
+"""
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, constant, from_response, read_tags
+from local.platform.driver_model.driver import (
+    WHOLE_RESULT,
+    Driver,
+    DriverCall,
+    ReadCall,
+    constant,
+    from_response,
+    read_tags,
+)
 
 ATTRIBUTES = {
     "Attributes.VisibilityTimeout": "visibilityTimeoutSeconds",
@@ -14,7 +24,11 @@ ATTRIBUTES = {
 
 
 def _attribute_driver(pulumi_type: str, attribute: str, source: str) -> Driver:
-    """Return the driver of a queue attribute that is a resource of its own. An empty text deletes the attribute."""
+    """Return the driver of a queue attribute that is a resource of its own in Pulumi. An empty text deletes the
+    attribute.
+
+    `source` is the property with the attribute's value.
+    """
     put = DriverCall("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": source})
     return Driver(
         type=pulumi_type,
@@ -28,7 +42,7 @@ def _attribute_driver(pulumi_type: str, attribute: str, source: str) -> Driver:
                 "GetQueueAttributes",
                 {"QueueUrl": "queueUrl", "AttributeNames": constant([attribute])},
                 f"Attributes.{attribute}",
-                paths_in_result={source: ""},
+                paths_in_result={source: WHOLE_RESULT},
             ),
         ),
     )
@@ -55,7 +69,7 @@ DRIVERS = (
             ),
             read_tags("ListQueueTags", {"QueueUrl": "id"}),
         ),
-        unread={"name": "a queue cannot be renamed"},
+        not_read={"name": "it never changes, because a queue cannot be renamed"},
     ),
     _attribute_driver("aws:sqs/queuePolicy:QueuePolicy", "Policy", "policy"),
     _attribute_driver("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "RedriveAllowPolicy", "redriveAllowPolicy"),

@@ -1,4 +1,4 @@
-"""Driver of SSM parameters."""
+"""Driver of SSM parameters: the API calls that create, update, read and delete them."""
 
 from local.platform.driver_model.driver import (
     ComputedValue,

@@ -1,4 +1,4 @@
-"""Driver of Step Functions state machines."""
+"""Driver of Step Functions state machines: the API calls that create, update, read and delete them."""
 
 from typing import Any
 
@@ -63,6 +63,6 @@ DRIVERS = (
             ),
             read_tags("ListTagsForResource", {"resourceArn": "id"}, "tags"),
         ),
-        unread={"tracingConfiguration": "the emulator does not return it"},
+        not_read={"tracingConfiguration": "the emulator does not return it"},
     ),
 )

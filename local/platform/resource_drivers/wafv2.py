@@ -1,4 +1,4 @@
-"""Drivers of WAF web ACLs and their associations with resources.
+"""Drivers of WAF web ACLs and their associations with resources: the API calls that create, tag and delete them.
 
 The emulator stores web ACLs but does not apply them, so no request is blocked.
 """

@@ -29,7 +29,7 @@ MAIN = "__main__"
 
 
 class SourceFile(NamedTuple):
-    """Python file of a module, or folder of a package without `__init__.py`, with empty content."""
+    """Python file of a module. A package without `__init__.py` has its folder in place of a file, and empty content."""
 
     path: str
     """Path relative to the repository's root."""

@@ -1,8 +1,9 @@
 """Search for faults because of which a function or job of a stack could not run its code.
 
-Without it, such a function would be deployed and fail at its first call. The search begins at the entry point, the module
-with which a function or job starts, and follows all imports, also those inside Python functions. It reports syntax
-errors, modules and names that cannot be imported, undefined names, and missing entry points.
+Without this search, a function with a fault would be deployed, and would fail at its first call. The search begins at
+the entry point, the module with which a function or job starts, and follows all imports, also those inside Python
+functions. It reports syntax errors, modules and names that cannot be imported, undefined names, and missing entry
+points.
 """
 
 import re
@@ -141,7 +142,7 @@ class HandlerCheck:
     def _may_package_define(self, environment: ImportEnvironment, module: str, name: str) -> bool:
         """Return False if a package's module certainly lacks a name, because its source does not contain the name.
 
-        The source of a module with `import *`, for example, need not contain the name.
+        Return True if the module can have names that its source does not contain, for example because of `import *`.
         """
         file = environment.packages.files.get(module, "")
         if not file.endswith(".py") or environment.packages.may_contain(f"{module}.{name}"):

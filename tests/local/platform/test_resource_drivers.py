@@ -65,7 +65,7 @@ def test_every_property_of_a_read_type_is_read_or_has_a_reason_why_not(driver: D
     used |= {driver.property_import.property} if driver.property_import else set()
     read = {name for call in driver.read for name, _ in list_covered_properties(driver, call)}
     read |= {name for call in driver.read for name in call.fingerprints}
-    assert used - read - list_identifying_inputs(driver) == set(driver.unread)
+    assert used - read - list_identifying_inputs(driver) == set(driver.not_read)
 
 
 def test_the_documented_types_and_properties_that_show_no_drift_are_the_real_ones() -> None:
@@ -83,7 +83,7 @@ def test_the_documented_types_and_properties_that_show_no_drift_are_the_real_one
     }
     unread = re.findall(r"^\| `(aws:[^`]+)` \| `([^`]+)` \| (.+) \|$", section, re.MULTILINE)
     assert {(kind, name): reason for kind, name, reason in unread} == {
-        (kind, name): reason for kind, driver in DRIVERS.items() for name, reason in driver.unread.items()
+        (kind, name): reason for kind, driver in DRIVERS.items() for name, reason in driver.not_read.items()
     }
 
 

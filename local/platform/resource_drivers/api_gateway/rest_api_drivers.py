@@ -1,4 +1,6 @@
-"""Drivers of API Gateway REST APIs with their deployments, stages, method settings, API keys and usage plans."""
+"""Drivers of API Gateway REST APIs, deployments, stages, method settings, API keys and usage plans: the API calls that
+create, update, read and delete them. Only REST APIs and stages are read.
+"""
 
 from typing import Any
 
@@ -33,7 +35,8 @@ METHOD_SETTINGS = {
 def deployment_description(triggers: dict[str, str]) -> str:
     """Return a description that contains the deployment's `triggers`.
 
-    The API has no such parameter. Because no update call uses `triggers`, a change replaces the deployment, as on AWS.
+    API Gateway has no parameter for `triggers`. No update call uses the property, so a change of it replaces the
+    deployment, as on AWS.
     """
     return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
 
@@ -70,6 +73,7 @@ def remove_method_settings(path: str) -> list[dict[str, str]]:
 
 
 def _settings_path(path: str) -> str:
+    """Return the path of a method's settings in a patch. In a patch, the slashes of the resource's path are escaped."""
     resource, _, method = path.rpartition("/")
     return f"/{resource.replace('~', '~0').replace('/', '~1')}/{method}"
 
@@ -86,6 +90,7 @@ def _url(values: ResourceValues) -> Any:
 
 
 STAGE = {"restApiId": "restApi", "stageName": "stageName"}
+"""Parameters that identify a stage, each with its Pulumi property."""
 UPDATE_SETTINGS = DriverCall("UpdateStage", {**STAGE, "patchOperations": put_method_settings})
 TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 
@@ -115,7 +120,7 @@ DRIVERS = (
         # `body` is the OpenAPI document with the API's paths, methods and integrations.
         property_import=PropertyImport("body", replace_api_content),
         read=(ReadCall("GetRestApi", {"restApiId": "id"}),),
-        unread={"body": "paths, methods and integrations are not compared with the document"},
+        not_read={"body": "paths, methods and integrations are not compared with the document"},
     ),
     Driver(
         type="aws:apigateway/deployment:Deployment",

@@ -103,7 +103,7 @@ class _DocumentImport:
     def _with_absolute_references(self, value: Any) -> Any:
         """Return a schema in which each reference to another schema is the URL of that schema's model.
 
-        The import creates a model for each schema, and a model cannot refer to a place in the document.
+        The import creates a model for each schema. A model cannot refer to a position in the document.
         """
         if isinstance(value, Mapping):
             if "$ref" in value:

@@ -1,4 +1,9 @@
-"""Drivers of WebSocket APIs and their parts, and of the account's setting for the role with which API Gateway logs."""
+"""Drivers of API Gateway WebSocket APIs, their integrations, routes, route responses, deployments and stages: the API
+calls that create, update, read and delete them. Deployments are not read.
+
+The module also has the driver of the account's setting for the role with which API Gateway writes logs, which is not
+read either.
+"""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +29,7 @@ ROLE = "/cloudwatchRoleArn"
 
 @computed_from("cloudwatchRoleArn")
 def log_role(arn: str) -> list[dict[str, str]]:
-    """Return the patch that sets this role."""
+    """Return the patch of the account's settings that sets the role with which API Gateway writes logs."""
     return [{"op": "replace", "path": ROLE, "value": arn}]
 
 

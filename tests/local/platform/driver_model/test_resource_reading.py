@@ -48,7 +48,7 @@ DRIVER = Driver(
         ),
         ReadCall("ListTags", {"Resource": "arn"}, paths_in_result={"tags": "Tags"}),
     ),
-    unread={"publish": "for tests"},
+    not_read={"publish": "for tests"},
 )
 ALARM = Driver(
     type="test:index/alarm:Alarm",

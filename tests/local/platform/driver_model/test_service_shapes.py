@@ -86,7 +86,7 @@ def test_values_are_fitted_into_the_shape_of_the_service(
 
 
 def test_two_blocks_do_not_fit_into_one() -> None:
-    with pytest.raises(ShapeMismatch, match="takes one block, but 2 are given"):
+    with pytest.raises(ShapeMismatch, match="takes one structure, but 2 are given"):
         fit("lambda", "UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
 
 
