@@ -10,9 +10,9 @@ the meeting. The hash `content` identifies the recording by its chunks.
 - If the meeting is incomplete after these changes, the record lists the chunks that are missing or have wrong sizes. If
   there are none, the status becomes `processing`.
 
-Only the media job, the first stage of the processing, checks the chunks' hashes and decodes them. After it has rejected
-chunks, the meeting is incomplete, although no chunk is missing. So processing starts again only if an object is
-uploaded again. Without this rule, each rejection would start the next job.
+Only the media job, the first stage of the processing, checks the chunks' hashes and decodes them. After it has reported
+wrong hashes, the meeting is incomplete, although the listed sizes are right. So processing starts again only if an
+object is uploaded again. Without this rule, each report of wrong hashes would start the next job.
 """
 
 from collections.abc import Callable
