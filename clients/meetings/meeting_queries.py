@@ -17,10 +17,15 @@ from clients.meetings.user_credentials import UserAccess
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
 
-FIRST_PAGE_SIZE, MAX_PAGE_SIZE = 50, 1_000
-"""Numbers of meetings that are requested with the first and with the largest page."""
-EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-"""Bounds of a period without `since` or `until`."""
+FIRST_PAGE_SIZE = 50
+"""Number of meetings that are requested with the first page. Each further page is twice as large, up to
+`MAX_PAGE_SIZE`.
+"""
+MAX_PAGE_SIZE = 1_000
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+"""Start of a period without `since`."""
+LATEST = datetime.max.replace(tzinfo=UTC)
+"""End of a period without `until`."""
 _DESERIALIZER = TypeDeserializer()
 _MILLISECOND, _MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1)
 
@@ -46,13 +51,18 @@ def matches(record: MeetingRecord, participant: str | None, tag: str | None) -> 
 
 
 class MeetingList(Iterator[MeetingRecord]):
-    """Iterator over the records that `matches` accepts. It reads items on demand, and skips unreadable records."""
+    """Iterator over the records for which `is_wanted` returns True.
 
-    def __init__(self, items: Iterable[Mapping[str, Any]], matches: Callable[[MeetingRecord], bool]) -> None:
+    It reads items on demand, and skips unreadable records.
+    """
+
+    def __init__(self, items: Iterable[Mapping[str, Any]], is_wanted: Callable[[MeetingRecord], bool]) -> None:
         self._items = iter(items)
-        self._matches = matches
+        self._is_wanted = is_wanted
         self.unreadable: list[str] = []
-        """Ids of the meetings that were skipped so far, because another version or a person wrote their records."""
+        """Ids of the meetings that were skipped so far, because their records have another form. They were written by
+        another version of the backend, or by hand.
+        """
 
     def __next__(self) -> MeetingRecord:
         for item in self._items:
@@ -61,7 +71,7 @@ class MeetingList(Iterator[MeetingRecord]):
             except ValidationError:
                 self.unreadable.append(str(item[SORT].get("S", "")))
             else:
-                if self._matches(record):
+                if self._is_wanted(record):
                     return record
         raise StopIteration
 

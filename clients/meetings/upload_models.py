@@ -31,7 +31,10 @@ class NewMeeting(BaseModel):
     """Id of the meeting, by default a new ULID."""
 
     def to_complete_file(self, chunks: Sequence[Chunk]) -> CompleteFile:
-        """Return `complete.json`, the list of the recording's chunks, with which the client completes the upload."""
+        """Return the content of `complete.json`, the file with which the client completes the upload.
+
+        It describes the meeting, and lists the chunks (files) of the recording.
+        """
         return CompleteFile(
             schema_version=1,
             title=self.title,

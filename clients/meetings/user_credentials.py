@@ -1,11 +1,12 @@
 """A user's AWS credentials, which are renewed automatically, and the boto3 clients for S3 and DynamoDB that use them.
 
-The token exchange trades an identity provider's token for the credentials. Its first response states when they should
-be renewed. All later credentials are renewed equally long before they expire.
+The token exchange trades an identity provider's token for the credentials. Its first response states when the first
+credentials should be renewed, for example 15 minutes before they expire. The same number of minutes applies to all
+later credentials.
 
-The first thread that makes an AWS call after this time renews the credentials, while other threads continue with the
-old credentials. If the renewal fails, the old credentials stay in use until half a minute before they expire. After
-that, AWS calls raise the error of the renewal.
+The first thread that makes an AWS call after the time for renewal renews the credentials, while other threads continue
+with the old credentials. If the renewal fails, the old credentials stay in use until half a minute before they expire.
+After that, AWS calls raise the error of the renewal.
 """
 
 import threading

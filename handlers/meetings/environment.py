@@ -1,5 +1,6 @@
 """Environment variables that several Lambda functions of the meetings backend share: `start`, which processes upload
-events, `steps`, which the workflow calls, and the scheduled functions `sweep` and `storage`.
+events, `steps`, which the Step Functions workflow calls, and two scheduled functions. `sweep` checks meetings that make
+no progress, and `storage` counts each user's bytes.
 """
 
 from handlers.common.environment import HandlerEnvironment

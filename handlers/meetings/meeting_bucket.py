@@ -31,8 +31,8 @@ class MeetingBucket:
     def read(self, key: str, max_bytes: int) -> bytes | None:
         """Return an object's bytes, or None if it does not exist.
 
-        At most `max_bytes` + 1 bytes are read. So a caller must reject a longer result than `max_bytes`, which may be
-        incomplete. Callers that parse JSON do so anyway, because incomplete JSON is invalid.
+        At most `max_bytes` + 1 bytes are read. A result that is longer than `max_bytes` may be incomplete, so the
+        caller must reject it. A caller that parses JSON needs no check, because the parser rejects incomplete JSON.
         """
 
         def get_body() -> Mapping[str, Any]:
@@ -60,8 +60,8 @@ class MeetingBucket:
     def exists(self, key: str) -> bool:
         """Return True if the object exists.
 
-        The object is searched in a listing, because a HEAD request would need the permission to read it. The listing
-        begins with the key itself, because all other keys with this prefix are longer.
+        The object is searched in a listing, because a HEAD request would need the permission to read it. The first page
+        is enough, because S3 lists the key itself before all longer keys that begin with it.
         """
         return key in self.list_modified_times(key)
 

@@ -28,7 +28,7 @@ class MeetingExecution:
 
     @property
     def name(self) -> str:
-        """Execution name. Step Functions allows 80 characters, so the attempt may have 20 digits."""
+        """Execution name. Step Functions allows 80 characters, which leaves 20 for the attempt."""
         meeting = self.recording.meeting
         # The hash contains the user, because two users may have the same meeting id.
         identity = f"{meeting.user}/{meeting.meeting_id}/{self.recording.content}"
@@ -37,10 +37,10 @@ class MeetingExecution:
 
     @property
     def input(self) -> dict[str, object]:
-        """Input of the execution. Its states also pass these values to the function `steps`.
+        """Input of the execution. The workflow's states also pass these values to the Lambda function `steps`.
 
-        The input depends only on the execution, because Step Functions accepts a repeated start only with the same
-        input.
+        All values are the same whenever the start is repeated, because Step Functions accepts a repeated start only
+        with the same input.
         """
         meeting = self.recording.meeting
         return {

@@ -30,7 +30,7 @@ class MeetingGateways:
 
 
 def create_gateways(environment: MeetingsEnvironment) -> MeetingGateways:
-    """Create the objects. A Lambda function calls this once per container."""
+    """Create the gateways, the upload processor and the log. A Lambda function calls this once per container."""
     s3, log = boto3.client("s3", config=CONFIG), EventLog(environment.log_level)
     table = MeetingTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
     executions = WorkflowExecutions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)

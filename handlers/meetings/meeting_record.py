@@ -25,10 +25,11 @@ INDEX_SORT = "startedAt"
 """Sort key of the index. Its partition key is `PARTITION` too."""
 DUE_PARTITION = "#open"
 """Partition of the due items, which list the meetings that the sweep has to check (`meeting_table.py`). No user has
-this name, so no user's role can read them.
+this name, so no user's role can read the due items.
 """
 MAX_LISTED_CHUNKS = 1_000
-"""Maximum number of wrong chunks that a record lists. A list of all 5,000 could exceed the 400 KB of a DynamoDB item.
+"""Maximum number of wrong chunks that a record lists. A recording may have 5,000 chunks, and a list of all of
+them could exceed the 400 KB of a DynamoDB item.
 """
 
 
@@ -72,11 +73,13 @@ class MeetingReason(StrEnum):
     TRANSCRIPTION_FAILED = "TRANSCRIPTION_FAILED"
     SUMMARY_FAILED = "SUMMARY_FAILED"
     TIMED_OUT = "TIMED_OUT"
-    """The execution took too long, or the recording is too old to be started again."""
+    """The execution took too long. Or the sweep had to start an execution, but the recording was too old."""
 
 
 class MeetingRecord(Message):
-    """One meeting. The table's attributes have the names in camelCase, such as `meetingId`, or the aliases."""
+    """One meeting. An attribute in the table has the field's alias as its name, or else the field's name in camelCase,
+    such as `meetingId`.
+    """
 
     schema_version: int = 1
     user: str
@@ -118,18 +121,18 @@ class MeetingRecord(Message):
     uploaded. Each attempt has at most one execution.
     """
     complete_fingerprint: str = Field(default="", alias="said")
-    """Fingerprint of the uploaded `complete.json` from which the record was last updated."""
+    """Fingerprint (ETag and upload time) of the uploaded `complete.json` from which the record was last updated."""
     last_tried_uploads: str = Field(default="", alias="tried")
-    """Fingerprints of `complete.json` and of the chunks when the last execution was started. With the same
-    fingerprints, no other execution is started, because it would give the same result. Empty if the next one may be
-    started anyway.
+    """Fingerprints of `complete.json` and of the chunks when the last execution was started. As long as the uploads
+    have these fingerprints, no other execution is started, because it would give the same result. Empty if the next
+    execution may be started even with unchanged uploads.
     """
     whole_at: str | None = None
     """Upload time of the recording's last object, a chunk or `complete.json`. None until all chunks have arrived."""
     due: str | None = None
     """Time of the sweep's next check. None if the meeting is ready or failed."""
     version: int = 1
-    """Number of changes. A write fails if the version is not the one that the writer read."""
+    """Number of changes. A write fails if the table no longer has the version that the writer read."""
 
     @property
     def meeting(self) -> MeetingId:

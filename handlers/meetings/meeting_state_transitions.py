@@ -53,8 +53,8 @@ class ExecutionReport:
     status: MeetingStatus
     stage: Stage | None = None
     reason: MeetingReason | None = None
-    """Reason for a failure, or for the missing transcript or summary of a ready meeting. A failure without a reason gets
-    that of the meeting's stage (`STAGE_FAILURES`).
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting. After a
+    failure without a reason, the record gets the reason of its stage (`STAGE_FAILURES`).
     """
     wrong: tuple[WrongChunk, ...] = ()
     """Chunks because of which the media job rejected the recording."""
@@ -73,7 +73,7 @@ def is_current(record: MeetingRecord, execution: MeetingExecution) -> bool:
 
 
 def apply_report(record: MeetingRecord, report: ExecutionReport, at: datetime) -> MeetingRecord:
-    """Return the record after a report. A report that is not applied returns the same record."""
+    """Return the record after a report, or the same record if the report is not applied."""
     if not is_current(record, report.execution):
         return record
     reason = report.reason
@@ -95,18 +95,20 @@ def mark_failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> M
 
 
 def start_new_attempt(record: MeetingRecord, at: datetime) -> MeetingRecord:
-    """Return the record with a new attempt and the status `incomplete`. The caller then processes the uploads again."""
+    """Return the record with a new attempt and the status `incomplete`. The caller must process the uploads again."""
     update = {
         "status": MeetingStatus.INCOMPLETE,
         "stage": None,
         "attempt": record.attempt + 1,
-        "last_tried_uploads": "",  # an execution may be started with the same uploads
+        "last_tried_uploads": "",  # so that the new attempt may be started with unchanged uploads
     }
     return stamp_change(record, record.model_copy(update=update), at)
 
 
 def postpone_sweep(record: MeetingRecord, until: datetime) -> MeetingRecord:
-    """Return the record with another time for the sweep's next check. Clients see no change."""
+    """Return the record with another time for the sweep's next check. `updated_at` stays, because nothing has changed
+    for clients.
+    """
     return record.model_copy(update={"due": timestamp(until), "version": record.version + 1})
 
 
@@ -116,8 +118,8 @@ def wrong_chunk_fields(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
 
 
 def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> MeetingRecord:
-    """Return `after` with its new version and times, or `before` itself if nothing changed. A new meeting has no
-    `before`.
+    """Return `after` with its new version and times, or `before` itself if nothing changed. `before` is
+    None for a new meeting.
     """
     if before is not None and after == before:
         return before
@@ -137,5 +139,5 @@ def _next_sweep(before: MeetingRecord | None, after: MeetingRecord, at: datetime
     if after.status not in _UNFINISHED:
         return None
     if before is not None and (before.attempt, before.status) == (after.attempt, after.status):
-        return before.due  # only the stage or the description has changed
+        return before.due  # only the stage, or fields such as the title or the wrong chunks, have changed
     return timestamp(at + FIRST_SWEEP_DELAY)

@@ -13,7 +13,8 @@ and the due item in one transaction.
 
 No user is called `#open`, so a role that is restricted to its user's partition cannot read due items. The table's index
 by date does not contain them, because they lack its sort key `startedAt`. All due items are in one partition, which
-accepts 1,000 write units per second. A meeting costs four to eight, so more than 100 meetings per second are possible.
+accepts 1,000 write units per second. The due items of one meeting cost four to eight write units, so more than 100
+meetings per second are possible.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_WRITE_ATTEMPTS = 8
-"""Maximum number of tries to write a change. A try fails if another writer was faster, and a meeting has few writers.
+"""Maximum number of tries to write a change. A try fails only if another writer was faster. A meeting has few
+writers, so more tries are not needed.
 """
 CONFLICT_REASONS = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 """Cancellation reasons of a transaction which mean that another writer was faster."""
@@ -74,7 +76,7 @@ class MeetingTable:
         return None if item is None else MeetingRecord.model_validate(deserialize_item(item))
 
     def write(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
-        """Write `after` if the table still holds the version of `before`. Return True if it now holds `after`."""
+        """Write `after` if the table still has the version of `before`. Return True if the table now has `after`."""
         return self._write_items(before, after) or self.read(after.meeting) == after
 
     def update(self, meeting: MeetingId, change: Callable[[MeetingRecord], MeetingRecord]) -> MeetingChange | None:
@@ -106,7 +108,9 @@ class MeetingTable:
                 yield DueMeeting(MeetingId(user, meeting_id), due)
 
     def delete_due_item(self, due: DueMeeting) -> None:
-        """Delete a due item. The caller has checked that the meeting's record has another due time, or none exists."""
+        """Delete a due item. The caller must have checked that the meeting has no record, or a record with another due
+        time.
+        """
         self._client.delete_item(TableName=self._name, Key=_due_key(due.meeting, due.due_at))
 
     def _write_items(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:

@@ -36,8 +36,8 @@ class MeetingMetric:
     value: float
     unit: Literal["Seconds", "Count", "Bytes", "None"]
     user: str | None = None
-    """Value of the dimension `User`: the user's pseudonym in S3 keys, or `others` for the users without a metric of
-    their own. None for a metric without this dimension.
+    """Value of the dimension `User`: the user's pseudonym in S3 keys, or `others` for the sum over all users without a
+    metric of their own. None for a metric without this dimension.
     """
 
 

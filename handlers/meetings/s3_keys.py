@@ -20,7 +20,7 @@ from handlers.common.time_and_ids import ulid
 RAW: Final = "raw/"
 """Prefix of the clients' uploads."""
 VIDEO: Final = "video/"
-"""Prefix of the videos that the media job joins."""
+"""Prefix of the videos that the media job (an AWS Batch job) makes from the chunks."""
 AUDIO: Final = "audio/"
 """Prefix of the audio parts that Amazon Transcribe reads."""
 TRANSCRIPTS: Final = "transcripts/"
@@ -30,7 +30,7 @@ WORK: Final = "work/"
 COMPLETE_FILE_NAME: Final = "complete.json"
 """Name of the object that completes an upload. No chunk may have this name."""
 USER_TAG: Final = "user"
-"""Tag of a role session that contains the user. Policies compare it with the keys, as `${aws:PrincipalTag/user}`."""
+"""Session tag whose value is the user. IAM policies compare it with the keys, as `${aws:PrincipalTag/user}`."""
 CHUNK_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 CONTENT_HASH_PATTERN: Final = r"[0-9a-f]{32}"
 """Form of the hash that identifies a recording (`CompleteFile.content`)."""
@@ -40,7 +40,7 @@ _UPLOAD_KEY = re.compile(rf"{RAW}({user_ids.USER_ID_PATTERN})/({ulid.ULID_PATTER
 
 @dataclass(frozen=True)
 class MeetingId:
-    """A user's pseudonym, and the ULID that the user's app created for the meeting. Two users may use one ULID."""
+    """A user's pseudonym, and the ULID that the user's app created for the meeting. Two users may use the same ULID."""
 
     user: str
     meeting_id: str
@@ -87,7 +87,7 @@ class Recording:
         return f"{self.audio_prefix}{part:03d}.flac"
 
     def part_transcript_prefix(self, language: str) -> str:
-        """Return the prefix of the transcripts that Amazon Transcribe writes in this language."""
+        """Return the prefix of the parts' transcripts in this language."""
         return f"{self._folder(WORK)}transcripts/{language}/"
 
     def part_transcript_key(self, part: int, language: str) -> str:
@@ -134,7 +134,9 @@ class UploadKey:
 
 
 def parse_upload_key(key: str) -> UploadKey | None:
-    """Parse the key of an uploaded object. Return None if the key does not have exactly this form."""
+    """Parse the key of an uploaded object. Return None if the key is not of the form
+    `raw/<user>/<meetingId>/<name>`.
+    """
     match = _UPLOAD_KEY.fullmatch(key)
     if match is None:
         return None

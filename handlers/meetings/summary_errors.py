@@ -1,8 +1,8 @@
 """Exceptions with which the summary function fails. The Step Functions workflow recognises them by their class names.
 
 The workflow retries the function after `ModelBusy` and `StorageFailed`, because these errors are usually transient.
-After any other error, it marks the meeting as failed, because the error would persist until a setting, a permission or
-the recording changes. No message contains data of a meeting.
+After any other of these exceptions, it marks the meeting as failed, because the error would persist until a setting, a
+permission or the recording changes. No message contains data of a meeting.
 """
 
 from enum import StrEnum

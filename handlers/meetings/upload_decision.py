@@ -5,13 +5,14 @@ the meeting. The hash `content` identifies the recording by its chunks.
 
 - A malformed `complete.json` marks the meeting as failed. If the meeting is ready or in progress, nothing changes.
 - A valid `complete.json` with another content starts a new processing attempt, whatever the meeting's status is.
-- So does a new upload of `complete.json` for a failed meeting, because the client wants a retry.
-- Any other new `complete.json` only changes the description of the meeting.
-- If the meeting is then incomplete, the record lists the chunks that are missing or have wrong sizes. If there are
-  none, the status becomes `processing`.
+- A new upload of `complete.json` for a failed meeting also starts a new attempt, because the client wants a retry.
+- Any other new `complete.json` only changes the description of the meeting, such as the title and the participants.
+- If the meeting is incomplete after these changes, the record lists the chunks that are missing or have wrong sizes. If
+  there are none, the status becomes `processing`.
 
-Only the media job, the first stage of the processing, checks the chunks' hashes and decodes them. After it has rejected
-chunks, processing starts again only if an object is uploaded again. Otherwise each rejection would start the next job.
+Only the media job, the first stage of the processing, checks the chunks' hashes and decodes them. After it has reported
+wrong hashes, the meeting is incomplete, although the listed sizes are right. So processing starts again only if an
+object is uploaded again. Without this rule, each report of wrong hashes would start the next job.
 """
 
 from collections.abc import Callable
@@ -103,7 +104,7 @@ def _description_fields(
         "complete_fingerprint": complete_file.fingerprint,
     }
     if record.status is MeetingStatus.INCOMPLETE:
-        # Once processing has started, it uses the old language.
+        # Later, the record keeps the language that the processing uses.
         fields |= {"language": parsed.language, "size": parsed.size}
     return fields
 

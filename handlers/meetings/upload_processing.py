@@ -1,9 +1,9 @@
 """Processing of the objects that a client uploaded for a meeting: the chunks (files) of a recording, and
 `complete.json`, which lists them.
 
-If all chunks have arrived, the meeting's record is written with the stage `media`, and then the workflow's execution is
-started. If the start fails, the next processing finds this stage and repeats the start. That is safe, because the
-execution has the same name.
+If all chunks have arrived, the meeting's record is written with the stage `media`, and then an execution of the Step
+Functions workflow is started. If the start fails, the next processing finds this stage and repeats the start. That is
+safe, because the execution has the same name, so Step Functions does not start it twice.
 
 If chunks are missing or wrong, the record lists them, and the meeting waits for their S3 events. But a chunk may arrive
 after the objects in S3 were read and before the record is written. Its event then finds no record that waits for it,

@@ -2,9 +2,9 @@
 
 A recording consists of files, which are called chunks, and `complete.json` lists them.
 
-S3 events may arrive late, so this module reads the current objects. A caller reads the meeting's record first, then the
-objects, and writes the record only if its version is unchanged. Because S3 reads are consistent, it thus never replaces
-a record that was made from newer objects.
+S3 events may arrive late, so this module reads the current objects. A caller must read the meeting's record first, then
+the objects, and write the record only if its version is unchanged. Because S3 reads are consistent, the caller then
+never replaces a record that was made from newer objects.
 
 The chunks are listed, because a HEAD request for each would take longer. A client can upload any number of other
 objects below the same prefix, so the listing ends after `MAX_PAGES`. A chunk that is not in these pages counts as
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 PAGE_SIZE: Final = 1_000
 """Number of objects in one page of a listing."""
 MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
-"""Maximum number of pages that a listing reads. So even the largest recording can be replaced three times by one with
-other chunk names.
+"""Maximum number of pages that a listing reads: enough for four recordings of the maximum size. A client may upload
+another recording for the meeting under other chunk names, and the old chunks then stay in the bucket.
 """
 FINGERPRINT_DIGITS: Final = 32
 
@@ -121,7 +121,9 @@ class UploadReader:
             return UploadedCompleteFile(fingerprint, uploaded_at, None, ChunkProblem.UNREADABLE, cause, wrong_fields)
 
     def _list_complete_file(self, meeting: MeetingId) -> UploadedCompleteFile | None:
-        """Describe an unreadable `complete.json` by its list entry. A HEAD request would need the client's key."""
+        """Describe an unreadable `complete.json` by its entry in a listing, because a HEAD request would need the
+        client's key.
+        """
         key = meeting.upload_key(COMPLETE_FILE_NAME)
         page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
         listed = next((item for item in page.get("Contents", ()) if item["Key"] == key), None)

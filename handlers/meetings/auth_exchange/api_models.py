@@ -29,7 +29,7 @@ class ExchangeRequest(TokenRequest):
 
     session_name: Annotated[SessionName, Field(repr=False)]
     """Name of the session in AWS logs, for example a device or a user name. Characters other than `a-zA-Z0-9=,.@_-` are
-    removed, and only the first 64 of the others are used.
+    removed, and only the first 64 of the remaining characters are used.
     """
 
 
@@ -37,7 +37,9 @@ class UserPrefixes(Message):
     """Key prefixes of a user's objects, by kind."""
 
     raw: str
-    """The user may only write objects with this prefix, and only read objects with the other prefixes."""
+    """The user may write objects with this prefix, but not read them. Objects with the other prefixes may be read, but
+    not written.
+    """
     video: str
     audio: str
     transcripts: str

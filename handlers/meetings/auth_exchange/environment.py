@@ -13,9 +13,11 @@ CREDENTIAL_SECONDS = 3600
 MIN_CREDENTIAL_SECONDS = 900
 """Shortest validity of credentials that STS allows."""
 CredentialSeconds = Annotated[int, Field(ge=MIN_CREDENTIAL_SECONDS, le=3600)]
-"""The function's role assumes the role of the clients. STS limits credentials from such role chaining to an hour."""
+"""The function's role assumes the role of the clients. STS calls this role chaining, and limits it to an hour."""
 PlaybackSeconds = Annotated[int, Field(ge=60, le=MIN_CREDENTIAL_SECONDS)]
-"""The URLs are signed with credentials of the shortest validity, and are never valid for longer than these."""
+"""Validity of the URLs for playing. They are signed with credentials that are valid for `MIN_CREDENTIAL_SECONDS`, and a
+URL is never valid for longer than its credentials.
+"""
 RenewBeforeSeconds = Annotated[int, Field(ge=60, le=1800)]
 
 

@@ -1,7 +1,7 @@
 """Role session names: the name that the caller sent, reduced to characters that STS accepts.
 
-AWS logs show the name. Two users may have the same name, because the permissions depend on the session's tag, which
-contains the user from the token.
+AWS logs show the name. Two users may have the same session name, because the permissions do not depend on it. They
+depend on the session's tag, which contains the user from the token.
 """
 
 import re

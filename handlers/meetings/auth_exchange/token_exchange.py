@@ -64,7 +64,7 @@ class ClientRole:
     """Validity of the credentials."""
 
     def assume(self, user: str, name: str) -> SessionCredentials:
-        """Assume the role for a user, with a role session name. Raises ServiceFailed, which does not quote STS."""
+        """Assume the role for a user, with a role session name. Raises ServiceFailed, which quotes no text of STS."""
         answer = call_service(
             self.sts.assume_role,
             RoleArn=self.arn,
@@ -106,7 +106,9 @@ class CallerAccess:
             ) from None
 
     def create_credentials(self, user: str, name: str) -> SessionCredentials:
-        """Return credentials for a user. Raises HandlerError if STS is busy, and ServiceFailed for any other error."""
+        """Return credentials for a user. Raises HandlerError for a transient error of STS, and ServiceFailed for any
+        other error.
+        """
         try:
             return self._assume_role(user, name)
         except ServiceFailed as error:

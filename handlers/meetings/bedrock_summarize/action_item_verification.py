@@ -1,7 +1,8 @@
 """Verification of the model's action items against the transcript, and the merge of the items of several windows.
 
 An action item is a task that a participant promised in the meeting. The model supports each item with a quote. An item
-whose quote does not occur in the transcript is dropped. The others keep the transcript's own wording and its time.
+whose quote does not occur in the transcript is dropped. The other items get the transcript's own wording of the quote,
+and its time.
 
 A long transcript is divided into windows, and the model lists the action items of each. A window ends with an overlap,
 which repeats the beginning of the next window. So two windows may have an item for the same statement, and one of the
@@ -15,8 +16,8 @@ from handlers.common.text.quote_search import QuoteSearch, split_words
 from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
 from handlers.meetings.bedrock_summarize.model_answers import ModelActionItem
-from handlers.meetings.bedrock_summarize.summary import ActionItem, TranscriptQuote
-from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
+from handlers.meetings.bedrock_summarize.summary_format import ActionItem, TranscriptQuote
+from handlers.meetings.bedrock_summarize.transcript_format import TranscriptSegment
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,9 @@ def merge_items(windows: Sequence[Sequence[LocatedActionItem]]) -> tuple[Located
     """Return the action items of all windows without duplicates, in the order of the transcript.
 
     An item from the overlap is dropped if the next window has an item for the same statement, because the next window
-    contains more of the context. Items are for the same statement if their quotes overlap in the transcript, and their
-    owners match or are unknown. Of several items with the same text and owner, the first is kept.
+    contains more of the context. Items are for the same statement if their quotes overlap in the transcript, and
+    their owners match or at least one owner is unknown. Of several items with the same text and owner, the first is
+    kept.
     """
     merged: list[LocatedActionItem] = []
     for index, items in enumerate(windows):

@@ -16,7 +16,9 @@ OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 MAX_OUTPUT_TOKENS = 5_200
 """Default limit for one answer: about 15,000 characters of JSON."""
 ANSWER_SECONDS = 180
-"""Default timeout for one answer. The longest answer with the most thinking takes 153 seconds at 60 tokens a second."""
+"""Default timeout for one answer. The longest answer with the most thinking (reasoning before the answer) takes 153
+seconds at 60 tokens a second.
+"""
 AnswerSeconds = Annotated[int, Field(ge=10, le=600)]
 PartCharacters = Annotated[int, Field(ge=1_000, le=400_000)]
 OVERLAP_CHARACTERS = 2_000
@@ -38,7 +40,9 @@ class SummaryEnvironment(HandlerEnvironment):
     """Guardrail of Amazon Bedrock that checks requests and answers. If it is None, nothing checks them."""
     guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
-    """Limit for one answer. Tokens of the model's thinking do not count."""
+    """Limit for one answer. Tokens of the model's thinking do not count, because each request allows further tokens for
+    them.
+    """
     answer_seconds: AnswerSeconds = ANSWER_SECONDS
     part_characters: PartCharacters = 100_000
     """Maximum length of a window without its overlap. The default is about two hours of speech."""

@@ -33,7 +33,10 @@ class SummaryTask(StrEnum):
 
 
 class AnswerProblem(StrEnum):
-    """Reason why an answer is unusable, in addition to `AnswerJsonProblem`. The value is a text for the model."""
+    """Reason why an answer is unusable. The value is a text for the model.
+
+    `AnswerJsonProblem` contains further reasons, for answers without usable JSON.
+    """
 
     CUT_OFF = "It was cut off at the limit of its length. Write less."
     NO_OBJECT = "It was JSON, but not an object with the fields that the task asks for."
@@ -87,8 +90,8 @@ def parse_summary(text: str, task: SummaryTask, material_id: str) -> str:
 def parse_items(text: str, material_id: str, *, skip_malformed: bool) -> ModelActionItems:
     """Return the action items of an answer. Raises UnusableAnswer.
 
-    A malformed item makes the answer unusable. With `skip_malformed`, it is only skipped, provided that at least one
-    item is valid.
+    A malformed item makes the answer unusable. With `skip_malformed`, a malformed item is only skipped, provided that
+    at least one item is valid.
     """
     raw_items = _parse_envelope(text, SummaryTask.ACTION_ITEMS, material_id).items
     if raw_items is None:

@@ -9,8 +9,8 @@ A request has three sections:
 
 The prompts come first and are the same for all tasks and meetings, so that Bedrock can cache them. Claude Sonnet 5.5
 and Haiku 5.5 cache texts of 512 tokens or more, and the prompts have about 1,600. If one model does both tasks for a
-window, the material is cached too. With Sonnet 5.5, writing a token to the cache costs 1.25 times its price, and
-reading it 0.05 times.
+window, the material is cached too. With Sonnet 5.5, writing a token to the cache costs 1.25 times the
+price of an input token without caching, and reading a token from the cache costs 0.05 times this price.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ from handlers.meetings.bedrock_summarize.model_answers import (
     parse_items,
     parse_summary,
 )
-from handlers.meetings.bedrock_summarize.transcript import TranscriptSegment
+from handlers.meetings.bedrock_summarize.transcript_format import TranscriptSegment
 
 PROMPTS_FOLDER = Path(__file__).parent / "prompts"
 MATERIAL_ID_DIGITS = 12
@@ -49,7 +49,7 @@ class TaskQuestion(Generic[T]):
 
     @property
     def digest(self) -> str:
-        """Hash that identifies the question: of its first request, which does not contain the model's id."""
+        """Hash of the question's first request, which identifies the question but not the model."""
         request = json.dumps(self.question.request(None), sort_keys=True)
         return hashlib.sha256(request.encode()).hexdigest()
 
@@ -166,6 +166,7 @@ def _build_question(
 
 def _transcript_lines(window: Window[TranscriptSegment]) -> Iterator[dict[str, Any]]:
     for number, segment in enumerate(window.passages, window.first):
+        # The prompts call the number of a segment `said`.
         yield {"said": number, "speaker": segment.speaker, "text": segment.text}
 
 

@@ -23,14 +23,14 @@ from handlers.common.bedrock.model_questions import MAX_ATTEMPTS, ModelQuestion,
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.model_requests import TaskQuestion
-from handlers.meetings.bedrock_summarize.summary import SummaryTokens
+from handlers.meetings.bedrock_summarize.summary_format import SummaryTokens
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.s3_keys import Recording
 from handlers.meetings.summary_errors import ModelBusy, ModelRefused, SummaryUnusable
 
 BUSY_MODEL_SECONDS = 60.0
-"""Time for repeating requests to a busy model, in addition to the time for the answers. After that, the workflow waits,
-which costs nothing.
+"""Time for repeating requests to a busy model, in addition to the time for the answers. After that, the function fails,
+and the workflow waits before it invokes the function again. This waiting costs nothing.
 """
 MAX_STORED_BYTES = 2 * 1024**2
 T = TypeVar("T")

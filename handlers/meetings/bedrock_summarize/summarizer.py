@@ -24,8 +24,7 @@ from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.action_item_verification import VerifiedItems, merge_items, verify_items
 from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, WindowPosition
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess, StoredAnswers, sum_tokens
-from handlers.meetings.bedrock_summarize.summary import Summary, SummaryTokens
-from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
+from handlers.meetings.bedrock_summarize.summary_format import Summary, SummaryTokens
 from handlers.meetings.bedrock_summarize.transcript_assembly import (
     MAX_OUTPUT_BYTES,
     InvalidPartOutput,
@@ -33,6 +32,7 @@ from handlers.meetings.bedrock_summarize.transcript_assembly import (
     join_parts,
     parse_part,
 )
+from handlers.meetings.bedrock_summarize.transcript_format import Transcript, TranscriptSegment
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest, SummaryResult
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics
@@ -153,7 +153,7 @@ class Summarizer:
 
     def _summarize_transcript(self, transcript: Transcript, answers: StoredAnswers) -> Summary:
         settings = self.settings
-        # The limit of a window's duration is longer than the transcript, so that only its characters are limited.
+        # The maximum duration of a window is longer than the transcript, so only the number of characters is limited.
         sizes = WindowSizes(settings.window_characters, transcript.said[-1].end_ms + 1, settings.overlap_characters)
         windows = split_into_windows(transcript.said, sizes)
         position = partial(WindowPosition, count=len(windows), language=transcript.language)
@@ -182,7 +182,10 @@ class Summarizer:
     def _summarize_window(
         self, window: Window[TranscriptSegment], position: WindowPosition, answers: StoredAnswers
     ) -> _WindowResult:
-        """Request the summary first, so that the second request can read the transcript from the model's cache."""
+        """Request the summary and then the action items of a window.
+
+        The requests are not concurrent, so that the second request can read the transcript from the model's cache.
+        """
         settings = self.settings
         summary, summary_tokens = answers.answer(
             settings.summary_model, model_requests.summary_question(window, position, settings.style)

@@ -8,7 +8,8 @@ A transcript consists of segments. A segment ends when another speaker begins, a
 sentence once the segment is long. So each segment's time is exact within seconds, and no segment is too long for a
 model request.
 
-Outputs are untrusted. They are limited in size and validated, and rejected if a word ends long after its part.
+Outputs are untrusted. They are limited in size and validated, and an output is rejected if a word ends long after the
+end of the part.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ from handlers.common.text.transcribe_output import (
     TranscribedWord,
     parse_transcribe_output,
 )
-from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
+from handlers.meetings.bedrock_summarize.transcript_format import Transcript, TranscriptSegment
 
 MAX_OUTPUT_BYTES = 32 * 1024**2
 """Maximum size of a part's output. Four hours of speech, the longest part, take about 12 MB."""
@@ -33,15 +34,15 @@ MAX_SPEAKER_CHARACTERS = 50
 PAUSE_MS = 1_500
 """A longer pause between two words ends a segment."""
 SENTENCE_END_CHARACTERS = 300
-"""A new sentence may extend a segment to this length."""
+"""A new sentence is added to a segment only if the segment with the sentence's first word is not longer than this."""
 MAX_SEGMENT_CHARACTERS = 1_000
-"""A further word of a sentence may extend a segment to this length."""
+"""A further word of a sentence is added to a segment only if the segment is then not longer than this."""
 MAX_PUNCTUATED_CHARACTERS = 5_000
 """Punctuation marks may extend a segment to this length. An output with more of them is rejected, because no speech has
 so many.
 """
 MAX_OVERRUN_MS = 5_000
-"""Words may end this long after their part, because encoders pad the audio and times are rounded."""
+"""A word may end this long after the end of its part, because encoders pad the audio and times are rounded."""
 UNKNOWN_SPEAKER = "unknown"
 """Label for words without a speaker."""
 _UNSPACED = frozenset(["ja", "th", "zh"])

@@ -42,8 +42,8 @@ from handlers.meetings.media_job.recording_plan import PlanLimits
 FAILED, BAD_ENVIRONMENT, TERMINATED = 1, 2, 128 + signal.SIGTERM
 """Exit statuses other than 0."""
 GRACE_SECONDS: Final = 15
-"""Time after SIGTERM at which a job exits that is still busy. It only waits for a response that it no longer needs, and
-AWS Batch would kill it after 30 seconds.
+"""Time after SIGTERM at which the job exits even if it is still busy. By then, it only waits for a response that it no
+longer needs, and AWS Batch would kill it after 30 seconds.
 """
 MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""
@@ -83,7 +83,7 @@ def main() -> int:
 
 def _create_job(environment: MediaEnvironment, folder: Path, termination: JobTermination, log: EventLog) -> MediaJob:
     scratch_bytes = min(environment.scratch_mb * 1_000_000, shutil.disk_usage(folder).free)
-    # If the estimate of the required disk space (`RecordingPlan`) is wrong, no single file can fill the disk.
+    # Even if the estimate of the required disk space (`RecordingPlan`) is wrong, no single file can fill the disk.
     resource.setrlimit(resource.RLIMIT_FSIZE, (scratch_bytes, scratch_bytes))
     return MediaJob(
         environment.recording,

@@ -4,8 +4,8 @@ Every chunk (file of the recording) is decoded separately to samples of exactly 
 with silence, and excess audio is cut off, so every chunk begins at its planned time. A chunk without an audio track is
 silent.
 
-One ffmpeg process decodes a chunk, and another process encodes the output. This process passes the samples between them
-and counts them, so that each part begins at exactly the planned sample.
+One ffmpeg process decodes a chunk, and another ffmpeg process encodes the output. This module passes the samples from
+one to the other and counts them, so that each part begins at exactly the planned sample.
 """
 
 from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 The job stores them below `work/`, so that a later job for the same recording need not probe the chunks again. Chunks
 are stored in their order and without names, because the client may upload a new `complete.json` that gives the same
-chunks other names. Aliases are older names of fields, under which they are stored.
+chunks other names. The aliases of fields, such as `pictures`, are older names, which the stored objects still use.
 """
 
 from typing import Annotated, Final, Literal

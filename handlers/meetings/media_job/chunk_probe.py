@@ -2,8 +2,9 @@
 duration.
 
 ffmpeg prints one line for each packet, in its format `framecrc`. The duration is computed from these lines, because the
-file's header may contain a wrong one or none. ffmpeg also decodes the first frame of the video and of the audio,
-because a file with a valid header may still be damaged. A truncated file only causes a message on standard error.
+file's header may contain a wrong duration or none. ffmpeg also decodes the first frame of the video and of the audio,
+because a file with a valid header may still be damaged. For a truncated file, ffmpeg succeeds and only prints a message
+on standard error, so the probe searches for these messages.
 """
 
 import re
@@ -22,7 +23,7 @@ MAX_PROBE_SECONDS: Final = 1800
 TRUNCATION_MESSAGES: Final = ("partial file", "File ended prematurely")
 """Messages for a truncated MP4 or WebM file. Other formats, such as transport streams and Ogg, may end anywhere."""
 MIN_DURATION: Final = 40_000
-"""Microseconds that a chunk without any duration lasts, for example a single frame."""
+"""Duration in microseconds of a chunk whose tracks have none, for example a chunk with a single frame."""
 MONO: Final = ("mono", "1 channels")
 """ffmpeg's names for a layout of one channel. Any other layout becomes stereo."""
 _MAPPING_LINE = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
@@ -146,8 +147,8 @@ def _to_chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], r
         if not track.count:
             continue
         if number not in streams:
-            # ffmpeg printed no mapping line for this track, so either the chunk or ffmpeg is the reason. `job.py`
-            # probes a valid file to find out which.
+            # ffmpeg printed no mapping line for this track, because either the chunk or ffmpeg itself is defective.
+            # `job.py` probes a valid file to find out which.
             raise InputRefused
         headers = track.headers
         parameters = [

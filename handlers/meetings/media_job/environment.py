@@ -1,7 +1,7 @@
 """Environment variables of the media job, and the types of their values, which the stack's settings use too.
 
 The media job is an AWS Batch job that joins the files of a recording to a video, and extracts the audio. The job
-definition sets the variables of `MediaDeployment`. Each job submission adds those that name its recording.
+definition sets the variables of `MediaDeployment`. Each job submission adds the variables that name its recording.
 """
 
 from typing import Annotated, Final
@@ -16,16 +16,18 @@ RECORDING_VARIABLES: Final = ("MEETING_USER", "MEETING_ID", "CONTENT")
 """Variables that each job submission sets. `MediaEnvironment` declares them in lower case."""
 
 ScratchMegabytes = Annotated[int, Field(ge=64, le=200_000)]
-"""A Fargate task has 20 GiB of disk by default, including the image, and at most 200 GiB."""
+"""Disk space of a job. A Fargate task has 20 GiB by default, including the image, and at most 200 GiB."""
 AUDIO_PART_SECONDS: Final = 13_800
-"""Default: ten minutes less than the four hours that an Amazon Transcribe job accepts."""
+"""Default duration of a part: ten minutes less than the four hours that an Amazon Transcribe job accepts."""
 AudioPartSeconds = Annotated[int, Field(ge=60, le=14_340)]
 """An Amazon Transcribe job accepts four hours and 2 GB. Four hours of 16-kHz mono take at most 0.46 GB."""
 PieceSeconds = Annotated[int, Field(ge=1, le=3_600)]
 MaxHours = Annotated[int, Field(ge=1, le=24)]
 EncodeThreads = Annotated[int, Field(ge=1, le=16)]
 ENCODE_THREADS: Final = 2
-"""Default: the number of processors that the operating system of a Fargate task with one vCPU reports."""
+"""Default number of threads: the number of processors that the operating system of a Fargate task with one vCPU
+reports.
+"""
 
 
 class MediaDeployment(HandlerEnvironment):

@@ -48,15 +48,15 @@ file.
 ENVIRONMENT: Final = {"GCONV_PATH": os.devnull, "LC_ALL": "C"}
 """All environment variables of ffmpeg, so that it cannot see AWS credentials.
 
-For some transport streams, ffmpeg loads the machine's character set tables. `GCONV_PATH` prevents that, because a
-statically linked ffmpeg crashes then.
+For some transport streams, ffmpeg would load the machine's character set tables, which makes a statically linked ffmpeg
+crash. `GCONV_PATH` prevents that.
 """
 MAX_RUN_SECONDS: Final = 4 * 3600
 """Time limit of a run, unless the caller sets another one."""
 _KEPT_BYTES: Final = 16 * 1024
 """About this many bytes are kept from the beginning of standard error, and at most this many from the end."""
 _MAX_MATCHED_LINES: Final = 64
-"""A valid file is expected to cause two or three."""
+"""Maximum number of matched lines that are kept. A valid file is expected to cause two or three."""
 
 
 class InputRefused(Exception):
@@ -151,10 +151,10 @@ class Ffmpeg:
         seconds: float = MAX_RUN_SECONDS,
         line_pattern: re.Pattern[bytes] | None = None,
     ) -> Iterator[FfmpegRun]:
-        """Start a process for the duration of the block, and wait for its end after the block.
+        """Start a process at the beginning of the `with` block, and wait for the end of the process after the block.
 
-        `seconds` is its time limit. If the block raises an exception, the process is killed. Raises InputRefused,
-        FfmpegFailed or JobTerminated.
+        `seconds` is the time limit of the process. If the block raises an exception, the process is killed. Raises
+        InputRefused, FfmpegFailed or JobTerminated.
         """
         process = self._termination.start(
             lambda: self._start_process(arguments, pipe_input=pipe_input, pipe_output=pipe_output)

@@ -12,7 +12,8 @@ Before the job makes any output, it checks in this order:
 
 A failed check raises RecordingUnprocessable. The job then writes the reason as the outcome in `result.json`, and
 succeeds. Any other exception fails the job, and the workflow marks the meeting as failed. A later job for the same
-recording uses the output that exists, and skips the checks 3 to 5 if they were passed before.
+recording uses the output that exists, and skips the checks 3 to 5 if they were passed before. But it checks the hash of
+each chunk that it downloads.
 """
 
 import time
@@ -39,7 +40,8 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 from handlers.meetings.upload_completion_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 
 FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
-"""Outcomes that stay as long as the output exists. Others may change after a new upload or a changed setting."""
+"""Outcomes that stay as long as the output exists. Other outcomes may change after a new upload or a changed setting.
+"""
 MAX_JOB_FILE_BYTES: Final = 16 * 1024 * 1024
 """Maximum size of the JSON files that jobs write. They may describe 5,000 chunks."""
 _HALF_A_SECOND: Final = bytes(16_000)

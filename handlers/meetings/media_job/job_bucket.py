@@ -3,8 +3,8 @@
 Files are transferred with boto3's transfer manager. If the job has to end, running transfers are cancelled, and
 multipart uploads are aborted. If the job is killed, the bucket's lifecycle deletes the uploaded parts.
 
-The metadata of an output object contain its recipe, a text that describes how it was made, so that a later job need not
-make it again. They also contain the time that ffmpeg took.
+The metadata of an output object contain its recipe, a text that describes how the object was made. So a later job can
+recognise an object that it need not make again. The metadata also contain the time that ffmpeg took.
 """
 
 import os
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 PART_BYTES: Final = 16 * 1024 * 1024
-"""Size of one part of a transfer. S3 allows 10,000 parts, so an output may have up to 156 GiB."""
+"""Size of one part of a transfer. S3 allows 10,000 parts, so an output can have up to 156 GiB."""
 MAX_REQUESTS: Final = 8
 """Concurrent requests of all transfers together."""
 MAX_QUEUED_BLOCKS: Final = 100
-"""Received blocks of 256 KB that wait in memory for the disk, for all downloads together."""
+"""Maximum number of received blocks of 256 KB that wait in memory for the disk, for all downloads together."""
 NOT_FOUND_CODES: Final = frozenset({"404", "NoSuchKey"})
 BAD_REQUEST_CODE: Final = "400"
 """Error code if S3 answers a HEAD request with status 400, without a reason. The user may have encrypted the object

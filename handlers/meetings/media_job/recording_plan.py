@@ -65,7 +65,7 @@ class SpeechPart:
 
     number: int
     first_sample: int
-    """Position of the part's first sample in the whole audio. This and all other numbers count from 0."""
+    """Number of the part's first sample in the whole audio. Samples, parts, chunks and pieces are numbered from 0."""
     sample_count: int
 
     @property
@@ -183,8 +183,8 @@ class RecordingPlan:
         pieces: list[VideoPiece] = []
         for span, track_format, is_whole in self._split_chunks():
             previous = pieces[-1] if pieces else None
-            # Only whole chunks share a piece. So nothing is added to the last section of a long chunk either, which is
-            # recognised by its begin after 0.
+            # Only whole chunks share a piece. If the previous piece shows the last section of a long chunk, its first
+            # span does not begin at 0, and nothing is added to it.
             if (
                 previous is not None
                 and is_whole

@@ -3,9 +3,9 @@
 The chunks of a recording are joined to one MP4 file. If their videos cannot be copied, they are first encoded in
 pieces, and the pieces are joined.
 
-Files are joined with ffmpeg's concat demuxer, which reads a list of the files with their planned durations. Otherwise
-ffmpeg would use the durations in the files' headers, which may be wrong. The MP4 file has its index at the beginning,
-so that players need not fetch its end first.
+Files are joined with ffmpeg's concat demuxer, which reads a list of the files with their planned durations. Without
+this list, ffmpeg would use the durations in the files' headers, which may be wrong. The MP4 file has its index at the
+beginning, so that players need not fetch its end first.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,8 @@ minutes; a larger bucket needs S3 Inventory. If the listing does not finish in t
 incomplete count would look like deleted data.
 
 Each finished count is stored as an object, so that a day is counted once, and the next count can be compared with it.
-The metrics are sent before the count is stored. A failure in between sends them twice, but never loses them.
+The metrics are sent before the count is stored. If storing the count fails, the next run on this day sends them again.
+So metrics may be sent twice, but are never lost.
 
 The listing also contains each `complete.json`, the file with which a client completes the upload of a recording. If the
 S3 event of such a file was lost, `lost_upload_events.py` starts the processing of its recording.
@@ -39,7 +40,9 @@ LOOK_BACK_DAYS: Final = 7
 MAX_COUNT_BYTES: Final = 64 * 1024 * 1024
 """Maximum size of a stored count. It has room for about a million users."""
 OTHERS: Final = "others"
-"""Name for the objects of no user, and in metrics for all users without a metric of their own. No user has it."""
+"""Name that stands for a user. In counts, it stands for the objects without a user in their key. In metrics, it also
+stands for all users without a metric of their own. No user has this name.
+"""
 _USER: Final = re.compile(rf"({user_ids.USER_ID_PATTERN})/", re.ASCII)
 
 
@@ -91,7 +94,9 @@ class StorageCounter:
     users_with_metric: int
     """Maximum number of users with a metric of their own."""
     budget: timedelta
-    """Time for the listing, and then for uploads whose event was lost. If the listing takes longer, the count fails."""
+    """Time for the listing and, after it, for processing the uploads whose event was lost. If the listing alone takes
+    longer, the count fails.
+    """
     parallel: ParallelCalls
     clock: Callable[[], datetime]
     log: EventLog

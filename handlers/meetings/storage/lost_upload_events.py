@@ -10,7 +10,7 @@ arrived. The modification time of the record would not show that an event was lo
 
 Three log events raise an alarm:
 
-- `recording_unheard`: the event of a file was lost. Its processing has now started an execution, or found that chunks
+- `recording_unheard`: the event of a file was lost. Its processing has now started the workflow, or found that chunks
   (files of the recording) are missing or wrong. If the file only changes the description of its meeting, or is
   malformed, there is no alarm.
 - `recording_unattended`: the processing of a file failed.

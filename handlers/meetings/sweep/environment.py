@@ -17,8 +17,8 @@ GiveUpMinutes = Annotated[int, Field(ge=60, le=14 * 24 * 60)]
 
 class SweepEnvironment(MeetingsEnvironment):
     processing_minutes: ProcessingMinutes = 60
-    """Time without a change of a meeting's record after which the sweep checks the meeting's workflow execution. If the
-    execution runs, the sweep checks it again after the same time."""
+    """Time without a new stage or attempt after which the sweep checks the workflow execution of a meeting in progress.
+    If the execution runs, the sweep checks it again after the same time."""
     incomplete_minutes: IncompleteMinutes = 7 * 24 * 60
     """Time after which a meeting with missing chunks (files of the recording) is marked as failed. The deployment sets
     it to the time after which the bucket's lifecycle deletes chunks, but at most two weeks.

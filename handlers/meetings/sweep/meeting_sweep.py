@@ -1,9 +1,9 @@
 """Check of meetings that make no progress, for example because an event or a report was lost.
 
-The sweep is a scheduled function. A meeting's record contains the time of its next check.
+The sweep is a scheduled function. A meeting's record contains the time of the meeting's next check.
 
-An execution of the Step Functions workflow processes a meeting in progress, and reports to the meeting's record. If the
-record has not changed for too long, the sweep checks the execution:
+An execution of the Step Functions workflow processes a meeting in progress, and reports each new stage to the meeting's
+record. If the meeting has been in one stage for too long, the sweep checks the execution:
 
 - It runs: the sweep checks again later.
 - It does not exist, because its start failed: the sweep starts it.
@@ -12,11 +12,11 @@ record has not changed for too long, the sweep checks the execution:
   `complete.json`, the client's list of the recording's files, now describes another recording. But the record still
   describes the old recording, so the uploaded objects have to be processed again.
 
-If the recording is too old for another execution, the sweep marks the meeting as failed.
+If the sweep has to start an execution or a new attempt, but the recording is too old, it marks the meeting as failed.
 
-An incomplete meeting waits for files of its recording (chunks). The sweep processes its uploaded objects again, in case
-an event was lost. After a time limit, it marks the meeting as failed, because the bucket's lifecycle then deletes the
-chunks.
+An incomplete meeting waits for files of its recording (chunks). The sweep processes the meeting's uploaded objects
+again, in case an event was lost. After a time limit, the sweep marks the meeting as failed, because the bucket's
+lifecycle then deletes the chunks.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class MeetingTimeLimits:
     """Time limits of the sweep."""
 
     check_execution_after: timedelta
-    """Time without a change of the record after which the sweep checks the meeting's execution. If the execution runs,
+    """Time without a new stage or attempt after which the sweep checks the meeting's execution. If the execution runs,
     the sweep checks it again after the same time."""
     fail_incomplete_after: timedelta
     """Time after which the sweep marks an incomplete meeting as failed."""
@@ -99,7 +99,7 @@ class MeetingSweep:
     log: EventLog
 
     def run(self) -> dict[str, int]:
-        """Check the meetings whose time has come; return their number by outcome (`LOGGED_OUTCOMES`)."""
+        """Check the meetings that are due; return their number by outcome (`LOGGED_OUTCOMES`)."""
         loop = SweepLoop(self.log, self.clock, self.budget)
         counts = loop.run(
             batches=([due] for due in self.table.list_due(timestamp(self.clock()))),

@@ -1,8 +1,9 @@
 """Lambda function `start`: it processes the S3 events of uploaded objects, and starts the workflow of a recording when
 all of its objects have arrived.
 
-The function gets the events from an SQS queue. SQS delivers an event that failed again, up to the queue's limit, and
-then moves it to the dead-letter queue. An operator returns it from there with `aws sqs start-message-move-task`.
+The function gets the events from an SQS queue. If the processing of an event fails, SQS delivers the event again, up to
+the queue's limit, and then moves it to the dead-letter queue. An operator returns it from there with
+`aws sqs start-message-move-task`.
 """
 
 import os

@@ -16,8 +16,8 @@ from handlers.meetings.workflow_steps.step_operations import StepEvent, Workflow
 
 
 class StepFailed(Exception):
-    """A step failed, and the workflow may retry it. The message is only an exception's name, because AWS errors quote
-    keys.
+    """A step failed, and the workflow may retry it. The message is only the class name of the original exception, whose
+    own message may quote keys.
     """
 
 

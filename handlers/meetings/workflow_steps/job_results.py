@@ -49,10 +49,10 @@ class JobResults:
         return self._bucket.exists(recording.transcript_key)
 
     def are_parts_transcribed(self, recording: Recording, language: str, audio: Sequence[AudioPart]) -> list[bool]:
-        """Return for each part of the audio whether it need not be transcribed.
+        """Return a list with True for each part of the audio that need not be transcribed, because it has a transcript.
 
-        Its transcript must exist. An older transcript than the audio does not count, because the audio may have been
-        cut differently. If the transcript of the whole recording exists, no part needs a transcript.
+        A transcript that is older than the audio does not count, because the audio may have been cut differently when
+        the transcript was made. If the transcript of the whole recording exists, no part needs a transcript.
         """
         if self.has_transcript(recording):
             return [True] * len(audio)

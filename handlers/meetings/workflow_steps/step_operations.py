@@ -6,9 +6,9 @@
 - `finish`: the summary function has ended, so the meeting is ready.
 - `fail`: another state of the workflow has failed.
 
-Each processing attempt of a meeting has its own execution. A step of an outdated attempt changes nothing, and the
-execution ends. The outcome is then `superseded`, or for `media`, an outcome of the media job other than `ready`. Such
-an outcome also ends the current execution.
+Each processing attempt of a meeting has its own execution. A step of an outdated attempt does not apply its report to
+the record, and returns the outcome `superseded`, which ends the execution. There is one exception: if the media job's
+outcome is not `ready`, the step `media` returns this outcome in every attempt, because it ends the execution too.
 
 The workflow repeats a step whose response was lost. The repetition neither changes the record nor sends a metric. But
 `media` checks again which parts have a transcript, and whether missing chunks have arrived.
@@ -65,7 +65,7 @@ class StepEvent(Message):
     outcome: Literal["summarized", "nothing_said"] = "summarized"
     """Parameter of the step `finish`: the outcome of the summary function."""
     reason: FailureReason | None = None
-    """Parameter of the step `fail`. By default, the reason is the failure of the meeting's current stage."""
+    """Parameter of the step `fail`. If it is None, the reason follows from the meeting's current stage."""
     error: str = UNNAMED_ERROR
     """Parameter of the step `fail`: the name of the error, for the log."""
 
@@ -91,7 +91,7 @@ class StepResult(Message):
     """Response of a step."""
 
     outcome: StepOutcome | MediaOutcome
-    """A `MediaOutcome` for the step `media`, and a `StepOutcome` for the others."""
+    """A `MediaOutcome` for the step `media`, and a `StepOutcome` for the other steps."""
 
 
 class StepAudioPart(AudioPart):
@@ -102,7 +102,7 @@ class StepAudioPart(AudioPart):
 
 
 class MediaStepResult(StepResult):
-    """Response of the step `media`. Only with the outcome `ready`, the other fields have values."""
+    """Response of the step `media`. The other fields have values only if the outcome is `ready`."""
 
     audio: tuple[StepAudioPart, ...] = ()
     """Parts of the audio, in their order."""
@@ -146,7 +146,7 @@ class WorkflowSteps:
             self.log.info("media_read", interruptions=job_starts - 1, key_hash=_hash(execution))
             self._put_metrics(change.after, result)
         if change.after.status is MeetingStatus.INCOMPLETE:
-            # A missing chunk may have arrived before the record listed it, so that its event was dropped.
+            # A chunk may have arrived before the record listed it as missing or wrong. Its S3 event was then ignored.
             self.upload_processor.process_uploads(execution.recording.meeting)
         if result.outcome is not MediaOutcome.READY:
             return MediaStepResult(outcome=result.outcome)

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.meetings.bedrock_summarize.transcript import Transcript, TranscriptSegment
 from handlers.meetings.bedrock_summarize.transcript_assembly import (
     MAX_CHARACTERS,
     MAX_OUTPUT_BYTES,
@@ -22,6 +21,7 @@ from handlers.meetings.bedrock_summarize.transcript_assembly import (
     join_parts,
     parse_part,
 )
+from handlers.meetings.bedrock_summarize.transcript_format import Transcript, TranscriptSegment
 from tests.handlers.meetings.sample_transcripts import Turn, length, output, turns
 
 CANARY = "canary"

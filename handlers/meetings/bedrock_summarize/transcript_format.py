@@ -1,4 +1,7 @@
-"""A meeting's transcript as S3 stores it and as the models and clients read it."""
+"""Data models of a meeting's transcript: the JSON object that is stored in S3 and that clients read.
+
+The language models get the speakers and texts of the segments, but not this object.
+"""
 
 from typing import Literal
 

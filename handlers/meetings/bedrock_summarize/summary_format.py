@@ -1,4 +1,4 @@
-"""A meeting's summary as S3 stores it and as clients read it."""
+"""Data models of a meeting's summary: the JSON object that is stored in S3 and that clients read."""
 
 from typing import Literal
 
