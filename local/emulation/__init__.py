@@ -1,7 +1,7 @@
 """Extensions of ministack, the AWS emulator of the local platform: corrections of its faults, and services that it
 lacks.
 
-Most corrections replace private functions of ministack. Any other version of ministack may have other private names, so
+Most corrections replace private functions of ministack. Any other version of ministack can have other private names, so
 `requirements/emulator.in` pins the version. A correction gets each private name with `get_private` or `wrap_function`,
 and a test checks that all these names exist.
 """

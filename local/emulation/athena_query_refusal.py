@@ -1,6 +1,6 @@
 """Refuses Athena queries, because the emulator would answer each query with an invented row.
 
-Its query engine, DuckDB, is not installed here.
+To read data, the emulator needs DuckDB, which is not installed here.
 """
 
 from collections.abc import Mapping

@@ -86,7 +86,7 @@ class EmulatorAccount:
         return role_trusts(role_arn, self._service, {"aws:SourceAccount": self.account, "aws:SourceArn": self._source})
 
     def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
-        """Put an event on the default bus. Unlike in a `PutEvents` request, its source may begin with `aws.`."""
+        """Put an event on the default bus. Unlike in a `PutEvents` request, `source` may begin with `aws.`."""
         set_request_account_id("")  # the default account applies, because no request is being served
         set_request_region(self.region)
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}

@@ -2,7 +2,7 @@
 
 `POST /token` takes `{"subject": "ann"}`, with any user name of 1 to 64 characters of `A-Za-z0-9._@-`, and returns
 `{"id_token": …}`. The token is valid for an hour, or for the number of `"seconds"` in the request. A negative number
-gives an expired token. The signing key is new at each start, and its public part is published.
+gives an expired token. The signing key is new at each start. `GET /.well-known/jwks.json` returns its public part.
 """
 
 import json
@@ -19,13 +19,14 @@ from jwt.algorithms import ECAlgorithm
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
 ISSUER: Final = "https://login.local.example.com/"
+"""Issuer of the tokens, the same as in Pulumi.local.yaml. Its host does not exist, so handlers download the keys from
+the URL in their environment variable `JWKS_URL`, which the launcher of the emulator sets."""
 AUDIENCE: Final = "polyphony-local"
-"""Issuer and audience of the tokens, the same as in Pulumi.local.yaml. The issuer's host does not exist. Handlers
-download the keys from the URL in their environment variable `JWKS_URL`, which the launcher of the emulator sets."""
+"""Audience of the tokens, the same as in Pulumi.local.yaml."""
 KEYS_PATH: Final = "/.well-known/jwks.json"
 TOKEN_PATH: Final = "/token"  # noqa: S105 - a path
 VALID_SECONDS: Final = 3600
-"""Default of `seconds`."""
+"""Default of `seconds` in a request."""
 KEY_ID: Final = "local"
 CORS_HEADERS: Final = {"Access-Control-Allow-Origin": "*"}
 """Headers that let the console's page request tokens from another origin."""
@@ -64,7 +65,8 @@ def _respond_with_token(body: bytes, key: ec.EllipticCurvePrivateKey) -> HttpRes
     subject, seconds = request
     now = int(time.time())
     expires_at = now + seconds
-    # A token is issued an hour before its end, but never in the future, because clients refuse such a token.
+    # The claim `iat` is an hour before the end of the token, but not in the future, because handlers refuse tokens from
+    # the future.
     issued_at = min(now, expires_at - VALID_SECONDS)
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": issued_at, "exp": expires_at}
     return HttpResponse({"id_token": jwt.encode(claims, key, "ES256", {"kid": KEY_ID})}, headers=CORS_HEADERS)

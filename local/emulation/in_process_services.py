@@ -22,10 +22,10 @@ _running_services = contextlib.ExitStack()
 
 
 def install(permissions: ServiceCallPermissions) -> None:
-    """Start the services, and set the environment variables from which the AWS SDK of handlers reads their URLs."""
+    """Start the services. Set the environment variables from which the AWS SDK of handlers reads the services' URLs."""
     set_request_account_id("")  # the default account applies, because no request is being served
     media_convert = EmulatorAccount(permissions, mediaconvert_service.SERVICE, "queues/Default")
-    # This ARN is only compared with trust policies, and Transcribe assumes no role. So any job name will do.
+    # `any` takes the place of a job's name. The ARN is used only to assume roles, and Transcribe assumes none.
     transcribe = EmulatorAccount(permissions, "transcribe.amazonaws.com", "transcription-job/any")
     services = {
         "MEDIACONVERT": mediaconvert_service.serve(media_convert),

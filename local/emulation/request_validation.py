@@ -1,7 +1,7 @@
 """Validates requests to the emulated services against botocore's model of the AWS service.
 
 AWS also refuses values that violate an enumeration, a pattern or a range of the model. boto3 does not notice most of
-these violations, so the emulated services must.
+these violations, so the emulated services have to find them.
 """
 
 import re

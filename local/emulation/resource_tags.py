@@ -27,6 +27,7 @@ class TagOperations:
     """Function that returns the tags of a resource, or None if the resource does not exist. Its arguments are the kind
     and the name in the ARN, for example `job-queue` and `media`."""
     missing_error: str
+    """Error code of the answer if the resource does not exist."""
 
     async def handle_request(
         self,

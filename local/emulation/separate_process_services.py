@@ -1,9 +1,9 @@
 """Program with the local services that need nothing from the emulator: Transcribe streaming, the voice Q&A agent and
 the identity provider.
 
-`launcher.py`, which runs the emulator, starts this program as a child process by calling `start_services`. It passes
-the services' URLs to handlers in environment variables. If the launcher ends, this program ends too, and kills the
-launcher's other child processes, for example Lambda workers.
+`launcher.py`, which runs the emulator, starts this program as a child process by calling `start_services`. The launcher
+passes the services' URLs to handlers in environment variables. If the launcher ends, this program ends too, and kills
+the launcher's other child processes, for example Lambda workers.
 """
 
 import asyncio

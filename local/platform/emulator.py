@@ -192,7 +192,7 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "HOME": str(home),
         "TMPDIR": str(home / "tmp"),
-        spark_installation.VARIABLE: spark_installation.collect_pip_variables(os.environ),
+        spark_installation.PIP_SETTINGS_VARIABLE: spark_installation.collect_pip_variables(os.environ),
         "STATE_DIR": str(home / "state"),
         "S3_DATA_DIR": str(home / "s3"),
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -5,10 +5,13 @@ handshake for an unknown stage with status 500. Here, the answers are:
 
 - For an unknown API or stage: status 403 and the message `Forbidden`, so that a client does not learn what exists.
   https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden.
-- For a path below a stage of a WebSocket API: the same, except for `@connections`, through which a backend sends
-  messages to clients. https://robanderson.dev/blog/cloudfront-url-transform.html.
+- For a path below a stage of a WebSocket API: the same answer. The path `@connections`, through which a backend sends
+  messages to clients, is not refused. https://robanderson.dev/blog/cloudfront-url-transform.html.
 - For a plain HTTP request to a stage of a WebSocket API: status 426 with the header `Upgrade` (RFC 9110, section
   15.5.22). AWS does not document its answer.
+
+`install` applies these answers to plain HTTP requests. For handshakes, `websocket_api_corrections.py` calls
+`find_handshake_refusal`.
 """
 
 import json

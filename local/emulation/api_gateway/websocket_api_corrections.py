@@ -1,14 +1,15 @@
 """Corrects these faults of the emulator's WebSocket APIs.
 
 - It drops the subprotocol that the function of `$connect` returned, so browsers close the connection.
-- It does not send the status with which the function of `$connect` refused a connection to the client.
-- It does not tell functions whose IAM credentials signed the handshake.
+- If the function of `$connect` refuses a connection, the client does not get the status that the function returned.
+- The event of `$connect` does not contain the IAM identity that signed the handshake.
 - It calls functions without writing logs and without checking reserved concurrency and permissions.
 - It sends tracebacks of functions to clients.
 - It sends a function's answer to the client even if the route has no route response.
 - It accepts messages of any size.
 - It accepts handshakes for unknown stages, and for paths below a stage.
-- It calls the function of `$connect` or `$disconnect` for a message whose action has that name, and answers nothing.
+- If the action in a client's message is `$connect` or `$disconnect`, the emulator calls the function of that route, and
+  the client gets no answer.
 """
 
 import contextvars
@@ -119,7 +120,7 @@ async def _serve_connection(
     async def receive_complete() -> Message:
         message = await receive()
         while message["type"] == "websocket.receive" and message.get("bytes") is message.get("text") is None:
-            message = await receive()  # the message was empty, because it is the rest of one that was too long
+            message = await receive()  # an empty message is the rest of a message that was too long
         return message
 
     await original(scope, receive_complete, send_corrected, api_id, path_override=path_override)
@@ -142,7 +143,7 @@ def _limit_message_sizes() -> None:
     buffer = get_private(ws_stream, "WebsocketBuffer")
     too_large = get_private(ws_stream, "FrameTooLargeError")
 
-    class Limited(buffer):  # type: ignore[misc, valid-type]
+    class SizeLimitedBuffer(buffer):  # type: ignore[misc, valid-type]
         """Buffer that limits frames and messages in bytes. The server's own buffer limits only messages, in characters.
 
         If `extend` raises an error, the server closes the connection with code 1009.
@@ -167,7 +168,7 @@ def _limit_message_sizes() -> None:
             super().clear()
             self._size = MessageSize()
 
-    ws_stream.WebsocketBuffer = Limited
+    ws_stream.WebsocketBuffer = SizeLimitedBuffer
 
 
 async def _call_route(  # noqa: PLR0917 - the emulator's signature
@@ -230,7 +231,10 @@ def _make_event(
     headers: Mapping[str, str],
     details: Mapping[str, Any],
 ) -> Message:
-    """Return the event for a route's function. Add to `context`, its `requestContext`, what the emulator leaves out."""
+    """Return the event for a route's function, with `context` as its `requestContext`.
+
+    The fields of `context` that the emulator leaves out are added.
+    """
     event: Message = {"requestContext": context, "isBase64Encoded": False}
     if event_type == "CONNECT":
         query = details.get("query_params")

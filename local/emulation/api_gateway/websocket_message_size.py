@@ -13,7 +13,9 @@ MESSAGE_BYTES = 128 * 1024
 @dataclass
 class MessageSize:
     frame: int = 0
+    """Number of bytes of the current frame that have arrived so far."""
     message: int = 0
+    """Number of bytes of the current message that have arrived so far."""
 
     def add(self, size: int, *, frame_ends: bool) -> bool:
         """Add the size of received bytes. Return False if the frame or the message is now too long."""

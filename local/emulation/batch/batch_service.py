@@ -50,7 +50,7 @@ class BatchJob:
     stop_reason: str | None = None
     """Reason that the caller gave when it terminated or cancelled the job, or None."""
     has_machine: bool = False
-    """True if the job has got capacity. Then it can be terminated, but not cancelled."""
+    """True if the job has got capacity. From then on, it can only be terminated, not cancelled."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Lock for `process`, `stop_reason` and `has_machine`, which requests and the job's thread use."""
 
@@ -120,7 +120,9 @@ class BatchService:
         _change_status(job, status, statusReason=reason, stoppedAt=_now())
 
     def _run_attempts(self, job: BatchJob) -> tuple[str, str]:
-        """Run attempts until the job succeeds, fails for good or is stopped. Return its final status and the reason."""
+        """Run attempts until the job succeeds, is stopped or gets no further attempt. Return its final status and the
+        reason.
+        """
         attempts = job.detail["attempts"]
         while True:
             _change_status(job, "RUNNABLE")

@@ -20,10 +20,11 @@ from local import ROOT
 
 GRACE_SECONDS = 30.0
 """Time from SIGTERM to SIGKILL: https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html."""
+# The next three constants are status reasons of an attempt, as Batch reports them.
 EXITED = "Essential container in task exited"
 RECLAIMED = "Your Spot Task was interrupted."
+"""Reason after a simulated interruption by Fargate Spot."""
 TIMED_OUT = "Job attempt duration exceeded timeout"
-"""Status reasons of an attempt, as Batch reports them. `RECLAIMED` is a simulated interruption by Fargate Spot."""
 FFMPEG, SCRATCH = "bin/ffmpeg", "tmp"
 """Paths of ffmpeg and of the temporary folder, below the attempt's folder."""
 
@@ -37,8 +38,7 @@ class ContainerImage:
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that the Dockerfile sets."""
     paths: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables whose value is a path in the container, with the path below the attempt's folder that takes
-    its place."""
+    """Environment variables with a path below the attempt's folder. It takes the place of a path in the container."""
 
 
 IMAGES = {

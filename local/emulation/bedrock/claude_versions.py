@@ -12,9 +12,10 @@ from typing import Any
 
 _VERSION_5_5 = re.compile(r"anthropic\.claude-(?P<name>[a-z]+)-5-5")
 THINKING_TOKENS: Mapping[str, int] = {"low": 1_000, "medium": 3_000, "high": 8_000, "xhigh": 16_000, "max": 32_000}
-"""Tokens of the local model's thinking, by the effort that the request demands. Those of a real model vary."""
+"""Tokens that the local Bedrock counts as thinking, by the effort that the request demands. A real model's number
+varies."""
 MIN_CACHED_TOKENS = 1_024
-"""Length from which most models cache a prefix. `min_cached_tokens` knows the exceptions."""
+"""Length in tokens from which most models cache a prefix. `min_cached_tokens` contains the exceptions."""
 
 
 def list_refusals(model: str, request: Mapping[str, Any]) -> Iterator[str]:
@@ -35,7 +36,7 @@ def list_refusals(model: str, request: Mapping[str, Any]) -> Iterator[str]:
 
 
 def count_thinking_tokens(model: str, request: Mapping[str, Any]) -> int:
-    """Return the number of tokens that the model thinks before it answers."""
+    """Return the number of tokens that the model spends on thinking before it answers."""
     version = _VERSION_5_5.search(model)
     fields = request.get("additionalModelRequestFields", {})
     if version is None or fields.get("thinking", {}).get("type") == "disabled":

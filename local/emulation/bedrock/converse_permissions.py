@@ -27,7 +27,7 @@ class ModelPermissions:
     permissions: Permissions
 
     def check(self, access_key: str, model: str, request: Mapping[str, Any]) -> None:
-        """Raise AccessDeniedException unless the caller may send the request to the model."""
+        """Raise AwsError with the code AccessDeniedException unless the caller may send the request to the model."""
         for resource, context in self.resources(model):
             require_permission(self.permissions, access_key, INVOKE, resource, context)
         if guardrail := request.get("guardrailConfig", {}).get("guardrailIdentifier"):

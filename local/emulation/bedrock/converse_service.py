@@ -62,7 +62,7 @@ class _ConverseService:
         self._throttled: Counter[str] = Counter()
         """Number of earlier refusals by the text of the transcript."""
         self._cached: set[tuple[str, str]] = set()
-        """Pairs of a model and a cached prefix. They never expire."""
+        """Pairs of a model and a cached prefix (see `_usage`). They never expire."""
 
     def respond(self, signed: SignedRequest) -> HttpResponse:
         path = _PATH.fullmatch(signed.http.path)

@@ -5,8 +5,9 @@ with verdicts, and for clips, which are sections that are worth watching alone. 
 answer, by these rules:
 
 - A claim is a sentence of at least two words with a digit or a superlative, for example `largest` or `always`.
-- The prompt may contain memory lines: stored information about earlier windows. A line that shares MIN_SHARED_WORDS
-  words with a claim decides its verdict by the words of VERDICTS. Without such a line, the claim is unverified.
+- The prompt can contain memory lines: stored information about earlier windows. A line that shares MIN_SHARED_WORDS
+  words with a claim and contains a word of VERDICTS decides the claim's verdict. Without such a line, the claim is
+  unverified.
 - The only clip starts with the cue of the first claim and ends with the first cue that makes it long enough. There is
   no clip if its length would be outside of the limits.
 """

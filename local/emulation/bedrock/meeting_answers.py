@@ -39,6 +39,7 @@ class MeetingPrompt:
     """JSON lines of a request about a meeting."""
 
     task: Mapping[str, Any]
+    """Line with the name of the task, and in `part` the id of the material that the task is about."""
     spoken: tuple[Mapping[str, Any], ...]
     """Lines of the transcript: number, speaker and text."""
     summaries: tuple[str, ...]

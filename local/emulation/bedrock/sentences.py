@@ -1,4 +1,4 @@
-"""Sentences of a text, from which the scripted models make their answers."""
+"""Splits texts into sentences, from which the local Bedrock makes its answers by fixed rules."""
 
 import re
 from collections.abc import Iterator

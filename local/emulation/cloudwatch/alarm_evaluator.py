@@ -25,7 +25,7 @@ EVALUATION_SECONDS = 60
 COLLECTION_SECONDS = 0.2
 """Minimum time between a published metric and the evaluation, so that a burst of metrics causes few evaluations."""
 MAX_EVALUATION_SHARE = 0.05
-"""Maximum share of the time for evaluations, because they delay the emulator's requests. For example, after an
+"""Evaluations take at most this share of the time, because they delay the emulator's requests. For example, after an
 evaluation of 0.1 s, the next one starts 2 s after the next metric."""
 
 

@@ -1,7 +1,7 @@
 """Lists of the metrics that exist on the local platform, because only alarms on these metrics can be evaluated.
 
-Of the metrics of AWS services, those in `EVALUATED` exist. Of the project's own metrics, which handlers publish or
-metric filters derive from logs, all exist except those in `NOT_EVALUATED`.
+`EVALUATED` lists the existing metrics of AWS services. The project's own metrics, which handlers publish or metric
+filters derive from logs, all exist except those in `NOT_EVALUATED`.
 """
 
 EVALUATED = {
@@ -26,14 +26,14 @@ NOT_EVALUATED = {
     "AWS/States ExecutionsTimedOut": "the emulator does not end executions at their timeout",
     "audio-processor-memory": "the emulator does not measure the memory of functions",
 }
-"""Reasons why metrics with an alarm do not exist here, by `metric_label`."""
+"""Reasons why metrics with an alarm do not exist here. The keys are results of `metric_label`."""
 UNKNOWN_METRIC = "the local platform does not publish this metric"
 
 
 def metric_label(namespace: str, name: str) -> str:
-    """Return namespace and name of a metric of AWS, but only the name of the project's own metric.
+    """Return namespace and name of an AWS service's metric, or only the name of one of the project's own metrics.
 
-    The namespace of own metrics contains the stack's name, so it differs between stacks.
+    The namespace of the project's metrics contains the stack's name, so it differs between stacks.
     """
     return f"{namespace} {name}" if namespace.startswith("AWS/") else name
 

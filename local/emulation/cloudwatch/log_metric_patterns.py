@@ -38,7 +38,7 @@ def parse_pattern(pattern: str) -> Condition:
 
 
 def metric_value(value: str, event: LogEvent) -> float | None:
-    """Return the metric's value for a matching event, or None if it lacks the field or the field is no number.
+    """Return the metric's value for a matching event, or None if the event lacks the field or the field is no number.
 
     `value` comes from the metric filter. It is a number, or a field such as `$.failed`.
     """
@@ -74,6 +74,7 @@ class _PatternParser:
         return condition
 
     def _any(self) -> Condition:
+        """Parse conditions that are joined by `||`."""
         conditions = [self._all()]
         while self._tokens[:1] == ["||"]:
             self._tokens.pop(0)
@@ -81,6 +82,7 @@ class _PatternParser:
         return lambda event: any(condition(event) for condition in conditions)
 
     def _all(self) -> Condition:
+        """Parse comparisons that are joined by `&&`."""
         conditions = [self._comparison()]
         while self._tokens[:1] == ["&&"]:
             self._tokens.pop(0)
@@ -88,6 +90,7 @@ class _PatternParser:
         return lambda event: all(condition(event) for condition in conditions)
 
     def _comparison(self) -> Condition:
+        """Parse a comparison, or a condition in parentheses."""
         if self._tokens[:1] == ["("]:
             self._tokens.pop(0)
             condition = self._any()

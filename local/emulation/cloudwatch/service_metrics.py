@@ -28,7 +28,7 @@ class ServiceMetrics:
         self._on_publish = on_publish
         self._clock = clock
         self._samples: dict[str, tuple[int, float]] = {}
-        """Number of visible messages that were last published for a queue, and the time, by queue name."""
+        """Last published number of visible messages, and the time of its publication, by queue name."""
 
     def install(self) -> None:
         """Replace seven functions of the emulator.
@@ -46,7 +46,7 @@ class ServiceMetrics:
     def sample_queues(self) -> None:
         """Publish the number of visible messages and the age of the oldest message of each queue.
 
-        Skip a queue whose number has not changed, if it was published less than a minute ago.
+        Skip a queue if its number of visible messages has not changed and was published less than a minute ago.
         """
         now = self._clock()
         with get_private(sqs, "_queues_lock"):

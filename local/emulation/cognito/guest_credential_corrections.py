@@ -1,7 +1,7 @@
 """Corrects the credentials that browser users (guests) get from Cognito identity pools.
 
 The emulator returns credentials of the pool's role even for an unknown identity, and does not check the role's trust
-policy. It also does not tell policies to which Cognito identity credentials belong, so the policy variable
+policy. It also evaluates policies without the Cognito identity that the credentials belong to, so the policy variable
 `${cognito-identity.amazonaws.com:sub}` would have no value.
 """
 

@@ -1,8 +1,8 @@
 """Checks that EventBridge's rules and schedules may call their targets, because the emulator does not.
 
-If a target names a role, the role must trust EventBridge and allow the call. The target of a rule may also name no
-role. Then its own resource policy, for example the policy of the queue, must allow the call. Here, a call without
-permission is logged and dropped.
+If a target names a role, the role must trust EventBridge and allow the call. The target of a rule can also name no
+role. Then the target's own resource policy, for example the policy of a queue, must allow the call. Here, a call
+without permission is logged and dropped.
 """
 
 import json

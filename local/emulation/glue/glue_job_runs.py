@@ -1,8 +1,8 @@
 """Runs Glue jobs with real Spark on this machine, with the credentials of the job's role.
 
-It implements the integration `glue:startJobRun.sync`, by which a workflow runs a job, because the emulator's Step
-Functions lacks this integration. The emulator's own operation `StartJobRun` would run the script without Spark and with
-the root user's credentials.
+This module implements the integration `glue:startJobRun.sync`, by which a workflow runs a job, because the emulator's
+Step Functions lacks this integration. The emulator's own operation `StartJobRun` would run the script without Spark and
+with the root user's credentials.
 """
 
 import secrets

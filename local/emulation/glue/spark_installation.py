@@ -1,8 +1,7 @@
 """Installs Spark's virtual environment before the first run of a Glue job.
 
 Spark is the largest download of the local platform, and only ingestion needs it. So `make up` does not install it, but
-the emulator does, with the same program as the Makefile. The program's lock prevents two installations at the same
-time.
+the emulator does, with the same program as the Makefile. That program prevents two installations at the same time.
 """
 
 import json
@@ -22,7 +21,7 @@ LOG = "spark-installation.log"
 """Name of the file with the output of the installing program, in the folder of the platform's files."""
 PIP_MESSAGES = ("WARNING:", "ERROR:")
 """Prefixes of pip's own warnings and errors in the log."""
-VARIABLE = "POLYPHONY_INSTALLATION_ENVIRONMENT"
+PIP_SETTINGS_VARIABLE = "POLYPHONY_INSTALLATION_ENVIRONMENT"
 """Environment variable that passes the user's settings for pip, for example a proxy, to the emulator. Its value is a
 JSON object of variables. The emulator removes it, so that handlers do not inherit it."""
 PIP_VARIABLES = re.compile(r"HOME|PATH|TMPDIR|LANG|LC_ALL|PIP_\w+|\w+_PROXY|SSL_CERT_\w+|\w+_CA_BUNDLE|XDG_\w+")
@@ -38,9 +37,9 @@ def is_installed() -> bool:
 
 
 def read_progress(folder: Path) -> str | None:
-    """Return the last line of the log of a running or failed installation that is no warning or error of pip.
+    """Return the last line in the log of a running or failed installation. Skip warnings and errors of pip.
 
-    Return None without such a line, or if Spark is installed. `folder` contains the platform's files.
+    Return None if there is no other line, or if Spark is installed. `folder` contains the platform's files.
     """
     log = folder / LOG
     if is_installed() or not log.exists():
@@ -50,15 +49,15 @@ def read_progress(folder: Path) -> str | None:
 
 
 def collect_pip_variables(environment: Mapping[str, str]) -> str:
-    """Return the value of the environment variable `VARIABLE`: those variables of `environment` that pip needs."""
+    """Return the value of PIP_SETTINGS_VARIABLE: those variables of `environment` that pip needs."""
     return json.dumps({name: value for name, value in environment.items() if PIP_VARIABLES.fullmatch(name.upper())})
 
 
 class SparkInstallation:
     def __init__(self, log_folder: Path) -> None:
-        """Remove `VARIABLE` from the environment. The log of the installation is written to `log_folder`."""
+        """Remove PIP_SETTINGS_VARIABLE from the environment. The log of the installation is written to `log_folder`."""
         self._log = log_folder / LOG
-        self._variables: dict[str, str] = json.loads(os.environ.pop(VARIABLE, "{}"))
+        self._variables: dict[str, str] = json.loads(os.environ.pop(PIP_SETTINGS_VARIABLE, "{}"))
         self._lock = threading.Lock()
 
     def install_if_missing(self) -> None:

@@ -2,7 +2,8 @@
 machine.
 
 `run_job` starts a new process for each run, as Glue does. `SparkChildSession` uses one process for many runs, which
-saves the seconds that the start of Spark takes. It also reads the lake, the bucket with the job's output.
+saves the seconds that the start of Spark takes. `SparkChildSession` also reads the lake, the bucket with the job's
+output.
 """
 
 import json
@@ -30,7 +31,8 @@ SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
     # UsePerfData would leave a file in the system's temporary folder after a kill. The simple compiler and garbage
     # collector suit runs of a few seconds: on a busy machine, a run took 8 s instead of 28 s. The last two options turn
-    # off the verification of classes, which took a seventh of the start. The lock file already verifies their packages.
+    # off the verification of classes, which took a seventh of the start. pip has already verified the packages that
+    # contain the classes, by the hashes in the lock file.
     "spark.driver.extraJavaOptions": "-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
     "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
 }
@@ -111,7 +113,8 @@ def run_job(
 
 
 LOCAL_SPARK_FLAG = "--local_spark"
-"""Flag on the job's command line: all of Spark runs on this machine, so it cannot write to S3 itself."""
+"""Flag on the job's command line. With it, the job knows that all of Spark runs on this machine and cannot write to S3
+itself."""
 
 
 def job_arguments(manifest_uri: str, lake_uri: str, run_id: str, **others: object) -> list[str]:

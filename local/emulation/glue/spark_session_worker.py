@@ -1,10 +1,10 @@
 """Program that runs ingestion's Glue job and reads its output, as the child process of
 `spark_process.SparkChildSession`.
 
-Each line on standard input is a request in JSON, and each line on standard output is the answer. Of the lake, the
-bucket with the job's output, the program reads only the Parquet files that a pointer names. A pointer is an object with
-the names of one manifest's Parquet files of one date. A manifest is the list of the files that one run processes. The
-program runs in `.venv-spark`, so it imports no module of `local`.
+Each line on standard input is a request in JSON, and each line on standard output is the answer. The lake is the bucket
+with the job's output. The program reads only those of its Parquet files that a pointer names. A pointer is an object
+with the names of one manifest's Parquet files of one date. A manifest is the list of the files that one run processes.
+The program runs in `.venv-spark`, so it imports no module of `local`.
 """
 
 import json
@@ -28,7 +28,7 @@ from handlers.ingestion.glue.object_storage import open_storage
 
 def main() -> None:
     """Answer requests until the standard input is closed."""
-    # Spark and its child processes may print. Their output goes to standard error, so the parent reads only answers.
+    # Spark and its child processes can print. Their output goes to standard error, so the parent reads only answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:

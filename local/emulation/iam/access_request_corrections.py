@@ -1,4 +1,4 @@
-"""Requests for which the emulator checks a wrong action, resource or condition key, as IAM would check them.
+"""Finds requests for which the emulator checks a wrong action, resource or condition key, and computes what IAM checks.
 
 `decision_corrections.py` lets our own evaluator decide on the results of `correct_request` and `make_tagging_request`.
 `evaluation_corrections.py` passes the results of the other functions to the emulator. A comment or docstring at each
@@ -40,7 +40,8 @@ def correct_request(
         return AccessRequest(action, resource, {"cloudwatch:namespace": str(body.get("Namespace", ""))})
     if action == "events:PutEvents":
         # The emulator does not set the condition key with the source, so it denies the request. AWS evaluates each
-        # entry separately. Here, different sources are joined to a text that matches no condition, and so are denied.
+        # entry separately. Here, different sources are joined to a text that matches no condition, so the request is
+        # denied.
         sources = {str(entry.get("Source", "")) for entry in body.get("Entries", ())}
         return AccessRequest(action, resource, {"events:source": "\n".join(sorted(sources))})
     if action.startswith("dynamodb:") and any(_has_condition_key(document, LEADING_KEYS) for document in documents):
@@ -56,7 +57,7 @@ def correct_request(
 def make_tagging_request(action: str, resource: str, body: Body) -> AccessRequest | None:
     """Return the request for `sts:TagSession`, which IAM evaluates in addition if AssumeRole sets session tags.
 
-    Return None for any other request. The emulator never evaluates `sts:TagSession` of the caller.
+    Return None for any other request. The emulator never checks the caller's permission for `sts:TagSession`.
     """
     tags = {
         str(value): str(body.get(f"{name.removesuffix('.Key')}.Value", ""))

@@ -2,7 +2,7 @@
 
 The emulator decides in its function `enforce`, which this module replaces. Some corrections need the body of the
 request, but `enforce` does not get it. So this module also replaces `pin_signed_body`, which gets the body before the
-emulator decides, and stores the body in a context variable.
+emulator decides. The replacement stores the body in a context variable.
 """
 
 import contextvars

@@ -1,7 +1,7 @@
 """Corrects resources, condition keys and wildcards in the evaluations of the emulator's IAM.
 
-- The emulator does not evaluate requests to AgentCore memory at all, and a request that ends a Batch job for the
-  resource `*`. Here, they are evaluated for the ARN of the memory or job.
+- The emulator does not evaluate requests to AgentCore memory at all. It evaluates requests that end a Batch job, but
+  for the resource `*`. Here, both are evaluated for the ARN of the memory or job.
 - The emulator leaves out the condition key with the KMS key of an upload to S3. A policy can require by this key that
   objects are encrypted with a certain KMS key.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
@@ -9,8 +9,8 @@
   all our buckets and queues deny plain HTTP by this key, so they would deny every request on this machine. Tests check
   the text of the policies instead.
 - In the emulator, the wildcards `*` and `?` of policies match any character except a line break. So each request about
-  an S3 key with a line break would be refused. The emulator's patterns also match a text with an additional line break
-  at its end, which IAM's do not.
+  an S3 key with a line break would be refused. Unlike IAM's patterns, the emulator's patterns also match a text with an
+  additional line break at its end.
   https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
 
@@ -40,6 +40,7 @@ def install() -> None:
     get_private(iam_evaluator, "_fnmatch_compile")  # fails if the name is missing
     iam_evaluator._fnmatch_compile = _compile  # noqa: SLF001
     get_private(iam_evaluator, "_request_origin")  # fails if the name is missing
+    # A request's origin is the caller's IP address and the value of `aws:SecureTransport`.
     origin = contextvars.ContextVar("request_origin", default=(LOOPBACK, True))
     iam_evaluator._request_origin = origin  # noqa: SLF001
     wrap_function(app, "pin_request_origin", lambda pin, source_ip, _secure_transport: pin(source_ip, True))

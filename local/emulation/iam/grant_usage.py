@@ -1,8 +1,8 @@
 """Finds permissions of the stack's roles that are superfluous or missing, for the demo and the end-to-end tests.
 
-They use the backends from end to end, and the emulator logs each IAM decision. This module compares the decisions with
-the grants. A grant is the permission of a role for one action on one resource. A grant that allowed no call is a
-problem, unless `reviewed_grants.toml` gives a reason for it. A refused call is always a problem.
+The demo and the tests use the backends from end to end, and the emulator logs each IAM decision. This module compares
+the decisions with the grants. A grant is the permission of a role for one action on one resource. A grant that allowed
+no call is a problem, unless `reviewed_grants.toml` gives a reason for it. A refused call is always a problem.
 """
 
 import fnmatch
@@ -23,7 +23,7 @@ REVIEWED_GRANTS_FILE = Path(__file__).with_name("reviewed_grants.toml")
 
 @dataclass(frozen=True, order=True)
 class RoleGrant:
-    """Permission of a role for one action on one resource. Both may be patterns, as in a policy."""
+    """Permission of a role for one action on one resource. Action and resource can be patterns, as in a policy."""
 
     role: str
     action: str
@@ -119,7 +119,7 @@ def list_document_grants(role: str, document: Mapping[str, Any]) -> Iterator[Rol
 
 
 def read_stack_grants(iam: Any, prefix: str) -> list[RoleGrant]:
-    """Return the grants of the stack's roles, read from IAM."""
+    """Return the grants of the stack's roles, read from IAM. `prefix` is the prefix of their names."""
     grants: list[RoleGrant] = []
     for page in iam.get_paginator("list_roles").paginate():
         for role in (entry["RoleName"] for entry in page["Roles"] if entry["RoleName"].startswith(prefix)):

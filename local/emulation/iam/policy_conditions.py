@@ -92,19 +92,22 @@ def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, co
         )
     values = [value for text in expected if (value := substitute_variables(text, context)) is not None]
 
-    def matches_any(value: str) -> bool:
+    def satisfies(value: str) -> bool:
+        """Return True if one of the policy's values matches, or for a negated operator if none matches."""
         return any(compare(value, text) for text in values) != is_negated
 
     match quantifier:
         case "ForAllValues":
             # As on AWS, the condition holds if the request lacks the key.
-            return all(matches_any(value) for value in as_list(actual if actual is not None else []))
+            return all(satisfies(value) for value in as_list(actual if actual is not None else []))
         case "ForAnyValue":
-            return actual is not None and any(matches_any(value) for value in as_list(actual))
+            return actual is not None and any(satisfies(value) for value in as_list(actual))
         case "" if not is_negated:
             if isinstance(actual, list):
                 raise NotEvaluable(f"{key} has several values: {operator} needs ForAllValues or ForAnyValue")
-            return actual is not None and matches_any(actual)
+            return actual is not None and satisfies(actual)
+        case "":
+            raise NotEvaluable(f"{operator} needs ForAllValues or ForAnyValue")
     raise NotEvaluable(f"the set operator {quantifier} is not supported")
 
 

@@ -61,7 +61,8 @@ def policy_admits(document: Mapping[str, Any], principal: str, request: AccessRe
 
     Other policies of the principal are not considered.
     """
-    # The statements about the principal, without the element that a role's policy does not have.
+    # The statements about the principal get the form of a role's policy: without `Principal`, and with a `Resource`,
+    # which trust policies lack.
     statements = [
         {"Resource": "*", **{element: value for element, value in statement.items() if element != "Principal"}}
         for statement in _statements(document)

@@ -1,10 +1,10 @@
 """Corrects these faults of the emulator's asynchronous invocations.
 
 - Maximum retries, maximum event age and failure destination are settings of the called qualifier, for example of the
-  alias `live`. The emulator always uses those of `$LATEST`, and does not use any for invocations by EventBridge.
+  alias `live`. The emulator always uses the settings of `$LATEST`. For invocations by EventBridge, it uses no settings.
 - All attempts of an invocation have the same request id, by which a function can recognise a retry. The emulator gives
   each attempt its own id.
-- The emulator does not find the reserved concurrency of a function that is called by a version or an alias.
+- The emulator does not find the reserved concurrency of a function if the caller names a version or an alias.
 
 An invocation also waits for a free worker process (see `worker_limit.py`) until the maximum age of its event.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html

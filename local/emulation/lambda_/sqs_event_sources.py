@@ -84,6 +84,7 @@ def _poll_after(seconds: float, queue: Mapping[str, Any]) -> None:
 
 
 def _find_mapping(queue: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the enabled event source mapping of a queue, or None."""
     arn = queue["attributes"].get("QueueArn")
     for _account, _region, mapping in get_private(lambda_svc, "_iter_all_esms")():
         if mapping.get("EventSourceArn") == arn and mapping.get("Enabled", True):

@@ -7,7 +7,7 @@ each concurrent invocation, and keeps it for minutes. So 500 concurrent clients 
 - If the limit is reached and only workers of other functions are idle, one of them is ended to make room.
 - Only a few workers start at the same time, because a start occupies a processor for up to a second.
 - A quarter of the workers is reserved for synchronous invocations by functions. The calling function keeps its own
-  worker while it waits, so without a reserve all workers could be callers that wait for a worker.
+  worker while it waits. So without a reserve, all workers could execute functions that wait for another worker.
 """
 
 import contextvars

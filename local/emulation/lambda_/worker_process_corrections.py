@@ -4,7 +4,7 @@
   last lines appear in the log of the next invocation. Here, the worker writes a mark at the end of each log.
 - The emulator reports every raised exception with the error type `Runtime.HandlerError`, so a workflow cannot catch an
   exception by its class. Here, the worker appends the class to the traceback. The error type is read from there.
-- If a worker dies while it starts, the emulator kills the function's other workers too, although they may be executing
+- If a worker dies while it starts, the emulator kills the function's other workers too, although they can be executing
   invocations. Here, only the invocation of the dead worker fails.
 """
 
@@ -57,7 +57,9 @@ def install() -> None:
 
 
 def _invoke_alone(invoke: Any) -> Any:
-    """Return a method that calls `invoke`. If the worker dies, it returns an error result in place of an exception."""
+    """Return a method that calls `invoke`. If `invoke` fails, the method kills only this worker and returns an error
+    result.
+    """
     end_processes = get_private(lambda_runtime, "kill_workers")
 
     def invoke_alone(self: Any, *arguments: Any, **keywords: Any) -> dict[str, Any]:

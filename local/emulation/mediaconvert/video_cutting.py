@@ -1,7 +1,7 @@
 """Cuts a video with ffmpeg into HLS segments of an exact length, and makes their playlist.
 
-Any user may have uploaded the video. In some formats, for example playlists, it could name other files of this machine,
-which ffmpeg would read. So ffmpeg opens only formats that contain the video itself.
+Any user could have uploaded the video. In some formats, for example playlists, a file can name other files of this
+machine, which ffmpeg would read. So ffmpeg opens only formats that contain the video itself.
 """
 
 import re
@@ -18,7 +18,8 @@ VIDEO_STREAM, AUDIO_STREAM = "0:V:0", "0:a:0?"
 """ffmpeg's names of the first video and audio stream. `V` excludes album covers, and `?` allows a video without sound.
 """
 SEGMENT_FILE_PREFIX = "segment_"
-"""Prefix of the segments' file names on disk. The name in the job could contain `%` or `/`, which are special there."""
+"""Prefix of the segments' file names on disk. They do not contain the name in the job, because it could contain `/`, or
+`%`, which ffmpeg would interpret."""
 _URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.*)", re.DOTALL)
 _LENGTH = re.compile(r"^#EXTINF:([0-9.]+)", re.MULTILINE)
 
@@ -61,7 +62,8 @@ class VideoCut:
 def parse_job(request: Mapping[str, Any]) -> VideoCut:
     """Return the parameters of a job. Raise ValueError or LookupError if the job is not supported.
 
-    A supported job has one input, and one HLS group of one output with H.264 and AAC in exact segments.
+    A supported job has one input and one HLS output group with one output: H.264 video and AAC audio in segments of an
+    exact length.
     """
     [source], [group] = request["Settings"]["Inputs"], request["Settings"]["OutputGroups"]
     [output], hls = group["Outputs"], group["OutputGroupSettings"]["HlsGroupSettings"]
@@ -88,12 +90,12 @@ def parse_job(request: Mapping[str, Any]) -> VideoCut:
     )
 
 
-def _parse_end(clips: list[Mapping[str, str]]) -> int | None:
-    if not clips:
+def _parse_end(clippings: list[Mapping[str, str]]) -> int | None:
+    if not clippings:
         return None
-    [clip] = clips
-    hours, minutes, seconds, frame = (int(part) for part in clip["EndTimecode"].split(":"))
-    if frame or "StartTimecode" in clip:
+    [clipping] = clippings
+    hours, minutes, seconds, frame = (int(part) for part in clipping["EndTimecode"].split(":"))
+    if frame or "StartTimecode" in clipping:
         raise ValueError("InputClippings must start with the input and end at a whole second")
     return hours * 3600 + minutes * 60 + seconds
 
@@ -109,7 +111,7 @@ class VideoSegments:
 
 
 def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
-    """Cut a video into an empty folder. Raise UnreadableMedia if the file is no video."""
+    """Cut a video into segments in an empty folder. Raise UnreadableMedia if the file is no video."""
     playlist = folder / "playlist.m3u8"
     scale = (
         f"scale=w='min({cut.video['Width']},iw)':h='min({cut.video['Height']},ih)'"

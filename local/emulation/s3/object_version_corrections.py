@@ -2,8 +2,8 @@
 
 - An event on the EventBridge bus does not contain the version of its object.
 - A range request for a version returns the whole object.
-- ListObjectVersions ignores the parameter `encoding-type=url`, which boto3 always sends. With it, the keys in the
-  response are percent-encoded, because XML cannot contain all characters of a key.
+- ListObjectVersions ignores the parameter `encoding-type=url`, which boto3 always sends. With this parameter, S3
+  percent-encodes the keys in the response, because XML cannot contain all characters of a key.
   https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 """
 
@@ -19,7 +19,7 @@ from local.emulation import get_private, wrap_function
 
 Answer = tuple[int, dict[str, str], Any]
 ENCODED_TAGS = frozenset({"Delimiter", "Key", "KeyMarker", "NextKeyMarker", "Prefix"})
-"""XML elements of the response to ListObjectVersions whose text is encoded."""
+"""XML elements whose text is percent-encoded in the response to ListObjectVersions."""
 _version: contextvars.ContextVar[str | None] = contextvars.ContextVar("object_version", default=None)
 """Version of the object whose event is being sent, or None."""
 _has_encoded_keys: contextvars.ContextVar[bool] = contextvars.ContextVar("has_encoded_keys", default=False)

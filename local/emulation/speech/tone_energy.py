@@ -1,4 +1,5 @@
-"""Computes how loud some frequencies are in a frame, which is a short piece of audio: the share of the frame's energy.
+"""Computes how loud some frequencies are in a frame, as their shares of the frame's energy. A frame is a short piece of
+audio.
 
 To measure one frequency, multiply the samples by a cosine wave and by a sine wave of this frequency, and add the
 products of each wave. The sum of the two squared results is proportional to the energy at this frequency.
@@ -8,9 +9,9 @@ sample, in fields of 64 bits. If it is multiplied by the sample, every field is 
 samples are added, every field is added. So each sample takes only one multiplication and one addition, and the
 calculation takes a quarter of the time of a loop.
 
-The sum in a field may be negative, and would then change the next field. To prevent this, 2 ** 62 is added to every
-field, and subtracted when the field is read. This is enough, because the absolute value of a sum is less than 2 ** 55
-for a frame of 16-bit samples.
+The sum in a field can be negative, and would then change the next field. To prevent this, 2 ** 62 is added to every
+field, and subtracted when the field is read. This is enough, because a frame has fewer than 1024 analysed samples of 16
+bits. So the absolute value of a sum is less than 2 ** 55.
 """
 
 import math

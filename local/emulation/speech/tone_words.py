@@ -1,6 +1,6 @@
 """Artificial speech of the local platform, which is recognised without a speech model.
 
-Each word of a small vocabulary is a pair of tones, like a key of a telephone. A third, lower tone may be added as the
+Each word of a small vocabulary is a pair of tones, like a key of a telephone. A third, lower tone can be added as the
 voice, whose pitch identifies the speaker. This module turns words into audio samples, and recognises words and pauses
 in samples. The tones are far enough apart to survive Opus at 24 kbit/s and any sample rate from 8 kHz.
 """
@@ -21,7 +21,7 @@ HIGH = (1450, 1650, 1850, 2050, 2250, 2450)
 """Frequencies in hertz. A word has one tone of each tuple. Multiples of 50 Hz can be distinguished in a frame of 20 ms.
 None is the second harmonic of another, except 900 and 1200."""
 PITCHES = (150, 200, 250, 300, 350)
-"""Frequencies of voices in hertz. Words may also have no voice."""
+"""Frequencies of voices in hertz. Words can also have no voice."""
 WORDS = (
     *("hello", "world", "this", "is", "a", "live", "test", "of", "the", "stream", "we", "speak"),
     *("in", "tones", "and", "captions", "come", "back", "good", "day", "please", "thank", "you", "again"),
@@ -59,7 +59,7 @@ _MIN_TONE_SHARE = 0.6
 _VOICE_AMPLITUDE = 0.4
 """Amplitude of the voice relative to a tone of a word."""
 _MIN_VOICE_SHARE = 0.03
-"""Minimum share of a frame's energy that a voice has. In speech from this module, it has twice as much."""
+"""Minimum share of a frame's energy that a voice has. In speech from this module, it is more than twice as much."""
 
 _FREQUENCIES = (*LOW, *HIGH, *PITCHES)
 
@@ -105,7 +105,7 @@ def silence(seconds: float, sample_rate: int) -> bytes:
 
 
 class Recogniser:
-    """Recogniser of words and pauses in audio of one channel, which may arrive in pieces of any length."""
+    """Recogniser of words and pauses in audio of one channel, which can arrive in pieces of any length."""
 
     def __init__(self, sample_rate: int) -> None:
         self._frame_samples = round(sample_rate * FRAME_SECONDS)

@@ -1,7 +1,8 @@
 """Converts the names of parameters, results and errors between an AWS API and a state of Step Functions that calls it.
 
-A state writes all member names of an API in Pascal case, for example `JobQueue` for `jobQueue`, and acronyms like
-words. The keys of maps are data, so they stay unchanged.
+A state writes all member names of an API in Pascal case, for example `JobQueue` for `jobQueue`. Only the first letter
+of an acronym stays upper case, for example `DbClusterArn` for `DBClusterArn`. The keys of maps are data, so they stay
+unchanged.
 https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 

@@ -38,7 +38,7 @@ Parameters = Mapping[str, Any]
 RequiredActions = list[tuple[str, str]]
 """IAM actions that the role must allow for a task, each with its resource."""
 LAMBDA, GLUE, BATCH = (f"arn:aws:states:::{name}" for name in ("lambda:invoke", "glue:startJobRun", "batch:submitJob"))
-"""Beginnings of a task's `Resource` for optimized integrations. An ending such as `.sync` may follow."""
+"""Beginnings of a task's `Resource` for optimized integrations. An ending such as `.sync` can follow."""
 _SDK_CALL = re.compile(r"arn:aws:states:::aws-sdk:(?P<service>[a-z0-9]+):(?P<action>[a-z][A-Za-z0-9]+)")
 _role: contextvars.ContextVar[str] = contextvars.ContextVar("state_machine_role", default="")
 """ARN of the role of the state machine whose execution runs in this context."""

@@ -45,7 +45,7 @@ class StreamSettings:
     encoding: str
     sample_rate: int
     stabilised: bool
-    """True if each word of a result has a flag that shows if it may still change."""
+    """True if each word of a result has a flag that shows if the word can still change."""
 
 
 def find_refusal(url: str, now: datetime) -> HTTPStatus | None:

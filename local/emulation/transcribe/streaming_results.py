@@ -3,8 +3,8 @@
 A result contains the words of a sentence so far. A new partial version is sent for each word, and the final version at
 the end of the sentence. With stabilisation, a flag marks the words that no later version will change.
 
-For tests, some words cause a fault of the stream. Except for `broken`, they do so only with stabilisation. So a client
-that repeats a failed stream without stabilisation gets a complete transcript.
+For tests, the words of `StreamFault` cause a fault of the stream. All of them except `broken` do so only with
+stabilisation. So a client that repeats a failed stream without stabilisation gets a complete transcript.
 """
 
 import json
@@ -31,9 +31,10 @@ class StreamFault(StrEnum):
     UNFLAGGED = "unflagged"
     """Results have no `Stable` flags from this word on."""
     REPEATING = "repeating"
-    """The final result of this sentence is sent twice, with the same id and times. The second one has one more word."""
+    """The final result of the word's sentence is sent twice, with the same id and times. The second has an additional
+    word."""
     ENDLESS = "endless"
-    """The final result of this sentence is never sent."""
+    """The final result of the word's sentence is never sent."""
     BROKEN = "broken"
     """The stream ends with InternalFailureException."""
 

@@ -1,7 +1,7 @@
 """Local Amazon Transcribe streaming, which recognises tones that take the place of spoken words (see `tone_words.py`).
 
-The service uses the protocol of the real one, and sends results while the audio arrives. botocore decodes the frames of a
-client, so that mistakes of the handlers' own encoder are noticed.
+The service uses the protocol of the real service, and sends results while the audio arrives. botocore decodes the
+frames of a client, so that mistakes of the handlers' own encoder are noticed.
 """
 
 import asyncio

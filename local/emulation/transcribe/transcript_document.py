@@ -1,7 +1,8 @@
 """Creates the JSON document with the transcript of a recording, in the form of Amazon Transcribe's batch jobs.
 
 In recordings for the local Transcribe, each word is a pair of tones, and a third tone is the voice. Words with the same
-voice, or without a voice, have the same speaker. Speakers are numbered in the order of their first words.
+voice have the same speaker, and so have all words without a voice. Speakers are numbered in the order of their first
+words.
 https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
 """
 
@@ -29,7 +30,11 @@ class SpeakerSegment:
 
 
 def make_segments(recognised: Iterable[SpokenWord | Pause], max_speakers: int) -> list[SpeakerSegment]:
-    """Return the segments of a recording. If it has more speakers than `max_speakers`, the last ones count as one."""
+    """Return the segments of a recording.
+
+    If there are more than `max_speakers` speakers, the additional ones get the label of the last permitted speaker. The
+    number 0 has the same effect as 1.
+    """
     segments: list[SpeakerSegment] = []
     pitches: list[int | None] = []
     is_continued = False

@@ -38,6 +38,7 @@ RETRY_AFTER_SECONDS = 1
 LINE_SECONDS = 0.02
 """Time between two lines of an answer."""
 HOSTS = frozenset(["127.0.0.1", "localhost"])
+"""Hosts from which the agent downloads audio."""
 DOWNLOAD_SECONDS = 10
 """Time limit of each network operation while an audio file is downloaded."""
 _TEXT_PIECE = re.compile(r"\S+\s*")
@@ -171,7 +172,8 @@ def _make_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
     groups = [texts[start : start + PIECE_WORDS] for start in range(0, len(texts), PIECE_WORDS)]
     mixed = [
         line
-        # One sound follows each group. There are at least as many groups as sounds, because not every word has a sound.
+        # One audio line follows each group of text lines while there are audio lines. There are never more audio lines
+        # than groups, because words outside the vocabulary have no audio.
         for index, group in enumerate(groups)
         for line in (*group, *sounds[index : index + 1])
     ]

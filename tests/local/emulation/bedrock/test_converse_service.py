@@ -1,4 +1,4 @@
-"""Tests of the local Bedrock with boto3: valid requests, answers from the prompt, and failures at two words."""
+"""Tests of the local Bedrock with boto3: valid requests, answers from the prompt, and faults that two words cause."""
 
 import http.client
 import json

@@ -35,13 +35,13 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "local").mkdir()
     (tmp_path / "local" / "environment_installation.py").write_text(INSTALLER)
     monkeypatch.setattr(spark_installation, "ROOT", tmp_path)
-    monkeypatch.setenv(spark_installation.VARIABLE, collect_pip_variables(USER))
+    monkeypatch.setenv(spark_installation.PIP_SETTINGS_VARIABLE, collect_pip_variables(USER))
     return tmp_path
 
 
 def test_the_first_run_installs_spark_with_the_users_variables_and_the_second_does_not(checkout: Path) -> None:
     installation = SparkInstallation(checkout)
-    assert spark_installation.VARIABLE not in os.environ, "handlers must not get it"
+    assert spark_installation.PIP_SETTINGS_VARIABLE not in os.environ, "handlers must not get it"
     assert not spark_installation.is_installed()
     installation.install_if_missing()
     installation.install_if_missing()

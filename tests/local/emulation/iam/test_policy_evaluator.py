@@ -163,8 +163,9 @@ def test_a_resource_policy_admits_its_principals(principal: object, is_admitted:
         when("DateLessThan", "aws:CurrentTime", "2030-01-01T00:00:00Z"),
         when("ForMostValues:StringEquals", KEYS, "a"),
         when("StringEquals", KEYS, "a"),
+        when("StringNotEqualsIgnoreCase", KEYS, "a"),
     ],
-    ids=["NotAction", "NotResource", "effect", "operator", "quantifier", "several values"],
+    ids=["NotAction", "NotResource", "effect", "operator", "quantifier", "several values", "negated"],
 )
 def test_an_unsupported_element_gets_no_verdict(statement: dict[str, Any]) -> None:
     context: dict[str, str | list[str]] = {"aws:CurrentTime": "x", KEYS: ["a", "b"]}

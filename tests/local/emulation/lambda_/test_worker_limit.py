@@ -60,7 +60,7 @@ def test_a_client_is_throttled_if_no_worker_becomes_free_in_time() -> None:
 
 
 def test_workers_for_functions_that_clients_have_invoked_are_reserved() -> None:
-    """Otherwise, functions that hold all workers would wait for the function that they have invoked."""
+    """Without the reserve, functions that use all workers would wait for a worker of the function that they invoke."""
     script = "print(json.dumps([lease('outer') is not None for _ in range(7)] + [lease('inner', 2) is not None for _ in range(3)]))"
     assert run(script) == [True] * 6 + [False] + [True] * 2 + [False]
 
@@ -103,7 +103,7 @@ print(json.dumps([[worker is not None for worker in starting], results[0].func_n
 
 
 def test_an_asynchronous_invocation_waits_although_a_synchronous_one_is_throttled() -> None:
-    """A function has made it, but the reserved workers are only for synchronous invocations."""
+    """A function makes the asynchronous invocation, but the reserved workers are only for synchronous invocations."""
     script = """
 workers, results = [lease("one") for _ in range(6)], []
 thread = lease_in_thread(results, "one", 2, 21600)
