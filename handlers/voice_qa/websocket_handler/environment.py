@@ -16,9 +16,9 @@ QueriesAtOnce = Annotated[int, Field(ge=1, le=10)]
 QueriesPerHour = Annotated[int, Field(ge=1, le=1000)]
 """Maximum number of one guest's questions in an hour."""
 UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
-"""Maximum lifetime of an upload form. The product requirement is one hour, so it can be longer than the lifetime of
-this program's other presigned URLs (`PRESIGNED_SECONDS`). A form expires earlier if the credentials that signed it
-expire. The client then requests another form."""
+"""Maximum lifetime of an upload form. The requirements state one hour, which is longer than the lifetime of other
+presigned URLs (`PRESIGNED_SECONDS`). A form expires earlier if the credentials that signed it expire. The client then
+requests another form."""
 
 
 class SocketEnvironment(VoiceQaEnvironment):
