@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from guardrails.model.iam_documents import Statement, parse_statements, to_list
-from guardrails.model.resource_arns import has_name
+from guardrails.model.resource_arns import contains_account, has_name
 from guardrails.model.resource_types import (
     DEFAULT_SECURITY_GROUP,
     INGRESS_RULE,
@@ -49,11 +49,10 @@ RULE_TYPES = {
 LIMITING_KEYS = (
     "aws:PrincipalAccount",
     "aws:PrincipalOrgID",
-    "aws:PrincipalArn",
     "aws:ResourceAccount",
     "aws:ResourceOrgID",
 )
-"""Condition keys that keep identities or resources of other accounts out of an endpoint."""
+"""Condition keys whose ids keep identities or resources of other accounts out of an endpoint."""
 
 
 @POLICIES.relation(
@@ -192,7 +191,9 @@ def _is_limited(statement: Statement) -> bool:
     """Return True if a statement names its resources or its principals, or compares an account."""
     if any(statement.is_pinned_by(key) for key in LIMITING_KEYS):
         return True
-    if statement.is_narrowed_by("aws:PrincipalArn"):
+    # The name of an identity may be a pattern, but not its account, because a role in any account can have the name.
+    arns = statement.condition_values("aws:PrincipalArn")
+    if statement.is_narrowed_by("aws:PrincipalArn") and all(map(contains_account, arns)):
         return True
     if statement.not_elements:
         return False

@@ -8,6 +8,7 @@ from typing import Any
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.model.iam_documents import Statement, parse_statements
+from guardrails.model.resource_arns import contains_account
 from guardrails.model.resource_types import (
     API_V2,
     EVENT_BUS_PERMISSION,
@@ -99,7 +100,7 @@ def _limits_caller(statement: Statement) -> bool:
     """
     return any(statement.is_pinned_by(key) for key in CALLER_KEYS) or any(
         statement.is_narrowed_by(key)
-        and all(_contains_account(arn) or _names_bucket(arn) for arn in statement.condition_values(key))
+        and all(contains_account(arn) or _names_bucket(arn) for arn in statement.condition_values(key))
         for key in CALLER_ARN_KEYS
     )
 
@@ -128,7 +129,7 @@ def _limits_service_account(statement: Statement) -> bool:
     if any(statement.is_pinned_by(key) for key in SERVICE_ACCOUNT_KEYS):
         return True
     if statement.is_narrowed_by("aws:SourceArn") and all(
-        map(_contains_account, statement.condition_values("aws:SourceArn"))
+        map(contains_account, statement.condition_values("aws:SourceArn"))
     ):
         return True
     return any(
@@ -136,12 +137,6 @@ def _limits_service_account(statement: Statement) -> bool:
         for keys in statement.conditions.values()
         for key in keys
     )
-
-
-def _contains_account(arn: str) -> bool:
-    """Return True if an ARN contains an account id. The ARN of a bucket does not."""
-    parts = arn.split(":")
-    return len(parts) > 4 and parts[4].isdigit()
 
 
 def _names_bucket(arn: str) -> bool:
@@ -207,7 +202,7 @@ def _source_has_account(permission: CheckedResource) -> bool:
     Raise UnknownValueError if the ARN is unknown and does not come from an API. The check is then undecided.
     """
     try:
-        return _contains_account(str(permission.props.get("sourceArn")))
+        return contains_account(str(permission.props.get("sourceArn")))
     except UnknownValueError:
         # The ARN of an API always contains the account, so its value is not needed.
         if {source.type for source in permission.references.get("sourceArn", ())} & API_TYPES:

@@ -60,7 +60,7 @@ def _check_iam_pass_role_to_service(resource: CheckedResource) -> Iterator[str]:
     "iam-assume-role-exact",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Statements with sts:AssumeRole name exact role ARNs, without wildcards.",
+    description="Statements with sts:AssumeRole or a similar action name exact role ARNs, without wildcards.",
     remedy="Use the ARN of the role that is assumed.",
     types=IDENTITY_POLICIES,
     excusable=False,
@@ -69,7 +69,7 @@ def _check_iam_assume_role_exact(resource: CheckedResource) -> Iterator[str]:
     for statement in list_allow_statements(resource):
         for arn in statement.resources if statement.covers_action(*ASSUME_ACTIONS) else ():
             if not is_exact_role_arn(arn):
-                yield f"The IAM policy allows sts:AssumeRole on {arn}, which is not the ARN of one role."
+                yield f"The IAM policy allows {', '.join(statement.actions)} on {arn}, which is not the ARN of one role."
 
 
 @POLICIES.resource(

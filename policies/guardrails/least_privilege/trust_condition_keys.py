@@ -17,7 +17,7 @@ class SentConditionKeys:
 
     guide: str
     """Path, below https://docs.aws.amazon.com/, of the page that shows which keys the service sends. The page documents
-    the keys, or a trust policy without them.
+    the keys, or a policy that needs none of them.
     """
     sends_account: bool
     """True if the service sends `aws:SourceAccount`."""

@@ -36,6 +36,12 @@ def parse_arn(arn: str) -> Arn | None:
     return Arn(*parts[1:]) if len(parts) == 6 and parts[0] == "arn" else None
 
 
+def contains_account(arn: str) -> bool:
+    """Return True if an ARN contains an account id. The ARN of a bucket does not."""
+    parts = parse_arn(arn)
+    return parts is not None and parts.account.isdigit()
+
+
 def list_name_segments(arn: Arn) -> list[str]:
     """Split the resource part at `:` and `/`, and return its segments from the resource's name on."""
     segments = [segment for segment in arn.resource.replace(":", "/").split("/") if segment]

@@ -207,6 +207,8 @@ ENDPOINTS = (
             everybody(["arn:aws:s3:::polyphony-prod-x", "*"]),
             allow("*", "*", Principal={"AWS": "*"}),
             everybody(condition={"StringLike": {"aws:PrincipalAccount": "*"}}),
+            everybody(condition={"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/x"}}),
+            everybody(condition={"ArnLike": {"aws:PrincipalArn": [f"arn:aws:iam::{ACCOUNT}:role/x", "*:role/x"]}}),
             everybody(condition={"Bool": {"aws:SecureTransport": "true"}}),
             {"Effect": "Allow", "Principal": "*", "NotAction": "iam:*", "Resource": "*"},
             {"Effect": "Allow", "Principal": "*", "Action": "*", "NotResource": "arn:aws:s3:::x"},
@@ -224,6 +226,9 @@ ENDPOINTS = (
         ),
     ),
     expect_no_finding(ENDPOINT, endpoint(everybody(condition=OWN_ACCOUNT))),
+    expect_no_finding(
+        ENDPOINT, endpoint(everybody(condition={"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/x-*"}}))
+    ),
     expect_no_finding(ENDPOINT, endpoint(everybody(condition={"StringEquals": {"aws:ResourceAccount": ACCOUNT}}))),
     expect_no_finding(
         ENDPOINT, endpoint(everybody("arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*", None, "s3:GetObject"))
