@@ -111,8 +111,8 @@ def _find_changed_by_call(call: DriverCall, driver: Driver, inputs: Props, chang
     if call.when and not inputs.get(call.when):
         return set()  # The call will not be made, because its condition is not met.
     changed_and_used = set(call.uses()) & changed
-    # An operation that also creates the resource, such as PutRule, sets it as a whole. So it removes what is omitted.
-    if call.operation in {creating.operation for creating in driver.create}:
+    # The operation that creates the resource, such as PutRule, sets it as a whole. So it removes what is omitted.
+    if call.operation == driver.create[0].operation:
         return changed_and_used
     # Another operation omits an input that was removed, so the service would keep the old value.
     return {name for name in changed_and_used if inputs.get(name) is not None}

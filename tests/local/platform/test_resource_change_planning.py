@@ -7,7 +7,8 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
 
 from local.platform.driver_model.driver import Driver, DriverCall
-from local.platform.resource_change_planning import ResourceAction, plan_change
+from local.platform.resource_change_planning import ResourceAction, plan_change, plan_input_change
+from local.platform.resource_drivers import DRIVERS
 from local.platform.state import ResourceEntry, ResourceStatus
 from local.preview.resource_graph import Graph
 
@@ -44,6 +45,25 @@ def test_a_call_changes_nothing_if_its_condition_is_not_met(
     change = plan_change(CONDITIONAL, resource, entry, hash_inputs(resource.inputs))
     assert change.action is action
     assert bool(change.calls) is (action is ResourceAction.UPDATE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "removed"),
+    [
+        ("aws:apigateway/stage:Stage", {"restApi": "r", "stageName": "s", "deployment": "d"}, "accessLogSettings"),
+        ("aws:ec2/subnet:Subnet", {"vpcId": "v", "cidrBlock": "10.0.0.0/24"}, "mapPublicIpOnLaunch"),
+    ],
+)
+def test_a_resource_is_replaced_if_no_call_can_remove_an_input(kind: str, inputs: dict[str, Any], removed: str) -> None:
+    """The call that sets the input is also made at the creation, but it does not set the resource as a whole."""
+    change = plan_input_change(DRIVERS[kind], inputs, {removed})
+    assert (change.action, change.replacing) == (ResourceAction.REPLACE, frozenset({removed}))
+
+
+def test_the_call_that_creates_a_resource_also_removes_inputs() -> None:
+    driver = DRIVERS["aws:cloudwatch/eventRule:EventRule"]
+    change = plan_input_change(driver, {"name": "rule", "eventPattern": "{}"}, {"description"})
+    assert (change.action, [call.operation for call in change.calls]) == (ResourceAction.UPDATE, ["PutRule"])
 
 
 def hash_inputs(inputs: dict[str, Any]) -> dict[str, str]:
