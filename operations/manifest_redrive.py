@@ -49,6 +49,7 @@ class RedriveOutcome(StrEnum):
     LIST_GONE = "no longer has its list of files in the lake, so it cannot be processed again."
     REFUSED = "was refused by Step Functions"
     UNCLEAR = "may have been started: run the command again, which is safe"
+    NO_FREE_NAME = "was not started, because its last redrives all ended before their first step. Find out why."
 
 
 SUCCESSFUL_OUTCOMES = frozenset({RedriveOutcome.STARTED, RedriveOutcome.RUNNING, RedriveOutcome.PROCESSED})
@@ -136,5 +137,4 @@ def redrive(
         if workflow.status(execution) is ExecutionStatus.RUNNING:
             return RedriveOutcome.RUNNING, execution  # its first step has not updated the manifest record yet
         # The name belongs to an ended execution, so the next number is tried.
-    # All names that were tried belong to ended executions.
-    return RedriveOutcome.UNCLEAR, None
+    return RedriveOutcome.NO_FREE_NAME, None

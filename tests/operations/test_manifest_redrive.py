@@ -7,7 +7,7 @@ import pytest
 from components.blocks.naming.physical_names import Kind, physical_name, stack_part
 from handlers.ingestion.table_items import get_text
 from operations.__main__ import main
-from operations.manifest_redrive import RedriveOutcome, redrive
+from operations.manifest_redrive import MAX_REDRIVE_NUMBERS, RedriveOutcome, redrive
 from tests.handlers.ingestion.conftest import NOW, MotoAws, moto_aws
 from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce
@@ -85,6 +85,15 @@ def test_a_redrive_that_failed_is_followed_by_the_next_number(
         harness.run(harness.waiting_executions.pop(), broken="run")
     assert asked(harness, name) is RedriveOutcome.STARTED
     assert harness.waiting_executions == [f"{name}-r2"]
+
+
+def test_after_many_redrives_that_never_began_the_command_says_that_it_started_none(harness: IngestionHarness) -> None:
+    name = failed(harness)
+    for _ in range(MAX_REDRIVE_NUMBERS):
+        assert asked(harness, name) is RedriveOutcome.STARTED
+        harness.cloud.executions[harness.waiting_executions.pop()] = "ABORTED"
+    assert asked(harness, name) is RedriveOutcome.NO_FREE_NAME
+    assert harness.waiting_executions == []
 
 
 def test_an_execution_that_ended_unnoticed_is_recorded_first(harness: IngestionHarness) -> None:
