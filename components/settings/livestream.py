@@ -101,7 +101,7 @@ class UploadSettings(SettingsModel):
     max_transcript_megabytes: TranscriptMegabytes = 10
     """Maximum size of a transcript in units of 1000² bytes."""
     multipart_megabytes: MultipartMegabytes = 100
-    """Size above which a file is uploaded in parts, in units of 1000² bytes. Each part has its own presigned URL."""
+    """Size above which a video is uploaded in parts, in units of 1000² bytes. Each part has its own presigned URL."""
     object_days: Days = 7
     """Days that the bucket keeps an object."""
 

@@ -31,9 +31,7 @@ from handlers.voice_qa.query_worker.agent.http_connection import (
 MAX_TRIES = 4
 """Maximum number of tries in one call: the first one and three retries."""
 FIRST_PAUSE_SECONDS = 0.2
-"""Maximum pause after the first try. It doubles with each try."""
-MAX_PAUSE_SECONDS = 2.0
-"""Limit at which the maximum pause stops growing. The seconds of `Retry-After` do not count."""
+"""Maximum pause after the first try. It doubles with each try. The seconds of `Retry-After` are added to a pause."""
 _MAX_RETRY_AFTER_DIGITS = 6
 """Maximum number of digits in a `Retry-After` header. A longer number is ignored."""
 
@@ -148,9 +146,7 @@ def start_answer(
             reader = AnswerReader(duration_ms)
             return StreamedAnswer(exchange, data, reader=reader, limits=limits, asked_at=asked_at, now=timing.now)
         tries += 1
-        pause = outcome.retry_after_seconds + timing.share() * min(
-            MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (tries - 1)
-        )
+        pause = outcome.retry_after_seconds + timing.share() * FIRST_PAUSE_SECONDS * 2 ** (tries - 1)
         if not outcome.retryable or tries == MAX_TRIES or timing.now() + pause >= deadline:
             raise AgentFailed(outcome.code)
         timing.wait(pause)
