@@ -9,12 +9,12 @@ from botocore import xform_name
 from pulumi_aws import apigateway, ec2, glue, vpc, wafv2
 
 from components.blocks.naming.context import Context, Subsystem
+from local.flows import read_flow_stack
 from local.platform import lifecycle
 from local.platform.emulator_clients import Clients
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.resource_drivers import DRIVERS, RECORDED_ONLY
 from local.platform.state import PlatformState
-from local.preview import stack_files
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.resource_graph import Resource
 from tests.end_to_end.conftest import Platform
@@ -150,7 +150,7 @@ def change_tags(tags: Mapping[str, str]) -> dict[str, str]:
 def deploy(platform: Platform) -> set[ResourceAction]:
     """Deploy the program, and return the actions on its resources."""
     recorder = ActionRecorder()
-    platform.deployed = lifecycle.deploy(stack_files.read_stack("local"), platform.emulator, recorder)
+    platform.deployed = lifecycle.deploy(read_flow_stack(), platform.emulator, recorder)
     return set(recorder.actions.values())
 
 
