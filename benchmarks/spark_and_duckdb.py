@@ -103,7 +103,7 @@ def run_duckdb(folder: Path) -> ProcessUse:
 
 
 def main() -> None:
-    """Print one row per engine."""
+    """Print one row for each kind of run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=700)
     parser.add_argument("--rounds", type=int, default=3)

@@ -60,7 +60,7 @@ def _fingerprint(step: Mapping[str, Any]) -> str:
     A preview does not contain the values of secrets, so the hash cannot reveal them.
     """
     known = {
-        **_sort_names(step),
+        **_sort_text_lists(step),
         "oldState": _normalize_state(step.get("oldState")),
         "newState": _normalize_state(step.get("newState")),
     }
@@ -78,15 +78,15 @@ def _normalize_state(state: Mapping[str, Any] | None) -> dict[str, Any]:
     inputs = _drop_defaults(state.get("inputs", {}))
     options = {name: value for name, value in state.items() if name not in VOLATILE_FIELDS}
     return {
-        **_sort_names(options),
+        **_sort_text_lists(options),
         "inputs": {name: value for name, value in inputs.items() if name not in ignored},
     }
 
 
-def _sort_names(value: Any) -> Any:
+def _sort_text_lists(value: Any) -> Any:
     """Return a value in which each list of texts, for example of dependencies, is sorted, because its order varies."""
     if isinstance(value, dict):
-        return {key: _sort_names(item) for key, item in value.items()}
+        return {key: _sort_text_lists(item) for key, item in value.items()}
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return sorted(value)
     return value

@@ -132,11 +132,11 @@ def _check_kind(assignment: Assignment, current: str) -> None:
 
 
 def _check_accepted(assignment: Assignment, current: Mapping[str, str], target: FunctionTarget) -> None:
-    """Raise CommandRefused if the function, or the setting of the same name, does not accept the value.
+    """Raise CommandRefused if the function does not accept the value, or the setting of the same name in the stack file.
 
     The operator commits the value to the stack file, so a value that the setting rejects would make the next deployment
-    fail. Some variables have another format than the setting of the same name. Such a setting also rejects the
-    variable's current value, and is then ignored.
+    fail. If the setting also rejects the variable's current value, the two have different formats, and the setting is
+    ignored.
     """
     problem = stack_file_advice.find_setting_problem(target, assignment.name, assignment.value)
     if problem and stack_file_advice.find_setting_problem(target, assignment.name, current[assignment.name]) is None:

@@ -14,8 +14,8 @@ from handlers.meetings.upload_completion_file import Chunk, CompleteFile, Langua
 class NewMeeting(BaseModel):
     """A meeting to upload.
 
-    Keep all its values until the meeting is ready. Uploading again with the same `meeting_id` continues an interrupted
-    upload, and restarts a failed meeting.
+    To continue an interrupted upload, or to restart a failed meeting, upload the meeting again with the same values,
+    including `meeting_id`. So keep the values until the meeting is ready.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

@@ -42,11 +42,11 @@ GIGABYTE = 1024**3
 """Bytes of a gigabyte in the size limits of files and manifests, which count in powers of two."""
 RECONCILE_DAILY = "cron(0 2 * * ? *)"
 """Schedule of the reconciliation, daily at 02:00 UTC. It adds files whose notification was lost to the file table."""
-ATTACHED_SERVICES = {
+ENDPOINT_REASONS = {
     "glue": "the Spark job reads its Glue connection",
     "logs": "the Spark job writes its logs",
     "monitoring": "the Spark job writes its metrics",
-    "sqs": "the requirements ask for it if the builder is attached",
+    "sqs": "the requirements ask for it if the builder is in the network",
     "states": "the builder starts workflows",
 }
 """Services that need an endpoint in the network of the builder and the Spark job, in addition to S3 and DynamoDB: name
@@ -58,7 +58,7 @@ KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
 
 def attached_services(settings: IngestionSettings) -> Mapping[str, str]:
     """Return the services that need an endpoint in the network, with the reason."""
-    return ATTACHED_SERVICES | (KEY_SERVICE if settings.spark.encryption_key_arn else {})
+    return ENDPOINT_REASONS | (KEY_SERVICE if settings.spark.encryption_key_arn else {})
 
 
 @dataclass(frozen=True)
@@ -205,8 +205,8 @@ class Ingestion(pulumi.ComponentResource):
                 settings=settings.builder,
                 environment=BuilderEnvironment,
                 environment_key_arn=settings.environment_key_arn,
-                values={**self._creation_variables(), "flush_at_once": settings.manifests.flush_minutes == 0},
-                grants=self._creation_grants(),
+                values={**self._manifest_creation_variables(), "flush_at_once": settings.manifests.flush_minutes == 0},
+                grants=self._manifest_creation_grants(),
                 attachment=(
                     NetworkAttachment(self._network.subnet_ids, [self._network.functions.id]) if self._network else None
                 ),
@@ -235,12 +235,12 @@ class Ingestion(pulumi.ComponentResource):
                 environment=SweeperEnvironment,
                 environment_key_arn=settings.environment_key_arn,
                 values={
-                    **self._creation_variables(),
+                    **self._manifest_creation_variables(),
                     "landing_bucket": self.landing.name,
                     "landing_prefix": INCOMING,
                     "flush_seconds": manifests.flush_minutes * 60,
                 },
-                grants=[*self._creation_grants(), *self._sweeper_grants()],
+                grants=[*self._manifest_creation_grants(), *self._sweeper_grants()],
                 asynchronous=AsyncInvocation(failed),
             ),
             self._child,
@@ -255,7 +255,7 @@ class Ingestion(pulumi.ComponentResource):
                 self._child,
             )
 
-    def _creation_variables(self) -> dict[str, object]:
+    def _manifest_creation_variables(self) -> dict[str, object]:
         """Return the environment variables of the functions that create manifests."""
         settings, scope = self._settings, self._scope
         return {
@@ -270,7 +270,7 @@ class Ingestion(pulumi.ComponentResource):
             "max_file_bytes": int(settings.intake.max_file_gigabytes * GIGABYTE),
         }
 
-    def _creation_grants(self) -> list[Grant]:
+    def _manifest_creation_grants(self) -> list[Grant]:
         """Return the permissions of the functions that create manifests."""
         return [
             self.files.grant("PutItem", "UpdateItem", "ConditionCheckItem"),

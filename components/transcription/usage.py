@@ -1,7 +1,8 @@
 """Monthly usage of transcription, derived from its load settings, for the cost model.
 
 A constant that is marked as assumed is an estimate without a source. An utterance is some seconds of speech that a
-client sends as one message. The router receives all messages, and invokes the audio processor for each utterance.
+client sends as one message. The router receives all messages, and invokes the audio processor for each utterance. The
+session table stores the settings of sessions, and the live table the state of connections and open sessions.
 """
 
 from components.settings.transcription import TranscriptionSettings
@@ -14,7 +15,7 @@ CAPTIONS_PER_UTTERANCE = 12
 SESSION_MINUTES = 30
 """Assumed: duration of a session and its connection."""
 UTTERANCE_OVERHEAD_SECONDS = 1
-"""Assumed: duration of an invocation beyond its utterance's length. The requirement limits it to 2 s."""
+"""Assumed: duration of an invocation beyond its utterance's length. The requirements limit this duration to 2 s."""
 ROUTED_MILLISECONDS = 60
 """Assumed: duration of one message in the router."""
 BILLED_SECONDS = 15
@@ -90,8 +91,8 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
         "transcription-router": function_usage(routed + sweeps, ROUTED_MILLISECONDS),
         "transcription-router-failed": {"messages": 0},
         "transcription-live": {
-            # Each caption writes one item that reserves its text, so that no text is shown twice. Each ping updates the
-            # time of the client's last message.
+            # For each caption, an item records that its text was shown, so that no overlapping utterance shows it again.
+            # Each ping updates the time of the client's last message.
             "writes": (utterances * SLOT_WRITES + pings) * SLOT_WRITE_UNITS + captions + SESSION_WRITES * sessions,
             "indexWrites": utterances * SLOT_WRITES,
             "reads": utterances * (ROUTER_READS + PROCESSOR_READS) + sweeps,

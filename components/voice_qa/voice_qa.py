@@ -3,8 +3,9 @@ guests receive each piece of an answer as soon as the agent has produced it.
 
 There are two paths:
 
-- questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection. A
-  queue of delayed messages makes the WebSocket handler check that each question ends in time.
+- questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection. For
+  each question, a delayed message later invokes the WebSocket handler. It ends the question with an error if the time
+  limit has passed without an answer.
 - lectures: audio bucket → queue → lecture validator → lecture items, and a report to the guest who uploaded the
   lecture. Only validated lectures can be asked about.
 """
@@ -58,10 +59,10 @@ MAX_QUESTION_AGE_SECONDS = 300
 has asked again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
-FINISH_PERCENT = 60
-"""Percentage of the validator's timeout in which its sweep starts no further page. The sweep lists the uploaded
-lectures page by page, and validates those whose S3 notification was lost. In the reserved time, it finishes the last
-page, which takes minutes if none of the page's lectures was validated before."""
+SWEEP_RESERVE_PERCENT = 60
+"""Percentage of the validator's timeout that its sweep reserves for its last page: in this time, it starts no further
+page. The sweep lists the uploaded lectures page by page, and validates those whose S3 notification was lost. A page takes
+minutes if none of its lectures was validated before."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ class VoiceQa(pulumi.ComponentResource):
                     "dynamodb_table": self.sessions.name,
                     "lecture_max_bytes": int(settings.lectures.max_gigabytes * GIGABYTE),
                     "sweep_seconds": settings.validator.seconds_to_work(
-                        settings.validator.timeout_seconds * FINISH_PERCENT // 100
+                        settings.validator.timeout_seconds * SWEEP_RESERVE_PERCENT // 100
                     ),
                 },
                 grants=[

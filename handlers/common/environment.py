@@ -15,7 +15,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class HandlerEnvironment(BaseModel):
-    """Environment variables of all Lambda functions. A variable has the name of its field in upper case."""
+    """Environment variables that every Lambda function has. The model of a function adds its other variables.
+
+    A variable has the name of its field in upper case.
+    """
 
     model_config = ConfigDict(
         frozen=True,

@@ -45,7 +45,7 @@ class FileRecord:
     id: RecordId
     status: FileStatus
     manifest_id: str
-    """Manifest that lists the file. Empty if the file is in no manifest."""
+    """Manifest that has claimed or listed the file. Empty if there is none."""
     listed_file: ListedFile
     """The file in the form in which manifests list it."""
 

@@ -7,9 +7,9 @@ parts:
 2. It starts a run of the Glue job, which processes the confirmed files, unless none is left to process.
 3. It ends the manifest with the run's result, or with a failure.
 
-A redrive is a new execution that an operator starts for a manifest that failed. If an execution ended before its last
-step, the sweeper (a scheduled function) or the redrive command makes the missing call. Calls can be repeated or late,
-so each write has a condition. The order of the writes is always the same: the manifest record becomes `running`, the
+A redrive is a new execution that an operator starts for a manifest that failed. If an execution ended before part 3,
+the sweeper (a scheduled function) or the redrive command ends the manifest. The parts can be repeated or late, so each
+write has a condition. The order of the writes is always the same: the manifest record becomes `running`, the
 files change their status, the manifest record gets its final status.
 """
 
@@ -98,8 +98,8 @@ class ManifestLifecycle:
         )
         own_records = _keep_own_records(manifest_id, file_records)
         if any(record.status is FileStatus.FAILED for record in own_records):
-            # This execution was stopped, and `fail` is running for it. It must be `fail` that ends the manifest. If this
-            # call ended it as processed, the failed files could not be redriven.
+            # Only a concurrent call of `fail` marks files as failed, because this execution was stopped. That call ends
+            # the manifest. If this call ended it as processed, the failed files could not be redriven.
             return no_files
         manifested_count = sum(record.status is FileStatus.MANIFESTED for record in own_records)
         if not manifested_count:

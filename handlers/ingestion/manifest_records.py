@@ -1,9 +1,10 @@
 """DynamoDB gateway for manifest records: one item `MANIFEST#<id>` for each manifest, under the date of its creation.
 
-A manifest is a list of files for one workflow execution. Its record is created when the execution has started, and is
-`running` before any of the files is marked as `manifested`. It stays `running` until the results of all files are
-stored. The index `open` lists the running records. With this list, the sweeper (a scheduled function) finds each
-execution that ended before it had stored the results.
+A manifest is a list of files for one workflow execution. Its record is created with the status `running` when the
+execution has started, and only then are the files marked as part of the manifest (`manifested`). The record stays
+`running` until the results of all files are stored. If the execution fails, an operator can redrive the manifest, that
+is, start another execution for it. The index `open` lists the running records. With this list, the sweeper (a scheduled
+function) finds each execution that ended before it had stored the results.
 
 No code reads the attributes `file_count`, `created_at`, `ended_at`, `cause` and `files_<status>`. They are stored for
 operators.
@@ -42,7 +43,7 @@ class ManifestRecord:
     status: ManifestStatus
     execution_arn: str
     redrives: int
-    """Number of the latest redrive, or 0 if there was none."""
+    """Number of the latest redrive (additional execution), or 0 if there was none."""
 
 
 def record_id(manifest_id: str) -> RecordId:

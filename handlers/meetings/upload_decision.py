@@ -4,11 +4,12 @@ The uploaded objects are the chunks (files) of a recording, and `complete.json`,
 the meeting. The hash `content` identifies the recording by its chunks.
 
 - A malformed `complete.json` marks the meeting as failed. If the meeting is ready or in progress, nothing changes.
-- A valid `complete.json` with another content starts a new processing attempt, whatever the meeting's status is.
-- A new upload of `complete.json` for a failed meeting also starts a new attempt, because the client wants a retry.
+- A valid `complete.json` with another content begins a new processing attempt: the meeting becomes incomplete, whatever
+  its status was.
+- A new upload of `complete.json` for a failed meeting also begins a new attempt, because the client wants a retry.
 - Any other new `complete.json` only changes the description of the meeting, such as the title and the participants.
-- If the meeting is incomplete after these changes, the record lists the chunks that are missing or have wrong sizes. If
-  there are none, the status becomes `processing`.
+- If the meeting is incomplete after these changes, its chunks are checked. The record lists the chunks that are missing
+  or have wrong sizes. If there are none, the status becomes `processing`.
 
 Only the media job, the first stage of the processing, checks the chunks' hashes and decodes them. After it has reported
 wrong hashes, the meeting is incomplete, although the listed sizes are right. So processing starts again only if an
@@ -67,7 +68,7 @@ def _apply_malformed(
         or record.complete_fingerprint == complete_file.fingerprint
     ):
         return record
-    # A second failure in the same attempt would not raise the meeting's rank.
+    # The failure counts as a new attempt, because a second failure in the same attempt would be no progress.
     attempt = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
     return stamp_change(record, record.model_copy(update={**update, "attempt": attempt}), at)
 

@@ -13,7 +13,7 @@ from local.flows import Deployment, eventually, invoke
 from local.flows.http_requests import Answer, ask, post_form, send
 
 OWNER = "everybody"
-"""Owner of all episodes in stored keys. The API of the local stack does not identify its users."""
+"""Owner that S3 and DynamoDB keys contain for every episode, because the API of the local stack identifies no users."""
 
 
 class LivestreamBackend:
@@ -22,7 +22,7 @@ class LivestreamBackend:
         self.url = deployment.frontend("livestream")["apiUrl"]
         self.bucket = ids["livestream-transcripts-bucket"]
         self.table = ids["livestream-null-check-table"]
-        """Name of the table of episodes."""
+        """Name of the table of episodes, which the requirements name `NullCheckTable`."""
         self.memory = ids["livestream-memory-memory"]
         self.cleanup_function = deployment.function("livestream-care")
 

@@ -98,7 +98,9 @@ class DeployedPackages:
         self._contents: dict[str, bytes] = {}
 
     def read(self, function: DeployedFunction) -> bytes:
-        """Return the package that a function had when it was listed. Call this before you change the function."""
+        """Return the deployed package of a function. Call this before you change the function, because packages are cached
+        by the code hash in `function`.
+        """
         if function.code_hash not in self._contents:
             url = self._client.get_function(FunctionName=function.name)["Code"]["Location"]
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as response:

@@ -151,10 +151,9 @@ def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Pla
 
 
 def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
-    """Return the findings of the policy pack that are mandatory, or that it still cannot decide.
+    """Check the deployed resources again. Return the violations of mandatory policies, and the checks that are undecided.
 
-    A finding is a violation of a policy, or a check that cannot be decided yet. A preview cannot decide a check that
-    needs a generated id. Now the resources and their ids exist.
+    A preview cannot decide a check that needs a generated id. After the deployment, these ids exist.
     """
     with PolicyPackProcess(config, dry_run=False) as pack:
         pack.policies()  # configures the pack

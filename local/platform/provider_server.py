@@ -38,9 +38,11 @@ In another terminal, in the project's folder:
   pulumi stack init local
   pulumi up --stack local --policy-pack policies
 
-A deployment is much faster if the CLI saves its state only at the end. If you kill it, start the provider again:
+A deployment is much faster if the CLI saves its state only at the end:
 
   export PULUMI_EXPERIMENTAL=true PULUMI_SKIP_CHECKPOINTS=true
+
+If you kill such a deployment, start the provider again.
 
 Ctrl-C ends the provider and the emulator, with everything that was deployed."""
 

@@ -52,5 +52,7 @@ class _Finder(PathFinder):
 
 
 def _cache_path(path: str) -> str:
-    """Return the path of this hook's compiled file for the path of Python's own. A source file's path is unchanged."""
+    """Return the path of this hook's compiled file, given the path of Python's compiled file. Leave the path of a source
+    file unchanged, because the loader reads sources with the same method.
+    """
     return f"{path.removesuffix('.pyc')}.opt-postponed.pyc" if path.endswith(".pyc") else path

@@ -103,7 +103,7 @@ def merge_results(results: Iterable[PolicyResult]) -> PolicyResult:
 
 
 class PolicyPackProcess:
-    """Running policy pack. The constructor does not wait for the pack, so it can load while the program runs."""
+    """Running policy pack. The constructor does not wait for the pack, so the pack can load while the Pulumi program runs."""
 
     def __init__(self, config: StackConfig, *, dry_run: bool) -> None:
         """Start the process. `dry_run` is True for a preview, and False if the resources exist."""
@@ -159,9 +159,9 @@ class PolicyPackProcess:
     def analyze_resource(self, resource: Resource) -> PolicyResult:
         """Return the remediations of one resource's inputs, and the findings that remain after them.
 
-        The CLI calls `Remediate` and then `Analyze` for each resource. This method calls `Analyze` first, and the other
-        two only if a remediating policy has a finding, because the policies correct only what they find. This saves
-        half of all calls.
+        The CLI calls `Remediate` and then `Analyze` for each resource. This method calls `Analyze` first. Only if a
+        remediating policy has a finding does it call `Remediate`, and then `Analyze` again, because these policies
+        correct only what they find. This saves half of all calls.
         """
         request = _analyze_request(resource)
         findings = _to_findings(self._analyzer().Analyze(request), resource.urn)

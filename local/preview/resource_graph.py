@@ -13,7 +13,8 @@ from google.protobuf.struct_pb2 import Struct
 from local.preview.property_values import Props, UnsupportedAsset, to_python_properties
 
 if TYPE_CHECKING:
-    # Importing Pulumi takes longer than a command that does not run the program, for example `make push`.
+    # Commands that do not run the program, for example `make push`, import this module too. To import Pulumi would take
+    # longer than such a command.
     from pulumi.runtime.proto import resource_pb2
 
 STACK_TYPE = "pulumi:pulumi:Stack"

@@ -40,7 +40,7 @@ class Metric:
 
 
 def three_sweeps_seconds(every_minutes: int) -> int:
-    """Return the period of an alarm on work that a sweep left undone: the time of three sweeps.
+    """Return the time in which three sweeps run: the period of an alarm on work that they leave undone.
 
     A sweep is a scheduled run of a function that ends or restarts overdue work. It logs the amount of work that it left
     undone, and a log metric counts it. One sweep may leave work undone because a call was throttled. So the alarm uses

@@ -31,7 +31,9 @@ class SourceFile:
     arrived_at: str
     """Time of arrival: ISO 8601 in UTC."""
     date_prefix: str
+    """UTC date of arrival."""
     file_key: str
+    """Key of the file's record in the file table."""
 
     @property
     def uri(self) -> str:
@@ -86,9 +88,9 @@ def _parse_file(entry: dict[str, Any]) -> SourceFile:
 def add_published_files(confirmed: FileList, claimed: FileList | None, published: frozenset[str]) -> FileList:
     """Return the confirmed files, and the other files of the manifest that an earlier run has published.
 
-    The run replaces the manifest's whole output, so it must process these files again. For example, a redrive (a new
-    execution after a failure) does not confirm a file that the earlier run rejected. But the lake contains the rejected
-    lines of that file, which would disappear.
+    The run replaces the manifest's whole output, so it must process these files again. For example, the
+    earlier run rejected a file, and wrote its lines to the lake as rejected lines. A redrive (a new execution after a
+    failure) does not confirm this file, so its lines would disappear.
 
     `published` contains the keys of the published files. The missing ones are taken from `claimed`, the list of all
     files that were claimed for the manifest. It may be None if nothing is published.
@@ -119,7 +121,7 @@ def _result_files(result: bytes | None) -> list[dict[str, Any]]:
 def format_result(
     manifest_id: str, run_id: str, files: Iterable[FileOutcome], widened: Iterable[WidenedColumn]
 ) -> bytes:
-    """Return the run's result as JSON. For operators, it also lists columns with mixed kinds of values or JSON text."""
+    """Return the run's result as JSON. For operators, it also lists the widened columns."""
     return json.dumps(
         {
             "schemaVersion": 1,

@@ -1,6 +1,6 @@
 """Environment of the function `episodes`, which serves livestream's REST API.
 
-The stack settings for uploads use the same ranges. A cursor is the encrypted position in a list that a client sends to
+Annotated types give the permitted range of each value, also for the stack settings about uploads. A cursor is the encrypted position in a list that a client sends to
 get the next page.
 """
 

@@ -40,8 +40,8 @@ LOOK_BACK_DAYS: Final = 7
 MAX_COUNT_BYTES: Final = 64 * 1024 * 1024
 """Maximum size of a stored count. It has room for about a million users."""
 OTHERS: Final = "others"
-"""Name that stands for a user. In counts, it stands for the objects without a user in their key. In metrics, it also
-stands for all users without a metric of their own. No user has this name.
+"""Name in the place of a user. In counts, it has the bytes of all objects without a user in their key. In metrics, it
+also has the sum of all users without a metric of their own. No user has this name.
 """
 _USER: Final = re.compile(rf"({user_ids.USER_ID_PATTERN})/", re.ASCII)
 

@@ -1,9 +1,9 @@
 """Corrects resources, condition keys and wildcards in the evaluations of the emulator's IAM.
 
-- The emulator does not evaluate requests to AgentCore memory at all. It evaluates requests that end a Batch job, but
-  for the resource `*`. Here, both are evaluated for the ARN of the memory or job.
-- The emulator leaves out the condition key with the KMS key of an upload to S3. A policy can require by this key that
-  objects are encrypted with a certain KMS key.
+- The emulator does not evaluate requests to AgentCore memory at all. It evaluates requests that end a Batch job with
+  the resource `*` instead of the job's ARN. Here, both are evaluated with the ARN of the memory or job.
+- For uploads to S3, the emulator leaves out the condition key that contains the KMS key of the request. With this
+  condition key, a policy can require that objects are encrypted with a certain KMS key.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 - The condition key `aws:SecureTransport` is true here for all requests, although they are plain HTTP. The policies of
   all our buckets and queues deny plain HTTP by this key, so they would deny every request on this machine. Tests check

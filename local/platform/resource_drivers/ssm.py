@@ -25,7 +25,7 @@ PARAMETER = {
     "KeyId": "keyId",
     "Tier": "tier",
 }
-"""Parameters of PutParameter, which creates and updates a parameter, each with its Pulumi property."""
+"""Request fields of PutParameter, which creates or updates an SSM parameter, each with its Pulumi property."""
 
 DRIVERS = (
     Driver(

@@ -1,5 +1,8 @@
-"""Guardrail policies about the monthly cost of the stack. Every run reports the estimated cost and compares it with the
-stack's budget. AWS Budgets and Cost Anomaly Detection compare the bill, and notify subscribers.
+"""Guardrail policies about the monthly cost of the stack.
+
+Every run reports the estimated cost and compares it with the stack's budget. The policies also require that AWS Budgets
+compares the bill with the budget, that Cost Anomaly Detection compares it with the usual cost, and that both notify
+subscribers.
 
 The Platform component, which contains the whole stack, publishes the budget, and the expected usage from which the
 estimate is computed. Findings name the cost by block: a component of `components/blocks/`, for example a function with
@@ -53,7 +56,7 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
     "cost-usage-read",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="The estimate uses every published quantity of monthly usage (measure), for example `requests` of an API.",
+    description="The estimate uses every published measure: a quantity of monthly usage, for example `requests` of an API.",
     remedy=(
         "Correct the name of the block or measure where the subsystem computes its usage, in "
         "components/<subsystem>/usage.py. docs/cost.md lists the measures of each resource type."
@@ -112,7 +115,7 @@ def _check_budget_exists(stack: CheckedStack) -> Iterator[Finding]:
     "anomaly-detection-exists",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_IN_PROD,
-    description="The stack subscribes to Cost Anomaly Detection. A subscription with an SNS topic is immediate.",
+    description="The stack subscribes to Cost Anomaly Detection. A subscription of an SNS topic has the frequency IMMEDIATE.",
     remedy=(
         "Set foundation.spend.anomalyMonitorOwned to true in one stack of the account. In the "
         "other stacks, set anomalyMonitorArn to that stack's monitor."

@@ -45,7 +45,7 @@ def _check_function_on_arm64(function: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
     description="No function has more memory than the limit.",
-    remedy="Lower memoryMb, or add an exception with a measurement as its reason.",
+    remedy="Lower the function's setting memoryMb, or add an exception with a measurement as its reason.",
     limits=(PolicyLimit("megabytes", 2048, "Maximum memory of a function in MB."),),
     types={FUNCTION},
 )
@@ -60,7 +60,10 @@ def _check_function_memory_ceiling(function: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
     description="No function has a timeout above the limit, unless it is called asynchronously or by a workflow.",
-    remedy="Lower timeoutSeconds, or call the function by a workflow, or asynchronously with a failure destination.",
+    remedy=(
+        "Lower the function's setting timeoutSeconds, or call the function by a workflow, or asynchronously with a failure "
+        "destination."
+    ),
     limits=(PolicyLimit("seconds", 300, "Maximum timeout in seconds of a function that is called synchronously."),),
     types={FUNCTION},
 )

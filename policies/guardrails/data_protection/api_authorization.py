@@ -1,5 +1,5 @@
-"""Guardrail policy about API authorization: API Gateway authorizes every call of a method, route or connection, or a
-tag of the API names another check of its callers.
+"""Guardrail policy about API authorization: API Gateway must authorize every call of a method, route or connection. The
+exception is an API with a tag that describes another check of its callers.
 """
 
 import json
@@ -28,7 +28,8 @@ AUTHORIZER = "x-amazon-apigateway-authorizer"
 AUTHENTICATION_TYPE = "x-amazon-apigateway-authtype"
 CHECKED_BY = "CallersCheckedBy"
 """Tag of an API that has no authorizer. Its value describes the check of callers that replaces the authorizer. A
-WebSocket API needs the tag, because a browser cannot set a header. The REST API of the meetings' token exchange, which
+WebSocket API whose clients have tokens needs the tag, because a browser cannot send a token in a header when it opens a
+WebSocket. The REST API of the meetings' token exchange, which
 returns AWS credentials for a user's token, needs the tag because callers send this token in the body.
 """
 

@@ -23,7 +23,7 @@ POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 OWN_TAG = "${aws:PrincipalTag/"
 """Beginning of the IAM policy variable that is replaced by a tag of the session."""
 LEADING_KEYS = "dynamodb:leadingkeys"
-"""Condition key with the partition keys of the items that a request uses, in lower case."""
+"""Name, in lower case, of the condition key that contains the partition keys of the items that a request uses."""
 PREFIX = "s3:prefix"
 
 

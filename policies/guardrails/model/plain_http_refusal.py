@@ -12,11 +12,11 @@ SERVICE_WIDE_ACTIONS = frozenset({"sns:Publish"})
 
 
 def list_inline_policies(resource: CheckedResource, stack: CheckedStack) -> list[CheckedResource]:
-    """Return the bucket, queue or topic in a list if the program sets its property `policy`, else an empty list.
+    """Return the resources whose property `policy` has the IAM policy of a bucket, queue or topic: the resource itself
+    if the program sets the property, or none.
 
-    If the program does not set the property, the AWS provider returns a value that is ignored. Before the first
-    deployment, this value is unknown. Later, it is the IAM policy of a separate resource, as the last deployment left
-    it.
+    A property that the program does not set is ignored. The AWS provider then returns the IAM policy that a separate
+    resource, for example a bucket policy, had attached in the last deployment.
     """
     if not stack.is_set_by_program(resource, "policy"):
         return []
@@ -24,7 +24,7 @@ def list_inline_policies(resource: CheckedResource, stack: CheckedStack) -> list
         return [resource] if resource.props.get("policy") else []
     except UnknownValueError:
         if resource.references.get("policy"):
-            raise
+            raise  # the IAM policy depends on another resource, and is known only during the deployment
         return []
 
 

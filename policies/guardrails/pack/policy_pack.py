@@ -77,8 +77,9 @@ class PolicyBuilder:
     """Builder of the SDK's policies for one stack.
 
     The engine first sends each resource alone, with the inputs that the program sets. At the end it sends all resources
-    together, with the outputs of the provider. The outputs also contain properties that other resources set, so the
-    first step records which properties the program sets.
+    together, with the outputs of the provider. These outputs can contain properties that the
+    program does not set, for example the policy that a bucket policy gives to its bucket. So the builder records, when the
+    engine sends a resource alone, which properties the program sets.
     """
 
     def __init__(self, context: StackContext) -> None:
@@ -163,7 +164,7 @@ class PolicyBuilder:
                 frozenset(self._undecided_checks),
             )
             names = {resource.urn: resource.name for resource in stack.resources}
-            # An exception from a finding about the whole stack names the Platform component.
+            # A finding about the whole stack names no resource. Its exception names the Platform component instead.
             platform_name = next((platform.name for platform in stack.list_resources(PLATFORM)), "")
             excusable = record.excusable and record.group is not PolicyGroup.EXCEPTIONS
             undecided_checks: list[UndecidedCheck] = []

@@ -17,13 +17,13 @@ from guardrails.pricing.rules import PRICE_RULES
 
 
 def estimate_stack(stack: CheckedStack, platform: CheckedResource) -> CostReport:
-    """Return the estimate of a stack at the usage that its Platform component publishes."""
+    """Return the estimate of a stack. `platform` is its outermost component, whose property `usage` has the amounts."""
     return estimate_cost((to_priced_resource(resource) for resource in stack.resources), platform.props["usage"])
 
 
 def to_priced_resource(resource: CheckedResource) -> PricedResource:
     """Return the resource for the estimate. A resource without a price rule gets no properties, which saves time."""
-    block = resource.parent.name if resource.parent else resource.name
+    block = resource.parent.name if resource.parent else resource.name  # the component that contains the resource
     props = select_known_properties(resource.props) if resource.type in PRICE_RULES else {}
     return PricedResource(resource.type, resource.name, block, parse_subsystem(block), props)
 

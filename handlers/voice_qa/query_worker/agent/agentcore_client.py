@@ -98,7 +98,7 @@ class AgentCoreAgent:
     def _request(self, session_id: str, body: bytes) -> HttpRequest:
         headers = {"Content-Type": CONTENT_TYPE, "Accept": ACCEPTED, SESSION_HEADER: session_id}
         signed = AWSRequest("POST", self._origin + self._target, headers, body)
-        # Frozen credentials cannot be refreshed between two reads, which would mix old and new values.
+        # A refresh of the credentials between two reads would mix old and new values, so a frozen copy is used.
         SigV4Auth(self._credentials.get_frozen_credentials(), SERVICE, self._region).add_auth(signed)
         sent = {**signed.headers, "Host": self._address.authority}
         return HttpRequest(self._address, self._target, sent, body)

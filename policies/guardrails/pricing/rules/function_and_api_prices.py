@@ -39,8 +39,8 @@ METRICS_PER_METHOD = 5
 once it has data.
 """
 PRICED_METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"})
-"""Methods of an OpenAPI document that valid requests use, so that their metrics have data. The any-method, which
-serves all other methods of a path, gets only invalid requests.
+"""Keys of the methods in an OpenAPI document whose metrics are priced. API Gateway's key for all other methods of a path
+is not one of them: in this program, it only refuses requests, so its metrics have no data.
 """
 
 
@@ -86,7 +86,7 @@ def _price_provisioned_concurrency(pricing: PricingInput) -> Quantities:
 
 
 def _describe_cache(stage: PricedResource) -> str:
-    """Return the part of a stage that is billed but has no price in the book; an empty text if there is none."""
+    """Return a description of the stage's cache, which is billed but has no price in the price book, or an empty text."""
     size = stage.props.get("cacheClusterSize", "?")
     return f"a cache cluster of {size} GB" if stage.props.get("cacheClusterEnabled") else ""
 
