@@ -23,7 +23,7 @@ help: ## list the targets
 .venv-spark/.locked: requirements/spark.txt
 policies/.venv/.locked: policies/requirements.txt
 .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked:
-	@$(PYTHON) local/environment_installation.py $(@D) $<
+	@$(PYTHON) local/virtual_environment_installation.py $(@D) $<
 
 lint: .venv/.locked ## check code with ruff, the bootstrap template with cfn-lint, and the workflows with zizmor
 	@.venv/bin/ruff check .

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from benchmarks.benchmark_report import print_table
-from benchmarks.ingestion_quotas import (
+from benchmarks.ingestion_quota_model import (
     AccountQuotas,
     Quota,
     binding_quotas,

@@ -18,10 +18,10 @@ from components.ingestion import Ingestion, IngestionArgs
 from components.ingestion import attached_services as ingestion_services
 from components.livestream import Livestream, LivestreamArgs
 from components.meetings import Meetings, MeetingsArgs
-from components.platform_usage import monthly_usage
 from components.settings import IngestionSettings, StackSettings
 from components.settings.foundation import IdentitySettings
 from components.settings.settings_base import SubsystemSettings
+from components.stack_usage_estimate import monthly_usage
 from components.transcription import Transcription, TranscriptionArgs
 from components.voice_qa import VoiceQa, VoiceQaArgs
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from local import ROOT, CannotRun
-from local.preview import deferred_annotations
+from local.preview import pulumi_aws_import_hook
 from local.terminal_output import survive_closed_pipes
 
 OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
@@ -174,9 +174,9 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from local import deployment_plan  # noqa: PLC0415
+    from local import deployment_approval_plan  # noqa: PLC0415
 
-    return deployment_plan.command(options.stack)
+    return deployment_approval_plan.command(options.stack)
 
 
 def _generate(options: argparse.Namespace) -> int:
@@ -252,7 +252,7 @@ def _console(options: argparse.Namespace) -> int:
 def prepare() -> None:
     """Configure this process to run the Pulumi program quickly."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    deferred_annotations.install()
+    pulumi_aws_import_hook.install()
 
 
 def _leave(status: int) -> NoReturn:

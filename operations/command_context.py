@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from operations.aws_account import Clients
-from operations.function_gateway import FunctionGateway
+from operations.function_management_gateway import FunctionGateway
 
 POLL_SECONDS = 1.0
 """Pause between two calls of the function that `CommandContext.poll` calls repeatedly."""

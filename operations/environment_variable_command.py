@@ -21,7 +21,7 @@ from handlers.common.environment import HandlerEnvironment
 from operations import stack_file_advice
 from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused, ConcurrentChange, InvalidInput, UnknownOutcome
-from operations.function_gateway import AliasRouting, FunctionConfiguration, LiveAlias
+from operations.function_management_gateway import AliasRouting, FunctionConfiguration, LiveAlias
 from operations.function_target import FunctionTarget
 from operations.live_alias import (
     describe_routing,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from operations import stack_file_advice
 from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused, InvalidInput
-from operations.function_gateway import AlarmState, AliasRouting, LiveAlias
+from operations.function_management_gateway import AlarmState, AliasRouting, LiveAlias
 from operations.function_target import FunctionTarget, parse_version
 from operations.live_alias import (
     describe_routing,

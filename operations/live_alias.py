@@ -6,7 +6,7 @@ message says what to do, or lists the newest versions.
 
 from operations.command_context import CommandContext
 from operations.command_errors import CommandRefused, ConcurrentChange, ResourceNotFound, UnknownOutcome
-from operations.function_gateway import AliasRouting, FunctionConfiguration, LiveAlias
+from operations.function_management_gateway import AliasRouting, FunctionConfiguration, LiveAlias
 from operations.function_target import LIVE, FunctionTarget
 
 READY_SECONDS = 600.0

@@ -7,7 +7,7 @@ import argparse
 
 from operations import stack_file_advice
 from operations.command_context import CommandContext
-from operations.function_gateway import AliasRouting, FunctionConfiguration
+from operations.function_management_gateway import AliasRouting, FunctionConfiguration
 from operations.function_target import FunctionTarget, parse_version
 from operations.live_alias import describe_routing, get_live_alias, move_alias, wait_until_callable
 

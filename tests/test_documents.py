@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 from components.settings.spark_ddl import SYSTEM_COLUMNS
+from handlers.common.api_error_codes import ErrorCode
 from handlers.common.audio.probe_result import RejectionReason
-from handlers.common.error_codes import ErrorCode
 from handlers.ingestion.file_admission import FileRejection
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.status_transitions import FileStatus
-from handlers.livestream.track_states import TrackReason
+from handlers.livestream.track_processing_states import TrackReason
 from handlers.meetings.meeting_record import MeetingReason
 from handlers.meetings.upload_completion_file import CompleteFile
 from local import ROOT
 from local.generate import errors_page
-from local.generate.failure_reasons import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
 from local.generate.message_examples import COMPLETED
+from local.generate.upload_failure_explanations import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
 from tests.document_samples import list_make_targets
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})

@@ -9,7 +9,7 @@ import pytest
 from local import ROOT
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import ACCOUNT, PreviewProvider
-from local.preview.property_values import UNKNOWN, Props
+from local.preview.property_value_conversion import UNKNOWN, Props
 from local.preview.resource_graph import Graph
 from tests.whole_program import ONE_WORKER, STACKS, changed, changed_in, graph, previewed, recorded
 

@@ -19,7 +19,7 @@ from handlers.ingestion.file_records import FileRecord, build_file_item
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_documents import FileResult, Manifest
-from handlers.ingestion.table_items import RecordId
+from handlers.ingestion.table_keys_and_updates import RecordId
 from local import ROOT
 from local.generate import documented_graph
 from local.preview import stack_files

@@ -15,9 +15,9 @@ import pytest
 from botocore import xform_name
 
 from handlers.meetings import metrics as meeting_metrics
-from handlers.transcription import shared_names
+from handlers.transcription import names_shared_with_deployment
 from local import ROOT
-from local.preview.property_values import UNKNOWN
+from local.preview.property_value_conversion import UNKNOWN
 from local.preview.resource_graph import Graph
 from tests.whole_program import ONE_WORKER, STACKS, changed, graph, recorded
 
@@ -114,7 +114,10 @@ SERVICES: dict[str, Callable[[Graph, str, Mapping[str, Any]], bool]] = {
     "AWS/States": is_workflow_metric,
 }
 """Metrics that AWS services publish, by namespace."""
-HANDLER_METRICS = {shared_names.METRICS_NAMESPACE: shared_names, meeting_metrics.NAMESPACE: meeting_metrics}
+HANDLER_METRICS = {
+    names_shared_with_deployment.METRICS_NAMESPACE: names_shared_with_deployment,
+    meeting_metrics.NAMESPACE: meeting_metrics,
+}
 """Modules that name the metrics which handlers publish, by namespace."""
 
 

@@ -12,7 +12,7 @@ import pulumi
 from pulumi_aws import ec2, vpc
 
 from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.network.egress_and_endpoints import (
+from components.blocks.network.egress_rules_and_endpoints import (
     HTTPS,
     allow_egress,
     build_endpoint_policy,

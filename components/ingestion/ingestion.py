@@ -27,7 +27,7 @@ from components.ingestion import manifest_workflow_states
 from components.ingestion.alarms import register_alarms
 from components.ingestion.lake import MANIFESTS, Lake, LakeArgs
 from components.ingestion.spark_job import SparkJob, SparkJobArgs
-from components.ingestion.usage import OLD_VERSION_DAYS
+from components.ingestion.usage_estimate import OLD_VERSION_DAYS
 from components.settings import IngestionSettings
 from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
 from handlers.ingestion.manifest_builder.environment import BuilderEnvironment

@@ -18,8 +18,8 @@ from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueAr
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
-from components.livestream.event_publishing import event_source
-from components.livestream.usage import SWEEP_MINUTES
+from components.livestream.event_publishing_permission import event_source
+from components.livestream.usage_estimate import SWEEP_MINUTES
 from components.settings import LivestreamSettings
 from handlers.common.sweep_time_budget import MAX_SWEEP_SECONDS
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment

@@ -24,9 +24,9 @@ from components.blocks.storage.secret_parameter import Secret, SecretArgs
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.livestream.alarms import register_alarms
 from components.livestream.episode_cleanup import EpisodeCleanup, EpisodeCleanupArgs
-from components.livestream.event_publishing import event_source, grant_events
-from components.livestream.transcript_agent import TranscriptAgent, TranscriptAgentArgs
-from components.livestream.usage import EVENT_DAYS, OLD_VERSION_DAYS
+from components.livestream.event_publishing_permission import event_source, grant_events
+from components.livestream.transcript_analysis import TranscriptAgent, TranscriptAgentArgs
+from components.livestream.usage_estimate import EVENT_DAYS, OLD_VERSION_DAYS
 from components.livestream.video_chunking import VideoChunking, VideoChunkingArgs
 from components.settings import LivestreamSettings
 from components.settings.livestream import AuthorizerKind

@@ -20,7 +20,7 @@ from components.blocks.messaging.queue import Queue, QueueArgs
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
-from components.livestream.event_publishing import event_source, grant_events
+from components.livestream.event_publishing_permission import event_source, grant_events
 from components.settings import LivestreamSettings
 from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, UPLOAD_COMPLETED
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS

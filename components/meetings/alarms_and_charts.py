@@ -16,7 +16,7 @@ from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import ENTIRE_BUCKET, Bucket
 from components.blocks.storage.table import Table
 from components.blocks.workflow.workflow import Workflow
-from components.meetings.usage import SWEEP_MINUTES
+from components.meetings.usage_estimate import SWEEP_MINUTES
 from components.settings import MeetingsSettings
 from handlers.meetings.meeting_record import MeetingReason
 from handlers.meetings.metrics import (

@@ -14,7 +14,7 @@ from pulumi_aws import ec2
 from components.blocks.block import Block
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.network.egress_and_endpoints import ANYWHERE, allow_egress, create_gateway_endpoints
+from components.blocks.network.egress_rules_and_endpoints import ANYWHERE, allow_egress, create_gateway_endpoints
 from components.settings.meetings_media import MeetingNetworkSettings
 
 

@@ -20,7 +20,7 @@ from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 from components.blocks.workflow.workflow import Workflow
-from components.meetings.usage import SWEEP_MINUTES
+from components.meetings.usage_estimate import SWEEP_MINUTES
 from components.settings import MeetingsSettings
 from handlers.common.sweep_time_budget import MAX_SWEEP_SECONDS
 from handlers.meetings.metrics import NAMESPACE

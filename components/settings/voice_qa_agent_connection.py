@@ -13,7 +13,7 @@ from pydantic import HttpUrl, StringConstraints, model_validator
 
 from components.settings.networks import Cidr, SubnetId, VpcId, Zone, parse_private_network
 from components.settings.settings_base import SettingsModel
-from handlers.voice_qa.agent_url import parse_agent_url
+from handlers.voice_qa.agent_url_validation import parse_agent_url
 from handlers.voice_qa.environment import AnswerSeconds
 
 

@@ -11,7 +11,7 @@ from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric, S
 from components.blocks.monitoring.dashboard import Chart
 from components.blocks.naming.subsystem_scope import Scope
 from components.settings import TranscriptionSettings
-from handlers.transcription.shared_names import (
+from handlers.transcription.names_shared_with_deployment import (
     DROPPED_METRIC,
     FALLBACK_METRIC,
     GIVEN_UP_EVENT,

@@ -27,14 +27,14 @@ from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.settings import Auth, TranscriptionSettings
 from components.transcription.alarms_and_charts import caption_charts, latency_chart, register_alarms
-from components.transcription.usage import PING_SECONDS
+from components.transcription.usage_estimate import PING_SECONDS
 from handlers.transcription.audio_processor.environment import ProcessorEnvironment
-from handlers.transcription.router.environment import RouterEnvironment
-from handlers.transcription.shared_names import (
+from handlers.transcription.names_shared_with_deployment import (
     DUE_INDEX,
     METRICS_NAMESPACE,
     PROTOCOL,
 )
+from handlers.transcription.router.environment import RouterEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
 MAX_EVENT_AGE_SECONDS = 60

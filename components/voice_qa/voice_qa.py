@@ -37,7 +37,7 @@ from components.settings import VoiceQaSettings
 from components.settings.voice_qa import LectureUploads
 from components.settings.voice_qa_agent_connection import AgentMode
 from components.voice_qa.alarms import register_alarms
-from components.voice_qa.usage import OLD_VERSION_DAYS, SWEEP_MINUTES
+from components.voice_qa.usage_estimate import OLD_VERSION_DAYS, SWEEP_MINUTES
 from components.voice_qa.worker_network import AgentNetwork, AgentNetworkArgs
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.environment import MAX_QUERY_BYTES

@@ -17,7 +17,7 @@ from components.blocks.block import Block
 from components.blocks.compute.function import NetworkAttachment
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.network.egress_and_endpoints import ANYWHERE, allow_egress, create_gateway_endpoints
+from components.blocks.network.egress_rules_and_endpoints import ANYWHERE, allow_egress, create_gateway_endpoints
 from components.settings.voice_qa_agent_connection import AgentNetworkSettings, NatSettings
 
 NAT_REASON = "API Gateway connections have no VPC endpoint"

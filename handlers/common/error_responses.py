@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from handlers.common.error_codes import CommonErrorCode, ErrorCode
+from handlers.common.api_error_codes import CommonErrorCode, ErrorCode
 
 MAX_PROBLEMS = 20
 """Maximum number of wrong fields that a response lists."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, timedelta
 
 from handlers.common.aws import s3_notifications
-from handlers.ingestion.table_items import MANIFEST_KEY_PREFIX, RecordId
+from handlers.ingestion.table_keys_and_updates import MANIFEST_KEY_PREFIX, RecordId
 
 MAX_SORT_KEY_BYTES = 1024
 """DynamoDB's limit for a sort key."""

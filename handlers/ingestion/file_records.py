@@ -14,7 +14,7 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.manifest_documents import ListedFile
 from handlers.ingestion.status_transitions import FileStatus
-from handlers.ingestion.table_items import (
+from handlers.ingestion.table_keys_and_updates import (
     SCHEMA_VERSION,
     Item,
     RecordId,

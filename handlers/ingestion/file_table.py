@@ -23,7 +23,7 @@ from handlers.ingestion.environment_bases import MAX_OPEN_SHARDS, OPEN_SHARDS
 from handlers.ingestion.file_records import FileRecord, OpenFile, build_file_item, choose_open_shard
 from handlers.ingestion.manifest_documents import FileResult
 from handlers.ingestion.status_transitions import FileStatus, source_statuses
-from handlers.ingestion.table_items import Item, RecordId, Values, build_update, query_open_items
+from handlers.ingestion.table_keys_and_updates import Item, RecordId, Values, build_update, query_open_items
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

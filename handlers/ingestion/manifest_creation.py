@@ -22,7 +22,7 @@ from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_documents import Manifest
 from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
 from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.table_items import RecordId
+from handlers.ingestion.table_keys_and_updates import RecordId
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from handlers.common.json_models import Message
-from handlers.ingestion.table_items import RecordId
+from handlers.ingestion.table_keys_and_updates import RecordId
 
 
 class ListedFile(Message):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.time_and_ids.ulid import parse_ulid_time
 from handlers.ingestion.status_transitions import ManifestStatus
-from handlers.ingestion.table_items import (
+from handlers.ingestion.table_keys_and_updates import (
     MANIFEST_KEY_PREFIX,
     SCHEMA_VERSION,
     RecordId,

@@ -9,7 +9,7 @@ from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.json_models import Message
 from handlers.common.text.visible_text import VISIBLE_TEXT
 from handlers.livestream.fact_claim_verdict import Verdict
-from handlers.livestream.track_states import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
+from handlers.livestream.track_processing_states import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
 from handlers.livestream.upload_object_keys import EPISODE_ID_PATTERN
 
 MAX_PARTS = 100

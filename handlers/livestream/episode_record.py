@@ -6,7 +6,7 @@ A track is the processing of the episode's video, or of its transcript. The reco
 from handlers.common.json_models import Message
 from handlers.livestream.api_models import Episode, TrackView
 from handlers.livestream.table_keys import SCHEMA_VERSION
-from handlers.livestream.track_states import Track, TrackKind, episode_status
+from handlers.livestream.track_processing_states import Track, TrackKind, episode_status
 
 
 class EpisodeRecord(Message):

@@ -1,6 +1,6 @@
 """DynamoDB gateway for episode records. Each method makes one DynamoDB call.
 
-An episode has two tracks: the processing of its video, and that of its transcript (see `track_states`).
+An episode has two tracks: the processing of its video, and that of its transcript (see `track_processing_states`).
 
 The record of a deleted episode remains for some days as a tombstone, with the attribute `deletedAt`. `get` and all
 changes treat a tombstone as absent. `create` does not, so the id of a deleted episode cannot be used again.
@@ -36,7 +36,7 @@ from handlers.livestream.table_keys import (
     partition_key,
     sweep_index_key,
 )
-from handlers.livestream.track_states import (
+from handlers.livestream.track_processing_states import (
     PROCESSING_STATES,
     RANKS,
     REPLACEABLE_STATES,

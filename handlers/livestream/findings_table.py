@@ -28,7 +28,7 @@ from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
 from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer
 from handlers.livestream.table_item_deletion import delete_items
 from handlers.livestream.table_keys import SCHEMA_VERSION, FindingKind, Key, finding_key, partition_key, window_key
-from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_processing_states import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.transcript_window_queue import WindowMessage
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.meeting_execution import MeetingExecution
+from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.upload_completion_file import WrongChunk
 

@@ -19,12 +19,12 @@ from functools import partial
 from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
 from handlers.common.aws.workflow_executions import StartOutcome, WorkflowExecutions
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.meetings.meeting_execution import MeetingExecution
+from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import MAX_WRITE_ATTEMPTS, MeetingTable
 from handlers.meetings.s3_keys import MeetingId
-from handlers.meetings.upload_decision import apply_uploads
 from handlers.meetings.upload_reader import UploadReader
+from handlers.meetings.upload_state_transitions import apply_uploads
 
 
 class UploadOutcome(StrEnum):

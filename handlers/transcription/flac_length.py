@@ -9,7 +9,7 @@ like a header are ignored. Frames must be numbered from 0 without a gap. So a mi
 frames are missing only at the end of a file whose header states 0 samples. Zeros after the last frame are accepted,
 because they do not change the frame's checksum, and no decoder plays them.
 
-`utterance_audio` decides which sample rates, channels and sample sizes are allowed.
+`utterance_audio_validation` decides which sample rates, channels and sample sizes are allowed.
 """
 
 import re

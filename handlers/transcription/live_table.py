@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
-from handlers.transcription.session_utterances import LiveItem, SessionUtterances
-from handlers.transcription.shared_names import DUE_INDEX
+from handlers.transcription.names_shared_with_deployment import DUE_INDEX
+from handlers.transcription.session_utterance_state import LiveItem, SessionUtterances
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -16,13 +16,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from handlers.common.error_codes import ErrorCode
+from handlers.common.api_error_codes import ErrorCode
 from handlers.common.identifier_types import LanguageCode
 from handlers.common.json_models import Message
 from handlers.common.websocket.messages import ClientMessage, ErrorMessage, MessageId, ReplyMessage
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.session_utterances import MAX_REMEMBERED_UTTERANCES
-from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding
+from handlers.transcription.session_utterance_state import MAX_REMEMBERED_UTTERANCES
+from handlers.transcription.utterance_audio_validation import SAMPLE_RATES, Encoding
 
 TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
 """Prefix of the token, which the client offers as a WebSocket subprotocol."""
@@ -140,7 +140,7 @@ class Audio(ClientMessage):
     sequence: Annotated[int, Field(ge=0, le=10_000_000)]
     """Position of the utterance in the session's speech. Captions of overlapping utterances are ordered by it."""
     audio: Annotated[str, StringConstraints(min_length=1, max_length=129_024)]
-    """Base64. The maximum length is the length in base64 of `MAX_BYTES` bytes (see `utterance_audio`)."""
+    """Base64. The maximum length is the length in base64 of `MAX_BYTES` bytes (see `utterance_audio_validation`)."""
 
 
 class Ping(ClientMessage):

@@ -14,7 +14,7 @@ positions do not begin at 0, is refused. The position of a page on which no pack
 An end-of-stream flag is not required, because muxers for live streams omit it. So missing pages at the end are not
 detected, and the file only counts as shorter.
 
-`utterance_audio` decides which channels and rates are allowed.
+`utterance_audio_validation` decides which channels and rates are allowed.
 """
 
 import io
@@ -105,7 +105,7 @@ def _parse_opus_head(packet: bytes) -> tuple[int, int, int]:
         raise MalformedOgg("has an OpusHead that is too short")
     _, version, channels, pre_skip, input_rate, _, family = OPUS_HEAD.unpack_from(packet)
     # Versions up to 15 are compatible (RFC 7845, section 5.1). With one or two channels, only mapping family 0 is
-    # accepted. More channels pass here, because `utterance_audio` refuses them with a clearer message.
+    # accepted. More channels pass here, because `utterance_audio_validation` refuses them with a clearer message.
     if version > 15 or channels == 0 or (family and channels <= 2):
         raise MalformedOgg(f"has an OpusHead of version {version} with {channels} channels in mapping family {family}")
     return channels, pre_skip, input_rate

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.utterance_audio import Encoding
+from handlers.transcription.utterance_audio_validation import Encoding
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from handlers.common.api_error_codes import ErrorCode
 from handlers.common.audio.probe_result import RejectionReason
-from handlers.common.error_codes import ErrorCode
 from handlers.common.identifier_types import LanguageCode, Ulid
 from handlers.common.json_models import Message
 from handlers.common.text.visible_text import VISIBLE_TEXT

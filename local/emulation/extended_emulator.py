@@ -7,7 +7,7 @@ from ministack import app
 from ministack.services import lambda_svc
 
 from local.emulation import athena_query_refusal, get_private, in_process_services, resource_tags
-from local.emulation.api_gateway import invoke_request_refusals, rest_api_corrections, websocket_api_corrections
+from local.emulation.api_gateway import invoke_url_refusals, rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
 from local.emulation.cloudwatch.alarm_evaluator import AlarmEvaluator
 from local.emulation.cloudwatch.service_metrics import ServiceMetrics
@@ -18,8 +18,8 @@ from local.emulation.glue.spark_installation import SparkInstallation
 from local.emulation.iam import decision_corrections, evaluation_corrections
 from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
-from local.emulation.lambda_ import async_invocation_corrections, update_duration, worker_process_corrections
-from local.emulation.lambda_.sqs_event_sources import SqsEventSources
+from local.emulation.lambda_ import async_invocation_corrections, state_transition_delay, worker_process_corrections
+from local.emulation.lambda_.sqs_polling_corrections import SqsEventSources
 from local.emulation.lambda_.worker_limit import WorkerLimit, compute_worker_limit
 from local.emulation.s3 import object_version_corrections
 from local.emulation.step_functions import retry_delays
@@ -39,7 +39,7 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     evaluation_corrections.install()
     permissions.install()
     worker_process_corrections.install()
-    update_duration.install()
+    state_transition_delay.install()
     workers = compute_worker_limit(get_private(lambda_svc, "_memory_budget_bytes")())
     WorkerLimit(workers, max_starting=os.cpu_count() or 1).install()
     async_invocation_corrections.install()
@@ -50,7 +50,7 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     athena_query_refusal.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder, spark).run).install()
     retry_delays.install()
-    invoke_request_refusals.install()
+    invoke_url_refusals.install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()

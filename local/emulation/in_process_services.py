@@ -12,7 +12,7 @@ from ministack.core.responses import get_account_id, get_region, set_request_acc
 from local import LOOPBACK
 from local.emulation.bedrock import converse_service
 from local.emulation.bedrock.converse_permissions import ModelPermissions
-from local.emulation.emulator_account import EmulatorAccount
+from local.emulation.emulator_account_access import EmulatorAccount
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.mediaconvert import mediaconvert_service
 from local.emulation.transcribe import transcription_jobs

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from local import ROOT
-from local.emulation.speech.audio_files import encode_audio
+from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import TONES_ONLY, speech
 from local.flows import ingestion_flow, livestream_flow, meetings_flow, transcription_flow, voice_qa_flow
 from local.flows.meetings_client import SAMPLE_RATE, write_recording

@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any
 
 from handlers.transcription.messages import USER_PREFIX
-from handlers.transcription.shared_names import FALLBACK_METRIC, METRICS_NAMESPACE, PROTOCOL
-from local.emulation.speech.audio_files import encode_audio
+from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC, METRICS_NAMESPACE, PROTOCOL
+from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, invoke
 from local.flows.websocket_client import Message, WebSocketClient, connect_to_api

@@ -12,7 +12,7 @@ from typing import Any
 
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import TimeLimitCheck, lecture_key
-from local.emulation.speech.audio_files import encode_audio
+from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, eventually, invoke
 from local.flows.guest_client import Guest

@@ -8,7 +8,7 @@ from functools import cache
 
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import REGION, PreviewProvider
-from local.preview.property_values import Props
+from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
 

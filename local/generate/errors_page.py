@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from components.blocks.api.gateway_responses import GatewayErrorCode
-from handlers.common.error_codes import CommonErrorCode, ErrorCode
+from handlers.common.api_error_codes import CommonErrorCode, ErrorCode
 from handlers.common.http.rest_dispatch import RestErrorCode
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
 from handlers.transcription.messages import TranscriptionErrorCode
 from handlers.voice_qa.websocket_messages import VoiceQaErrorCode
-from local.generate.failure_reasons import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
+from local.generate.upload_failure_explanations import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
 
 INTRODUCTION = """\
 # Error codes
 
-`make docs` generates this page from the error codes of the handlers (`handlers/common/error_codes.py` and the classes that
-derive from it), those of API Gateway's own responses, and the reasons in `local/generate/failure_reasons.py`. Change a text
+`make docs` generates this page from the error codes of the handlers (`handlers/common/api_error_codes.py` and the classes that
+derive from it), those of API Gateway's own responses, and the reasons in `local/generate/upload_failure_explanations.py`. Change a text
 there, not here.
 
 An error has four fields. Over HTTP they are in the body, and over a WebSocket in a message with `type: "error"`:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from components.blocks.api.openapi_description import build_document
+from components.blocks.api.public_openapi_document import build_document
 from components.frontend_output import Frontend
 from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
@@ -22,18 +22,18 @@ from guardrails.pricing import cost_page
 from handlers.common.json_models import Message
 from handlers.livestream.episodes_api.operation_definitions import OPERATIONS as LIVESTREAM
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS as MEETINGS
-from handlers.meetings.bedrock_summarize.summary_format import Summary
-from handlers.meetings.bedrock_summarize.transcript_format import Transcript
+from handlers.meetings.bedrock_summarize.summary_data_models import Summary
+from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript
 from handlers.meetings.meeting_record import MeetingRecord
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
 from handlers.voice_qa import websocket_messages
 from local import ROOT
 from local.generate import (
-    api_documentation,
     architecture_page,
     errors_page,
     message_examples,
+    openapi_examples_and_servers,
     security_page,
     settings_page,
 )
@@ -160,10 +160,10 @@ SCHEMAS: dict[str, Generator] = {
 }
 OPENAPI_DOCUMENTS: dict[str, Generator] = {
     "docs/openapi.json": _to_text_generator(
-        lambda: build_document("Polyphony: livestream", "1", LIVESTREAM, api_documentation.LIVESTREAM)
+        lambda: build_document("Polyphony: livestream", "1", LIVESTREAM, openapi_examples_and_servers.LIVESTREAM)
     ),
     "docs/meetings.openapi.json": _to_text_generator(
-        lambda: build_document("Polyphony: meetings", "1", MEETINGS, api_documentation.MEETINGS)
+        lambda: build_document("Polyphony: meetings", "1", MEETINGS, openapi_examples_and_servers.MEETINGS)
     ),
 }
 PAGES: dict[str, Generator] = {

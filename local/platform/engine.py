@@ -28,7 +28,7 @@ from local.platform.resource_operations import (
 )
 from local.platform.state import NO_HASH, PlatformState, ResourceEntry, ResourceStatus
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_values import Props
+from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Graph, Resource
 
 

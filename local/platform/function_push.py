@@ -17,17 +17,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import CannotRun
 from local.platform import emulator
-from local.platform.deployed_functions import ALL, DeployedFunction, list_functions, select_functions
-from local.platform.emulator import Emulator
-from local.platform.emulator_clients import Clients, EmulatorClients
-from local.platform.folder_lock import CLI_STATE, PLATFORM_COMMANDS, lock_folder
-from local.platform.function_package import (
+from local.platform.code_package_comparison import (
     SPARK_SUBSYSTEM,
     CurrentPackages,
     DeployedPackages,
     FunctionPackage,
     list_changed_files,
 )
+from local.platform.deployed_functions import ALL, DeployedFunction, list_functions, select_functions
+from local.platform.emulator import Emulator
+from local.platform.emulator_clients import Clients, EmulatorClients
+from local.platform.folder_lock import CLI_STATE, PLATFORM_COMMANDS, lock_folder
 from local.platform.progress import format_duration
 from local.platform.state import NO_HASH, PlatformState, ResourceStatus, open_state
 

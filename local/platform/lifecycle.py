@@ -16,7 +16,6 @@ from local.emulation.cloudwatch.available_metrics import metric_label, why_not_e
 from local.emulation.glue import spark_installation
 from local.emulation.identity_provider import token_url
 from local.emulation.speech.tone_words import TONES_ONLY
-from local.environment_installation import ENVIRONMENTS, STAMP
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -31,11 +30,12 @@ from local.preview.handler_check.handler_faults import find_handler_faults
 from local.preview.policy_pack_process import UNDECIDED, PolicyFinding, PolicyPackProcess
 from local.preview.preview_provider import REGION, PreviewProvider
 from local.preview.program_run import ProgramRun, run_program
-from local.preview.property_values import Props, to_display_value
+from local.preview.property_value_conversion import Props, to_display_value
 from local.preview.report import print_outputs
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 from local.terminal_output import format_count
+from local.virtual_environment_installation import ENVIRONMENTS, STAMP
 
 NOT_RUNNING = "the local platform is not running"
 """Output of `make down` without a platform, which is no error."""

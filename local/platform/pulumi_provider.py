@@ -40,7 +40,7 @@ from local.platform.resource_operations import (
 )
 from local.preview.input_checks import find_invalid_values
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_values import (
+from local.preview.property_value_conversion import (
     UNKNOWN_STRING,
     Archive,
     Asset,

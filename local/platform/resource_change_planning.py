@@ -22,7 +22,7 @@ from enum import StrEnum
 
 from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, Source, list_used_properties
 from local.platform.state import ResourceEntry, ResourceStatus
-from local.preview.property_values import Props
+from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Resource
 
 

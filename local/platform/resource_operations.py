@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.platform.driver_model.boto3_calls import call_service, is_not_found
 from local.platform.driver_model.driver import (
     AwaitedState,
     ComputedValue,
@@ -22,12 +23,11 @@ from local.platform.driver_model.driver import (
     Source,
     value_at_path,
 )
-from local.platform.driver_model.service_calls import call_service, is_not_found
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.emulator_clients import Clients
 from local.platform.resource_change_planning import ResourceChange
-from local.preview.property_values import UNKNOWN, Props, Unknown, reveal_secrets
+from local.preview.property_value_conversion import UNKNOWN, Props, Unknown, reveal_secrets
 
 MAX_WAIT_SECONDS = 30
 """Maximum time of waiting for the state that a resource must reach before the next call (`AwaitedState`)."""

@@ -19,7 +19,7 @@ from typing import Any
 from local import ROOT, CannotRun
 from local.platform.driver_model.driver import DeletionCall
 from local.platform.emulator import Emulator
-from local.preview.property_values import UNKNOWN, Archive, Asset, Props, Secret, convert_items
+from local.preview.property_value_conversion import UNKNOWN, Archive, Asset, Props, Secret, convert_items
 
 SCHEMA = 1
 """Version of the file's format."""

@@ -10,7 +10,7 @@ from local.platform.resource_drivers import ALL_DRIVERS, Drivers
 from local.platform.state import PlatformState
 from local.preview.preview_provider import PreviewProvider
 from local.preview.program_run import run_program
-from local.preview.property_values import Props
+from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
 

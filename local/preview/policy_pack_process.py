@@ -19,7 +19,7 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from guardrails.pack.undecided_checks import parse_reason
 from local import LOOPBACK, ROOT, CannotRun
-from local.preview.property_values import Props, to_python_properties
+from local.preview.property_value_conversion import Props, to_python_properties
 from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
 

@@ -18,7 +18,7 @@ from local.preview.policy_pack_process import (
     merge_results,
 )
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_values import Props
+from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Graph, Resource
 
 

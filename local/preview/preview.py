@@ -23,7 +23,7 @@ from local.preview.policy_pack_process import (
     Remediation,
 )
 from local.preview.policy_run import PolicyRun, ReportingProvider
-from local.preview.property_values import Props, to_display_value
+from local.preview.property_value_conversion import Props, to_display_value
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 

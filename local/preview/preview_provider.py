@@ -4,7 +4,7 @@ A provider function is a function of the AWS provider that returns data, for exa
 the same account and Region, so it also uses the results in this module.
 """
 
-from local.preview.property_values import Props
+from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Resource
 
 ACCOUNT = "123456789012"

@@ -24,7 +24,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from local import ROOT, CannotRun
 from local.preview.faster_sdk import use_faster_sdk
-from local.preview.property_values import Props, to_python_properties
+from local.preview.property_value_conversion import Props, to_python_properties
 from local.preview.resource_graph import Graph
 from local.preview.resource_monitor import Monitor, Provider
 from local.preview.stack_files import StackConfig

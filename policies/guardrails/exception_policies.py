@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 
-from guardrails import cost, data_protection, least_privilege, reliability, resource_type_policies
+from guardrails import allowed_types_and_providers, cost, data_protection, least_privilege, reliability
 from guardrails.model.resource_types import PLATFORM
 from guardrails.pack.policy_kinds import (
     ADVISORY_EVERYWHERE,
@@ -29,7 +29,7 @@ from guardrails.pack.policy_kinds import (
 
 CHECKING_POLICIES: tuple[Policy, ...] = (
     *least_privilege.POLICIES,
-    *resource_type_policies.POLICIES,
+    *allowed_types_and_providers.POLICIES,
     *cost.POLICIES,
     *data_protection.POLICIES,
     *reliability.POLICIES,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.ingestion_quota_headroom import FACTORS, main, price_load, raise_limits
-from benchmarks.ingestion_quotas import (
+from benchmarks.ingestion_quota_model import (
     PeakLoad,
     Quota,
     binding_quotas,

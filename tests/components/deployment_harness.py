@@ -12,7 +12,7 @@ from components.settings.settings_base import SubsystemSettings
 from handlers.common.environment import HandlerEnvironment
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_values import UNKNOWN, Props
+from local.preview.property_value_conversion import UNKNOWN, Props
 from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope

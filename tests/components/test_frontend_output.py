@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from components.blocks.messaging.queue import Queue, QueueArgs
 from components.frontend_output import build_frontend
-from local.preview.property_values import UNKNOWN
+from local.preview.property_value_conversion import UNKNOWN
 from tests.fake_engine import Engine, scope
 
 INGESTION = {"bucket": "landing", "prefix": "incoming/", "table": "files", "suffixes": [".json"], "max_file_bytes": 5}

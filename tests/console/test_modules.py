@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from handlers.common.time_and_ids import ulid
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import ogg_length
-from local.emulation.speech.audio_files import recognise_file
+from local.emulation.speech.audio_encoding_and_recognition import recognise_file
 from local.emulation.speech.tone_words import Recogniser, SpokenWord, silence, speech
 from local.flows.transcription_client import Screen
 from tests.browser import ConsoleWindow

@@ -36,7 +36,7 @@ from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import DeployedPlatform, deploy
 from local.platform.progress import SilentProgress
-from local.preview.property_values import Props
+from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Graph, Resource
 from tests.end_to_end.meeting_recorder import Recorder
 

@@ -25,7 +25,7 @@ from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from local.preview import program_run
 from local.preview.preview_provider import ACCOUNT
-from local.preview.property_values import to_display_value
+from local.preview.property_value_conversion import to_display_value
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 

@@ -11,14 +11,14 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
+from local.platform.driver_model.boto3_calls import call_service
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.resource_reading import read_inputs
-from local.platform.driver_model.service_calls import call_service
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.resource_drivers import DRIVERS
 from local.platform.resource_drivers.s3 import delete_all_versions
 from local.platform.state import PlatformState
-from local.preview.property_values import Archive, Asset, Props, Secret
+from local.preview.property_value_conversion import Archive, Asset, Props, Secret
 from local.preview.resource_graph import Resource
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.small_stack import SmallStack

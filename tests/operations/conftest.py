@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from operations.function_gateway import FunctionGateway
+from operations.function_management_gateway import FunctionGateway
 from tests.credentials import credentials
 from tests.operations.fake_lambda_cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, PATH, SECRET, FakeLambdaCloud
 

@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from operations.command_errors import CommandRefused, ConcurrentChange, InvalidInput, UnknownOutcome
-from operations.function_gateway import FunctionGateway
+from operations.function_management_gateway import FunctionGateway
 from tests.operations.fake_lambda_cloud import FUNCTION, SECRET, FakeLambdaCloud, error_response, no_response_error
 
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from operations.__main__ import main, stop_cleanly
-from operations.function_gateway import FunctionGateway
+from operations.function_management_gateway import FunctionGateway
 from tests.operations.fake_lambda_cloud import FUNCTION, PATH, SECRET, FakeLambdaCloud
 
 Refusal = Callable[..., str]

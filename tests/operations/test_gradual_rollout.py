@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from operations import gradual_rollout
 from operations.command_errors import CommandRefused
-from operations.function_gateway import AlarmState
+from operations.function_management_gateway import AlarmState
 from tests.operations.fake_lambda_cloud import (
     ALARM,
     FUNCTION,

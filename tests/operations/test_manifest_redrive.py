@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from components.blocks.naming.physical_names import Kind, physical_name, stack_part
-from handlers.ingestion.table_items import get_text
+from handlers.ingestion.table_keys_and_updates import get_text
 from operations.__main__ import main
 from operations.manifest_redrive import MAX_REDRIVE_NUMBERS, RedriveOutcome, redrive
 from tests.handlers.ingestion.conftest import NOW, MotoAws, moto_aws

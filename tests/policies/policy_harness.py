@@ -29,7 +29,7 @@ from guardrails.pack.undecided_checks import parse_reason
 from guardrails.policy_catalogue import POLICIES
 from local.preview.policy_pack_process import _analyze_request, _analyzer_resource
 from local.preview.preview_provider import ACCOUNT
-from local.preview.property_values import UNKNOWN_STRING
+from local.preview.property_value_conversion import UNKNOWN_STRING
 from local.preview.resource_graph import Graph
 
 TODAY = date(2026, 11, 20)

@@ -10,6 +10,7 @@ import pytest
 
 from components.blocks.iam.trust_policy import SOURCE_SENDING_SERVICES, Service
 from guardrails import policy_catalogue
+from guardrails.allowed_types_and_providers import TYPES_WITHOUT_POLICY, list_checked_types
 from guardrails.cost.required_tags import TAGGABLE
 from guardrails.least_privilege.trust_condition_keys import SENT_KEYS_BY_SERVICE
 from guardrails.model import resource_types
@@ -17,7 +18,6 @@ from guardrails.model.subsystem_of_resource import parse_subsystem, to_settings_
 from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
 from guardrails.policy_catalogue import POLICIES
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
-from guardrails.resource_type_policies import TYPES_WITHOUT_POLICY, list_checked_types
 from local.generate import documented_graph
 from local.preview.resource_graph import Graph
 from tests.policies.policy_harness import build_context, fast_sdk, messages_from_graph, run_policies

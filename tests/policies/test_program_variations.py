@@ -19,11 +19,16 @@ from tests.policies.policy_harness import (
     run_policies,
 )
 from tests.policies.program_variations import ProgramVariation
-from tests.policies.specs import federated_trust, foreign_identities, resource_types_and_providers, single_companions
+from tests.policies.specs import (
+    duplicate_companion_resources,
+    federated_trust,
+    foreign_identities,
+    resource_types_and_providers,
+)
 
 FAMILIES = {
     "accounts": foreign_identities.VARIATIONS,
-    "companions": single_companions.VARIATIONS,
+    "companions": duplicate_companion_resources.VARIATIONS,
     "resource types": resource_types_and_providers.VARIATIONS,
     "trust": federated_trust.VARIATIONS,
 }

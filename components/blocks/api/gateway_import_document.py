@@ -1,5 +1,5 @@
 """OpenAPI 3.0.1 document that API Gateway imports as a REST API, built from the document that
-`openapi_description.py` makes for the API's users.
+`public_openapi_document.py` makes for the API's users.
 
 The document contains only what the gateway acts on: paths, required parameters, request bodies and authorization.
 Response schemas are left out, because the handlers are responsible for responses.
@@ -21,7 +21,7 @@ from components.blocks.api.gateway_responses import (
     refusal_operation,
 )
 from components.blocks.api.gateway_schema import Schema, model_name, to_gateway_schemas
-from components.blocks.api.openapi_description import JSON, SCHEMAS, Document, referenced_names
+from components.blocks.api.public_openapi_document import JSON, SCHEMAS, Document, referenced_names
 from components.settings.settings_base import GATEWAY_SECONDS
 
 ANY = "x-amazon-apigateway-any-method"

@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.blocks.api.openapi_description import JSON, Document
-from handlers.common.error_codes import ErrorCode
+from components.blocks.api.public_openapi_document import JSON, Document
+from handlers.common.api_error_codes import ErrorCode
 
 REQUEST_ID = "$context.requestId"
 GATEWAY_MESSAGE = "$context.error.messageString"

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from components.blocks.api.openapi_description import SCHEMAS
+from components.blocks.api.public_openapi_document import SCHEMAS
 
 Schema = dict[str, Any]
 

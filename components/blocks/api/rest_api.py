@@ -24,7 +24,7 @@ from components.blocks.api.gateway_import_document import (
     gateway_document,
     lambda_uri,
 )
-from components.blocks.api.openapi_description import build_document
+from components.blocks.api.public_openapi_document import build_document
 from components.blocks.api.rest_rate_limits import KeyUsagePlan, create_api_key, create_firewall
 from components.blocks.api.rest_stage import STAGE, RestAlarms, create_rest_stage
 from components.blocks.api.stage_throttle_and_logs import Throttle

@@ -20,7 +20,7 @@ from components.blocks.block import Block
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, Sender
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
-from handlers.common.aws.eventbridge_events import OBJECT_CREATED, S3_SOURCE
+from handlers.common.aws.eventbridge_event_models import OBJECT_CREATED, S3_SOURCE
 
 SERVICE = "events.amazonaws.com"
 

@@ -18,7 +18,7 @@ NULL_VERSION_ID = "null"
 class InvalidEvent(ValueError):
     """The message is not the expected event. It should go to the dead-letter queue, where an operator sees it.
 
-    The parsers of EventBridge events (`eventbridge_events`) raise this exception too.
+    The parsers of EventBridge events (`eventbridge_event_models`) raise this exception too.
     """
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from handlers.common.error_codes import CommonErrorCode, ErrorCode
+from handlers.common.api_error_codes import CommonErrorCode, ErrorCode
 from handlers.common.error_responses import HandlerError, to_http_response, to_malformed_error
 from handlers.common.http.rest_operation import RestOperation
 from handlers.common.identity import user_ids

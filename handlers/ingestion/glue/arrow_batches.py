@@ -15,9 +15,9 @@ import pyarrow as pa
 from handlers.ingestion.glue.file_list_and_result import SourceFile
 from handlers.ingestion.glue.json_line_parser import InvalidLine, parse_record
 from handlers.ingestion.glue.json_schema_inference import JsonShape
+from handlers.ingestion.glue.json_to_parquet_columns import ColumnType, TableColumns, fits_unchanged
 from handlers.ingestion.glue.line_reader import read_lines
 from handlers.ingestion.glue.object_storage import ObjectStorage
-from handlers.ingestion.glue.parquet_column_inference import ColumnType, TableColumns, fits_unchanged
 from handlers.ingestion.glue.value_conversion import Converter, MisfitFlag, make_converter, to_json_text
 
 BATCH_ROWS = 8192

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers.ingestion.glue.job_arguments import SAFE_NAME
-from handlers.ingestion.glue.parquet_column_inference import WidenedColumn
+from handlers.ingestion.glue.json_to_parquet_columns import WidenedColumn
 
 DATE_PREFIX = re.compile(r"\d{4}-\d{2}-\d{2}")
 

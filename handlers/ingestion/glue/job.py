@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
-from handlers.ingestion.glue import file_list_and_result, parquet_column_inference
+from handlers.ingestion.glue import file_list_and_result, json_to_parquet_columns
 from handlers.ingestion.glue.arrow_batches import plan_columns
 from handlers.ingestion.glue.file_scan import FileScan
 from handlers.ingestion.glue.job_arguments import JobArguments, parse_arguments
@@ -61,7 +61,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         spark.conf.set(key, value)
     storage, passes = open_storage(arguments.lake_uri), SparkPasses(spark, local_spark=arguments.local_spark)
     schema_columns = (
-        parquet_column_inference.columns_from_schema(passes.parse_schema(arguments.schema_ddl))
+        json_to_parquet_columns.columns_from_schema(passes.parse_schema(arguments.schema_ddl))
         if arguments.schema_ddl
         else None
     )
@@ -84,7 +84,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     for scan in scans:
         shape.merge(scan.shape)
     limit_nodes(shape, MAX_NODES)
-    columns = schema_columns or parquet_column_inference.infer_columns(shape)
+    columns = schema_columns or json_to_parquet_columns.infer_columns(shape)
     paths = _write_data(scans, columns, shape, passes, output, storage, arguments)
     timer.end("seconds_second_pass")
     output.publish(paths)
@@ -131,7 +131,7 @@ def _check_rejected_share(scans: Sequence[FileScan], max_share: float) -> None:
 
 def _write_data(
     scans: Sequence[FileScan],
-    columns: parquet_column_inference.TableColumns,
+    columns: json_to_parquet_columns.TableColumns,
     shape: JsonShape,
     passes: SparkPasses,
     output: RunOutput,
@@ -140,7 +140,7 @@ def _write_data(
 ) -> Mapping[str, Sequence[str]]:
     """Write the Parquet files of each date. Return their URIs by date."""
     plan = plan_columns(columns, shape)
-    schema = parquet_column_inference.to_spark_schema(columns)
+    schema = json_to_parquet_columns.to_spark_schema(columns)
     paths: dict[str, Sequence[str]] = {}
     for date in sorted({scan.file.date_prefix for scan in scans if scan.rows}):
         date_scans = [scan for scan in scans if scan.rows and scan.file.date_prefix == date]

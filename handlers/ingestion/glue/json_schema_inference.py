@@ -1,6 +1,6 @@
 """Schema inference for JSON records: while records are read, their names and the kinds of their values are collected.
 
-The result is a shape, a tree with one node for each name at each level. `parquet_column_inference` turns it into
+The result is a shape, a tree with one node for each name at each level. `json_to_parquet_columns` turns it into
 columns. The shapes of files are merged as a union, so the order of files and tasks does not matter, and a retried run
 finds the same columns.
 

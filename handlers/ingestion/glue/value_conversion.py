@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from handlers.ingestion.glue.json_schema_inference import EXACT_IN_DOUBLE
-from handlers.ingestion.glue.parquet_column_inference import DECIMALS, JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
+from handlers.ingestion.glue.json_to_parquet_columns import DECIMALS, JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
 
 EXACT_CONTEXT = Context(prec=5000, traps=[Inexact, InvalidOperation, Overflow, Underflow])
 """Context for decimals that raises an error if a number would be rounded."""

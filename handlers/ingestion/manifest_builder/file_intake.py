@@ -20,7 +20,7 @@ from handlers.ingestion.arrived_files import ADJACENT_DATES_CHECK_AGE, ArrivedFi
 from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator
-from handlers.ingestion.table_items import RecordId
+from handlers.ingestion.table_keys_and_updates import RecordId
 
 MAX_MANIFESTS_PER_INVOCATION = 5
 """Maximum number of full manifests that one invocation creates. At the default size they take 1,000 files, more than

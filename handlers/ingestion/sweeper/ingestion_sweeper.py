@@ -27,7 +27,7 @@ from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
 from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
 from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.table_items import RecordId
+from handlers.ingestion.table_keys_and_updates import RecordId
 
 MAX_MANIFESTS_PER_SWEEP = 50
 """Maximum number of full manifests that one sweep creates, and also of manifests that need not be full. The next sweep

@@ -18,7 +18,14 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.arrived_files import NOTIFICATION_GRACE_PERIOD, ArrivedFile
 from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.table_items import SCHEMA_VERSION, RecordId, Values, build_update, get_number, get_text
+from handlers.ingestion.table_keys_and_updates import (
+    SCHEMA_VERSION,
+    RecordId,
+    Values,
+    build_update,
+    get_number,
+    get_text,
+)
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

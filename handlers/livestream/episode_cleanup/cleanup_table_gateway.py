@@ -24,7 +24,7 @@ from handlers.livestream.table_keys import (
     episode_key,
     partition_key,
 )
-from handlers.livestream.track_states import TrackKind, TrackReason, fail_track
+from handlers.livestream.track_processing_states import TrackKind, TrackReason, fail_track
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from handlers.common.aws.eventbridge_events import parse_bus_event, to_invalid_event
+from handlers.common.aws.eventbridge_event_models import parse_bus_event, to_invalid_event
 from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.aws.sqs_batches import BatchFailures, process_batch
 from handlers.common.json_models import Message
@@ -29,7 +29,7 @@ from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTab
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects
 from handlers.livestream.episode_record import EpisodeRecord
 from handlers.livestream.event_names import EPISODE_DELETED, is_livestream_source
-from handlers.livestream.track_states import Track, TrackKind, TrackReason, TrackState
+from handlers.livestream.track_processing_states import Track, TrackKind, TrackReason, TrackState
 from handlers.livestream.upload_object_keys import OWNER_PATTERN
 
 SWEEP_GRACE_PERIOD = timedelta(minutes=15)

@@ -21,7 +21,7 @@ from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTab
 from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import EpisodeCleaner
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects
-from handlers.livestream.track_states import TrackState
+from handlers.livestream.track_processing_states import TrackState
 
 
 class CleanupSweepEvent(BaseModel):

@@ -31,7 +31,7 @@ from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.event_publisher import EventNotPublished, PublishEvent
 from handlers.livestream.table_keys import FindingKind, episode_id_from_token
-from handlers.livestream.track_states import Track, TrackState
+from handlers.livestream.track_processing_states import Track, TrackState
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from handlers.livestream.episode_table import EpisodeConflict, EpisodeTable
 from handlers.livestream.episodes_api.upload_bucket import CompletionResult, UploadBucket, UploadTarget
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.track_states import ContentType, ExpectedUpload, TrackKind, TrackState
+from handlers.livestream.track_processing_states import ContentType, ExpectedUpload, TrackKind, TrackState
 
 MEBIBYTE = 1024**2
 MIN_PART_BYTES = 8 * MEBIBYTE

@@ -16,7 +16,7 @@ from handlers.common.http.rest_dispatch import RestAnswer, RestRequest
 from handlers.livestream.api_models import PlayableChunk, Playback, PlaybackQuery
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.error_codes import LivestreamErrorCode
-from handlers.livestream.track_states import TrackState, VideoChunks
+from handlers.livestream.track_processing_states import TrackState, VideoChunks
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

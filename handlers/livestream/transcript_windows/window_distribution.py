@@ -1,7 +1,7 @@
 """Division of an uploaded transcript into windows, and one message on the agent's queue for each window.
 
 A window is a section that is small enough for one model request. The agent is the function that analyzes the windows.
-The state of the transcript's track (its processing, see `track_states`) decides whether an event still needs work.
+The state of the transcript's track (its processing, see `track_processing_states`) decides whether an event still needs work.
 Until all windows are queued, the track accepts the event again, so interrupted work is repeated as a whole. A window
 that is queued twice is normally analyzed once, because the agent skips a window that has an outcome. Findings of an
 earlier upload, whose analysis failed, are deleted before the windows are queued.
@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.aws.eventbridge_events import parse_object_created_event
+from handlers.common.aws.eventbridge_event_models import parse_object_created_event
 from handlers.common.aws.sqs_batches import BatchFailures, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text.text_windows import WindowSizes, split_into_windows
@@ -22,7 +22,7 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
-from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_processing_states import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.transcript.cues import BadTranscript, TranscriptProblem
 from handlers.livestream.transcript.transcript_reader import read_transcript
 from handlers.livestream.transcript_window_queue import MAX_WINDOWS, WindowQueue, window_messages

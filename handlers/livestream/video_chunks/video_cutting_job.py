@@ -23,7 +23,7 @@ from typing import Any
 
 from handlers.livestream.s3_prefixes import CHUNKS
 from handlers.livestream.upload_object_keys import UploadedObject
-from handlers.livestream.video_chunks.video_events import JobMetadata
+from handlers.livestream.video_chunks.video_and_job_events import JobMetadata
 
 AUDIO_SELECTOR = "Audio Selector 1"
 """Name by which the output refers to the audio of the input."""

@@ -6,7 +6,7 @@ There are three kinds of events, each with its reaction:
 - MediaConvert reports a new state of the job: the video's track (its processing state) is updated. If the job failed
   because the video ends before the job's time limit, a second job without a limit is submitted (`video_cutting_job`).
 
-Events may arrive twice or late. The state of the track (`track_states`) decides whether an event still needs work. The
+Events may arrive twice or late. The state of the track (`track_processing_states`) decides whether an event still needs work. The
 track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and finished work
 is not. There is one exception: if the function stops after it submitted a job and before it advanced the track, it may
 submit the job again. The second job is billed too, but writes the same chunks.
@@ -28,10 +28,10 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_names import UPLOAD_COMPLETED
 from handlers.livestream.event_publisher import PublishEvent
 from handlers.livestream.s3_object_reader import ObjectReader
-from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate, VideoChunks
+from handlers.livestream.track_processing_states import TrackKind, TrackReason, TrackState, TrackUpdate, VideoChunks
 from handlers.livestream.upload_object_keys import UploadedObject
 from handlers.livestream.video_chunks import video_cutting_job
-from handlers.livestream.video_chunks.video_events import (
+from handlers.livestream.video_chunks.video_and_job_events import (
     ChunkOutput,
     JobChanged,
     ObjectCreated,

@@ -37,7 +37,7 @@ from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed
 from handlers.meetings.media_job.job import MediaJob, MediaJobSettings
 from handlers.meetings.media_job.job_bucket import JobBucket
 from handlers.meetings.media_job.job_termination import JobTermination
-from handlers.meetings.media_job.recording_plan import PlanLimits
+from handlers.meetings.media_job.media_output_plan import PlanLimits
 
 FAILED, BAD_ENVIRONMENT, TERMINATED = 1, 2, 128 + signal.SIGTERM
 """Exit statuses other than 0."""

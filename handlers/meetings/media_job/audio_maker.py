@@ -14,7 +14,7 @@ from typing import IO, Final
 
 from handlers.meetings.media_job.chunk_facts import SECOND, ChunkAudio
 from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, METADATA_FREE_OPTIONS, Ffmpeg, FfmpegFailed, InputRefused
-from handlers.meetings.media_job.recording_plan import (
+from handlers.meetings.media_job.media_output_plan import (
     AUDIO_BIT_RATE,
     BYTES_PER_SAMPLE,
     SOUNDTRACK_RATE,

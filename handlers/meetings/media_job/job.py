@@ -33,7 +33,7 @@ from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.job_bucket import JobBucket, ObjectTooLong
-from handlers.meetings.media_job.recording_plan import PlanLimits, RecordingPlan
+from handlers.meetings.media_job.media_output_plan import PlanLimits, RecordingPlan
 from handlers.meetings.media_job.resumable_steps import ResumableSteps
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording

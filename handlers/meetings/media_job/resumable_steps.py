@@ -15,7 +15,7 @@ from handlers.meetings.media_job.audio_maker import AudioMaker, UndecodableChunk
 from handlers.meetings.media_job.chunk_downloads import ChunkFolder
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.job_bucket import JobBucket
-from handlers.meetings.media_job.recording_plan import RecordingPlan, SpeechPart, VideoPiece
+from handlers.meetings.media_job.media_output_plan import RecordingPlan, SpeechPart, VideoPiece
 from handlers.meetings.media_job.video_maker import VideoMaker
 from handlers.meetings.s3_keys import Recording
 

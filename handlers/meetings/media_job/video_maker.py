@@ -15,7 +15,7 @@ from typing import Final
 from handlers.meetings.media_job.chunk_facts import SECOND
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, LIST_OPTIONS, METADATA_FREE_OPTIONS, Ffmpeg, InputRefused
-from handlers.meetings.media_job.recording_plan import MAX_VIDEO_BIT_RATE, RecordingPlan, VideoPiece
+from handlers.meetings.media_job.media_output_plan import MAX_VIDEO_BIT_RATE, RecordingPlan, VideoPiece
 
 TIME_SCALE: Final = 90_000
 """Time units per second in encoded pieces. All pieces must have the same, so that they can be joined."""

@@ -29,7 +29,7 @@ from handlers.common.aws.workflow_executions import ExecutionStatus, WorkflowExe
 from handlers.common.logging import EventLog
 from handlers.common.sweep_loop import SweepLoop
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.meeting_execution import MeetingExecution
+from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_state_transitions import (
     STAGE_FAILURES,

@@ -27,8 +27,8 @@ from pydantic import Field
 from handlers.common.identifier_types import Ulid, UserId
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
+from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
-from handlers.meetings.meeting_execution import MeetingExecution
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_state_transitions import ExecutionReport, apply_report, is_current
 from handlers.meetings.meeting_table import MeetingChange, MeetingTable

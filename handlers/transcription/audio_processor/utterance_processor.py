@@ -34,11 +34,11 @@ from handlers.transcription.audio_processor.utterance_transcription import (
 from handlers.transcription.caption_thresholds import CaptionThresholds
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import Again, Done, Failed, ProcessorEvent, Resend, TranscriptionErrorCode
+from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from handlers.transcription.session_table import Session, SessionTable
-from handlers.transcription.session_utterances import SessionUtterances
-from handlers.transcription.shared_names import GIVEN_UP_EVENT
+from handlers.transcription.session_utterance_state import SessionUtterances
 from handlers.transcription.transcribe_stream_urls import StreamRequest
-from handlers.transcription.utterance_audio import Utterance, check_utterance
+from handlers.transcription.utterance_audio_validation import Utterance, check_utterance
 
 OVERDUE_MS = 8_000
 """Time beyond the length of the audio after which a started attempt counts as lost. An attempt that is still running

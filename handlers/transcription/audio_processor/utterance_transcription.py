@@ -25,7 +25,7 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
     Result,
     parse_results,
 )
-from handlers.transcription.utterance_audio import CHUNK_MS, Encoding, Utterance
+from handlers.transcription.utterance_audio_validation import CHUNK_MS, Encoding, Utterance
 
 GRACE_MS = 1_500
 """Time beyond the length of the audio that a transcription may take, counted from the start of the invocation. The

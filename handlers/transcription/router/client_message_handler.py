@@ -42,9 +42,9 @@ from handlers.transcription.messages import (
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.open_session_limit import SessionCounter
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
-from handlers.transcription.session_utterances import SessionUtterances, SlotDecision, SlotOutcome
+from handlers.transcription.session_utterance_state import SessionUtterances, SlotDecision, SlotOutcome
 from handlers.transcription.transcribe_stream_urls import StreamRequest
-from handlers.transcription.utterance_audio import BadAudio, check_utterance
+from handlers.transcription.utterance_audio_validation import BadAudio, check_utterance
 
 MAX_START_MS = 20_000
 """Time after which an utterance counts as lost if no invocation of the processor has started it. Lambda would keep

@@ -12,7 +12,7 @@ from handlers.common.identity.oidc_tokens import InvalidToken, InvalidTokenReaso
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, TranscriptionErrorCode
-from handlers.transcription.shared_names import PROTOCOL
+from handlers.transcription.names_shared_with_deployment import PROTOCOL
 
 SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 ANONYMOUS = "anonymous"

@@ -24,11 +24,11 @@ from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
 from handlers.transcription.messages import REQUESTS, Open, ProcessorEvent, TranscriptionErrorCode
+from handlers.transcription.names_shared_with_deployment import PROTOCOL
 from handlers.transcription.router.client_message_handler import ClientMessageHandler, ConnectedUser
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.lost_utterance_sweep import LostUtteranceSweep
 from handlers.transcription.session_table import SessionTable
-from handlers.transcription.shared_names import PROTOCOL
 from handlers.transcription.transcribe_stream_urls import stream_url_signer
 
 if TYPE_CHECKING:

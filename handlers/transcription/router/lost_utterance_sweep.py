@@ -10,7 +10,7 @@ from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import Again, Resend
-from handlers.transcription.session_utterances import SessionUtterances
+from handlers.transcription.session_utterance_state import SessionUtterances
 
 
 class SweepFailed(Exception):

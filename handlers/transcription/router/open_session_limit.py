@@ -20,7 +20,7 @@ from handlers.transcription.live_table import (
 )
 from handlers.transcription.messages import TranscriptionErrorCode
 from handlers.transcription.session_table import Session
-from handlers.transcription.session_utterances import LiveItem, SessionUtterances
+from handlers.transcription.session_utterance_state import LiveItem, SessionUtterances
 
 DISCONNECTED_MS = 60_000
 """Time for which a session still counts after its connection has closed. A client that reloads its page opens the

@@ -29,7 +29,7 @@ from handlers.voice_qa.query_worker.conversations import Conversations
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.query_worker.question_answering import AnswerOutcome, QuestionAnswering
 from handlers.voice_qa.query_worker.question_context import QuestionContext
-from handlers.voice_qa.question_item import QuestionItem
+from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import CHECK_GRACE_SECONDS, DAY_SECONDS, TTL_ATTRIBUTE, WorkerEvent
 
 

@@ -23,7 +23,7 @@ from handlers.voice_qa.query_worker.answer_forwarding import AnswerForwarder
 from handlers.voice_qa.query_worker.answer_store import AnswerNotStored, AnswerStore
 from handlers.voice_qa.query_worker.conversations import Conversations
 from handlers.voice_qa.query_worker.question_context import QuestionContext
-from handlers.voice_qa.question_item import QuestionItem
+from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import QuestionRecord, QuestionStatus, conversation_key
 from handlers.voice_qa.websocket_messages import Answered, Piece, QueryFailed, UnanswerableQuestion, VoiceQaErrorCode
 

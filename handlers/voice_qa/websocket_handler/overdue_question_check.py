@@ -22,7 +22,7 @@ from handlers.common.aws.s3_notifications import InvalidEvent
 from handlers.common.aws.sqs_batches import BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.common.websocket.message_sender import WebSocketConnections
-from handlers.voice_qa.question_item import QuestionItem
+from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import TimeLimitCheck
 from handlers.voice_qa.websocket_messages import QueryFailed, VoiceQaErrorCode
 

@@ -24,7 +24,7 @@ from ministack.core import concurrency
 from ministack.services import apigateway, apigateway_v1, lambda_svc
 
 from local.emulation import get_private, wrap_function
-from local.emulation.api_gateway.invoke_request_refusals import InvokeRefusal, find_handshake_refusal
+from local.emulation.api_gateway.invoke_url_refusals import InvokeRefusal, find_handshake_refusal
 from local.emulation.api_gateway.websocket_message_size import MessageSize
 from local.emulation.api_gateway.websocket_route_answers import (
     FAILED,

@@ -24,7 +24,7 @@ from local.emulation import get_private
 from local.emulation.batch import fault_injection
 from local.emulation.batch.job_processes import EXITED, RECLAIMED, TIMED_OUT, JobProcess, find_image
 from local.emulation.batch.retry_strategy import matches_pattern, should_retry
-from local.emulation.emulator_account import endpoint, open_session
+from local.emulation.emulator_account_access import endpoint, open_session
 
 Parameters = Mapping[str, Any]
 LOG_FILE = "batch.log"

@@ -14,7 +14,7 @@ from ministack.core.responses import get_account_id, get_region, set_request_acc
 from ministack.services import cloudwatch
 
 from local.emulation import get_private, wrap_function
-from local.emulation.cloudwatch.alarm_states import count_read_periods, next_state, split_into_periods
+from local.emulation.cloudwatch.alarm_state_calculation import count_read_periods, next_state, split_into_periods
 from local.emulation.cloudwatch.available_metrics import why_not_evaluated
 from local.emulation.event_bridge.target_permissions import read_resource_policy
 from local.emulation.iam.policy_evaluator import AccessRequest, policy_admits

@@ -15,7 +15,7 @@ from typing import Any
 from ministack.services import glue
 
 from local.emulation import get_private
-from local.emulation.emulator_account import endpoint, open_session
+from local.emulation.emulator_account_access import endpoint, open_session
 from local.emulation.glue import spark_process
 from local.emulation.glue.spark_installation import SparkInstallation, SparkNotInstalled
 from local.emulation.step_functions.state_machine_tasks import task_error

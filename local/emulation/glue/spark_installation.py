@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local import ROOT
-from local.environment_installation import STAMP
+from local.virtual_environment_installation import STAMP
 
 FOLDER, LOCK_FILE = ".venv-spark", "requirements/spark.txt"
 LOG = "spark-installation.log"
@@ -66,7 +66,7 @@ class SparkInstallation:
             if is_installed():
                 return
             print(f"Spark is not installed yet. Its installation is logged in {self._log}.", flush=True)
-            installer = [sys.executable, str(ROOT / "local" / "environment_installation.py"), FOLDER, LOCK_FILE]
+            installer = [sys.executable, str(ROOT / "local" / "virtual_environment_installation.py"), FOLDER, LOCK_FILE]
             with self._log.open("wb") as log:
                 process = subprocess.run(
                     installer, cwd=ROOT, env=self._variables, stdout=log, stderr=subprocess.STDOUT, check=False

@@ -23,7 +23,7 @@ from ministack.services import stepfunctions
 
 from local.emulation import get_private, wrap_function
 from local.emulation.batch import batch_service
-from local.emulation.emulator_account import endpoint, open_session
+from local.emulation.emulator_account_access import endpoint, open_session
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.step_functions.parameter_name_conversion import (
     UnknownField,

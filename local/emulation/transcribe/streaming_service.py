@@ -20,7 +20,7 @@ from websockets.http11 import Request, Response
 
 from handlers.common.time_and_ids import clock
 from local import LOOPBACK
-from local.emulation.speech.audio_files import DEMUXERS
+from local.emulation.speech.audio_encoding_and_recognition import DEMUXERS
 from local.emulation.speech.tone_words import Recogniser
 from local.emulation.transcribe.stream_url_validation import (
     InvalidStreamRequest,

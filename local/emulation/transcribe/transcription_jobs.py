@@ -27,7 +27,7 @@ from local.emulation.aws_service_server_base import (
     serve_signed,
 )
 from local.emulation.request_validation import validate_request
-from local.emulation.speech.audio_files import DEMUXERS, recognise_file
+from local.emulation.speech.audio_encoding_and_recognition import DEMUXERS, recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord
 from local.emulation.transcribe.transcript_document import make_document, make_segments
 from local.ffmpeg import UnreadableMedia

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.emulation.speech.audio_files import DEMUXERS, recognise_file
+from local.emulation.speech.audio_encoding_and_recognition import DEMUXERS, recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord
 from local.emulation.voice_qa_agent.word_overlap_answers import (
     PIECE_WORDS,

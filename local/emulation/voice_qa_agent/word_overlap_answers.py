@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from local.emulation.speech.audio_files import encode_audio
+from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import WORDS, Pause, SpokenWord, speech
 
 MAX_CITED = 3

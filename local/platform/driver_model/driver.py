@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.preview.property_values import UNKNOWN, Props
+from local.preview.property_value_conversion import UNKNOWN, Props
 
 WHOLE_RESULT = ""
 """Path of a property whose value is the whole result of a reading call (`ReadCall.paths_in_result`)."""

@@ -1,7 +1,7 @@
 """Current inputs of a resource, read from its service, so that `pulumi refresh` shows changes that were made by hand.
 
 The driver of a resource type lists the calls that read its properties (`ReadCall`). Each property that they return is
-compared with the input that the program gave (`input_comparison.py`).
+compared with the input that the program gave (`drift_comparison.py`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,12 +11,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from local.platform.driver_model.boto3_calls import call_service, is_not_found
+from local.platform.driver_model.drift_comparison import to_current_input
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, ResourceValues, value_at_path
-from local.platform.driver_model.input_comparison import to_current_input
-from local.platform.driver_model.service_calls import call_service, is_not_found
 from local.platform.driver_model.service_shapes import build_parameters, find_member, input_shape, service_model
 from local.platform.emulator_clients import Clients
-from local.preview.property_values import Archive, Asset, Props
+from local.preview.property_value_conversion import Archive, Asset, Props
 
 
 @dataclass(frozen=True)

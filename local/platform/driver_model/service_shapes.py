@@ -14,7 +14,7 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 from local.platform.driver_model.driver import ComputedValue, Driver, DriverCall, ResourceValues
-from local.preview.property_values import UNKNOWN, Archive, Asset, Props, reveal_secrets
+from local.preview.property_value_conversion import UNKNOWN, Archive, Asset, Props, reveal_secrets
 
 _LOADER = Loader()
 

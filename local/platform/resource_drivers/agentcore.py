@@ -15,7 +15,7 @@ from local.platform.driver_model.driver import (
     computed_from,
     from_response,
 )
-from local.preview.property_values import UNKNOWN
+from local.preview.property_value_conversion import UNKNOWN
 
 REQUEST_MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summaryMemoryStrategy"}
 """Member of UpdateMemory's request that adds a strategy of each type."""

@@ -13,7 +13,7 @@ from local.platform.driver_model.driver import (
     read_tags,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
-from local.preview.property_values import Props
+from local.preview.property_value_conversion import Props
 
 
 def _dimensions(values: ResourceValues) -> list[dict[str, object]]:

@@ -22,7 +22,7 @@ from local.platform.driver_model.driver import (
     read_tags,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
-from local.preview.property_values import Archive, Asset, Props, UnsupportedAsset
+from local.preview.property_value_conversion import Archive, Asset, Props, UnsupportedAsset
 
 
 def read_archive(code: Archive) -> bytes:

@@ -18,7 +18,7 @@ from local.platform.driver_model.driver import (
     constant,
     from_response,
 )
-from local.preview.property_values import Asset, Props
+from local.preview.property_value_conversion import Asset, Props
 
 
 @computed_from("queues", "eventbridge")

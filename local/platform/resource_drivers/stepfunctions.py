@@ -11,7 +11,7 @@ from local.platform.driver_model.driver import (
     from_response,
     read_tags,
 )
-from local.preview.property_values import Props
+from local.preview.property_value_conversion import Props
 
 
 @computed_from("loggingConfiguration")

@@ -21,7 +21,7 @@ from local.preview.handler_check.importable_modules import (
     Packages,
     read_locked_packages,
 )
-from local.preview.property_values import Archive, Asset
+from local.preview.property_value_conversion import Archive, Asset
 from local.preview.resource_graph import Graph, Resource
 
 MAIN = "__main__"

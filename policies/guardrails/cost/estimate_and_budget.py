@@ -23,7 +23,7 @@ from guardrails.pack.policy_kinds import (
     PolicySet,
     PolicySeverity,
 )
-from guardrails.pricing.stack_estimate import estimate_stack
+from guardrails.pricing.checked_stack_estimate import estimate_stack
 
 POLICIES = PolicySet(PolicyGroup.COST)
 
@@ -59,7 +59,7 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
     description="The estimate uses every published measure: a quantity of monthly usage, for example `requests` of an API.",
     remedy=(
         "Correct the name of the block or measure where the subsystem computes its usage, in "
-        "components/<subsystem>/usage.py. docs/cost.md lists the measures of each resource type."
+        "components/<subsystem>/usage_estimate.py. docs/cost.md lists the measures of each resource type."
     ),
 )
 def _check_cost_usage_read(stack: CheckedStack) -> Iterator[Finding]:

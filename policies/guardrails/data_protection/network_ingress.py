@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
+from guardrails.model.arn_parser import contains_account, has_name
 from guardrails.model.iam_documents import Statement, parse_statements, to_list
-from guardrails.model.resource_arns import contains_account, has_name
 from guardrails.model.resource_types import (
     DEFAULT_SECURITY_GROUP,
     INGRESS_RULE,

@@ -1,7 +1,6 @@
 """Guardrail policies about least privilege: every identity may use only the actions and resources that it needs."""
 
 from guardrails.least_privilege import (
-    client_permissions,
     federated_trust,
     foreign_identities,
     guest_permissions,
@@ -13,6 +12,7 @@ from guardrails.least_privilege import (
     secret_values,
     statement_policies,
     trust_policies,
+    user_session_permissions,
 )
 from guardrails.pack.policy_kinds import Policy
 
@@ -25,7 +25,7 @@ MODULES = (
     trust_policies,
     federated_trust,
     guest_permissions,
-    client_permissions,
+    user_session_permissions,
     resource_policies,
     secret_values,
     foreign_identities,

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.identity_search import (
+from guardrails.model.aws_identity_detection import (
     AwsIdentity,
     IdentityKind,
     find_buckets,

@@ -10,7 +10,8 @@ from contextlib import suppress
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.least_privilege.escalation_actions import (
+from guardrails.model.arn_parser import get_name, is_exact, parse_arn
+from guardrails.model.escalation_action_list import (
     PASS_ROLE,
     get_principal_labels,
     list_changing_actions,
@@ -20,7 +21,6 @@ from guardrails.least_privilege.escalation_actions import (
 )
 from guardrails.model.iam_action_table import list_actions, supports_condition_key
 from guardrails.model.iam_documents import Statement, parse_statements, patterns_overlap
-from guardrails.model.resource_arns import get_name, is_exact, parse_arn
 from guardrails.model.resource_types import (
     FUNCTION,
     FUNCTION_PERMISSION,

@@ -7,8 +7,8 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
+from guardrails.model.arn_parser import contains_account
 from guardrails.model.iam_documents import Statement, parse_statements
-from guardrails.model.resource_arns import contains_account
 from guardrails.model.resource_types import (
     API_V2,
     EVENT_BUS_PERMISSION,

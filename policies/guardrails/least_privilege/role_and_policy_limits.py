@@ -11,8 +11,8 @@ from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.least_privilege.managed_policies_and_credentials import ATTACHMENTS, AWS_MANAGED_POLICY
 from guardrails.least_privilege.statement_policies import ACTIONS_ON_GENERATED_IDS
+from guardrails.model.arn_parser import reaches_beyond_prefix
 from guardrails.model.iam_documents import Statement, to_list
-from guardrails.model.resource_arns import reaches_beyond_prefix
 from guardrails.model.resource_types import (
     IDENTITY_POLICIES,
     MANAGED_POLICY,

@@ -5,8 +5,8 @@ resources that fit the actions, as exactly as AWS allows. It must not use NotAct
 from collections.abc import Iterator
 
 from guardrails.model import iam_action_table
+from guardrails.model.arn_parser import has_name
 from guardrails.model.iam_documents import patterns_overlap
-from guardrails.model.resource_arns import has_name
 from guardrails.model.resource_types import IDENTITY_POLICIES, RESOURCE_POLICIES
 from guardrails.model.role_statements import (
     list_allow_statements,

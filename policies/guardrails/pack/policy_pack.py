@@ -20,7 +20,7 @@ import pulumi.runtime
 import pulumi_policy as sdk
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.least_privilege.escalation_actions import load_escalation_actions
+from guardrails.model.escalation_action_list import load_escalation_actions
 from guardrails.model.resource_types import PLATFORM
 from guardrails.pack.policy_kinds import (
     MALFORMED_ERRORS,

@@ -1,7 +1,7 @@
 """Tests of the deployed livestream backend: table, bucket, functions, API, and the settings that change them."""
 
 from components.settings.livestream import AuthorizerKind
-from local.preview.property_values import UNKNOWN
+from local.preview.property_value_conversion import UNKNOWN
 from tests.components.deployment_harness import ACCOUNT, rest_document, variables
 from tests.components.livestream.recorded_deployment import (
     BUCKET,

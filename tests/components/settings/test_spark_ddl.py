@@ -3,7 +3,7 @@
 import pytest
 
 from components.settings.spark_ddl import HIVE, RESERVED_COLUMNS, InvalidDdl, parse_columns, parse_data_columns
-from handlers.ingestion.glue.parquet_column_inference import RESERVED_NAMES, SUPPORTED_TYPES
+from handlers.ingestion.glue.json_to_parquet_columns import RESERVED_NAMES, SUPPORTED_TYPES
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from handlers.common.logging import EventLog
 from handlers.common.websocket.message_dispatch import WebSocketDispatcher
 from handlers.transcription.messages import REQUESTS
-from handlers.transcription.shared_names import GIVEN_UP_EVENT
+from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from operations.function_target import FunctionTarget
 from operations.gradual_rollout import RolloutPlan
 from tests.components.transcription.recorded_deployment import PREFIX, complete

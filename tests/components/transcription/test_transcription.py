@@ -7,7 +7,7 @@ import pytest
 from components.transcription.transcription import DISCARD_REASON
 from handlers.transcription.messages import REQUESTS
 from handlers.transcription.router.environment import RouterEnvironment
-from local.preview.property_values import UNKNOWN
+from local.preview.property_value_conversion import UNKNOWN
 from tests.components.deployment_harness import ACCOUNT, variables
 from tests.components.transcription.recorded_deployment import (
     CALLBACK,

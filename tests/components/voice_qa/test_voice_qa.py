@@ -15,7 +15,7 @@ from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
 from handlers.voice_qa.websocket_messages import REQUESTS
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_values import UNKNOWN
+from local.preview.property_value_conversion import UNKNOWN
 from local.preview.stack_files import StackConfig
 from tests.components.deployment_harness import ACCOUNT, POOL, variables
 from tests.components.voice_qa.recorded_deployment import (

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from local.emulation.speech import tone_words
-from local.emulation.speech.audio_files import encode_audio
+from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.flows import eventually
 from local.flows.voice_qa_flow import LECTURE
 from tests.browser import SAMPLE_RATE, ConsoleWindow

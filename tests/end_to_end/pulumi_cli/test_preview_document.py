@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.deployment_plan import list_changes
+from local.deployment_approval_plan import list_changes
 from tests.end_to_end.pulumi_cli.cli_project import CliProject, create_small_project
 
 pytestmark = pytest.mark.cli

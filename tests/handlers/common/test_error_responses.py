@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import core_schema
 
-from handlers.common.error_codes import CommonErrorCode, ErrorCode
+from handlers.common.api_error_codes import CommonErrorCode, ErrorCode
 from handlers.common.error_responses import (
     FIXED_RULES,
     MAX_PATH_PART_LENGTH,

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from handlers.ingestion.table_items import OPEN_INDEX
+from handlers.ingestion.table_keys_and_updates import OPEN_INDEX
 from tests.handlers.ingestion.dynamodb_expressions import Item, condition, updated
 
 Key = tuple[str, str]

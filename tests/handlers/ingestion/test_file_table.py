@@ -9,7 +9,7 @@ from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_documents import FileResult, ListedFile
 from handlers.ingestion.status_transitions import FileStatus
-from handlers.ingestion.table_items import RecordId, get_text, query_open_items
+from handlers.ingestion.table_keys_and_updates import RecordId, get_text, query_open_items
 from tests.handlers.ingestion.fake_cloud import client_error
 
 ARRIVED = datetime(2026, 1, 3, 11, 59, tzinfo=UTC)

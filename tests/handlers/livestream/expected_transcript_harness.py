@@ -12,7 +12,7 @@ from handlers.livestream.fact_check_agent.answer_verification import VerifiedAns
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.table_keys import episode_key
-from handlers.livestream.track_states import (
+from handlers.livestream.track_processing_states import (
     ContentType,
     ExpectedUpload,
     TrackKind,

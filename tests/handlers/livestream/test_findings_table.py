@@ -15,7 +15,7 @@ from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.findings_table import WindowFailure
 from handlers.livestream.table_item_deletion import ItemsNotDeleted
 from handlers.livestream.table_keys import FindingKind
-from handlers.livestream.track_states import TrackReason, TrackState
+from handlers.livestream.track_processing_states import TrackReason, TrackState
 from handlers.livestream.transcript_window_queue import WindowMessage
 from tests.handlers.livestream.expected_transcript_harness import CLAIM, CLIP, FINDINGS, Broadcast
 from tests.handlers.livestream.rest_api_harness import ANN, ApiHarness

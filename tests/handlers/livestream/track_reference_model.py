@@ -1,6 +1,6 @@
 """Reference model of a track in plain Python. Tests compare the conditions of the table with it."""
 
-from handlers.livestream.track_states import (
+from handlers.livestream.track_processing_states import (
     RANKS,
     REPLACEABLE_STATES,
     RESTARTABLE_REASON,

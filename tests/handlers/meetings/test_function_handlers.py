@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 from pydantic import ValidationError
 
-from handlers.meetings.meeting_execution import MeetingExecution
+from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.storage import handler as storage_handler
 from handlers.meetings.sweep import handler as sweep_handler
 from handlers.meetings.upload_events import handler as start_handler

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.meetings.meeting_execution import MeetingExecution
+from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_state_transitions import (
     PROGRESS_RANKS,
@@ -27,8 +27,8 @@ from handlers.meetings.meeting_state_transitions import (
 )
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
 from handlers.meetings.upload_completion_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
-from handlers.meetings.upload_decision import apply_uploads
 from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
+from handlers.meetings.upload_state_transitions import apply_uploads
 from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_file
 
 FIRST, OTHER = complete_file(b"a", b"b"), complete_file(b"c")

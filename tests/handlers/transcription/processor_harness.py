@@ -13,10 +13,10 @@ from handlers.transcription.audio_processor.utterance_processor import OpenStrea
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import LiveTable
+from handlers.transcription.names_shared_with_deployment import LATENCY_METRIC
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
-from handlers.transcription.session_utterances import SessionUtterances, SlotDecision
-from handlers.transcription.shared_names import LATENCY_METRIC
-from handlers.transcription.utterance_audio import Encoding, Utterance
+from handlers.transcription.session_utterance_state import SessionUtterances, SlotDecision
+from handlers.transcription.utterance_audio_validation import Encoding, Utterance
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.caption_samples import DEPLOYED
 from tests.handlers.transcription.router_harness import (

@@ -29,7 +29,7 @@ from handlers.transcription.router.connection_authorization import ConnectionAut
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.handler import Router
 from handlers.transcription.session_table import SessionTable
-from handlers.transcription.session_utterances import SessionUtterances
+from handlers.transcription.session_utterance_state import SessionUtterances
 from handlers.transcription.transcribe_stream_urls import StreamRequest
 from tests.credentials import credentials
 from tests.moto_tables import Index, create_table

@@ -7,7 +7,7 @@ import pytest
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.shared_names import FALLBACK_METRIC
+from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC
 from tests.handlers.transcription.processor_harness import ENDED, ProcessorHarness, final, partial
 from tests.handlers.transcription.router_harness import START_MS, PeerDelays
 

@@ -13,8 +13,8 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
 from handlers.transcription.audio_processor.utterance_processor import WAIT_FACTOR, WAIT_MS
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.session_utterances import SlotOutcome
-from handlers.transcription.shared_names import GIVEN_UP_EVENT
+from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
+from handlers.transcription.session_utterance_state import SlotOutcome
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.processor_harness import ENDED, ProcessorHarness, final, partial, use_recording
 from tests.handlers.transcription.router_harness import START_MS, Step

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from handlers.transcription.live_table import LiveTable, TextReservation
-from handlers.transcription.session_utterances import SessionUtterances, SlotDecision
+from handlers.transcription.session_utterance_state import SessionUtterances, SlotDecision
 from tests.handlers.transcription.router_harness import LIVE, START_MS, Clock
 
 

@@ -11,7 +11,7 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
 from handlers.transcription.audio_processor.utterance_transcription import GRACE_MS, LAST_CAPTIONS_MS, UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import session_utterances_key
-from handlers.transcription.utterance_audio import CODER_PADDING_SECONDS, MAX_SECONDS
+from handlers.transcription.utterance_audio_validation import CODER_PADDING_SECONDS, MAX_SECONDS
 from tests.handlers.transcription.caption_samples import DEPLOYED
 from tests.handlers.transcription.processor_harness import (
     ENDED,

@@ -10,7 +10,7 @@ import pytest
 from handlers.common.json_models import Message
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
 from handlers.voice_qa.query_worker.question_answering import AnswerOutcome
-from handlers.voice_qa.question_item import QuestionItem
+from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import QuestionStatus
 from handlers.voice_qa.websocket_messages import Answered, QueryFailed
 from tests.handlers.common.aws.aws_failures import TRANSIENT, FailingTable, name_failure

@@ -11,7 +11,7 @@ import pytest
 from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
 from local.__main__ import main
-from local.emulation.speech.audio_files import DEMUXERS, recognise_file
+from local.emulation.speech.audio_encoding_and_recognition import DEMUXERS, recognise_file
 from local.emulation.speech.tone_words import TONES_ONLY, SpokenWord
 from local.flows import sample_files, transcription_flow, voice_qa_flow
 from local.flows.livestream_flow import TRANSCRIPT

@@ -14,10 +14,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from components.blocks.api.gateway_import_document import GatewayOptions, gateway_document
-from components.blocks.api.openapi_description import JSON, build_document
+from components.blocks.api.public_openapi_document import JSON, build_document
 from handlers.livestream.episodes_api.operation_definitions import OPERATIONS
 from local import ROOT
-from local.generate import api_documentation
+from local.generate import openapi_examples_and_servers
 
 DOCUMENTS: dict[str, dict[str, Any]] = {
     name: json.loads((ROOT / "docs" / name).read_text()) for name in ("openapi.json", "meetings.openapi.json")
@@ -117,7 +117,7 @@ def test_the_gateway_gets_the_same_document_with_and_without_a_publication() -> 
     options = GatewayOptions("uri", "*")
     plain, published = (
         gateway_document(build_document("Episodes", "1", OPERATIONS, documentation), options)
-        for documentation in (None, api_documentation.LIVESTREAM)
+        for documentation in (None, openapi_examples_and_servers.LIVESTREAM)
     )
     published["info"].pop("description")
     assert plain == published

@@ -14,7 +14,7 @@ from components.blocks.compute import handler_archive
 from local.platform import emulator, function_push
 from local.platform.emulator import Emulator
 from local.platform.state import PlatformState, ResourceEntry, ResourceStatus
-from local.preview.property_values import Archive
+from local.preview.property_value_conversion import Archive
 
 SWEEP_NAME, START_NAME = "polyphony-local-meetings-sweep", "polyphony-local-meetings-start"
 ENDPOINT_RECORD = (1, 2)

@@ -20,7 +20,7 @@ from local.platform.resource_drivers import DRIVERS
 from local.platform.state import PlatformState
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_values import Archive, Props
+from local.preview.property_value_conversion import Archive, Props
 from local.preview.resource_graph import Resource
 from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, SHARED, START, SWEEP, use_handler_tree, write_files
 from tests.local.platform.fake_platform_lambda import (

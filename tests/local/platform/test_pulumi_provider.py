@@ -13,7 +13,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 from local import ROOT
 from local.platform.provider_server import serve_provider
 from local.platform.pulumi_provider import INCOMPLETE, PENDING, PulumiProvider
-from local.preview.property_values import ARCHIVE, SECRET, SIGNATURE, UNKNOWN_STRING
+from local.preview.property_value_conversion import ARCHIVE, SECRET, SIGNATURE, UNKNOWN_STRING
 from tests.local.fake_aws import CODE, DRIVERS, GROUP, NOTE, TOPIC, FakeAws
 
 pytestmark = pytest.mark.unit

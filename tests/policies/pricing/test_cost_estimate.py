@@ -7,8 +7,8 @@ from pulumi_policy.proxy import UNKNOWN_NUMBER_VALUE, UNKNOWN_STRING_VALUE, unkn
 
 from guardrails.model import resource_types as t
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
+from guardrails.pricing.checked_stack_estimate import estimate_stack, select_known_properties, to_priced_resource
 from guardrails.pricing.cost_estimate import PricedResource, estimate_cost
-from guardrails.pricing.stack_estimate import estimate_stack, select_known_properties, to_priced_resource
 from tests.policies.policy_harness import build_context
 
 TABLE = PricedResource(t.TABLE, "a-files-table", "a-files", "a", {})

@@ -3,7 +3,7 @@
 import json
 
 from guardrails.model import resource_types as t
-from local.preview.property_values import SECRET, SIGNATURE
+from local.preview.property_value_conversion import SECRET, SIGNATURE
 from tests.policies.policy_harness import (
     UNKNOWN,
     PolicyCase,

@@ -18,7 +18,7 @@ from typing import Self
 
 from typing_extensions import Buffer
 
-from handlers.voice_qa.agent_url import parse_agent_url
+from handlers.voice_qa.agent_url_validation import parse_agent_url
 
 READ_BYTES = 64 * 1024
 """Maximum size of one read."""

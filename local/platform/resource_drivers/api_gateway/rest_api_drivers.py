@@ -17,7 +17,7 @@ from local.platform.driver_model.driver import (
 )
 from local.platform.resource_drivers.api_gateway.rest_document_import import replace_api_content
 from local.preview.preview_provider import ACCOUNT, REGION
-from local.preview.property_values import UNKNOWN
+from local.preview.property_value_conversion import UNKNOWN
 
 ARN = f"arn:aws:apigateway:{REGION}::"
 """Start of the ARNs of API Gateway."""

@@ -21,7 +21,7 @@ from local.platform.driver_model.driver import (
 )
 from local.platform.resource_drivers.api_gateway.rest_api_drivers import ARN, deployment_description
 from local.preview.preview_provider import ACCOUNT, REGION
-from local.preview.property_values import UNKNOWN
+from local.preview.property_value_conversion import UNKNOWN
 
 ROLE = "/cloudwatchRoleArn"
 """Path, in a patch of the account's settings, of the role with which API Gateway writes logs."""

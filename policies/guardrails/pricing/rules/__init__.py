@@ -5,19 +5,19 @@ unpriced.
 from guardrails.pricing.price_rule import PriceRule
 from guardrails.pricing.rules import (
     function_and_api_prices,
-    job_prices,
     messaging_prices,
     monitoring_prices,
     network_prices,
-    storage_prices,
+    storage_and_secret_prices,
+    workflow_and_job_prices,
 )
 from guardrails.pricing.rules.free_resource_types import FREE_TYPES
 
 PRICE_RULES: dict[str, PriceRule] = {
     **function_and_api_prices.PRICE_RULES,
-    **storage_prices.PRICE_RULES,
+    **storage_and_secret_prices.PRICE_RULES,
     **messaging_prices.PRICE_RULES,
-    **job_prices.PRICE_RULES,
+    **workflow_and_job_prices.PRICE_RULES,
     **monitoring_prices.PRICE_RULES,
     **network_prices.PRICE_RULES,
 }

@@ -23,8 +23,8 @@ from components.blocks.api.gateway_import_document import (
 )
 from components.blocks.api.gateway_responses import REFUSALS
 from components.blocks.api.gateway_schema import to_gateway_schemas
-from components.blocks.api.openapi_description import SCHEMAS, Error, build_document
-from handlers.common.error_codes import CommonErrorCode
+from components.blocks.api.public_openapi_document import SCHEMAS, Error, build_document
+from handlers.common.api_error_codes import CommonErrorCode
 from handlers.common.error_responses import HandlerError, to_http_response
 from handlers.common.http.rest_operation import RestOperation
 from handlers.common.json_models import Message

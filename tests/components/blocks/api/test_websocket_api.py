@@ -9,7 +9,7 @@ import pytest
 
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization, message_actions
-from local.preview.property_values import Props
+from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Resource
 from tests.components.deployment_harness import DeployedProvider, deploy, sample_function
 from tests.fake_engine import Engine, Recorded, scope

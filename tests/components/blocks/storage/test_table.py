@@ -6,7 +6,7 @@ import pytest
 
 from components.blocks.iam.grant import Grant, policy_documents
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
-from local.preview.property_values import Props
+from local.preview.property_value_conversion import Props
 from tests.fake_engine import Engine, foundation_settings, scope
 
 INDEXES = (

@@ -16,7 +16,7 @@ from handlers.ingestion.glue.file_list_and_result import (
     published_file_keys,
     reported_file_keys,
 )
-from handlers.ingestion.glue.parquet_column_inference import WidenedColumn
+from handlers.ingestion.glue.json_to_parquet_columns import WidenedColumn
 from handlers.ingestion.manifest_documents import ListedFile, Manifest, RunResult
 
 ABOUT: dict[str, Any] = {

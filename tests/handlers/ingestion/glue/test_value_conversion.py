@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.parquet_column_inference import JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
+from handlers.ingestion.glue.json_to_parquet_columns import JSON, ColumnType, ListOf, MapOf, Scalar, StructOf
 from handlers.ingestion.glue.value_conversion import MisfitFlag, make_converter
 from tests.handlers.ingestion.glue.test_json_line_parser import VALUES
 

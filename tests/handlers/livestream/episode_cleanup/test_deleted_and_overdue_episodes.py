@@ -16,9 +16,9 @@ from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import SWE
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects, ObjectsNotDeleted
 from handlers.livestream.table_item_deletion import ItemsNotDeleted
 from handlers.livestream.table_keys import window_key
-from handlers.livestream.track_states import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.track_processing_states import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.upload_object_keys import UploadKey
-from handlers.livestream.video_chunks.video_events import UploadedVideo
+from handlers.livestream.video_chunks.video_and_job_events import UploadedVideo
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, TABLE, ApiHarness
 from tests.handlers.livestream.video_chunks import video_processing_harness
 from tests.handlers.livestream.video_chunks.video_processing_harness import completed, created

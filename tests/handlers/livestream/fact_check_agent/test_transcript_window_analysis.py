@@ -19,7 +19,7 @@ from handlers.livestream.fact_check_agent.transcript_window_analysis import (
 )
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.findings_table import FindingsTable, WindowFailure
-from handlers.livestream.track_states import ContentType, ExpectedUpload, TrackKind
+from handlers.livestream.track_processing_states import ContentType, ExpectedUpload, TrackKind
 from handlers.livestream.transcript_window_queue import WindowMessage, window_messages
 from tests.handlers.livestream.fact_check_agent.fake_agent_services import (
     EPISODE,

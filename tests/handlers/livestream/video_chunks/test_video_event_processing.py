@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.livestream.track_states import Track, TrackKind, TrackReason, TrackState
+from handlers.livestream.track_processing_states import Track, TrackKind, TrackReason, TrackState
 from handlers.livestream.video_chunks import handler
-from handlers.livestream.video_chunks.video_events import VideoUploadDetail
+from handlers.livestream.video_chunks.video_and_job_events import VideoUploadDetail
 from tests.handlers.livestream import rest_api_harness as rest
 from tests.handlers.livestream.track_reference_model import request_upload
 from tests.handlers.livestream.video_chunks.video_processing_harness import (

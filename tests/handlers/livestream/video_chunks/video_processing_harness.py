@@ -9,7 +9,7 @@ from typing import Any
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.track_states import (
+from handlers.livestream.track_processing_states import (
     ContentType,
     ExpectedUpload,
     Track,
@@ -21,8 +21,8 @@ from handlers.livestream.track_states import (
 )
 from handlers.livestream.upload_object_keys import parse_upload_key
 from handlers.livestream.video_chunks import video_cutting_job
+from handlers.livestream.video_chunks.video_and_job_events import UploadedVideo, VideoUploadDetail
 from handlers.livestream.video_chunks.video_event_processing import VideoProcessing
-from handlers.livestream.video_chunks.video_events import UploadedVideo, VideoUploadDetail
 from tests.handlers.livestream.track_reference_model import apply_update, request_upload
 
 BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"

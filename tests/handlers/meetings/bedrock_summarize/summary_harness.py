@@ -12,8 +12,8 @@ from handlers.common.bedrock.converse import ConverseRequest, InferenceOptions, 
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
 from handlers.meetings.bedrock_summarize.summarizer import Summarizer, SummarySettings
-from handlers.meetings.bedrock_summarize.summary_format import Summary
-from handlers.meetings.bedrock_summarize.transcript_format import Transcript
+from handlers.meetings.bedrock_summarize.summary_data_models import Summary
+from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest, SummaryResult
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import MeetingMetric, MeetingMetrics

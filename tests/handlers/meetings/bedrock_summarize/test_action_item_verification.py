@@ -13,8 +13,8 @@ from handlers.meetings.bedrock_summarize.action_item_verification import (
     verify_items,
 )
 from handlers.meetings.bedrock_summarize.model_answers import ModelActionItem
-from handlers.meetings.bedrock_summarize.summary_format import ActionItem
-from handlers.meetings.bedrock_summarize.transcript_format import TranscriptSegment
+from handlers.meetings.bedrock_summarize.summary_data_models import ActionItem
+from handlers.meetings.bedrock_summarize.transcript_data_models import TranscriptSegment
 
 TEXTS = (
     "Good morning.",

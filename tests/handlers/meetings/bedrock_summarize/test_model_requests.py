@@ -21,7 +21,7 @@ from handlers.meetings.bedrock_summarize.model_requests import (
     group_texts,
     read_instructions,
 )
-from handlers.meetings.bedrock_summarize.transcript_format import TranscriptSegment
+from handlers.meetings.bedrock_summarize.transcript_data_models import TranscriptSegment
 from tests.handlers.converse_shape import valid
 
 ONCE = QuestionStyle(InferenceOptions(4_000), transcript_cached=False)

@@ -21,7 +21,7 @@ from handlers.meetings.bedrock_summarize.transcript_assembly import (
     join_parts,
     parse_part,
 )
-from handlers.meetings.bedrock_summarize.transcript_format import Transcript, TranscriptSegment
+from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript, TranscriptSegment
 from tests.handlers.meetings.sample_transcripts import Turn, length, output, turns
 
 CANARY = "canary"

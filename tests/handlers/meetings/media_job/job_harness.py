@@ -14,7 +14,7 @@ from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob, MediaJobSettings
 from handlers.meetings.media_job.job_bucket import JobBucket
 from handlers.meetings.media_job.job_termination import JobTermination
-from handlers.meetings.media_job.recording_plan import PlanLimits
+from handlers.meetings.media_job.media_output_plan import PlanLimits
 from handlers.meetings.media_result import MediaResult
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.upload_completion_file import Chunk, CompleteFile

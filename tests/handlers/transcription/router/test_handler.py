@@ -13,7 +13,7 @@ from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router.client_message_handler import DIRECT_URL_PERIOD_MS, MAX_START_MS
 from handlers.transcription.router.lost_utterance_sweep import SweepFailed
 from handlers.transcription.router.open_session_limit import ABANDONED_MS, DISCONNECTED_MS
-from handlers.transcription.session_utterances import SessionUtterances
+from handlers.transcription.session_utterance_state import SessionUtterances
 from tests.handlers.transcription.router_harness import LIMITS, LIVE, SESSIONS, START_MS, RouterHarness, silence
 
 ANN = derive_user_id("none", "ann")

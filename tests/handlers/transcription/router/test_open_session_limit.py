@@ -7,7 +7,7 @@ import pytest
 
 from handlers.transcription.live_table import ClientConnection
 from handlers.transcription.router.open_session_limit import ABANDONED_MS, DISCONNECTED_MS, UserOpenSessions
-from handlers.transcription.session_utterances import LiveItem, SessionUtterances, Slot
+from handlers.transcription.session_utterance_state import LiveItem, SessionUtterances, Slot
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness
 
 

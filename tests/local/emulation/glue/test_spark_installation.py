@@ -33,7 +33,7 @@ USER = {
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "local").mkdir()
-    (tmp_path / "local" / "environment_installation.py").write_text(INSTALLER)
+    (tmp_path / "local" / "virtual_environment_installation.py").write_text(INSTALLER)
     monkeypatch.setattr(spark_installation, "ROOT", tmp_path)
     monkeypatch.setenv(spark_installation.PIP_SETTINGS_VARIABLE, collect_pip_variables(USER))
     return tmp_path

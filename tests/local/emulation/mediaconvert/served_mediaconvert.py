@@ -16,7 +16,7 @@ import imageio_ffmpeg
 from handlers.livestream.s3_prefixes import VIDEOS
 from handlers.livestream.upload_object_keys import parse_upload_key
 from handlers.livestream.video_chunks import video_cutting_job
-from handlers.livestream.video_chunks.video_events import UploadedVideo
+from handlers.livestream.video_chunks.video_and_job_events import UploadedVideo
 from local.emulation.mediaconvert import mediaconvert_service
 from local.ffmpeg import run_ffmpeg
 from tests.local.emulation.fake_account import Account, client_of

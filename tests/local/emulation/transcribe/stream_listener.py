@@ -10,7 +10,7 @@ from botocore.credentials import Credentials
 
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
-from handlers.transcription.utterance_audio import Encoding
+from handlers.transcription.utterance_audio_validation import Encoding
 from local.emulation.transcribe.streaming_service import SILENCE_SECONDS, serve
 from tests.local.emulation.server_threads import PATIENCE, serve_in_thread
 

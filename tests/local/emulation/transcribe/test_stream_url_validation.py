@@ -7,7 +7,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
-from handlers.transcription.utterance_audio import Encoding
+from handlers.transcription.utterance_audio_validation import Encoding
 from local.emulation.transcribe.stream_url_validation import (
     InvalidStreamRequest,
     StreamSettings,

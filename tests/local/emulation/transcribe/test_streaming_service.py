@@ -10,8 +10,8 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
     TranscribeStream,
     TranscribeStreamFailed,
 )
-from handlers.transcription.utterance_audio import Encoding
-from local.emulation.speech.audio_files import encode_audio
+from handlers.transcription.utterance_audio_validation import Encoding
+from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import SENTENCE_END, speech
 from local.emulation.transcribe.streaming_results import StreamFault
 from local.emulation.transcribe.streaming_service import MAX_CHUNK_BYTES

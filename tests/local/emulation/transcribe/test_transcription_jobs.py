@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.emulation.speech.audio_files import encode_audio
+from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import PITCHES, SENTENCE_END, WORDS, silence, speech
 from local.emulation.transcribe import transcription_jobs
 from local.emulation.transcribe.transcription_jobs import CHECK_FILE, JobFault

@@ -30,7 +30,7 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     opaque_session_id,
 )
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
-from local.emulation.speech.audio_files import recognise_file
+from local.emulation.speech.audio_encoding_and_recognition import recognise_file
 from local.emulation.speech.tone_words import Pause, SpokenWord, speech
 from local.emulation.voice_qa_agent.agent_service import AnswerFault, serve
 from local.emulation.voice_qa_agent.word_overlap_answers import (

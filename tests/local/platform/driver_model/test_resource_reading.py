@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, ResourceValues, constant
 from local.platform.driver_model.resource_reading import read_inputs
-from local.preview.property_values import Archive, Props, Secret
+from local.preview.property_value_conversion import Archive, Props, Secret
 
 pytestmark = pytest.mark.unit
 

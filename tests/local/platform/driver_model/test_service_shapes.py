@@ -21,7 +21,7 @@ from local.platform.driver_model.service_shapes import (
     fit_to_shape,
     service_model,
 )
-from local.preview.property_values import UNKNOWN, Secret
+from local.preview.property_value_conversion import UNKNOWN, Secret
 
 pytestmark = pytest.mark.unit
 

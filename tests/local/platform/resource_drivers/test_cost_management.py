@@ -5,7 +5,7 @@ import pytest
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.service_shapes import build_parameters, find_violations, input_shape
 from local.platform.resource_drivers import DRIVERS
-from local.preview.property_values import UNKNOWN
+from local.preview.property_value_conversion import UNKNOWN
 
 pytestmark = pytest.mark.unit
 

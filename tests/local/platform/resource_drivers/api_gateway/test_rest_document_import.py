@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.blocks.api.gateway_import_document import GatewayOptions, gateway_document
-from components.blocks.api.openapi_description import build_document
+from components.blocks.api.public_openapi_document import build_document
 from handlers.common.http.rest_operation import RestOperation
 from handlers.common.json_models import Message
 from local.platform.driver_model.driver import ResourceValues

@@ -10,7 +10,7 @@ from pathlib import Path
 import pulumi_aws
 
 from local import ROOT
-from local.preview import deferred_annotations
+from local.preview import pulumi_aws_import_hook
 from tests.whole_program import ONE_WORKER, previewed
 
 NAME = "pulumi_aws.scheduler._inputs"
@@ -18,7 +18,7 @@ NAME = "pulumi_aws.scheduler._inputs"
 
 def spec(name: str = NAME) -> ModuleSpec | None:
     [folder] = pulumi_aws.__path__
-    return deferred_annotations._Finder.find_spec(name, [str(Path(folder) / "scheduler")])
+    return pulumi_aws_import_hook._Finder.find_spec(name, [str(Path(folder) / "scheduler")])
 
 
 def test_a_module_is_loaded_with_its_annotations_as_text() -> None:

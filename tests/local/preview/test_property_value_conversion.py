@@ -14,7 +14,7 @@ from pulumi_aws import s3
 from local.platform.resource_drivers.lambda_ import read_archive
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_values import (
+from local.preview.property_value_conversion import (
     ARCHIVE,
     ASSET,
     SIGNATURE,

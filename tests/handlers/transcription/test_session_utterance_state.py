@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.session_utterances import MAX_REMEMBERED_UTTERANCES, SessionUtterances, SlotOutcome
+from handlers.transcription.session_utterance_state import MAX_REMEMBERED_UTTERANCES, SessionUtterances, SlotOutcome
 
 MOST = 2
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from botocore.model import Shape, ShapeResolver, StructureShape
 
-from local.platform.driver_model.input_comparison import to_current_input
+from local.platform.driver_model.drift_comparison import to_current_input
 from local.platform.driver_model.service_shapes import service_model
-from local.preview.property_values import UNKNOWN, Archive, Asset, Secret
+from local.preview.property_value_conversion import UNKNOWN, Archive, Asset, Secret
 
 pytestmark = pytest.mark.unit
 

@@ -3,7 +3,7 @@
 import pytest
 
 from operations.command_errors import InvalidInput
-from operations.function_gateway import AliasRouting, FunctionGateway
+from operations.function_management_gateway import AliasRouting, FunctionGateway
 from tests.operations.fake_lambda_cloud import ENVIRONMENT, FUNCTION, SECRET, FakeLambdaCloud
 
 

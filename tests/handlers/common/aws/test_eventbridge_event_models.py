@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.eventbridge_events import (
+from handlers.common.aws.eventbridge_event_models import (
     OBJECT_CREATED,
     S3_SOURCE,
     ObjectCreatedDetail,

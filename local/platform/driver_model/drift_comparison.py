@@ -14,7 +14,7 @@ from typing import Any
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from local.platform.driver_model.service_shapes import find_key_and_value, find_member
-from local.preview.property_values import UNKNOWN, Archive, Asset, Props, Secret
+from local.preview.property_value_conversion import UNKNOWN, Archive, Asset, Props, Secret
 
 
 def to_current_input(given: Any, current: Any, shape: Shape | None, renames: Mapping[str, str]) -> Any:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue import json_schema_inference, parquet_column_inference
+from handlers.ingestion.glue import json_schema_inference, json_to_parquet_columns
 from handlers.ingestion.glue.json_schema_inference import (
     MAX_LEVELS,
     MAX_NAMES,
@@ -16,7 +16,7 @@ from handlers.ingestion.glue.json_schema_inference import (
     count_nodes,
     limit_nodes,
 )
-from handlers.ingestion.glue.parquet_column_inference import (
+from handlers.ingestion.glue.json_to_parquet_columns import (
     JSON,
     STRING,
     ColumnType,
@@ -49,7 +49,7 @@ def merged(*parts: JsonShape) -> JsonShape:
 
 
 def of(*values: Any) -> ColumnType:
-    ((_, kind),) = parquet_column_inference.infer_columns(seen(*({"a": value} for value in values))).fields
+    ((_, kind),) = json_to_parquet_columns.infer_columns(seen(*({"a": value} for value in values))).fields
     return kind
 
 
@@ -84,11 +84,11 @@ def test_the_nodes_marked_as_boundless_do_not_depend_on_the_order(
 def test_inferred_columns_hold_every_value_completely(records: list[dict[str, Any]], beyond: int) -> None:
     shape = seen(*records)
     limit_nodes(shape, 1 + len(shape.names) + beyond)
-    for name, kind in parquet_column_inference.infer_columns(shape).fields:
+    for name, kind in json_to_parquet_columns.infer_columns(shape).fields:
         misfit = MisfitFlag()
         converted = [make_converter(kind)(record.get(name), misfit) for record in records]
         assert not misfit.is_set
-        if parquet_column_inference.fits_unchanged(kind, shape.names[name]):
+        if json_to_parquet_columns.fits_unchanged(kind, shape.names[name]):
             assert [_without_missing(item) for item in converted] == [
                 _without_missing(record.get(name)) for record in records
             ]
@@ -156,23 +156,23 @@ def test_a_column_is_as_wide_as_its_values(values: list[Any], kind: ColumnType) 
 )
 def test_a_column_needs_no_conversion_only_if_every_value_fits(kind: ColumnType, values: list[Any], fits: bool) -> None:
     shape = seen(*({"a": value} for value in values))
-    assert parquet_column_inference.fits_unchanged(kind, shape.names["a"]) == fits
+    assert json_to_parquet_columns.fits_unchanged(kind, shape.names["a"]) == fits
 
 
 def test_a_widened_column_is_reported_with_the_kinds_seen() -> None:
-    found = parquet_column_inference.infer_columns(
+    found = json_to_parquet_columns.infer_columns(
         seen({"a": 1, "b": {"c": [1]}, "d": 1}, {"a": 2.5, "b": {"c": ["x"]}, "d": 2})
     )
     assert found.widened == (
         WidenedColumn("a", ("double", "integer"), "double"),
         WidenedColumn("b.c[]", ("integer", "text"), "string"),
     )
-    (noted,) = [item for item in parquet_column_inference.to_spark_schema(found)["fields"] if item["name"] == "a"]
+    (noted,) = [item for item in json_to_parquet_columns.to_spark_schema(found)["fields"] if item["name"] == "a"]
     assert noted["metadata"] == {"widened": "double, integer"}
 
 
 def test_names_that_cannot_be_columns_are_not_columns() -> None:
-    found = parquet_column_inference.infer_columns(
+    found = json_to_parquet_columns.infer_columns(
         seen({"": 1, "a": 1, "A": 1, "DT": 1, "_Source_Key": 1, "_unknown": 1, "b": 1})
     )
     assert [name for name, _ in found.fields] == ["a", "b"]
@@ -180,7 +180,7 @@ def test_names_that_cannot_be_columns_are_not_columns() -> None:
 
 def test_an_object_that_is_a_map_becomes_json_and_stays_small() -> None:
     shape = seen(*({"users": {f"u{number}": 1}} for number in range(MAX_NAMES + 5)))
-    assert parquet_column_inference.infer_columns(shape).fields == (("users", JSON),)
+    assert json_to_parquet_columns.infer_columns(shape).fields == (("users", JSON),)
     assert not shape.names["users"].names
     assert merged(shape, seen({"users": {"u": 1}})) == shape
 
@@ -200,7 +200,7 @@ def test_names_that_multiply_with_each_level_become_json_and_the_others_keep_the
     shape = seen({"id": 1, "user": {"name": "a", "tags": ["b"]}}, *days)
     assert count_nodes(shape) > 30_000
     limit_nodes(shape, MAX_NODES)
-    found = parquet_column_inference.infer_columns(shape)
+    found = json_to_parquet_columns.infer_columns(shape)
     user = StructOf((("name", STRING), ("tags", ListOf(STRING))))
     assert found.fields == (("counts", JSON), ("id", Scalar("long")), ("user", user))
     assert [(entry.column, entry.became) for entry in found.widened] == [("counts", "json")]
@@ -213,7 +213,7 @@ def test_the_widest_nodes_are_marked_first_and_equally_wide_nodes_together() -> 
         shape = seen({"a": {"x": {"y": 1}}, "b": wide, "c": wide, "d": [[1]], "e": 1})
         assert count_nodes(shape) == 16
         limit_nodes(shape, most)
-        return [kind for _, kind in parquet_column_inference.infer_columns(shape).fields]
+        return [kind for _, kind in json_to_parquet_columns.infer_columns(shape).fields]
 
     a, b, c, d, e = narrowed(16)
     assert isinstance(b, StructOf)
@@ -251,7 +251,7 @@ def test_a_given_schema_is_used_as_spark_parses_it() -> None:
             field("s", {"type": "struct", "fields": [field("x", "date")]}),
         ],
     }
-    found = parquet_column_inference.columns_from_schema(schema)
+    found = json_to_parquet_columns.columns_from_schema(schema)
     assert found == TableColumns(
         (
             ("id", Scalar("long")),
@@ -261,7 +261,7 @@ def test_a_given_schema_is_used_as_spark_parses_it() -> None:
             ("s", StructOf((("x", Scalar("date")),))),
         )
     )
-    assert parquet_column_inference.to_spark_schema(found)["fields"][:5] == schema["fields"]
+    assert json_to_parquet_columns.to_spark_schema(found)["fields"][:5] == schema["fields"]
 
 
 @pytest.mark.parametrize(
@@ -277,4 +277,4 @@ def test_a_given_schema_is_used_as_spark_parses_it() -> None:
 )
 def test_a_schema_that_no_run_can_use_is_refused(fields: list[dict[str, Any]]) -> None:
     with pytest.raises(InvalidSchema):
-        parquet_column_inference.columns_from_schema({"type": "struct", "fields": fields})
+        json_to_parquet_columns.columns_from_schema({"type": "struct", "fields": fields})

@@ -10,14 +10,14 @@ import pytest
 from components.blocks.compute import handler_archive
 from components.ingestion.spark_job import SCRIPT
 from local import ROOT
-from local.platform.deployed_functions import DeployedFunction
-from local.platform.function_package import (
+from local.platform.code_package_comparison import (
     SPARK_JOB,
     SPARK_SUBSYSTEM,
     CurrentPackages,
     DeployedPackages,
     list_changed_files,
 )
+from local.platform.deployed_functions import DeployedFunction
 from tests.handler_tree import FILES, KEYS, PROMPT, SHARED, START, SWEEP, use_handler_tree, write_files
 
 pytestmark = pytest.mark.unit

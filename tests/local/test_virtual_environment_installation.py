@@ -1,4 +1,4 @@
-"""Tests of the installation of virtual environments by `local/environment_installation.py`, which the real `make`
+"""Tests of the installation of virtual environments by `local/virtual_environment_installation.py`, which the real `make`
 starts.
 
 Most tests replace Python's module `venv`, so that an installation takes no time and waits where the test wants it.
@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from local import ROOT, environment_installation
-from local.environment_installation import ENVIRONMENTS, InstallationFailed, InstallationProgress, check_python
+from local import ROOT, virtual_environment_installation
+from local.virtual_environment_installation import ENVIRONMENTS, InstallationFailed, InstallationProgress, check_python
 
 STAMP = ".venv/.locked"
 FAKE_VENV = """
@@ -69,7 +69,7 @@ class Checkout:
         (folder / "policies").mkdir()
         (folder / "requirements").mkdir()
         shutil.copy(ROOT / "Makefile", folder)
-        shutil.copy(ROOT / "local" / "environment_installation.py", folder / "local")
+        shutil.copy(ROOT / "local" / "virtual_environment_installation.py", folder / "local")
         (folder / "fakes" / "venv.py").write_text(FAKE_VENV)
         for lock in ("requirements/tools.txt", "policies/requirements.txt"):
             (folder / lock).touch()
@@ -225,16 +225,16 @@ def test_the_progress_is_reported_while_a_step_prints_nothing(
     progress: InstallationProgress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports: queue.Queue[str] = queue.Queue()
-    monkeypatch.setattr(environment_installation, "PIPE_SECONDS", 0.001)
-    monkeypatch.setattr(environment_installation, "_report", reports.put)
+    monkeypatch.setattr(virtual_environment_installation, "PIPE_SECONDS", 0.001)
+    monkeypatch.setattr(virtual_environment_installation, "_report", reports.put)
     with progress.reporting():
         assert {reports.get(timeout=60) for _ in range(3)} == {f"  {progress.folder}: starting, 0 s"}
 
 
 def test_a_waiting_command_reports_until_the_other_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(environment_installation, "LOCK_SECONDS", 0.001)
-    monkeypatch.setattr(environment_installation, "PIPE_SECONDS", 0.001)
+    monkeypatch.setattr(virtual_environment_installation, "LOCK_SECONDS", 0.001)
+    monkeypatch.setattr(virtual_environment_installation, "PIPE_SECONDS", 0.001)
     (tmp_path / ".local").mkdir()
     (tmp_path / ".venv").mkdir()
     (tmp_path / "lock.txt").touch()
@@ -248,8 +248,8 @@ def test_a_waiting_command_reports_until_the_other_has_ended(tmp_path: Path, mon
             if len(reports) == 3:
                 fcntl.flock(other, fcntl.LOCK_UN)
 
-        monkeypatch.setattr(environment_installation, "_report", release_after_three_reports)
-        environment_installation.install(Path(".venv"), Path("lock.txt"))
+        monkeypatch.setattr(virtual_environment_installation, "_report", release_after_three_reports)
+        virtual_environment_installation.install(Path(".venv"), Path("lock.txt"))
     assert reports[0].startswith("another command is installing .venv: waiting")
     assert reports[1:] == ["  .venv: waiting for the other command, 0 s"] * 2
 

@@ -112,7 +112,7 @@ _KNOWN_TYPES = list_checked_types() | TYPES_WITHOUT_POLICY.keys() | {AWS_PROVIDE
     description="Every type of resource is checked by a policy, or is listed with the reason why it needs none.",
     remedy=(
         "Add the type to a policy that checks its access and data, or to TYPES_WITHOUT_POLICY in "
-        "policies/guardrails/resource_type_policies.py with a reason. Replace a resource that runs arbitrary code or "
+        "policies/guardrails/allowed_types_and_providers.py with a reason. Replace a resource that runs arbitrary code or "
         "templates by typed resources."
     ),
     types={EVERY_TYPE},

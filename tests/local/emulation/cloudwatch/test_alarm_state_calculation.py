@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.emulation.cloudwatch.alarm_states import (
+from local.emulation.cloudwatch.alarm_state_calculation import (
     AlarmState,
     MissingData,
     count_read_periods,

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from handlers.common.aws import eventbridge_events
-from handlers.common.aws.eventbridge_events import (
+from handlers.common.aws import eventbridge_event_models
+from handlers.common.aws.eventbridge_event_models import (
     VERSION_ID_PATTERN,
     EventModel,
     parse_bus_event,
@@ -177,7 +177,7 @@ def parse_video_event(body: str, bucket: str) -> ObjectCreated | VideoUploadComp
     event = parse_bus_event(body)
     try:
         match event.source, event.detail_type:
-            case eventbridge_events.S3_SOURCE, eventbridge_events.OBJECT_CREATED:
+            case eventbridge_event_models.S3_SOURCE, eventbridge_event_models.OBJECT_CREATED:
                 return _parse_created(event.detail, bucket)
             case source, event_names.UPLOAD_COMPLETED if event_names.is_livestream_source(source):
                 return _parse_completed(event.detail, replayed=event.replay_name is not None)

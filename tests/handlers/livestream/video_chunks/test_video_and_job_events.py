@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws.s3_notifications import InvalidEvent
-from handlers.livestream.video_chunks.video_events import (
+from handlers.livestream.video_chunks.video_and_job_events import (
     VIDEO_TYPES,
     ObjectCreated,
     VideoUploadCompleted,

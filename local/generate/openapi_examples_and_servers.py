@@ -6,12 +6,12 @@ every parameter has an example.
 
 from collections.abc import Sequence
 
-from components.blocks.api.openapi_description import ApiDocumentation, Document, Error
-from handlers.common.error_codes import CommonErrorCode
+from components.blocks.api.public_openapi_document import ApiDocumentation, Document, Error
+from handlers.common.api_error_codes import CommonErrorCode
 from handlers.common.json_models import Message, WrongField
 from handlers.livestream import api_models as livestream
 from handlers.livestream.fact_claim_verdict import Verdict
-from handlers.livestream.track_states import ContentType, EpisodeStatus, TrackKind, TrackState
+from handlers.livestream.track_processing_states import ContentType, EpisodeStatus, TrackKind, TrackState
 from handlers.meetings.auth_exchange import api_models as meetings
 from handlers.meetings.auth_exchange.token_exchange import user_prefixes
 

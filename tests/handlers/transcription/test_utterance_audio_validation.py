@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.utterance_audio import (
+from handlers.transcription.utterance_audio_validation import (
     CHUNK_MS,
     CODER_PADDING_SECONDS,
     MAX_BYTES,

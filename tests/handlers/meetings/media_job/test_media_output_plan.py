@@ -12,7 +12,7 @@ from handlers.meetings.media_job.chunk_facts import (
     RecordingFacts,
     TrackFormat,
 )
-from handlers.meetings.media_job.recording_plan import (
+from handlers.meetings.media_job.media_output_plan import (
     MAX_FRAME_RATE,
     MIN_SAMPLES,
     SPEECH_RATE,

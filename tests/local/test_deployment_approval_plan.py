@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.__main__ import main
-from local.deployment_plan import list_changes
+from local.deployment_approval_plan import list_changes
 
 Document = dict[str, Any]
 Edit = Callable[[Document], object]

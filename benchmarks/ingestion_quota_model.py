@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from components.blocks.workflow.state_definitions import least_pause_seconds
 from components.ingestion.manifest_workflow_states import START_RETRIER
-from components.ingestion.usage import (
+from components.ingestion.usage_estimate import (
     INDEX_WRITES_PER_FILE,
     OBJECTS_PER_RUN,
     OLD_VERSION_DAYS,

@@ -5,7 +5,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from local.preview.property_values import Props, reveal_secrets
+from local.preview.property_value_conversion import Props, reveal_secrets
 
 NOT_FOUND = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "404")
 """Parts of services' error codes for a resource that does not exist. S3 answers to `HeadObject` with the code 404."""

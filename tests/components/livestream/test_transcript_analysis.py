@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.blocks.bedrock.agentcore_memory import MEMORY_ID_SUFFIX
-from components.livestream.transcript_agent import TOKEN_FIELDS
+from components.livestream.transcript_analysis import TOKEN_FIELDS
 from handlers.common.logging import ALLOWED_LOG_FIELDS
 from local.emulation.iam.policy_evaluator import matches_resource
 from local.platform.driver_model.service_shapes import service_model
