@@ -1,5 +1,5 @@
 """Guardrail policies against privilege escalation: actions, and combinations of actions, by which a role or another
-principal can gain permissions that it was not granted. `escalation_actions` lists these actions.
+principal can gain permissions that it was not granted. `escalation_action_list` contains these actions.
 
 Wildcards and NotAction are expanded with the table of all IAM actions, so a statement cannot hide an action. All IAM
 policies of a role are checked together, because a dangerous combination can be spread over several.
