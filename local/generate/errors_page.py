@@ -52,8 +52,8 @@ WEBSOCKET_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
 GATEWAY_NOTE = """\
 API Gateway returns these errors itself, without calling a function, for example for an unknown path. `REFUSED` has the
 status that the gateway chose, from 400 to 499. For livestream, the gateway also checks that a body has the required fields, with the types that the
-OpenAPI document states. For meetings, only the function checks bodies, so `fields` lists the invalid fields, unless the
-body is not JSON.
+OpenAPI document states. If a body violates this, the gateway answers `MALFORMED` with empty `fields`. For meetings, only the function checks
+bodies. It lists the invalid fields in `fields`, unless the body is not JSON.
 """
 WEBSOCKET_NOTE = """\
 If API Gateway cannot reach the function, it answers itself with `{message, connectionId, requestId}`.

@@ -65,7 +65,7 @@ def _is_read(principal: str, target: Target, attempt: Attempt) -> bool:
 
 SHARED = (
     SharedAccess(
-        "Configuration of APIs, identity pools, memories, backup plans, anomaly monitors and event source mappings",
+        "Reading the configuration of APIs, identity pools, memories, backup plans, anomaly monitors and event source mappings",
         "apigateway:GET backup:* bedrock-agentcore:GetMemory bedrock-agentcore:ListTagsForResource ce:* cognito-identity:* "
         "lambda:GetEventSourceMapping lambda:ListTags wafv2:GetWebACLForResource",
         "arn:aws:apigateway:*::/account *::/restapis/* *::/apis/* *::/tags/* *:backup-plan:* *:memory/* *:anomaly* "
