@@ -32,6 +32,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 TESTS = Path(__file__).parent
 PLATFORM = "platform"
+LONGEST_UNIT_TEST = "tests/handlers/ingestion/claim_protocol/test_claim_protocol_model.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,12 +52,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class _FilesAndGroups(LoadGroupScheduling):  # type: ignore[misc]
     """Scheduler that assigns whole files, so that shared resources of a file are created once, with fewer messages.
 
-    Tests of the platform come first, because they mostly wait while other tests use the processor.
+    Tests of the platform come first, because they mostly wait while other tests use the processor. The longest unit test
+    comes second, because the other workers would have to wait for it at the end.
     """
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if PLATFORM in self.workqueue:
-            self.workqueue.move_to_end(PLATFORM, last=False)
+        for scope in (LONGEST_UNIT_TEST, PLATFORM):
+            if scope in self.workqueue:
+                self.workqueue.move_to_end(scope, last=False)
         super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:

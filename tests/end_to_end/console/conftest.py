@@ -1,7 +1,6 @@
 """Fixtures for tests of the console against the local platform. All panels share one window."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -11,20 +10,11 @@ from local.http_server import serve_in_thread
 from tests.browser import TIMEOUT_MS, ConsoleWindow, launch_browser, open_window, write_speech
 from tests.end_to_end.conftest import Platform
 
-FOLDER = Path(__file__).parent
 MICROPHONE_WORDS = "tones and captions ."
 """Words that the microphone plays in a loop."""
 
 
 expect.set_options(timeout=TIMEOUT_MS)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the console's tests that need ingestion's flow last. Otherwise, they would start the flow and wait for Spark.
-
-    `tests/end_to_end/test_grants.py` starts the flow, and runs the other flows meanwhile.
-    """
-    items.sort(key=lambda item: item.path.parent == FOLDER and "ingestion_played" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="package")
