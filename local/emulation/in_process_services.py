@@ -25,8 +25,8 @@ def install(permissions: ServiceCallPermissions) -> None:
     """Start the services. Set the environment variables from which the AWS SDK of handlers reads the services' URLs."""
     set_request_account_id("")  # the default account applies, because no request is being served
     media_convert = EmulatorAccount(permissions, mediaconvert_service.SERVICE, "queues/Default")
-    # The last argument is the end of the ARN for which the service assumes roles. Transcribe assumes none, so `any` can
-    # take the place of a job's name.
+    # The last argument is the end of the ARN that the service sends as `aws:SourceArn` when it assumes a role.
+    # Transcribe assumes no role, so `any` can take the place of a job's name.
     transcribe = EmulatorAccount(permissions, "transcribe.amazonaws.com", "transcription-job/any")
     services = {
         "MEDIACONVERT": mediaconvert_service.serve(media_convert),

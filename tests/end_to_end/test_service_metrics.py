@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.emulation.cloudwatch.available_metrics import EVALUATED, why_not_evaluated
+from local.emulation.cloudwatch.available_metrics import PUBLISHED_AWS_METRICS, why_not_evaluated
 from local.flows import eventually
 from tests.end_to_end.conftest import Platform
 
@@ -26,7 +26,7 @@ def identify(metric: dict[str, Any]) -> tuple[str, str, frozenset[tuple[str, str
 @pytest.mark.usefixtures("transcription_played", "voice_qa_played", "livestream_played")
 def test_the_flows_publish_the_metrics_that_alarms_use(platform: Platform) -> None:
     """A metric with other dimensions than the alarm's would leave the alarm without data."""
-    expected = {(namespace, name) for namespace, names in EVALUATED.items() for name in names}
+    expected = {(namespace, name) for namespace, names in PUBLISHED_AWS_METRICS.items() for name in names}
     expected.remove(("AWS/States", "ExecutionsFailed"))  # no execution has failed
 
     def find_published() -> set[tuple[str, str]] | None:

@@ -1,7 +1,7 @@
 """Refuses some requests to the invoke URL of an API, as API Gateway does.
 
-The emulator calls a function of a WebSocket API even for a plain HTTP request, without IAM. It answers a WebSocket
-handshake for an unknown stage with status 500. Here, the answers are:
+The emulator calls a function of a WebSocket API even for a plain HTTP request, without IAM. It accepts a WebSocket
+handshake for an unknown stage. Here, the answers are:
 
 - For an unknown API or stage: status 403 and the message `Forbidden`, so that a client does not learn what exists.
   https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden.

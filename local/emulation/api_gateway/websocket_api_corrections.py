@@ -1,6 +1,6 @@
 """Corrects these faults of the emulator's WebSocket APIs.
 
-- It drops the subprotocol that the function of `$connect` returned, so browsers close the connection.
+- The emulator drops the subprotocol that the function of `$connect` returned, so browsers close the connection.
 - If the function of `$connect` refuses a connection, the client does not get the status that the function returned.
 - The event of `$connect` does not contain the IAM identity that signed the handshake.
 - It calls functions without writing logs and without checking reserved concurrency and permissions.
@@ -60,11 +60,11 @@ class ServedConnection:
     offered_subprotocols: tuple[str, ...]
     connected_at_ms: int
     id: str = ""
-    """Connection id, or an empty text before the `$connect` route was called."""
+    """Connection id, or an empty text before `$connect` was answered."""
     request_id: str = ""
-    """Id of the `$connect` request, or an empty text before that."""
+    """Id of the `$connect` request, or an empty text before `$connect` was answered."""
     answer: RouteAnswer | None = None
-    """Answer to `$connect`, or None before that."""
+    """Answer to `$connect`, or None before `$connect` was answered."""
     is_open: bool = False
     """True if the handshake was accepted."""
 

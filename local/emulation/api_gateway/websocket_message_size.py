@@ -12,10 +12,12 @@ MESSAGE_BYTES = 128 * 1024
 
 @dataclass
 class MessageSize:
+    """Number of received bytes of one message and of its current frame."""
+
     frame: int = 0
-    """Number of bytes of the current frame that have arrived so far."""
+    """Number of bytes of the current frame. It begins at 0 for each frame."""
     message: int = 0
-    """Number of bytes of the current message that have arrived so far."""
+    """Number of bytes of all frames of the message."""
 
     def add(self, size: int, *, frame_ends: bool) -> bool:
         """Add the size of received bytes. Return False if the frame or the message is now too long."""

@@ -49,10 +49,10 @@ class BatchJob:
     """Process of the latest attempt, or None before the first one."""
     stop_reason: str | None = None
     """Reason that the caller gave when it terminated or cancelled the job, or None."""
-    has_machine: bool = False
-    """True if the job has got capacity. From then on, it can only be terminated, not cancelled."""
+    has_capacity: bool = False
+    """True if the job has got capacity. From then on, the job can only be terminated, not cancelled."""
     lock: threading.Lock = field(default_factory=threading.Lock)
-    """Lock for `process`, `stop_reason` and `has_machine`, which requests and the job's thread use."""
+    """Lock for `process`, `stop_reason` and `has_capacity`, which requests and the job's thread use."""
 
 
 class BatchService:
@@ -107,7 +107,7 @@ class BatchService:
         """End a job that waits for capacity. A job that already runs continues, and the caller gets no error."""
         job = self._find_job(request)
         with job.lock:
-            if not job.has_machine:
+            if not job.has_capacity:
                 job.stop_reason = request["reason"]
         return {}
 
@@ -126,7 +126,7 @@ class BatchService:
         attempts = job.detail["attempts"]
         while True:
             _change_status(job, "RUNNABLE")
-            self._wait_for_machine(job)
+            self._wait_for_capacity(job)
             if job.stop_reason is not None:
                 return "FAILED", job.stop_reason
             reason, exit_code = self._run_attempt(job, len(attempts) + 1)
@@ -139,11 +139,11 @@ class BatchService:
             ):
                 return "FAILED", reason
 
-    def _wait_for_machine(self, job: BatchJob) -> None:
+    def _wait_for_capacity(self, job: BatchJob) -> None:
         while True:
             with job.lock:
-                job.has_machine = job.stop_reason is None and not self._read_fault(job).no_capacity
-                if job.has_machine or job.stop_reason is not None:
+                job.has_capacity = job.stop_reason is None and not self._read_fault(job).no_capacity
+                if job.has_capacity or job.stop_reason is not None:
                     return
             time.sleep(POLL_SECONDS)
 

@@ -38,7 +38,7 @@ class ContainerImage:
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that the Dockerfile sets."""
     paths: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables with a path below the attempt's folder. It takes the place of a path in the container."""
+    """Environment variables with a path below the attempt's folder, in place of a path in the container."""
 
 
 IMAGES = {

@@ -1,8 +1,9 @@
 """Checks the permissions that Bedrock requires of a caller of Converse.
 
-To call a model, the caller needs `bedrock:InvokeModel` on the model. To call an inference profile, the caller needs it
-on the profile, and on the model in each region of the profile. For the models, the condition key
-`bedrock:InferenceProfileArn` contains the profile's ARN. A request with a guardrail also needs `bedrock:ApplyGuardrail`.
+To call a model, the caller needs `bedrock:InvokeModel` on the model. To call an inference profile, the caller needs
+this permission on the profile, and on the model in each region of the profile. In the checks of the models, the
+condition key `bedrock:InferenceProfileArn` contains the profile's ARN. A request with a guardrail also needs
+`bedrock:ApplyGuardrail`.
 https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
 """
 

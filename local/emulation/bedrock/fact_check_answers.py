@@ -28,7 +28,8 @@ VERDICTS = (
     ("misleading", frozenset(["misleading", "context"])),
     ("supported", frozenset(["supported", "confirmed", "true", "correct"])),
 )
-"""Verdicts with the words of a memory line that cause them. The first entry with such a word counts."""
+"""Verdicts with the words of a memory line that cause them. If a line has words of several entries, the first entry
+counts."""
 _NUMBER = re.compile(r"\d")
 _SUPERLATIVE = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}est)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]{3,}")

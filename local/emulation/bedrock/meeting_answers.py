@@ -39,9 +39,10 @@ class MeetingPrompt:
     """JSON lines of a request about a meeting."""
 
     task: Mapping[str, Any]
-    """Line with the name of the task, and in `part` the id of the material that the task is about."""
+    """Line with the name of the task. Its field `part` is an id of the lines that the task is about."""
     spoken: tuple[Mapping[str, Any], ...]
-    """Lines of the transcript: number, speaker and text."""
+    """Lines of the transcript, each with its number in `said`, a speaker and a text. `said` in an action item is
+    the number of its line."""
     summaries: tuple[str, ...]
     """Summaries that the task `combine` joins."""
 

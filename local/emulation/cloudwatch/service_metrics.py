@@ -1,7 +1,7 @@
 """Publishes metrics of the emulated Lambda, Step Functions, API Gateway and SQS, so that alarms can be evaluated.
 
-`EVALUATED` in `available_metrics.py` lists the metrics. This module also publishes the metrics that metric filters
-derive from logs, because the emulator stores metric filters but does not apply them.
+`PUBLISHED_AWS_METRICS` in `available_metrics.py` lists the metrics. This module also publishes the metrics that metric
+filters derive from logs, because the emulator stores metric filters but does not apply them.
 """
 
 import time

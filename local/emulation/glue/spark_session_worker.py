@@ -2,7 +2,7 @@
 `spark_process.SparkChildSession`.
 
 Each line on standard input is a request in JSON, and each line on standard output is the answer. The lake is the bucket
-with the job's output. The program reads only those of its Parquet files that a pointer names. A pointer is an object
+with the job's output. In the lake, the program reads only Parquet files that a pointer names. A pointer is an object
 with the names of one manifest's Parquet files of one date. A manifest is the list of the files that one run processes.
 The program runs in `.venv-spark`, so it imports no module of `local`.
 """

@@ -18,7 +18,7 @@ from ministack.services import dynamodb
 
 from local.emulation import get_private
 from local.emulation.iam.access_request_corrections import correct_request, make_tagging_request
-from local.emulation.iam.decision_log import BY_DOCUMENT, BY_EMULATOR, Decision, DecisionRecorder
+from local.emulation.iam.decision_log import BY_EMULATOR, BY_OWN_EVALUATOR, Decision, DecisionRecorder
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.emulation.iam.service_call_permissions import inline_policies
 
@@ -70,7 +70,7 @@ def install(recorder: DecisionRecorder) -> None:
         role = caller_arn.split("/")[1]
         complete = AccessRequest(request.action, request.resource, {**keys, **request.context})
         verdict = evaluate_policies(inline_policies(role), complete)
-        recorder.record(Decision(role, request.action, request.resource, verdict, BY_DOCUMENT))
+        recorder.record(Decision(role, request.action, request.resource, verdict, BY_OWN_EVALUATOR))
         if verdict.allowed:
             return None
         return result_type(

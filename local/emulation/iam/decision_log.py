@@ -15,13 +15,13 @@ _FILE = "decisions.jsonl"
 """File in the emulator's folder."""
 BY_EMULATOR = "emulator"
 """Value of `Decision.by` if the emulator's own IAM decided."""
-BY_DOCUMENT = "document"
+BY_OWN_EVALUATOR = "document"
 """Value of `Decision.by` if our own evaluator decided from the role's policies, because the emulator would decide
 wrongly or not at all."""
 BY_SERVICE = "service"
 """Value of `Decision.by` for the call of an AWS service that uses a role, or a request to a service that we emulate."""
 BY_SCHEDULE = "clock"
-"""Value of `Decision.by` for the call of a schedule. Schedules also run without any use of the backends, so such a call
+"""Value of `Decision.by` for a call that a schedule makes. Schedules also run if nobody uses the backends, so the call
 does not prove that the permission is needed."""
 
 

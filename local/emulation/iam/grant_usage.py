@@ -63,7 +63,7 @@ class ReviewedGrant:
 @dataclass(frozen=True)
 class GrantComparison:
     used: tuple[RoleGrant, ...]
-    """Grants that allowed at least one call. Calls of schedules do not count."""
+    """Grants that allowed at least one call. Calls that a schedule makes do not count, because they prove no use."""
     reviewed: tuple[RoleGrant, ...]
     """Unused grants that `reviewed_grants.toml` lists."""
     never_used: tuple[RoleGrant, ...]

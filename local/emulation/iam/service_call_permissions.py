@@ -61,7 +61,7 @@ class ServiceCallPermissions:
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, Any]) -> bool:
         """Return True if the owner of an access key may not perform an action. The root user may do everything.
 
-        Every other caller must be a role. The decision about a role is recorded.
+        Any other caller that is no role is denied. The decision about a role is recorded.
         """
         caller = get_private(iam_evaluator, "resolve_caller_identity")(access_key)
         if caller is None or ":assumed-role/" not in caller["userArn"]:

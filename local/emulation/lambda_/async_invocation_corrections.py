@@ -56,7 +56,8 @@ def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
     if get_private(lambda_svc, "_reserved_concurrency")(function, config) == 0:
         # Lambda does not retry the invocation of a function whose reserved concurrency is 0.
         settings = {**settings, "MaximumRetryAttempts": 0}
-    # The emulator makes all attempts in a thread that gets a copy of this context, with both variables.
+    # The emulator makes all attempts in a thread that gets a copy of this context. So the two context variables that
+    # are set here apply to each attempt.
     wait = asynchronous_wait_seconds.set(settings.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS))
     request_id = _request_id.set(str(uuid.uuid4()))
     try:

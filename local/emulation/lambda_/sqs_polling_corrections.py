@@ -75,7 +75,7 @@ def _batch_size(messages: Sequence[Mapping[str, Any]], size: int, window: float,
 def _poll_after(seconds: float, queue: Mapping[str, Any]) -> None:
     """Let the emulator poll again after these seconds if the queue has messages.
 
-    The emulator polls only once a second. Without this, it could deliver a batch up to a second too late.
+    The emulator polls only once a second. Without this timer, it could deliver a batch up to a second too late.
     """
     if seconds and queue["messages"]:
         timer = threading.Timer(seconds, get_private(lambda_svc, "_esm_wake").set)

@@ -8,9 +8,9 @@ from ministack.services import lambda_svc
 
 from local.emulation import get_private
 
-UPDATE_SECONDS = 0.02
+TRANSITION_SECONDS = 0.02
 
 
 def install() -> None:
     get_private(lambda_svc, "_LAMBDA_STATE_TRANSITION_DELAY")  # fails if the name is missing
-    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = UPDATE_SECONDS  # noqa: SLF001
+    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = TRANSITION_SECONDS  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Local AWS Elemental MediaConvert. Its only operation is `CreateJob`, and a job cuts a video with ffmpeg.
+"""Local AWS Elemental MediaConvert. Its only operation is `CreateJob`, and a job cuts a video into HLS segments.
 
 A thread executes the jobs one after the other. A job reads and writes S3 with the permissions of its role, and sends
 events about its state, as on AWS.

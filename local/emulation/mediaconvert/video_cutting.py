@@ -18,8 +18,8 @@ VIDEO_STREAM, AUDIO_STREAM = "0:V:0", "0:a:0?"
 """ffmpeg's names of the first video and audio stream. `V` excludes album covers, and `?` allows a video without sound.
 """
 SEGMENT_FILE_PREFIX = "segment_"
-"""Prefix of the segments' file names on disk. They do not contain the name in the job, because it could contain `/`, or
-`%`, which ffmpeg would interpret."""
+"""Prefix of the segments' file names on disk. These names do not contain the job's `segment_name`, because it
+could contain `/`, or `%`, which ffmpeg would interpret."""
 _URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.*)", re.DOTALL)
 _LENGTH = re.compile(r"^#EXTINF:([0-9.]+)", re.MULTILINE)
 

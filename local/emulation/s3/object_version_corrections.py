@@ -48,8 +48,8 @@ def _dispatch_event(original: Any, event: dict[str, Any], view: Any = None) -> A
         return original(event, view)
     detail = json.loads(event["Detail"])
     detail["object"]["version-id"] = version
-    # The emulator made `view`, its parsed form of the event, without the version. If it is not passed on, the function
-    # makes it again.
+    # The emulator made `view`, its parsed form of the event, without the version. If `view` is not passed on, the
+    # emulator parses the corrected event.
     return original({**event, "Detail": json.dumps(detail)})
 
 

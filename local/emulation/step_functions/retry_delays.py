@@ -27,7 +27,7 @@ def install() -> None:
 def _wait_for_next_attempt(
     original: Any, retriers: Sequence[Retrier], error: str, retry_counts: Mapping[int, int]
 ) -> tuple[Retrier | None, int]:
-    """Find the retrier for an error, and wait for its pause. The pause is scaled like all waits of the emulator.
+    """Find the retrier for an error, and wait for its pause, multiplied by the emulator's factor for all waits.
 
     The interval of the returned retrier is 0, so that the emulator does not wait again.
     """

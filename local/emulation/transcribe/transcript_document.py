@@ -1,8 +1,8 @@
 """Creates the JSON document with the transcript of a recording, in the form of Amazon Transcribe's batch jobs.
 
 In recordings for the local Transcribe, each word is a pair of tones, and a third tone is the voice. Words with the same
-voice have the same speaker, and so have all words without a voice. Speakers are numbered in the order of their first
-words.
+voice have the same speaker. All words without a voice also have one speaker in common. Speakers are numbered in the
+order of their first words.
 https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
 """
 

@@ -3,6 +3,9 @@
 The lecture is divided into passages, which are the words between two pauses. The answer quotes the passage that shares
 the most words with the question. A word that occurs in few passages counts more. The same lecture and question always
 give the same answer.
+
+Speech consists of tones: each word of a small vocabulary (`tone_words.WORDS`) is a pair of tones. Other words of an
+answer are only written.
 """
 
 import math
@@ -46,7 +49,7 @@ class AgentReply:
 
 
 def split_words(text: str) -> tuple[str, ...]:
-    """Return the words of a text in lower case and without punctuation, as in `tone_words.WORDS`."""
+    """Return the words of a text in lower case and without punctuation, like the words of the vocabulary."""
     return tuple(_WORD.findall(text.lower()))
 
 
@@ -90,7 +93,7 @@ def make_reply(
 
 
 def group_words(text: str) -> list[tuple[str, ...]]:
-    """Return the words of a text that are in the vocabulary of `tone_words`, in groups of up to PIECE_WORDS."""
+    """Return the words of a text that are in the vocabulary, in groups of up to PIECE_WORDS."""
     words = [word for word in split_words(text) if word in WORDS]
     return [tuple(words[start : start + PIECE_WORDS]) for start in range(0, len(words), PIECE_WORDS)]
 

@@ -2,7 +2,7 @@
 
 from local import ROOT
 from local.emulation.cloudwatch.available_metrics import (
-    NOT_EVALUATED,
+    MISSING_METRIC_REASONS,
     UNKNOWN_METRIC,
     metric_label,
     why_not_evaluated,
@@ -21,7 +21,7 @@ def alarm_metrics() -> list[tuple[str, str]]:
 
 def test_every_alarm_is_evaluated_or_has_a_reason() -> None:
     unevaluated = {metric_label(*metric) for metric in alarm_metrics() if why_not_evaluated(*metric)}
-    assert unevaluated == NOT_EVALUATED.keys(), "name each metric that does not exist here, and no other"
+    assert unevaluated == MISSING_METRIC_REASONS.keys(), "name each metric that does not exist here, and no other"
     assert sum(why_not_evaluated(*metric) is None for metric in alarm_metrics()) > 100
 
 
@@ -34,7 +34,7 @@ def test_an_unknown_metric_of_a_service_is_not_evaluated() -> None:
 
 def test_make_up_lists_the_alarms_that_are_not_evaluated() -> None:
     lines = list_unevaluated_metrics(graph("local"))
-    assert len(lines) == len(NOT_EVALUATED)
+    assert len(lines) == len(MISSING_METRIC_REASONS)
     timed_out = next(line for line in lines if line.startswith("AWS/States ExecutionsTimedOut: "))
     assert "polyphony-local-ingestion-" in timed_out
     assert timed_out.endswith(")")
@@ -44,4 +44,4 @@ def test_the_page_lists_the_metrics_of_alarms_that_are_not_evaluated() -> None:
     page = (ROOT / "docs" / "local-platform.md").read_text(encoding="utf-8")
     section = page.partition("## Alarms")[2].partition("\n## ")[0]
     rows = dict(line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `"))
-    assert rows == {f"`{name}`": reason for name, reason in NOT_EVALUATED.items()}
+    assert rows == {f"`{name}`": reason for name, reason in MISSING_METRIC_REASONS.items()}
