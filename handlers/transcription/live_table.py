@@ -103,7 +103,7 @@ class LiveTable:
         return [item["pk"]["S"].removeprefix(UTTERANCES_KEY_PREFIX) for item in answer["Items"]]
 
     def reserve_text(self, key: str, reservation: TextReservation, seconds: int) -> tuple[bool, TextReservation | None]:
-        """Reserve a text for some seconds. Return True if this succeeded, and the running reservation that it replaced.
+        """Reserve a text for some seconds. Return success, and the running reservation that this replaced, or None.
 
         The reservation fails if another utterance has reserved the text. But a line that is final replaces the
         reservation of a line that is not final, because the text of the replaced line may still change.
