@@ -1,8 +1,8 @@
 """Command `checklist`: check a stack's meetings backend after a change.
 
-The requirements list these checks for changes that reduce cost. The command makes those that need no person: alarms,
-errors in logs, failed executions, and metrics. It prints the other checks as a list. The command only reads, unless the
-options name a sample recording. It then uploads this recording. From the logs it prints only the numbers of errors.
+The requirements list these checks. The command makes those that need no person: alarms, errors in logs, failed
+executions, and metrics. It prints the other checks as a list. The command only reads, unless the options name a sample
+recording. It then uploads this recording. From the logs it prints only the numbers of errors.
 """
 
 import argparse
@@ -37,7 +37,7 @@ MAX_COUNTED_LINES = 1_000
 MANUAL_CHECKS = (
     "the change ran in dev before: name the day and the person who checked it",
     "latency is unchanged: compare the numbers above, the dashboard (S3 first byte, table latency) and X-Ray traces",
-    "a cost reduction appears in Cost Explorer: `.venv/bin/python -m operations savings`, two weeks after the change",
+    "expected savings, if any, appear in Cost Explorer: `.venv/bin/python -m operations savings`, after two weeks",
     "the findings are documented in the pull request of the change",
     "the owner of the budget has approved",
 )
