@@ -7,12 +7,13 @@ CMAF, because an HLS segment contains audio and video in one file, so each chunk
 If `max_hours` is set, the job has an end time (`InputClippings` in the API): MediaConvert reads the video only up to
 this number of hours plus a margin. Without an end time, a small file could become expensive, because MediaConvert bills
 every minute, and a file that shows one still image can play for a day. The time is counted from the first frame, so a
-wrong duration in the file's container has no effect.
+wrong duration in the file's container does not change where MediaConvert stops.
 
 Most videos end earlier than this. MediaConvert's documentation does not say whether a job then fails, and this has not
 been tested. If it fails, MediaConvert reports the error code `END_AFTER_VIDEO` (see `video_and_job_events`). Then a
-second job without an end time is submitted. The second job cannot become expensive, because the error shows that the
-video ends before the end time.
+second job without an end time is submitted. The error normally shows that the video ends before the end time, so the
+second job is not expensive. There is one exception: MediaConvert may compare the end time with the duration in the
+file's container, which may be too short.
 
 The same object version, chunk length and end time always give the same request token and the same output prefix.
 MediaConvert creates one job for all requests with the same token within a minute. After that minute, a repeated request
