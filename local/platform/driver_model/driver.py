@@ -292,8 +292,9 @@ class Driver:
 class RecordedOnly(Driver):
     """A resource type for which no call is made, because the emulator lacks the service or the feature.
 
-    The parameters of the calls in `create` are checked against the service's API, and the inputs of its resources are
-    recorded in the state. `outputs` are the values that the service would return, as far as other resources need them.
+    The calls in `create` only show which parameters AWS would get, so that a preview and `make provider` can check them
+    against the service's API. The inputs of a resource are recorded in the state. `outputs` are the values that the
+    service would return, as far as other resources need them.
     """
 
     id: Source = "id"
