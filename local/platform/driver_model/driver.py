@@ -114,8 +114,8 @@ def first_known(*sources: ComputedValue) -> ComputedValue:
 def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
     """Return a decorator that turns a function into a value. The function gets the named properties as its arguments.
 
-    The function gets None for a property that the resource does not have. If one of the properties is unknown, the function is
-    not called, and the value is UNKNOWN.
+    The function gets None for a property that the resource does not have. If one of the properties is unknown, the
+    function is not called, and the value is UNKNOWN.
     """
 
     def wrap(function: Callable[..., Any]) -> ComputedValue:
@@ -205,8 +205,8 @@ class ReadCall:
     returns the value in Pulumi's form."""
     unset_by_default: tuple[str, ...] = ()
     """Properties for which the service returns a value only if the value was set. So if the program does not give the
-    value, it was set by hand. A value of another property that the program does not give may be the service's default, so
-    it is ignored."""
+    value, it was set by hand. A value of another property that the program does not give may be the service's default,
+    so it is ignored."""
     fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Properties such as code, which are compared by hash: each with the output that has the hash of the deployed content,
     and the dotted path of the current hash in the result."""
