@@ -37,5 +37,5 @@ class PreviewProvider:
         return PROVIDER_FUNCTION_RESULTS[token]
 
     def make(self, _resource: Resource) -> tuple[str, Props]:
-        """Answer the registration of a resource. The id is empty, which means unknown, and there are no further outputs."""
+        """Answer the registration of a resource with an empty id, which means unknown, and no further outputs."""
         return "", {}
