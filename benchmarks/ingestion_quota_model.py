@@ -3,10 +3,10 @@
 A load is a number of files, per day and in the busiest hour. Nothing is measured. Rates and times come from the usage
 model that also computes the cost. Figures that it lacks are constants in this module, marked as assumed.
 
-The manifest builder, a Lambda function, records each arriving file as pending in the file table. It then claims pending
-files for a manifest, which is a list of files for a single Glue run. The table's index `open` has an entry for each
-pending or claimed file. The pending files are in OPEN_SHARDS partitions of the index, and the claimed files in as many
-others. The quotas of DynamoDB apply to the table and to each partition.
+The manifest builder, a Lambda function, records each arriving file as pending in the file table. It then claims
+(reserves) pending files for a manifest, which is a list of files for a single Glue run. The table's index `open` has an
+entry for each pending or claimed file. The pending files are in OPEN_SHARDS partitions of the index, and the claimed
+files in as many others. The quotas of DynamoDB apply to the table and to each partition.
 
 The sweeper is a scheduled Lambda function. Once a day, it compares all objects of the landing bucket, to which files
 are uploaded, with the file table (the reconciliation).

@@ -25,7 +25,7 @@ class ProcessUse:
     elapsed_seconds: float = 0
     processor_seconds: float = 0
     memory_mb: float = 0
-    """Peak of the proportional set size (PSS), which counts memory that several processes share only once."""
+    """Peak of the proportional set size (PSS), which counts memory only once if several processes share it."""
     folder_mb: float = 0
     """Peak size of the folder to which the process writes."""
 

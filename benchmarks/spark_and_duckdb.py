@@ -119,12 +119,12 @@ def main() -> None:
             runs["DuckDB"].append(run_duckdb(folder))
     print_table(
         {
-            engine: {
+            kind_of_run: {
                 "elapsed, s": percentile([use.elapsed_seconds for use in uses], 0.5),
                 "processor, s": percentile([use.processor_seconds for use in uses], 0.5),
                 "peak memory, MB": round(percentile([use.memory_mb for use in uses], 0.5)),
             }
-            for engine, uses in runs.items()
+            for kind_of_run, uses in runs.items()
         }
     )
 

@@ -14,7 +14,7 @@ from local.platform.progress import SilentProgress
 
 @contextmanager
 def deploy_local_stack() -> Iterator[Deployment]:
-    """Deploy the stack `local` to a new emulator, configured as for the demo (`read_flow_stack`)."""
+    """Deploy the stack `local` to a new emulator, with the configuration of `make demo` (`read_flow_stack`)."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
         deployed = deploy(read_flow_stack(), started.emulator, SilentProgress())
         clients = EmulatorClients(started.emulator.endpoint)

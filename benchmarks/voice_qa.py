@@ -29,7 +29,7 @@ Rows = dict[str, dict[str, float | str]]
 """Rows of a table by name. A row contains its values by column."""
 
 
-class TimedListener(GuestConnection):
+class TimedGuestConnection(GuestConnection):
     """Connection of a guest (a browser user) that records when the pieces (numbered parts) of an answer arrive."""
 
     def __init__(self, backend: VoiceQaBackend) -> None:
@@ -82,10 +82,10 @@ def measure_guest(backend: VoiceQaBackend) -> Rows:
         rows["signed WebSocket handshake"] = to_row(
             time_calls(lambda: stack.enter_context(GuestConnection(backend, guest))), "< 100"
         )
-        listener = stack.enter_context(TimedListener(backend))
-        rows["ping, answered by the handler"] = to_row(time_calls(lambda: listener.ask("ping")), "< 100")
+        connection = stack.enter_context(TimedGuestConnection(backend))
+        rows["ping, answered by the handler"] = to_row(time_calls(lambda: connection.ask("ping")), "< 100")
         rows["presigned form for an upload"] = to_row(
-            time_calls(lambda: listener.ask("upload", kind="query", contentType="audio/ogg")), "< 50"
+            time_calls(lambda: connection.ask("upload", kind="query", contentType="audio/ogg")), "< 50"
         )
         rows["read of one item, without a function"] = to_row(
             time_calls(lambda: table.get_item(TableName=backend.table, Key=key)), "< 10"
@@ -93,12 +93,12 @@ def measure_guest(backend: VoiceQaBackend) -> Rows:
         validations = []
         for _ in range(VALIDATIONS):
             # The upload itself is not timed.
-            uploaded_id = listener.upload_lecture(LECTURE)
+            uploaded_id = connection.upload_lecture(LECTURE)
             validations += time_calls(partial(backend.wait_until_validated, uploaded_id), 1)
         rows["validation of an uploaded lecture"] = to_row(validations, "< 2,000")
-        lecture_id = listener.upload_lecture(LECTURE)
+        lecture_id = connection.upload_lecture(LECTURE)
         backend.wait_until_validated(lecture_id)
-        answers = [listener.time_answer(lecture_id) for _ in range(ROUNDS)]
+        answers = [connection.time_answer(lecture_id) for _ in range(ROUNDS)]
     rows["question to first piece"] = to_row([first for first, _ in answers])
     rows["question to whole answer"] = to_row([whole for _, whole in answers], "< 10,000")
     return rows
@@ -107,7 +107,7 @@ def measure_guest(backend: VoiceQaBackend) -> Rows:
 def measure_guests(backend: VoiceQaBackend) -> Rows:
     """Measure guests that ask at the same time, after the processes of the functions have started."""
     with ExitStack() as stack, ThreadPoolExecutor(GUESTS) as pool:
-        guests = [stack.enter_context(TimedListener(backend)) for _ in range(GUESTS)]
+        guests = [stack.enter_context(TimedGuestConnection(backend)) for _ in range(GUESTS)]
         lecture_id = guests[0].upload_lecture(LECTURE)
         backend.wait_until_validated(lecture_id)
         for _ in range(2):  # the first round starts the processes

@@ -15,14 +15,14 @@ from components.blocks.bedrock.model_grants import split_model_id
 from components.settings import StackSettings
 
 WARNING_TIME = timedelta(days=90)
-"""Length of the time before a model's earliest end in which a preview warns."""
+"""Time between the first warning of a preview and a model's earliest end."""
 EARLIEST_ENDS: Mapping[str, date] = {
     "anthropic.claude-haiku-4-5-20251001-v1:0": date(2026, 10, 1),
     "anthropic.claude-haiku-5-5": date(2027, 10, 7),
     "anthropic.claude-sonnet-4-5-20250929-v1:0": date(2026, 9, 29),
     "anthropic.claude-sonnet-5-5": date(2027, 9, 28),
 }
-"""Date from which AWS may end a model ("EOL no sooner than" in its model card), read in November 2026."""
+"""Id of a model → date from which AWS may end it ("EOL no sooner than" in its model card), read in November 2026."""
 
 
 class UsedModel(NamedTuple):

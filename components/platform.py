@@ -15,7 +15,7 @@ from components.blocks.naming.subsystem_scope import Scope
 from components.foundation import Foundation
 from components.frontend_output import build_frontend
 from components.ingestion import Ingestion, IngestionArgs
-from components.ingestion import attached_services as ingestion_services
+from components.ingestion import list_endpoint_services as ingestion_endpoint_services
 from components.livestream import Livestream, LivestreamArgs
 from components.meetings import Meetings, MeetingsArgs
 from components.settings import IngestionSettings, StackSettings
@@ -37,13 +37,13 @@ class SubsystemComponent(Protocol):
         """Values that the subsystem adds to the stack output `frontend`."""
 
 
-def attached_services(settings: StackSettings) -> Mapping[str, str]:
-    """Return the AWS services that functions and jobs in the network call, each with the reason for the calls.
+def list_endpoint_services(settings: StackSettings) -> Mapping[str, str]:
+    """Return the AWS services that need an endpoint in the network of functions and jobs, each with the reason.
 
     The result is empty if nothing is attached to the network, which is then not created.
     """
     ingestion = settings.ingestion
-    return ingestion_services(ingestion) if ingestion.enabled and ingestion.network_attached else {}
+    return ingestion_endpoint_services(ingestion) if ingestion.enabled and ingestion.network_attached else {}
 
 
 def _describe_identity(identity: IdentitySettings) -> Mapping[str, str] | None:
@@ -68,7 +68,7 @@ class Platform(pulumi.ComponentResource):
         }
         super().__init__("polyphony:platform:Platform", name, policy_values, opts)
         child = pulumi.ResourceOptions(parent=self)
-        foundation = Foundation(context, settings.foundation, attached_services(settings), child)
+        foundation = Foundation(context, settings.foundation, list_endpoint_services(settings), child)
 
         def create_subsystem(
             subsystem: Subsystem,

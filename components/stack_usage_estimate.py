@@ -19,8 +19,7 @@ def monthly_usage(settings: StackSettings) -> Usage:
         **(meetings_usage(settings.meetings) if settings.meetings.enabled else {}),
     }
     # AWS Backup makes a full copy of each table once a day, and keeps it for `retention_days`. So it stores
-    # `retention_days` copies. A component with the measure `writes` is a table; NOT_BACKED_UP names the tables
-    # without backup.
+    # `retention_days` copies. Only tables have an amount `writes`; NOT_BACKED_UP names the tables without backup.
     tables = (amounts for name, amounts in usage.items() if "writes" in amounts and name not in NOT_BACKED_UP)
     table_gb = sum(amounts["storageGb"] for amounts in tables)
     return {**usage, "foundation-backup": {"backupGb": table_gb * settings.foundation.backup.retention_days}}

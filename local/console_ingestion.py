@@ -42,7 +42,8 @@ def flush_files(folder: Path) -> dict[str, int]:
 
     The processing of these manifests then starts.
 
-    Return the number of full manifests in `manifests`, and the number of files in the other manifests in `files`.
+    Return two counts: `manifests`, the manifests that were created because enough files for full ones waited, and
+    `files`, the files in all manifests that were created after that for the remaining files.
     """
     running = find_platform(folder)
     function = f"{running['ids']['ingestion-sweeper-function']}:live"

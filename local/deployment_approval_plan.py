@@ -1,7 +1,8 @@
 """Text of the changes that `pulumi preview` announces for a stack, which reviewers approve before a deployment.
 
-The workflow `stack.yml` writes this plan for the reviewers, and again before it deploys. If the two texts differ, it
-stops, because the deployment would make changes that nobody approved. So equal changes must result in equal texts.
+The GitHub workflow `stack.yml` writes this text (the plan) for the reviewers, and again before it deploys. If the two
+texts differ, the workflow stops, because the deployment would make changes that nobody approved. So equal changes must
+result in equal texts.
 
 Each change has a line with the operation, the resource, the changed properties and a fingerprint. The fingerprint is a
 hash of the resource's inputs and options before and after the change, so a different value changes the text, too.

@@ -14,7 +14,7 @@ PIPE_WIDTH = 160
 
 
 def create_console() -> Console:
-    """Return a console of the library rich for standard output. In a pipe, its lines have `PIPE_WIDTH`."""
+    """Return a console of the library `rich` for standard output. In a pipe, its lines have the width `PIPE_WIDTH`."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 

@@ -1,7 +1,8 @@
-"""Installation of one virtual environment: `python environment_installation.py <folder> <lock file>`.
+"""Installation of one virtual environment: `python virtual_environment_installation.py <folder> <lock file>`.
 
 The lock file lists all packages with fixed versions and hashes. The Makefile runs this program for each environment, and
-the emulator runs it for Spark before the first Spark run. It prints the environment's purpose, size and progress.
+the emulator runs it for Spark before the first Spark run. The program prints the environment's purpose and size, and
+the progress of the installation.
 
 Only one process installs an environment at a time, because two processes would corrupt it. The installing process holds
 a lock (`fcntl.flock`), which the system releases when this process and its child processes end, even if they are

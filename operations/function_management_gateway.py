@@ -33,7 +33,8 @@ FROZEN_SETTINGS = (
 )
 """Fields of code and configuration that cannot change in a published version. Its environment cannot change either."""
 ADDED_BY_LAMBDA = frozenset({"CodeSize", "OptimizationStatus", "VpcId"})
-"""Keys that Lambda adds inside of these fields. They are left out, so that two versions can be compared."""
+"""Keys that Lambda adds inside the fields of `FROZEN_SETTINGS`. They are left out, so that two versions can be
+compared."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def _upload(s3: Any, path: Path, bucket: str, key: str) -> None:
         with translate_errors("s3:PutObject", bucket):
             s3.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": content_type} if content_type else None)
     except S3UploadFailedError:
-        # Its text repeats the message from S3, including URLs.
+        # The error's text is not shown, because it repeats S3's message with its URLs.
         raise CommandRefused(
             f"s3:PutObject on {bucket}: refused or interrupted. Check --stack, the account, and the permissions of the credentials."
         ) from None

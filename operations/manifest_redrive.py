@@ -35,8 +35,9 @@ from operations.function_target import build_name
 SUMMARY = "start a new execution for a failed manifest of ingestion"
 SUBSYSTEM = "ingestion"
 MAX_REDRIVE_NUMBERS = 20
-"""Maximum number of execution names to try. Step Functions refuses the name of an ended execution. The manifest's
-record in the file table has the number of the last redrive, unless that redrive ended before it updated the record."""
+"""Maximum number of execution names to try. The manifest's record in the file table has the number of the last redrive,
+unless that redrive ended before it updated the record. Its number is then used already: Step Functions refuses the name
+of an ended execution, so the next number is tried."""
 
 
 class RedriveOutcome(StrEnum):

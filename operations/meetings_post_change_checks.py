@@ -36,8 +36,8 @@ MAX_COUNTED_LINES = 1_000
 """Counting of a log group stops at this number of lines."""
 MANUAL_CHECKS = (
     "the change ran in dev before: name the day and the person who checked it",
-    "latency is unchanged: compare the numbers above, the dashboard (S3 first byte latency, table) and X-Ray traces",
-    "savings appear in Cost Explorer: `.venv/bin/python -m operations savings`, two weeks after the change",
+    "latency is unchanged: compare the numbers above, the dashboard (S3 first byte, table latency) and X-Ray traces",
+    "expected savings, if any, appear in Cost Explorer: `.venv/bin/python -m operations savings`, after two weeks",
     "the findings are documented in the pull request of the change",
     "the owner of the budget has approved",
 )

@@ -1,5 +1,7 @@
 """Report of a comparison of two models: their agreement on the action items of transcripts, and their cost, as a table.
 
+The reference is the current model, and the candidate is the model that may replace it.
+
 Action items are the tasks that participants of meetings promised. Two action items are the same if their quotes overlap
 in the transcript and their owners are the same person. Agreement is the F1 score of the candidate's items over all
 transcripts, with the reference's items as the truth. It is 1 if both models find the same items, and 0 if they have

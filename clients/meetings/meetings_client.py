@@ -99,9 +99,9 @@ class MeetingsClient:
     ) -> MeetingRecord:
         """Wait until a meeting is ready, and return its record. The pauses between requests grow.
 
-        With the `content` that `upload` returned, the status of an earlier recording of the meeting is ignored. The
-        upload may be about to restart a failed meeting. So a failure that exists when the wait begins is then raised
-        only after a minute or at the timeout.
+        With the `content` that `upload` returned, the status of an earlier recording of the meeting is ignored. A
+        failure that exists when the wait begins may then be from before this upload, which restarts the meeting. So
+        this failure is raised only after a minute or at the timeout.
 
         Raises MeetingFailed, MeetingIncomplete if chunks are missing or wrong for a minute, MeetingUnreadable,
         NotReadyInTime or ExchangeFailed.

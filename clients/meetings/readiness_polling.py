@@ -59,8 +59,8 @@ class ReadinessPolling:
             if record is not None and status is MeetingStatus.FAILED:
                 if is_first and content is not None:
                     old_failed_attempt = record.attempt
-                must_be_updated = now - started_at >= timedelta(seconds=UPDATE_SECONDS)
-                if record.attempt != old_failed_attempt or must_be_updated or seconds_left <= 0:
+                update_time_is_over = now - started_at >= timedelta(seconds=UPDATE_SECONDS)
+                if record.attempt != old_failed_attempt or update_time_is_over or seconds_left <= 0:
                     raise MeetingFailed(record)
             is_first = False
             if record is not None and status is MeetingStatus.INCOMPLETE:

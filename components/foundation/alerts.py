@@ -18,8 +18,8 @@ PUBLISHERS = (
     "cloudwatch.amazonaws.com",
     "costalerts.amazonaws.com",
 )
-"""Services that publish to the topic: AWS Budgets, CloudWatch alarms, and cost anomaly detection. Their guides show a
-topic policy with a condition on the account, so other accounts can be excluded."""
+"""Services that publish to the topic: AWS Budgets, CloudWatch alarms, and cost anomaly detection. AWS' guides for these
+services show a topic policy with a condition on the account, so the policy of this topic can exclude other accounts."""
 
 
 class Alerts(pulumi.ComponentResource):

@@ -63,7 +63,7 @@ class Backup(pulumi.ComponentResource):
                 resource_type_opt_in_preference={"DynamoDB": True},
                 resource_type_management_preference={"DynamoDB": True},
                 # AWS returns the preferences of all services, and Pulumi would reset those that are not listed here. So
-                # it ignores differences after the creation.
+                # Pulumi ignores differences after the creation.
                 opts=pulumi.ResourceOptions.merge(
                     self._child,
                     pulumi.ResourceOptions(

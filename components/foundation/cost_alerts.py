@@ -1,5 +1,6 @@
-"""Alerts about cost: a monthly budget, and alerts of a cost anomaly monitor, if this stack creates one or its settings
-(`foundation.spend`) name one.
+"""Alerts about cost: a monthly budget, and alerts of a cost anomaly monitor.
+
+The settings (`foundation.spend`) can name an existing monitor, let this stack create one, or choose no monitor.
 
 The budget, and a monitor that this stack creates, count the cost of all resources with the stack's tag `CostCenter`. So
 the tag's value must be unique to this stack. An existing monitor keeps its own filter. AWS counts a tag only after it

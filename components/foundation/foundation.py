@@ -22,21 +22,21 @@ from components.settings import FoundationSettings, LogLevel
 
 
 class Foundation(pulumi.ComponentResource):
-    """Resources that all subsystems share: alerts, audit bucket, role for API logs, network, cost alerts, backup,
-    Lambda layer.
+    """Resources that all subsystems share: alerts, bucket for access logs (audit bucket), role for API logs, network,
+    cost alerts, backup, Lambda layer.
     """
 
     def __init__(
         self,
         context: Context,
         settings: FoundationSettings,
-        attached_services: Mapping[str, str] | None = None,
+        endpoint_services: Mapping[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Create the foundation.
 
-        `attached_services` are the AWS services that functions and jobs inside the network call. A key is the service's
-        name in its endpoint (`glue`), and the value is the reason for the calls. The network is created only if there
+        `endpoint_services` are the AWS services that need an endpoint in the network of functions and jobs. A key is
+        the service's name in its endpoint (`glue`), and the value is the reason. The network is created only if there
         are such services.
         """
         super().__init__("polyphony:foundation:Foundation", "foundation", None, opts)
@@ -49,8 +49,8 @@ class Foundation(pulumi.ComponentResource):
         self.audit_bucket = AuditBucket(own_scope, child)
         self.api_log_role = ApiLogRole(own_scope, child) if settings.logs.api_gateway_role_owned else None
         self.network = (
-            Network("foundation-network", NetworkArgs(own_scope, settings.network, attached_services), child)
-            if attached_services
+            Network("foundation-network", NetworkArgs(own_scope, settings.network, endpoint_services), child)
+            if endpoint_services
             else None
         )
         CostAlerts(own_scope, child)

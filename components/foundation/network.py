@@ -26,9 +26,9 @@ class NetworkArgs:
     scope: Scope
     settings: NetworkSettings
     services: Mapping[str, str]
-    """Services that functions and jobs in the network call, in addition to S3 and DynamoDB: name of the service in its
-    endpoint (`glue`) → reason for the calls. In a VPC that is built here, each service gets an interface endpoint with
-    the reason as a tag."""
+    """Services that need an endpoint in the network, in addition to S3 and DynamoDB: name of the service in its
+    endpoint (`glue`) → reason. In a VPC that is built here, each service gets an interface endpoint with the reason as
+    a tag."""
 
 
 class Network(pulumi.ComponentResource):

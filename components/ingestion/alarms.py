@@ -1,9 +1,10 @@
 """Alarms for files that are late or stuck. Each component in `components/blocks` registers the general alarms for its
 own resource, for example for errors of a function.
 
-The manifest builder is the function that collects files in manifests, which are lists of files for one run of Spark.
-Some alarms read log lines of the sweeper, a scheduled function. It ends stuck manifests, and stuck claims, which
-reserve files for a manifest.
+A manifest is a list of files for one run of Spark. The manifest builder is the function that creates manifests: it
+claims (reserves) files, starts a workflow, and writes a record of the manifest into the file table. Some alarms read
+log lines of the sweeper, a scheduled function. The sweeper creates manifests, too. It also releases claims that no
+workflow will use, and records the end of a manifest if its workflow has ended without recording it.
 """
 
 import pulumi
@@ -41,7 +42,7 @@ def register_alarms(
         "oldest-pending", SWEEP_PATTERN, opts, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
     )
     period = three_sweeps_seconds(settings.manifests.sweep_minutes)
-    # The minimum over three sweeps is above 0 only if all three left a stuck claim or manifest.
+    # The minimum over three sweeps is above 0 only if each of the three failed to check a claim or manifest.
     unsettled = sweeper.log_metric(
         "unsettled", SWEEP_PATTERN, opts, value="$.failed", statistic="Minimum", period_seconds=period
     )
@@ -53,9 +54,12 @@ def register_alarms(
     alarms.register("oldest-pending", pending_age, OLDEST_PENDING_SECONDS, "A tracked file waits for a run.")
     alarms.register("unsettled", unsettled, 0, "Several sweeps in a row have failed to end open claims or manifests.")
     record_failures = builder.log_metric("manifest-record", RECORD_FAILED_PATTERN, opts)
-    # The builder and the sweeper create manifests, so both add to this metric.
+    # The sweeper writes manifest records, too, so it adds to the same metric.
     sweeper.log_metric("manifest-record-swept", RECORD_FAILED_PATTERN, opts, metric_name=record_failures.name)
     # A single failure does no harm, because the workflow then writes the record itself. If the alarm lasts longer than
-    # five minutes, the table refuses writes.
-    problem = "A workflow was started, but its manifest record could not be written. If this recurs, the table refuses writes."
+    # five minutes, the cause is a table that refuses writes.
+    problem = (
+        "A workflow was started, but its manifest record could not be written. If this recurs, the cause is a table "
+        "that refuses writes."
+    )
     alarms.register("manifest-record", record_failures, 1, problem, comparison=Comparison.AT_LEAST)

@@ -56,7 +56,7 @@ KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
 """Service that the Spark job calls only if it has a customer key (setting `spark.encryptionKeyArn`)."""
 
 
-def attached_services(settings: IngestionSettings) -> Mapping[str, str]:
+def list_endpoint_services(settings: IngestionSettings) -> Mapping[str, str]:
     """Return the services that need an endpoint in the network, with the reason."""
     return ENDPOINT_REASONS | (KEY_SERVICE if settings.spark.encryption_key_arn else {})
 

@@ -62,7 +62,8 @@ class SparkJob(pulumi.ComponentResource):
         self._custom_log_prefix = f"/aws-glue/{self.name}"
         """Prefix of the log groups' names, as the job's arguments pass it to Glue."""
         self._log_group_prefix = self._custom_log_prefix
-        """Actual prefix of the log groups' names. With a customer key, Glue adds the two names to the first prefix."""
+        """Actual prefix of the log groups' names. With a customer key, Glue appends the names of the security
+        configuration and of the role to the prefix that the job's arguments pass."""
         if settings.encryption_key_arn:
             self._log_group_prefix += f"/{self._security_name}-role/{scope.name(Kind.ROLE, ROLE)}"
         log_groups = [

@@ -10,9 +10,9 @@ from handlers.ingestion.environment_bases import OPEN_SHARDS
 OLD_VERSION_DAYS = 7
 """Days that an overwritten or deleted version stays in the landing bucket."""
 MILLISECONDS_PER_FILE = 10
-"""Assumed: share of an invocation's duration that each of its files needs."""
+"""Assumed: part of an invocation's duration that each of its files needs."""
 MILLISECONDS_PER_BATCH = 60
-"""Assumed: rest of an invocation's duration, which does not depend on the number of files."""
+"""Assumed: part of an invocation's duration that does not depend on the number of files."""
 RECORD_BYTES = 700
 """Assumed: size of a file's record with its index entry."""
 LOG_BYTES_PER_RUN = 200_000

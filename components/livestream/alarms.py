@@ -1,9 +1,10 @@
 """Alarms on log lines of the livestream backend: broken responses, failed or stuck videos and transcripts, and failures
 of the sweep.
 
-The sweep is a scheduled run of the cleanup function. It marks overdue videos and transcripts as failed, and repeats
-unfinished cleanups. Its log lines are named `care_sweep`, after the function's former name `care`. The components
-in `components/blocks` register the alarms that every function, queue and API has.
+The sweep is a scheduled run of the cleanup function. It marks videos and transcripts as failed if they stayed in one
+state for too long, and repeats unfinished cleanups. Its log lines are named `care_sweep`, after the function's former
+name `care`. The agent is the function that checks the facts in transcripts, one section (window) at a time. The
+components in `components/blocks` register the alarms that every function, queue and API has.
 """
 
 import pulumi
@@ -24,7 +25,7 @@ def register_alarms(
     cleanup: Function,
     opts: pulumi.ResourceOptions,
 ) -> None:
-    # The function replaces a response that violates its own model by an error. The cause is always a programming error.
+    # If a response violates its model, the function sends an error instead. The cause is always a programming error.
     episodes.alarm_on_log_lines(
         "answers-broken",
         '{ $.message = "answer_broken" }',

@@ -1,7 +1,8 @@
-"""Component of the cleanup of deleted episodes, and of the sweep that marks overdue videos and transcripts as failed.
+"""Component of the cleanup of deleted episodes, and of the sweep for overdue videos and transcripts.
 
-One function does both. It receives the events of deleted episodes through a queue, and a schedule calls it for the
-sweep, which also repeats unfinished cleanups.
+A video or transcript is overdue if its processing stays in one state for too long. The sweep then marks it as failed.
+The sweep also repeats unfinished cleanups. One function does all this. It receives the events of deleted episodes
+through a queue, and a schedule calls it for the sweep.
 
 The names of most of these resources contain `care`, the former name of the function.
 """
@@ -31,8 +32,8 @@ from handlers.livestream.table_keys import SWEEP_INDEX
 RULE = "episode-deleted"
 """Short name of the event rule for deleted episodes."""
 FINISH_SECONDS = 20
-"""Part of the function's timeout in which the sweep starts no further episode, so that it can finish the current
-one."""
+"""Seconds at the end of the function's timeout in which the sweep begins to check no further episode, so that it can
+finish the current one."""
 
 
 @dataclass(frozen=True)

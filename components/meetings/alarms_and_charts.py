@@ -40,12 +40,13 @@ MISSED_RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordi
 this order: the function found such a recording, could not start the processing of one, or did not finish the search.
 """
 SWEEP_REPORT_PATTERN = '{ $.message = "meeting_sweep" }'
+"""Log filter for the report of a sweep, which ends or restarts meetings that make no progress."""
 HOUR_SECONDS = 3600
 MAX_INTERRUPTIONS_PER_HOUR = 5
 """An alarm is raised if there are more Spot interruptions than this in an hour."""
 MAX_QUEUE_SECONDS = 1_800
 """Maximum age of the oldest message about an upload. Above it, an alarm is raised."""
-MAX_BUSY_ANSWERS = 20
+MAX_BUSY_FAILURES = 20
 """Number of calls of the summary function that may fail in five minutes because a model is busy. The workflow retries
 them."""
 
@@ -111,7 +112,7 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
         '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }',
         "A model is busy, so summaries are delayed.",
         model_alarms,
-        threshold=MAX_BUSY_ANSWERS,
+        threshold=MAX_BUSY_FAILURES,
     )
     summarize.alarm_on_log_lines(
         "model-errors",

@@ -3,9 +3,9 @@
 The media job is an AWS Batch job that makes a recording's video and audio. The steps are:
 
 1. Search (`FindMedia`): the job's name identifies the recording. The workflow searches for an active job with that
-   name, first in the on-demand queue, then in the Spot queue (`SearchSpotQueue`). An earlier execution that was stopped
-   may have left such a job, or a submission whose response was lost. The workflow then waits for that job, so two jobs
-   never process the same recording at once.
+   name, first in the on-demand queue, then in the Spot queue (`SearchSpotQueue`). An active job may come from an
+   earlier execution that was stopped, or from a submission whose response was lost. The workflow then waits for that
+   job, so two jobs never process the same recording at once.
 2. Submit (`SubmitMedia`): if there is no active job, the workflow submits one.
 3. Poll (`WaitForMedia`, `AskForMedia`, `MediaOver`): Batch does not notify the execution when a job starts or ends, so
    the workflow polls the job, at the intervals of `components/blocks/workflow/polling_intervals.py`.
@@ -54,7 +54,7 @@ THROTTLING_ERRORS: Final = ("Batch.TooManyRequestsException", "Batch.ThrottlingE
 """Errors of a submission that certainly created no job, so the submission is repeated.
 
 `Batch.ClientException` is final. After any other error, the submission may have created a job, so the workflow searches
-for the job before it submits again. `Batch.AWSBatchException` is such an error, although it is often throttling too.
+for the job before it submits again. This includes `Batch.AWSBatchException`, although its cause is often throttling.
 """
 RETRYABLE_ERRORS: Final = (
     *THROTTLING_ERRORS,
@@ -99,7 +99,7 @@ DESCRIBED_JOB: Final = """(
 - `phaseSeconds`: time since the job last began to run or to wait.
 - `pauseSeconds`: time until the next call. `totalSeconds`: time for which the workflow has polled this job.
 - `cancelled`: true after the workflow has cancelled the waiting job, unless the job runs nevertheless.
-- `killed`: true if the container was killed or never started, but not if it exceeded its timeout. Only such a job is
+- `killed`: true if the container was killed or never started, but not if it exceeded its timeout. Only a killed job is
   submitted to other capacity, because a container that ended by itself would end the same way there.
 
 Exit codes: -1 means none, 137 is SIGKILL, 143 is SIGTERM.

@@ -21,7 +21,7 @@ from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, Lifec
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.meetings import media_job_states, recording_workflow
-from components.meetings.alarms_and_charts import MAX_BUSY_ANSWERS, MeetingAlarmsArgs, create_alarms, dashboard_charts
+from components.meetings.alarms_and_charts import MAX_BUSY_FAILURES, MeetingAlarmsArgs, create_alarms, dashboard_charts
 from components.meetings.client_role_and_exchange import ClientAccess, ClientAccessArgs
 from components.meetings.media_job import MediaBatchJob, MediaBatchJobArgs
 from components.meetings.scheduled_functions import ScheduledFunctions, ScheduledFunctionsArgs
@@ -257,7 +257,7 @@ class Meetings(pulumi.ComponentResource):
                 ],
                 # An invocation also fails if a model is busy, and the workflow retries it. So some errors are normal.
                 # If the last retry fails, the meeting fails, which raises the alarm `meetings-failed`.
-                errors_above=MAX_BUSY_ANSWERS,
+                errors_above=MAX_BUSY_FAILURES,
             ),
             self._child,
         )

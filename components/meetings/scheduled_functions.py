@@ -29,8 +29,8 @@ from handlers.meetings.storage.environment import StorageEnvironment
 from handlers.meetings.sweep.environment import SweepEnvironment
 
 FINISH_SECONDS = 30
-"""Part of a function's timeout in which it starts no further meeting or list page, so that it can finish the current
-one."""
+"""Seconds at the end of a function's timeout in which it begins with no further meeting or list page, so that it can
+finish the current one."""
 MAX_INCOMPLETE_DAYS = 14
 """Maximum time that a meeting waits for missing chunks (files of the recording), even if uploaded chunks are kept
 longer."""

@@ -46,8 +46,8 @@ both requests (for the summary and for the action items) contain all of them."""
 OUTPUT_TOKENS = 1_500
 """Assumed output tokens of one request, including the model's reasoning."""
 TRANSITIONS = 20
-"""State transitions of an execution without its status checks, for a recording with one audio part whose job gets Spot
-capacity immediately."""
+"""State transitions of an execution without its status checks (polls of a job), for a recording that has one audio part
+and whose media job gets Spot capacity immediately."""
 TRANSITIONS_PER_CHECK = 3
 """State transitions of one status check: wait, call, choice."""
 TRANSCRIBE_HOURS = 1 / 6
@@ -61,7 +61,7 @@ IMAGE_GIGABYTES = 2
 STEPS = 3
 """Calls of the function `steps` for a recording that succeeds: `media`, `transcribed` and `finish`."""
 STEP_METRIC_REQUESTS = 2
-"""Number of these calls that send metrics: `media` and `finish`."""
+"""Number of those calls of `steps` that send metrics: `media` and `finish`."""
 METRICS = 5
 """Number of custom metrics of the stack. Each measured user adds one, which this estimate leaves out."""
 KEPT_MONTHS = 12

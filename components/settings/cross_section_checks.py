@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from components.settings.stack import StackSettings
 
 SECONDS_TIMES_MB_PER_FILE = 5
-"""Seconds that a function needs for each file of a manifest, multiplied by the function's memory in MB. With 500 MB, a
-file needs 0.01 seconds; with half the memory twice as long, because Lambda assigns processor time in proportion. The
-value is twice the measured one."""
+"""Seconds that a function of ingestion needs for each file of a manifest (the files that one Spark run processes),
+multiplied by the function's memory in MB. With 500 MB, a file needs 0.01 seconds; with half the memory twice as long,
+because Lambda assigns processor time in proportion. The value is twice the measured one."""
 SINGLE_VCPU_MB = 1769
 """Memory up to which more memory makes a function faster. With more than this, Lambda adds a second vCPU, which a
 single process cannot use."""
 MIN_UTTERANCE_TIMEOUT_SECONDS = 15
-"""Minimum timeout of the audio processor: an utterance lasts up to five seconds, and the call to Amazon Transcribe
-needs time before and after it."""
+"""Minimum timeout of transcription's audio processor. In one invocation, it streams an utterance of up to five seconds
+to Amazon Transcribe, and the call needs time before and after the utterance."""
 ANSWER_MARGIN_SECONDS = 30
 """Time that the query worker of voice Q&A needs in addition to the agent's answer."""
 SUMMARY_MARGIN_SECONDS = 60

@@ -74,8 +74,9 @@ class SpendSettings(SettingsModel):
     """Create an anomaly monitor if `anomalyMonitorArn` names none. An account allows few monitors, so stacks may share
     one."""
     anomaly_monitor_arn: MonitorArn | None = None
-    """Existing anomaly monitor whose alerts this stack receives. The stack then creates none. A stack's own monitor
-    filters by the tag `CostCenter`, and member accounts of an organisation cannot create a monitor for a tag."""
+    """Existing anomaly monitor whose alerts this stack receives. The stack then creates none. A monitor that a stack
+    creates filters by the tag `CostCenter`, and a member account of an organisation cannot create a monitor for a tag.
+    So a stack in a member account must name an existing monitor, or set `anomalyMonitorOwned` to false."""
 
 
 class BackupSettings(SettingsModel):
@@ -123,14 +124,14 @@ class IdentitySettings(SettingsModel):
 
 
 class NetworkSettings(BuiltNetwork):
-    """Network that functions and jobs may be attached to. It is built only if one of them is attached."""
+    """Network that functions and jobs may be attached to: an existing network, or a network that the program builds."""
 
     vpc_id: VpcId | None = None
-    """Existing network to use. Without it, a network is built when it is needed."""
+    """Existing network to use. Without it, the program builds a network if a function or a job is attached."""
     subnet_ids: tuple[SubnetId, ...] = ()
     """Private subnets of the existing network. Its owner must provide the endpoints, or a route to the internet."""
     cidr: Cidr = "10.64.0.0/16"
-    """CIDR block of a network that is built: a /16 block. Each zone's subnet is a /24 block of it."""
+    """CIDR block of the network, if the program builds one: a /16 block. Each zone's subnet is a /24 block of it."""
 
     @model_validator(mode="after")
     def _check_existing_network(self) -> "NetworkSettings":

@@ -44,10 +44,11 @@ class IntakeSettings(SettingsModel):
     may. In prod it must not be `*`."""
     table_record_days: Annotated[int, Field(ge=16, le=3653)] = 400
     """Days that a file's record is kept. A file that is announced again after this time is processed again, which
-    duplicates its rows. The last announcement can come after sixteen days. The daily reconciliation, which finds files
-    without a record, looks back two days, and a message in the dead-letter queue can be redriven for fourteen days."""
+    duplicates its rows. The last announcement can come sixteen days after the file, because the daily reconciliation,
+    which finds files without a record, looks back two days, and a message in the dead-letter queue can be redriven for
+    fourteen days."""
     landing_days: Days = 30
-    """Days that a file stays in the landing bucket. The lake keeps its content."""
+    """Days that a file stays in the landing bucket. The lake (the bucket with the Parquet output) keeps its content."""
 
 
 class ManifestSettings(SettingsModel):

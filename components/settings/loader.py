@@ -102,10 +102,10 @@ def _parse_structures(config: Mapping[str, str]) -> tuple[dict[str, Any], list[S
 def _find_hidden_problems(values: Mapping[str, Any], stack: str) -> Iterator[SettingsProblem]:
     """Yield the problems that the first validation could not find, because other values were invalid.
 
-    Pydantic checks no rule of a section with an invalid field, and only the rules up to the first violation. Conflicts
-    between sections (`cross_section_checks.py`) are found only among valid settings. So this function validates in
-    rounds, and drops the invalid values after each round. Round 0 repeats the validation whose errors the caller has
-    listed. The rounds end when the values are valid, or when only required fields are missing.
+    Pydantic checks no rule of a section that has an invalid field, and stops at the first violated rule of a section.
+    Conflicts between sections (`cross_section_checks.py`) are found only among valid settings. So this function
+    validates in rounds, and drops the invalid values after each round. Round 0 repeats the validation whose errors the
+    caller has listed. The rounds end when the values are valid, or when only required fields are missing.
 
     A dropped field has its default in the following rounds. A problem with such a field is not reported, because the
     user has not written the default.

@@ -103,8 +103,8 @@ class RetentionSettings(SettingsModel):
 
     @property
     def work_days(self) -> int:
-        """Days that the media job's intermediate objects are kept: a day longer than the chunks, because a resumed job
-        reads the intermediate objects.
+        """Days that intermediate objects below `work/` are kept: a day longer than the chunks, so that a job that is
+        resumed while the chunks exist still finds them.
         """
         return self.raw_days + 1
 

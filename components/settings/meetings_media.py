@@ -131,4 +131,4 @@ class MeetingNetworkSettings(BuiltNetwork):
     """Network of the media jobs: public subnets, no inbound traffic, no NAT gateway."""
 
     cidr: Cidr = "10.65.0.0/16"
-    """CIDR block of a network that is built: a /16 block. Each zone's subnet is a /24 block of it."""
+    """CIDR block of the network: a /16 block. Each zone's subnet is a /24 block of it."""

@@ -91,7 +91,7 @@ class SettingsModel(BaseModel):
     def _refuse_boolean(cls, given: Any, info: ValidationInfo) -> Any:
         """Refuse true and false for other types, because Pydantic would read true as 1."""
         if isinstance(given, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
-            raise PydanticCustomError("boolean_not_allowed", "is true or false")
+            raise PydanticCustomError("boolean_not_allowed", "it must not be true or false")
         return given
 
 

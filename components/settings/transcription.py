@@ -41,7 +41,7 @@ IN_SECONDS: Final = Field(json_schema_extra={UNIT: "seconds"})
 
 
 class CaptionSettings(SettingsModel):
-    """Thresholds for showing captions. A session may choose its own values within the same ranges.
+    """Thresholds for showing captions. A session may choose other values within the range of each setting.
 
     The names are those of the requirements and of the protocol. All times are in seconds.
     """

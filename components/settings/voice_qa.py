@@ -117,9 +117,9 @@ class WorkerSettings(ClientFunctionSettings):
     timeout_seconds: Annotated[int, Field(ge=60, le=900)] = 900
     """Maximum time for one question."""
     reserved_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = 50
-    """Maximum number of questions that are answered at the same time, reserved for this function. Other questions wait,
-    for five minutes at most. Without it, guests could use all invocations of the account. Lambda refuses a reservation
-    that leaves fewer than 100 to the account."""
+    """Maximum number of questions that are answered at the same time, reserved for this function. Further questions
+    wait, for five minutes at most. Without a reservation, guests could use all invocations of the account. Lambda
+    refuses a reservation that leaves fewer than 100 to the account."""
 
 
 class VoiceQaSettings(SubsystemSettings):

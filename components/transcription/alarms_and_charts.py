@@ -49,7 +49,8 @@ def register_alarms(
         "fallback",
         _processor_metric(processor, FALLBACK_METRIC, "Sum", 300),
         limits.fallbacks,
-        "Only final captions are shown: Amazon Transcribe fails or marks nothing as stable, or captions are delivered too slowly.",
+        "Utterances get only final captions, no partial ones: a stream of Amazon Transcribe failed or marks nothing as "
+        "stable, or captions are delivered too slowly.",
         severity=critical,
         comparison=Comparison.AT_LEAST,
     )
@@ -97,8 +98,9 @@ def caption_charts(processor: Function) -> list[Chart]:
 
 
 def latency_chart(processor: Function) -> Chart:
-    """Return the chart of the latency of captions: the time from the moment at which Amazon Transcribe could have
-    received the caption's words to the caption's delivery.
+    """Return the chart of the latency of captions: the time from the end of a caption's words to its delivery.
+
+    The end is computed as if the client had begun to speak when the router accepted the utterance.
     """
     return Chart(
         "milliseconds to a caption",

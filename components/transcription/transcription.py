@@ -38,9 +38,9 @@ from handlers.transcription.router.environment import RouterEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
 MAX_EVENT_AGE_SECONDS = 60
-"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The router's
-sweep, which a schedule starts every minute, declares an utterance lost earlier, and asks the client to send it
-again."""
+"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. Before this
+age, the router's sweep, which a schedule starts every minute, declares the utterance lost and asks the client to send
+it again."""
 MEMORY_PERCENT = 90
 """An alarm is raised if an invocation of the audio processor uses more than this percentage of its memory."""
 DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"

@@ -39,11 +39,11 @@ SESSION_WRITES = 5
 open sessions, the connection and the session's utterances. The message `close` writes the user's open sessions."""
 SLOT_WRITES = 3
 """Writes of the live table for one utterance. The item of a session has a slot for each utterance in progress. The
-router takes a slot, the processor marks the start of its attempt in it, and later releases it. Each of these writes
-also changes the index."""
+router takes a slot, the processor marks in the slot that its attempt has started, and later releases the slot. Each of
+these writes also changes the index."""
 SLOT_WRITE_UNITS = 2
 """Assumed: write units of one write to the item with a session's slots. It is more than one unit, because the item also
-contains the names of the session's last utterances."""
+lists the last utterances of the session that have ended."""
 SWEEPS_PER_DAY = 24 * 60
 """The schedule invokes the router once a minute for a sweep, which ends overdue utterances. Each sweep reads the live
 table once."""
@@ -92,7 +92,7 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
         "transcription-router-failed": {"messages": 0},
         "transcription-live": {
             # For each caption, an item records that its text was shown, so that no overlapping utterance shows it again.
-            # Each ping updates the time of the client's last message.
+            # Each ping writes the time of the client's last message into the item with the session's slots.
             "writes": (utterances * SLOT_WRITES + pings) * SLOT_WRITE_UNITS + captions + SESSION_WRITES * sessions,
             "indexWrites": utterances * SLOT_WRITES,
             "reads": utterances * (ROUTER_READS + PROCESSOR_READS) + sweeps,

@@ -33,7 +33,7 @@ ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK = (
 )
 QUERY_ENDED = '$.message = "query_ended"'
 AGENT_FAILURES = " || ".join(f'$.cause = "{code}"' for code in AgentCode if code is not AgentCode.QUESTION_REJECTED)
-"""Log filter for questions that failed because of the agent. Other causes are the guest's, such as missing or
+"""Log filter for questions that failed because of the agent. Other causes are faults of the user, such as missing or
 unintelligible audio."""
 FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_failed", "worker_not_called"))
 """Log filter for messages whose processing failed. The WebSocket handler still returns a response, so neither API

@@ -81,7 +81,7 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
         "voice-qa-websocket-handler": function_usage(requests + time_limit_checks, HANDLED_MILLISECONDS),
         "voice-qa-query-worker": function_usage(questions, (ANSWER_SECONDS + WORKER_OVERHEAD_SECONDS) * 1000),
         "voice-qa-validate-lecture": function_usage(lectures + sweeps, VALIDATION_MILLISECONDS),
-        # A batch is a receive request, here with one message.
+        # A batch is a request that receives messages from SQS, here one message.
         "voice-qa-uploads": {"messages": lectures, "batches": lectures},
         "voice-qa-time-limits": {"messages": time_limit_checks, "batches": time_limit_checks},
         "voice-qa-queries-failed": {"messages": 0},

@@ -4,8 +4,8 @@ guests receive each piece of an answer as soon as the agent has produced it.
 There are two paths:
 
 - questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection. For
-  each question, a delayed message later invokes the WebSocket handler. It ends the question with an error if the time
-  limit has passed without an answer.
+  each question, a delayed message later invokes the WebSocket handler. If the time limit has passed without an answer,
+  the handler ends the question with an error.
 - lectures: audio bucket → queue → lecture validator → lecture items, and a report to the guest who uploaded the
   lecture. Only validated lectures can be asked about.
 """

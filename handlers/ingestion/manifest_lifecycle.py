@@ -1,7 +1,7 @@
 """State changes of a manifest and its files during an execution of the workflow.
 
-A manifest is a list of files that are claimed, that is reserved, for one run of a Glue job. Its execution has three
-parts:
+A manifest is a list of files that are claimed, that is reserved, for one run of a Glue job. An execution of the
+workflow for a manifest has three parts:
 
 1. It confirms the files: it leaves out those that no longer belong to the manifest.
 2. It starts a run of the Glue job, which processes the confirmed files, unless none is left to process.
@@ -46,7 +46,9 @@ class ListMissing(LookupError):
 
 
 class ResultMissing(LookupError):
-    """The run has not written its result, although its execution has ended or is at its last step."""
+    """The list of confirmed files or the run's result is missing, although the execution has ended or is at its last
+    step.
+    """
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ class ManifestLifecycle:
         return ConfirmedFiles(len(confirmed), uri)
 
     def finish(self, execution: ManifestExecution, run_id: str | None = None) -> StatusCounts:
-        """Store the run's result in the record of each file, and end the manifest. Return the number of files by status.
+        """Store the run's result in the record of each file, and end the manifest. Return the number of files by
+        status.
 
         If a file has failed, the manifest has failed too, so that it can be redriven. Return no counts if this
         execution has already ended or a redrive has replaced it. Raise ResultMissing if the list of confirmed files or
@@ -159,7 +162,7 @@ class ManifestLifecycle:
         return counts
 
     def close_ended_execution(self, execution: ManifestExecution, status: ExecutionStatus | None) -> None:
-        """Make the last call for an execution that ended without it: `finish` if the run has a result, else `fail`."""
+        """End a manifest whose execution ended before part 3: call `finish` if the run has a result, else `fail`."""
         try:
             self.finish(execution)
         except ResultMissing:

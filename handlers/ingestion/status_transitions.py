@@ -18,7 +18,7 @@ class FileStatus(StrEnum):
     MANIFESTED = "manifested"
     """Part of a manifest whose execution has started."""
     PROCESSED = "processed"
-    """Read by a run, which has written its rows to the lake. There may be no rows, for example if all lines are blank."""
+    """Read by a run, which has written the file's rows to the lake. A file with only blank lines has no rows."""
     REJECTED = "rejected"
     """Invalid or not allowed: its rows are not in the lake, and no run tries it again."""
     SUPERSEDED = "superseded"

@@ -12,8 +12,8 @@ that the caller need not read it again.
 
 boto3 repeats a call whose response is lost. If the first attempt has changed the item, the condition of the second
 attempt can fail. So `update`, `advance_track` and `delete` also report success if the item already has the change. If
-`create` finds an existing episode, its caller compares the two. `request_upload` succeeds again, because it accepts a
-track in the state that it sets.
+`create` finds an existing episode, the caller of `create` compares it with the new one. `request_upload` needs no such
+rule, because it also accepts a track that already has the state `requested`.
 """
 
 import re
@@ -122,8 +122,8 @@ class EpisodeTable:
     ) -> EpisodeRecord:
         """Change values of an episode that has this version, and return it. A value of None removes the attribute.
 
-        Raise EpisodeNotFound if the episode does not exist. Raise EpisodeConflict if it has another version and not yet
-        these values.
+        Raise EpisodeNotFound if the episode does not exist. Raise EpisodeConflict if it has another version, unless it
+        already has these values.
         """
         values = {**changes, "version": version + 1, "updatedAt": at}
         try:

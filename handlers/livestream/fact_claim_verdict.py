@@ -1,4 +1,4 @@
-"""Verdict of the agent on a fact claim, as the model, the table and the API name it."""
+"""Verdict of the fact-check agent on a fact claim, as the model, the table and the API name it."""
 
 from enum import StrEnum
 
@@ -9,4 +9,4 @@ class Verdict(StrEnum):
     MISLEADING = "misleading"
     """A source shows that the claim is true in its words but leaves out or mixes up something that matters."""
     UNVERIFIED = "unverified"
-    """No source in the request confirms or contradicts the claim."""
+    """No source in the request to the model confirms or contradicts the claim."""

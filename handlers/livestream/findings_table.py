@@ -67,7 +67,7 @@ class WindowFailure(StrEnum):
 class FindingsTable:
     """Stores findings and window outcomes, and never overwrites an item.
 
-    Nothing remains stored for a deleted episode, or for an upload that the client has replaced.
+    A write for a deleted episode, or for an upload that the client has replaced, is skipped or undone.
     """
 
     def __init__(self, client: "DynamoDBClient", table_name: str, clock: Callable[[], datetime]) -> None:

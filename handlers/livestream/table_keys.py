@@ -1,8 +1,8 @@
 """Keys of livestream's DynamoDB table and of its indexes, and episode ids that are derived from client tokens.
 
-All items of an episode are in one partition: its record, its findings, and the outcomes of the windows (sections) in
-which its transcript is analyzed. The partition key contains the owner, so a caller can never reach another owner's
-episode.
+All items of an episode are in one partition: its record, the findings (fact claims and clips) of the fact-check agent,
+and the outcomes of the windows (sections) in which the agent analyzes the transcript. The partition key contains the
+owner, so a caller can never reach another owner's episode.
 """
 
 import base64

@@ -19,6 +19,7 @@ class MeetingExecution:
     """
 
     recording: Recording
+    """The meeting, and `content`, the hash that identifies the recording."""
     attempt: int
 
     @classmethod
@@ -39,7 +40,7 @@ class MeetingExecution:
     def input(self) -> dict[str, object]:
         """Input of the execution. The workflow's states also pass these values to the Lambda function `steps`.
 
-        All values are the same whenever the start is repeated, because Step Functions accepts a repeated start only
+        All values must be the same whenever the start is repeated, because Step Functions accepts a repeated start only
         with the same input.
         """
         meeting = self.recording.meeting

@@ -31,7 +31,7 @@ class MediaOutcome(StrEnum):
     TOO_LARGE = "too_large"
     """The recording exceeds the job's disk or the maximum duration."""
     SUPERSEDED = "superseded"
-    """The client has uploaded another recording for the meeting, which has its own job."""
+    """The client has uploaded another recording for the meeting, which gets its own job."""
 
 
 class AudioPart(Message):

@@ -53,13 +53,13 @@ class ExecutionReport:
     status: MeetingStatus
     stage: Stage | None = None
     reason: MeetingReason | None = None
-    """Reason for a failure, or for the missing transcript or summary of a ready meeting. After a
-    failure without a reason, the record gets the reason of its stage (`STAGE_FAILURES`).
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting. After a failure without a
+    reason, the record gets the reason of its stage (`STAGE_FAILURES`).
     """
     wrong: tuple[WrongChunk, ...] = ()
     """Chunks because of which the media job rejected the recording."""
     fields: Mapping[str, object] = field(default_factory=dict)
-    """Values of further fields of the record, such as the keys of output."""
+    """Values of further fields of the record, such as the S3 keys of the video and the transcript."""
 
 
 def progress_rank(record: MeetingRecord) -> tuple[int, int]:
@@ -118,8 +118,8 @@ def wrong_chunk_fields(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
 
 
 def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> MeetingRecord:
-    """Return `after` with its new version and times, or `before` itself if nothing changed. `before` is
-    None for a new meeting.
+    """Return `after` with its new version and times, or `before` itself if nothing changed. `before` is None for a new
+    meeting.
     """
     if before is not None and after == before:
         return before

@@ -1,13 +1,13 @@
-"""DynamoDB gateway for the records of meetings, and for the due items, which list the meetings that the sweep must
-check.
+"""DynamoDB gateway for the records of meetings, and for the due items, which list the meetings that a scheduled
+function, the sweep, must check.
 
 A writer reads a record, computes the changed record, and writes it on the condition that the table still has the
 version that was read. If another writer was faster, the writer reads again. boto3 repeats a call whose response was
 lost, and the repetition then fails the condition. So a failed write still counts as done if the table holds exactly the
 record that was to be written.
 
-The sweep, a scheduled function, checks meetings that make no progress. A record's field `due` is the time of its next
-check. Unless it is None, the meeting has a second item, the due item, with the partition key `#open` and the sort key
+The sweep checks meetings that make no progress. A record's field `due` is the time of the meeting's next check. Unless
+`due` is None, the meeting has a second item, the due item, with the partition key `#open` and the sort key
 `<due>#<user>#<meetingId>`. So a single query finds the meetings to check. A write that changes `due` writes the record
 and the due item in one transaction.
 

@@ -2,8 +2,8 @@
 
 A client uploads the files of a recording (chunks) and `complete.json`, the list of the chunks, as
 `raw/<user>/<meetingId>/<name>`. Everything that the backend makes from a recording has a key
-`<kind>/<user>/<meetingId>/<content>…`. The content is a hash that identifies the recording, because a meeting can have
-several recordings. So if a recording is processed again, the same keys are written.
+`<kind>/<user>/<meetingId>/<content>…`. `<content>` is a hash over the recording's chunks. It distinguishes the
+recordings of one meeting, and it is the same if a recording is processed again.
 
 The user comes directly after the kind, so that a role's policy can restrict users to their own objects.
 """
@@ -71,7 +71,7 @@ class Recording:
 
     def __post_init__(self) -> None:
         if re.fullmatch(CONTENT_HASH_PATTERN, self.content) is None:
-            raise ValueError("a content must have 32 hexadecimal digits")
+            raise ValueError("content must be a hash of 32 hexadecimal digits")
 
     @property
     def video_key(self) -> str:

@@ -1,6 +1,6 @@
 """Language codes that transcription jobs of Amazon Transcribe support. Its streaming API supports fewer.
 
-A test compares them with boto3's description of the service.
+A test compares the codes with boto3's description of the service.
 """
 
 from typing import Final

@@ -23,15 +23,17 @@ MAX_COMPLETE_FILE_BYTES = 1024 * 1024
 """Maximum size of `complete.json` itself."""
 MAX_CHUNKS = 5_000
 """Maximum number of chunks of a recording."""
-CONTENT_DIGITS = 32
-"""Number of hexadecimal digits of `CompleteFile.content`."""
+CONTENT_HASH_DIGITS = 32
+"""Number of hexadecimal digits of `CompleteFile.content`, the hash that identifies a recording."""
 
 
 def _validate_timestamp(text: str) -> str:
     try:
         return timestamp(datetime.fromisoformat(text))
     except ValueError:
-        raise PydanticCustomError("moment", "an existing date and time, such as 2026-01-31T10:00:00.000Z") from None
+        raise PydanticCustomError(
+            "moment", "must be an existing date and time, such as 2026-01-31T10:00:00.000Z"
+        ) from None
 
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -81,14 +83,16 @@ class CompleteFile(Message):
     def _check_chunk_names(self) -> Self:
         names = [chunk.name for chunk in self.chunks]
         if len(set(names)) != len(names) or COMPLETE_FILE_NAME in names:
-            raise PydanticCustomError("chunk_names", "each chunk has a different name, and none is complete.json")
+            raise PydanticCustomError(
+                "chunk_names", "each chunk must have a different name, and none may be named complete.json"
+            )
         return self
 
     @property
     def content(self) -> str:
         """Hash over the chunks' hashes, in their order, which identifies the recording."""
         hashes = json.dumps([chunk.sha256 for chunk in self.chunks]).encode()
-        return hashlib.sha256(hashes).hexdigest()[:CONTENT_DIGITS]
+        return hashlib.sha256(hashes).hexdigest()[:CONTENT_HASH_DIGITS]
 
     @property
     def size(self) -> int:
@@ -106,7 +110,7 @@ class ChunkProblem(StrEnum):
     HASH = "hash"
     """The chunk does not have the SHA-256 hash that `complete.json` states."""
     UNREADABLE = "unreadable"
-    """S3 cannot return the object, for example because it is archived, or its content is invalid."""
+    """S3 cannot return the object, for example because it is archived. Or the object's content is invalid."""
 
 
 class WrongChunk(Message):

@@ -5,9 +5,10 @@ If all chunks have arrived, the meeting's record is written with the stage `medi
 Functions workflow is started. If the start fails, the next processing finds this stage and repeats the start. That is
 safe, because the execution has the same name, so Step Functions does not start it twice.
 
-If chunks are missing or wrong, the record lists them, and the meeting waits for their S3 events. But a chunk may arrive
-after the objects in S3 were read and before the record is written. Its event then finds no record that waits for it,
-and changes nothing. So after a record with new wrong chunks was written, the objects are read once more.
+Chunks that are missing or cannot be used are called wrong. The record lists them, and the meeting waits for their S3
+events. But a chunk may arrive after the objects in S3 were read and before the record is written. The chunk's event
+then finds no record that waits for it, and changes nothing. So after a record with new wrong chunks was written, the
+objects are read once more.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,7 @@ class UploadOutcome(StrEnum):
     STARTED = "started"
     """The recording is complete, and its execution was started, now or earlier."""
     INCOMPLETE = "incomplete"
-    """Chunks are missing or wrong."""
+    """At least one chunk is wrong."""
     REFUSED = "refused"
     """`complete.json` is malformed or cannot be read."""
     UNCHANGED = "unchanged"

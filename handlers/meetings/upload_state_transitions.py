@@ -3,7 +3,7 @@
 The uploaded objects are the chunks (files) of a recording, and `complete.json`, which lists the chunks and describes
 the meeting. The hash `content` identifies the recording by its chunks.
 
-- A malformed `complete.json` marks the meeting as failed. If the meeting is ready or in progress, nothing changes.
+- A malformed `complete.json` marks the meeting as failed, unless the meeting is ready or in progress.
 - A valid `complete.json` with another content begins a new processing attempt: the meeting becomes incomplete, whatever
   its status was.
 - A new upload of `complete.json` for a failed meeting also begins a new attempt, because the client wants a retry.
@@ -11,9 +11,10 @@ the meeting. The hash `content` identifies the recording by its chunks.
 - If the meeting is incomplete after these changes, its chunks are checked. The record lists the chunks that are missing
   or have wrong sizes. If there are none, the status becomes `processing`.
 
-Only the media job, the first stage of the processing, checks the chunks' hashes and decodes them. After it has reported
-wrong hashes, the meeting is incomplete, although the listed sizes are right. So processing starts again only if an
-object is uploaded again. Without this rule, each report of wrong hashes would start the next job.
+Only the media job, the first stage of the processing, checks the chunks' hashes and decodes the chunks. If the job
+reports wrong hashes, the meeting becomes incomplete, although all sizes are right. By the last rule, the next job would
+start immediately, and report the same hashes. To prevent that, processing starts again only after an object was
+uploaded again.
 """
 
 from collections.abc import Callable
@@ -68,7 +69,7 @@ def _apply_malformed(
         or record.complete_fingerprint == complete_file.fingerprint
     ):
         return record
-    # The failure counts as a new attempt, because a second failure in the same attempt would be no progress.
+    # A further failure gets a new attempt. In the same attempt, `since` would remain the time of the first failure.
     attempt = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
     return stamp_change(record, record.model_copy(update={**update, "attempt": attempt}), at)
 
@@ -105,7 +106,7 @@ def _description_fields(
         "complete_fingerprint": complete_file.fingerprint,
     }
     if record.status is MeetingStatus.INCOMPLETE:
-        # Later, the record keeps the language that the processing uses.
+        # Once the processing has started, the record keeps the language that the processing uses.
         fields |= {"language": parsed.language, "size": parsed.size}
     return fields
 

@@ -1,8 +1,9 @@
 """Environment variables of both transcription functions, and the caption thresholds with their ranges.
 
 Amazon Transcribe sends each result, a piece of recognised speech, first as partials and then as a final. The thresholds
-decide which of these versions clients see, and when. Stack settings, environment models and session settings share
-these types. An utterance is a few seconds of speech, which a client sends in one message.
+decide which of these versions clients see, and when. The types below define their meanings and ranges, for stack
+settings, environment models and session settings. An utterance is a few seconds of speech, which a client sends in one
+message.
 """
 
 from typing import Annotated
@@ -12,7 +13,8 @@ from pydantic import Field
 from handlers.common.environment import HandlerEnvironment
 
 Stability = Annotated[float, Field(ge=0, le=1)]
-"""Share of a result's words and punctuation marks that Amazon Transcribe marks as stable."""
+"""Minimum share of a partial's words and punctuation marks that Amazon Transcribe must mark as stable. Below it, the
+partial is unstable, unless its text ends a sentence."""
 BufferSeconds = Annotated[float, Field(ge=0.5, le=10)]
 """Maximum time that an unstable partial is held back, and that a final waits for results that started earlier."""
 PauseSeconds = Annotated[float, Field(ge=0.2, le=5)]

@@ -103,10 +103,11 @@ class LiveTable:
         return [item["pk"]["S"].removeprefix(UTTERANCES_KEY_PREFIX) for item in answer["Items"]]
 
     def reserve_text(self, key: str, reservation: TextReservation, seconds: int) -> tuple[bool, TextReservation | None]:
-        """Reserve a text for some seconds. Return True if this succeeded, and the running reservation that it replaced.
+        """Reserve a text for some seconds. Return True if this succeeded.
 
-        The reservation fails if another utterance has reserved the text. But a line that is final replaces the
-        reservation of a line that is not final, because the text of the replaced line may still change.
+        Also return the running reservation that was replaced, or None. The reservation fails if another utterance has
+        reserved the text. But a line that is final replaces the reservation of a line that is not final, because the
+        text of the replaced line may still change.
         """
         now_ms = self._clock_ms()
         free = "attribute_not_exists(pk) OR ends_ms <= :now OR #owner = :owner"

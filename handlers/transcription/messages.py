@@ -1,8 +1,8 @@
 """Models of the messages of transcription's WebSocket API, and of the event with which the router invokes the audio
 processor.
 
-A client opens a session, which has its settings for speech, and then sends utterances: a few seconds of speech each.
-The caption thresholds in these settings decide which captions the client gets, and when.
+A client opens a session, and then sends utterances: a few seconds of speech each. The session has a language, an audio
+format, and `settings`: the caption thresholds, which decide which captions the client gets, and when.
 
 The router is the Lambda function that answers each message of a client. It invokes the audio processor, which sends the
 captions of one utterance. A scheduled sweep asks clients to send lost utterances again.

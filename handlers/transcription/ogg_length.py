@@ -7,9 +7,9 @@ checksums, nothing truncated, and nothing after the end. The first page contains
 `OpusTags` follows, on one or more pages of its own. Then audio packets follow.
 
 A page states its granule position: the number of samples, at 48 kHz, up to the last packet that ends on the page. The
-position must match the sum of the packet lengths. A difference of up to one packet of the longest kind is allowed,
-because encoders trim the end, and some muxers take positions from a clock. So a part of a longer recording, whose
-positions do not begin at 0, is refused. The position of a page on which no packet ends is ignored.
+position must match the sum of the packet lengths. So a part of a longer recording, whose positions do not begin at 0,
+is refused. A difference of up to one packet of the longest kind is allowed, because encoders trim the end, and some
+muxers take positions from a clock. The position of a page on which no packet ends is ignored.
 
 An end-of-stream flag is not required, because muxers for live streams omit it. So missing pages at the end are not
 detected, and the file only counts as shorter.

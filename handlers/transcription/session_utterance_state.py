@@ -39,7 +39,7 @@ class SlotOutcome(StrEnum):
 
 
 class LiveItem(VersionedState):
-    """Base of the versioned items in the live table, the table for connections and open sessions, and of their parts.
+    """Base of the versioned items in the live table (the table for connections and open sessions), and of their parts.
 
     A field's alias is its stored name.
     """
@@ -125,9 +125,10 @@ class SessionUtterances(LiveItem):
         """Plan what must be repeated if the client opens the session on another connection than before.
 
         Captions that were sent over the old connection may be lost. So each pending resend starts from the beginning of
-        its utterance. An attempt that has not started, and would skip a part of its utterance, loses its slot. Ended
-        utterances are repeated if the client lists them in `unfinished`, because it has not received their end. The
-        caller then records the new connection with `note_message`.
+        its utterance. An attempt that has not started loses its slot if it would start at the `from_ms` of a pending
+        resend, because it would not repeat the captions before that position. Ended utterances are repeated if the
+        client lists them in `unfinished`, because it has not received their end. The caller then records the new
+        connection with `note_message`.
         """
         if connection == self.connection:
             return self

@@ -36,7 +36,7 @@ DURATION_PATTERN = re.compile(r"[0-9]{1,12}")
 
 @dataclass(frozen=True)
 class ReadyLecture:
-    """The validated version of the audio of a lecture that guests can ask about."""
+    """A lecture that guests can ask about: the validated version of its audio."""
 
     key: str
     """Key of the object in the audio bucket."""
@@ -50,7 +50,7 @@ class ReadyLecture:
 class WrittenVerdict:
     """A verdict that was written, as a report for the guest who uploaded the lecture."""
 
-    listener: str
+    connection: str
     """Id of the connection to which the report is sent. Empty if no guest requested the upload."""
     report: LectureReport
 
@@ -146,9 +146,9 @@ class LectureTable:
     def register_listener(self, lecture_id: str, owner: str, listener: str) -> LectureReport | None:
         """Register a connection of the owner for the lecture's next report, and return the current report.
 
-        One update stores the listener and reads the state. So the report contains every verdict that was written before
-        this update, and later verdicts are sent to this listener. Return None if the lecture has another owner or does
-        not exist.
+        One update stores the connection and reads the state. So the report contains every verdict that was written
+        before this update, and later verdicts are sent to this connection. Return None if the lecture has another owner
+        or does not exist.
         """
         try:
             answer = self._client.update_item(

@@ -41,7 +41,7 @@ class UploadPrecedence(StrEnum):
     SAME = "same"
     """The item already describes this upload."""
     LOWER = "older"
-    """The item is not changed. The upload may be more recent, but misplaced."""
+    """The item is not changed. A misplaced upload has a lower precedence than others, even if it is more recent."""
     ASK_BUCKET = "bucket_knows"
     """Both uploads are versions of one object, so the bucket must be asked for the newest version."""
 

@@ -1,9 +1,9 @@
 """Messages of voice Q&A's WebSocket API, in both directions, with one model per message.
 
 A guest is a browser user who asks questions about a lecture, and a client is the program of a guest. The WebSocket
-handler replies to every message of a client at once. Its reply to a question, the message `query`, is only a
-confirmation. The query worker passes the question to the agent, the external service that answers questions. The worker
-sends the answer to the client in numbered pieces. If an answer fails, it may be started again as another answer
+handler replies to every message of a client at once. Its reply to a question (the client's message `query`) is
+only a confirmation. The query worker passes the question to the agent, the external service that answers questions. The
+worker sends the answer to the client in numbered pieces. If an answer fails, it may be started again as another answer
 attempt.
 """
 
@@ -162,7 +162,7 @@ class Ping(ClientMessage):
 class UploadReady(ReplyMessage):
     """Form for the upload: POST `fields` and then the file to `url`.
 
-    If S3 refuses it with status 403, or with 400 and the code `ExpiredToken`, send `upload` again for a new form.
+    If S3 refuses the file with status 403, or with 400 and the code `ExpiredToken`, send `upload` again for a new form.
     """
 
     type: Literal["uploadReady"] = "uploadReady"
@@ -278,7 +278,7 @@ class TranscriptPiece(Piece):
 class Answered(Message):
     """The answer is complete and has this number of pieces.
 
-    `audioUrl` is the spoken answer as one file. If S3 refuses it with status 403, or with 400 and the code
+    `audioUrl` is the URL of the spoken answer as one file. If S3 refuses it with status 403, or with 400 and the code
     `ExpiredToken`, ask the question again under the same `queryId` for a new URL.
     """
 

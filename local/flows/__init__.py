@@ -21,8 +21,9 @@ StepReporter = Callable[[str], None]
 PATIENCE_SECONDS = 20
 """Default time limit for an expected result."""
 POLL_SECONDS = 0.05
+"""Minimum time between two polls."""
 POLL_SHARE = 0.1
-"""Time between two polls, as a share of the time waited so far. More frequent polls would slow down the platform."""
+"""Time between later polls, as a share of the time waited so far. More frequent polls would slow down the platform."""
 
 
 def read_flow_stack() -> StackConfig:

@@ -102,7 +102,7 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
 
 
 def _run_flow(out: Console, name: str, flow: Flow, deployment: Deployment) -> None:
-    with _print_step(out, f"{name}: {flow.title} ({flow.scripted})"):
+    with _print_step(out, f"{name}: {flow.title} ({flow.scripted_parts_note})"):
         try:
             problems = flow.play(deployment, StepTimer(out))
         except Exception as error:

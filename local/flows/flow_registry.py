@@ -30,7 +30,7 @@ class Flow:
     """Flow of one subsystem, as the demo shows it."""
 
     title: str
-    scripted: str
+    scripted_parts_note: str
     """Note for users about parts that are not real. A scripted model answers by fixed rules."""
     promise: str
     """Statement that is true if the flow has no problems."""

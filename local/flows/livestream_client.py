@@ -84,11 +84,11 @@ class LivestreamBackend:
         listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=f"chunks/{OWNER}/{episode_id}/")
         return sorted(item["Key"] for item in listed.get("Contents", []) if item["Key"].endswith(".ts"))
 
-    def count_remaining_items(self, episode_id: str) -> dict[str, int]:
-        """Return the number of stored items of each kind that belong to an episode, without the episode's own item.
+    def count_remaining_by_kind(self, episode_id: str) -> dict[str, int]:
+        """Return by kind how many things are stored for an episode, without the episode's own item.
 
-        The kinds are items of the table, object versions with delete markers, incomplete uploads, and events in the
-        fact-check agent's memory (Bedrock AgentCore).
+        The kinds are items of the table, object versions (including delete markers), incomplete uploads, and events in
+        the fact-check agent's memory (Bedrock AgentCore).
         """
         s3, dynamodb, memory = self.client("s3"), self.client("dynamodb"), self.client("bedrock-agentcore")
         prefixes = [f"{prefix}/{OWNER}/{episode_id}/" for prefix in ("videos", "transcripts", "chunks")]
@@ -109,7 +109,8 @@ class LivestreamBackend:
     def wait_until_removed(self, episode_id: str) -> None:
         """Wait until nothing is stored for an episode except its own item."""
         eventually(
-            lambda: None if any(self.count_remaining_items(episode_id).values()) else True, "the removal of an episode"
+            lambda: None if any(self.count_remaining_by_kind(episode_id).values()) else True,
+            "the removal of an episode",
         )
 
     def backdate_track(self, episode_id: str, track: str) -> None:

@@ -28,7 +28,7 @@ CLAIMS = ["This city has 12 bridges", "It is the largest harbour of the country"
 VIDEO_SECONDS = 5
 """Duration of the video, whose file is large enough for an upload in parts."""
 CHUNKS = 3
-"""Number of chunks of the video. A chunk has two seconds, but the last one has one second."""
+"""Number of chunks of the video. A chunk lasts two seconds, but the last one lasts one second."""
 MPEG_TS_SYNC = b"\x47"
 """First byte of every packet of MPEG-TS, the format of the chunks."""
 PAGE_SIZE = 2

@@ -103,13 +103,13 @@ def _is_compressed(number: int) -> bool:
     return number % ingestion_flow.GZIP_EVERY == 0
 
 
-NDJSON_NUMBERS = (1, 2, ingestion_flow.GZIP_EVERY)
-"""Numbers of the files of ingestion's flow that are samples. They have no unreadable lines, because a sample may be the
-only file of a Spark run, which fails if too many of its lines are unreadable."""
+NDJSON_SAMPLE_NUMBERS = (1, 2, ingestion_flow.GZIP_EVERY)
+"""Ingestion's flow makes numbered files. The files with these numbers are samples. They have no unreadable lines,
+because a sample may be the only file of a Spark run, and the run fails if too many lines are unreadable."""
 SAMPLES: Final[Mapping[str, SampleFile]] = {
     **{
         f"records-{number}.ndjson{'.gz' if _is_compressed(number) else ''}": _ndjson_sample(number)
-        for number in NDJSON_NUMBERS
+        for number in NDJSON_SAMPLE_NUMBERS
     },
     "sentence.wav": SampleFile(
         "transcription",

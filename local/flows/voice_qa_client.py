@@ -67,6 +67,7 @@ class VoiceQaBackend:
         return self._count_checks("") + self._count_checks("NotVisible") == 0
 
     def _count_checks(self, state: str) -> int:
+        """Return the number of time limit checks in a state as SQS names it. An empty state means visible messages."""
         name: Any = f"ApproximateNumberOfMessages{state}"
         queue = self.client("sqs").get_queue_attributes(QueueUrl=self.time_limit_queue, AttributeNames=[name])
         return int(queue["Attributes"][name])

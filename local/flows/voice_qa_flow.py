@@ -23,37 +23,37 @@ MIN_AUDIO_BYTES = 1_000
 def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
     """Run the flow, and return the problems. The first answer is sent again, beginning with its third piece."""
     checks = Checks()
-    with GuestConnection(backend) as listener:
-        lecture_id = listener.upload_lecture(LECTURE)
-        report = listener.await_lecture(lecture_id)
+    with GuestConnection(backend) as connection:
+        lecture_id = connection.upload_lecture(LECTURE)
+        report = connection.await_lecture(lecture_id)
         checks.equal("reported state of the lecture", report["state"], "ready")
         report_step(
             f"a lecture of {report['durationMs'] / 1000:.0f} s uploaded by a guest, "
             f"who got a message when it was {report['state']}"
         )
-        guest_id = listener.request_guest_id()
-        keys = [listener.upload_question(words) for words in QUESTIONS]
-        accepted, first = listener.ask_question(lecture_id, "first-question", audioKey=keys[0])
+        guest_id = connection.request_guest_id()
+        keys = [connection.upload_question(words) for words in QUESTIONS]
+        accepted, first = connection.ask_question(lecture_id, "first-question", audioKey=keys[0])
         report_step(f"a spoken question answered in {len(first.pieces)} pieces: {first.text()}")
         session = accepted["sessionId"]
-        _, second = listener.ask_question(lecture_id, "second-question", audioKey=keys[1], sessionId=session)
+        _, second = connection.ask_question(lecture_id, "second-question", audioKey=keys[1], sessionId=session)
         report_step(f"a second question in the same conversation: {second.text()}")
     for answer, quotes in zip((first, second), QUESTIONS.values(), strict=True):
         checks.equal("quotes", [citation["quote"] for citation in answer.citations()], quotes)
         checks.equal("numbers of the pieces", answer.numbers, list(range(len(answer.pieces))))
         checks.equal("answer names its position", "you hear" in answer.text(), expected=True)
         checks.equal("answer has audio", len(answer.audio()) > MIN_AUDIO_BYTES, expected=True)
-    with GuestConnection(backend, listener.guest) as again:
-        _, replayed = again.ask_question(
+    with GuestConnection(backend, connection.guest) as new_connection:
+        _, replayed = new_connection.ask_question(
             lecture_id, "first-question", audioKey=keys[0], sessionId=session, resumeFrom=2
         )
     checks.equal("numbers of the resumed pieces", replayed.numbers, list(range(2, len(first.pieces))))
     report_step(f"resumed on another connection from piece 2: {len(replayed.pieces)} stored pieces")
     backend.send_time_limit_check(guest_id, "first-question")
     eventually(lambda: True if backend.all_checks_performed() else None, "a check of a time limit")
-    report_step("the check of a question's time limit found that it had ended")
+    report_step("the check of a question's time limit found that the question had ended")
     missing = backend.sweep()["missing"]
     checks.equal("lectures without validation", missing, 0)
     report_step(f"the scheduled sweep found {missing} lectures without validation")
-    checks.equal("turns of the conversation", backend.count_turns(listener.guest.identity_id, session, lecture_id), 2)
+    checks.equal("turns of the conversation", backend.count_turns(connection.guest.identity_id, session, lecture_id), 2)
     return checks.problems

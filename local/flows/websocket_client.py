@@ -1,7 +1,7 @@
-"""Base class of the flows' WebSocket clients: it sends requests and waits for their responses.
+"""Base class of the WebSocket clients with which the flows use the backends. A flow uses one backend from end to end.
 
-A response has the id of its request, and other messages may arrive before it. If the service is not available, the
-client repeats a handshake or a request a few times.
+A client sends requests and waits for their responses. A response has the id of its request, and other messages may
+arrive before it. If the service is not available, the client repeats a handshake or a request a few times.
 """
 
 import json

@@ -57,7 +57,7 @@ ACTION_LABELS = {
 }
 """Labels of the edges of single actions."""
 READ_OR_WRITE_SERVICES = {"s3", "dynamodb", "ssm", "bedrock-agentcore"}
-"""IAM prefixes of the services whose other actions have the label `reads` or `writes`."""
+"""IAM prefixes of the services whose actions have the label `reads` or `writes`, unless ACTION_LABELS has another."""
 IMPLIED_ACTIONS = {
     # Actions that become no edge, because each accompanies an action or event source that has an edge.
     "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
@@ -157,8 +157,8 @@ def _list_rule_edges(
 
 
 def _list_outside_edges(graph: Graph, nodes_by_key: NodesByKey, nodes_by_role: NodesByRole) -> Iterator[Edge]:
-    """Yield the edges from callers to APIs, guests and buckets, from APIs to functions, and from functions to external
-    services.
+    """Yield the edges from callers to APIs, buckets and guests (users without login), from APIs to functions, and from
+    functions to external services.
     """
     for resource in graph.customs():
         inputs = resource.inputs

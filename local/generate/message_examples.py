@@ -141,6 +141,7 @@ COMPLETED = CompleteFile(
         Chunk(name="00001.webm", bytes=1_048_576, sha256=hashlib.sha256(b"the last chunk").hexdigest()),
     ),
 )
+# `content` is a hash over the hashes of the chunks. It identifies the recording within the meeting.
 RECORDING = Recording(MEETING, COMPLETED.content)
 PROMISE = "I will send the notes by Friday"
 """Sentence of the transcript that the summary's action item quotes."""
@@ -168,7 +169,7 @@ MEETINGS: Sequence[Message] = (
     MeetingRecord(
         user=MEETING.user,
         meeting_id=MEETING.meeting_id,
-        content="",
+        content="",  # `complete.json` is malformed, so the recording is not known
         title="",
         started_at=ENDED_AT,
         language="",
@@ -213,7 +214,7 @@ def group_by_model(examples: Sequence[Message]) -> Mapping[str, list[object]]:
     """Return the examples as JSON values, by the name of their model.
 
     A client may omit fields with a default, so the example of a client's message has only the fields that are set here.
-    Every other example also has the fields with a default, except fields without a value.
+    Every other example also has the fields with a default, unless their value is None.
     """
     examples_by_model: dict[str, list[object]] = {}
     for example in examples:

@@ -52,7 +52,7 @@ def command(folder: Path = FOLDER) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)  # a process in the background may ignore SIGINT
     with lock_folder(folder, OTHER_COMMANDS):
-        emulator.stop(folder)  # a killed provider may have left its files
+        emulator.stop(folder)  # removes the files that a killed provider may have left
         backend = folder / CLI_STATE
         shutil.rmtree(backend, ignore_errors=True)
         backend.mkdir()

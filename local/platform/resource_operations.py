@@ -47,7 +47,7 @@ class ResourceOperations:
         """Create a resource, and set its id and outputs in `values`. `name` is the resource's name in Pulumi.
 
         If a call fails, `values` contains the responses of the earlier calls, and the id and the outputs that follow from
-        them. If it contains no response, no part of the resource exists.
+        them. If `values` contains no response, no part of the resource exists.
         """
         if isinstance(driver, RecordedOnly):  # The emulator lacks the service or the feature, so no call is made.
             values.id = f"recorded-{name}"

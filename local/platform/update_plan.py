@@ -51,7 +51,7 @@ class PlanningProvider:
         ]
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        """Plan the action on a resource. Return its id and the outputs that the action would not change."""
+        """Plan the action on a registered resource. Return its id and the outputs that would not change."""
         entry = self._state.get(resource.urn)
         hashes = self._state.hash_inputs(resource.inputs)
         driver = self._drivers[resource.type]

@@ -42,7 +42,7 @@ class StackCost:
 
     @property
     def monitoring_and_protection_usd(self) -> float:
-        """Monthly cost of monitoring and protection in dollars. The cost tables in the requirements omit this part."""
+        """Monthly cost in dollars at prices marked `monitoring_or_protection`. The requirements' cost tables omit it."""
         return sum(line.usd for line in self.report.lines if load_prices()[line.price].monitoring_or_protection)
 
     def as_json(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def _format_share(usd: float, total: float) -> str:
 def command(stack: str, *, as_json: bool, free_tiers: bool = False) -> int:
     """Print the cost for `make cost`.
 
-    Return 1 if the cost exceeds the budget or if published usage has no effect on the cost, and 0 otherwise.
+    Return 1 if the cost exceeds the budget or if no price rule reads some of the published usage, and 0 otherwise.
     """
     cost = price_stack(stack, free_tiers=free_tiers)
     if as_json:

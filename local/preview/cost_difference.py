@@ -90,7 +90,7 @@ def price_revision(revision: str, stack: str) -> StackCost:
             )
         finally:
             _git("worktree", "remove", "--force", str(tree))
-    # The exit status is ignored, because the command also prints a cost that exceeds the budget, and then fails.
+    # The exit status is ignored. If the cost exceeds the budget, the command fails, but only after it printed the cost.
     if not process.stdout:
         error_lines = process.stderr.strip().splitlines()
         raise CannotPrice(f"{revision} cannot be priced: {error_lines[-1] if error_lines else 'no error message'}")

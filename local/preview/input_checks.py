@@ -5,8 +5,8 @@ provider checks little of this in a preview. Without this check, a misspelt valu
 fail in the middle of a deployment.
 
 The check finds the parameter for an input in the local platform's driver of the resource type, which lists the service
-calls that create a resource. So a type without a driver, and an input that its driver does not use, are reported too. A
-`RecordedOnly` type cannot be created on the local platform, so its driver need not use all inputs.
+calls that create a resource. So a type without a driver, and an input that its driver does not use, are reported too.
+The driver of a `RecordedOnly` type need not use all inputs, because the local platform does not create such a resource.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,8 @@
 """Evaluation of all policies in a preview, while the program still runs.
 
-As soon as the program registers a resource, a thread sends it to the process of the policy pack. Findings, which are
-violations of policies and undecided checks, are returned in the order in which the program registered the resources.
+As soon as the program registers a resource, a thread sends it to the process of the policy pack. Findings are
+violations of policies, and undecided checks, which need a value that is unknown in a preview. They are returned in the
+order in which the program registered the resources.
 """
 
 import sys

@@ -37,5 +37,5 @@ class PreviewProvider:
         return PROVIDER_FUNCTION_RESULTS[token]
 
     def make(self, _resource: Resource) -> tuple[str, Props]:
-        """Return an empty id, which means that it is unknown, and no outputs in addition to the inputs."""
+        """Answer the registration of a resource with an empty id, which means unknown, and no further outputs."""
         return "", {}

@@ -1,10 +1,10 @@
 """Guardrail policies about the types of resources, and about providers.
 
-The pack must know the type of every resource. A policy about access, data or reliability names the type, or this module
-lists it with the reason why none does. Otherwise, resources could avoid all checks. For example, a CloudFormation stack
-can create any AWS resource, and the pack would not see it.
+The pack must know the type of every resource: either a policy about access, data or reliability names the type, or
+`TYPES_WITHOUT_POLICY` lists it with the reason why no such policy does. Otherwise, a resource could avoid all checks.
+For example, a CloudFormation stack can create any AWS resource, and the pack would not see it.
 
-Providers must not send resources to another account.
+A provider must not create resources in another account.
 """
 
 import re

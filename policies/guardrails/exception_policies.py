@@ -34,7 +34,7 @@ CHECKING_POLICIES: tuple[Policy, ...] = (
     *data_protection.POLICIES,
     *reliability.POLICIES,
 )
-"""All policies except those of this module. An exception may name each of them that is excusable."""
+"""All policies except those of this module. An exception may name any of these policies that is excusable."""
 MAX_EXCEPTION_DAYS = 90
 POLICIES = PolicySet(PolicyGroup.EXCEPTIONS)
 

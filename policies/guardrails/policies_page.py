@@ -35,7 +35,7 @@ The file has the policy's name and the limit's name, for example `{"function-mem
 `make preview` and the CI workflows always use the defaults, so a resource that exceeds a default needs an exception.
 
 **Related resources** are those that a resource names, and those that name it, for example a bucket's policy or the
-alarms of a function. Some policies check a resource together with them.
+alarms of a function. Some policies check a resource together with its related resources.
 
 A **block** is a component of `components/blocks/` that creates a resource with the settings that the policies require.
 Many remedies name the block to use.

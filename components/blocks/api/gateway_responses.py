@@ -20,7 +20,7 @@ ALLOWED_HEADERS = "Content-Type,Authorization,X-Api-Key,X-Amz-Date,X-Amz-Securit
 """Request headers that pages of the allowed origin may send."""
 MAX_AGE_SECONDS = 3600
 """Time for which a browser may cache the response to a preflight."""
-RESPONSE_TEMPLATE_TYPES = (
+MOCK_REQUEST_TYPES = (
     JSON,
     "application/octet-stream",
     "application/x-www-form-urlencoded",
@@ -28,8 +28,8 @@ RESPONSE_TEMPLATE_TYPES = (
     "multipart/form-data",
     "text/plain",
 )
-"""Content types of the requests for which the gateway's own responses have a template. The gateway answers a request of
-any other content type with 415."""
+"""Content types of requests that a mock operation (an operation that the gateway answers itself) accepts. A request of
+any other content type gets the status 415."""
 
 
 class GatewayErrorCode(ErrorCode):
@@ -201,7 +201,7 @@ def mock_operation(status: int, body: str, headers: Mapping[str, str]) -> Docume
         "x-amazon-apigateway-integration": {
             "type": "mock",
             "passthroughBehavior": "never",
-            "requestTemplates": dict.fromkeys(RESPONSE_TEMPLATE_TYPES, json.dumps({"statusCode": status})),
+            "requestTemplates": dict.fromkeys(MOCK_REQUEST_TYPES, json.dumps({"statusCode": status})),
             "responses": {
                 "default": {
                     "statusCode": str(status),

@@ -3,8 +3,8 @@
 `local/generate` writes it to `docs/`. API Gateway does not get this document: `gateway_import_document.py` converts it
 to the document that API Gateway imports.
 
-The pydantic models define the schemas: requests as the model reads them, responses as the model writes them. Every
-error has the same body, whether a handler or API Gateway returns it.
+The pydantic models define the schemas. A request has the validation schema of its model, and a response has the
+serialization schema. Every error has the same body, whether a handler or API Gateway returns it.
 """
 
 import re

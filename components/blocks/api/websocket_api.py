@@ -5,8 +5,8 @@ the function, and `serve` adds the routes and the stage. The client URL and the 
 exists, so they are built from the API's endpoint and the stage's name.
 
 Every route except `$connect` and `$disconnect` sends the function's result back to the client. The subsystem decides
-who may connect: either API Gateway checks an IAM signature, or the function behind `$connect` checks the caller and
-`checked_by` names that check.
+who may connect. There are three cases: API Gateway checks an IAM signature, the function behind `$connect` checks the
+caller (`checked_by` then names that check), or every client may connect.
 """
 
 import hashlib
@@ -45,8 +45,8 @@ class WebSocketAuthorization(StrEnum):
     """Authorization that API Gateway requires to connect."""
 
     NONE = "NONE"
-    """No check by API Gateway. The function behind `$connect` checks the caller, because browsers cannot set the
-    headers of a signed request."""
+    """No check by API Gateway, because browsers cannot set the headers of a signed request. The function behind
+    `$connect` can check the caller instead."""
     IAM = "AWS_IAM"
     """A request that is signed with AWS credentials."""
 

@@ -71,7 +71,7 @@ class AgentMemory(Block):
     def grant(self, *actions: str) -> Grant:
         """Grant actions on this memory: `memory.grant("CreateEvent", "ListEvents")`.
 
-        The ARN contains the name instead of the id, so it is known at preview. It matches no other memory, because a
-        name is unique in the account and contains no hyphen.
+        Instead of the id, the ARN contains the name and a pattern for the rest of the id, so it is known at preview. It
+        matches no other memory, because a name is unique in the account and contains no hyphen.
         """
         return grant(SERVICE, actions, self.scope.context.arn(SERVICE, f"memory/{self.name}{MEMORY_ID_SUFFIX}"))

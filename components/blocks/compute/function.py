@@ -157,8 +157,8 @@ class Function(Block):
         """Register a metric filter on the function's log lines, and return its metric.
 
         Each line that matches `pattern` sends `value` to the metric: a number, or the path of a number in the line,
-        such as `$.oldest_pending_seconds`. The metric's name is `metric_name`, which the filters of several functions
-        may share, or else the short name.
+        such as `$.oldest_pending_seconds`. The metric's name is `metric_name`, or the short name if `metric_name` is
+        empty. The filters of several functions may share a `metric_name`.
         """
         metric, label = metric_name or short_name, self.scope.context.stack_label
         namespace = f"{label}/{self.scope.subsystem}"

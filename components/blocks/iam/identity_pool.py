@@ -1,7 +1,7 @@
 """Cognito identity pool for guests, who do not log in: any browser gets an identity and credentials for an hour.
 
 All guests get the same role, and the subsystem decides what the role allows. `grant_own_items` builds a grant (a
-checked permission) that covers only a guest's own items in a table.
+permission whose actions and ARNs are checked) that covers only a guest's own items in a table.
 
 Clients get credentials by Cognito's enhanced flow only (`GetId`, `GetCredentialsForIdentity`); the classic flow is
 disabled. In the enhanced flow, Cognito adds its own session policy for guests, and a call must be allowed by both that

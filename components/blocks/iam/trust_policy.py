@@ -3,8 +3,9 @@
 AWS recommends conditions on `aws:SourceAccount` and `aws:SourceArn` if the service sends them. A condition on a key
 that a service does not send makes the role or the resource unusable, and tests with mocks do not show it.
 
-The policy pack checks every role, whatever code creates it. So it does not use this module, but has its own table of
-these keys (`policies/guardrails/least_privilege/trust_condition_keys.py`), which cites each service's documentation.
+The guardrail policies check every role, whatever code creates it. So they do not use this module, but have their own
+table of the condition keys (`policies/guardrails/least_privilege/trust_condition_keys.py`), which cites each service's
+documentation.
 """
 
 import json
@@ -39,7 +40,7 @@ says that they send `aws:SourceAccount`, so a condition on it could lock them ou
 def trust_policy(service: Service, context: Context, source_arn: str | None = None) -> str:
     """Return the trust policy of a role for one service.
 
-    It is limited to `source_arn` (an ARN or a pattern) if the service sends the source.
+    If the service sends `aws:SourceArn`, the policy is limited to `source_arn` (an ARN or a pattern).
     """
     statement: dict[str, object] = {
         "Effect": "Allow",

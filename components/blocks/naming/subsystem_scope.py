@@ -50,6 +50,7 @@ class Scope:
     def tags(self, name: str, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """Return all tags of a resource of this subsystem, plus the extra tags in `more`.
 
-        `name` becomes the tag `Name`: the display name, or the physical name of a resource that has no display name.
+        `name` becomes the tag `Name`. Pass the display name (the name in the requirements), or the physical name of a
+        resource that has no display name, such as an alarm.
         """
         return self.context.tags(self.subsystem, name, more)

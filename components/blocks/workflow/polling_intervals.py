@@ -25,7 +25,8 @@ def pause_expression(waited: str, min_pause: int) -> str:
 
 
 def max_detection_seconds(seconds: int) -> int:
-    """Return the latest time at which polling notices that `seconds` have passed, in seconds since the start.
+    """Return the latest time, in seconds since the start, at which the workflow notices the end of a job that takes
+    `seconds`.
 
     If a twentieth of `seconds` is shorter than the minimum pause, the result is up to one minimum pause too early.
     Callers must allow for this pause.

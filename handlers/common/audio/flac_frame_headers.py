@@ -19,10 +19,11 @@ SIZE_BYTES = {6: 1, 7: 2}
 """Number of bytes after the frame's number that contain the block size minus one, for codes without a block size."""
 RATES = dict(enumerate((88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000), 1))
 RATE_BYTES = {12: (1, 1000), 13: (2, 1), 14: (2, 10)}
-"""Number of bytes before the checksum that contain the sample rate, and its unit in Hz, for codes without a rate."""
+"""Number of bytes before the checksum that contain the sample rate, and the unit of the rate in Hz, for codes without a
+rate."""
 CHANNELS = {code: code + 1 for code in range(8)} | {8: 2, 9: 2, 10: 2}
 SAMPLE_BITS = {2: 8, 4: 12, 8: 16, 10: 20, 12: 24, 14: 32}
-"""Sample sizes by code. A code includes the bit after it, which is reserved and always 0, so all codes are even."""
+"""Sample sizes by code. The codes are even, because they include the reserved bit that follows, which is always 0."""
 
 
 @dataclass(frozen=True)

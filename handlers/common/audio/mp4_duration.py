@@ -80,7 +80,7 @@ def read_mp4(file: RangedFile) -> AudioFile:
 
 
 def _find_movie(file: RangedFile) -> tuple[Box, Box | None]:
-    """Return the moov box, and the mvex box in it, which has defaults for fragments, or None without fragments.
+    """Return the moov box, and the mvex box in it (defaults for fragments) or None if the file has no fragments.
 
     Raises RejectedAudio if there is no moov box, or if the file has no fragments and an incomplete box.
     """

@@ -7,8 +7,8 @@ never loads a whole element to find the elements in it.
 A file states its duration, unless a live recorder such as a browser wrote it while the recording grew. A live recorder
 also leaves out the sizes of the segment and of its clusters. In such a file, the reader searches backwards from the end
 for the last cluster with audio. The start time of its last block counts as the duration, so the duration lacks the
-length of that block. A live recording may end anywhere. A file that is shorter than the stated size of its segment is
-truncated.
+length of that block. A live recording states no size, so it may end anywhere. Another file that is shorter than the
+stated size of its segment is rejected as truncated.
 
 Matroska files with another document type than `webm` are rejected, because they may contain almost any codec.
 """

@@ -42,7 +42,7 @@ S = TypeVar("S", bound=VersionedState)
 
 
 class TooManyWriters(ServiceFailed):
-    """Another invocation changed the item first, in each attempt. A later attempt may succeed."""
+    """In each attempt to change the item, another invocation changed it first. A later attempt may succeed."""
 
     def __init__(self) -> None:
         super().__init__(ServiceFault.THROTTLED)

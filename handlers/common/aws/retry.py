@@ -3,8 +3,8 @@
 The pause doubles with each attempt up to a maximum. It has a random part, so that callers which were throttled at the
 same time do not retry at the same time. An attempt only starts if it can end before the deadline.
 
-If the caller states how long a call may take, the call fails after its second timeout, even if time is left. The
-service may have completed and billed each call that timed out.
+If the caller states how long a call may take, the call fails after its second timeout, even if time is left. The reason
+is that the service may have completed and billed each call that timed out.
 """
 
 import math

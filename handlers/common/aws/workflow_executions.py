@@ -30,7 +30,7 @@ class ExecutionStatus(StrEnum):
     """Status of an execution."""
 
     RUNNING = "running"
-    """Includes an execution that is about to run again because of Step Functions' own redrive."""
+    """Includes an execution that waits until Step Functions redrives it."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed_out"

@@ -6,8 +6,8 @@ in its line. `aws.retry` retries failed calls, and `model_questions` asks again 
 
 Callers build a request without knowing its model. They put a cache point wherever caching would save money, and state
 the maximum length of the answer. `BedrockModel` adapts the request to the model (`model_families`). It removes cache
-points that the model would reject or ignore, and adds fields that only this model has. For a model that thinks, which
-means that it writes text to reason before its answer, it also allows more output tokens.
+points that the model would reject or ignore, and adds fields that only this model has. For a model that thinks (writes
+text to reason before its answer), `BedrockModel` also allows more output tokens.
 """
 
 import json

@@ -57,7 +57,7 @@ def parse_json_answer(text: str, max_characters: int) -> Any:
     try:
         return json.loads(stripped if fenced is None else fenced[1], parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        # Their messages and causes contain the answer, so the new exception is raised outside this block.
+        # The exceptions' messages and causes contain the answer, so the new exception is raised outside this block.
         pass
     raise UnusableAnswer(AnswerJsonProblem.NO_JSON)
 

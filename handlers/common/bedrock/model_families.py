@@ -2,8 +2,8 @@
 
 A thinking model writes text to reason before it answers. This text is billed as output and counts against `maxTokens`.
 Claude models from version 5 on think unless a request disables thinking. Claude Sonnet 5.5 rejects such a request.
-These models also reject `temperature`, `topP`, forced tool calls and a prefilled answer, so our requests contain none
-of them.
+All Claude models from version 5 on also reject `temperature`, `topP`, forced tool calls and a prefilled answer, so our
+requests contain none of them.
 
 The numbers come from the model cards and these pages:
 https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html#prompt-caching-models

@@ -16,7 +16,7 @@ from handlers.common.bedrock.converse import ContentBlock, ConverseRequest, Lang
 from handlers.common.bedrock.json_answers import UnusableAnswer
 
 MAX_ATTEMPTS = 2
-"""Maximum number of times that a question is asked. A call that fails without an answer is retried by the retrier, and
+"""Maximum number of times that a question is asked. A call that fails without an answer is retried by `Retrier`, and
 does not count."""
 T = TypeVar("T")
 
@@ -57,7 +57,8 @@ class ModelQuestion(Generic[T]):
     read: Callable[[str, bool], T]
     """Read the text of an answer. Raises UnusableAnswer.
 
-    The second argument is True for the last attempt, in which a caller may accept an incomplete answer.
+    The second argument is True for the last attempt, in which `read` may accept an answer that lacks parts. An
+    answer that was cut off at the token limit is never read.
     """
     cut_off_problem: StrEnum
     """Problem of an answer that was cut off at the token limit, as a sentence for the model."""

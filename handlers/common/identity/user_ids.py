@@ -2,8 +2,8 @@
 
 The subject by which an identity provider identifies a user may be too long for these places, or have characters that
 they do not allow. The subject cannot be computed from the user id. Anyone who knows issuer and subject can compute the
-user id, unless the hash has a secret key. Guests have a keyed hash, because their subject, a Cognito identity id, works
-like a password.
+user id, unless the hash has a secret key. Guests (users with unauthenticated Cognito credentials) have a keyed hash,
+because their subject, a Cognito identity id, works like a password.
 """
 
 import base64

@@ -126,7 +126,7 @@ class QuoteSearch:
             yield index, [word.text for word in words]
 
     def _find_words(self, quote_words: list[str]) -> list[int]:
-        """Return the positions at which these words follow each other. The rarest word is looked up."""
+        """Return the positions at which these words follow each other. Only those of the rarest word are tried."""
         rarest = min(range(len(quote_words)), key=lambda index: len(self._positions.get(quote_words[index], ())))
         starts = [position - rarest for position in self._positions.get(quote_words[rarest], ()) if position >= rarest]
         return [start for start in starts if self._texts[start : start + len(quote_words)] == quote_words]

@@ -24,7 +24,7 @@ class WindowSizes:
     longer too, because it includes the passages that would otherwise be its overlap."""
     milliseconds: int
     """Maximum time between the starts of a core's first and last passage. End times are not used, because they may be
-    wrong, for example a day too late. The passage would then become a separate window."""
+    wrong, for example a day too late. Such a passage would then become a separate window."""
     overlap_characters: int
     """Minimum length of an overlap. It ends with the passage that reaches this length."""
 

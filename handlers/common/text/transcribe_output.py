@@ -144,7 +144,7 @@ def _parse_job_output(text: str) -> _JobOutput:
     try:
         return _JobOutput.model_validate(json.loads(text))
     except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
-        # Their messages and causes contain the text, so the new exception is raised outside this block.
+        # The exceptions' messages and causes contain the text, so the new exception is raised outside this block.
         pass
     raise InvalidTranscribeOutput(TranscribeOutputProblem.MALFORMED)
 

@@ -88,12 +88,13 @@ def _parse_file(entry: dict[str, Any]) -> SourceFile:
 def add_published_files(confirmed: FileList, claimed: FileList | None, published: frozenset[str]) -> FileList:
     """Return the confirmed files, and the other files of the manifest that an earlier run has published.
 
-    The run replaces the manifest's whole output, so it must process these files again. For example, the
-    earlier run rejected a file, and wrote its lines to the lake as rejected lines. A redrive (a new execution after a
-    failure) does not confirm this file, so its lines would disappear.
+    The run replaces the manifest's whole output, so it must process these files again. For example, the earlier run
+    rejected a file, and wrote its lines to the lake as rejected lines. A redrive (a new execution after a failure) does
+    not confirm this file, so its lines would disappear.
 
-    `published` contains the keys of the published files. The missing ones are taken from `claimed`, the list of all
-    files that were claimed for the manifest. It may be None if nothing is published.
+    `published` contains the keys of the files whose rows or rejected lines are published. Those that are not confirmed
+    are taken from `claimed`, the list of all files that were claimed for the manifest. `claimed` may be None if nothing
+    is published.
     """
     missing = published - {file.file_key for file in confirmed.files}
     repeated = tuple(file for file in claimed.files if file.file_key in missing) if claimed else ()
@@ -121,7 +122,7 @@ def _result_files(result: bytes | None) -> list[dict[str, Any]]:
 def format_result(
     manifest_id: str, run_id: str, files: Iterable[FileOutcome], widened: Iterable[WidenedColumn]
 ) -> bytes:
-    """Return the run's result as JSON. For operators, it also lists the widened columns."""
+    """Return the run's result as JSON. For operators, it also lists the widened columns (see `WidenedColumn`)."""
     return json.dumps(
         {
             "schemaVersion": 1,

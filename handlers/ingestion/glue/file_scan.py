@@ -34,8 +34,8 @@ one core processes about 110,000 short lines per second, so 50 million lines tak
 PART_BYTES = 8 * 1024 * 1024
 """Size above which an object with rejected lines is written. Further rejected lines go into another object."""
 SAMPLE_BYTES = 256 * 1024
-"""Size of the sample with which `parquet_ratio` is estimated: whole lines from the beginning of the file, until this size
-is reached."""
+"""Size of the sample with which `parquet_ratio` is estimated: whole lines from the beginning of the file, until this
+size is reached."""
 NODE_CHECK_BYTES = 1024 * 1024
 """Amount of content after which the number of nodes in the file's shape is checked again."""
 MAX_FILE_NODES = 4 * MAX_NODES

@@ -4,8 +4,8 @@ Glue runs this file as its script. The modules that it imports are in a zip file
 
 The job reads each file twice. The first pass decides which lines are records, which columns hold them, and whether too
 many lines are rejected. The second pass writes the data. Both passes see the same content, because they read a certain
-version of each object. Then the job counts the rows in the written files, and publishes them to readers, as `run_output`
-describes. The log contains only counts, because other texts could quote customer data.
+version of each object. Then the job counts the rows in the written files, and publishes them to readers, as
+`run_output` describes. The log contains only counts, because other texts could quote customer data.
 """
 
 import json

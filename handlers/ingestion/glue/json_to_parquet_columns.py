@@ -7,14 +7,14 @@ holds all values of its name:
 - integers: `long`, or a `decimal` of 38 digits if one has more than 64 bits, or `string` if one has over 38 digits
 - integers and fractions: `double` if each integer is exact as a double, otherwise `string`
 - scalars of different kinds, or only nulls: `string`
-- objects or arrays mixed with other kinds, values with too many names or levels (`JsonKind.BOUNDLESS`), objects without
-  names, with an empty name, or with names that differ only in case: `json`, a string of JSON
+- objects or arrays mixed with other kinds, values with too many names or levels (`JsonKind.BOUNDLESS`), nested objects
+  without names, with an empty name, or with names that differ only in case: `json`, a string of JSON
 
 A column is called widened if its values differ in kind or are stored as JSON. The run's result lists these columns.
 
-Some names of a record cannot be columns: the empty name, names that the job uses itself, and all but one of the names
-that differ only in case, because Athena ignores case. Their values go into the column `_unknown`. So do values that a
-given schema does not name or cannot hold.
+At the top level of a record, some names cannot be columns: the empty name, names that the job uses itself, and all but
+one of the names that differ only in case, because Athena ignores case. The values of these names go into the column
+`_unknown`, and so do values that a given schema does not name or cannot hold.
 """
 
 import re

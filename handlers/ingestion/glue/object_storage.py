@@ -72,9 +72,9 @@ class ObjectStorage(Protocol):
         ...
 
     def read_end(self, uri: str, size: int) -> bytes:
-        """Return the last bytes of an object that is not empty, or the whole content of a smaller one.
+        """Return the last `size` bytes of an object, or its whole content if it is smaller.
 
-        Raise ObjectGone if it does not exist.
+        The object must not be empty. Raise ObjectGone if it does not exist.
         """
         ...
 
@@ -192,11 +192,13 @@ class S3Storage:
                 raise StorageFailed(f"DeleteObjects: {response['Errors'][0].get('Code', '')}")
 
     def _has_uploader_kms_key(self, bucket: str, key: str, version: str) -> bool:
-        """Return True if S3 refuses a version because its uploader chose a KMS key. Return False if it may be our fault.
+        """Return True if S3 refused GetObject because of a KMS key that the uploader chose.
 
-        If the job's role lacks a permission, HeadObject fails too. It needs the same permission as GetObject, but none
-        for the KMS key (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). If the bucket now encrypts
-        with a KMS key by default, the uploader may not have chosen the key, so the fault may be ours.
+        HeadObject needs the same permission for the object as GetObject, but none for the KMS key
+        (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). So if HeadObject succeeds for an object
+        with a KMS key, this key is the cause. If it fails, the job's role may lack the permission, so return False.
+        Also return False if the bucket now encrypts with a KMS key by default, because the uploader may not have chosen
+        the key.
         """
         try:
             metadata = self._client.head_object(Bucket=bucket, Key=key, VersionId=version)

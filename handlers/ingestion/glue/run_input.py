@@ -43,8 +43,8 @@ def check_published_files(scans: Sequence[FileScan], previous_result: bytes | No
     rows to readers and before it has written its result. So a file that the result does not mention counts as published
     too if readers see any rows of this manifest under the file's date.
 
-    A file can no longer be read if the version was deleted or is sealed. If it is sealed, S3 refuses its content because
-    of its encryption key or its archive class.
+    A file can no longer be read if the version was deleted or is sealed. If it is sealed, S3 refuses its content
+    because of its encryption key or its archive class.
     """
     published = file_list_and_result.published_file_keys(previous_result)
     reported = file_list_and_result.reported_file_keys(previous_result)

@@ -44,8 +44,8 @@ class IngestionSweepResult:
     manifests: int
     """Number of manifests that were created because enough files for a full one were pending."""
     files: int
-    """Number of files in the other manifests, which were created because a file had waited too long. These manifests are
-    not counted in `manifests`, even if they are full."""
+    """Number of files in the other manifests, which were created because a file had waited too long. These manifests
+    are not counted in `manifests`, even if they are full."""
     released: int
     """Number of claims that were released."""
     resolved: int
@@ -94,7 +94,7 @@ class IngestionSweeper:
         return result
 
     def _resolve_claims(self) -> Counter[str]:
-        """Check the claims on which no builder can still be working, and release those that no execution will confirm."""
+        """Check the claims on which no builder can still be working. Release those that no execution will confirm."""
         by_manifest: defaultdict[str, list[OpenFile]] = defaultdict(list)
         for claim in self.table.list_claims(self.clock() - self.claim_age):
             by_manifest[claim.manifest_id].append(claim)
@@ -129,7 +129,7 @@ class IngestionSweeper:
         return sum(self.table.release(claim.id, manifest_id) for claim in claims)
 
     def _close_manifests(self) -> Counter[str]:
-        """Close the old running manifests, oldest first, whose execution does not run any more."""
+        """Close the old manifests that count as running, but whose execution does not run any more, oldest first."""
         return SweepLoop(self.log, self.clock, EXECUTION_CHECK_BUDGET).run(
             batches=(
                 [running_manifest] for running_manifest in self.records.list_running(self.clock() - self.claim_age)

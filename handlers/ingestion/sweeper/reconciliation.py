@@ -1,10 +1,10 @@
 """Reconciliation: the daily comparison of the landing bucket with the file table. It finds files whose notification was
 lost.
 
-It lists all object versions below a prefix of the bucket. It compares those that arrived in the last days, but not in
-the last hour, because their notifications may still arrive. A version without a record in the file table gets one. A
-large bucket needs several invocations, so the position in the listing is stored after each page. If two invocations
-continue from the same position, one of them stops.
+It lists all object versions below a prefix of the bucket, and compares those that arrived in the last days. It leaves
+out versions of the last hour, because their notifications may still arrive. A version without a record in the file
+table gets one. A large bucket needs several invocations, so the position in the listing is stored after each page. If
+two invocations continue from the same position, one of them stops.
 """
 
 from collections.abc import Callable

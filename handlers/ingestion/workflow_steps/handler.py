@@ -1,7 +1,7 @@
 """Lambda function behind three steps of the manifest workflow.
 
-A manifest is a list of files for one Spark run. The step `confirm` selects the files that the run will process. The step
-`finish` stores the run's result for each file. The step `fail` marks the manifest and its files as failed.
+A manifest is a list of files for one Spark run. The step `confirm` selects the files that the run will process. The
+step `finish` stores the run's result for each file. The step `fail` marks the manifest and its files as failed.
 """
 
 from collections.abc import Mapping

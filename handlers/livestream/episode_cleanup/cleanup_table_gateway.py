@@ -6,8 +6,8 @@ check, each with the time from which it must be checked. Unlike `EpisodeTable`, 
 episodes.
 
 An event, a new upload or another sweep may change an episode while the function works. So a method that changes the
-episode's item has a condition on the values that were read. If the condition fails, it changes nothing and returns
-False.
+episode's item has a condition on the values that were read. If the condition fails, the method changes nothing and
+returns False.
 """
 
 from collections.abc import Iterator, Mapping

@@ -33,7 +33,8 @@ from handlers.livestream.track_processing_states import Track, TrackKind, TrackR
 from handlers.livestream.upload_object_keys import OWNER_PATTERN
 
 SWEEP_GRACE_PERIOD = timedelta(minutes=15)
-"""The sweep ignores episodes whose time in its index is more recent than this."""
+"""An index lists each episode with a time from which the sweep must check it. The sweep checks the episode only if this
+time is more than 15 minutes ago."""
 _IDLE_STATES = frozenset({TrackState.NONE, TrackState.CHUNKED, TrackState.ANALYZED, TrackState.FAILED})
 """States in which a track waits for no event, so that they have no time limit."""
 
@@ -109,7 +110,7 @@ class EpisodeCleaner:
         elif episode.deleted_at is None:
             return CleanupOutcome.IGNORED
         else:
-            # The deletion also set the episode's time in the sweep index to `deletedAt`, so this is its index entry.
+            # The deletion also set the time in the index to `deletedAt`, so `DueEpisode` has this time.
             self._clean_up_and_reschedule(DueEpisode(owner, episode_id, episode.deleted_at), episode.deleted_at)
         return CleanupOutcome.CLEANED_UP
 

@@ -1,7 +1,7 @@
 """Environment of the function `episodes`, which serves livestream's REST API.
 
-Annotated types give the permitted range of each value, also for the stack settings about uploads. A cursor is the encrypted position in a list that a client sends to
-get the next page.
+A cursor is the encrypted position in a list that a client sends to get the next page. The stack settings for uploads
+use the ranges `VideoGigabytes`, `TranscriptMegabytes` and `MultipartMegabytes` of this module, too.
 """
 
 from typing import Annotated
@@ -51,7 +51,7 @@ class EpisodesApiEnvironment(HandlerEnvironment):
     cursor_seconds: CursorSeconds = 3600
     """Validity of a cursor."""
     url_seconds: UrlSeconds = PRESIGNED_SECONDS
-    """Maximum validity of a presigned form or URL."""
+    """Maximum validity of a presigned form or URL for an upload."""
     playback_seconds: UrlSeconds = 300
     """Maximum validity of the URL of a video chunk. Clients list the chunks again when they need later chunks."""
     max_video_gigabytes: VideoGigabytes = 20

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 _NOT_FOUND = frozenset({"403", "404"})
-"""HeadObject errors for a missing object. The response has no body; it is a 403 if the role may not list the bucket."""
+"""Error codes of HeadObject for a missing object. The response has no body, so the code is the HTTP status: 403 if
+the role may not list the bucket, otherwise 404."""
 
 
 class CompletionResult(StrEnum):
@@ -25,7 +26,8 @@ class CompletionResult(StrEnum):
     UNKNOWN = "unknown"
     """S3 has no such multipart upload. It never existed, or it was completed or aborted before."""
     REFUSED = "refused"
-    """The parts differ from those that were uploaded, a part is too small, or the total size is not the announced one."""
+    """The parts differ from those that were uploaded, a part is too small, or the total size is not the announced
+    size."""
 
 
 _RESULTS_BY_ERROR_CODE = {

@@ -48,7 +48,7 @@ SUFFIXES = {
         ContentType.TEXT: "txt",
     },
 }
-"""The content types that each track accepts, and the suffix that each gives an object's key."""
+"""Content types that each track accepts, and for each content type the suffix of the object's key."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Gateway for the fact-check agent's memory in Amazon Bedrock AgentCore.
+"""Access to the fact-check agent's memory in Amazon Bedrock AgentCore Memory.
 
 The agent is a Lambda function that calls a model. It analyzes a transcript in windows, which are sections small enough
 for one model request. After each window, it stores the window's text and findings (fact claims and clips) as one memory
@@ -19,7 +19,7 @@ from handlers.livestream.fact_check_agent.model_request import MAX_MEMORIES, Mem
 
 MAX_RECALLED_EVENTS = 2 * MAX_MEMORIES
 """Number of events to read. It is more than `MAX_MEMORIES`, because `select_memories` drops the events of the same
-window or of an earlier upload, and those without text."""
+window, those of an earlier upload of the transcript, and those without text."""
 MAX_EVENT_CHARACTERS = 100_000
 """Maximum length of one text in an event."""
 WINDOW_METADATA = "window"

@@ -8,9 +8,10 @@ The model may invent quotes, times and sources, so this module checks them:
   or clip that begins in the overlap is dropped, because the next window contains it completely. So no claim is stored
   twice in different words.
 - Every verdict except `unverified` needs a source. A source is a cue (timed line) of the window, or a memory (the
-  stored text and findings of another window) that was in the request. A cue or memory that repeats the words of the
-  claim is not accepted, because rolling captions contain each line twice, and memories contain claims. A claim without
-  an accepted source gets the verdict `unverified` with confidence 0.
+  stored text and findings of another window) that was in the request. A claim must not be its own source, so a cue or
+  memory that repeats the claim's words is not accepted. Such repetitions occur, because rolling captions contain each
+  line twice, and memories contain claims. A claim without an accepted source gets the verdict `unverified` and the
+  confidence 0.
 - A clip must lie within the window and have a permitted length. It is extended to whole cues.
 
 The verified findings are instances of the API's models, so the table only contains findings that the API can return.

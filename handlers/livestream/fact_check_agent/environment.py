@@ -1,6 +1,6 @@
 """Environment of the function `agent`, which lets a model find fact claims and clips in transcripts of broadcasts.
 
-The stack setting for the answer time has a higher minimum, which it derives from `MAX_OUTPUT_TOKENS`.
+The stack setting for the answer time has a higher minimum than `AnswerSeconds`, derived from `MAX_OUTPUT_TOKENS`.
 """
 
 from typing import Annotated, Self

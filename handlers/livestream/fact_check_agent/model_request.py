@@ -25,8 +25,8 @@ from handlers.livestream.transcript.cues import Cue
 
 MAX_MEMORIES = 10
 MAX_MEMORY_CHARACTERS = 4_000
-"""Maximum length of a memory. A memory consists of the findings of a window and then its text. A memory that is too
-long is truncated, so it loses text of the window before findings."""
+"""Maximum length of a memory. A memory consists of the findings of a window and then its text. If a memory is too long,
+its end is cut off, so it loses text of the window first, and findings only if no text is left."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class RequestSettings:
 def select_memories(events: Sequence[MemoryEvent], other_window_ids: Collection[str]) -> tuple[MemoryEvent, ...]:
     """Return the latest memories for a request about a window, cleaned and truncated.
 
-    `other_window_ids` are the ids of the other windows of the same transcript. Events of the window itself or of an
-    earlier upload are left out. They may contain the very claim that the model now finds, and the model could then name
-    them as a source of that claim. An event without a window id is kept.
+    `other_window_ids` are the ids of the other windows of the same transcript. Events of the window itself, or of an
+    earlier upload of the transcript, are left out. They may contain the very claim that the model now finds, and the
+    model could then name them as a source of that claim. An event without a window id is kept.
     """
     memories = [
         MemoryEvent(event.event_id, clean_text(event.text[:MAX_MEMORY_CHARACTERS]), event.window_id)

@@ -9,9 +9,9 @@ answer, and stores these findings. Three cases are special:
 - If the answer cannot be used, the model is asked once more. If the second answer cannot be used either, the window is
   stored as failed.
 
-A window's text and findings are first stored in the agent's memory and then in the table. So the memory has an event
-for every window that the table lists as analyzed. Log lines and exceptions contain no text of the transcript, the
-request or the answer.
+A window's text and findings are first stored in the agent's memory, as one event, and then in the table. So the memory
+has an event for every window that the table lists as analyzed. Log lines and exceptions contain no text of the
+transcript, the request or the answer.
 """
 
 import json
@@ -206,7 +206,10 @@ def _parse_message(body: str) -> WindowMessage:
 
 
 def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:
-    """Return the window's text for the memory, without its overlap, which the next window's event contains."""
+    """Return the window's text for the memory, without its overlap.
+
+    The overlap repeats the start of the next window, so the event of the next window contains it.
+    """
     cues = window.passages[: window.core_count]
     cue_lines = [cue.text if cue.speaker is None else f"{cue.speaker}: {cue.text}" for cue in cues]
     return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *cue_lines])

@@ -24,7 +24,8 @@ CHARACTERS_PER_SECOND = 15
 _PARAGRAPH = re.compile(r"\n\s*\n")
 """Space between two paragraphs. It ends a sentence."""
 _SENTENCE = re.compile(r"(?<=[.!?\u2026])[\"'\u201d\u2019)\]]*\s+|(?<=[\u3002\uff01\uff1f])")
-"""End of a sentence: either its mark, any closing quotes and brackets, and white space, or only a full-width mark."""
+"""End of a sentence. After a Western mark, closing quotes and brackets may follow, and white space must follow. After a
+full-width mark, as in Chinese, nothing has to follow."""
 _MARKUP = re.compile(r"<[?!a-z]|\{\\rtf|\[script info\]|%pdf-|%!ps", re.IGNORECASE)
 """Start of an XML, HTML, RTF, SubStation Alpha, PDF or PostScript file."""
 

@@ -1,7 +1,7 @@
 """Environment of the function `transcript-windows`, which divides transcripts into windows for the fact-check agent.
 
 A window is a section of a transcript that is small enough for one model request. A cue is a timed line of a transcript.
-The stack setting for the window size has a higher minimum, which it derives from `OVERLAP_CHARACTERS`.
+The stack setting for the window size has a higher minimum than `WindowCharacters`, derived from `OVERLAP_CHARACTERS`.
 """
 
 from typing import Annotated, Self

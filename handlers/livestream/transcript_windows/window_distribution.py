@@ -1,10 +1,13 @@
 """Division of an uploaded transcript into windows, and one message on the agent's queue for each window.
 
 A window is a section that is small enough for one model request. The agent is the function that analyzes the windows.
-The state of the transcript's track (its processing, see `track_processing_states`) decides whether an event still needs work.
-Until all windows are queued, the track accepts the event again, so interrupted work is repeated as a whole. A window
-that is queued twice is normally analyzed once, because the agent skips a window that has an outcome. Findings of an
-earlier upload, whose analysis failed, are deleted before the windows are queued.
+S3's event about the upload starts the division, and may arrive more than once. The episode's record contains the state
+of the transcript's processing, its track (see `track_processing_states`). This state decides whether the event still
+needs work. Until all windows are queued, the track accepts the event again, so interrupted work is repeated as a whole.
+A window that is queued twice is normally analyzed once, because the agent skips a window that has an outcome.
+
+After a failure, the client can upload the transcript again. The findings of earlier uploads are deleted before the
+windows of the new upload are queued.
 """
 
 from collections.abc import Callable, Mapping, Sequence

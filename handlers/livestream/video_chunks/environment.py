@@ -1,6 +1,6 @@
 """Environment of the function `video-chunks`, which lets MediaConvert cut uploaded videos into chunks.
 
-The stack settings use the same ranges.
+The stack settings use the ranges `ChunkSeconds` and `MaxHours` of this module, too.
 """
 
 from typing import Annotated
@@ -11,8 +11,8 @@ from handlers.common.environment import HandlerEnvironment
 
 ChunkSeconds = Annotated[int, Field(ge=1, le=3600)]
 MaxHours = Annotated[int, Field(ge=1, le=11)]
-"""Longest permitted video, in hours. The time limit of the MediaConvert job is half an hour longer, and MediaConvert
-requires that the time limit is below 12 hours."""
+"""Longest permitted video, in hours. The MediaConvert job reads the video up to an end time half an hour later, and
+MediaConvert requires an end time below 12 hours."""
 
 
 class VideoEnvironment(HandlerEnvironment):

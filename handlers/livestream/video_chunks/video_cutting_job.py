@@ -4,18 +4,20 @@ The job has one HLS output group, because MediaConvert cannot split an MP4 group
 CMAF, because an HLS segment contains audio and video in one file, so each chunk can be played separately. With
 `SegmentLengthControl: EXACT`, every chunk except the last has the same length, and each chunk starts with a key frame.
 
-The same object version, chunk length and time limit always give the same request token and the same output prefix.
-MediaConvert creates one job for all requests with the same token within a minute. After that minute, a repeated request
-creates a second job, which writes the same chunks again.
-
-If `max_hours` is set, the job has a time limit (`InputClippings` in the API): MediaConvert reads the video only up to
-this number of hours plus a margin. Without a limit, a small file could become expensive, because MediaConvert bills
+If `max_hours` is set, the job has an end time (`InputClippings` in the API): MediaConvert reads the video only up to
+this number of hours plus a margin. Without an end time, a small file could become expensive, because MediaConvert bills
 every minute, and a file that shows one still image can play for a day. The time is counted from the first frame, so a
-wrong duration in the file's container has no effect.
+wrong duration in the file's container does not change where MediaConvert stops.
 
-Most videos end before the time limit. MediaConvert's documentation does not say whether a job then fails, and this has
-not been tested. If it fails, its error code is `LIMIT_AFTER_VIDEO`. This error shows that the video ends before the
-limit, so a second job without a limit cannot become expensive.
+Most videos end earlier than this. MediaConvert's documentation does not say whether a job then fails, and this has not
+been tested. If it fails, MediaConvert reports the error code `END_AFTER_VIDEO` (see `video_and_job_events`). Then a
+second job without an end time is submitted. The error normally shows that the video ends before the end time, so the
+second job is not expensive. There is one exception: MediaConvert may compare the end time with the duration in the
+file's container, which may be too short.
+
+The same object version, chunk length and end time always give the same request token and the same output prefix.
+MediaConvert creates one job for all requests with the same token within a minute. After that minute, a repeated request
+creates the same job again, which writes the same chunks.
 """
 
 import hashlib
@@ -43,22 +45,22 @@ AUDIO_RATE = 48_000
 """Samples per second of the audio."""
 STATUS_UPDATES = "SECONDS_60"
 """Interval of MediaConvert's events about the progress of a job."""
-LIMIT_MARGIN_MINUTES = 30
-"""Margin between the longest permitted video and the time limit of the job.
+END_MARGIN_MINUTES = 30
+"""Margin between the longest permitted video and the end time of the job.
 
-Without it, the output of every video that is too long would have exactly the permitted length. With it, such an output
-is longer than permitted, even if MediaConvert measures the frame rate slightly wrong. The largest time limit, 11 hours
-and this margin, is below 12 hours, as MediaConvert requires.
+A video counts as too long if its output is longer than permitted. Without the margin, the output of a longer video
+would end exactly at the permitted length. With the margin, it is longer, even if MediaConvert measures the frame rate
+slightly wrong. The latest end time, 11 hours and this margin, is below 12 hours, as MediaConvert requires.
 """
 
 
-def job_token(bucket: str, video: UploadedObject, chunk_seconds: int, limit_hours: int | None) -> str:
+def job_token(bucket: str, video: UploadedObject, chunk_seconds: int, end_hours: int | None) -> str:
     """Return the request token of the job that cuts this object version in this way.
 
-    `limit_hours` is the time limit without its margin, or None for a job without a limit. The token has 64 characters,
+    `end_hours` is the end time without its margin, or None for a job without an end time. The token has 64 characters,
     the maximum that MediaConvert accepts.
     """
-    identity = (bucket, video.key, video.version_id, str(chunk_seconds), str(limit_hours))
+    identity = (bucket, video.key, video.version_id, str(chunk_seconds), str(end_hours))
     return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
 
@@ -76,13 +78,14 @@ def job_request(
     max_hours: int | None = None,
     whole_video: bool = False,
 ) -> dict[str, Any]:
-    """Return the parameters of CreateJob. Without `max_hours`, or with `whole_video`, the job has no time limit.
+    """Return the parameters of CreateJob. Without `max_hours`, or with `whole_video`, the job has no end time.
 
     `role_arn` is the role with which MediaConvert reads and writes the bucket. `whole_video` is True for the second
-    job. Its metadata contains `max_hours` too, so that `JobChanged.is_too_long` checks the length of its output.
+    job of a video, after the first job failed with `END_AFTER_VIDEO`. The metadata of the second job contains
+    `max_hours` too, so that `JobChanged.is_too_long` checks the length of its output.
     """
-    limit_hours = None if whole_video else max_hours
-    token = job_token(bucket, video, chunk_seconds, limit_hours)
+    end_hours = None if whole_video else max_hours
+    token = job_token(bucket, video, chunk_seconds, end_hours)
     upload = video.key_parts
     metadata = JobMetadata(
         bucket=bucket,
@@ -103,15 +106,15 @@ def job_request(
         "UserMetadata": {name: str(value) for name, value in values.items()},
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},
-            "Inputs": [_input(f"s3://{bucket}/{video.key}", limit_hours)],
+            "Inputs": [_input(f"s3://{bucket}/{video.key}", end_hours)],
             "OutputGroups": [_output_group(f"s3://{bucket}/{chunk_prefix(video, token)}", chunk_seconds)],
         },
     }
 
 
-def _input(uri: str, limit_hours: int | None) -> dict[str, Any]:
+def _input(uri: str, end_hours: int | None) -> dict[str, Any]:
     # Without a start, MediaConvert reads from the first frame.
-    clips = [] if limit_hours is None else [{"EndTimecode": f"{limit_hours:02}:{LIMIT_MARGIN_MINUTES}:00:00"}]
+    clips = [] if end_hours is None else [{"EndTimecode": f"{end_hours:02}:{END_MARGIN_MINUTES}:00:00"}]
     return {
         "FileInput": uri,
         "TimecodeSource": "ZEROBASED",

@@ -4,12 +4,13 @@ There are three kinds of events, each with its reaction:
 - S3 reports a new video: livestream's own event `Video Upload Completed` is published.
 - `Video Upload Completed` arrives: a job is submitted.
 - MediaConvert reports a new state of the job: the video's track (its processing state) is updated. If the job failed
-  because the video ends before the job's time limit, a second job without a limit is submitted (`video_cutting_job`).
+  because the video ends before the job's end time (the position up to which it reads), a second job without an end time
+  is submitted (see `video_cutting_job`).
 
-Events may arrive twice or late. The state of the track (`track_processing_states`) decides whether an event still needs work. The
-track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and finished work
-is not. There is one exception: if the function stops after it submitted a job and before it advanced the track, it may
-submit the job again. The second job is billed too, but writes the same chunks.
+Events may arrive twice or late. The state of the track (see `track_processing_states`) decides whether an event still
+needs work. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
+finished work is not. There is one exception: if the function stops after it submitted a job and before it advanced the
+track, it may submit the same job again. The repeated job is billed too, but writes the same chunks.
 
 A job may also fail because of a fault of the deployment, for example a missing permission. After the fix, an operator
 replays the archived event `Video Upload Completed`, which restarts a video whose job failed.
@@ -126,7 +127,7 @@ class VideoProcessing:
         return VideoEventOutcome.SUBMITTED
 
     def _handle_job_change(self, event: JobChanged) -> VideoEventOutcome:
-        """Apply the new state of a job to the track, or submit a second job without a time limit."""
+        """Apply the new state of a job to the track, or submit a second job without an end time."""
         if (video := event.video_for_second_job) is not None:
             if not self._advance_track(video, TrackState.CHUNKING):
                 return VideoEventOutcome.UNCHANGED

@@ -19,8 +19,8 @@ class TokenRequest(Message):
     """Base of all requests. The token is in the body, so that no log of URLs contains it."""
 
     token: Annotated[str, Field(repr=False)]
-    """Token of the identity provider, whose claim `aud` is the audience that the stack's settings name. Any invalid token,
-    even an empty text, causes status 401 and not 400.
+    """Token from the identity provider. The claim `aud` must contain the audience that the stack's settings name. Any
+    invalid token, even an empty text, causes status 401 and not 400.
     """
 
 

@@ -13,7 +13,9 @@ CREDENTIAL_SECONDS = 3600
 MIN_CREDENTIAL_SECONDS = 900
 """Shortest validity of credentials that STS allows."""
 CredentialSeconds = Annotated[int, Field(ge=MIN_CREDENTIAL_SECONDS, le=3600)]
-"""The function's role assumes the role of the clients. STS calls this role chaining, and limits it to an hour."""
+"""The function's role assumes the role of the clients. STS calls this role chaining, and limits the credentials to an
+hour.
+"""
 PlaybackSeconds = Annotated[int, Field(ge=60, le=MIN_CREDENTIAL_SECONDS)]
 """Validity of the URLs for playing. They are signed with credentials that are valid for `MIN_CREDENTIAL_SECONDS`, and a
 URL is never valid for longer than its credentials.
@@ -40,7 +42,7 @@ class AuthEnvironment(HandlerEnvironment):
     """Validity of the credentials that clients receive."""
     playback_seconds: PlaybackSeconds = 300
     """Validity of the URLs for playing a recording. After this time, a player cannot move to another position, because
-    it sends a new request for it.
+    that needs a new request.
     """
     renew_before_seconds: RenewBeforeSeconds = 900
     """Time before the expiration at which clients should renew their credentials."""

@@ -36,10 +36,10 @@ class ExchangeErrorCode(ErrorCode):
     TOKEN_REFUSED = (
         "TOKEN_REFUSED",
         (
-            "The token is malformed, or the identity provider did not issue it for this platform. The response does "
-            "not distinguish these cases."
+            "The token is malformed, or the stack's identity provider did not issue it for the stack's audience. The "
+            "response does not distinguish these cases."
         ),
-        "Log in at the identity provider that the stack names, for its audience.",
+        "Log in at the identity provider that the stack's settings name, for the audience that they name.",
         401,
     )
     UNAVAILABLE = (

@@ -1,8 +1,8 @@
 """Playback of a recording: presigned URLs of its video, or of its audio if it has no video.
 
 The Lambda function's own role may not read recordings. So the function assumes the role whose credentials users' apps
-also get. With the role's credentials for this user, it reads the meeting and signs the URLs. So IAM limits every URL to
-the user's own objects.
+also get. With the role's credentials for the token's user, the function reads the meeting and signs the URLs. So IAM
+limits every URL to the user's own objects.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 SESSION_NAME = "playback"
-"""Role session name, which AWS logs show for the calls with these credentials."""
+"""Role session name, which AWS logs show for the calls with the role's credentials."""
 MAX_AUDIO_PARTS = 50
 """Maximum number of audio parts in a response. With the default length of parts, 3.8 hours, no recording has as many.
 """
@@ -67,7 +67,7 @@ class RecordingPlayback:
         *,
         playback_seconds: int,
     ) -> None:
-        """`access` creates credentials that are valid for at least `playback_seconds`, the validity of the URLs."""
+        """`access` must create credentials that are valid for at least `playback_seconds`, the validity of the URLs."""
         self._access = access
         self._location = location
         self._create_clients = create_clients

@@ -1,7 +1,7 @@
 """Environment variables of the summary function, and the types of their values, which the stack's settings use too.
 
-A long transcript is divided into windows, which variables call parts. With each window, the model also gets an overlap,
-the beginning of the next window, because a statement may continue there.
+A long transcript is divided into windows, which the variables call parts. With each window, the model also gets an
+overlap, the beginning of the next window, because a statement may continue there.
 """
 
 from typing import Annotated, Self

@@ -15,7 +15,7 @@ from handlers.common.bedrock.converse import BedrockModel, Guardrail, InferenceO
 from handlers.common.lambda_context import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
-from handlers.meetings.bedrock_summarize.model_requests import read_instructions
+from handlers.meetings.bedrock_summarize.model_requests import read_prompts
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
 from handlers.meetings.bedrock_summarize.summarizer import Summarizer, SummarySettings
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest
@@ -34,7 +34,7 @@ def _summarizer() -> Summarizer:
         model_id: BedrockModel(bedrock, model_id)
         for model_id in (environment.summary_model_id, environment.action_model_id)
     }
-    read_instructions()  # caches the prompts during the initialisation phase
+    read_prompts()  # caches the prompts during the initialisation phase
     return Summarizer(
         MeetingBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),

@@ -8,9 +8,9 @@ A request has three sections:
 3. A line that names the task. Its field `part` contains an id of the material, which the answer must repeat.
 
 The prompts come first and are the same for all tasks and meetings, so that Bedrock can cache them. Claude Sonnet 5.5
-and Haiku 5.5 cache texts of 512 tokens or more, and the prompts have about 1,600. If one model does both tasks for a
-window, the material is cached too. With Sonnet 5.5, writing a token to the cache costs 1.25 times the
-price of an input token without caching, and reading a token from the cache costs 0.05 times this price.
+and Haiku 5.5 cache texts of 512 tokens or more, and the prompts have about 1,600. If the same model writes the summary
+and lists the action items of a window, the material is cached too. With Sonnet 5.5, writing a token to the cache costs
+1.25 times the price of an input token without caching, and reading a token from the cache costs 0.05 times this price.
 """
 
 import hashlib
@@ -67,15 +67,17 @@ class WindowPosition:
 
 @dataclass(frozen=True)
 class QuestionStyle:
-    """Settings that all questions of a meeting share."""
+    """Settings of the questions of a meeting."""
 
     inference_options: InferenceOptions
     transcript_cached: bool
-    """True if the transcript is cached, because the same model is asked about each window twice."""
+    """True if the transcript is cached, because the same model is asked about each window twice. False also for a
+    question that combines summaries, because it contains no transcript.
+    """
 
 
 @cache
-def read_instructions() -> str:
+def read_prompts() -> str:
     return "\n".join(prompt.read_text(encoding="utf-8") for prompt in sorted(PROMPTS_FOLDER.glob("*.txt")))
 
 
@@ -156,7 +158,7 @@ def _build_question(
 
     def request(problem: StrEnum | None) -> ConverseRequest:
         return converse.build_request(
-            read_instructions(),
+            read_prompts(),
             [*content, *([] if problem is None else [build_correction(problem)])],
             style.inference_options,
         )

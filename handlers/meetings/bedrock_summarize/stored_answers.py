@@ -1,4 +1,4 @@
-"""Questions to the models about one recording, whose answers are stored in S3.
+"""Answers of the models to questions about one recording. The answers are stored in S3.
 
 When the workflow retries the summary function, the stored answers are used, so that no answer is paid for twice. The
 key of an answer is a hash of the request and the model's id. So after a change of the prompts, the transcript, a
@@ -61,7 +61,7 @@ class StoredAnswers:
     """Answers to the questions about one recording."""
 
     def __init__(self, models: ModelAccess, bucket: MeetingBucket, recording: Recording, deadline: float) -> None:
-        """No request is sent that may last longer than `deadline`, a time of the clock `models.timing.now`."""
+        """No request is sent that may end after `deadline`, a time of the clock `models.timing.now`."""
         self._models = models
         self._bucket = bucket
         self._recording = recording
@@ -77,7 +77,7 @@ class StoredAnswers:
         if data is not None:
             try:
                 stored = StoredAnswer.model_validate_json(data)
-                # True: malformed action items are skipped, because this question is not asked again.
+                # True, because this may be a second answer, whose malformed action items are skipped.
                 return task_question.question.read(stored.text, True), stored.tokens
             except (ValidationError, UnusableAnswer):
                 pass  # the rules for usable answers have changed since this answer was stored

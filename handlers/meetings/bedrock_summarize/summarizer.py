@@ -218,11 +218,11 @@ class Summarizer:
     def _put_metrics(self, tokens: SummaryTokens) -> None:
         """Send the numbers of tokens that the summary cost as metrics. A failure is only logged."""
         input_tokens = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
-        measures = [
+        metrics = [
             MeetingMetric(INPUT_TOKENS, input_tokens, "Count"),
             MeetingMetric(OUTPUT_TOKENS, tokens.output_tokens, "Count"),
         ]
-        self.metrics.put_or_log(measures, self.log)
+        self.metrics.put_or_log(metrics, self.log)
 
 
 def _parse_stored(model: type[M], data: bytes) -> M:

@@ -1,8 +1,9 @@
 """Properties of a recording's chunks that the media job measures: their tracks, and their durations in microseconds.
 
-The job stores them below `work/`, so that a later job for the same recording need not probe the chunks again. Chunks
-are stored in their order and without names, because the client may upload a new `complete.json` that gives the same
-chunks other names. The aliases of fields, such as `pictures`, are older names, which the stored objects still use.
+The job stores the properties below `work/`, so that a later job for the same recording need not probe the chunks again.
+They are stored in the order of the chunks and without the chunks' names, because the client may upload a new
+`complete.json` that gives the same chunks other names. The aliases of fields, such as `pictures`, are older names,
+which the stored objects still use.
 """
 
 from typing import Annotated, Final, Literal

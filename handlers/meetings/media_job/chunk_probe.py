@@ -22,8 +22,8 @@ MAX_PROBE_SECONDS: Final = 1800
 """Time limit for probing one chunk."""
 TRUNCATION_MESSAGES: Final = ("partial file", "File ended prematurely")
 """Messages for a truncated MP4 or WebM file. Other formats, such as transport streams and Ogg, may end anywhere."""
-MIN_DURATION: Final = 40_000
-"""Duration in microseconds of a chunk whose tracks have none, for example a chunk with a single frame."""
+FALLBACK_DURATION: Final = 40_000
+"""Duration in microseconds of a chunk whose tracks have no duration, for example a chunk with a single frame."""
 MONO: Final = ("mono", "1 channels")
 """ffmpeg's names for a layout of one channel. Any other layout becomes stereo."""
 _MAPPING_LINE = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
@@ -180,7 +180,7 @@ def _to_chunk_facts(tracks: dict[int, _TrackPackets], streams: dict[int, int], r
     if video is None and audio is None:
         raise InputRefused
     return ChunkFacts(
-        duration=max(track.end_microseconds for track in tracks.values() if track.count) or MIN_DURATION,
+        duration=max(track.end_microseconds for track in tracks.values() if track.count) or FALLBACK_DURATION,
         video=video,
         audio=audio,
     )

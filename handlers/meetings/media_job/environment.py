@@ -18,7 +18,9 @@ RECORDING_VARIABLES: Final = ("MEETING_USER", "MEETING_ID", "CONTENT")
 ScratchMegabytes = Annotated[int, Field(ge=64, le=200_000)]
 """Disk space of a job. A Fargate task has 20 GiB by default, including the image, and at most 200 GiB."""
 AUDIO_PART_SECONDS: Final = 13_800
-"""Default duration of a part: ten minutes less than the four hours that an Amazon Transcribe job accepts."""
+"""Default maximum duration of a part of the audio: ten minutes less than the four hours that an Amazon Transcribe job
+accepts.
+"""
 AudioPartSeconds = Annotated[int, Field(ge=60, le=14_340)]
 """An Amazon Transcribe job accepts four hours and 2 GB. Four hours of 16-kHz mono take at most 0.46 GB."""
 PieceSeconds = Annotated[int, Field(ge=1, le=3_600)]

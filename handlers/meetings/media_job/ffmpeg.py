@@ -1,9 +1,9 @@
 """Runner for ffmpeg on untrusted files: the chunks of a recording, which its user uploaded.
 
-A malicious chunk could be a playlist that names other files or URLs. So ffmpeg may open only local files in the listed
-container formats, and decode only formats that recorders write. It gets none of the job's environment variables. Its
-time is limited, and so is the text that is kept from its standard error. This text may quote a chunk, so it is neither
-logged nor stored.
+A malicious chunk could be a playlist that names other files or URLs. So ffmpeg may open only local files in the
+container formats of `CONTAINERS`, and decode only formats that recorders write (`DECODERS`). It gets none of the job's
+environment variables. Its time is limited, and so is the text that is kept from its standard error. This text may quote
+a chunk, so it is neither logged nor stored.
 """
 
 import os

@@ -11,9 +11,10 @@ Before the job makes any output, it checks in this order:
 6. The recording is not too long, and its output fits on the disk too.
 
 A failed check raises RecordingUnprocessable. The job then writes the reason as the outcome in `result.json`, and
-succeeds. Any other exception fails the job, and the workflow marks the meeting as failed. A later job for the same
-recording uses the output that exists, and skips the checks 3 to 5 if they were passed before. But it checks the hash of
-each chunk that it downloads.
+succeeds. Any other exception fails the job, and the workflow marks the meeting as failed.
+
+A later job for the same recording keeps the output that exists. If an earlier job passed the checks 3 to 5, the later
+job skips them. It downloads only the chunks that it needs for the missing output, and checks the hash of each of them.
 """
 
 import time

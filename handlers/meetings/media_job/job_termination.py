@@ -1,9 +1,8 @@
 """Orderly end of the media job after SIGTERM.
 
 When Spot capacity is reclaimed, the container receives SIGTERM, and is killed 30 seconds later. The signal handler ends
-the running ffmpeg processes and S3 transfers. The threads that use these processes and
-transfers, or start new ones, get the exception JobTerminated. A later job continues with the objects that were finished
-before.
+the running ffmpeg processes and S3 transfers. The threads that use these processes and transfers, or start new ones,
+get the exception JobTerminated. A later job continues with the objects that were finished before.
 """
 
 import subprocess

@@ -29,7 +29,7 @@ SPEECH_RATE: Final = 16_000
 SOUNDTRACK_RATE: Final = 48_000
 """Samples per second of a soundtrack that is not copied."""
 MIN_SAMPLES: Final = SPEECH_RATE // 2
-"""Amazon Transcribe rejects audio shorter than half a second."""
+"""Half a second of audio, because Amazon Transcribe rejects shorter audio."""
 BYTES_PER_SAMPLE: Final = 2
 """Size of a sample of one channel."""
 MAX_FRAME_RATE: Final = 30
@@ -225,9 +225,9 @@ class RecordingPlan:
     def required_bytes(self, uploaded: int) -> int:
         """Return the bytes of disk space that the job needs at most. `uploaded` is the size of all chunks in bytes.
 
-        While the chunks are on the disk, the job makes the audio parts and the encoded pieces, of which only one is on
-        the disk at a time, and then the soundtrack. Before it joins pieces, it deletes the chunks, unless it copies
-        their audio.
+        While the chunks are on the disk, the job makes the audio parts, the encoded pieces and then the soundtrack.
+        Only one part or piece is on the disk at a time. Before the job joins the pieces, it deletes the chunks, unless
+        it copies their audio.
         """
         seconds = self.duration / SECOND + 1
         # FLAC is never larger than the samples.

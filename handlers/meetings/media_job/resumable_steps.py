@@ -1,9 +1,9 @@
 """Steps of the media job. Each step makes one object: a part of the audio, a piece of the video, or the whole video.
 
 The metadata of an object contain its recipe, a text that describes how the object was made. For example, a video has
-the recipe `2 encoded 1280x720 25`: `RECIPE_VERSION`, the method, the frame size and the frame rate. A step is
-skipped if its object exists with the right recipe, so a job after an interruption repeats at most one step. After a
-change of a setting, the recipe differs and the object is replaced.
+the recipe `2 encoded 1280x720 25`: `RECIPE_VERSION`, the method, the frame size and the frame rate. A step is skipped
+if its object exists with the right recipe, so a job after an interruption repeats at most one step. After a change of a
+setting, the recipe differs and the object is replaced.
 """
 
 from collections.abc import Callable
@@ -137,8 +137,8 @@ class ResumableSteps:
     ) -> int:
         """Make an object unless it exists with this recipe; return the milliseconds that ffmpeg took.
 
-        `make` makes the file `RESULT_NAME`. `extra_milliseconds` is added to the result: the time
-        that ffmpeg took for the pieces of a video.
+        `make` makes the file `RESULT_NAME`. `extra_milliseconds` is added to the returned time: the time that ffmpeg
+        took for the pieces of a video.
         """
         earlier_milliseconds = self._find_result(key, recipe)
         if earlier_milliseconds is not None:

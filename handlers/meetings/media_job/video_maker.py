@@ -18,7 +18,7 @@ from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, LIST_OPTIONS, META
 from handlers.meetings.media_job.media_output_plan import MAX_VIDEO_BIT_RATE, RecordingPlan, VideoPiece
 
 TIME_SCALE: Final = 90_000
-"""Time units per second in encoded pieces. All pieces must have the same, so that they can be joined."""
+"""Time units per second in encoded pieces. All pieces must have the same time unit, so that they can be joined."""
 KEYFRAME_SECONDS: Final = 5
 """Maximum time between two key frames. A player can start only at a key frame."""
 DURATION_TOLERANCE: Final = 1_000_000

@@ -40,8 +40,8 @@ LOOK_BACK_DAYS: Final = 7
 MAX_COUNT_BYTES: Final = 64 * 1024 * 1024
 """Maximum size of a stored count. It has room for about a million users."""
 OTHERS: Final = "others"
-"""Name in the place of a user. In counts, it has the bytes of all objects without a user in their key. In metrics, it
-also has the sum of all users without a metric of their own. No user has this name.
+"""Name in the place of a user. In counts, it stands for the objects without a user in their key. In metrics, it stands
+for these objects and for all users without a metric of their own. No user has this name.
 """
 _USER: Final = re.compile(rf"({user_ids.USER_ID_PATTERN})/", re.ASCII)
 
@@ -51,7 +51,7 @@ class CountOutOfTime(Exception):
 
 
 class StorageTotals(Message):
-    """One daily count, as an object below `work/storage/` contains it."""
+    """One daily count. It is stored as an object below `work/storage/`."""
 
     schema_version: Literal[1] = 1
     day: date
@@ -91,7 +91,7 @@ class StorageCounter:
     metrics: MeetingMetrics
     lost_events: LostUploadEvents
     _: KW_ONLY
-    users_with_metric: int
+    max_users_with_metric: int
     """Maximum number of users with a metric of their own."""
     budget: timedelta
     """Time for the listing and, after it, for processing the uploads whose event was lost. If the listing alone takes
@@ -116,7 +116,7 @@ class StorageCounter:
             by_user.update(listing.bytes_by_user)
         totals = StorageTotals(day=started_at.date(), bytes_of=by_user)
         earlier = self._find_earlier_count(totals.day)
-        metrics = [] if earlier is None else growth_metrics(daily_growth(earlier, totals), self.users_with_metric)
+        metrics = [] if earlier is None else growth_metrics(daily_growth(earlier, totals), self.max_users_with_metric)
         self.metrics.put(metrics)
         self.bucket.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
         result = StorageCountResult(
@@ -168,9 +168,9 @@ def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]
     return {user: (today.bytes_of.get(user, 0) - earlier.bytes_of.get(user, 0)) // days for user in users}
 
 
-def growth_metrics(growth: Mapping[str, int], users_with_metric: int) -> list[MeetingMetric]:
-    """Return the metric's values for the whole stack, for the users who grew most, and for all other users together."""
-    top_users = sorted(growth.keys() - {OTHERS}, key=lambda user: (-growth[user], user))[:users_with_metric]
+def growth_metrics(growth: Mapping[str, int], max_users_with_metric: int) -> list[MeetingMetric]:
+    """Return values of `StorageGrowth` for the whole stack, the users who grew most, and all other users together."""
+    top_users = sorted(growth.keys() - {OTHERS}, key=lambda user: (-growth[user], user))[:max_users_with_metric]
     by_user = {user: growth[user] for user in top_users}
     by_user[OTHERS] = sum(growth.values()) - sum(by_user.values())
     return [

@@ -34,7 +34,7 @@ def _storage_counter() -> StorageCounter:
         gateways.bucket,
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
         LostUploadEvents(gateways.table, gateways.upload_processor, clock=gateways.clock, log=gateways.log),
-        users_with_metric=environment.max_users,
+        max_users_with_metric=environment.max_users,
         budget=timedelta(seconds=environment.count_seconds),
         parallel=ParallelCalls(len(COUNTED_PREFIXES)),
         clock=gateways.clock,

@@ -33,7 +33,7 @@ from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_processing import UploadOutcome, UploadProcessor, meeting_hash
 
 NOTIFICATION_GRACE_PERIOD: Final = timedelta(hours=1)
-"""Files that were uploaded more recently are not checked, because their event may still arrive."""
+"""Time after its upload during which a file is not checked, because its event may still arrive."""
 ALARMING_OUTCOMES: Final = frozenset({UploadOutcome.STARTED, UploadOutcome.INCOMPLETE})
 """Outcomes of the processing that are logged as `recording_unheard`."""
 

@@ -18,14 +18,16 @@ GiveUpMinutes = Annotated[int, Field(ge=60, le=14 * 24 * 60)]
 class SweepEnvironment(MeetingsEnvironment):
     processing_minutes: ProcessingMinutes = 60
     """Time without a new stage or attempt after which the sweep checks the workflow execution of a meeting in progress.
-    If the execution runs, the sweep checks it again after the same time."""
+    If the execution runs, the sweep checks it again after the same time.
+    """
     incomplete_minutes: IncompleteMinutes = 7 * 24 * 60
     """Time after which a meeting with missing chunks (files of the recording) is marked as failed. The deployment sets
     it to the time after which the bucket's lifecycle deletes chunks, but at most two weeks.
     """
     give_up_minutes: GiveUpMinutes = 2 * 24 * 60
     """Time since the upload of a recording after which the sweep starts no execution for it, but marks the meeting as
-    failed instead."""
+    failed instead.
+    """
     sweep_seconds: SweepSeconds = 40
     """Time after which a sweep checks no further meeting."""
 

@@ -31,7 +31,7 @@ def _sweep() -> MeetingSweep:
         limits=MeetingTimeLimits(
             check_execution_after=timedelta(minutes=environment.processing_minutes),
             fail_incomplete_after=timedelta(minutes=environment.incomplete_minutes),
-            start_nothing_after=timedelta(minutes=environment.give_up_minutes),
+            give_up_after=timedelta(minutes=environment.give_up_minutes),
         ),
         budget=timedelta(seconds=environment.sweep_seconds),
         clock=gateways.clock,

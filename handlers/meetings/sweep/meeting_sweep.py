@@ -8,11 +8,12 @@ record. If the meeting has been in one stage for too long, the sweep checks the 
 - It runs: the sweep checks again later.
 - It does not exist, because its start failed: the sweep starts it.
 - It failed, was aborted or timed out: the sweep marks the meeting as failed.
-- It succeeded without a report: the sweep starts a new processing attempt. The execution has found that
-  `complete.json`, the client's list of the recording's files, now describes another recording. But the record still
-  describes the old recording, so the uploaded objects have to be processed again.
+- It succeeded without a report: an execution does this if it finds that `complete.json`, the client's list of the
+  recording's files, now describes another recording than the record. The sweep starts a new processing attempt, and
+  processes the uploaded objects again.
 
-If the sweep has to start an execution or a new attempt, but the recording is too old, it marks the meeting as failed.
+If an execution or a new attempt has to be started, but the recording is too old, the sweep marks the meeting as failed
+instead.
 
 An incomplete meeting waits for files of its recording (chunks). The sweep processes the meeting's uploaded objects
 again, in case an event was lost. After a time limit, the sweep marks the meeting as failed, because the bucket's
@@ -50,19 +51,23 @@ class MeetingTimeLimits:
 
     check_execution_after: timedelta
     """Time without a new stage or attempt after which the sweep checks the meeting's execution. If the execution runs,
-    the sweep checks it again after the same time."""
+    the sweep checks it again after the same time.
+    """
     fail_incomplete_after: timedelta
     """Time after which the sweep marks an incomplete meeting as failed."""
-    start_nothing_after: timedelta
+    give_up_after: timedelta
     """Time since the upload of a recording after which the sweep starts no execution for it, but marks the meeting as
-    failed instead."""
+    failed instead.
+    """
 
 
 class MeetingSweepOutcome(StrEnum):
     """Result of checking one meeting."""
 
     WAITING = "waiting"
-    """The meeting is checked again later. It waits for chunks, its execution runs, or its record has just changed."""
+    """The meeting is checked again later, because it waits for chunks, its execution runs, or its stage or attempt
+    began too recently for a check.
+    """
     STARTED = "started"
     """The meeting's execution was started, or the meeting got a new attempt."""
     EXECUTION_FAILED = "ended"
@@ -72,7 +77,9 @@ class MeetingSweepOutcome(StrEnum):
     NEVER_COMPLETE = "never_complete"
     """The meeting was marked as failed, because its chunks did not arrive in time."""
     NOT_DUE = "not_due"
-    """The meeting has another due time by now, or another writer has just changed it."""
+    """The meeting has no record or another due time by now, or another writer changed the record before the sweep
+    could.
+    """
 
 
 LOGGED_OUTCOMES: Final = (
@@ -151,7 +158,7 @@ class MeetingSweep:
     def _is_too_old(self, record: MeetingRecord) -> bool:
         # The upload time does not change with a restart, so restarts end at some time.
         uploaded_at = datetime.fromisoformat(record.whole_at or record.created_at)
-        return self.clock() - uploaded_at > self.limits.start_nothing_after
+        return self.clock() - uploaded_at > self.limits.give_up_after
 
     def _restart(self, record: MeetingRecord, due: DueMeeting) -> MeetingSweepOutcome:
         if not self.table.write(record, start_new_attempt(record, self.clock())):

@@ -5,8 +5,8 @@ The event of a `complete.json` always causes the processing of its meeting's upl
 of a chunk does so only if the meeting waits for this chunk, because it was missing or wrong before. Most chunks arrive
 before `complete.json`, and their events cost a single read of the table.
 
-All objects of a batch existed before the batch was delivered. So a meeting is processed only once per batch, unless the
-processing raises an exception.
+The objects of all events in a batch existed before the batch was delivered. So processing a meeting once covers all of
+its events in the batch. The meeting is processed a second time only if the processing raised an exception.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,8 @@
 """Reader of the objects that the jobs of a recording's workflow wrote to the bucket.
 
 These are the result of the media job, which makes video and audio, and the transcripts of the parts of the audio. The
-result is validated, because the media job handles untrusted files. For example, it may only name keys of its recording.
+result is validated, because the media job handles untrusted files. For example, the result may only name keys of its
+recording.
 """
 
 from collections.abc import Sequence
@@ -68,7 +69,7 @@ class JobResults:
 
 
 def _names_own_objects(recording: Recording, result: MediaResult) -> bool:
-    """Return True if the result names only keys of its recording, and names audio parts only if it is `ready`."""
+    """Return True if the result names only keys of its recording, and audio parts exactly if its outcome is `ready`."""
     parts = [recording.audio_key(number) for number in range(len(result.audio))]
     return (
         [part.key for part in result.audio] == parts

@@ -8,8 +8,8 @@
 
 Each processing attempt of a meeting has its own execution. A step of an outdated attempt does not apply its report to
 the record, and returns the outcome `superseded`, which ends the execution. There is one exception: if the media job's
-outcome is not `ready`, the step `media` returns this outcome even for an outdated attempt, because it ends the
-execution too. If the meeting no longer has a record, every step returns `superseded`.
+outcome is not `ready`, the step `media` returns the job's outcome even for an outdated attempt. Any outcome other than
+`ready` ends the execution too. If the meeting no longer has a record, every step returns `superseded`.
 
 The workflow repeats a step whose response was lost. The repetition neither changes the record nor sends a metric. But
 `media` checks again which parts have a transcript, and whether missing chunks have arrived.

@@ -36,7 +36,7 @@ class ClientGone(Exception):
 
 
 class SlotLost(Exception):
-    """The attempt no longer holds the utterance's slot, because a newer attempt took it or its deadline is over."""
+    """The attempt lost the utterance's slot, because a newer attempt took it or the slot's deadline is over."""
 
 
 @dataclass
@@ -75,14 +75,14 @@ class CaptionDelivery:
         self._used_connections = {connection} if event.from_ms else set[str]()
         """Connections over which messages were sent that the client must receive: all messages except partials.
 
-        If `from_ms` is above 0, final captions of earlier attempts remain valid. They were sent over `connection`,
-        because after a change of the connection, an attempt starts at 0."""
+        An attempt starts at the position `from_ms` of the utterance, which is 0 after a change of the connection. So if
+        it is above 0, the finals of earlier attempts that remain valid were sent over `connection`."""
         self._revisions = 0
-        """Number of captions so far. It is the revision of the newest one."""
+        """Number of captions so far, which is also the revision of the newest caption."""
         accepted_ms = clock_ms() if event.accepted_ms is None else event.accepted_ms
         self._first_sample_ms = accepted_ms - event.from_ms
-        """Assumed time of position 0 of the utterance. Latencies are computed as if the client had spoken the position
-        `from_ms` when the router accepted the attempt, and the rest in real time after that."""
+        """Assumed time of position 0 of the utterance. Latencies are computed as if the client had been at the position
+        `from_ms` of its speech when the router accepted the attempt, and the rest had followed in real time."""
         self.latencies_ms: list[int] = []
         """For each delivered caption, the time from the end of its speech to its delivery."""
         self.duplicate_count = 0

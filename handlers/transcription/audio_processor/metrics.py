@@ -1,4 +1,4 @@
-"""CloudWatch metrics of one invocation, which transcribes one utterance. They are put in one call at its end.
+"""CloudWatch metrics of one invocation, which transcribes one utterance. All are put in one call at the end.
 
 Amazon Transcribe sends a result, a piece of recognised speech, as partials and then as a final. A partial is dropped if
 the rate limit of the captions forbids showing it. An orphan is a result that never became final. A fallback means that

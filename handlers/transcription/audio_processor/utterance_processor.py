@@ -46,18 +46,18 @@ never takes so long."""
 RESERVE_MS = 3_000
 """Part of the invocation's time that is reserved for reporting the end of the utterance to the client."""
 
-MAX_ATTEMPTS = 3
+GIVE_UP_ATTEMPT = 3
 """Number of an attempt at an utterance. If this attempt or a later one fails, the utterance is given up, and the client
 does not send it again.
 
-The number of attempts can be higher, because an utterance is always repeated if an attempt was lost, had no free
-stream, or had no client. An utterance that Amazon Transcribe rejects is given up at any attempt."""
+If an attempt was lost, had no free stream, or had no client, the client must always send the utterance again. An
+utterance that Amazon Transcribe rejects is given up at any attempt."""
 WAIT_MS = 3_000
 """Minimum time that the client waits before it sends an utterance again, if no stream was free or if the first attempt
 got no result. Most streams that are open now end within this time."""
 WAIT_FACTOR = 4
 """Factor by which the wait grows with each attempt that got no result. With two waits, the attempts at an utterance span
-at least 15 seconds. An outage of the network or of Amazon Transcribe may last some seconds."""
+at least 15 seconds. So they can outlast an outage of the network or of Amazon Transcribe that takes some seconds."""
 RETRIED = "retried"
 """Reason for showing only final captions: this is not the first attempt at the utterance."""
 
@@ -249,8 +249,8 @@ def _give_up_reason(event: ProcessorEvent, outcome: UtteranceOutcome) -> str | N
     """Return the reason for giving the utterance up, as text for the client, or None if it is not given up."""
     if outcome.end is UtteranceEnd.REJECTED:
         return "Amazon Transcribe refuses this utterance. Sending it again would not help."
-    if outcome.end is UtteranceEnd.BROKEN and event.utterance_attempt >= MAX_ATTEMPTS and not outcome.throttled:
-        return f"This utterance was sent at least {MAX_ATTEMPTS} times without success and is given up."
+    if outcome.end is UtteranceEnd.BROKEN and event.utterance_attempt >= GIVE_UP_ATTEMPT and not outcome.throttled:
+        return f"This utterance was sent at least {GIVE_UP_ATTEMPT} times without success and is given up."
     return None
 
 
@@ -272,11 +272,11 @@ def _must_repeat(event: ProcessorEvent, outcome: UtteranceOutcome, *, sent_elsew
 
     The utterance is repeated if the attempt failed or the client was gone. It is also repeated if `sent_elsewhere` is
     True: messages were sent over a connection that the client no longer uses, so they may be lost. This last rule ends
-    with attempt MAX_ATTEMPTS.
+    with attempt GIVE_UP_ATTEMPT.
     """
     if outcome.end in {UtteranceEnd.BROKEN, UtteranceEnd.GONE}:
         return True
-    return sent_elsewhere and event.utterance_attempt < MAX_ATTEMPTS
+    return sent_elsewhere and event.utterance_attempt < GIVE_UP_ATTEMPT
 
 
 def _last_message(

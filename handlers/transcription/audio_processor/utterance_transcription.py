@@ -5,7 +5,7 @@ So the transcription takes as long as the audio, and a little more for the last 
 of audio when it is due, and receives results until the next chunk is due.
 
 A result comes first as partials, which may still change, then as a final. If the stream fails, a second one is opened,
-for which only finals are shown, unless there is too little time or Amazon Transcribe had no free stream.
+unless there is too little time or Amazon Transcribe had no free stream. Only finals of the second stream are shown.
 """
 
 from collections.abc import Callable, Iterable
@@ -54,7 +54,7 @@ class UtteranceEnd(StrEnum):
     """The client has no open connection."""
     SLOT_LOST = "overtaken"
     """The attempt no longer holds the utterance's slot, which is the entry of the live table for an utterance in
-    progress. A newer attempt took the slot, or its deadline was over."""
+    progress. A newer attempt took the slot, or the slot's deadline was over."""
 
 
 class EndCause(StrEnum):

@@ -47,8 +47,8 @@ from handlers.transcription.transcribe_stream_urls import StreamRequest
 from handlers.transcription.utterance_audio_validation import BadAudio, check_utterance
 
 MAX_START_MS = 20_000
-"""Time after which an utterance counts as lost if no invocation of the processor has started it. Lambda would keep
-trying to run the invocation for a minute."""
+"""Time after which an utterance counts as lost if no invocation of the processor has started it. Lambda itself
+would keep trying to run the invocation for a minute, which is too long for live captions."""
 DIRECT_URL_PERIOD_MS = 5 * 60 * 1000
 """Period in which the presigned URLs of a session are counted. It equals the maximum lifetime of a URL."""
 

@@ -1,7 +1,7 @@
 """Limit on each user's open sessions.
 
-A session counts towards the limit until its lifetime is over. It stops counting earlier in two cases: its client closes
-it and no utterance is in progress, or its connection closed a minute ago.
+A session counts towards the limit until its lifetime is over. It stops counting earlier if its client closes it and no
+utterance is in progress, or a minute after its connection has closed.
 
 API Gateway may not report that a connection has closed, or the report may not be processed. So if the limit is reached,
 `SessionCounter` looks for an abandoned session, whose client has sent nothing for some time. This session stops
@@ -77,7 +77,7 @@ class SessionCounter:
 
     It uses two kinds of items in the live table. `UserOpenSessions` has the sessions that count for a user.
     `SessionUtterances` names the connection that may use a session. `LiveTable.change` calls a function that returns
-    two values. It writes the first as the new item, and returns the second.
+    two values, writes the first as the new item, and returns the second.
     """
 
     def __init__(self, live: LiveTable, max_sessions: int, clock_ms: Callable[[], int]) -> None:

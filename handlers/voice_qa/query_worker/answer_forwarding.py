@@ -1,10 +1,10 @@
 """Forwarding of an answer from the agent to its listener, the connection of the client that waits for the answer.
 
 The agent is the external service that answers questions. Each `AgentPiece` from the agent becomes one or more messages
-(`Piece`) for the client. They are numbered from 0, and small enough for API Gateway. A client that lost messages asks
-the question again, on any connection, and names the first number that it needs. Its connection then becomes the
-listener, and gets the messages from that number on. All messages stay in memory, so that they can be sent again and
-stored.
+(`Piece`) for the client. The messages are numbered from 0, and small enough for API Gateway. A client that lost
+messages asks the question again, on any connection, and names the first number that it needs. Its connection then
+becomes the listener, and gets the messages from that number on. All messages stay in memory, so that they can be sent
+again and stored.
 
 The question's record names the listener, and is read regularly while the answer arrives. Without a listener, nothing is
 posted, but the answer continues to be read from the agent.

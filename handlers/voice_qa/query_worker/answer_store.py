@@ -2,8 +2,8 @@
 
 The object `responses/<guestId>/<queryId>.<attempt>.jsonl` contains the messages as they were sent, one per line. The
 object with the same name and `.ogg` or `.mp3` contains the spoken answer as one file. Each answer attempt (one try of a
-worker to answer the question) has its own names, because an attempt that counted as dead may still store its answer.
-The question's record names the valid attempt.
+worker to answer the question) has its own names, because an attempt that exceeded its time limit may still store its
+answer. The question's record names the valid attempt.
 
 An answer that is read is validated before it is sent. The bucket's lifecycle rules delete old answers.
 """

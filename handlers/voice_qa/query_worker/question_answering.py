@@ -56,9 +56,9 @@ class AnswerOutcome(StrEnum):
     """The stored answer was sent again."""
     NOTHING_TO_DO = "nothing_to_do"
     """Another invocation is answering the question, or the question has failed."""
-    NEWER_ATTEMPT_BEGAN = "overtaken"
-    """Another invocation has begun a new attempt, because this attempt counted as dead. Or the question was marked as
-    failed, because its time limit has passed."""
+    NO_LONGER_RUNNING = "overtaken"
+    """This attempt was not running any more: another attempt had begun, or the question had been marked as failed after
+    its time limit."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ class AnswerAttempt:
     """The question's record at the beginning of the attempt."""
     forwarder: AnswerForwarder
     asked_ms: int
-    """Time at which the guest requested this attempt."""
+    """Time at which the client requested this attempt."""
     received: ReceivedAnswer = field(default_factory=ReceivedAnswer)
 
 
@@ -193,7 +193,7 @@ class QuestionAnswering:
         self._answers.put(item.guest_id, item.query_id, attempt_number, messages)
         answered = self._answered_message(item, attempt_number, messages)
         ended = self._end(attempt, QuestionRecord.mark_answered, answered, lambda: self._append_turn(attempt))
-        return self._log_end(attempt, AnswerOutcome.ANSWERED if ended else AnswerOutcome.NEWER_ATTEMPT_BEGAN)
+        return self._log_end(attempt, AnswerOutcome.ANSWERED if ended else AnswerOutcome.NO_LONGER_RUNNING)
 
     def _forward_answer(self, attempt: AnswerAttempt, question: agent_types.AgentQuestion) -> None:
         with self._agent.answer(question) as answer:
@@ -221,7 +221,7 @@ class QuestionAnswering:
     def _fail(self, attempt: AnswerAttempt, error: UnanswerableQuestion, *, cause: str) -> AnswerOutcome:
         failed = _failed_message(attempt.item, error)
         ended = self._end(attempt, lambda record: record.mark_failed(error.code, retryable=error.retryable), failed)
-        return self._log_end(attempt, AnswerOutcome.FAILED if ended else AnswerOutcome.NEWER_ATTEMPT_BEGAN, cause)
+        return self._log_end(attempt, AnswerOutcome.FAILED if ended else AnswerOutcome.NO_LONGER_RUNNING, cause)
 
     def _end(
         self,
@@ -230,7 +230,9 @@ class QuestionAnswering:
         last_message: Message,
         before_message: Callable[[], None] | None = None,
     ) -> bool:
-        """End the question with `transition`, and post `last_message` to the listener that the record names then.
+        """End the question with `transition`, and post `last_message` to the listener that the changed record names.
+
+        The listener is the connection that receives the answer. It changes when the client reconnects.
 
         `before_message` is called between the two steps. Return False if this attempt is not running any more, because
         another attempt has begun, or because the question was marked as failed after its time limit.

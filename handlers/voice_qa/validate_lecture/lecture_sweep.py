@@ -1,11 +1,12 @@
 """Sweep, a scheduled run of the lecture validator that validates uploaded lectures whose S3 notification was lost.
 
-It lists the objects below `lectures/` that arrived in the last hours, and validates each object that the table does not
-contain yet. It logs the number of these objects as `missing`, including objects whose validation failed. Objects whose
-keys contain no lecture's id count too, because an operator should see that they exist.
+The sweep lists the objects below `lectures/` that arrived in the last hours, and validates each object that the table
+does not describe yet. It logs the number of these objects as `missing` (in the table), including objects whose
+validation then failed. Objects whose keys contain no lecture's id count too, because an operator should see that they
+exist.
 
 Lecture ids are ULIDs, which contain their creation time, so keys sort by that time. The sweep lists recent ids first,
-and then older ids, because an old id may have a new object. If the time of a sweep runs out, it logs that, and the next
+and then older ids, because an old id may have a new object. If the time of a sweep runs out, it logs this, and the next
 sweep starts with the recent ids again.
 """
 
@@ -32,7 +33,7 @@ FOLDER_SUFFIX = "/"
 
 
 class LectureSweep:
-    """Validator of the objects in the bucket that the lectures' items in the table do not describe."""
+    """Validator of the recent objects in the bucket for which the table has no verdict yet."""
 
     def __init__(
         self,

@@ -1,9 +1,9 @@
 """Validation of uploaded lectures: judge an upload, write the verdict to the lecture's item in the table, and report it
 to the guest who uploaded the lecture.
 
-An upload is only judged if it replaces the upload that the item describes (`compare_uploads`), or if there is none. So
-repeated, late and reordered events change nothing. If a concurrent invocation changes the item meanwhile, the upload is
-compared with the changed item, but not judged again.
+An upload is only judged if the item describes no upload yet, or one over which this upload takes precedence
+(`compare_uploads`). So repeated, late and reordered events change nothing. If a concurrent invocation changes the item
+meanwhile, the upload is compared with the changed item, but not judged again.
 """
 
 from collections import Counter
@@ -43,7 +43,7 @@ class ValidationOutcome(StrEnum):
     SAME = "same"
     """The item already contains the verdict on this upload."""
     NOT_REPLACED = "older"
-    """The item was not changed, because the upload does not replace the upload that the item describes."""
+    """The item was not changed, because the upload does not take precedence over the upload that the item describes."""
     GONE = "gone"
     """The uploaded version no longer exists."""
 
@@ -116,7 +116,7 @@ class LectureValidator:
         }
 
     def validate(self, upload: LectureUpload) -> ValidationOutcome:
-        """Validate one upload, unless the lecture's item describes this upload or one that it does not replace."""
+        """Validate one upload, unless the lecture's item describes this upload or one that takes precedence over it."""
         verdict: LectureVerdict | None = None
         for _ in range(MAX_ATTEMPTS):
             stored = self._table.find_upload(upload.lecture_id)
@@ -131,7 +131,7 @@ class LectureValidator:
                     self._log.info("lecture_gone", key_hash=hash_for_log(upload.object.key))
                     return ValidationOutcome.GONE
             if (written := self._table.write_verdict(upload, verdict, stored, self._clock())) is not None:
-                if written.listener:
+                if written.connection:
                     self._notify(written)
                 return ValidationOutcome(verdict.status)
         raise TooManyWriters
@@ -142,7 +142,7 @@ class LectureValidator:
         A failure is only logged, because the verdict is already stored and the client can request it.
         """
         try:
-            retry_live_calls(lambda: self._connections.post(written.listener, written.report), self._timing)
+            retry_live_calls(lambda: self._connections.post(written.connection, written.report), self._timing)
         except ServiceFailed as error:
             self._log.warning("lecture_not_reported", cause=error.fault)
 

@@ -165,7 +165,7 @@ def _check_answerable(question: RequestedQuestion, now_ms: int) -> None:
     """Raise HandlerError if no worker is answering the question or will answer it."""
     record = question.record
     being_answered = record.status is QuestionStatus.RUNNING and record.running_until_ms > now_ms
-    # The worker was invoked as often as is allowed for one question, and is not answering it now.
+    # True if the worker was invoked as often as is allowed for one question, and is not answering it now.
     if record.calls >= MAX_CALLS and not question.worker_needed and not being_answered:
         raise HandlerError(
             VoiceQaErrorCode.TOO_MANY_QUERIES, "This question was asked too often. Ask it with a new queryId."
@@ -179,7 +179,7 @@ def _check_answerable(question: RequestedQuestion, now_ms: int) -> None:
 def _without_question(allowance: Allowance, query_id: str, now_ms: int) -> Allowance:
     """Return the allowance without the question that was counted at `now_ms`.
 
-    The allowance is unchanged if no question was counted then, because the question was counted by an earlier request.
+    The allowance is unchanged if no question was counted at that time, because an earlier request had counted it.
     """
     if now_ms not in allowance.asked_ms:
         return allowance

@@ -114,8 +114,8 @@ def first_known(*sources: ComputedValue) -> ComputedValue:
 def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
     """Return a decorator that turns a function into a value. The function gets the named properties as its arguments.
 
-    It gets None for a property that the resource does not have. If one of the properties is unknown, the function is
-    not called, and the value is UNKNOWN.
+    The function gets None for a property that the resource does not have. If one of the properties is unknown, the
+    function is not called, and the value is UNKNOWN.
     """
 
     def wrap(function: Callable[..., Any]) -> ComputedValue:
@@ -205,7 +205,8 @@ class ReadCall:
     returns the value in Pulumi's form."""
     unset_by_default: tuple[str, ...] = ()
     """Properties for which the service returns a value only if the value was set. So if the program does not give the
-    value, it was set by hand. For any other property, such a value may be the service's default, so it is ignored."""
+    value, it was set by hand. A value of another property that the program does not give may be the service's default,
+    so it is ignored."""
     fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Properties such as code, which are compared by hash: each with the output that has the hash of the deployed content,
     and the dotted path of the current hash in the result."""
@@ -292,8 +293,9 @@ class Driver:
 class RecordedOnly(Driver):
     """A resource type for which no call is made, because the emulator lacks the service or the feature.
 
-    The parameters of the calls in `create` are checked against the service's API, and the inputs of its resources are
-    recorded in the state. `outputs` are the values that the service would return, as far as other resources need them.
+    The calls in `create` only show which parameters AWS would get, so that a preview and `make provider` can check them
+    against the service's API. The inputs of a resource are recorded in the state. `outputs` are the values that the
+    service would return, as far as other resources need them.
     """
 
     id: Source = "id"

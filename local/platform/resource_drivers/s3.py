@@ -87,7 +87,7 @@ def _put_driver(
 def _read_setting(operation: str, path: str = "", **paths_in_result: str | Callable[[Any], Any]) -> ReadCall:
     """Return the call that reads a bucket setting.
 
-    The service returns no value if the setting is absent, so any value was set (`unset_by_default`).
+    The service returns a value only if the value was set, so all properties are `unset_by_default`.
     """
     return ReadCall(
         operation, {"Bucket": "bucket"}, path, paths_in_result=paths_in_result, unset_by_default=tuple(paths_in_result)
@@ -228,7 +228,7 @@ RECORDED = (
         type="aws:s3/bucketMetric:BucketMetric",
         service="s3",
         reason="the emulator accepts a bucket's metrics configuration but does not store it",
-        create=(
+        create=(  # This call is not made: it lists the parameters that a preview checks.
             DriverCall(
                 "PutBucketMetricsConfiguration",
                 {"Bucket": "bucket", "Id": "name", "MetricsConfiguration.Id": "name"},

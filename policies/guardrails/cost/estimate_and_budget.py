@@ -1,8 +1,8 @@
 """Guardrail policies about the monthly cost of the stack.
 
 Every run reports the estimated cost and compares it with the stack's budget. The policies also require that AWS Budgets
-compares the bill with the budget, that Cost Anomaly Detection compares it with the usual cost, and that both notify
-subscribers.
+compares the bill with the budget, that Cost Anomaly Detection compares the bill with the usual cost, and that both
+notify subscribers.
 
 The Platform component, which contains the whole stack, publishes the budget, and the expected usage from which the
 estimate is computed. Findings name the cost by block: a component of `components/blocks/`, for example a function with
@@ -117,8 +117,8 @@ def _check_budget_exists(stack: CheckedStack) -> Iterator[Finding]:
     levels=MANDATORY_IN_PROD,
     description="The stack subscribes to Cost Anomaly Detection. A subscription of an SNS topic has the frequency IMMEDIATE.",
     remedy=(
-        "Set foundation.spend.anomalyMonitorOwned to true in one stack of the account. In the "
-        "other stacks, set anomalyMonitorArn to that stack's monitor."
+        "Set foundation.spend.anomalyMonitorOwned to true in one stack of the account. In the other stacks, set "
+        "anomalyMonitorArn to the ARN of this one stack's monitor."
     ),
     frameworks=("AWS Well-Architected COST03-BP05",),
 )

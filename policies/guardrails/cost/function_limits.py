@@ -61,8 +61,8 @@ def _check_function_memory_ceiling(function: CheckedResource) -> Iterator[str]:
     levels=ADVISORY_IN_DEV,
     description="No function has a timeout above the limit, unless it is called asynchronously or by a workflow.",
     remedy=(
-        "Lower the function's setting timeoutSeconds, or call the function by a workflow, or asynchronously with a failure "
-        "destination."
+        "Lower the function's setting timeoutSeconds, or call the function from a workflow, or asynchronously with a "
+        "failure destination."
     ),
     limits=(PolicyLimit("seconds", 300, "Maximum timeout in seconds of a function that is called synchronously."),),
     types={FUNCTION},
@@ -88,7 +88,7 @@ def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="The provisioned concurrency of a function is within the limit.",
-    remedy="Lower provisionedConcurrency, or use SnapStart.",
+    remedy="Lower the function's setting provisionedConcurrency, or use SnapStart.",
     limits=(PolicyLimit("environments", 2, "Maximum number of environments that a function keeps initialized."),),
     types={PROVISIONED_CONCURRENCY},
 )

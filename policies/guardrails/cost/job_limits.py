@@ -127,7 +127,7 @@ def _get_capacity_type(environment: CheckedResource) -> str:
     "batch-spot-first",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="At least one Batch queue uses Spot capacity first, so that other queues are only its fallback.",
+    description="Every Batch queue uses Spot capacity first, unless another queue of the stack does so.",
     remedy="Add a queue on FARGATE_SPOT, and submit jobs to it first.",
     frameworks=("AWS Well-Architected COST07-BP01",),
     types={BATCH_QUEUE},

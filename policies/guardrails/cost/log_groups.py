@@ -26,7 +26,7 @@ POLICIES = PolicySet(PolicyGroup.COST)
 REST_LOGS = "API-Gateway-Execution-Logs_"
 """Beginning of the name of the log group into which API Gateway writes the execution logs of a REST stage."""
 WEBSOCKET_LOGS = "/aws/apigateway/"
-"""Beginning of the name of the same log group of a WebSocket stage."""
+"""Beginning of the name of the log group into which API Gateway writes the execution logs of a WebSocket stage."""
 
 
 def _set_retention(log_group: CheckedResource) -> Props:

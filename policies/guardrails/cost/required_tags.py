@@ -1,4 +1,6 @@
-"""Guardrail policy about tags: every taggable resource has the tags that assign cost, ownership and access."""
+"""Guardrail policy about tags: every taggable resource has the tags that tell what it belongs to, who owns it and who
+pays for it.
+"""
 
 from collections.abc import Iterator
 from typing import Final

@@ -29,8 +29,8 @@ AUTHENTICATION_TYPE = "x-amazon-apigateway-authtype"
 CHECKED_BY = "CallersCheckedBy"
 """Tag of an API that has no authorizer. Its value describes the check of callers that replaces the authorizer. A
 WebSocket API whose clients have tokens needs the tag, because a browser cannot send a token in a header when it opens a
-WebSocket. The REST API of the meetings' token exchange, which
-returns AWS credentials for a user's token, needs the tag because callers send this token in the body.
+WebSocket. The REST API of the meetings' token exchange, which returns AWS credentials for a user's token, needs the tag
+because callers send this token in the body.
 """
 
 

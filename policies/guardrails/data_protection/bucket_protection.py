@@ -127,8 +127,8 @@ def _check_bucket_access_logged(bucket: CheckedResource, stack: CheckedStack) ->
 
 
 def _is_audit_bucket(bucket: CheckedResource, stack: CheckedStack) -> bool:
-    """Return True if a bucket of the stack writes its access logs into this bucket. If no bucket of the stack writes
-    logs, return True if this bucket's policy allows their delivery.
+    """Return True if a bucket of the stack writes its access logs into this bucket. If no bucket of the stack
+    writes access logs, return True if this bucket's policy allows the delivery of access logs.
 
     The audit bucket does not log its own access, because each log object would cause another log object.
     """

@@ -45,7 +45,7 @@ ORIGIN_HEADER = "header.access-control-allow-origin"
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_IN_PROD,
     description="In prod, browsers may use buckets and APIs only from named origins with HTTPS.",
-    remedy="Use the origin of the console, for example https://console.example.com.",
+    remedy="Use the origin of the console, Polyphony's web page, for example https://console.example.com.",
     types=BUCKETS | {API_V2, BUCKET_CORS, FUNCTION, FUNCTION_URL, REST_API, REST_INTEGRATION_RESPONSE, REST_RESPONSE},
 )
 def _check_cors_origin_named(resource: CheckedResource) -> Iterator[str]:

@@ -20,7 +20,7 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 MUTABLE_TAG = "latest"
-"""The only tag that may move to another image. In staging and prod, jobs run images by digest."""
+"""The only tag that may move to another image. In staging and prod, this changes no job: jobs run images by digest."""
 DISABLED_MODES = frozenset({None, "", "DISABLED"})
 """Values of an encryption mode that encrypt nothing."""
 BOOKMARKS_DISABLED = "job-bookmark-disable"

@@ -52,7 +52,7 @@ LIMITING_KEYS = (
     "aws:ResourceAccount",
     "aws:ResourceOrgID",
 )
-"""Condition keys whose ids keep identities or resources of other accounts out of an endpoint."""
+"""Condition keys with ids. A condition on one of them keeps foreign identities or resources out of an endpoint."""
 
 
 @POLICIES.relation(
@@ -157,8 +157,8 @@ def _find_split_ranges(
     levels=MANDATORY_EVERYWHERE,
     description="Every VPC endpoint has a policy, whose statements name the allowed accounts, identities or resources.",
     remedy=(
-        "Set policy, and compare aws:PrincipalAccount or aws:ResourceAccount in each statement on `*`. Without a "
-        "policy, an endpoint allows everything."
+        "Set policy, and compare aws:PrincipalAccount or aws:ResourceAccount in each statement with the resource `*`. "
+        "Without a policy, an endpoint allows everything."
     ),
     frameworks=("AWS Well-Architected SEC03-BP05",),
     types={VPC_ENDPOINT},

@@ -1,5 +1,5 @@
 """Guardrail policies about roles that federated identities assume: jobs of GitHub Actions, users of an OpenID Connect
-provider, and guests of an identity pool.
+provider, and identities of a Cognito identity pool.
 """
 
 import re
@@ -22,7 +22,7 @@ COGNITO = "cognito-identity.amazonaws.com"
 GITHUB = "token.actions.githubusercontent.com"
 GITHUB_AUDIENCE = "sts.amazonaws.com"
 GITHUB_SUBJECT = re.compile(r"repo:[\w.-]+(@\d+)?/[\w.-]+(@\d+)?:environment:[^:]+")
-"""Subject of a job with an environment. The ids after `@` are the immutable ones of owner and repository:
+"""Subject of a job with an environment. The numbers after `@` are the immutable ids of owner and repository:
 https://docs.github.com/en/actions/reference/security/oidc
 """
 OPERATORS_REQUIRING_KEY = frozenset(

@@ -1,6 +1,6 @@
 """Guardrail policies about guests: browser users with unauthenticated Cognito credentials. Every internet user can
-become a guest, so guests may call few services. Each guest may reach only objects and items whose key or partition key
-contains the guest's own Cognito identity.
+become a guest, so guests may call few services. Each guest may reach only S3 objects whose key, and DynamoDB items
+whose partition key, contains the guest's own Cognito identity.
 """
 
 from collections.abc import Iterator
@@ -32,8 +32,9 @@ OWN_ID = "${cognito-identity.amazonaws.com:sub}"
 LEADING_KEYS = "dynamodb:LeadingKeys"
 """Condition key with the partition keys of the items that a request uses."""
 GUEST_SERVICES = ("dynamodb", "execute-api", "s3")
-"""The services that the console page calls directly. Cognito itself lets guests call more, but not Bedrock, Step
-Functions or EventBridge: https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html
+"""The services that Polyphony's web page calls directly with a guest's credentials. Cognito itself lets guests call
+more services, but not Bedrock, Step Functions or EventBridge:
+https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html
 """
 
 

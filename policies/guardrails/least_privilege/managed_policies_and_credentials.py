@@ -104,7 +104,7 @@ def _check_iam_no_long_lived_credentials(resource: CheckedResource) -> Iterator[
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types={FUNCTION},
 )
-def _check_iam_one_role_a_function(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+def _check_iam_one_role_per_function(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     role = _get_role_identity(function)
     others = [
         other_function.name
@@ -112,7 +112,7 @@ def _check_iam_one_role_a_function(function: CheckedResource, stack: CheckedStac
         if other_function.urn != function.urn and role and _get_role_identity(other_function) == role
     ]
     if others:
-        yield f"The function shares its role with {', '.join(others)}, and so also the permissions."
+        yield f"The function shares its role with {', '.join(others)}, and so its permissions."
 
 
 def _get_role_identity(function: CheckedResource) -> str:

@@ -272,7 +272,10 @@ def _check_resource_policy_no_escalation(resource: CheckedResource) -> Iterator[
             if action != CREATE_GRANT or not _grants_only_for_aws_resources(statement)
         ]
         if actions:
-            yield f"The IAM policy allows {_describe_actions(actions)}, by which its principals can change permissions."
+            yield (
+                f"The IAM policy allows {_describe_actions(actions)}, by which its principals can change permissions "
+                "or code."
+            )
 
 
 def _is_for_account(statement: Statement) -> bool:

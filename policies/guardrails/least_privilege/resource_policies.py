@@ -196,8 +196,8 @@ deployment.
 def _source_has_account(permission: CheckedResource) -> bool:
     """Return True if the source ARN contains an account, so that `sourceAccount` is not needed.
 
-    Permissions for API Gateway depend on this. They cannot require `sourceAccount`, because AWS does not document that
-    API Gateway sends it.
+    For permissions of API Gateway, an account in the ARN must be enough. `sourceAccount` cannot be required for them,
+    because AWS does not document that API Gateway sends it.
 
     Raise UnknownValueError if the ARN is unknown and does not come from an API. The check is then undecided.
     """

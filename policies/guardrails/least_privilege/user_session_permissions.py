@@ -1,5 +1,5 @@
 """Guardrail policy about clients: callers that assume a role with a session tag, which names the user. Each client may
-reach only objects and items whose key or partition key contains the value of this tag.
+reach only S3 objects whose key, and DynamoDB items whose partition key, contains the value of this tag.
 """
 
 from collections.abc import Iterator
@@ -71,8 +71,8 @@ def _reaches_own_data_only(statement: Statement) -> bool:
 
 
 def _compares_own_tag(statement: Statement, key: str) -> bool:
-    """Return True if conditions require a key, and each value that they allow contains the session's tag with no
-    wildcard before it.
+    """Return True if the statement's conditions refuse requests without the condition key `key`, and each value that
+    they allow for it contains a tag of the session, with no wildcard before it.
     """
     values = [
         str(value)

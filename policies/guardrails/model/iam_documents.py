@@ -56,7 +56,9 @@ class Statement:
         )
 
     def is_narrowed_by(self, key: str) -> bool:
-        """Return True if a condition requires the key and allows no value that consists of wildcards only."""
+        """Return True if a condition refuses requests without the key, and allows no value that consists of wildcards
+        only.
+        """
         return any(
             name.lower() == key.lower() and all(str(value).strip("*?") for value in to_list(given))
             for operator, keys in self.conditions.items()
@@ -65,13 +67,15 @@ class Statement:
         )
 
     def is_pinned_by(self, key: str) -> bool:
-        """Return True if a condition requires the key and compares it with values without wildcards. A wildcard in an
-        account or organization id would also match foreign ids.
+        """Return True if a condition refuses requests without the key, and compares the key with values without
+        wildcards. A wildcard in an account or organization id would also match foreign ids.
         """
         return self.is_narrowed_by(key) and not any({"*", "?"} & set(value) for value in self.condition_values(key))
 
     def _refuses_other_values(self, operator: str, key: str) -> bool:
-        """Return True if a condition with this operator refuses requests without the key and with any other value."""
+        """Return True if a condition with this operator refuses requests without the key, and requests with another
+        value.
+        """
         if operator.startswith("ForAllValues:") and not self._requires_key(key):
             return False
         return operator.removeprefix("ForAnyValue:").removeprefix("ForAllValues:") in KEY_REQUIRING_OPERATORS

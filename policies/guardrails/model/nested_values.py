@@ -2,7 +2,7 @@
 
 IAM policies, state machine definitions, API bodies, container definitions and dashboards are texts that contain JSON.
 They are parsed, so a check finds a value wherever it appears. Unknown values are left out. AWS assigns them to
-resources of this stack during the deployment, and the next run after it knows and checks them.
+resources of this stack during the deployment. The next run after the deployment knows and checks them.
 """
 
 import functools

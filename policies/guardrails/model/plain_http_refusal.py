@@ -1,4 +1,4 @@
-"""Check of the IAM policies of buckets, queues and topics: a statement denies requests without TLS."""
+"""Check of the IAM policies of buckets, queues and topics: a statement must deny requests without TLS."""
 
 from collections.abc import Sequence
 

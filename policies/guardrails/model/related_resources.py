@@ -40,8 +40,8 @@ def refers_to_function(resource: CheckedResource, function: CheckedResource) -> 
 
 
 def find_calling_services(function: CheckedResource, stack: CheckedStack) -> set[str]:
-    """Return the service principals that may call a function. EventBridge Scheduler needs no permission on the
-    function, because it calls with its own role, so its schedules are searched for the function.
+    """Return the service principals that may call a function. Schedules are searched for the function too, because
+    EventBridge Scheduler calls with the schedule's role and needs no permission on the function.
     """
     services = {
         str(permission.props.get("principal"))

@@ -1,5 +1,5 @@
-"""Statements of the IAM policies of roles and of single resources, and the ARNs of the managed policies that roles and
-attachments name.
+"""Lookup of IAM statements: those that one Pulumi resource contains, or those of all IAM policies of a role. Also
+lookup of the ARNs of the managed policies that roles and attachments name.
 
 Except for `list_allow_statements`, the functions also return statements with the effect Deny. No function computes
 which actions remain allowed after the denials.

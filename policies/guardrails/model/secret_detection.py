@@ -111,7 +111,8 @@ _NO_SECRET = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # a UUID
     r"|[a-z]+-[0-9a-f]{8,17}"  # an id of EC2
     r"|sha(?:256|384|512)[:-][A-Za-z0-9+/=]+"
-    r"|API-Gateway-Execution-Logs_[0-9a-z]+"  # the name that API Gateway gives the log group of an API
+    r"|(?:API-Gateway-Execution-Logs_|/aws/apigateway/)[0-9a-z]+"  # the log group of a REST or WebSocket API
+    r"|(?<=[A-Za-z]{6})-[A-Za-z0-9]{10}(?![\w/+=-])"  # the end of an id of AgentCore, after the resource's name
 )
 """Random parts of a text that are no secrets: ids and hashes."""
 HASH_WORDS = frozenset({"checksum", "digest", "etag", "fingerprint", "hash", "hashes", "md5", "thumbprint", "triggers"})

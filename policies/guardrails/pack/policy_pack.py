@@ -1,8 +1,9 @@
 """Start of the policy pack in its own process, and conversion of the policy records to policies of Pulumi's SDK.
 
-An exception is an entry of `polyphony:exceptions` that excuses one resource from one policy until a date. The pack then
-reports no finding of this policy about this resource. It cannot report the finding as advisory, because the SDK has one
-enforcement level for all findings of a policy. Instead, the policy `exceptions-in-force` reports each exception.
+An exception is an entry of `polyphony:exceptions` that excuses one resource from one policy until a date. Until then,
+the pack reports no finding of this policy about this resource. It cannot report the finding as advisory, because the
+SDK has one enforcement level for all findings of a policy. Instead, the policy `exceptions-in-force` reports each
+exception.
 Policies with `excusable=False` and the policies about exceptions ignore exceptions.
 """
 
@@ -77,9 +78,9 @@ class PolicyBuilder:
     """Builder of the SDK's policies for one stack.
 
     The engine first sends each resource alone, with the inputs that the program sets. At the end it sends all resources
-    together, with the outputs of the provider. These outputs can contain properties that the
-    program does not set, for example the policy that a bucket policy gives to its bucket. So the builder records, when the
-    engine sends a resource alone, which properties the program sets.
+    together, with the outputs of the provider. These outputs can contain properties that the program does not set, for
+    example the policy that a bucket policy gives to its bucket. So the builder records, when the engine sends a
+    resource alone, which properties the program sets.
     """
 
     def __init__(self, context: StackContext) -> None:

@@ -1,6 +1,7 @@
 """Replacements for parts of Pulumi's policy SDK that make the pack faster and leave all findings unchanged.
 
-For every policy, the SDK decodes every resource again, and calls the policy for resources of all types:
+For every policy, the SDK decodes every resource again, and calls the policy for resources of all types. Two functions
+change this:
 
 - `cache_decoding` makes the SDK decode each resource once. All policies share the result, because they only read it.
 - `replace_analyzer` makes the SDK call a policy only for resources of the types that it checks. It also makes the SDK

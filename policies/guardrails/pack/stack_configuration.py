@@ -50,8 +50,8 @@ class StackContext:
     accounts: frozenset[str] = frozenset()
     """Accounts to which the AWS provider may deploy the stack (`aws:allowedAccountIds`); empty if it is not set."""
     partners: frozenset[str] = frozenset()
-    """Ids of the foreign accounts, organisations, networks and others, and ARNs of the foreign buckets, that the
-    setting `foundation.partners` lists. Resources may name them.
+    """Foreign accounts, organisations, networks and buckets that resources of this stack may name, from the setting
+    `foundation.partners`: ids, or for buckets ARNs.
     """
     permissions_boundary: str = ""
     """Path and name of the managed policy that bounds every role (`foundation.permissionsBoundary`); empty for none."""
@@ -118,14 +118,14 @@ def _read_allowed_accounts(config: Mapping[str, str]) -> frozenset[str]:
 
 
 def _read_partners(config: Mapping[str, str], project: str) -> frozenset[str]:
-    """Return the ids of the partners in the foundation's settings."""
+    """Return the ids and ARNs in the setting `foundation.partners`."""
     with suppress(ValueError, AttributeError, KeyError, TypeError):  # the Pulumi program reports invalid entries
         return frozenset(partner["id"] for partner in _read_foundation(config, project).get("partners", ()))
     return frozenset()
 
 
 def _read_tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:
-    """Return the stack's tags. The foundation's settings give owner and cost center."""
+    """Return the stack's tags. Owner and cost center are settings of the section `foundation`."""
     tags = {"Project": project, "Environment": environment}
     foundation = _read_foundation(config, project)
     candidates = {"Owner": foundation.get("owner"), "CostCenter": foundation.get("costCenter")}
@@ -133,7 +133,7 @@ def _read_tags(config: Mapping[str, str], project: str, environment: str) -> dic
 
 
 def _read_foundation(config: Mapping[str, str], project: str) -> Mapping[str, Any]:
-    """Return the settings of the foundation; empty if they cannot be read."""
+    """Return the section `foundation`, the settings that all subsystems share; empty if it cannot be read."""
     with suppress(ValueError):  # the Pulumi program reports invalid settings
         foundation = json.loads(config.get(f"{project}:foundation", "{}"))
         if isinstance(foundation, Mapping):
@@ -147,8 +147,8 @@ def _read_permissions_boundary(config: Mapping[str, str], project: str) -> str:
 
 def _to_name_prefix(project: str, stack: str) -> str:
     """Return the beginning of all names on AWS. Characters of the stack's name that are not allowed become hyphens, as
-    in `stack_part` of `components/blocks/naming/physical_names.py`. That function then appends a hash, which this
-    prefix does not contain.
+    in `stack_part` of `components/blocks/naming/physical_names.py`. For a name that this changes, `stack_part` also
+    appends a hash. The prefix ends before the hash.
     """
     cleaned = re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")
     return f"{project}-{cleaned}-" if cleaned else ""

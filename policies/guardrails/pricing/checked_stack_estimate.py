@@ -17,7 +17,9 @@ from guardrails.pricing.rules import PRICE_RULES
 
 
 def estimate_stack(stack: CheckedStack, platform: CheckedResource) -> CostReport:
-    """Return the estimate of a stack. `platform` is its outermost component, whose property `usage` has the amounts."""
+    """Return the estimate of a stack. `platform` is its outermost component, whose property `usage` has the expected
+    monthly usage of each block.
+    """
     return estimate_cost((to_priced_resource(resource) for resource in stack.resources), platform.props["usage"])
 
 

@@ -1,8 +1,8 @@
 """Estimate of a stack's monthly cost, from its resources and its expected usage. The Platform component, which contains
 the whole stack, publishes the usage by block: the component that contains a resource.
 
-Each line is a quantity times a price. Free tiers are not subtracted by default. The report also lists all missing data,
-which is never counted as zero:
+Each line of the estimate is a quantity times a price. Free tiers are not subtracted by default. The report also lists
+all missing data, which is never counted as zero:
 
 - An *unpriced* resource has a type without a price rule that is not listed as free.
 - A *gap* is a resource without published usage, or with a feature that has no price in the price book.

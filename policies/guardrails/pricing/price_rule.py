@@ -1,9 +1,10 @@
 """Price rules, and builders of common rules. The price rule of a resource type yields the names of the prices that apply
 to a resource, each with the quantity a month.
 
-The program publishes its expected usage by block (a component's Pulumi name) and measure (for example `requests`). A
-rule names all measures that it reads. So the estimate can report a measure that no rule reads, for example a misspelt
-one, and a required measure that is missing, instead of counting zero.
+A block is a component that contains resources. For each block, the program publishes the expected monthly usage under
+the block's Pulumi name: an amount for each measure, for example `requests`. A rule names all measures that it reads. So
+the estimate can report a measure that no rule reads, for example a misspelt one, and a required measure that is
+missing, instead of counting zero.
 """
 
 from collections.abc import Callable, Iterator, Mapping

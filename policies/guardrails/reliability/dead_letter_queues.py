@@ -63,7 +63,7 @@ def _get_redrive_policy(queue: CheckedResource) -> dict[str, object]:
 def _find_redrive_targets(queue: CheckedResource) -> set[str]:
     """Return the names of the queues to which a queue's redrive policy moves messages.
 
-    The policy can be unknown in a preview. If the program computes it from the other queue, the reference names this
+    The policy can be unknown in a preview. If the program computes it from another queue, the reference names that
     queue. If the program sets no policy, the AWS provider returns an unknown value, which has no reference.
     """
     try:
@@ -179,8 +179,8 @@ def _check_event_target_has_dead_letters(target: CheckedResource) -> Iterator[st
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description=(
-        "No event rule sends to a topic, because the topic's policy would admit the rules of every account. EventBridge's "
-        "guide shows only policies without conditions, so a policy with a condition might block the events."
+        "No event rule sends to a topic. EventBridge's guide shows only topic policies without conditions, which admit "
+        "the rules of every account. A topic policy with a condition might block the events."
     ),
     remedy="Send the events to a queue with an alarm. The event rule block does so if it gets no target.",
     types={EVENT_TARGET},

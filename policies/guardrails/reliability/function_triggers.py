@@ -48,19 +48,19 @@ def _reads_queue(mapping: CheckedResource) -> bool:
     limits=(PolicyLimit("timeouts", 6, "Minimum visibility timeout, as a multiple of the function's timeout."),),
     types={EVENT_SOURCE_MAPPING},
 )
-def _check_queue_hides_long_enough(source: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    if not _reads_queue(source):
+def _check_queue_hides_long_enough(mapping: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    if not _reads_queue(mapping):
         return
     factor = stack.limits["timeouts"]
-    queue_name = str(source.props.get("eventSourceArn")).rpartition(":")[2]
-    window = float(source.props.get("maximumBatchingWindowInSeconds") or 0)
+    queue_name = str(mapping.props.get("eventSourceArn")).rpartition(":")[2]
+    window = float(mapping.props.get("maximumBatchingWindowInSeconds") or 0)
     for queue in stack.list_resources(QUEUE):
         if queue.props.get("name") != queue_name:
             continue
         visibility_timeout = float(queue.props.get("visibilityTimeoutSeconds", 30))
         for function in stack.list_resources(FUNCTION):
             timeout = float(function.props.get("timeout", 3))
-            if refers_to_function(source, function) and visibility_timeout < factor * timeout + window:
+            if refers_to_function(mapping, function) and visibility_timeout < factor * timeout + window:
                 yield (
                     f"visibilityTimeoutSeconds of {queue_name} is {visibility_timeout:g} seconds, less than {factor:g} "
                     f"times the timeout of {function.props.get('name')} ({timeout:g} seconds), plus the batching window "

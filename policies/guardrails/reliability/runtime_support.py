@@ -1,5 +1,5 @@
-"""Guardrail policy about Lambda runtimes: a function may not use a runtime whose support by AWS ends within the next
-months. The policy's limit is the number of these months. `runtime_support.toml` has the date on which AWS ends the
+"""Guardrail policy about Lambda runtimes: a function may not use a runtime whose support by AWS ends too soon. The
+limit `months` is the minimum number of months from today. `runtime_support.toml` has the date on which AWS ends the
 support of each runtime.
 """
 

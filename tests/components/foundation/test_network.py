@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.foundation.network import Network, NetworkArgs
-from components.ingestion import attached_services
+from components.ingestion import list_endpoint_services
 from components.platform import Platform
 from components.settings import IngestionSettings, load_settings
 from components.settings.foundation import NetworkSettings
@@ -32,7 +32,7 @@ def test_an_attached_subsystem_builds_the_network(engine: Engine, attached: bool
 @pytest.mark.parametrize("key", ["arn:aws:kms:us-east-1:123456789012:key/k", None])
 def test_an_attached_job_with_a_key_has_a_kms_endpoint(key: str | None) -> None:
     settings = IngestionSettings.model_validate({"spark": {"encryptionKeyArn": key}})
-    assert ("kms" in attached_services(settings)) is (key is not None)
+    assert ("kms" in list_endpoint_services(settings)) is (key is not None)
 
 
 def test_tables_and_buckets_are_reached_through_free_gateway_endpoints(engine: Engine) -> None:

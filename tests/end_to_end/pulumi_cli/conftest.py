@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from components.blocks.compute import handler_archive
+from components.blocks.naming.context import Subsystem
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -90,6 +92,9 @@ class ServedPlatform:
 @pytest.fixture(scope="module")
 def served(pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPlatform]:
     """Empty emulator with a provider, for the tests of one module."""
+    # The tests deploy copies of the program, but the provider reads archives from this project's own folder.
+    for subsystem in set(Subsystem) - {Subsystem.FOUNDATION}:
+        handler_archive.write_archive(subsystem.package)
     with emulator.start(tmp_path_factory.mktemp("emulator")) as started:
         clients = ObservedClients(EmulatorClients(started.emulator.endpoint))
         with serve_provider(PulumiProvider(clients)) as port:

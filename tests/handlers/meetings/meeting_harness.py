@@ -50,7 +50,7 @@ MEETING = MeetingId(ANN, ulid(START, 1))
 LIMITS = MeetingTimeLimits(
     check_execution_after=timedelta(hours=1),
     fail_incomplete_after=timedelta(days=7),
-    start_nothing_after=timedelta(days=2),
+    give_up_after=timedelta(days=2),
 )
 CANARY = "canary"
 

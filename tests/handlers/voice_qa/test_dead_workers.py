@@ -180,7 +180,7 @@ def test_a_dead_replay_is_reported_by_its_own_check_only(worker: WorkerHarness, 
 def test_a_slow_worker_posts_nothing_after_the_error(worker: WorkerHarness) -> None:
     worker.ask()
     worker.script_answer(HELLO, worker.wait(LIMIT_MS), worker.check_time_limit, WORLD)
-    assert worker.call() is AnswerOutcome.NEWER_ATTEMPT_BEGAN
+    assert worker.call() is AnswerOutcome.NO_LONGER_RUNNING
     assert [message["type"] for message in worker.clients.inbox["c1"]] == ["text", "error"]
 
 

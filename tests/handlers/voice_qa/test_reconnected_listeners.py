@@ -149,7 +149,7 @@ def test_pieces_of_a_replaced_invocation_are_never_sent(worker: WorkerHarness) -
         worker.script_answer(WORLD, SOUND)
         worker.call()
 
-    assert worker.answer_question(HELLO, overtaken, HELLO, SOUND, HELLO) is AnswerOutcome.NEWER_ATTEMPT_BEGAN
+    assert worker.answer_question(HELLO, overtaken, HELLO, SOUND, HELLO) is AnswerOutcome.NO_LONGER_RUNNING
     assert worker.clients.pieces("c1") == [(1, 0), (2, 0), (2, 1)]
     worker.ask("c2", resume_from=1, attempt=1)
     worker.call()
@@ -174,5 +174,5 @@ def test_an_answer_of_a_replaced_invocation_is_not_in_the_conversation(worker: W
         assert mine
         worker.items.change(QuestionRecord, query_key(GUEST_ID, QUERY), lambda _: (begun, None))
 
-    assert worker.answer_question(HELLO, overtaken, WORLD) is AnswerOutcome.NEWER_ATTEMPT_BEGAN
+    assert worker.answer_question(HELLO, overtaken, WORLD) is AnswerOutcome.NO_LONGER_RUNNING
     assert worker.turns == []

@@ -43,8 +43,16 @@ def test_a_name_that_only_describes_or_resembles_a_secret_is_no_secret(name: str
     assert not is_secret_name(name)
 
 
-@pytest.mark.parametrize("alphabet", [string.ascii_lowercase + string.digits, "0123456789abcdef"])
-def test_the_log_group_of_an_api_is_no_secret_whatever_its_id(alphabet: str) -> None:
+@pytest.mark.parametrize(
+    ("form", "alphabet"),
+    [
+        ("API-Gateway-Execution-Logs_{}/api", string.ascii_lowercase + string.digits),
+        ("API-Gateway-Execution-Logs_{}/api", "0123456789abcdef"),
+        ("/aws/apigateway/{}/Prod", string.ascii_lowercase + string.digits),
+        ("polyphony_prod_clipAgentMemory-{}", string.ascii_letters + string.digits),
+    ],
+)
+def test_a_name_with_a_generated_id_is_no_secret_whatever_the_id(form: str, alphabet: str) -> None:
     random = Random(len(alphabet))  # noqa: S311 - samples for a test, not secrets
-    names = [f"API-Gateway-Execution-Logs_{''.join(random.choices(alphabet, k=10))}/api" for _ in range(500)]
+    names = [form.format("".join(random.choices(alphabet, k=10))) for _ in range(500)]
     assert [name for name in names if find_secret("name", name)] == []

@@ -60,7 +60,7 @@ class Caption:
     stability: float | None
     """Share of the words and punctuation marks that are marked as stable. None without such marks."""
     orphan: bool
-    """True if Amazon Transcribe never sent a final version of the result."""
+    """True if the final version of the result did not come in time."""
     received_ms: int
     """Time at which this version of the result arrived."""
 
@@ -148,7 +148,7 @@ class Captions:
         now_ms = self._advance(now_ms)
         captions: list[Caption] = []
         while (orphan_ms := self._open.next_orphan_ms()) is not None and orphan_ms <= now_ms:
-            self._orphan_oldest()
+            self._make_next_orphan()
         # Finals come first, so that no partial of another result shows their text.
         self._show_ready_finals(captions)
         self._show_best_candidate(captions)
@@ -166,7 +166,7 @@ class Captions:
         captions: list[Caption] = []
         self._advance(now_ms)
         while self._open:
-            self._orphan_oldest()
+            self._make_next_orphan()
         self._show_ready_finals(captions)
         return captions
 
@@ -199,9 +199,10 @@ class Captions:
         """Store a partial. Then show it, defer it, or make it a candidate."""
         result = version.result
         if self._open.is_full_for(result.result_id):
-            self._orphan_oldest()
+            self._make_next_orphan()
         open_result = self._open.update(version)
-        # A new version can have a later start. Then a final that waited for this result is ready.
+        # A new version can start later than the previous one. A final that waited because this result started before
+        # it can then be shown.
         self._show_ready_finals(captions)
         if self._finals_only:
             return
@@ -211,7 +212,7 @@ class Captions:
             self._offer_partial(version, captions)
         else:
             self._open.defer(open_result)
-            self._offer_deferred(captions)  # the wait may be over already, because it may have begun earlier
+            self._offer_deferred(captions)  # due at once if its wait, which may have begun earlier, is over
 
     def _offer_deferred(self, captions: list[Caption]) -> None:
         for version in self._open.take_deferred(self._now_ms):
@@ -275,9 +276,9 @@ class Captions:
         self._open.close(result_id)
         return self._retraction_of(result_id)
 
-    def _orphan_oldest(self) -> None:
+    def _make_next_orphan(self) -> None:
         """Make an orphan of the open result that has had no new version for the longest time."""
-        last = self._open.oldest_version()
+        last = self._open.next_orphan()
         if last is not None:
             self._close(last, orphan=True)
 

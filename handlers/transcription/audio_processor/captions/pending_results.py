@@ -1,11 +1,13 @@
-"""Collections of results that wait, for `caption_decisions`.
+"""Collections of results whose captions are not shown yet, for the module `caption_decisions`.
 
-Amazon Transcribe sends a result in several versions: first partials, then a final. `OpenResults` has the results whose
-final has not come, with their partials that may be shown later. `PartialRate` limits the partials that are shown in a
-second. `FinalsInOrder` has finals that wait because a result that started earlier is still open.
+A result is a piece of recognised speech. Amazon Transcribe sends it in several versions: first partials, then a final.
+`OpenResults` has the results whose final has not come, with their partials that may be shown later. `PartialRate`
+limits the partials that are shown in a second. `FinalsInOrder` has finals that wait because a result that started
+earlier is still open.
 
-A result whose final does not come in time becomes an orphan: its last partial is shown as its final. The caller passes
-the current time, which must never go back.
+A result whose final does not come in time becomes an orphan: its last partial is shown as its final. A result is
+closed when its final has come, or when it has become an orphan. The caller passes the current time, which must never go
+back.
 """
 
 from bisect import bisect_right, insort
@@ -19,7 +21,8 @@ MAX_OPEN = 32
 """Maximum number of results without a final. If another one comes, the result that has had no new version for the
 longest time becomes an orphan. Usually there are one or two."""
 MAX_CLOSED = 1024
-"""Number of closed results whose ids are remembered. A stream of a few seconds has far fewer results."""
+"""Maximum number of closed results whose ids are remembered. A stream has far fewer results, because it transcribes one
+utterance of a few seconds."""
 MAX_PENDING_FINALS = 32
 """Maximum number of finals that wait. If there are more, those that start first are shown without waiting."""
 RATE_WINDOW_MS = 1000
@@ -63,11 +66,11 @@ class OpenResult:
 
 
 class OpenResults:
-    """Results without a final, and the ids of closed results, which are those with a final and orphans."""
+    """Results without a final, and the ids of closed results."""
 
     def __init__(self, thresholds: CaptionThresholds) -> None:
         self._thresholds = thresholds
-        # An updated result moves to the end, so the first result has the oldest last version.
+        # An updated result moves to the end, so the first result has had no new version for the longest time.
         self._open: dict[str, OpenResult] = {}
         self._closed: dict[str, None] = {}
 
@@ -100,10 +103,10 @@ class OpenResults:
         self._open.pop(result_id, None)
 
     def defer(self, open_result: OpenResult) -> None:
-        """Defer the newest version until the text has not changed for `pause_ms`, but for no longer than
-        `max_buffer_ms`.
+        """Defer the newest version until a pause of `pause_ms` is over, but for no longer than `max_buffer_ms`.
 
-        If the version has no stability, the pause is counted from the first version of the result.
+        The pause begins when the text last changed. For a version without stability, it begins when the first version
+        of the result arrived, even if the text has changed since.
         """
         if open_result.deferred is None:
             open_result.deferred_since_ms = open_result.version.received_ms
@@ -144,13 +147,16 @@ class OpenResults:
         for open_result in self._open.values():
             open_result.deferred, open_result.candidate, open_result.beaten_count = None, None, 0
 
-    def oldest_version(self) -> ResultVersion | None:
-        """Return the newest version of the result that has had no new version for the longest time."""
+    def next_orphan(self) -> ResultVersion | None:
+        """Return the last version of the open result that becomes an orphan first, or None if no result is open.
+
+        It is the result that has had no new version for the longest time.
+        """
         return next((result.version for result in self._open.values()), None)
 
     def next_orphan_ms(self) -> int | None:
-        oldest = self.oldest_version()
-        return oldest.received_ms + self._thresholds.orphan_ms if oldest else None
+        version = self.next_orphan()
+        return version.received_ms + self._thresholds.orphan_ms if version else None
 
     def next_deferred_ms(self) -> int | None:
         return min((result.due_ms for result in self._open.values() if result.deferred is not None), default=None)

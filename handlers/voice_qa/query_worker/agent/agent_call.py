@@ -1,5 +1,5 @@
-"""One call to the agent, the external service that answers questions. It sends a question and reads the answer while it
-arrives.
+"""One call to the agent, the external service that answers questions. The call sends a question, and reads the answer
+while it arrives.
 
 Until the first byte of the answer has arrived, transient failures are retried up to three times. All tries and the
 pauses between them share one time limit. The maximum pause grows with each try. The actual pause is a random share of

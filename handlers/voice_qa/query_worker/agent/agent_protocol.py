@@ -14,9 +14,9 @@ Response, with status 200: one object per line, each line ended by a line feed:
 - `error` {`code`, `retryable`}: there is no complete answer; `code` is rejected, throttled, unavailable or failed
 
 The field `type` names the type of an object. Other types and fields are ignored, so that agents can send more than this
-version reads. The lines may also be server-sent events, with `data:` before the object. An object that has a text
-`error` and no `type` means that the agent failed. The server of AgentCore Runtime sends it if the agent raised an
-exception.
+version reads. The lines may also be server-sent events, with `data:` before the object. An object that has no `type`,
+but a text in the field `error`, means that the agent failed. The server of AgentCore Runtime sends such an object if
+the agent raised an exception.
 
 This module interprets lines, removes hidden characters from texts, and limits the size of an answer. `agent_call`
 enforces the time limits. No exception contains anything that the agent sent.
@@ -226,7 +226,7 @@ def _decode_base64(audio: object) -> bytes | None:
 
 
 def _utf8_length(text: str) -> int | None:
-    """Return the length in UTF-8. A text with a lone surrogate is None, because it cannot be encoded and sent."""
+    """Return the length in UTF-8, or None for a text with a lone surrogate, which cannot be encoded and sent."""
     try:
         return len(text.encode())
     except UnicodeEncodeError:

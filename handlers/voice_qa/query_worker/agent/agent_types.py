@@ -41,7 +41,7 @@ class AgentCode(StrEnum):
 LASTING_FAILURES = frozenset(
     [AgentCode.NO_ACCESS, AgentCode.MALFORMED, AgentCode.TOO_MUCH, AgentCode.QUESTION_REJECTED]
 )
-"""Failures after which asking again does not help, unless the agent states that it does."""
+"""Failures after which asking again does not help, unless the agent states that it helps."""
 
 
 class AgentFailed(Exception):
@@ -131,7 +131,7 @@ class AgentAudioPiece:
 
 @dataclass(frozen=True)
 class AgentCitationPiece:
-    """The section of the lecture that supports the answer. It lies within the lecture."""
+    """The section of the lecture that supports the answer. Citations outside the lecture were dropped."""
 
     start_ms: int
     end_ms: int

@@ -35,8 +35,8 @@ METHOD_SETTINGS = {
 def deployment_description(triggers: dict[str, str]) -> str:
     """Return a description that contains the deployment's `triggers`.
 
-    API Gateway has no parameter for `triggers`. No update call uses the property, so a change of it replaces the
-    deployment, as on AWS.
+    API Gateway has no parameter for `triggers`, so the description contains them. A resource is replaced if a property
+    changes that no update call uses. So changed triggers replace the deployment, as on AWS.
     """
     return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
 

@@ -23,7 +23,9 @@ VIDEO_GB = STORED_HOURS * get_assumption("meetings_video_gb_an_hour")
 SHARE_OF_ONE_MONTH = 1 / get_assumption("meetings_months_kept")
 """Share of the newest month in the stored data."""
 WEEK_OF_MONTH = 7 / 30
-"""Share of a month for which raw chunks are kept: the files of a recording, before they are joined to one video."""
+"""Share of a month for which raw chunks are kept. Raw chunks are the files of a recording, before they are joined to
+one video.
+"""
 JOB_HOURS = HOURS * get_assumption("meetings_job_hours_an_hour")
 """Hours of all encoding jobs with 2 vCPU."""
 SPOT_JOB_HOURS = 2 * JOB_HOURS

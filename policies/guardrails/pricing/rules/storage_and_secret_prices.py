@@ -33,7 +33,7 @@ def _price_parameter(pricing: PricingInput) -> Quantities:
 
 
 def _is_audit_bucket(resource: PricedResource) -> bool:
-    """Return True for the bucket of access logs, for which the program publishes no usage."""
+    """Return True for the audit bucket, which stores access logs. The program publishes no usage for it."""
     return resource.block.endswith("audit-logs")
 
 

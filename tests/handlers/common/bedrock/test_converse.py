@@ -98,8 +98,8 @@ def test_requests_to_a_model_without_prompt_caching_have_no_cache_points(model: 
     ("model", "instructions"),
     [
         (ClaimAgentSettings().model_id, livestream_instructions.INSTRUCTIONS),
-        (ModelSettings().summary, meeting_requests.read_instructions()),
-        (ModelSettings().action_items, meeting_requests.read_instructions()),
+        (ModelSettings().summary, meeting_requests.read_prompts()),
+        (ModelSettings().action_items, meeting_requests.read_prompts()),
     ],
 )
 def test_the_default_models_cache_the_fixed_instructions(model: str, instructions: str) -> None:

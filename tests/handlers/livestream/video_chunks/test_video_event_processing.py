@@ -78,7 +78,7 @@ def test_an_announced_upload_gets_a_job(videos: VideoHarness) -> None:
     [source] = request["Settings"]["Inputs"]
     assert source["FileInput"] == f"s3://{BUCKET}/{key()}"
     [clip] = source["InputClippings"]
-    assert clip.keys() == {"EndTimecode"}, "the time limit bounds the cost of a long video in a small file"
+    assert clip.keys() == {"EndTimecode"}, "the end time bounds the cost of a long video in a small file"
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -120,19 +120,19 @@ def test_an_output_above_the_permitted_length_fails_as_too_large(
 
 
 SHORT = video(suffix=".MP4")
-LIMIT_AFTER_VIDEO = job(SHORT, "ERROR", errorCode=1060)
-"""Error of a time limit after the end of the video. MediaConvert's documentation does not state whether it accepts such
-a limit."""
+END_AFTER_VIDEO = job(SHORT, "ERROR", errorCode=1060)
+"""Error of an end time after the end of the video. MediaConvert's documentation does not state whether it accepts such
+an end time."""
 
 
-def test_a_video_that_ends_before_the_time_limit_is_cut_as_a_whole(videos: VideoHarness) -> None:
-    assert videos.handle(completed(SHORT), LIMIT_AFTER_VIDEO, LIMIT_AFTER_VIDEO) == []
+def test_a_video_that_ends_before_the_end_time_is_cut_as_a_whole(videos: VideoHarness) -> None:
+    assert videos.handle(completed(SHORT), END_AFTER_VIDEO, END_AFTER_VIDEO) == []
     assert videos.state() == CHUNKING
     limited, whole = videos.services.jobs[:2]
     assert len(videos.tokens) == 2, "the second job has another token, and its repetition the same"
     assert limited["Settings"]["Inputs"][0].keys() - whole["Settings"]["Inputs"][0].keys() == {"InputClippings"}
     videos.handle(job(SHORT, "ERROR", errorCode=1060, userMetadata=whole["UserMetadata"]))
-    assert videos.state() == CHUNKING_FAILED, "a job without a time limit fails with the error"
+    assert videos.state() == CHUNKING_FAILED, "a job without an end time fails with the error"
     output = {"outputFilePaths": [playlist(SHORT)], "durationInMs": HOURS * 3_600_000 + 1}
     other = VideoHarness()
     other.handle(
@@ -142,24 +142,24 @@ def test_a_video_that_ends_before_the_time_limit_is_cut_as_a_whole(videos: Video
     assert other.state() == TOO_LARGE, "the duration limit applies to the second job too"
 
 
-def test_a_limit_error_after_success_changes_nothing(videos: VideoHarness) -> None:
-    videos.handle(completed(SHORT), job(SHORT, "COMPLETE"), LIMIT_AFTER_VIDEO)
+def test_an_end_time_error_after_success_changes_nothing(videos: VideoHarness) -> None:
+    videos.handle(completed(SHORT), job(SHORT, "COMPLETE"), END_AFTER_VIDEO)
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKED, 1)
 
 
 def test_a_rejected_second_job_is_requested_again(videos: VideoHarness) -> None:
     videos.handle(completed(SHORT))
     videos.services.failures.append(THROTTLED)
-    assert videos.handle(LIMIT_AFTER_VIDEO) == [0]
-    assert videos.handle(LIMIT_AFTER_VIDEO) == []
+    assert videos.handle(END_AFTER_VIDEO) == [0]
+    assert videos.handle(END_AFTER_VIDEO) == []
     assert len(videos.tokens) == 2
 
 
 @pytest.mark.parametrize("changed", [{"key": key(NEWER)}, {"key": "videos/other.mp4"}, {"maxHours": None}])
-def test_a_limit_error_of_a_job_without_a_time_limit_is_a_failure(
+def test_an_end_time_error_of_a_job_without_an_end_time_is_a_failure(
     videos: VideoHarness, changed: dict[str, str | None]
 ) -> None:
-    event = json.loads(LIMIT_AFTER_VIDEO)
+    event = json.loads(END_AFTER_VIDEO)
     metadata = {**event["detail"]["userMetadata"], **changed}
     event["detail"]["userMetadata"] = {name: value for name, value in metadata.items() if value is not None}
     videos.handle(json.dumps(event))

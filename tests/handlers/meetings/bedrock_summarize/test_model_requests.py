@@ -19,7 +19,7 @@ from handlers.meetings.bedrock_summarize.model_requests import (
     TaskQuestion,
     WindowPosition,
     group_texts,
-    read_instructions,
+    read_prompts,
 )
 from handlers.meetings.bedrock_summarize.transcript_data_models import TranscriptSegment
 from tests.handlers.converse_shape import valid
@@ -48,9 +48,9 @@ def test_the_prompts_are_in_the_functions_zip() -> None:
 
 def test_the_prefix_contains_all_prompts_and_is_long_enough_for_the_cache() -> None:
     assert len(list(PROMPTS_FOLDER.glob("*.txt"))) == 4
-    assert all(prompt.read_text().strip() in read_instructions() for prompt in PROMPTS_FOLDER.glob("*.txt"))
-    assert len(read_instructions()) / 4.5 > 1_024, "Bedrock silently does not cache a shorter prompt"
-    assert all(f'"{task.value}"' in read_instructions() for task in SummaryTask)
+    assert all(prompt.read_text().strip() in read_prompts() for prompt in PROMPTS_FOLDER.glob("*.txt"))
+    assert len(read_prompts()) / 4.5 > 1_024, "Bedrock silently does not cache a shorter prompt"
+    assert all(f'"{task.value}"' in read_prompts() for task in SummaryTask)
 
 
 def test_the_prefix_is_the_same_for_every_task_and_meeting() -> None:
@@ -62,7 +62,7 @@ def test_the_prefix_is_the_same_for_every_task_and_meeting() -> None:
     assert [question.task for question in asked] == [SummaryTask.SUMMARY, SummaryTask.ACTION_ITEMS, SummaryTask.COMBINE]
     for question in asked:
         made = question.question.request(None)
-        assert made["system"] == [{"text": read_instructions()}, {"cachePoint": {"type": "default"}}]
+        assert made["system"] == [{"text": read_prompts()}, {"cachePoint": {"type": "default"}}]
         assert valid(made)
 
 

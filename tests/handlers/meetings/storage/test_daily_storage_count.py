@@ -38,7 +38,7 @@ class CountHarness:
     """The storage count of the harness's bucket."""
 
     meetings: MeetingHarness
-    users_with_metric: int = 20
+    max_users_with_metric: int = 20
     budget: timedelta = timedelta(minutes=10)
 
     def run(self) -> StorageCountResult:
@@ -52,7 +52,7 @@ class CountHarness:
                 clock=lambda: self.meetings.now,
                 log=self.meetings.log,
             ),
-            users_with_metric=self.users_with_metric,
+            max_users_with_metric=self.max_users_with_metric,
             budget=self.budget,
             parallel=ParallelCalls(1),
             clock=lambda: self.meetings.now,
@@ -148,7 +148,7 @@ def test_metrics_that_failed_are_sent_by_the_next_attempt(count: CountHarness) -
 
 def test_only_the_users_who_grew_most_have_a_metric_of_their_own(count: CountHarness) -> None:
     harness = count.meetings
-    count.users_with_metric = 1
+    count.max_users_with_metric = 1
     count.run()
     harness.advance(days=1)
     for user, size in ((ANN, 1), (BOB, 3), (EVE, 2)):

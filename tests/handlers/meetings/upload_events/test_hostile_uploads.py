@@ -53,12 +53,15 @@ CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
 @pytest.mark.parametrize(
     ("changed", "fields"),
     [
-        ({"startedAt": "2026-02-30T10:00:00.000Z"}, {"startedAt": "an existing date and time, such as 2026-01-31T"}),
+        (
+            {"startedAt": "2026-02-30T10:00:00.000Z"},
+            {"startedAt": "must be an existing date and time, such as 2026-01-31T"},
+        ),
         ({"title": "canary" * 100, "tags": ["canary", 1]}, {"title": "at most 200", "tags.1": "valid string"}),
         ({"chunks": [{"name": "canary/0.webm"}]}, {"chunks.0.name": "the required form"}),
         (
             {"chunks": [{**CHUNK, "name": "canary"}] * 2},
-            {"": "each chunk has a different name, and none is complete.json"},
+            {"": "each chunk must have a different name, and none may be named complete.json"},
         ),
         (
             {"language": "en-UK"},
