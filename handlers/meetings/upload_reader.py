@@ -1,4 +1,4 @@
-"""Gateway that reads the objects that a client uploaded for a meeting: `complete.json`, and a listing of the chunks.
+"""Reads the objects that a client uploaded for a meeting from S3: `complete.json`, and a listing of the chunks.
 
 A recording consists of files, which are called chunks, and `complete.json` lists them.
 

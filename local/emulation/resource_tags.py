@@ -1,4 +1,4 @@
-"""Adds the operations that list, add and remove tags of existing resources to the emulator's Batch and AgentCore."""
+"""Tag operations that the emulator's Batch and AgentCore lack: they list, add and remove the tags of existing resources."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,8 +1,8 @@
 """Client for the voice Q&A backend of a local deployment.
 
 A guest (a browser user without a login) uploads a lecture, asks questions, and receives answers. An answer consists of
-numbered pieces: transcript, text, audio and citations. Words are tones, which the local agent recognises. It answers
-with quotes of the lecture.
+numbered pieces: transcript, text, audio and citations. In the audio, each word is a tone instead
+of speech. The local stand-in for the voice agent recognises these tones, and answers with quotes of the lecture.
 """
 
 import base64
@@ -53,7 +53,10 @@ class VoiceQaBackend:
         return int(item["totalTurns"]["N"])
 
     def send_time_limit_check(self, guest_id: str, query_id: str, call: int = 1) -> None:
-        """Send a time limit check now. The backend sends one with a delay, to find questions that have not ended."""
+        """Send a time limit check now. The backend sends one with a delay, to find questions that have not ended.
+
+        `call` is the number of the worker's invocation among those for the question.
+        """
         check = TimeLimitCheck(guest_id=guest_id, query_id=query_id, call=call)
         body = check.model_dump_json(by_alias=True)
         self.client("sqs").send_message(QueueUrl=self.time_limit_queue, MessageBody=body)

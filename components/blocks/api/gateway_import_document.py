@@ -1,7 +1,7 @@
 """OpenAPI 3.0.1 document that API Gateway imports as a REST API, built from the document that
 `public_openapi_document.py` makes for the API's users.
 
-The document contains only what the gateway acts on: paths, required parameters, request bodies and authorization.
+The document contains only what the gateway acts on: paths, parameters, request bodies and authorization.
 Response schemas are left out, because the handlers are responsible for responses.
 
 The document adds operations that call no function. They answer CORS preflights, an unknown path (with 404), and an

@@ -42,14 +42,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TaskQuestion(Generic[T]):
-    """A question to a model, with the task that it gives."""
+    """A question to a model, and the task that it sets, such as to find action items."""
 
     task: SummaryTask
     question: ModelQuestion[T]
 
     @property
     def digest(self) -> str:
-        """Hash of the question's first request, which identifies the question but not the model."""
+        """Hash of the request for the first answer. It identifies the question but not the model."""
         request = json.dumps(self.question.request(None), sort_keys=True)
         return hashlib.sha256(request.encode()).hexdigest()
 

@@ -1,8 +1,8 @@
 """Sweep, a scheduled run of the lecture validator that validates uploaded lectures whose S3 notification was lost.
 
 The sweep lists the objects below `lectures/` that arrived in the last hours, and validates each object that the table
-does not describe yet. It logs the number of these objects as `missing` (in the table), including objects whose
-validation then failed. Objects whose keys contain no lecture's id count too, because an operator should see that they
+does not describe yet. It logs as `missing` how many objects the table did not describe, whatever the result of their
+validation. Objects whose keys contain no lecture's id count too, because an operator should see that they
 exist.
 
 Lecture ids are ULIDs, which contain their creation time, so keys sort by that time. The sweep lists recent ids first,

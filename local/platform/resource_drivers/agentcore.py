@@ -1,7 +1,7 @@
 """Drivers of AgentCore memories and their strategies: the API calls that create, update, read and delete them.
 
-A strategy has no operations of its own: UpdateMemory adds, changes and deletes the strategies of a memory. No call
-reads strategies.
+A strategy has no operations of its own: UpdateMemory adds, changes and deletes the strategies of a memory. No
+separate call reads a strategy.
 """
 
 from typing import Any

@@ -41,8 +41,8 @@ def _list_stage_settings(stage: CheckedResource, stack: CheckedStack) -> list[Pr
 
 
 def _belongs_to_stage(settings: CheckedResource, stage: CheckedResource) -> bool:
-    """Return True if method settings name the API and the stage, by a reference to the resource or by the same
-    value.
+    """Return True if method settings belong to the stage: their API and their stage name refer to the same resources
+    as the stage's, or have the same values.
     """
     settings_apis, stage_apis = settings.references.get("restApi", ()), stage.references.get("restApi", ())
     if settings_apis or stage_apis:
