@@ -71,18 +71,19 @@ def _find_claims(text: str) -> Iterator[str]:
 
 
 def _judge_claim(cue: Mapping[str, Any], sentence: str, prompt: BroadcastPrompt) -> dict[str, Any]:
-    words = set(_WORD.findall(sentence.lower()))
-    related = [
-        line
-        for line in prompt.memories
-        if len(words.intersection(_WORD.findall(str(line["text"]).lower()))) >= MIN_SHARED_WORDS
-    ]
-    for memory in related:
-        memory_words = set(_WORD.findall(str(memory["text"]).lower()))
+    words = _find_words(sentence)
+    for memory in prompt.memories:
+        memory_words = _find_words(str(memory["text"]))
+        if len(words & memory_words) < MIN_SHARED_WORDS:
+            continue
         for verdict, verdict_words in VERDICTS:
             if memory_words & verdict_words:
                 return _make_claim(cue, sentence, verdict, 0.9, [str(memory["memory"])])
     return _make_claim(cue, sentence, "unverified", 0.5, [])
+
+
+def _find_words(text: str) -> set[str]:
+    return set(_WORD.findall(text.lower()))
 
 
 def _make_claim(
