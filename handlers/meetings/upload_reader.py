@@ -2,9 +2,9 @@
 
 A recording consists of files, which are called chunks, and `complete.json` lists them.
 
-S3 events may arrive late, so this module reads the current objects. A caller must read the meeting's record first, then
-the objects, and write the record only if its version is unchanged. Because S3 reads are consistent, the caller then
-never replaces a record that was made from newer objects.
+S3 events may arrive late, so this module reads the current objects. Callers must do the same three steps: read the
+meeting's record, read the objects, and write the record only if its version is unchanged. If another invocation has
+written a record from newer objects in the meantime, the version has changed, and the write fails.
 
 The chunks are listed, because a HEAD request for each would take longer. A client can upload any number of other
 objects below the same prefix, so the listing ends after `MAX_PAGES`. A chunk that is not in these pages counts as

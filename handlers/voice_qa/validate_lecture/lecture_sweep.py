@@ -2,8 +2,7 @@
 
 The sweep lists the objects below `lectures/` that arrived in the last hours, and validates each object that the table
 does not describe yet. It logs as `missing` how many objects the table did not describe, whatever the result of their
-validation. Objects whose keys contain no lecture's id count too, because an operator should see that they
-exist.
+validation. Objects whose keys contain no lecture's id count too, because an operator should see that they exist.
 
 Lecture ids are ULIDs, which contain their creation time, so keys sort by that time. The sweep lists recent ids first,
 and then older ids, because an old id may have a new object. If the time of a sweep runs out, it logs this, and the next

@@ -49,9 +49,10 @@ POLICY_TYPES = {QUEUE: QUEUE_POLICY, TOPIC: TOPIC_POLICY}
     types={TOPIC},
 )
 def _check_tls_only(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """Yield a violation if no IAM policy of the queue or topic refuses plain HTTP. The last part of
-    the ARNs in the policy's document shows to which queue or topic the policy belongs. The queue's URL and the topic's
-    ARN are not used, because they are unknown in a preview.
+    """Yield a violation if no IAM policy of the queue or topic refuses plain HTTP.
+
+    The last part of the ARNs in the policy's document shows to which queue or topic the policy belongs. The queue's URL
+    and the topic's ARN are not used, because they are unknown in a preview.
     """
     policies = [
         policy

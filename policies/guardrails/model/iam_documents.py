@@ -44,9 +44,7 @@ class Statement:
         return any(matches_pattern(action, pattern) for action in actions for pattern in self.actions)
 
     def condition_values(self, key: str) -> tuple[str, ...]:
-        """Return the values that conditions of any operator compare with a key. Names of keys are not
-        case-sensitive.
-        """
+        """Return the values that conditions of any operator compare with a key, whose name is not case-sensitive."""
         return tuple(
             str(value)
             for keys in self.conditions.values()

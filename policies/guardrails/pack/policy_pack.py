@@ -3,8 +3,7 @@
 An exception is an entry of `polyphony:exceptions` that excuses one resource from one policy until a date. Until then,
 the pack reports no finding of this policy about this resource. It cannot report the finding as advisory, because the
 SDK has one enforcement level for all findings of a policy. Instead, the policy `exceptions-in-force` reports each
-exception.
-Policies with `excusable=False` and the policies about exceptions ignore exceptions.
+exception. Policies with `excusable=False` and the policies about exceptions ignore exceptions.
 """
 
 import gc

@@ -170,8 +170,8 @@ class WebSocket:
     def _collect_outgoing(self) -> bool:
         """Move the library's outgoing bytes to the buffer, and return True if any wait to be written.
 
-        The library asks for the end of sending by an empty item. It disappears here, which does no
-        harm, because `close` ends sending too.
+        The library asks for the end of sending by an empty item. It disappears here, which does no harm, because
+        `close` ends sending too.
         """
         self._outgoing += b"".join(self._protocol.data_to_send())
         if self._sending_stopped:

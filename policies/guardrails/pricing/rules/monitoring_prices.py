@@ -25,8 +25,8 @@ def _price_alarm(pricing: PricingInput) -> Quantities:
 
 
 def _price_metric_filter(pricing: PricingInput) -> Quantities:
-    """Yield one metric. If several filters of a block write the same metric, only the filter with the first name yields
-    it.
+    """Yield one metric. If several filters in one component write the same metric, it is billed once, so only the
+    filter with the first name yields it.
     """
     metric = _get_metric(pricing.resource)
     same = [
