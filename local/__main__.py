@@ -107,7 +107,9 @@ def _add_platform_commands(commands: "argparse._SubParsersAction[argparse.Argume
             metavar="function",
             help="folder (`meetings/sweep`), physical name, a part of one of them, or `all`",
         )
-    demo = _add_command(commands, "demo", _demo, "preview, up, all flows, check that each IAM permission was used, outputs, cost, down")
+    demo = _add_command(
+        commands, "demo", _demo, "preview, up, all flows, check that each IAM permission was used, outputs, cost, down"
+    )
     demo.add_argument("--flow", default="", help="run only this flow")
     samples = _add_command(commands, "samples", _samples, "write sample files, in which tones stand for words")
     samples.add_argument("--folder", type=_parse_folder, help="folder for the files (default: samples)")
