@@ -85,10 +85,10 @@ def run(
 
 
 def _check_options(options: argparse.Namespace) -> None:
-    given = (options.recording, options.token, options.api_url)
-    if any(given) and not all(given):
+    sample_options = (options.recording, options.token, options.api_url)
+    if any(sample_options) and not all(sample_options):
         raise CommandRefused("A sample requires all three options: --recording, --token and --api-url.")
-    for path in given[:2]:
+    for path in sample_options[:2]:
         if path is not None and not path.is_file():
             raise CommandRefused(f"{path} is not a file.")
 

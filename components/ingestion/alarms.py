@@ -43,7 +43,7 @@ def register_alarms(
     )
     period = three_sweeps_seconds(settings.manifests.sweep_minutes)
     # The minimum over three sweeps is above 0 only if each of the three failed to check a claim or manifest.
-    unsettled = sweeper.log_metric(
+    failed_checks = sweeper.log_metric(
         "unsettled", SWEEP_PATTERN, opts, value="$.failed", statistic="Minimum", period_seconds=period
     )
     duration = builder.metric("Duration", "p95")
@@ -52,7 +52,9 @@ def register_alarms(
         "oldest-message", message_age, OLDEST_MESSAGE_SECONDS, "Messages about new files wait in the queue."
     )
     alarms.register("oldest-pending", pending_age, OLDEST_PENDING_SECONDS, "A tracked file waits for a run.")
-    alarms.register("unsettled", unsettled, 0, "Several sweeps in a row have failed to end open claims or manifests.")
+    alarms.register(
+        "unsettled", failed_checks, 0, "Several sweeps in a row have failed to end open claims or manifests."
+    )
     record_failures = builder.log_metric("manifest-record", RECORD_FAILED_PATTERN, opts)
     # The sweeper writes manifest records, too, so it adds to the same metric.
     sweeper.log_metric("manifest-record-swept", RECORD_FAILED_PATTERN, opts, metric_name=record_failures.name)

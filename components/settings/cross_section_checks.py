@@ -204,8 +204,8 @@ def _check_livestream(stack: "StackSettings", name: str) -> Iterator[SettingsPro
 
 def _check_meetings(stack: "StackSettings") -> Iterator[SettingsProblem]:
     settings, identity = stack.meetings, stack.foundation.identity
-    for key, given in (("issuer", identity.issuer), ("audience", identity.audience)):
-        if given is None and identity.auth is Auth.NONE:  # with `oidc`, the identity section requires them
+    for key, value in (("issuer", identity.issuer), ("audience", identity.audience)):
+        if value is None and identity.auth is Auth.NONE:  # with `oidc`, the identity section requires them
             yield SettingsProblem(
                 f"foundation.identity.{key}",
                 None,

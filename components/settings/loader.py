@@ -152,9 +152,10 @@ def _list_invalid_locations(error: ErrorDetails) -> list[Location]:
     For the violation of a rule, these are the fields that its message mentions. For any other error, or if the message
     mentions no field, it is the error's own location.
     """
-    location, given = error["loc"], error["input"]
-    if error["type"] == "value_error" and isinstance(given, Mapping):
-        return [(*location, field) for field in _find_mentioned_keys(given, get_validator_message(error))] or [location]
+    location, invalid_value = error["loc"], error["input"]
+    if error["type"] == "value_error" and isinstance(invalid_value, Mapping):
+        mentioned = _find_mentioned_keys(invalid_value, get_validator_message(error))
+        return [(*location, field) for field in mentioned] or [location]
     return [location]
 
 

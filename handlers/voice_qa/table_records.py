@@ -188,8 +188,8 @@ class QuestionRecord(VersionedState):
             "calls": self.calls + invokes_worker,
         }
         if needs_attempt and invokes_worker:
-            kept = {"session": self.session or new.session, "attempt": self.attempt}
-            accepted = dict(new) | kept | changes | {"status": QuestionStatus.ACCEPTED}
+            kept_fields = {"session": self.session or new.session, "attempt": self.attempt}
+            accepted = dict(new) | kept_fields | changes | {"status": QuestionStatus.ACCEPTED}
             return self.model_copy(update=accepted), True
         return self.model_copy(update=changes), invokes_worker
 

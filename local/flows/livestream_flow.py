@@ -40,8 +40,8 @@ def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
     checks = Checks()
     token = uuid.uuid4().hex
     first = livestream.create_episode("first", clientToken=token)
-    again = livestream.create_episode("first", clientToken=token)
-    checks.equal("id of the episode that is created twice", again["episodeId"], first["episodeId"])
+    repeated_answer = livestream.create_episode("first", clientToken=token)
+    checks.equal("id of the episode that is created twice", repeated_answer["episodeId"], first["episodeId"])
     others = [livestream.create_episode(title) for title in ("second", "third")]
     own_ids = {episode["episodeId"] for episode in (first, *others)}
 

@@ -39,16 +39,16 @@ def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
     earlier_executions = set(meetings.execution_names())
     meeting = NewMeeting(title=TITLE, started_at=datetime.now(UTC), participants=("Ann", "Bob"), tags=("team",))
     with tempfile.TemporaryDirectory() as folder:
-        chunks = [write_recording(Path(folder, f"{at:02d}.mp4"), said) for at, said in enumerate(CHUNKS)]
+        chunks = [write_recording(Path(folder, f"{number:02d}.mp4"), words) for number, words in enumerate(CHUNKS)]
         uploaded = ann.upload(meeting, chunks)
         report_step(f"a token exchanged for credentials of one hour; {uploaded.sent} chunks uploaded with them")
         record = ann.wait_until_ready(meeting.meeting_id, content=uploaded.content, timeout_seconds=60)
         checks.equal("status of the meeting", record.status.value, "ready")
         seconds = (record.duration_ms or 0) / 1000
         report_step(f"joined with ffmpeg to {seconds:.1f} s, transcribed and summarised: {record.status}")
-        again = ann.upload(meeting, chunks)
-    checks.equal("chunks sent by the second upload", again.sent, 0)
-    report_step(f"uploaded again: {again.sent} chunks sent, {again.kept} already stored")
+        second_upload = ann.upload(meeting, chunks)
+    checks.equal("chunks sent by the second upload", second_upload.sent, 0)
+    report_step(f"uploaded again: {second_upload.sent} chunks sent, {second_upload.kept} already stored")
     transcript, summary = ann.transcript(meeting.meeting_id), ann.summary(meeting.meeting_id)
     checks.equal("transcript", [(sentence.speaker, sentence.text) for sentence in transcript.said], TRANSCRIPT)
     checks.equal("summary", summary.summary, SUMMARY)

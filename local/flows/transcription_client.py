@@ -73,8 +73,8 @@ class Screen:
             case "retract":
                 self._remove(message["utterance"], message["resultId"], message["revision"])
             case "resend":
-                for again in message["utterances"]:
-                    self._remove_unfinished(again["utterance"], again["fromMs"])
+                for request in message["utterances"]:
+                    self._remove_unfinished(request["utterance"], request["fromMs"])
 
     def text(self) -> list[str]:
         """Return the lines in the order of speech."""
@@ -150,7 +150,7 @@ class Speaker(WebSocketClient):
 
         def is_end(message: Message) -> bool:
             if message["type"] == "resend":
-                return any(again["utterance"] == utterance for again in message["utterances"])
+                return any(request["utterance"] == utterance for request in message["utterances"])
             return bool(message["type"] == "done" and message["utterance"] == utterance)
 
         return self._await(is_end, f"the end of {utterance}")
@@ -161,7 +161,9 @@ class Speaker(WebSocketClient):
         Send the utterance again whenever the service requests that, which happens on a busy machine.
         """
         while (end := self.wait_for_end(utterance))["type"] == "resend":
-            wait_ms = max(again.get("waitMs", 0) for again in end["utterances"] if again["utterance"] == utterance)
+            wait_ms = max(
+                request.get("waitMs", 0) for request in end["utterances"] if request["utterance"] == utterance
+            )
             time.sleep(random.uniform(1, 2) * wait_ms / 1000)
             self.say(utterance, words, sequence=sequence)
         return end

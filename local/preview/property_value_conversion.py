@@ -208,8 +208,8 @@ def _to_archive(value: Props) -> Archive:
 
 def _unsupported(kind: str, value: Props, other: str) -> UnsupportedAsset:
     """Return the error for an asset or archive with another form than a path or `other`."""
-    given = f"the URI {value['uri']}" if "uri" in value else f"neither a path nor {other.partition(' (')[0]}"
+    form = f"the URI {value['uri']}" if "uri" in value else f"neither a path nor {other.partition(' (')[0]}"
     return UnsupportedAsset(
-        f"an {kind} has {given}. An {kind} must have a path (pulumi.File{kind.capitalize()}) or {other}: "
+        f"an {kind} has {form}. An {kind} must have a path (pulumi.File{kind.capitalize()}) or {other}: "
         "store the content in a file of the project, and use its path"
     )

@@ -44,21 +44,22 @@ def read_inputs(driver: Driver, clients: Clients, values: ResourceValues) -> Pro
                 return None
             result = {}
         for name, path in list_covered_properties(driver, call):
-            given = inputs.get(name)
-            if given is None and name not in call.unset_by_default:
+            program_input = inputs.get(name)
+            if program_input is None and name not in call.unset_by_default:
                 continue
             shape, renames = _find_shape(driver, call, name, path, settings)
             current = value_at_path(result, path) if isinstance(path, str) else path(result)
-            value = to_current_input(given, current, shape, renames)
+            value = to_current_input(program_input, current, shape, renames)
             if value is not None:
                 inputs[name] = value
-            elif given is not None:
+            elif program_input is not None:
                 del inputs[name]
         for name, (output, hash_path) in call.fingerprints.items():
-            given, deployed, current = inputs.get(name), values.outputs.get(output), value_at_path(result, hash_path)
-            if isinstance(given, Archive | Asset) and deployed and current and deployed != current:
+            program_input = inputs.get(name)
+            deployed, current = values.outputs.get(output), value_at_path(result, hash_path)
+            if isinstance(program_input, Archive | Asset) and deployed and current and deployed != current:
                 # The content is not read. An archive that has only the current hash shows the change.
-                inputs[name] = type(given)(hash=str(current))
+                inputs[name] = type(program_input)(hash=str(current))
     return inputs
 
 

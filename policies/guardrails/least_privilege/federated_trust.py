@@ -25,7 +25,7 @@ GITHUB_SUBJECT = re.compile(r"repo:[\w.-]+(@\d+)?/[\w.-]+(@\d+)?:environment:[^:
 """Subject of a job with an environment. The numbers after `@` are the immutable ids of owner and repository:
 https://docs.github.com/en/actions/reference/security/oidc
 """
-OPERATORS_REQUIRING_KEY = frozenset(
+TOKEN_CONDITION_OPERATORS = frozenset(
     {"ForAnyValue:StringEquals", "ForAnyValue:StringLike", "StringEquals", "StringLike"}
 )
 """Condition operators that compare a key with allowed values, and refuse a token that lacks the key."""
@@ -79,9 +79,9 @@ def _list_exact_values(statement: Statement, key: str) -> list[str]:
     """Return the values of the first condition that limits a key to exact values; empty if there is none. One such
     condition is enough, because all conditions of a statement must be met.
     """
-    for operator in sorted(OPERATORS_REQUIRING_KEY & statement.conditions.keys()):
-        for name, given in statement.conditions[operator].items():
-            values = [str(value) for value in to_list(given)]
+    for operator in sorted(TOKEN_CONDITION_OPERATORS & statement.conditions.keys()):
+        for name, condition_values in statement.conditions[operator].items():
+            values = [str(value) for value in to_list(condition_values)]
             if name.lower() == key.lower() and not any({"*", "?", "$"} & set(value) for value in values):
                 return values
     return []

@@ -121,9 +121,9 @@ def _lists_own_objects_only(statement: Statement) -> bool:
     requests of these actions have a prefix that a condition can compare.
     """
     return all(action.lower().startswith("s3:listbucket") for action in statement.actions) and any(
-        name.lower() == "s3:prefix" and all(_contains_own_id(str(value)) for value in to_list(given))
+        name.lower() == "s3:prefix" and all(_contains_own_id(str(value)) for value in to_list(condition_values))
         for operator in KEY_REQUIRING_OPERATORS
-        for name, given in statement.conditions.get(operator, {}).items()
+        for name, condition_values in statement.conditions.get(operator, {}).items()
     )
 
 

@@ -56,9 +56,9 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
 )
 def _check_iam_role_has_boundary(role: CheckedResource) -> Iterator[str]:
     expected = role.context.permissions_boundary
-    given = str(role.props.get("permissionsBoundary") or "") if expected else ""
-    if expected and not given.endswith(f":policy/{expected}"):
-        yield f"permissionsBoundary is {given or 'not set'}; the stack's settings name {expected}."
+    boundary = str(role.props.get("permissionsBoundary") or "") if expected else ""
+    if expected and not boundary.endswith(f":policy/{expected}"):
+        yield f"permissionsBoundary is {boundary or 'not set'}; the stack's settings name {expected}."
 
 
 @POLICIES.resource(
@@ -119,8 +119,8 @@ def _list_optional_keys(statement: Statement) -> Iterator[str]:
     required = {
         name.lower()
         for operator, keys in statement.conditions.items()
-        for name, given in keys.items()
-        if operator.lower() == "null" and [str(value).lower() for value in to_list(given)] == ["false"]
+        for name, condition_values in keys.items()
+        if operator.lower() == "null" and [str(value).lower() for value in to_list(condition_values)] == ["false"]
     }
     for operator, keys in statement.conditions.items():
         if operator.lower().startswith("forallvalues:"):

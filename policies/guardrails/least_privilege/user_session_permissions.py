@@ -78,9 +78,9 @@ def _compares_own_tag(statement: Statement, key: str) -> bool:
         str(value)
         for operator, keys in statement.conditions.items()
         if operator.rpartition(":")[2] in KEY_REQUIRING_OPERATORS
-        for name, given in keys.items()
+        for name, condition_values in keys.items()
         if name.lower() == key
-        for value in to_list(given)
+        for value in to_list(condition_values)
     ]
     return bool(values) and all(map(_contains_own_tag, values))
 

@@ -48,9 +48,9 @@ class Statement:
         return tuple(
             str(value)
             for keys in self.conditions.values()
-            for name, given in keys.items()
+            for name, condition_values in keys.items()
             if name.lower() == key.lower()
-            for value in to_list(given)
+            for value in to_list(condition_values)
         )
 
     def is_narrowed_by(self, key: str) -> bool:
@@ -58,10 +58,10 @@ class Statement:
         only.
         """
         return any(
-            name.lower() == key.lower() and all(str(value).strip("*?") for value in to_list(given))
+            name.lower() == key.lower() and all(str(value).strip("*?") for value in to_list(condition_values))
             for operator, keys in self.conditions.items()
             if self._refuses_other_values(operator, key)
-            for name, given in keys.items()
+            for name, condition_values in keys.items()
         )
 
     def is_pinned_by(self, key: str) -> bool:
@@ -83,8 +83,8 @@ class Statement:
         such requests, so it needs this second condition.
         """
         return any(
-            name.lower() == key.lower() and [str(value).lower() for value in to_list(given)] == ["false"]
-            for name, given in self.conditions.get("Null", {}).items()
+            name.lower() == key.lower() and [str(value).lower() for value in to_list(condition_values)] == ["false"]
+            for name, condition_values in self.conditions.get("Null", {}).items()
         )
 
 
@@ -117,11 +117,11 @@ def _parse_document(parsed: Mapping[str, Any]) -> list[Statement]:
     ]
 
 
-def _parse_principals(given: str | Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if isinstance(given, str):
-        yield given, given
+def _parse_principals(principals: str | Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if isinstance(principals, str):
+        yield principals, principals
         return
-    for kind, values in given.items():
+    for kind, values in principals.items():
         for value in to_list(values):
             yield kind, value
 

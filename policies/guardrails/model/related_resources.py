@@ -19,8 +19,8 @@ def is_configured(settings: Iterable[Setting], is_right: Callable[[Setting], obj
     """Return True if there is a setting, and all settings are right. If two resources configure the same thing, AWS may
     keep either setting, so one right setting is not enough.
     """
-    given = list(settings)
-    return bool(given) and all(map(is_right, given))
+    values = list(settings)
+    return bool(values) and all(map(is_right, values))
 
 
 def list_bucket_settings(bucket: CheckedResource, stack: CheckedStack, resource_type: str) -> Iterator[CheckedResource]:

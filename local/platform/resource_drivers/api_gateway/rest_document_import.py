@@ -169,20 +169,20 @@ class _DocumentImport:
         self._create_integration(target, operation[INTEGRATION])
 
     def _create_integration(self, target: Mapping[str, Any], integration: Document) -> None:
-        given = {key: value for key, value in integration.items() if key not in {"type", "httpMethod", "responses"}}
-        if "passthroughBehavior" in given:
-            given["passthroughBehavior"] = given["passthroughBehavior"].upper()
+        options = {key: value for key, value in integration.items() if key not in {"type", "httpMethod", "responses"}}
+        if "passthroughBehavior" in options:
+            options["passthroughBehavior"] = options["passthroughBehavior"].upper()
         if "httpMethod" in integration:
-            given["integrationHttpMethod"] = integration["httpMethod"]
-        self._client.put_integration(**target, type=integration["type"].upper(), **given)
+            options["integrationHttpMethod"] = integration["httpMethod"]
+        self._client.put_integration(**target, type=integration["type"].upper(), **options)
         for pattern, response in integration.get("responses", {}).items():
             selects = {} if pattern == "default" else {"selectionPattern": pattern}
             self._client.put_integration_response(**target, **selects, **response)
 
 
-def _check_keys(given: Document, keys: frozenset[str], where: str) -> None:
+def _check_keys(document: Document, keys: frozenset[str], where: str) -> None:
     """Raise ShapeMismatch for a key that the import does not support. `where` names the element with the key."""
-    if unknown := sorted(set(given) - keys):
+    if unknown := sorted(set(document) - keys):
         raise ShapeMismatch(
             f"{where}: {', '.join(unknown)} is not supported: "
             "add it to local/platform/resource_drivers/api_gateway/rest_document_import.py"
