@@ -19,8 +19,8 @@ from handlers.livestream.video_chunks import video_cutting_job
 from handlers.livestream.video_chunks.video_and_job_events import UploadedVideo
 from local.emulation.mediaconvert import mediaconvert_service
 from local.ffmpeg import run_ffmpeg
-from tests.local.emulation.fake_account import Account, client_of
-from tests.local.emulation.server_threads import PATIENCE
+from tests.local.emulation.fake_account import Account, create_client
+from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 
 BUCKET, ROLE = "videos-bucket", "arn:aws:iam::123456789012:role/media"
 EPISODE, UPLOAD = "0" * 26, "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -83,9 +83,9 @@ class MediaAccount(Account):
 
     def until_done(self) -> list[dict[str, Any]]:
         """Return the details of one job's events."""
-        details = [self.events.get(timeout=PATIENCE)]
+        details = [self.events.get(timeout=TIMEOUT_SECONDS)]
         while details[-1]["status"] not in {"COMPLETE", "ERROR"}:
-            details.append(self.events.get(timeout=PATIENCE))
+            details.append(self.events.get(timeout=TIMEOUT_SECONDS))
         return details
 
     def files(self) -> dict[str, bytes]:
@@ -129,4 +129,4 @@ def serve_mediaconvert() -> Iterator[ServedMediaConvert]:
     """Serve while the block runs."""
     account, now = MediaAccount(), [1_800_000_000.0]
     with mediaconvert_service.serve(account, now=lambda: now[0]) as port:
-        yield ServedMediaConvert(account, client_of("mediaconvert", port), now)
+        yield ServedMediaConvert(account, create_client("mediaconvert", port), now)

@@ -24,7 +24,7 @@ from tests.local.emulation.mediaconvert.served_mediaconvert import (
     streams,
     times,
 )
-from tests.local.emulation.server_threads import PATIENCE
+from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.media
 
@@ -85,7 +85,7 @@ def test_a_job_whose_event_cannot_be_sent_does_not_stop_later_jobs(
     with monkeypatch.context() as patch:
         patch.setattr(service.account, "put_event", refuse_event)
         service.client.create_job(**{**request, "ClientRequestToken": "first"})
-        assert refused.wait(PATIENCE)
+        assert refused.wait(TIMEOUT_SECONDS)
     service.client.create_job(**{**request, "ClientRequestToken": "second"})
     assert service.account.until_done()[-1]["status"] == "COMPLETE"
 

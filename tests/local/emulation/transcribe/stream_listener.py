@@ -12,7 +12,7 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
 from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
 from handlers.transcription.utterance_audio_validation import Encoding
 from local.emulation.transcribe.streaming_service import SILENCE_SECONDS, serve
-from tests.local.emulation.server_threads import PATIENCE, serve_in_thread
+from tests.local.emulation.server_threads import TIMEOUT_SECONDS, serve_in_thread
 
 RATE = 16000
 
@@ -56,7 +56,7 @@ def result(item: dict[str, Any]) -> Result:
 
 def rest(stream: TranscribeStream) -> list[Result]:
     actual: list[Result] = []
-    while (payload := stream.receive(PATIENCE)) is not None:
+    while (payload := stream.receive(TIMEOUT_SECONDS)) is not None:
         actual += results(payload)
     assert stream.ended
     return actual

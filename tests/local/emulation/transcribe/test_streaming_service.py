@@ -15,7 +15,7 @@ from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import SENTENCE_END, speech
 from local.emulation.transcribe.streaming_results import StreamFault
 from local.emulation.transcribe.streaming_service import MAX_CHUNK_BYTES
-from tests.local.emulation.server_threads import PATIENCE
+from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 from tests.local.emulation.transcribe.stream_listener import RATE, Result, address, finals, listening, rest, results
 
 SENTENCE = ("hello", "world", "this", "is", "a", "live", "test")
@@ -28,7 +28,7 @@ def endpoint() -> Iterator[str]:
 
 
 def recognise(endpoint: str, *words: str, stabilised: bool = True) -> list[Result]:
-    with TranscribeStream.open(address(endpoint, stabilised=stabilised), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint, stabilised=stabilised), TIMEOUT_SECONDS) as stream:
         stream.send(speech(words, RATE))
         stream.end()
         return rest(stream)
@@ -36,10 +36,10 @@ def recognise(endpoint: str, *words: str, stabilised: bool = True) -> list[Resul
 
 def failure(endpoint: str, *words: str, stabilised: bool = True) -> tuple[list[Result], StreamFailureCode]:
     result: list[Result] = []
-    with TranscribeStream.open(address(endpoint, stabilised=stabilised), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint, stabilised=stabilised), TIMEOUT_SECONDS) as stream:
         stream.send(speech(words, RATE))
         try:
-            while (payload := stream.receive(PATIENCE)) is not None:
+            while (payload := stream.receive(TIMEOUT_SECONDS)) is not None:
                 result += results(payload)
         except TranscribeStreamFailed as failed:
             return result, failed.code
@@ -67,9 +67,9 @@ def test_older_words_are_stable_and_the_newest_is_not(endpoint: str) -> None:
 
 
 def test_results_arrive_while_audio_is_still_being_sent(endpoint: str) -> None:
-    with TranscribeStream.open(address(endpoint), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint), TIMEOUT_SECONDS) as stream:
         stream.send(speech(["hello", "world", SENTENCE_END], RATE))
-        actual = [result for _ in range(3) for result in results(stream.receive(PATIENCE) or b"")]
+        actual = [result for _ in range(3) for result in results(stream.receive(TIMEOUT_SECONDS) or b"")]
         assert [result.text for result in actual] == ["Hello", "Hello world", "Hello world."]
         assert stream.receive(0) is None
         assert not stream.ended
@@ -80,14 +80,14 @@ def test_results_arrive_while_audio_is_still_being_sent(endpoint: str) -> None:
 
 def test_concurrent_streams_do_not_mix_their_audio(endpoint: str) -> None:
     with (
-        TranscribeStream.open(address(endpoint), PATIENCE) as first,
-        TranscribeStream.open(address(endpoint), PATIENCE) as second,
+        TranscribeStream.open(address(endpoint), TIMEOUT_SECONDS) as first,
+        TranscribeStream.open(address(endpoint), TIMEOUT_SECONDS) as second,
     ):
         # Each stream pauses within its second word. Its first result shows that the service has read the audio so far.
         audio = [(first, speech(["hello", "world"], RATE)), (second, speech(["good", "day"], RATE))]
         for stream, samples in audio:
             stream.send(samples[: len(samples) * 3 // 4])
-            assert len(results(stream.receive(PATIENCE) or b"")) == 1
+            assert len(results(stream.receive(TIMEOUT_SECONDS) or b"")) == 1
         for stream, samples in audio:
             stream.send(samples[len(samples) * 3 // 4 :])
         for stream, _ in audio:
@@ -103,7 +103,7 @@ def test_concurrent_streams_do_not_mix_their_audio(endpoint: str) -> None:
 @pytest.mark.parametrize("piece", [317, 8000])
 def test_every_encoding_is_recognised(endpoint: str, encoding: Encoding, piece: int) -> None:
     audio = encode_audio(speech([*SENTENCE, SENTENCE_END, "captions", "come", "back"], RATE), RATE, encoding)
-    with TranscribeStream.open(address(endpoint, encoding), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint, encoding), TIMEOUT_SECONDS) as stream:
         for start in range(0, len(audio), piece):
             stream.send(audio[start : start + piece])
         stream.end()
@@ -114,19 +114,19 @@ def test_every_encoding_is_recognised(endpoint: str, encoding: Encoding, piece: 
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
 def test_compressed_audio_is_recognised_before_it_ends(endpoint: str, encoding: Encoding) -> None:
     audio = encode_audio(speech([*SENTENCE, *SENTENCE, *SENTENCE], RATE), RATE, encoding)
-    with TranscribeStream.open(address(endpoint, encoding), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint, encoding), TIMEOUT_SECONDS) as stream:
         stream.send(audio[: len(audio) // 2])
-        assert [result.text for result in results(stream.receive(PATIENCE) or b"")] == ["Hello"]
+        assert [result.text for result in results(stream.receive(TIMEOUT_SECONDS) or b"")] == ["Hello"]
 
 
 @pytest.mark.media
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
 def test_audio_of_another_encoding_is_rejected(endpoint: str, encoding: Encoding) -> None:
-    with TranscribeStream.open(address(endpoint, encoding), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint, encoding), TIMEOUT_SECONDS) as stream:
         stream.send(speech(SENTENCE, RATE))
         stream.end()
         with pytest.raises(TranscribeStreamFailed) as failed:
-            stream.receive(PATIENCE)
+            stream.receive(TIMEOUT_SECONDS)
         assert failed.value.code is StreamFailureCode.BAD_REQUEST
 
 
@@ -177,19 +177,22 @@ def test_one_sentence_has_no_final_result_and_the_next_has_one(endpoint: str) ->
 
 
 def test_too_long_without_audio_is_a_timeout() -> None:
-    with listening(silence_seconds=0.05) as endpoint, TranscribeStream.open(address(endpoint), PATIENCE) as stream:
+    with (
+        listening(silence_seconds=0.05) as endpoint,
+        TranscribeStream.open(address(endpoint), TIMEOUT_SECONDS) as stream,
+    ):
         with pytest.raises(TranscribeStreamFailed) as failed:
-            stream.receive(PATIENCE)
+            stream.receive(TIMEOUT_SECONDS)
         assert failed.value.code is StreamFailureCode.SILENT
 
 
 def test_a_request_that_cannot_be_served_is_rejected_and_an_unsigned_one_is_refused(endpoint: str) -> None:
-    with TranscribeStream.open(address(endpoint, language="english"), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint, language="english"), TIMEOUT_SECONDS) as stream:
         with pytest.raises(TranscribeStreamFailed) as failed:
-            stream.receive(PATIENCE)
+            stream.receive(TIMEOUT_SECONDS)
         assert failed.value.code is StreamFailureCode.BAD_REQUEST
     with pytest.raises(TranscribeStreamFailed) as failed:
-        TranscribeStream.open(address(endpoint).replace("X-Amz-Signature", "X-Amz-Other"), PATIENCE)
+        TranscribeStream.open(address(endpoint).replace("X-Amz-Signature", "X-Amz-Other"), TIMEOUT_SECONDS)
     assert failed.value.code is StreamFailureCode.ACCESS_DENIED
 
 
@@ -205,10 +208,10 @@ def test_a_request_that_cannot_be_served_is_rejected_and_an_unsigned_one_is_refu
     ids=["text", "noise", "two", "other", "long"],
 )
 def test_a_message_that_is_not_an_audio_event_is_rejected(endpoint: str, message: str | bytes) -> None:
-    with TranscribeStream.open(address(endpoint), PATIENCE) as stream:
+    with TranscribeStream.open(address(endpoint), TIMEOUT_SECONDS) as stream:
         _say(stream, message)
         with pytest.raises(TranscribeStreamFailed) as failed:
-            stream.receive(PATIENCE)
+            stream.receive(TIMEOUT_SECONDS)
         assert failed.value.code is StreamFailureCode.BAD_REQUEST
 
 
@@ -221,7 +224,7 @@ def _say(stream: TranscribeStream, message: str | bytes) -> None:
 
 
 def test_the_service_continues_after_a_client_has_disconnected(endpoint: str) -> None:
-    stream = TranscribeStream.open(address(endpoint), PATIENCE)
+    stream = TranscribeStream.open(address(endpoint), TIMEOUT_SECONDS)
     stream.send(speech(["hello"], RATE))
     stream._connection._socket.close()
     stream.close()

@@ -13,7 +13,7 @@ from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import PITCHES, SENTENCE_END, WORDS, silence, speech
 from local.emulation.transcribe import transcription_jobs
 from local.emulation.transcribe.transcription_jobs import CHECK_FILE, JobFault
-from tests.local.emulation.fake_account import Account, client_of
+from tests.local.emulation.fake_account import Account, create_client
 
 pytestmark = pytest.mark.media
 RATE = 16000
@@ -68,7 +68,7 @@ class ServedTranscribe:
 def serve_transcribe() -> Iterator[ServedTranscribe]:
     account, now = Account(), [1_800_000_000.0]
     with transcription_jobs.serve(account, now=lambda: now[0]) as port:
-        yield ServedTranscribe(account, client_of("transcribe", port), now)
+        yield ServedTranscribe(account, create_client("transcribe", port), now)
 
 
 LOW, HIGH = PITCHES[0], PITCHES[3]

@@ -42,7 +42,7 @@ from local.emulation.voice_qa_agent.word_overlap_answers import (
 )
 from local.ffmpeg import pcm_input, run_ffmpeg
 from local.http_server import serve_handler
-from tests.local.emulation.server_threads import PATIENCE
+from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.media
 RATE = 16000
@@ -126,7 +126,7 @@ def lecture(files: Shelf) -> str:
 
 def agent(endpoint: str, waits: list[float] | None = None) -> HttpAgent:
     wait = (lambda _: None) if waits is None else waits.append
-    return HttpAgent(endpoint, AnswerLimits(first_byte_seconds=PATIENCE), RetryTiming(wait=wait))
+    return HttpAgent(endpoint, AnswerLimits(first_byte_seconds=TIMEOUT_SECONDS), RetryTiming(wait=wait))
 
 
 def asked(endpoint: str, about: AgentQuestion, waits: list[float] | None = None) -> list[AgentPiece]:
@@ -249,7 +249,7 @@ def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(e
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT_SECONDS)
     assert sorted(result) == sorted([*wanted.items()] * 4)
 
 
