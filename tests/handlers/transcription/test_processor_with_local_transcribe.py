@@ -21,7 +21,7 @@ from local.emulation.speech.tone_words import speech
 from tests.handlers.transcription.processor_harness import ProcessorHarness
 from tests.handlers.transcription.router_harness import Clock
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS
-from tests.local.emulation.transcribe.stream_listener import RATE, address, listening
+from tests.local.emulation.transcribe.stream_listener import RATE, presign_url, serve_transcribe
 from tests.lost_responses import repeated
 
 FASTER = 10
@@ -37,7 +37,7 @@ class RunningClock(Clock):
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with listening() as found:
+    with serve_transcribe() as found:
         yield found
 
 
@@ -50,7 +50,7 @@ def streamed(dynamodb: Any, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> P
 
     def open_stream(request: StreamRequest, _seconds: float) -> AbstractContextManager[TranscribeStream]:
         harness.transcribe.requests.append(request)
-        return TranscribeStream.open(address(endpoint, stabilised=request.stabilised), TIMEOUT_SECONDS)
+        return TranscribeStream.open(presign_url(endpoint, stabilised=request.stabilised), TIMEOUT_SECONDS)
 
     harness.open_stream = open_stream
     return harness

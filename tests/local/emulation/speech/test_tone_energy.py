@@ -1,4 +1,4 @@
-"""Tests of tone energy: shares of sine waves, and of the loudest possible samples."""
+"""Tests of the share of a sound's energy that each tone has."""
 
 import math
 from array import array
@@ -15,7 +15,7 @@ FRAME_SAMPLES = 160
 def wave(frequency: int, amplitude: int) -> "array[int]":
     return array(
         "h",
-        (round(amplitude * math.sin(math.tau * frequency * at / RATE + 1)) for at in range(FRAME_SAMPLES)),
+        (round(amplitude * math.sin(math.tau * frequency * index / RATE + 1)) for index in range(FRAME_SAMPLES)),
     )
 
 
@@ -29,5 +29,5 @@ def test_two_tones_share_the_energy_by_the_squares_of_their_amplitudes() -> None
 
 
 @pytest.mark.parametrize("sample", [-32768, 32767])
-def test_the_largest_samples_overflow_no_field(sample: int) -> None:
+def test_the_largest_samples_cause_no_overflow(sample: int) -> None:
     assert shares(array("h", [sample] * FRAME_SAMPLES)) == pytest.approx([0, 0, 0], abs=1e-3)

@@ -1,4 +1,4 @@
-"""Tests of Step Functions' parameter and error names, compared with its guide and the services' models."""
+"""Tests of the names that Step Functions gives to parameters and errors, with examples of its guide."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize(
-    ("name", "written"),
+    ("name", "pascal_case"),
     [
         ("jobQueue", "JobQueue"),
         ("JobName", "JobName"),
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.unit
         ("ETag", "ETag"),
     ],
 )
-def test_members_are_written_in_pascal_case(name: str, written: str) -> None:
-    assert to_pascal_case(name) == written
+def test_member_names_are_converted_to_pascal_case(name: str, pascal_case: str) -> None:
+    assert to_pascal_case(name) == pascal_case
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_members_are_written_in_pascal_case(name: str, written: str) -> None:
         ("logs", "CloudWatchLogs"),
     ],
 )
-def test_error_names_start_with_the_service(service: str, prefix: str) -> None:
+def test_the_prefix_of_error_names_comes_from_the_service(service: str, prefix: str) -> None:
     assert service_prefix(service_model(service)) == prefix
 
 
@@ -50,20 +50,23 @@ def test_error_names_start_with_the_service(service: str, prefix: str) -> None:
         ("transcribe", "StartTranscriptionJob", "AccessDeniedException", "Transcribe.TranscribeException"),
         ("s3", "GetObject", "NoSuchKey", "S3.NoSuchKeyException"),
     ],
+    ids=["error of the operation", "error outside the model", "code without the suffix"],
 )
-def test_an_error_is_named_as_a_workflow_catches_it(service: str, operation: str, code: str, name: str) -> None:
+def test_an_error_has_the_name_with_which_a_workflow_catches_it(
+    service: str, operation: str, code: str, name: str
+) -> None:
     assert error_name(service_model(service).operation_model(operation), code) == name
 
 
 def test_the_arguments_of_a_state_are_converted_to_api_names() -> None:
     shape = service_model("batch").operation_model("SubmitJob").input_shape
-    given = {
+    arguments = {
         "JobName": "one",
         "ContainerOverrides": {"Environment": [{"Name": "A", "Value": "1"}]},
         "Parameters": {"Not-A-Member": "2"},
         "Timeout": {"AttemptDurationSeconds": 60},
     }
-    assert to_api_parameters(given, shape, "Arguments") == {
+    assert to_api_parameters(arguments, shape, "Arguments") == {
         "jobName": "one",
         "containerOverrides": {"environment": [{"name": "A", "value": "1"}]},
         "parameters": {"Not-A-Member": "2"},
@@ -71,11 +74,11 @@ def test_the_arguments_of_a_state_are_converted_to_api_names() -> None:
     }
 
 
-@pytest.mark.parametrize("given", [{"jobName": "x"}, {"Nothing": 1}, {"Timeout": {"Seconds": 1}}])
-def test_an_unknown_field_is_named_in_the_error(given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("arguments", [{"jobName": "x"}, {"Nothing": 1}, {"Timeout": {"Seconds": 1}}])
+def test_an_unknown_argument_is_an_error(arguments: dict[str, Any]) -> None:
     shape = service_model("batch").operation_model("SubmitJob").input_shape
     with pytest.raises(UnknownField, match="is not supported by Step Functions"):
-        to_api_parameters(given, shape, "Arguments")
+        to_api_parameters(arguments, shape, "Arguments")
 
 
 def test_a_map_in_a_response_keeps_its_keys() -> None:
