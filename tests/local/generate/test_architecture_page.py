@@ -31,7 +31,7 @@ def edges(graph: Graph) -> list[Edge]:
 
 
 def test_the_generated_pages_are_fresh() -> None:
-    assert generated_files.find_stale_files(generated_files.PAGES) == [], "run `make docs` and commit what it writes"
+    assert generated_files.find_stale_files(generated_files.PAGES) == [], "run `make docs` and commit the changed files"
 
 
 def test_every_diagram_is_valid_mermaid_with_at_most_twenty_nodes() -> None:
@@ -65,28 +65,27 @@ def test_no_arrow_connects_two_subsystems(edges: list[Edge]) -> None:
 
 
 def test_every_grant_of_a_function_on_a_table_or_bucket_is_an_arrow(graph: Graph, edges: list[Edge]) -> None:
-    nodes, edge_ends = map_nodes(graph), {(edge.tail.name, edge.head.name) for edge in edges}
-    functions = {
-        item.inputs["role"].rpartition("/")[2]: nodes["lambda", item.inputs["name"]].name
-        for item in graph.customs()
-        if item.kind == "Function"
+    nodes = map_nodes(graph)
+    arrows = {(edge.tail.name, edge.head.name) for edge in edges}
+    function_names = {
+        function.inputs["role"].rpartition("/")[2]: nodes["lambda", function.inputs["name"]].name
+        for function in graph.customs()
+        if function.kind == "Function"
     }
     checked = 0
     for role, statement in list_role_statements(graph):
-        for resource in statement["Resource"] if role in functions else ():
+        for resource in statement["Resource"] if role in function_names else ():
             if resource.split(":")[2:3] in (["s3"], ["dynamodb"]):
-                assert (functions[role], nodes[to_node_key(resource)].name) in edge_ends
+                assert (function_names[role], nodes[to_node_key(resource)].name) in arrows
                 checked += 1
     assert checked > 40
 
 
 def test_every_event_source_is_an_arrow(graph: Graph, edges: list[Edge]) -> None:
-    nodes, triggered = (
-        map_nodes(graph),
-        {(edge.tail.name, edge.head.name) for edge in edges if "triggers" in edge.label},
-    )
+    nodes = map_nodes(graph)
+    arrows = {(edge.tail.name, edge.head.name) for edge in edges if "triggers" in edge.label}
     mappings = [resource.inputs for resource in graph.customs() if resource.kind == "EventSourceMapping"]
-    assert triggered == {
+    assert arrows == {
         (nodes[to_node_key(mapping["eventSourceArn"])].name, nodes[to_node_key(mapping["functionName"])].name)
         for mapping in mappings
     }
@@ -101,7 +100,7 @@ def test_dead_letter_queues_and_alarms_are_omitted(graph: Graph) -> None:
     assert not [node.name for node in map_nodes(graph).values() if node.name.endswith(("-dlq", "-failed", "-failures"))]
 
 
-def test_a_permission_without_a_node_stops_the_generation(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_permission_on_a_service_without_a_node_is_an_error(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     [policy] = [resource for resource in graph.customs() if resource.name == "ingestion-steps-grants"]
     document = json.loads(policy.inputs["policy"])
     document["Statement"].append(
@@ -112,7 +111,7 @@ def test_a_permission_without_a_node_stops_the_generation(graph: Graph, monkeypa
         list_edges(graph)
 
 
-def test_a_service_that_the_foundation_calls_leaves_the_overview_valid(
+def test_the_overview_can_have_an_arrow_from_the_foundation_to_a_service(
     graph: Graph, edges: list[Edge], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vault = next(node for node in map_nodes(graph).values() if node.subsystem == Subsystem.FOUNDATION)
@@ -122,10 +121,13 @@ def test_a_service_that_the_foundation_calls_leaves_the_overview_valid(
     assert (added.tail.id, added.head.id) in parse_diagram(overview).arrows
 
 
-def test_every_subsystem_uses_the_foundation(graph: Graph) -> None:
+def test_the_overview_connects_every_subsystem_with_the_foundation(graph: Graph) -> None:
     output = render_overview(graph)
     for subsystem in Subsystem:
         if subsystem is not Subsystem.FOUNDATION:
             assert f"inside_{subsystem.package} -.->" in output
-    copied = {item.tail.name for item in select_edges(graph, Subsystem.FOUNDATION) if item.label == "daily backup"}
-    assert copied == {"ingestion-files", "livestream-null-check", "meetings-meetings", "voice-qa-sessions"}
+
+
+def test_an_arrow_leads_from_each_table_with_a_backup_to_the_foundation(graph: Graph) -> None:
+    tables = {edge.tail.name for edge in select_edges(graph, Subsystem.FOUNDATION) if edge.label == "daily backup"}
+    assert tables == {"ingestion-files", "livestream-null-check", "meetings-meetings", "voice-qa-sessions"}
