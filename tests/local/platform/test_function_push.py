@@ -46,7 +46,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatformLambda:
 
 @pytest.fixture
 def push(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Push:
-    """Return a function that publishes functions without an error, and returns the output of the command."""
+    """Return a function that runs `make push` successfully, and returns its output."""
 
     def run(*names: str) -> str:
         assert function_push.push(tmp_path, names, 0.0) == 0
@@ -56,7 +56,7 @@ def push(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Push:
 
 
 def change(tree: Path, file: str = SWEEP) -> bytes:
-    """Change a file, and return the package with it."""
+    """Change a source file, and return the package with the changed file."""
     write_files(tree, {file: f"{FILES[file]}# changed\n"})
     return Path(handler_archive.write_archive("meetings")).read_bytes()
 
@@ -65,7 +65,7 @@ def read_state(folder: Path) -> PlatformState:
     return PlatformState.read(folder / "state.json", "1:2")
 
 
-def test_a_changed_handler_is_published_and_the_state_file_is_as_after_an_up(
+def test_a_push_publishes_a_changed_handler_and_updates_the_state_file_as_make_up_does(
     fake: FakePlatformLambda, push: Push, tmp_path: Path
 ) -> None:
     before = write_state(tmp_path)
@@ -85,7 +85,7 @@ def test_a_changed_handler_is_published_and_the_state_file_is_as_after_an_up(
     assert "pushed meetings/sweep: version 2 is live after" in output
 
 
-def test_the_state_file_describes_the_published_code_even_if_another_command_replaces_the_package(
+def test_the_state_has_the_hash_of_the_published_package_even_if_another_command_replaces_its_file(
     fake: FakePlatformLambda, push: Push, tmp_path: Path
 ) -> None:
     write_state(tmp_path)
@@ -111,27 +111,27 @@ def test_an_unchanged_function_is_not_published_again(fake: FakePlatformLambda, 
     assert fake.count_publications() == 0
 
 
-def test_a_platform_without_a_state_file_is_supported(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
+def test_a_push_needs_no_state_file(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
     content = change(tmp_path)
     push(SWEEP_NAME)
     assert fake.live_code(SWEEP_NAME) == content
     assert not (tmp_path / "state.json").exists()
 
 
-def test_a_push_works_while_the_server_of_the_cli_holds_the_lock_of_its_folder(
+def test_a_push_to_a_platform_of_make_provider_uses_another_lock_than_the_provider(
     fake: FakePlatformLambda, push: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(emulator, "find_running", lambda _: Emulator(1, 2, tmp_path, kept=False))
     (tmp_path / folder_lock.CLI_STATE).mkdir()
     content = change(tmp_path)
-    with lock_folder(tmp_path, "the server"):
+    with lock_folder(tmp_path, "the provider"):
         push("sweep")
         with lock_folder(tmp_path / folder_lock.CLI_STATE, "another push"), pytest.raises(FolderBusy):
             push("sweep")
     assert fake.live_code(SWEEP_NAME) == content
 
 
-def test_a_handler_with_a_fault_is_not_published(
+def test_nothing_is_published_if_a_selected_handler_has_a_fault(
     fake: FakePlatformLambda, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_files(tmp_path, {SWEEP: "LIMIT = undefined\n", START: f"{HANDLER}# changed\n"})
@@ -151,7 +151,7 @@ def test_a_fault_of_another_function_does_not_prevent_a_push(
     assert fake.live_code(SWEEP_NAME) == content
 
 
-def test_functions_that_use_a_changed_file_are_reported_and_all_publishes_them(
+def test_a_push_lists_other_functions_that_use_a_changed_file_and_a_push_of_all_publishes_them(
     fake: FakePlatformLambda, push: Push, tmp_path: Path
 ) -> None:
     change(tmp_path, SHARED)
@@ -166,7 +166,7 @@ def test_functions_that_use_a_changed_file_are_reported_and_all_publishes_them(
     assert fake.count_publications() == 2
 
 
-def test_a_changed_environment_model_is_reported_but_no_function_that_does_not_import_it(
+def test_a_changed_environment_model_is_reported_only_as_such(
     fake: FakePlatformLambda, push: Push, tmp_path: Path
 ) -> None:
     change(tmp_path, ENVIRONMENT)
@@ -176,18 +176,20 @@ def test_a_changed_environment_model_is_reported_but_no_function_that_does_not_i
     assert fake.count_publications() == 1
 
 
-@pytest.mark.parametrize("fails_at", ["update_function_code", "publish_version", "update_alias"])
-def test_a_failed_push_is_repeated_by_the_next_push_and_the_next_up(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path, fails_at: str
+@pytest.mark.parametrize("failing_operation", ["update_function_code", "publish_version", "update_alias"])
+def test_after_a_failed_push_the_next_push_or_make_up_repeats_it(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path, failing_operation: str
 ) -> None:
     write_state(tmp_path)
     content = change(tmp_path)
-    fake.fails_at = fails_at
-    with pytest.raises(PushFailed, match=f"{SWEEP_NAME} could not be published: .*as AWS puts it"):
+    fake.failing_operation = failing_operation
+    with pytest.raises(PushFailed, match=f"{SWEEP_NAME} could not be published: .*message of AWS"):
         push("sweep")
     state = read_state(tmp_path)
-    assert state.entries()[ALIAS_URN].inputs["functionVersion"] == "", "an incomplete update has no hash"
-    fake.fails_at = ""
+    assert state.entries()[ALIAS_URN].inputs["functionVersion"] == "", (
+        "without a hash, the next `make up` updates the alias"
+    )
+    fake.failing_operation = ""
     push("sweep")
     assert fake.live_code(SWEEP_NAME) == content
     assert "" not in read_state(tmp_path).entries()[ALIAS_URN].inputs.values()
@@ -218,10 +220,14 @@ def test_ctrl_c_takes_effect_after_the_alias_has_moved(fake: FakePlatformLambda,
 
 
 @pytest.mark.usefixtures("_ctrl_c_interrupts")
-def test_ctrl_c_during_a_push_that_fails_ends_the_command(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
+def test_ctrl_c_during_a_failing_push_raises_keyboard_interrupt(
+    fake: FakePlatformLambda, push: Push, tmp_path: Path
+) -> None:
     change(tmp_path)
-    fake.fails_at = "update_alias"
-    fake.on_call = lambda operation: os.kill(os.getpid(), signal.SIGINT) if operation == fake.fails_at else None
+    fake.failing_operation = "update_alias"
+    fake.on_call = lambda operation: (
+        os.kill(os.getpid(), signal.SIGINT) if operation == fake.failing_operation else None
+    )
     with pytest.raises(KeyboardInterrupt):
         push("sweep")
 
@@ -239,9 +245,9 @@ ROLLOUT = {"RoutingConfig": {"AdditionalVersionWeights": {"2": 0.1}}}
         (lambda fake: fake.code.update({f"{SWEEP_NAME}:2": b""}), "it was rolled back"),
         (lambda fake: fake.aliases[SWEEP_NAME].update(ROLLOUT), r"a rollout of .* is in progress"),
     ],
-    ids=["pinned", "rolled back, without a state file", "rollout"],
+    ids=["pinned by the setting", "not at the newest version, without a state file", "rollout"],
 )
-def test_an_alias_that_must_stay_is_not_moved(
+def test_a_push_is_refused_if_the_alias_must_not_move(
     arrange: Callable[[FakePlatformLambda], object], message: str, fake: FakePlatformLambda, push: Push, tmp_path: Path
 ) -> None:
     arrange(fake)
@@ -263,7 +269,7 @@ def test_a_push_needs_a_complete_platform(
         push("sweep")
 
 
-def test_a_push_prints_the_same_note_only_once(fake: FakePlatformLambda, tmp_path: Path) -> None:
+def test_a_watch_prints_the_same_note_only_once(fake: FakePlatformLambda, tmp_path: Path) -> None:
     lines: list[str] = []
     pusher = FunctionPusher(tmp_path, lines.append)
     change(tmp_path, SHARED)
@@ -274,7 +280,7 @@ def test_a_push_prints_the_same_note_only_once(fake: FakePlatformLambda, tmp_pat
     assert sum("out of date" in line for line in lines) == 1
 
 
-def test_the_alias_and_the_calls_are_those_of_the_program_and_its_drivers() -> None:
+def test_a_push_uses_the_alias_of_the_program_and_the_calls_of_the_drivers() -> None:
     assert function_push.LIVE == LIVE
     update = DRIVERS[function_push.FUNCTION_TYPE].update
     assert [call.operation for call in update if "code" in call.uses() or call.after] == [
@@ -285,7 +291,7 @@ def test_the_alias_and_the_calls_are_those_of_the_program_and_its_drivers() -> N
 
 
 class VersionMarker(PreviewProvider):
-    """Provider that gives every function a version that occurs nowhere else."""
+    """Provider that gives every function a version with an otherwise unused text."""
 
     VERSION = "4711-version"
 
@@ -302,8 +308,8 @@ def test_only_the_alias_uses_the_version_of_a_function() -> None:
     assert users == {function_push.ALIAS_TYPE}
 
 
-def test_the_command_does_not_import_the_program_or_pulumi() -> None:
-    """These imports take longer than the push."""
+def test_the_modules_of_push_and_watch_import_neither_the_program_nor_pulumi() -> None:
+    """Importing these packages takes longer than the push itself."""
     script = "import sys; import local.platform.function_watch; print(*sys.modules)"
-    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
-    assert {"pulumi", "pulumi_aws", "components.settings"}.isdisjoint(run.stdout.split())
+    process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    assert {"pulumi", "pulumi_aws", "components.settings"}.isdisjoint(process.stdout.split())

@@ -1,4 +1,4 @@
-"""Tests of `make watch`: each test makes the steps of the loop itself, so none of them waits."""
+"""Tests of `make watch`. Each test makes the steps of the watch's loop itself, so that it does not wait."""
 
 import os
 import time
@@ -27,7 +27,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatformLambda:
 
 
 class WatchedLines:
-    """A watch with a clock that a test sets, and the lines that the watch has printed."""
+    """A watch whose steps a test makes, and the lines that it has printed."""
 
     def __init__(self, folder: Path, *names: str) -> None:
         self.lines: list[str] = []
@@ -36,7 +36,7 @@ class WatchedLines:
         self.watch = FunctionWatch(pusher, names, self.lines.append, lambda: self.now)
 
     def step(self, count: int = 2) -> list[str]:
-        """Make steps of the loop, by default as many as a change needs. Return the lines that they have printed."""
+        """Make steps of the loop, by default as many as the publication of a change needs. Return the printed lines."""
         self.lines.clear()
         for _ in range(count):
             self.now += 1
@@ -62,7 +62,7 @@ def test_each_change_is_published_once(fake: FakePlatformLambda, tmp_path: Path)
     assert fake.count_publications() == 2
 
 
-def test_the_watch_goes_on_after_a_fault(fake: FakePlatformLambda, tmp_path: Path) -> None:
+def test_the_watch_prints_a_fault_and_publishes_the_next_change(fake: FakePlatformLambda, tmp_path: Path) -> None:
     watched = WatchedLines(tmp_path, "sweep")
     write_files(tmp_path, {SWEEP: "def handler(:\n"})
     fault, hint = watched.step()
@@ -73,19 +73,21 @@ def test_the_watch_goes_on_after_a_fault(fake: FakePlatformLambda, tmp_path: Pat
     assert line.startswith("pushed meetings/sweep: version 2")
 
 
-def test_a_refused_push_is_printed_and_the_watch_goes_on(fake: FakePlatformLambda, tmp_path: Path) -> None:
+def test_the_watch_prints_a_failed_push_and_publishes_the_next_change(fake: FakePlatformLambda, tmp_path: Path) -> None:
     watched = WatchedLines(tmp_path, "sweep")
-    fake.fails_at = "update_function_code"
+    fake.failing_operation = "update_function_code"
     write_files(tmp_path, {SWEEP: f"{HANDLER}# one\n"})
     [line] = watched.step(4)
     assert line.startswith(f"{SWEEP_NAME} could not be published")
-    fake.fails_at = ""
+    fake.failing_operation = ""
     write_files(tmp_path, {SWEEP: f"{HANDLER}# another\n"})
     [line] = watched.step()
     assert line.startswith("pushed meetings/sweep")
 
 
-def test_a_push_waits_for_another_command(fake: FakePlatformLambda, tmp_path: Path) -> None:
+def test_a_change_is_published_when_another_command_has_released_the_lock(
+    fake: FakePlatformLambda, tmp_path: Path
+) -> None:
     watched = WatchedLines(tmp_path, "sweep")
     write_files(tmp_path, {SWEEP: f"{HANDLER}# one\n"})
     with lock_folder(tmp_path, "another command"):
@@ -96,17 +98,17 @@ def test_a_push_waits_for_another_command(fake: FakePlatformLambda, tmp_path: Pa
     assert fake.count_publications() == 1
 
 
-def test_a_file_that_is_removed_while_it_is_packaged_is_no_end(
+def test_the_watch_continues_after_a_file_was_removed_while_it_was_packaged(
     fake: FakePlatformLambda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = WatchedLines(tmp_path, "sweep")
 
-    def vanished(_names: object, _started: float) -> int:
+    def push_without_file(_names: object, _started: float) -> int:
         raise FileNotFoundError(2, "No such file or directory", START)
 
     write_files(tmp_path, {SWEEP: f"{HANDLER}# one\n"})
     with monkeypatch.context() as patch:
-        patch.setattr(watched.watch._pusher, "push", vanished)
+        patch.setattr(watched.watch._pusher, "push", push_without_file)
         [line] = watched.step(4)
         assert START in line
     [line] = watched.step()
@@ -122,18 +124,20 @@ def test_the_watch_ends_with_the_platform(
         watched.step()
 
 
-def test_log_lines_of_several_functions_name_the_function(fake: FakePlatformLambda, tmp_path: Path) -> None:
-    one, both = WatchedLines(tmp_path, "sweep"), WatchedLines(tmp_path, "all")
+def test_log_lines_begin_with_the_function_if_several_functions_are_watched(
+    fake: FakePlatformLambda, tmp_path: Path
+) -> None:
+    watch_of_one, watch_of_two = WatchedLines(tmp_path, "sweep"), WatchedLines(tmp_path, "all")
     fake.log_events = [event("a line\n", timestamp=2**53)]
-    assert one.step() == ["  a line"]
-    assert both.step() == ["  meetings/start  a line", "  meetings/sweep  a line"]
+    assert watch_of_one.step() == ["  a line"]
+    assert watch_of_two.step() == ["  meetings/start  a line", "  meetings/sweep  a line"]
 
 
 def test_a_missing_log_group_does_not_end_the_watch(fake: FakePlatformLambda, tmp_path: Path) -> None:
     watched = WatchedLines(tmp_path, "sweep")
-    fake.fails_at = "filter_log_events"
+    fake.failing_operation = "filter_log_events"
     assert watched.step() == []
-    fake.fails_at = ""
+    fake.failing_operation = ""
     fake.log_events = [event("a line", timestamp=2**53)]
     assert watched.step() == ["  a line"]
 
