@@ -1,4 +1,4 @@
-"""Tests of fitting Pulumi's values into a service's shapes, and of each rule, followed and violated."""
+"""Tests of fitting Pulumi's values into the shapes of a service, and of checking values against their rules."""
 
 from typing import Any
 
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.unit
 
 
 def shape(service: str, operation: str) -> StructureShape:
+    """Return the shape of an operation's parameters."""
     result = service_model(service).operation_model(operation).input_shape
     assert result is not None
     return result
@@ -77,7 +78,15 @@ def fit(service: str, operation: str, value: dict[str, Any], **renames: str) -> 
             {"Value": "s3cret", "Description": UNKNOWN},
         ),
     ],
-    ids=["case and plural", "rename", "list of one block", "tags", "text", "number and boolean", "secret and unknown"],
+    ids=[
+        "case and plural",
+        "rename",
+        "list with one structure",
+        "tags",
+        "text",
+        "number and boolean",
+        "secret and unknown",
+    ],
 )
 def test_values_are_fitted_into_the_shape_of_the_service(
     service: str, operation: str, given: dict[str, Any], renames: dict[str, str], expected: object
@@ -85,7 +94,7 @@ def test_values_are_fitted_into_the_shape_of_the_service(
     assert fit(service, operation, given, **renames) == expected
 
 
-def test_two_blocks_do_not_fit_into_one() -> None:
+def test_two_structures_do_not_fit_into_one() -> None:
     with pytest.raises(ShapeMismatch, match="takes one structure, but 2 are given"):
         fit("lambda", "UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
 
@@ -109,8 +118,8 @@ def test_an_unknown_member_is_refused() -> None:
     ids=["required", "count", "length", "pattern", "enumeration", "maximum", "minimum"],
 )  # fmt: skip
 def test_each_violated_rule_is_reported(service: str, operation: str, value: dict[str, Any], rule: str) -> None:
-    result = [breach.rule for breach in find_violations(value, shape(service, operation), operation)]
-    assert any(violation.startswith(rule) for violation in result), result
+    violated_rules = [violation.rule for violation in find_violations(value, shape(service, operation), operation)]
+    assert any(violated_rule.startswith(rule) for violated_rule in violated_rules), violated_rules
 
 
 @pytest.mark.parametrize(
@@ -138,19 +147,22 @@ def test_parameters_are_nested_by_their_paths_and_empty_ones_are_omitted() -> No
     }
 
 
-def test_computed_values_are_unknown_while_a_source_is_unknown() -> None:
+def test_a_computed_value_is_unknown_if_its_source_is_unknown() -> None:
     doubled = computed_from("size")(lambda size: size * 2)
     assert doubled.compute(ResourceValues({"size": 2})) == 4
     assert doubled.compute(ResourceValues({"size": UNKNOWN})) is UNKNOWN
 
 
-def test_a_response_value_is_found_by_its_path_and_the_first_known_value_counts() -> None:
+def test_an_output_is_read_from_a_response_by_its_path() -> None:
     values = ResourceValues({}, responses={"CreateRole": {"Role": {"Arn": "arn"}}})
     assert from_response("CreateRole", "Role.Arn").compute(values) == "arn"
     assert from_response("CreateRole", "Role.Arn", str.upper).compute(values) == "ARN"
     assert from_response("CreateRole", "Role.Name").compute(values) is UNKNOWN
-    assert (
-        first_known(from_response("GetRole", "Arn"), from_response("CreateRole", "Role.Arn")).compute(values) == "arn"
-    )
-    assert first_known(from_response("GetRole", "Arn")).compute(values) is UNKNOWN
-    assert constant(False).compute(values) is False
+
+
+def test_the_first_known_of_several_outputs_is_used() -> None:
+    values = ResourceValues({}, responses={"CreateRole": {"Role": {"Arn": "arn"}}})
+    unknown, known = from_response("GetRole", "Arn"), from_response("CreateRole", "Role.Arn")
+    assert first_known(unknown, known).compute(values) == "arn"
+    assert first_known(unknown, constant(False)).compute(values) is False
+    assert first_known(unknown).compute(values) is UNKNOWN
