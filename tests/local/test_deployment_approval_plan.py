@@ -1,4 +1,4 @@
-"""Tests of the deployment plan: which differences between two previews it shows, and which it ignores."""
+"""Tests of the deployment plan: the differences between two previews that it shows, and those that it ignores."""
 
 import copy
 import json
@@ -54,7 +54,7 @@ STACK = {"op": "same", "urn": "urn:pulumi:dev::polyphony::pulumi:pulumi:Stack::p
 
 
 def plan(edit: Edit = lambda _: None) -> list[str]:
-    """Return the plan of a preview whose change of the function is edited."""
+    """Return the plan of a preview with the steps above, after an edit of the function's step."""
     function = copy.deepcopy(FUNCTION)
     edit(function)
     return list_changes({"steps": [STACK, function, TOPIC], "changeSummary": {"same": 1, "update": 1, "delete": 1}})
@@ -83,8 +83,20 @@ def test_a_line_shows_operation_resource_and_changed_properties() -> None:
         lambda step: step["newState"].update(protect=True),
         lambda step: step["newState"].update(dependencies=["urn:a"]),
     ],
+    ids=[
+        "operation",
+        "provider",
+        "changed property",
+        "id",
+        "old value",
+        "new value",
+        "order of a list",
+        "nested value",
+        "protection",
+        "dependency",
+    ],
 )
-def test_another_change_is_another_plan(edit: Edit) -> None:
+def test_a_preview_with_another_change_has_another_plan(edit: Edit) -> None:
     assert plan(edit) != plan()
 
 
@@ -102,22 +114,29 @@ def test_another_change_is_another_plan(edit: Edit) -> None:
         # The program ignores changes of this input, for example of an archive whose bytes differ between builds.
         lambda step: step["newState"]["inputs"]["code"].update(hash="3"),
     ],
+    ids=[
+        "outputs and time",
+        "source position",
+        "order of dependencies",
+        "order of property dependencies",
+        "order of reasons",
+        "random name",
+        "nested default",
+        "ignored input",
+    ],
 )
-def test_an_order_a_time_and_a_random_name_do_not_change_the_plan(edit: Edit) -> None:
+def test_times_random_names_and_the_order_of_names_do_not_change_the_plan(edit: Edit) -> None:
     assert plan(edit) == plan()
 
 
-def test_the_order_of_the_engine_does_not_change_the_plan() -> None:
+def test_the_order_of_the_steps_does_not_change_the_plan() -> None:
     assert list_changes({"steps": [TOPIC, FUNCTION]}) == list_changes({"steps": [FUNCTION, TOPIC]})
 
 
-def test_a_plan_contains_no_value() -> None:
+def test_a_plan_contains_no_values_of_properties() -> None:
     text = "\n".join(plan(lambda step: step["newState"]["inputs"].update(tags={"Owner": "canary"})))
     assert "canary" not in text
     assert "1024" not in text
-
-
-# The command
 
 
 FAKE_CLI = """\
@@ -133,7 +152,10 @@ sys.exit({status})
 
 @pytest.fixture
 def run_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunPlan:
-    """Return a function that runs the command with a CLI that prints a text and has an exit status."""
+    """Return a function that runs the command with a fake CLI, which prints a text and has an exit status.
+
+    The function returns exit status, output and errors of the command.
+    """
 
     def run(text: str, status: int) -> tuple[int, str, str]:
         (tmp_path / "preview").write_text(text)
@@ -168,14 +190,14 @@ def test_a_stack_without_changes_has_an_empty_plan(run_plan: RunPlan) -> None:
         ("[]", 0),
     ],
 )
-def test_a_failed_preview_is_no_plan(run_plan: RunPlan, text: str, status: int) -> None:
+def test_the_command_fails_if_the_preview_failed_or_is_not_complete(run_plan: RunPlan, text: str, status: int) -> None:
     exit_status, printed, error = run_plan(text, status)
     assert (exit_status, printed) == (2, "")
     assert error.startswith("`pulumi preview --json` of the stack dev failed.\n")
     assert ("error: failed" in error) == ("error: failed" in text)
 
 
-def test_without_the_cli_the_command_says_what_to_install(
+def test_the_error_without_the_cli_states_that_it_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
