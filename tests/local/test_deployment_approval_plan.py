@@ -83,18 +83,6 @@ def test_a_line_shows_operation_resource_and_changed_properties() -> None:
         lambda step: step["newState"].update(protect=True),
         lambda step: step["newState"].update(dependencies=["urn:a"]),
     ],
-    ids=[
-        "operation",
-        "provider",
-        "changed property",
-        "id",
-        "old value",
-        "new value",
-        "order of a list",
-        "nested value",
-        "protection",
-        "dependency",
-    ],
 )
 def test_a_preview_with_another_change_has_another_plan(edit: Edit) -> None:
     assert plan(edit) != plan()
@@ -113,16 +101,6 @@ def test_a_preview_with_another_change_has_another_plan(edit: Edit) -> None:
         lambda step: step["newState"]["inputs"]["vpc"].update(ipv6=True),
         # The program ignores changes of this input, for example of an archive whose bytes differ between builds.
         lambda step: step["newState"]["inputs"]["code"].update(hash="3"),
-    ],
-    ids=[
-        "outputs and time",
-        "source position",
-        "order of dependencies",
-        "order of property dependencies",
-        "order of reasons",
-        "random name",
-        "nested default",
-        "ignored input",
     ],
 )
 def test_times_random_names_and_the_order_of_names_do_not_change_the_plan(edit: Edit) -> None:

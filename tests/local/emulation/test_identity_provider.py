@@ -74,13 +74,11 @@ def test_a_token_for_more_than_an_hour_is_not_issued_in_the_future(port: int) ->
 @pytest.mark.parametrize(
     "body",
     [
-        "",
         "no JSON",
         "[]",
         "{}",
         '{"subject": 1}',
         '{"subject": ""}',
-        '{"subject": "a b"}',
         '{"subject": "ann", "seconds": "soon"}',
         '{"subject": "ann", "seconds": 1e999}',
     ],

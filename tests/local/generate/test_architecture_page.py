@@ -7,7 +7,7 @@ import pytest
 from components.blocks.naming.context import Subsystem
 from local import ROOT
 from local.generate import architecture_page, documented_graph, generated_files
-from local.generate.architecture_page import render_flowchart, render_overview, select_edges
+from local.generate.architecture_page import render_overview, select_edges
 from local.generate.diagram_edges import Edge, MissingFromDiagram, list_edges, list_role_statements
 from local.generate.diagram_nodes import Node, Shape, map_nodes, to_node_key
 from local.preview.resource_graph import Graph
@@ -41,11 +41,6 @@ def test_every_diagram_is_valid_mermaid_with_at_most_twenty_nodes() -> None:
         assert diagram.arrows
         assert len(diagram.nodes) <= MAX_NODES
         assert diagram.unconnected_nodes() == set()
-
-
-def test_a_quote_in_a_label_is_escaped() -> None:
-    node = Node("ingestion", 'ingestion-a"b', Shape.QUEUE)
-    parse_diagram(render_flowchart([Edge(node, node, 'says "x"')]).removeprefix("```mermaid\n").removesuffix("```"))
 
 
 def test_every_function_queue_store_and_workflow_has_an_arrow(graph: Graph, edges: list[Edge]) -> None:

@@ -38,11 +38,9 @@ def select(*names: str) -> list[str]:
     ("name", "folder"),
     [
         ("meetings/sweep", "meetings/sweep"),
-        ("handlers/meetings/sweep/", "meetings/sweep"),
         ("handlers/meetings/sweep/handler.py", "meetings/sweep"),
         ("polyphony-local-meetings-sweep", "meetings/sweep"),
         ("sweep", "meetings/sweep"),
-        ("sweeper", "ingestion/sweeper"),
         ("query", "voice_qa/query_worker"),
         ("voice-qa/query-worker", "voice_qa/query_worker"),
     ],

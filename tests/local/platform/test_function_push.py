@@ -68,7 +68,7 @@ def read_state(folder: Path) -> PlatformState:
 def test_a_push_publishes_a_changed_handler_and_updates_the_state_file_as_make_up_does(
     fake: FakePlatformLambda, push: Push, tmp_path: Path
 ) -> None:
-    before = write_state(tmp_path)
+    old_state = write_state(tmp_path)
     content = change(tmp_path)
     output = push("meetings/sweep")
     assert fake.live_code(SWEEP_NAME) == content
@@ -81,7 +81,7 @@ def test_a_push_publishes_a_changed_handler_and_updates_the_state_file_as_make_u
     )
     assert (function.inputs["code"], function.inputs["timeout"]) == (expected["code"], expected["timeout"])
     assert function.outputs == {"version": "2", "codeSha256": hash_code(content)}
-    assert alias.inputs == {**before.entries()[ALIAS_URN].inputs, "functionVersion": expected["functionVersion"]}
+    assert alias.inputs == {**old_state.entries()[ALIAS_URN].inputs, "functionVersion": expected["functionVersion"]}
     assert "pushed meetings/sweep: version 2 is live after" in output
 
 

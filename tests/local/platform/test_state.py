@@ -52,11 +52,11 @@ def test_a_failed_write_does_not_change_the_file(tmp_path: Path, monkeypatch: py
     path = tmp_path / "state.json"
     state = PlatformState.empty(path, INSTANCE)
     state.put("a", entry())
-    before = path.read_bytes()
+    old_content = path.read_bytes()
     monkeypatch.setattr(os, "fdopen", Mock(side_effect=OSError("no space left")))
     with pytest.raises(OSError, match="no space"):
         state.put("b", entry())
-    assert path.read_bytes() == before
+    assert path.read_bytes() == old_content
 
 
 def test_the_file_contains_neither_a_secret_nor_its_unsalted_hash(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tests of the process of a Batch attempt, of the retry decision, and of the faults of queues."""
+"""Tests of the process of a Batch attempt, and of the decision to retry it."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from local.emulation.batch import job_processes
-from local.emulation.batch.fault_injection import QueueFault, read_fault, set_faults
 from local.emulation.batch.job_processes import (
     EXITED,
     RECLAIMED,
@@ -16,7 +15,7 @@ from local.emulation.batch.job_processes import (
     JobProcess,
     find_image,
 )
-from local.emulation.batch.retry_strategy import matches_pattern, should_retry
+from local.emulation.batch.retry_strategy import should_retry
 
 PROGRAM = """
 import json, os, signal, sys, time
@@ -119,6 +118,7 @@ EXIT_AT_CODE_75 = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "75", "actio
         pytest.param(RETRY_INTERRUPTIONS, 1, EXITED, 143, False, id="not interrupted"),
         pytest.param(EXIT_AT_CODE_75, 1, EXITED, 1, True, id="no entry matches"),
         pytest.param(EXIT_AT_CODE_75, 1, EXITED, 75, False, id="exit code matches"),
+        pytest.param(EXIT_AT_CODE_75, 1, EXITED, 750, True, id="only the beginning of the exit code matches"),
         pytest.param({}, 1, EXITED, 1, False, id="one attempt by default"),
     ],
 )
@@ -128,28 +128,9 @@ def test_a_failed_attempt_is_retried_as_the_retry_strategy_says(
     assert should_retry(strategy, attempts, reason, exit_code) is is_retried
 
 
-def test_a_pattern_matches_the_whole_text_or_its_beginning() -> None:
-    assert matches_pattern("Host*", "Host EC2 terminated")
-    assert not matches_pattern("Host*", "Hos")
-    assert not matches_pattern("Host", "Host EC2 terminated")
-
-
 def test_an_image_is_found_by_its_repository_and_an_unknown_one_is_an_error() -> None:
     account = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
-    assert (
-        find_image(f"{account}/polyphony-local-meetings-media-images@sha256:0").module == "handlers.meetings.media_job"
-    )
+    image = find_image(f"{account}/polyphony-local-meetings-media-images@sha256:0")
+    assert image.module == "handlers.meetings.media_job"
     with pytest.raises(ValueError, match=r"the content of the image .*/others:1 is unknown"):
         find_image(f"{account}/others:1")
-
-
-def test_a_queue_has_its_fault_until_the_faults_are_set_again(tmp_path: Path) -> None:
-    (tmp_path / "emulator").mkdir()
-    assert read_fault(tmp_path, "spot") == QueueFault()
-    set_faults(tmp_path, {"spot": QueueFault(reclaimed_attempts=2)})
-    assert (read_fault(tmp_path, "spot"), read_fault(tmp_path, "on-demand")) == (
-        QueueFault(reclaimed_attempts=2),
-        QueueFault(),
-    )
-    set_faults(tmp_path, {})
-    assert read_fault(tmp_path, "spot") == QueueFault()

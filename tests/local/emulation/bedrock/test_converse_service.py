@@ -34,13 +34,11 @@ def client() -> Iterator[Any]:
         yield create_client("bedrock-runtime", port)
 
 
-def broadcast_request(
-    *texts: str, memories: tuple[str, ...] = (), settings: RequestSettings = SETTINGS
-) -> dict[str, Any]:
+def broadcast_request(*texts: str, memories: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the fact-check agent's request about a broadcast, which has a cue of six seconds for each text."""
     cues = tuple(Cue(number * 6_000, number * 6_000 + 6_000, text) for number, text in enumerate(texts))
     events = [MemoryEvent(f"000{number}#ab", text) for number, text in enumerate(memories)]
-    return window_request(settings, Window(0, 0, len(cues), cues), "4c1f", 1, events)
+    return window_request(SETTINGS, Window(0, 0, len(cues), cues), "4c1f", 1, events)
 
 
 def reply_to(client: Any, *texts: str, model: str = THINKING_MODEL, **options: Any) -> ModelReply:
@@ -64,15 +62,6 @@ def test_claims_and_clips_are_found_in_the_transcript(client: Any) -> None:
     assert result["window"] == "4c1f"
     assert [(clip["startMs"], clip["endMs"]) for clip in result["clips"]] == [(6_000, 12_000)]
     assert check_facts(client, "Good evening.") == {"window": "4c1f", "claims": [], "clips": []}
-
-
-@pytest.mark.parametrize(("cue_count", "clips"), [(2, []), (3, [(0, 18_000)]), (4, [(0, 18_000)])])
-def test_a_clip_is_neither_shorter_nor_longer_than_its_limits(
-    client: Any, cue_count: int, clips: list[tuple[int, int]]
-) -> None:
-    settings = RequestSettings(max_tokens=3_000, clip_min_ms=13_000, clip_max_ms=20_000)
-    result = check_facts(client, CLAIM, *["And so on."] * (cue_count - 1), settings=settings)
-    assert [(clip["startMs"], clip["endMs"]) for clip in result["clips"]] == clips
 
 
 @pytest.mark.parametrize(
@@ -136,8 +125,8 @@ def test_a_promise_is_an_action_item_with_owner_and_due_date(
     text: str, item: tuple[str, str | None, str | None] | None
 ) -> None:
     items = ask_about_meeting(("spk_0", text), task="actionItems")["items"]
-    assert [(found["text"], found["owner"], found["due"]) for found in items] == ([] if item is None else [item])
-    assert all(found["quote"] in text for found in items)
+    assert [(result["text"], result["owner"], result["due"]) for result in items] == ([item] if item else [])
+    assert all(result["quote"] in text for result in items)
 
 
 def test_the_fixed_part_of_a_prompt_is_written_to_the_cache_once_and_then_read() -> None:

@@ -107,14 +107,6 @@ def test_noise_is_neither_a_word_nor_a_pause() -> None:
     assert [type(item) for item in recognise(speech(["hello"], RATE) + noise)] == [SpokenWord]
 
 
-@pytest.mark.media
-def test_a_single_tone_is_not_a_word() -> None:
-    source = ("-f", "lavfi", "-i", "sine=450:duration=1")
-    tone = run_ffmpeg(*source, "-f", "s16le", "-ar", str(RATE), "-ac", "1", "pipe:1")
-    assert tone
-    assert words(recognise(tone)) == []
-
-
 VOICES = [None, *PITCHES]
 SPOKEN_WORDS = ["hello", *WORDS]
 """All words. The additional one makes their number no multiple of the number of voices."""

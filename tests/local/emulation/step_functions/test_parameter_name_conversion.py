@@ -83,14 +83,14 @@ def test_an_unknown_argument_is_an_error(arguments: dict[str, Any]) -> None:
 
 def test_a_map_in_a_response_keeps_its_keys() -> None:
     shape = service_model("batch").operation_model("DescribeJobs").output_shape
-    answer = {"jobs": [{"jobName": "one", "tags": {"not-a-member": "1"}}]}
-    assert to_state_result(answer, shape) == {"Jobs": [{"JobName": "one", "Tags": {"not-a-member": "1"}}]}
+    response = {"jobs": [{"jobName": "one", "tags": {"not-a-member": "1"}}]}
+    assert to_state_result(response, shape) == {"Jobs": [{"JobName": "one", "Tags": {"not-a-member": "1"}}]}
 
 
 def test_a_response_is_converted_to_json_for_the_state() -> None:
     shape = service_model("transcribe").operation_model("GetTranscriptionJob").output_shape
-    answer = {
+    response = {
         "TranscriptionJob": {"CreationTime": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "FailureReason": None},
         "ResponseMetadata": {"HTTPStatusCode": 200},
     }
-    assert to_state_result(answer, shape) == {"TranscriptionJob": {"CreationTime": "2026-01-02T03:04:05.000Z"}}
+    assert to_state_result(response, shape) == {"TranscriptionJob": {"CreationTime": "2026-01-02T03:04:05.000Z"}}

@@ -122,23 +122,6 @@ def test_a_transcript_has_text_items_and_speakers(service: ServedTranscribe) -> 
     assert [item["start_time"] for item in first_segment["items"]] == [item["start_time"] for item in spoken[:2]]
 
 
-def test_speakers_above_the_maximum_get_the_last_label(service: ServedTranscribe) -> None:
-    service.run(
-        record(*((pitch, "hello") for pitch in PITCHES[:4])),
-        Settings={"ShowSpeakerLabels": True, "MaxSpeakerLabels": 2},
-    )
-    labels = service.transcript()["results"]["speaker_labels"]
-    assert labels["speakers"] == 2
-    assert [item["speaker_label"] for item in labels["segments"]] == ["spk_0", "spk_1", "spk_1", "spk_1"]
-
-
-def test_the_transcript_of_silence_has_no_words_and_without_the_setting_no_speaker_labels(
-    service: ServedTranscribe,
-) -> None:
-    assert service.run(record((LOW, "")), Settings=None)["TranscriptionJobStatus"] == "COMPLETED"
-    assert service.transcript()["results"] == {"transcripts": [{"transcript": ""}], "items": []}
-
-
 def test_a_job_completes_at_the_second_get_request(service: ServedTranscribe) -> None:
     started = service.start(media=record((LOW, "hello")))
     assert (started["TranscriptionJobStatus"], "StartTime" in started) == ("IN_PROGRESS", True)

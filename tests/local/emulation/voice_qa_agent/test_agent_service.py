@@ -31,13 +31,12 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
 )
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from local.emulation.speech.audio_encoding_and_recognition import recognise_file
-from local.emulation.speech.tone_words import Pause, SpokenWord, speech
+from local.emulation.speech.tone_words import SpokenWord, speech
 from local.emulation.voice_qa_agent.agent_service import AnswerFault, serve
 from local.emulation.voice_qa_agent.word_overlap_answers import (
     NO_MATCH_ANSWER,
     LecturePassage,
     find_best_passages,
-    find_passages,
     make_reply,
 )
 from local.ffmpeg import pcm_input, run_ffmpeg
@@ -133,16 +132,16 @@ def create_client(endpoint: str, pauses: list[float] | None = None) -> HttpAgent
     return HttpAgent(endpoint, AnswerLimits(first_byte_seconds=TIMEOUT_SECONDS), RetryTiming(wait=wait))
 
 
-def ask(endpoint: str, asked: AgentQuestion, pauses: list[float] | None = None) -> list[AgentPiece]:
-    with create_client(endpoint, pauses).answer(asked) as pieces:
+def ask(endpoint: str, agent_question: AgentQuestion, pauses: list[float] | None = None) -> list[AgentPiece]:
+    with create_client(endpoint, pauses).answer(agent_question) as pieces:
         return list(pieces)
 
 
-def ask_until_failure(endpoint: str, asked: AgentQuestion) -> tuple[str, AgentFailed]:
+def ask_until_failure(endpoint: str, agent_question: AgentQuestion) -> tuple[str, AgentFailed]:
     """Return the text of the answer before it fails, and the failure."""
     received: list[AgentPiece] = []
     try:
-        with create_client(endpoint).answer(asked) as pieces:
+        with create_client(endpoint).answer(agent_question) as pieces:
             received.extend(pieces)
     except AgentFailed as failure:
         return answer_text(received), failure
@@ -219,16 +218,16 @@ def test_a_lecture_that_cannot_be_decoded_is_rejected(
 
 def test_an_expired_url_or_one_of_another_host_is_rejected(endpoint: str, lecture: str, files: FileServer) -> None:
     for url in (files.url("expired"), "http://192.0.2.1/x", "file:///etc/hostname"):
-        for asked in (question(url, WrittenQuery("captions")), question(lecture, SpokenQuery(url, "ogg"))):
-            _, failure = ask_until_failure(endpoint, asked)
+        for agent_question in (question(url, WrittenQuery("captions")), question(lecture, SpokenQuery(url, "ogg"))):
+            _, failure = ask_until_failure(endpoint, agent_question)
             assert failure.code is AgentCode.QUESTION_REJECTED
 
 
 def test_the_word_throttled_throttles_the_first_request_of_each_query(endpoint: str, lecture: str) -> None:
     pauses: list[float] = []
     for query_id, pause_count in (("first", 1), ("first", 1), ("second", 2)):
-        asked = question(lecture, WrittenQuery("throttled captions"), query_id=query_id)
-        assert answer_text(ask(endpoint, asked, pauses)) == CAPTIONS_ANSWER
+        agent_question = question(lecture, WrittenQuery("throttled captions"), query_id=query_id)
+        assert answer_text(ask(endpoint, agent_question, pauses)) == CAPTIONS_ANSWER
         assert len(pauses) == pause_count
     assert pauses[0] >= 1
 
@@ -262,13 +261,6 @@ def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(e
     for thread in threads:
         thread.join(TIMEOUT_SECONDS)
     assert sorted(answers) == sorted([*expected.items()] * 4)
-
-
-def test_passages_are_separated_by_pauses() -> None:
-    words = [SpokenWord("a", 1, 2), SpokenWord("b", 2, 3), SpokenWord("c", 6, 7)]
-    recognised = [Pause(0), *words[:2], Pause(4), Pause(5), words[2]]
-    assert find_passages(recognised) == [LecturePassage(("a", "b"), 1000, 3000), LecturePassage(("c",), 6000, 7000)]
-    assert find_passages([]) == []
 
 
 def test_rare_words_count_more_and_equal_passages_are_in_the_order_of_the_lecture() -> None:
