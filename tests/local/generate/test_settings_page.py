@@ -56,7 +56,7 @@ def test_every_key_has_a_default_a_range_and_a_description(key: str) -> None:
         assert unit, "a number must have a unit"
     if unit == settings_page.COUNT:
         assert not re.search(r"(?i)^(seconds|minutes|hours|days|share) |dollars", description), (
-            "the setting has this unit"
+            "the description names a unit, so the setting is not a count"
         )
 
 

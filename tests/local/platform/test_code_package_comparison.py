@@ -45,12 +45,12 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CurrentPackages
 
 @pytest.mark.parametrize(
     ("folder", "used_files"),
-    [("meetings/sweep", {SHARED, KEYS, SWEEP, PROMPT}), ("meetings/start", {START}), ("meetings/gone", set())],
+    [("meetings/sweep", {SHARED, KEYS, SWEEP, PROMPT}), ("meetings/start", {START}), ("meetings/missing", set())],
 )
 def test_a_function_uses_what_it_imports_and_the_data_files_of_these_packages(
     packages: CurrentPackages, folder: str, used_files: set[str]
 ) -> None:
-    files = {SHARED, KEYS, SWEEP, START, PROMPT, "handlers/common/gone.py"}
+    files = {SHARED, KEYS, SWEEP, START, PROMPT, "handlers/common/missing.py"}
     assert packages.list_used_files(function(folder), files) == used_files
 
 

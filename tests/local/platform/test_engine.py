@@ -70,22 +70,23 @@ def actions_of_up(program: Callable[[], object], aws: FakeAws, folder: Path) -> 
     return dict(progress.actions)
 
 
-def create_common_resources(text: str, days: int, name: str) -> None:
+def create_common_resources(code_text: str, days: int, group_name: str) -> None:
+    """Create the resources that both programs have. The resource `renamed` uses the version of the function's code."""
     topic = AnyResource(TOPIC, "topic", name="topic")
-    code = AnyResource(CODE, "code", name="code", role=ROLE, text=text)
+    code = AnyResource(CODE, "code", name="code", role=ROLE, text=code_text)
     AnyResource(GROUP, "kept", name="kept", days=7, key=topic.arn)
     AnyResource(GROUP, "changed", name="changed", days=days)
-    AnyResource(GROUP, "renamed", name=name, days=7, key=code.version)
+    AnyResource(GROUP, "renamed", name=group_name, days=7, key=code.version)
 
 
 def first_program() -> None:
-    create_common_resources("print(1)", days=7, name="old-name")
-    gone = AnyResource(GROUP, "gone", name="gone")
-    AnyResource(GROUP, "gone-child", name="gone-child", opts=pulumi.ResourceOptions(depends_on=[gone]))
+    create_common_resources("print(1)", days=7, group_name="old-name")
+    removed = AnyResource(GROUP, "removed", name="removed")
+    AnyResource(GROUP, "removed-child", name="removed-child", opts=pulumi.ResourceOptions(depends_on=[removed]))
 
 
 def second_program() -> None:
-    create_common_resources("print(2)", days=30, name="new-name")
+    create_common_resources("print(2)", days=30, group_name="new-name")
     AnyResource(GROUP, "new", name="new")
 
 
@@ -101,7 +102,7 @@ def test_a_resource_is_created_after_those_it_depends_on(tmp_path: Path) -> None
     aws = run_first_program(tmp_path)
     created = [name for method, name in aws.calls if method.startswith("create")]
     assert created.index("topic") < created.index("kept")
-    assert created.index("gone") < created.index("gone-child"), "depends_on without a shared value also orders"
+    assert created.index("removed") < created.index("removed-child"), "depends_on without a shared value also orders"
     assert aws.resources["kept"]["kmsKeyId"] == "arn:aws:sns:us-east-1:1:topic"
 
 
@@ -183,11 +184,11 @@ def test_a_second_up_changes_only_the_resources_whose_inputs_changed(tmp_path: P
         "changed": ResourceAction.UPDATE,
         "renamed": ResourceAction.REPLACE,
         "new": ResourceAction.CREATE,
-        "gone": ResourceAction.DELETE,
-        "gone-child": ResourceAction.DELETE,
+        "removed": ResourceAction.DELETE,
+        "removed-child": ResourceAction.DELETE,
     }
     assert ("put_retention_policy", "changed") in aws.calls
-    assert aws.calls.index(("delete_log_group", "gone-child")) < aws.calls.index(("delete_log_group", "gone"))
+    assert aws.calls.index(("delete_log_group", "removed-child")) < aws.calls.index(("delete_log_group", "removed"))
     assert sorted(aws.resources) == ["changed", "code", "kept", "new", "new-name", "topic"]
     assert [method for method, name in aws.calls if name == "code"] == ["update_function_code", "publish_version"]
     assert aws.resources["new-name"]["kmsKeyId"] == "2", "this input is the version of the changed function"

@@ -22,8 +22,8 @@ cloudwatch.time.time = lambda: now[0]
 metrics = ServiceMetrics(lambda: None, lambda: now[0])
 evaluator = AlarmEvaluator(lambda: now[0])
 evaluator.install()
-notified = []
-sns._fanout = lambda topic, identity, message, subject: notified.append(json.loads(message)["NewStateValue"])
+notified_states = []
+sns._fanout = lambda topic, identity, message, subject: notified_states.append(json.loads(message)["NewStateValue"])
 allow = {"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}
 policy = {"Statement": [{**allow, "Principal": {"Service": "cloudwatch.amazonaws.com"}}]}
 topic = {"attributes": {"Policy": json.dumps(policy)}}
@@ -43,7 +43,7 @@ for step in scenario["steps"]:
     evaluator.evaluate_all()
     states.append(cloudwatch._alarms["alarm"]["StateValue"])
 samples = sum(len(points) for key, points in cloudwatch._metrics.items() if key[0] == "AWS/SQS")
-print(json.dumps({"states": states, "notified": notified, "samples": samples}))
+print(json.dumps({"states": states, "notified_states": notified_states, "samples": samples}))
 """
 """Script that publishes values at each step, evaluates the alarm, and prints its states and notifications."""
 ALARM = {
@@ -79,7 +79,7 @@ def test_an_alarm_ends_when_the_breach_is_older_than_the_periods_that_it_reads()
     assert result["states"] == ["OK", "ALARM", "ALARM", "ALARM", "OK"], (
         "the alarm reads its one period and EXTRA_PERIODS, so a value counts for three periods"
     )
-    assert result["notified"] == ["OK", "ALARM", "OK"]
+    assert result["notified_states"] == ["OK", "ALARM", "OK"]
 
 
 def test_a_good_value_in_the_newest_period_ends_an_alarm() -> None:
@@ -122,7 +122,7 @@ def test_an_alarm_on_a_metric_that_the_local_platform_lacks_is_not_evaluated() -
 def test_a_topic_whose_policy_does_not_allow_cloudwatch_is_not_notified() -> None:
     changes = {"AlarmActions": ["arn:aws:sns:us-east-1:123456789012:closed"], "OKActions": []}
     result = evaluate(changes, {"at": 1000, "values": [1]})
-    assert (result["states"], result["notified"]) == (["ALARM"], [])
+    assert (result["states"], result["notified_states"]) == (["ALARM"], [])
 
 
 @pytest.mark.parametrize(

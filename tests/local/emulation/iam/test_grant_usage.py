@@ -32,7 +32,10 @@ def reviewed_grant(action: str, role: str = "ingestion-*") -> ReviewedGrant:
 
 
 PUT_DECISION = decision("dynamodb:PutItem")
-UNUSED_GET = f"granted and never used: {ROLE} may dynamodb:GetItem on {TABLE}; remove the grant, or give the reason in reviewed_grants.toml"
+UNUSED_GET = (
+    f"granted and never used: {ROLE} may dynamodb:GetItem on {TABLE}; "
+    "remove the grant, or give the reason in reviewed_grants.toml"
+)
 STALE_ENTRY = "reviewed_grants.toml lists {}, but no unused grant matches this entry; remove the entry"
 
 
