@@ -33,7 +33,7 @@ class FakePlatformLambda:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        """Folder of the platform, for downloads of code."""
+        """Folder of the platform, which also has the source files of the handlers."""
         self.code: dict[str, bytes] = {}
         """Code by function and version, for example `one:$LATEST` and `one:1`."""
         self.aliases: dict[str, dict[str, Any]] = {}
@@ -118,13 +118,13 @@ class FakePlatformLambda:
 
 def use_fake_platform(patch: pytest.MonkeyPatch, folder: Path) -> FakePlatformLambda:
     """Make a platform seem to run in a folder, with the functions `start` and `sweep` of the handler tree."""
-    fake = FakePlatformLambda(folder)
+    platform = FakePlatformLambda(folder)
     content = Path(handler_archive.write_archive("meetings")).read_bytes()
     for name in (START_NAME, SWEEP_NAME):
-        fake.deploy(name, content)
+        platform.deploy(name, content)
     patch.setattr(emulator, "find_running", lambda _: Emulator(*ENDPOINT_RECORD, folder, kept=True))
-    patch.setattr(function_push, "EmulatorClients", lambda _: fake)
-    return fake
+    patch.setattr(function_push, "EmulatorClients", lambda _: platform)
+    return platform
 
 
 def write_state(folder: Path, *, pinned_version: str = "") -> PlatformState:
