@@ -112,10 +112,14 @@ class ServedMediaConvert:
         assert parsed_key is not None
         return UploadedVideo(key, "v1", parsed_key, len(data))
 
+    def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a job to its end, and return the details of its last event."""
+        self.client.create_job(**request)
+        return self.account.wait_for_end_of_job()[-1]
+
     def cut(self, data: bytes, seconds: int = 2, suffix: str = ".mp4") -> dict[str, Any]:
         """Upload a video and cut it into segments of this length. Return the details of the job's last event."""
-        self.client.create_job(**job_request(self.upload(data, suffix), seconds))
-        return self.account.wait_for_end_of_job()[-1]
+        return self.run(job_request(self.upload(data, suffix), seconds))
 
     def segments(self) -> list[bytes]:
         """Return the segments in order."""

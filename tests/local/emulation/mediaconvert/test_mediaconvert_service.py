@@ -89,8 +89,7 @@ def test_a_job_whose_event_cannot_be_sent_does_not_stop_later_jobs(
         patch.setattr(service.account, "put_event", refuse_event)
         service.client.create_job(**{**request, "ClientRequestToken": "first"})
         assert event_was_refused.wait(TIMEOUT_SECONDS)
-    service.client.create_job(**{**request, "ClientRequestToken": "second"})
-    assert service.account.wait_for_end_of_job()[-1]["status"] == "COMPLETE"
+    assert service.run({**request, "ClientRequestToken": "second"})["status"] == "COMPLETE"
 
 
 def test_the_key_of_a_video_may_contain_a_line_break(service: ServedMediaConvert) -> None:
@@ -112,8 +111,7 @@ def test_a_clipped_input_ends_with_the_frame_at_the_end_timecode_or_with_the_vid
 ) -> None:
     request = job_request(service.upload(record_video("mp4", 7, VIDEO_SOURCE, AUDIO_SOURCE)))
     request["Settings"]["Inputs"][0]["InputClippings"] = [{"EndTimecode": end}]
-    service.client.create_job(**request)
-    assert service.account.wait_for_end_of_job()[-1]["status"] == "COMPLETE"
+    assert service.run(request)["status"] == "COMPLETE"
     assert [len(picture_times(segment)) for segment in service.segments()] == picture_counts
 
 
@@ -167,8 +165,7 @@ def test_a_job_reads_and_writes_with_the_permissions_of_its_role(service: Served
 def test_a_job_without_its_video_fails(service: ServedMediaConvert) -> None:
     request = job_request(service.upload(b""))
     service.account.objects.clear()
-    service.client.create_job(**request)
-    assert service.account.wait_for_end_of_job()[-1]["errorCode"] == 1404
+    assert service.run(request)["errorCode"] == 1404
 
 
 def test_requests_with_the_same_token_return_the_same_job_for_a_minute(service: ServedMediaConvert) -> None:
