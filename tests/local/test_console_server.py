@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import Mock
 from urllib.parse import urlencode
 
@@ -52,15 +52,19 @@ def running_platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: platform)
 
 
-def send(
-    port: int, path: str, headers: Mapping[str, str] | None = None, method: str = "GET"
-) -> tuple[int, dict[str, str], bytes]:
-    """Send a request. Return status, headers and body of the response."""
+class Response(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def send(port: int, path: str, request_headers: Mapping[str, str] | None = None, method: str = "GET") -> Response:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request(method, path, headers=dict(headers or {}))
+        connection.request(method, path, headers=dict(request_headers or {}))
         response = connection.getresponse()
-        return response.status, {name.lower(): value for name, value in response.headers.items()}, response.read()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Response(response.status, headers, response.read())
     finally:
         connection.close()
 
@@ -106,21 +110,21 @@ def test_a_request_with_another_host_header_is_rejected(port: int, running_platf
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_request_from_another_website_is_rejected(port: int, running_platform: None, site: str) -> None:
     for path, method in PRIVATE_REQUESTS:
-        assert send(port, path, {"Sec-Fetch-Site": site}, method)[0] == 403
-    assert send(port, "/", {"Sec-Fetch-Site": site})[0] == 200, "a website may link to the page"
-    assert send(port, "/local.json", {"Sec-Fetch-Site": "same-origin"})[0] == 200
+        assert send(port, path, {"Sec-Fetch-Site": site}, method).status == 403
+    assert send(port, "/", {"Sec-Fetch-Site": site}).status == 200, "a website may link to the page"
+    assert send(port, "/local.json", {"Sec-Fetch-Site": "same-origin"}).status == 200
 
 
 def test_post_requests_to_other_addresses_are_rejected(port: int) -> None:
     for path in ("/", "/local.json"):
-        assert send(port, path, method="POST")[0] == 405
+        assert send(port, path, method="POST").status == 405
 
 
 def test_sample_files_are_served(port: int) -> None:
     status, headers, body = send(port, "/samples/sentence.wav")
     assert (status, headers["content-type"]) == (200, "audio/wav")
     assert body == sample_files.read_sample("sentence.wav")
-    assert send(port, "/samples/../README.md")[0] == 404
+    assert send(port, "/samples/../README.md").status == 404
 
 
 def test_every_sample_that_the_page_names_exists() -> None:
@@ -168,11 +172,11 @@ def test_a_flush_request_returns_an_error_if_the_sweeper_fails(
     port: int, running_platform: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(console_ingestion, "invoke", lambda *_, **__: {"errorType": "KeyError"})
-    assert send(port, "/flush", method="POST")[0] == 503
+    assert send(port, "/flush", method="POST").status == 503
 
 
 def test_the_security_headers_allow_connections_only_to_this_platform(port: int, running_platform: None) -> None:
-    _, headers, _ = send(port, "/")
+    headers = send(port, "/").headers
     rules = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
     assert rules["connect-src"] == "'self' http://127.0.0.1:4566 ws://127.0.0.1:4566 http://127.0.0.1:1234/token"
     assert rules["frame-ancestors"] == "'none'"

@@ -124,7 +124,7 @@ def test_a_preview_lists_the_actions_of_the_next_up(tmp_path: Path, monkeypatch:
     assert list(planned.values()).count(ResourceAction.REPLACE) == 3
 
 
-UNSUPPORTED_TYPES = ("test:index/unsupported:Unsupported", "test:index/other:Other")
+UNSUPPORTED_TYPES = ("test:index/b:B", "test:index/a:A")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ UNSUPPORTED_TYPES = ("test:index/unsupported:Unsupported", "test:index/other:Oth
     [
         (
             lambda: AnyResource(UNSUPPORTED_TYPES[0], "unsupported"),
-            r"There is no driver for test:index/unsupported:Unsupported\. Add one in local/platform/",
+            r"There is no driver for test:index/b:B\. Add one in local/platform/",
         ),
         (
             lambda: AnyResource(NOTE, "other", keys=[AnyResource(TOPIC, "topic", name="topic").version]),
@@ -161,9 +161,7 @@ def test_a_preview_names_all_types_without_a_driver() -> None:
             AnyResource(kind, f"resource-{number}", name="x")
 
     graph = program_run.run_function(program, CONFIG, PreviewProvider(), preview=True).graph
-    with pytest.raises(
-        CannotRun, match=r"no driver for test:index/other:Other, test:index/unsupported:Unsupported\. Add one in"
-    ):
+    with pytest.raises(CannotRun, match=r"no driver for test:index/a:A, test:index/b:B\. Add one in"):
         find_invalid_inputs(graph)
 
 

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.unit
 
 DIFF_NONE, DIFF_SOME = provider_pb2.DiffResponse.DIFF_NONE, provider_pb2.DiffResponse.DIFF_SOME
 ROLE = "arn:aws:iam::123456789012:role/one"
+OLD_CODE = {"name": "code", "role": ROLE, "text": "print(1)"}
+NEW_CODE = {**OLD_CODE, "text": "print(2)"}
 Cli = provider_pb2_grpc.ResourceProviderStub
 """gRPC client of the provider, in place of the Pulumi CLI."""
 
@@ -120,7 +122,7 @@ def test_a_creation_returns_id_inputs_and_outputs(cli: Cli, aws: FakeAws) -> Non
 
 def test_the_service_gets_a_secret_input_in_clear_text_and_the_cli_gets_it_as_a_secret(cli: Cli, aws: FakeAws) -> None:
     secret = {SIGNATURE: SECRET, "value": "canary"}
-    response = create(cli, CODE, {"name": "code", "role": ROLE, "text": secret})
+    response = create(cli, CODE, {**OLD_CODE, "text": secret})
     assert aws.resources["code"]["Code"] == {"ZipFile": "canary"}
     assert MessageToDict(response.properties)["text"][SIGNATURE] == SECRET
 
@@ -128,8 +130,7 @@ def test_the_service_gets_a_secret_input_in_clear_text_and_the_cli_gets_it_as_a_
 def test_a_preview_calls_no_service(cli: Cli, aws: FakeAws) -> None:
     response = create(cli, TOPIC, {"name": "topic"}, preview=True)
     assert (response.id, list(response.properties)) == ("", ["name"])
-    old, new = {"name": "code", "role": ROLE, "text": "print(1)"}, {"name": "code", "role": ROLE, "text": "print(2)"}
-    updated = cli.Update(update_request(CODE, old, new, {"version": "1"}, preview=True))
+    updated = cli.Update(update_request(CODE, OLD_CODE, NEW_CODE, {"version": "1"}, preview=True))
     assert updated.properties["version"] == UNKNOWN_STRING
     assert aws.calls == []
 
@@ -146,12 +147,10 @@ def test_a_check_reports_invalid_inputs_and_accepts_unknown_ones(cli: Cli) -> No
 
 
 def test_a_type_without_a_driver_is_refused(cli: Cli) -> None:
-    error = error_of(lambda: create(cli, "test:index/unsupported:Unsupported", {"name": "x"}))
+    kind = "test:index/unsupported:Unsupported"
+    error = error_of(lambda: create(cli, kind, {"name": "x"}))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert (
-        "no driver for test:index/unsupported:Unsupported. Add one in local/platform/resource_drivers/"
-        in error.details()
-    )
+    assert f"no driver for {kind}. Add one in local/platform/resource_drivers/" in error.details()
 
 
 def test_an_unknown_function_is_refused(cli: Cli) -> None:
@@ -160,43 +159,37 @@ def test_an_unknown_function_is_refused(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "new_inputs", "changes", "replaces", "is_deleted_first"),
+    ("kind", "days", "changes"),
+    [(GROUP, 7, DIFF_NONE), (GROUP, 30, DIFF_SOME), (NOTE, 30, DIFF_SOME)],
+    ids=["unchanged", "changed", "changed and recorded only"],
+)
+def test_a_change_that_needs_no_replacement_is_an_update(cli: Cli, kind: str, days: int, changes: int) -> None:
+    response = diff(cli, kind, {"name": "group", "days": 7}, {"name": "group", "days": days})
+    assert response.changes == changes
+    assert list(response.replaces) == []
+
+
+@pytest.mark.parametrize(
+    ("new_inputs", "replaces", "is_deleted_first"),
     [
-        pytest.param(GROUP, {"name": "group", "days": 7}, DIFF_NONE, [], False, id="unchanged"),
-        pytest.param(GROUP, {"name": "group", "days": 30}, DIFF_SOME, [], False, id="updated in place"),
-        pytest.param(GROUP, {"name": "group"}, DIFF_SOME, ["days"], True, id="no call can unset the input"),
-        pytest.param(GROUP, {"name": "other", "days": 7}, DIFF_SOME, ["name"], False, id="other name"),
-        pytest.param(
-            GROUP,
-            {"name": "group", "days": 7, "key": "arn:key"},
-            DIFF_SOME,
-            ["key"],
-            True,
-            id="no call can set the input",
-        ),
-        pytest.param(
-            GROUP,
-            {"namePrefix": "group-", "days": 7},
-            DIFF_SOME,
-            ["name", "namePrefix"],
-            False,
-            id="name from a prefix",
-        ),
-        pytest.param(NOTE, {"name": "group", "days": 30}, DIFF_SOME, [], False, id="recorded only"),
+        ({"name": "group"}, ["days"], True),
+        ({"name": "group", "days": 7, "key": "arn:key"}, ["key"], True),
+        ({"name": "other", "days": 7}, ["name"], False),
+        ({"namePrefix": "group-", "days": 7}, ["name", "namePrefix"], False),
     ],
+    ids=["no call can unset the input", "no call can set the input", "other name", "name from a prefix"],
 )
 def test_a_resource_is_deleted_before_its_replacement_is_created_unless_their_names_differ(
-    cli: Cli, kind: str, new_inputs: dict[str, Any], changes: int, replaces: list[str], is_deleted_first: bool
+    cli: Cli, new_inputs: dict[str, Any], replaces: list[str], is_deleted_first: bool
 ) -> None:
-    response = diff(cli, kind, {"name": "group", "days": 7}, new_inputs)
-    assert response.changes == changes
+    response = diff(cli, GROUP, {"name": "group", "days": 7}, new_inputs)
     assert list(response.replaces) == replaces
     assert response.deleteBeforeReplace is is_deleted_first
 
 
 def test_archives_are_compared_by_their_hash(cli: Cli) -> None:
     def archive(content_hash: str, **content: str) -> dict[str, Any]:
-        return {"name": "code", "role": ROLE, "text": {SIGNATURE: ARCHIVE, "hash": content_hash, **content}}
+        return {**OLD_CODE, "text": {SIGNATURE: ARCHIVE, "hash": content_hash, **content}}
 
     old = archive("1" * 64)
     assert diff(cli, CODE, old, archive("1" * 64, path="build/code.zip")).changes == DIFF_NONE
@@ -204,11 +197,10 @@ def test_archives_are_compared_by_their_hash(cli: Cli) -> None:
 
 
 def test_an_update_changes_the_resource_and_returns_the_changed_outputs(cli: Cli, aws: FakeAws) -> None:
-    old = {"name": "code", "role": ROLE, "text": "print(1)"}
-    created = create(cli, CODE, old)
+    created = create(cli, CODE, OLD_CODE)
     assert created.properties["version"] == "1"
     aws.calls.clear()
-    response = cli.Update(update_request(CODE, old, {**old, "text": "print(2)"}, {"version": "1"}))
+    response = cli.Update(update_request(CODE, OLD_CODE, NEW_CODE, {"version": "1"}))
     assert response.properties["version"] == "2"
     assert [method for method, _ in aws.calls] == ["update_function_code", "publish_version"]
 
@@ -236,15 +228,13 @@ def test_a_resource_whose_creation_failed_half_way_is_replaced_by_the_next_deplo
 
 
 def test_a_failed_update_is_repeated_even_with_the_old_inputs(cli: Cli, aws: FakeAws) -> None:
-    old = {"name": "code", "role": ROLE, "text": "print(1)"}
-    new = {**old, "text": "print(2)"}
-    create(cli, CODE, old)
+    create(cli, CODE, OLD_CODE)
     aws.error_codes = {"publish_version": "TooManyRequestsException"}
-    incomplete = incomplete_resource_of(lambda: cli.Update(update_request(CODE, old, new, {"version": "1"})))
+    incomplete = incomplete_resource_of(lambda: cli.Update(update_request(CODE, OLD_CODE, NEW_CODE, {"version": "1"})))
     assert MessageToDict(incomplete.properties)[PENDING] == ["text"]
     aws.error_codes = {}
-    assert list(diff(cli, CODE, new, new, {PENDING: ["text"]}).diffs) == ["text"]
-    response = cli.Update(update_request(CODE, new, old, {"version": "1", PENDING: ["text"]}))
+    assert list(diff(cli, CODE, NEW_CODE, NEW_CODE, {PENDING: ["text"]}).diffs) == ["text"]
+    response = cli.Update(update_request(CODE, NEW_CODE, OLD_CODE, {"version": "1", PENDING: ["text"]}))
     assert aws.resources["code"]["Code"] == {"ZipFile": "print(1)"}
     assert response.properties["version"] == "2"
     assert PENDING not in response.properties
@@ -281,7 +271,7 @@ def test_calls_after_a_cancellation_fail_until_the_cli_configures_the_provider_a
 
 
 def test_reading_a_resource_returns_the_inputs_that_the_service_has_now(cli: Cli) -> None:
-    inputs = {"name": "code", "role": ROLE, "text": {SIGNATURE: SECRET, "value": "print(1)"}}
+    inputs = {**OLD_CODE, "text": {SIGNATURE: SECRET, "value": "print(1)"}}
     create(cli, CODE, inputs)
     unchanged = cli.Read(read_request(CODE, "code", inputs))
     assert (unchanged.id, MessageToDict(unchanged.inputs)) == ("code", inputs)
