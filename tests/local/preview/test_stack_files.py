@@ -56,25 +56,26 @@ def test_values_within_a_section_are_read_as_the_cli_reads_them(root: Path, writ
     assert type(section["plain"]) is type(value)
 
 
-@pytest.mark.parametrize("written", ["017", "1:15", "True", "off", "2026-12-31", "1e3"])
+@pytest.mark.parametrize("written", ["017", "0x10", "1:15", "True", "off", "2026-12-31", "1e3"])
 def test_a_value_outside_a_section_stays_text(root: Path, written: str) -> None:
     assert read(root, f"config:\n  polyphony:monthlyBudget: {written}\n").values["polyphony:monthlyBudget"] == written
 
 
 @pytest.mark.parametrize("key", ["on", "12", "true", "2026-12-31"])
 def test_a_key_is_always_text(root: Path, key: str) -> None:
-    config = read(root, f"base: &base\n  plain: 1\nconfig:\n  <<: *base\n  {key}: {{a: 1}}\n  polyphony:last: 0x10\n")
-    assert json.loads(config.values[f"polyphony:{key}"]) == {"a": 1}
-    assert config.values["polyphony:plain"] == "1"
-    assert config.values["polyphony:last"] == "0x10"
+    assert read(root, f"config:\n  {key}: text\n").values[f"polyphony:{key}"] == "text"
+
+
+def test_a_yaml_merge_key_adds_the_values_of_another_mapping(root: Path) -> None:
+    config = read(root, "base: &base\n  plain: 1\nconfig:\n  <<: *base\n  other: 2\n")
+    assert (config.values["polyphony:plain"], config.values["polyphony:other"]) == ("1", "2")
 
 
 def test_a_null_value_is_an_empty_text(root: Path) -> None:
     assert read(root, "config: {polyphony:owner: ~}\n").values["polyphony:owner"] == ""
 
 
-def test_values_of_the_project_file_are_defaults_of_every_stack(root: Path) -> None:
-    assert read(root, "config: {}\n").values["aws:region"] == "us-east-1"
+def test_a_value_of_the_stack_file_overrides_that_of_the_project_file(root: Path) -> None:
     assert read(root, "config: {aws:region: eu-west-1}\n").values["aws:region"] == "eu-west-1"
 
 
@@ -104,8 +105,8 @@ def test_a_duplicate_key_is_rejected_with_its_line(root: Path) -> None:
 
 def test_an_unknown_stack_is_rejected_with_a_list_of_known_stacks(root: Path) -> None:
     (root / "Pulumi.dev.yaml").write_text("config: {}\n")
-    with pytest.raises(StackFileError, match=r"There is no stack 'nope', .* Known stacks: dev"):
-        stack_files.read_stack("nope", root)
+    with pytest.raises(StackFileError, match=r"There is no stack 'unknown', .* Known stacks: dev"):
+        stack_files.read_stack("unknown", root)
 
 
 @pytest.mark.parametrize(
