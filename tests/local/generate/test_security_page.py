@@ -90,9 +90,5 @@ def test_no_role_may_change_iam_or_delete_a_table_or_a_bucket(stack: str) -> Non
 
 
 def test_only_the_services_that_the_page_names_do_not_send_their_source() -> None:
-    assert {service.name for service in set(Service) - SOURCE_SENDING_SERVICES} == {
-        "LAMBDA",
-        "GLUE",
-        "BACKUP",
-        "API_GATEWAY",
-    }
+    services = {service.name for service in set(Service) - SOURCE_SENDING_SERVICES}
+    assert services == {"LAMBDA", "GLUE", "BACKUP", "API_GATEWAY"}
