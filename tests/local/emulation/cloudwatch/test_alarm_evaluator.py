@@ -87,12 +87,6 @@ def test_a_good_value_in_the_newest_period_ends_an_alarm() -> None:
     assert result["states"] == ["ALARM", "ALARM", "OK"]
 
 
-def test_an_alarm_of_two_periods_needs_a_breach_in_each() -> None:
-    changes = {"EvaluationPeriods": 2, "Period": 60, "Threshold": 10}
-    steps = [{"at": 1000, "values": [6, 6]}, {"at": 1059, "values": [20]}, {"at": 1061, "values": [20]}]
-    assert evaluate(changes, *steps)["states"] == ["OK", "OK", "ALARM"]
-
-
 @pytest.mark.parametrize(
     ("changes", "values", "state"),
     [

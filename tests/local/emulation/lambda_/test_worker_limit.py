@@ -56,11 +56,7 @@ def run(script: str) -> Any:
     return run_in_emulator_python(PRELUDE + script, None)
 
 
-def test_a_client_is_throttled_if_no_worker_becomes_free_in_time() -> None:
-    assert run("print(json.dumps([acquire('one') is not None for _ in range(8)]))") == [True] * 6 + [False] * 2
-
-
-def test_two_workers_are_reserved_for_invocations_by_functions() -> None:
+def test_clients_are_throttled_before_functions_because_two_workers_are_reserved() -> None:
     """Without the reserve, functions that use all workers would wait for a worker of the function that they invoke."""
     script = """
 by_clients = [acquire("outer") is not None for _ in range(7)]

@@ -86,18 +86,6 @@ def test_all_words_of_a_partial_result_but_the_newest_are_stable(endpoint: str) 
     assert final.stable == (True,) * (len(SENTENCE) + 1)
 
 
-def test_results_arrive_while_audio_is_still_being_sent(endpoint: str) -> None:
-    with TranscribeStream.open(presign_url(endpoint), TIMEOUT_SECONDS) as stream:
-        stream.send(speech(["hello", "world", SENTENCE_END], RATE))
-        results = [result for _ in range(3) for result in parse_results(stream.receive(TIMEOUT_SECONDS) or b"")]
-        assert [result.text for result in results] == ["Hello", "Hello world", "Hello world."]
-        assert stream.receive(0) is None
-        assert not stream.ended
-        stream.send(speech(["again"], RATE))
-        stream.end()
-        assert final_texts(receive_to_end(stream)) == ["Again."]
-
-
 def test_each_of_two_concurrent_streams_gets_only_its_own_words(endpoint: str) -> None:
     with (
         TranscribeStream.open(presign_url(endpoint), TIMEOUT_SECONDS) as first,

@@ -129,33 +129,26 @@ def test_a_reading_call_gets_its_parameters_from_the_inputs() -> None:
     assert service.parameters == {"get_function_configuration": {"FunctionName": "f"}}
 
 
+def configuration(**changes: Any) -> dict[str, Props]:
+    """Return the response to the first call, with changes."""
+    return {"get_function_configuration": {**CONFIGURATION, **changes}}
+
+
+NEW_SECRET = {"Variables": {"KEY": "new"}}
+
+
 @pytest.mark.parametrize(
     ("changed_responses", "expected"),
     [
-        pytest.param(
-            {"get_function_configuration": {**CONFIGURATION, "MemorySize": 256}}, inputs_with(memory=256), id="number"
-        ),
-        pytest.param(
-            {"get_function_configuration": {**CONFIGURATION, "Environment": {"Variables": {"KEY": "new"}}}},
-            inputs_with(environment={"variables": {"KEY": Secret("new")}}),
-            id="secret",
-        ),
-        pytest.param(
-            {"get_function_configuration": {**CONFIGURATION, "Layers": []}}, inputs_with(layers=None), id="removed"
-        ),
-        pytest.param(
-            {"get_function_configuration": {**CONFIGURATION, "CodeSha256": "two"}},
-            inputs_with(code=Archive(hash="two")),
-            id="content",
-        ),
-        pytest.param(
-            {"get_function_concurrency": {"ReservedConcurrentExecutions": 0}},
-            inputs_with(concurrency=0),
-            id="not set by the program",
-        ),
-        pytest.param({"list_tags": {"Tags": {"a": "2"}}}, inputs_with(tags={"a": "2"}), id="read by a later call"),
-        pytest.param({"list_tags": "NoSuchTagSet"}, inputs_with(tags=None), id="a later call finds nothing"),
+        (configuration(MemorySize=256), inputs_with(memory=256)),
+        (configuration(Environment=NEW_SECRET), inputs_with(environment={"variables": {"KEY": Secret("new")}})),
+        (configuration(Layers=[]), inputs_with(layers=None)),
+        (configuration(CodeSha256="two"), inputs_with(code=Archive(hash="two"))),
+        ({"get_function_concurrency": {"ReservedConcurrentExecutions": 0}}, inputs_with(concurrency=0)),
+        ({"list_tags": {"Tags": {"a": "2"}}}, inputs_with(tags={"a": "2"})),
+        ({"list_tags": "NoSuchTagSet"}, inputs_with(tags=None)),
     ],
+    ids=["number", "secret", "removed", "content", "not in the program", "later call", "later call finds nothing"],
 )
 def test_a_change_by_hand_changes_only_its_input(changed_responses: dict[str, Any], expected: Props) -> None:
     assert read(**changed_responses) == expected
@@ -191,7 +184,7 @@ def test_an_error_other_than_not_found_is_raised() -> None:
 
 
 def test_content_is_not_compared_if_the_state_has_no_hash_of_it() -> None:
-    service = FakeService({**RESPONSES, "get_function_configuration": {**CONFIGURATION, "CodeSha256": "two"}})
+    service = FakeService({**RESPONSES, **configuration(CodeSha256="two")})
     assert read_inputs(DRIVER, service, ResourceValues(INPUTS, "f", {"arn": "arn"})) == INPUTS
 
 

@@ -78,15 +78,7 @@ def fit(service: str, operation: str, value: dict[str, Any], **renames: str) -> 
             {"Value": "s3cret", "Description": UNKNOWN},
         ),
     ],
-    ids=[
-        "case and plural",
-        "rename",
-        "list with one structure",
-        "tags",
-        "text",
-        "number and boolean",
-        "secret and unknown",
-    ],
+    ids=["case and plural", "rename", "list of one block", "tags", "text", "number and boolean", "secret and unknown"],
 )
 def test_values_are_fitted_into_the_shape_of_the_service(
     service: str, operation: str, given: dict[str, Any], renames: dict[str, str], expected: object
