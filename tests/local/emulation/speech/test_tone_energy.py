@@ -1,5 +1,6 @@
 """Test of the calculation of the shares of a sound's energy that each tone has."""
 
+import math
 from array import array
 
 import pytest
@@ -11,8 +12,10 @@ RATE = 8000
 FRAME_SAMPLES = 160
 
 
-@pytest.mark.parametrize("sample", [-32768, 32767])
-def test_the_largest_samples_cause_no_overflow(sample: int) -> None:
-    samples = array("h", [sample] * FRAME_SAMPLES)
-    shares = ToneEnergy(FREQUENCIES, FRAME_SAMPLES, 1, RATE).shares(samples, FRAME_SAMPLES * sample**2)
-    assert shares == pytest.approx([0, 0, 0], abs=1e-3)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_loudest_possible_tone_causes_no_overflow(sign: int) -> None:
+    wave = [math.cos(math.tau * 150 * index / RATE) for index in range(FRAME_SAMPLES)]
+    samples = array("h", [32767 if sign * value > 0 else -32768 for value in wave])
+    energy = sum(sample * sample for sample in samples)
+    share, *_ = ToneEnergy(FREQUENCIES, FRAME_SAMPLES, 1, RATE).shares(samples, energy)
+    assert share == pytest.approx(8 / math.pi**2, abs=0.01), "this is the share of a square wave's base frequency"
