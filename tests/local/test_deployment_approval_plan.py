@@ -66,7 +66,7 @@ def plan(edit: Edit = lambda _: None) -> list[str]:
     )
 
 
-def test_a_line_shows_operation_resource_and_changed_properties() -> None:
+def test_a_line_of_the_plan_has_operation_resource_and_changed_properties() -> None:
     summary, *lines = plan()
     assert summary == "2 changes"
     # The last part of a line is a hash of the change.

@@ -146,13 +146,13 @@ UNSUPPORTED_TYPES = ("test:index/b:B", "test:index/a:A")
     ],
     ids=["no driver", "missing output", "unused property", "invalid value"],
 )
-def test_an_unusable_resource_is_refused_without_a_call(
+def test_an_invalid_resource_is_refused_before_its_creation(
     create: Callable[[], object], message: str, tmp_path: Path
 ) -> None:
     aws = FakeAws()
     with pytest.raises(ResourceFailed, match=message):
         run_up(create, aws, tmp_path)
-    assert aws.calls in ([], [("create_topic", "topic")])
+    assert aws.calls in ([], [("create_topic", "topic")]), "only the resource on which it depends may be created"
 
 
 def test_a_preview_names_all_types_without_a_driver() -> None:
@@ -223,7 +223,7 @@ def test_the_dependants_of_a_replaced_resource_are_replaced_too(tmp_path: Path) 
     ],
     ids=["ignored", "changed", "removed, but no call can unset it"],
 )
-def test_the_action_follows_from_the_changed_property(
+def test_ignored_changed_and_removed_inputs_lead_to_different_actions(
     options: pulumi.ResourceOptions, changes: dict[str, int], action: ResourceAction, tmp_path: Path
 ) -> None:
     aws = FakeAws()

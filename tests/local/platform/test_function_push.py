@@ -164,7 +164,9 @@ def test_a_push_lists_other_functions_that_use_a_changed_file_and_a_push_of_all_
     assert platform.count_publications() == 2
 
 
-def test_a_changed_environment_model_is_reported_only_as_such(platform: FakePlatformLambda, push: Push) -> None:
+def test_a_changed_environment_model_is_reported_as_a_possible_change_of_variables(
+    platform: FakePlatformLambda, push: Push
+) -> None:
     change(platform, ENVIRONMENT)
     output = push("sweep")
     assert f"{ENVIRONMENT} has changed. If it defines other variables" in output
