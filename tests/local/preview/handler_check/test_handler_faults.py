@@ -48,9 +48,11 @@ def write_zip(folder: Path, files: Mapping[str, str]) -> str:
     return str(path)
 
 
-def register(body: Callable[[], object]) -> Graph:
+def register(program: Callable[[], object]) -> Graph:
     """Return the resources of a program."""
-    return program_run.run_function(body, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True).graph
+    return program_run.run_function(
+        program, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True
+    ).graph
 
 
 def register_function(folder: Path, files: Mapping[str, str], entry: str = ENTRY, **inputs: Any) -> Graph:
@@ -164,7 +166,7 @@ def test_a_spark_job_can_import_the_packages_of_glue_and_its_own_library(tmp_pat
         "import pydantic\nfrom handlers.common.shared import LIMITS\n"
     )
 
-    def create() -> None:
+    def program() -> None:
         for key, path in (("job.py", str(script)), ("handlers.zip", library)):
             s3.BucketObjectv2(key, bucket="lake", key=key, source=pulumi.FileAsset(path))
         glue.Job(
@@ -174,7 +176,7 @@ def test_a_spark_job_can_import_the_packages_of_glue_and_its_own_library(tmp_pat
             default_arguments={"--extra-py-files": "s3://lake/handlers.zip"},
         )
 
-    assert list_faults(register(create)) == [
+    assert list_faults(register(program)) == [
         f"{script}:4: neither Glue nor Python 3.11 provides the module pydantic",
         f"{script}:5: {SHARED} does not define LIMITS",
     ]
