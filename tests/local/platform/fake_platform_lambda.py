@@ -29,13 +29,13 @@ def hash_code(content: bytes) -> str:
 
 
 class FakePlatformLambda:
-    """The emulator's Lambda and CloudWatch Logs. Each function has an alias `live`, which points to version 1 first."""
+    """Fake clients of Lambda and CloudWatch Logs. Each function has an alias `live`, which first points to version 1."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         """Folder of the platform, which also has the source files of the handlers."""
         self.code: dict[str, bytes] = {}
-        """Code by function and version, for example `one:$LATEST` and `one:1`."""
+        """Code by function and version, for example `sweep:$LATEST` and `sweep:1`."""
         self.aliases: dict[str, dict[str, Any]] = {}
         """Alias `live` of each function."""
         self.calls: list[tuple[str, str]] = []

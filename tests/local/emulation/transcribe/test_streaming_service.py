@@ -1,6 +1,7 @@
 """Tests of the streams of the local Transcribe, with the handlers' client."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -35,9 +36,13 @@ def endpoint() -> Iterator[str]:
         yield endpoint
 
 
+def open_stream(endpoint: str, encoding: Encoding = Encoding.PCM, **options: Any) -> TranscribeStream:
+    return TranscribeStream.open(presign_url(endpoint, encoding, **options), TIMEOUT_SECONDS)
+
+
 def recognise(endpoint: str, *words: str, stabilised: bool = True) -> list[Result]:
     """Return the results of a stream in which these words are spoken."""
-    with TranscribeStream.open(presign_url(endpoint, stabilised=stabilised), TIMEOUT_SECONDS) as stream:
+    with open_stream(endpoint, stabilised=stabilised) as stream:
         stream.send(speech(words, RATE))
         stream.end()
         return receive_to_end(stream)
@@ -48,7 +53,7 @@ def recognise_until_failure(
 ) -> tuple[list[Result], StreamFailureCode]:
     """Return the results before a stream fails, and the code of the failure."""
     results: list[Result] = []
-    with TranscribeStream.open(presign_url(endpoint, stabilised=stabilised), TIMEOUT_SECONDS) as stream:
+    with open_stream(endpoint, stabilised=stabilised) as stream:
         stream.send(speech(words, RATE))
         try:
             while (payload := stream.receive(TIMEOUT_SECONDS)) is not None:
@@ -88,8 +93,8 @@ def test_all_words_of_a_partial_result_but_the_newest_are_stable(endpoint: str) 
 
 def test_each_of_two_concurrent_streams_gets_only_its_own_words(endpoint: str) -> None:
     with (
-        TranscribeStream.open(presign_url(endpoint), TIMEOUT_SECONDS) as first,
-        TranscribeStream.open(presign_url(endpoint), TIMEOUT_SECONDS) as second,
+        open_stream(endpoint) as first,
+        open_stream(endpoint) as second,
     ):
         # Each stream pauses within its second word. Its first result shows that the service has read the audio so far.
         audio = [(first, speech(["hello", "world"], RATE)), (second, speech(["good", "day"], RATE))]
@@ -111,7 +116,7 @@ def test_each_of_two_concurrent_streams_gets_only_its_own_words(endpoint: str) -
 @pytest.mark.parametrize("piece_bytes", [317, 8000])
 def test_audio_of_every_encoding_is_recognised(endpoint: str, encoding: Encoding, piece_bytes: int) -> None:
     audio = encode_audio(speech([*SENTENCE, SENTENCE_END, "captions", "come", "back"], RATE), RATE, encoding)
-    with TranscribeStream.open(presign_url(endpoint, encoding), TIMEOUT_SECONDS) as stream:
+    with open_stream(endpoint, encoding) as stream:
         for start in range(0, len(audio), piece_bytes):
             stream.send(audio[start : start + piece_bytes])
         stream.end()
@@ -122,7 +127,7 @@ def test_audio_of_every_encoding_is_recognised(endpoint: str, encoding: Encoding
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
 def test_compressed_audio_is_recognised_before_it_ends(endpoint: str, encoding: Encoding) -> None:
     audio = encode_audio(speech([*SENTENCE, *SENTENCE, *SENTENCE], RATE), RATE, encoding)
-    with TranscribeStream.open(presign_url(endpoint, encoding), TIMEOUT_SECONDS) as stream:
+    with open_stream(endpoint, encoding) as stream:
         stream.send(audio[: len(audio) // 2])
         assert [result.text for result in parse_results(stream.receive(TIMEOUT_SECONDS) or b"")] == ["Hello"]
 
@@ -130,7 +135,7 @@ def test_compressed_audio_is_recognised_before_it_ends(endpoint: str, encoding: 
 @pytest.mark.media
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
 def test_audio_of_another_encoding_is_rejected(endpoint: str, encoding: Encoding) -> None:
-    with TranscribeStream.open(presign_url(endpoint, encoding), TIMEOUT_SECONDS) as stream:
+    with open_stream(endpoint, encoding) as stream:
         stream.send(speech(SENTENCE, RATE))
         stream.end()
         assert_rejected(stream)
@@ -185,13 +190,13 @@ def test_a_sentence_with_the_word_endless_has_no_final_result(endpoint: str) -> 
 def test_a_stream_that_gets_no_audio_for_too_long_is_ended() -> None:
     with (
         serve_transcribe(silence_seconds=0.05) as endpoint,
-        TranscribeStream.open(presign_url(endpoint), TIMEOUT_SECONDS) as stream,
+        open_stream(endpoint) as stream,
     ):
         assert_rejected(stream, StreamFailureCode.SILENT)
 
 
 def test_an_invalid_parameter_is_rejected_in_the_stream(endpoint: str) -> None:
-    with TranscribeStream.open(presign_url(endpoint, language="english"), TIMEOUT_SECONDS) as stream:
+    with open_stream(endpoint, language="english") as stream:
         assert_rejected(stream)
 
 
@@ -213,7 +218,7 @@ def test_an_unsigned_request_is_refused_at_the_handshake(endpoint: str) -> None:
     ids=["text", "no frame", "two frames", "another event", "too much audio"],
 )
 def test_a_message_that_is_not_an_audio_event_is_rejected(endpoint: str, message: str | bytes) -> None:
-    with TranscribeStream.open(presign_url(endpoint), TIMEOUT_SECONDS) as stream:
+    with open_stream(endpoint) as stream:
         if isinstance(message, str):
             stream._connection._protocol.send_text(message.encode())
         else:
@@ -222,7 +227,7 @@ def test_a_message_that_is_not_an_audio_event_is_rejected(endpoint: str, message
 
 
 def test_the_service_continues_after_a_client_has_disconnected(endpoint: str) -> None:
-    stream = TranscribeStream.open(presign_url(endpoint), TIMEOUT_SECONDS)
+    stream = open_stream(endpoint)
     stream.send(speech(["hello"], RATE))
     stream._connection._socket.close()
     stream.close()
