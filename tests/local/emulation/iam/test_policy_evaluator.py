@@ -16,13 +16,15 @@ KEYS = "dynamodb:LeadingKeys"
 TABLE_PREFIX = TABLE.removesuffix("sessions")
 
 
-def allow(action: Any = "dynamodb:PutItem", resource: Any = TABLE, **condition: Any) -> dict[str, Any]:
+def allow(
+    action: Any = "dynamodb:PutItem", resource: Any = TABLE, condition: dict[str, Any] | None = None
+) -> dict[str, Any]:
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
-    return {**statement, "Condition": condition["condition"]} if condition else statement
+    return {**statement, "Condition": condition} if condition else statement
 
 
-def deny(action: Any = "dynamodb:PutItem", resource: Any = TABLE, **condition: Any) -> dict[str, Any]:
-    return {**allow(action, resource, **condition), "Effect": "Deny"}
+def deny(condition: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {**allow(condition=condition), "Effect": "Deny"}
 
 
 def allow_if(operator: str, key: str, value: Any) -> dict[str, Any]:
@@ -41,7 +43,7 @@ LIKE_SUB = allow_if("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")
 LIKE_A = allow_if("ForAllValues:StringLike", KEYS, "a#*")
 ANY_A = allow_if("ForAnyValue:StringEquals", KEYS, "a")
 TABLE_OF_SUB = allow(resource=f"{TABLE_PREFIX}${{{SUB}}}")
-DENY_PLAIN_HTTP = deny(condition={"Bool": {"aws:SecureTransport": "false"}})
+DENY_PLAIN_HTTP = deny({"Bool": {"aws:SecureTransport": "false"}})
 
 CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], AccessVerdict]] = [
     ("same action and resource", [allow()], {}, ALLOW),
