@@ -3,7 +3,6 @@
 import gc
 import itertools
 import logging
-import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -292,31 +291,38 @@ def count_writes_as_steps(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def kill_at_each_step(
-    program: Callable[[], object], first_state: Path | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Callable[[Path], FakeAws],
+    command: Callable[[FakeAws, Path], object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[tuple[FakeAws, Path]]:
-    """Run `make up` again and again, and kill each run one step later. Yield the services and the folder after a kill.
+    """Start a platform and kill a command, again and again, each time one step later. Yield the platform after a kill.
 
-    Each run is the first one of its platform, or the second one after a run of the first program, whose state is in
-    the folder `first_state`.
+    A platform consists of the services and of the folder with its state. `start` creates the services for a new folder.
     """
     for step in itertools.count(1):
-        folder = tmp_path / f"killed-{step}"
-        aws = FakeAws()
-        if first_state is None:
-            folder.mkdir()
-        else:
-            aws.resources = run_first_program(tmp_path / f"services-{step}").resources
-            shutil.copytree(first_state, folder)
-        aws.kill_at_step = step
+        folder = tmp_path / f"killed-at-{step}"
+        aws = start(folder)
+        aws.kill_at_step, aws.steps = step, 0
         count_writes_as_steps(aws, monkeypatch)
         try:
-            run_up(program, aws, folder)
+            command(aws, folder)
         except Killed:
             aws.kill_at_step = None
             yield aws, folder
         else:
             break
     assert step > 40, "every call and every write of the state has two steps"
+
+
+def start_empty_platform(folder: Path) -> FakeAws:
+    folder.mkdir()
+    return FakeAws()
+
+
+def run_down(aws: FakeAws, folder: Path) -> None:
+    """Do what `make down` does with the resources."""
+    Engine(aws, PlatformState.read(folder / "state.json", INSTANCE), SilentProgress(), DRIVERS).delete_all()
 
 
 def without_versions(resources: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -332,7 +338,7 @@ def test_after_a_kill_at_any_step_of_a_first_up_the_next_up_makes_a_complete_pla
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clean = run_first_program(tmp_path / "clean")
-    for aws, folder in kill_at_each_step(first_program, None, tmp_path, monkeypatch):
+    for aws, folder in kill_at_each_step(start_empty_platform, partial(run_up, first_program), tmp_path, monkeypatch):
         run_up(first_program, aws, folder)
         assert aws.resources == clean.resources, folder.name
 
@@ -342,10 +348,9 @@ def test_after_a_kill_at_any_step_of_a_first_up_the_next_up_makes_a_complete_pla
 def test_after_a_kill_at_any_step_of_a_second_up_the_next_up_applies_its_program(
     next_program: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_first_program(tmp_path / "before")
     clean = run_first_program(tmp_path / "clean")
     run_up(next_program, clean, tmp_path / "clean")
-    for aws, folder in kill_at_each_step(second_program, tmp_path / "before", tmp_path, monkeypatch):
+    for aws, folder in kill_at_each_step(run_first_program, partial(run_up, second_program), tmp_path, monkeypatch):
         run_up(next_program, aws, folder)
         # A function that was published twice has one more version, and so do the resources that use the version.
         assert without_versions(aws.resources) == without_versions(clean.resources), folder.name
@@ -369,21 +374,9 @@ def test_after_a_kill_at_any_step_of_a_down_the_next_up_makes_a_complete_platfor
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clean = run_first_program(tmp_path / "clean")
-    for step in itertools.count(1):
-        folder = tmp_path / f"down-{step}"
-        aws = run_first_program(folder)
-        aws.kill_at_step, aws.steps = step, 0
-        count_writes_as_steps(aws, monkeypatch)
-        engine = Engine(aws, PlatformState.read(folder / "state.json", INSTANCE), SilentProgress(), DRIVERS)
-        try:
-            engine.delete_all()
-        except Killed:
-            aws.kill_at_step = None
-            run_up(first_program, aws, folder)
-            assert aws.resources == clean.resources, f"killed at step {step}"
-        else:
-            break
-    assert step > 4 * len(clean.resources), "each deletion has two steps, and each write of its state entry has two"
+    for aws, folder in kill_at_each_step(run_first_program, run_down, tmp_path, monkeypatch):
+        run_up(first_program, aws, folder)
+        assert aws.resources == clean.resources, folder.name
 
 
 DOCUMENT = "test:index/document:Document"
