@@ -126,6 +126,15 @@ def test_a_resource_that_is_still_being_created_shows_that_the_run_was_killed(
     assert PlatformState.read(tmp_path / "state.json", INSTANCE).was_interrupted
 
 
+def test_a_started_removal_shows_that_a_down_was_killed(state: PlatformState, tmp_path: Path) -> None:
+    state.put("a", entry())
+    state.save_outputs({"frontend": {"region": "us-east-1"}})
+    state.start_removal()
+    read_state = PlatformState.read(tmp_path / "state.json", INSTANCE)
+    assert read_state.was_interrupted
+    assert read_state.outputs == {}, "the outputs name resources that may be deleted"
+
+
 def test_resources_are_deleted_in_reverse_order_of_their_dependencies(state: PlatformState) -> None:
     # The entries are in the order of their writing, which an update changes. Only dependencies determine the order.
     state.put("alias", entry("function"))
