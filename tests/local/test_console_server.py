@@ -84,8 +84,7 @@ def test_the_page_and_its_modules_are_served_with_their_content_types(port: int)
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/../README.md", "/%2e%2e/README.md", "//etc/passwd", "/vendor/aws4fetch.LICENSE", "/lib/"],
+    "path", ["/../README.md", "/%2e%2e/README.md", "//etc/passwd", "/vendor/aws4fetch.LICENSE", "/lib/"]
 )
 def test_other_files_are_not_served(port: int, path: str) -> None:
     status, _, body = send(port, path)

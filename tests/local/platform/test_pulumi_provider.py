@@ -33,10 +33,7 @@ def aws() -> FakeAws:
 
 @pytest.fixture
 def cli(aws: FakeAws) -> Iterator[Cli]:
-    with (
-        serve_provider(PulumiProvider(aws, DRIVERS)) as port,
-        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
-    ):
+    with serve_provider(PulumiProvider(aws, DRIVERS)) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield Cli(channel)
 
 

@@ -34,10 +34,7 @@ def test_a_pattern_compares_fields_and_combines_the_comparisons(
     assert parse_pattern(pattern)(event) is matches
 
 
-@pytest.mark.parametrize(
-    "pattern",
-    ["", "ERROR", "{ $.a }", "{ $.a > 1 }", '{ $.a = "1" ', '{ $.a = "1" } $.b'],
-)
+@pytest.mark.parametrize("pattern", ["", "ERROR", "{ $.a }", "{ $.a > 1 }", '{ $.a = "1" ', '{ $.a = "1" } $.b'])
 def test_an_unsupported_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(UnsupportedPattern):
         parse_pattern(pattern)

@@ -97,8 +97,7 @@ def test_our_evaluator_decides_on_every_request_of_a_role_whose_policies_have_va
 
 
 @pytest.mark.parametrize(
-    ("key", "context"),
-    [("aws:SourceAccount", None), ("dynamodb:LeadingKeys", {"dynamodb:leadingkeys": ["ann"]})],
+    ("key", "context"), [("aws:SourceAccount", None), ("dynamodb:LeadingKeys", {"dynamodb:leadingkeys": ["ann"]})]
 )
 def test_our_evaluator_decides_on_dynamodb_requests_only_if_a_policy_has_leading_keys(
     key: str, context: dict[str, list[str]] | None

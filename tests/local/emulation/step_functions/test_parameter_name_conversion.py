@@ -20,24 +20,14 @@ pytestmark = pytest.mark.unit
 
 @pytest.mark.parametrize(
     ("name", "pascal_case"),
-    [
-        ("jobQueue", "JobQueue"),
-        ("JobName", "JobName"),
-        ("DBClusterArn", "DbClusterArn"),
-        ("ETag", "ETag"),
-    ],
+    [("jobQueue", "JobQueue"), ("JobName", "JobName"), ("DBClusterArn", "DbClusterArn"), ("ETag", "ETag")],
 )
 def test_member_names_are_converted_to_pascal_case(name: str, pascal_case: str) -> None:
     assert to_pascal_case(name) == pascal_case
 
 
 @pytest.mark.parametrize(
-    ("service", "prefix"),
-    [
-        ("transcribe", "Transcribe"),
-        ("dynamodb", "DynamoDb"),
-        ("logs", "CloudWatchLogs"),
-    ],
+    ("service", "prefix"), [("transcribe", "Transcribe"), ("dynamodb", "DynamoDb"), ("logs", "CloudWatchLogs")]
 )
 def test_the_prefix_of_error_names_comes_from_the_service(service: str, prefix: str) -> None:
     assert service_prefix(service_model(service)) == prefix

@@ -49,11 +49,7 @@ def test_a_url_is_valid_for_its_time_and_five_minutes_before(seconds: int, statu
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [
-        ("%2Ftranscribe%2F", "%2Fs3%2F"),
-        ("X-Amz-Expires=60", "X-Amz-Expires=301"),
-        ("X-Amz-Signature=", "X-Amz-Other="),
-    ],
+    [("%2Ftranscribe%2F", "%2Fs3%2F"), ("X-Amz-Expires=60", "X-Amz-Expires=301"), ("X-Amz-Signature=", "X-Amz-Other=")],
     ids=["another service", "too long a validity", "no signature"],
 )
 def test_a_url_with_an_invalid_signature_is_refused(old: str, new: str) -> None:

@@ -92,10 +92,7 @@ def test_all_words_of_a_partial_result_but_the_newest_are_stable(endpoint: str) 
 
 
 def test_each_of_two_concurrent_streams_gets_only_its_own_words(endpoint: str) -> None:
-    with (
-        open_stream(endpoint) as first,
-        open_stream(endpoint) as second,
-    ):
+    with open_stream(endpoint) as first, open_stream(endpoint) as second:
         # Each stream pauses within its second word. Its first result shows that the service has read the audio so far.
         audio = [(first, speech(["hello", "world"], RATE)), (second, speech(["good", "day"], RATE))]
         for stream, samples in audio:
@@ -188,10 +185,7 @@ def test_a_sentence_with_the_word_endless_has_no_final_result(endpoint: str) -> 
 
 
 def test_a_stream_that_gets_no_audio_for_too_long_is_ended() -> None:
-    with (
-        serve_transcribe(silence_seconds=0.05) as endpoint,
-        open_stream(endpoint) as stream,
-    ):
+    with serve_transcribe(silence_seconds=0.05) as endpoint, open_stream(endpoint) as stream:
         assert_rejected(stream, StreamFailureCode.SILENT)
 
 

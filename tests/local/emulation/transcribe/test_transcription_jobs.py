@@ -168,11 +168,7 @@ def test_a_job_fails_if_its_file_does_not_have_the_given_format(service: ServedT
 
 @pytest.mark.parametrize(
     "parameters",
-    [
-        {"name": "with spaces"},
-        {"Media": {"MediaFileUri": "https://example.com/one.flac"}},
-        {"OutputBucketName": None},
-    ],
+    [{"name": "with spaces"}, {"Media": {"MediaFileUri": "https://example.com/one.flac"}}, {"OutputBucketName": None}],
 )
 def test_an_invalid_request_is_refused(service: ServedTranscribe, parameters: dict[str, Any]) -> None:
     assert start_error(service, media=record((LOW, "hello")), **parameters) == "BadRequestException"
