@@ -8,11 +8,7 @@ from local.emulation.request_validation import InvalidRequest, validate_request
 
 CONVERSE_MESSAGE = {"role": "user", "content": [{"text": "Hi"}]}
 CONVERSE_REQUEST: dict[str, Any] = {"modelId": "anthropic.claude-3-haiku", "messages": [CONVERSE_MESSAGE]}
-TRANSCRIPTION_JOB = {
-    "TranscriptionJobName": "one",
-    "Media": {"MediaFileUri": "s3://b/k"},
-    "MediaSampleRateHertz": 16_000,
-}
+JOB_REQUEST = {"TranscriptionJobName": "one", "Media": {"MediaFileUri": "s3://b/k"}, "MediaSampleRateHertz": 16_000}
 
 
 def test_members_get_the_names_of_the_model_and_null_members_are_removed() -> None:
@@ -22,7 +18,7 @@ def test_members_get_the_names_of_the_model_and_null_members_are_removed() -> No
         "Settings": {"Inputs": [{"FileInput": "s3://b/k"}]},
     }
     assert validate_request("bedrock-runtime", "Converse", CONVERSE_REQUEST) == CONVERSE_REQUEST
-    assert validate_request("transcribe", "StartTranscriptionJob", TRANSCRIPTION_JOB) == TRANSCRIPTION_JOB
+    assert validate_request("transcribe", "StartTranscriptionJob", JOB_REQUEST) == JOB_REQUEST
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.unit
         ({"statusCode": 200, "body": {"x": 1}}, FAILED),
     ],
 )
-def test_an_answer_without_a_valid_status_and_text_is_a_failure(return_value: Any, answer: RouteAnswer) -> None:
+def test_an_answer_is_valid_only_with_an_integer_status_and_a_text(return_value: Any, answer: RouteAnswer) -> None:
     assert parse_answer({"body": return_value}) == answer
 
 
