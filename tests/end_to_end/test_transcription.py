@@ -13,7 +13,7 @@ from local.emulation.speech.tone_words import speech
 from local.flows import PATIENCE_SECONDS
 from local.flows.transcription_client import SAMPLE_RATE, Speaker, TranscriptionBackend
 from tests.end_to_end.conftest import Platform, Played
-from tests.local.emulation.transcribe.stream_listener import finals, rest
+from tests.local.emulation.transcribe.stream_listener import final_texts, receive_to_end
 from tests.token_issuer import AUDIENCE, Provider, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -171,8 +171,8 @@ def test_a_direct_url_streams_without_the_caption_rules(speaker: Speaker) -> Non
     with TranscribeStream.open(answer["url"], PATIENCE_SECONDS) as stream:
         stream.send(speech(["thank", "you", ".", "good", "day"], SAMPLE_RATE))
         stream.end()
-        found = rest(stream)
-    assert finals(found) == ["Thank you.", "Good day."]
+        found = receive_to_end(stream)
+    assert final_texts(found) == ["Thank you.", "Good day."]
     assert [entry.stable for entry in found if entry.partial] == [(False,), (True, False)] * 2, (
         "each word has a stability mark"
     )

@@ -1,6 +1,6 @@
-"""A fake AWS in memory, and a small table of drivers for tests of the engine. It uses no sockets.
+"""Fake AWS in memory, and a few drivers for tests of the engine and of the Pulumi provider.
 
-The operations are real, so parameters are fitted and checked as usual. Their effect is a change of a dictionary.
+The drivers use real operations, so parameters are fitted and checked as usual. A call changes a dictionary.
 """
 
 import threading
@@ -25,7 +25,6 @@ from local.platform.progress import Progress, SilentProgress
 from local.platform.resource_drivers import Drivers
 from local.platform.state import PlatformState
 from local.preview import program_run
-from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 
 CONFIG = StackConfig(project="polyphony", stack="test", values={})
@@ -86,84 +85,87 @@ DRIVERS: Drivers = {
 
 
 class Killed(Exception):
-    """The simulated process was killed, so nothing may happen after it."""
+    """The simulated kill of the process. The process may do nothing after it."""
 
 
 class FakeAws:
-    """All services. They count steps, and the simulated process may be killed at one of them."""
+    """All services, in place of the emulator's clients.
 
-    def __init__(self, dies_at: int | None = None) -> None:
-        self.things: dict[str, dict[str, Any]] = {}
+    Each call consists of two steps, before and after its effect. A test can kill the simulated process at a step.
+    """
+
+    def __init__(self) -> None:
+        self.resources: dict[str, dict[str, Any]] = {}
+        """Parameters of each resource by its name."""
         self.calls: list[tuple[str, str]] = []
+        """Method and resource name of each call."""
         self.steps = 0
-        self.dies_at = dies_at
-        self.refuses: dict[str, str] = {}
-        """Error codes by operation."""
+        self.kill_at_step: int | None = None
+        self.error_codes: dict[str, str] = {}
+        """Error codes by method. The other methods succeed."""
         self._lock = threading.RLock()
 
     def __call__(self, _service: str) -> "FakeClient":
         return FakeClient(self)
 
     def step(self) -> None:
-        """Count one step of the process. Raise Killed from the step of its death on."""
+        """Count one step of the process. Raise Killed at the step of the kill, and at all steps after it."""
         with self._lock:
             self.steps += 1
-            if self.dies_at is not None and self.steps >= self.dies_at:
+            if self.kill_at_step is not None and self.steps >= self.kill_at_step:
                 raise Killed
 
-    def answer(self, method: str, given: dict[str, Any]) -> dict[str, Any]:
+    def call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """Execute an operation and return its response."""
+        names = (parameters.get(key) for key in ("logGroupName", "Name", "FunctionName", "TopicArn"))
+        name = str(next(filter(None, names))).rpartition(":")[2]
         with self._lock:
             self.step()
-            name = str(given.get("logGroupName") or given.get("Name") or given.get("FunctionName") or given["TopicArn"])
-            name = name.rpartition(":")[2]
             self.calls.append((method, name))
-            if code := self.refuses.get(method):
-                raise _refusal(method, code)
-            answer = self._done(method, name, given)
+            if code := self.error_codes.get(method):
+                raise _error(method, code)
+            response = self._execute(method, name, parameters)
             self.step()
-            return answer
+            return response
 
-    def _done(self, method: str, name: str, given: dict[str, Any]) -> dict[str, Any]:
+    def _execute(self, method: str, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
         verb = method.partition("_")[0]
         if verb == "create":
-            if name in self.things:
-                raise _refusal(method, "ResourceAlreadyExistsException")
-            self.things[name] = {**given, "version": 1}
-        elif name not in self.things:
-            raise _refusal(method, "ResourceNotFoundException")
+            if name in self.resources:
+                raise _error(method, "ResourceAlreadyExistsException")
+            self.resources[name] = {**parameters, "version": 1}
+        elif name not in self.resources:
+            raise _error(method, "ResourceNotFoundException")
         elif verb == "get":
-            pass
+            return {**self.resources[name]}
         elif verb == "delete":
-            del self.things[name]
+            del self.resources[name]
         elif verb == "publish":
-            self.things[name]["version"] += 1
+            self.resources[name]["version"] += 1
         elif method == "update_function_code":
-            self.things[name]["Code"] = {"ZipFile": given["ZipFile"]}
+            self.resources[name]["Code"] = {"ZipFile": parameters["ZipFile"]}
         else:
-            self.things[name].update(given)
-        made = self.things.get(name, {})
-        if verb == "get":
-            return {**made}
-        return {"TopicArn": f"arn:aws:sns:us-east-1:1:{name}", "Version": str(made.get("version"))}
+            self.resources[name].update(parameters)
+        version = self.resources.get(name, {}).get("version")
+        return {"TopicArn": f"arn:aws:sns:us-east-1:1:{name}", "Version": str(version)}
 
 
 class FakeClient:
-    """Client of one service."""
+    """Fake boto3 client of one service."""
 
     def __init__(self, aws: FakeAws) -> None:
         self._aws = aws
 
     def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
-        return lambda **given: self._aws.answer(method, given)
+        return lambda **parameters: self._aws.call(method, parameters)
 
 
-def _refusal(method: str, code: str) -> ClientError:
+def _error(method: str, code: str) -> ClientError:
     operation = "".join(part.capitalize() for part in method.split("_"))
-    return ClientError({"Error": {"Code": code, "Message": "as AWS puts it"}}, operation)
+    return ClientError({"Error": {"Code": code, "Message": "message of AWS"}}, operation)
 
 
-class Thing(pulumi.CustomResource):
+class AnyResource(pulumi.CustomResource):
     """A resource of any of the types above."""
 
     arn: pulumi.Output[str]
@@ -173,21 +175,19 @@ class Thing(pulumi.CustomResource):
         super().__init__(kind, label, {**inputs, "arn": None, "version": None}, opts)
 
 
-def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progress | None = None) -> Graph:
-    """Run one `up`: read the state, run the program, delete the resources that it no longer contains."""
+def run_up(program: Callable[[], object], aws: FakeAws, folder: Path, progress: Progress | None = None) -> None:
+    """Do what `make up` does: read the state, run the program, and delete the resources that it no longer contains."""
     state = open_state(aws, folder)
     engine = Engine(aws, state, progress or SilentProgress(), DRIVERS)
-    graph = program_run.run_function(body, CONFIG, engine, preview=False).graph
-    engine.delete_gone(graph)
+    engine.delete_gone(program_run.run_function(program, CONFIG, engine, preview=False).graph)
     if engine.failures:
         raise engine.failures[0]
-    return graph
 
 
 def open_state(aws: FakeAws, folder: Path) -> PlatformState:
-    """Return the state as `up` opens it: empty after an interrupted run, because a new emulator is started."""
+    """Return the state as `make up` opens it. After an interrupted run it is empty, because a new emulator starts."""
     state = PlatformState.read(folder / "state.json", INSTANCE)
     if state.was_interrupted:
-        aws.things.clear()
+        aws.resources.clear()
         state = PlatformState.empty(folder / "state.json", INSTANCE)
     return state

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -24,24 +25,21 @@ def running_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_a_relative_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders: list[Path] = []
 
-    def noted(folder: Path) -> int:
+    def up(folder: Path) -> int:
         folders.append(folder)
         return 0
 
-    monkeypatch.setattr(lifecycle, "up", noted)
+    monkeypatch.setattr(lifecycle, "up", up)
     monkeypatch.chdir(tmp_path)
     assert main(["up", "--folder", "second"]) == 0
     assert folders == [tmp_path / "second"]
 
 
-@pytest.mark.parametrize("error", [StackFileError("the line 3"), OSError(28, "No space left on device", "/x")])
-def test_a_command_that_cannot_run_prints_one_line_and_returns_two(
+@pytest.mark.parametrize("error", [StackFileError("error in line 3"), OSError(28, "No space left on device", "/x")])
+def test_a_command_that_cannot_run_prints_one_line_and_ends_with_status_two(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fails(_stack: str) -> None:
-        raise error
-
-    monkeypatch.setattr(stack_files, "read_stack", fails)
+    monkeypatch.setattr(stack_files, "read_stack", Mock(side_effect=error))
     for command in ("preview", "cost", "demo"):
         assert main([command]) == 2
         output = capsys.readouterr().err
@@ -50,7 +48,7 @@ def test_a_command_that_cannot_run_prints_one_line_and_returns_two(
 
 
 @pytest.mark.parametrize("command", ["outputs", "console"])
-def test_a_state_file_of_another_version_is_reported_with_advice(
+def test_the_error_about_a_state_file_of_another_version_states_the_remedy(
     running_folder: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (running_folder / "state.json").write_text(json.dumps({"schemaVersion": 99}))
@@ -83,33 +81,30 @@ def test_outputs_are_written_for_the_given_platform_folder(
     running_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frontend = {"schemaVersion": 1, "environment": "local", "region": "us-east-1"}
-    monkeypatch.setattr(
-        lifecycle,
-        "find_running_platform",
-        lambda folder: {"outputs": {"frontend": frontend}} if folder == running_folder else None,
-    )
+    platforms = {running_folder: {"outputs": {"frontend": frontend}}}
+    monkeypatch.setattr(lifecycle, "find_running_platform", platforms.get)
     monkeypatch.setattr(frontend_file, "FILE", running_folder / "frontend.json")
     assert main(["outputs", "--folder", str(running_folder)]) == 0
     assert json.loads(frontend_file.FILE.read_text())["region"] == "us-east-1"
 
 
 @pytest.mark.parametrize(
-    ("error", "place"),
+    ("error", "location"),
     [
         (ImportError("no module x"), "tests/local/test_command_line.py:"),
         (SyntaxError("x", ("a.py", 3, 1, "")), "a.py:3"),
     ],
 )
-def test_a_defect_of_the_program_is_no_finding_and_takes_one_line(
-    error: Exception, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_an_error_in_the_program_is_one_line_with_its_location_and_a_traceback_on_request(
+    error: Exception, location: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fails(_stack: str) -> None:
+    def read_stack(_stack: str) -> None:
         raise error
 
-    monkeypatch.setattr(stack_files, "read_stack", fails)
+    monkeypatch.setattr(stack_files, "read_stack", read_stack)
     assert main(["preview"]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith(place)
+    assert line.startswith(location)
     assert type(error).__name__ in line
     monkeypatch.setenv("TRACEBACK", "1")
     assert main(["preview"]) == 2

@@ -1,4 +1,4 @@
-"""Tests of the deployment plan: which differences between two previews it shows, and which it ignores."""
+"""Tests of the deployment plan: the differences between two previews that it shows, and those that it ignores."""
 
 import copy
 import json
@@ -16,7 +16,7 @@ Document = dict[str, Any]
 Edit = Callable[[Document], object]
 RunPlan = Callable[[str, int], tuple[int, str, str]]
 
-FUNCTION = {
+FUNCTION_STEP = {
     "op": "update",
     "urn": "urn:pulumi:dev::polyphony::polyphony:Platform$aws:lambda/function:Function::sweeper",
     "provider": "urn:pulumi:dev::polyphony::pulumi:providers:aws::default::id",
@@ -49,24 +49,31 @@ FUNCTION = {
     "replaceReasons": ["name"],
     "detailedDiff": {"memorySize": {"kind": "update", "inputDiff": True}},
 }
-TOPIC = {"op": "delete", "urn": "urn:pulumi:dev::polyphony::aws:sns/topic:Topic::old", "detailedDiff": None}
-STACK = {"op": "same", "urn": "urn:pulumi:dev::polyphony::pulumi:pulumi:Stack::polyphony-dev", "detailedDiff": None}
+TOPIC_STEP = {"op": "delete", "urn": "urn:pulumi:dev::polyphony::aws:sns/topic:Topic::old", "detailedDiff": None}
+STACK_STEP = {
+    "op": "same",
+    "urn": "urn:pulumi:dev::polyphony::pulumi:pulumi:Stack::polyphony-dev",
+    "detailedDiff": None,
+}
 
 
 def plan(edit: Edit = lambda _: None) -> list[str]:
-    """Return the plan of a preview whose change of the function is edited."""
-    function = copy.deepcopy(FUNCTION)
+    """Return the plan of a preview with the steps above. A test may edit the step of the function."""
+    function = copy.deepcopy(FUNCTION_STEP)
     edit(function)
-    return list_changes({"steps": [STACK, function, TOPIC], "changeSummary": {"same": 1, "update": 1, "delete": 1}})
+    return list_changes(
+        {"steps": [STACK_STEP, function, TOPIC_STEP], "changeSummary": {"same": 1, "update": 1, "delete": 1}}
+    )
 
 
-def test_a_line_shows_operation_resource_and_changed_properties() -> None:
-    assert [line.rpartition("; ")[0] for line in plan()] == [
-        "",
+def test_a_line_of_the_plan_has_operation_resource_and_changed_properties() -> None:
+    summary, *lines = plan()
+    assert summary == "2 changes"
+    # The last part of a line is a hash of the change.
+    assert [line.rpartition("; ")[0] for line in lines] == [
         "delete aws:sns/topic:Topic old",
         "update aws:lambda/function:Function sweeper; changes memorySize, name; replaced because of name",
     ]
-    assert plan()[0] == "2 changes"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +91,7 @@ def test_a_line_shows_operation_resource_and_changed_properties() -> None:
         lambda step: step["newState"].update(dependencies=["urn:a"]),
     ],
 )
-def test_another_change_is_another_plan(edit: Edit) -> None:
+def test_a_preview_with_another_change_has_another_plan(edit: Edit) -> None:
     assert plan(edit) != plan()
 
 
@@ -103,21 +110,18 @@ def test_another_change_is_another_plan(edit: Edit) -> None:
         lambda step: step["newState"]["inputs"]["code"].update(hash="3"),
     ],
 )
-def test_an_order_a_time_and_a_random_name_do_not_change_the_plan(edit: Edit) -> None:
+def test_times_random_names_and_the_order_of_names_do_not_change_the_plan(edit: Edit) -> None:
     assert plan(edit) == plan()
 
 
-def test_the_order_of_the_engine_does_not_change_the_plan() -> None:
-    assert list_changes({"steps": [TOPIC, FUNCTION]}) == list_changes({"steps": [FUNCTION, TOPIC]})
+def test_the_order_of_the_steps_does_not_change_the_plan() -> None:
+    assert list_changes({"steps": [TOPIC_STEP, FUNCTION_STEP]}) == list_changes({"steps": [FUNCTION_STEP, TOPIC_STEP]})
 
 
-def test_a_plan_contains_no_value() -> None:
+def test_a_plan_contains_no_values_of_properties() -> None:
     text = "\n".join(plan(lambda step: step["newState"]["inputs"].update(tags={"Owner": "canary"})))
     assert "canary" not in text
     assert "1024" not in text
-
-
-# The command
 
 
 FAKE_CLI = """\
@@ -133,7 +137,10 @@ sys.exit({status})
 
 @pytest.fixture
 def run_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunPlan:
-    """Return a function that runs the command with a CLI that prints a text and has an exit status."""
+    """Return a function that runs the command with a fake CLI, which prints a text and has an exit status.
+
+    The function returns exit status, output and errors of the command.
+    """
 
     def run(text: str, status: int) -> tuple[int, str, str]:
         (tmp_path / "preview").write_text(text)
@@ -148,14 +155,14 @@ def run_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 
 def test_the_command_prints_the_plan_of_a_preview_with_the_policy_pack(run_plan: RunPlan, tmp_path: Path) -> None:
-    preview = {"steps": [STACK, FUNCTION, TOPIC], "changeSummary": {"update": 1, "delete": 1}}
+    preview = {"steps": [STACK_STEP, FUNCTION_STEP, TOPIC_STEP], "changeSummary": {"update": 1, "delete": 1}}
     assert run_plan(json.dumps(preview), 0) == (0, "\n".join([*plan(), ""]), "")
     arguments = json.loads((tmp_path / "arguments.json").read_text())
     assert arguments == ["preview", "--stack", "dev", "--policy-pack", "policies", "--non-interactive", "--json"]
 
 
 def test_a_stack_without_changes_has_an_empty_plan(run_plan: RunPlan) -> None:
-    assert run_plan(json.dumps({"steps": [STACK], "changeSummary": {"same": 700}}), 0) == (0, "0 changes\n", "")
+    assert run_plan(json.dumps({"steps": [STACK_STEP], "changeSummary": {"same": 700}}), 0) == (0, "0 changes\n", "")
 
 
 @pytest.mark.parametrize(
@@ -168,14 +175,14 @@ def test_a_stack_without_changes_has_an_empty_plan(run_plan: RunPlan) -> None:
         ("[]", 0),
     ],
 )
-def test_a_failed_preview_is_no_plan(run_plan: RunPlan, text: str, status: int) -> None:
+def test_the_command_fails_if_the_preview_failed_or_is_not_complete(run_plan: RunPlan, text: str, status: int) -> None:
     exit_status, printed, error = run_plan(text, status)
     assert (exit_status, printed) == (2, "")
     assert error.startswith("`pulumi preview --json` of the stack dev failed.\n")
     assert ("error: failed" in error) == ("error: failed" in text)
 
 
-def test_without_the_cli_the_command_says_what_to_install(
+def test_the_error_without_the_cli_states_that_it_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Tests of output to a pipe whose reader ends first, as in `make preview | head`."""
+"""Tests of output to a pipe, whose reader may end first as in `make preview | head`."""
 
 import os
 import select
@@ -10,7 +10,7 @@ import pytest
 from local import ROOT
 from local.terminal_output import format_count
 
-ENDING = """
+PRINT_AND_EXIT = """
 import sys
 from local.terminal_output import create_console, survive_closed_pipes
 survive_closed_pipes()
@@ -25,7 +25,7 @@ sys.exit(3)
 
 
 def run_without_reader(*arguments: str) -> int:
-    """Run a Python program whose output and errors go to a pipe that is closed. Return its exit status."""
+    """Run Python with output and errors to a pipe whose reader has closed it. Return the exit status."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -36,18 +36,20 @@ def run_without_reader(*arguments: str) -> int:
 
 
 def test_a_closed_pipe_changes_neither_the_work_nor_the_exit_status() -> None:
-    assert run_without_reader("-c", ENDING) == 3
+    assert run_without_reader("-c", PRINT_AND_EXIT) == 3
 
 
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [(["models", "--stack", "prod"], 0), (["preview", "--stack", "nowhere"], 2), (["--help"], 0)],
 )
-def test_a_command_without_a_reader_ends_with_its_own_status(arguments: list[str], status: int) -> None:
+def test_a_command_has_its_usual_exit_status_if_the_reader_has_closed_the_pipe(
+    arguments: list[str], status: int
+) -> None:
     assert run_without_reader("-m", "local", *arguments) == status
 
 
-WAITING = """
+PRINT_AND_WAIT = """
 import sys
 from local.terminal_output import survive_closed_pipes
 survive_closed_pipes()
@@ -56,9 +58,9 @@ sys.stdin.read()
 """
 
 
-def test_a_command_that_runs_on_has_written_its_lines_to_a_pipe() -> None:
+def test_the_lines_of_a_running_command_are_not_buffered_in_a_pipe() -> None:
     with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", WAITING], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PRINT_AND_WAIT], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -67,8 +69,8 @@ def test_a_command_that_runs_on_has_written_its_lines_to_a_pipe() -> None:
         process.stdin.close()
 
 
-def test_the_output_of_a_command_is_complete_if_it_is_read() -> None:
-    output = subprocess.run([sys.executable, "-c", ENDING], cwd=ROOT, capture_output=True, check=False).stdout  # noqa: S603
+def test_a_reader_gets_the_complete_output() -> None:
+    output = subprocess.run([sys.executable, "-c", PRINT_AND_EXIT], cwd=ROOT, capture_output=True, check=False).stdout  # noqa: S603
     assert output.splitlines() == [str(number).encode() for number in range(20_000) for _ in range(2)]
 
 

@@ -20,8 +20,8 @@ from handlers.transcription.transcribe_stream_urls import StreamRequest
 from local.emulation.speech.tone_words import speech
 from tests.handlers.transcription.processor_harness import ProcessorHarness
 from tests.handlers.transcription.router_harness import Clock
-from tests.local.emulation.server_threads import PATIENCE
-from tests.local.emulation.transcribe.stream_listener import RATE, address, listening
+from tests.local.emulation.server_threads import TIMEOUT_SECONDS
+from tests.local.emulation.transcribe.stream_listener import RATE, presign_url, serve_transcribe
 from tests.lost_responses import repeated
 
 FASTER = 10
@@ -37,7 +37,7 @@ class RunningClock(Clock):
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with listening() as found:
+    with serve_transcribe() as found:
         yield found
 
 
@@ -45,12 +45,12 @@ def endpoint() -> Iterator[str]:
 def streamed(dynamodb: Any, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ProcessorHarness:
     """Return a processor whose streams are real connections to the emulation."""
     # Time limits that even a slow machine does not exceed.
-    monkeypatch.setattr(utterance_transcription, "GRACE_MS", round(1000 * PATIENCE * FASTER))
+    monkeypatch.setattr(utterance_transcription, "GRACE_MS", round(1000 * TIMEOUT_SECONDS * FASTER))
     harness = ProcessorHarness(dynamodb, settings=PATIENT, clock=RunningClock(0))
 
     def open_stream(request: StreamRequest, _seconds: float) -> AbstractContextManager[TranscribeStream]:
         harness.transcribe.requests.append(request)
-        return TranscribeStream.open(address(endpoint, stabilised=request.stabilised), PATIENCE)
+        return TranscribeStream.open(presign_url(endpoint, stabilised=request.stabilised), TIMEOUT_SECONDS)
 
     harness.open_stream = open_stream
     return harness

@@ -1,4 +1,4 @@
-"""Runs a script with the emulator's Python, for tests of corrections that need the emulator's own modules."""
+"""Runs a script with the emulator's Python, for tests that need the emulator's own modules."""
 
 import json
 import subprocess

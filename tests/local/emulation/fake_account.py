@@ -1,4 +1,4 @@
-"""An AWS account in memory, and boto3 clients of the local services."""
+"""Fake AWS account in memory, and boto3 clients of the local services."""
 
 import io
 from collections.abc import Mapping
@@ -9,28 +9,29 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.local.emulation.server_threads import PATIENCE
+from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 
 
 @dataclass
 class Account:
-    """Objects and permissions. Only the roles in `trusted` trust the service."""
+    """Account in which a local service acts, in place of the emulator's account. A test sets objects and permissions."""
 
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    forbidden: set[str] = field(default_factory=set)
-    """Denied actions, or denied actions of one caller, for example `s3:GetObject KEY`."""
-    trusted: bool = True
-    demanded: list[tuple[str, str, str, Mapping[str, str]]] = field(default_factory=list)
-    """Access key, action, resource and context of each permission check."""
+    """Content of the S3 objects by bucket and key."""
+    denied_actions: set[str] = field(default_factory=set)
+    """Actions that no caller may use, or that one caller may not use, for example `s3:GetObject KEY`."""
+    roles_trust_service: bool = True
+    permission_checks: list[tuple[str, str, str, Mapping[str, str]]] = field(default_factory=list)
+    """Access key, action, resource and context of each check."""
     account: str = "123456789012"
     region: str = "us-east-1"
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        self.demanded.append((access_key, action, resource, context))
-        return action in self.forbidden
+        self.permission_checks.append((access_key, action, resource, context))
+        return action in self.denied_actions
 
     def can_assume(self, _role_arn: str) -> bool:
-        return self.trusted
+        return self.roles_trust_service
 
     def s3(self, role_arn: str, _job_id: str) -> "MemoryS3":
         return MemoryS3(self, role_arn)
@@ -41,7 +42,7 @@ class Account:
 
 @dataclass
 class MemoryS3:
-    """S3 client with the operations that the services use, and the permissions of a caller or a role."""
+    """Fake S3 client with the operations that the services use. It has the permissions of a caller or a role."""
 
     account: Account
     caller: str
@@ -58,18 +59,20 @@ class MemoryS3:
         self.account.objects[Bucket, Key] = Body
 
     def _check(self, operation: str) -> None:
-        if self.account.forbidden & {f"s3:{operation}", f"s3:{operation} {self.caller}"}:
+        if self.account.denied_actions & {f"s3:{operation}", f"s3:{operation} {self.caller}"}:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, operation)
 
 
-def client_of(service: str, port: int) -> Any:
+def create_client(service: str, port: int) -> Any:
     """Return a boto3 client of a local service that also sends requests that violate the service's model."""
-    make: Any = boto3.client
-    return make(
+    create: Any = boto3.client
+    return create(
         service,
         region_name="us-east-1",
         endpoint_url=f"http://127.0.0.1:{port}",
         aws_access_key_id="KEY",
         aws_secret_access_key="secret",
-        config=Config(retries={"total_max_attempts": 1}, proxies={}, parameter_validation=False, read_timeout=PATIENCE),
+        config=Config(
+            retries={"total_max_attempts": 1}, proxies={}, parameter_validation=False, read_timeout=TIMEOUT_SECONDS
+        ),
     )

@@ -1,4 +1,4 @@
-"""A local service in a thread with its own event loop."""
+"""Runs a local service in a thread with its own event loop."""
 
 import asyncio
 import contextlib
@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 
-PATIENCE = 20.0
-"""Timeout of tests in seconds. A successful test never waits so long."""
+TIMEOUT_SECONDS = 20.0
+"""Timeout of everything that a test waits for. A successful test never waits so long."""
 
 
 @contextlib.contextmanager
 def serve_in_thread(service: AbstractAsyncContextManager[int], name: str) -> Iterator[int]:
-    """Serve while the block runs, and yield the port."""
+    """Run the service while the block runs, and yield its port."""
     loop = asyncio.new_event_loop()
     ready, stop = threading.Event(), asyncio.Event()
     ports: list[int] = []
@@ -30,8 +30,8 @@ def serve_in_thread(service: AbstractAsyncContextManager[int], name: str) -> Ite
     thread = threading.Thread(target=run, name=name)
     thread.start()
     try:
-        assert ready.wait(PATIENCE)
+        assert ready.wait(TIMEOUT_SECONDS)
         yield ports[0]
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT_SECONDS)

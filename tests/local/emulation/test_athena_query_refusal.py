@@ -1,4 +1,4 @@
-"""Test of the refusal of Athena queries."""
+"""Test that the local platform refuses Athena queries."""
 
 from tests.local.emulation.emulator_python import run_in_emulator_python
 
@@ -14,7 +14,7 @@ print(json.dumps([status, json.loads(body)]))
 """
 
 
-def test_a_query_is_refused() -> None:
+def test_a_query_is_refused_with_the_reason() -> None:
     status, error = run_in_emulator_python(SCRIPT, None)
     assert (status, error["__type"]) == (400, "InvalidRequestException")
     assert "The local platform has no Athena." in error["message"]

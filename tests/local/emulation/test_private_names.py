@@ -11,7 +11,7 @@ from tests.local.emulation.emulator_python import run_in_emulator_python
 
 pytestmark = pytest.mark.unit
 
-FIND = """
+FIND_MISSING_NAMES = """
 import json, pkgutil
 from importlib.metadata import version
 missing = []
@@ -25,7 +25,7 @@ print(json.dumps({"missing": missing, "version": version("ministack")}))
 
 
 def private_names() -> Iterator[str]:
-    """Return every name that a module passes to `get_private` or `wrap_function`, in full."""
+    """Yield every name that a module passes to `get_private` or `wrap_function`, in full."""
     for path in (ROOT / "local" / "emulation").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         imported = {
@@ -43,10 +43,10 @@ def private_names() -> Iterator[str]:
                     yield f"{imported[owner]}.{name}"
 
 
-def test_every_private_name_is_there_in_the_version_that_is_pinned() -> None:
+def test_every_private_name_exists_in_the_pinned_version() -> None:
     names = sorted(set(private_names()))
     assert len(names) > 50
-    assert run_in_emulator_python(FIND, names) == {"missing": [], "version": SUPPORTED_VERSION}
+    assert run_in_emulator_python(FIND_MISSING_NAMES, names) == {"missing": [], "version": SUPPORTED_VERSION}
     lock = (ROOT / "requirements" / "emulator.txt").read_text(encoding="utf-8")
     assert f"ministack=={SUPPORTED_VERSION} " in lock
 

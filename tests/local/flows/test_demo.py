@@ -1,4 +1,4 @@
-"""Output and exit status of the demo. The end-to-end tests cover the flows themselves."""
+"""Tests of the output and errors of `make demo`. The end-to-end tests cover the flows themselves."""
 
 import io
 import threading
@@ -16,58 +16,56 @@ from local.flows.flow_registry import FLOWS, Flow
 NO_DEPLOYMENT = cast("Deployment", None)
 
 
-def output_of(flow: Flow) -> str:
+def run_flow(play: Callable[[Any, StepReporter], list[str]]) -> str:
+    """Run a flow with the name captions, and return the output."""
+    flow = Flow("speech to captions", "the words are [tones]", "all words were recognised", play)
     out = io.StringIO()
     demo._run_flow(Console(file=out), "captions", flow, NO_DEPLOYMENT)
     return out.getvalue()
 
 
-def make_flow(play: Callable[[Any, StepReporter], list[str]]) -> Flow:
-    return Flow("speech to captions", "the words are [tones]", "all was heard", play)
-
-
-def test_there_is_a_flow_for_every_subsystem() -> None:
+def test_every_subsystem_has_a_flow() -> None:
     assert set(FLOWS) == {subsystem.value for subsystem in Subsystem} - {Subsystem.FOUNDATION.value}
 
 
 def test_a_flow_prints_its_scripted_parts_its_steps_and_its_result() -> None:
     def play(_deployment: Deployment, report_step: StepReporter) -> list[str]:
-        report_step("a word [said]")
+        report_step("sent a [word]")
         return []
 
-    lines = output_of(make_flow(play)).splitlines()
+    lines = run_flow(play).splitlines()
     assert lines[1] == "captions: speech to captions (the words are [tones])"
-    assert lines[2].endswith("s  a word [said]")
-    assert lines[3] == "  all was heard"
+    assert lines[2].endswith("s  sent a [word]")
+    assert lines[3] == "  all words were recognised"
 
 
-def test_a_long_step_in_a_pipe_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = threading.Event()
+def test_a_long_step_prints_lines_to_a_pipe_before_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    line_was_written = threading.Event()
 
     class Pipe(io.StringIO):
         def write(self, text: str) -> int:
             if "…" in text:
-                written.set()
+                line_was_written.set()
             return super().write(text)
 
     monkeypatch.setattr(demo, "WAITING_REPORT_SECONDS", 0.001)
     with demo._print_step(Console(file=Pipe()), "preview"):
-        assert written.wait(60)
+        assert line_was_written.wait(60)
 
 
 def test_a_flow_with_problems_fails_the_demo_and_lists_them() -> None:
-    with pytest.raises(demo.DemoFailed, match="the flow captions has problems: said is 'a', not 'b'; more"):
-        output_of(make_flow(lambda _stage, _tell: ["said is 'a', not 'b'", "more"]))
+    with pytest.raises(demo.DemoFailed, match="the flow captions has problems: caption is 'a', not 'b'; other"):
+        run_flow(lambda _deployment, _report_step: ["caption is 'a', not 'b'", "other"])
 
 
 def test_the_end_of_the_emulator_during_a_flow_fails_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def play(_deployment: Deployment, _report_step: StepReporter) -> list[str]:
-        (tmp_path / "emulator.json").touch()  # its lock is gone
+        (tmp_path / "emulator.json").touch()  # without its lock, as after the end of the emulator
         raise ResultNotInTime("a caption did not appear within 20 s")
 
     monkeypatch.setattr(demo, "FOLDER", tmp_path)
     with pytest.raises(demo.DemoFailed, match="the emulator ended during the flow captions"):
-        output_of(make_flow(play))
+        run_flow(play)
 
 
 def test_an_unknown_flow_is_refused_with_a_list_of_flows(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Tests of the flows' registry. The end-to-end tests cover the flows themselves."""
+"""Test of the registry of flows. The end-to-end tests cover the flows themselves."""
 
 from collections import Counter
 from typing import cast
@@ -11,7 +11,7 @@ from local.flows.ingestion_flow import IngestionOutcome
 pytestmark = pytest.mark.unit
 
 
-def test_each_run_of_ingestions_flow_has_its_own_files(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_run_of_the_ingestion_flow_has_its_own_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     """A platform keeps the files of earlier runs, and the flow counts the files below its prefix."""
     prefixes: list[str] = []
 

@@ -17,7 +17,7 @@ from local.flows import sample_files, transcription_flow, voice_qa_flow
 from local.flows.livestream_flow import TRANSCRIPT
 from local.flows.sample_files import SAMPLES, read_sample
 
-pytestmark = [pytest.mark.media, pytest.mark.xdist_group("samples")]  # so that each sample is made once
+pytestmark = [pytest.mark.media, pytest.mark.xdist_group("samples")]  # so that each sample is created only once
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +46,13 @@ def test_the_local_platform_understands_every_spoken_sample(samples: Path) -> No
 
 def test_the_lecture_is_long_enough_and_the_video_covers_its_transcript(samples: Path) -> None:
     assert recognise(samples / "lecture.ogg")[-1].end > ValidatorEnvironment.model_fields["lecture_min_seconds"].default
-    last_line = (samples / "episode.srt").read_bytes()
-    assert last_line == TRANSCRIPT
-    assert b"--> 00:00:15" in last_line
+    transcript = (samples / "episode.srt").read_bytes()
+    assert transcript == TRANSCRIPT
+    assert b"--> 00:00:15" in transcript, "this is the end of its last line"
     assert recognise(samples / "episode.mp4")[-1].end > 15
 
 
-def test_a_wav_player_can_read_the_sentence(samples: Path) -> None:
+def test_the_sentence_is_a_mono_wav_file_with_16_bits(samples: Path) -> None:
     with wave.open(BytesIO((samples / "sentence.wav").read_bytes())) as file:
         assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
         assert file.getnframes() / file.getframerate() > 3
@@ -68,7 +68,7 @@ def test_every_line_of_the_record_files_is_a_record(samples: Path) -> None:
         assert [set(json.loads(line)) for line in lines] == [{"file", "line", "text"}] * 3
 
 
-def test_a_sample_is_read_by_its_name_and_nothing_else(samples: Path) -> None:
+def test_only_the_name_of_a_sample_reads_a_file(samples: Path) -> None:
     assert all(read_sample(name) == (samples / name).read_bytes() for name in SAMPLES)
     assert read_sample("../README.md") is None
 

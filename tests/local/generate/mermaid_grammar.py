@@ -50,29 +50,31 @@ def list_diagrams(page: str) -> list[str]:
 
 
 def parse_diagram(diagram: str) -> Flowchart:
-    """Parse a diagram. Fail if a version of Mermaid might not draw it."""
+    """Parse a diagram. Fail if it has a form that some version of Mermaid may not draw."""
     head, *lines = diagram.splitlines()
     assert head == "flowchart LR"
     chart = Flowchart()
-    open_box = ""
+    current_box = ""
     for line in lines:
         match = LINE.fullmatch(line)
-        assert match, f"the diagrams may not use this form: {line}"
+        assert match, f"unsupported form: {line}"
         if match["box"]:
-            assert not open_box, f"a box within a box: {line}"
-            open_box = match["box"]
-            chart.boxes.append(open_box)
+            assert not current_box, f"a box within a box: {line}"
+            current_box = match["box"]
+            chart.boxes.append(current_box)
         elif match["end"]:
-            assert open_box, "an end without a box"
-            open_box = ""
+            assert current_box, "an end without a box"
+            current_box = ""
         elif match["node"]:
-            assert match["node"] not in chart.nodes, f"declared twice: {line}"
-            chart.nodes[match["node"]] = open_box
+            assert match["node"] not in chart.nodes, f"the node is declared twice: {line}"
+            chart.nodes[match["node"]] = current_box
         else:
             chart.arrows.append((match["tail"], match["head"]))
-    assert not open_box, "a box that does not end"
-    assert len(set(chart.boxes)) == len(chart.boxes), "two boxes have one name"
-    assert set(chart.boxes).isdisjoint(chart.nodes), "a box and a node have one name"
-    assert {end for arrow in chart.arrows for end in arrow} <= {*chart.nodes, *chart.boxes}, "an end is not declared"
-    assert RESERVED.isdisjoint({*chart.nodes, *chart.boxes}), "a word of Mermaid's own"
+    assert not current_box, "a box has no end"
+    assert len(set(chart.boxes)) == len(chart.boxes), "two boxes have the same name"
+    assert set(chart.boxes).isdisjoint(chart.nodes), "a box and a node have the same name"
+    assert {end for arrow in chart.arrows for end in arrow} <= {*chart.nodes, *chart.boxes}, (
+        "an arrow has an undeclared end"
+    )
+    assert RESERVED.isdisjoint({*chart.nodes, *chart.boxes}), "a name is a keyword of Mermaid"
     return chart

@@ -1,4 +1,4 @@
-"""The layer builder adds bytecode only for the runtime's Python version, and refuses a layer that is too large."""
+"""Tests of the build of the Lambda layer: bytecode for the runtime's Python version, and the maximum size."""
 
 import importlib.util
 import marshal
@@ -24,38 +24,38 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def bytecode(folder: Path) -> list[Path]:
+def bytecode_files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.pyc"))
 
 
 def test_modules_get_unchecked_bytecode_with_the_layers_paths(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The layer's files have other dates, so bytecode that is checked against its source would be compiled again."""
+    """Python would ignore checked bytecode, because the files of the deployed layer have other dates."""
     monkeypatch.setattr(lambda_layer_archive, "RUNTIME", sys.version_info[:2])
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("elsewhere")))
     assert lambda_layer_archive.add_bytecode(folder)
-    [compiled_file] = bytecode(folder)
+    [compiled_file] = bytecode_files(folder)
     content = compiled_file.read_bytes()
     assert (content[MAGIC], content[FLAGS]) == (importlib.util.MAGIC_NUMBER, UNCHECKED)
-    code = marshal.loads(content[HEADER:])  # noqa: S302 - compiled_file a moment ago
+    code = marshal.loads(content[HEADER:])  # noqa: S302 - this test compiled the file
     assert isinstance(code, CodeType)
     assert code.co_filename == "/opt/python/package/module.py"
 
 
-def test_without_the_runtimes_python_version_no_bytecode_is_added(
+def test_no_bytecode_is_added_if_the_runtimes_python_version_is_not_installed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lambda_layer_archive, "RUNTIME", (3, 99))
     assert not lambda_layer_archive.add_bytecode(folder)
-    assert bytecode(folder) == []
+    assert bytecode_files(folder) == []
 
 
-def test_the_layers_python_version_is_that_of_the_functions() -> None:
+def test_the_layer_is_built_for_the_python_version_of_the_functions() -> None:
     assert f"python{lambda_layer_archive.RUNTIME[0]}.{lambda_layer_archive.RUNTIME[1]}" == RUNTIME
 
 
-def test_a_layer_that_lambda_refuses_is_not_written(
+def test_a_layer_above_the_size_limit_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def install(folder: Path) -> int:

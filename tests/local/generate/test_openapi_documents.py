@@ -50,7 +50,7 @@ def document(request: pytest.FixtureRequest) -> dict[str, Any]:
     return DOCUMENTS[request.param]
 
 
-def test_a_document_has_the_parts_of_openapi(document: dict[str, Any]) -> None:
+def test_a_document_has_the_structure_of_openapi(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1.")
     assert set(document["info"]) == {"title", "version", "description"}
     assert set(document) == {"openapi", "info", "servers", "security", "paths", "components"}
@@ -58,12 +58,12 @@ def test_a_document_has_the_parts_of_openapi(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         assert path.startswith("/")
         assert method in METHODS
-        assert operation["responses"], "an operation has at least one response"
+        assert operation["responses"], "an operation must have at least one response"
         assert all(re.fullmatch(r"[1-5][0-9][0-9]|default", status) for status in operation["responses"])
-        in_path = {item["name"] for item in operation.get("parameters", ()) if item["in"] == "path"}
-        assert in_path == set(re.findall(r"{(\w+)}", path))
-    names = [operation["operationId"] for _, _, operation in operations(document)]
-    assert len(names) == len(set(names))
+        path_parameters = {item["name"] for item in operation.get("parameters", ()) if item["in"] == "path"}
+        assert path_parameters == set(re.findall(r"{(\w+)}", path))
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(ids) == len(set(ids))
 
 
 def test_every_schema_is_valid_and_every_reference_has_a_target(document: dict[str, Any]) -> None:
@@ -84,7 +84,7 @@ def test_every_server_is_a_url_whose_variables_have_a_default(document: dict[str
         assert re.fullmatch(r"https://[a-z0-9.-]+/api", server["url"].format(**defaults))
 
 
-def test_every_alternative_of_authentication_is_defined(document: dict[str, Any]) -> None:
+def test_every_authentication_scheme_is_defined(document: dict[str, Any]) -> None:
     schemes = document["components"]["securitySchemes"]
     assert {name for alternative in document["security"] for name in alternative} == set(schemes)
     for scheme in schemes.values():
@@ -96,7 +96,7 @@ def test_livestream_has_the_authentication_of_its_settings_and_meetings_none() -
     livestream, meetings = DOCUMENTS["openapi.json"], DOCUMENTS["meetings.openapi.json"]
     assert livestream["security"] == [{"jwt": []}, {"apiKey": []}, {}]
     assert livestream["components"]["securitySchemes"]["apiKey"]["name"] == "x-api-key"
-    assert meetings["security"] == [{}], "the token is in the body"
+    assert meetings["security"] == [{}], "the client sends its token in the body"
 
 
 def test_every_body_and_response_has_a_valid_example(document: dict[str, Any]) -> None:
@@ -113,11 +113,11 @@ def test_every_parameter_has_a_valid_example(document: dict[str, Any]) -> None:
             validator(document, parameter["schema"]).validate(parameter["example"])
 
 
-def test_the_gateway_gets_the_same_document_with_and_without_a_publication() -> None:
+def test_the_document_for_the_gateway_differs_from_the_published_one_only_in_its_description() -> None:
     options = GatewayOptions("uri", "*")
-    plain, published = (
+    undocumented, documented = (
         gateway_document(build_document("Episodes", "1", OPERATIONS, documentation), options)
         for documentation in (None, openapi_examples_and_servers.LIVESTREAM)
     )
-    published["info"].pop("description")
-    assert plain == published
+    documented["info"].pop("description")
+    assert undocumented == documented

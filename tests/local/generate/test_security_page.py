@@ -1,4 +1,4 @@
-"""Tests of the security page: all permissions are listed, and the statements in its text are true."""
+"""Tests of the security page: it lists all permissions, and the statements in its text are true."""
 
 import json
 import re
@@ -45,41 +45,40 @@ def test_every_granted_action_is_named_in_its_roles_chapter(graph: Graph) -> Non
             assert f"`{action}`" in chapters[name], f"{name}: {action}"
 
 
-def test_only_own_logs_and_traces_are_omitted() -> None:
-    own = {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": ["arn:x:/aws/lambda/role:*"]}
-    assert security_page.is_telemetry(own, "role")
-    assert not security_page.is_telemetry(own, "another")
-    assert not security_page.is_telemetry({**own, "Action": [*own["Action"], "logs:DeleteLogStream"]}, "role")
+def test_the_page_omits_grants_of_a_role_on_its_own_logs_and_no_others() -> None:
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    statement = {"Action": actions, "Resource": ["arn:x:/aws/lambda/role:*"]}
+    assert security_page.is_telemetry(statement, "role")
+    assert not security_page.is_telemetry(statement, "another")
+    assert not security_page.is_telemetry({**statement, "Action": [*actions, "logs:DeleteLogStream"]}, "role")
 
 
-def test_the_page_names_no_account() -> None:
+def test_the_page_contains_no_account_id() -> None:
     assert "123456789012" not in PAGE.read_text()
 
 
-def test_every_entry_but_the_guests_identity_pool_has_a_check(graph: Graph) -> None:
-    _head, *entries = [line for line in security_page.list_entries(graph) if line.startswith("| ")]
-    assert len(entries) > 10
-    assert not [row for row in entries if "**none**" in row]
-    [unchecked] = [row for row in entries if "none" in row]
+def test_every_entry_point_but_the_identity_pool_of_guests_checks_its_callers(graph: Graph) -> None:
+    _table_head, *rows = [line for line in security_page.list_entries(graph) if line.startswith("| ")]
+    assert len(rows) > 10
+    assert not [row for row in rows if "**none**" in row]
+    [unchecked] = [row for row in rows if "none" in row]
     assert "voice-qa-guests" in unchecked
 
 
-def test_every_method_with_a_function_is_an_entry(graph: Graph) -> None:
-    text = "\n".join(security_page.list_entries(graph))
+def test_an_api_method_is_an_entry_point_if_it_invokes_a_function(graph: Graph) -> None:
+    entry_points = "\n".join(security_page.list_entries(graph))
     for resource in graph.customs():
         if resource.kind == "RestApi":
             for path, methods in json.loads(resource.inputs["body"])["paths"].items():
                 for method, operation in methods.items():
                     integration = operation.get("x-amazon-apigateway-integration", {})
-                    assert (f"`{method.upper()} {path}`" in text) == ("uri" in integration)
+                    assert (f"`{method.upper()} {path}`" in entry_points) == ("uri" in integration)
 
 
 def test_an_exception_is_listed_with_its_expiry_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    exception = {"policy": "waf-is-there", "resource": "api", "expires": "2030-01-01", "reason": "it is being built"}
+    exception = {"policy": "waf-is-there", "resource": "api", "expires": "2030-01-01", "reason": "not needed yet"}
     monkeypatch.setattr(security_page, "_read_exceptions", lambda stack: [exception] if stack == "dev" else [])
-    assert (
-        list(security_page.list_exceptions())[-1] == "| dev | `waf-is-there` | `api` | 2030-01-01 | it is being built |"
-    )
+    assert list(security_page.list_exceptions())[-1] == "| dev | `waf-is-there` | `api` | 2030-01-01 | not needed yet |"
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -90,10 +89,6 @@ def test_no_role_may_change_iam_or_delete_a_table_or_a_bucket(stack: str) -> Non
     assert actions.isdisjoint({"dynamodb:DeleteTable", "s3:DeleteBucket"})
 
 
-def test_the_page_names_all_services_that_do_not_send_their_source() -> None:
-    assert {service.name for service in set(Service) - SOURCE_SENDING_SERVICES} == {
-        "LAMBDA",
-        "GLUE",
-        "BACKUP",
-        "API_GATEWAY",
-    }
+def test_only_the_services_that_the_page_names_do_not_send_their_source() -> None:
+    services = {service.name for service in set(Service) - SOURCE_SENDING_SERVICES}
+    assert services == {"LAMBDA", "GLUE", "BACKUP", "API_GATEWAY"}

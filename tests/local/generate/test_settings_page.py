@@ -1,4 +1,4 @@
-"""Tests of the page of settings: it has every key, and each key has a description, a default and a unit."""
+"""Tests of the settings page: it has every key of a stack file, with default, unit, allowed values and description."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -25,8 +25,8 @@ ROWS = {
 def schema_keys(definition: Mapping[str, Any], definitions: Mapping[str, Any], path: str) -> Iterator[str]:
     """Yield the path of every key in the JSON Schema of a stack file, which is generated without the page's code."""
     for name, field in definition.get("properties", {}).items():
-        found = [definitions[reference] for reference in re.findall(r"#/\$defs/(\w+)", str(field))]
-        sections = [section for section in found if section.get("type") == "object"]
+        referenced = [definitions[reference] for reference in re.findall(r"#/\$defs/(\w+)", str(field))]
+        sections = [section for section in referenced if section.get("type") == "object"]
         for section in sections:
             yield from schema_keys(section, definitions, f"{path}{name}.")
         if not sections:
@@ -35,12 +35,12 @@ def schema_keys(definition: Mapping[str, Any], definitions: Mapping[str, Any], p
 
 def test_the_page_has_every_key_of_a_stack_file_and_no_other() -> None:
     schema = stack_schema()
-    top = {name.partition(":")[2]: field for name, field in schema["properties"]["config"]["properties"].items()}
-    keys = set(schema_keys({"properties": top}, schema["$defs"], ""))
+    sections = {name.partition(":")[2]: field for name, field in schema["properties"]["config"]["properties"].items()}
+    keys = set(schema_keys({"properties": sections}, schema["$defs"], ""))
     assert len(keys) > 150
-    common = {key for key in ROWS if "." not in key} - {"environment"}
-    assert set(ROWS) - common == keys
-    assert common == {
+    function_keys = {key for key in ROWS if "." not in key} - {"environment"}
+    assert set(ROWS) - function_keys == keys
+    assert function_keys == {
         *("memoryMb", "timeoutSeconds", "liveVersion"),
         *("reservedConcurrency", "provisionedConcurrency", "snapStart"),
     }
@@ -53,43 +53,35 @@ def test_every_key_has_a_default_a_range_and_a_description(key: str) -> None:
     assert allowed
     assert re.fullmatch(r"[A-Z`].{15,}\.|as for \[every function\]\(#every-function\)", description), description
     if default.replace(",", "").replace(".", "").isdigit():
-        assert unit, "a number has a unit"
+        assert unit, "a number must have a unit"
     if unit == settings_page.COUNT:
-        assert not re.search(r"(?i)^(seconds|minutes|hours|days|share) |dollars", description), "that is its unit"
+        assert not re.search(r"(?i)^(seconds|minutes|hours|days|share) |dollars", description), (
+            "the description names a unit, so the setting is not a count"
+        )
 
 
-DEFAULTS = {
-    "livestream.episodes.memoryMb": "1,024",
-    "ingestion.builder.memoryMb": "512",
-    "voiceQa.validator.timeoutSeconds": "300",
-    "foundation.spend.monthlyBudget": "**required**",
-    "meetings.tableKmsKey": "`null`",
+EXPECTED_ROWS = {
+    "livestream.episodes.memoryMb": ("1,024", "MB"),
+    "ingestion.builder.memoryMb": ("512", "MB"),
+    "voiceQa.validator.timeoutSeconds": ("300", "seconds"),
+    "foundation.spend.monthlyBudget": ("**required**", "US dollars"),
+    "livestream.uploads.maxVideoGigabytes": ("20", "GB"),
+    "livestream.agent.atOnce": ("5", "count"),
+    "meetings.load.hoursEach": ("1", "hours"),
+    "voiceQa.load.questionsPerDay": ("200", "per day"),
+    "meetings.tableKmsKey": ("`null`", ""),
     # These keys have no default in their own model, but the section has one.
-    "meetings.processing.spot.vcpus": "1",
-    "meetings.processing.fargate.memoryMb": "4,096",
+    "meetings.processing.spot.vcpus": ("1", "vCPUs"),
+    "meetings.processing.fargate.memoryMb": ("4,096", "MB"),
     # These keys are in the entries of a list or in an optional section.
-    "exceptions.policy": "**required if the section is given**",
-    "foundation.partners.id": "**required if the section is given**",
-    "voiceQa.agentcore.network.nat.zone": "**required if the section is given**",
+    "exceptions.policy": ("**required if the section is given**", ""),
+    "voiceQa.agentcore.network.nat.zone": ("**required if the section is given**", ""),
 }
-UNITS = {
-    "foundation.spend.monthlyBudget": "US dollars",
-    "transcription.captions.maxBufferTimeout": "seconds",
-    "meetings.load.hoursEach": "hours",
-    "livestream.uploads.maxVideoGigabytes": "GB",
-    "voiceQa.load.questionsPerDay": "per day",
-    "livestream.agent.atOnce": "count",
-    "ingestion.enabled": "",
-}
+"""Default and unit by key. The unit comes from the name or from the definition of a setting."""
 
 
-def test_the_defaults_are_those_that_a_stack_gets() -> None:
-    """The default of a section may differ from that of its model."""
-    assert {key: ROWS[key][0] for key in DEFAULTS} == DEFAULTS
-
-
-def test_the_unit_comes_from_the_name_or_from_the_field() -> None:
-    assert {key: ROWS[key][1] for key in UNITS} == UNITS
+def test_the_page_has_the_default_that_a_stack_gets_and_the_unit() -> None:
+    assert {key: tuple(ROWS[key][:2]) for key in EXPECTED_ROWS} == EXPECTED_ROWS
 
 
 def describe(section: type[SettingsModel], instance: SettingsModel | None = None) -> dict[str, DescribedSetting]:
@@ -97,7 +89,7 @@ def describe(section: type[SettingsModel], instance: SettingsModel | None = None
 
 
 class SampleSettings(SettingsModel):
-    """Settings of this test."""
+    """Settings with each kind of field."""
 
     wait_seconds: int | None = Field(default=None, ge=1)
     """Time to wait."""
@@ -118,7 +110,7 @@ def test_ranges_defaults_and_units_are_written_in_words() -> None:
     assert [setting.description for setting in settings.values()] == ["Time to wait.", "", "", ""]
 
 
-def test_a_bar_in_a_cell_does_not_end_it() -> None:
+def test_a_vertical_bar_in_a_cell_is_escaped() -> None:
     [*_, row] = settings_page._render_table(list(describe(SampleSettings).values()), "")
     assert len(re.split(r"(?<!\\)\|", row)) == 7
 

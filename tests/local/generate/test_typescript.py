@@ -1,4 +1,4 @@
-"""Tests of the TypeScript declarations."""
+"""Tests of the generated TypeScript declarations."""
 
 import re
 from typing import Any
@@ -14,35 +14,35 @@ from tests.document_samples import read_code_block
 
 def declare(**fields: dict[str, Any]) -> str:
     return to_declarations(
-        {"title": "Given", "type": "object", "additionalProperties": False, "properties": fields, "required": ["must"]}
+        {"title": "Given", "type": "object", "additionalProperties": False, "properties": fields, "required": ["name"]}
     )
 
 
 def test_each_field_is_declared_with_its_type_and_description() -> None:
     assert declare(
-        must={"type": "string", "description": "Always there."},
-        may={"type": "integer"},
-        one={"const": "a"},
-        some={"enum": ["a", 1]},
-        either={"anyOf": [{"$ref": "#/$defs/Other"}, {"type": "boolean"}]},
-        many={"type": "array", "items": {"type": "number"}},
+        name={"type": "string", "description": "Always present."},
+        size={"type": "integer"},
+        kind={"const": "a"},
+        level={"enum": ["a", 1]},
+        other={"anyOf": [{"$ref": "#/$defs/Other"}, {"type": "boolean"}]},
+        values={"type": "array", "items": {"type": "number"}},
     ).splitlines() == [
         "export interface Given {",
-        "  /** Always there. */",
-        "  readonly must: string;",
-        "  readonly may?: number;",
-        '  readonly one?: "a";',
-        '  readonly some?: "a" | 1;',
-        "  readonly either?: Other | boolean;",
-        "  readonly many?: ReadonlyArray<number>;",
+        "  /** Always present. */",
+        "  readonly name: string;",
+        "  readonly size?: number;",
+        '  readonly kind?: "a";',
+        '  readonly level?: "a" | 1;',
+        "  readonly other?: Other | boolean;",
+        "  readonly values?: ReadonlyArray<number>;",
         "}",
     ]
 
 
 @pytest.mark.parametrize("shape", [{}, {"type": "object"}, {"type": ["string", "null"]}, {"allOf": []}])
-def test_an_unsupported_schema_is_rejected_with_the_fields_name(shape: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"Given\.must"):
-        declare(must=shape)
+def test_an_unsupported_schema_is_an_error_with_the_name_of_the_field(shape: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"Given\.name"):
+        declare(name=shape)
 
 
 def test_an_object_with_unknown_fields_is_rejected() -> None:
@@ -51,10 +51,10 @@ def test_an_object_with_unknown_fields_is_rejected() -> None:
 
 
 def test_a_description_cannot_end_its_comment() -> None:
-    assert "*/ evil" not in declare(must={"type": "string", "description": "*/ evil"})
+    assert "*/ evil" not in declare(name={"type": "string", "description": "*/ evil"})
 
 
-def test_every_field_of_the_output_is_declared_and_none_is_ever_null() -> None:
+def test_every_field_of_the_frontend_output_is_declared_and_no_field_is_nullable() -> None:
     types = frontend_types()
     for field in Frontend.model_fields.values():
         assert f"readonly {field.alias}" in types
@@ -62,13 +62,13 @@ def test_every_field_of_the_output_is_declared_and_none_is_ever_null() -> None:
     assert frontend_schema()["required"] == ["schemaVersion", "environment", "region"]
 
 
-def test_the_guides_sample_reads_existing_fields() -> None:
-    """The test compares field names only, because no TypeScript compiler is available."""
+def test_the_code_sample_of_the_documentation_reads_existing_fields() -> None:
+    """The test compares names of fields, because no TypeScript compiler is available."""
     text = "\n".join(read_code_block("docs/frontend.md", "look at the version first:"))
-    read: dict[type[BaseModel], list[str]] = {
+    names_by_model: dict[type[BaseModel], list[str]] = {
         Frontend: re.findall(r"\boutput\.(\w+)", text) + re.findall(r"const \{ (\w+) \} = await stack", text),
         TranscriptionOutput: re.findall(r"\btranscription\.(\w+)", text),
     }
-    for model, names in read.items():
+    for model, names in names_by_model.items():
         assert names
-        assert set(names) <= {one.alias or name for name, one in model.model_fields.items()}
+        assert set(names) <= {field.alias or name for name, field in model.model_fields.items()}

@@ -1,4 +1,4 @@
-"""Fake of Lambda and CloudWatch Logs for tests of `make push` and `make watch`, with functions that are up to date."""
+"""Fake of Lambda and CloudWatch Logs for tests of `make push` and `make watch`."""
 
 import base64
 import hashlib
@@ -29,19 +29,22 @@ def hash_code(content: bytes) -> str:
 
 
 class FakePlatformLambda:
-    """The functions `sweep` and `start` of a handler tree. The alias `live` of each points to version 1."""
+    """Fake clients of Lambda and CloudWatch Logs. Each function has an alias `live`, which first points to version 1."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        """Folder of the platform, which also has the source files of the handlers."""
         self.code: dict[str, bytes] = {}
-        """Code by function and version, for example `one:$LATEST` and `one:1`."""
+        """Code by function and version, for example `sweep:$LATEST` and `sweep:1`."""
         self.aliases: dict[str, dict[str, Any]] = {}
+        """Alias `live` of each function."""
         self.calls: list[tuple[str, str]] = []
-        self.fails_at = ""
-        """Operation that fails."""
+        """Operation and function of each call."""
+        self.failing_operation = ""
         self.on_call: Callable[[str], None] = lambda _operation: None
         """Function that is called with each operation."""
         self.log_events: list[dict[str, Any]] = []
+        """Events that every log group has."""
 
     def deploy(self, name: str, content: bytes) -> None:
         """Add a function with one published version."""
@@ -52,21 +55,21 @@ class FakePlatformLambda:
         return self
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        return lambda **given: self._answer(operation, given.get("FunctionName", ""), given)
+        return lambda **parameters: self._call(operation, parameters.get("FunctionName", ""), parameters)
 
     def get_paginator(self, operation: str) -> Any:
         """Return a paginator whose only page is the operation's response."""
-        return SimpleNamespace(paginate=lambda **given: [getattr(self, operation)(**given)])
+        return SimpleNamespace(paginate=lambda **parameters: [getattr(self, operation)(**parameters)])
 
     def get_waiter(self, name: str) -> Any:
-        """Return a waiter, which records that it was used."""
-        return SimpleNamespace(wait=lambda **given: self.calls.append((name, given["FunctionName"])))
+        """Return a waiter, whose use is recorded as a call."""
+        return SimpleNamespace(wait=lambda **parameters: self.calls.append((name, parameters["FunctionName"])))
 
-    def _answer(self, operation: str, name: str, given: dict[str, Any]) -> Any:
+    def _call(self, operation: str, name: str, parameters: dict[str, Any]) -> Any:
         self.calls.append((operation, name))
         self.on_call(operation)
-        if operation == self.fails_at:
-            raise ClientError({"Error": {"Code": "Refused", "Message": "as AWS puts it"}}, operation)
+        if operation == self.failing_operation:
+            raise ClientError({"Error": {"Code": "Refused", "Message": "message of AWS"}}, operation)
         match operation:
             case "list_functions":
                 return {"Functions": [self._describe(name, "$LATEST") for name in self.aliases]}
@@ -76,21 +79,22 @@ class FakePlatformLambda:
             case "get_alias":
                 return self.aliases[name]
             case "get_function_configuration":
-                return self._describe(name, given["Qualifier"])
+                return self._describe(name, parameters["Qualifier"])
             case "get_function":
                 path = self.folder / name
                 path.write_bytes(self.code[f"{name}:$LATEST"])
                 return {"Code": {"Location": path.as_uri()}}
             case "update_function_code":
-                self.code[f"{name}:$LATEST"] = given["ZipFile"]
+                self.code[f"{name}:$LATEST"] = parameters["ZipFile"]
             case "publish_version":
                 version = str(sum(key.startswith(f"{name}:") for key in self.code))
                 self.code[f"{name}:{version}"] = self.code[f"{name}:$LATEST"]
                 return {"Version": version}
             case "update_alias":
-                self.aliases[name] = {"FunctionVersion": given["FunctionVersion"]}
+                self.aliases[name] = {"FunctionVersion": parameters["FunctionVersion"]}
             case "filter_log_events":
-                return {"events": [event for event in self.log_events if event["timestamp"] >= given["startTime"]]}
+                start = parameters["startTime"]
+                return {"events": [event for event in self.log_events if event["timestamp"] >= start]}
         return {}
 
     def _describe(self, name: str, version: str) -> dict[str, Any]:
@@ -104,7 +108,7 @@ class FakePlatformLambda:
         }
 
     def live_code(self, name: str) -> bytes:
-        """Return the code that callers of `live` use."""
+        """Return the code to which the alias `live` points."""
         return self.code[f"{name}:{self.aliases[name]['FunctionVersion']}"]
 
     def count_publications(self) -> int:
@@ -113,14 +117,14 @@ class FakePlatformLambda:
 
 
 def use_fake_platform(patch: pytest.MonkeyPatch, folder: Path) -> FakePlatformLambda:
-    """Make a platform seem to run in a folder, with both functions deployed from the handler tree."""
-    fake = FakePlatformLambda(folder)
+    """Make a platform seem to run in a folder, with the functions `start` and `sweep` of the handler tree."""
+    platform = FakePlatformLambda(folder)
     content = Path(handler_archive.write_archive("meetings")).read_bytes()
     for name in (START_NAME, SWEEP_NAME):
-        fake.deploy(name, content)
+        platform.deploy(name, content)
     patch.setattr(emulator, "find_running", lambda _: Emulator(*ENDPOINT_RECORD, folder, kept=True))
-    patch.setattr(function_push, "EmulatorClients", lambda _: fake)
-    return fake
+    patch.setattr(function_push, "EmulatorClients", lambda _: platform)
+    return platform
 
 
 def write_state(folder: Path, *, pinned_version: str = "") -> PlatformState:

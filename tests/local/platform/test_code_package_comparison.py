@@ -1,4 +1,4 @@
-"""Tests of current packages: their hash, and the functions that use a changed file."""
+"""Tests of the comparison of code packages, and of the functions that use a changed file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -44,17 +44,19 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CurrentPackages
 
 
 @pytest.mark.parametrize(
-    ("folder", "used"),
-    [("meetings/sweep", {SHARED, KEYS, SWEEP, PROMPT}), ("meetings/start", {START}), ("meetings/gone", set())],
+    ("folder", "used_files"),
+    [("meetings/sweep", {SHARED, KEYS, SWEEP, PROMPT}), ("meetings/start", {START}), ("meetings/missing", set())],
 )
 def test_a_function_uses_what_it_imports_and_the_data_files_of_these_packages(
-    packages: CurrentPackages, folder: str, used: set[str]
+    packages: CurrentPackages, folder: str, used_files: set[str]
 ) -> None:
-    files = {SHARED, KEYS, SWEEP, START, PROMPT, "handlers/common/gone.py"}
-    assert packages.list_used_files(function(folder), files) == used
+    files = {SHARED, KEYS, SWEEP, START, PROMPT, "handlers/common/missing.py"}
+    assert packages.list_used_files(function(folder), files) == used_files
 
 
-def test_every_function_uses_the_data_files_of_its_subsystem(packages: CurrentPackages) -> None:
+def test_a_function_uses_the_data_files_of_its_subsystem_but_not_those_of_other_functions(
+    packages: CurrentPackages,
+) -> None:
     files = {"handlers/meetings/table.json", "handlers/meetings/sweep/table.json"}
     assert packages.list_used_files(function("meetings/start"), files) == {"handlers/meetings/table.json"}
 
@@ -64,7 +66,7 @@ def test_the_spark_job_uses_only_what_it_imports(packages: CurrentPackages) -> N
     assert not packages.is_used_by_spark_job({"handlers/ingestion/other.py"})
 
 
-def test_the_spark_job_is_the_one_of_the_program() -> None:
+def test_the_constants_describe_the_spark_job_of_the_program() -> None:
     assert (ROOT / SCRIPT).exists()
     assert f"{SPARK_JOB.replace('.', '/')}.py" == SCRIPT
     assert SCRIPT.startswith(f"handlers/{SPARK_SUBSYSTEM}/")
@@ -83,8 +85,8 @@ def test_functions_with_the_same_package_share_one_download(tmp_path: Path) -> N
     code.write_bytes(b"first")
     requests: list[str] = []
 
-    def get_function(**given: Any) -> dict[str, Any]:
-        requests.append(given["FunctionName"])
+    def get_function(**parameters: Any) -> dict[str, Any]:
+        requests.append(parameters["FunctionName"])
         return {"Code": {"Location": code.as_uri()}}
 
     read: Callable[[DeployedFunction], bytes] = DeployedPackages(SimpleNamespace(get_function=get_function)).read

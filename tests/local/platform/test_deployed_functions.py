@@ -1,4 +1,4 @@
-"""Tests of the selection of functions by name."""
+"""Tests of the list of deployed functions, and of their selection by name."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -17,13 +17,13 @@ FOLDERS = (
 )
 
 
-def configuration(folder: str, **more: Any) -> dict[str, Any]:
+def configuration(folder: str, **changes: Any) -> dict[str, Any]:
     return {
         "FunctionName": f"polyphony-local-{folder}".replace("/", "-").replace("_", "-"),
         "Handler": f"handlers.{folder.replace('/', '.')}.handler.handler",
         "Runtime": "python3.13",
         "CodeSha256": "hash",
-        **more,
+        **changes,
     }
 
 
@@ -38,16 +38,14 @@ def select(*names: str) -> list[str]:
     ("name", "folder"),
     [
         ("meetings/sweep", "meetings/sweep"),
-        ("handlers/meetings/sweep/", "meetings/sweep"),
         ("handlers/meetings/sweep/handler.py", "meetings/sweep"),
         ("polyphony-local-meetings-sweep", "meetings/sweep"),
         ("sweep", "meetings/sweep"),
-        ("sweeper", "ingestion/sweeper"),
         ("query", "voice_qa/query_worker"),
         ("voice-qa/query-worker", "voice_qa/query_worker"),
     ],
 )
-def test_a_function_is_selected_by_folder_name_or_unique_part(name: str, folder: str) -> None:
+def test_a_function_is_selected_by_its_folder_its_name_or_a_unique_part_of_them(name: str, folder: str) -> None:
     assert select(name) == [folder]
 
 
@@ -57,11 +55,11 @@ def test_several_names_select_each_function_once() -> None:
 
 
 def test_an_ambiguous_name_lists_the_functions_that_it_fits() -> None:
-    with pytest.raises(FunctionNotFound) as caught:
+    with pytest.raises(FunctionNotFound) as error:
         select("workflow_steps")
-    first, *others = str(caught.value).splitlines()
-    assert first == "workflow_steps fits several functions. Give the folder of one of them:"
-    assert [line.split() for line in others] == [
+    problem, *functions = str(error.value).splitlines()
+    assert problem == "workflow_steps fits several functions. Give the folder of one of them:"
+    assert [line.split() for line in functions] == [
         ["ingestion/workflow_steps", "polyphony-local-ingestion-workflow-steps"],
         ["meetings/workflow_steps", "polyphony-local-meetings-workflow-steps"],
     ]
@@ -69,24 +67,21 @@ def test_an_ambiguous_name_lists_the_functions_that_it_fits() -> None:
 
 @pytest.mark.parametrize(("names", "problem"), [(("other",), "other fits no function."), ((), "Name at least one")])
 def test_an_unknown_or_missing_name_lists_all_functions(names: tuple[str, ...], problem: str) -> None:
-    with pytest.raises(FunctionNotFound) as caught:
+    with pytest.raises(FunctionNotFound) as error:
         select(*names)
-    first, *others = str(caught.value).splitlines()
-    assert first.startswith(problem)
-    assert [line.split()[0] for line in others] == list(FOLDERS)
+    first_line, *functions = str(error.value).splitlines()
+    assert first_line.startswith(problem)
+    assert [line.split()[0] for line in functions] == list(FOLDERS)
 
 
 def test_only_functions_of_the_project_are_listed() -> None:
-    described = [
+    configurations = [
         configuration("meetings/sweep", Layers=[{"Arn": "layer"}], LoggingConfig={"LogGroup": "/a/group"}),
         configuration("meetings/start", Handler="echo.handler"),
         configuration("ingestion/sweeper"),
     ]
-    pages = SimpleNamespace(paginate=lambda: [{"Functions": described}])
+    pages = SimpleNamespace(paginate=lambda: [{"Functions": configurations}])
     first, second = list_functions(SimpleNamespace(get_paginator=lambda _: pages))
-    assert (first.folder, first.has_layer, first.log_group) == (
-        "ingestion/sweeper",
-        False,
-        "/aws/lambda/polyphony-local-ingestion-sweeper",
-    )
-    assert (second.subsystem, second.has_layer, second.log_group) == ("meetings", True, "/a/group")
+    assert (first.folder, first.has_layer) == ("ingestion/sweeper", False)
+    assert first.log_group == "/aws/lambda/polyphony-local-ingestion-sweeper", "this is Lambda's default"
+    assert (second.folder, second.has_layer, second.log_group) == ("meetings/sweep", True, "/a/group")

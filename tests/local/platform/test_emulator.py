@@ -1,7 +1,7 @@
-"""Tests of the removal of an emulator's files: never while the emulator runs."""
+"""Tests that the files of an emulator are removed only if it does not run."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def starting_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Return the folder of an emulator that another process is starting, before its process id is written."""
+    """Return the folder of an emulator that another process is starting. The process id is not written yet."""
     monkeypatch.setattr(emulator, "STOP_SECONDS", 0)
     (tmp_path / "emulator").mkdir()
     with (tmp_path / "emulator.lock").open("wb") as lock:
@@ -23,8 +23,7 @@ def starting_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 @pytest.mark.parametrize("command", [emulator.start, emulator.stop])
-def test_the_files_of_a_starting_emulator_are_kept(starting_folder: Path, command: object) -> None:
-    assert callable(command)
+def test_the_files_of_a_starting_emulator_are_kept(starting_folder: Path, command: Callable[[Path], object]) -> None:
     with pytest.raises(EmulatorError, match="the emulator in this folder does not stop"):
         command(starting_folder)
     assert {path.name for path in starting_folder.iterdir()} == {"emulator", "emulator.lock"}

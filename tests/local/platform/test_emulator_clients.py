@@ -1,3 +1,5 @@
+"""Tests that the AWS settings of the user do not affect the clients of the emulator."""
+
 import os
 from pathlib import Path
 
@@ -17,7 +19,7 @@ ENDPOINT = "http://127.0.0.1:4566"
         ("AWS_DEFAULT_REGION", "eu-west-1"),
     ],
 )
-def test_a_variable_of_the_user_does_not_affect_a_client(
+def test_an_environment_variable_of_the_user_does_not_affect_a_client(
     variable: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)

@@ -1,4 +1,4 @@
-"""Tests of the folder lock: no two commands use one platform, and a process that has ended never blocks the next."""
+"""Tests of the lock of a platform's folder, which prevents that two commands use the platform at the same time."""
 
 import signal
 import subprocess
@@ -45,16 +45,16 @@ def lock_in_other_process(folder: Path, *options: str) -> Iterator["subprocess.P
             process.stdin.close()
 
 
-def test_a_second_command_is_refused_with_the_process_that_holds_the_lock(tmp_path: Path) -> None:
+def test_the_error_of_a_second_command_names_the_process_that_holds_the_lock(tmp_path: Path) -> None:
     with (
         lock_in_other_process(tmp_path) as first,
         pytest.raises(FolderBusy, match=rf"another `make up` is .* process {first.pid}: wait"),
         lock_folder(tmp_path, "another `make up`"),
     ):
-        pytest.fail("two have it")
+        pytest.fail("two processes hold the lock")
 
 
-def test_up_creates_the_parent_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_up_creates_the_parents_of_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lifecycle.up("nowhere", tmp_path / "a" / "b") == 2
     assert "There is no stack 'nowhere'" in capsys.readouterr().out
 
@@ -67,7 +67,7 @@ def test_a_killed_process_releases_the_lock(tmp_path: Path) -> None:
         pass
 
 
-def test_a_child_process_does_not_hold_the_lock(tmp_path: Path) -> None:
+def test_a_child_process_that_survives_does_not_hold_the_lock(tmp_path: Path) -> None:
     with lock_in_other_process(tmp_path, "child") as first:
         first.wait()
         with lock_folder(tmp_path, "another"):

@@ -39,14 +39,14 @@ Push = Callable[..., str]
 
 
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatformLambda:
+def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatformLambda:
     use_handler_tree(monkeypatch, tmp_path)
     return use_fake_platform(monkeypatch, tmp_path)
 
 
 @pytest.fixture
 def push(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Push:
-    """Return a function that publishes functions without an error, and returns the output of the command."""
+    """Return a function that runs `make push` successfully, and returns its output."""
 
     def run(*names: str) -> str:
         assert function_push.push(tmp_path, names, 0.0) == 0
@@ -55,107 +55,105 @@ def push(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Push:
     return run
 
 
-def change(tree: Path, file: str = SWEEP) -> bytes:
-    """Change a file, and return the package with it."""
-    write_files(tree, {file: f"{FILES[file]}# changed\n"})
+def change(platform: FakePlatformLambda, file: str = SWEEP) -> bytes:
+    """Change a source file, and return the package with the changed file."""
+    write_files(platform.folder, {file: f"{FILES[file]}# changed\n"})
     return Path(handler_archive.write_archive("meetings")).read_bytes()
 
 
-def read_state(folder: Path) -> PlatformState:
-    return PlatformState.read(folder / "state.json", "1:2")
+def read_state(platform: FakePlatformLambda) -> PlatformState:
+    return PlatformState.read(platform.folder / "state.json", "1:2")
 
 
-def test_a_changed_handler_is_published_and_the_state_file_is_as_after_an_up(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path
+def test_a_push_publishes_a_changed_handler_and_updates_the_state_file_as_make_up_does(
+    platform: FakePlatformLambda, push: Push
 ) -> None:
-    before = write_state(tmp_path)
-    content = change(tmp_path)
+    old_state = write_state(platform.folder)
+    content = change(platform)
     output = push("meetings/sweep")
-    assert fake.live_code(SWEEP_NAME) == content
-    operations = [operation for operation, name in fake.calls if name == SWEEP_NAME]
+    assert platform.live_code(SWEEP_NAME) == content
+    operations = [operation for operation, name in platform.calls if name == SWEEP_NAME]
     assert operations[-4:] == ["update_function_code", "function_updated", "publish_version", "update_alias"]
-    state = read_state(tmp_path)
+    state = read_state(platform)
     function, alias = state.entries()[FUNCTION_URN], state.entries()[ALIAS_URN]
     expected = state.hash_inputs(
         {"code": Archive(str(handler_archive.write_archive("meetings"))), "timeout": 60, "functionVersion": "2"}
     )
     assert (function.inputs["code"], function.inputs["timeout"]) == (expected["code"], expected["timeout"])
     assert function.outputs == {"version": "2", "codeSha256": hash_code(content)}
-    assert alias.inputs == {**before.entries()[ALIAS_URN].inputs, "functionVersion": expected["functionVersion"]}
+    assert alias.inputs == {**old_state.entries()[ALIAS_URN].inputs, "functionVersion": expected["functionVersion"]}
     assert "pushed meetings/sweep: version 2 is live after" in output
 
 
-def test_the_state_file_describes_the_published_code_even_if_another_command_replaces_the_package(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path
+def test_the_state_has_the_hash_of_the_published_package_even_if_another_command_replaces_its_file(
+    platform: FakePlatformLambda, push: Push
 ) -> None:
-    write_state(tmp_path)
-    content = change(tmp_path)
-    published = tmp_path / "published.zip"
+    write_state(platform.folder)
+    content = change(platform)
+    published = platform.folder / "published.zip"
     published.write_bytes(content)
 
     def replace_package(operation: str) -> None:
         if operation == "get_alias":
-            change(tmp_path, SHARED)
+            change(platform, SHARED)
 
-    fake.on_call = replace_package
+    platform.on_call = replace_package
     push("start", "sweep")
-    assert fake.live_code(SWEEP_NAME) == content
-    state = read_state(tmp_path)
+    assert platform.live_code(SWEEP_NAME) == content
+    state = read_state(platform)
     recorded = state.entries()[FUNCTION_URN].inputs["code"]
     assert recorded == state.hash_inputs({"code": Archive(str(published))})["code"]
 
 
-def test_an_unchanged_function_is_not_published_again(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
-    write_state(tmp_path)
+def test_an_unchanged_function_is_not_published_again(platform: FakePlatformLambda, push: Push) -> None:
+    write_state(platform.folder)
     assert "meetings/sweep is up to date: version 1 is live" in push("meetings/sweep", "start")
-    assert fake.count_publications() == 0
+    assert platform.count_publications() == 0
 
 
-def test_a_platform_without_a_state_file_is_supported(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
-    content = change(tmp_path)
+def test_a_push_needs_no_state_file(platform: FakePlatformLambda, push: Push) -> None:
+    content = change(platform)
     push(SWEEP_NAME)
-    assert fake.live_code(SWEEP_NAME) == content
-    assert not (tmp_path / "state.json").exists()
+    assert platform.live_code(SWEEP_NAME) == content
+    assert not (platform.folder / "state.json").exists()
 
 
-def test_a_push_works_while_the_server_of_the_cli_holds_the_lock_of_its_folder(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_push_to_a_platform_of_make_provider_uses_another_lock_than_the_provider(
+    platform: FakePlatformLambda, push: Push, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(emulator, "find_running", lambda _: Emulator(1, 2, tmp_path, kept=False))
-    (tmp_path / folder_lock.CLI_STATE).mkdir()
-    content = change(tmp_path)
-    with lock_folder(tmp_path, "the server"):
+    monkeypatch.setattr(emulator, "find_running", lambda _: Emulator(1, 2, platform.folder, kept=False))
+    (platform.folder / folder_lock.CLI_STATE).mkdir()
+    content = change(platform)
+    with lock_folder(platform.folder, "the provider"):
         push("sweep")
-        with lock_folder(tmp_path / folder_lock.CLI_STATE, "another push"), pytest.raises(FolderBusy):
+        with lock_folder(platform.folder / folder_lock.CLI_STATE, "another push"), pytest.raises(FolderBusy):
             push("sweep")
-    assert fake.live_code(SWEEP_NAME) == content
+    assert platform.live_code(SWEEP_NAME) == content
 
 
-def test_a_handler_with_a_fault_is_not_published(
-    fake: FakePlatformLambda, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_nothing_is_published_if_a_selected_handler_has_a_fault(
+    platform: FakePlatformLambda, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_files(tmp_path, {SWEEP: "LIMIT = undefined\n", START: f"{HANDLER}# changed\n"})
-    assert function_push.push(tmp_path, ["all"], 0.0) == 1
-    assert fake.count_publications() == 0
+    write_files(platform.folder, {SWEEP: "LIMIT = undefined\n", START: f"{HANDLER}# changed\n"})
+    assert function_push.push(platform.folder, ["all"], 0.0) == 1
+    assert platform.count_publications() == 0
     output = capsys.readouterr().out
     assert f"{SWEEP}:1: the name undefined is not defined" in output
     assert "nothing was published" in output
 
 
-def test_a_fault_of_another_function_does_not_prevent_a_push(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path
-) -> None:
-    write_files(tmp_path, {START: "LIMIT = undefined\n"})
-    content = change(tmp_path)
+def test_a_fault_of_another_function_does_not_prevent_a_push(platform: FakePlatformLambda, push: Push) -> None:
+    write_files(platform.folder, {START: "LIMIT = undefined\n"})
+    content = change(platform)
     push("sweep")
-    assert fake.live_code(SWEEP_NAME) == content
+    assert platform.live_code(SWEEP_NAME) == content
 
 
-def test_functions_that_use_a_changed_file_are_reported_and_all_publishes_them(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path
+def test_a_push_lists_other_functions_that_use_a_changed_file_and_a_push_of_all_publishes_them(
+    platform: FakePlatformLambda, push: Push
 ) -> None:
-    change(tmp_path, SHARED)
-    write_files(tmp_path, {START: f"{HANDLER}# changed\n"})
+    change(platform, SHARED)
+    write_files(platform.folder, {START: f"{HANDLER}# changed\n"})
     output = push("start")
     assert f"    meetings/sweep: {SHARED}\n" in output
     assert "out of date, because they use a changed file (FUNCTION=all publishes them)" in output
@@ -163,34 +161,36 @@ def test_functions_that_use_a_changed_file_are_reported_and_all_publishes_them(
     assert "pushed meetings/sweep: version 2" in output
     assert "pushed meetings/start" not in output
     assert "1 functions were up to date" in output
-    assert fake.count_publications() == 2
+    assert platform.count_publications() == 2
 
 
-def test_a_changed_environment_model_is_reported_but_no_function_that_does_not_import_it(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path
+def test_a_changed_environment_model_is_reported_as_a_possible_change_of_variables(
+    platform: FakePlatformLambda, push: Push
 ) -> None:
-    change(tmp_path, ENVIRONMENT)
+    change(platform, ENVIRONMENT)
     output = push("sweep")
     assert f"{ENVIRONMENT} has changed. If it defines other variables" in output
     assert "out of date" not in output
-    assert fake.count_publications() == 1
+    assert platform.count_publications() == 1
 
 
-@pytest.mark.parametrize("fails_at", ["update_function_code", "publish_version", "update_alias"])
-def test_a_failed_push_is_repeated_by_the_next_push_and_the_next_up(
-    fake: FakePlatformLambda, push: Push, tmp_path: Path, fails_at: str
+@pytest.mark.parametrize("failing_operation", ["update_function_code", "publish_version", "update_alias"])
+def test_after_a_failed_push_the_next_push_or_make_up_repeats_it(
+    platform: FakePlatformLambda, push: Push, failing_operation: str
 ) -> None:
-    write_state(tmp_path)
-    content = change(tmp_path)
-    fake.fails_at = fails_at
-    with pytest.raises(PushFailed, match=f"{SWEEP_NAME} could not be published: .*as AWS puts it"):
+    write_state(platform.folder)
+    content = change(platform)
+    platform.failing_operation = failing_operation
+    with pytest.raises(PushFailed, match=f"{SWEEP_NAME} could not be published: .*message of AWS"):
         push("sweep")
-    state = read_state(tmp_path)
-    assert state.entries()[ALIAS_URN].inputs["functionVersion"] == "", "an incomplete update has no hash"
-    fake.fails_at = ""
+    state = read_state(platform)
+    assert state.entries()[ALIAS_URN].inputs["functionVersion"] == "", (
+        "without a hash, the next `make up` updates the alias"
+    )
+    platform.failing_operation = ""
     push("sweep")
-    assert fake.live_code(SWEEP_NAME) == content
-    assert "" not in read_state(tmp_path).entries()[ALIAS_URN].inputs.values()
+    assert platform.live_code(SWEEP_NAME) == content
+    assert "" not in read_state(platform).entries()[ALIAS_URN].inputs.values()
 
 
 @pytest.fixture
@@ -202,26 +202,28 @@ def _ctrl_c_interrupts() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_ctrl_c_interrupts")
-def test_ctrl_c_takes_effect_after_the_alias_has_moved(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
-    write_state(tmp_path)
-    content = change(tmp_path)
+def test_ctrl_c_takes_effect_after_the_alias_has_moved(platform: FakePlatformLambda, push: Push) -> None:
+    write_state(platform.folder)
+    content = change(platform)
 
     def interrupt(operation: str) -> None:
         if operation == "update_function_code":
             os.kill(os.getpid(), signal.SIGINT)
 
-    fake.on_call = interrupt
+    platform.on_call = interrupt
     with pytest.raises(KeyboardInterrupt):
         push("sweep")
-    assert fake.live_code(SWEEP_NAME) == content
-    assert "" not in read_state(tmp_path).entries()[ALIAS_URN].inputs.values()
+    assert platform.live_code(SWEEP_NAME) == content
+    assert "" not in read_state(platform).entries()[ALIAS_URN].inputs.values()
 
 
 @pytest.mark.usefixtures("_ctrl_c_interrupts")
-def test_ctrl_c_during_a_push_that_fails_ends_the_command(fake: FakePlatformLambda, push: Push, tmp_path: Path) -> None:
-    change(tmp_path)
-    fake.fails_at = "update_alias"
-    fake.on_call = lambda operation: os.kill(os.getpid(), signal.SIGINT) if operation == fake.fails_at else None
+def test_ctrl_c_during_a_failing_push_raises_keyboard_interrupt(platform: FakePlatformLambda, push: Push) -> None:
+    change(platform)
+    platform.failing_operation = "update_alias"
+    platform.on_call = lambda operation: (
+        os.kill(os.getpid(), signal.SIGINT) if operation == platform.failing_operation else None
+    )
     with pytest.raises(KeyboardInterrupt):
         push("sweep")
 
@@ -232,23 +234,20 @@ ROLLOUT = {"RoutingConfig": {"AdditionalVersionWeights": {"2": 0.1}}}
 @pytest.mark.parametrize(
     ("arrange", "message"),
     [
-        (
-            lambda fake: write_state(fake.folder, pinned_version="7"),
-            "stays at version 1, because the setting `liveVers",
-        ),
-        (lambda fake: fake.code.update({f"{SWEEP_NAME}:2": b""}), "it was rolled back"),
-        (lambda fake: fake.aliases[SWEEP_NAME].update(ROLLOUT), r"a rollout of .* is in progress"),
+        (lambda platform: write_state(platform.folder, pinned_version="7"), "stays at version 1, because the setting"),
+        (lambda platform: platform.code.update({f"{SWEEP_NAME}:2": b""}), "it was rolled back"),
+        (lambda platform: platform.aliases[SWEEP_NAME].update(ROLLOUT), r"a rollout of .* is in progress"),
     ],
-    ids=["pinned", "rolled back, without a state file", "rollout"],
+    ids=["pinned by the setting", "not at the newest version, without a state file", "rollout"],
 )
-def test_an_alias_that_must_stay_is_not_moved(
-    arrange: Callable[[FakePlatformLambda], object], message: str, fake: FakePlatformLambda, push: Push, tmp_path: Path
+def test_a_push_is_refused_if_the_alias_must_not_move(
+    arrange: Callable[[FakePlatformLambda], object], message: str, platform: FakePlatformLambda, push: Push
 ) -> None:
-    arrange(fake)
-    change(tmp_path)
+    arrange(platform)
+    change(platform)
     with pytest.raises(PushFailed, match=message):
         push("sweep")
-    assert fake.count_publications() == 0
+    assert platform.count_publications() == 0
 
 
 @pytest.mark.parametrize(
@@ -263,18 +262,18 @@ def test_a_push_needs_a_complete_platform(
         push("sweep")
 
 
-def test_a_push_prints_the_same_note_only_once(fake: FakePlatformLambda, tmp_path: Path) -> None:
+def test_a_watch_prints_the_same_note_only_once(platform: FakePlatformLambda) -> None:
     lines: list[str] = []
-    pusher = FunctionPusher(tmp_path, lines.append)
-    change(tmp_path, SHARED)
+    pusher = FunctionPusher(platform.folder, lines.append)
+    change(platform, SHARED)
     for text in ("# one\n", "# two\n"):
-        write_files(tmp_path, {START: HANDLER + text})
+        write_files(platform.folder, {START: HANDLER + text})
         assert pusher.push(["start"], 0.0) == 0
-    assert fake.count_publications() == 2
+    assert platform.count_publications() == 2
     assert sum("out of date" in line for line in lines) == 1
 
 
-def test_the_alias_and_the_calls_are_those_of_the_program_and_its_drivers() -> None:
+def test_a_push_uses_the_alias_of_the_program_and_the_calls_of_the_drivers() -> None:
     assert function_push.LIVE == LIVE
     update = DRIVERS[function_push.FUNCTION_TYPE].update
     assert [call.operation for call in update if "code" in call.uses() or call.after] == [
@@ -285,7 +284,7 @@ def test_the_alias_and_the_calls_are_those_of_the_program_and_its_drivers() -> N
 
 
 class VersionMarker(PreviewProvider):
-    """Provider that gives every function a version that occurs nowhere else."""
+    """Provider that gives every function a version with an otherwise unused text."""
 
     VERSION = "4711-version"
 
@@ -302,8 +301,8 @@ def test_only_the_alias_uses_the_version_of_a_function() -> None:
     assert users == {function_push.ALIAS_TYPE}
 
 
-def test_the_command_does_not_import_the_program_or_pulumi() -> None:
-    """These imports take longer than the push."""
+def test_the_modules_of_push_and_watch_import_neither_the_program_nor_pulumi() -> None:
+    """Importing these packages takes longer than the push itself."""
     script = "import sys; import local.platform.function_watch; print(*sys.modules)"
-    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
-    assert {"pulumi", "pulumi_aws", "components.settings"}.isdisjoint(run.stdout.split())
+    process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    assert {"pulumi", "pulumi_aws", "components.settings"}.isdisjoint(process.stdout.split())

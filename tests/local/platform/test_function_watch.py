@@ -1,4 +1,4 @@
-"""Tests of `make watch`: each test makes the steps of the loop itself, so none of them waits."""
+"""Tests of `make watch`. Each test makes the steps of the watch's loop itself, so that it does not wait."""
 
 import os
 import time
@@ -21,13 +21,13 @@ EARLY, LATER = 1_000_000, 1_000_000 + 2 * LOG_OVERLAP_MILLISECONDS
 
 
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatformLambda:
+def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatformLambda:
     use_handler_tree(monkeypatch, tmp_path)
     return use_fake_platform(monkeypatch, tmp_path)
 
 
 class WatchedLines:
-    """A watch with a clock that a test sets, and the lines that the watch has printed."""
+    """A watch whose steps a test makes, and the lines that it has printed."""
 
     def __init__(self, folder: Path, *names: str) -> None:
         self.lines: list[str] = []
@@ -36,7 +36,7 @@ class WatchedLines:
         self.watch = FunctionWatch(pusher, names, self.lines.append, lambda: self.now)
 
     def step(self, count: int = 2) -> list[str]:
-        """Make steps of the loop, by default as many as a change needs. Return the lines that they have printed."""
+        """Make steps of the loop, by default as many as the publication of a change needs. Return the printed lines."""
         self.lines.clear()
         for _ in range(count):
             self.now += 1
@@ -48,126 +48,124 @@ def event(message: str, timestamp: int = EARLY, stream: str = "one") -> dict[str
     return {"message": message, "timestamp": timestamp, "logStreamName": stream}
 
 
-def test_each_change_is_published_once(fake: FakePlatformLambda, tmp_path: Path) -> None:
-    watched = WatchedLines(tmp_path, "sweep")
+def test_each_change_is_published_once(platform: FakePlatformLambda) -> None:
+    watched = WatchedLines(platform.folder, "sweep")
     assert watched.lines == ["watching 11 files for meetings/sweep; log lines follow; Ctrl-C ends the watch"]
     assert watched.step() == []
-    write_files(tmp_path, {SWEEP: f"{HANDLER}# one\n"})
+    write_files(platform.folder, {SWEEP: f"{HANDLER}# one\n"})
     [line] = watched.step()
     assert line.startswith("pushed meetings/sweep: version 2 is live after")
     assert watched.step() == []
-    write_files(tmp_path, {"handlers/meetings/sweep/other.py": ""})
+    write_files(platform.folder, {"handlers/meetings/sweep/other.py": ""})
     [line] = watched.step()
     assert line.startswith("pushed meetings/sweep: version 3 is live after")
-    assert fake.count_publications() == 2
+    assert platform.count_publications() == 2
 
 
-def test_the_watch_goes_on_after_a_fault(fake: FakePlatformLambda, tmp_path: Path) -> None:
-    watched = WatchedLines(tmp_path, "sweep")
-    write_files(tmp_path, {SWEEP: "def handler(:\n"})
+def test_the_watch_prints_a_fault_and_publishes_the_next_change(platform: FakePlatformLambda) -> None:
+    watched = WatchedLines(platform.folder, "sweep")
+    write_files(platform.folder, {SWEEP: "def handler(:\n"})
     fault, hint = watched.step()
     assert f"{SWEEP}:1: syntax error" in fault
     assert hint == "nothing was published; fix the handlers"
-    write_files(tmp_path, {SWEEP: f"{HANDLER}# fixed\n"})
+    write_files(platform.folder, {SWEEP: f"{HANDLER}# fixed\n"})
     [line] = watched.step()
     assert line.startswith("pushed meetings/sweep: version 2")
 
 
-def test_a_refused_push_is_printed_and_the_watch_goes_on(fake: FakePlatformLambda, tmp_path: Path) -> None:
-    watched = WatchedLines(tmp_path, "sweep")
-    fake.fails_at = "update_function_code"
-    write_files(tmp_path, {SWEEP: f"{HANDLER}# one\n"})
+def test_the_watch_prints_a_failed_push_and_publishes_the_next_change(platform: FakePlatformLambda) -> None:
+    watched = WatchedLines(platform.folder, "sweep")
+    platform.failing_operation = "update_function_code"
+    write_files(platform.folder, {SWEEP: f"{HANDLER}# one\n"})
     [line] = watched.step(4)
     assert line.startswith(f"{SWEEP_NAME} could not be published")
-    fake.fails_at = ""
-    write_files(tmp_path, {SWEEP: f"{HANDLER}# another\n"})
+    platform.failing_operation = ""
+    write_files(platform.folder, {SWEEP: f"{HANDLER}# another\n"})
     [line] = watched.step()
     assert line.startswith("pushed meetings/sweep")
 
 
-def test_a_push_waits_for_another_command(fake: FakePlatformLambda, tmp_path: Path) -> None:
-    watched = WatchedLines(tmp_path, "sweep")
-    write_files(tmp_path, {SWEEP: f"{HANDLER}# one\n"})
-    with lock_folder(tmp_path, "another command"):
+def test_a_change_is_published_when_another_command_has_released_the_lock(platform: FakePlatformLambda) -> None:
+    watched = WatchedLines(platform.folder, "sweep")
+    write_files(platform.folder, {SWEEP: f"{HANDLER}# one\n"})
+    with lock_folder(platform.folder, "another command"):
         [line] = watched.step(6)
         assert "is using" in line
     [line] = watched.step()
     assert line.startswith("pushed meetings/sweep")
-    assert fake.count_publications() == 1
+    assert platform.count_publications() == 1
 
 
-def test_a_file_that_is_removed_while_it_is_packaged_is_no_end(
-    fake: FakePlatformLambda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_watch_continues_after_a_file_was_removed_while_it_was_packaged(
+    platform: FakePlatformLambda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watched = WatchedLines(tmp_path, "sweep")
+    watched = WatchedLines(platform.folder, "sweep")
 
-    def vanished(_names: object, _started: float) -> int:
+    def push_without_file(_names: object, _started: float) -> int:
         raise FileNotFoundError(2, "No such file or directory", START)
 
-    write_files(tmp_path, {SWEEP: f"{HANDLER}# one\n"})
+    write_files(platform.folder, {SWEEP: f"{HANDLER}# one\n"})
     with monkeypatch.context() as patch:
-        patch.setattr(watched.watch._pusher, "push", vanished)
+        patch.setattr(watched.watch._pusher, "push", push_without_file)
         [line] = watched.step(4)
         assert START in line
     [line] = watched.step()
     assert line.startswith("pushed meetings/sweep")
 
 
-def test_the_watch_ends_with_the_platform(
-    fake: FakePlatformLambda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    watched = WatchedLines(tmp_path, "sweep")
+def test_the_watch_ends_with_the_platform(platform: FakePlatformLambda, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = WatchedLines(platform.folder, "sweep")
     monkeypatch.setattr(emulator, "find_running", lambda _: None)
     with pytest.raises(PushFailed, match="is not running"):
         watched.step()
 
 
-def test_log_lines_of_several_functions_name_the_function(fake: FakePlatformLambda, tmp_path: Path) -> None:
-    one, both = WatchedLines(tmp_path, "sweep"), WatchedLines(tmp_path, "all")
-    fake.log_events = [event("a line\n", timestamp=2**53)]
-    assert one.step() == ["  a line"]
-    assert both.step() == ["  meetings/start  a line", "  meetings/sweep  a line"]
+def test_log_lines_begin_with_the_function_if_several_functions_are_watched(platform: FakePlatformLambda) -> None:
+    watch_of_one, watch_of_two = WatchedLines(platform.folder, "sweep"), WatchedLines(platform.folder, "all")
+    platform.log_events = [event("a line\n", timestamp=2**53)]
+    assert watch_of_one.step() == ["  a line"]
+    assert watch_of_two.step() == ["  meetings/start  a line", "  meetings/sweep  a line"]
 
 
-def test_a_missing_log_group_does_not_end_the_watch(fake: FakePlatformLambda, tmp_path: Path) -> None:
-    watched = WatchedLines(tmp_path, "sweep")
-    fake.fails_at = "filter_log_events"
+def test_a_missing_log_group_does_not_end_the_watch(platform: FakePlatformLambda) -> None:
+    watched = WatchedLines(platform.folder, "sweep")
+    platform.failing_operation = "filter_log_events"
     assert watched.step() == []
-    fake.fails_at = ""
-    fake.log_events = [event("a line", timestamp=2**53)]
+    platform.failing_operation = ""
+    platform.log_events = [event("a line", timestamp=2**53)]
     assert watched.step() == ["  a line"]
 
 
-def test_a_log_line_is_read_once_even_if_it_arrives_late_or_twice(fake: FakePlatformLambda) -> None:
+def test_a_log_line_is_read_once_even_if_it_arrives_late_or_twice(platform: FakePlatformLambda) -> None:
     log = LogReader("group", EARLY - 1)
-    fake.log_events = [event("too old", EARLY - 2), event("same"), event("same")]
-    assert list(log.read(fake)) == ["same", "same"]
-    fake.log_events.append(event("late", EARLY, "two"))
-    fake.log_events.append(event("same", EARLY))
-    assert list(log.read(fake)) == ["late", "same"]
-    fake.log_events.append(event("later", LATER))
-    assert list(log.read(fake)) == ["later"]
-    assert list(log.read(fake)) == []
-    fake.log_events.append(event("newest", LATER))
-    assert list(log.read(fake)) == ["newest"]
+    platform.log_events = [event("too old", EARLY - 2), event("same"), event("same")]
+    assert list(log.read(platform)) == ["same", "same"]
+    platform.log_events.append(event("late", EARLY, "two"))
+    platform.log_events.append(event("same", EARLY))
+    assert list(log.read(platform)) == ["late", "same"]
+    platform.log_events.append(event("later", LATER))
+    assert list(log.read(platform)) == ["later"]
+    assert list(log.read(platform)) == []
+    platform.log_events.append(event("newest", LATER))
+    assert list(log.read(platform)) == ["newest"]
 
 
-def test_a_file_that_still_changes_is_not_published(fake: FakePlatformLambda, tmp_path: Path) -> None:
+def test_a_file_that_still_changes_is_not_published(platform: FakePlatformLambda) -> None:
     files = PackageFiles(["meetings", "meetings"])
     assert not files.has_change()
     for text in ("def", "def handler", HANDLER):
-        write_files(tmp_path, {SWEEP: text})
+        write_files(platform.folder, {SWEEP: text})
         assert not files.has_change()
     assert files.has_change()
     assert not files.has_change()
-    os.utime(tmp_path / SWEEP, (1, 1))
+    os.utime(platform.folder / SWEEP, (1, 1))
     assert [files.has_change() for _ in range(3)] == [False, True, False]
 
 
 def test_the_command_publishes_at_its_start_and_ends_with_ctrl_c(
-    fake: FakePlatformLambda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    platform: FakePlatformLambda, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_files(tmp_path, {SWEEP: f"{HANDLER}# one\n"})
+    write_files(platform.folder, {SWEEP: f"{HANDLER}# one\n"})
     pauses: Iterator[Any] = iter([nullcontext(), KeyboardInterrupt()])
 
     def pause(_seconds: float) -> None:
@@ -176,5 +174,5 @@ def test_the_command_publishes_at_its_start_and_ends_with_ctrl_c(
 
     monkeypatch.setattr(time, "sleep", pause)
     with pytest.raises(KeyboardInterrupt):
-        function_watch.watch(tmp_path, ["sweep"], 0.0)
+        function_watch.watch(platform.folder, ["sweep"], 0.0)
     assert "pushed meetings/sweep: version 2" in capsys.readouterr().out

@@ -1,6 +1,4 @@
-"""Tests of `up` with a handler that cannot run, of the lines that `up` prints, and of `down` with resources that
-cannot be deleted.
-"""
+"""Tests of `up` and `down`: handler faults, printed instructions, and resources that cannot be deleted."""
 
 import io
 from pathlib import Path
@@ -19,29 +17,28 @@ from tests.broken_archive import BROKEN_FILE, write_broken_archive
 from tests.whole_program import ingestion_alone
 
 pytestmark = pytest.mark.unit
-KEPT = "urn:pulumi:local::polyphony::aws:s3/bucket:Bucket::kept"
+BUCKET_URN = "urn:pulumi:local::polyphony::aws:s3/bucket:Bucket::kept"
 
 
-@pytest.mark.parametrize(("remains", "status"), [([KEPT], 1), ([], 0)])
+@pytest.mark.parametrize(("remaining_urns", "status"), [([BUCKET_URN], 1), ([], 0)])
 def test_down_reports_undeleted_resources_and_stops_the_emulator(
-    remains: list[str],
+    remaining_urns: list[str],
     status: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    stopped: list[Path] = []
-
+    stopped_folders: list[Path] = []
     monkeypatch.setattr(emulator, "find_running", lambda folder: Emulator(1, 2, folder, kept=True))
-    monkeypatch.setattr(emulator, "stop", stopped.append)
-    monkeypatch.setattr(lifecycle, "delete_all", lambda _emulator, _report: remains)
+    monkeypatch.setattr(emulator, "stop", stopped_folders.append)
+    monkeypatch.setattr(lifecycle, "delete_all", lambda _emulator, _report: remaining_urns)
     assert lifecycle.down(tmp_path) == status
-    assert stopped == [tmp_path]
+    assert stopped_folders == [tmp_path]
     output = capsys.readouterr()
-    assert (f"could not be deleted: {KEPT}" in output.out + output.err) is bool(remains)
+    assert (f"could not be deleted: {BUCKET_URN}" in output.out + output.err) is bool(remaining_urns)
 
 
-def test_up_publishes_no_handler_that_cannot_run(
+def test_up_starts_no_emulator_if_a_handler_has_a_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive = write_broken_archive(tmp_path)
@@ -55,7 +52,8 @@ def test_up_publishes_no_handler_that_cannot_run(
     assert not emulator.find_running(tmp_path / "platform")
 
 
-def print_usage(running: Emulator) -> str:
+def instructions(running: Emulator) -> str:
+    """Return what `up` prints after a deployment to this emulator."""
     out = io.StringIO()
     lifecycle._print_instructions(
         running, {"frontend": {"region": "us-east-1"}}, ProgressReporter(Console(file=out, width=200))
@@ -63,8 +61,8 @@ def print_usage(running: Emulator) -> str:
     return out.getvalue()
 
 
-def test_up_prints_the_outputs_the_console_and_that_the_platform_understands_tones_only() -> None:
-    text = print_usage(Emulator(1, emulator.PORT, emulator.FOLDER))
+def test_up_prints_outputs_endpoint_and_commands_and_states_that_only_tones_are_understood() -> None:
+    text = instructions(Emulator(1, emulator.PORT, emulator.FOLDER))
     assert "  frontend\n    region  us-east-1\n" in text
     assert f"AWS endpoint  http://127.0.0.1:{emulator.PORT}  " in text
     assert "`make console` serves" in text
@@ -74,16 +72,16 @@ def test_up_prints_the_outputs_the_console_and_that_the_platform_understands_ton
 
 
 def test_up_says_that_it_chose_another_port_and_how_to_use_another_folder(tmp_path: Path) -> None:
-    text = print_usage(Emulator(1, 31_461, tmp_path))
+    text = instructions(Emulator(1, 31_461, tmp_path))
     assert f"another program uses port {emulator.PORT}, so the platform chose 31461" in text
     for command in ("console", "down"):
         assert f"`.venv/bin/python -m local {command} --folder {tmp_path}`" in text
 
 
 @pytest.mark.parametrize("installed", [True, False])
-def test_up_says_that_the_first_file_installs_spark_if_it_is_missing(
+def test_up_prints_how_to_install_spark_if_it_is_not_installed(
     installed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spark_installation, "is_installed", lambda: installed)
-    text = print_usage(Emulator(1, emulator.PORT, emulator.FOLDER))
+    text = instructions(Emulator(1, emulator.PORT, emulator.FOLDER))
     assert ("`make .venv-spark/.locked` installs it now" in text) is not installed

@@ -1,4 +1,4 @@
-"""Tests of tokens on the local platform: their URL in the outputs, and the request in the documentation."""
+"""Tests of the URL for tokens in the outputs of the local platform, and of the request in the documentation."""
 
 import json
 import re
@@ -21,34 +21,32 @@ FRONTEND = {"schemaVersion": 1, "environment": "local", "region": "us-east-1", "
 
 
 def create_emulator(port: int) -> Any:
-    """Return an emulator that has only the URL of the identity provider, which has the given port."""
+    """Return a fake emulator that has only the address of its identity provider."""
     return SimpleNamespace(services={"JWKS_URL": f"http://127.0.0.1:{port}{identity_provider.KEYS_PATH}"})
 
 
-def test_the_outputs_of_the_local_platform_name_the_url_of_tokens() -> None:
+def test_the_frontend_output_gets_the_url_for_tokens() -> None:
     outputs = _add_token_url({"frontend": FRONTEND, "other": 1}, create_emulator(4711))
     assert outputs["other"] == 1
     identity = Frontend.model_validate(outputs["frontend"]).identity
     assert identity is not None
     assert identity.token_url == "http://127.0.0.1:4711/token"
-    assert "tokenUrl" not in IDENTITY, "the program's own outputs stay as they are"
+    assert "tokenUrl" not in IDENTITY, "the outputs of the program must not be changed"
 
 
 @pytest.mark.parametrize("outputs", [{}, {"frontend": {"schemaVersion": 1}}, {"frontend": "unknown"}])
-def test_other_outputs_stay_as_they_are(outputs: dict[str, object]) -> None:
+def test_outputs_without_an_identity_section_are_not_changed(outputs: dict[str, object]) -> None:
     assert _add_token_url(outputs, create_emulator(1)) == outputs
 
 
 def test_the_request_in_the_documentation_returns_a_token(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "frontend.md").read_text()
     [line] = re.findall(r"^curl .*$", page, re.MULTILINE)
-    shell = shutil.which("sh")
-    assert shell is not None
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     with identity_provider.serve() as port:
         outputs = _add_token_url({"frontend": FRONTEND}, create_emulator(port))
         (tmp_path / "frontend.json").write_text(json.dumps(outputs["frontend"], indent=2) + "\n")
-        printed = subprocess.run([shell, "-c", line], cwd=tmp_path, check=True, capture_output=True, text=True).stdout  # noqa: S603
+        printed = subprocess.run(line, shell=True, cwd=tmp_path, check=True, capture_output=True, text=True).stdout  # noqa: S602
     claims = jwt.decode(json.loads(printed)["id_token"], options={"verify_signature": False})
     assert (claims["sub"], claims["aud"]) == ("ann", identity_provider.AUDIENCE)

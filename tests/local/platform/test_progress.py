@@ -1,4 +1,4 @@
-"""Tests of the progress output in a pipe."""
+"""Test of the progress output in a pipe."""
 
 import io
 
@@ -34,6 +34,8 @@ def test_in_a_pipe_each_step_is_a_plain_line() -> None:
     assert lines[0] == "  created   intake-queue (Queue) 34 ms"
     assert lines[1] == "  failed    alerts (Topic)"
     assert lines[2].strip() == TOPIC
-    assert lines[3].strip() == "SetTopicAttributes: InvalidParameter: [red]no[/red]", "AWS' words are no markup"
+    assert lines[3].strip() == "SetTopicAttributes: InvalidParameter: [red]no[/red]", (
+        "a message of AWS must not be interpreted as markup"
+    )
     assert lines[4].startswith("1 created, 1 unchanged, 1 failed in ")
     assert "\x1b" not in print_progress()

@@ -1,4 +1,4 @@
-"""Tests of the Pulumi provider, over gRPC as the CLI calls it, with a fake AWS behind it."""
+"""Tests of the Pulumi provider with a fake AWS. The tests call the provider over gRPC, as the CLI does."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,8 +20,10 @@ pytestmark = pytest.mark.unit
 
 DIFF_NONE, DIFF_SOME = provider_pb2.DiffResponse.DIFF_NONE, provider_pb2.DiffResponse.DIFF_SOME
 ROLE = "arn:aws:iam::123456789012:role/one"
+OLD_CODE = {"name": "code", "role": ROLE, "text": "print(1)"}
+NEW_CODE = {**OLD_CODE, "text": "print(2)"}
 Cli = provider_pb2_grpc.ResourceProviderStub
-"""Client of the provider, with which the tests take the place of the CLI."""
+"""gRPC client of the provider, in place of the Pulumi CLI."""
 
 
 @pytest.fixture
@@ -31,15 +33,12 @@ def aws() -> FakeAws:
 
 @pytest.fixture
 def cli(aws: FakeAws) -> Iterator[Cli]:
-    with (
-        serve_provider(PulumiProvider(aws, DRIVERS)) as port,
-        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
-    ):
+    with serve_provider(PulumiProvider(aws, DRIVERS)) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield Cli(channel)
 
 
-def urn(kind: str, name: str = "thing") -> str:
-    return f"urn:pulumi:test::polyphony::polyphony:area:Component${kind}::{name}"
+def urn(kind: str) -> str:
+    return f"urn:pulumi:test::polyphony::polyphony:area:Component${kind}::resource"
 
 
 def to_struct(values: dict[str, Any]) -> Struct:
@@ -82,19 +81,20 @@ def read_request(kind: str, resource_id: str, inputs: dict[str, Any]) -> provide
     return provider_pb2.ReadRequest(urn=urn(kind), id=resource_id, inputs=struct, properties=struct)
 
 
-def refusal_of(call: Callable[[], object]) -> grpc.RpcError:
-    with pytest.raises(grpc.RpcError) as caught:
+def error_of(call: Callable[[], object]) -> Any:
+    """Return the gRPC error of a call."""
+    with pytest.raises(grpc.RpcError) as error:
         call()
-    return caught.value
+    return error.value
 
 
-def unfinished_details(error: Any) -> provider_pb2.ErrorResourceInitFailed:
-    """Return the details that let the CLI save an unfinished resource."""
-    [details] = [value for key, value in error.trailing_metadata() if key == "grpc-status-details-bin"]
-    status = status_pb2.Status.FromString(details)
-    failure = provider_pb2.ErrorResourceInitFailed()
-    assert status.details[0].Unpack(failure)
-    return failure
+def incomplete_resource_of(call: Callable[[], object]) -> provider_pb2.ErrorResourceInitFailed:
+    """Return the details of a call's error with which the CLI saves a resource that is not complete."""
+    [encoded] = [value for key, value in error_of(call).trailing_metadata() if key == "grpc-status-details-bin"]
+    status = status_pb2.Status.FromString(encoded)
+    details = provider_pb2.ErrorResourceInitFailed()
+    assert status.details[0].Unpack(details)
+    return details
 
 
 def test_the_handshake_announces_secrets_and_previews(cli: Cli) -> None:
@@ -105,38 +105,36 @@ def test_the_handshake_announces_secrets_and_previews(cli: Cli) -> None:
     assert response.supportsPreview
 
 
-def test_the_version_is_that_of_the_programs_package(cli: Cli) -> None:
+def test_the_provider_has_the_version_of_the_aws_package_of_the_program(cli: Cli) -> None:
     version = cli.GetPluginInfo(empty_pb2.Empty()).version
     assert f"\npulumi-aws=={version} " in (ROOT / "requirements" / "program.txt").read_text(encoding="utf-8")
 
 
-def test_a_created_resource_has_its_id_inputs_and_outputs(cli: Cli, aws: FakeAws) -> None:
+def test_a_creation_returns_id_inputs_and_outputs(cli: Cli, aws: FakeAws) -> None:
     response = create(cli, TOPIC, {"name": "topic"})
     assert response.id == "arn:aws:sns:us-east-1:1:topic"
     assert dict(response.properties.items()) == {"name": "topic", "arn": "arn:aws:sns:us-east-1:1:topic"}
     assert aws.calls == [("create_topic", "topic")]
 
 
-def test_a_secret_input_reaches_the_service_in_clear_and_the_cli_as_a_secret(cli: Cli, aws: FakeAws) -> None:
+def test_the_service_gets_a_secret_input_in_clear_text_and_the_cli_gets_it_as_a_secret(cli: Cli, aws: FakeAws) -> None:
     secret = {SIGNATURE: SECRET, "value": "canary"}
-    response = create(cli, CODE, {"name": "code", "role": ROLE, "text": secret})
-    assert aws.things["code"]["Code"] == {"ZipFile": "canary"}
+    response = create(cli, CODE, {**OLD_CODE, "text": secret})
+    assert aws.resources["code"]["Code"] == {"ZipFile": "canary"}
     assert MessageToDict(response.properties)["text"][SIGNATURE] == SECRET
 
 
 def test_a_preview_calls_no_service(cli: Cli, aws: FakeAws) -> None:
     response = create(cli, TOPIC, {"name": "topic"}, preview=True)
     assert (response.id, list(response.properties)) == ("", ["name"])
-    old, new = {"name": "code", "role": ROLE, "text": "print(1)"}, {"name": "code", "role": ROLE, "text": "print(2)"}
-    updated = cli.Update(update_request(CODE, old, new, {"version": "1"}, preview=True))
+    updated = cli.Update(update_request(CODE, OLD_CODE, NEW_CODE, {"version": "1"}, preview=True))
     assert updated.properties["version"] == UNKNOWN_STRING
     assert aws.calls == []
 
 
-def test_invalid_inputs_are_reported_before_anything_is_created(cli: Cli) -> None:
-    response = cli.Check(
-        provider_pb2.CheckRequest(urn=urn(GROUP), news=to_struct({"name": "g" * 513, "colour": "blue"}))
-    )
+def test_a_check_reports_invalid_inputs_and_accepts_unknown_ones(cli: Cli) -> None:
+    invalid_inputs = to_struct({"name": "g" * 513, "colour": "blue"})
+    response = cli.Check(provider_pb2.CheckRequest(urn=urn(GROUP), news=invalid_inputs))
     reasons = "\n".join(failure.reason for failure in response.failures)
     assert "takes at most 512 characters" in reasons
     assert "colour is not used by the resource type's driver" in reasons
@@ -146,117 +144,114 @@ def test_invalid_inputs_are_reported_before_anything_is_created(cli: Cli) -> Non
 
 
 def test_a_type_without_a_driver_is_refused(cli: Cli) -> None:
-    error: Any = refusal_of(lambda: create(cli, "test:index/what:What", {"name": "x"}))
+    kind = "test:index/unsupported:Unsupported"
+    error = error_of(lambda: create(cli, kind, {"name": "x"}))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "no driver for test:index/what:What. Add one in local/platform/resource_drivers/" in error.details()
+    assert f"no driver for {kind}. Add one in local/platform/resource_drivers/" in error.details()
 
 
 def test_an_unknown_function_is_refused(cli: Cli) -> None:
-    error: Any = refusal_of(lambda: cli.Invoke(provider_pb2.InvokeRequest(tok="aws:index/what:what")))
+    error = error_of(lambda: cli.Invoke(provider_pb2.InvokeRequest(tok="aws:index/unsupported:unsupported")))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 @pytest.mark.parametrize(
-    ("kind", "new", "changes", "replaces", "delete_first"),
-    [
-        (GROUP, {"name": "group", "days": 7}, DIFF_NONE, [], False),
-        (GROUP, {"name": "group", "days": 30}, DIFF_SOME, [], False),
-        (GROUP, {"name": "group"}, DIFF_SOME, ["days"], True),
-        (GROUP, {"name": "other", "days": 7}, DIFF_SOME, ["name"], False),
-        (GROUP, {"name": "group", "days": 7, "key": "arn:key"}, DIFF_SOME, ["key"], True),
-        (GROUP, {"namePrefix": "group-", "days": 7}, DIFF_SOME, ["name", "namePrefix"], False),
-        (NOTE, {"name": "group", "days": 30}, DIFF_SOME, [], False),
-    ],
-    ids=["same", "update", "no call unsets it", "rename", "no call sets it", "prefix", "recorded only"],
+    ("kind", "days", "changes"),
+    [(GROUP, 7, DIFF_NONE), (GROUP, 30, DIFF_SOME), (NOTE, 30, DIFF_SOME)],
+    ids=["unchanged", "changed", "changed and recorded only"],
 )
-def test_a_resource_is_deleted_first_unless_its_replacement_has_another_name(
-    cli: Cli,
-    kind: str,
-    new: dict[str, Any],
-    changes: int,
-    replaces: list[str],
-    delete_first: bool,
-) -> None:
-    response = diff(cli, kind, {"name": "group", "days": 7}, new)
+def test_a_change_that_needs_no_replacement_is_an_update(cli: Cli, kind: str, days: int, changes: int) -> None:
+    response = diff(cli, kind, {"name": "group", "days": 7}, {"name": "group", "days": days})
     assert response.changes == changes
+    assert list(response.replaces) == []
+
+
+@pytest.mark.parametrize(
+    ("new_inputs", "replaces", "is_deleted_first"),
+    [
+        ({"name": "group"}, ["days"], True),
+        ({"name": "group", "days": 7, "key": "arn:key"}, ["key"], True),
+        ({"name": "other", "days": 7}, ["name"], False),
+        ({"namePrefix": "group-", "days": 7}, ["name", "namePrefix"], False),
+    ],
+    ids=["no call can unset the input", "no call can set the input", "other name", "name from a prefix"],
+)
+def test_a_resource_is_deleted_before_its_replacement_is_created_unless_their_names_differ(
+    cli: Cli, new_inputs: dict[str, Any], replaces: list[str], is_deleted_first: bool
+) -> None:
+    response = diff(cli, GROUP, {"name": "group", "days": 7}, new_inputs)
     assert list(response.replaces) == replaces
-    assert response.deleteBeforeReplace is delete_first
+    assert response.deleteBeforeReplace is is_deleted_first
 
 
 def test_archives_are_compared_by_their_hash(cli: Cli) -> None:
     def archive(content_hash: str, **content: str) -> dict[str, Any]:
-        return {"name": "code", "role": ROLE, "text": {SIGNATURE: ARCHIVE, "hash": content_hash, **content}}
+        return {**OLD_CODE, "text": {SIGNATURE: ARCHIVE, "hash": content_hash, **content}}
 
     old = archive("1" * 64)
     assert diff(cli, CODE, old, archive("1" * 64, path="build/code.zip")).changes == DIFF_NONE
     assert list(diff(cli, CODE, old, archive("2" * 64, path="build/code.zip")).diffs) == ["text"]
 
 
-def test_an_update_changes_the_resource_and_the_outputs_that_follow(cli: Cli, aws: FakeAws) -> None:
-    old = {"name": "code", "role": ROLE, "text": "print(1)"}
-    created = create(cli, CODE, old)
+def test_an_update_changes_the_resource_and_returns_the_changed_outputs(cli: Cli, aws: FakeAws) -> None:
+    created = create(cli, CODE, OLD_CODE)
     assert created.properties["version"] == "1"
     aws.calls.clear()
-    response = cli.Update(update_request(CODE, old, {**old, "text": "print(2)"}, {"version": "1"}))
+    response = cli.Update(update_request(CODE, OLD_CODE, NEW_CODE, {"version": "1"}))
     assert response.properties["version"] == "2"
     assert [method for method, _ in aws.calls] == ["update_function_code", "publish_version"]
 
 
-def test_a_refused_creation_leaves_nothing_that_the_cli_would_save(cli: Cli, aws: FakeAws) -> None:
-    aws.refuses = {"create_topic": "InvalidParameter"}
-    error: Any = refusal_of(lambda: create(cli, TOPIC, {"name": "topic"}))
+def test_the_error_of_a_refused_creation_contains_no_resource_that_the_cli_would_save(cli: Cli, aws: FakeAws) -> None:
+    aws.error_codes = {"create_topic": "InvalidParameter"}
+    error = error_of(lambda: create(cli, TOPIC, {"name": "topic"}))
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert error.details() == "CreateTopic: InvalidParameter: as AWS puts it"
+    assert error.details() == "CreateTopic: InvalidParameter: message of AWS"
     assert error.trailing_metadata() == ()
 
 
-def test_a_creation_that_fails_half_way_is_replaced_by_the_next_one(cli: Cli, aws: FakeAws) -> None:
+def test_a_resource_whose_creation_failed_half_way_is_replaced_by_the_next_deployment(cli: Cli, aws: FakeAws) -> None:
     inputs = {"name": "group", "days": 7}
-    aws.refuses = {"put_retention_policy": "LimitExceededException"}
-    details = unfinished_details(refusal_of(lambda: create(cli, GROUP, inputs)))
-    assert details.id == "group"
-    assert list(details.reasons) == ["PutRetentionPolicy: LimitExceededException: as AWS puts it"]
-    outputs = MessageToDict(details.properties)
+    aws.error_codes = {"put_retention_policy": "LimitExceededException"}
+    incomplete = incomplete_resource_of(lambda: create(cli, GROUP, inputs))
+    assert incomplete.id == "group"
+    assert list(incomplete.reasons) == ["PutRetentionPolicy: LimitExceededException: message of AWS"]
+    outputs = MessageToDict(incomplete.properties)
     assert outputs == {**inputs, INCOMPLETE: True}
     response = diff(cli, GROUP, inputs, inputs, outputs)
     assert (list(response.replaces), response.deleteBeforeReplace) == ([INCOMPLETE], True)
-    cli.Delete(delete_request(GROUP, details.id, inputs))
-    assert aws.things == {}
+    cli.Delete(delete_request(GROUP, incomplete.id, inputs))
+    assert aws.resources == {}
 
 
 def test_a_failed_update_is_repeated_even_with_the_old_inputs(cli: Cli, aws: FakeAws) -> None:
-    old = {"name": "code", "role": ROLE, "text": "print(1)"}
-    new = {**old, "text": "print(2)"}
-    create(cli, CODE, old)
-    aws.refuses = {"publish_version": "TooManyRequestsException"}
-    details = unfinished_details(refusal_of(lambda: cli.Update(update_request(CODE, old, new, {"version": "1"}))))
-    outputs = MessageToDict(details.properties)
-    assert outputs[PENDING] == ["text"]
-    aws.refuses = {}
-    assert list(diff(cli, CODE, new, new, {PENDING: ["text"]}).diffs) == ["text"]
-    response = cli.Update(update_request(CODE, new, old, {"version": "1", PENDING: ["text"]}))
-    assert aws.things["code"]["Code"] == {"ZipFile": "print(1)"}
+    create(cli, CODE, OLD_CODE)
+    aws.error_codes = {"publish_version": "TooManyRequestsException"}
+    incomplete = incomplete_resource_of(lambda: cli.Update(update_request(CODE, OLD_CODE, NEW_CODE, {"version": "1"})))
+    assert MessageToDict(incomplete.properties)[PENDING] == ["text"]
+    aws.error_codes = {}
+    assert list(diff(cli, CODE, NEW_CODE, NEW_CODE, {PENDING: ["text"]}).diffs) == ["text"]
+    response = cli.Update(update_request(CODE, NEW_CODE, OLD_CODE, {"version": "1", PENDING: ["text"]}))
+    assert aws.resources["code"]["Code"] == {"ZipFile": "print(1)"}
     assert response.properties["version"] == "2"
     assert PENDING not in response.properties
 
 
-def test_a_deletion_needs_only_inputs_id_and_outputs_and_a_resource_that_is_gone_is_no_error(
-    cli: Cli, aws: FakeAws
-) -> None:
+def test_a_resource_can_be_deleted_twice(cli: Cli, aws: FakeAws) -> None:
     created = create(cli, TOPIC, {"name": "topic"})
     for _ in range(2):
         cli.Delete(delete_request(TOPIC, created.id, {"name": "topic"}))
-    assert aws.things == {}
+    assert aws.resources == {}
 
 
 def test_a_refused_deletion_is_an_error(cli: Cli, aws: FakeAws) -> None:
     create(cli, TOPIC, {"name": "topic"})
-    aws.refuses = {"delete_topic": "InvalidParameter"}
-    error: Any = refusal_of(lambda: cli.Delete(delete_request(TOPIC, "arn:aws:sns:us-east-1:1:topic", {})))
-    assert error.details() == "DeleteTopic: InvalidParameter: as AWS puts it"
+    aws.error_codes = {"delete_topic": "InvalidParameter"}
+    error = error_of(lambda: cli.Delete(delete_request(TOPIC, "arn:aws:sns:us-east-1:1:topic", {})))
+    assert error.details() == "DeleteTopic: InvalidParameter: message of AWS"
 
 
-def test_nothing_is_started_between_a_cancellation_and_the_next_operation(cli: Cli, aws: FakeAws) -> None:
+def test_calls_after_a_cancellation_fail_until_the_cli_configures_the_provider_again(cli: Cli, aws: FakeAws) -> None:
     cli.Cancel(empty_pb2.Empty())
     inputs = {"name": "group", "days": 7}
     for call in (
@@ -264,31 +259,29 @@ def test_nothing_is_started_between_a_cancellation_and_the_next_operation(cli: C
         lambda: cli.Update(update_request(GROUP, inputs, {"name": "group", "days": 30})),
         lambda: cli.Delete(delete_request(GROUP, "group", inputs)),
     ):
-        error: Any = refusal_of(call)
+        error = error_of(call)
         assert error.code() is grpc.StatusCode.CANCELLED
     assert aws.calls == []
     cli.Configure(provider_pb2.ConfigureRequest())
     create(cli, GROUP, inputs)
-    assert "group" in aws.things
+    assert "group" in aws.resources
 
 
-def test_a_read_resource_has_the_inputs_that_the_service_has_now(cli: Cli) -> None:
-    inputs = {"name": "code", "role": ROLE, "text": {SIGNATURE: SECRET, "value": "print(1)"}}
+def test_reading_a_resource_returns_the_inputs_that_the_service_has_now(cli: Cli) -> None:
+    inputs = {**OLD_CODE, "text": {SIGNATURE: SECRET, "value": "print(1)"}}
     create(cli, CODE, inputs)
     unchanged = cli.Read(read_request(CODE, "code", inputs))
     assert (unchanged.id, MessageToDict(unchanged.inputs)) == ("code", inputs)
-    before = {"name": "code", "role": f"{ROLE}-before", "text": {SIGNATURE: SECRET, "value": "print(0)"}}
-    drifted = cli.Read(read_request(CODE, "code", before))
+    saved_inputs = {"name": "code", "role": f"{ROLE}-before", "text": {SIGNATURE: SECRET, "value": "print(0)"}}
+    drifted = cli.Read(read_request(CODE, "code", saved_inputs))
     assert MessageToDict(drifted.inputs) == MessageToDict(drifted.properties) == inputs
 
 
-def test_a_resource_that_is_gone_is_read_as_nothing(cli: Cli) -> None:
+def test_reading_a_deleted_resource_returns_no_id(cli: Cli) -> None:
     response = cli.Read(read_request(CODE, "code", {"name": "code", "role": ROLE}))
     assert response.id == ""
 
 
-def test_a_resource_without_inputs_is_not_read_because_it_may_be_foreign(
-    cli: Cli,
-) -> None:
-    error: Any = refusal_of(lambda: cli.Read(read_request(CODE, "code", {})))
+def test_a_resource_without_inputs_is_not_read_because_the_platform_may_not_have_created_it(cli: Cli) -> None:
+    error = error_of(lambda: cli.Read(read_request(CODE, "code", {})))
     assert error.details() == "the local platform reads only resources that it created"

@@ -33,9 +33,9 @@ CONDITIONAL = Driver(
         ({"limited": True, "days": 7}, {"limited": False, "days": 7}, ResourceAction.REPLACE),
         ({"limited": True, "days": 7}, {"days": 7}, ResourceAction.REPLACE),
     ],
-    ids=["met", "becomes true", "becomes false", "removed"],
+    ids=["stays true", "becomes true", "becomes false", "removed"],
 )
-def test_a_call_changes_nothing_if_its_condition_is_not_met(
+def test_an_update_call_can_only_change_a_resource_if_its_condition_is_true(
     before: dict[str, Any], after: dict[str, Any], action: ResourceAction
 ) -> None:
     inputs = Struct()
@@ -55,12 +55,12 @@ def test_a_call_changes_nothing_if_its_condition_is_not_met(
     ],
 )
 def test_a_resource_is_replaced_if_no_call_can_remove_an_input(kind: str, inputs: dict[str, Any], removed: str) -> None:
-    """The call that sets the input is also made at the creation, but it does not set the resource as a whole."""
+    """The call that sets this input is also made at the creation, but it does not set all inputs again."""
     change = plan_input_change(DRIVERS[kind], inputs, {removed})
     assert (change.action, change.replacing) == (ResourceAction.REPLACE, frozenset({removed}))
 
 
-def test_the_call_that_creates_a_resource_also_removes_inputs() -> None:
+def test_an_input_is_removed_by_an_update_if_the_call_sets_all_inputs_again() -> None:
     driver = DRIVERS["aws:cloudwatch/eventRule:EventRule"]
     change = plan_input_change(driver, {"name": "rule", "eventPattern": "{}"}, {"description"})
     assert (change.action, [call.operation for call in change.calls]) == (ResourceAction.UPDATE, ["PutRule"])

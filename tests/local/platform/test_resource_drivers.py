@@ -1,4 +1,4 @@
-"""Tests of all drivers together: each one is complete and valid, independently of the emulator."""
+"""Tests that every driver is complete and valid. They need no emulator."""
 
 import ast
 import inspect
@@ -26,15 +26,15 @@ pytestmark = pytest.mark.unit
 
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
 def test_every_call_has_the_required_parameters_and_no_unknown_ones(driver: Driver) -> None:
-    reading = (DriverCall(call.operation, call.params) for call in driver.read)
-    for call in (*driver.create, *driver.update, *driver.delete, *reading):
+    reading_calls = (DriverCall(call.operation, call.params) for call in driver.read)
+    for call in (*driver.create, *driver.update, *driver.delete, *reading_calls):
         shape = input_shape(driver, call)
-        given = {name.partition(".")[0] for name in call.params}
-        assert set(shape.required_members) <= given <= set(shape.members), call.operation
+        parameters = {name.partition(".")[0] for name in call.params}
+        assert set(shape.required_members) <= parameters <= set(shape.members), call.operation
 
 
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
-def test_every_property_is_read_at_a_place_that_the_response_has(driver: Driver) -> None:
+def test_every_property_is_read_from_a_path_that_the_response_has(driver: Driver) -> None:
     for call in driver.read:
         response = service_model(driver.service).operation_model(call.operation).output_shape
         result = exact_shape_at(response, call.path)
@@ -44,8 +44,8 @@ def test_every_property_is_read_at_a_place_that_the_response_has(driver: Driver)
             assert exact_shape_at(result, call.item[0]) is not None
         paths = {name: path for name, path in list_covered_properties(driver, call) if isinstance(path, str)}
         hashes = {name: path for name, (_, path) in call.fingerprints.items()}
-        wrong = {name for name, path in {**paths, **hashes}.items() if exact_shape_at(result, path) is None}
-        assert not wrong, f"{call.operation} does not return {wrong}"
+        missing = {name for name, path in {**paths, **hashes}.items() if exact_shape_at(result, path) is None}
+        assert not missing, f"{call.operation} does not return {missing}"
         assert set(call.unset_by_default) <= {name for name, _ in list_covered_properties(driver, call)}
         assert {output for output, _ in call.fingerprints.values()} <= set(driver.outputs)
 
@@ -61,14 +61,15 @@ def exact_shape_at(shape: Shape | None, path: str) -> Shape | None:
     "driver", [driver for driver in DRIVERS.values() if driver.read], ids=lambda driver: driver.type
 )
 def test_every_property_of_a_read_type_is_read_or_has_a_reason_why_not(driver: Driver) -> None:
-    used = {name for call in (*driver.create, *driver.update) for name in call.uses()} - set(driver.outputs) - {"id"}
-    used |= {driver.property_import.property} if driver.property_import else set()
-    read = {name for call in driver.read for name, _ in list_covered_properties(driver, call)}
-    read |= {name for call in driver.read for name in call.fingerprints}
-    assert used - read - list_identifying_inputs(driver) == set(driver.not_read)
+    inputs = {name for call in (*driver.create, *driver.update) for name in call.uses()} - set(driver.outputs) - {"id"}
+    if driver.property_import:
+        inputs.add(driver.property_import.property)
+    read_inputs = {name for call in driver.read for name, _ in list_covered_properties(driver, call)}
+    compared_by_hash = {name for call in driver.read for name in call.fingerprints}
+    assert inputs - read_inputs - compared_by_hash - list_identifying_inputs(driver) == set(driver.not_read)
 
 
-def test_the_documented_types_and_properties_that_show_no_drift_are_the_real_ones() -> None:
+def test_the_documentation_lists_the_types_and_properties_that_show_no_drift() -> None:
     page = (ROOT / "docs" / "local-platform.md").read_text(encoding="utf-8")
     section = page.partition("## Drift")[2].partition("\n## ")[0]
     documented = {
@@ -87,7 +88,7 @@ def test_the_documented_types_and_properties_that_show_no_drift_are_the_real_one
     }
 
 
-def test_every_type_but_the_policy_that_each_topic_has_can_be_deleted() -> None:
+def test_every_type_but_the_topic_policy_can_be_deleted() -> None:
     assert {kind for kind, driver in DRIVERS.items() if not driver.delete} == {"aws:sns/topicPolicy:TopicPolicy"}
 
 
@@ -96,16 +97,15 @@ def test_a_type_is_either_created_or_recorded_only() -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
-def test_identifying_properties_are_never_updated_in_place(driver: Driver) -> None:
-    """A name in an update call identifies the resource. It never renames the resource."""
-    names = identity_properties(driver)
+def test_a_resource_is_identified_by_properties_with_which_it_is_created(driver: Driver) -> None:
+    """A name in an update call identifies the resource, and cannot rename it."""
     created = {name for call in driver.create for name in call.uses()}
-    assert names <= created, "a resource is identified by properties with which it was created"
+    assert identity_properties(driver) <= created
 
 
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
-def test_a_change_of_tags_needs_no_replacement(driver: Driver) -> None:
-    """The service ignores the tags of many update calls, so the end-to-end tests compare the tags that it reports."""
+def test_a_driver_that_sets_tags_can_also_update_them(driver: Driver) -> None:
+    """Many services ignore tags in update calls, so the end-to-end tests check the tags that the services return."""
     created, updated = ({name for call in calls for name in call.uses()} for calls in (driver.create, driver.update))
     assert "tags" not in created or "tags" in updated
 
@@ -115,24 +115,24 @@ TAGGING = [(driver, call) for driver in DRIVERS.values() for call in driver.upda
 
 @pytest.mark.parametrize(("driver", "call"), TAGGING, ids=[driver.type for driver, _ in TAGGING])
 def test_every_tagging_call_has_known_parameters_and_an_untagging_call(driver: Driver, call: DriverCall) -> None:
-    removing = make_untag_call(driver, call, ["kept", "gone"], ["kept", "new"])
-    assert removing is not None
-    assert removing.operation in service_model(driver.service).operation_names
-    assert set(input_shape(driver, removing).required_members) <= set(removing.params)
+    untag_call = make_untag_call(driver, call, ["kept", "removed"], ["kept", "new"])
+    assert untag_call is not None
+    assert untag_call.operation in service_model(driver.service).operation_names
+    assert set(input_shape(driver, untag_call).required_members) <= set(untag_call.params)
     assert make_untag_call(driver, call, ["kept"], ["kept", "new"]) is None
     assert tags_property(call) == "tags"
-    created = {name for creating in driver.create for name in creating.uses()}
-    assert set(call.uses()) <= created | driver.outputs.keys() | {"id"}, "another property never has a value"
+    created = {name for create_call in driver.create for name in create_call.uses()}
+    assert set(call.uses()) <= created | driver.outputs.keys() | {"id"}, "no other property has a value"
 
 
-def test_the_documented_recorded_only_list_is_the_real_one() -> None:
+def test_the_documentation_lists_the_recorded_only_types() -> None:
     page = (ROOT / "docs" / "local-platform.md").read_text(encoding="utf-8")
     section = page.partition("## Recorded-only types")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", section, re.MULTILINE))
     assert rows == {kind: resource.reason for kind, resource in RECORDED_ONLY.items()}
 
 
-def test_no_stack_file_configures_the_provider_because_the_policy_pack_refuses_it() -> None:
+def test_no_stack_file_configures_the_provider_because_a_policy_forbids_it() -> None:
     for stack in stack_files.list_stacks():
         config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
         assert [key for key in config if key.startswith("aws:")] == []

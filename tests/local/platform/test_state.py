@@ -1,4 +1,4 @@
-"""Tests of the state file: its content, its protection, and errors for an unusable file."""
+"""Tests of the state file: its content, its protection, and the errors for an invalid file."""
 
 import os
 import stat
@@ -21,18 +21,19 @@ def state(tmp_path: Path) -> PlatformState:
     return PlatformState.empty(tmp_path / "state.json", INSTANCE)
 
 
-def entry(*after: str, made_of: tuple[str, ...] = (), **changes: Any) -> ResourceEntry:
-    given: dict[str, Any] = {
+def entry(*depends_on: str, **changes: Any) -> ResourceEntry:
+    """Return the entry of a queue that depends on other entries."""
+    fields: dict[str, Any] = {
         "type": "aws:sqs/queue:Queue",
         "status": ResourceStatus.MADE,
         "inputs": {"name": "hash"},
         "id": "http://127.0.0.1/queue",
         "outputs": {"url": "http://127.0.0.1/queue"},
-        "depends_on": after,
-        "made_of": made_of,
+        "depends_on": depends_on,
+        "made_of": (),
         "deletion": (DeletionCall("sqs", "DeleteQueue", {"QueueUrl": "http://127.0.0.1/queue"}),),
     }
-    return ResourceEntry(**{**given, **changes})
+    return ResourceEntry(**{**fields, **changes})
 
 
 def test_a_saved_entry_is_read_back(state: PlatformState, tmp_path: Path) -> None:
@@ -40,41 +41,40 @@ def test_a_saved_entry_is_read_back(state: PlatformState, tmp_path: Path) -> Non
     state.put("a", entry())
     state.put("b", entry("a", made_of=("a",)))
     state.save_outputs({"frontend": {"region": "us-east-1"}})
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600, "only the owner can read it"
-    again = PlatformState.read(path, INSTANCE)
-    assert again.entries() == state.entries()
-    assert again.outputs == {"frontend": {"region": "us-east-1"}}
-    assert again.hash_inputs({"a": 1}) == state.hash_inputs({"a": 1}), (
-        "the salt is kept, or everything would look changed"
-    )
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600, "only the owner may read it"
+    read_state = PlatformState.read(path, INSTANCE)
+    assert read_state.entries() == state.entries()
+    assert read_state.outputs == {"frontend": {"region": "us-east-1"}}
+    assert read_state.hash_inputs({"a": 1}) == state.hash_inputs({"a": 1}), "with a new salt, all inputs would differ"
 
 
-def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_does_not_change_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "state.json"
     state = PlatformState.empty(path, INSTANCE)
     state.put("a", entry())
-    before = path.read_bytes()
+    old_content = path.read_bytes()
     monkeypatch.setattr(os, "fdopen", Mock(side_effect=OSError("no space left")))
     with pytest.raises(OSError, match="no space"):
         state.put("b", entry())
-    assert path.read_bytes() == before
+    assert path.read_bytes() == old_content
 
 
 def test_the_file_contains_neither_a_secret_nor_its_unsalted_hash(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    one, other = PlatformState.empty(path, INSTANCE), PlatformState.empty(path, INSTANCE)
-    given = {"value": Secret("canary-5f1c")}
-    one.put("a", entry(inputs=one.hash_inputs(given)))
+    state, other_state = PlatformState.empty(path, INSTANCE), PlatformState.empty(path, INSTANCE)
+    inputs = {"value": Secret("canary-5f1c")}
+    state.put("a", entry(inputs=state.hash_inputs(inputs)))
     assert "canary-5f1c" not in path.read_text()
-    assert one.hash_inputs(given) != other.hash_inputs(given), (
-        "without a salt, a guess could be checked against any state"
-    )
-    assert one.hash_inputs(given) != one.hash_inputs({"value": "canary-5f1c"}), "becoming a secret is a change"
+    assert state.hash_inputs(inputs) != other_state.hash_inputs(inputs), "each state must have its own salt"
+
+
+def test_a_value_that_becomes_a_secret_is_a_change(state: PlatformState) -> None:
+    assert state.hash_inputs({"value": Secret("text")}) != state.hash_inputs({"value": "text"})
 
 
 def test_the_hash_of_an_archive_depends_on_its_content(state: PlatformState, tmp_path: Path) -> None:
     hashes = []
-    for number, content in enumerate((b"code", b"code", b"more code")):
+    for number, content in enumerate((b"code", b"code", b"other code")):
         path = tmp_path / f"{number}.zip"
         path.write_bytes(content)
         hashes.append(state.hash_inputs({"code": Archive(str(path))}))
@@ -84,15 +84,21 @@ def test_the_hash_of_an_archive_depends_on_its_content(state: PlatformState, tmp
 def test_the_hash_of_an_asset_depends_on_its_content(state: PlatformState, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"text")
-    entries = [(("a", asset),) for asset in (Asset(str(path)), Asset(None, "text"), Asset(None, "other"))]
-    hashes = [state.hash_inputs({"code": Archive(None, entry)}) for entry in entries]
+    archives = [
+        Archive(None, (("a", asset),)) for asset in (Asset(str(path)), Asset(None, "text"), Asset(None, "other"))
+    ]
+    hashes = [state.hash_inputs({"code": archive}) for archive in archives]
     assert hashes[0] == hashes[1] != hashes[2]
-    elided = [state.hash_inputs({"code": kind(hash=sent)}) for kind in (Asset, Archive) for sent in ("12", "34")]
-    assert elided[0] != elided[1]
-    assert elided[2] != elided[3], "an archive without content is compared by the hash that the CLI sends"
 
 
-def test_an_unknown_value_equals_nothing(state: PlatformState) -> None:
+@pytest.mark.parametrize("kind", [Asset, Archive])
+def test_without_content_an_asset_or_archive_is_compared_by_the_hash_of_the_cli(
+    state: PlatformState, kind: type[Asset | Archive]
+) -> None:
+    assert state.hash_inputs({"code": kind(hash="12")}) != state.hash_inputs({"code": kind(hash="34")})
+
+
+def test_an_unknown_value_differs_from_every_value(state: PlatformState) -> None:
     assert state.hash_inputs({"arn": UNKNOWN}) != state.hash_inputs({"arn": UNKNOWN})
 
 
@@ -105,17 +111,28 @@ def test_an_unknown_value_equals_nothing(state: PlatformState) -> None:
         ('{"schemaVersion": 1}', "cannot be read .*`make down`"),
     ],
 )
-def test_an_unusable_state_file_is_refused_with_instructions(tmp_path: Path, text: str, message: str) -> None:
+def test_an_invalid_state_file_is_refused_with_instructions(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "state.json").write_text(text)
     with pytest.raises(StateError, match=message):
         PlatformState.read(tmp_path / "state.json", INSTANCE)
 
 
-def test_an_unfinished_creation_means_that_the_run_was_killed(state: PlatformState, tmp_path: Path) -> None:
+def test_a_resource_that_is_still_being_created_shows_that_the_run_was_killed(
+    state: PlatformState, tmp_path: Path
+) -> None:
     state.put("a", entry())
     assert not PlatformState.read(tmp_path / "state.json", INSTANCE).was_interrupted
     state.put("b", entry(status=ResourceStatus.MAKING))
     assert PlatformState.read(tmp_path / "state.json", INSTANCE).was_interrupted
+
+
+def test_a_started_removal_shows_that_a_down_was_killed(state: PlatformState, tmp_path: Path) -> None:
+    state.put("a", entry())
+    state.save_outputs({"frontend": {"region": "us-east-1"}})
+    state.start_removal()
+    read_state = PlatformState.read(tmp_path / "state.json", INSTANCE)
+    assert read_state.was_interrupted
+    assert read_state.outputs == {}, "the outputs name resources that may be deleted"
 
 
 def test_resources_are_deleted_in_reverse_order_of_their_dependencies(state: PlatformState) -> None:
@@ -129,9 +146,9 @@ def test_resources_are_deleted_in_reverse_order_of_their_dependencies(state: Pla
     assert "logs" not in order
 
 
-def test_dependants_are_found_directly_and_through_others(state: PlatformState) -> None:
+def test_dependants_use_outputs_of_the_resource_directly_or_indirectly(state: PlatformState) -> None:
     state.put("role", entry())
     state.put("function", entry("role", made_of=("role",)))
     state.put("alias", entry("function", made_of=("function",)))
-    state.put("beside", entry("role"))
+    state.put("logs", entry("role"))
     assert state.find_dependants("role") == {"function", "alias"}

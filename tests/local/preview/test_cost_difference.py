@@ -1,4 +1,4 @@
-"""Tests of `make cost-diff`: stacks with the recorded program, a git revision, and names that are neither."""
+"""Tests of `make cost-diff`, which compares the costs of two stacks or git revisions."""
 
 import io
 from pathlib import Path
@@ -20,33 +20,35 @@ pytestmark = ONE_WORKER
 @pytest.fixture
 def shared_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the program runs of the command by the runs that all tests share."""
-
     runs = {stack: previewed(stack) for stack in ("dev", "prod")}
 
     def return_shared_run(config: StackConfig, _provider: PreviewProvider, *, preview: bool) -> program_run.ProgramRun:
         assert preview
         assert config == stack_files.read_stack(config.stack)
-        found = runs[config.stack]
-        return program_run.ProgramRun(found.graph, found.outputs, found.messages)
+        shared = runs[config.stack]
+        return program_run.ProgramRun(shared.graph, shared.outputs, shared.messages)
 
     monkeypatch.setattr(program_run, "run_program", return_shared_run)
 
 
 @pytest.mark.usefixtures("shared_runs")
-def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
+def test_the_difference_of_two_stacks_is_listed_by_block_the_largest_changes_first() -> None:
     before, after, differences = compare_costs("dev", "prod")
-    assert [abs(difference.change) for difference in differences] == sorted(
-        (abs(difference.change) for difference in differences), reverse=True
-    )
-    assert sum(difference.change for difference in differences) == pytest.approx(
-        after.report.total - before.report.total, abs=0.05
-    )
-    stream = io.StringIO()
-    cost_difference.print_cost_difference(before, after, differences, Console(file=stream, width=140, highlight=False))
-    assert f"{after.report.total - before.report.total:+,.2f} a month" in stream.getvalue()
+    changes = [difference.change for difference in differences]
+    total_change = after.report.total - before.report.total
+    assert changes == sorted(changes, key=abs, reverse=True)
+    assert sum(changes) == pytest.approx(total_change, abs=0.05)
+    out = io.StringIO()
+    cost_difference.print_cost_difference(before, after, differences, Console(file=out, width=140, highlight=False))
+    assert f"{total_change:+,.2f} a month" in out.getvalue()
     assert cost_difference.difference_to_json(before, after, differences)["blocks"][0]["block"] == differences[0].block
     assert main(["cost-diff", "dev", "prod", "--json"]) == 0
-    assert compare_costs(".", "prod")[2] == [], "a stack does not differ from itself"
+
+
+@pytest.mark.usefixtures("shared_runs")
+def test_the_working_tree_has_the_costs_of_its_stack() -> None:
+    _, _, differences = compare_costs(".", "prod")
+    assert differences == []
 
 
 def test_a_name_that_is_neither_a_stack_nor_a_revision_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,8 +63,8 @@ def test_a_revision_is_priced_from_its_own_files_and_its_worktree_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cost_difference, "WORKTREES", tmp_path)
-    found = price_revision("HEAD", "dev")
-    assert found.label == "dev at HEAD"
-    assert found.report.total > 0
-    assert found.budget > 0
+    priced = price_revision("HEAD", "dev")
+    assert priced.label == "dev at HEAD"
+    assert priced.report.total > 0
+    assert priced.budget > 0
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,6 @@
-"""Tests that the faster replacements return the same results as the SDK's functions."""
+"""Tests that the faster replacements of functions of the Pulumi SDK return the same results."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from operator import attrgetter
 from typing import Any
 
@@ -15,7 +15,7 @@ from local.preview.faster_sdk import contains_unknowns, use_faster_sdk
 from tests.whole_program import ONE_WORKER, ONLY_INGESTION, changed_in, recorded
 
 UNKNOWN: Any = Unknown
-"""Typed here, because the SDK's function has no annotations."""
+"""The class of unknown values, as `Any`, because its constructor has no annotations."""
 TEXTS = st.text("ab", max_size=2)
 LEAVES = st.none() | TEXTS | st.integers() | st.builds(UNKNOWN)
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner))
@@ -42,28 +42,25 @@ def test_a_property_may_have_the_name_of_a_dict_method() -> None:
     assert not contains_unknowns(Filter(one="1"))
 
 
-read_facts = attrgetter("urn", "id", "parent", "inputs", "outputs", "depends_on", "property_dependencies")
+comparable_fields = attrgetter("urn", "id", "parent", "inputs", "outputs", "depends_on", "property_dependencies")
 
 
 @ONE_WORKER
-def test_a_run_registers_the_same_resources_with_the_sdks_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_program_registers_the_same_resources_with_the_functions_of_the_sdk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # With a network, because many inputs depend on a subnet's id, which is unknown in a preview.
     config = changed_in("dev", {"ingestion": {"networkAttached": True}, **ONLY_INGESTION})
-    ours = recorded(config)
+    with_replacements = recorded(config)
     monkeypatch.setattr(program_run, "use_faster_sdk", nullcontext)
-    theirs = recorded(config)
-    assert sorted(map(read_facts, ours.graph)) == sorted(map(read_facts, theirs.graph))
-    assert (ours.outputs, ours.messages) == (theirs.outputs, theirs.messages)
+    without = recorded(config)
+    assert sorted(map(comparable_fields, with_replacements.graph)) == sorted(map(comparable_fields, without.graph))
+    assert (with_replacements.outputs, with_replacements.messages) == (without.outputs, without.messages)
 
 
-def test_the_sdks_functions_are_restored_also_after_a_failure() -> None:
-    before = rpc.contains_unknowns
-
-    def fail() -> None:
-        with use_faster_sdk():
-            assert rpc.contains_unknowns is not before
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert rpc.contains_unknowns is before
+def test_the_functions_of_the_sdk_are_restored_after_an_error() -> None:
+    original = rpc.contains_unknowns
+    with suppress(ZeroDivisionError), use_faster_sdk():
+        assert rpc.contains_unknowns is not original
+        raise ZeroDivisionError
+    assert rpc.contains_unknowns is original

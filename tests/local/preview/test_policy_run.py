@@ -1,4 +1,4 @@
-"""Tests of the concurrent policy run."""
+"""Tests of the run of the policies, which analyzes resources while the program registers others."""
 
 import threading
 from typing import Any, cast
@@ -14,45 +14,45 @@ pytestmark = ONE_WORKER
 
 
 class DelayedPack:
-    """Pack with a finding for every resource. It starts when the test sets `may_begin`."""
+    """Fake policy pack with a finding for every resource. It starts when the test sets `may_start`."""
 
     def __init__(self) -> None:
-        self.may_begin = threading.Event()
-        self.asked: list[str] = []
+        self.may_start = threading.Event()
+        self.analyzed_resources: list[str] = []
 
     def policies(self) -> list[PolicyDescription]:
-        assert self.may_begin.wait(20)
+        assert self.may_start.wait(20)
         return [PolicyDescription("named", "has a name", "advisory")]
 
     def analyze_resource(self, resource: Resource) -> tuple[list[PolicyFinding], list[Any]]:
-        self.asked.append(resource.name)
+        self.analyzed_resources.append(resource.name)
         return [PolicyFinding("named", "advisory", "low", resource.urn, resource.name)], []
 
-    def analyze_stack(self, whole: Graph) -> list[PolicyFinding]:
-        return [PolicyFinding("whole", "advisory", "low", whole.stack.urn, "")]
+    def analyze_stack(self, resources: Graph) -> list[PolicyFinding]:
+        return [PolicyFinding("stack", "advisory", "low", resources.stack.urn, "")]
 
 
 def test_every_resource_is_analyzed_once_and_findings_keep_the_order_of_registration() -> None:
-    pack, made = DelayedPack(), graph("dev")
+    pack, resources = DelayedPack(), graph("dev")
     with PolicyRun(cast("PolicyPackProcess", pack)) as policy_run:
-        for resource in reversed(made.customs()):
+        for resource in reversed(resources.customs()):
             policy_run.submit(resource)
-        rest = policy_run.finish(made)
-        pack.may_begin.set()
-        rules, findings, remediations = rest.result(20)
-    assert [rule.name for rule in rules] == ["named"]
-    assert [finding.urn for finding in findings] == [*(entry.urn for entry in made), made.stack.urn]
-    assert sorted(pack.asked) == sorted(item.name for item in made)
+        result = policy_run.finish(resources)
+        pack.may_start.set()
+        policies, findings, remediations = result.result(20)
+    assert [policy.name for policy in policies] == ["named"]
+    assert [finding.urn for finding in findings] == [*(resource.urn for resource in resources), resources.stack.urn]
+    assert sorted(pack.analyzed_resources) == sorted(resource.name for resource in resources)
     assert remediations == []
 
 
-def test_a_failing_pack_fails_the_policy_run() -> None:
+def test_the_policy_run_raises_the_error_of_the_pack() -> None:
     class BrokenPack(DelayedPack):
         def policies(self) -> list[PolicyDescription]:
-            raise PackError("no pack is here")
+            raise PackError("the pack cannot start")
 
     with (
         PolicyRun(cast("PolicyPackProcess", BrokenPack())) as policy_run,
-        pytest.raises(PackError, match="no pack is here"),
+        pytest.raises(PackError, match="the pack cannot start"),
     ):
         policy_run.finish(graph("dev")).result(20)

@@ -1,4 +1,4 @@
-"""Tests of running a function as a stack's program."""
+"""Tests of running a function as the program of a stack."""
 
 import threading
 
@@ -14,7 +14,7 @@ from local.preview.stack_files import StackConfig
 CONFIG = StackConfig("polyphony", "test", {})
 
 
-def queues() -> None:
+def create_queues() -> None:
     """Create queues, of which the second half depends on the first half in reverse order."""
     first = [sqs.Queue(f"first-{number}") for number in range(20)]
     for number, queue in enumerate(reversed(first)):
@@ -29,7 +29,7 @@ def test_a_preview_registers_resources_in_one_thread_and_in_a_stable_order() -> 
             threads.add(threading.get_ident())
             return super().make(resource)
 
-    runs = [program_run.run_function(queues, CONFIG, Provider(), preview=True) for _ in range(2)]
+    runs = [program_run.run_function(create_queues, CONFIG, Provider(), preview=True) for _ in range(2)]
     assert threads == {threading.get_ident()}
     orders = [[item.name for item in run.graph.customs()] for run in runs]
     assert len(orders[0]) == 40
@@ -37,6 +37,6 @@ def test_a_preview_registers_resources_in_one_thread_and_in_a_stable_order() -> 
 
 
 def test_the_synchronous_executor_returns_exceptions_in_the_future() -> None:
-    done = program_run._SynchronousExecutor().submit(int, "no number")
+    future = program_run._SynchronousExecutor().submit(int, "no number")
     with pytest.raises(ValueError, match="no number"):
-        done.result()
+        future.result()

@@ -43,8 +43,7 @@ def archive(**fields: Any) -> dict[str, Any]:
     return {SIGNATURE: ARCHIVE, **fields}
 
 
-def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -52,10 +51,10 @@ def digest(text: str) -> str:
     [
         (asset(path="a.py"), Asset("a.py")),
         (asset(path="a.py", hash="12ab"), Asset("a.py", None, "12ab")),
-        (asset(text="a", hash=digest("a")), Asset(None, "a", digest("a"))),
+        (asset(text="a", hash="12ab"), Asset(None, "a", "12ab")),
         (asset(text=""), Asset(None, "")),
-        (asset(hash=digest("")), Asset(None, "", digest(""))),
-        (asset(path="empty.py", hash=digest("")), Asset("empty.py", None, digest(""))),
+        (asset(hash=EMPTY_HASH), Asset(None, "", EMPTY_HASH)),
+        (asset(path="empty.py", hash=EMPTY_HASH), Asset("empty.py", None, EMPTY_HASH)),
         (asset(hash="12ab"), Asset(None, None, "12ab")),
         (archive(path="a.zip", hash="12ab"), Archive("a.zip", None, "12ab")),
         (archive(assets={}, hash="12ab"), Archive(None, (), "12ab")),
@@ -67,7 +66,7 @@ def digest(text: str) -> str:
     ],
 )
 def test_an_asset_keeps_its_content_and_its_hash(value: dict[str, Any], expected: Asset | Archive) -> None:
-    """The CLI omits an empty text. In a comparison, it sends nothing but the hash."""
+    """The CLI omits an empty text. If it only compares, it sends nothing but the hash."""
     assert convert(value) == expected
 
 
@@ -83,31 +82,28 @@ def test_an_asset_keeps_its_content_and_its_hash(value: dict[str, Any], expected
         (archive(assets={"a": asset(uri="https://x/a")}), "an asset has the URI https://x/a"),
     ],
 )
-def test_another_form_is_refused_with_the_property_and_the_allowed_forms(value: dict[str, Any], message: str) -> None:
+def test_an_unsupported_form_is_an_error_with_the_property_and_the_allowed_forms(
+    value: dict[str, Any], message: str
+) -> None:
     with pytest.raises(UnsupportedAsset, match=f"^property code: {message}"):
         convert(value)
 
 
 def test_a_program_with_a_remote_asset_fails_with_the_resource_and_the_property() -> None:
-    with pytest.raises(
-        UnsupportedAsset, match=r"^object: property source: an asset has the URI https://example\.com/a"
-    ):
-        program_run.run_function(
-            lambda: s3.BucketObjectv2(
-                "object", bucket="lake", key="a", source=pulumi.RemoteAsset("https://example.com/a")
-            ),
-            StackConfig("polyphony", "test", {}),
-            PreviewProvider(),
-            preview=True,
-        )
+    def program() -> None:
+        s3.BucketObjectv2("object", bucket="lake", key="a", source=pulumi.RemoteAsset("https://example.com/a"))
+
+    message = r"^object: property source: an asset has the URI https://example\.com/a"
+    with pytest.raises(UnsupportedAsset, match=message):
+        program_run.run_function(program, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True)
 
 
 def test_the_archive_of_a_function_contains_its_files_and_texts(tmp_path: Path) -> None:
     path = tmp_path / "job.py"
     path.write_bytes(b"print()\n")
     code = Archive(entries=(("job.py", Asset(path.as_posix())), ("README", Asset(text="read me\n"))))
-    with zipfile.ZipFile(io.BytesIO(read_archive(code))) as packed:
-        contents = {name: packed.read(name) for name in packed.namelist()}
+    with zipfile.ZipFile(io.BytesIO(read_archive(code))) as archive_file:
+        contents = {name: archive_file.read(name) for name in archive_file.namelist()}
     assert contents == {"job.py": b"print()\n", "README": b"read me\n"}
 
 
@@ -117,9 +113,9 @@ def test_content_that_was_not_sent_cannot_be_read(read: Any) -> None:
         read()
 
 
-def test_assets_are_displayed_by_path_text_or_names() -> None:
-    named = Archive(None, (("a.py", Asset("a.py")), ("b.txt", Asset(None, "b"))))
-    values = [Asset("a.py"), Asset(None, "b"), Asset(hash="12ab"), Archive("a.zip"), named, Archive(hash="12ab")]
+def test_an_asset_or_archive_is_displayed_by_its_path_text_names_or_hash() -> None:
+    of_assets = Archive(None, (("a.py", Asset("a.py")), ("b.txt", Asset(None, "b"))))
+    values = [Asset("a.py"), Asset(None, "b"), Asset(hash="12ab"), Archive("a.zip"), of_assets, Archive(hash="12ab")]
     assert to_display_value(values) == [
         "asset a.py",
         "b",

@@ -1,4 +1,4 @@
-"""Tests of the import hook that defers the annotations of `pulumi_aws`."""
+"""Tests of the import hook that defers the evaluation of annotations in `pulumi_aws`."""
 
 import json
 import subprocess
@@ -13,37 +13,35 @@ from local import ROOT
 from local.preview import pulumi_aws_import_hook
 from tests.whole_program import ONE_WORKER, previewed
 
-NAME = "pulumi_aws.scheduler._inputs"
 
-
-def spec(name: str = NAME) -> ModuleSpec | None:
+def find_spec(name: str) -> ModuleSpec | None:
     [folder] = pulumi_aws.__path__
     return pulumi_aws_import_hook._Finder.find_spec(name, [str(Path(folder) / "scheduler")])
 
 
-def test_a_module_is_loaded_with_its_annotations_as_text() -> None:
-    result = spec()
-    assert result
-    assert result.loader
-    module = module_from_spec(result)
-    result.loader.exec_module(module)
-    hints = module.ScheduleFlexibleTimeWindowArgs.__init__.__annotations__
-    assert hints["mode"] == "pulumi.Input[_builtins.str]"
+def test_the_annotations_of_a_module_stay_text() -> None:
+    spec = find_spec("pulumi_aws.scheduler._inputs")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    annotations = module.ScheduleFlexibleTimeWindowArgs.__init__.__annotations__
+    assert annotations["mode"] == "pulumi.Input[_builtins.str]"
 
 
 def test_other_packages_are_not_affected() -> None:
-    assert spec("json.decoder") is None
-    assert spec("pulumi_awsome") is None
+    assert find_spec("json.decoder") is None
+    assert find_spec("pulumi_aws_other") is None
 
 
 @ONE_WORKER
 def test_a_preview_is_the_same_with_and_without_deferred_annotations() -> None:
     """The command defers annotations, and this process evaluates them."""
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "local", "preview", "--stack", "prod", "--json"],
         cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,
     )
-    assert json.loads(done.stdout) == json.loads(json.dumps(previewed("prod").as_json()))
+    assert json.loads(process.stdout) == json.loads(json.dumps(previewed("prod").as_json()))

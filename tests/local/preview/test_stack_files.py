@@ -1,4 +1,4 @@
-"""Tests of the stack file reader, which follows the rules of the Pulumi CLI."""
+"""Tests of reading stack files, which follows the rules of the Pulumi CLI."""
 
 import json
 from pathlib import Path
@@ -11,13 +11,13 @@ from local.preview import stack_files
 from local.preview.stack_files import PLACEHOLDER, StackFileError
 
 
-class Part(SettingsModel):
+class SampleSection(SettingsModel):
     encryption_key: SecretStr
     plain: int = 1
 
 
-class Sample(SettingsModel):
-    part: Part
+class SampleSettings(SettingsModel):
+    part: SampleSection
 
 
 @pytest.fixture
@@ -26,21 +26,22 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def stack(root: Path, text: str) -> stack_files.StackConfig:
+def read(root: Path, text: str) -> stack_files.StackConfig:
+    """Write the stack file of the stack x, and read it."""
     (root / "Pulumi.x.yaml").write_text(text)
     return stack_files.read_stack("x", root)
 
 
 def test_structures_become_json_and_scalars_stay_text(root: Path) -> None:
-    config = stack(root, "config:\n  polyphony:environment: dev\n  polyphony:part: {plain: 2, listed: [true]}\n")
+    config = read(root, "config:\n  polyphony:environment: dev\n  polyphony:part: {plain: 2, listed: [true]}\n")
     assert config.values["polyphony:environment"] == "dev"
     assert json.loads(config.values["polyphony:part"]) == {"plain": 2, "listed": [True]}
 
 
 @pytest.mark.parametrize(
-    ("written", "read"),
+    ("written", "value"),
     [
-        *((word, word) for word in ("on", "off", "NO", "y", "1:15", ".inf", "1e", "2026-13-01")),
+        *((word, word) for word in ("on", "NO", "y", "1:15", ".inf", "1e", "2026-13-01")),
         *((word, True) for word in ("true", "True", "TRUE")),
         *((word, None) for word in ("~", "Null", "")),
         *(("12", 12), ("-12", -12), ("0", 0), ("1.5", 1.5), (".5", 0.5), ("1.", 1.0), ("1e3", 1000.0)),
@@ -48,41 +49,42 @@ def test_structures_become_json_and_scalars_stay_text(root: Path) -> None:
         *(("2026-12-31", "2026-12-31T00:00:00Z"), ("2026-1-2", "2026-01-02T00:00:00Z")),
     ],
 )
-def test_values_within_a_section_are_read_as_the_cli_reads_them(root: Path, written: str, read: object) -> None:
-    config = stack(root, f"config:\n  polyphony:part:\n    plain: {written}\n    listed:\n    - {written}\n")
-    result = json.loads(config.values["polyphony:part"])
-    assert result == {"plain": read, "listed": [read]}
-    assert type(result["plain"]) is type(read)
+def test_values_within_a_section_are_read_as_the_cli_reads_them(root: Path, written: str, value: object) -> None:
+    config = read(root, f"config:\n  polyphony:part:\n    plain: {written}\n    listed:\n    - {written}\n")
+    section = json.loads(config.values["polyphony:part"])
+    assert section == {"plain": value, "listed": [value]}
+    assert type(section["plain"]) is type(value)
 
 
-@pytest.mark.parametrize("written", ["017", "1:15", "True", "off", "2026-12-31", "1e3"])
+@pytest.mark.parametrize("written", ["017", "0x10", "1:15", "True", "off", "2026-12-31", "1e3"])
 def test_a_value_outside_a_section_stays_text(root: Path, written: str) -> None:
-    assert stack(root, f"config:\n  polyphony:monthlyBudget: {written}\n").values["polyphony:monthlyBudget"] == written
+    assert read(root, f"config:\n  polyphony:monthlyBudget: {written}\n").values["polyphony:monthlyBudget"] == written
 
 
 @pytest.mark.parametrize("key", ["on", "12", "true", "2026-12-31"])
 def test_a_key_is_always_text(root: Path, key: str) -> None:
-    config = stack(root, f"base: &base\n  plain: 1\nconfig:\n  <<: *base\n  {key}: {{a: 1}}\n  polyphony:last: 0x10\n")
-    assert json.loads(config.values[f"polyphony:{key}"]) == {"a": 1}
-    assert config.values["polyphony:plain"] == "1"
-    assert config.values["polyphony:last"] == "0x10"
+    assert read(root, f"config:\n  {key}: text\n").values[f"polyphony:{key}"] == "text"
+
+
+def test_a_yaml_merge_key_adds_the_values_of_another_mapping(root: Path) -> None:
+    config = read(root, "base: &base\n  plain: 1\nconfig:\n  <<: *base\n  other: 2\n")
+    assert (config.values["polyphony:plain"], config.values["polyphony:other"]) == ("1", "2")
 
 
 def test_a_null_value_is_an_empty_text(root: Path) -> None:
-    assert stack(root, "config: {polyphony:owner: ~}\n").values["polyphony:owner"] == ""
+    assert read(root, "config: {polyphony:owner: ~}\n").values["polyphony:owner"] == ""
 
 
-def test_values_of_the_project_file_are_defaults_of_every_stack(root: Path) -> None:
-    assert stack(root, "config: {}\n").values["aws:region"] == "us-east-1"
-    assert stack(root, "config: {aws:region: eu-west-1}\n").values["aws:region"] == "eu-west-1"
+def test_a_value_of_the_stack_file_overrides_that_of_the_project_file(root: Path) -> None:
+    assert read(root, "config: {aws:region: eu-west-1}\n").values["aws:region"] == "eu-west-1"
 
 
 def test_a_key_without_namespace_belongs_to_the_project(root: Path) -> None:
-    assert stack(root, "config: {environment: dev}\n").values["polyphony:environment"] == "dev"
+    assert read(root, "config: {environment: dev}\n").values["polyphony:environment"] == "dev"
 
 
 def test_an_encrypted_value_becomes_a_placeholder_with_a_warning(root: Path) -> None:
-    config = stack(root, "config:\n  polyphony:part: {encryptionKey: {secure: v1:canary}, plain: 1}\n")
+    config = read(root, "config:\n  polyphony:part: {encryptionKey: {secure: v1:canary}, plain: 1}\n")
     assert json.loads(config.values["polyphony:part"])["encryptionKey"] == PLACEHOLDER
     assert config.secret_keys == {"polyphony:part"}
     assert config.warnings == ("part.encryptionKey is encrypted. This preview uses a placeholder.",)
@@ -90,25 +92,25 @@ def test_an_encrypted_value_becomes_a_placeholder_with_a_warning(root: Path) -> 
 
 
 def test_a_missing_secret_becomes_a_placeholder_with_a_warning(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack_files, "StackSettings", Sample)
-    config = stack(root, "config:\n  polyphony:part: {plain: 1}\n")
+    monkeypatch.setattr(stack_files, "StackSettings", SampleSettings)
+    config = read(root, "config:\n  polyphony:part: {plain: 1}\n")
     assert json.loads(config.values["polyphony:part"]) == {"plain": 1, "encryptionKey": PLACEHOLDER}
     assert config.warnings == ("part.encryptionKey is not set. This preview uses a placeholder.",)
 
 
 def test_a_duplicate_key_is_rejected_with_its_line(root: Path) -> None:
     with pytest.raises(StackFileError, match=r"'plain' is given more than once(.|\n)*line 3"):
-        stack(root, "config:\n  polyphony:part:\n    plain: 1\n    plain: 2\n")
+        read(root, "config:\n  polyphony:part:\n    plain: 1\n    plain: 2\n")
 
 
 def test_an_unknown_stack_is_rejected_with_a_list_of_known_stacks(root: Path) -> None:
     (root / "Pulumi.dev.yaml").write_text("config: {}\n")
-    with pytest.raises(StackFileError, match=r"There is no stack 'nope', .* Known stacks: dev"):
-        stack_files.read_stack("nope", root)
+    with pytest.raises(StackFileError, match=r"There is no stack 'unknown', .* Known stacks: dev"):
+        stack_files.read_stack("unknown", root)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("config: [", "is not valid YAML"),
         ("- a\n", "must contain a mapping"),
@@ -116,17 +118,17 @@ def test_an_unknown_stack_is_rejected_with_a_list_of_known_stacks(root: Path) ->
         ("config: {polyphony:a: {b: !!binary YQ==}}\n", "contains a value that JSON cannot represent"),
     ],
 )
-def test_an_invalid_stack_file_is_named(root: Path, text: str, says: str) -> None:
-    with pytest.raises(StackFileError, match=rf"Pulumi\.x\.yaml:? {says}"):
-        stack(root, text)
+def test_the_error_of_an_invalid_stack_file_names_the_file(root: Path, text: str, message: str) -> None:
+    with pytest.raises(StackFileError, match=rf"Pulumi\.x\.yaml:? {message}"):
+        read(root, text)
 
 
-@pytest.mark.parametrize("nothing", ["", "~", "null", "{}"])
-def test_a_stack_file_may_be_empty(root: Path, nothing: str) -> None:
-    assert stack(root, f"config: {nothing}\n").values == {"aws:region": "us-east-1"}
+@pytest.mark.parametrize("value", ["", "~", "null", "{}"])
+def test_a_stack_file_without_settings_has_the_defaults_of_the_project(root: Path, value: str) -> None:
+    assert read(root, f"config: {value}\n").values == {"aws:region": "us-east-1"}
 
 
-def test_a_stack_file_with_invalid_encoding_is_named(root: Path) -> None:
+def test_the_error_of_a_stack_file_with_another_encoding_names_the_file(root: Path) -> None:
     (root / "Pulumi.x.yaml").write_bytes("config: {a: grün}".encode("latin-1"))
     with pytest.raises(StackFileError, match=r"Pulumi\.x\.yaml is not valid YAML: .*can't decode byte 0xfc"):
         stack_files.read_stack("x", root)

@@ -7,7 +7,7 @@ from local.emulation.api_gateway.websocket_message_size import FRAME_BYTES, MESS
 pytestmark = pytest.mark.unit
 
 
-def test_a_frame_may_have_32_kilobytes_and_a_message_128() -> None:
+def test_a_frame_or_message_above_its_limit_is_refused() -> None:
     size = MessageSize()
     for _ in range(MESSAGE_BYTES // FRAME_BYTES):
         assert size.add(1, frame_ends=False)

@@ -1,4 +1,4 @@
-"""Tests of the interpretation of the answers of WebSocket APIs' functions."""
+"""Tests of the answers that the functions of WebSocket APIs return."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize(
-    ("returned", "answer"),
+    ("return_value", "answer"),
     [
         ({"statusCode": 200, "body": "x"}, RouteAnswer(200, "x")),
         ({"statusCode": 200, "body": None, "headers": None}, RouteAnswer(200)),
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.unit
         ({"statusCode": 200, "body": {"x": 1}}, FAILED),
     ],
 )
-def test_an_answer_is_an_object_with_a_status_and_a_text(returned: Any, answer: RouteAnswer) -> None:
-    assert parse_answer({"body": returned}) == answer
+def test_an_answer_is_valid_only_with_an_integer_status_and_a_text(return_value: Any, answer: RouteAnswer) -> None:
+    assert parse_answer({"body": return_value}) == answer
 
 
-@pytest.mark.parametrize("flaw", [{"error": True}, {"throttle": True}])
-def test_a_failed_function_gives_a_failed_answer(flaw: dict[str, Any]) -> None:
-    assert parse_answer({"body": {"statusCode": 200, "body": "x"}, **flaw}) == FAILED
+@pytest.mark.parametrize("failure", [{"error": True}, {"throttle": True}])
+def test_the_answer_of_a_failed_or_throttled_function_is_a_failure(failure: dict[str, Any]) -> None:
+    assert parse_answer({"body": {"statusCode": 200, "body": "x"}, **failure}) == FAILED
 
 
 def test_functions_get_headers_in_their_usual_capitalisation() -> None:

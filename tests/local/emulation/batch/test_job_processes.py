@@ -1,4 +1,4 @@
-"""Tests of the process of a Batch attempt, of the retry decision, and of the faults of queues."""
+"""Tests of the process of a Batch attempt, and of the decision to retry it."""
 
 import json
 from pathlib import Path
@@ -7,40 +7,33 @@ from typing import Any
 import pytest
 
 from local.emulation.batch import job_processes
-from local.emulation.batch.fault_injection import QueueFault, read_fault, set_faults
-from local.emulation.batch.job_processes import (
-    EXITED,
-    RECLAIMED,
-    TIMED_OUT,
-    ContainerImage,
-    JobProcess,
-    find_image,
-)
-from local.emulation.batch.retry_strategy import matches_pattern, should_retry
+from local.emulation.batch.job_processes import EXITED, RECLAIMED, TIMED_OUT, ContainerImage, JobProcess, find_image
+from local.emulation.batch.retry_strategy import should_retry
 
 PROGRAM = """
 import json, os, signal, sys, time
 from pathlib import Path
 
 match sys.argv[1]:
-    case "look":
-        print(json.dumps({"names": sorted(os.environ), "given": os.environ["GIVEN"], "here": os.getcwd()}))
+    case "describe":
+        print(json.dumps({"variables": dict(os.environ), "folder": os.getcwd()}))
         try:
             import local
         except ImportError:
-            print("none of ours")
-    case "listen":
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # or it could come just before it is waited for
+            print("the package local cannot be imported")
+    case "exit-at-sigterm":
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # so that no signal is lost before sigwait
         print("ready", flush=True)
         signal.sigwait([signal.SIGTERM])
         print("stopping", flush=True)
         sys.exit(int(sys.argv[2]))
-    case "deaf":
+    case "ignore-sigterm":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print("ready", flush=True)
         time.sleep(60)
 """
-RECLAIMED_ONLY = {
+"""Program of the job. Its first argument selects the behaviour."""
+RETRY_INTERRUPTIONS = {
     "attempts": 3,
     "evaluateOnExit": [
         {"onStatusReason": "Your Spot Task was interrupted*", "action": "RETRY"},
@@ -49,104 +42,88 @@ RECLAIMED_ONLY = {
 }
 
 
-class Running:
-    """A program and its output."""
+class Job:
+    """A job that runs `PROGRAM`, and the lines that the program prints."""
 
     def __init__(self) -> None:
-        self.said: list[str] = []
+        self.lines: list[str] = []
 
-    def run(self, *arguments: str, stop_at: str | None = None, **how: Any) -> tuple[int, str]:
-        """Run the program. Return its exit code and the reason of its end."""
-        image = ContainerImage("program", ("program.py",), {"GIVEN": "by the image", "OF_THE_IMAGE": "1"})
-        process = JobProcess(image, arguments, {"GIVEN": "by the definition"})
+    def run(self, *arguments: str, stop_at: str | None = None, **options: Any) -> tuple[int, str]:
+        """Run the program, and stop it when it prints the line `stop_at`. Return its exit code and status reason."""
+        image = ContainerImage("program", ("program.py",), {"SETTING": "of the image", "IMAGE_SETTING": "1"})
+        process = JobProcess(image, arguments, {"SETTING": "of the definition"})
 
         def log(line: str) -> None:
-            self.said.append(line)
+            self.lines.append(line)
             if line == stop_at:
-                process.stop("enough")
+                process.stop("stopped by the test")
 
-        return process.run(log, **how), process.reason
+        return process.run(log, **options), process.reason
 
 
 @pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Running:
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
     monkeypatch.setattr(job_processes, "ROOT", tmp_path)
-    return Running()
+    return Job()
 
 
-def test_a_program_sees_only_its_folder_variables_and_packages(running: Running) -> None:
-    assert running.run("look", "") == (0, EXITED)
-    result = json.loads(running.said[0])
-    own = {"HOME", "PATH", "PYTHONPATH", "TMPDIR", "PYTHONDONTWRITEBYTECODE"}
-    assert set(result["names"]) - {"LC_CTYPE", "LANG", "LC_ALL"} == {"GIVEN", "OF_THE_IMAGE", *own}
-    assert result["given"] == "by the definition", "a job definition's variables take precedence, as on AWS"
-    assert running.said[1] == "none of ours"
-    assert not Path(result["here"]).exists(), "the folder is removed with the attempt"
+def test_a_program_gets_only_its_own_folder_variables_and_packages(job: Job) -> None:
+    assert job.run("describe", "") == (0, EXITED)
+    description = json.loads(job.lines[0])
+    variables = description["variables"]
+    standard = {"HOME", "PATH", "PYTHONPATH", "TMPDIR", "PYTHONDONTWRITEBYTECODE"}
+    assert set(variables) - {"LC_CTYPE", "LANG", "LC_ALL"} == {"SETTING", "IMAGE_SETTING", *standard}
+    assert variables["SETTING"] == "of the definition", "a job definition's variables take precedence, as on AWS"
+    assert job.lines[1] == "the package local cannot be imported"
+    assert not Path(description["folder"]).exists(), "the folder is removed with the attempt"
 
 
-def test_a_reclaimed_program_is_stopped_at_the_line_that_the_fault_names(running: Running) -> None:
-    assert running.run("listen", "7", reclaim_at="ready") == (7, RECLAIMED)
-    assert running.said == ["ready", "stopping"]
+def test_a_simulated_interruption_stops_the_program_at_the_selected_line(job: Job) -> None:
+    assert job.run("exit-at-sigterm", "7", reclaim_at="ready") == (7, RECLAIMED)
+    assert job.lines == ["ready", "stopping"]
 
 
 @pytest.mark.parametrize(
-    ("end", "reason"), [({"reclaim_at": "ready"}, RECLAIMED), ({"timeout": 0.5}, TIMED_OUT)], ids=["Spot", "timeout"]
+    ("options", "reason"),
+    [({"reclaim_at": "ready"}, RECLAIMED), ({"timeout": 0.5}, TIMED_OUT)],
+    ids=["interruption", "timeout"],
 )
-def test_a_program_that_ignores_the_signal_is_killed(
-    running: Running, monkeypatch: pytest.MonkeyPatch, end: dict[str, Any], reason: str
+def test_a_program_that_ignores_sigterm_is_killed(
+    job: Job, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], reason: str
 ) -> None:
     monkeypatch.setattr(job_processes, "GRACE_SECONDS", 0.05)
-    assert running.run("deaf", "", **end) == (137, reason)
+    assert job.run("ignore-sigterm", "", **options) == (137, reason)
 
 
-def test_a_stopped_attempt_keeps_the_first_reason(running: Running) -> None:
-    assert running.run("listen", "0", stop_at="ready") == (0, "enough")
+def test_a_stopped_attempt_keeps_the_reason_of_the_stop(job: Job) -> None:
+    assert job.run("exit-at-sigterm", "0", stop_at="ready") == (0, "stopped by the test")
 
 
-NOT_CODE_75 = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "75", "action": "EXIT"}]}
+EXIT_AT_CODE_75 = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "75", "action": "EXIT"}]}
 
 
 @pytest.mark.parametrize(
     ("strategy", "attempts", "reason", "exit_code", "is_retried"),
     [
-        (RECLAIMED_ONLY, 1, RECLAIMED, 143, True),
-        (RECLAIMED_ONLY, 3, RECLAIMED, 143, False),
-        (RECLAIMED_ONLY, 1, EXITED, 143, False),
-        (NOT_CODE_75, 1, EXITED, 1, True),
-        (NOT_CODE_75, 1, EXITED, 75, False),
-        ({}, 1, EXITED, 1, False),
+        pytest.param(RETRY_INTERRUPTIONS, 1, RECLAIMED, 143, True, id="interrupted"),
+        pytest.param(RETRY_INTERRUPTIONS, 3, RECLAIMED, 143, False, id="no attempts left"),
+        pytest.param(RETRY_INTERRUPTIONS, 1, EXITED, 143, False, id="not interrupted"),
+        pytest.param(EXIT_AT_CODE_75, 1, EXITED, 1, True, id="no entry matches"),
+        pytest.param(EXIT_AT_CODE_75, 1, EXITED, 75, False, id="exit code matches"),
+        pytest.param(EXIT_AT_CODE_75, 1, EXITED, 750, True, id="only the beginning of the exit code matches"),
+        pytest.param({}, 1, EXITED, 1, False, id="one attempt by default"),
     ],
-    ids=["reclaimed", "no attempts left", "failed by itself", "no entry matches", "code matches", "one by default"],
 )
-def test_the_retry_strategy_decides_about_another_attempt(
+def test_a_failed_attempt_is_retried_as_the_retry_strategy_says(
     strategy: dict[str, Any], attempts: int, reason: str, exit_code: int, is_retried: bool
 ) -> None:
     assert should_retry(strategy, attempts, reason, exit_code) is is_retried
 
 
-def test_a_pattern_matches_the_whole_text_or_its_beginning() -> None:
-    assert matches_pattern("one*", "one and more")
-    assert not matches_pattern("one*", "on")
-    assert not matches_pattern("one", "one and more")
-
-
-def test_an_unknown_image_is_named_in_the_error() -> None:
+def test_an_image_is_found_by_its_repository_and_an_unknown_one_is_an_error() -> None:
     account = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
-    assert (
-        find_image(f"{account}/polyphony-local-meetings-media-images@sha256:0").module == "handlers.meetings.media_job"
-    )
+    image = find_image(f"{account}/polyphony-local-meetings-media-images@sha256:0")
+    assert image.module == "handlers.meetings.media_job"
     with pytest.raises(ValueError, match=r"the content of the image .*/others:1 is unknown"):
         find_image(f"{account}/others:1")
-
-
-def test_a_queue_keeps_its_fault_until_another_is_set(tmp_path: Path) -> None:
-    (tmp_path / "emulator").mkdir()
-    assert read_fault(tmp_path, "spot") == QueueFault()
-    set_faults(tmp_path, {"spot": QueueFault(reclaimed_attempts=2)})
-    assert (read_fault(tmp_path, "spot"), read_fault(tmp_path, "on-demand")) == (
-        QueueFault(reclaimed_attempts=2),
-        QueueFault(),
-    )
-    set_faults(tmp_path, {})
-    assert read_fault(tmp_path, "spot") == QueueFault()

@@ -1,4 +1,4 @@
-"""Tests of alarm states, with the examples of CloudWatch's guide."""
+"""Tests of the calculation of alarm states, with the examples of CloudWatch's guide."""
 
 import pytest
 
@@ -10,51 +10,42 @@ from local.emulation.cloudwatch.alarm_state_calculation import (
     split_into_periods,
 )
 
-KEPT = None
+UNCHANGED = None
 OK, ALARM, NO_DATA = AlarmState
-TREATMENTS = (MissingData.MISSING, MissingData.IGNORE, MissingData.BREACHING, MissingData.NOT_BREACHING)
-"""Treatments of missing data, in the order of the states that each case expects."""
-
-
-def state(values: str, periods: int, required: int, missing: MissingData) -> AlarmState | None:
-    """Return the state for values as the guide writes them: X breaches, 0 does not, and - is missing."""
-    alarm = {
-        "EvaluationPeriods": periods,
-        "DatapointsToAlarm": required,
-        "ComparisonOperator": "GreaterThanThreshold",
-        "Threshold": 0,
-        "TreatMissingData": missing,
-    }
-    assert count_read_periods(alarm) == len(values.split())
-    return next_state(alarm, [{"X": 1.0, "0": 0.0, "-": None}[value] for value in values.split()])
+MISSING_DATA_SETTINGS = (MissingData.MISSING, MissingData.IGNORE, MissingData.BREACHING, MissingData.NOT_BREACHING)
+"""Values of `TreatMissingData`, in the order of the states that each case expects."""
 
 
 @pytest.mark.parametrize(
-    ("values", "states"),
+    ("datapoints_to_alarm", "values", "states"),
     [
-        ("0 - X - X", (OK, OK, OK, OK)),
-        ("- - - - 0", (OK, OK, OK, OK)),
-        ("- - - - -", (NO_DATA, KEPT, ALARM, OK)),
-        ("0 X X - X", (ALARM, ALARM, ALARM, ALARM)),
-        ("- - X - -", (ALARM, KEPT, ALARM, OK)),
+        (3, "0 - X - X", (OK, OK, OK, OK)),
+        (3, "- - - - 0", (OK, OK, OK, OK)),
+        (3, "- - - - -", (NO_DATA, UNCHANGED, ALARM, OK)),
+        (3, "0 X X - X", (ALARM, ALARM, ALARM, ALARM)),
+        (3, "- - X - -", (ALARM, UNCHANGED, ALARM, OK)),
+        (2, "0 - X - X", (ALARM, ALARM, ALARM, ALARM)),
+        (2, "0 0 X 0 X", (ALARM, ALARM, ALARM, ALARM)),
+        (2, "0 - X - -", (OK, OK, ALARM, OK)),
+        (2, "- - - - 0", (OK, OK, ALARM, OK)),
+        (2, "- - - X -", (ALARM, UNCHANGED, ALARM, OK)),
     ],
 )
-def test_three_of_three_periods_as_in_the_guide(values: str, states: tuple[AlarmState | None, ...]) -> None:
-    assert tuple(state(values, 3, 3, missing) for missing in TREATMENTS) == states
-
-
-@pytest.mark.parametrize(
-    ("values", "states"),
-    [
-        ("0 - X - X", (ALARM, ALARM, ALARM, ALARM)),
-        ("0 0 X 0 X", (ALARM, ALARM, ALARM, ALARM)),
-        ("0 - X - -", (OK, OK, ALARM, OK)),
-        ("- - - - 0", (OK, OK, ALARM, OK)),
-        ("- - - X -", (ALARM, KEPT, ALARM, OK)),
-    ],
-)
-def test_two_of_three_periods_as_in_the_guide(values: str, states: tuple[AlarmState | None, ...]) -> None:
-    assert tuple(state(values, 3, 2, missing) for missing in TREATMENTS) == states
+def test_the_state_after_three_evaluation_periods_is_as_in_the_guide(
+    datapoints_to_alarm: int, values: str, states: tuple[AlarmState | None, ...]
+) -> None:
+    """The values are written as in the guide: X breaches the threshold, 0 does not, and - is missing."""
+    datapoints = [{"X": 1.0, "0": 0.0, "-": None}[value] for value in values.split()]
+    for missing_data, state in zip(MISSING_DATA_SETTINGS, states, strict=True):
+        alarm = {
+            "EvaluationPeriods": 3,
+            "DatapointsToAlarm": datapoints_to_alarm,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": 0,
+            "TreatMissingData": missing_data,
+        }
+        assert count_read_periods(alarm) == len(datapoints)
+        assert next_state(alarm, datapoints) == state, missing_data
 
 
 @pytest.mark.parametrize(
@@ -66,7 +57,7 @@ def test_two_of_three_periods_as_in_the_guide(values: str, states: tuple[AlarmSt
         ("LessThanOrEqualToThreshold", {4, 5}),
     ],
 )
-def test_each_comparison_with_the_threshold(comparison: str, breaching: set[float]) -> None:
+def test_a_value_breaches_the_threshold_as_the_comparison_says(comparison: str, breaching: set[float]) -> None:
     alarm = {"EvaluationPeriods": 1, "ComparisonOperator": comparison, "Threshold": 5.0}
     assert {value for value in (4, 5, 6) if next_state(alarm, [None, None, value]) == ALARM} == breaching
 
@@ -77,6 +68,6 @@ def test_an_alarm_without_datapoints_to_alarm_requires_all_periods() -> None:
     assert next_state(alarm, [None, None, 1, 1]) == ALARM
 
 
-def test_periods_end_now_and_contain_the_points_of_their_time() -> None:
+def test_points_are_divided_into_periods_of_which_the_last_one_ends_now() -> None:
     points = [(1000, "a"), (940.5, "b"), (940, "c"), (881, "d"), (820, "too old"), (1001, "future")]
     assert split_into_periods(points, now=1000, seconds=60, count=3) == [[], ["c", "d"], ["a", "b"]]

@@ -21,18 +21,18 @@ def alarm_metrics() -> list[tuple[str, str]]:
 
 def test_every_alarm_is_evaluated_or_has_a_reason() -> None:
     unevaluated = {metric_label(*metric) for metric in alarm_metrics() if why_not_evaluated(*metric)}
-    assert unevaluated == MISSING_METRIC_REASONS.keys(), "name each metric that does not exist here, and no other"
+    assert unevaluated == MISSING_METRIC_REASONS.keys(), "the list must have exactly the metrics that do not exist here"
     assert sum(why_not_evaluated(*metric) is None for metric in alarm_metrics()) > 100
 
 
-def test_an_unknown_metric_of_a_service_is_not_evaluated() -> None:
+def test_an_unknown_metric_of_a_service_has_a_reason_but_a_metric_of_the_program_does_not() -> None:
     assert why_not_evaluated("AWS/Lambda", "IteratorAge") == UNKNOWN_METRIC
     assert why_not_evaluated("AWS/Events", "FailedInvocations") == UNKNOWN_METRIC
     assert why_not_evaluated("AWS/Lambda", "Errors") is None
     assert why_not_evaluated("polyphony-local/meetings", "meetings-failed") is None
 
 
-def test_make_up_lists_the_alarms_that_are_not_evaluated() -> None:
+def test_make_up_lists_each_unevaluated_metric_with_its_alarms() -> None:
     lines = list_unevaluated_metrics(graph("local"))
     assert len(lines) == len(MISSING_METRIC_REASONS)
     timed_out = next(line for line in lines if line.startswith("AWS/States ExecutionsTimedOut: "))
@@ -40,7 +40,7 @@ def test_make_up_lists_the_alarms_that_are_not_evaluated() -> None:
     assert timed_out.endswith(")")
 
 
-def test_the_page_lists_the_metrics_of_alarms_that_are_not_evaluated() -> None:
+def test_the_documentation_lists_the_metrics_that_are_not_evaluated() -> None:
     page = (ROOT / "docs" / "local-platform.md").read_text(encoding="utf-8")
     section = page.partition("## Alarms")[2].partition("\n## ")[0]
     rows = dict(line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `"))

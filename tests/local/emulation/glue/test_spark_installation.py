@@ -1,5 +1,4 @@
-"""Tests that the emulator installs Spark once, with the user's variables for pip, and with an error that states the
-remedy."""
+"""Tests of the installation of Spark by the emulator, with a fake installer."""
 
 import json
 import os
@@ -21,7 +20,8 @@ if os.path.exists("offline"):
 pathlib.Path(sys.argv[1]).mkdir()
 pathlib.Path(sys.argv[1], ".locked").touch()
 """
-USER = {
+"""Installer that records its arguments and environment variables. It fails if there is a file `offline`."""
+USER_VARIABLES = {
     "HOME": "/home/ann",
     "PIP_INDEX_URL": "https://user:secret@index.example.com/",
     "https_proxy": "http://proxy.example.com",
@@ -35,13 +35,13 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "local").mkdir()
     (tmp_path / "local" / "virtual_environment_installation.py").write_text(INSTALLER)
     monkeypatch.setattr(spark_installation, "ROOT", tmp_path)
-    monkeypatch.setenv(spark_installation.PIP_SETTINGS_VARIABLE, collect_pip_variables(USER))
+    monkeypatch.setenv(spark_installation.PIP_SETTINGS_VARIABLE, collect_pip_variables(USER_VARIABLES))
     return tmp_path
 
 
 def test_the_first_run_installs_spark_with_the_users_variables_and_the_second_does_not(checkout: Path) -> None:
     installation = SparkInstallation(checkout)
-    assert spark_installation.PIP_SETTINGS_VARIABLE not in os.environ, "handlers must not get it"
+    assert spark_installation.PIP_SETTINGS_VARIABLE not in os.environ, "handlers must not get the user's variables"
     assert not spark_installation.is_installed()
     installation.install_if_missing()
     installation.install_if_missing()
@@ -49,14 +49,15 @@ def test_the_first_run_installs_spark_with_the_users_variables_and_the_second_do
     [call] = (checkout / "calls.txt").read_text().splitlines()
     arguments, variables = json.loads(call)
     assert arguments == [".venv-spark", "requirements/spark.txt"]
-    assert {name: variables.get(name) for name in USER} == {**USER, "AWS_SECRET_ACCESS_KEY": None, "PYTHONPATH": None}
-    assert spark_installation.read_progress(checkout) is None, "nothing is left to do"
+    passed_variables = {**USER_VARIABLES, "AWS_SECRET_ACCESS_KEY": None, "PYTHONPATH": None}
+    assert {name: variables.get(name) for name in USER_VARIABLES} == passed_variables
+    assert spark_installation.read_progress(checkout) is None, "the installation has ended"
 
 
-def test_a_failed_installation_names_its_log_and_is_repeated(checkout: Path) -> None:
+def test_the_error_of_a_failed_installation_names_the_log_and_the_next_run_repeats_it(checkout: Path) -> None:
     (checkout / "offline").touch()
     installation = SparkInstallation(checkout)
-    assert spark_installation.read_progress(checkout) is None, "no installation has begun"
+    assert spark_installation.read_progress(checkout) is None, "no installation has started"
     with pytest.raises(SparkNotInstalled, match=r"spark-installation\.log shows why"):
         installation.install_if_missing()
     assert spark_installation.read_progress(checkout) == "no connection"

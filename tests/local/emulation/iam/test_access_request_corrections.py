@@ -1,4 +1,4 @@
-"""Tests of the requests that the emulator's IAM misjudges, and of their corrections."""
+"""Tests of the requests that IAM evaluates, where the emulator would evaluate a wrong action, resource or condition key."""
 
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +21,7 @@ MEMORY = "polyphony_dev_clipAgentMemory-a1B2c3D4e5"
 MEMORY_ARN = f"arn:aws:bedrock-agentcore:us-east-1:123456789012:memory/{MEMORY}"
 
 
-def test_assuming_a_role_with_session_tags_needs_tag_session() -> None:
+def test_assuming_a_role_with_session_tags_requires_tag_session() -> None:
     body = {"Action": "AssumeRole", "Tags.member.1.Key": "user", "Tags.member.1.Value": "u1", "RoleSessionName": "x"}
     result = make_tagging_request("sts:AssumeRole", "arn:role", body)
     assert result == AccessRequest("sts:TagSession", "arn:role", {"aws:RequestTag/user": "u1", "aws:TagKeys": ["user"]})
@@ -45,18 +45,14 @@ def test_a_request_to_a_memory_has_the_memory_as_its_resource(path: str, resourc
 
 @pytest.mark.parametrize("path", ["/v1/canceljob", "/v1/terminatejob"])
 def test_ending_a_job_has_the_job_as_its_resource(path: str) -> None:
-    job = find_job_resource(path, {"jobId": "a1-b2", "reason": "enough"}, "us-east-1", "123456789012")
+    job = find_job_resource(path, {"jobId": "a1-b2", "reason": "late"}, "us-east-1", "123456789012")
     assert job == "arn:aws:batch:us-east-1:123456789012:job/a1-b2"
     assert find_job_resource(path, {}, "us-east-1", "123456789012") is None
     assert find_job_resource("/v1/describejobs", {"jobId": "a1-b2"}, "us-east-1", "123456789012") is None
 
 
-def sources(*names: str) -> dict[str, Any]:
-    return {"Entries": [{"Source": name} for name in names]}
-
-
 @pytest.mark.parametrize(
-    ("action", "body", "request_of_iam"),
+    ("action", "body", "corrected"),
     [
         (
             "cloudwatch:PutMetricData",
@@ -65,47 +61,50 @@ def sources(*names: str) -> dict[str, Any]:
         ),
         (
             "events:PutEvents",
-            sources("ours", "ours"),
-            AccessRequest("events:PutEvents", "arn", {"events:source": "ours"}),
+            {"Entries": [{"Source": "polyphony"}, {"Source": "polyphony"}]},
+            AccessRequest("events:PutEvents", "arn", {"events:source": "polyphony"}),
         ),
         (
             "events:PutEvents",
-            sources("ours", "aws.s3"),
-            AccessRequest("events:PutEvents", "arn", {"events:source": "aws.s3\nours"}),
+            {"Entries": [{"Source": "polyphony"}, {"Source": "aws.s3"}]},
+            AccessRequest("events:PutEvents", "arn", {"events:source": "aws.s3\npolyphony"}),
         ),
         ("sqs:SendMessageBatch", {}, AccessRequest("sqs:SendMessage", "arn")),
     ],
     ids=["metric namespace", "event source", "several event sources", "message batch"],
 )
-def test_a_misjudged_request_is_corrected(action: str, body: dict[str, Any], request_of_iam: AccessRequest) -> None:
-    assert correct_request(action, "arn", body, [], []) == request_of_iam
+def test_a_request_gets_the_action_and_condition_keys_that_iam_evaluates(
+    action: str, body: dict[str, Any], corrected: AccessRequest
+) -> None:
+    assert correct_request(action, "arn", body, [], []) == corrected
 
 
 @pytest.mark.parametrize(
-    ("statement", "is_corrected"),
+    ("statement", "has_variable"),
     [
         ({"Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/${aws:userid}/*"}, True),
         ([{"Condition": {"StringLike": {"s3:prefix": "${aws:userid}/*"}}}], True),
         ([{"Condition": {"StringLike": {"s3:prefix": "queries/*"}}}], False),
     ],
-    ids=["in a resource", "in a condition", "no variable"],
+    ids=["variable in a resource", "variable in a condition", "no variable"],
 )
-def test_every_request_of_a_role_with_policy_variables_is_evaluated_again(statement: Any, is_corrected: bool) -> None:
+def test_our_evaluator_decides_on_every_request_of_a_role_whose_policies_have_variables(
+    statement: Any, has_variable: bool
+) -> None:
     documents = [{"Statement": []}, {"Statement": statement}]
     request = correct_request("s3:PutObject", "arn:aws:s3:::b/k", {}, documents, [])
-    assert request == (AccessRequest("s3:PutObject", "arn:aws:s3:::b/k") if is_corrected else None)
+    assert request == (AccessRequest("s3:PutObject", "arn:aws:s3:::b/k") if has_variable else None)
 
 
 @pytest.mark.parametrize(
-    ("key", "context"),
-    [("aws:SourceAccount", None), ("dynamodb:LeadingKeys", {"dynamodb:leadingkeys": ["me"]})],
+    ("key", "context"), [("aws:SourceAccount", None), ("dynamodb:LeadingKeys", {"dynamodb:leadingkeys": ["ann"]})]
 )
-def test_dynamodb_requests_are_evaluated_again_only_if_a_policy_has_leading_keys(
+def test_our_evaluator_decides_on_dynamodb_requests_only_if_a_policy_has_leading_keys(
     key: str, context: dict[str, list[str]] | None
 ) -> None:
     condition = {"ForAllValues:StringLike": {key: "x"}}
     document = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}}
-    request = correct_request("dynamodb:GetItem", TABLE, {"Key": {"pk": {"S": "me"}}}, [document], ["pk"])
+    request = correct_request("dynamodb:GetItem", TABLE, {"Key": {"pk": {"S": "ann"}}}, [document], ["pk"])
     assert request == (AccessRequest("dynamodb:GetItem", TABLE, context) if context else None)
 
 

@@ -17,7 +17,7 @@ PUT = RoleGrant(ROLE, "dynamodb:PutItem", TABLE)
 GET = RoleGrant(ROLE, "dynamodb:GetItem", TABLE)
 
 
-def decided(
+def decision(
     action: str,
     verdict: AccessVerdict = AccessVerdict.ALLOW,
     resource: str = TABLE,
@@ -27,60 +27,69 @@ def decided(
     return Decision(role, action, resource, verdict, by)
 
 
-def reviewed(action: str, role: str = "ingestion-*") -> ReviewedGrant:
+def reviewed_grant(action: str, role: str = "ingestion-*") -> ReviewedGrant:
     return ReviewedGrant(role, (action,), "the reason")
 
 
-USED = decided("dynamodb:PutItem")
-UNUSED = f"granted and never used: {ROLE} may dynamodb:GetItem on {TABLE}; remove the grant, or give the reason in "
-STALE = "reviewed_grants.toml lists {}, but no unused grant matches this entry; remove the entry"
+PUT_DECISION = decision("dynamodb:PutItem")
+UNUSED_GET = (
+    f"granted and never used: {ROLE} may dynamodb:GetItem on {TABLE}; "
+    "remove the grant, or give the reason in reviewed_grants.toml"
+)
+STALE_ENTRY = "reviewed_grants.toml lists {}, but no unused grant matches this entry; remove the entry"
 
 
 @pytest.mark.parametrize(
-    ("granted", "decisions", "entries", "problems"),
+    ("grants", "entries", "problems"),
     [
-        ([PUT], [USED], [], []),
-        ([PUT, GET], [USED], [], [UNUSED + "reviewed_grants.toml"]),
-        ([PUT, GET], [USED], [reviewed("dynamodb:Get*")], []),
-        ([PUT], [USED], [reviewed("dynamodb:PutItem", "*")], [STALE.format("dynamodb:PutItem of *")]),
-        ([PUT], [USED], [reviewed("*", "gone")], [STALE.format("* of gone")]),
-        (
+        pytest.param([PUT], [], [], id="used"),
+        pytest.param([PUT, GET], [], [UNUSED_GET], id="unused"),
+        pytest.param([PUT, GET], [reviewed_grant("dynamodb:Get*")], [], id="unused and reviewed"),
+        pytest.param(
             [PUT],
-            [USED, decided("dynamodb:Scan", AccessVerdict.IMPLICIT_DENY)],
-            [],
-            [f"used and not granted: {ROLE}: dynamodb:Scan on {TABLE}: implicit-deny"],
+            [reviewed_grant("dynamodb:PutItem", "*")],
+            [STALE_ENTRY.format("dynamodb:PutItem of *")],
+            id="used and reviewed",
+        ),
+        pytest.param(
+            [PUT], [reviewed_grant("*", "gone")], [STALE_ENTRY.format("* of gone")], id="reviewed, not granted"
         ),
     ],
-    ids=["used", "unused", "reviewed", "reviewed and used", "reviewed and not granted", "missing"],
 )
-def test_unused_missing_and_stale_grants_are_problems(
-    granted: list[RoleGrant], decisions: list[Decision], entries: list[ReviewedGrant], problems: list[str]
+def test_unused_grants_and_stale_entries_are_problems(
+    grants: list[RoleGrant], entries: list[ReviewedGrant], problems: list[str]
 ) -> None:
-    assert compare_grants(granted, decisions, entries, PREFIX).problems() == problems
+    assert compare_grants(grants, [PUT_DECISION], entries, PREFIX).problems() == problems
+
+
+def test_a_refused_call_is_a_missing_grant() -> None:
+    refusal = decision("dynamodb:Scan", AccessVerdict.IMPLICIT_DENY)
+    [problem] = compare_grants([PUT], [PUT_DECISION, refusal], [], PREFIX).problems()
+    assert problem == f"used and not granted: {ROLE}: dynamodb:Scan on {TABLE}: implicit-deny"
 
 
 def test_a_call_of_a_schedule_is_not_a_use_of_the_grant() -> None:
-    """The table must not depend on whether a schedule runs during a flow, which is random."""
-    call = decided("dynamodb:PutItem", by=BY_SCHEDULE)
-    assert compare_grants([PUT], [call], [reviewed("dynamodb:PutItem")], PREFIX).problems() == []
-    refusal = decided("dynamodb:PutItem", AccessVerdict.IMPLICIT_DENY, by=BY_SCHEDULE)
-    assert compare_grants([PUT], [refusal], [reviewed("*")], PREFIX).not_granted == (refusal,)
+    """The result must not depend on whether a schedule runs during a flow, which is random."""
+    call = decision("dynamodb:PutItem", by=BY_SCHEDULE)
+    assert compare_grants([PUT], [call], [reviewed_grant("dynamodb:PutItem")], PREFIX).problems() == []
+    refusal = decision("dynamodb:PutItem", AccessVerdict.IMPLICIT_DENY, by=BY_SCHEDULE)
+    assert compare_grants([PUT], [refusal], [reviewed_grant("*")], PREFIX).not_granted == (refusal,)
 
 
 @pytest.mark.parametrize(
-    "decision",
+    "other_decision",
     [
-        decided("dynamodb:PutItem", role="another"),
-        decided("dynamodb:PutItem", resource=f"{TABLE}2"),
-        decided("dynamodb:PutItem", AccessVerdict.DENY),
+        decision("dynamodb:PutItem", role="another"),
+        decision("dynamodb:PutItem", resource=f"{TABLE}2"),
+        decision("dynamodb:PutItem", AccessVerdict.DENY),
     ],
     ids=["another role", "another resource", "refused"],
 )
-def test_a_grant_counts_as_used_only_by_its_own_role_on_its_own_resource(decision: Decision) -> None:
-    assert compare_grants([PUT], [decision], [], PREFIX).used == ()
+def test_a_grant_is_used_only_by_an_allowed_call_of_its_role_on_its_resource(other_decision: Decision) -> None:
+    assert compare_grants([PUT], [other_decision], [], PREFIX).used == ()
 
 
-def test_a_document_grants_each_action_on_each_resource_and_a_deny_grants_nothing() -> None:
+def test_a_policy_grants_each_action_on_each_resource_and_a_deny_grants_nothing() -> None:
     document = {
         "Statement": [
             {"Effect": "Allow", "Action": ["a:B", "a:C"], "Resource": ["r1", "r2"]},
@@ -95,28 +104,29 @@ def test_a_document_grants_each_action_on_each_resource_and_a_deny_grants_nothin
 
 def test_decisions_are_read_from_an_offset(tmp_path: Path) -> None:
     recorder = DecisionRecorder(tmp_path)
-    recorder.record(decided("dynamodb:PutItem"))
-    mark = log_size(tmp_path)
-    recorder.record(decided("dynamodb:Scan", AccessVerdict.DENY))
-    assert read_decisions(tmp_path, mark) == [decided("dynamodb:Scan", AccessVerdict.DENY)]
-    assert len(read_decisions(tmp_path)) == 2
+    recorder.record(PUT_DECISION)
+    offset = log_size(tmp_path)
+    later_decision = decision("dynamodb:Scan", AccessVerdict.DENY)
+    recorder.record(later_decision)
+    assert read_decisions(tmp_path, offset) == [later_decision]
+    assert read_decisions(tmp_path) == [PUT_DECISION, later_decision]
 
 
-def test_an_incomplete_line_is_not_read_and_lies_after_the_offset(tmp_path: Path) -> None:
-    DecisionRecorder(tmp_path).record(decided("dynamodb:PutItem"))
-    [record] = tmp_path.iterdir()
-    line = record.read_bytes()
-    for cut in range(len(line)):
-        record.write_bytes(line + line[:cut])
-        mark = log_size(tmp_path)
+def test_a_line_that_is_still_being_written_is_not_read_and_is_not_part_of_the_offset(tmp_path: Path) -> None:
+    DecisionRecorder(tmp_path).record(PUT_DECISION)
+    [log] = tmp_path.iterdir()
+    line = log.read_bytes()
+    for written_bytes in range(len(line)):
+        log.write_bytes(line + line[:written_bytes])
+        offset = log_size(tmp_path)
         assert len(read_decisions(tmp_path)) == 1
-        record.write_bytes(line + line)
-        assert read_decisions(tmp_path, mark) == [decided("dynamodb:PutItem")]
+        log.write_bytes(line + line)
+        assert read_decisions(tmp_path, offset) == [PUT_DECISION]
 
 
 def test_a_policy_variable_in_a_grant_matches_any_value() -> None:
-    own = RoleGrant(ROLE, "s3:PutObject", "arn:aws:s3:::b/queries/${cognito-identity.amazonaws.com:sub}/*")
-    used = decided("s3:PutObject", resource="arn:aws:s3:::b/queries/us-east-1:0001/question.webm")
-    assert compare_grants([own], [used], [], PREFIX).used == (own,)
-    elsewhere = decided("s3:PutObject", resource="arn:aws:s3:::b/lectures/us-east-1:0001/lecture.mp3")
-    assert compare_grants([own], [elsewhere], [], PREFIX).never_used == (own,)
+    grant = RoleGrant(ROLE, "s3:PutObject", "arn:aws:s3:::b/queries/${cognito-identity.amazonaws.com:sub}/*")
+    upload = decision("s3:PutObject", resource="arn:aws:s3:::b/queries/us-east-1:0001/question.webm")
+    assert compare_grants([grant], [upload], [], PREFIX).used == (grant,)
+    other_upload = decision("s3:PutObject", resource="arn:aws:s3:::b/lectures/us-east-1:0001/lecture.mp3")
+    assert compare_grants([grant], [other_upload], [], PREFIX).never_used == (grant,)

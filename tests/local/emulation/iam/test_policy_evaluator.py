@@ -1,4 +1,4 @@
-"""Tests of IAM's documented logic as a table of statements, a request and the verdict."""
+"""Tests that policies are evaluated as IAM documents it. Most tests are a table of statements, a request and the verdict."""
 
 from typing import Any
 
@@ -13,90 +13,95 @@ ALLOW, DENY, IMPLICIT = AccessVerdict.ALLOW, AccessVerdict.DENY, AccessVerdict.I
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions"
 SUB = "cognito-identity.amazonaws.com:sub"
 KEYS = "dynamodb:LeadingKeys"
+TABLE_PREFIX = TABLE.removesuffix("sessions")
 
 
-def allow(action: Any = "dynamodb:PutItem", resource: Any = TABLE, **condition: Any) -> dict[str, Any]:
+def allow(
+    action: Any = "dynamodb:PutItem", resource: Any = TABLE, condition: dict[str, Any] | None = None
+) -> dict[str, Any]:
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
-    return {**statement, "Condition": condition["condition"]} if condition else statement
+    return {**statement, "Condition": condition} if condition else statement
 
 
-def deny(action: Any = "dynamodb:PutItem", resource: Any = TABLE, **condition: Any) -> dict[str, Any]:
-    return {**allow(action, resource, **condition), "Effect": "Deny"}
+def deny(condition: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {**allow(condition=condition), "Effect": "Deny"}
 
 
-def when(operator: str, key: str, value: Any) -> dict[str, Any]:
+def allow_if(operator: str, key: str, value: Any) -> dict[str, Any]:
     return allow(condition={operator: {key: value}})
 
 
-OWN = allow(
+OWN_KEYS = allow(
     condition={
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
         "Null": {"dynamodb:LeadingKeys": "false"},
     }
 )
-
-OTHER_KEYS = when("ForAllValues:StringNotEqualsIgnoreCase", "aws:TagKeys", ["Project", "Environment"])
+"""Statement that lets guests use only the items of their own partition keys."""
+NO_RESERVED_TAGS = allow_if("ForAllValues:StringNotEqualsIgnoreCase", "aws:TagKeys", ["Project", "Environment"])
+LIKE_SUB = allow_if("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")
+LIKE_A = allow_if("ForAllValues:StringLike", KEYS, "a#*")
+ANY_A = allow_if("ForAnyValue:StringEquals", KEYS, "a")
+TABLE_OF_SUB = allow(resource=f"{TABLE_PREFIX}${{{SUB}}}")
+DENY_PLAIN_HTTP = deny({"Bool": {"aws:SecureTransport": "false"}})
 
 CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], AccessVerdict]] = [
-    ("a list names it", [allow(["dynamodb:GetItem", "dynamodb:PutItem"], ["arn:other", TABLE])], {}, ALLOW),
-    ("actions by one character", [allow("dynamodb:PutIte?")], {}, ALLOW),
-    ("one of several values", [when("StringEquals", "aws:SourceAccount", ["1", "2"])], {"aws:SourceAccount": "2"}, ALLOW),
-    ("Null true of a key that is", [when("Null", KEYS, "true")], {KEYS: ["a"]}, IMPLICIT),
-    ("a variable in any case", [allow(resource=f"{TABLE[:-8]}${{{SUB.upper()}}}")], {SUB: "sessions"}, ALLOW),
-    ("a literal asterisk is no wildcard", [allow(resource=f"{TABLE[:-8]}${{*}}")], {}, IMPLICIT),
-    ("no key is one of these", [OTHER_KEYS], {"aws:TagKeys": ["Owner", "Name"]}, ALLOW),
-    ("a key is one of these, in any case", [OTHER_KEYS], {"aws:TagKeys": ["Owner", "project"]}, IMPLICIT),
-    ("IfExists without the key", [when("StringEqualsIfExists", "s3:prefix", "a")], {}, ALLOW),
-    ("IfExists with another value", [when("StringEqualsIfExists", "s3:prefix", "a")], {"s3:prefix": "b"}, IMPLICIT),
-    ("named", [allow()], {}, ALLOW),
-    ("another action", [allow("dynamodb:GetItem")], {}, IMPLICIT),
-    ("actions by wildcard", [allow("dynamodb:Put*")], {}, ALLOW),
-    ("another resource", [allow(resource=f"{TABLE}2")], {}, IMPLICIT),
-    ("resources to the letter", [allow(resource=TABLE.replace("sessions", "Sessions"))], {}, IMPLICIT),
-    ("resources by wildcard", [allow(resource="arn:aws:dynamodb:*:*:table/*")], {}, ALLOW),
-    ("an explicit deny wins, before", [deny(), allow()], {}, DENY),
-    ("an explicit deny wins, after", [allow(), deny()], {}, DENY),
-    ("a deny whose condition fails", [allow(), deny(condition={"Bool": {"aws:SecureTransport": "false"}})],
-     {"aws:SecureTransport": "true"}, ALLOW),
-    ("a deny whose condition holds", [allow(), deny(condition={"Bool": {"aws:SecureTransport": "false"}})],
-     {"aws:SecureTransport": "false"}, DENY),
-    ("StringEquals", [when("StringEquals", "aws:SourceAccount", "1")], {"aws:SourceAccount": "1"}, ALLOW),
-    ("a key that is not there", [when("StringEquals", "aws:SourceAccount", "1")], {}, IMPLICIT),
-    ("StringEquals knows no wildcard", [when("StringEquals", "s3:prefix", "a*")], {"s3:prefix": "ab"}, IMPLICIT),
-    ("StringLike does", [when("StringLike", "s3:prefix", "a*")], {"s3:prefix": "ab"}, ALLOW),
-    ("all operators must hold", [allow(condition={"StringEquals": {"s3:prefix": "a"}, "Bool": {"aws:SecureTransport": "true"}})],
+    ("same action and resource", [allow()], {}, ALLOW),
+    ("other action", [allow("dynamodb:GetItem")], {}, IMPLICIT),
+    ("action in a list", [allow(["dynamodb:GetItem", "dynamodb:PutItem"], ["arn:other", TABLE])], {}, ALLOW),
+    ("asterisk in an action", [allow("dynamodb:Put*")], {}, ALLOW),
+    ("question mark in an action", [allow("dynamodb:PutIte?")], {}, ALLOW),
+    ("other resource", [allow(resource=f"{TABLE}2")], {}, IMPLICIT),
+    ("resource in another case", [allow(resource=TABLE.replace("sessions", "Sessions"))], {}, IMPLICIT),
+    ("asterisk in a resource", [allow(resource="arn:aws:dynamodb:*:*:table/*")], {}, ALLOW),
+    ("literal asterisk in a resource", [allow(resource=f"{TABLE_PREFIX}${{*}}")], {}, IMPLICIT),
+    ("deny before allow", [deny(), allow()], {}, DENY),
+    ("deny after allow", [allow(), deny()], {}, DENY),
+    ("deny with a false condition", [allow(), DENY_PLAIN_HTTP], {"aws:SecureTransport": "true"}, ALLOW),
+    ("deny with a true condition", [allow(), DENY_PLAIN_HTTP], {"aws:SecureTransport": "false"}, DENY),
+    ("StringEquals", [allow_if("StringEquals", "aws:SourceAccount", "1")], {"aws:SourceAccount": "1"}, ALLOW),
+    ("StringEquals with a list of values", [allow_if("StringEquals", "aws:SourceAccount", ["1", "2"])], {"aws:SourceAccount": "2"}, ALLOW),
+    ("StringEquals without the key", [allow_if("StringEquals", "aws:SourceAccount", "1")], {}, IMPLICIT),
+    ("StringEquals has no wildcards", [allow_if("StringEquals", "s3:prefix", "a*")], {"s3:prefix": "ab"}, IMPLICIT),
+    ("StringLike has wildcards", [allow_if("StringLike", "s3:prefix", "a*")], {"s3:prefix": "ab"}, ALLOW),
+    ("IfExists without the key", [allow_if("StringEqualsIfExists", "s3:prefix", "a")], {}, ALLOW),
+    ("IfExists with another value", [allow_if("StringEqualsIfExists", "s3:prefix", "a")], {"s3:prefix": "b"}, IMPLICIT),
+    ("one of two operators is false", [allow(condition={"StringEquals": {"s3:prefix": "a"}, "Bool": {"aws:SecureTransport": "true"}})],
      {"s3:prefix": "a", "aws:SecureTransport": "false"}, IMPLICIT),
-    ("all keys must hold", [allow(condition={"StringEquals": {"s3:prefix": "a", "aws:SourceAccount": "1"}})], {"s3:prefix": "a"}, IMPLICIT),
-    ("ArnLike by wildcard", [when("ArnLike", "aws:SourceArn", "arn:aws:events:*:1:rule/*")],
+    ("one of two keys is missing", [allow(condition={"StringEquals": {"s3:prefix": "a", "aws:SourceAccount": "1"}})], {"s3:prefix": "a"}, IMPLICIT),
+    ("ArnLike with an asterisk", [allow_if("ArnLike", "aws:SourceArn", "arn:aws:events:*:1:rule/*")],
      {"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/a:b"}, ALLOW),
-    ("a wildcard in an ARN stays within its part", [when("ArnLike", "aws:SourceArn", "arn:aws:*:rule/x")],
+    ("an asterisk matches one part of an ARN", [allow_if("ArnLike", "aws:SourceArn", "arn:aws:*:rule/x")],
      {"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/x"}, IMPLICIT),
-    ("Null true of a key that is not there", [when("Null", KEYS, "true")], {}, ALLOW),
-    ("Null false of a key that is not there", [when("Null", KEYS, "false")], {}, IMPLICIT),
-    ("Null false of a key that is", [when("Null", KEYS, "false")], {KEYS: ["a"]}, ALLOW),
-    ("ForAllValues with all", [when("ForAllValues:StringLike", KEYS, "a#*")], {KEYS: ["a#1", "a#2"]}, ALLOW),
-    ("ForAllValues with one that is not", [when("ForAllValues:StringLike", KEYS, "a#*")], {KEYS: ["a#1", "b#1"]}, IMPLICIT),
-    ("ForAllValues with none holds, hence `Null` beside it", [when("ForAllValues:StringLike", KEYS, "a#*")], {}, ALLOW),
-    ("ForAnyValue with one", [when("ForAnyValue:StringEquals", KEYS, "a")], {KEYS: ["b", "a"]}, ALLOW),
-    ("ForAnyValue with none", [when("ForAnyValue:StringEquals", KEYS, "a")], {}, IMPLICIT),
-    ("a variable in a condition", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")], {KEYS: ["me#1"], SUB: "me"}, ALLOW),
-    ("a variable without a value matches nothing", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")], {KEYS: ["#1"]}, IMPLICIT),
-    ("a wildcard in a variable's value is a letter", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")],
-     {KEYS: ["you#1"], SUB: "*"}, IMPLICIT),
-    ("a variable in a resource", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {SUB: "sessions"}, ALLOW),
-    ("a variable in a resource, without a value", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {}, IMPLICIT),
-    ("a variable in a resource is no wildcard", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {SUB: "*"}, IMPLICIT),
-    ("a guest's own key, and `Null` beside it", [OWN], {KEYS: ["me#1"], SUB: "me"}, ALLOW),
-    ("one of two keys is another's", [OWN], {KEYS: ["me#1", "you#1"], SUB: "me"}, IMPLICIT),
-    ("an empty list of keys", [OWN], {KEYS: [], SUB: "me"}, IMPLICIT),
-    ("Null in any case", [when("Null", KEYS, "False")], {KEYS: ["a"]}, ALLOW),
+    ("Null true without the key", [allow_if("Null", KEYS, "true")], {}, ALLOW),
+    ("Null true with the key", [allow_if("Null", KEYS, "true")], {KEYS: ["a"]}, IMPLICIT),
+    ("Null false without the key", [allow_if("Null", KEYS, "false")], {}, IMPLICIT),
+    ("Null false with the key", [allow_if("Null", KEYS, "false")], {KEYS: ["a"]}, ALLOW),
+    ("Null: its value in another case", [allow_if("Null", KEYS, "False")], {KEYS: ["a"]}, ALLOW),
+    ("ForAllValues: all values match", [LIKE_A], {KEYS: ["a#1", "a#2"]}, ALLOW),
+    ("ForAllValues: one value does not match", [LIKE_A], {KEYS: ["a#1", "b#1"]}, IMPLICIT),
+    ("ForAllValues: true without values", [LIKE_A], {}, ALLOW),
+    ("ForAllValues, negated: no value is equal", [NO_RESERVED_TAGS], {"aws:TagKeys": ["Owner", "Name"]}, ALLOW),
+    ("ForAllValues, negated: a value is equal in another case", [NO_RESERVED_TAGS], {"aws:TagKeys": ["Owner", "project"]}, IMPLICIT),
+    ("ForAnyValue: one value matches", [ANY_A], {KEYS: ["b", "a"]}, ALLOW),
+    ("ForAnyValue: false without values", [ANY_A], {}, IMPLICIT),
+    ("variable in a condition", [LIKE_SUB], {KEYS: ["me#1"], SUB: "me"}, ALLOW),
+    ("variable without a value in a condition", [LIKE_SUB], {KEYS: ["#1"]}, IMPLICIT),
+    ("a variable's value in a condition is no wildcard", [LIKE_SUB], {KEYS: ["you#1"], SUB: "*"}, IMPLICIT),
+    ("variable in a resource", [TABLE_OF_SUB], {SUB: "sessions"}, ALLOW),
+    ("variable name in another case", [allow(resource=f"{TABLE_PREFIX}${{{SUB.upper()}}}")], {SUB: "sessions"}, ALLOW),
+    ("variable without a value in a resource", [TABLE_OF_SUB], {}, IMPLICIT),
+    ("a variable's value in a resource is no wildcard", [TABLE_OF_SUB], {SUB: "*"}, IMPLICIT),
+    ("guest with an own key", [OWN_KEYS], {KEYS: ["me#1"], SUB: "me"}, ALLOW),
+    ("guest with an own key and another guest's", [OWN_KEYS], {KEYS: ["me#1", "you#1"], SUB: "me"}, IMPLICIT),
+    ("guest with an empty list of keys", [OWN_KEYS], {KEYS: [], SUB: "me"}, IMPLICIT),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("statements", "context", "verdict"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_a_request_is_evaluated_as_iam_documents_it(
+def test_a_request_gets_the_verdict_that_iam_documents(
     statements: list[dict[str, Any]], context: dict[str, Any], verdict: AccessVerdict
 ) -> None:
     document = {"Version": "2012-10-17", "Statement": statements}
@@ -129,7 +134,7 @@ def test_a_wildcard_matches_a_line_break(name: str) -> None:
     assert evaluate_policies([{"Statement": without_wildcard}], request) is expected
 
 
-def test_all_policies_of_a_role_count_and_a_deny_in_any_of_them_wins() -> None:
+def test_a_deny_in_one_policy_of_a_role_overrides_an_allow_in_another() -> None:
     documents = [{"Statement": allow()}, {"Statement": deny()}]
     assert evaluate_policies(documents, AccessRequest("dynamodb:PutItem", TABLE)) is DENY
     assert evaluate_policies(documents[:1], AccessRequest("dynamodb:PutItem", TABLE)).allowed
@@ -145,7 +150,9 @@ def test_all_policies_of_a_role_count_and_a_deny_in_any_of_them_wins() -> None:
     ],
     ids=["all", "the service", "a list", "another service"],
 )
-def test_a_resource_policy_admits_its_principals(principal: object, is_admitted: bool) -> None:
+def test_a_resource_policy_admits_its_principals_unless_it_denies_the_request(
+    principal: object, is_admitted: bool
+) -> None:
     statement = {**allow(), "Principal": principal}
     request = AccessRequest("dynamodb:PutItem", TABLE)
     document: dict[str, Any] = {"Statement": statement}
@@ -160,14 +167,14 @@ def test_a_resource_policy_admits_its_principals(principal: object, is_admitted:
         {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"},
         {"Effect": "Allow", "Action": "s3:*", "NotResource": "*"},
         {"Effect": "allow", "Action": "dynamodb:*", "Resource": "*"},
-        when("DateLessThan", "aws:CurrentTime", "2030-01-01T00:00:00Z"),
-        when("ForMostValues:StringEquals", KEYS, "a"),
-        when("StringEquals", KEYS, "a"),
-        when("StringNotEqualsIgnoreCase", KEYS, "a"),
+        allow_if("DateLessThan", "aws:CurrentTime", "2030-01-01T00:00:00Z"),
+        allow_if("ForMostValues:StringEquals", KEYS, "a"),
+        allow_if("StringEquals", KEYS, "a"),
+        allow_if("StringNotEqualsIgnoreCase", KEYS, "a"),
     ],
     ids=["NotAction", "NotResource", "effect", "operator", "quantifier", "several values", "negated"],
 )
-def test_an_unsupported_element_gets_no_verdict(statement: dict[str, Any]) -> None:
+def test_an_unsupported_policy_element_raises_an_error_instead_of_a_verdict(statement: dict[str, Any]) -> None:
     context: dict[str, str | list[str]] = {"aws:CurrentTime": "x", KEYS: ["a", "b"]}
     with pytest.raises(NotEvaluable):
         evaluate_policies([{"Statement": [statement]}], AccessRequest("dynamodb:PutItem", TABLE, context))

@@ -1,4 +1,4 @@
-"""Tests of Step Functions' parameter and error names, compared with its guide and the services' models."""
+"""Tests of the names that Step Functions gives to parameters and errors, with examples of its guide."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,27 +19,17 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize(
-    ("name", "written"),
-    [
-        ("jobQueue", "JobQueue"),
-        ("JobName", "JobName"),
-        ("DBClusterArn", "DbClusterArn"),
-        ("ETag", "ETag"),
-    ],
+    ("name", "pascal_case"),
+    [("jobQueue", "JobQueue"), ("JobName", "JobName"), ("DBClusterArn", "DbClusterArn"), ("ETag", "ETag")],
 )
-def test_members_are_written_in_pascal_case(name: str, written: str) -> None:
-    assert to_pascal_case(name) == written
+def test_member_names_are_converted_to_pascal_case(name: str, pascal_case: str) -> None:
+    assert to_pascal_case(name) == pascal_case
 
 
 @pytest.mark.parametrize(
-    ("service", "prefix"),
-    [
-        ("transcribe", "Transcribe"),
-        ("dynamodb", "DynamoDb"),
-        ("logs", "CloudWatchLogs"),
-    ],
+    ("service", "prefix"), [("transcribe", "Transcribe"), ("dynamodb", "DynamoDb"), ("logs", "CloudWatchLogs")]
 )
-def test_error_names_start_with_the_service(service: str, prefix: str) -> None:
+def test_the_prefix_of_error_names_comes_from_the_service(service: str, prefix: str) -> None:
     assert service_prefix(service_model(service)) == prefix
 
 
@@ -50,20 +40,23 @@ def test_error_names_start_with_the_service(service: str, prefix: str) -> None:
         ("transcribe", "StartTranscriptionJob", "AccessDeniedException", "Transcribe.TranscribeException"),
         ("s3", "GetObject", "NoSuchKey", "S3.NoSuchKeyException"),
     ],
+    ids=["error of the operation", "error outside the model", "code without the suffix"],
 )
-def test_an_error_is_named_as_a_workflow_catches_it(service: str, operation: str, code: str, name: str) -> None:
+def test_an_error_has_the_name_with_which_a_workflow_catches_it(
+    service: str, operation: str, code: str, name: str
+) -> None:
     assert error_name(service_model(service).operation_model(operation), code) == name
 
 
 def test_the_arguments_of_a_state_are_converted_to_api_names() -> None:
     shape = service_model("batch").operation_model("SubmitJob").input_shape
-    given = {
+    arguments = {
         "JobName": "one",
         "ContainerOverrides": {"Environment": [{"Name": "A", "Value": "1"}]},
         "Parameters": {"Not-A-Member": "2"},
         "Timeout": {"AttemptDurationSeconds": 60},
     }
-    assert to_api_parameters(given, shape, "Arguments") == {
+    assert to_api_parameters(arguments, shape, "Arguments") == {
         "jobName": "one",
         "containerOverrides": {"environment": [{"name": "A", "value": "1"}]},
         "parameters": {"Not-A-Member": "2"},
@@ -71,23 +64,23 @@ def test_the_arguments_of_a_state_are_converted_to_api_names() -> None:
     }
 
 
-@pytest.mark.parametrize("given", [{"jobName": "x"}, {"Nothing": 1}, {"Timeout": {"Seconds": 1}}])
-def test_an_unknown_field_is_named_in_the_error(given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("arguments", [{"jobName": "x"}, {"Nothing": 1}, {"Timeout": {"Seconds": 1}}])
+def test_an_unknown_argument_is_an_error(arguments: dict[str, Any]) -> None:
     shape = service_model("batch").operation_model("SubmitJob").input_shape
     with pytest.raises(UnknownField, match="is not supported by Step Functions"):
-        to_api_parameters(given, shape, "Arguments")
+        to_api_parameters(arguments, shape, "Arguments")
 
 
 def test_a_map_in_a_response_keeps_its_keys() -> None:
     shape = service_model("batch").operation_model("DescribeJobs").output_shape
-    answer = {"jobs": [{"jobName": "one", "tags": {"not-a-member": "1"}}]}
-    assert to_state_result(answer, shape) == {"Jobs": [{"JobName": "one", "Tags": {"not-a-member": "1"}}]}
+    response = {"jobs": [{"jobName": "one", "tags": {"not-a-member": "1"}}]}
+    assert to_state_result(response, shape) == {"Jobs": [{"JobName": "one", "Tags": {"not-a-member": "1"}}]}
 
 
 def test_a_response_is_converted_to_json_for_the_state() -> None:
     shape = service_model("transcribe").operation_model("GetTranscriptionJob").output_shape
-    answer = {
+    response = {
         "TranscriptionJob": {"CreationTime": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "FailureReason": None},
         "ResponseMetadata": {"HTTPStatusCode": 200},
     }
-    assert to_state_result(answer, shape) == {"TranscriptionJob": {"CreationTime": "2026-01-02T03:04:05.000Z"}}
+    assert to_state_result(response, shape) == {"TranscriptionJob": {"CreationTime": "2026-01-02T03:04:05.000Z"}}

@@ -1,4 +1,4 @@
-"""Tests of the pauses between the attempts of a failed state, with the emulator's own interpreter of state machines."""
+"""Tests of the pauses between the attempts of a failed state, with the emulator's interpreter of state machines."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,8 +16,8 @@ import json, random
 from ministack.services import stepfunctions
 from local.emulation.step_functions import retry_delays
 
-wanted = json.load(sys.stdin)
-errors, pauses = list(wanted["errors"]), []
+scenario = json.load(sys.stdin)
+errors, pauses = list(scenario["errors"]), []
 
 def invoke(resource, arguments):
     if errors:
@@ -29,7 +29,7 @@ stepfunctions._scaled_sleep = lambda seconds: pauses.append(seconds) if seconds 
 random.seed(1)
 retry_delays.install()
 try:
-    stepfunctions._run_sub_machine({"Run": wanted["state"]}, "Run", {}, {"events": []}, {"State": {"Name": "Run"}})
+    stepfunctions._run_sub_machine({"Run": scenario["state"]}, "Run", {}, {"events": []}, {"State": {"Name": "Run"}})
     failed = False
 except stepfunctions._ExecutionError:
     failed = True
@@ -55,26 +55,28 @@ def retrier(**fields: Any) -> Retry:
         ({"MaxDelaySeconds": 200}, [30, 60, 120, 200, 200, 200]),
     ],
 )
-def test_each_pause_is_as_long_as_the_retrier_says(fields: dict[str, Any], pauses: list[float]) -> None:
+def test_the_pauses_follow_the_interval_backoff_rate_and_maximum_delay(
+    fields: dict[str, Any], pauses: list[float]
+) -> None:
     state = {**TASK, "Retry": [retrier(**fields)]}
     assert run_state(state, ["Busy"] * 6) == {"failed": False, "pauses": pauses}
 
 
-def test_full_jitter_shortens_each_pause_by_a_random_part() -> None:
+def test_full_jitter_makes_each_pause_randomly_shorter() -> None:
     pauses = run_state({**TASK, "Retry": [retrier(JitterStrategy="FULL", BackoffRate=1.0)]}, ["Busy"] * 8)["pauses"]
     assert len(set(pauses)) == 8
     assert all(0 <= pause <= 30 for pause in pauses)
 
 
-def test_a_state_fails_after_its_last_attempt_and_each_retrier_counts_alone() -> None:
+def test_each_retrier_counts_its_own_attempts_and_the_state_fails_after_the_last_one() -> None:
     state = {**TASK, "Retry": [retrier(MaxAttempts=1), {"ErrorEquals": ["Slow"], "IntervalSeconds": 7}]}
     assert run_state(state, ["Busy", "Slow", "Busy", "Busy"]) == {"failed": True, "pauses": [30, 7]}
 
 
-def test_a_manifest_waits_for_a_run_most_of_a_day_as_on_aws() -> None:
-    """The emulator's own pauses ended after at most a minute, so manifests failed that AWS would have let wait."""
+def test_a_manifest_waits_for_capacity_as_long_as_on_aws() -> None:
+    """The emulator itself waits at most a minute between attempts, so manifests would fail that would wait on AWS."""
     attempts, no_capacity = START_RETRIER["MaxAttempts"], CAPACITY_ERRORS[0]
-    waited = run_state({**TASK, "Retry": RUN_RETRIES}, [no_capacity] * attempts)
-    assert waited["failed"] is False
-    assert 0.4 < sum(waited["pauses"]) / total_pause_seconds(START_RETRIER) < 0.6
+    result = run_state({**TASK, "Retry": RUN_RETRIES}, [no_capacity] * attempts)
+    assert result["failed"] is False
+    assert 0.4 < sum(result["pauses"]) / total_pause_seconds(START_RETRIER) < 0.6, "full jitter halves the pauses"
     assert run_state({**TASK, "Retry": RUN_RETRIES}, [no_capacity] * (attempts + 1))["failed"] is True

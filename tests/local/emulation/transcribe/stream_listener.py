@@ -1,4 +1,4 @@
-"""The local Transcribe in a thread, and helpers for the tests of it and of its client."""
+"""Harness for tests with the local Transcribe: the service in a thread, presigned URLs, and parsed results."""
 
 import contextlib
 import json
@@ -12,20 +12,22 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
 from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
 from handlers.transcription.utterance_audio_validation import Encoding
 from local.emulation.transcribe.streaming_service import SILENCE_SECONDS, serve
-from tests.local.emulation.server_threads import PATIENCE, serve_in_thread
+from tests.local.emulation.server_threads import TIMEOUT_SECONDS, serve_in_thread
 
 RATE = 16000
 
 
 @contextlib.contextmanager
-def listening(silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
+def serve_transcribe(silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
+    """Run the service while the block runs, and yield the endpoint of its WebSocket."""
     with serve_in_thread(serve(silence_seconds=silence_seconds), "transcribe") as port:
         yield f"ws://127.0.0.1:{port}"
 
 
-def address(
+def presign_url(
     endpoint: str, encoding: Encoding = Encoding.PCM, *, stabilised: bool = True, language: str = "en-US"
 ) -> str:
+    """Return the URL of a stream, as the handlers presign it."""
     request = StreamRequest(language, RATE, encoding, stabilised=stabilised)
     return presign_stream_url(Credentials("key", "secret"), "eu-west-1", request, expires_seconds=60, endpoint=endpoint)
 
@@ -38,29 +40,30 @@ class Result:
     partial: bool
     id: str
     stable: tuple[bool | None, ...]
+    """Stability flag of each word and punctuation mark, or None if it has no flag."""
     start: float
     end: float
 
-
-def results(payload: bytes) -> list[Result]:
-    return [result(item) for item in json.loads(payload)["Transcript"]["Results"]]
-
-
-def result(item: dict[str, Any]) -> Result:
-    [alternative] = item["Alternatives"]
-    stable = tuple(item.get("Stable") for item in alternative["Items"])
-    return Result(
-        alternative["Transcript"], item["IsPartial"], item["ResultId"], stable, item["StartTime"], item["EndTime"]
-    )
+    @classmethod
+    def parse(cls, result: dict[str, Any]) -> "Result":
+        [alternative] = result["Alternatives"]
+        stable = tuple(item.get("Stable") for item in alternative["Items"])
+        times = result["StartTime"], result["EndTime"]
+        return cls(alternative["Transcript"], result["IsPartial"], result["ResultId"], stable, *times)
 
 
-def rest(stream: TranscribeStream) -> list[Result]:
-    actual: list[Result] = []
-    while (payload := stream.receive(PATIENCE)) is not None:
-        actual += results(payload)
+def parse_results(payload: bytes) -> list[Result]:
+    return [Result.parse(result) for result in json.loads(payload)["Transcript"]["Results"]]
+
+
+def receive_to_end(stream: TranscribeStream) -> list[Result]:
+    """Return the results that a stream sends until its end."""
+    results: list[Result] = []
+    while (payload := stream.receive(TIMEOUT_SECONDS)) is not None:
+        results += parse_results(payload)
     assert stream.ended
-    return actual
+    return results
 
 
-def finals(found: list[Result]) -> list[str]:
-    return [item.text for item in found if not item.partial]
+def final_texts(results: list[Result]) -> list[str]:
+    return [result.text for result in results if not result.partial]

@@ -1,4 +1,4 @@
-"""Tests of presigned URLs: the local Transcribe accepts those of the handlers and refuses those that AWS would refuse."""
+"""Tests of the validation of presigned URLs, with URLs of the handlers and changed ones, which AWS would refuse."""
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -23,7 +23,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: NOW)
 
 
-def address(*, token: str | None = None, stabilised: bool = True, encoding: Encoding = Encoding.PCM) -> str:
+def presign(*, token: str | None = None, stabilised: bool = True, encoding: Encoding = Encoding.PCM) -> str:
     request = StreamRequest("en-US", 16000, encoding, stabilised=stabilised)
     url = presign_stream_url(Credentials("key", "secret", token), "eu-west-1", request, expires_seconds=60)
     return url.removeprefix("wss://transcribestreaming.eu-west-1.amazonaws.com:8443")
@@ -33,33 +33,33 @@ def address(*, token: str | None = None, stabilised: bool = True, encoding: Enco
     ("token", "stabilised", "encoding"),
     [(None, True, "pcm"), ("to/ken+==", True, "flac"), ("to/ken+==", False, "ogg-opus")],
 )
-def test_a_presigned_url_is_accepted(token: str | None, stabilised: bool, encoding: Encoding) -> None:
-    ours = address(token=token, stabilised=stabilised, encoding=encoding)
-    assert find_refusal(ours, NOW) is None
-    assert parse_settings(ours) == StreamSettings(encoding, 16000, stabilised)
+def test_a_url_that_the_handlers_presign_is_accepted(token: str | None, stabilised: bool, encoding: Encoding) -> None:
+    url = presign(token=token, stabilised=stabilised, encoding=encoding)
+    assert find_refusal(url, NOW) is None
+    assert parse_settings(url) == StreamSettings(encoding, 16000, stabilised)
 
 
 @pytest.mark.parametrize(
     ("seconds", "status"),
     [(0, None), (60, None), (61, HTTPStatus.FORBIDDEN), (-300, None), (-301, HTTPStatus.FORBIDDEN)],
 )
-def test_a_url_is_valid_until_it_expires(seconds: int, status: HTTPStatus | None) -> None:
-    assert find_refusal(address(), NOW + timedelta(seconds=seconds)) == status
+def test_a_url_is_valid_for_its_time_and_five_minutes_before(seconds: int, status: HTTPStatus | None) -> None:
+    assert find_refusal(presign(), NOW + timedelta(seconds=seconds)) == status
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [
-        ("%2Ftranscribe%2F", "%2Fs3%2F"),
-        ("X-Amz-Expires=60", "X-Amz-Expires=301"),
-        ("X-Amz-Signature=", "X-Amz-Other="),
-    ],
+    [("%2Ftranscribe%2F", "%2Fs3%2F"), ("X-Amz-Expires=60", "X-Amz-Expires=301"), ("X-Amz-Signature=", "X-Amz-Other=")],
+    ids=["another service", "too long a validity", "no signature"],
 )
-def test_a_signature_for_another_service_is_refused(old: str, new: str) -> None:
-    changed = address().replace(old, new)
-    assert changed != address()
-    assert find_refusal(changed, NOW) is HTTPStatus.FORBIDDEN
-    assert find_refusal(changed.replace("-websocket?", "?"), NOW) is HTTPStatus.NOT_FOUND
+def test_a_url_with_an_invalid_signature_is_refused(old: str, new: str) -> None:
+    url = presign().replace(old, new)
+    assert url != presign()
+    assert find_refusal(url, NOW) is HTTPStatus.FORBIDDEN
+
+
+def test_another_path_is_not_found() -> None:
+    assert find_refusal(presign().replace("-websocket?", "?"), NOW) is HTTPStatus.NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,10 @@ def test_a_signature_for_another_service_is_refused(old: str, new: str) -> None:
         ("stabilization=true", "stabilization=false"),
         ("language-code=en-US", "language-code=en-US&languagecode=en-US"),
     ],
+    ids=["no language", "unsupported encoding", "stability without stabilization", "unknown parameter"],
 )
 def test_an_invalid_parameter_is_a_bad_request(old: str, new: str) -> None:
-    changed = address().replace(old, new)
-    assert changed != address()
+    url = presign().replace(old, new)
+    assert url != presign()
     with pytest.raises(InvalidStreamRequest):
-        parse_settings(changed)
+        parse_settings(url)

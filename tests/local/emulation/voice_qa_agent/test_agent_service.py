@@ -1,5 +1,5 @@
-"""Tests of the local agent with the handlers' client: answers from the lecture, and failures that the question
-requests.
+"""Tests of the local voice Q&A agent with the handlers' client: answers from the lecture, and faults by words of the
+question.
 """
 
 import threading
@@ -31,18 +31,17 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
 )
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from local.emulation.speech.audio_encoding_and_recognition import recognise_file
-from local.emulation.speech.tone_words import Pause, SpokenWord, speech
+from local.emulation.speech.tone_words import SpokenWord, speech
 from local.emulation.voice_qa_agent.agent_service import AnswerFault, serve
 from local.emulation.voice_qa_agent.word_overlap_answers import (
     NO_MATCH_ANSWER,
     LecturePassage,
     find_best_passages,
-    find_passages,
     make_reply,
 )
 from local.ffmpeg import pcm_input, run_ffmpeg
 from local.http_server import serve_handler
-from tests.local.emulation.server_threads import PATIENCE
+from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.media
 RATE = 16000
@@ -55,7 +54,8 @@ ENCODINGS = {
     "ogg": ("-c:a", "libopus", "-b:a", "24k", "-f", "ogg"),
     "webm": ("-c:a", "libopus", "-b:a", "24k", "-f", "webm"),
 }
-LECTURE = (
+"""ffmpeg options by audio format."""
+LECTURE_WORDS = (
     *("hello", "world", "this", "is", "a", "test", "."),
     *("we", "speak", "of", "the", "stream", "."),
     *("captions", "come", "back", "again", "."),
@@ -63,14 +63,14 @@ LECTURE = (
 )
 
 
-class _Silent(SimpleHTTPRequestHandler):
+class _SilentHandler(SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Print nothing."""
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """HTTP server of files, in place of presigned S3 URLs."""
+class FileServer:
+    """HTTP server of a folder, in place of S3 with presigned URLs."""
 
     folder: Path
     port: int
@@ -85,8 +85,8 @@ class Shelf:
         return f"http://127.0.0.1:{self.port}/{name}?X-Amz-Signature=canary"
 
 
-def recorded(words: tuple[str, ...], audio_format: str = "ogg") -> bytes:
-    """Return words as an audio file of a format."""
+def record(words: tuple[str, ...], audio_format: str = "ogg") -> bytes:
+    """Return an audio file in which these words are spoken."""
     return run_ffmpeg(*pcm_input(RATE), *ENCODINGS[audio_format], "pipe:1", data=speech(words, RATE))
 
 
@@ -96,14 +96,15 @@ def question(
     *,
     lecture_format: str = "ogg",
     query_id: str = "query",
-    before: tuple[Turn, ...] = (),
+    earlier_turns: tuple[Turn, ...] = (),
 ) -> AgentQuestion:
     """Return a question about a lecture that lasts one minute."""
     lecture = Lecture("lecture", lecture_url, lecture_format, 60_000)
-    return AgentQuestion(query_id, opaque_session_id("session"), lecture, query, before)
+    return AgentQuestion(query_id, opaque_session_id("session"), lecture, query, earlier_turns)
 
 
-CAPTIONS = "At 0:03 you hear: captions come back again."
+CAPTIONS_ANSWER = "At 0:03 you hear: captions come back again."
+"""Answer to a question about captions."""
 
 
 @pytest.fixture(scope="module")
@@ -113,34 +114,37 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileServer]:
     folder = tmp_path_factory.mktemp("files")
-    with serve_handler(partial(_Silent, directory=str(folder))) as port:
-        yield Shelf(folder, port)
+    with serve_handler(partial(_SilentHandler, directory=str(folder))) as port:
+        yield FileServer(folder, port)
 
 
 @pytest.fixture(scope="module")
-def lecture(files: Shelf) -> str:
-    return files.put("lecture-one", recorded(LECTURE))
+def lecture(files: FileServer) -> str:
+    """Return the URL of a lecture."""
+    return files.put("lecture-one", record(LECTURE_WORDS))
 
 
-def agent(endpoint: str, waits: list[float] | None = None) -> HttpAgent:
-    wait = (lambda _: None) if waits is None else waits.append
-    return HttpAgent(endpoint, AnswerLimits(first_byte_seconds=PATIENCE), RetryTiming(wait=wait))
+def create_client(endpoint: str, pauses: list[float] | None = None) -> HttpAgent:
+    """Return the handlers' client, which adds the seconds between its attempts to a list and does not wait."""
+    wait = (lambda _: None) if pauses is None else pauses.append
+    return HttpAgent(endpoint, AnswerLimits(first_byte_seconds=TIMEOUT_SECONDS), RetryTiming(wait=wait))
 
 
-def asked(endpoint: str, about: AgentQuestion, waits: list[float] | None = None) -> list[AgentPiece]:
-    with agent(endpoint, waits).answer(about) as pieces:
+def ask(endpoint: str, agent_question: AgentQuestion, pauses: list[float] | None = None) -> list[AgentPiece]:
+    with create_client(endpoint, pauses).answer(agent_question) as pieces:
         return list(pieces)
 
 
-def failure(endpoint: str, about: AgentQuestion) -> tuple[str, AgentFailed]:
-    result: list[AgentPiece] = []
+def ask_until_failure(endpoint: str, agent_question: AgentQuestion) -> tuple[str, AgentFailed]:
+    """Return the text of the answer before it fails, and the failure."""
+    received: list[AgentPiece] = []
     try:
-        with agent(endpoint).answer(about) as pieces:
-            result.extend(pieces)
-    except AgentFailed as failed:
-        return answer_text(result), failed
+        with create_client(endpoint).answer(agent_question) as pieces:
+            received.extend(pieces)
+    except AgentFailed as failure:
+        return answer_text(received), failure
     pytest.fail("the answer did not fail")
 
 
@@ -152,10 +156,10 @@ def citations(pieces: list[AgentPiece]) -> list[AgentCitationPiece]:
     return [piece for piece in pieces if isinstance(piece, AgentCitationPiece)]
 
 
-def test_the_best_passage_is_the_answer(endpoint: str, lecture: str) -> None:
-    pieces = asked(endpoint, question(lecture, WrittenQuery("When do captions come?")))
+def test_the_answer_quotes_and_cites_the_best_passage(endpoint: str, lecture: str) -> None:
+    pieces = ask(endpoint, question(lecture, WrittenQuery("When do captions come?")))
     assert pieces[0] == AgentTranscriptPiece("When do captions come?")
-    assert answer_text(pieces) == CAPTIONS
+    assert answer_text(pieces) == CAPTIONS_ANSWER
     [citation] = citations(pieces)
     assert citation.quote == "captions come back again"
     assert citation.start_ms == pytest.approx(3880, abs=60)
@@ -164,115 +168,111 @@ def test_the_best_passage_is_the_answer(endpoint: str, lecture: str) -> None:
 
 
 def test_the_answer_can_be_played_piece_by_piece_and_as_a_whole(endpoint: str, lecture: str, tmp_path: Path) -> None:
-    pieces = asked(endpoint, question(lecture, WrittenQuery("When do captions come?")))
+    pieces = ask(endpoint, question(lecture, WrittenQuery("When do captions come?")))
 
-    def heard(audio: bytes) -> list[str]:
+    def recognise(audio: bytes) -> list[str]:
         path = tmp_path / "answer"
         path.write_bytes(audio)
         return [item.text for item in recognise_file(path, ["ogg"]) if isinstance(item, SpokenWord)]
 
-    sounds = [piece.audio for piece in pieces if isinstance(piece, AgentAudioPiece)]
+    audio = [piece.audio for piece in pieces if isinstance(piece, AgentAudioPiece)]
     words = ["you", "captions", "come", "back", "again"]
-    assert [heard(sound) for sound in sounds] == [words[:4], words[4:]]
-    assert heard(b"".join(sounds)) == words
+    assert [recognise(piece) for piece in audio] == [words[:4], words[4:]]
+    assert recognise(b"".join(audio)) == words
     kinds = [type(piece) for piece in pieces]
-    assert kinds.index(AgentAudioPiece) < max(at for at, kind in enumerate(kinds) if kind is AgentTextPiece)
+    assert AgentTextPiece in kinds[kinds.index(AgentAudioPiece) :], "audio is sent before the text is complete"
 
 
 def test_a_question_without_a_matching_passage_gets_no_citation(endpoint: str, lecture: str) -> None:
     for text in ("please", "Why photosynthesis?", ""):
-        pieces = asked(endpoint, question(lecture, WrittenQuery(text)))
+        pieces = ask(endpoint, question(lecture, WrittenQuery(text)))
         assert answer_text(pieces) == NO_MATCH_ANSWER
         assert citations(pieces) == []
 
 
-def test_a_question_without_a_match_uses_the_previous_question(endpoint: str, lecture: str) -> None:
-    before = (Turn("hello", "…"), Turn("captions", "…"))
-    assert answer_text(asked(endpoint, question(lecture, WrittenQuery("more"), before=before))) == CAPTIONS
+def test_a_question_without_a_match_is_answered_like_the_previous_question(endpoint: str, lecture: str) -> None:
+    turns = (Turn("hello", "…"), Turn("captions", "…"))
+    pieces = ask(endpoint, question(lecture, WrittenQuery("more"), earlier_turns=turns))
+    assert answer_text(pieces) == CAPTIONS_ANSWER
 
 
 @pytest.mark.parametrize("audio_format", sorted(ENCODINGS))
-def test_every_format_is_recognised(endpoint: str, files: Shelf, audio_format: str) -> None:
-    url = files.put(f"lecture-{audio_format}", recorded(LECTURE, audio_format))
-    about = question(url, WrittenQuery("captions"), lecture_format=audio_format)
-    assert answer_text(asked(endpoint, about)) == CAPTIONS
+def test_lectures_of_every_audio_format_are_recognised(endpoint: str, files: FileServer, audio_format: str) -> None:
+    url = files.put(f"lecture-{audio_format}", record(LECTURE_WORDS, audio_format))
+    pieces = ask(endpoint, question(url, WrittenQuery("captions"), lecture_format=audio_format))
+    assert answer_text(pieces) == CAPTIONS_ANSWER
 
 
-@pytest.mark.parametrize(("lecture_format", "content"), [("mp3", None), ("ogg", b"no audio"), ("wma", None)])
+@pytest.mark.parametrize(
+    ("is_ogg", "lecture_format"),
+    [(True, "mp3"), (True, "wma"), (False, "ogg")],
+    ids=["another format", "unsupported format", "no audio"],
+)
 def test_a_lecture_that_cannot_be_decoded_is_rejected(
-    endpoint: str, files: Shelf, lecture_format: str, content: bytes | None
+    endpoint: str, files: FileServer, is_ogg: bool, lecture_format: str
 ) -> None:
-    url = files.put("lecture-bad", recorded(LECTURE) if content is None else content)
-    _, failed = failure(endpoint, question(url, WrittenQuery("captions"), lecture_format=lecture_format))
-    assert (failed.code, failed.retryable) == (AgentCode.QUESTION_REJECTED, False)
+    url = files.put("lecture-bad", record(LECTURE_WORDS) if is_ogg else b"no audio")
+    _, failure = ask_until_failure(endpoint, question(url, WrittenQuery("captions"), lecture_format=lecture_format))
+    assert (failure.code, failure.retryable) == (AgentCode.QUESTION_REJECTED, False)
 
 
-def test_a_url_that_has_expired_or_is_on_another_host_is_rejected(endpoint: str, lecture: str, files: Shelf) -> None:
+def test_an_expired_url_or_one_of_another_host_is_rejected(endpoint: str, lecture: str, files: FileServer) -> None:
     for url in (files.url("expired"), "http://192.0.2.1/x", "file:///etc/hostname"):
-        assert failure(endpoint, question(url, WrittenQuery("captions")))[1].code is AgentCode.QUESTION_REJECTED
-        assert failure(endpoint, question(lecture, SpokenQuery(url, "ogg")))[1].code is AgentCode.QUESTION_REJECTED
+        for agent_question in (question(url, WrittenQuery("captions")), question(lecture, SpokenQuery(url, "ogg"))):
+            _, failure = ask_until_failure(endpoint, agent_question)
+            assert failure.code is AgentCode.QUESTION_REJECTED
 
 
-def test_a_query_is_throttled_once(endpoint: str, lecture: str) -> None:
-    waits: list[float] = []
-    for query_id, times in (("first", 1), ("first", 1), ("second", 2)):
-        about = question(lecture, WrittenQuery("throttled captions"), query_id=query_id)
-        assert answer_text(asked(endpoint, about, waits)) == CAPTIONS
-        assert len(waits) == times
-    assert waits[0] >= 1
+def test_the_word_throttled_throttles_the_first_request_of_each_query(endpoint: str, lecture: str) -> None:
+    pauses: list[float] = []
+    for query_id, pause_count in (("first", 1), ("first", 1), ("second", 2)):
+        agent_question = question(lecture, WrittenQuery("throttled captions"), query_id=query_id)
+        assert answer_text(ask(endpoint, agent_question, pauses)) == CAPTIONS_ANSWER
+        assert len(pauses) == pause_count
+    assert pauses[0] >= 1
 
 
 @pytest.mark.parametrize(
     ("fault", "code"), [(AnswerFault.DROPPED, AgentCode.BROKEN_OFF), (AnswerFault.MALFORMED, AgentCode.MALFORMED)]
 )
-def test_a_fault_happens_in_the_middle_of_the_answer(
-    endpoint: str, lecture: str, files: Shelf, fault: AnswerFault, code: AgentCode
+def test_a_fault_word_breaks_the_answer_in_the_middle(
+    endpoint: str, lecture: str, files: FileServer, fault: AnswerFault, code: AgentCode
 ) -> None:
-    url = files.put("query-fault", recorded(("captions", fault.value)))
+    url = files.put("query-fault", record(("captions", fault.value)))
     for query in (WrittenQuery(f"captions {fault}"), SpokenQuery(url, "ogg")):
-        text, failed = failure(endpoint, question(lecture, query))
-        assert failed.code is code
-        assert 0 < len(text) < len(CAPTIONS)
-        assert CAPTIONS.startswith(text)
+        text, failure = ask_until_failure(endpoint, question(lecture, query))
+        assert failure.code is code
+        assert 0 < len(text) < len(CAPTIONS_ANSWER)
+        assert CAPTIONS_ANSWER.startswith(text)
 
 
 def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(endpoint: str, lecture: str) -> None:
-    wanted = {"captions": CAPTIONS, "hello": "At 0:00 you hear: hello world this is a test."}
-    result: list[tuple[str, str]] = []
-    with agent(endpoint).answer(question(lecture, WrittenQuery("captions"))) as left:
-        assert isinstance(next(iter(left)), AgentTranscriptPiece)
+    expected = {"captions": CAPTIONS_ANSWER, "hello": "At 0:00 you hear: hello world this is a test."}
+    answers: list[tuple[str, str]] = []
+    with create_client(endpoint).answer(question(lecture, WrittenQuery("captions"))) as unread_answer:
+        assert isinstance(next(iter(unread_answer)), AgentTranscriptPiece)
 
-    def ask(word: str) -> None:
-        result.append((word, answer_text(asked(endpoint, question(lecture, WrittenQuery(word))))))
+    def ask_in_thread(word: str) -> None:
+        answers.append((word, answer_text(ask(endpoint, question(lecture, WrittenQuery(word))))))
 
-    threads = [threading.Thread(target=ask, args=(word,)) for word in [*wanted] * 4]
+    threads = [threading.Thread(target=ask_in_thread, args=(word,)) for word in [*expected] * 4]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE)
-    assert sorted(result) == sorted([*wanted.items()] * 4)
+        thread.join(TIMEOUT_SECONDS)
+    assert sorted(answers) == sorted([*expected.items()] * 4)
 
 
-def test_passages_are_separated_by_pauses() -> None:
-    items: list[SpokenWord | Pause] = [
-        Pause(0),
-        SpokenWord("a", 1, 2),
-        SpokenWord("b", 2, 3),
-        Pause(4),
-        Pause(5),
-        SpokenWord("c", 6, 7),
-    ]
-    assert find_passages(items) == [LecturePassage(("a", "b"), 1000, 3000), LecturePassage(("c",), 6000, 7000)]
-    assert find_passages([]) == []
-
-
-def test_rare_words_weigh_more_and_the_earlier_passage_wins() -> None:
+def test_rare_words_count_more_and_equal_passages_are_in_the_order_of_the_lecture() -> None:
     lecture = [
-        LecturePassage(words, at * 1000, at * 1000 + 500)
-        for at, words in enumerate([("the", "is"), ("the", "is", "a"), ("the", "stream"), ("the", "is", "a")])
+        LecturePassage(words, number * 1000, number * 1000 + 500)
+        for number, words in enumerate([("the", "is"), ("the", "is", "a"), ("the", "stream"), ("the", "is", "a")])
     ]
     assert find_best_passages(lecture, ["the", "stream", "is"])[0].words == ("the", "stream")
     assert [item.start_ms for item in find_best_passages(lecture, ["a"])] == [1000, 3000]
     assert len(find_best_passages(lecture, ["the"])) == 3
     assert find_best_passages(lecture, ["good"]) == find_best_passages([], ["the"]) == []
+
+
+def test_the_answer_states_the_minute_and_second_of_the_passage() -> None:
     assert make_reply([LecturePassage(("good",), 61_000, 62_000)], ["good"], []).text == "At 1:01 you hear: good."

@@ -1,4 +1,4 @@
-"""Tests of reading a resource's inputs with one to three calls of a fake service."""
+"""Tests of reading the current inputs of a resource from a fake service."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -79,11 +79,12 @@ CONFIGURATION: Props = {
 
 
 class FakeService:
-    """Client that answers each operation with a response, or with an error of the given code."""
+    """Fake client with one response for each method. A text is the code of an error."""
 
     def __init__(self, responses: Mapping[str, Props | str]) -> None:
         self._responses = responses
         self.parameters: dict[str, Props] = {}
+        """Parameters of the last call of each method."""
 
     def __call__(self, _service: str) -> "FakeService":
         return self
@@ -99,72 +100,69 @@ class FakeService:
         return call
 
 
-def read(driver: Driver = DRIVER, inputs: Props = INPUTS, **responses: Props | str) -> Props | None:
-    given: dict[str, Props | str] = {
-        "get_function_configuration": CONFIGURATION,
-        "get_function_concurrency": {"ResponseMetadata": {}},
-        "list_tags": {"Tags": {"a": "1"}},
-        **responses,
-    }
-    return read_inputs(driver, FakeService(given), ResourceValues(inputs, "f", {"arn": "arn", "hash": "one"}))
+RESPONSES: Mapping[str, Props | str] = {
+    "get_function_configuration": CONFIGURATION,
+    "get_function_concurrency": {"ResponseMetadata": {}},
+    "list_tags": {"Tags": {"a": "1"}},
+}
+"""Responses about an unchanged resource."""
 
 
-def changed(**properties: Any) -> Props:
-    return {name: value for name, value in {**INPUTS, **properties}.items() if value is not None}
+def read(driver: Driver = DRIVER, inputs: Props = INPUTS, **changed_responses: Props | str) -> Props | None:
+    """Read a resource that has these inputs, and whose service returns `RESPONSES` except for some operations."""
+    values = ResourceValues(inputs, "f", {"arn": "arn", "hash": "one"})
+    return read_inputs(driver, FakeService({**RESPONSES, **changed_responses}), values)
 
 
-def test_an_unchanged_resource_has_the_inputs_of_the_program() -> None:
+def inputs_with(**changes: Any) -> Props:
+    """Return `INPUTS` with some changed values. None removes an input."""
+    return {name: value for name, value in {**INPUTS, **changes}.items() if value is not None}
+
+
+def test_the_inputs_of_an_unchanged_resource_are_those_of_the_program() -> None:
     assert read() == INPUTS
 
 
-def test_the_reading_calls_find_the_resource_by_its_properties() -> None:
+def test_a_reading_call_gets_its_parameters_from_the_inputs() -> None:
     service = FakeService({"get_function_configuration": "ResourceNotFoundException"})
     assert read_inputs(DRIVER, service, ResourceValues(INPUTS, "f")) is None
     assert service.parameters == {"get_function_configuration": {"FunctionName": "f"}}
 
 
+def configuration(**changes: Any) -> dict[str, Props]:
+    """Return the response to the first call, with changes."""
+    return {"get_function_configuration": {**CONFIGURATION, **changes}}
+
+
+NEW_SECRET = {"Variables": {"KEY": "new"}}
+
+
 @pytest.mark.parametrize(
-    ("responses", "expected"),
+    ("changed_responses", "expected"),
     [
-        ({"get_function_configuration": {**CONFIGURATION, "MemorySize": 256}}, changed(memory=256)),
-        (
-            {"get_function_configuration": {**CONFIGURATION, "Environment": {"Variables": {"KEY": "new"}}}},
-            changed(environment={"variables": {"KEY": Secret("new")}}),
-        ),
-        ({"get_function_configuration": {**CONFIGURATION, "Layers": []}}, changed(layers=None)),
-        (
-            {"get_function_configuration": {**CONFIGURATION, "CodeSha256": "two"}},
-            changed(code=Archive(hash="two")),
-        ),
-        ({"get_function_concurrency": {"ReservedConcurrentExecutions": 0}}, changed(concurrency=0)),
-        ({"list_tags": {"Tags": {"a": "2"}}}, changed(tags={"a": "2"})),
-        ({"list_tags": "NoSuchTagSet"}, changed(tags=None)),
+        (configuration(MemorySize=256), inputs_with(memory=256)),
+        (configuration(Environment=NEW_SECRET), inputs_with(environment={"variables": {"KEY": Secret("new")}})),
+        (configuration(Layers=[]), inputs_with(layers=None)),
+        (configuration(CodeSha256="two"), inputs_with(code=Archive(hash="two"))),
+        ({"get_function_concurrency": {"ReservedConcurrentExecutions": 0}}, inputs_with(concurrency=0)),
+        ({"list_tags": {"Tags": {"a": "2"}}}, inputs_with(tags={"a": "2"})),
+        ({"list_tags": "NoSuchTagSet"}, inputs_with(tags=None)),
     ],
-    ids=[
-        "number",
-        "secret",
-        "removed",
-        "content",
-        "not set by the program",
-        "second call",
-        "second call finds nothing",
-    ],
+    ids=["number", "secret", "removed", "content", "not in the program", "later call", "later call finds nothing"],
 )
-def test_a_change_is_seen_in_exactly_its_property(responses: dict[str, Any], expected: Props) -> None:
-    assert read(**responses) == expected
+def test_a_change_by_hand_changes_only_its_input(changed_responses: dict[str, Any], expected: Props) -> None:
+    assert read(**changed_responses) == expected
 
 
-def test_a_property_that_the_program_does_not_give_is_a_default_unless_the_driver_says_otherwise() -> None:
+def test_an_input_that_the_program_does_not_give_is_read_only_if_the_driver_says_so() -> None:
     inputs = {"name": "f"}
     assert read(inputs=inputs) == inputs
-    assert read(inputs=inputs, get_function_concurrency={"ReservedConcurrentExecutions": 5}) == {
-        "name": "f",
-        "concurrency": 5,
-    }
+    result = read(inputs=inputs, get_function_concurrency={"ReservedConcurrentExecutions": 5})
+    assert result == {"name": "f", "concurrency": 5}
 
 
 @pytest.mark.parametrize("response", ["ResourceNotFoundException", {"ResponseMetadata": {}}])
-def test_a_resource_that_the_first_call_does_not_find_is_gone(response: Props | str) -> None:
+def test_a_resource_that_the_first_call_does_not_find_was_deleted(response: Props | str) -> None:
     assert read(get_function_configuration=response) is None
 
 
@@ -172,36 +170,28 @@ def test_an_item_of_a_list_is_found_by_its_name() -> None:
     def read_alarm(*alarms: Props) -> Props | None:
         return read(ALARM, {"name": "a", "limit": 1}, describe_alarms={"MetricAlarms": list(alarms)})
 
-    assert read_alarm({"AlarmName": "ab", "Threshold": 5.0}, {"AlarmName": "a", "Threshold": 1.0}) == {
-        "name": "a",
-        "limit": 1,
-    }
+    alarms = {"AlarmName": "ab", "Threshold": 5.0}, {"AlarmName": "a", "Threshold": 1.0}
+    assert read_alarm(*alarms) == {"name": "a", "limit": 1}
     assert read_alarm({"AlarmName": "a", "Threshold": 5.0}) == {"name": "a", "limit": 5}
     assert read_alarm({"AlarmName": "ab", "Threshold": 5.0}) is None
 
 
-def test_another_error_is_raised() -> None:
+def test_an_error_other_than_not_found_is_raised() -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         read(get_function_configuration="AccessDeniedException")
     with pytest.raises(ClientError, match="Throttling"):
         read(list_tags="ThrottlingException")
 
 
-def test_content_without_a_known_hash_is_not_compared() -> None:
-    service = FakeService(
-        {
-            "get_function_configuration": {**CONFIGURATION, "CodeSha256": "two"},
-            "get_function_concurrency": {},
-            "list_tags": {"Tags": {"a": "1"}},
-        }
-    )
+def test_content_is_not_compared_if_the_state_has_no_hash_of_it() -> None:
+    service = FakeService({**RESPONSES, **configuration(CodeSha256="two")})
     assert read_inputs(DRIVER, service, ResourceValues(INPUTS, "f", {"arn": "arn"})) == INPUTS
 
 
 def test_a_type_without_reading_calls_keeps_its_inputs() -> None:
     service = FakeService({})
-    without = Driver(type="t", service="lambda", create=DRIVER.create, id="name")
-    recorded = RecordedOnly(type="t", service="lambda", reason="for tests", create=DRIVER.create)
-    assert read_inputs(without, service, ResourceValues(INPUTS, "f")) == INPUTS
-    assert read_inputs(recorded, service, ResourceValues(INPUTS, "f")) == INPUTS
+    created = Driver(type="t", service="lambda", create=DRIVER.create, id="name")
+    recorded_only = RecordedOnly(type="t", service="lambda", reason="for tests", create=DRIVER.create)
+    for driver in (created, recorded_only):
+        assert read_inputs(driver, service, ResourceValues(INPUTS, "f")) == INPUTS
     assert service.parameters == {}

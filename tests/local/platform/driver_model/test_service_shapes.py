@@ -1,4 +1,4 @@
-"""Tests of fitting Pulumi's values into a service's shapes, and of each rule, followed and violated."""
+"""Tests of fitting Pulumi's values into the shapes of a service, and of checking values against their rules."""
 
 from typing import Any
 
@@ -26,105 +26,101 @@ from local.preview.property_value_conversion import UNKNOWN, Secret
 pytestmark = pytest.mark.unit
 
 
-def shape(service: str, operation: str) -> StructureShape:
-    result = service_model(service).operation_model(operation).input_shape
+def shape(operation: str) -> StructureShape:
+    """Return the shape of the parameters of an operation, for example `sqs:CreateQueue`."""
+    service, _, name = operation.partition(":")
+    result = service_model(service).operation_model(name).input_shape
     assert result is not None
     return result
 
 
-def fit(service: str, operation: str, value: dict[str, Any], **renames: str) -> Any:
-    return fit_to_shape(value, shape(service, operation), renames, operation)
+def fit(operation: str, value: dict[str, Any], **renames: str) -> Any:
+    return fit_to_shape(value, shape(operation), renames, operation)
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "given", "renames", "expected"),
+    ("operation", "value", "expected"),
     [
         (
-            *("s3", "PutBucketLifecycleConfiguration"),
+            "s3:PutBucketLifecycleConfiguration",
             {"lifecycleConfiguration": {"rule": [{"status": "Enabled", "transition": [{"days": 1}]}]}},
-            {},
             {"LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "Transitions": [{"Days": 1}]}]}},
         ),
         (
-            *("dynamodb", "CreateTable"),
-            {"tableName": "t", "attributeDefinitions": [{"name": "pk", "type": "S"}]},
-            {"name": "attributeName", "type": "attributeType"},
-            {"TableName": "t", "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]},
-        ),
-        (
-            *("lambda", "UpdateFunctionConfiguration"),
+            "lambda:UpdateFunctionConfiguration",
             {"functionName": "f", "deadLetterConfig": [{"targetArn": "arn"}]},
-            {},
             {"FunctionName": "f", "DeadLetterConfig": {"TargetArn": "arn"}},
         ),
         (
-            *("iam", "TagRole"),
+            "iam:TagRole",
             {"tags": {"b": "2", "a": "1"}},
-            {},
             {"Tags": [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]},
         ),
         (
-            *("sqs", "CreateQueue"),
+            "sqs:CreateQueue",
             {"attributes": {"VisibilityTimeout": 30, "SqsManagedSseEnabled": True}},
-            {},
             {"Attributes": {"VisibilityTimeout": "30", "SqsManagedSseEnabled": "true"}},
         ),
-        ("lambda", "CreateFunction", {"timeout": "30", "publish": "true"}, {}, {"Timeout": 30, "Publish": True}),
+        ("lambda:CreateFunction", {"timeout": "30", "publish": "true"}, {"Timeout": 30, "Publish": True}),
         (
-            *("ssm", "PutParameter"),
+            "ssm:PutParameter",
             {"value": Secret("s3cret"), "description": UNKNOWN},
-            {},
             {"Value": "s3cret", "Description": UNKNOWN},
         ),
     ],
-    ids=["case and plural", "rename", "list of one block", "tags", "text", "number and boolean", "secret and unknown"],
+    ids=["case and plural", "list with one structure", "tags", "text", "number and boolean", "secret and unknown"],
 )
 def test_values_are_fitted_into_the_shape_of_the_service(
-    service: str, operation: str, given: dict[str, Any], renames: dict[str, str], expected: object
+    operation: str, value: dict[str, Any], expected: object
 ) -> None:
-    assert fit(service, operation, given, **renames) == expected
+    assert fit(operation, value) == expected
 
 
-def test_two_blocks_do_not_fit_into_one() -> None:
+def test_a_nested_name_of_pulumi_can_be_renamed() -> None:
+    value = {"tableName": "t", "attributeDefinitions": [{"name": "pk", "type": "S"}]}
+    expected = {"TableName": "t", "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]}
+    assert fit("dynamodb:CreateTable", value, name="attributeName", type="attributeType") == expected
+
+
+def test_two_structures_do_not_fit_into_one() -> None:
     with pytest.raises(ShapeMismatch, match="takes one structure, but 2 are given"):
-        fit("lambda", "UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
+        fit("lambda:UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
 
 
 def test_an_unknown_member_is_refused() -> None:
     with pytest.raises(ShapeMismatch, match="CreateQueue has no member colour"):
-        fit("sqs", "CreateQueue", {"colour": "blue"})
+        fit("sqs:CreateQueue", {"colour": "blue"})
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "value", "rule"),
+    ("operation", "value", "rule"),
     [
-        ("sqs", "CreateQueue", {}, "is required"),
-        ("dynamodb", "CreateTable", {"TableName": "t", "KeySchema": [], "AttributeDefinitions": []}, "needs at least 1 items"),
-        ("iam", "CreateRole", {"RoleName": "r" * 65, "AssumeRolePolicyDocument": "{}"}, "takes at most 64 characters"),
-        ("iam", "CreateRole", {"RoleName": "no spaces", "AssumeRolePolicyDocument": "{}"}, "must match"),
-        ("s3", "PutBucketVersioning", {"Bucket": "b", "VersioningConfiguration": {"Status": "On"}}, "must be one of"),
-        ("lambda", "PutFunctionEventInvokeConfig", {"FunctionName": "f", "MaximumRetryAttempts": 3}, "must be at most 2"),
-        ("lambda", "PutFunctionEventInvokeConfig", {"FunctionName": "f", "MaximumEventAgeInSeconds": 1}, "must be at least 60"),
+        ("sqs:CreateQueue", {}, "is required"),
+        ("dynamodb:CreateTable", {"TableName": "t", "KeySchema": [], "AttributeDefinitions": []}, "needs at least 1 items"),
+        ("iam:CreateRole", {"RoleName": "r" * 65, "AssumeRolePolicyDocument": "{}"}, "takes at most 64 characters"),
+        ("iam:CreateRole", {"RoleName": "no spaces", "AssumeRolePolicyDocument": "{}"}, "must match"),
+        ("s3:PutBucketVersioning", {"Bucket": "b", "VersioningConfiguration": {"Status": "On"}}, "must be one of"),
+        ("lambda:PutFunctionEventInvokeConfig", {"FunctionName": "f", "MaximumRetryAttempts": 3}, "must be at most 2"),
+        ("lambda:PutFunctionEventInvokeConfig", {"FunctionName": "f", "MaximumEventAgeInSeconds": 1}, "must be at least 60"),
     ],
     ids=["required", "count", "length", "pattern", "enumeration", "maximum", "minimum"],
 )  # fmt: skip
-def test_each_violated_rule_is_reported(service: str, operation: str, value: dict[str, Any], rule: str) -> None:
-    result = [breach.rule for breach in find_violations(value, shape(service, operation), operation)]
-    assert any(violation.startswith(rule) for violation in result), result
+def test_each_violated_rule_is_reported(operation: str, value: dict[str, Any], rule: str) -> None:
+    violated_rules = [violation.rule for violation in find_violations(value, shape(operation), operation)]
+    assert any(violated_rule.startswith(rule) for violated_rule in violated_rules), violated_rules
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "value"),
+    ("operation", "value"),
     [
-        ("sqs", "CreateQueue", {"QueueName": "q"}),
-        ("iam", "CreateRole", {"RoleName": "r" * 64, "AssumeRolePolicyDocument": "{}"}),
-        ("s3", "PutBucketVersioning", {"Bucket": "b", "VersioningConfiguration": {"Status": "Enabled"}}),
-        ("lambda", "PutFunctionEventInvokeConfig", {"FunctionName": "f", "MaximumRetryAttempts": 2}),
-        ("iam", "CreateRole", {"RoleName": UNKNOWN, "AssumeRolePolicyDocument": UNKNOWN}),
+        ("iam:CreateRole", {"RoleName": "r" * 64, "AssumeRolePolicyDocument": "{}"}),
+        ("s3:PutBucketVersioning", {"Bucket": "b", "VersioningConfiguration": {"Status": "Enabled"}}),
+        ("lambda:PutFunctionEventInvokeConfig", {"FunctionName": "f", "MaximumRetryAttempts": 2}),
+        ("iam:CreateRole", {"RoleName": UNKNOWN, "AssumeRolePolicyDocument": UNKNOWN}),
     ],
 )
-def test_valid_values_violate_no_rule(service: str, operation: str, value: dict[str, Any]) -> None:
-    assert list(find_violations(value, shape(service, operation), operation)) == []
+def test_valid_values_violate_no_rule(operation: str, value: dict[str, Any]) -> None:
+    assert list(find_violations(value, shape(operation), operation)) == []
 
 
 DRIVER = Driver(type="t", service="sqs", create=(), id="name")
@@ -138,19 +134,22 @@ def test_parameters_are_nested_by_their_paths_and_empty_ones_are_omitted() -> No
     }
 
 
-def test_computed_values_are_unknown_while_a_source_is_unknown() -> None:
+def test_a_computed_value_is_unknown_if_its_source_is_unknown() -> None:
     doubled = computed_from("size")(lambda size: size * 2)
     assert doubled.compute(ResourceValues({"size": 2})) == 4
     assert doubled.compute(ResourceValues({"size": UNKNOWN})) is UNKNOWN
 
 
-def test_a_response_value_is_found_by_its_path_and_the_first_known_value_counts() -> None:
+def test_an_output_is_read_from_a_response_by_its_path() -> None:
     values = ResourceValues({}, responses={"CreateRole": {"Role": {"Arn": "arn"}}})
     assert from_response("CreateRole", "Role.Arn").compute(values) == "arn"
     assert from_response("CreateRole", "Role.Arn", str.upper).compute(values) == "ARN"
     assert from_response("CreateRole", "Role.Name").compute(values) is UNKNOWN
-    assert (
-        first_known(from_response("GetRole", "Arn"), from_response("CreateRole", "Role.Arn")).compute(values) == "arn"
-    )
-    assert first_known(from_response("GetRole", "Arn")).compute(values) is UNKNOWN
-    assert constant(False).compute(values) is False
+
+
+def test_the_first_known_of_several_outputs_is_used() -> None:
+    values = ResourceValues({}, responses={"CreateRole": {"Role": {"Arn": "arn"}}})
+    unknown, known = from_response("GetRole", "Arn"), from_response("CreateRole", "Role.Arn")
+    assert first_known(unknown, known).compute(values) == "arn"
+    assert first_known(unknown, constant(False)).compute(values) is False
+    assert first_known(unknown).compute(values) is UNKNOWN

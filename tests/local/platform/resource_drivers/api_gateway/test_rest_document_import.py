@@ -1,4 +1,4 @@
-"""Tests of the import of a REST API's document: the calls, their order, and that no element is ignored."""
+"""Tests of the import of the OpenAPI document of a REST API, with a fake API Gateway."""
 
 import copy
 import json
@@ -34,99 +34,102 @@ class NewNote(Message):
 
 
 OPERATIONS = (
-    RestOperation("makeNote", "POST", "/notes", "Makes.", body=NewNote),
-    RestOperation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath),
+    RestOperation("createNote", "POST", "/notes", "Create a note.", body=NewNote),
+    RestOperation("readNote", "GET", "/notes/{noteId}", "Return a note.", parameters=NotePath),
 )
 
 
-class Client:
-    """Fake API Gateway that checks every call against the service's model."""
+class FakeApiGateway:
+    """Client that checks every call against the service's model, and returns the given items from its `get_` methods."""
 
-    def __init__(self, **there: list[dict[str, Any]]) -> None:
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-        self._there = {"get_resources": [{"id": "root", "path": "/"}], **there}
+    def __init__(self, **items: list[dict[str, Any]]) -> None:
+        self._calls: list[tuple[str, dict[str, Any]]] = []
+        self._items = {"get_resources": [{"id": "root", "path": "/"}], **items}
 
     def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
-        def call(**given: Any) -> dict[str, Any]:
+        def call(**parameters: Any) -> dict[str, Any]:
             operation = service_model("apigateway").operation_model("".join(map(str.capitalize, method.split("_"))))
             shape = operation.input_shape
             assert shape is not None
-            assert given["restApiId"] == API
-            assert set(given) <= set(shape.members), method
-            assert list(find_violations(given, shape, method)) == []
-            self.calls.append((method, given))
+            assert parameters["restApiId"] == API
+            assert set(parameters) <= set(shape.members), method
+            assert list(find_violations(parameters, shape, method)) == []
+            self._calls.append((method, parameters))
             if method.startswith("get_"):
-                return {"items": self._there.get(method, [])}
-            return {"id": f"{method} {len(self.calls)}"}
+                return {"items": self._items.get(method, [])}
+            return {"id": f"{method} {len(self._calls)}"}
 
         return call
 
-    def of(self, method: str) -> list[dict[str, Any]]:
-        return [given for name, given in self.calls if name == method]
+    def values(self, method: str, parameter: str) -> list[Any]:
+        """Return a parameter of each call of a method."""
+        return [parameters[parameter] for name, parameters in self._calls if name == method]
 
 
-def make_document(**changes: Any) -> dict[str, Any]:
-    return gateway_document(build_document("notes", "1", OPERATIONS), GatewayOptions("uri", "*", **changes))
+def notes_document() -> dict[str, Any]:
+    return gateway_document(build_document("notes", "1", OPERATIONS), GatewayOptions("uri", "*"))
 
 
-def import_document(given: dict[str, Any], **there: list[dict[str, Any]]) -> Client:
-    client = Client(**there)
-    replace_api_content(client, API, json.dumps(given))
+def import_document(document: dict[str, Any], **existing_items: list[dict[str, Any]]) -> FakeApiGateway:
+    client = FakeApiGateway(**existing_items)
+    replace_api_content(client, API, json.dumps(document))
     return client
 
 
 def test_a_model_refers_to_other_models_by_url() -> None:
-    models = {call["name"]: json.loads(call["schema"]) for call in import_document(make_document()).of("create_model")}
-    address = f"https://apigateway.amazonaws.com/restapis/{API}/models/Word"
-    assert models["NewNote"]["properties"]["words"]["items"] == {"$ref": address}
-    assert set(models) == {"NewNote", "Word"}
+    client = import_document(notes_document())
+    schemas = dict(zip(client.values("create_model", "name"), client.values("create_model", "schema"), strict=True))
+    assert set(schemas) == {"NewNote", "Word"}
+    url = f"https://apigateway.amazonaws.com/restapis/{API}/models/Word"
+    assert json.loads(schemas["NewNote"])["properties"]["words"]["items"] == {"$ref": url}
 
 
-def test_existing_items_are_deleted_deepest_first() -> None:
+def test_all_existing_items_are_deleted_and_resources_before_their_parents() -> None:
     client = import_document(
-        make_document(),
+        notes_document(),
         get_resources=[
             {"id": "root", "path": "/", "resourceMethods": {"ANY": {}}},
             {"id": "a", "path": "/a"},
             {"id": "b", "path": "/a/b", "resourceMethods": {"GET": {}}},
         ],
         get_models=[{"name": "Old"}],
-        get_authorizers=[{"id": "judge"}],
-        get_request_validators=[{"id": "rules"}],
+        get_authorizers=[{"id": "old-authorizer"}],
+        get_request_validators=[{"id": "old-validator"}],
         get_gateway_responses=[
             {"responseType": "THROTTLED", "defaultResponse": False},
             {"responseType": "UNAUTHORIZED", "defaultResponse": True},
         ],
     )
-    assert [call["resourceId"] for call in client.of("delete_resource")] == ["b", "a"]
-    assert [(call["resourceId"], call["httpMethod"]) for call in client.of("delete_method")] == [
-        ("b", "GET"),
-        ("root", "ANY"),
-    ]
-    assert [call["modelName"] for call in client.of("delete_model")] == ["Old"]
-    assert [call["authorizerId"] for call in client.of("delete_authorizer")] == ["judge"]
-    assert [call["requestValidatorId"] for call in client.of("delete_request_validator")] == ["rules"]
-    assert [call["responseType"] for call in client.of("delete_gateway_response")] == ["THROTTLED"]
+    assert client.values("delete_resource", "resourceId") == ["b", "a"]
+    assert client.values("delete_method", "resourceId") == ["b", "root"]
+    assert client.values("delete_method", "httpMethod") == ["GET", "ANY"]
+    assert client.values("delete_model", "modelName") == ["Old"]
+    assert client.values("delete_authorizer", "authorizerId") == ["old-authorizer"]
+    assert client.values("delete_request_validator", "requestValidatorId") == ["old-validator"]
+    assert client.values("delete_gateway_response", "responseType") == ["THROTTLED"]
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("path_in_document", "key", "value", "message"),
     [
-        (lambda call: call.update({"x-amazon-apigateway-policy": {}}), "the document: x-amazon-apigateway-policy"),
-        (lambda call: call["paths"]["/notes"]["post"].update({"servers": []}), "post /notes: servers"),
-        (lambda call: call["paths"]["/notes"].update({"summary": "Notes"}), "/notes: summary"),
-        (lambda call: call["components"]["securitySchemes"].update({"x": {"type": "http"}}), "scheme x"),
+        ([], "x-amazon-apigateway-policy", {}, "the document: x-amazon-apigateway-policy"),
+        (["paths", "/notes", "post"], "servers", [], "post /notes: servers"),
+        (["paths", "/notes"], "summary", "Notes", "/notes: summary"),
+        (["components", "securitySchemes"], "x", {"type": "http"}, "scheme x"),
     ],
     ids=["document", "operation", "path", "scheme"],
 )
-def test_an_unsupported_element_is_refused(change: Callable[[dict[str, Any]], None], says: str) -> None:
-    given = copy.deepcopy(make_document())
-    change(given)
-    with pytest.raises(ShapeMismatch, match=says):
-        import_document(given)
+def test_an_unsupported_element_is_refused(path_in_document: list[str], key: str, value: Any, message: str) -> None:
+    document = copy.deepcopy(notes_document())
+    element = document
+    for part in path_in_document:
+        element = element[part]
+    element[key] = value
+    with pytest.raises(ShapeMismatch, match=message):
+        import_document(document)
 
 
-def test_method_settings_become_patches_of_the_stage() -> None:
+def test_method_settings_are_set_and_removed_by_patches_of_the_stage() -> None:
     values = ResourceValues(
         {"methodPath": "*/*", "settings": {"dataTraceEnabled": False, "throttlingRateLimit": 0.5, "loggingLevel": None}}
     )
