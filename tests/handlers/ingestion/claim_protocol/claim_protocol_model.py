@@ -35,7 +35,7 @@ from tests.handlers.ingestion.claim_protocol.scheduled_actors import Act, CallFa
 from tests.handlers.ingestion.dynamodb_expressions import Item
 from tests.handlers.ingestion.fake_cloud import Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions, Key
 from tests.handlers.ingestion.ingestion_harness import (
-    FORWARD,
+    ALLOWED_TRANSITIONS,
     IngestionAws,
     IngestionHarness,
     Killed,
@@ -89,7 +89,7 @@ class WatchedCloud(Cloud):
 
     def __init__(self) -> None:
         super().__init__(datetime(2026, 1, 2, 12, 0, 10, tzinfo=UTC))
-        self.lag = True
+        self.index_lags = True
         self.has_changed = False
         self.objects = _WatchedObjects(self)
 
@@ -443,7 +443,7 @@ class ClaimProtocolModel:
 
     def _check_changes(self) -> None:
         for key, before, after in self.cloud.status_changes:
-            _require(after in FORWARD.get(before, set()), f"{key} went from {before} to {after}")
+            _require(after in ALLOWED_TRANSITIONS.get(before, set()), f"{key} went from {before} to {after}")
             if after == "running":
                 execution = self.cloud.items[key]["execution_arn"]["S"].rpartition(":")[2]
                 _require(execution in self.cloud.executions, f"{key} has no execution")
