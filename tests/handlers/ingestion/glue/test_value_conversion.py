@@ -1,4 +1,4 @@
-"""Conversion of values to column types: completely, or with a report."""
+"""Conversion of JSON values to column types, and the report of a value that its column cannot hold completely."""
 
 import json
 from datetime import UTC, date, datetime
@@ -16,7 +16,8 @@ from tests.handlers.ingestion.glue.test_json_line_parser import VALUES
 POINT = StructOf((("x", Scalar("long")), ("y", Scalar("long"))))
 
 
-def converted(kind: ColumnType, value: Any) -> tuple[Any, bool]:
+def convert(kind: ColumnType, value: Any) -> tuple[Any, bool]:
+    """Return the stored value, and True if it is complete."""
     misfit = MisfitFlag()
     return make_converter(kind)(value, misfit), not misfit.is_set
 
@@ -44,7 +45,7 @@ def converted(kind: ColumnType, value: Any) -> tuple[Any, bool]:
     ],
 )
 def test_a_value_that_fits_is_stored(kind: ColumnType, value: Any, stored: Any) -> None:
-    assert converted(kind, value) == (stored, True)
+    assert convert(kind, value) == (stored, True)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_a_value_that_fits_is_stored(kind: ColumnType, value: Any, stored: Any) 
     ],
 )
 def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(kind: ColumnType, value: Any) -> None:
-    assert converted(kind, value) == (None, False)
+    assert convert(kind, value) == (None, False)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +99,8 @@ def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(kind: ColumnTy
     ],
 )
 def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored: str) -> None:
-    found, whole = converted(Scalar("decimal(10,2)"), value)
-    assert (str(found), whole) == (stored, True), "Arrow changes a number if it has to rescale it itself"
+    decimal, is_complete = convert(Scalar("decimal(10,2)"), value)
+    assert (str(decimal), is_complete) == (stored, True), "Arrow would change a number that it has to rescale itself"
 
 
 @pytest.mark.parametrize(
@@ -112,18 +113,18 @@ def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored: st
     ],
 )
 def test_a_value_that_fits_in_part_is_stored_in_part_and_reported(kind: ColumnType, value: Any, stored: Any) -> None:
-    assert converted(kind, value) == (stored, False)
+    assert convert(kind, value) == (stored, False)
 
 
 @given(VALUES)
 def test_a_json_column_holds_every_value(value: Any) -> None:
-    stored, whole = converted(JSON, value)
-    assert whole
+    stored, is_complete = convert(JSON, value)
+    assert is_complete
     assert (json.loads(stored) if stored is not None else None) == value
 
 
 @given(st.sampled_from(["long", "double", "boolean", "date", "timestamp", "decimal(9,3)", "byte"]), VALUES)
 def test_null_fits_every_column_and_no_value_raises_an_error(name: str, value: Any) -> None:
-    assert converted(Scalar(name), None) == (None, True)
-    stored, whole = converted(Scalar(name), value)
-    assert whole == (stored is not None or value is None)
+    assert convert(Scalar(name), None) == (None, True)
+    stored, is_complete = convert(Scalar(name), value)
+    assert is_complete == (stored is not None or value is None)
