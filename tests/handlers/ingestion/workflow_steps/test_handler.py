@@ -80,13 +80,6 @@ def test_a_manifest_whose_files_all_went_to_another_manifest_ends_without_a_run(
     assert confirmed_list_key(manifest_id_of(delayed), 0) not in harness.cloud.objects
 
 
-def test_a_workflow_may_finish_before_its_builder_has_written_anything(harness: IngestionHarness) -> None:
-    harness.cloud.on_start = harness.run
-    harness.builder().handle(announce("a", "b", "c"))
-    assert harness.statuses() == ["processed"] * 3
-    assert harness.manifest()["status"] == "processed"
-
-
 def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: IngestionHarness) -> None:
     name = run_manifest(harness, "processed", "rejected", "superseded")
     assert harness.step("finish", name, runId="run") == {"processed": 1, "rejected": 1, "superseded": 1}
