@@ -13,6 +13,7 @@ from handlers.ingestion.glue.json_to_parquet_columns import JSON, ColumnType, Li
 from handlers.ingestion.glue.value_conversion import MisfitFlag, make_converter
 from tests.handlers.ingestion.glue.test_json_line_parser import VALUES
 
+DECIMAL = Scalar("decimal(10,2)")
 POINT = StructOf((("x", Scalar("long")), ("y", Scalar("long"))))
 
 
@@ -30,8 +31,8 @@ def convert(kind: ColumnType, value: Any) -> tuple[Any, bool]:
         (Scalar("byte"), -128, -128),
         (Scalar("double"), 1, 1.0),
         (Scalar("boolean"), True, True),
-        (Scalar("decimal(10,2)"), 1.25, Decimal("1.25")),
-        (Scalar("decimal(10,2)"), "12345678.90", Decimal("12345678.90")),
+        (DECIMAL, 1.25, Decimal("1.25")),
+        (DECIMAL, "12345678.90", Decimal("12345678.90")),
         (Scalar("decimal(38,0)"), 10**37, Decimal(10**37)),
         (Scalar("string"), {"a": 1}, '{"a":1}'),
         (Scalar("string"), True, "true"),
@@ -51,25 +52,13 @@ def test_a_value_that_fits_is_stored(kind: ColumnType, value: Any, stored: Any) 
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        (Scalar("long"), "1"),
-        (Scalar("long"), 1.5),
-        (Scalar("long"), 2**63),
-        (Scalar("long"), True),
+        *((Scalar("long"), value) for value in ("1", 1.5, 2**63, True)),
         (Scalar("integer"), 2**31),
-        (Scalar("double"), 2**53 + 1),
-        (Scalar("double"), "1"),
+        *((Scalar("double"), value) for value in (2**53 + 1, "1")),
         (Scalar("boolean"), 1),
-        (Scalar("decimal(10,2)"), 1.255),
-        (Scalar("decimal(10,2)"), 10**8),
-        (Scalar("decimal(10,2)"), "NaN"),
-        (Scalar("decimal(10,2)"), "x"),
-        (Scalar("decimal(10,2)"), True),
-        (Scalar("decimal(10,2)"), "1." + "0" * 6000 + "1"),
-        (Scalar("decimal(10,2)"), "1e1000000"),
-        (Scalar("decimal(10,2)"), "1e-1000000"),
-        (Scalar("decimal(10,2)"), "sNaN"),
-        (Scalar("date"), "20260102"),
-        (Scalar("date"), "2026-02-30"),
+        *((DECIMAL, value) for value in (1.255, 10**8, True, "x", "NaN", "sNaN")),
+        *((DECIMAL, value) for value in ("1." + "0" * 6000 + "1", "1e1000000", "1e-1000000")),
+        *((Scalar("date"), value) for value in ("20260102", "2026-02-30")),
         (Scalar("timestamp"), "2026-01-02T03:04:05"),
         (Scalar("timestamp"), "2026-01-02T03:04:05.123456789Z"),
         (Scalar("timestamp"), "0001-01-01T00:00:00+05:00"),
@@ -99,7 +88,7 @@ def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(kind: ColumnTy
     ],
 )
 def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored: str) -> None:
-    decimal, is_complete = convert(Scalar("decimal(10,2)"), value)
+    decimal, is_complete = convert(DECIMAL, value)
     assert (str(decimal), is_complete) == (stored, True), "Arrow would change a number that it has to rescale itself"
 
 
