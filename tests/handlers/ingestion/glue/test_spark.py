@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -38,46 +39,69 @@ def join(lines: Iterable[bytes]) -> bytes:
     return b"".join(line + b"\n" for line in lines)
 
 
-@pytest.fixture(scope="module")
-def mixed(spark: SparkHarness) -> dict[str, Any]:
-    """Run the job once with all kinds of files. Return the list entries of the files, the run's counts and result, and
-    the rows.
-    """
+VALID_FILES = {
+    "plain": records(9000),
+    "gzip": records(3, 10100),
+    "misnamed": records(2, 10200),
+    "one line": records(1, 10400),
+    "next day": records(2, 10500),
+    **{key: records(1, 10800 + number) for number, key in enumerate(ODD_KEYS)},
+}
+"""Lines of the files of which each line becomes a row, by the file's name."""
 
+
+@dataclass
+class MixedRun:
+    """One run of the job with all kinds of files."""
+
+    files: dict[str, dict[str, Any]]
+    """Entry of each file in the list of files, by the file's name."""
+    counts: dict[str, Any]
+    result: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+    def rows_of(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of a file in the order of its lines."""
+        version = (self.files[name]["key"], self.files[name]["versionId"])
+        rows = [row for row in self.rows if (row["_source_key"], row["_source_version"]) == version]
+        return sorted(rows, key=lambda row: int(row["_source_line"]))
+
+    def result_of(self, name: str) -> tuple[str, str, int, int]:
+        """Return the status and reason of a file, and its numbers of rows and rejected lines."""
+        (entry,) = [entry for entry in self.result["files"] if entry["fileKey"] == self.files[name]["fileKey"]]
+        return entry["status"], entry["reason"], entry["rows"], entry["rejectedRows"]
+
+
+@pytest.fixture(scope="module")
+def mixed(spark: SparkHarness) -> MixedRun:
     def upload(name: str, content: bytes, date: str = "2026-01-02") -> dict[str, Any]:
         return spark.upload(f"incoming/mixed/{name}", content, date)
 
     files = {
-        "plain": upload("plain.ndjson", join(records(9000))),
-        "gzip": upload("really-gzip.txt", gzip.compress(join(records(3, 10100)))),
-        "misnamed": upload("not-gzip.gz", join(records(2, 10200))),
+        "plain": upload("plain.ndjson", join(VALID_FILES["plain"])),
+        "gzip": upload("really-gzip.txt", gzip.compress(join(VALID_FILES["gzip"]))),
+        "misnamed": upload("not-gzip.gz", join(VALID_FILES["misnamed"])),
+        "one line": upload("one.ndjson", VALID_FILES["one line"][0]),
+        "next day": upload("next.ndjson", join(VALID_FILES["next day"]), "2026-01-03"),
+        **{key: upload(key, join(VALID_FILES[key])) for key in ODD_KEYS},
         "bad": upload("bad.ndjson", join([*records(1, 10300), b"canary-bad", b"", b"\xff", b"[]", *records(1, 10301)])),
         "latin": upload("latin.ndjson", '{"a":"é"}\n'.encode("latin-1")),
         "empty": upload("empty.ndjson", b""),
-        "one line": upload("one.ndjson", records(1, 10400)[0]),
-        "drift": upload("drift.ndjson", join(VARIED_RECORDS)),
-        "next day": upload("next.ndjson", join(records(2, 10500)), "2026-01-03"),
-        "gone": upload("gone.ndjson", join(records(1, 10600))),
+        "varied": upload("varied.ndjson", join(VARIED_RECORDS)),
+        "deleted": upload("deleted.ndjson", join(records(1, 10600))),
         "old": upload("twice.ndjson", join(records(2, 10700))),
         "new": upload("twice.ndjson", join(records(1, 10710))) | {"arrivedAt": "2026-01-02T03:04:05.900Z"},
-        **{name: upload(name, join(records(1, 10800 + number))) for number, name in enumerate(ODD_KEYS)},
     }
-    spark.s3.delete_object(Bucket=LANDING, Key=files["gone"]["key"], VersionId=files["gone"]["versionId"])
+    spark.s3.delete_object(Bucket=LANDING, Key=files["deleted"]["key"], VersionId=files["deleted"]["versionId"])
     spark.confirm("mixed", list(files.values()))
     run = spark.run("mixed", "r1", max_rejected_share=0.1)
     assert not run.error
-    return {"files": files, "counts": run.counts, "result": spark.result("mixed"), "rows": spark.rows("mixed")}
+    return MixedRun(files, run.counts, spark.result("mixed"), spark.rows("mixed"))
 
 
-def rows_of(mixed: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return the rows of a file in the order of its lines."""
-    entry = mixed["files"][name]
-    rows = [
-        row
-        for row in mixed["rows"]
-        if (row["_source_key"], row["_source_version"]) == (entry["key"], entry["versionId"])
-    ]
-    return sorted(rows, key=lambda row: int(row["_source_line"]))
+def run_names(paths: Iterable[str]) -> set[str]:
+    """Return the names of the runs that wrote these objects."""
+    return {path.split("/run=")[1].split("/")[0] for path in paths}
 
 
 def to_record(row: dict[str, Any], json_columns: Iterable[str] = ()) -> dict[str, Any]:
@@ -88,46 +112,32 @@ def to_record(row: dict[str, Any], json_columns: Iterable[str] = ()) -> dict[str
     return values | unknown
 
 
-def file_result(mixed: dict[str, Any], name: str) -> tuple[str, str, int, int]:
-    (entry,) = [file for file in mixed["result"]["files"] if file["fileKey"] == mixed["files"][name]["fileKey"]]
-    return entry["status"], entry["reason"], entry["rows"], entry["rejectedRows"]
-
-
 @pytest.mark.parametrize(
-    ("name", "lines"),
-    [
-        ("plain", records(9000)),
-        ("gzip", records(3, 10100)),
-        ("misnamed", records(2, 10200)),
-        ("one line", records(1, 10400)),
-        ("next day", records(2, 10500)),
-        *((name, records(1, 10800 + number)) for number, name in enumerate(ODD_KEYS)),
-    ],
-    ids=["plain", "gzip", "misnamed", "one line", "next day", *ODD_KEYS[:-2], "long name", "control characters"],
+    ("name", "lines"), VALID_FILES.items(), ids=[*list(VALID_FILES)[:-2], "long name", "control characters"]
 )
 def test_each_line_of_a_file_with_any_key_and_compression_becomes_a_row(
-    mixed: dict[str, Any], name: str, lines: list[bytes]
+    mixed: MixedRun, name: str, lines: list[bytes]
 ) -> None:
-    rows = rows_of(mixed, name)
+    rows = mixed.rows_of(name)
     assert [to_record(row) for row in rows] == [json.loads(line) for line in lines]
     assert [row["_source_line"] for row in rows] == list(range(1, len(lines) + 1))
     assert {row["_arrived_at"] for row in rows} == {"2026-01-02T03:04:05.678000+00:00"}
-    assert file_result(mixed, name) == ("processed", "", len(lines), 0)
+    assert mixed.result_of(name) == ("processed", "", len(lines), 0)
 
 
-def test_each_file_ends_processed_rejected_or_superseded_with_a_reason(mixed: dict[str, Any]) -> None:
-    assert [row["_source_line"] for row in rows_of(mixed, "bad")] == [1, 6]
-    assert file_result(mixed, "bad") == ("processed", "", 2, 3)
-    assert file_result(mixed, "latin") == ("rejected", "no_good_line:not_utf8", 0, 1)
-    assert file_result(mixed, "empty") == ("processed", "empty", 0, 0)
-    assert file_result(mixed, "gone") == ("superseded", "version_gone", 0, 0)
-    result = RunResult.model_validate(mixed["result"])
-    assert [file.file_key for file in result.files] == [file["fileKey"] for file in mixed["files"].values()]
-    assert mixed["counts"]["rows"] == len(mixed["rows"]) == sum(file.rows for file in result.files)
+def test_each_file_ends_processed_rejected_or_superseded_with_a_reason(mixed: MixedRun) -> None:
+    assert [row["_source_line"] for row in mixed.rows_of("bad")] == [1, 6]
+    assert mixed.result_of("bad") == ("processed", "", 2, 3)
+    assert mixed.result_of("latin") == ("rejected", "no_good_line:not_utf8", 0, 1)
+    assert mixed.result_of("empty") == ("processed", "empty", 0, 0)
+    assert mixed.result_of("deleted") == ("superseded", "version_gone", 0, 0)
+    result = RunResult.model_validate(mixed.result)
+    assert [file.file_key for file in result.files] == [file["fileKey"] for file in mixed.files.values()]
+    assert mixed.counts["rows"] == len(mixed.rows) == sum(file.rows for file in result.files)
 
 
-def test_columns_with_mixed_kinds_are_widened_and_no_value_is_lost(mixed: dict[str, Any], spark: SparkHarness) -> None:
-    first, second, third, fourth, _ = rows_of(mixed, "drift")
+def test_columns_with_mixed_kinds_are_widened_and_no_value_is_lost(mixed: MixedRun) -> None:
+    first, second, third, fourth, _ = mixed.rows_of("varied")
     assert (first["n"], second["n"]) == (1.0, 2.5)
     assert [row["w"] for row in (first, second, third, fourth)] == ["1", "text", None, "true"]
     assert [row["mixed"] for row in (first, second, third)] == ["1", '{"k":[1]}', '"ü"']
@@ -135,7 +145,7 @@ def test_columns_with_mixed_kinds_are_widened_and_no_value_is_lost(mixed: dict[s
     assert (first["o"], second["o"]) == ({"x": 1, "y": None}, {"x": 2, "y": "z"})
     assert (first["tags"], second["tags"]) == (["a"], [])
     assert (third["größe"], third["emoji"]) == ("日本", "😀")
-    widened = {item["column"]: (item["saw"], item["became"]) for item in mixed["result"]["widened"]}
+    widened = {item["column"]: (item["saw"], item["became"]) for item in mixed.result["widened"]}
     assert widened == {
         "n": (["double", "integer"], "double"),
         "w": (["boolean", "integer", "text"], "string"),
@@ -144,39 +154,34 @@ def test_columns_with_mixed_kinds_are_widened_and_no_value_is_lost(mixed: dict[s
     }
 
 
-def test_values_of_a_name_that_cannot_be_a_column_are_kept_in_the_unknown_column(mixed: dict[str, Any]) -> None:
-    rows = rows_of(mixed, "drift")
+def test_values_of_a_name_that_cannot_be_a_column_are_kept_in_the_unknown_column(mixed: MixedRun) -> None:
+    rows = mixed.rows_of("varied")
     # For Athena, "ID" and "id" are one column. It has the values of "id", and those of "ID" are in `_unknown`.
     assert to_record(rows[2], ["mixed"]) == json.loads(VARIED_RECORDS[2])
     assert json.loads(rows[2]["_unknown"]).keys() == {"ID", "dt", "_unknown"}
     assert to_record(rows[4]) == json.loads(VARIED_RECORDS[4]), "all other names are names of columns"
 
 
-def test_both_versions_of_a_key_are_kept_and_the_view_shows_the_newer(
-    mixed: dict[str, Any], spark: SparkHarness
-) -> None:
-    assert (len(rows_of(mixed, "old")), len(rows_of(mixed, "new"))) == (2, 1)
+def test_both_versions_of_a_key_are_kept_and_the_view_shows_the_newer(mixed: MixedRun, spark: SparkHarness) -> None:
+    assert (len(mixed.rows_of("old")), len(mixed.rows_of("new"))) == (2, 1)
     view = NEWEST_VIEW.read_text().replace("${table}", "lake")
     view_rows = spark.session.query(LAKE, f"SELECT * FROM ({view}) WHERE _source_key LIKE 'incoming/mixed/%'")  # noqa: S608
     assert {row["_source_version"] for row in view_rows if row["_source_key"].endswith("/twice.ndjson")} == {
-        mixed["files"]["new"]["versionId"]
+        mixed.files["new"]["versionId"]
     }
-    assert len(view_rows) == len(mixed["rows"]) - 2
-    assert set(mixed["rows"][0]) <= set(view_rows[0])
+    assert len(view_rows) == len(mixed.rows) - 2
+    assert set(mixed.rows[0]) <= set(view_rows[0])
     assert "place" not in view_rows[0], "the view's query ranks the versions in `place`, which is no column of the view"
 
 
-def test_output_is_zstd_parquet_by_date_below_the_runs_own_prefix(mixed: dict[str, Any], spark: SparkHarness) -> None:
+def test_output_is_zstd_parquet_by_date_below_the_runs_own_prefix(mixed: MixedRun, spark: SparkHarness) -> None:
     files = [file for file in spark.session.files(LAKE) if "/run=mixed-" in file["path"]]
     assert {file["codec"] for file in files} == {"ZSTD"}
-    folders = {file["path"].rpartition("/")[0] for file in files}
-    names = {folder.rpartition("/run=")[2] for folder in folders}
-    assert len(names) == 1
-    assert names.pop().startswith("mixed-r1-")
-    assert {folder.rpartition("/run=")[0] for folder in folders} == {
-        f"{LAKE}data/dt={date}" for date in ("2026-01-02", "2026-01-03")
-    }
-    for date in ("2026-01-02", "2026-01-03"):
+    (run_name,) = run_names(file["path"] for file in files)
+    assert run_name.startswith("mixed-r1-")
+    dates = ("2026-01-02", "2026-01-03")
+    assert {file["path"].rpartition("/run=")[0] for file in files} == {f"{LAKE}data/dt={date}" for date in dates}
+    for date in dates:
         paths = spark.lake_text(f"pointers/dt={date}/mixed.txt").splitlines()
         assert paths == sorted(file["path"] for file in files if f"dt={date}" in file["path"])
     assert files[0]["schema"]["_arrived_at"] == "timestamp[us, tz=UTC]"
@@ -270,16 +275,11 @@ def test_after_a_run_killed_at_any_write_the_next_run_publishes_each_row_once(sp
         rows = sorted(spark.rows("killed"), key=lambda row: int(row["_source_line"]))
         return [(int(row["_source_line"]), to_record(row)) for row in rows]
 
-    def run_folders(keys: Iterable[str]) -> set[str]:
-        return {key.split("/run=")[1].split("/")[0] for key in keys}
-
     def check_pointers() -> None:
         pointers = [key for key in spark.lake_keys("pointers/") if key.endswith("/killed.txt")]
         paths = [path.removeprefix(LAKE) for key in pointers for path in spark.lake_text(key).splitlines()]
-        assert set(paths) <= set(spark.lake_keys("data/")), (
-            f"a pointer names no file after write {spark.gate.write_count}"
-        )
-        assert len(run_folders(paths)) <= 1, "readers see one run"
+        assert set(paths) <= set(spark.lake_keys("data/")), f"missing file after write {spark.gate.write_count}"
+        assert len(run_names(paths)) <= 1, "readers see one run"
 
     spark.gate.on_write = check_pointers
     writes, is_finished = 0, False
@@ -293,7 +293,7 @@ def test_after_a_run_killed_at_any_write_the_next_run_publishes_each_row_once(sp
         if not is_finished:
             assert not spark.run("killed", f"second{writes}", max_rejected_share=0.5).error
             assert visible_lines() == expected
-            (remaining_run,) = run_folders(key for key in spark.lake_keys("") if "/run=killed-" in key)
+            (remaining_run,) = run_names(key for key in spark.lake_keys("") if "/run=killed-" in key)
             assert remaining_run.startswith(f"killed-second{writes}-")
     spark.gate.on_write = lambda: None
     assert not spark.gate.problems
@@ -437,7 +437,7 @@ def test_an_error_on_an_executor_is_reported_with_its_source_line_and_no_content
     assert "canary" not in run.error + spark.session.log
 
 
-def test_no_run_logs_a_key_or_a_line(mixed: dict[str, Any], spark: SparkHarness) -> None:
+def test_no_run_logs_a_key_or_a_line(mixed: MixedRun, spark: SparkHarness) -> None:
     log = spark.session.log
     assert "job.py" in log, "the log contains the tracebacks of failed runs"
     for canary in ("canary", "incoming/", "n10301", LAKE_BUCKET + "/data"):

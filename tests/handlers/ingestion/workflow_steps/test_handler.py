@@ -103,12 +103,12 @@ def test_a_file_without_a_result_fails_with_its_manifest(harness: IngestionHarne
     assert reasons(harness) == ["NO_RESULT", "WHY", "WHY"]
 
 
-@pytest.mark.parametrize("kind", ["confirm", "finish", "fail"])
-def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness, kind: str) -> None:
+@pytest.mark.parametrize("step", ["confirm", "finish", "fail"])
+def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness, step: str) -> None:
     name = run_manifest(harness, "processed", "rejected", "processed")
     harness.step("finish", name)
     before = dict(harness.cloud.items)
-    harness.step(kind, name)
+    harness.step(step, name)
     assert harness.cloud.items == before
 
 
