@@ -110,16 +110,8 @@ REFUSED: list[tuple[Changes, str]] = [
     ({"foundation.network": {"subnetIds": ["subnet-0a1b"]}}, "vpcId and subnetIds belong together"),
     # Functions.
     (
-        {"transcription.audioProcessor": {"snapStart": True, "provisionedConcurrency": 1}},
-        "snapStart and provisionedConcurrency cannot be combined",
-    ),
-    (
         {"voiceQa.socketHandler.snapStart": True},  # provisioned concurrency is on by default
         "snapStart and provisionedConcurrency cannot be combined",
-    ),
-    (
-        {"transcription.audioProcessor": {"reservedConcurrency": 1, "provisionedConcurrency": 2}},
-        "provisionedConcurrency must be at most reservedConcurrency",
     ),
     ({"voiceQa.queryWorker.provisionedConcurrency": 51}, "provisionedConcurrency must be at most reservedConcurrency"),
     # Ingestion.
@@ -148,10 +140,6 @@ REFUSED: list[tuple[Changes, str]] = [
     ),
     # Livestream.
     ({"livestream.agent.guardrailId": "abc"}, "guardrailId and guardrailVersion belong together"),
-    (
-        {"livestream.agentWorker.timeoutSeconds": 149},
-        "agentWorker.timeoutSeconds = 149: must be at least 150: the model may answer twice",
-    ),
     (
         {"livestream.agent.answerSeconds": 440, "livestream.agentWorker.timeoutSeconds": 899},
         "agentWorker.timeoutSeconds = 899: must be at least 900: the model may answer twice, within agent.answerSeconds each time",

@@ -30,7 +30,7 @@ from handlers.ingestion.glue.run_input import VersionsGone, check_published_file
 from handlers.ingestion.glue.run_output import AnotherRunPublished, NewerRunStarted, RunOutput
 from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
 from tests.handlers.ingestion.claim_protocol.schedule_choices import ScheduleChoices
-from tests.handlers.ingestion.claim_protocol.scheduled_actors import Act, CallFate, ScheduledActor, execute_unanswered
+from tests.handlers.ingestion.claim_protocol.scheduled_actors import CallFate, ScheduledActor, Task, execute_unanswered
 from tests.handlers.ingestion.dynamodb_expressions import Item
 from tests.handlers.ingestion.fake_cloud import Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions, Key
 from tests.handlers.ingestion.ingestion_harness import (
@@ -162,7 +162,7 @@ class ClaimProtocolModel:
         self.executions: list[Execution] = []
         self.unhandled_batches: list[list[str]] = []
         """Batches of file names whose notifications no builder has handled yet."""
-        self.delayed_requests: list[tuple[str, Act]] = []
+        self.delayed_requests: list[tuple[str, Task]] = []
         """Label and effect of each delayed request that has not arrived yet."""
         self.file_names: list[str] = []
         """Names of all files that have arrived."""
@@ -268,10 +268,10 @@ class ClaimProtocolModel:
             self._deliver_request(self.choices.pick(range(5)) % len(self.delayed_requests))
 
     def _deliver_request(self, index: int) -> None:
-        label, act = self.delayed_requests.pop(index)
+        label, execute = self.delayed_requests.pop(index)
         self.counts.late_requests += 1
         self._add_log_line(f"late request of {label}")
-        execute_unanswered(act)
+        execute_unanswered(execute)
         self._check_moment()
 
     def _choose_start_fate(self) -> None:
@@ -307,7 +307,7 @@ class ClaimProtocolModel:
         name, state = execution.name, execution.state
         if state == "run":
             run_id, token = f"{name}-{execution.retries}", next(self.label_numbers)
-            work: Act = lambda: convert_files(self.storage, execution.uri, run_id, f"{run_id}-{token}")  # noqa: E731
+            work: Task = lambda: convert_files(self.storage, execution.uri, run_id, f"{run_id}-{token}")  # noqa: E731
         else:
             fields: dict[str, Any] = {"cause": "States.TaskFailed"} if state == "fail" else {}
             work = lambda: self.harness.step(state, name, **fields)  # noqa: E731
@@ -344,7 +344,7 @@ class ClaimProtocolModel:
 
     # Actors
 
-    def _start(self, kind: str, work: Act) -> ScheduledActor:
+    def _start(self, kind: str, work: Task) -> ScheduledActor:
         actor = ScheduledActor(f"{kind} ({next(self.label_numbers)})", work, self._delay_request, self._add_log_line)
         self.actors.append(actor)
         return actor
@@ -367,15 +367,15 @@ class ClaimProtocolModel:
                 self._end_state(execution, failed=actor.failure is not None)
                 break
 
-    def _send(self, name: str, act: Act) -> Any:
+    def _send(self, name: str, execute: Task) -> Any:
         assert self.resumed_actor is not None
         try:
-            return self.resumed_actor.send(name, act)
+            return self.resumed_actor.send(name, execute)
         finally:
             self._check_moment()
 
-    def _delay_request(self, label: str, act: Act) -> None:
-        self.delayed_requests.append((label, act))
+    def _delay_request(self, label: str, execute: Task) -> None:
+        self.delayed_requests.append((label, execute))
 
     def _add_log_line(self, line: str) -> None:
         self.log.append(line)

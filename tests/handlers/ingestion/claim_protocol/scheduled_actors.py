@@ -16,7 +16,8 @@ from tests.handlers.ingestion.fake_cloud import client_error
 from tests.handlers.ingestion.ingestion_harness import Killed
 
 WRITES = frozenset({"PutItem", "TransactWriteItems", "UpdateItem", "PutObject", "DeleteObjects", "StartExecution"})
-Act = Callable[[], Any]
+Task = Callable[[], Any]
+"""Work of an actor, or execution of one of its requests."""
 
 
 class CallFate(StrEnum):
@@ -42,7 +43,7 @@ class ScheduledActor:
     """One invocation of a function, one run of the Spark job, or one command of an operator."""
 
     def __init__(
-        self, label: str, work: Act, delay_request: Callable[[str, Act], None], add_log_line: Callable[[str], None]
+        self, label: str, work: Task, delay_request: Callable[[str, Task], None], add_log_line: Callable[[str], None]
     ) -> None:
         """`delay_request` keeps the label and the effect of a request that arrives later."""
         self.label = label
@@ -68,7 +69,7 @@ class ScheduledActor:
         self._is_killed = True
         self.resume()
 
-    def send(self, name: str, act: Act) -> Any:
+    def send(self, name: str, execute: Task) -> Any:
         """Send a call of this actor, as soon as the scheduler allows it."""
         if not self._allowed_calls:
             self._thread.pause()
@@ -81,9 +82,9 @@ class ScheduledActor:
         if name not in WRITES and fate in {CallFate.REPEATED, CallFate.DELAYED, CallFate.COPY_DELAYED}:
             fate = CallFate.LOST
         self._add_log_line(f"{self.label}: {name}{'' if fate is CallFate.DONE else f' ({fate})'}")
-        return self._execute(name, act, fate)
+        return self._apply_fate(name, execute, fate)
 
-    def _execute(self, name: str, act: Act, fate: CallFate) -> Any:
+    def _apply_fate(self, name: str, execute: Task, fate: CallFate) -> Any:
         match fate:
             case CallFate.REFUSED:
                 raise client_error("StateMachineDoesNotExist" if name == "StartExecution" else "InternalError", name)
@@ -93,16 +94,16 @@ class ScheduledActor:
                 raise ReadTimeoutError(endpoint_url=name)
             case CallFate.DELAYED | CallFate.KILLED_DELAYED:
                 if name in WRITES:
-                    self._delay_request(f"{self.label}: {name}", act)
+                    self._delay_request(f"{self.label}: {name}", execute)
                 raise ReadTimeoutError(endpoint_url=name) if fate is CallFate.DELAYED else Killed
         if fate is CallFate.COPY_DELAYED:
-            self._delay_request(f"{self.label}: {name}", act)
+            self._delay_request(f"{self.label}: {name}", execute)
         if fate is CallFate.REPEATED:
-            execute_unanswered(act)
+            execute_unanswered(execute)
         if fate in {CallFate.RESPONSE_LOST, CallFate.KILLED_AFTER}:
-            execute_unanswered(act)
+            execute_unanswered(execute)
             raise Killed if fate is CallFate.KILLED_AFTER else ReadTimeoutError(endpoint_url=name)
-        return act()
+        return execute()
 
     def _run(self) -> None:
         try:
@@ -143,7 +144,7 @@ class _ActorThread:
 _IDLE_THREADS: list[_ActorThread] = []
 
 
-def execute_unanswered(act: Act) -> None:
+def execute_unanswered(execute: Task) -> None:
     """Execute a request whose response or error no caller receives."""
     with suppress(ClientError):
-        act()
+        execute()

@@ -6,7 +6,7 @@ If a test fails, it prints a shortened schedule and the command that repeats it.
 import pytest
 
 from tests.handlers.ingestion.claim_protocol.__main__ import main
-from tests.handlers.ingestion.claim_protocol.broken_protocols import broken
+from tests.handlers.ingestion.claim_protocol.broken_protocols import break_protocol
 from tests.handlers.ingestion.claim_protocol.schedule_choices import from_text, shorten, to_text
 from tests.handlers.ingestion.claim_protocol.schedule_search import describe, describe_choices, search
 
@@ -22,7 +22,7 @@ def test_no_schedule_of_the_claim_protocol_ends_in_a_wrong_result() -> None:
 
 
 def test_a_seed_and_its_shortened_choices_repeat_a_failing_schedule() -> None:
-    with broken("old output is deleted before the pointers are written"):
+    with break_protocol("old output is deleted before the pointers are written"):
         (seed,) = search(range(100), stop_at_first=True).failing_seeds
         description = describe(seed)
         assert "Wrong result: pointers/" in description
