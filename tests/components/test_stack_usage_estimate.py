@@ -171,13 +171,6 @@ def test_a_longer_retention_of_sessions_stores_more() -> None:
     assert longer["voice-qa-sessions"]["storageGb"] > default["voice-qa-sessions"]["storageGb"]
 
 
-def test_an_answer_is_stored_as_a_file_and_as_base64() -> None:
-    longer, default = (
-        usage("voice-qa", audio=audio)["voice-qa-audio"]["storageGb"] for audio in ({"responseDays": 8}, {})
-    )
-    assert longer - default == pytest.approx(200 * 0.5 * (1 + 4 / 3) / 1024)
-
-
 def test_versioned_objects_are_stored_one_day_longer() -> None:
     versioned, unversioned, unversioned_for_another_day = (
         usage("voice-qa", audio=audio)["voice-qa-audio"]["storageGb"]

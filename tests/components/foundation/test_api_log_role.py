@@ -1,13 +1,16 @@
-"""Tests of the role for API Gateway's logs: one stack of a region creates it, and it may write only logs of APIs."""
+"""Tests of the role for API Gateway's logs, which one stack of a region creates, and of the scopes of subsystems."""
 
 import json
 from typing import Any
+
+import pytest
 
 from components.blocks.naming.context import Subsystem
 from components.foundation import Foundation
 from components.settings import LogLevel
 from tests.fake_engine import Engine, Recorded, context, foundation_settings
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:polyphony-test-foundation-alerts"
 ROLE = "arn:aws:iam::123456789012:role/polyphony-test-foundation-api-logs"
 OWNER_SETTINGS = {"apiGatewayRoleOwned": True}
 
@@ -45,14 +48,23 @@ def test_the_trust_policy_has_no_condition_that_api_gateway_cannot_meet(engine: 
     assert "Condition" not in statement
 
 
-def test_blocks_of_subsystems_wait_for_the_account_setting(engine: Engine) -> None:
-    prerequisites: list[list[str]] = []
+@pytest.mark.parametrize(
+    ("subsystem", "logs", "expected"),
+    [
+        (Subsystem.INGESTION, {}, ["TopicPolicy", "BucketPolicy"]),
+        (Subsystem.INGESTION, OWNER_SETTINGS, ["TopicPolicy", "BucketPolicy", "Account"]),
+        (Subsystem.FOUNDATION, OWNER_SETTINGS, ["TopicPolicy"]),
+    ],
+)
+def test_blocks_wait_for_resources_that_they_need_but_do_not_refer_to(
+    engine: Engine, subsystem: Subsystem, logs: dict[str, Any], expected: list[str]
+) -> None:
+    prerequisites: list[str] = []
 
     def program() -> None:
-        component = Foundation(context(), foundation_settings(logs=OWNER_SETTINGS))
-        for subsystem in (Subsystem.INGESTION, Subsystem.FOUNDATION):
-            scope = component.scope(subsystem, LogLevel.DEBUG)
-            prerequisites.append([type(resource).__name__ for resource in scope.prerequisites])
+        scope = Foundation(context(), foundation_settings(logs=logs)).scope(subsystem, LogLevel.DEBUG)
+        prerequisites.extend(type(resource).__name__ for resource in scope.prerequisites)
+        assert (scope.alerts_topic, scope.log_level) == (TOPIC, LogLevel.DEBUG)
 
     engine.run(program)
-    assert prerequisites == [["TopicPolicy", "BucketPolicy", "Account"], ["TopicPolicy"]]
+    assert prerequisites == expected
