@@ -1,16 +1,11 @@
-"""Tests of the role for API Gateway's logs, which one stack of a region creates, and of the scopes of subsystems."""
+"""Tests of the role for API Gateway's logs: one stack of a region creates it, and it may write only logs of APIs."""
 
 import json
 from typing import Any
 
-import pytest
-
-from components.blocks.naming.context import Subsystem
 from components.foundation import Foundation
-from components.settings import LogLevel
 from tests.fake_engine import Engine, Recorded, context, foundation_settings
 
-TOPIC = "arn:aws:sns:us-east-1:123456789012:polyphony-test-foundation-alerts"
 ROLE = "arn:aws:iam::123456789012:role/polyphony-test-foundation-api-logs"
 OWNER_SETTINGS = {"apiGatewayRoleOwned": True}
 
@@ -46,25 +41,3 @@ def test_the_trust_policy_has_no_condition_that_api_gateway_cannot_meet(engine: 
     (statement,) = json.loads(role["assumeRolePolicy"])["Statement"]
     assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
     assert "Condition" not in statement
-
-
-@pytest.mark.parametrize(
-    ("subsystem", "logs", "expected"),
-    [
-        (Subsystem.INGESTION, {}, ["TopicPolicy", "BucketPolicy"]),
-        (Subsystem.INGESTION, OWNER_SETTINGS, ["TopicPolicy", "BucketPolicy", "Account"]),
-        (Subsystem.FOUNDATION, OWNER_SETTINGS, ["TopicPolicy"]),
-    ],
-)
-def test_blocks_wait_for_resources_that_they_need_but_do_not_refer_to(
-    engine: Engine, subsystem: Subsystem, logs: dict[str, Any], expected: list[str]
-) -> None:
-    prerequisites: list[str] = []
-
-    def program() -> None:
-        scope = Foundation(context(), foundation_settings(logs=logs)).scope(subsystem, LogLevel.DEBUG)
-        prerequisites.extend(type(resource).__name__ for resource in scope.prerequisites)
-        assert (scope.alerts_topic, scope.log_level) == (TOPIC, LogLevel.DEBUG)
-
-    engine.run(program)
-    assert prerequisites == expected

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from components.blocks.naming.context import Subsystem
 from components.foundation import Foundation
+from components.settings import LogLevel
 from tests.components.deployment_harness import allow_statement
 from tests.fake_engine import Engine, Recorded, context, foundation_settings
 
@@ -155,3 +157,25 @@ def test_only_the_stack_that_owns_the_region_settings_creates_them(engine: Engin
 def test_the_layers_name_contains_the_hash_of_its_lock_file(engine: Engine) -> None:
     layer = foundation(engine).one("lambda.LayerVersion").inputs
     assert layer["layerName"].endswith(layer["sourceCodeHash"][:12])
+
+
+@pytest.mark.parametrize(
+    ("subsystem", "logs", "expected"),
+    [
+        (Subsystem.INGESTION, {}, ["TopicPolicy", "BucketPolicy"]),
+        (Subsystem.INGESTION, {"apiGatewayRoleOwned": True}, ["TopicPolicy", "BucketPolicy", "Account"]),
+        (Subsystem.FOUNDATION, {"apiGatewayRoleOwned": True}, ["TopicPolicy"]),
+    ],
+)
+def test_blocks_wait_for_resources_that_they_need_but_do_not_refer_to(
+    engine: Engine, subsystem: Subsystem, logs: dict[str, Any], expected: list[str]
+) -> None:
+    prerequisites: list[str] = []
+
+    def program() -> None:
+        scope = Foundation(context(), foundation_settings(logs=logs)).scope(subsystem, LogLevel.DEBUG)
+        prerequisites.extend(type(resource).__name__ for resource in scope.prerequisites)
+        assert (scope.alerts_topic, scope.log_level) == (TOPIC, LogLevel.DEBUG)
+
+    engine.run(program)
+    assert prerequisites == expected

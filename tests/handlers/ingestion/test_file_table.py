@@ -1,4 +1,4 @@
-"""File records: every transition is conditional, on moto's DynamoDB and on the fake."""
+"""File records: every change of a status is conditional, in moto's DynamoDB and in the in-memory fake."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,8 @@ ARRIVED = datetime(2026, 1, 3, 11, 59, tzinfo=UTC)
 
 
 class Clock:
+    """Clock that is one second later at each reading, so that files have different ages."""
+
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 3, 12, tzinfo=UTC)
 
@@ -24,9 +26,13 @@ class Clock:
         return self.now
 
 
+def new_table(dynamodb: Any, **options: Any) -> FileTable:
+    return FileTable(dynamodb, "files", 400, Clock(), **options)
+
+
 @pytest.fixture
 def table(dynamodb: Any) -> FileTable:
-    return FileTable(dynamodb, "files", 400, Clock())
+    return new_table(dynamodb)
 
 
 def file(name: str = "a", arrived: datetime = ARRIVED) -> ArrivedFile:
@@ -56,16 +62,16 @@ def test_pending_files_are_listed_oldest_first_across_shards(table: FileTable) -
 
 
 def test_pending_files_are_spread_over_all_shards(dynamodb: Any) -> None:
-    table = FileTable(dynamodb, "files", 400, Clock(), 4)
+    table = new_table(dynamodb, open_shards=4)
     ids = track_files(table, *(str(number) for number in range(40)))
     shards = {get_text(read_item(dynamodb, record_id), "open_shard") for record_id in ids}
     assert shards == {f"pending#{number}" for number in range(4)}
 
 
 def test_files_in_shards_that_are_no_longer_written_are_listed_with_read_all_shards(dynamodb: Any) -> None:
-    ids = track_files(FileTable(dynamodb, "files", 400, Clock(), 16), *(str(number) for number in range(40)))
-    assert len(FileTable(dynamodb, "files", 400, Clock(), 1).list_pending(100)) < 40
-    assert len(FileTable(dynamodb, "files", 400, Clock(), 1, read_all_shards=True).list_pending(100)) == len(ids)
+    track_files(new_table(dynamodb, open_shards=16), *(str(number) for number in range(40)))
+    assert len(new_table(dynamodb, open_shards=1).list_pending(100)) < 40
+    assert len(new_table(dynamodb, open_shards=1, read_all_shards=True).list_pending(100)) == 40
 
 
 def test_long_lists_are_read_page_by_page(table: FileTable, dynamodb: Any) -> None:
@@ -191,7 +197,7 @@ def test_a_transaction_conflict_raises_an_error(dynamodb: Any, monkeypatch: pyte
 
     monkeypatch.setattr(dynamodb, "transact_write_items", refuse_for_conflict)
     with pytest.raises(Exception, match="TransactionCanceled"):
-        FileTable(dynamodb, "files", 400, Clock()).track(file(), check_adjacent_dates=True)
+        new_table(dynamodb).track(file(), check_adjacent_dates=True)
 
 
 def test_records_are_read_in_several_requests(table: FileTable) -> None:

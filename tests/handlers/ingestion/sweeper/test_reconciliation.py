@@ -62,12 +62,12 @@ def reconciler(cloud: Cloud, bucket: Any) -> Reconciler:
     )
 
 
-HOURS = timedelta(hours=1)
+HOUR = timedelta(hours=1)
 
 
 def test_a_version_without_notification_is_tracked_and_counted(cloud: Cloud) -> None:
-    tracked, lost = version("tracked", 5 * HOURS), version("lost", 5 * HOURS)
-    too_large = version("large", 5 * HOURS, size=11)
+    tracked, lost = version("tracked", 5 * HOUR), version("lost", 5 * HOUR)
+    too_large = version("large", 5 * HOUR, size=11)
     IngestionHarness(cloud).table().track(tracked)
     counts = reconciler(cloud, FakeLandingBucket([[tracked, lost], [too_large]], cloud)).start()
     assert counts == ReconciliationCounts(checked=3, missing=2)
@@ -82,20 +82,20 @@ def test_a_version_without_notification_is_tracked_and_counted(cloud: Cloud) -> 
 @pytest.mark.parametrize("days", [-1, 1])
 def test_a_version_recorded_under_an_adjacent_date_is_not_tracked_again(cloud: Cloud, days: int) -> None:
     """S3's list has the start of a multipart upload, and its notification the end. Around midnight the dates differ."""
-    listed = version("parts", 3 * HOURS)
-    IngestionHarness(cloud).table().track(version("parts", 3 * HOURS - timedelta(days=days)))
+    listed = version("parts", 3 * HOUR)
+    IngestionHarness(cloud).table().track(version("parts", 3 * HOUR - timedelta(days=days)))
     assert reconciler(cloud, FakeLandingBucket([[listed]], cloud)).start() == ReconciliationCounts(checked=1, missing=0)
     assert len(cloud.files()) == 1
 
 
 def test_versions_that_are_too_young_or_too_old_are_ignored(cloud: Cloud) -> None:
-    too_young, too_old = version("young", HOURS / 2), version("old", timedelta(days=2, minutes=1))
+    too_young, too_old = version("young", HOUR / 2), version("old", timedelta(days=2, minutes=1))
     assert reconciler(cloud, FakeLandingBucket([[too_young, too_old]], cloud)).start() == ReconciliationCounts()
     assert not cloud.files()
 
 
 def test_a_large_bucket_is_compared_in_several_invocations(cloud: Cloud) -> None:
-    bucket = FakeLandingBucket([[version(str(number), 5 * HOURS)] for number in range(5)], cloud, seconds=31)
+    bucket = FakeLandingBucket([[version(str(number), 5 * HOUR)] for number in range(5)], cloud, seconds=31)
     reconciliation = reconciler(cloud, bucket)
     assert [reconciliation.start().missing, *(reconciliation.resume().missing for _ in range(3))] == [2, 2, 1, 0]
     assert bucket.listed_pages == [0, 1, 2, 3, 4]
