@@ -67,8 +67,6 @@ class Cloud:
 
         `lost` means that the request is lost. Later starts succeed.
         """
-        self.next_calls: deque[str] = deque()
-        """Outcomes of the next other calls: `lost`, `response lost`, or empty for success."""
         self.status_changes: list[tuple[Key, str, str]] = []
         """Key, former status and new status of each change of an item's status."""
         self.on_start: Callable[[str], None] = lambda _: None
@@ -141,13 +139,8 @@ class _Client:
 
     def _call_through_gate(self, operation: str, execute: Callable[[], Any]) -> Any:
         self._gate(f"before {operation}")
-        outcome = self._cloud.next_calls.popleft() if self._cloud.next_calls and operation != "StartExecution" else ""
-        if outcome == "lost":
-            raise ReadTimeoutError(endpoint_url=operation)
         response = execute()
         self._gate(f"after {operation}")
-        if outcome == "response lost":
-            raise ReadTimeoutError(endpoint_url=operation)
         return response
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ReadTimeoutError
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
@@ -45,8 +45,30 @@ class RunFailed(Exception):
     """The Spark run has failed."""
 
 
+TIMEOUT = ReadTimeoutError(endpoint_url="aws")
+
+
 def open_gate(_: str) -> None:
     """Let every call pass."""
+
+
+class FaultGate:
+    """Gate that counts how often it is passed, which is before and after each call, and raises an error once.
+
+    `Killed` kills the caller. Before a call, `TIMEOUT` means that the request was lost. After a call, it means that the
+    response was lost.
+    """
+
+    def __init__(self, fault_at: int | None = None, error: BaseException | type[BaseException] = Killed) -> None:
+        self.pass_count = 0
+        self.fault_at = fault_at
+        """Number of the pass at which the error is raised, starting with 1. None if there is no error."""
+        self.error = error
+
+    def __call__(self, _: str) -> None:
+        self.pass_count += 1
+        if self.pass_count == self.fault_at:
+            raise self.error
 
 
 def manifest_id_of(execution_name: str) -> str:

@@ -13,7 +13,7 @@ from handlers.ingestion.sweeper.environment import SweeperEnvironment
 from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironment
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud
-from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce
+from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce
 
 
 def log_lines(output: str) -> list[dict[str, Any]]:
@@ -82,11 +82,11 @@ def test_no_sensitive_data_in_cloudwatch_logs(capsys: pytest.CaptureFixture[str]
     harness.cloud.next_starts.extend(["refused", "response lost", ""])
     for _ in range(2):
         harness.builder().handle([*announce(*names), {"messageId": "x", "body": '{"canary": 1}'}])
-    harness.cloud.next_calls.extend(["lost", "", "response lost"])
-    harness.builder().handle([*announce("canary-late"), *announce("canary-empty", size=0)])
+    for fault_at in (1, 5):
+        builder = harness.builder(FaultGate(fault_at, TIMEOUT))
+        builder.handle([*announce("canary-late"), *announce("canary-empty", size=0)])
     harness.cloud.advance_time(901)
-    harness.cloud.next_calls.extend([""] * 40 + ["lost"])
-    harness.sweeper().sweep()
+    harness.sweeper(FaultGate(60, TIMEOUT)).sweep()
     for broken in ("run", "file", ""):
         if harness.waiting_executions:
             harness.run(harness.waiting_executions.pop(0), broken=broken)

@@ -10,7 +10,7 @@ from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.time_and_ids.ulid import ulid
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud, Gate
-from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce
+from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce
 
 MANIFEST_ID = ulid(NOW, 1)
 NO_FAILURES: BatchFailures = {"batchItemFailures": []}
@@ -58,8 +58,8 @@ def test_a_retried_message_tracks_the_file_once_and_does_not_change_its_status(h
 
 
 def test_only_the_failed_messages_of_a_batch_are_delivered_again(harness: IngestionHarness) -> None:
-    harness.cloud.next_calls.append("lost")
-    failures = harness.builder().handle([*announce("a"), {"messageId": "bad", "body": "not json"}, *announce("b")])
+    messages = [*announce("a"), {"messageId": "bad", "body": "not json"}, *announce("b")]
+    failures = harness.builder(FaultGate(1, TIMEOUT)).handle(messages)
     assert failures == {"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "bad"}]}
     assert [key[1] for key in harness.cloud.files()] == ["incoming/b.ndjson#v1"]
 

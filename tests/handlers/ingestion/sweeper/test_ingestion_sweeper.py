@@ -4,8 +4,13 @@ import pytest
 
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud
-from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce, check_final_state
-from tests.handlers.ingestion.test_crashes import KillSwitch
+from tests.handlers.ingestion.ingestion_harness import (
+    FaultGate,
+    IngestionHarness,
+    Killed,
+    announce,
+    check_final_state,
+)
 
 
 def kill_builder_before(harness: IngestionHarness, call: str, *names: str) -> None:
@@ -173,7 +178,7 @@ def test_the_number_of_calls_of_a_sweep_does_not_grow_with_the_table() -> None:
         harness = IngestionHarness(Cloud(NOW))
         harness.builder().handle(announce(*(str(number) for number in range(file_count))))
         harness.run_all()
-        gate = KillSwitch()
+        gate = FaultGate()
         harness.sweeper(gate).sweep()
         pass_counts.append(gate.pass_count)
     assert pass_counts[0] == pass_counts[1]
