@@ -30,16 +30,16 @@ def test_a_request_creates_no_client_and_loads_no_service_model(
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     module: Any = importlib.import_module(request.module)
-    create = module._rest if hasattr(module, "_rest") else module._handler
-    create.cache_clear()
+    create_clients = module._rest if hasattr(module, "_rest") else module._handler
+    create_clients.cache_clear()
     try:
-        create()  # in Lambda, the module does this when it is imported
+        create_clients()  # in Lambda, the module does this when it is imported
         monkeypatch.setattr(botocore.session.Session, "create_client", fail)
         monkeypatch.setattr(botocore.loaders.Loader, "load_service_model", fail)
         for _ in range(2):
             assert "x-amz-signature" in module.handler(request.event, None)["body"].lower()
     finally:
-        create.cache_clear()
+        create_clients.cache_clear()
 
 
 def fail(*_: Any, **__: Any) -> None:
