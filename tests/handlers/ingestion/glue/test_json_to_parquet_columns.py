@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue import json_schema_inference, json_to_parquet_columns
+from handlers.ingestion.glue import json_schema_inference
 from handlers.ingestion.glue.json_schema_inference import (
     MAX_LEVELS,
     MAX_NAMES,
@@ -30,6 +30,10 @@ from handlers.ingestion.glue.json_to_parquet_columns import (
     StructOf,
     TableColumns,
     WidenedColumn,
+    columns_from_schema,
+    fits_unchanged,
+    infer_columns,
+    to_spark_schema,
 )
 from handlers.ingestion.glue.value_conversion import MisfitFlag, make_converter
 from tests.handlers.ingestion.glue.test_json_line_parser import OBJECTS
@@ -53,8 +57,8 @@ def merge(*shapes: JsonShape) -> JsonShape:
 
 def column_type_of(*values: Any) -> ColumnType:
     """Return the inferred type of a column with these values."""
-    ((_, kind),) = json_to_parquet_columns.infer_columns(shape_of(*({"a": value} for value in values))).fields
-    return kind
+    ((_, column_type),) = infer_columns(shape_of(*({"a": value} for value in values))).fields
+    return column_type
 
 
 @given(RECORDS, st.randoms())
@@ -87,12 +91,12 @@ def test_the_nodes_marked_as_boundless_do_not_depend_on_the_order(
 def test_inferred_columns_hold_every_value_completely(records: list[dict[str, Any]], nodes_below_columns: int) -> None:
     shape = shape_of(*records)
     limit_nodes(shape, 1 + len(shape.names) + nodes_below_columns)
-    for name, kind in json_to_parquet_columns.infer_columns(shape).fields:
+    for name, column_type in infer_columns(shape).fields:
         misfit = MisfitFlag()
         values = [record.get(name) for record in records]
-        stored = [make_converter(kind)(value, misfit) for value in values]
+        stored = [make_converter(column_type)(value, misfit) for value in values]
         assert not misfit.is_set
-        if json_to_parquet_columns.fits_unchanged(kind, shape.names[name]):
+        if fits_unchanged(column_type, shape.names[name]):
             assert without_nulls(stored) == without_nulls(values)
 
 
@@ -106,7 +110,7 @@ def without_nulls(value: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("values", "kind"),
+    ("values", "column_type"),
     [
         ([1, None, 2], Scalar("long")),
         ([1, 2**62], Scalar("long")),
@@ -133,13 +137,13 @@ def without_nulls(value: Any) -> Any:
         ([[[1]], [[{"b": 1}, 2]]], ListOf(ListOf(JSON))),
     ],
 )
-def test_a_column_is_as_wide_as_its_values(values: list[Any], kind: ColumnType) -> None:
-    assert column_type_of(*values) == kind
-    assert column_type_of(*reversed(values)) == kind
+def test_a_column_is_as_wide_as_its_values(values: list[Any], column_type: ColumnType) -> None:
+    assert column_type_of(*values) == column_type
+    assert column_type_of(*reversed(values)) == column_type
 
 
 @pytest.mark.parametrize(
-    ("kind", "values", "fits"),
+    ("column_type", "values", "fits"),
     [
         (Scalar("long"), [1, 2**60, None], True),
         (Scalar("long"), [1.5], False),
@@ -156,35 +160,31 @@ def test_a_column_is_as_wide_as_its_values(values: list[Any], kind: ColumnType) 
         (StructOf((("x", Scalar("long")),)), [{"x": "a"}], False),
     ],
 )
-def test_a_column_needs_no_conversion_only_if_every_value_fits(kind: ColumnType, values: list[Any], fits: bool) -> None:
+def test_a_column_needs_no_conversion_only_if_every_value_fits(
+    column_type: ColumnType, values: list[Any], fits: bool
+) -> None:
     shape = shape_of(*({"a": value} for value in values))
-    assert json_to_parquet_columns.fits_unchanged(kind, shape.names["a"]) == fits
+    assert fits_unchanged(column_type, shape.names["a"]) == fits
 
 
 def test_a_widened_column_is_reported_with_the_kinds_shape_of() -> None:
-    columns = json_to_parquet_columns.infer_columns(
-        shape_of({"a": 1, "b": {"c": [1]}, "d": 1}, {"a": 2.5, "b": {"c": ["x"]}, "d": 2})
-    )
+    columns = infer_columns(shape_of({"a": 1, "b": {"c": [1]}, "d": 1}, {"a": 2.5, "b": {"c": ["x"]}, "d": 2}))
     assert columns.widened == (
         WidenedColumn("a", ("double", "integer"), "double"),
         WidenedColumn("b.c[]", ("integer", "text"), "string"),
     )
-    (spark_field,) = [
-        item for item in json_to_parquet_columns.to_spark_schema(columns)["fields"] if item["name"] == "a"
-    ]
+    (spark_field,) = [item for item in to_spark_schema(columns)["fields"] if item["name"] == "a"]
     assert spark_field["metadata"] == {"widened": "double, integer"}
 
 
 def test_names_that_cannot_be_columns_are_not_columns() -> None:
-    columns = json_to_parquet_columns.infer_columns(
-        shape_of({"": 1, "a": 1, "A": 1, "DT": 1, "_Source_Key": 1, "_unknown": 1, "b": 1})
-    )
+    columns = infer_columns(shape_of({"": 1, "a": 1, "A": 1, "DT": 1, "_Source_Key": 1, "_unknown": 1, "b": 1}))
     assert [name for name, _ in columns.fields] == ["a", "b"]
 
 
 def test_an_object_that_is_a_map_becomes_json_and_stays_small() -> None:
     shape = shape_of(*({"users": {f"u{number}": 1}} for number in range(MAX_NAMES + 5)))
-    assert json_to_parquet_columns.infer_columns(shape).fields == (("users", JSON),)
+    assert infer_columns(shape).fields == (("users", JSON),)
     assert not shape.names["users"].names
     assert merge(shape, shape_of({"users": {"u": 1}})) == shape
 
@@ -209,7 +209,7 @@ def test_names_that_multiply_with_each_level_become_json_and_the_others_keep_the
     shape = shape_of({"id": 1, "user": {"name": "a", "tags": ["b"]}}, *records)
     assert count_nodes(shape) > 30_000
     limit_nodes(shape, MAX_NODES)
-    columns = json_to_parquet_columns.infer_columns(shape)
+    columns = infer_columns(shape)
     user = StructOf((("name", STRING), ("tags", ListOf(STRING))))
     assert columns.fields == (("counts", JSON), ("id", Scalar("long")), ("user", user))
     assert [(entry.column, entry.became) for entry in columns.widened] == [("counts", "json")]
@@ -222,7 +222,7 @@ def test_the_widest_nodes_are_marked_first_and_equally_wide_nodes_together() -> 
         shape = shape_of({"a": {"x": {"y": 1}}, "b": wide, "c": wide, "d": [[1]], "e": 1})
         assert count_nodes(shape) == 16
         limit_nodes(shape, max_nodes)
-        return [kind for _, kind in json_to_parquet_columns.infer_columns(shape).fields]
+        return [column_type for _, column_type in infer_columns(shape).fields]
 
     a, b, c, d, e = limited_columns(16)
     assert isinstance(b, StructOf)
@@ -236,17 +236,17 @@ def test_values_that_are_nested_too_deeply_become_json() -> None:
     value: Any = 1
     for _ in range(MAX_LEVELS + 5):
         value = {"a": value}
-    kind = column_type_of(value)
+    column_type = column_type_of(value)
     depth = 0
-    while isinstance(kind, StructOf):
-        ((_, kind),) = kind.fields
+    while isinstance(column_type, StructOf):
+        ((_, column_type),) = column_type.fields
         depth += 1
-    assert kind == JSON
+    assert column_type == JSON
     assert depth < MAX_LEVELS
 
 
-def field(name: str, kind: Any) -> dict[str, Any]:
-    return {"name": name, "type": kind, "nullable": True, "metadata": {}}
+def field(name: str, column_type: Any) -> dict[str, Any]:
+    return {"name": name, "type": column_type, "nullable": True, "metadata": {}}
 
 
 def test_a_given_schema_is_used_as_spark_parses_it() -> None:
@@ -260,7 +260,7 @@ def test_a_given_schema_is_used_as_spark_parses_it() -> None:
             field("s", {"type": "struct", "fields": [field("x", "date")]}),
         ],
     }
-    columns = json_to_parquet_columns.columns_from_schema(schema)
+    columns = columns_from_schema(schema)
     assert columns == TableColumns(
         (
             ("id", Scalar("long")),
@@ -270,7 +270,7 @@ def test_a_given_schema_is_used_as_spark_parses_it() -> None:
             ("s", StructOf((("x", Scalar("date")),))),
         )
     )
-    assert json_to_parquet_columns.to_spark_schema(columns)["fields"][:5] == schema["fields"]
+    assert to_spark_schema(columns)["fields"][:5] == schema["fields"]
 
 
 @pytest.mark.parametrize(
@@ -286,4 +286,4 @@ def test_a_given_schema_is_used_as_spark_parses_it() -> None:
 )
 def test_a_schema_that_no_run_can_use_is_refused(fields: list[dict[str, Any]]) -> None:
     with pytest.raises(InvalidSchema):
-        json_to_parquet_columns.columns_from_schema({"type": "struct", "fields": fields})
+        columns_from_schema({"type": "struct", "fields": fields})

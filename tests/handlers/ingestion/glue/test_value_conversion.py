@@ -17,14 +17,14 @@ DECIMAL = Scalar("decimal(10,2)")
 POINT = StructOf((("x", Scalar("long")), ("y", Scalar("long"))))
 
 
-def convert(kind: ColumnType, value: Any) -> tuple[Any, bool]:
+def convert(column_type: ColumnType, value: Any) -> tuple[Any, bool]:
     """Return the stored value, and True if it is complete."""
     misfit = MisfitFlag()
-    return make_converter(kind)(value, misfit), not misfit.is_set
+    return make_converter(column_type)(value, misfit), not misfit.is_set
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "stored"),
+    ("column_type", "value", "stored"),
     [
         (Scalar("long"), 2**63 - 1, 2**63 - 1),
         (Scalar("long"), 3.0, 3),
@@ -45,12 +45,12 @@ def convert(kind: ColumnType, value: Any) -> tuple[Any, bool]:
         (POINT, {"x": 1}, {"x": 1, "y": None}),
     ],
 )
-def test_a_value_that_fits_is_stored(kind: ColumnType, value: Any, stored: Any) -> None:
-    assert convert(kind, value) == (stored, True)
+def test_a_value_that_fits_is_stored(column_type: ColumnType, value: Any, stored: Any) -> None:
+    assert convert(column_type, value) == (stored, True)
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"),
+    ("column_type", "value"),
     [
         *((Scalar("long"), value) for value in ("1", 1.5, 2**63, True)),
         (Scalar("integer"), 2**31),
@@ -68,8 +68,8 @@ def test_a_value_that_fits_is_stored(kind: ColumnType, value: Any, stored: Any) 
         (POINT, [1]),
     ],
 )
-def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(kind: ColumnType, value: Any) -> None:
-    assert convert(kind, value) == (None, False)
+def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(column_type: ColumnType, value: Any) -> None:
+    assert convert(column_type, value) == (None, False)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored: st
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "stored"),
+    ("column_type", "value", "stored"),
     [
         (POINT, {"x": 1, "z": 2}, {"x": 1, "y": None}),
         (POINT, {"x": "a", "y": 2}, {"x": None, "y": 2}),
@@ -101,8 +101,10 @@ def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored: st
         (MapOf(Scalar("long")), {"a": "b", "c": 1}, [("a", None), ("c", 1)]),
     ],
 )
-def test_a_value_that_fits_in_part_is_stored_in_part_and_reported(kind: ColumnType, value: Any, stored: Any) -> None:
-    assert convert(kind, value) == (stored, False)
+def test_a_value_that_fits_in_part_is_stored_in_part_and_reported(
+    column_type: ColumnType, value: Any, stored: Any
+) -> None:
+    assert convert(column_type, value) == (stored, False)
 
 
 @given(VALUES)
