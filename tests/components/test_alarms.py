@@ -82,9 +82,9 @@ def dead_letter_alarms(subsystem: str, *names: str) -> dict[str, AlarmRule]:
     }
 
 
-def message_age_alarm(queue: str, seconds: int, runbook: str) -> AlarmRule:
+def message_age_alarm(queue: str, runbook: str) -> AlarmRule:
     dimensions = {"QueueName": f"polyphony-test-{queue}"}
-    return AlarmRule("AWS/SQS", "ApproximateAgeOfOldestMessage", seconds, runbook, dimensions, "Maximum")
+    return AlarmRule("AWS/SQS", "ApproximateAgeOfOldestMessage", 1_800, runbook, dimensions, "Maximum")
 
 
 def workflow_alarms(subsystem: str) -> dict[str, AlarmRule]:
@@ -140,7 +140,7 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         ),
         **workflow_alarms(INGESTION),
         "builder-duration-warning": duration_alarm(INGESTION, "manifest-builder", 48_000, "ingestion-late"),
-        "oldest-message-warning": message_age_alarm("ingestion-intake", 1_800, "ingestion-late"),
+        "oldest-message-warning": message_age_alarm("ingestion-intake", "ingestion-late"),
         "oldest-pending-warning": log_alarm(
             INGESTION, "oldest-pending", "ingestion-late", 7_200, statistic="Maximum", seconds=900
         ),
@@ -228,7 +228,7 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
             {metrics.STACK: "polyphony-test"},
             "p95",
         ),
-        "uploads-waiting-warning": message_age_alarm("meetings-uploads", 1_800, "meetings-late"),
+        "uploads-waiting-warning": message_age_alarm("meetings-uploads", "meetings-late"),
         "recordings-unheard-warning": log_alarm(MEETINGS, "recordings-unheard", "meetings-late"),
         "spot-interruptions-warning": log_alarm(MEETINGS, "spot-interruptions", "spot-interruptions", 5, seconds=3_600),
         "model-throttles-warning": log_alarm(MEETINGS, "model-throttles", "models-refuse", 20),

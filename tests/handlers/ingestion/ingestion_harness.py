@@ -213,9 +213,9 @@ class IngestionHarness:
         while self.waiting_executions:
             self.run(self.waiting_executions.pop(0))
 
-    def run_until_settled(self, rounds: int = 8) -> None:
-        """Let hours pass without new files and crashes, with one sweep in each round."""
-        for _ in range(rounds):
+    def run_until_settled(self) -> None:
+        """Let eight hours pass without new files and crashes, with one sweep in each hour."""
+        for _ in range(8):
             self.cloud.deliver_delayed_starts()
             self.run_all()
             self.cloud.advance_time(3601)
