@@ -30,20 +30,17 @@ def test_a_request_creates_no_client_and_loads_no_service_model(
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     module: Any = importlib.import_module(request.module)
-    create = module._rest if hasattr(module, "_rest") else module._handler
-    create.cache_clear()
+    create_clients = module._rest if hasattr(module, "_rest") else module._handler
+    create_clients.cache_clear()
     try:
-        create()  # Lambda's runtime lets the module do this when it is imported
-        for owner, method in (
-            (botocore.session.Session, "create_client"),
-            (botocore.loaders.Loader, "load_service_model"),
-        ):
-            monkeypatch.setattr(owner, method, fail)
+        create_clients()  # in Lambda, the module does this when it is imported
+        monkeypatch.setattr(botocore.session.Session, "create_client", fail)
+        monkeypatch.setattr(botocore.loaders.Loader, "load_service_model", fail)
         for _ in range(2):
             assert "x-amz-signature" in module.handler(request.event, None)["body"].lower()
     finally:
-        create.cache_clear()
+        create_clients.cache_clear()
 
 
 def fail(*_: Any, **__: Any) -> None:
-    raise AssertionError("a request must use the clients that exist")
+    raise AssertionError("a request must use the existing clients")

@@ -1,4 +1,7 @@
-"""Harness that registers one subsystem or block, at preview or with the ids of a deployment, and reads the result."""
+"""Harness that registers one subsystem or block, and functions that read permissions and variables of the result.
+
+The resources are recorded as a preview registers them, or with the ids that AWS would generate in a deployment.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -68,7 +71,10 @@ def sample_function(name: str) -> Function:
 
 
 class Deployment:
-    """One subsystem under test. Equal settings are registered once, because tests only read the recorded resources."""
+    """Deployment of one subsystem alone, with settings that a test chooses.
+
+    Equal settings are registered only once, because tests do not change the recorded resources.
+    """
 
     def __init__(
         self,
@@ -77,17 +83,17 @@ class Deployment:
         arguments: Callable[[Scope, Any], object],
         settings: type[SubsystemSettings],
         *,
-        given: Mapping[str, Any] | None = None,
+        default_settings: Mapping[str, Any] | None = None,
         foundation: Mapping[str, Any] | None = None,
     ) -> None:
-        """Store the settings. `given` and `foundation` are the defaults of every deployment."""
+        """`default_settings` and `foundation` are settings of every deployment, unless a test changes them."""
         self._subsystem, self._component, self._arguments = subsystem, component, arguments
-        self._settings, self._given, self._foundation = settings, given or {}, foundation or {}
+        self._settings, self._default_settings, self._foundation = settings, default_settings or {}, foundation or {}
         self._recorded: dict[str, Recorded] = {}
 
     def settings(self, **changes: Any) -> Any:
-        """Return the settings, with changes by their camel-case names."""
-        return self._settings.model_validate({**self._given, **changes})
+        """Return the subsystem's settings, with changes by their camel-case names."""
+        return self._settings.model_validate({**self._default_settings, **changes})
 
     def program(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Callable[[], Any]:
         """Return a program that registers only the subsystem."""
@@ -97,20 +103,20 @@ class Deployment:
 
     def preview(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
         """Return the resources as a preview records them, with unknown ids."""
-        return self._once("preview", Engine().run, foundation, changes)
+        return self._record("preview", Engine().run, foundation, changes)
 
     def complete(self, **changes: Any) -> Recorded:
         """Return the resources with the ids that AWS would generate."""
-        return self._once("complete", deploy, None, changes)
+        return self._record("complete", deploy, None, changes)
 
-    def _once(
+    def _record(
         self,
-        how: str,
+        mode: str,
         run: Callable[[Callable[[], object]], Recorded],
         foundation: Mapping[str, Any] | None,
         changes: dict[str, Any],
     ) -> Recorded:
-        key = json.dumps((how, foundation, changes))
+        key = json.dumps((mode, foundation, changes))
         if key not in self._recorded:
             self._recorded[key] = run(self.program(foundation, **changes))
         return self._recorded[key]
@@ -169,7 +175,7 @@ def roles(recorded: Recorded) -> set[str]:
 
 def _permissions(policy: Resource) -> Iterator[Permission]:
     text = policy.inputs["policy"]
-    assert text is not UNKNOWN, f"{policy.name} is known when AWS has given its ids"
+    assert text is not UNKNOWN, f"{policy.name} has unknown values at preview: use Deployment.complete()"
     for statement in json.loads(text)["Statement"]:
         assert statement["Effect"] == "Allow"
         condition = json.dumps(statement["Condition"], sort_keys=True) if "Condition" in statement else None

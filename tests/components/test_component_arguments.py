@@ -17,7 +17,7 @@ def parse(paths: tuple[Path, ...]) -> list[ast.Module]:
 
 
 def fields_by_dataclass(modules: list[ast.Module]) -> dict[str, list[tuple[str, bool]]]:
-    """Return the public fields of each dataclass in their order. The flag is True for a field with a default."""
+    """Return the fields of each dataclass in their order, each with True if it has a default."""
     return {
         node.name: [
             (field.target.id, field.value is not None)
@@ -26,7 +26,7 @@ def fields_by_dataclass(modules: list[ast.Module]) -> dict[str, list[tuple[str, 
         ]
         for module in modules
         for node in ast.walk(module)
-        if isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(mark) for mark in node.decorator_list)
+        if isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(item) for item in node.decorator_list)
     }
 
 

@@ -1,4 +1,4 @@
-"""Tests of the warnings about models that may end. The day is an argument, so no test depends on today's date."""
+"""Tests of the warnings about models whose life may end soon. No test depends on today's date."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -12,10 +12,10 @@ from components.settings.error_messages import SettingsError
 from handlers.common.identifier_types import ModelId
 from tests.components.settings.stack_config import complete
 
-OLD = "anthropic.claude-haiku-4-5-20251001-v1:0"
+OLD_MODEL = "anthropic.claude-haiku-4-5-20251001-v1:0"
 SONNET_SETTINGS = ["meetings.models.summary", "meetings.models.actionItems"]
 SONNET = "anthropic.claude-sonnet-5-5"
-SONNET_ENDS = date(2027, 9, 28)
+SONNET_END = date(2027, 9, 28)
 
 
 def settings(**changes: object) -> StackSettings:
@@ -29,18 +29,23 @@ def warned_settings(today: date, **changes: object) -> list[str]:
 
 def test_the_default_models_are_far_from_their_end() -> None:
     """On the day when these defaults were chosen, the former defaults could already end at any time."""
-    chosen = date(2026, 11, 23)
-    assert warned_settings(chosen) == []
-    assert warned_settings(chosen, livestream__agent__modelId=f"us.{OLD}") == ["livestream.agent.modelId"]
+    day = date(2026, 11, 23)
+    assert warned_settings(day) == []
+    assert warned_settings(day, livestream__agent__modelId=f"us.{OLD_MODEL}") == ["livestream.agent.modelId"]
 
 
 def test_a_warning_starts_ninety_days_before_a_model_may_end() -> None:
-    assert warned_settings(SONNET_ENDS - timedelta(days=91)) == []
-    assert warned_settings(SONNET_ENDS - timedelta(days=90)) == SONNET_SETTINGS
-    for today, when in ((SONNET_ENDS - timedelta(days=1), "from 2027-09-28"), (SONNET_ENDS, "at any time")):
-        warnings = list(warn_of_model_ends(settings(), today))
-        for setting in SONNET_SETTINGS:
-            assert any(text.startswith(f"{setting}: AWS may end {SONNET} {when}.") for text in warnings)
+    assert warned_settings(SONNET_END - timedelta(days=91)) == []
+    assert warned_settings(SONNET_END - timedelta(days=90)) == SONNET_SETTINGS
+
+
+@pytest.mark.parametrize(
+    ("today", "end"), [(SONNET_END - timedelta(days=1), "from 2027-09-28"), (SONNET_END, "at any time")]
+)
+def test_a_warning_says_when_the_model_may_end(today: date, end: str) -> None:
+    warnings = list(warn_of_model_ends(settings(), today))
+    for setting in SONNET_SETTINGS:
+        assert any(text.startswith(f"{setting}: AWS may end {SONNET} {end}.") for text in warnings)
 
 
 def test_a_model_without_a_date_gives_a_warning() -> None:
@@ -68,12 +73,8 @@ def model_settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield path
 
 
-def test_the_timeout_of_an_answer_suffices_for_the_thinking_of_the_chosen_model() -> None:
+def test_a_model_that_thinks_longer_requires_a_longer_timeout_for_its_answer() -> None:
+    model = {"livestream__agent__modelId": f"us.{SONNET}"}
     with pytest.raises(SettingsError, match="answerSeconds must be at least 131 for this modelId"):
-        settings(livestream__agent__modelId="us.anthropic.claude-sonnet-5-5")
-    changed = settings(
-        livestream__agent__modelId="us.anthropic.claude-sonnet-5-5",
-        livestream__agent__answerSeconds=131,
-        livestream__agentWorker__timeoutSeconds=282,
-    )
-    assert changed.livestream.agent.answer_seconds == 131
+        settings(**model)
+    settings(**model, livestream__agent__answerSeconds=131, livestream__agentWorker__timeoutSeconds=282)

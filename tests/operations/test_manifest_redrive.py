@@ -137,7 +137,7 @@ def test_a_manifest_without_record_or_list_cannot_be_redriven(harness: Ingestion
 
 
 @pytest.mark.parametrize(
-    ("fate", "outcome"), [("refused", RedriveOutcome.REFUSED), ("lost after", RedriveOutcome.UNCLEAR)]
+    ("fate", "outcome"), [("refused", RedriveOutcome.REFUSED), ("response lost", RedriveOutcome.UNCLEAR)]
 )
 def test_a_failed_start_can_be_repeated(harness: IngestionHarness, fate: str, outcome: RedriveOutcome) -> None:
     name = failed(harness)

@@ -3,13 +3,11 @@
 import json
 from typing import Any
 
-from components.blocks.naming.context import Subsystem
 from components.foundation import Foundation
-from components.settings import LogLevel
 from tests.fake_engine import Engine, Recorded, context, foundation_settings
 
 ROLE = "arn:aws:iam::123456789012:role/polyphony-test-foundation-api-logs"
-OWNED = {"apiGatewayRoleOwned": True}
+OWNER_SETTINGS = {"apiGatewayRoleOwned": True}
 
 
 def foundation(engine: Engine, **logs: Any) -> Recorded:
@@ -18,17 +16,17 @@ def foundation(engine: Engine, **logs: Any) -> Recorded:
 
 def test_the_role_is_created_only_if_the_settings_say_so(engine: Engine) -> None:
     assert foundation(engine).all("apigateway.Account") == []
-    assert foundation(engine, **OWNED).one("apigateway.Account").inputs["cloudwatchRoleArn"] == ROLE
+    assert foundation(engine, **OWNER_SETTINGS).one("apigateway.Account").inputs["cloudwatchRoleArn"] == ROLE
 
 
 def test_the_account_setting_waits_for_the_permissions_of_the_role(engine: Engine) -> None:
-    recorded = foundation(engine, **OWNED)
-    before = {ancestor.name for ancestor in recorded.ancestors(recorded.one("apigateway.Account"))}
-    assert {"foundation-api-logs-role", "foundation-api-logs-grants"} <= before
+    recorded = foundation(engine, **OWNER_SETTINGS)
+    dependencies = {ancestor.name for ancestor in recorded.ancestors(recorded.one("apigateway.Account"))}
+    assert {"foundation-api-logs-role", "foundation-api-logs-grants"} <= dependencies
 
 
 def test_the_role_may_write_only_logs_of_this_accounts_apis(engine: Engine) -> None:
-    policy = json.loads(foundation(engine, **OWNED).one("iam.RolePolicy", "api-logs").inputs["policy"])
+    policy = json.loads(foundation(engine, **OWNER_SETTINGS).one("iam.RolePolicy", "api-logs").inputs["policy"])
     by_resource = {tuple(statement["Resource"]): statement["Action"] for statement in policy["Statement"]}
     logs = "arn:aws:logs:us-east-1:123456789012:log-group:"
     assert by_resource.pop(("*",)) == ["logs:DescribeLogGroups"]
@@ -39,19 +37,7 @@ def test_the_role_may_write_only_logs_of_this_accounts_apis(engine: Engine) -> N
 
 
 def test_the_trust_policy_has_no_condition_that_api_gateway_cannot_meet(engine: Engine) -> None:
-    role = foundation(engine, **OWNED).one("iam.Role", "api-logs").inputs
+    role = foundation(engine, **OWNER_SETTINGS).one("iam.Role", "api-logs").inputs
     (statement,) = json.loads(role["assumeRolePolicy"])["Statement"]
     assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
     assert "Condition" not in statement
-
-
-def test_blocks_of_subsystems_wait_for_the_account_setting(engine: Engine) -> None:
-    waits: list[list[str]] = []
-
-    def program() -> None:
-        made = Foundation(context(), foundation_settings(logs=OWNED))
-        scopes = [made.scope(item, LogLevel.DEBUG) for item in (Subsystem.INGESTION, Subsystem.FOUNDATION)]
-        waits.extend([type(item).__name__ for item in scope.prerequisites] for scope in scopes)
-
-    engine.run(program)
-    assert waits == [["TopicPolicy", "BucketPolicy", "Account"], ["TopicPolicy"]]

@@ -27,7 +27,7 @@ def test_every_recipient_of_alerts_is_subscribed(engine: Engine) -> None:
     }
 
 
-def test_only_alerting_services_of_this_account_may_publish(engine: Engine) -> None:
+def test_only_alerting_services_of_this_account_may_publish_alerts(engine: Engine) -> None:
     policy = json.loads(foundation(engine).one("sns.TopicPolicy").inputs["policy"])
     deny, allow = policy["Statement"]
     assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
@@ -37,7 +37,9 @@ def test_only_alerting_services_of_this_account_may_publish(engine: Engine) -> N
         "costalerts.amazonaws.com",
     }
     assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
-    assert "kmsMasterKeyId" not in foundation(engine).one("sns.Topic").inputs, "no alarm could use the AWS managed key"
+    assert "kmsMasterKeyId" not in foundation(engine).one("sns.Topic").inputs, (
+        "CloudWatch alarms cannot use the AWS managed key of SNS"
+    )
 
 
 def test_the_audit_bucket_accepts_access_logs_of_this_account_and_they_expire(engine: Engine) -> None:
@@ -51,7 +53,7 @@ def test_the_audit_bucket_accepts_access_logs_of_this_account_and_they_expire(en
     assert recorded.all("s3.BucketLogging") == []
 
 
-def test_the_budget_alerts_at_every_threshold_of_this_stacks_cost(engine: Engine) -> None:
+def test_the_budget_of_this_stacks_cost_alerts_at_every_threshold(engine: Engine) -> None:
     budget = foundation(engine).one("budgets.Budget").inputs
     assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("100.00", "USD", "MONTHLY")
     assert budget["costFilters"] == [{"name": "TagKeyValue", "values": ["user:CostCenter$tests"]}]
@@ -64,7 +66,7 @@ def test_anomalies_are_reported_at_once_from_the_threshold(engine: Engine) -> No
     recorded = foundation(engine, spend={"monthlyBudget": 100})
     monitor = recorded.one("costexplorer.AnomalyMonitor").inputs
     assert monitor["monitorType"] == "CUSTOM"  # an account may have only one DIMENSIONAL monitor
-    # In the form in which the provider reads it back: any other form replaces the monitor at each deployment.
+    # The provider reads the specification back in this form. Any other form would replace the monitor at each deployment.
     assert json.loads(monitor["monitorSpecification"]) == {
         **dict.fromkeys(("And", "CostCategories", "Dimensions", "Not", "Or")),
         "Tags": {"Key": "CostCenter", "MatchOptions": None, "Values": ["tests"]},
@@ -80,11 +82,11 @@ def test_a_stack_that_does_not_own_the_monitor_creates_none(engine: Engine) -> N
     assert recorded.one("budgets.Budget").inputs["timeUnit"] == "MONTHLY"
 
 
-@pytest.mark.parametrize("owned", [True, False])
-def test_an_existing_monitor_alerts_this_stack_and_none_is_created(engine: Engine, owned: bool) -> None:
+@pytest.mark.parametrize("is_owned", [True, False])
+def test_an_existing_monitor_alerts_this_stack_and_none_is_created(engine: Engine, is_owned: bool) -> None:
     """Member accounts of an organisation cannot create a monitor for a tag."""
     monitor = "arn:aws:ce::123456789012:anomalymonitor/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
-    spend = {"monthlyBudget": 100, "anomalyMonitorArn": monitor, "anomalyMonitorOwned": owned}
+    spend = {"monthlyBudget": 100, "anomalyMonitorArn": monitor, "anomalyMonitorOwned": is_owned}
     recorded = foundation(engine, spend=spend)
     assert recorded.all("costexplorer.AnomalyMonitor") == []
     subscription = recorded.one("costexplorer.AnomalySubscription").inputs
@@ -92,10 +94,10 @@ def test_an_existing_monitor_alerts_this_stack_and_none_is_created(engine: Engin
     assert subscription["subscribers"] == [{"type": "SNS", "address": TOPIC}]
 
 
-@pytest.mark.parametrize("wrong", ["services", "arn:aws:ce::123456789012:anomalysubscription/0f3c1a5e", ""])
-def test_an_existing_monitor_is_named_by_its_arn(wrong: str) -> None:
+@pytest.mark.parametrize("value", ["services", "arn:aws:ce::123456789012:anomalysubscription/0f3c1a5e", ""])
+def test_a_value_that_is_no_arn_of_an_anomaly_monitor_is_refused(value: str) -> None:
     with pytest.raises(ValidationError, match="anomalyMonitorArn"):
-        foundation_settings(spend={"monthlyBudget": 100, "anomalyMonitorArn": wrong})
+        foundation_settings(spend={"monthlyBudget": 100, "anomalyMonitorArn": value})
 
 
 def test_backups_are_daily_and_expire(engine: Engine) -> None:
@@ -109,7 +111,7 @@ def test_backups_select_only_this_stacks_tables(engine: Engine) -> None:
     assert selection["iamRoleArn"] == "arn:aws:iam::123456789012:role/polyphony-test-foundation-backup"
 
 
-def test_the_backup_roles_reach_only_tables_of_this_stack(engine: Engine) -> None:
+def test_the_backup_roles_may_access_only_tables_of_this_stack(engine: Engine) -> None:
     for policy in foundation(engine).all("iam.RolePolicy"):
         for statement in json.loads(policy.inputs["policy"])["Statement"]:
             for resource in statement["Resource"]:
@@ -118,7 +120,7 @@ def test_the_backup_roles_reach_only_tables_of_this_stack(engine: Engine) -> Non
 
 
 def test_backups_and_restores_have_separate_roles_and_backups_may_be_tagged(engine: Engine) -> None:
-    """AWS Backup fails a job whose role may not tag its backups."""
+    """A backup job whose role may not tag the backups fails."""
     recorded = foundation(engine)
     backup, restore = (
         recorded.one("iam.RolePolicy", f"foundation-backup-{purpose}-grants").inputs["policy"]
@@ -126,10 +128,12 @@ def test_backups_and_restores_have_separate_roles_and_backups_may_be_tagged(engi
     )
     assert "Restore" not in backup
     assert "CreateBackup" not in restore
-    [plan] = recorded.one("backup.Plan").inputs["rules"]
-    assert plan["recoveryPointTags"]
-    tagging = [item for item in json.loads(backup)["Statement"] if "backup:TagResource" in item["Action"]]
-    assert [item["Resource"] for item in tagging] == [["arn:aws:backup:us-east-1:123456789012:recovery-point:*"]]
+    [rule] = recorded.one("backup.Plan").inputs["rules"]
+    assert rule["recoveryPointTags"]
+    taggable = [
+        entry["Resource"] for entry in json.loads(backup)["Statement"] if "backup:TagResource" in entry["Action"]
+    ]
+    assert taggable == [["arn:aws:backup:us-east-1:123456789012:recovery-point:*"]]
 
 
 def test_the_event_of_a_failed_backup_goes_to_a_queue_with_an_alarm(engine: Engine) -> None:
@@ -146,8 +150,8 @@ def test_the_event_of_a_failed_backup_goes_to_a_queue_with_an_alarm(engine: Engi
 
 def test_only_the_stack_that_owns_the_region_settings_creates_them(engine: Engine) -> None:
     assert foundation(engine).all("backup.RegionSettings") == []
-    owned = foundation(engine, backup={"regionSettingsOwned": True}).one("backup.RegionSettings")
-    assert owned.inputs["resourceTypeOptInPreference"] == {"DynamoDB": True}
+    region_settings = foundation(engine, backup={"regionSettingsOwned": True}).one("backup.RegionSettings")
+    assert region_settings.inputs["resourceTypeOptInPreference"] == {"DynamoDB": True}
 
 
 def test_the_layers_name_contains_the_hash_of_its_lock_file(engine: Engine) -> None:
@@ -155,14 +159,23 @@ def test_the_layers_name_contains_the_hash_of_its_lock_file(engine: Engine) -> N
     assert layer["layerName"].endswith(layer["sourceCodeHash"][:12])
 
 
-def test_blocks_of_a_subsystem_wait_for_resources_that_they_reference_by_name_only(engine: Engine) -> None:
-    waits: list[str] = []
+@pytest.mark.parametrize(
+    ("subsystem", "logs", "expected"),
+    [
+        (Subsystem.INGESTION, {}, ["TopicPolicy", "BucketPolicy"]),
+        (Subsystem.INGESTION, {"apiGatewayRoleOwned": True}, ["TopicPolicy", "BucketPolicy", "Account"]),
+        (Subsystem.FOUNDATION, {"apiGatewayRoleOwned": True}, ["TopicPolicy"]),
+    ],
+)
+def test_blocks_wait_for_resources_that_they_need_but_do_not_refer_to(
+    engine: Engine, subsystem: Subsystem, logs: dict[str, Any], expected: list[str]
+) -> None:
+    prerequisites: list[str] = []
 
     def program() -> None:
-        made = Foundation(context(), foundation_settings())
-        scope = made.scope(Subsystem.INGESTION, LogLevel.DEBUG)
-        waits.extend(str(type(item).__name__) for item in scope.prerequisites)
+        scope = Foundation(context(), foundation_settings(logs=logs)).scope(subsystem, LogLevel.DEBUG)
+        prerequisites.extend(type(resource).__name__ for resource in scope.prerequisites)
         assert (scope.alerts_topic, scope.log_level) == (TOPIC, LogLevel.DEBUG)
 
     engine.run(program)
-    assert waits == ["TopicPolicy", "BucketPolicy"]
+    assert prerequisites == expected

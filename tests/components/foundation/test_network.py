@@ -1,4 +1,4 @@
-"""Tests of the network: it is built only if something is attached, and has no route to the internet."""
+"""Tests of the network: it is created only if a subsystem is attached to it, and it has no route to the internet."""
 
 import json
 from typing import Any
@@ -19,14 +19,14 @@ def network(engine: Engine, services: dict[str, str] | None = None, **changes: A
     return engine.run(lambda: Network("foundation-network", args))
 
 
-@pytest.mark.parametrize("attached", [True, False])
-def test_an_attached_subsystem_builds_the_network(engine: Engine, attached: bool) -> None:
-    off = {f"{name}.enabled": False for name in ("transcription", "voiceQa", "livestream", "meetings")}
-    settings = load_settings(complete({**off, "ingestion.networkAttached": attached}), "dev")
+@pytest.mark.parametrize("is_attached", [True, False])
+def test_the_network_is_created_only_if_a_subsystem_is_attached(engine: Engine, is_attached: bool) -> None:
+    only_ingestion = {f"{name}.enabled": False for name in ("transcription", "voiceQa", "livestream", "meetings")}
+    settings = load_settings(complete({**only_ingestion, "ingestion.networkAttached": is_attached}), "dev")
     recorded = engine.run(lambda: Platform("platform", context(), settings))
     names = {"foundation-network-vpc", "foundation-network-s3", "ingestion-spark-connection"}
-    assert names & {resource.name for resource in recorded.graph} == (names if attached else set())
-    assert ("vpcConfig" in recorded.one("lambda.Function", "manifest-builder").inputs) is attached
+    assert names & {resource.name for resource in recorded.graph} == (names if is_attached else set())
+    assert ("vpcConfig" in recorded.one("lambda.Function", "manifest-builder").inputs) is is_attached
 
 
 @pytest.mark.parametrize("key", ["arn:aws:kms:us-east-1:123456789012:key/k", None])
@@ -35,7 +35,7 @@ def test_an_attached_job_with_a_key_has_a_kms_endpoint(key: str | None) -> None:
     assert ("kms" in list_endpoint_services(settings)) is (key is not None)
 
 
-def test_tables_and_buckets_are_reached_through_free_gateway_endpoints(engine: Engine) -> None:
+def test_tables_and_buckets_have_gateway_endpoints_which_are_free(engine: Engine) -> None:
     endpoints = {resource.inputs["serviceName"]: resource.inputs for resource in network(engine).all("ec2.VpcEndpoint")}
     assert set(endpoints) == {"com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.dynamodb"}
     assert {endpoint["vpcEndpointType"] for endpoint in endpoints.values()} == {"Gateway"}
@@ -56,7 +56,7 @@ def test_an_endpoint_serves_only_identities_of_the_account_and_the_layers_of_ima
         assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}
 
 
-def test_an_interface_endpoint_names_its_caller(engine: Engine) -> None:
+def test_an_interface_endpoint_has_a_tag_with_its_reason(engine: Engine) -> None:
     (endpoint,) = [
         resource
         for resource in network(engine, {"states": "the builder starts workflows"}).all("ec2.VpcEndpoint")
@@ -71,7 +71,7 @@ def test_subnets_are_private_without_a_route_to_the_internet(engine: Engine) -> 
     subnets = [resource.inputs for resource in recorded.all("ec2.Subnet")]
     assert [(subnet["availabilityZone"], subnet["cidrBlock"]) for subnet in subnets] == [
         ("us-east-1a", "10.64.0.0/24"),
-        ("us-east-1c", "10.64.2.0/24"),  # independent of the other zones, so that zones can be added and removed
+        ("us-east-1c", "10.64.2.0/24"),  # does not depend on the other zones, so that zones can be added and removed
     ]
     assert all(subnet["mapPublicIpOnLaunch"] is False for subnet in subnets)
     assert [resource for resource in recorded.graph if resource.kind in {"NatGateway", "InternetGateway"}] == []
@@ -87,7 +87,7 @@ def test_security_groups_allow_only_the_required_traffic(engine: Engine) -> None
     assert (rules["endpoints-in"]["fromPort"], rules["endpoints-in"]["cidrIpv4"]) == (443, "10.64.0.0/16")
     assert rules["functions-out"]["toPort"] == 443
     assert rules["glue-in"]["ipProtocol"] == rules["glue-across"]["ipProtocol"] == "-1"
-    assert "cidrIpv4" not in rules["glue-in"]  # only between the workers
+    assert "cidrIpv4" not in rules["glue-in"], "only the workers of Glue may send to each other"
     assert "functions-in" not in rules
 
 

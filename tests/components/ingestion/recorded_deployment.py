@@ -6,4 +6,5 @@ from components.settings import IngestionSettings
 from tests.components.deployment_harness import Deployment
 
 INGESTION = Deployment(Subsystem.INGESTION, Ingestion, IngestionArgs, IngestionSettings)
-ingestion = plain = INGESTION.preview
+ingestion = INGESTION.preview
+"""Function that returns the recorded resources, as a preview of a stack with these settings registers them."""

@@ -1,4 +1,7 @@
-"""Tests of ingestion's resources: permissions, workflow, retention, encryption, catalogue, schedules."""
+"""Tests of ingestion's resources: permissions, workflow, retention, encryption, catalogue, schedules.
+
+`ingestion()` returns the resources with default settings, and `ingestion(spark={...})` those with changed settings.
+"""
 
 import base64
 import json
@@ -9,7 +12,7 @@ from statelint.linter import Linter
 
 from components.blocks.workflow.state_definitions import total_pause_seconds
 from tests.components.deployment_harness import Permission, may, permissions, roles, variables
-from tests.components.ingestion.recorded_deployment import ingestion, plain
+from tests.components.ingestion.recorded_deployment import ingestion
 from tests.handlers.ingestion.fake_cloud import PROJECTED
 
 ACCOUNT = "123456789012"
@@ -71,34 +74,34 @@ ROLES: dict[str, set[Permission]] = {
 
 
 def test_each_role_has_exactly_the_listed_permissions() -> None:
-    found = {
+    found_permissions = {
         role.removeprefix("polyphony-test-ingestion-"): {
             permission
-            for permission in permissions(plain(), role)
+            for permission in permissions(ingestion(), role)
             if permission[0].partition(":")[0] not in BLOCK_SERVICES
         }
-        for role in roles(plain())
+        for role in roles(ingestion())
     }
-    assert found == ROLES
+    assert found_permissions == ROLES
 
 
 def test_the_functions_get_their_environment_variables() -> None:
-    builder = variables(plain(), "manifest-builder")
+    builder = variables(ingestion(), "manifest-builder")
     assert (builder["STATE_MACHINE_ARN"], builder["FILES_PER_MANIFEST"]) == (MACHINE, "200")
     assert (builder["MANIFEST_BYTES"], builder["MAX_FILE_BYTES"]) == (str(10 * 1024**3), str(5 * 1024**3))
-    sweeper = variables(plain(), "sweeper")
+    sweeper = variables(ingestion(), "sweeper")
     assert (sweeper["CLAIM_SECONDS"], sweeper["FLUSH_SECONDS"]) == ("900", "3600")
     assert builder["FLUSH_AT_ONCE"] == "false"
 
 
-def test_with_a_waiting_time_of_zero_builder_and_sweeper_flush_at_once() -> None:
-    program = ingestion(manifests={"flushMinutes": 0})
-    assert variables(program, "manifest-builder")["FLUSH_AT_ONCE"] == "true"
-    assert variables(program, "sweeper")["FLUSH_SECONDS"] == "0"
+def test_with_zero_flush_minutes_builder_and_sweeper_flush_at_once() -> None:
+    recorded = ingestion(manifests={"flushMinutes": 0})
+    assert variables(recorded, "manifest-builder")["FLUSH_AT_ONCE"] == "true"
+    assert variables(recorded, "sweeper")["FLUSH_SECONDS"] == "0"
 
 
-def test_the_index_holds_only_files_that_are_not_in_a_run() -> None:
-    (index,) = plain().one("dynamodb.Table").inputs["globalSecondaryIndexes"]
+def test_the_index_of_open_items_projects_the_attributes_that_the_handlers_read() -> None:
+    (index,) = ingestion().one("dynamodb.Table").inputs["globalSecondaryIndexes"]
     assert [key["attributeName"] for key in index["keySchemas"]] == ["open_shard", "open_since"]
     keys = {"date_prefix", "file_key", "open_shard", "open_since"}
     assert index["projectionType"] == "INCLUDE"
@@ -106,25 +109,26 @@ def test_the_index_holds_only_files_that_are_not_in_a_run() -> None:
 
 
 def test_a_run_waits_for_capacity_and_is_retried_once() -> None:
-    text = plain().one("sfn.StateMachine").inputs["definition"]
-    assert Linter.validate(json.loads(text)) == []
-    run = json.loads(text)["States"]["Run"]
-    wait, repeat = run["Retry"]
-    assert {"Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"} < set(
-        wait["ErrorEquals"]
-    )
-    # Step Functions gives a throttled start the name of Glue's exceptions in general.
-    assert "Glue.AWSGlueException" in wait["ErrorEquals"]
-    assert wait["IntervalSeconds"] >= 30, "Glue allows few starts per second, and many runs start at the same time"
-    assert repeat == {**repeat, "ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}
+    definition = ingestion().one("sfn.StateMachine").inputs["definition"]
+    assert Linter.validate(json.loads(definition)) == []
+    run = json.loads(definition)["States"]["Run"]
+    capacity_retrier, failure_retrier = run["Retry"]
+    assert set(capacity_retrier["ErrorEquals"]) > {
+        *("Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"),
+        "Glue.AWSGlueException",  # the name that Step Functions gives to a throttled start
+    }
+    assert capacity_retrier["IntervalSeconds"] >= 30, "Glue allows few starts per second, and many runs start together"
+    assert (failure_retrier["ErrorEquals"], failure_retrier["MaxAttempts"]) == (["States.TaskFailed"], 1)
     assert [catch["Next"] for catch in run["Catch"]] == ["MarkFailed"]
-    assert "errorOutput.Error" in text
-    assert "errorOutput.Cause" not in text, "the text of an error may quote a file"
+    assert "errorOutput.Error" in definition
+    assert "errorOutput.Cause" not in definition, "the text of an error may quote a file"
 
 
 def test_the_retries_stay_within_the_limits_of_step_functions() -> None:
-    """https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and .../service-quotas.html"""
-    states = json.loads(plain().one("sfn.StateMachine").inputs["definition"])["States"]
+    """The limits are those of https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and
+    .../service-quotas.html.
+    """
+    states = json.loads(ingestion().one("sfn.StateMachine").inputs["definition"])["States"]
     retriers = [retrier for state in states.values() for retrier in state.get("Retry", [])]
     assert all(retrier["IntervalSeconds"] <= retrier["MaxDelaySeconds"] < 31_622_400 for retrier in retriers)
     # A failed attempt adds three events: scheduled, started, failed. A state adds two: entered, exited.
@@ -132,13 +136,13 @@ def test_the_retries_stay_within_the_limits_of_step_functions() -> None:
     assert 3 * attempts + 2 * len(states) < 25_000 / 10, "an execution fails when its history has 25,000 events"
 
 
-@pytest.mark.parametrize("changes", [{}, {"timeoutMinutes": 480}])
-def test_a_run_waits_for_capacity_most_of_a_day_and_the_workflow_outlasts_all_retries(changes: dict[str, Any]) -> None:
-    definition = json.loads(ingestion(spark=changes).one("sfn.StateMachine").inputs["definition"])
+@pytest.mark.parametrize("spark", [{}, {"timeoutMinutes": 480}])
+def test_a_run_waits_for_capacity_most_of_a_day_and_the_workflow_outlasts_all_retries(spark: dict[str, Any]) -> None:
+    definition = json.loads(ingestion(spark=spark).one("sfn.StateMachine").inputs["definition"])
     run = definition["States"]["Run"]
     assert total_pause_seconds(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses on average"
-    waits = 2 * run["TimeoutSeconds"] + sum(total_pause_seconds(retry) for retry in run["Retry"])
-    assert waits + 3600 < definition["TimeoutSeconds"], "otherwise the last steps are cut off"
+    max_seconds = 2 * run["TimeoutSeconds"] + sum(total_pause_seconds(retry) for retry in run["Retry"])
+    assert max_seconds + 3600 < definition["TimeoutSeconds"], "the last steps need time after the last run"
 
 
 def test_the_settings_determine_the_size_of_the_job_and_its_concurrent_runs() -> None:
@@ -148,13 +152,11 @@ def test_the_settings_determine_the_size_of_the_job_and_its_concurrent_runs() ->
     assert (job["glueVersion"], job["timeout"]) == ("5.1", 30)
 
 
-def test_glue_logs_to_our_log_groups_which_expire() -> None:
-    groups = {
-        resource.inputs["name"]: resource.inputs["retentionInDays"] for resource in plain().all("cloudwatch.LogGroup")
-    }
-    arguments = plain().one("glue.Job").inputs["defaultArguments"]
+def test_glue_logs_to_log_groups_of_the_program_which_expire() -> None:
+    groups = {group.inputs["name"]: group.inputs["retentionInDays"] for group in ingestion().all("cloudwatch.LogGroup")}
+    arguments = ingestion().one("glue.Job").inputs["defaultArguments"]
     prefix = arguments["--custom-logGroup-prefix"]
-    assert {f"{prefix}/error", f"{prefix}/output", arguments["--continuous-log-logGroup"]} <= set(groups)
+    assert {f"{prefix}/error", f"{prefix}/output", arguments["--continuous-log-logGroup"]} <= groups.keys()
     assert set(groups.values()) == {90}
 
 
@@ -162,57 +164,48 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 
 
 def test_output_is_always_encrypted_and_logs_with_a_key() -> None:
-    plainly = plain().one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
-    assert plainly["s3Encryption"] == {"s3EncryptionMode": "SSE-S3"}
-    assert plainly["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "DISABLED"}
-    keyed = ingestion(spark={"encryptionKeyArn": KEY})
-    encryption = keyed.one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
-    assert encryption["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "SSE-KMS", "kmsKeyArn": KEY}
-    assert encryption["jobBookmarksEncryption"] == {"jobBookmarksEncryptionMode": "CSE-KMS", "kmsKeyArn": KEY}
+    without_key, with_key = (
+        recorded.one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
+        for recorded in (ingestion(), ingestion(spark={"encryptionKeyArn": KEY}))
+    )
+    assert without_key["s3Encryption"] == {"s3EncryptionMode": "SSE-S3"}
+    assert without_key["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "DISABLED"}
+    assert with_key["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "SSE-KMS", "kmsKeyArn": KEY}
+    assert with_key["jobBookmarksEncryption"] == {"jobBookmarksEncryptionMode": "CSE-KMS", "kmsKeyArn": KEY}
 
 
 def test_a_key_encrypts_the_environment_of_every_function() -> None:
-    assert {function.inputs.get("kmsKeyArn") for function in plain().all("lambda.Function")} == {None}
-    keyed = ingestion(environmentKeyArn=KEY)
-    assert {function.inputs["kmsKeyArn"] for function in keyed.all("lambda.Function")} == {KEY}
+    assert {function.inputs.get("kmsKeyArn") for function in ingestion().all("lambda.Function")} == {None}
+    with_key = ingestion(environmentKeyArn=KEY)
+    assert {function.inputs["kmsKeyArn"] for function in with_key.all("lambda.Function")} == {KEY}
     for role in ("manifest-builder", "steps", "sweeper"):
-        assert ("kms:Decrypt", KEY, None) in permissions(keyed, f"polyphony-test-ingestion-{role}")
+        assert ("kms:Decrypt", KEY, None) in permissions(with_key, f"polyphony-test-ingestion-{role}")
 
 
 def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_and_role() -> None:
-    keyed = ingestion(spark={"encryptionKeyArn": KEY})
-    security, role = (
-        keyed.one("glue.SecurityConfiguration").inputs["name"],
-        keyed.one("iam.Role", "spark").inputs["name"],
-    )
-    prefix = keyed.one("glue.Job").inputs["defaultArguments"]["--custom-logGroup-prefix"]
-    groups = {f"{prefix}/{security}-role/{role}/{name}" for name in ("error", "output")}
-    made = {resource.inputs["name"]: resource.inputs for resource in keyed.all("cloudwatch.LogGroup")}
-    assert groups <= set(made)
-    assert {made[group]["kmsKeyId"] for group in groups} == {KEY}
-    policy = json.loads(keyed.one("iam.RolePolicy", "ingestion-spark-grants").inputs["policy"])
-    allowed = {
-        (action, resource)
-        for statement in policy["Statement"]
-        for action in statement["Action"]
-        for resource in statement["Resource"]
-    }
-    for action in ("logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"):
-        for group in groups:
-            assert (action, f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}:*") in allowed
-    assert "AssociateKmsKey" not in str([resource.inputs for resource in plain().all("iam.RolePolicy")])
+    with_key = ingestion(spark={"encryptionKeyArn": KEY})
+    configuration = with_key.one("glue.SecurityConfiguration").inputs["name"]
+    role = with_key.one("iam.Role", "spark").inputs["name"]
+    prefix = with_key.one("glue.Job").inputs["defaultArguments"]["--custom-logGroup-prefix"]
+    names = [f"{prefix}/{configuration}-role/{role}/{stream}" for stream in ("error", "output")]
+    groups = {resource.inputs["name"]: resource.inputs for resource in with_key.all("cloudwatch.LogGroup")}
+    assert [groups[name]["kmsKeyId"] for name in names] == [KEY, KEY]
+    arns = [f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{name}:*" for name in names]
+    actions = "AssociateKmsKey CreateLogGroup CreateLogStream PutLogEvents"
+    assert may("logs", actions, *arns) <= permissions(with_key, role)
+    assert "AssociateKmsKey" not in str(permissions(ingestion(), role))
 
 
 def test_the_script_is_stored_below_the_hash_of_its_content() -> None:
-    objects = plain().all("s3.BucketObjectv2")
+    objects = ingestion().all("s3.BucketObjectv2")
     keys = sorted(upload.inputs["key"] for upload in objects)
     (prefix,) = {key.rpartition("/")[0] for key in keys}
     assert [key.rpartition("/")[2] for key in keys] == ["handlers.zip", "job.py"]
-    assert plain().one("glue.Job").inputs["command"]["scriptLocation"].endswith(f"/{prefix}/job.py")
+    assert ingestion().one("glue.Job").inputs["command"]["scriptLocation"].endswith(f"/{prefix}/job.py")
 
 
 def test_no_web_page_may_upload_files_unless_the_settings_name_it() -> None:
-    assert plain().all("s3.BucketCorsConfiguration") == []
+    assert ingestion().all("s3.BucketCorsConfiguration") == []
     page = "https://app.example.com"
     [rule] = ingestion(intake={"corsOrigin": page}).one("s3.BucketCorsConfiguration", "landing").inputs["corsRules"]
     assert (rule["allowedOrigins"], rule["allowedMethods"]) == ([page], ["PUT"])
@@ -220,18 +213,18 @@ def test_no_web_page_may_upload_files_unless_the_settings_name_it() -> None:
 
 
 def test_files_are_versioned_and_parquet_is_tiered() -> None:
-    assert plain().one("s3.BucketVersioning").name == "ingestion-landing-versioning"
-    rules = {rule["id"]: rule for rule in plain().one("s3.BucketLifecycleConfiguration", "lake").inputs["rules"]}
+    assert ingestion().one("s3.BucketVersioning").name == "ingestion-landing-versioning"
+    rules = {rule["id"]: rule for rule in ingestion().one("s3.BucketLifecycleConfiguration", "lake").inputs["rules"]}
     assert rules["tier-data"]["transitions"] == [{"days": 0, "storageClass": "INTELLIGENT_TIERING"}]
     assert rules["expire-queries"]["expiration"] == {"days": 7}
 
 
 def test_athena_reads_pointers_and_needs_no_registered_partitions() -> None:
-    (table,) = [resource for resource in plain().all("glue.CatalogTable") if resource.name.endswith("table")]
+    (table,) = [resource for resource in ingestion().all("glue.CatalogTable") if resource.name.endswith("table")]
     storage = table.inputs["storageDescriptor"]
     assert storage["inputFormat"].endswith("SymlinkTextInputFormat")
     assert storage["location"].endswith("/pointers/")
-    configuration = plain().one("athena.Workgroup").inputs["configuration"]
+    configuration = ingestion().one("athena.Workgroup").inputs["configuration"]
     assert configuration["bytesScannedCutoffPerQuery"] == 100 * 1024**3
     assert configuration["enforceWorkgroupConfiguration"] is True
     assert table.inputs["parameters"]["projection.enabled"] == "true"
@@ -239,29 +232,28 @@ def test_athena_reads_pointers_and_needs_no_registered_partitions() -> None:
 
 
 def test_the_catalogue_has_the_columns_of_the_schema_and_those_that_the_job_adds() -> None:
-    found = ingestion(spark={"schemaDdl": "n LONG, tags ARRAY<STRING>"})
-    tables = {
-        resource.inputs["name"]: resource.inputs["storageDescriptor"] for resource in found.all("glue.CatalogTable")
-    }
-    names = [column["name"] for column in tables["rows"]["columns"]]
-    assert names[:3] == ["n", "tags", "_source_key"]
-    assert [column["name"] for column in tables["newest"]["columns"]] == [*names, "dt"]
-    assert {column["name"]: column["type"] for column in tables["rows"]["columns"]}["tags"] == "array<string>"
-    (bare,) = [resource for resource in plain().all("glue.CatalogTable") if resource.name.endswith("table")]
-    assert bare.inputs["storageDescriptor"]["columns"][0]["name"] == "_source_key"
+    def columns(table: str, **spark: str) -> dict[str, str]:
+        (found,) = [entry for entry in ingestion(spark=spark).all("glue.CatalogTable") if entry.inputs["name"] == table]
+        return {column["name"]: column["type"] for column in found.inputs["storageDescriptor"]["columns"]}
+
+    ddl = "n LONG, tags ARRAY<STRING>"
+    assert list(columns("rows", schemaDdl=ddl))[:3] == ["n", "tags", "_source_key"]
+    assert columns("rows", schemaDdl=ddl)["tags"] == "array<string>"
+    assert list(columns("newest", schemaDdl=ddl)) == [*columns("rows", schemaDdl=ddl), "dt"]
+    assert next(iter(columns("rows"))) == "_source_key"
 
 
 def test_the_view_has_the_types_that_athena_reads() -> None:
-    found = ingestion(spark={"schemaDdl": "id BIGINT, tags ARRAY<STRING>"})
-    (view,) = [resource for resource in found.all("glue.CatalogTable") if resource.name.endswith("view")]
+    recorded = ingestion(spark={"schemaDdl": "id BIGINT, tags ARRAY<STRING>"})
+    (view,) = [resource for resource in recorded.all("glue.CatalogTable") if resource.name.endswith("view")]
     encoded = view.inputs["viewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
     types = {column["name"]: column["type"] for column in json.loads(base64.b64decode(encoded))["columns"]}
     assert (types["id"], types["tags"], types["_source_line"]) == ("bigint", "array(varchar)", "bigint")
     assert view.inputs["storageDescriptor"]["serDeInfo"] == {"name": "-", "serializationLibrary": "-"}
 
 
-def test_a_failed_glue_run_is_published_to_the_alerts_topic() -> None:
-    pattern = json.loads(plain().one("cloudwatch.EventRule").inputs["eventPattern"])
+def test_the_event_rule_matches_every_state_of_a_failed_glue_run() -> None:
+    pattern = json.loads(ingestion().one("cloudwatch.EventRule").inputs["eventPattern"])
     assert pattern["detail-type"] == ["Glue Job State Change"]
     assert set(pattern["detail"]["state"]) == {"FAILED", "TIMEOUT", "STOPPED"}
 
@@ -269,8 +261,8 @@ def test_a_failed_glue_run_is_published_to_the_alerts_topic() -> None:
 def test_the_sweeper_runs_every_few_minutes_and_reconciles_once_a_day() -> None:
     schedules = {
         resource.inputs["scheduleExpression"]: json.loads(resource.inputs["target"]["input"])
-        for resource in plain().all("scheduler.Schedule")
+        for resource in ingestion().all("scheduler.Schedule")
     }
     assert schedules == {"rate(5 minutes)": {"kind": "sweep"}, "cron(0 2 * * ? *)": {"kind": "reconcile"}}
-    once = ingestion(manifests={"sweepMinutes": 1}).all("scheduler.Schedule")
-    assert "rate(1 minute)" in {item.inputs["scheduleExpression"] for item in once}
+    changed = ingestion(manifests={"sweepMinutes": 1}).all("scheduler.Schedule")
+    assert "rate(1 minute)" in {schedule.inputs["scheduleExpression"] for schedule in changed}

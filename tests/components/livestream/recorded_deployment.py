@@ -34,7 +34,7 @@ LIVESTREAM = Deployment(
     Livestream,
     LivestreamArgs,
     LivestreamSettings,
-    given={"encryptionKey": KEY},
+    default_settings={"encryptionKey": KEY},
     foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
 )
 livestream, complete = LIVESTREAM.preview, LIVESTREAM.complete

@@ -24,17 +24,17 @@ COMPLETE: dict[str, Any] = {
     "livestream": {"encryptionKey": ENCRYPTION_KEY, "api": {"corsOrigin": PAGE}},
     "meetings": {"exchange": {"corsOrigin": PAGE}, "processing": {"imageDigest": DIGEST}},
 }
-"""All subsystems are enabled, and every environment accepts the values."""
+"""Configuration with all subsystems, whose values every environment accepts."""
 
 
 def complete(changes: dict[str, Any] | None = None, environment: str = "dev") -> dict[str, str]:
     """Return a stack with all subsystems; `changes` maps dotted keys to values."""
     values = {"environment": environment, **deepcopy(COMPLETE)}
     for key, value in (changes or {}).items():
-        *groups, name = key.split(".")
+        *group_names, name = key.split(".")
         group = values
-        for part in groups:
-            group = group.setdefault(part, {})
+        for group_name in group_names:
+            group = group.setdefault(group_name, {})
         group[name] = value
     return {f"polyphony:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 

@@ -1,6 +1,4 @@
-"""Tests of the rules across fields, sections and environments: refused values with their messages, and accepted
-values.
-"""
+"""Tests of the rules across fields, sections and environments, with the messages for refused values."""
 
 import re
 from typing import Any
@@ -19,14 +17,13 @@ from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAG
 Changes = dict[str, Any]
 RUNTIME = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B2c3"
 AGENT_NETWORK = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": ["subnet-0a1b"]}
-SPOT = {"vcpus": 0.5, "memoryMb": 1024}
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
-KEYS_ARE_LOADED = "must be an https URL in {}, because the provider's keys are loaded from it"
-NOT_IN: dict[str, tuple[object, str, str]] = {
+KEYS_MUST_BE_HTTPS = "must be an https URL in {}, because the provider's keys are loaded from it"
+FORBIDDEN: dict[str, tuple[object, str, str]] = {
     "foundation.identity.auth": ("none", "staging prod", "must be `oidc` in {}: `none` is for local and dev only"),
-    "foundation.identity.issuer": ("http://127.0.0.1:9/", "dev staging prod", KEYS_ARE_LOADED),
-    "foundation.identity.jwksUrl": ("http://127.0.0.1:9/k", "dev staging prod", KEYS_ARE_LOADED),
+    "foundation.identity.issuer": ("http://127.0.0.1:9/", "dev staging prod", KEYS_MUST_BE_HTTPS),
+    "foundation.identity.jwksUrl": ("http://127.0.0.1:9/k", "dev staging prod", KEYS_MUST_BE_HTTPS),
     "foundation.alerts.emails": (
         [],
         "staging prod",
@@ -54,15 +51,15 @@ NOT_IN: dict[str, tuple[object, str, str]] = {
     ),
     "meetings.exchange.corsOrigin": ("*", "prod", "must be the origin of the page that may use the exchange, in {}"),
 }
-"""Value, the environments that do not allow it, and reason with the environment, by key."""
+"""By key of a setting: a value, the environments that forbid it, and the end of the message with the environment."""
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-@pytest.mark.parametrize("key", NOT_IN)
+@pytest.mark.parametrize("key", FORBIDDEN)
 def test_a_setting_that_an_environment_forbids_is_refused_only_there(key: str, environment: str) -> None:
-    value, forbidden_in, reason = NOT_IN[key]
+    value, forbidding_environments, reason = FORBIDDEN[key]
     changes = {key: value, **({"livestream.api.authorizer": "apiKey"} if key.endswith("identity.auth") else {})}
-    if environment not in forbidden_in.split():
+    if environment not in forbidding_environments.split():
         load_settings(complete(changes, environment), environment)
         return
     [problem] = problems(complete(changes, environment))
@@ -70,16 +67,16 @@ def test_a_setting_that_an_environment_forbids_is_refused_only_there(key: str, e
     assert problem.endswith(f": {reason.format(environment)}")
 
 
-@pytest.mark.parametrize("key", [item for item in NOT_IN if not item.startswith("foundation")])
-def test_a_disabled_subsystem_is_not_checked(key: str) -> None:
-    value, forbidden_in, _ = NOT_IN[key]
-    environment = forbidden_in.split()[0]
+@pytest.mark.parametrize("key", [item for item in FORBIDDEN if not item.startswith("foundation")])
+def test_a_forbidden_value_in_a_disabled_subsystem_is_accepted(key: str) -> None:
+    value, forbidding_environments, _ = FORBIDDEN[key]
+    environment = forbidding_environments.split()[0]
     load_settings(complete({key: value, f"{key.partition('.')[0]}.enabled": False}, environment), environment)
 
 
 @pytest.mark.parametrize("level", ["WARNING", "ERROR"])
 @pytest.mark.parametrize(
-    ("section", "why"),
+    ("section", "reason"),
     [
         ("ingestion", "an alarm reads log lines of level INFO"),
         ("voiceQa", "an alarm reads log lines of level INFO"),
@@ -87,9 +84,9 @@ def test_a_disabled_subsystem_is_not_checked(key: str) -> None:
         ("meetings", "metrics are derived from log lines of level INFO"),
     ],
 )
-def test_log_lines_that_alarms_and_metrics_read_must_be_enabled(section: str, why: str, level: str) -> None:
+def test_log_lines_that_alarms_and_metrics_read_must_be_enabled(section: str, reason: str, level: str) -> None:
     assert problems(complete({f"{section}.logLevel": level})) == [
-        f"{section}.logLevel = {level}: must be DEBUG or INFO: {why}"
+        f"{section}.logLevel = {level}: must be DEBUG or INFO: {reason}"
     ]
 
 
@@ -113,16 +110,8 @@ REFUSED: list[tuple[Changes, str]] = [
     ({"foundation.network": {"subnetIds": ["subnet-0a1b"]}}, "vpcId and subnetIds belong together"),
     # Functions.
     (
-        {"transcription.audioProcessor": {"snapStart": True, "provisionedConcurrency": 1}},
-        "snapStart and provisionedConcurrency cannot be combined",
-    ),
-    (
         {"voiceQa.socketHandler.snapStart": True},  # provisioned concurrency is on by default
         "snapStart and provisionedConcurrency cannot be combined",
-    ),
-    (
-        {"transcription.audioProcessor": {"reservedConcurrency": 1, "provisionedConcurrency": 2}},
-        "provisionedConcurrency must be at most reservedConcurrency",
     ),
     ({"voiceQa.queryWorker.provisionedConcurrency": 51}, "provisionedConcurrency must be at most reservedConcurrency"),
     # Ingestion.
@@ -151,10 +140,6 @@ REFUSED: list[tuple[Changes, str]] = [
     ),
     # Livestream.
     ({"livestream.agent.guardrailId": "abc"}, "guardrailId and guardrailVersion belong together"),
-    (
-        {"livestream.agentWorker.timeoutSeconds": 149},
-        "agentWorker.timeoutSeconds = 149: must be at least 150: the model may answer twice",
-    ),
     (
         {"livestream.agent.answerSeconds": 440, "livestream.agentWorker.timeoutSeconds": 899},
         "agentWorker.timeoutSeconds = 899: must be at least 900: the model may answer twice, within agent.answerSeconds each time",
@@ -199,11 +184,12 @@ def test_consistent_settings_are_accepted(changes: Changes) -> None:
 
 
 def test_the_url_of_the_providers_keys_is_given_or_derived_from_the_issuer() -> None:
-    issuer = {"foundation.identity": {"issuer": "https://login.example.com/x/", "audience": "us"}}
-    derived = load_settings(complete(issuer), "dev").foundation.identity.keys_url
-    assert derived == "https://login.example.com/x/.well-known/jwks.json"
-    changes = {**issuer, "foundation.identity.jwksUrl": "https://keys.example.com/k"}
-    assert load_settings(complete(changes), "dev").foundation.identity.keys_url == "https://keys.example.com/k"
+    def keys_url(**identity: str) -> str:
+        identity = {"issuer": "https://login.example.com/x/", "audience": "us", **identity}
+        return load_settings(complete({"foundation.identity": identity}), "dev").foundation.identity.keys_url
+
+    assert keys_url() == "https://login.example.com/x/.well-known/jwks.json"
+    assert keys_url(jwksUrl="https://keys.example.com/k") == "https://keys.example.com/k"
 
 
 @pytest.mark.parametrize("key", ["ingestion.intake.corsOrigin", "livestream.api.corsOrigin", "voiceQa.audio.origins"])
@@ -222,14 +208,14 @@ def test_an_origin_is_a_scheme_and_a_host(key: str, origin: str) -> None:
     [(200, 512, 2), (10_000, 128, 391), (10_000, 512, 98), (10_000, 1769, 29), (10_000, 10_240, 29)],
 )
 def test_a_function_must_have_time_for_a_whole_manifest(name: str, files: int, megabytes: int, seconds: int) -> None:
-    def stack_of(timeout: int) -> dict[str, str]:
-        enough = {f"ingestion.{name}.timeoutSeconds": 899 for name in ("builder", "sweeper", "steps")}
-        own = {"timeoutSeconds": timeout, "memoryMb": megabytes}
-        return complete({"ingestion.manifests.files": files, **enough, f"ingestion.{name}": own})
+    def stack(timeout_seconds: int) -> dict[str, str]:
+        others = {f"ingestion.{name}.timeoutSeconds": 899 for name in ("builder", "sweeper", "steps")}
+        function = {f"ingestion.{name}": {"timeoutSeconds": timeout_seconds, "memoryMb": megabytes}}
+        return complete({"ingestion.manifests.files": files, **others, **function})
 
-    [problem] = problems(stack_of(seconds - 1))
+    [problem] = problems(stack(seconds - 1))
     assert problem.startswith(f"ingestion.{name}.timeoutSeconds = {seconds - 1}: must be at least {seconds} ")
-    assert load_settings(stack_of(seconds), "dev").ingestion.manifests.files == files
+    assert load_settings(stack(seconds), "dev").ingestion.manifests.files == files
 
 
 @pytest.mark.parametrize(
@@ -251,7 +237,7 @@ def test_an_endpoint_that_the_worker_cannot_call_is_refused(endpoint: str, envir
     [problem] = problems(complete({"voiceQa.agentcore.endpoint": endpoint}, environment))
     assert message in problem
     assert "canary" not in problem
-    if message.startswith(("an agent", "with a host")):
+    if message.startswith(("an agent", "with a host")):  # the worker refuses these endpoints too
         with pytest.raises(ValueError, match=re.escape(message)):
             AgentAddress.from_endpoint(endpoint)
 
@@ -266,8 +252,8 @@ def test_an_endpoint_that_the_worker_cannot_call_is_refused(endpoint: str, envir
     ],
 )
 def test_an_endpoint_that_the_worker_can_call_is_accepted(endpoint: str | None, environment: str) -> None:
-    found = load_settings(complete({"voiceQa.agentcore.endpoint": endpoint}, environment), environment)
-    assert str(found.voice_qa.agentcore.endpoint).startswith(str(endpoint))
+    settings = load_settings(complete({"voiceQa.agentcore.endpoint": endpoint}, environment), environment)
+    assert str(settings.voice_qa.agentcore.endpoint).startswith(str(endpoint))
 
 
 @pytest.mark.parametrize(
@@ -280,24 +266,29 @@ def test_an_endpoint_that_the_worker_can_call_is_accepted(endpoint: str | None, 
         "arn:aws:lambda:us-east-1:123456789012:function:lecturer",
     ],
 )
-def test_only_one_runtime_can_be_named(arn: str) -> None:
+def test_a_value_that_is_not_the_arn_of_one_runtime_is_refused(arn: str) -> None:
     [problem] = problems(complete({"voiceQa.agentcore.mode": "bedrock", "voiceQa.agentcore.runtimeArn": arn}))
     assert problem.startswith("voiceQa.agentcore.runtimeArn = ")
 
 
-def test_the_agent_has_time_to_store_findings_and_every_accepted_transcript_is_read() -> None:
+def test_the_agents_timeout_leaves_time_to_store_the_findings() -> None:
     assert FINISH_SECONDS < WINDOW_MARGIN_SECONDS
-    largest = load_settings(complete({"livestream.uploads.maxTranscriptMegabytes": 20}), "dev").livestream.uploads
-    assert largest.max_transcript_megabytes * MEGABYTE <= MAX_TRANSCRIPT_BYTES
+
+
+def test_the_largest_transcript_that_can_be_uploaded_is_not_too_large_for_the_parser() -> None:
+    uploads = load_settings(complete({"livestream.uploads.maxTranscriptMegabytes": 20}), "dev").livestream.uploads
+    assert uploads.max_transcript_megabytes * MEGABYTE <= MAX_TRANSCRIPT_BYTES
 
 
 @pytest.mark.parametrize("key", ["livestream.encryptionKey", "voiceQa.guestIdKey"])
 def test_a_secret_is_required_if_its_subsystem_is_enabled(key: str) -> None:
-    [problem] = problems(complete({key: None}))
-    assert problem == (
+    assert problems(complete({key: None})) == [
         f"{key}: is a secret and not set; set it with: pulumi config set --secret --path 'polyphony:{key}' --stack dev"
-    ), "the command can be copied unchanged"
-    load_settings(complete({f"{key.split('.', maxsplit=1)[0]}.enabled": False, key: None}, "prod"), "prod")
+    ], "the command can be copied unchanged"
+    load_settings(complete({f"{key.partition('.')[0]}.enabled": False, key: None}, "prod"), "prod")
+
+
+def test_secrets_are_not_in_any_text_form_of_the_settings() -> None:
     settings = load_settings(complete(), "dev")
     assert ENCRYPTION_KEY not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
 
@@ -319,8 +310,8 @@ def test_each_line_of_the_encryption_key_is_long_enough(key: str, message: str) 
 
 
 def test_an_encryption_key_may_be_followed_by_older_keys() -> None:
-    both = f"{'n' * 16}\n{'o' * 16}\n"
-    key = load_settings(complete({"livestream.encryptionKey": both}), "dev").livestream.encryption_key
+    two_keys = f"{'n' * 16}\n{'o' * 16}\n"
+    key = load_settings(complete({"livestream.encryptionKey": two_keys}), "dev").livestream.encryption_key
     assert key is not None
     assert parse_secrets(key.get_secret_value()) == ["n" * 16, "o" * 16]
 
@@ -331,8 +322,8 @@ def test_an_encryption_key_may_be_followed_by_older_keys() -> None:
 )
 def test_a_size_that_fargate_supports_is_accepted(vcpus: float, megabytes: int) -> None:
     processing = {"spot": {"vcpus": vcpus, "memoryMb": megabytes}, "maxVcpus": 16, "maxHours": 3}
-    found = load_settings(complete({"meetings.processing": processing}), "dev").meetings.processing.size
-    assert (found.vcpus, found.memory_mb) == (vcpus, megabytes)
+    size = load_settings(complete({"meetings.processing": processing}), "dev").meetings.processing.size
+    assert (size.vcpus, size.memory_mb) == (vcpus, megabytes)
 
 
 @pytest.mark.parametrize(
@@ -350,42 +341,42 @@ def test_a_size_that_fargate_does_not_support_is_refused(vcpus: float, megabytes
 
 
 @pytest.mark.parametrize(
-    ("processing", "least"),
+    ("processing", "min_minutes"),
     [
         ({}, 1_440),
         ({"maxHours": 1}, 120),
-        ({"maxHours": 3, "spot": SPOT}, 720),
+        ({"maxHours": 3, "spot": {"vcpus": 0.5, "memoryMb": 1024}}, 720),
         ({"engine": "fargate"}, 720),
         ({"engine": "fargate", "fargate": {"vcpus": 4, "memoryMb": 8192}}, 720),
         ({"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}, 1_440),
     ],
 )
-def test_the_timeout_must_be_long_enough_to_encode_the_longest_recording(processing: Changes, least: int) -> None:
-    """An hour of high-resolution video takes two vCPU hours; more than two vCPUs are not used."""
-    fits = {"meetings.processing": {**processing, "timeoutMinutes": least}}
-    assert load_settings(complete(fits), "dev").meetings.processing.timeout_minutes == least
-    [problem] = problems(complete({"meetings.processing": {**processing, "timeoutMinutes": least - 1}}))
-    assert f"timeoutMinutes must be at least {least:,}" in problem
+def test_the_timeout_must_be_long_enough_to_encode_the_longest_recording(processing: Changes, min_minutes: int) -> None:
+    """An hour of high-resolution video takes two vCPU hours. The job uses at most two vCPUs."""
+    shortest = {"meetings.processing": {**processing, "timeoutMinutes": min_minutes}}
+    assert load_settings(complete(shortest), "dev").meetings.processing.timeout_minutes == min_minutes
+    [problem] = problems(complete({"meetings.processing": {**processing, "timeoutMinutes": min_minutes - 1}}))
+    assert f"timeoutMinutes must be at least {min_minutes:,}" in problem
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
 def test_the_image_digest_is_required_in_staging_and_prod(environment: str) -> None:
-    missing = {"meetings.processing.imageDigest": None}
-    [problem] = problems(complete(missing, environment))
+    without_digest = {"meetings.processing.imageDigest": None}
+    [problem] = problems(complete(without_digest, environment))
     assert problem.startswith(f"meetings.processing.imageDigest: is required in {environment}")
     assert "the workflow `image` prints it" in problem
     assert "`sha256:` and 64 zeros" in problem
-    before = {"meetings.processing.imageDigest": f"sha256:{'0' * 64}"}
-    load_settings(complete(before, environment), environment)  # the digest that the message proposes is accepted
-    load_settings(complete(missing), "dev")  # and dev may run its latest
+    zero_digest = {"meetings.processing.imageDigest": f"sha256:{'0' * 64}"}
+    load_settings(complete(zero_digest, environment), environment)  # accepted, because the message proposes it
+    load_settings(complete(without_digest), "dev")  # dev uses the latest image
 
 
 def test_intermediate_objects_are_kept_longer_than_the_chunks() -> None:
-    kept = load_settings(complete({"meetings.kept.rawDays": 14}), "dev").meetings.kept
-    assert kept.work_days == 15
+    settings = load_settings(complete({"meetings.kept.rawDays": 14}), "dev")
+    assert settings.meetings.kept.work_days == 15
 
 
 @pytest.mark.parametrize(("hours", "parts"), [(3, 1), (4, 2), (23, 6)])
 def test_the_longest_recording_is_transcribed_in_parts_of_less_than_four_hours(hours: int, parts: int) -> None:
-    longest = {"maxHours": hours, "spot": {"vcpus": 2, "memoryMb": 4096}}
-    assert load_settings(complete({"meetings.processing": longest}), "dev").meetings.audio_parts == parts
+    processing = {"maxHours": hours, "spot": {"vcpus": 2, "memoryMb": 4096}}
+    assert load_settings(complete({"meetings.processing": processing}), "dev").meetings.audio_parts == parts

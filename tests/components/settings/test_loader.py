@@ -11,9 +11,9 @@ from tests.components.settings.stack_config import COMPLETE, complete, problems
 
 FUNCTIONS = [
     pytest.param(section, name, id=f"{section}-{name}")
-    for section, whole in StackSettings.model_fields.items()
-    if isinstance(whole.default, SubsystemSettings)
-    for name, field in type(whole.default).model_fields.items()
+    for section, subsystem in StackSettings.model_fields.items()
+    if isinstance(subsystem.default, SubsystemSettings)
+    for name, field in type(subsystem.default).model_fields.items()
     if isinstance(field.default, FunctionSettings)
 ]
 
@@ -21,26 +21,25 @@ FUNCTIONS = [
 @pytest.mark.parametrize(("section", "function"), FUNCTIONS)
 def test_a_partly_configured_function_keeps_its_other_defaults(section: str, function: str) -> None:
     default: SubsystemSettings = StackSettings.model_fields[section].default
-    other = type(default).model_validate({to_camel(function): {"liveVersion": "7"}})
-    assert getattr(other, function) == getattr(default, function).model_copy(update={"live_version": "7"})
-    assert other.model_copy(update={function: getattr(default, function)}) == default
+    changed = type(default).model_validate({to_camel(function): {"liveVersion": "7"}})
+    assert getattr(changed, function) == getattr(default, function).model_copy(update={"live_version": "7"})
+    assert changed.model_copy(update={function: getattr(default, function)}) == default
 
 
-def test_a_given_value_applies_even_if_it_is_the_default_of_all_functions() -> None:
-    assert (
-        load_settings(complete({"ingestion.sweeper.timeoutSeconds": 60}), "dev").ingestion.sweeper.timeout_seconds == 60
-    )
+def test_a_value_that_is_the_default_of_other_functions_applies() -> None:
+    settings = load_settings(complete({"ingestion.sweeper.timeoutSeconds": 60}), "dev")
+    assert settings.ingestion.sweeper.timeout_seconds == 60
 
 
-def test_five_mistakes_make_one_message_with_five_lines() -> None:
-    wrong = {
+def test_one_error_lists_all_problems_of_a_configuration() -> None:
+    invalid = {
         "foundation.logs.retentionDays": 8,
         "foundation.alerts.emails": ["nobody"],
         "ingestion.builder.memoryMb": 64,
         "ingestion.intak": {},
     }
     with pytest.raises(SettingsError) as error:
-        load_settings(complete(wrong, "production"), "dev")
+        load_settings(complete(invalid, "production"), "dev")
     lines = str(error.value).splitlines()
     assert lines[0] == "stack dev has 5 problems in its configuration:"
     assert [line.split()[0].rstrip(":") for line in lines[1:]] == [
@@ -82,16 +81,16 @@ def test_the_value_of_an_unknown_key_is_never_shown() -> None:
 
 
 def test_conflicts_between_sections_are_found_despite_invalid_fields() -> None:
-    wrong = {"ingestion.builder.memoryMb": 64, "meetings.exchange.corsOrigin": "*"}
-    found = problems(complete(wrong, "prod"))
-    assert [line.split(" ")[0] for line in found] == ["ingestion.builder.memoryMb", "meetings.exchange.corsOrigin"]
+    changes = {"ingestion.builder.memoryMb": 64, "meetings.exchange.corsOrigin": "*"}
+    lines = problems(complete(changes, "prod"))
+    assert [line.split(" ")[0] for line in lines] == ["ingestion.builder.memoryMb", "meetings.exchange.corsOrigin"]
 
 
 TOO_SMALL = {"engine": "fargate", "maxVcpus": 1, "timeoutMinutes": 60}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "messages"),
+    ("processing", "messages"),
     [
         (TOO_SMALL, ["processing: maxVcpus must be at least", "processing: timeoutMinutes must be at least"]),
         (
@@ -105,19 +104,19 @@ TOO_SMALL = {"engine": "fargate", "maxVcpus": 1, "timeoutMinutes": 60}
         ({"timeoutMinutes": "x", "maxHours": 24}, ["processing.timeoutMinutes"]),
     ],
 )
-def test_all_rules_of_a_section_are_checked_despite_invalid_fields(wrong: dict[str, Any], messages: list[str]) -> None:
-    """A rule is not reported for a default that replaced an invalid field."""
-    found = problems(complete({f"meetings.processing.{key}": value for key, value in wrong.items()}))
-    words = [entry.removeprefix("meetings.").replace("processing = {…}", "processing") for entry in found]
-    assert len(words) == len(messages), words
-    assert all(any(word.startswith(item) for word in words) for item in messages)
+def test_all_rules_of_a_section_are_checked_despite_invalid_fields(
+    processing: dict[str, Any], messages: list[str]
+) -> None:
+    """If a field is invalid, its default replaces it, and no rule is reported for the default."""
+    lines = problems(complete({f"meetings.processing.{key}": value for key, value in processing.items()}))
+    texts = [line.removeprefix("meetings.").replace("processing = {…}", "processing") for line in lines]
+    assert len(texts) == len(messages), texts
+    assert all(any(text.startswith(message) for text in texts) for message in messages)
 
 
-def test_other_keys_of_other_namespaces_are_ignored() -> None:
-    assert (
-        load_settings({**complete(), "aws:region": "us-east-1", "aws:profile": "work"}, "dev").environment
-        is Environment.DEV
-    )
+def test_keys_of_other_namespaces_are_ignored() -> None:
+    settings = load_settings({**complete(), "aws:region": "us-east-1", "aws:profile": "work"}, "dev")
+    assert settings.environment is Environment.DEV
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,12 @@ def test_an_invalid_network_is_refused(section: str, network: dict[str, Any], me
     assert message in problem
 
 
-def private(endpoint: str = "http://172.31.10.9:5000", **network: Any) -> dict[str, str]:
-    """Return a stack with an agent in the network of the requirement."""
-    given = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": SUBNETS, **network}
-    return complete({"voiceQa.agentcore": {"endpoint": endpoint, "network": given}})
+AGENT_NETWORK = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": SUBNETS}
+
+
+def stack_with_private_agent(endpoint: str = "http://172.31.10.9:5000", **changes: Any) -> dict[str, str]:
+    """Return a stack with an agent in the network of the requirement; `changes` replace settings of the network."""
+    return complete({"voiceQa.agentcore": {"endpoint": endpoint, "network": {**AGENT_NETWORK, **changes}}})
 
 
 @pytest.mark.parametrize(
@@ -45,14 +47,14 @@ def private(endpoint: str = "http://172.31.10.9:5000", **network: Any) -> dict[s
     ],
 )
 def test_the_agents_port_is_that_of_its_endpoint(endpoint: str, port: int) -> None:
-    assert load_settings(private(endpoint), "dev").voice_qa.agentcore.port == port
+    assert load_settings(stack_with_private_agent(endpoint), "dev").voice_qa.agentcore.port == port
 
 
-def test_a_nat_gateway_may_be_created() -> None:
-    made = load_settings(private(subnetIds=[], nat=NAT), "dev").voice_qa.agentcore.network
-    assert made is not None
-    assert made.nat is not None
-    assert (made.subnet_ids, made.nat.zone) == ((), "b")
+def test_a_nat_gateway_may_replace_the_subnets() -> None:
+    network = load_settings(stack_with_private_agent(subnetIds=[], nat=NAT), "dev").voice_qa.agentcore.network
+    assert network is not None
+    assert network.nat is not None
+    assert (network.subnet_ids, network.nat.zone) == ((), "b")
 
 
 @pytest.mark.parametrize(
@@ -70,11 +72,10 @@ def test_a_nat_gateway_may_be_created() -> None:
     ],
 )
 def test_an_agent_network_that_the_worker_cannot_use_is_refused(network: dict[str, Any], message: str) -> None:
-    assert [problem for problem in problems(private(**network)) if message in problem]
+    assert message in "\n".join(problems(stack_with_private_agent(**network)))
 
 
 def test_a_network_is_refused_for_a_bedrock_runtime() -> None:
-    network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": SUBNETS}
     runtime = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B2c3"
-    found = problems(complete({"voiceQa.agentcore": {"mode": "bedrock", "runtimeArn": runtime, "network": network}}))
-    assert [entry for entry in found if "network is only for mode http" in entry]
+    agent = {"mode": "bedrock", "runtimeArn": runtime, "network": AGENT_NETWORK}
+    assert "network is only for mode http" in "\n".join(problems(complete({"voiceQa.agentcore": agent})))

@@ -1,6 +1,4 @@
-"""Tests of every numeric setting: it accepts the limits of its range, and the error for other values names the
-range.
-"""
+"""Tests of every numeric setting: it accepts the limits of its range, and the error for other values has the range."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -28,45 +26,46 @@ class Range(NamedTuple):
 
     key: str
     lowest: float | None
-    above: float | None
+    exclusive_lowest: float | None
     highest: float | None
-    whole: bool
-    optional: bool
+    is_integer: bool
+    is_optional: bool
 
     @property
-    def allowed(self) -> str:
-        """Text of the error for the allowed values."""
-        text = "an integer" if self.whole else "a number"
-        if self.above is not None:
-            text += f" above {self.above}" + (f", up to {self.highest}" if self.highest is not None else "")
+    def error_text(self) -> str:
+        """End of the error for a value outside of the range."""
+        text = "allowed is an integer" if self.is_integer else "allowed is a number"
+        if self.exclusive_lowest is not None:
+            text += f" above {self.exclusive_lowest}" + (f", up to {self.highest}" if self.highest is not None else "")
         elif self.highest is not None:
             text += f" from {self.lowest} to {self.highest}"
         else:
             text += f" of at least {self.lowest}"
-        return text + (" or nothing" if self.optional else "")
+        return text + (" or nothing" if self.is_optional else "")
 
     @property
-    def edges(self) -> list[float]:
-        """Values at the limits, which are allowed."""
-        first = self.lowest if self.above is None else self.above + 0.1
-        return [item for item in (first, self.highest) if item is not None]
+    def limits(self) -> list[float]:
+        """Lowest and highest allowed value."""
+        lowest = self.lowest if self.exclusive_lowest is None else self.exclusive_lowest + 0.1
+        return [value for value in (lowest, self.highest) if value is not None]
 
     @property
-    def beyond(self) -> list[float]:
+    def values_outside(self) -> list[float]:
         """Values just outside of the range."""
-        step = 1 if self.whole else 0.01
-        below = self.above if self.lowest is None else self.lowest - step
-        return [item for item in (below, None if self.highest is None else self.highest + step) if item is not None]
+        step = 1 if self.is_integer else 0.01
+        below = self.exclusive_lowest if self.lowest is None else self.lowest - step
+        above = None if self.highest is None else self.highest + step
+        return [value for value in (below, above) if value is not None]
 
 
-def ranges(schema: dict[str, Any], prefix: str = "") -> Iterator[Range]:
+def find_ranges(schema: dict[str, Any], prefix: str = "") -> Iterator[Range]:
     """Yield the range of every number below a model's schema."""
     for name, field in schema.get("properties", {}).items():
         key = f"{prefix}{name}"
         options = field.get("anyOf", [field])
         for option in options:
             if "$ref" in option:
-                yield from ranges(SCHEMA["$defs"][option["$ref"].rpartition("/")[2]], f"{key}.")
+                yield from find_ranges(SCHEMA["$defs"][option["$ref"].rpartition("/")[2]], f"{key}.")
             elif option.get("type") in {"integer", "number"}:
                 yield Range(
                     key,
@@ -74,57 +73,54 @@ def ranges(schema: dict[str, Any], prefix: str = "") -> Iterator[Range]:
                     option.get("exclusiveMinimum"),
                     option.get("maximum"),
                     option["type"] == "integer",
-                    optional=len(options) > 1,
+                    is_optional=len(options) > 1,
                 )
 
 
-RANGES = [number for number in ranges(SCHEMA) if number.key != "foundation.logs.retentionDays"]
+RANGES = [setting for setting in find_ranges(SCHEMA) if setting.key != "foundation.logs.retentionDays"]
+"""Ranges of all numeric settings but the retention of logs, for which CloudWatch allows only some numbers."""
 
 
 def test_numbers_are_found_and_all_have_a_lower_bound() -> None:
     assert len(RANGES) > 100
-    assert [number.key for number in RANGES if number.lowest is None and number.above is None] == []
+    assert [setting.key for setting in RANGES if setting.lowest is None and setting.exclusive_lowest is None] == []
 
 
-@pytest.mark.parametrize("number", RANGES, ids=lambda number: number.key)
-def test_the_limits_of_a_range_are_accepted_and_values_beyond_are_refused(number: Range) -> None:
-    for edge in number.edges:
-        raw = complete({number.key: edge})
-        if conflicts := problems(raw):  # a rule across fields may refuse the value, but not the range
+@pytest.mark.parametrize("setting", RANGES, ids=lambda setting: setting.key)
+def test_the_limits_of_a_range_are_accepted_and_values_outside_are_refused(setting: Range) -> None:
+    for limit in setting.limits:
+        stack = complete({setting.key: limit})
+        if conflicts := problems(stack):  # a rule across fields may refuse the value, but not the range
             assert not [conflict for conflict in conflicts if "allowed is" in conflict]
             continue
-        value: Any = load_settings(raw, "dev")
-        for part in number.key.split("."):
+        value: Any = load_settings(stack, "dev")
+        for part in setting.key.split("."):
             value = getattr(value, to_snake(part))
-        assert value == edge
-    for outside in number.beyond:
-        assert f"{number.key} = {outside}: allowed is {number.allowed}" in problems(complete({number.key: outside}))
+        assert value == limit
+    for value in setting.values_outside:
+        assert f"{setting.key} = {value}: {setting.error_text}" in problems(complete({setting.key: value}))
 
 
 @pytest.mark.parametrize(
-    ("number", "lowest", "highest"),
+    ("key", "lowest", "highest"),
     [
-        ("ingestion.builder.timeoutSeconds", 1, 899),  # an invocation must end before its claims are released
+        # An invocation must end before its claims are released.
+        ("ingestion.builder.timeoutSeconds", 1, 899),
         ("ingestion.sweeper.timeoutSeconds", 1, 899),
-        (
-            "ingestion.intake.tableRecordDays",
-            16,
-            3_653,
-        ),  # two days of reconciliation and fourteen of a message in the dead-letter queue
-        ("ingestion.spark.workers", 2, 100),
-        ("livestream.agent.answerSeconds", 65, 440),  # a model writes 3,900 tokens in 65 seconds
-        ("livestream.agent.memoryDays", 7, 365),
-        ("livestream.agent.windowCharacters", 1_200, 50_000),  # windows overlap by at most half
-        ("livestream.video.chunkingMinutes", 30, 1_380),
-        ("meetings.models.partCharacters", 4_000, 400_000),
-        ("transcription.router.timeoutSeconds", 10, 29),  # API Gateway waits no longer
+        # Reconciliation looks two days back. A message can wait 14 days in the dead-letter queue.
+        ("ingestion.intake.tableRecordDays", 16, 3_653),
+        # A model writes 3,900 tokens in 65 seconds.
+        ("livestream.agent.answerSeconds", 65, 440),
+        # Windows overlap by at most half.
+        ("livestream.agent.windowCharacters", 1_200, 50_000),
+        # API Gateway waits 29 seconds for an answer.
+        ("transcription.router.timeoutSeconds", 10, 29),
         ("voiceQa.socketHandler.timeoutSeconds", 10, 29),
-        ("voiceQa.queryWorker.timeoutSeconds", 60, 900),
     ],
 )
-def test_a_limit_that_follows_from_another_number_has_that_value(number: str, lowest: float, highest: float) -> None:
-    (found,) = [candidate for candidate in RANGES if candidate.key == number]
-    assert (found.lowest, found.highest) == (lowest, highest)
+def test_a_limit_that_follows_from_another_number_has_that_value(key: str, lowest: float, highest: float) -> None:
+    (setting,) = [setting for setting in RANGES if setting.key == key]
+    assert (setting.lowest, setting.highest) == (lowest, highest)
 
 
 @pytest.mark.parametrize(
@@ -142,94 +138,83 @@ def test_true_is_not_accepted_as_a_number(key: str, allowed: str) -> None:
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "ingestion": {
-        "load.filesPerDay": 8_000,
-        "load.fileMegabytes": 3.5,
-        "load.peakFilesPerHour": 1_000,
-        "load.runMinutes": 4,
-        "manifests.files": 200,
-        "intake.corsOrigin": None,
+        "load": {"filesPerDay": 8_000, "fileMegabytes": 3.5, "peakFilesPerHour": 1_000, "runMinutes": 4},
+        "manifests": {"files": 200},
+        "intake": {"corsOrigin": None},
         "environmentKeyArn": None,
         "logLevel": "INFO",
     },
     "transcription": {
-        "captions.partialResultsEnabled": True,
-        "captions.minStabilityThreshold": 0.85,
-        "captions.maxBufferTimeout": 5.0,
-        "captions.pauseThreshold": 2.0,
-        "captions.orphanTimeout": 15.0,
-        "captions.maxRatePerSecond": 5,
-        "captions.dedupCacheTtl": 10,
-        "load.utterancesPerDay": 1_000,
-        "load.utteranceSeconds": 5,
-        "alarms.latencyMs": 5_000,
-        "alarms.droppedPerMinute": 100,
-        "alarms.orphans": 10,
-        "alarms.fallbacks": 1,
-        "alarms.errors": 5,
-        "alarms.throttles": 10,
-        "audioProcessor.memoryMb": 512,
-        "audioProcessor.timeoutSeconds": 60,
-        "audioProcessor.reservedConcurrency": None,
+        "captions": {
+            "partialResultsEnabled": True,
+            "minStabilityThreshold": 0.85,
+            "maxBufferTimeout": 5.0,
+            "pauseThreshold": 2.0,
+            "orphanTimeout": 15.0,
+            "maxRatePerSecond": 5,
+            "dedupCacheTtl": 10,
+        },
+        "load": {"utterancesPerDay": 1_000, "utteranceSeconds": 5},
+        "alarms": {
+            "latencyMs": 5_000,
+            "droppedPerMinute": 100,
+            "orphans": 10,
+            "fallbacks": 1,
+            "errors": 5,
+            "throttles": 10,
+        },
+        "audioProcessor": {"memoryMb": 512, "timeoutSeconds": 60, "reservedConcurrency": None},
         "logLevel": "INFO",
         "structuredLogging": True,
     },
     "voiceQa": {
-        "sessions.days": 7,
-        "sessions.urlSeconds": 3_600,
-        "sessions.pingSeconds": 300,
-        "audio.queryDays": 7,
-        "audio.responseDays": 7,
-        "lectures.uploads": "off",
-        "socketHandler.memoryMb": 512,
-        "socketHandler.timeoutSeconds": 29,
-        "socketHandler.provisionedConcurrency": 1,
-        "queryWorker.memoryMb": 512,
-        "queryWorker.timeoutSeconds": 900,
-        "queryWorker.provisionedConcurrency": 0,
-        "validator.memoryMb": 512,
-        "validator.timeoutSeconds": 300,
-        "alarms.answerSeconds": 10,
-        "alarms.accountConcurrency": 1_000,
+        "sessions": {"days": 7, "urlSeconds": 3_600, "pingSeconds": 300},
+        "audio": {"queryDays": 7, "responseDays": 7},
+        "lectures": {"uploads": "off"},
+        "socketHandler": {"memoryMb": 512, "timeoutSeconds": 29, "provisionedConcurrency": 1},
+        "queryWorker": {"memoryMb": 512, "timeoutSeconds": 900, "provisionedConcurrency": 0},
+        "validator": {"memoryMb": 512, "timeoutSeconds": 300},
+        "alarms": {"answerSeconds": 10, "accountConcurrency": 1_000},
     },
     "livestream": {
-        "uploads.objectDays": 7,
-        "agent.memoryDays": 90,
-        "video.chunkSeconds": 120,
-        "episodes.memoryMb": 1_024,
-        "episodes.timeoutSeconds": 25,
-        "videos.memoryMb": 1_024,
-        "videos.timeoutSeconds": 25,
+        "uploads": {"objectDays": 7},
+        "agent": {"memoryDays": 90},
+        "video": {"chunkSeconds": 120},
+        "episodes": {"memoryMb": 1_024, "timeoutSeconds": 25},
+        "videos": {"memoryMb": 1_024, "timeoutSeconds": 25},
     },
     "meetings": {
-        "processing.engine": "batch-spot",
-        "processing.spot.vcpus": 1,
-        "processing.spot.memoryMb": 2_048,
-        "processing.fargate.vcpus": 2,
-        "processing.fargate.memoryMb": 4_096,
-        "kept.rawDays": 7,
-        "kept.audioDays": 30,
+        "processing": {
+            "engine": "batch-spot",
+            "spot": {"vcpus": 1, "memoryMb": 2_048},
+            "fargate": {"vcpus": 2, "memoryMb": 4_096},
+        },
+        "kept": {"rawDays": 7, "audioDays": 30},
         "tableKmsKey": None,
     },
 }
 
 
+def select(settings: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that have a name in another group of settings."""
+    return {
+        name: select(settings[name], inner) if isinstance(inner, dict) else settings[name]
+        for name, inner in names.items()
+    }
+
+
 @pytest.mark.parametrize("section", DEFAULTS)
 def test_the_defaults_are_the_numbers_of_the_requirements(section: str) -> None:
     required = {name: COMPLETE[name] for name in ("exceptions", "foundation")} | {"environment": "dev"}
-    only = {name: {"enabled": False} for name in DEFAULTS} | {section: {}}
-    settings = StackSettings.model_validate(required | only).model_dump(mode="json", by_alias=True)[section]
-    found = {}
-    for key in DEFAULTS[section]:
-        found[key] = settings
-        for part in key.split("."):
-            found[key] = found[key][part]
-    assert found == DEFAULTS[section]
+    subsystems = {name: {"enabled": False} for name in DEFAULTS} | {section: {}}
+    settings = StackSettings.model_validate(required | subsystems).model_dump(mode="json", by_alias=True)
+    assert select(settings[section], DEFAULTS[section]) == DEFAULTS[section]
 
 
-def limits(model: type[BaseModel], *names: str) -> list[dict[str, Any]]:
+def field_schemas(model: type[BaseModel], *names: str) -> list[dict[str, Any]]:
     """Return the schemas of a model's fields, without null."""
     schemas = [TypeAdapter(model.model_fields[name].rebuild_annotation()).json_schema() for name in names]
-    return [item for schema in schemas for item in schema.get("anyOf", [schema]) if item["type"] != "null"]
+    return [option for schema in schemas for option in schema.get("anyOf", [schema]) if option["type"] != "null"]
 
 
 @pytest.mark.parametrize(
@@ -250,10 +235,10 @@ def limits(model: type[BaseModel], *names: str) -> list[dict[str, Any]]:
         ),
     ],
 )
-def test_settings_accept_what_the_handlers_and_a_session_accept(
+def test_a_setting_and_the_model_that_reads_it_have_the_same_limits(
     settings: type[BaseModel], reader: type[BaseModel], fields: dict[str, str]
 ) -> None:
-    assert limits(settings, *fields) == limits(reader, *fields.values())
+    assert field_schemas(settings, *fields) == field_schemas(reader, *fields.values())
 
 
 @pytest.mark.parametrize("hours", [0.1, 6])

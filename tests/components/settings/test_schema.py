@@ -35,17 +35,19 @@ def test_a_generated_schema_is_a_schema(path: str) -> None:
 
 
 def examples() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, make in generated_files.SCHEMAS.items():
-        for name, definition in json.loads(make()).get("$defs", {}).items():
+    """Yield each example of the schemas, with the path of its schema and the name of its definition."""
+    for path, generate in generated_files.SCHEMAS.items():
+        for name, definition in json.loads(generate()).get("$defs", {}).items():
             yield from ((path, name, example) for example in definition.get("examples", ()))
 
 
 @pytest.mark.parametrize(("path", "name", "example"), list(examples()))
-def test_an_example_is_valid_only_for_its_message(path: str, name: str, example: dict[str, Any]) -> None:
+def test_an_example_is_valid_for_the_schema_and_for_its_own_definition(
+    path: str, name: str, example: dict[str, Any]
+) -> None:
     schema = json.loads((ROOT / path).read_text())
     jsonschema.validate(example, schema)
-    fits = jsonschema.Draft202012Validator({**schema, "oneOf": [{"$ref": f"#/$defs/{name}"}]})
-    assert fits.is_valid(example)
+    jsonschema.validate(example, {**schema, "oneOf": [{"$ref": f"#/$defs/{name}"}]})
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_an_example_is_valid_only_for_its_message(path: str, name: str, example:
 )
 def test_every_message_has_an_example(path: str) -> None:
     schema = json.loads((ROOT / path).read_text())
-    names = [item["$ref"].rpartition("/")[2] for item in schema.get("oneOf") or schema["anyOf"]]
+    names = [message["$ref"].rpartition("/")[2] for message in schema.get("oneOf") or schema["anyOf"]]
     assert [name for name in names if not schema["$defs"][name].get("examples")] == []
 
 
@@ -64,13 +66,13 @@ def test_every_message_has_an_example(path: str) -> None:
         ("docs/voice-qa.schema.json", websocket_messages.REQUESTS),
     ],
 )
-def test_the_handler_accepts_the_example_of_a_request(path: str, requests: Mapping[str, type[Message]]) -> None:
-    taken = [
-        requests[example["action"]].model_validate(example)
-        for where, _, example in examples()
-        if where == path and "action" in example
-    ]
-    assert {type(item) for item in taken} == set(requests.values())
+def test_the_handler_accepts_an_example_of_every_request(path: str, requests: Mapping[str, type[Message]]) -> None:
+    parsed_types = {
+        type(requests[example["action"]].model_validate(example))
+        for schema_path, _, example in examples()
+        if schema_path == path and "action" in example
+    }
+    assert parsed_types == set(requests.values())
 
 
 @pytest.mark.parametrize(
@@ -82,16 +84,15 @@ def test_the_handler_accepts_the_example_of_a_request(path: str, requests: Mappi
         "Summary": Summary,
     }.items(),
 )
-def test_the_example_of_a_stored_meeting_document_is_valid(name: str, model: type[Message]) -> None:
-    found = [example for where, item, example in examples() if (where, item) == ("docs/meetings.schema.json", name)]
-    assert found
-    for entry in found:
-        read = model.model_validate_json(json.dumps(entry))
-        assert read.model_dump(mode="json", by_alias=True, exclude_none=True) == entry
+def test_the_examples_of_a_stored_meeting_document_are_valid(name: str, model: type[Message]) -> None:
+    schema = json.loads((ROOT / "docs/meetings.schema.json").read_text())
+    for example in schema["$defs"][name]["examples"]:
+        document = model.model_validate_json(json.dumps(example))
+        assert document.model_dump(mode="json", by_alias=True, exclude_none=True) == example
 
 
 @pytest.mark.parametrize(
-    ("changed", "field"),
+    ("changes", "field"),
     [
         ({"startedAt": "2026-01-31T10:00:00Z"}, "startedAt"),
         ({"chunks": []}, "chunks"),
@@ -100,14 +101,14 @@ def test_the_example_of_a_stored_meeting_document_is_valid(name: str, model: typ
         ({"language": "en-UK"}, "language"),
     ],
 )
-def test_the_schema_refuses_a_recording_that_the_handler_refuses(changed: dict[str, Any], field: str) -> None:
+def test_the_schema_refuses_a_recording_that_the_handler_refuses(changes: dict[str, Any], field: str) -> None:
     schema = json.loads((ROOT / "docs/meetings.schema.json").read_text())
-    whole = schema["$defs"]["CompleteFile"]["examples"][0]
-    only = jsonschema.Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/CompleteFile"})
-    assert only.is_valid(whole)
+    example = schema["$defs"]["CompleteFile"]["examples"][0]
+    validator = jsonschema.Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/CompleteFile"})
+    assert validator.is_valid(example)
     with pytest.raises(ValidationError):
-        CompleteFile.model_validate_json(json.dumps({**whole, **changed}))
-    assert [str(error.absolute_path[0]) for error in only.iter_errors({**whole, **changed})] == [field]
+        CompleteFile.model_validate_json(json.dumps({**example, **changes}))
+    assert [str(error.absolute_path[0]) for error in validator.iter_errors({**example, **changes})] == [field]
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def stack_validator() -> jsonschema.Draft202012Validator:
 
 
 @pytest.mark.parametrize("stack", stack_files.list_stacks())
-def test_every_stack_file_obeys_the_schema_and_names_it(
+def test_every_stack_file_is_valid_for_the_schema_and_names_it(
     stack: str, stack_validator: jsonschema.Draft202012Validator
 ) -> None:
     text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
@@ -124,8 +125,8 @@ def test_every_stack_file_obeys_the_schema_and_names_it(
     stack_validator.validate(yaml.safe_load(text))
 
 
-def test_an_unknown_key_is_underlined_by_an_editor(stack_validator: jsonschema.Draft202012Validator) -> None:
-    given = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
-    given["config"]["polyphony:ingestion"]["lod"] = {}
+def test_an_unknown_key_in_a_stack_file_is_invalid(stack_validator: jsonschema.Draft202012Validator) -> None:
+    stack_file = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
+    stack_file["config"]["polyphony:ingestion"]["lod"] = {}
     with pytest.raises(jsonschema.ValidationError, match="lod"):
-        stack_validator.validate(given)
+        stack_validator.validate(stack_file)

@@ -7,7 +7,7 @@ from handlers.ingestion.glue.json_to_parquet_columns import RESERVED_NAMES, SUPP
 
 
 @pytest.mark.parametrize(
-    ("kind", "hive", "presto"),
+    ("ddl", "hive_type", "presto_type"),
     [
         ("STRING", "string", "varchar"),
         ("LONG", "bigint", "bigint"),
@@ -32,9 +32,9 @@ from handlers.ingestion.glue.json_to_parquet_columns import RESERVED_NAMES, SUPP
         ),
     ],
 )
-def test_a_type_has_a_hive_name_and_a_presto_name(kind: str, hive: str, presto: str) -> None:
-    (column,) = parse_columns(f"c {kind}")
-    assert (column.type.hive, column.type.presto) == (hive, presto)
+def test_a_type_has_a_hive_name_and_a_presto_name(ddl: str, hive_type: str, presto_type: str) -> None:
+    (column,) = parse_columns(f"c {ddl}")
+    assert (column.type.hive, column.type.presto) == (hive_type, presto_type)
 
 
 @pytest.mark.parametrize(
@@ -53,36 +53,12 @@ def test_columns_are_separated_by_commas_outside_types_and_comments(ddl: str, na
 @pytest.mark.parametrize(
     "ddl",
     [
-        "",
-        "id",
-        "id,",
-        "id BIGINT,",
-        ", id BIGINT",
-        "id BIGINT price DOUBLE",
-        "id BIGINT NOT",
-        "id BIGINT COMMENT",
-        "id BIGINT COMMENT late",
-        "id ARRAY<INT",
-        "id ARRAY INT",
-        "id MAP<STRING>",
-        "id INT>",
-        "id `INT`",
-        "d DECIMAL(1",
-        "d DECIMAL()",
-        "d DECIMAL(39)",
-        "d DECIMAL(0)",
-        "d DECIMAL(2,3)",
-        "d DECIMAL(1,2,3)",
+        *("", "id", "id,", "id BIGINT,", ", id BIGINT", "id BIGINT price DOUBLE"),
+        *("id BIGINT NOT", "id BIGINT COMMENT", "id BIGINT COMMENT late"),
+        *("id ARRAY<INT", "id ARRAY INT", "id MAP<STRING>", "id INT>", "id `INT`", "s STRING(3)"),
+        *("d DECIMAL(1", "d DECIMAL()", "d DECIMAL(39)", "d DECIMAL(0)", "d DECIMAL(2,3)", "d DECIMAL(1,2,3)"),
         "d DECIMAL(5,-2)",
-        "s STRING(3)",
-        "1st INT",
-        "a.b INT",
-        "a-b INT",
-        "`` INT",
-        "`a INT",
-        "`a,b` INT",
-        "'a' INT",
-        "größe INT",
+        *("1st INT", "a.b INT", "a-b INT", "`` INT", "`a INT", "`a,b` INT", "'a' INT", "größe INT"),
     ],
 )
 def test_invalid_ddl_is_refused(ddl: str) -> None:
@@ -90,11 +66,13 @@ def test_invalid_ddl_is_refused(ddl: str) -> None:
         parse_columns(ddl)
 
 
-@pytest.mark.parametrize("kind", ["FLOAT", "REAL", "BINARY", "TIMESTAMP_NTZ", "VARCHAR(20)", "CHAR(2)", "VOID", "JSON"])
+@pytest.mark.parametrize(
+    "type_name", ["FLOAT", "REAL", "BINARY", "TIMESTAMP_NTZ", "VARCHAR(20)", "CHAR(2)", "VOID", "JSON"]
+)
 @pytest.mark.parametrize("column", ["c {}", "c ARRAY<{}>", "c STRUCT<a: {}>", "c MAP<STRING, {}>"])
-def test_a_type_that_the_job_does_not_support_is_refused(column: str, kind: str) -> None:
+def test_a_type_that_the_job_does_not_support_is_refused(column: str, type_name: str) -> None:
     with pytest.raises(InvalidDdl):
-        parse_columns(column.format(kind))
+        parse_columns(column.format(type_name))
 
 
 def test_the_keys_of_a_map_must_be_strings() -> None:

@@ -39,7 +39,7 @@ VOICE_QA = Deployment(
     VoiceQa,
     VoiceQaArgs,
     VoiceQaSettings,
-    given={"guestIdKey": KEY, "agentcore": {"endpoint": ENDPOINT}},
+    default_settings={"guestIdKey": KEY, "agentcore": {"endpoint": ENDPOINT}},
 )
 voice_qa, complete = VOICE_QA.preview, VOICE_QA.complete
 plain = VOICE_QA.preview

@@ -45,13 +45,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
 VISIBILITY_SECONDS = 5
 """Visibility timeout of the intake queue. It is shorter than the deployed one, so that the messages of a killed builder
 return during the run."""
-KILL_SECONDS = 300
+MAX_KILL_SECONDS = 300
 """Maximum time during which processes are killed."""
-GROUP = 24
+FILES_PER_GROUP = 24
 """Number of files that are uploaded without a pause."""
-NOTIFY_AGAIN_EVERY = 20
-"""Every n-th file is announced twice."""
-SWEEP_SECONDS = 330
+REPEATED_NOTIFICATION_EVERY = 20
+"""The notification of every n-th file is sent twice."""
+SWEEP_TIMEOUT_SECONDS = 330
 """Time to wait for the answer of a sweep. It is longer than the timeout of the sweeper."""
 MAX_ROUNDS = 10
 """Maximum number of sweeps and redrives after the kills."""
@@ -75,21 +75,21 @@ class ChaosRun:
             region_name=REGION,
             aws_access_key_id=emulator.ROOT_ACCESS_KEY,
             aws_secret_access_key=emulator.ROOT_ACCESS_KEY,
-            config=CONFIG.merge(Config(read_timeout=SWEEP_SECONDS)),
+            config=CONFIG.merge(Config(read_timeout=SWEEP_TIMEOUT_SECONDS)),
         )
         self._random = random.Random(seed)  # noqa: S311 - the same choices for a seed
         self.client("sqs").set_queue_attributes(
             QueueUrl=self.intake.queue_url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
         )
 
-    def play(self) -> None:
-        """Upload the files and let them be processed while workers are killed; then repair the incomplete work."""
+    def run(self) -> None:
+        """Upload the files and let them be processed while workers are killed. Then repair the incomplete work."""
         started = time.monotonic()
         with self.killer.active():
             self._upload()
             self._print_progress("uploaded")
             with contextlib.suppress(ResultNotInTime):
-                self._process(KILL_SECONDS - (time.monotonic() - started))
+                self._process(MAX_KILL_SECONDS - (time.monotonic() - started))
         self._print_progress("no more kills")
         for _ in range(MAX_ROUNDS):
             self._repair()
@@ -104,13 +104,13 @@ class ChaosRun:
     def _upload(self) -> None:
         """Upload the files in groups, with pauses of random length."""
         with ThreadPoolExecutor(8) as pool:
-            for start in range(0, len(self.files), GROUP):
-                group = self.files[start : start + GROUP]
+            for start in range(0, len(self.files), FILES_PER_GROUP):
+                group = self.files[start : start + FILES_PER_GROUP]
                 versions = pool.map(lambda file: self.intake.upload(file.key, file.body), group)
                 for file, version in zip(group, versions, strict=True):
                     self.versions[file.key, version] = file
                 time.sleep(self._random.uniform(0, 0.6))
-        for record in self.intake.list_files()[::NOTIFY_AGAIN_EVERY]:
+        for record in self.intake.list_files()[::REPEATED_NOTIFICATION_EVERY]:
             self.intake.notify_again(record)
 
     def _process(self, seconds: float) -> None:
@@ -229,7 +229,7 @@ def deployed_platform(folder: Path) -> Iterator[Deployment]:
 
 
 def main() -> int:
-    """Play the run. Return 1 if there are wrong results, otherwise 0."""
+    """Start the chaos run. Return 1 if there are wrong results, otherwise 0."""
     parser = argparse.ArgumentParser(prog="ingestion_chaos", description=__doc__.partition("\n")[0])
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
@@ -237,9 +237,9 @@ def main() -> int:
     print_line(f"Chaos run of ingestion with seed {options.seed}")
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, deployed_platform(Path(folder)) as deployment:
-        run = ChaosRun(deployment, generate_files(options.files, options.seed, PREFIX), options.seed)
-        run.play()
-        return 1 if run.report(options.seed, time.monotonic() - started) else 0
+        chaos_run = ChaosRun(deployment, generate_files(options.files, options.seed, PREFIX), options.seed)
+        chaos_run.run()
+        return 1 if chaos_run.report(options.seed, time.monotonic() - started) else 0
 
 
 if __name__ == "__main__":

@@ -21,13 +21,13 @@ from pathlib import Path
 from tests.process_tree import tree
 
 PAUSE_SECONDS = 0.1
-"""Time between two looks at the processes."""
-SHORT_LIFE, LONG_LIFE = (0, 3), (3, 30)
+"""Time between two searches for processes to kill."""
+SHORT_LIFE_SECONDS, LONG_LIFE_SECONDS = (0, 3), (3, 30)
 """Bounds of a Lambda worker's lifetime in seconds. Half of the workers get a short life, in which they start and take
 their first events. The others make progress on a busy machine too."""
 RUN_KILL_SHARE = 0.5
 """Share of the Glue runs that are killed."""
-RUN_LIFE = (0, 12)
+RUN_LIFE_SECONDS = (0, 12)
 """Bounds of the time in seconds after which a Glue run is killed."""
 
 
@@ -65,22 +65,22 @@ class ProcessKiller:
     def _run(self) -> None:
         while not self._stop.wait(PAUSE_SECONDS):
             workers = self._list_workers()
-            spark = [worker for worker in workers if worker.kind.startswith("Spark")]
+            run_processes = [worker for worker in workers if worker.kind.startswith("Spark")]
             for worker in workers:
-                if worker not in spark and self._is_due(worker.pid, self._choose_worker_life):
+                if worker not in run_processes and self._is_due(worker.pid, self._choose_worker_life):
                     self._kill(worker)
             # The first process of a Glue run is Python. It starts Java, which starts Python workers.
-            if spark and self._is_due(spark[0].pid, self._choose_run_life):
-                self._kill(self._random.choice(spark))
+            if run_processes and self._is_due(run_processes[0].pid, self._choose_run_life):
+                self._kill(self._random.choice(run_processes))
 
     def _choose_worker_life(self) -> float:
-        return self._random.uniform(*self._random.choice((SHORT_LIFE, LONG_LIFE)))
+        return self._random.uniform(*self._random.choice((SHORT_LIFE_SECONDS, LONG_LIFE_SECONDS)))
 
     def _choose_run_life(self) -> float:
-        return self._random.uniform(*RUN_LIFE) if self._random.random() < RUN_KILL_SHARE else math.inf
+        return self._random.uniform(*RUN_LIFE_SECONDS) if self._random.random() < RUN_KILL_SHARE else math.inf
 
     def _is_due(self, pid: int, choose_life: Callable[[], float]) -> bool:
-        """Return True once for each process, when its time is over."""
+        """Return True once for each process, when its chosen life is over."""
         now = time.monotonic()
         if pid not in self._kill_at:
             self._kill_at[pid] = now + choose_life()
@@ -96,13 +96,13 @@ class ProcessKiller:
 
     def _list_workers(self) -> list[WorkerProcess]:
         """Return the workers, parents before their children."""
-        found = []
+        workers = []
         for pid in tree(self._emulator_pid)[1:]:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 command_line = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
                 if kind := _find_kind(command_line):
-                    found.append(WorkerProcess(pid, kind))
-        return found
+                    workers.append(WorkerProcess(pid, kind))
+        return workers
 
 
 def _find_kind(command_line: str) -> str | None:

@@ -22,11 +22,11 @@ def find_wrong_results(
 
 
 def _compare_records(expected: Mapping[Version, ExpectedResult], records: Sequence[Mapping[str, Any]]) -> list[str]:
-    found = Counter((record["object_key"]["S"], record["version_id"]["S"]) for record in records)
+    record_counts = Counter((record["object_key"]["S"], record["version_id"]["S"]) for record in records)
     problems = [
-        f"{version}: {found[version]} records, expected {int(version in expected)}"
-        for version in expected.keys() | found.keys()
-        if found[version] != (version in expected)
+        f"{version}: {record_counts[version]} records, expected {int(version in expected)}"
+        for version in expected.keys() | record_counts.keys()
+        if record_counts[version] != (version in expected)
     ]
     for record in records:
         result = expected.get((record["object_key"]["S"], record["version_id"]["S"]))
@@ -43,19 +43,19 @@ def _compare_records(expected: Mapping[Version, ExpectedResult], records: Sequen
 
 
 def _compare_rows(expected: Mapping[Version, ExpectedResult], rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = {
+    records_by_line = {
         (*version, number): record for version, result in expected.items() for number, record in result.rows.items()
     }
-    found = Counter((row["_source_key"], row["_source_version"], row["_source_line"]) for row in rows)
+    row_counts = Counter((row["_source_key"], row["_source_version"], row["_source_line"]) for row in rows)
     problems = [
-        f"{line}: {found[line]} times in the lake, expected {int(line in lines)}"
-        for line in lines.keys() | found.keys()
-        if found[line] != (line in lines)
+        f"{line}: {row_counts[line]} times in the lake, expected {int(line in records_by_line)}"
+        for line in records_by_line.keys() | row_counts.keys()
+        if row_counts[line] != (line in records_by_line)
     ]
     for row in rows:
-        record = lines.get((row["_source_key"], row["_source_version"], row["_source_line"]), {})
-        usual = {name: value for name, value in record.items() if _fits_column(name, value)}
-        if {name: row[name] for name in usual} != usual:
+        record = records_by_line.get((row["_source_key"], row["_source_version"], row["_source_line"]), {})
+        column_values = {name: value for name, value in record.items() if _fits_column(name, value)}
+        if {name: row[name] for name in column_values} != column_values:
             problems.append(f"{row['_source_key']!r} line {row['_source_line']}: other values than in the file")
     return problems
 

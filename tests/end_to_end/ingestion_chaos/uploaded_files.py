@@ -30,7 +30,7 @@ class UploadedFile:
     key: str
     body: bytes
     damage: str = ""
-    """Kind of the damage. Empty if the file is not damaged."""
+    """Key of `PLAIN_DAMAGES` or `GZIP_DAMAGES`. Empty if the file is not damaged."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,15 @@ def generate_files(count: int, seed: int, prefix: str) -> list[UploadedFile]:
     damaged = set(source.sample(range(count), round(count * DAMAGED_SHARE)))
     for number in range(count):
         body = b"".join(_line(source, number, line) for line in range(LINES))
-        kind, damage = damages[len(files) % len(damages)] if number in damaged else ("", None)
-        is_packed = kind in GZIP_DAMAGES or (damage is None and source.random() < PACKED_SHARE)
+        damage_name, damage = damages[len(files) % len(damages)] if number in damaged else ("", None)
+        is_packed = damage_name in GZIP_DAMAGES or (damage is None and source.random() < PACKED_SHARE)
         if is_packed:
             body = gzip.compress(body, mtime=0)
         if damage is not None:
             body = damage(source, body)
         ending = f"{NAME_ENDINGS[number % len(NAME_ENDINGS)]}.ndjson{'.gz' if is_packed else ''}"
         key = files[-1].key if files and number % REPEATED_KEY_EVERY == 0 else f"{prefix}{number:05}{ending}"
-        files.append(UploadedFile(key, body, kind))
+        files.append(UploadedFile(key, body, damage_name))
     return files
 
 
@@ -87,7 +87,10 @@ def _line(source: random.Random, number: int, line: int) -> bytes:
 
 def _parse_record(line: bytes) -> dict[str, Any]:
     record = json.loads(
-        line.decode(), object_pairs_hook=_unique, parse_float=_finite, parse_constant=lambda _: _finite("inf")
+        line.decode(),
+        object_pairs_hook=_reject_repeated_names,
+        parse_float=_parse_finite_float,
+        parse_constant=lambda _: _parse_finite_float("inf"),
     )
     if not isinstance(record, dict):
         raise ValueError("not an object")  # noqa: TRY004 - like the errors of the JSON module
@@ -95,13 +98,13 @@ def _parse_record(line: bytes) -> dict[str, Any]:
     return record
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({name for name, _ in pairs}) < len(pairs):
         raise ValueError("a name occurs twice")
     return dict(pairs)
 
 
-def _finite(text: str) -> float:
+def _parse_finite_float(text: str) -> float:
     if not math.isfinite(value := float(text)):
         raise ValueError("a double cannot hold the number")
     return value
@@ -116,33 +119,33 @@ def _insert_line(line: bytes) -> Damage:
     return insert
 
 
-def _cut(source: random.Random, body: bytes) -> bytes:
+def _truncate(source: random.Random, body: bytes) -> bytes:
     return body[: source.randrange(20, len(body))]
 
 
-def _flip(source: random.Random, body: bytes) -> bytes:
-    place = source.randrange(10, len(body))
-    return body[:place] + bytes([body[place] ^ 1 << source.randrange(8)]) + body[place + 1 :]
+def _flip_bit(source: random.Random, body: bytes) -> bytes:
+    position = source.randrange(10, len(body))
+    return body[:position] + bytes([body[position] ^ 1 << source.randrange(8)]) + body[position + 1 :]
 
 
-def _erase(source: random.Random, body: bytes) -> bytes:
-    place = source.randrange(10, len(body) - 64)
-    return body[:place] + bytes(64) + body[place + 64 :]
+def _erase_bytes(source: random.Random, body: bytes) -> bytes:
+    position = source.randrange(10, len(body) - 64)
+    return body[:position] + bytes(64) + body[position + 64 :]
 
 
 PLAIN_DAMAGES: dict[str, Damage] = {
     "a line that is not JSON": _insert_line(b"{not json"),
     "a line that is not UTF-8": _insert_line(b'{"text": "\xff"}'),
     "a line that is not an object": _insert_line(b"[1, 2]"),
-    "last line cut off": _cut,
+    "last line cut off": _truncate,
     "no line is JSON": lambda _, body: body.replace(b"{", b""),
     "empty": lambda _, __: b"",
 }
 GZIP_DAMAGES: dict[str, Damage] = {
-    "gzip cut off": _cut,
-    "gzip with a flipped bit": _flip,
-    "gzip with erased bytes": _erase,
+    "gzip cut off": _truncate,
+    "gzip with a flipped bit": _flip_bit,
+    "gzip with erased bytes": _erase_bytes,
     "gzip with a wrong checksum": lambda _, body: body[:-8] + bytes([body[-8] ^ 1]) + body[-7:],
     "bytes after the gzip stream": lambda _, body: body + b"\0\0garbage",
-    "second gzip member cut off": lambda source, body: body + _cut(source, body),
+    "second gzip member cut off": lambda source, body: body + _truncate(source, body),
 }

@@ -6,11 +6,13 @@ from functools import cache
 from typing import Any
 
 Item = dict[str, dict[str, str]]
-Names = Mapping[str, str]
-Given = Mapping[str, Mapping[str, str]]
-Test = Callable[[Item, Names, Given], bool]
+AttributeNames = Mapping[str, str]
+"""`ExpressionAttributeNames` of a request: attribute by its placeholder, for example `#status`."""
+AttributeValues = Mapping[str, Mapping[str, str]]
+"""`ExpressionAttributeValues` of a request: typed value by its placeholder, for example `:claimed`."""
+Condition = Callable[[Item, AttributeNames, AttributeValues], bool]
 TOKEN = re.compile(r"[(),]|<=|>=|<|>|=|[#:]?\w+")
-COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda left, right: left == right,
     "<": lambda left, right: left < right,
     "<=": lambda left, right: left <= right,
@@ -19,71 +21,71 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 ASSIGNMENT = re.compile(r"(#\w+) = (?:if_not_exists\((#\w+), (:\w+)\)|([#:]\w+))")
 
 
-def value(found: Mapping[str, str] | None) -> Any:
-    """Return a typed value as a Python value, or None if the attribute is missing."""
-    if found is None:
-        return None
-    ((kind, text),) = found.items()
-    return int(text) if kind == "N" else text
-
-
 @cache
-def condition(text: str) -> Test:
+def parse_condition(text: str) -> Condition:
     """Return a condition as a function. Raise an error for any unsupported expression."""
     tokens = TOKEN.findall(text)
     assert "".join(tokens) == text.replace(" ", ""), text
-    made = _either(tokens)
-    assert not tokens, f"{text}: {tokens} is left"
-    return made
+    condition = _parse_or(tokens)
+    assert not tokens, f"{text}: the tokens {tokens} follow a complete condition"
+    return condition
 
 
-def _either(tokens: list[str]) -> Test:
-    return _joined(tokens, "OR", _both, any)
+def _parse_or(tokens: list[str]) -> Condition:
+    return _parse_operands(tokens, "OR", _parse_and, any)
 
 
-def _both(tokens: list[str]) -> Test:
-    return _joined(tokens, "AND", _one, all)
+def _parse_and(tokens: list[str]) -> Condition:
+    return _parse_operands(tokens, "AND", _parse_operand, all)
 
 
-def _joined(
-    tokens: list[str], word: str, parse: Callable[[list[str]], Test], combine: Callable[[Iterable[bool]], bool]
-) -> Test:
-    parts = [parse(tokens)]
-    while tokens[:1] == [word]:
+def _parse_operands(
+    tokens: list[str],
+    operator: str,
+    parse_operand: Callable[[list[str]], Condition],
+    combine: Callable[[Iterable[bool]], bool],
+) -> Condition:
+    operands = [parse_operand(tokens)]
+    while tokens[:1] == [operator]:
         tokens.pop(0)
-        parts.append(parse(tokens))
-    return lambda item, names, given: combine(part(item, names, given) for part in parts)
+        operands.append(parse_operand(tokens))
+    return lambda item, names, values: combine(operand(item, names, values) for operand in operands)
 
 
-def _one(tokens: list[str]) -> Test:
+def _parse_operand(tokens: list[str]) -> Condition:
     first = tokens.pop(0)
     if first == "(":
-        inner = _either(tokens)
+        inner = _parse_or(tokens)
         assert tokens.pop(0) == ")"
         return inner
     if first == "attribute_not_exists":
-        opened, name, closed = tokens.pop(0), tokens.pop(0), tokens.pop(0)
-        assert (opened, closed) == ("(", ")")
+        opening, name, closing = tokens.pop(0), tokens.pop(0), tokens.pop(0)
+        assert (opening, closing) == ("(", ")")
         return lambda item, names, _: names.get(name, name) not in item
-    compare, other = COMPARE[tokens.pop(0)], tokens.pop(0)
+    is_true, placeholder = COMPARISONS[tokens.pop(0)], tokens.pop(0)
 
-    def compared(item: Item, names: Names, given: Given) -> bool:
-        left = value(item.get(names.get(first, first)))
-        return left is not None and compare(left, value(given[other]))
+    def compare(item: Item, names: AttributeNames, values: AttributeValues) -> bool:
+        attribute = item.get(names.get(first, first))
+        return attribute is not None and is_true(_to_python(attribute), _to_python(values[placeholder]))
 
-    return compared
+    return compare
 
 
-def updated(item: Item, text: str, names: Names, given: Given) -> Item:
+def _to_python(value: Mapping[str, str]) -> str | int:
+    ((type_name, text),) = value.items()
+    return int(text) if type_name == "N" else text
+
+
+def apply_update(item: Item, expression: str, names: AttributeNames, values: AttributeValues) -> Item:
     """Return the item after an update. Right-hand sides use the values before the update."""
-    assigned, _, removed = text.removeprefix("SET ").partition(" REMOVE ")
-    assert ", ".join(found.group(0) for found in ASSIGNMENT.finditer(assigned)) == assigned, text
+    assignments, _, removed = expression.removeprefix("SET ").partition(" REMOVE ")
+    assert ", ".join(found.group(0) for found in ASSIGNMENT.finditer(assignments)) == assignments, expression
     after = dict(item)
-    for target, unless, default, source in ASSIGNMENT.findall(assigned):
-        if unless:
-            after[names[target]] = item.get(names[unless]) or dict(given[default])
+    for target, kept, default, source in ASSIGNMENT.findall(assignments):
+        if kept:
+            after[names[target]] = item.get(names[kept]) or dict(values[default])
         else:
-            after[names[target]] = dict(given[source]) if source.startswith(":") else item[names[source]]
+            after[names[target]] = dict(values[source]) if source.startswith(":") else item[names[source]]
     for name in removed.split(", ") if removed else ():
         after.pop(names[name], None)
     return after

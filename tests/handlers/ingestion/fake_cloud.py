@@ -1,9 +1,9 @@
 """In-memory AWS for crash tests, with the operations that ingestion's gateways use.
 
-Conditions work like DynamoDB's, and the index lags behind until a test updates it. S3 keeps whole objects with ETags, and
-has conditional writes. The start of an execution may be refused, lost before or after it happened, or delayed. Every
-call passes a gate, which can stop or kill its caller. The model of the claim protocol replaces the gate by a function
-that decides itself when, how often and whether a call happens.
+Conditions work like DynamoDB's. The index can lag behind the table until a test updates it. S3 keeps whole objects with
+ETags, and has conditional writes. The start of an execution can be refused or delayed, and its request or response can
+be lost. Every call passes a gate before and after it, which can raise an error or kill the caller. The model of the
+claim protocol replaces the gate by a transport, which decides when, how often and whether a call is executed.
 """
 
 import hashlib
@@ -12,15 +12,16 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from handlers.ingestion.table_keys_and_updates import OPEN_INDEX
-from tests.handlers.ingestion.dynamodb_expressions import Item, condition, updated
+from tests.handlers.ingestion.dynamodb_expressions import Item, apply_update, parse_condition
 
 Key = tuple[str, str]
 Gate = Callable[[str], None]
+"""Function that is called with `before <operation>` and `after <operation>`."""
 Transport = Callable[[str, Callable[[], Any]], Any]
 """Function that gets the name of an operation and the function that executes it, and returns the response."""
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:files"
@@ -28,12 +29,12 @@ PROJECTED = frozenset({"date_prefix", "file_key", "open_shard", "open_since", "m
 """Attributes in the index: the keys of table and index, and the projected attributes."""
 
 
-def client_error(code: str, operation: str, status: int = 400, **more: Any) -> ClientError:
-    """Return an error in the form in which boto3 raises it."""
-    about = {"HTTPStatusCode": status, "RetryAttempts": 0}
-    kind = ConditionFailed if code == "ConditionalCheckFailedException" else ClientError
-    response: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": about, **more}
-    return kind(response, operation)
+def client_error(code: str, operation: str, status: int = 400, **fields: Any) -> ClientError:
+    """Return an error as boto3 raises it, with other fields of the response."""
+    metadata = {"HTTPStatusCode": status, "RetryAttempts": 0}
+    error_class = ConditionFailed if code == "ConditionalCheckFailedException" else ClientError
+    response: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": metadata, **fields}
+    return error_class(response, operation)
 
 
 class ConditionFailed(ClientError):
@@ -41,31 +42,35 @@ class ConditionFailed(ClientError):
 
 
 class Cloud:
-    """State that all fake clients share."""
+    """State that all fake clients share. Tests read it, change it, and choose the outcomes of the next calls."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.items: dict[Key, Item] = {}
+        """Items of the file table."""
         self.indexed: dict[Key, Item] = {}
+        """Items of the table's index `open`."""
         self.pending_index_entries: deque[tuple[Key, Item]] = deque()
-        self.lag = False
+        self.index_lags = False
+        """True if only `update_index` applies changes of the table to the index."""
         self.objects: dict[str, bytes] = {}
         self.versions: dict[tuple[str, str], bytes] = {}
         """Content of each version of the landing bucket's objects, by key and version id."""
         self.executions: dict[str, str] = {}
         """Status of each execution by name."""
         self.inputs: dict[str, str] = {}
+        """Input of each execution by name."""
         self.delayed_starts: list[tuple[str, str]] = []
         """Starts that were sent but have not arrived."""
         self.next_starts: deque[str] = deque()
-        """Outcomes of the next starts: `refused`, `exists`, `lost`, `lost after`, `delayed` or empty.
+        """Outcomes of the next starts: `refused`, `exists`, `lost`, `response lost`, `delayed`, or empty for success.
 
-        Later starts succeed.
+        `lost` means that the request is lost. Later starts succeed.
         """
-        self.next_calls: deque[str] = deque()
-        """Outcomes of the next other calls: `lost`, `lost after` or empty."""
         self.status_changes: list[tuple[Key, str, str]] = []
+        """Key, former status and new status of each change of an item's status."""
         self.on_start: Callable[[str], None] = lambda _: None
+        """Function that is called with the name of each execution that starts."""
 
     def clock(self) -> datetime:
         """Return the current time."""
@@ -81,7 +86,7 @@ class Cloud:
             key, item = self.pending_index_entries.popleft()
             entries -= 1
             if "open_shard" in item:
-                self.indexed[key] = {name: held for name, held in item.items() if name in PROJECTED}
+                self.indexed[key] = {name: value for name, value in item.items() if name in PROJECTED}
             else:
                 self.indexed.pop(key, None)
 
@@ -93,47 +98,37 @@ class Cloud:
             self.status_changes.append((key, before, after))
         self.items[key] = item
         self.pending_index_entries.append((key, item))
-        if not self.lag:
+        if not self.index_lags:
             self.update_index()
 
-    def start(self, name: str, text: str) -> None:
-        """Start an execution."""
+    def start(self, name: str, execution_input: str) -> None:
+        """Start an execution. A start with the name and the input of a running execution changes nothing."""
         if name in self.executions:
-            if self.executions[name] == "RUNNING" and self.inputs[name] == text:
+            if self.executions[name] == "RUNNING" and self.inputs[name] == execution_input:
                 return
             raise client_error("ExecutionAlreadyExists", "StartExecution")
-        self.executions[name], self.inputs[name] = "RUNNING", text
+        self.executions[name], self.inputs[name] = "RUNNING", execution_input
         self.on_start(name)
 
     def deliver_delayed_starts(self) -> None:
         """Let the delayed starts arrive."""
         while self.delayed_starts:
-            name, text = self.delayed_starts.pop(0)
+            name, execution_input = self.delayed_starts.pop(0)
             if name not in self.executions:
-                self.start(name, text)
-
-    def of_kind(self, prefix: str) -> dict[Key, Item]:
-        """Return the records whose sort key starts with a prefix."""
-        return {key: item for key, item in self.items.items() if key[1].startswith(prefix)}
+                self.start(name, execution_input)
 
     def files(self) -> dict[Key, Item]:
         """Return the records of files."""
-        return self.of_kind("incoming/")
+        return {key: item for key, item in self.items.items() if key[1].startswith("incoming/")}
 
     def manifests(self) -> dict[Key, Item]:
         """Return the records of manifests."""
-        return self.of_kind("MANIFEST#")
+        return {key: item for key, item in self.items.items() if key[1].startswith("MANIFEST#")}
 
 
-def key_of(given: Mapping[str, Mapping[str, str]]) -> Key:
-    """Return the key under which an item is stored here."""
-    return given["date_prefix"]["S"], given["file_key"]["S"]
-
-
-class Exceptions:
-    """Replacement for `client.exceptions`."""
-
-    ConditionalCheckFailedException = ConditionFailed
+def item_key(attributes: Mapping[str, Mapping[str, str]]) -> Key:
+    """Return the key under which `Cloud.items` holds an item."""
+    return attributes["date_prefix"]["S"], attributes["file_key"]["S"]
 
 
 class _Client:
@@ -142,103 +137,99 @@ class _Client:
         self._gate = gate
         self._call = transport or self._call_through_gate
 
-    def _call_through_gate(self, name: str, act: Callable[[], Any]) -> Any:
-        self._gate(f"before {name}")
-        fate = self._cloud.next_calls.popleft() if self._cloud.next_calls and name != "StartExecution" else ""
-        if fate == "lost":
-            raise ReadTimeoutError(endpoint_url=name)
-        answer = act()
-        self._gate(f"after {name}")
-        if fate == "lost after":
-            raise ReadTimeoutError(endpoint_url=name)
-        return answer
+    def _call_through_gate(self, operation: str, execute: Callable[[], Any]) -> Any:
+        self._gate(f"before {operation}")
+        response = execute()
+        self._gate(f"after {operation}")
+        return response
 
 
 class FakeDynamoDB(_Client):
     """DynamoDB with one table and its index `open`."""
 
-    exceptions: ClassVar[type[Exceptions]] = Exceptions
+    class exceptions:  # noqa: N801 - named as in boto3
+        ConditionalCheckFailedException = ConditionFailed
 
-    def put_item(self, **given: Any) -> Any:
-        return self._call("PutItem", lambda: self._put(given))
+    def put_item(self, **request: Any) -> Any:
+        return self._call("PutItem", lambda: self._put(request))
 
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> Any:  # noqa: N803
         return self._call("TransactWriteItems", lambda: self._transact(TransactItems))
 
-    def update_item(self, **given: Any) -> Any:
-        return self._call("UpdateItem", lambda: self._update(given))
+    def update_item(self, **request: Any) -> Any:
+        return self._call("UpdateItem", lambda: self._update(request))
 
-    def get_item(self, **given: Any) -> Any:
-        return self._call("GetItem", lambda: self._get(given))
+    def get_item(self, **request: Any) -> Any:
+        return self._call("GetItem", lambda: self._get(request))
 
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> Any:  # noqa: N803
         return self._call("BatchGetItem", lambda: self._batch(RequestItems))
 
-    def query(self, **given: Any) -> Any:
-        return self._call("Query", lambda: self._query(given))
+    def query(self, **request: Any) -> Any:
+        return self._call("Query", lambda: self._query(request))
 
-    def _put(self, given: dict[str, Any]) -> dict[str, Any]:
-        key = key_of(given["Item"])
-        self._hold(given, self._cloud.items.get(key, {}), "PutItem")
-        self._cloud.put(key, given["Item"])
+    def _put(self, request: dict[str, Any]) -> dict[str, Any]:
+        key = item_key(request["Item"])
+        self._check_condition(request, self._cloud.items.get(key, {}), "PutItem")
+        self._cloud.put(key, request["Item"])
         return {}
 
-    def _transact(self, given: list[dict[str, Any]]) -> dict[str, Any]:
+    def _transact(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
         reasons = []
-        for item in given:
-            ((kind, what),) = item.items()
-            held = self._cloud.items.get(key_of(what["Item"] if kind == "Put" else what["Key"]), {})
-            holds = condition(what["ConditionExpression"])(held, {}, {})
-            reasons.append({"Code": "None" if holds else "ConditionalCheckFailed"})
+        for entry in entries:
+            ((kind, request),) = entry.items()
+            item = self._cloud.items.get(item_key(request["Item"] if kind == "Put" else request["Key"]), {})
+            is_true = parse_condition(request["ConditionExpression"])(item, {}, {})
+            reasons.append({"Code": "None" if is_true else "ConditionalCheckFailed"})
         if any(reason["Code"] != "None" for reason in reasons):
             raise client_error("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)
-        for entry in given:
+        for entry in entries:
             if "Put" in entry:
-                self._cloud.put(key_of(entry["Put"]["Item"]), entry["Put"]["Item"])
+                self._cloud.put(item_key(entry["Put"]["Item"]), entry["Put"]["Item"])
         return {}
 
-    def _update(self, given: dict[str, Any]) -> dict[str, Any]:
-        key = key_of(given["Key"])
+    def _update(self, request: dict[str, Any]) -> dict[str, Any]:
+        key = item_key(request["Key"])
         before = self._cloud.items.get(key, {})
-        names, values = given["ExpressionAttributeNames"], given["ExpressionAttributeValues"]
-        expressions = given["ConditionExpression"] + given["UpdateExpression"]
-        for item in (*names, *values):
-            assert item in expressions, f"DynamoDB refuses {item}, which is not used"
-        self._hold(given, before, "UpdateItem")
-        after = updated(before or dict(given["Key"]), given["UpdateExpression"], names, values)
+        names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+        expressions = request["ConditionExpression"] + request["UpdateExpression"]
+        for placeholder in (*names, *values):
+            assert placeholder in expressions, f"DynamoDB refuses {placeholder}, which no expression uses"
+        self._check_condition(request, before, "UpdateItem")
+        after = apply_update(before or dict(request["Key"]), request["UpdateExpression"], names, values)
         self._cloud.put(key, after)
         return {"Attributes": after}
 
-    def _hold(self, given: dict[str, Any], held: Item, operation: str) -> None:
-        names, values = given.get("ExpressionAttributeNames", {}), given.get("ExpressionAttributeValues", {})
-        if not condition(given["ConditionExpression"])(held, names, values):
-            is_returned = held and given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-            returned: dict[str, Any] = {"Item": held} if is_returned else {}
-            raise client_error("ConditionalCheckFailedException", operation, **returned)
+    def _check_condition(self, request: dict[str, Any], item: Item, operation: str) -> None:
+        names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
+        if not parse_condition(request["ConditionExpression"])(item, names, values):
+            is_returned = item and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+            fields: dict[str, Any] = {"Item": item} if is_returned else {}
+            raise client_error("ConditionalCheckFailedException", operation, **fields)
 
-    def _get(self, given: dict[str, Any]) -> dict[str, Any]:
-        held = self._cloud.items.get(key_of(given["Key"]))
-        return {"Item": held} if held else {}
+    def _get(self, request: dict[str, Any]) -> dict[str, Any]:
+        item = self._cloud.items.get(item_key(request["Key"]))
+        return {"Item": item} if item else {}
 
-    def _batch(self, given: dict[str, Any]) -> dict[str, Any]:
-        ((table, what),) = given.items()
-        keys = [key_of(key) for key in what["Keys"]]
+    def _batch(self, request_items: dict[str, Any]) -> dict[str, Any]:
+        ((table, request),) = request_items.items()
+        keys = [item_key(key) for key in request["Keys"]]
         return {"Responses": {table: [self._cloud.items[key] for key in keys if key in self._cloud.items]}}
 
-    def _query(self, given: dict[str, Any]) -> dict[str, Any]:
-        assert given["IndexName"] == OPEN_INDEX
-        holds = condition(given["KeyConditionExpression"])
-        items = [item for item in self._cloud.indexed.values() if holds(item, {}, given["ExpressionAttributeValues"])]
-        items.sort(key=_sort_key)
-        if "ExclusiveStartKey" in given:
-            items = [item for item in items if _sort_key(item) > _sort_key(given["ExclusiveStartKey"])]
-        limit = given["Limit"]
-        more = {"LastEvaluatedKey": items[limit - 1]} if len(items) > limit else {}
-        return {"Items": items[:limit], **more}
+    def _query(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert request["IndexName"] == OPEN_INDEX
+        matches, values = parse_condition(request["KeyConditionExpression"]), request["ExpressionAttributeValues"]
+        items = [item for item in self._cloud.indexed.values() if matches(item, {}, values)]
+        items.sort(key=_index_order)
+        if "ExclusiveStartKey" in request:
+            items = [item for item in items if _index_order(item) > _index_order(request["ExclusiveStartKey"])]
+        limit = request["Limit"]
+        last_key = {"LastEvaluatedKey": items[limit - 1]} if len(items) > limit else {}
+        return {"Items": items[:limit], **last_key}
 
 
-def _sort_key(item: Item) -> tuple[str, Key]:
-    return item["open_since"]["S"], key_of(item)
+def _index_order(item: Item) -> tuple[str, Key]:
+    return item["open_since"]["S"], item_key(item)
 
 
 class _Body(io.BytesIO):
@@ -255,54 +246,54 @@ def _etag(body: bytes) -> str:
 class FakeS3(_Client):
     """S3 with whole objects. All buckets share the keys. Only the landing bucket has versions."""
 
-    def put_object(self, **given: Any) -> Any:
-        return self._call("PutObject", lambda: self._put(**given))
+    def put_object(self, **request: Any) -> Any:
+        return self._call("PutObject", lambda: self._put(**request))
 
-    def get_object(self, **given: Any) -> Any:
-        return self._call("GetObject", lambda: self._get(**given))
+    def get_object(self, **request: Any) -> Any:
+        return self._call("GetObject", lambda: self._get(**request))
 
-    def head_object(self, **given: Any) -> Any:
-        def act() -> dict[str, Any]:
-            if given["Key"] not in self._cloud.objects:
+    def head_object(self, **request: Any) -> Any:
+        def execute() -> dict[str, Any]:
+            if request["Key"] not in self._cloud.objects:
                 raise client_error("404", "HeadObject", 404)
-            return {"ETag": _etag(self._cloud.objects[given["Key"]])}
+            return {"ETag": _etag(self._cloud.objects[request["Key"]])}
 
-        return self._call("HeadObject", act)
+        return self._call("HeadObject", execute)
 
-    def delete_objects(self, **given: Any) -> Any:
-        def act() -> dict[str, Any]:
-            for entry in given["Delete"]["Objects"]:
+    def delete_objects(self, **request: Any) -> Any:
+        def execute() -> dict[str, Any]:
+            for entry in request["Delete"]["Objects"]:
                 self._cloud.objects.pop(entry["Key"], None)
             return {}
 
-        return self._call("DeleteObjects", act)
+        return self._call("DeleteObjects", execute)
 
     def get_paginator(self, operation: str) -> "FakeS3":
         assert operation == "list_objects_v2"
         return self
 
-    def paginate(self, **given: Any) -> Any:
-        def act() -> list[dict[str, Any]]:
-            return [{"Contents": [{"Key": key} for key in self._cloud.objects if key.startswith(given["Prefix"])]}]
+    def paginate(self, **request: Any) -> Any:
+        def execute() -> list[dict[str, Any]]:
+            return [{"Contents": [{"Key": key} for key in self._cloud.objects if key.startswith(request["Prefix"])]}]
 
-        return self._call("ListObjectsV2", act)
+        return self._call("ListObjectsV2", execute)
 
-    def _put(self, **given: Any) -> dict[str, Any]:
-        held = self._cloud.objects.get(given["Key"])
-        if given.get("IfNoneMatch") == "*" and held is not None:
+    def _put(self, **request: Any) -> dict[str, Any]:
+        current = self._cloud.objects.get(request["Key"])
+        if request.get("IfNoneMatch") == "*" and current is not None:
             raise client_error("PreconditionFailed", "PutObject", 412)
-        if "IfMatch" in given and held is None:
+        if "IfMatch" in request and current is None:
             raise client_error("NoSuchKey", "PutObject", 404)
-        if "IfMatch" in given and held is not None and given["IfMatch"] != _etag(held):
+        if "IfMatch" in request and current is not None and request["IfMatch"] != _etag(current):
             raise client_error("PreconditionFailed", "PutObject", 412)
-        self._cloud.objects[given["Key"]] = given["Body"]
+        self._cloud.objects[request["Key"]] = request["Body"]
         return {}
 
-    def _get(self, **given: Any) -> dict[str, Any]:
-        if "VersionId" in given:
-            body, missing = self._cloud.versions.get((given["Key"], given["VersionId"])), "NoSuchVersion"
+    def _get(self, **request: Any) -> dict[str, Any]:
+        if "VersionId" in request:
+            body, missing = self._cloud.versions.get((request["Key"], request["VersionId"])), "NoSuchVersion"
         else:
-            body, missing = self._cloud.objects.get(given["Key"]), "NoSuchKey"
+            body, missing = self._cloud.objects.get(request["Key"]), "NoSuchKey"
         if body is None:
             raise client_error(missing, "GetObject", 404)
         return {"Body": _Body(body)}
@@ -312,7 +303,7 @@ class FakeStepFunctions(_Client):
     """Step Functions with executions, and with failing starts."""
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Mapping[str, Any]:  # noqa: A002, N803
-        def act() -> dict[str, str]:
+        def execute() -> dict[str, str]:
             assert stateMachineArn == STATE_MACHINE
             json.loads(input)
             match self._cloud.next_starts.popleft() if self._cloud.next_starts else "":
@@ -322,7 +313,7 @@ class FakeStepFunctions(_Client):
                     raise client_error("ExecutionAlreadyExists", "StartExecution")
                 case "lost":
                     raise ReadTimeoutError(endpoint_url="states")
-                case "lost after":
+                case "response lost":
                     self._cloud.start(name, input)
                     raise ReadTimeoutError(endpoint_url="states")
                 case "delayed":
@@ -332,16 +323,16 @@ class FakeStepFunctions(_Client):
                     self._cloud.start(name, input)
             return {"executionArn": arn(name)}
 
-        return dict(self._call("StartExecution", act))
+        return dict(self._call("StartExecution", execute))
 
     def describe_execution(self, *, executionArn: str) -> Mapping[str, Any]:  # noqa: N803
-        def act() -> dict[str, str]:
+        def execute() -> dict[str, str]:
             status = self._cloud.executions.get(executionArn.rpartition(":")[2])
             if status is None:
                 raise client_error("ExecutionDoesNotExist", "DescribeExecution")
             return {"status": status}
 
-        return dict(self._call("DescribeExecution", act))
+        return dict(self._call("DescribeExecution", execute))
 
 
 def arn(name: str) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ReadTimeoutError
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
@@ -24,6 +24,7 @@ from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.manifest_s3_keys import result_key
 from handlers.ingestion.sweeper.ingestion_sweeper import IngestionSweeper
 from handlers.ingestion.workflow_steps.handler import StepRequest, run_step
+from operations.manifest_redrive import RedriveOutcome, redrive
 from tests.handlers.ingestion.fake_cloud import (
     STATE_MACHINE,
     Cloud,
@@ -37,19 +38,46 @@ from tests.handlers.ingestion.s3_messages import body, record
 
 
 class Killed(BaseException):
-    """The process of a function was killed, so none of its code may run."""
+    """The process of a function was killed. It is no `Exception`, so that no code of the function handles it."""
 
 
 class RunFailed(Exception):
     """The Spark run has failed."""
 
 
+TIMEOUT = ReadTimeoutError(endpoint_url="aws")
+
+
 def open_gate(_: str) -> None:
     """Let every call pass."""
 
 
+class FaultGate:
+    """Gate that counts how often it is passed, which is before and after each call, and raises an error once.
+
+    `Killed` kills the caller. Before a call, `TIMEOUT` means that the request was lost. After a call, it means that the
+    response was lost.
+    """
+
+    def __init__(self, fault_at: int | None = None, error: BaseException | type[BaseException] = Killed) -> None:
+        self.pass_count = 0
+        self.fault_at = fault_at
+        """Number of the pass at which the error is raised, starting with 1. None if there is no error."""
+        self.error = error
+
+    def __call__(self, _: str) -> None:
+        self.pass_count += 1
+        if self.pass_count == self.fault_at:
+            raise self.error
+
+
+def manifest_id_of(execution_name: str) -> str:
+    """Return the id of an execution's manifest, with which the name of the execution starts."""
+    return execution_name[:26]
+
+
 def announce(*names: str, size: int = 3, **changes: Any) -> list[dict[str, Any]]:
-    """Return one SQS message per file; `changes` replace fields of its event."""
+    """Return one SQS message with S3's notification for each file; `changes` replace fields of the notifications."""
     changes = {"eventTime": "2026-01-02T12:00:00.000Z", **changes}
     return [{"messageId": name, "body": body(record(f"incoming/{name}.ndjson", size, **changes))} for name in names]
 
@@ -67,14 +95,18 @@ class IngestionAws:
 
 
 class IngestionHarness:
-    """Factory for actors on one in-memory AWS. It records the runs and the waiting executions."""
+    """Factory for builders, sweepers and workflow steps on one in-memory AWS.
 
-    def __init__(self, cloud: Cloud, level: str = "CRITICAL") -> None:
+    Most methods take the gate that their AWS calls pass. The harness also replaces the state machine and the Spark job.
+    An execution that starts waits until a test runs it.
+    """
+
+    def __init__(self, cloud: Cloud, log_level: str = "CRITICAL") -> None:
         self.cloud = cloud
-        self.numbers = count(1)
+        self.id_numbers = count(1)
         self.files_per_manifest = 3
         self.manifest_bytes = 10**9
-        self.log_and_clock: dict[str, Any] = {"log": EventLog(level), "clock": cloud.clock}
+        self.log_and_clock: dict[str, Any] = {"log": EventLog(log_level), "clock": cloud.clock}
         self.shared: dict[str, Any] = {"parallel": ParallelCalls(1), **self.log_and_clock}
         """Keyword arguments that most actors have in common."""
         self.clients: Callable[[Gate], IngestionAws] = lambda gate: IngestionAws(
@@ -97,7 +129,7 @@ class IngestionHarness:
         return {name: value["S"] for name, value in item.items() if "S" in value}
 
     def new_id(self) -> str:
-        return ulid(self.cloud.now, next(self.numbers))
+        return ulid(self.cloud.now, next(self.id_numbers))
 
     def table(self, gate: Gate = open_gate) -> FileTable:
         aws = self.clients(gate)
@@ -146,22 +178,26 @@ class IngestionHarness:
             **self.log_and_clock,
         )
 
-    def step(self, kind: str, name: str, gate: Gate = open_gate, **more: Any) -> Any:
-        """Run one step of an execution."""
-        event = {"step": kind, "manifestId": name[:26], "executionArn": arn(name), **more}
+    def redrive(self, manifest_id: str) -> RedriveOutcome:
+        """Redrive a manifest as an operator does."""
+        return redrive(manifest_id, self.records(), self.lists(), self.workflow(), self.lifecycle())[0]
+
+    def step(self, step: str, name: str, gate: Gate = open_gate, **fields: Any) -> Any:
+        """Run the step `confirm`, `finish` or `fail` of an execution; `fields` are further fields of its input."""
+        event = {"step": step, "manifestId": manifest_id_of(name), "executionArn": arn(name), **fields}
         return run_step(self.lifecycle(gate), StepRequest.model_validate(event))
 
     def run(self, name: str, gate: Gate = open_gate, *, broken: str = "") -> None:
         """Run the steps of one execution like the state machine: confirm, run and finish, or fail.
 
-        `broken` makes the `run` fail, or a `file` in it.
+        With `broken="run"`, the Spark run fails. With `broken="file"`, it reports the status `failed` for one file.
         """
         try:
             if not self.step("confirm", name, gate)["files"]:
                 self.cloud.executions[name] = "SUCCEEDED"
                 return
             gate("before Glue")
-            self._glue(name[:26], name, broken)
+            self._run_spark(name, broken)
             self.step("finish", name, gate, runId=name)
         except (RunFailed, BotoCoreError):
             self.cloud.executions[name] = "FAILED"
@@ -177,9 +213,9 @@ class IngestionHarness:
         while self.waiting_executions:
             self.run(self.waiting_executions.pop(0))
 
-    def run_until_settled(self, rounds: int = 8) -> None:
-        """Let hours pass without new files and crashes."""
-        for _ in range(rounds):
+    def run_until_settled(self) -> None:
+        """Let eight hours pass without new files and crashes, with one sweep in each hour."""
+        for _ in range(8):
             self.cloud.deliver_delayed_starts()
             self.run_all()
             self.cloud.advance_time(3601)
@@ -188,25 +224,26 @@ class IngestionHarness:
         self.run_all()
         self.cloud.update_index()
 
-    def _glue(self, manifest_id: str, run_id: str, broken: str) -> None:
+    def _run_spark(self, name: str, broken: str) -> None:
         if broken == "run":
             raise RunFailed
-        confirmed = self.lists().read_confirmed(manifest_id, ManifestExecution.from_arn(arn(run_id)).redrive)
+        manifest_id = manifest_id_of(name)
+        confirmed = self.lists().read_confirmed(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
         assert confirmed is not None, "the run was started without a list"
         self.runs.append((manifest_id, frozenset(file.file_key for file in confirmed.files)))
         results = tuple(
             FileResult(
                 file_key=file.file_key,
                 date_prefix=file.date_prefix,
-                status="failed" if broken == "file" and not number else "processed",
+                status="failed" if broken == "file" and not index else "processed",
             )
-            for number, file in enumerate(confirmed.files)
+            for index, file in enumerate(confirmed.files)
         )
-        result = RunResult(manifest_id=manifest_id, run_id=run_id, files=results)
+        result = RunResult(manifest_id=manifest_id, run_id=name, files=results)
         self.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
 
 
-FORWARD = {
+ALLOWED_TRANSITIONS = {
     "": {"pending", "rejected", "running"},
     "pending": {"claimed"},
     "claimed": {"manifested", "failed", "pending"},
@@ -214,30 +251,30 @@ FORWARD = {
     "failed": {"manifested", "running"},
     "running": {"processed", "failed"},
 }
-"""Allowed transitions, written independently of the tested code."""
+"""Statuses to which a file or a manifest may change, by its status before. They are independent of the tested code."""
 
 
 def check_invariants(harness: IngestionHarness) -> None:
-    """Check the conditions that hold at every moment, even after a crash."""
+    """Check the conditions that hold at every moment, even directly after a crash."""
     cloud = harness.cloud
     for key, before, after in cloud.status_changes:
-        assert after in FORWARD.get(before, set()), f"{key} went from {before} to {after}"
+        assert after in ALLOWED_TRANSITIONS.get(before, set()), f"{key} went from {before} to {after}"
     for item in cloud.manifests().values():
         name = item["execution_arn"]["S"].rpartition(":")[2]
-        assert name in cloud.executions, "a MANIFEST record without its execution"
+        assert name in cloud.executions, "a manifest record without its execution"
     recorded = {item["manifest_id"]["S"] for item in cloud.manifests().values()}
     for key, item in cloud.files().items():
         if item["status"]["S"] in {"manifested", "processed", "failed"}:
             assert item["manifest_id"]["S"] in recorded, f"{key} is in a manifest without a record"
-    owners: defaultdict[str, set[str]] = defaultdict(set)
+    manifests_by_file: defaultdict[str, set[str]] = defaultdict(set)
     for manifest_id, files in harness.runs:
         for file in files:
-            owners[file].add(manifest_id)
-    assert all(len(ids) == 1 for ids in owners.values()), f"a version was run by two manifests: {dict(owners)}"
+            manifests_by_file[file].add(manifest_id)
+    assert all(len(ids) == 1 for ids in manifests_by_file.values()), f"two manifests ran a file: {manifests_by_file}"
 
 
 def check_final_state(harness: IngestionHarness, names: set[str]) -> None:
-    """Check the conditions that hold after all work is done."""
+    """Check the conditions that hold after all work on the files with these names is done."""
     check_invariants(harness)
     cloud = harness.cloud
     files = cloud.files()
@@ -248,8 +285,8 @@ def check_final_state(harness: IngestionHarness, names: set[str]) -> None:
         status = item["status"]["S"]
         assert status in {"processed", "failed"}, f"{key} stays {status}"
         if status == "processed":
-            last = last_runs.get(item["manifest_id"]["S"], frozenset())
-            assert key[1] in last, f"{key} is marked as processed but was not in the last run"
+            files_of_last_run = last_runs.get(item["manifest_id"]["S"], frozenset())
+            assert key[1] in files_of_last_run, f"{key} is processed, but was not in the last run of its manifest"
     for item in cloud.manifests().values():
         assert item["status"]["S"] in {"processed", "failed"}, "a manifest stays running"
     assert not cloud.indexed, "the index of open items is not empty"

@@ -1,4 +1,4 @@
-"""Arrived files: their record keys."""
+"""Arrived files: the keys of their records in the file table."""
 
 from datetime import UTC, datetime
 
@@ -29,7 +29,9 @@ def test_every_key_gives_a_short_record_key(key: str) -> None:
     assert len(arrived_file(key * 6).sort_key.encode()) <= MAX_SORT_KEY_BYTES
 
 
-@pytest.mark.parametrize("key", ["k" * 1022, "MANIFEST#1", "sha256:x"], ids=["too long", "of a manifest", "of a hash"])
+@pytest.mark.parametrize(
+    "key", ["k" * 1022, "MANIFEST#1", "sha256:x"], ids=["too long", "like the key of a manifest", "like a hash"]
+)
 def test_a_key_that_cannot_be_a_record_key_is_hashed_with_its_version(key: str) -> None:
     file = arrived_file(key)
     assert (file.sort_key[:7], len(file.sort_key), file.key) == ("sha256:", 7 + 64, key)

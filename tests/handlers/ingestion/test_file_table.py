@@ -1,4 +1,4 @@
-"""File records: every transition is conditional, on moto's DynamoDB and on the fake."""
+"""File records: every change of a status is conditional, in moto's DynamoDB and in the in-memory fake."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,8 @@ ARRIVED = datetime(2026, 1, 3, 11, 59, tzinfo=UTC)
 
 
 class Clock:
+    """Clock that is one second later at each reading, so that files have different ages."""
+
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 3, 12, tzinfo=UTC)
 
@@ -24,9 +26,13 @@ class Clock:
         return self.now
 
 
+def new_table(dynamodb: Any, **options: Any) -> FileTable:
+    return FileTable(dynamodb, "files", 400, Clock(), **options)
+
+
 @pytest.fixture
 def table(dynamodb: Any) -> FileTable:
-    return FileTable(dynamodb, "files", 400, Clock())
+    return new_table(dynamodb)
 
 
 def file(name: str = "a", arrived: datetime = ARRIVED) -> ArrivedFile:
@@ -56,16 +62,16 @@ def test_pending_files_are_listed_oldest_first_across_shards(table: FileTable) -
 
 
 def test_pending_files_are_spread_over_all_shards(dynamodb: Any) -> None:
-    table = FileTable(dynamodb, "files", 400, Clock(), 4)
+    table = new_table(dynamodb, open_shards=4)
     ids = track_files(table, *(str(number) for number in range(40)))
     shards = {get_text(read_item(dynamodb, record_id), "open_shard") for record_id in ids}
     assert shards == {f"pending#{number}" for number in range(4)}
 
 
-def test_files_in_shards_that_are_no_longer_used_are_found_with_read_all_shards(dynamodb: Any) -> None:
-    ids = track_files(FileTable(dynamodb, "files", 400, Clock(), 16), *(str(number) for number in range(40)))
-    assert len(FileTable(dynamodb, "files", 400, Clock(), 1).list_pending(100)) < 40
-    assert len(FileTable(dynamodb, "files", 400, Clock(), 1, read_all_shards=True).list_pending(100)) == len(ids)
+def test_files_in_shards_that_are_no_longer_written_are_listed_with_read_all_shards(dynamodb: Any) -> None:
+    track_files(new_table(dynamodb, open_shards=16), *(str(number) for number in range(40)))
+    assert len(new_table(dynamodb, open_shards=1).list_pending(100)) < 40
+    assert len(new_table(dynamodb, open_shards=1, read_all_shards=True).list_pending(100)) == 40
 
 
 def test_long_lists_are_read_page_by_page(table: FileTable, dynamodb: Any) -> None:
@@ -74,7 +80,7 @@ def test_long_lists_are_read_page_by_page(table: FileTable, dynamodb: Any) -> No
     assert {RecordId.from_item(item) for shard in shards for item in shard} == set(ids)
 
 
-def test_a_file_is_claimed_by_one_manifest_only(table: FileTable) -> None:
+def test_a_file_is_claimed_for_one_manifest_only(table: FileTable) -> None:
     (record_id,) = track_files(table, "a")
     claimed = table.claim(record_id, "M1")
     assert claimed is not None
@@ -98,7 +104,7 @@ def test_a_released_file_is_unchanged(table: FileTable, dynamodb: Any) -> None:
     table.claim(first, "M1")
     assert table.release(first, "M1")
     assert read_item(dynamodb, first) == before
-    assert [file.id for file in table.list_pending(10)] == [first, second], "at its former position"
+    assert [file.id for file in table.list_pending(10)] == [first, second], "the file is at its former position"
 
 
 def test_only_the_manifests_own_claim_can_be_released_or_marked(table: FileTable) -> None:
@@ -130,8 +136,8 @@ def test_the_result_of_a_file_is_written_once(table: FileTable, dynamodb: Any, s
     table.record_result(result(record_id, status, "WHY"), "M1")
     before = read_item(dynamodb, record_id)
     assert (get_text(before, "status"), get_text(before, "reason"), before["rows"]["N"]) == (status, "WHY", "3")
-    for name in ("processed", "rejected", "superseded", "failed"):
-        record = table.record_result(result(record_id, name, "NO"), "M1")
+    for later_status in ("processed", "rejected", "superseded", "failed"):
+        record = table.record_result(result(record_id, later_status, "OTHER"), "M1")
         assert record is not None
         assert record.status == status
     assert table.mark_manifested(record_id, "M1") is not None
@@ -143,7 +149,7 @@ def test_only_a_redrive_marks_a_failed_file_as_manifested(table: FileTable, dyna
     (record_id,) = track_files(table, "a")
     table.claim(record_id, "M1")
     table.record_result(result(record_id, "failed", "WHY"), "M1")
-    record = table.mark_manifested(record_id, "M1", 1)
+    record = table.mark_manifested(record_id, "M1", redrive=1)
     assert record is not None
     assert record.status is FileStatus.MANIFESTED
     assert "reason" not in read_item(dynamodb, record_id)
@@ -154,18 +160,18 @@ def test_a_late_call_of_an_earlier_execution_changes_nothing(table: FileTable, d
     table.claim(record_id, "M1")
     table.mark_manifested(record_id, "M1")
     table.record_result(result(record_id, "failed"), "M1")
-    table.mark_manifested(record_id, "M1", 1)
+    table.mark_manifested(record_id, "M1", redrive=1)
     before = read_item(dynamodb, record_id)
     table.record_result(result(record_id, "failed"), "M1")
-    assert read_item(dynamodb, record_id) == before, "the redrive has marked the file"
-    table.record_result(result(record_id, "failed"), "M1", 1)
+    assert read_item(dynamodb, record_id) == before, "the redrive has already marked the file as manifested"
+    table.record_result(result(record_id, "failed"), "M1", redrive=1)
     before = read_item(dynamodb, record_id)
-    table.mark_manifested(record_id, "M1", 1)
-    assert read_item(dynamodb, record_id) == before, "the redrive has failed"
-    table.record_result(result(record_id, "failed"), "M1", 2)
+    table.mark_manifested(record_id, "M1", redrive=1)
+    assert read_item(dynamodb, record_id) == before, "the redrive has already failed"
+    table.record_result(result(record_id, "failed"), "M1", redrive=2)
     before = read_item(dynamodb, record_id)
-    table.mark_manifested(record_id, "M1", 2)
-    assert read_item(dynamodb, record_id) == before, "the second redrive has failed before it could mark the file"
+    table.mark_manifested(record_id, "M1", redrive=2)
+    assert read_item(dynamodb, record_id) == before, "the second redrive has failed before it marked the file"
 
 
 def test_a_deleted_record_is_never_created_again(table: FileTable, dynamodb: Any) -> None:
@@ -186,12 +192,12 @@ def test_the_check_of_adjacent_dates_finds_a_version_one_day_away_and_no_further
 
 
 def test_a_transaction_conflict_raises_an_error(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def clash(**_: Any) -> None:
+    def refuse_for_conflict(**_: Any) -> None:
         raise client_error("TransactionCanceledException", "x", CancellationReasons=[{"Code": "TransactionConflict"}])
 
-    monkeypatch.setattr(dynamodb, "transact_write_items", clash)
+    monkeypatch.setattr(dynamodb, "transact_write_items", refuse_for_conflict)
     with pytest.raises(Exception, match="TransactionCanceled"):
-        FileTable(dynamodb, "files", 400, Clock()).track(file(), check_adjacent_dates=True)
+        new_table(dynamodb).track(file(), check_adjacent_dates=True)
 
 
 def test_records_are_read_in_several_requests(table: FileTable) -> None:

@@ -12,7 +12,7 @@ from handlers.ingestion.manifest_s3_keys import result_key
 from handlers.ingestion.sweeper import handler as sweeper
 from handlers.ingestion.workflow_steps import handler as workflow_steps
 from tests.handlers.ingestion.conftest import MotoAws
-from tests.handlers.ingestion.ingestion_harness import announce
+from tests.handlers.ingestion.ingestion_harness import announce, manifest_id_of
 
 FACTORIES = (builder._intake, sweeper._sweeper_and_reconciler, workflow_steps._lifecycle)
 
@@ -41,14 +41,16 @@ def test_a_full_manifest_is_started_confirmed_and_finished(aws: MotoAws) -> None
     assert builder.handler({"Records": messages}, None) == {"batchItemFailures": []}
     (name,) = aws.executions()
     arn = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
-    event = {"step": "confirm", "manifestId": name[:26], "executionArn": arn}
-    answer = workflow_steps.handler(event, None)
-    assert answer["files"] == 3
-    key = answer["manifestUri"].removeprefix(f"s3://{aws.lake}/")
+    event = {"step": "confirm", "manifestId": manifest_id_of(name), "executionArn": arn}
+    confirmation = workflow_steps.handler(event, None)
+    assert confirmation["files"] == 3
+    key = confirmation["manifestUri"].removeprefix(f"s3://{aws.lake}/")
     confirmed = json.loads(aws.s3.get_object(Bucket=aws.lake, Key=key)["Body"].read())["files"]
-    files = [{"status": "processed", **{name: file[name] for name in ("fileKey", "datePrefix")}} for file in confirmed]
-    result = {"manifestId": name[:26], "runId": "r", "files": files}
-    aws.s3.put_object(Bucket=aws.lake, Key=result_key(name[:26]), Body=json.dumps(result).encode())
+    files = [
+        {"fileKey": file["fileKey"], "datePrefix": file["datePrefix"], "status": "processed"} for file in confirmed
+    ]
+    result = {"manifestId": manifest_id_of(name), "runId": "r", "files": files}
+    aws.s3.put_object(Bucket=aws.lake, Key=result_key(manifest_id_of(name)), Body=json.dumps(result).encode())
     assert workflow_steps.handler(event | {"step": "finish", "runId": "r"}, None) == {"processed": 3}
     assert set(aws.statuses().values()) == {"processed"}
     assert workflow_steps.handler(event | {"step": "fail", "cause": "X"}, None) == {}
@@ -59,8 +61,8 @@ def test_the_sweeper_flushes_pending_files_and_reconciles(aws: MotoAws, capsys: 
     builder.handler({"Records": announce("a", "b", eventTime=arrived.isoformat())}, None)
     assert set(aws.statuses().values()) == {"pending"}
     assert sweeper.handler({"kind": "sweep"}, None)["files"] == 0, "the files wait for a full manifest"
-    answer = sweeper.handler({"kind": "flush"}, None)
-    assert (answer["files"], answer["missing"]) == (2, 0)
+    flush = sweeper.handler({"kind": "flush"}, None)
+    assert (flush["files"], flush["missing"]) == (2, 0)
     assert len(aws.executions()) == 1
     assert sweeper.handler({"kind": "reconcile"}, None) == {"checked": 0, "missing": 0}
     with pytest.raises(ValidationError):

@@ -10,7 +10,7 @@ from tests.handlers.ingestion.conftest import NOW, MotoAws
 NAME = f"{ulid(NOW, 1)}-0123456789abcdef"
 
 
-def test_an_execution_is_found_by_its_name_and_two_starts_are_one_execution(aws: MotoAws) -> None:
+def test_a_repeated_start_is_one_execution_which_is_found_by_its_name(aws: MotoAws) -> None:
     workflow = ManifestWorkflow(aws.stepfunctions, aws.state_machine_arn)
     execution = workflow.execution(NAME)
     assert workflow.status(execution) is None
@@ -29,6 +29,6 @@ def test_a_name_contains_manifest_and_redrive_and_is_short_enough(name: str, red
 
 
 @pytest.mark.parametrize("name", ["", "x", f"{NAME}-r0", f"{NAME}-r", f"{NAME}x", NAME[:26]])
-def test_other_names_are_refused(name: str) -> None:
+def test_a_name_of_another_form_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="not that of an execution for a manifest"):
         ManifestExecution.from_arn(f"arn:aws:states:us-east-1:1:execution:x:{name}")

@@ -22,9 +22,9 @@ def records(dynamodb: Any) -> ManifestRecords:
 
 
 def status(records: ManifestRecords) -> str:
-    found = records.get(ID)
-    assert found is not None
-    return found.status
+    record = records.get(ID)
+    assert record is not None
+    return record.status
 
 
 def test_a_record_is_found_by_the_manifest_id_and_a_repeated_begin_changes_nothing(
@@ -44,7 +44,9 @@ def test_a_late_builder_does_not_reopen_an_ended_manifest(records: ManifestRecor
     assert records.end(ID, FIRST, end, {"processed": 200})
     assert not records.begin(ID, FIRST, 200)
     assert status(records) == end
-    assert records.begin(ID, SECOND, 200, 1) is (end is ManifestStatus.FAILED), "only a failed manifest can be redriven"
+    assert records.begin(ID, SECOND, 200, redrive=1) is (end is ManifestStatus.FAILED), (
+        "only a failed manifest can be redriven"
+    )
 
 
 def test_running_manifests_are_found_by_age_and_ended_manifests_are_not(records: ManifestRecords) -> None:
@@ -55,13 +57,11 @@ def test_running_manifests_are_found_by_age_and_ended_manifests_are_not(records:
     assert records.list_running(LATER) == []
 
 
-def test_after_a_redrive_the_first_execution_cannot_change_the_manifest(
-    records: ManifestRecords,
-) -> None:
+def test_after_a_redrive_the_first_execution_cannot_change_the_manifest(records: ManifestRecords) -> None:
     records.begin(ID, FIRST, 200)
-    assert not records.begin(ID, SECOND, 200, 1), "it has not failed"
+    assert not records.begin(ID, SECOND, 200, redrive=1), "only a failed manifest can be redriven"
     records.end(ID, FIRST, ManifestStatus.FAILED, {}, "WHY")
-    assert records.begin(ID, SECOND, 200, 1)
+    assert records.begin(ID, SECOND, 200, redrive=1)
     assert not records.end(ID, FIRST, ManifestStatus.FAILED, {}, "WHY")
     assert not records.begin(ID, FIRST, 200)
     assert status(records) == "running"

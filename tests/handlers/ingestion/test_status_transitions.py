@@ -11,8 +11,8 @@ RANK = {
     FileStatus.SUPERSEDED: 3,
     FileStatus.FAILED: 3,
 }
-"""Rank of a status. It only grows, except in the two transitions below."""
-BACK = {
+"""Rank of a status. It only grows, except in the transitions of `BACKWARD`."""
+BACKWARD = {
     (FileStatus.CLAIMED, FileStatus.PENDING),  # released, because no run has the file
     (FileStatus.FAILED, FileStatus.MANIFESTED),  # redriven
 }
@@ -21,13 +21,13 @@ FINAL = {FileStatus.PROCESSED, FileStatus.REJECTED, FileStatus.SUPERSEDED}
 
 def test_only_a_release_and_a_redrive_go_back_to_an_earlier_status() -> None:
     transitions = {(source, target) for target in FileStatus for source in source_statuses(target)}
-    assert {(source, target) for source, target in transitions if RANK[target] <= RANK[source]} == BACK
+    assert {(source, target) for source, target in transitions if RANK[target] <= RANK[source]} == BACKWARD
 
 
 def test_every_file_can_reach_a_final_status_and_a_final_status_never_changes() -> None:
     for status in FileStatus:
         assert bool(TRANSITIONS[status]) == (status not in FINAL)
         reached = {status}
-        while more := {entry for item in reached for entry in TRANSITIONS[item]} - reached:
-            reached |= more
+        while new := {target for source in reached for target in TRANSITIONS[source]} - reached:
+            reached |= new
         assert reached & FINAL

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failing += result.failing_seeds
     for seed in failing[:MAX_DESCRIBED]:
         print(f"Seed {seed}:\n{describe(seed)}\n")  # noqa: T201
-    numbers = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    numbers = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
     print(f"Claim protocol: {numbers}, {len(failing)} wrong results")  # noqa: T201
     return 1 if failing else 0
 

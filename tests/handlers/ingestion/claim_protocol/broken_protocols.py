@@ -26,27 +26,27 @@ def _claim_any_file(self: FileTable, record_id: Any, allowed: Any, manifest_id: 
     """Claim a file that has any status and redrive number, as a write without a condition would."""
     if changes["assign"]["status"] is FileStatus.CLAIMED:
         allowed = dict.fromkeys(FileStatus)
-    return _TRANSITION(self, record_id, allowed, manifest_id, **changes)
+    return _ORIGINAL_TRANSITION(self, record_id, allowed, manifest_id, **changes)
 
 
 def _ignore_the_manifest(self: FileTable, record_id: Any, allowed: Any, _manifest_id: Any, **changes: Any) -> Any:
     """Change a file whatever its manifest is."""
-    return _TRANSITION(self, record_id, allowed, None, **changes)
+    return _ORIGINAL_TRANSITION(self, record_id, allowed, None, **changes)
 
 
 def _ignore_the_redrive(self: FileTable, record_id: Any, allowed: Any, manifest_id: Any, **changes: Any) -> Any:
     """Change a file whatever its redrive number is."""
-    return _TRANSITION(self, record_id, dict.fromkeys(allowed), manifest_id, **changes)
+    return _ORIGINAL_TRANSITION(self, record_id, dict.fromkeys(allowed), manifest_id, **changes)
 
 
 def _change_any_status(self: FileTable, record_id: Any, _allowed: Any, manifest_id: Any, **changes: Any) -> Any:
     """Change a file of the manifest whatever its status and redrive number are."""
-    return _TRANSITION(self, record_id, dict.fromkeys(FileStatus), manifest_id, **changes)
+    return _ORIGINAL_TRANSITION(self, record_id, dict.fromkeys(FileStatus), manifest_id, **changes)
 
 
 def _confirm_without_check(self: ManifestLifecycle, execution: Any) -> ConfirmedFiles:
     """Let the run publish the builder's list, without a confirmation of its files."""
-    confirmed = _CONFIRM(self, execution)
+    confirmed = _ORIGINAL_CONFIRM(self, execution)
     manifest = self.documents.read(execution.manifest_id)
     if manifest is None or not self.records.begin(execution.manifest_id, execution.arn, 0, execution.redrive):
         return confirmed
@@ -56,7 +56,7 @@ def _confirm_without_check(self: ManifestLifecycle, execution: Any) -> Confirmed
 
 def _hide_failed_files(self: FileTable, *arguments: Any, **options: Any) -> Any:
     """Let a confirmation treat failed files as files of another manifest, as it once did."""
-    record = _MARK(self, *arguments, **options)
+    record = _ORIGINAL_MARK(self, *arguments, **options)
     return None if record is not None and record.status is FileStatus.FAILED else record
 
 
@@ -73,7 +73,7 @@ def _end_without_execution(
     if condition.startswith("#status = :running AND"):
         condition = "#status = :running"
         del condition_values["execution_arn"]
-    return _RECORD_UPDATE(self, manifest_id, condition, condition_values, **changes)
+    return _ORIGINAL_RECORD_UPDATE(self, manifest_id, condition, condition_values, **changes)
 
 
 def _begin_in_any_status(self: ManifestRecords, manifest_id: str, condition: str, *values: Any, **changes: Any) -> Any:
@@ -82,7 +82,7 @@ def _begin_in_any_status(self: ManifestRecords, manifest_id: str, condition: str
     if condition.startswith("attribute_not_exists"):
         condition = "attribute_not_exists( #status ) OR #redrives < :redrives OR #redrives = :redrives"
         condition_values = {"redrives": condition_values["redrives"]}
-    return _RECORD_UPDATE(self, manifest_id, condition, condition_values, **changes)
+    return _ORIGINAL_RECORD_UPDATE(self, manifest_id, condition, condition_values, **changes)
 
 
 def _put_without_etag(self: S3Storage, uri: str, body: bytes, _etag: str | None) -> None:
@@ -96,7 +96,7 @@ def _replace_pointers_always(self: RunOutput, uri: str, body: bytes) -> None:
 
 def _delete_before_pointers(self: RunOutput, paths: Any) -> None:
     self._storage.delete(self._previous_uris)
-    _PUBLISH(self, paths)
+    _ORIGINAL_PUBLISH(self, paths)
 
 
 def _publish_nothing_yet(self: RunOutput, paths: Any) -> None:
@@ -105,25 +105,25 @@ def _publish_nothing_yet(self: RunOutput, paths: Any) -> None:
 
 
 def _publish_after_result(self: RunOutput, result: bytes) -> None:
-    _FINISH(self, result)
-    _PUBLISH(self, self.__dict__["paths"])
+    _ORIGINAL_FINISH(self, result)
+    _ORIGINAL_PUBLISH(self, self.__dict__["paths"])
 
 
 def _publish_without_empty_pointers(self: RunOutput, paths: Any) -> None:
     dates = self._dates
     self._dates = [date for date in dates if paths.get(date)]
-    _PUBLISH(self, paths)
+    _ORIGINAL_PUBLISH(self, paths)
     self._storage.delete([self._pointer_uri(date) for date in dates if not paths.get(date)])
 
 
 def _name_runs_after_ids(self: RunOutput, storage: Any, lake: str, manifest_id: str, run_name: str, dates: Any) -> None:
     """Leave out the number of the retry and the random part of a run's name."""
-    _INIT(self, storage, lake, manifest_id, run_name.rpartition("-")[0].rpartition("-")[0], dates)
+    _ORIGINAL_INIT(self, storage, lake, manifest_id, run_name.rpartition("-")[0].rpartition("-")[0], dates)
 
 
-_TRANSITION, _CONFIRM, _RECORD_UPDATE = FileTable._transition, ManifestLifecycle.confirm_files, ManifestRecords._update
-_MARK = FileTable.mark_manifested
-_PUBLISH, _FINISH, _INIT = RunOutput.publish, RunOutput.finish, RunOutput.__init__
+_ORIGINAL_TRANSITION, _ORIGINAL_MARK = FileTable._transition, FileTable.mark_manifested
+_ORIGINAL_CONFIRM, _ORIGINAL_RECORD_UPDATE = ManifestLifecycle.confirm_files, ManifestRecords._update
+_ORIGINAL_PUBLISH, _ORIGINAL_FINISH, _ORIGINAL_INIT = RunOutput.publish, RunOutput.finish, RunOutput.__init__
 BROKEN_PROTOCOLS: dict[str, tuple[Replacement, ...]] = {
     "a file is claimed in any status": ((FileTable, "_transition", _claim_any_file),),
     "a file changes without the condition on its status": ((FileTable, "_transition", _change_any_status),),
@@ -150,7 +150,7 @@ BROKEN_PROTOCOLS: dict[str, tuple[Replacement, ...]] = {
 
 
 @contextmanager
-def broken(name: str) -> Iterator[None]:
+def break_protocol(name: str) -> Iterator[None]:
     """Break the protocol in one way."""
     with ExitStack() as patches:
         for replacement in BROKEN_PROTOCOLS[name]:

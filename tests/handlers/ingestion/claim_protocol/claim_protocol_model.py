@@ -29,13 +29,12 @@ from handlers.ingestion.glue.object_storage import ObjectGone, S3Storage, Storag
 from handlers.ingestion.glue.run_input import VersionsGone, check_published_files, read_input
 from handlers.ingestion.glue.run_output import AnotherRunPublished, NewerRunStarted, RunOutput
 from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
-from operations.manifest_redrive import redrive
 from tests.handlers.ingestion.claim_protocol.schedule_choices import ScheduleChoices
-from tests.handlers.ingestion.claim_protocol.scheduled_actors import Act, CallFate, ScheduledActor, run_late
+from tests.handlers.ingestion.claim_protocol.scheduled_actors import CallFate, ScheduledActor, Task, execute_unanswered
 from tests.handlers.ingestion.dynamodb_expressions import Item
 from tests.handlers.ingestion.fake_cloud import Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions, Key
 from tests.handlers.ingestion.ingestion_harness import (
-    FORWARD,
+    ALLOWED_TRANSITIONS,
     IngestionAws,
     IngestionHarness,
     Killed,
@@ -46,9 +45,9 @@ from tests.handlers.ingestion.ingestion_harness import (
 LAKE = "s3://lake/"
 CONTENTS = (b'{"n":1}\n{"n":2}\n', b'{"n":1}\nbad\n', b'{"n":1}\n', b"bad\n")
 """Contents of the files, in turn: the last file is rejected as a whole."""
-ROWS = (2, 1, 1, 0)
+ROW_COUNTS = (2, 1, 1, 0)
 """Number of valid rows of each content."""
-ARRIVALS = ("2026-01-02T12:00:00.000Z", "2026-01-01T23:00:00.000Z")
+ARRIVAL_TIMES = ("2026-01-02T12:00:00.000Z", "2026-01-01T23:00:00.000Z")
 """Arrival times of the files, in turn. The second file arrives on the day before. It is older than
 `ADJACENT_DATES_CHECK_AGE`, so `FileTable.track` records the file in a transaction that also checks the adjacent dates.
 """
@@ -81,16 +80,17 @@ START_FATES = (
 
 
 class ProtocolViolation(AssertionError):
-    """The protocol has lost or doubled something, or something stays open."""
+    """The protocol has lost or doubled a row or a file, or a file or a manifest stays unfinished."""
 
 
 class WatchedCloud(Cloud):
-    """Cloud that notes changes of the state that the checks read. Its index lags behind until the model updates it."""
+    """Cloud that notices changes of the state that the checks read. The model decides when its index is updated."""
 
     def __init__(self) -> None:
         super().__init__(datetime(2026, 1, 2, 12, 0, 10, tzinfo=UTC))
-        self.lag = True
+        self.index_lags = True
         self.has_changed = False
+        """True if a status, a pointer or a Parquet file has changed since the last check."""
         self.objects = _WatchedObjects(self)
 
     def put(self, key: Key, item: Item) -> None:
@@ -117,9 +117,9 @@ class ScheduleCounts:
     """Counts of the events in a schedule."""
 
     kills: int = 0
-    delayed: int = 0
-    """Requests that arrived late."""
-    stopped: int = 0
+    late_requests: int = 0
+    """Delayed requests that arrived."""
+    interruptions: int = 0
     """Executions that were stopped, and steps and runs that timed out."""
     redrives: int = 0
 
@@ -158,18 +158,18 @@ class ClaimProtocolModel:
         self.harness.clients = lambda _: clients
         self.storage = S3Storage(clients.s3)
         self.actors: list[ScheduledActor] = []
-        self.current: ScheduledActor | None = None
+        self.resumed_actor: ScheduledActor | None = None
         self.executions: list[Execution] = []
-        self.undelivered: list[list[str]] = []
+        self.unhandled_batches: list[list[str]] = []
         """Batches of file names whose notifications no builder has handled yet."""
-        self.late: list[tuple[str, Act]] = []
+        self.delayed_requests: list[tuple[str, Task]] = []
         """Label and effect of each delayed request that has not arrived yet."""
-        self.names: list[str] = []
+        self.file_names: list[str] = []
         """Names of all files that have arrived."""
-        self.deleted: set[str] = set()
-        """Keys of the files whose version the producer has deleted."""
+        self.deleted_keys: set[str] = set()
+        """Sort keys of the files whose version the producer has deleted."""
         self.violation: ProtocolViolation | None = None
-        self.numbers = itertools.count(1)
+        self.label_numbers = itertools.count(1)
 
     # The schedule
 
@@ -183,17 +183,17 @@ class ClaimProtocolModel:
                 self.choices.pick(ACTIONS)(self)
                 self._raise_violation()
             self._settle()
-            while self.late:
-                self._deliver(0)
+            while self.delayed_requests:
+                self._deliver_request(0)
             self._settle()
         finally:
             for actor in self.actors:
-                if not actor.ended:
+                if not actor.has_ended:
                     actor.kill()
 
     def _continue_actor(self) -> None:
         if not self.actors:
-            self._begin_something()
+            self._start_new_work()
             return
         actor = self.actors[self.choices.pick(range(6)) % len(self.actors)]
         calls, fate = self.choices.pick([1, 2, 3, 5, 8, 13, 40]), self.choices.pick(FATES)
@@ -201,42 +201,44 @@ class ClaimProtocolModel:
         # The index applies all pending changes, only the oldest ones, or none.
         self.cloud.update_index(self.choices.pick([100, 100, 3, 1, 0]))
 
-    def _begin_something(self) -> None:
+    def _start_new_work(self) -> None:
         if self.harness.waiting_executions:
             self._begin_execution()
-        elif self.undelivered:
-            self._redeliver()
-        elif len(self.names) < self.max_files:
+        elif self.unhandled_batches:
+            self._deliver_batch_again()
+        elif len(self.file_names) < self.max_files:
             self._let_files_arrive()
         else:
             self._sweep()
 
     def _let_files_arrive(self) -> None:
-        if len(self.names) >= self.max_files:
+        if len(self.file_names) >= self.max_files:
             return
         self.cloud.advance_time(self.choices.pick([0, 1, 3]))
-        # The notifications of all earlier files, or of the last one or two, arrive again.
-        repeated = self.names[-self.choices.pick([self.max_files, 1, 2]) :] if self.names else []
-        new = [f"f{len(self.names) + number}" for number in range(self.choices.pick([3, 2, 4]))]
-        for name in new:
-            self.cloud.versions[f"incoming/{name}.ndjson", "v1"] = CONTENTS[_number(name) % len(CONTENTS)]
-        self.names += new
-        self._notify(new + repeated)
+        # The notifications of all earlier files, or of the last one or two, are sent again.
+        repeated_names = self.file_names[-self.choices.pick([self.max_files, 1, 2]) :] if self.file_names else []
+        new_names = [f"f{len(self.file_names) + number}" for number in range(self.choices.pick([3, 2, 4]))]
+        for name in new_names:
+            self.cloud.versions[f"incoming/{name}.ndjson", "v1"] = CONTENTS[_file_number(name) % len(CONTENTS)]
+        self.file_names += new_names
+        self._notify(new_names + repeated_names)
 
-    def _redeliver(self) -> None:
-        if self.undelivered:
-            self._notify(self.undelivered.pop(0))
+    def _deliver_batch_again(self) -> None:
+        if self.unhandled_batches:
+            self._notify(self.unhandled_batches.pop(0))
 
     def _notify(self, batch: list[str]) -> None:
         def work() -> None:
-            messages = [message for name in batch for message in announce(name, eventTime=ARRIVALS[_number(name) % 2])]
-            refused = self.harness.builder().handle(messages)["batchItemFailures"]
-            if batch in self.undelivered:  # otherwise, the queue has delivered it again meanwhile
-                self.undelivered.remove(batch)
-            if refused:
-                self.undelivered.append([item["itemIdentifier"] for item in refused])
+            messages = [
+                message for name in batch for message in announce(name, eventTime=ARRIVAL_TIMES[_file_number(name) % 2])
+            ]
+            failures = self.harness.builder().handle(messages)["batchItemFailures"]
+            if batch in self.unhandled_batches:  # otherwise, the queue has delivered it again meanwhile
+                self.unhandled_batches.remove(batch)
+            if failures:
+                self.unhandled_batches.append([item["itemIdentifier"] for item in failures])
 
-        self.undelivered.append(batch)
+        self.unhandled_batches.append(batch)
         self._start("builder", work)
 
     def _sweep(self) -> None:
@@ -244,36 +246,32 @@ class ClaimProtocolModel:
         self._start("sweeper", lambda: self.harness.sweeper().sweep())
 
     def _redrive(self) -> None:
-        failed = self._manifests("failed")
-        if failed:
-            self._start_redrive(failed[self.choices.pick(range(3)) % len(failed)])
+        failed_ids = self._list_manifests("failed")
+        if failed_ids:
+            self._start_redrive(failed_ids[self.choices.pick(range(3)) % len(failed_ids)])
 
     def _start_redrive(self, manifest_id: str) -> None:
-        harness = self.harness
         self.counts.redrives += 1
-        self._start(
-            "operator",
-            lambda: redrive(manifest_id, harness.records(), harness.lists(), harness.workflow(), harness.lifecycle()),
-        )
+        self._start("operator", lambda: self.harness.redrive(manifest_id))
 
     def _delete_version(self) -> None:
-        if not self.names:
+        if not self.file_names:
             return
         if self.choices.pick([False, True]):
-            name = self.names[self.choices.pick(range(10)) % len(self.names)]
+            name = self.file_names[self.choices.pick(range(10)) % len(self.file_names)]
             self.cloud.versions.pop((f"incoming/{name}.ndjson", "v1"), None)
-            self.deleted.add(f"incoming/{name}.ndjson#v1")
-            self._note(f"the producer deletes {name}")
+            self.deleted_keys.add(f"incoming/{name}.ndjson#v1")
+            self._add_log_line(f"the producer deletes {name}")
 
-    def _deliver_late(self) -> None:
-        if self.late:
-            self._deliver(self.choices.pick(range(5)) % len(self.late))
+    def _deliver_delayed_request(self) -> None:
+        if self.delayed_requests:
+            self._deliver_request(self.choices.pick(range(5)) % len(self.delayed_requests))
 
-    def _deliver(self, index: int) -> None:
-        label, act = self.late.pop(index)
-        self.counts.delayed += 1
-        self._note(f"late request of {label}")
-        run_late(act)
+    def _deliver_request(self, index: int) -> None:
+        label, execute = self.delayed_requests.pop(index)
+        self.counts.late_requests += 1
+        self._add_log_line(f"late request of {label}")
+        execute_unanswered(execute)
         self._check_moment()
 
     def _choose_start_fate(self) -> None:
@@ -294,36 +292,36 @@ class ClaimProtocolModel:
         """Let the workflow give up a step or a run, which continues nevertheless."""
         if self.executions:
             execution = self.executions[self.choices.pick(range(3)) % len(self.executions)]
-            self.counts.stopped += 1
-            self._note(f"timeout of {execution.state} of {execution.name}")
+            self.counts.interruptions += 1
+            self._add_log_line(f"timeout of {execution.state} of {execution.name}")
             self._end_state(execution, failed=True)
 
     def _stop_execution(self) -> None:
         """End an execution from outside. Its step or run continues nevertheless."""
         if self.executions:
             execution = self.executions.pop(self.choices.pick(range(3)) % len(self.executions))
-            self.counts.stopped += 1
+            self.counts.interruptions += 1
             self._end_execution(execution, self.choices.pick(["ABORTED", "TIMED_OUT"]))
 
     def _start_state(self, execution: Execution) -> None:
         name, state = execution.name, execution.state
         if state == "run":
-            run_id, token = f"{name}-{execution.retries}", next(self.numbers)
-            work: Act = lambda: convert_files(self.storage, execution.uri, run_id, f"{run_id}-{token}")  # noqa: E731
+            run_id, token = f"{name}-{execution.retries}", next(self.label_numbers)
+            work: Task = lambda: convert_files(self.storage, execution.uri, run_id, f"{run_id}-{token}")  # noqa: E731
         else:
-            more: dict[str, Any] = {"cause": "States.TaskFailed"} if state == "fail" else {}
-            work = lambda: self.harness.step(state, name, **more)  # noqa: E731
+            fields: dict[str, Any] = {"cause": "States.TaskFailed"} if state == "fail" else {}
+            work = lambda: self.harness.step(state, name, **fields)  # noqa: E731
         execution.child = self._start(f"{state} of {name[-20:]}", work)
 
     def _end_state(self, execution: Execution, *, failed: bool) -> None:
-        answer = execution.child.answer if execution.child and not failed else None
+        result = execution.child.result if execution.child and not failed else None
         if failed and execution.retries < 1:
             execution.retries += 1
         else:
             execution.retries = 0
             match execution.state:
-                case "confirm" if answer:
-                    execution.state, execution.uri = "run" if answer["files"] else "", answer["manifestUri"]
+                case "confirm" if result:
+                    execution.state, execution.uri = "run" if result["files"] else "", result["manifestUri"]
                 case "run" if not failed:
                     execution.state = "finish"
                 case "finish" if not failed:
@@ -341,27 +339,27 @@ class ClaimProtocolModel:
             self.executions.remove(execution)
 
     def _end_execution(self, execution: Execution, status: str) -> None:
-        self._note(f"{execution.name} ends as {status}")
+        self._add_log_line(f"{execution.name} ends as {status}")
         self.cloud.executions[execution.name] = status
 
     # Actors
 
-    def _start(self, kind: str, work: Act) -> ScheduledActor:
-        actor = ScheduledActor(f"{kind} ({next(self.numbers)})", work, self._delay, self._note)
+    def _start(self, kind: str, work: Task) -> ScheduledActor:
+        actor = ScheduledActor(f"{kind} ({next(self.label_numbers)})", work, self._delay_request, self._add_log_line)
         self.actors.append(actor)
         return actor
 
     def _resume(self, actor: ScheduledActor, calls: int = 1_000_000, fate: CallFate = CallFate.DONE) -> None:
-        self.current = actor
+        self.resumed_actor = actor
         actor.resume(calls, fate)
-        self.current = None
-        if not actor.ended:
+        self.resumed_actor = None
+        if not actor.has_ended:
             return
         self.actors.remove(actor)
         if isinstance(actor.failure, Killed):
             self.counts.kills += 1
         if actor.failure is not None:
-            self._note(f"{actor.label}: ends with {type(actor.failure).__name__}")
+            self._add_log_line(f"{actor.label}: ends with {type(actor.failure).__name__}")
             if not isinstance(actor.failure, EXPECTED_FAILURES):
                 raise actor.failure
         for execution in self.executions:
@@ -369,17 +367,17 @@ class ClaimProtocolModel:
                 self._end_state(execution, failed=actor.failure is not None)
                 break
 
-    def _send(self, name: str, act: Act) -> Any:
-        assert self.current is not None
+    def _send(self, name: str, execute: Task) -> Any:
+        assert self.resumed_actor is not None
         try:
-            return self.current.send(name, act)
+            return self.resumed_actor.send(name, execute)
         finally:
             self._check_moment()
 
-    def _delay(self, label: str, act: Act) -> None:
-        self.late.append((label, act))
+    def _delay_request(self, label: str, execute: Task) -> None:
+        self.delayed_requests.append((label, execute))
 
-    def _note(self, line: str) -> None:
+    def _add_log_line(self, line: str) -> None:
         self.log.append(line)
 
     # Checks
@@ -389,21 +387,21 @@ class ClaimProtocolModel:
         redrives: Counter[str] = Counter()
         for _ in range(MAX_ROUNDS):
             self._run_actors()
-            while self.undelivered:
-                self._redeliver()
+            while self.unhandled_batches:
+                self._deliver_batch_again()
                 self._run_actors()
             self.cloud.advance_time(SETTLE_SECONDS)
             self.cloud.update_index()
             self._start("sweeper", lambda: self.harness.sweeper().sweep())
             self._run_actors()
             self.cloud.update_index()
-            failed = self._manifests("failed")
-            due = [manifest for manifest in failed if redrives[manifest] < MAX_REDRIVES_WITHOUT_FAULTS]
-            for manifest_id in due:
+            failed_ids = self._list_manifests("failed")
+            redrivable_ids = [entry for entry in failed_ids if redrives[entry] < MAX_REDRIVES_WITHOUT_FAULTS]
+            for manifest_id in redrivable_ids:
                 redrives[manifest_id] += 1
                 self._start_redrive(manifest_id)
                 self._run_actors()
-            if not due and not self.cloud.indexed:
+            if not redrivable_ids and not self.cloud.indexed:
                 break
         self._check_end()
 
@@ -421,15 +419,16 @@ class ClaimProtocolModel:
             raise self.violation
 
     def _check_moment(self) -> None:
-        """Check the rules that hold at every moment. The scheduler raises the violation, because actors may catch
-        it."""
+        """Check the rules that hold at every moment. Store a violation instead of raising it, because an actor could
+        catch it.
+        """
         if not self.cloud.has_changed or self.violation is not None:
             return
         self.cloud.has_changed = False
         try:
             self._check_changes()
             visible = self._visible_rows()
-            running = set(self._manifests("running"))
+            running_ids = set(self._list_manifests("running"))
             for key, item in self.cloud.files().items():
                 match item["status"]["S"]:
                     case "processed":
@@ -437,13 +436,13 @@ class ClaimProtocolModel:
                             visible[key[1]] == _row_count(key[1]), f"rows of a processed file are missing: {key[1]}"
                         )
                     case "manifested":
-                        _require(item["manifest_id"]["S"] in running, f"the manifest of {key[1]} is not running")
+                        _require(item["manifest_id"]["S"] in running_ids, f"the manifest of {key[1]} is not running")
         except ProtocolViolation as violation:
             self.violation = violation
 
     def _check_changes(self) -> None:
         for key, before, after in self.cloud.status_changes:
-            _require(after in FORWARD.get(before, set()), f"{key} went from {before} to {after}")
+            _require(after in ALLOWED_TRANSITIONS.get(before, set()), f"{key} went from {before} to {after}")
             if after == "running":
                 execution = self.cloud.items[key]["execution_arn"]["S"].rpartition(":")[2]
                 _require(execution in self.cloud.executions, f"{key} has no execution")
@@ -465,19 +464,19 @@ class ClaimProtocolModel:
         self._raise_violation()
         files = self.cloud.files()
         tracked = {key[1] for key in files}
-        _require(tracked == {f"incoming/{name}.ndjson#v1" for name in self.names}, "a file is not tracked")
-        stuck = set(self._manifests("failed"))
+        _require(tracked == {f"incoming/{name}.ndjson#v1" for name in self.file_names}, "a file is not tracked")
+        failed_ids = set(self._list_manifests("failed"))
         for key, item in files.items():
             status, manifest_id = item["status"]["S"], item.get("manifest_id", {}).get("S", "")
-            if manifest_id in stuck:
+            if manifest_id in failed_ids:
                 _require(status in FINAL_STATUSES | {"failed"}, f"{key[1]} stays {status}")
             else:
                 _require(status in FINAL_STATUSES, f"{key[1]} stays {status}")
-        for manifest_id in stuck:
+        for manifest_id in failed_ids:
             # A redrive refuses to publish if this would remove the rows of a deleted version.
             members = {key[1] for key, item in files.items() if item.get("manifest_id", {}).get("S") == manifest_id}
-            _require(bool(members & self.deleted), f"manifest {manifest_id} stays failed after several redrives")
-        _require(not self._manifests("running"), "a manifest stays running")
+            _require(bool(members & self.deleted_keys), f"manifest {manifest_id} stays failed after several redrives")
+        _require(not self._list_manifests("running"), "a manifest stays running")
         _require(not self.cloud.indexed, "the index of open items is not empty")
         self._check_rows(files)
 
@@ -492,10 +491,10 @@ class ClaimProtocolModel:
                 case "rejected":
                     _require(expected == 0, f"a good file is rejected: {key[1]}")
                 case "superseded":
-                    _require(key[1] in self.deleted, f"a file that exists is superseded: {key[1]}")
+                    _require(key[1] in self.deleted_keys, f"a file that exists is superseded: {key[1]}")
                     _require(not visible[key[1]], f"readers see rows of a superseded file: {key[1]}")
 
-    def _manifests(self, status: str) -> list[str]:
+    def _list_manifests(self, status: str) -> list[str]:
         return sorted(
             key[1].removeprefix("MANIFEST#")
             for key, item in self.cloud.manifests().items()
@@ -507,10 +506,14 @@ Action = Callable[[ClaimProtocolModel], None]
 ACTIONS: Sequence[Action] = (
     *[ClaimProtocolModel._continue_actor] * 20,
     *[ClaimProtocolModel._let_files_arrive] * 2,
-    *[ClaimProtocolModel._redeliver, ClaimProtocolModel._sweep],
+    *[ClaimProtocolModel._deliver_batch_again, ClaimProtocolModel._sweep],
     *[ClaimProtocolModel._begin_execution] * 3,
     *[ClaimProtocolModel._redrive] * 3,
-    *[ClaimProtocolModel._deliver_late, ClaimProtocolModel._time_out_step, ClaimProtocolModel._stop_execution],
+    *[
+        ClaimProtocolModel._deliver_delayed_request,
+        ClaimProtocolModel._time_out_step,
+        ClaimProtocolModel._stop_execution,
+    ],
     *[ClaimProtocolModel._delete_version, ClaimProtocolModel._choose_start_fate],
 )
 
@@ -541,12 +544,12 @@ def convert_files(storage: S3Storage, manifest_uri: str, run_id: str, run_name: 
     output.finish(file_list_and_result.format_result(file_list.manifest_id, run_id, outcomes, ()))
 
 
-def _number(name: str) -> int:
+def _file_number(name: str) -> int:
     return int(name.removeprefix("f"))
 
 
 def _row_count(file_key: str) -> int:
-    return ROWS[_number(file_key.removeprefix("incoming/").partition(".")[0]) % len(ROWS)]
+    return ROW_COUNTS[_file_number(file_key.removeprefix("incoming/").partition(".")[0]) % len(ROW_COUNTS)]
 
 
 def _require(condition: bool, problem: str) -> None:

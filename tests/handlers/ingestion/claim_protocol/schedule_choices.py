@@ -12,20 +12,21 @@ T = TypeVar("T")
 
 
 class ScheduleChoices:
-    """Source of choices. It records what was chosen."""
+    """Source of choices: random ones if there is a seed, otherwise those of a list. It records its choices."""
 
-    def __init__(self, seed: int | None = None, given: Sequence[int] = ()) -> None:
+    def __init__(self, seed: int | None = None, repeated: Sequence[int] = ()) -> None:
         self._random = random.Random(seed) if seed is not None else None  # noqa: S311 # repeatable, not secret
-        self._given = given
-        self.made: list[int] = []
+        self._repeated = repeated
+        self.recorded: list[int] = []
 
     def pick(self, options: Sequence[T]) -> T:
         """Return one of the options. The caller must list the harmless one first."""
         if self._random is not None:
             number = self._random.randrange(len(options))
         else:
-            number = self._given[len(self.made)] % len(options) if len(self.made) < len(self._given) else 0
-        self.made.append(number)
+            position = len(self.recorded)
+            number = self._repeated[position] % len(options) if position < len(self._repeated) else 0
+        self.recorded.append(number)
         return options[number]
 
 

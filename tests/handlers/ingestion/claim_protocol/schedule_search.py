@@ -52,10 +52,15 @@ def describe(seed: int) -> str:
     """
     choices = ScheduleChoices(seed)
     find_problem(choices)
-    return describe_choices(shorten(choices.made, lambda given: bool(find_problem(ScheduleChoices(given=given))[0])))
+
+    def fails(shorter: Sequence[int]) -> bool:
+        return bool(find_problem(ScheduleChoices(repeated=shorter))[0])
+
+    return describe_choices(shorten(choices.recorded, fails))
 
 
-def describe_choices(given: Sequence[int]) -> str:
+def describe_choices(choices: Sequence[int]) -> str:
     """Return the log and the problem of a schedule, and the command that repeats it."""
-    problem, log = find_problem(ScheduleChoices(given=given))
-    return "\n".join([*log, f"Wrong result: {problem or 'none'}", f"Repeat with: {COMMAND} --replay {to_text(given)}"])
+    problem, log = find_problem(ScheduleChoices(repeated=choices))
+    command = f"{COMMAND} --replay {to_text(choices)}"
+    return "\n".join([*log, f"Wrong result: {problem or 'none'}", f"Repeat with: {command}"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.handlers.ingestion.claim_protocol.broken_protocols import BROKEN_PROTOCOLS, broken
+from tests.handlers.ingestion.claim_protocol.broken_protocols import BROKEN_PROTOCOLS, break_protocol
 from tests.handlers.ingestion.claim_protocol.schedule_search import search
 
 MAX_SCHEDULES = 1500
@@ -21,5 +21,5 @@ does. For the other defects, it starts with seed 0.
 @pytest.mark.parametrize("defect", BROKEN_PROTOCOLS)
 def test_the_model_notices_a_defect_of_the_protocol(defect: str) -> None:
     first = FIRST_SEEDS.get(defect, 0)
-    with broken(defect):
+    with break_protocol(defect):
         assert search(range(first, first + MAX_SCHEDULES), stop_at_first=True).failing_seeds

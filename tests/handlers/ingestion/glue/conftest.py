@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,18 +19,17 @@ ARRIVED = "2026-01-02T03:04:05.678Z"
 
 @dataclass
 class SparkHarness:
-    """Landing bucket, lake bucket, and the Spark session that runs the job between them."""
+    """Landing bucket and lake bucket of the emulator, and the Spark session that runs the job."""
 
     s3: Any
     session: spark_process.SparkChildSession
     gate: Gate
-    scratch: Path
-    variables: dict[str, str]
+    """Gate that the requests of the job pass, but not those of the tests."""
 
-    def land(
+    def upload(
         self, key: str, body: bytes, date: str = "2026-01-02", arrived: str = ARRIVED, **encryption: str
     ) -> dict[str, Any]:
-        """Upload a file, and return its entry in a list of files."""
+        """Upload a file to the landing bucket, and return its entry in a list of files."""
         version = self.s3.put_object(Bucket=LANDING, Key=key, Body=body, **encryption)["VersionId"]
         return {
             "bucket": LANDING,
@@ -48,6 +46,12 @@ class SparkHarness:
         document = {"schemaVersion": 1, "manifestId": manifest_id, "createdAt": ARRIVED, "files": files}
         self.s3.put_object(Bucket=LAKE_BUCKET, Key=f"manifests/{manifest_id}.confirmed.json", Body=json.dumps(document))
 
+    def upload_manifest(self, manifest_id: str, *bodies: bytes) -> list[dict[str, Any]]:
+        """Upload files and confirm them as one manifest. Return their entries in its list of files."""
+        files = [self.upload(f"incoming/{manifest_id}/{index}", body) for index, body in enumerate(bodies)]
+        self.confirm(manifest_id, files)
+        return files
+
     def arguments(self, manifest_id: str, run_id: str, **others: object) -> list[str]:
         """Return the command line of a run."""
         return spark_process.job_arguments(f"{LAKE}manifests/{manifest_id}.confirmed.json", LAKE, run_id, **others)
@@ -57,37 +61,38 @@ class SparkHarness:
         return self.session.run(self.arguments(manifest_id, run_id, **others))
 
     def rows(self, *manifest_ids: str) -> list[dict[str, Any]]:
-        """Return the rows that readers see, of all manifests or of some."""
+        """Return the rows that readers see, of these manifests or of all."""
         return self.session.rows(LAKE, *manifest_ids)
 
-    def keys(self, prefix: str) -> list[str]:
+    def lake_keys(self, prefix: str) -> list[str]:
         """Return the keys of the lake's objects below a prefix."""
-        answer = self.s3.list_objects_v2(Bucket=LAKE_BUCKET, Prefix=prefix)
-        return [content["Key"] for content in answer.get("Contents", [])]
+        response = self.s3.list_objects_v2(Bucket=LAKE_BUCKET, Prefix=prefix)
+        return [content["Key"] for content in response.get("Contents", [])]
 
-    def text(self, key: str) -> str:
+    def lake_text(self, key: str) -> str:
         """Return the content of an object in the lake."""
         body: bytes = self.s3.get_object(Bucket=LAKE_BUCKET, Key=key)["Body"].read()
         return body.decode()
 
     def result(self, manifest_id: str) -> dict[str, Any]:
-        """Return the result of the last run."""
-        result: dict[str, Any] = json.loads(self.text(f"manifests/{manifest_id}.result.json"))
+        """Return the result document of the manifest's last run."""
+        result: dict[str, Any] = json.loads(self.lake_text(f"manifests/{manifest_id}.result.json"))
         return result
 
 
 @pytest.fixture(scope="session")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHarness]:
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHarness]:
     """Harness for all tests. Each test uses other manifests."""
-    scratch = tmp_path_factory.mktemp("spark")
     with emulator.start(tmp_path_factory.mktemp("emulator")) as started:
         s3 = EmulatorClients(started.emulator.endpoint)("s3")
         s3.create_bucket(Bucket=LANDING)
         s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Enabled"})
         s3.create_bucket(Bucket=LAKE_BUCKET)
-        with gate(started.emulator.endpoint) as before:
+        with gate(started.emulator.endpoint) as s3_gate:
             variables = spark_process.spark_environment(
-                scratch, endpoint=before.endpoint, credentials=(emulator.ROOT_ACCESS_KEY, emulator.ROOT_ACCESS_KEY)
+                tmp_path_factory.mktemp("spark"),
+                endpoint=s3_gate.endpoint,
+                credentials=(emulator.ROOT_ACCESS_KEY, emulator.ROOT_ACCESS_KEY),
             )
             with spark_process.SparkChildSession(variables) as session:
-                yield SparkHarness(s3, session, before, scratch, variables)
+                yield SparkHarness(s3, session, s3_gate)

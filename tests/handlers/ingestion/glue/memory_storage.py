@@ -1,4 +1,4 @@
-"""In-memory object storage for tests. It can kill the run after any write."""
+"""In-memory object storage, which can kill the run after any write."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -8,24 +8,29 @@ from handlers.ingestion.glue.object_storage import ObjectChanged, ObjectGone
 
 
 class Killed(BaseException):
-    """The process of the run was killed. No code of the run may catch this."""
+    """The process of the run was killed. It is no `Exception`, so that no code of the run handles it."""
 
 
 class MemoryStorage:
-    """Storage for all URIs."""
+    """Replacement for the storage of S3 and of folders. A write is a `put`, or the deletion of one object."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        """Content of each object of the lake by URI."""
         self.versions: dict[tuple[str, str], bytes] = {}
-        self.sealed: set[tuple[str, str]] = set()
-        self.writes = 0
-        self.dies_after: int | None = None
-        self.after_each: Callable[[], None] = lambda: None
+        """Content of each version of a source file by URI and version id."""
+        self.unreadable_versions: set[tuple[str, str]] = set()
+        """Versions whose content the storage refuses to return."""
+        self.write_count = 0
+        self.kill_after_write: int | None = None
+        """Number of the write after which the run is killed."""
+        self.on_write: Callable[[], None] = lambda: None
+        """Function that is called after each write."""
 
     def read_chunks(self, uri: str, version: str) -> Iterator[bytes]:
         if (uri, version) not in self.versions:
             raise ObjectGone
-        if (uri, version) in self.sealed:
+        if (uri, version) in self.unreadable_versions:
             raise UnreadableObject
         body = self.versions[uri, version]
         for start in range(0, len(body), 7):
@@ -41,7 +46,7 @@ class MemoryStorage:
 
     def put(self, uri: str, body: bytes) -> None:
         self.objects[uri] = body
-        self._written()
+        self._count_write()
 
     def find_etag(self, uri: str) -> str | None:
         return hashlib.sha256(self.objects[uri]).hexdigest() if uri in self.objects else None
@@ -57,10 +62,10 @@ class MemoryStorage:
     def delete(self, uris: Iterable[str]) -> None:
         for uri in uris:
             if self.objects.pop(uri, None) is not None:
-                self._written()
+                self._count_write()
 
-    def _written(self) -> None:
-        self.writes += 1
-        self.after_each()
-        if self.writes == self.dies_after:
+    def _count_write(self) -> None:
+        self.write_count += 1
+        self.on_write()
+        if self.write_count == self.kill_after_write:
             raise Killed

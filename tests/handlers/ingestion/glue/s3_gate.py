@@ -1,7 +1,7 @@
-"""Proxy in front of the emulator's S3. It forwards requests, runs a check after each write, and can refuse requests.
+"""Proxy in front of the emulator's S3. It forwards requests, runs a check after each write, and can stop writes.
 
-When the gate shuts, the run can no longer write, as if its process had been killed at a write that the test chooses.
-The response to that last write never arrives.
+A gate that is closed after a write has the same effect as if the run's process had been killed at this write: the
+response to the write never arrives, and no later write is executed.
 """
 
 import http.client
@@ -23,14 +23,17 @@ class Gate:
     def __init__(self, target: str) -> None:
         self.target = urlsplit(target)
         self.endpoint = ""
+        """URL of the proxy."""
         self.lock = threading.Lock()
         self.open()
-        self.after_each: Callable[[], None] = lambda: None
+        self.on_write: Callable[[], None] = lambda: None
+        """Check that is called after each write."""
         self.problems: list[str] = []
+        """Messages of the failed checks."""
 
-    def open(self, writes: int | None = None) -> None:
+    def open(self, max_writes: int | None = None) -> None:
         """Open the gate, for all requests or until a number of writes."""
-        self.written, self.left, self.shut = 0, writes, False
+        self.write_count, self.max_writes, self.is_closed = 0, max_writes, False
 
     def forward(
         self, method: str, path: str, headers: dict[str, str], body: bytes
@@ -39,17 +42,17 @@ class Gate:
         connection = http.client.HTTPConnection(LOOPBACK, self.target.port or 80, timeout=30)
         try:
             connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read()
         finally:
             connection.close()
 
-    def wrote(self) -> None:
-        """Count a write, and run the check after it."""
-        self.written += 1
-        self.shut = self.written == self.left
+    def count_write(self) -> None:
+        """Count a write, close the gate if it was the last one, and run the check."""
+        self.write_count += 1
+        self.is_closed = self.write_count == self.max_writes
         try:
-            self.after_each()
+            self.on_write()
         except AssertionError as error:
             self.problems.append(str(error))
 
@@ -68,18 +71,18 @@ def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if self.command not in WRITES:
-                self._answer(*gate.forward(self.command, self.path, dict(self.headers), body))
+                self._respond(*gate.forward(self.command, self.path, dict(self.headers), body))
                 return
             with gate.lock:  # one write at a time, so that the order of writes is defined
-                if not gate.shut:
-                    answer = gate.forward(self.command, self.path, dict(self.headers), body)
-                    gate.wrote()
-                if gate.shut:
+                if not gate.is_closed:
+                    response = gate.forward(self.command, self.path, dict(self.headers), body)
+                    gate.count_write()
+                if gate.is_closed:
                     self.close_connection = True
                     return
-            self._answer(*answer)
+            self._respond(*response)
 
-        def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        def _respond(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response_only(status)
             for name, value in headers.items():
                 if name.lower() not in {"transfer-encoding", "connection", "content-length"}:

@@ -19,7 +19,7 @@ from handlers.ingestion.glue.file_list_and_result import (
 from handlers.ingestion.glue.json_to_parquet_columns import WidenedColumn
 from handlers.ingestion.manifest_documents import ListedFile, Manifest, RunResult
 
-ABOUT: dict[str, Any] = {
+FILE_FIELDS: dict[str, Any] = {
     "bucket": "landing",
     "version_id": "v1",
     "size": 3,
@@ -28,26 +28,25 @@ ABOUT: dict[str, Any] = {
 }
 
 
-def document(*keys: str, manifest_id: str = "m") -> bytes:
-    files = tuple(ListedFile(key=key, file_key=f"{key}#v1", **ABOUT) for key in keys)
+def list_document(*keys: str, manifest_id: str = "m") -> bytes:
+    files = tuple(ListedFile(key=key, file_key=f"{key}#v1", **FILE_FIELDS) for key in keys)
     manifest = Manifest(manifest_id=manifest_id, created_at=datetime(2026, 1, 2, tzinfo=UTC), files=files)
     return manifest.model_dump_json(by_alias=True).encode()
 
 
 def test_the_job_reads_the_list_that_the_handlers_write() -> None:
     key = "incoming/ü %+.ndjson"
-    file = SourceFile(key=key, file_key=f"{key}#v1", **ABOUT)
-    assert parse_file_list(document(key)) == FileList("m", (file,))
+    file = SourceFile(key=key, file_key=f"{key}#v1", **FILE_FIELDS)
+    assert parse_file_list(list_document(key)) == FileList("m", (file,))
     assert file.uri == f"s3://landing/{key}"
 
 
 def test_the_handlers_read_the_result_that_the_job_writes() -> None:
     outcomes = [FileOutcome("k#v", "2026-01-02", "rejected", "no_good_line:not_json", 0, 3)]
-    read = RunResult.model_validate_json(
-        format_result("m", "r", outcomes, [WidenedColumn("a", ("long", "text"), "string")])
-    )
-    assert (read.manifest_id, read.run_id) == ("m", "r")
-    (result_file,) = read.files
+    widened = [WidenedColumn("a", ("long", "text"), "string")]
+    result = RunResult.model_validate_json(format_result("m", "r", outcomes, widened))
+    assert (result.manifest_id, result.run_id) == ("m", "r")
+    (result_file,) = result.files
     assert result_file.model_dump() == {
         "file_key": "k#v",
         "date_prefix": "2026-01-02",
@@ -60,31 +59,31 @@ def test_the_handlers_read_the_result_that_the_job_writes() -> None:
 
 def test_names_that_would_leave_their_folder_in_the_lake_are_refused() -> None:
     with pytest.raises(ValueError, match="manifestId"):
-        parse_file_list(document("a", manifest_id="../m"))
-    bad = json.loads(document("a"))
-    bad["files"][0]["datePrefix"] = "2026-01-02/x"
+        parse_file_list(list_document("a", manifest_id="../m"))
+    document = json.loads(list_document("a"))
+    document["files"][0]["datePrefix"] = "2026-01-02/x"
     with pytest.raises(ValueError, match="date"):
-        parse_file_list(json.dumps(bad).encode())
+        parse_file_list(json.dumps(document).encode())
 
 
-def test_a_redriven_manifest_processes_its_published_files_again() -> None:
-    built = parse_file_list(document("a", "b", "c"))
-    confirmed = FileList("m", built.files[:1])
-    done = format_result(
-        "m", "r", [FileOutcome("b#v1", "d", "processed", rows=2), FileOutcome("c#v1", "d", "rejected")], []
-    )
-    again = add_published_files(confirmed, built, published_file_keys(done))
-    assert [file.key for file in again.files] == ["a", "b"], "c had no rows, so the run cannot remove any"
-    assert reported_file_keys(done) == {"b#v1", "c#v1"}
-    aside = format_result(
-        "m", "r", [FileOutcome("a#v1", "d", "rejected", "no_good_line:not_json", rejected_rows=2)], []
-    )
-    assert published_file_keys(aside) == {"a#v1"}, "its rejected lines are stored, and must stay"
-    assert add_published_files(built, None, published_file_keys(done)) == built
-    assert add_published_files(confirmed, None, published_file_keys(None)) == confirmed
+def test_a_redrive_also_processes_the_files_for_which_the_earlier_run_published_something() -> None:
+    claimed = parse_file_list(list_document("a", "b", "c"))
+    confirmed = FileList("m", claimed.files[:1])
+    outcomes = [FileOutcome("b#v1", "d", "processed", rows=2), FileOutcome("c#v1", "d", "rejected")]
+    result = format_result("m", "r", outcomes, [])
+    assert reported_file_keys(result) == {"b#v1", "c#v1"}
+    assert published_file_keys(result) == {"b#v1"}, "c has neither rows nor rejected lines"
+    files = add_published_files(confirmed, claimed, published_file_keys(result)).files
+    assert [file.key for file in files] == ["a", "b"]
+    assert add_published_files(claimed, None, published_file_keys(result)) == claimed, "all published files are listed"
+    assert add_published_files(confirmed, None, published_file_keys(None)) == confirmed, "there is no earlier result"
+
+
+def test_a_rejected_file_with_stored_rejected_lines_counts_as_published() -> None:
+    outcomes = [FileOutcome("a#v1", "d", "rejected", "no_good_line:not_json", rejected_rows=2)]
+    assert published_file_keys(format_result("m", "r", outcomes, [])) == {"a#v1"}
 
 
 def test_a_run_that_would_remove_published_rows_is_refused() -> None:
-    confirmed = FileList("m", ())
     with pytest.raises(ValueError, match="1 files that an earlier run"):
-        add_published_files(confirmed, None, frozenset({"b#v1"}))
+        add_published_files(FileList("m", ()), None, frozenset({"b#v1"}))

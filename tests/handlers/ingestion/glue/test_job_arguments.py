@@ -4,26 +4,26 @@ import pytest
 
 from handlers.ingestion.glue.job_arguments import parse_arguments
 
-GIVEN = ["--manifest_uri", "s3://lake/manifests/m.confirmed.json", "--lake_uri", "s3://lake"]
+URIS = ["--manifest_uri", "s3://lake/manifests/m.confirmed.json", "--lake_uri", "s3://lake"]
 
 
 def test_options_of_glue_are_ignored_and_its_run_id_is_used() -> None:
-    arguments = parse_arguments([*GIVEN, "--JOB_NAME", "n", "--JOB_RUN_ID", "jr_1", "--enable-metrics", "true"])
+    arguments = parse_arguments([*URIS, "--JOB_NAME", "n", "--JOB_RUN_ID", "jr_1", "--enable-metrics", "true"])
     assert arguments.run_id == "jr_1"
     assert arguments.lake_uri == "s3://lake/"
 
 
-def test_a_given_run_id_takes_precedence_over_glues() -> None:
-    assert parse_arguments([*GIVEN, "--JOB_RUN_ID", "jr_1", "--run_id", "r2"]).run_id == "r2"
+def test_the_option_run_id_takes_precedence_over_glues_run_id() -> None:
+    assert parse_arguments([*URIS, "--JOB_RUN_ID", "jr_1", "--run_id", "r2"]).run_id == "r2"
 
 
 @pytest.mark.parametrize("schema", [["--schema_ddl", ""], ["--schema_ddl"], []])
 def test_an_empty_schema_means_inferred_columns(schema: list[str]) -> None:
-    assert parse_arguments([*GIVEN, "--run_id", "r", *schema, "--target_file_mb", "64"]).schema_ddl == ""
+    assert parse_arguments([*URIS, "--run_id", "r", *schema, "--target_file_mb", "64"]).schema_ddl == ""
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "options",
     [
         [],
         ["--run_id", "a/b"],
@@ -33,6 +33,6 @@ def test_an_empty_schema_means_inferred_columns(schema: list[str]) -> None:
         ["--run_id", "r", "--lake_uri", "file:///lake"],
     ],
 )
-def test_invalid_arguments_are_refused(wrong: list[str]) -> None:
+def test_invalid_arguments_are_refused(options: list[str]) -> None:
     with pytest.raises(ValueError, match="--"):
-        parse_arguments([*GIVEN, *wrong])
+        parse_arguments([*URIS, *options])

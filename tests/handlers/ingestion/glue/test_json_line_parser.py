@@ -1,4 +1,4 @@
-"""Parsing of one line: a record, or the problem."""
+"""Parsing of one line: the result is a record, or an error with the problem of the line."""
 
 import json
 import sys
@@ -47,10 +47,10 @@ def test_every_object_is_read_as_it_was_written(value: dict[str, Any], escaped: 
     ],
 )
 def test_a_line_that_is_not_a_record_has_a_reason(raw: bytes, reason: DataProblem) -> None:
-    with pytest.raises(InvalidLine) as bad:
+    with pytest.raises(InvalidLine) as error:
         parse_record(raw)
-    assert bad.value.problem == reason
-    assert str(bad.value) == reason, "the error has the problem and no content of the line"
+    assert error.value.problem == reason
+    assert str(error.value) == reason, "the error has the problem and no content of the line"
 
 
 @pytest.mark.parametrize("raw", [b'{"a":"\\ud83d\\ude00"}', b'{"a":"\\\\ud800"}', b' {"a":"\\u0000"} \r'])
@@ -63,6 +63,6 @@ def test_many_brackets_on_one_level_are_not_too_deep() -> None:
 
 
 def test_a_record_of_the_maximum_depth_can_be_serialized() -> None:
-    deep = parse_record(b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH)
-    assert json.loads(json.dumps(deep)) == deep
+    record = parse_record(b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH)
+    assert json.loads(json.dumps(record)) == record
     assert sys.getrecursionlimit() > 3 * MAX_DEPTH

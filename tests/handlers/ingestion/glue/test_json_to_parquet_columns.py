@@ -1,4 +1,7 @@
-"""Shapes and their columns: widened and reported, independent of the order, and wide enough for every value."""
+"""Shapes of JSON records, and the Parquet columns that are inferred from them.
+
+The order of the records does not matter. A column is wide enough for every value, and a widened column is reported.
+"""
 
 from typing import Any
 
@@ -6,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue import json_schema_inference, json_to_parquet_columns
+from handlers.ingestion.glue import json_schema_inference
 from handlers.ingestion.glue.json_schema_inference import (
     MAX_LEVELS,
     MAX_NAMES,
@@ -27,6 +30,10 @@ from handlers.ingestion.glue.json_to_parquet_columns import (
     StructOf,
     TableColumns,
     WidenedColumn,
+    columns_from_schema,
+    fits_unchanged,
+    infer_columns,
+    to_spark_schema,
 )
 from handlers.ingestion.glue.value_conversion import MisfitFlag, make_converter
 from tests.handlers.ingestion.glue.test_json_line_parser import OBJECTS
@@ -34,77 +41,76 @@ from tests.handlers.ingestion.glue.test_json_line_parser import OBJECTS
 RECORDS = st.lists(OBJECTS, max_size=6)
 
 
-def seen(*records: dict[str, Any]) -> JsonShape:
+def shape_of(*records: dict[str, Any]) -> JsonShape:
     shape = JsonShape()
     for record in records:
         shape.observe(record)
     return shape
 
 
-def merged(*parts: JsonShape) -> JsonShape:
-    whole = JsonShape()
-    for part in parts:
-        whole.merge(part)
-    return whole
+def merge(*shapes: JsonShape) -> JsonShape:
+    result = JsonShape()
+    for shape in shapes:
+        result.merge(shape)
+    return result
 
 
-def of(*values: Any) -> ColumnType:
-    ((_, kind),) = json_to_parquet_columns.infer_columns(seen(*({"a": value} for value in values))).fields
-    return kind
+def column_type_of(*values: Any) -> ColumnType:
+    """Return the inferred type of a column with these values."""
+    ((_, column_type),) = infer_columns(shape_of(*({"a": value} for value in values))).fields
+    return column_type
 
 
 @given(RECORDS, st.randoms())
 def test_the_order_of_records_does_not_change_the_shape(records: list[dict[str, Any]], random: Any) -> None:
     shuffled = random.sample(records, len(records))
-    parts = [seen(*shuffled[::2]), seen(*shuffled[1::2])]
-    assert merged(*parts) == merged(*reversed(parts)) == seen(*records)
-    assert merged(*parts, *parts) == seen(*records), "a repeated task changes nothing"
+    parts = [shape_of(*shuffled[::2]), shape_of(*shuffled[1::2])]
+    assert merge(*parts) == merge(*reversed(parts)) == shape_of(*records)
+    assert merge(*parts, *parts) == shape_of(*records), "a repeated task changes nothing"
 
 
 @given(RECORDS, st.integers(0, 12), st.randoms())
 def test_the_nodes_marked_as_boundless_do_not_depend_on_the_order(
-    records: list[dict[str, Any]], beyond: int, random: Any
+    records: list[dict[str, Any]], nodes_below_columns: int, random: Any
 ) -> None:
-    whole = seen(*records)
-    most = 1 + len(whole.names) + beyond
     shuffled = random.sample(records, len(records))
-    halves = merged(seen(*shuffled[::2]), seen(*shuffled[1::2]))
-    before = seen(*records)
-    for item in (whole, halves):
-        limit_nodes(item, most)
-    assert whole == halves
-    assert count_nodes(whole) <= most
-    assert whole.names.keys() == before.names.keys(), "the record keeps all its columns"
-    if count_nodes(before) <= most:
-        assert whole == before, "a shape below the limit is unchanged"
-    assert merged(whole, before) == merged(before, whole) == whole, "a boundless node stays boundless"
+    unlimited, limited = shape_of(*records), shape_of(*records)
+    limited_halves = merge(shape_of(*shuffled[::2]), shape_of(*shuffled[1::2]))
+    max_nodes = 1 + len(unlimited.names) + nodes_below_columns
+    for shape in (limited, limited_halves):
+        limit_nodes(shape, max_nodes)
+    assert limited == limited_halves
+    assert count_nodes(limited) <= max_nodes
+    assert limited.names.keys() == unlimited.names.keys(), "the record keeps all its columns"
+    if count_nodes(unlimited) <= max_nodes:
+        assert limited == unlimited, "a shape below the limit is unchanged"
+    assert merge(limited, unlimited) == merge(unlimited, limited) == limited, "a boundless node stays boundless"
 
 
 @given(RECORDS, st.integers(0, 12))
-def test_inferred_columns_hold_every_value_completely(records: list[dict[str, Any]], beyond: int) -> None:
-    shape = seen(*records)
-    limit_nodes(shape, 1 + len(shape.names) + beyond)
-    for name, kind in json_to_parquet_columns.infer_columns(shape).fields:
+def test_inferred_columns_hold_every_value_completely(records: list[dict[str, Any]], nodes_below_columns: int) -> None:
+    shape = shape_of(*records)
+    limit_nodes(shape, 1 + len(shape.names) + nodes_below_columns)
+    for name, column_type in infer_columns(shape).fields:
         misfit = MisfitFlag()
-        converted = [make_converter(kind)(record.get(name), misfit) for record in records]
+        values = [record.get(name) for record in records]
+        stored = [make_converter(column_type)(value, misfit) for value in values]
         assert not misfit.is_set
-        if json_to_parquet_columns.fits_unchanged(kind, shape.names[name]):
-            assert [_without_missing(item) for item in converted] == [
-                _without_missing(record.get(name)) for record in records
-            ]
+        if fits_unchanged(column_type, shape.names[name]):
+            assert without_nulls(stored) == without_nulls(values)
 
 
-def _without_missing(value: Any) -> Any:
-    """Remove nulls, because a struct has all its names and a missing value becomes null."""
+def without_nulls(value: Any) -> Any:
+    """Remove nulls from objects, because a struct has all names of its column, and a missing value becomes null."""
     if isinstance(value, dict):
-        return {name: _without_missing(item) for name, item in value.items() if item is not None}
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_missing(item) for item in value]
+        return [without_nulls(item) for item in value]
     return value
 
 
 @pytest.mark.parametrize(
-    ("values", "kind"),
+    ("values", "column_type"),
     [
         ([1, None, 2], Scalar("long")),
         ([1, 2**62], Scalar("long")),
@@ -131,13 +137,13 @@ def _without_missing(value: Any) -> Any:
         ([[[1]], [[{"b": 1}, 2]]], ListOf(ListOf(JSON))),
     ],
 )
-def test_a_column_is_as_wide_as_its_values(values: list[Any], kind: ColumnType) -> None:
-    assert of(*values) == kind
-    assert of(*reversed(values)) == kind
+def test_a_column_is_as_wide_as_its_values(values: list[Any], column_type: ColumnType) -> None:
+    assert column_type_of(*values) == column_type
+    assert column_type_of(*reversed(values)) == column_type
 
 
 @pytest.mark.parametrize(
-    ("kind", "values", "fits"),
+    ("column_type", "values", "fits"),
     [
         (Scalar("long"), [1, 2**60, None], True),
         (Scalar("long"), [1.5], False),
@@ -154,90 +160,93 @@ def test_a_column_is_as_wide_as_its_values(values: list[Any], kind: ColumnType) 
         (StructOf((("x", Scalar("long")),)), [{"x": "a"}], False),
     ],
 )
-def test_a_column_needs_no_conversion_only_if_every_value_fits(kind: ColumnType, values: list[Any], fits: bool) -> None:
-    shape = seen(*({"a": value} for value in values))
-    assert json_to_parquet_columns.fits_unchanged(kind, shape.names["a"]) == fits
+def test_a_column_needs_no_conversion_only_if_every_value_fits(
+    column_type: ColumnType, values: list[Any], fits: bool
+) -> None:
+    shape = shape_of(*({"a": value} for value in values))
+    assert fits_unchanged(column_type, shape.names["a"]) == fits
 
 
-def test_a_widened_column_is_reported_with_the_kinds_seen() -> None:
-    found = json_to_parquet_columns.infer_columns(
-        seen({"a": 1, "b": {"c": [1]}, "d": 1}, {"a": 2.5, "b": {"c": ["x"]}, "d": 2})
-    )
-    assert found.widened == (
+def test_a_widened_column_is_reported_with_the_kinds_shape_of() -> None:
+    columns = infer_columns(shape_of({"a": 1, "b": {"c": [1]}, "d": 1}, {"a": 2.5, "b": {"c": ["x"]}, "d": 2}))
+    assert columns.widened == (
         WidenedColumn("a", ("double", "integer"), "double"),
         WidenedColumn("b.c[]", ("integer", "text"), "string"),
     )
-    (noted,) = [item for item in json_to_parquet_columns.to_spark_schema(found)["fields"] if item["name"] == "a"]
-    assert noted["metadata"] == {"widened": "double, integer"}
+    (spark_field,) = [item for item in to_spark_schema(columns)["fields"] if item["name"] == "a"]
+    assert spark_field["metadata"] == {"widened": "double, integer"}
 
 
 def test_names_that_cannot_be_columns_are_not_columns() -> None:
-    found = json_to_parquet_columns.infer_columns(
-        seen({"": 1, "a": 1, "A": 1, "DT": 1, "_Source_Key": 1, "_unknown": 1, "b": 1})
-    )
-    assert [name for name, _ in found.fields] == ["a", "b"]
+    columns = infer_columns(shape_of({"": 1, "a": 1, "A": 1, "DT": 1, "_Source_Key": 1, "_unknown": 1, "b": 1}))
+    assert [name for name, _ in columns.fields] == ["a", "b"]
 
 
 def test_an_object_that_is_a_map_becomes_json_and_stays_small() -> None:
-    shape = seen(*({"users": {f"u{number}": 1}} for number in range(MAX_NAMES + 5)))
-    assert json_to_parquet_columns.infer_columns(shape).fields == (("users", JSON),)
+    shape = shape_of(*({"users": {f"u{number}": 1}} for number in range(MAX_NAMES + 5)))
+    assert infer_columns(shape).fields == (("users", JSON),)
     assert not shape.names["users"].names
-    assert merged(shape, seen({"users": {"u": 1}})) == shape
+    assert merge(shape, shape_of({"users": {"u": 1}})) == shape
 
 
 @given(st.integers(0, 12), st.integers(0, 12))
-def test_the_limit_of_names_does_not_depend_on_the_order(one: int, other: int) -> None:
+def test_the_limit_of_names_does_not_depend_on_the_order(first_names: int, second_names: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_schema_inference, "MAX_NAMES", 10)
-        first, second = {f"a{number}": 1 for number in range(one)}, {f"b{number}": 1 for number in range(other)}
-        assert merged(seen(first), seen(second)) == seen(second, first) == merged(seen(second), seen(first))
-        assert bool(seen(first, second).kinds & JsonKind.BOUNDLESS) == (one + other > 10)
+        first = {f"a{number}": 1 for number in range(first_names)}
+        second = {f"b{number}": 1 for number in range(second_names)}
+        assert (
+            merge(shape_of(first), shape_of(second))
+            == shape_of(second, first)
+            == merge(shape_of(second), shape_of(first))
+        )
+        assert bool(shape_of(first, second).kinds & JsonKind.BOUNDLESS) == (first_names + second_names > 10)
 
 
 def test_names_that_multiply_with_each_level_become_json_and_the_others_keep_their_columns() -> None:
-    """The records are a few lines of some kilobytes, and no object in them has too many names."""
-    days = ({"counts": {f"d{day}": {f"c{number}": {"n": 1, "m": 2} for number in range(100)}}} for day in range(100))
-    shape = seen({"id": 1, "user": {"name": "a", "tags": ["b"]}}, *days)
+    """The records are lines of some kilobytes, and no object in them has too many names."""
+    records = ({"counts": {f"d{day}": {f"c{number}": {"n": 1, "m": 2} for number in range(100)}}} for day in range(100))
+    shape = shape_of({"id": 1, "user": {"name": "a", "tags": ["b"]}}, *records)
     assert count_nodes(shape) > 30_000
     limit_nodes(shape, MAX_NODES)
-    found = json_to_parquet_columns.infer_columns(shape)
+    columns = infer_columns(shape)
     user = StructOf((("name", STRING), ("tags", ListOf(STRING))))
-    assert found.fields == (("counts", JSON), ("id", Scalar("long")), ("user", user))
-    assert [(entry.column, entry.became) for entry in found.widened] == [("counts", "json")]
+    assert columns.fields == (("counts", JSON), ("id", Scalar("long")), ("user", user))
+    assert [(entry.column, entry.became) for entry in columns.widened] == [("counts", "json")]
 
 
 def test_the_widest_nodes_are_marked_first_and_equally_wide_nodes_together() -> None:
     wide = {"x": 1, "y": 1, "z": 1}
 
-    def narrowed(most: int) -> list[ColumnType]:
-        shape = seen({"a": {"x": {"y": 1}}, "b": wide, "c": wide, "d": [[1]], "e": 1})
+    def limited_columns(max_nodes: int) -> list[ColumnType]:
+        shape = shape_of({"a": {"x": {"y": 1}}, "b": wide, "c": wide, "d": [[1]], "e": 1})
         assert count_nodes(shape) == 16
-        limit_nodes(shape, most)
-        return [kind for _, kind in json_to_parquet_columns.infer_columns(shape).fields]
+        limit_nodes(shape, max_nodes)
+        return [column_type for _, column_type in infer_columns(shape).fields]
 
-    a, b, c, d, e = narrowed(16)
+    a, b, c, d, e = limited_columns(16)
     assert isinstance(b, StructOf)
     assert b == c
-    assert narrowed(15) == narrowed(10) == [a, JSON, JSON, d, e]
-    assert narrowed(9) == narrowed(6) == [JSON, JSON, JSON, JSON, e], "an array counts as one name"
-    assert narrowed(1) == [JSON, JSON, JSON, JSON, e], "the root is never boundless"
+    assert limited_columns(15) == limited_columns(10) == [a, JSON, JSON, d, e]
+    assert limited_columns(9) == limited_columns(6) == [JSON, JSON, JSON, JSON, e], "an array counts as one name"
+    assert limited_columns(1) == [JSON, JSON, JSON, JSON, e], "the root is never boundless"
 
 
 def test_values_that_are_nested_too_deeply_become_json() -> None:
     value: Any = 1
     for _ in range(MAX_LEVELS + 5):
         value = {"a": value}
-    kind = of(value)
+    column_type = column_type_of(value)
     depth = 0
-    while isinstance(kind, StructOf):
-        ((_, kind),) = kind.fields
+    while isinstance(column_type, StructOf):
+        ((_, column_type),) = column_type.fields
         depth += 1
-    assert kind == JSON
+    assert column_type == JSON
     assert depth < MAX_LEVELS
 
 
-def field(name: str, kind: Any) -> dict[str, Any]:
-    return {"name": name, "type": kind, "nullable": True, "metadata": {}}
+def field(name: str, column_type: Any) -> dict[str, Any]:
+    return {"name": name, "type": column_type, "nullable": True, "metadata": {}}
 
 
 def test_a_given_schema_is_used_as_spark_parses_it() -> None:
@@ -251,8 +260,8 @@ def test_a_given_schema_is_used_as_spark_parses_it() -> None:
             field("s", {"type": "struct", "fields": [field("x", "date")]}),
         ],
     }
-    found = json_to_parquet_columns.columns_from_schema(schema)
-    assert found == TableColumns(
+    columns = columns_from_schema(schema)
+    assert columns == TableColumns(
         (
             ("id", Scalar("long")),
             ("price", Scalar("decimal(10,2)")),
@@ -261,7 +270,7 @@ def test_a_given_schema_is_used_as_spark_parses_it() -> None:
             ("s", StructOf((("x", Scalar("date")),))),
         )
     )
-    assert json_to_parquet_columns.to_spark_schema(found)["fields"][:5] == schema["fields"]
+    assert to_spark_schema(columns)["fields"][:5] == schema["fields"]
 
 
 @pytest.mark.parametrize(
@@ -277,4 +286,4 @@ def test_a_given_schema_is_used_as_spark_parses_it() -> None:
 )
 def test_a_schema_that_no_run_can_use_is_refused(fields: list[dict[str, Any]]) -> None:
     with pytest.raises(InvalidSchema):
-        json_to_parquet_columns.columns_from_schema({"type": "struct", "fields": fields})
+        columns_from_schema({"type": "struct", "fields": fields})

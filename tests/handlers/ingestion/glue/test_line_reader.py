@@ -1,4 +1,4 @@
-"""Reading of lines: gzip by content, line numbers, bounded memory."""
+"""Reading of lines: gzip is detected by the content, lines are numbered, and memory is bounded."""
 
 import gzip
 import json
@@ -18,15 +18,15 @@ from tests.readable_gzip import unpack_readable
 CONTENT = st.lists(st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")), max_size=20)
 
 
-def pieces(body: bytes, cuts: list[int]) -> list[bytes]:
-    places = sorted({0, len(body), *(cut % (len(body) + 1) for cut in cuts)})
-    return [body[start:end] for start, end in pairwise(places)]
+def split_into_chunks(body: bytes, cuts: list[int]) -> list[bytes]:
+    positions = sorted({0, len(body), *(cut % (len(body) + 1) for cut in cuts)})
+    return [body[start:end] for start, end in pairwise(positions)]
 
 
-def plain(body: bytes) -> list[SourceLine]:
-    """Return the expected lines, computed in a simple way."""
-    parts = body.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    return [SourceLine(number, raw) for number, raw in enumerate(parts, 1) if raw.strip()]
+def expected_lines(content: bytes) -> list[SourceLine]:
+    """Return the lines that are not blank of a content that is not compressed, found in a simple way."""
+    raw_lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    return [SourceLine(number, raw) for number, raw in enumerate(raw_lines, 1) if raw.strip()]
 
 
 @given(CONTENT, st.lists(st.integers(0, 700)), st.sampled_from(["plain", "gzip", "members"]))
@@ -37,27 +37,28 @@ def test_lines_do_not_depend_on_compression_and_chunks(content: list[bytes], cut
         "gzip": gzip.compress(body),
         "members": gzip.compress(body[:9]) + gzip.compress(body[9:]) + b"\0" * 20,
     }[packing]
-    assert list(read_lines(pieces(packed, cuts))) == plain(body)
+    assert list(read_lines(split_into_chunks(packed, cuts))) == expected_lines(body)
 
 
 @given(CONTENT, st.integers(0, 10**6), st.lists(st.integers(0, 700)))
-def test_a_damaged_gzip_stream_gives_complete_lines_and_a_last_line_with_the_problem(
+def test_a_truncated_gzip_stream_gives_complete_lines_and_a_last_line_with_the_problem(
     content: list[bytes], cut: int, cuts: list[int]
 ) -> None:
     body = b"{\n" + b"\n".join(content)
     packed = gzip.compress(body)
-    found = list(read_lines(pieces(packed[: 10 + cut % (len(packed) - 10)], cuts)))
-    assert found[-1].problem == DataProblem.DAMAGED_GZIP
-    assert found[:-1] == plain(body)[: len(found) - 1]
+    truncated = packed[: 10 + cut % (len(packed) - 10)]
+    *lines, last = read_lines(split_into_chunks(truncated, cuts))
+    assert last.problem == DataProblem.DAMAGED_GZIP
+    assert lines == expected_lines(body)[: len(lines)]
 
 
 def log_lines(count: int) -> bytes:
     """Return lines that resemble those of a log. They are always the same."""
     source = random.Random(28)  # noqa: S311 - the same lines each time
-    lines = (
+    records = (
         {"id": number, "name": f"user{source.randrange(10**6)}", "seconds": source.random()} for number in range(count)
     )
-    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    return b"".join(json.dumps(record).encode() + b"\n" for record in records)
 
 
 def gzip_files() -> Iterator[tuple[str, bytes]]:
@@ -81,32 +82,33 @@ GZIP_FILES = dict(gzip_files())
 @pytest.mark.parametrize("packed", GZIP_FILES.values(), ids=GZIP_FILES)
 def test_every_complete_line_before_damage_at_any_byte_of_a_gzip_file_is_read(packed: bytes) -> None:
     damage_count = 0
-    for place in range(2, len(packed)):  # without the first two bytes, it is not a gzip file
-        flipped = packed[:place] + bytes([packed[place] ^ 1 << place % 8]) + packed[place + 1 :]
-        for changed in (flipped, packed[:place], packed[:place] + packed[place + 3 :]):
+    for position in range(2, len(packed)):  # without the first two bytes, it is not a gzip file
+        bit_flipped = packed[:position] + bytes([packed[position] ^ 1 << position % 8]) + packed[position + 1 :]
+        truncated, bytes_removed = packed[:position], packed[:position] + packed[position + 3 :]
+        for changed in (bit_flipped, truncated, bytes_removed):
             content, is_whole = unpack_readable(changed)
             lines = list(read_lines([changed]))
             if is_whole:  # the change is in a field of the header or in the zeros, or removed whole members
-                assert lines == plain(content), place
+                assert lines == expected_lines(content), position
                 continue
             damage_count += 1
-            assert lines.pop() == SourceLine(
-                content.count(b"\n") + 1, content[content.rfind(b"\n") + 1 :], DataProblem.DAMAGED_GZIP
-            ), place
-            assert lines == plain(content[: content.rfind(b"\n") + 1]), place
+            last_start = content.rfind(b"\n") + 1
+            last_line = SourceLine(content.count(b"\n") + 1, content[last_start:], DataProblem.DAMAGED_GZIP)
+            assert lines.pop() == last_line, position
+            assert lines == expected_lines(content[:last_start]), position
     assert damage_count > 2 * len(packed), "most changes are damage"
 
 
 @given(st.integers(0, 2**32), st.lists(st.integers(0, 10**6), max_size=4), st.sampled_from(["flip", "zero", "insert"]))
-def test_lines_before_damage_do_not_depend_on_chunks(place: int, cuts: list[int], kind: str) -> None:
+def test_lines_before_damage_do_not_depend_on_chunks(number: int, cuts: list[int], kind: str) -> None:
     packed = LARGE_FILE
-    place = 10 + place % (len(packed) - 10)
-    damage, removed = {"flip": (bytes([packed[place] ^ 0x55]), 1), "zero": (bytes(64), 64), "insert": (b"x", 0)}[kind]
-    damaged = packed[:place] + damage + packed[place + removed :]
+    start = 10 + number % (len(packed) - 10)
+    damage, size = {"flip": (bytes([packed[start] ^ 0x55]), 1), "zero": (bytes(64), 64), "insert": (b"x", 0)}[kind]
+    damaged = packed[:start] + damage + packed[start + size :]
     content, _ = unpack_readable(damaged)
-    *lines, last = read_lines(pieces(damaged, cuts))
+    *lines, last = read_lines(split_into_chunks(damaged, cuts))
     assert last.problem == DataProblem.DAMAGED_GZIP
-    assert lines == plain(content[: content.rfind(b"\n") + 1])
+    assert lines == expected_lines(content[: content.rfind(b"\n") + 1])
     assert last.number == content.count(b"\n") + 1
 
 
@@ -115,8 +117,8 @@ LARGE_FILE = gzip.compress(log_lines(4000))
 
 @pytest.mark.parametrize("trailer", [b"garbage", b"\0garbage", b"\0" * 20_000 + b"garbage"])
 def test_other_bytes_after_a_gzip_stream_are_damage(trailer: bytes) -> None:
-    *good, last = read_lines([gzip.compress(b"{}\n") + trailer])
-    assert good == [SourceLine(1, b"{}")]
+    *lines, last = read_lines([gzip.compress(b"{}\n") + trailer])
+    assert lines == [SourceLine(1, b"{}")]
     assert last.problem == DataProblem.DAMAGED_GZIP
 
 
@@ -127,30 +129,28 @@ def test_a_member_after_zeros_is_read(zeros: int) -> None:
     assert gzip.decompress(packed) == b"{}\n[]\n", "Python's module does the same"
 
 
-def test_lines_before_damage_are_read_if_one_piece_of_input_gives_several_pieces_of_output() -> None:
-    lines = [b"%d" % number + b"x" * 1_000_000 for number in range(6)]
-    packed = bytearray(gzip.compress(b"\n".join(lines) + b"\n"))
+def test_lines_before_damage_are_read_if_one_chunk_of_input_gives_several_chunks_of_content() -> None:
+    raw_lines = [b"%d" % number + b"x" * 1_000_000 for number in range(6)]
+    packed = bytearray(gzip.compress(b"\n".join(raw_lines) + b"\n"))
     packed[-5] ^= 1  # the checksum is in the same 16 KiB as all lines
-    *found, last = read_lines([bytes(packed)])
-    assert [line.raw for line in found] == lines
+    *lines, last = read_lines([bytes(packed)])
+    assert [line.raw for line in lines] == raw_lines
     assert last.problem == DataProblem.DAMAGED_GZIP
 
 
 @given(st.integers(1, 60), st.lists(st.integers(0, 200)))
-def test_only_the_line_that_is_too_long_is_rejected(length: int, cuts: list[int]) -> None:
+def test_only_lines_that_are_too_long_are_rejected(length: int, cuts: list[int]) -> None:
     body = b"{}\n" + b"x" * length + b"\n[]\n" + b"y" * length
-    found = list(read_lines(pieces(body, cuts), max_line_bytes=20))
-    assert [entry.number for entry in found] == [1, 2, 3, 4]
-    assert [entry.problem for entry in found] == [
-        None,
-        *([DataProblem.TOO_LONG, None] * 2 if length > 20 else [None] * 3),
-    ][:4]
-    assert found[2].raw == b"[]"
+    lines = list(read_lines(split_into_chunks(body, cuts), max_line_bytes=20))
+    assert [line.number for line in lines] == [1, 2, 3, 4]
+    problem = DataProblem.TOO_LONG if length > 20 else None
+    assert [line.problem for line in lines] == [None, problem, None, problem]
+    assert lines[2].raw == b"[]"
 
 
 def test_only_the_beginning_of_a_long_line_is_kept_in_memory() -> None:
-    (only,) = read_lines([b"begins", *[b"x" * 1_000_000] * 30], max_line_bytes=2_000_000)
-    assert (only.problem, len(only.raw), only.raw[:6]) == (DataProblem.TOO_LONG, KEPT_BYTES, b"begins")
+    (line,) = read_lines([b"begins", *[b"x" * 1_000_000] * 30], max_line_bytes=2_000_000)
+    assert (line.problem, len(line.raw), line.raw[:6]) == (DataProblem.TOO_LONG, KEPT_BYTES, b"begins")
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_line() -> None:
@@ -165,5 +165,5 @@ def test_an_empty_object_has_no_lines() -> None:
 
 def test_a_gzip_bomb_is_unpacked_in_chunks() -> None:
     packed = gzip.compress(b"0" * 50_000_000)
-    (only,) = read_lines([packed], max_line_bytes=1_000_000)
-    assert only.problem == DataProblem.TOO_LONG
+    (line,) = read_lines([packed], max_line_bytes=1_000_000)
+    assert line.problem == DataProblem.TOO_LONG

@@ -1,4 +1,4 @@
-"""Object storage: moto's S3 and a folder behave in the same way."""
+"""Object storage: S3 (moto's) and a folder behave in the same way, and refusals of S3 get the right error."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +43,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path, client: Any) -> Obje
 
 
 def put_version(storage: ObjectStorage, client: Any, uri: str, body: bytes) -> str:
-    """Write a new version of a source object and return its id."""
+    """Write a new version of a source file and return its id."""
     bucket, key = split_uri(uri)
     if isinstance(storage, FolderStorage):
         path = storage.version_path(uri, f"v{len(body)}")
@@ -64,17 +64,19 @@ def test_each_version_of_an_object_is_read_by_its_own_id(storage: ObjectStorage,
 
 def test_a_missing_version_raises_object_gone(storage: ObjectStorage, client: Any) -> None:
     version = put_version(storage, client, "s3://landing/a", b"one")
-    for uri, missing in (("s3://landing/never", version), ("s3://landing/a", "00000000-0000-0000-0000-000000000000")):
+    for uri, other_version in (("s3://landing/b", version), ("s3://landing/a", "00000000-0000-0000-0000-000000000000")):
         with pytest.raises(ObjectGone):
-            list(storage.read_chunks(uri, missing))
+            list(storage.read_chunks(uri, other_version))
     with pytest.raises(ObjectGone):
-        storage.read("s3://lake/never")
+        storage.read("s3://lake/a")
 
 
 def test_a_deleted_version_and_a_delete_marker_raise_object_gone(client: Any) -> None:
     version = client.put_object(Bucket="landing", Key="a", Body=b"x")["VersionId"]
     marker = client.delete_object(Bucket="landing", Key="a")["VersionId"]
-    assert b"".join(S3Storage(client).read_chunks("s3://landing/a", version)) == b"x", "a marker hides no version"
+    assert b"".join(S3Storage(client).read_chunks("s3://landing/a", version)) == b"x", (
+        "a delete marker hides no version that is read by its id"
+    )
     with pytest.raises(ObjectGone):
         list(S3Storage(client).read_chunks("s3://landing/a", marker))
     client.delete_object(Bucket="landing", Key="a", VersionId=version)
@@ -82,36 +84,36 @@ def test_a_deleted_version_and_a_delete_marker_raise_object_gone(client: Any) ->
         list(S3Storage(client).read_chunks("s3://landing/a", version))
 
 
-@pytest.mark.parametrize("kind", ["GLACIER", "DEEP_ARCHIVE"])
-def test_an_archived_version_is_sealed(client: Any, kind: str) -> None:
-    version = client.put_object(Bucket="landing", Key="a", Body=b"x", StorageClass=kind)["VersionId"]
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
+def test_an_archived_version_is_unreadable(client: Any, storage_class: str) -> None:
+    version = client.put_object(Bucket="landing", Key="a", Body=b"x", StorageClass=storage_class)["VersionId"]
     with pytest.raises(UnreadableObject):
         list(S3Storage(client).read_chunks("s3://landing/a", version))
 
 
 def refuse(client: Any, monkeypatch: pytest.MonkeyPatch, operation: str, code: str) -> None:
-    """Let S3 refuse all requests of an operation."""
+    """Let S3 refuse all requests of an operation, with a message that must not be in any error of the storage."""
 
-    def refused(**_: object) -> None:
+    def raise_error(**_: object) -> None:
         raise ClientError({"Error": {"Code": code, "Message": "canary"}}, operation)
 
-    monkeypatch.setattr(client, operation, refused)
+    monkeypatch.setattr(client, operation, raise_error)
 
 
-def test_a_version_with_a_customer_provided_key_is_sealed(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_with_a_customer_provided_key_is_unreadable(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(client, monkeypatch, "get_object", "InvalidRequest")
     with pytest.raises(UnreadableObject, match=r"^$"):
         list(S3Storage(client).read_chunks("s3://landing/canary", "v"))
-    with pytest.raises(StorageFailed, match=r"^get_object: InvalidRequest$"):  # only source objects can be sealed
+    with pytest.raises(StorageFailed, match=r"^get_object: InvalidRequest$"):  # no object of the lake has such a key
         S3Storage(client).read("s3://lake/canary")
 
 
 FOREIGN_KEY = "arn:aws:kms:us-east-1:999999999999:key/0b6f3ba7-6b1b-4a93-8d12-1f0d8c1b7c11"
 
 
-def put_with_kms_key(client: Any, default: str = "AES256", **encryption: str) -> str:
-    """Write a version, encrypted with a foreign key by default, to a bucket with a default encryption."""
-    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": default}}
+def put_encrypted(client: Any, bucket_encryption: str = "AES256", **encryption: str) -> str:
+    """Write a version to a bucket with a default encryption. Without an encryption, it has a foreign KMS key."""
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": bucket_encryption}}
     client.put_bucket_encryption(Bucket="landing", ServerSideEncryptionConfiguration={"Rules": [rule]})
     encryption = encryption or {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": FOREIGN_KEY}
     version: str = client.put_object(Bucket="landing", Key="canary", Body=b"x", **encryption)["VersionId"]
@@ -121,44 +123,48 @@ def put_with_kms_key(client: Any, default: str = "AES256", **encryption: str) ->
 @pytest.mark.parametrize(
     "code", ["AccessDenied", "KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException"]
 )
-def test_a_version_with_a_kms_key_that_the_job_cannot_use_is_sealed(
+def test_a_version_with_a_kms_key_that_the_job_cannot_use_is_unreadable(
     client: Any, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
-    version = put_with_kms_key(client)
+    version = put_encrypted(client)
     refuse(client, monkeypatch, "get_object", code)
     with pytest.raises(UnreadableObject, match=r"^$"):
         list(S3Storage(client).read_chunks("s3://landing/canary", version))
 
 
 @pytest.mark.parametrize(
-    ("code", "default", "encryption", "refused"),
+    ("code", "bucket_encryption", "encryption", "refused_operation"),
     [
-        ("AccessDenied", "AES256", {"ServerSideEncryption": "AES256"}, ""),
-        ("AccessDenied", "AES256", {}, "head_object"),
-        ("AccessDenied", "AES256", {}, "get_bucket_encryption"),
-        ("AccessDenied", "aws:kms", {}, ""),
-        ("SlowDown", "AES256", {}, ""),
+        pytest.param("AccessDenied", "AES256", {"ServerSideEncryption": "AES256"}, "", id="version without KMS key"),
+        pytest.param("AccessDenied", "AES256", {}, "head_object", id="version's key unknown"),
+        pytest.param("AccessDenied", "AES256", {}, "get_bucket_encryption", id="bucket's encryption unknown"),
+        pytest.param("AccessDenied", "aws:kms", {}, "", id="bucket's default is a KMS key"),
+        pytest.param("SlowDown", "AES256", {}, "", id="throttled"),
     ],
-    ids=["no key", "metadata refused", "bucket's encryption unknown", "bucket's own default is a key", "throttled"],
 )
-def test_a_refusal_that_may_concern_all_files_is_a_failure(
-    client: Any, monkeypatch: pytest.MonkeyPatch, code: str, default: str, encryption: dict[str, str], refused: str
+def test_a_refusal_that_may_concern_all_files_is_a_failure_of_the_storage(
+    client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    bucket_encryption: str,
+    encryption: dict[str, str],
+    refused_operation: str,
 ) -> None:
-    version = put_with_kms_key(client, default, **encryption)
+    version = put_encrypted(client, bucket_encryption, **encryption)
     refuse(client, monkeypatch, "get_object", code)
-    if refused:
-        refuse(client, monkeypatch, refused, "403")
+    if refused_operation:
+        refuse(client, monkeypatch, refused_operation, "403")
     with pytest.raises(StorageFailed, match=f"^get_object: {code}$"):
         list(S3Storage(client).read_chunks("s3://landing/canary", version))
 
 
-def test_objects_are_written_listed_and_removed(storage: ObjectStorage) -> None:
+def test_objects_are_written_listed_and_deleted(storage: ObjectStorage) -> None:
     for key in KEYS:
         storage.put(f"s3://lake/{key}", key.encode())
     assert storage.read(f"s3://lake/{KEYS[1]}") == KEYS[1].encode()
     assert storage.list_uris("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS)
     assert storage.list_uris("s3://lake/a/b") == ["s3://lake/a/b.txt"]
-    storage.delete(["s3://lake/a/b.txt", "s3://lake/never"])
+    storage.delete(["s3://lake/a/b.txt", "s3://lake/missing"])
     storage.delete([])
     assert storage.list_uris("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS[1:])
 
@@ -169,18 +175,20 @@ def test_a_conditional_write_replaces_only_the_object_that_was_read(storage: Obj
     storage.put_if_unchanged(uri, b"one", None)
     with pytest.raises(ObjectChanged):
         storage.put_if_unchanged(uri, b"two", None)
-    first = storage.find_etag(uri)
-    storage.put_if_unchanged(uri, b"two", first)
+    old_etag = storage.find_etag(uri)
+    storage.put_if_unchanged(uri, b"two", old_etag)
     with pytest.raises(ObjectChanged):
-        storage.put_if_unchanged(uri, b"three", first)
+        storage.put_if_unchanged(uri, b"three", old_etag)
     assert storage.read(uri) == b"two"
     storage.delete([uri])
     with pytest.raises(ObjectChanged):
-        storage.put_if_unchanged(uri, b"three", first)
+        storage.put_if_unchanged(uri, b"three", old_etag)
     assert storage.find_etag(uri) is None
 
 
-def test_a_conflict_with_a_simultaneous_request_is_a_change(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_conflict_with_a_simultaneous_request_counts_as_a_change_of_the_object(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refuse(client, monkeypatch, "put_object", "ConditionalRequestConflict")
     with pytest.raises(ObjectChanged):
         S3Storage(client).put_if_unchanged("s3://lake/a", b"", None)
@@ -210,11 +218,11 @@ def test_an_object_that_cannot_be_deleted_is_a_failure(client: Any, monkeypatch:
 
 
 def test_an_error_of_storage_contains_no_key(client: Any) -> None:
-    with pytest.raises(StorageFailed) as failed:
+    with pytest.raises(StorageFailed) as error:
         S3Storage(client).put("s3://no-such-bucket-/canary", b"canary")
-    assert "canary" not in str(failed.value)
-    assert failed.value.__cause__ is None
-    assert failed.value.__suppress_context__
+    assert "canary" not in str(error.value)
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__
 
 
 def test_the_environment_decides_which_storage_a_uri_refers_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Order of a run's writes: after a crash at any write and a new run, readers always see one complete run."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -11,30 +12,30 @@ from tests.handlers.ingestion.glue.memory_storage import Killed, MemoryStorage
 
 LAKE = "s3://lake/"
 DATES = ("2026-01-02", "2026-01-03")
-OTHERS = {f"{LAKE}data/dt=2026-01-02/run=other-1/a.parquet": b"theirs"}
+OBJECTS_OF_OTHER_MANIFEST = {f"{LAKE}data/dt=2026-01-02/run=other-1/a.parquet": b"other"}
 
 
-def output(storage: MemoryStorage, run: str, dates: tuple[str, ...] = DATES) -> RunOutput:
+def run_output(storage: MemoryStorage, run: str, dates: tuple[str, ...] = DATES) -> RunOutput:
     return RunOutput(storage, LAKE, "m", run, dates)
 
 
-def one_run(storage: MemoryStorage, run: str, rows: dict[str, list[str]]) -> None:
-    """Write a run like the job, but without Spark: `rows` by date, one Parquet file per row."""
-    out = output(storage, run)
-    out.begin()
+def complete_run(storage: MemoryStorage, run: str, rows_by_date: dict[str, list[str]]) -> None:
+    """Write what the job writes, but without Spark: one object of rejected lines per date, one Parquet file per row."""
+    output = run_output(storage, run)
+    output.begin()
     for date in DATES:
-        storage.put(f"{out.rejected_uri(date)}00000-000.ndjson", b"bad")
+        storage.put(f"{output.rejected_uri(date)}00000-000.ndjson", b"bad")
     paths: dict[str, list[str]] = {}
-    for date, some in rows.items():
-        paths[date] = [f"{out.data_uri(date)}part-{number}.parquet" for number in range(len(some))]
-        for path, row in zip(paths[date], some, strict=True):
+    for date, rows in rows_by_date.items():
+        paths[date] = [f"{output.data_uri(date)}part-{number}.parquet" for number in range(len(rows))]
+        for path, row in zip(paths[date], rows, strict=True):
             storage.put(path, row.encode())
-    out.publish(paths)
-    out.finish(run.encode())
+    output.publish(paths)
+    output.finish(run.encode())
 
 
-def seen(storage: MemoryStorage) -> dict[str, list[str]]:
-    """Return the rows that readers see. Raise an error if a pointer names a missing object."""
+def visible_rows(storage: MemoryStorage) -> dict[str, list[str]]:
+    """Return the rows that readers see, by date. Raise an error if a pointer names a missing object."""
     return {
         uri.split("/dt=")[1][:10]: [storage.read(path).decode() for path in storage.read(uri).decode().splitlines()]
         for uri in storage.list_uris(f"{LAKE}pointers/")
@@ -42,93 +43,94 @@ def seen(storage: MemoryStorage) -> dict[str, list[str]]:
 
 
 ROWS = {DATES[0]: ["a", "b"], DATES[1]: ["c"]}
-COUNTED = MemoryStorage()
-one_run(COUNTED, "r", ROWS)
-one_run(COUNTED, "s", ROWS)
-WRITES = COUNTED.writes + 4
+TWO_RUNS = MemoryStorage()
+complete_run(TWO_RUNS, "r", ROWS)
+complete_run(TWO_RUNS, "s", ROWS)
+MAX_KILL = TWO_RUNS.write_count + 4
 
 
-def fresh() -> MemoryStorage:
+def new_storage() -> MemoryStorage:
+    """Return a storage with the output of another manifest."""
     storage = MemoryStorage()
-    storage.objects |= OTHERS
+    storage.objects |= OBJECTS_OF_OTHER_MANIFEST
     return storage
 
 
-def watching(storage: MemoryStorage) -> Callable[[], None]:
-    def whole() -> None:
-        for date, rows in seen(storage).items():
+def check_rows_after_each_write(storage: MemoryStorage) -> None:
+    def check() -> None:
+        for date, rows in visible_rows(storage).items():
             assert rows == ROWS[date], "readers must never see a part of a run"
 
-    return whole
+    storage.on_write = check
 
 
-@given(st.lists(st.integers(1, WRITES), max_size=4))
-def test_a_run_killed_after_any_write_and_run_again_ends_in_exactly_the_right_rows(kills: list[int]) -> None:
-    storage = fresh()
-    storage.after_each = watching(storage)
+@given(st.lists(st.integers(1, MAX_KILL), max_size=4))
+def test_after_runs_killed_at_any_write_the_last_run_publishes_all_rows_and_removes_older_output(
+    kills: list[int],
+) -> None:
+    storage = new_storage()
+    check_rows_after_each_write(storage)
     for number, kill in enumerate(kills):
-        storage.writes, storage.dies_after = 0, kill
-        try:
-            one_run(storage, f"r{number}", ROWS)
-        except Killed:
-            continue
-    storage.dies_after = None
-    one_run(storage, "last", ROWS)
-    assert seen(storage) == ROWS
-    left = [uri for uri in storage.objects if "/run=" in uri and uri not in OTHERS]
-    assert len(left) == 5, "three files of data, two of bad lines; what earlier runs wrote is gone"
-    assert all("run=m-last/" in uri for uri in left)
-    assert OTHERS.items() <= storage.objects.items(), "the output of other manifests is unchanged"
+        storage.write_count, storage.kill_after_write = 0, kill
+        with suppress(Killed):
+            complete_run(storage, f"r{number}", ROWS)
+    storage.kill_after_write = None
+    complete_run(storage, "last", ROWS)
+    assert visible_rows(storage) == ROWS
+    remaining = [uri for uri in storage.objects if "/run=" in uri and uri not in OBJECTS_OF_OTHER_MANIFEST]
+    assert len(remaining) == 5, "only three files of data and two of rejected lines"
+    assert all("run=m-last/" in uri for uri in remaining)
+    assert OBJECTS_OF_OTHER_MANIFEST.items() <= storage.objects.items()
     assert storage.objects[f"{LAKE}manifests/m.result.json"] == b"last"
 
 
-@pytest.mark.parametrize("kill", range(1, WRITES + 1))
-def test_each_write_can_be_the_last_one_in_the_test_above(kill: int) -> None:
-    storage = fresh()
-    one_run(storage, "first", ROWS)
-    storage.after_each = watching(storage)
-    storage.writes, storage.dies_after = 0, kill
+@pytest.mark.parametrize("kill", range(1, MAX_KILL + 1))
+def test_a_run_killed_at_any_write_leaves_all_rows_of_the_previous_run_or_of_itself(kill: int) -> None:
+    storage = new_storage()
+    complete_run(storage, "first", ROWS)
+    check_rows_after_each_write(storage)
+    storage.write_count, storage.kill_after_write = 0, kill
     try:
-        one_run(storage, "second", ROWS)
+        complete_run(storage, "second", ROWS)
     except Killed:
-        assert seen(storage) == ROWS
-        storage.dies_after = None
-        one_run(storage, "third", ROWS)
-    assert seen(storage) == ROWS
+        assert visible_rows(storage) == ROWS
+        storage.kill_after_write = None
+        complete_run(storage, "third", ROWS)
+    assert visible_rows(storage) == ROWS
 
 
 def test_the_result_is_written_last() -> None:
-    storage = fresh()
-    one_run(storage, "first", ROWS)
+    storage = new_storage()
+    complete_run(storage, "first", ROWS)
     assert list(storage.objects)[-1] == f"{LAKE}manifests/m.result.json"
 
 
 def test_a_pointer_lists_its_paths_sorted_one_per_line() -> None:
     storage = MemoryStorage()
-    out = output(storage, "r")
-    out.begin()
-    out.publish({DATES[0]: ["s3://lake/b.parquet", "s3://lake/a.parquet"]})
+    output = run_output(storage, "r")
+    output.begin()
+    output.publish({DATES[0]: ["s3://lake/b.parquet", "s3://lake/a.parquet"]})
     assert storage.objects[f"{LAKE}pointers/dt={DATES[0]}/m.txt"] == b"s3://lake/a.parquet\ns3://lake/b.parquet\n"
 
 
 def test_a_date_without_rows_gets_an_empty_pointer() -> None:
-    storage = fresh()
-    one_run(storage, "first", ROWS)
-    one_run(storage, "second", {DATES[0]: ["a"]})
-    assert seen(storage) == {DATES[0]: ["a"], DATES[1]: []}
-    assert not output(storage, "third").is_visible(DATES[1])
+    storage = new_storage()
+    complete_run(storage, "first", ROWS)
+    complete_run(storage, "second", {DATES[0]: ["a"]})
+    assert visible_rows(storage) == {DATES[0]: ["a"], DATES[1]: []}
+    assert not run_output(storage, "third").is_visible(DATES[1])
 
 
 def test_an_older_run_cannot_publish_after_a_newer_run_started() -> None:
-    storage = fresh()
-    slow, paths = begin_slow_run(storage)
-    one_run(storage, "quick", ROWS)
+    storage = new_storage()
+    slow_run, paths = begin_slow_run(storage)
+    complete_run(storage, "quick", ROWS)
     with pytest.raises(NewerRunStarted):
-        slow.publish(paths)
-    assert seen(storage) == ROWS
+        slow_run.publish(paths)
+    assert visible_rows(storage) == ROWS
 
 
-class PausedStorage(MemoryStorage):
+class InterruptedStorage(MemoryStorage):
     """Storage that calls a function after the next read or before the next conditional write of a run."""
 
     def __init__(self) -> None:
@@ -138,79 +140,80 @@ class PausedStorage(MemoryStorage):
 
     def read(self, uri: str) -> bytes:
         body = super().read(uri)
-        after, self.after_read = self.after_read, lambda: None
-        after()
+        call, self.after_read = self.after_read, lambda: None
+        call()
         return body
 
     def put_if_unchanged(self, uri: str, body: bytes, etag: str | None) -> None:
-        before, self.before_replacement = self.before_replacement, lambda: None
-        before()
+        call, self.before_replacement = self.before_replacement, lambda: None
+        call()
         super().put_if_unchanged(uri, body, etag)
 
 
-def begin_slow_run(storage: MemoryStorage, rows: dict[str, list[str]] = ROWS) -> tuple[RunOutput, dict[str, list[str]]]:
-    """Begin a run and write its data. Return the run and the paths to publish."""
-    slow = output(storage, "slow")
-    slow.begin()
-    paths = {date: [f"{slow.data_uri(date)}part-0.parquet"] for date in rows}
+def begin_slow_run(storage: MemoryStorage, dates: tuple[str, ...] = DATES) -> tuple[RunOutput, dict[str, list[str]]]:
+    """Begin a run, and write its data of these dates. Return the run and the paths to publish."""
+    slow_run = run_output(storage, "slow")
+    slow_run.begin()
+    paths = {date: [f"{slow_run.data_uri(date)}part-0.parquet"] for date in dates}
     for (path,) in paths.values():
         storage.put(path, b"slow")
-    return slow, paths
+    return slow_run, paths
 
 
-@pytest.mark.parametrize("earlier", [[], ["first"]])
-def test_a_run_that_another_run_overtakes_after_its_check_does_not_replace_the_pointers(earlier: list[str]) -> None:
-    storage = PausedStorage()
-    for run in earlier:
-        one_run(storage, run, ROWS)
-    slow, paths = begin_slow_run(storage)
-    storage.after_read = lambda: one_run(storage, "quick", ROWS)
+@pytest.mark.parametrize("earlier_runs", [[], ["first"]])
+def test_a_run_does_not_replace_the_pointers_of_a_run_that_published_after_its_check(earlier_runs: list[str]) -> None:
+    storage = InterruptedStorage()
+    for run in earlier_runs:
+        complete_run(storage, run, ROWS)
+    slow_run, paths = begin_slow_run(storage)
+    storage.after_read = lambda: complete_run(storage, "quick", ROWS)
     with pytest.raises(AnotherRunPublished):
-        slow.publish(paths)
-    assert seen(storage) == ROWS
+        slow_run.publish(paths)
+    assert visible_rows(storage) == ROWS
 
 
-def test_a_late_pointer_for_a_date_whose_rows_are_gone_is_refused() -> None:
-    storage = PausedStorage()
-    slow, paths = begin_slow_run(storage, {DATES[1]: ["c"]})
-    storage.after_read = lambda: one_run(storage, "quick", {})
+def test_a_late_pointer_is_refused_for_a_date_for_which_a_newer_run_has_no_rows() -> None:
+    storage = InterruptedStorage()
+    slow_run, paths = begin_slow_run(storage, DATES[1:])
+    storage.after_read = lambda: complete_run(storage, "quick", {})
     with pytest.raises(AnotherRunPublished):
-        slow.publish(paths)
-    assert seen(storage) == {date: [] for date in DATES}
+        slow_run.publish(paths)
+    assert visible_rows(storage) == {date: [] for date in DATES}
 
 
-def test_a_late_result_does_not_replace_that_of_another_run() -> None:
-    storage = PausedStorage()
-    slow, paths = begin_slow_run(storage)
-    slow.publish(paths)
-    storage.before_replacement = lambda: one_run(storage, "quick", ROWS)
+def test_a_late_result_does_not_replace_the_result_of_another_run() -> None:
+    storage = InterruptedStorage()
+    slow_run, paths = begin_slow_run(storage)
+    slow_run.publish(paths)
+    storage.before_replacement = lambda: complete_run(storage, "quick", ROWS)
     with pytest.raises(AnotherRunPublished):
-        slow.finish(b"slow")
+        slow_run.finish(b"slow")
     assert storage.read(f"{LAKE}manifests/m.result.json") == b"quick"
 
 
-def test_of_two_runs_that_begin_together_one_stops() -> None:
-    storage = PausedStorage()
-    slow = output(storage, "slow")
-    storage.before_replacement = output(storage, "quick").begin
+def test_of_two_runs_that_begin_at_the_same_time_one_stops() -> None:
+    storage = InterruptedStorage()
+    slow_run = run_output(storage, "slow")
+    storage.before_replacement = run_output(storage, "quick").begin
     with pytest.raises(NewerRunStarted):
-        slow.begin()
+        slow_run.begin()
 
 
-def test_a_repeated_request_for_the_same_write_is_no_conflict() -> None:
-    storage = PausedStorage()
-    slow, paths = begin_slow_run(storage)
+def test_a_repeated_request_of_a_write_is_no_conflict() -> None:
+    storage = InterruptedStorage()
+    slow_run, paths = begin_slow_run(storage)
     pointer, content = f"{LAKE}pointers/dt={DATES[0]}/m.txt", f"{paths[DATES[0]][0]}\n".encode()
-    storage.before_replacement = lambda: storage.put(pointer, content)  # its response was lost
-    slow.publish(paths)
-    slow.finish(b"slow")
+    # The first request wrote the pointer, but its response was lost.
+    storage.before_replacement = lambda: storage.put(pointer, content)
+    slow_run.publish(paths)
+    slow_run.finish(b"slow")
 
 
 def test_a_run_deletes_only_objects_that_existed_when_it_started() -> None:
-    storage = fresh()
-    first = output(storage, "first")
+    storage = new_storage()
+    first = run_output(storage, "first")
     first.begin()
-    late = f"{output(storage, 'later').data_uri(DATES[0])}part-0.parquet"
-    storage.put(late, b"of a run that began meanwhile")
+    uri_of_later_run = f"{run_output(storage, 'later').data_uri(DATES[0])}part-0.parquet"
+    storage.put(uri_of_later_run, b"x")
     first.publish({})
-    assert late in storage.objects
+    assert uri_of_later_run in storage.objects

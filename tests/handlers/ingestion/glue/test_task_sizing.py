@@ -17,10 +17,9 @@ def test_each_file_goes_to_one_task_and_no_task_exceeds_its_share_by_more_than_o
     assert len(groups) <= tasks
     assert groups == distribute_files(sizes, tasks), "a retried run distributes the files in the same way"
     if sizes:
-        counted = [max(1, size) for size in sizes]
-        assert max(sum(counted[item] for item in group) for group in groups) <= sum(counted) / len(groups) + max(
-            counted
-        )
+        weights = [max(1, size) for size in sizes]
+        heaviest_task = max(sum(weights[index] for index in group) for group in groups)
+        assert heaviest_task <= sum(weights) / len(groups) + max(weights)
 
 
 def test_a_typical_manifest_uses_every_core_and_makes_no_small_files() -> None:

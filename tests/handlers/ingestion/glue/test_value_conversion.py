@@ -1,4 +1,4 @@
-"""Conversion of values to column types: completely, or with a report."""
+"""Conversion of JSON values to column types, and the report of a value that its column cannot hold completely."""
 
 import json
 from datetime import UTC, date, datetime
@@ -13,24 +13,26 @@ from handlers.ingestion.glue.json_to_parquet_columns import JSON, ColumnType, Li
 from handlers.ingestion.glue.value_conversion import MisfitFlag, make_converter
 from tests.handlers.ingestion.glue.test_json_line_parser import VALUES
 
+DECIMAL = Scalar("decimal(10,2)")
 POINT = StructOf((("x", Scalar("long")), ("y", Scalar("long"))))
 
 
-def converted(kind: ColumnType, value: Any) -> tuple[Any, bool]:
+def convert(column_type: ColumnType, value: Any) -> tuple[Any, bool]:
+    """Return the stored value, and True if it is complete."""
     misfit = MisfitFlag()
-    return make_converter(kind)(value, misfit), not misfit.is_set
+    return make_converter(column_type)(value, misfit), not misfit.is_set
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "stored"),
+    ("column_type", "value", "stored"),
     [
         (Scalar("long"), 2**63 - 1, 2**63 - 1),
         (Scalar("long"), 3.0, 3),
         (Scalar("byte"), -128, -128),
         (Scalar("double"), 1, 1.0),
         (Scalar("boolean"), True, True),
-        (Scalar("decimal(10,2)"), 1.25, Decimal("1.25")),
-        (Scalar("decimal(10,2)"), "12345678.90", Decimal("12345678.90")),
+        (DECIMAL, 1.25, Decimal("1.25")),
+        (DECIMAL, "12345678.90", Decimal("12345678.90")),
         (Scalar("decimal(38,0)"), 10**37, Decimal(10**37)),
         (Scalar("string"), {"a": 1}, '{"a":1}'),
         (Scalar("string"), True, "true"),
@@ -43,32 +45,20 @@ def converted(kind: ColumnType, value: Any) -> tuple[Any, bool]:
         (POINT, {"x": 1}, {"x": 1, "y": None}),
     ],
 )
-def test_a_value_that_fits_is_stored(kind: ColumnType, value: Any, stored: Any) -> None:
-    assert converted(kind, value) == (stored, True)
+def test_a_value_that_fits_is_stored(column_type: ColumnType, value: Any, stored: Any) -> None:
+    assert convert(column_type, value) == (stored, True)
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"),
+    ("column_type", "value"),
     [
-        (Scalar("long"), "1"),
-        (Scalar("long"), 1.5),
-        (Scalar("long"), 2**63),
-        (Scalar("long"), True),
+        *((Scalar("long"), value) for value in ("1", 1.5, 2**63, True)),
         (Scalar("integer"), 2**31),
-        (Scalar("double"), 2**53 + 1),
-        (Scalar("double"), "1"),
+        *((Scalar("double"), value) for value in (2**53 + 1, "1")),
         (Scalar("boolean"), 1),
-        (Scalar("decimal(10,2)"), 1.255),
-        (Scalar("decimal(10,2)"), 10**8),
-        (Scalar("decimal(10,2)"), "NaN"),
-        (Scalar("decimal(10,2)"), "x"),
-        (Scalar("decimal(10,2)"), True),
-        (Scalar("decimal(10,2)"), "1." + "0" * 6000 + "1"),
-        (Scalar("decimal(10,2)"), "1e1000000"),
-        (Scalar("decimal(10,2)"), "1e-1000000"),
-        (Scalar("decimal(10,2)"), "sNaN"),
-        (Scalar("date"), "20260102"),
-        (Scalar("date"), "2026-02-30"),
+        *((DECIMAL, value) for value in (1.255, 10**8, True, "x", "NaN", "sNaN")),
+        *((DECIMAL, value) for value in ("1." + "0" * 6000 + "1", "1e1000000", "1e-1000000")),
+        *((Scalar("date"), value) for value in ("20260102", "2026-02-30")),
         (Scalar("timestamp"), "2026-01-02T03:04:05"),
         (Scalar("timestamp"), "2026-01-02T03:04:05.123456789Z"),
         (Scalar("timestamp"), "0001-01-01T00:00:00+05:00"),
@@ -78,8 +68,8 @@ def test_a_value_that_fits_is_stored(kind: ColumnType, value: Any, stored: Any) 
         (POINT, [1]),
     ],
 )
-def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(kind: ColumnType, value: Any) -> None:
-    assert converted(kind, value) == (None, False)
+def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(column_type: ColumnType, value: Any) -> None:
+    assert convert(column_type, value) == (None, False)
 
 
 @pytest.mark.parametrize(
@@ -98,12 +88,12 @@ def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(kind: ColumnTy
     ],
 )
 def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored: str) -> None:
-    found, whole = converted(Scalar("decimal(10,2)"), value)
-    assert (str(found), whole) == (stored, True), "Arrow changes a number if it has to rescale it itself"
+    decimal, is_complete = convert(DECIMAL, value)
+    assert (str(decimal), is_complete) == (stored, True), "Arrow would change a number that it has to rescale itself"
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "stored"),
+    ("column_type", "value", "stored"),
     [
         (POINT, {"x": 1, "z": 2}, {"x": 1, "y": None}),
         (POINT, {"x": "a", "y": 2}, {"x": None, "y": 2}),
@@ -111,19 +101,21 @@ def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored: st
         (MapOf(Scalar("long")), {"a": "b", "c": 1}, [("a", None), ("c", 1)]),
     ],
 )
-def test_a_value_that_fits_in_part_is_stored_in_part_and_reported(kind: ColumnType, value: Any, stored: Any) -> None:
-    assert converted(kind, value) == (stored, False)
+def test_a_value_that_fits_in_part_is_stored_in_part_and_reported(
+    column_type: ColumnType, value: Any, stored: Any
+) -> None:
+    assert convert(column_type, value) == (stored, False)
 
 
 @given(VALUES)
 def test_a_json_column_holds_every_value(value: Any) -> None:
-    stored, whole = converted(JSON, value)
-    assert whole
+    stored, is_complete = convert(JSON, value)
+    assert is_complete
     assert (json.loads(stored) if stored is not None else None) == value
 
 
 @given(st.sampled_from(["long", "double", "boolean", "date", "timestamp", "decimal(9,3)", "byte"]), VALUES)
 def test_null_fits_every_column_and_no_value_raises_an_error(name: str, value: Any) -> None:
-    assert converted(Scalar(name), None) == (None, True)
-    stored, whole = converted(Scalar(name), value)
-    assert whole == (stored is not None or value is None)
+    assert convert(Scalar(name), None) == (None, True)
+    stored, is_complete = convert(Scalar(name), value)
+    assert is_complete == (stored is not None or value is None)

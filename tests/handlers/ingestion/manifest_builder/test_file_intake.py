@@ -10,14 +10,14 @@ from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.time_and_ids.ulid import ulid
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud, Gate
-from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce
+from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce
 
 MANIFEST_ID = ulid(NOW, 1)
-DONE: BatchFailures = {"batchItemFailures": []}
+NO_FAILURES: BatchFailures = {"batchItemFailures": []}
 
 
 def failing_gate(harness: IngestionHarness, call: str, *, after_start: bool = False) -> Gate:
-    """Return a gate at which every such call fails, or every such call after the start of an execution."""
+    """Return a gate at which each call of this operation fails, or only the calls after the start of an execution."""
 
     def gate(point: str) -> None:
         if point == f"before {call}" and (harness.cloud.executions or not after_start):
@@ -27,7 +27,7 @@ def failing_gate(harness: IngestionHarness, call: str, *, after_start: bool = Fa
 
 
 def test_a_file_is_tracked_as_pending_with_everything_needed_to_read_it(harness: IngestionHarness) -> None:
-    assert harness.builder().handle(announce("a")) == DONE
+    assert harness.builder().handle(announce("a")) == NO_FAILURES
     (item,) = harness.cloud.files().values()
     assert item.pop("open_shard")["S"] in {"pending#0", "pending#1"}
     assert item == {
@@ -53,20 +53,20 @@ def test_a_retried_message_tracks_the_file_once_and_does_not_change_its_status(h
     before = dict(harness.cloud.items)
     assert harness.statuses() == ["manifested"]
     for _ in range(2):
-        assert harness.builder().handle(announce("a")) == DONE
+        assert harness.builder().handle(announce("a")) == NO_FAILURES
     assert harness.cloud.items == before
 
 
 def test_only_the_failed_messages_of_a_batch_are_delivered_again(harness: IngestionHarness) -> None:
-    harness.cloud.next_calls.append("lost")
-    answer = harness.builder().handle([*announce("a"), {"messageId": "bad", "body": "not json"}, *announce("b")])
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "bad"}]}
+    messages = [*announce("a"), {"messageId": "bad", "body": "not json"}, *announce("b")]
+    failures = harness.builder(FaultGate(1, TIMEOUT)).handle(messages)
+    assert failures == {"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "bad"}]}
     assert [key[1] for key in harness.cloud.files()] == ["incoming/b.ndjson#v1"]
 
 
 def test_a_file_that_cannot_be_processed_is_rejected_with_its_reason(harness: IngestionHarness) -> None:
     harness.files_per_manifest = 1
-    assert harness.builder().handle(announce("a", size=0)) == DONE
+    assert harness.builder().handle(announce("a", size=0)) == NO_FAILURES
     (item,) = harness.cloud.files().values()
     assert (item["status"]["S"], item["reason"]["S"]) == ("rejected", "EMPTY")
     assert "open_shard" not in item, "a rejected file is not open"
@@ -74,16 +74,16 @@ def test_a_file_that_cannot_be_processed_is_rejected_with_its_reason(harness: In
 
 
 @pytest.mark.parametrize(
-    "event",
+    "changes",
     [{"eventName": "ObjectCreated:CompleteMultipartUpload"}, {"eventTime": "2026-01-02T11:30:00.000Z"}],
     ids=["multipart", "late"],
 )
 def test_a_late_or_multipart_file_is_checked_under_the_adjacent_dates(
-    harness: IngestionHarness, event: dict[str, Any]
+    harness: IngestionHarness, changes: dict[str, Any]
 ) -> None:
     recorded = ("2026-01-01", "incoming/a.ndjson#v1")
     harness.cloud.put(recorded, {"file_key": {"S": recorded[1]}, "status": {"S": "processed"}})
-    assert harness.builder().handle(announce("a", **event)) == DONE
+    assert harness.builder().handle(announce("a", **changes)) == NO_FAILURES
     assert list(harness.cloud.items) == [recorded]
 
 
@@ -103,16 +103,16 @@ def test_a_full_manifest_is_listed_started_and_recorded_and_its_files_are_marked
 
 
 @pytest.mark.parametrize(
-    ("sizes", "count"),
+    ("sizes", "files_in_manifest"),
     [
         ([4, 4, 3], 2),
         ([4, 4, 2], 3),
-        ([11, 1, 1], 1),  # one file alone exceeds the limit
+        ([11, 1, 1], 1),  # the first file alone exceeds the limit
         ([1, 11, 1], 1),
     ],
 )
 def test_a_manifest_does_not_exceed_the_size_limit_and_the_other_files_keep_their_position(
-    harness: IngestionHarness, sizes: list[int], count: int
+    harness: IngestionHarness, sizes: list[int], files_in_manifest: int
 ) -> None:
     harness.manifest_bytes = 10
     for number, size in enumerate(sizes):
@@ -120,12 +120,15 @@ def test_a_manifest_does_not_exceed_the_size_limit_and_the_other_files_keep_thei
         harness.cloud.advance_time(1)
     before = harness.cloud.files()
     harness.builder().create_manifests()
-    assert harness.statuses() == ["manifested"] * count + ["pending"] * (3 - count)
+    other_files = len(sizes) - files_in_manifest
+    assert harness.statuses() == ["manifested"] * files_in_manifest + ["pending"] * other_files
     after = harness.cloud.files()
-    assert [after[key] == before[key] for key in before] == [False] * count + [True] * (3 - count)
+    assert [after[key] == before[key] for key in before] == [False] * files_in_manifest + [True] * other_files
 
 
-@pytest.mark.parametrize(("max_bytes", "manifests"), [(10**9, 2), (6, 3)], ids=["full", "limited by size"])
+@pytest.mark.parametrize(
+    ("max_bytes", "manifests"), [(10**9, 2), (6, 3)], ids=["three files per manifest", "two files per manifest"]
+)
 def test_a_backlog_becomes_several_manifests_in_one_invocation(
     harness: IngestionHarness, max_bytes: int, manifests: int
 ) -> None:
@@ -135,7 +138,7 @@ def test_a_backlog_becomes_several_manifests_in_one_invocation(
     assert len(harness.cloud.executions) == manifests
 
 
-def test_a_builder_that_flushes_at_once_leaves_no_file_pending(harness: IngestionHarness) -> None:
+def test_a_builder_that_flushes_at_once_puts_every_file_into_a_manifest(harness: IngestionHarness) -> None:
     builder = replace(harness.builder(), flush_at_once=True)
     builder.handle(announce("a", "b", "c", "d"))
     assert (harness.statuses(), len(harness.cloud.executions)) == (["manifested"] * 4, 2)
@@ -150,11 +153,11 @@ def test_a_flush_continues_with_the_other_files_if_another_builder_claims_the_ol
     builder.track_files(announce("b"))
     oldest = harness.table().list_pending(1)[0]
 
-    def gate(point: str) -> None:
+    def claim_oldest_for_another_builder(point: str) -> None:
         if point == "before UpdateItem":
             harness.table().claim(oldest.id, "another builder's manifest")
 
-    replace(harness.builder(gate), flush_at_once=True).create_manifests()
+    replace(harness.builder(claim_oldest_for_another_builder), flush_at_once=True).create_manifests()
     assert harness.statuses() == ["claimed", "manifested"]
 
 
@@ -162,7 +165,7 @@ def test_a_refused_start_leaves_no_orphaned_data_and_the_next_batch_repeats_it(h
     harness.builder().track_files(announce("a", "b", "c"))
     before = dict(harness.cloud.items)
     harness.cloud.next_starts.append("refused")
-    assert harness.builder().handle([]) == DONE
+    assert harness.builder().handle([]) == NO_FAILURES
     assert harness.cloud.items == before, "the records are unchanged, with position and age"
     harness.builder().handle([])
     assert harness.statuses() == ["manifested"] * 3
@@ -171,7 +174,9 @@ def test_a_refused_start_leaves_no_orphaned_data_and_the_next_batch_repeats_it(h
 
 def test_a_start_with_unknown_outcome_keeps_the_claims_for_the_sweeper(harness: IngestionHarness) -> None:
     harness.cloud.next_starts.append("lost")
-    assert harness.builder().handle(announce("a", "b", "c")) == DONE, "the messages are done: their files are tracked"
+    assert harness.builder().handle(announce("a", "b", "c")) == NO_FAILURES, (
+        "the files are tracked, so no message must be delivered again"
+    )
     assert harness.statuses() == ["claimed"] * 3
 
 
@@ -181,21 +186,23 @@ def test_an_execution_that_already_exists_counts_as_started(harness: IngestionHa
     assert harness.manifest()["status"] == "running"
 
 
-def test_a_manifest_record_that_cannot_be_written_is_logged_and_fails_nothing(
+def test_a_manifest_record_that_cannot_be_written_is_logged_and_fails_no_message(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     harness = IngestionHarness(Cloud(NOW), "ERROR")
     gate = failing_gate(harness, "UpdateItem", after_start=True)
-    assert harness.builder(gate).handle(announce("a", "b", "c")) == DONE
+    assert harness.builder(gate).handle(announce("a", "b", "c")) == NO_FAILURES
     assert len(harness.cloud.executions) == 1
-    assert harness.statuses() == ["claimed"] * 3, "there is no record with which the sweeper finds manifested files"
+    assert harness.statuses() == ["claimed"] * 3, (
+        "the sweeper finds claimed files, but manifested files only through their manifest's record"
+    )
     assert '"manifest_record_failed"' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("call", ["UpdateItem", "PutObject"], ids=["claim", "list"])
+@pytest.mark.parametrize("call", ["UpdateItem", "PutObject"], ids=["while claiming files", "while writing the list"])
 def test_an_error_before_the_start_fails_no_message_and_leaves_the_files_pending(
     harness: IngestionHarness, call: str
 ) -> None:
-    assert harness.builder(failing_gate(harness, call)).handle(announce("a", "b", "c")) == DONE
+    assert harness.builder(failing_gate(harness, call)).handle(announce("a", "b", "c")) == NO_FAILURES
     assert harness.statuses() == ["pending"] * 3
     assert not harness.cloud.executions

@@ -1,15 +1,20 @@
-"""The sweeper ends the states that builders and workflows left behind, and reports how long files wait."""
+"""The sweeper completes the unfinished work of builders and workflows, and reports how long files wait."""
 
 import pytest
 
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud
-from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce, check_final_state
-from tests.handlers.ingestion.test_crashes import KillSwitch
+from tests.handlers.ingestion.ingestion_harness import (
+    FaultGate,
+    IngestionHarness,
+    Killed,
+    announce,
+    check_final_state,
+)
 
 
 def kill_builder_before(harness: IngestionHarness, call: str, *names: str) -> None:
-    """Kill a builder before a call."""
+    """Let a builder handle three files, and kill it before a call."""
 
     def gate(point: str) -> None:
         if point == f"before {call}":
@@ -35,7 +40,7 @@ def test_one_sweep_releases_claims_that_are_older_than_any_builder_and_creates_t
 
 
 def test_claims_of_a_running_execution_get_a_record_and_stay_for_its_confirmation(harness: IngestionHarness) -> None:
-    harness.cloud.next_starts.append("lost after")
+    harness.cloud.next_starts.append("response lost")
     harness.builder().handle(announce("a", "b", "c"))
     assert not harness.cloud.manifests()
     harness.cloud.advance_time(901)
@@ -48,23 +53,23 @@ def test_claims_of_a_running_execution_get_a_record_and_stay_for_its_confirmatio
 def test_status_checks_of_many_executions_do_not_delay_waiting_files(harness: IngestionHarness) -> None:
     for number in range(15):
         harness.builder().handle(announce(*(f"{number}{letter}" for letter in "abc")))
-    harness.builder().handle(announce("late"))
+    harness.builder().handle(announce("waiting"))
     harness.cloud.advance_time(3601)
     status_checks: list[str] = []
 
-    def slow(point: str) -> None:
+    def delay_status_checks(point: str) -> None:
         if point == "before DescribeExecution":
             status_checks.append(point)
             harness.cloud.advance_time(10)
 
-    result = harness.sweeper(slow).sweep()
+    result = harness.sweeper(delay_status_checks).sweep()
     assert len(status_checks) == 7, "the checks stop after a minute"
     assert (result.failed, result.files) == (0, 1)
     assert len(harness.cloud.executions) == 16
 
 
 def test_files_of_an_execution_that_died_before_confirmation_are_marked_as_failed(harness: IngestionHarness) -> None:
-    harness.cloud.next_starts.append("lost after")
+    harness.cloud.next_starts.append("response lost")
     harness.builder().handle(announce("a", "b", "c"))
     harness.cloud.executions[harness.waiting_executions.pop()] = "TIMED_OUT"
     harness.cloud.advance_time(901)
@@ -80,8 +85,8 @@ def test_claims_are_not_released_if_the_list_cannot_be_read(
     kill_builder_before(harness, "StartExecution")
     kill_builder_before(harness, "StartExecution", "d", "e", "f")
     harness.cloud.advance_time(901)
-    first = min(key for key in harness.cloud.objects if key.startswith("manifests/"))
-    monkeypatch.setitem(harness.cloud.objects, first, b"not a list")
+    first_list = min(key for key in harness.cloud.objects if key.startswith("manifests/"))
+    monkeypatch.setitem(harness.cloud.objects, first_list, b"not a list")
     result = harness.sweeper().sweep()
     assert (result.failed, result.released) == (1, 3), "the failure of one manifest does not stop the other"
     assert harness.statuses().count("claimed") == 3
@@ -91,12 +96,12 @@ def test_a_run_that_died_before_the_last_step_is_finished_from_its_result(harnes
     harness.builder().handle(announce("a", "b", "c"))
     name = harness.waiting_executions.pop()
 
-    def gate(point: str) -> None:
+    def kill_after_run(point: str) -> None:
         if harness.runs and point.startswith("before"):
             raise Killed(point)
 
     with pytest.raises(Killed):
-        harness.run(name, gate)
+        harness.run(name, kill_after_run)
     harness.cloud.advance_time(901)
     assert harness.sweeper().sweep().settled == 1
     assert harness.statuses() == ["processed"] * 3
@@ -121,16 +126,22 @@ def test_pending_files_are_flushed_once_the_oldest_has_waited_long_enough(harnes
     assert harness.statuses() == ["manifested", "manifested"]
 
 
-@pytest.mark.parametrize(("wait", "files"), [(0, 2), (3600, 1)], ids=["both are late", "the second is younger"])
-def test_late_files_that_exceed_the_size_limit_are_flushed_in_several_manifests(
-    harness: IngestionHarness, wait: int, files: int
+@pytest.mark.parametrize(
+    ("seconds_between", "flushed"),
+    [
+        pytest.param(0, 2, id="both have waited long enough"),
+        pytest.param(3600, 1, id="only the first has waited long enough"),
+    ],
+)
+def test_each_file_that_has_waited_long_enough_is_flushed_even_if_the_size_limit_allows_one_file_per_manifest(
+    harness: IngestionHarness, seconds_between: int, flushed: int
 ) -> None:
     harness.manifest_bytes = 3
     harness.builder().handle(announce("a"))
-    harness.cloud.advance_time(wait)
+    harness.cloud.advance_time(seconds_between)
     harness.builder().handle(announce("b"))
-    harness.cloud.advance_time(3600 - wait)
-    assert (harness.sweeper().sweep().files, len(harness.cloud.executions)) == (files, files)
+    harness.cloud.advance_time(3600 - seconds_between)
+    assert (harness.sweeper().sweep().files, len(harness.cloud.executions)) == (flushed, flushed)
 
 
 def test_full_manifests_that_builders_could_not_start_are_created_at_once(harness: IngestionHarness) -> None:
@@ -162,12 +173,12 @@ def test_a_sweep_with_nothing_to_do_changes_nothing(harness: IngestionHarness) -
 
 
 def test_the_number_of_calls_of_a_sweep_does_not_grow_with_the_table() -> None:
-    counts = []
-    for files in (3, 9):
+    pass_counts = []
+    for file_count in (3, 9):
         harness = IngestionHarness(Cloud(NOW))
-        harness.builder().handle(announce(*(str(number) for number in range(files))))
+        harness.builder().handle(announce(*(str(number) for number in range(file_count))))
         harness.run_all()
-        counted = KillSwitch()
-        harness.sweeper(counted).sweep()
-        counts.append(counted.passed)
-    assert counts[0] == counts[1]
+        gate = FaultGate()
+        harness.sweeper(gate).sweep()
+        pass_counts.append(gate.pass_count)
+    assert pass_counts[0] == pass_counts[1]

@@ -25,18 +25,18 @@ NOW = datetime(2026, 1, 10, 1, 0, tzinfo=UTC)
 
 
 class FakeLandingBucket:
-    """Landing bucket with some pages, whose listing takes time."""
+    """Replacement for `LandingBucket` with these pages. Each page takes some seconds of the cloud's time."""
 
     def __init__(self, pages: list[list[ArrivedFile]], cloud: Cloud, seconds: float = 0) -> None:
         self.pages, self.cloud, self.seconds = pages, cloud, seconds
-        self.listed: list[int] = []
+        self.listed_pages: list[int] = []
 
     def list_page(self, start: ListingPosition | None) -> tuple[list[ArrivedFile], ListingPosition | None]:
         number = int(start.version_id) if start else 0
-        self.listed.append(number)
+        self.listed_pages.append(number)
         self.cloud.advance_time(self.seconds)
-        last = number + 1 >= len(self.pages)
-        return self.pages[number], None if last else ListingPosition("incoming/ü", str(number + 1))
+        is_last = number + 1 >= len(self.pages)
+        return self.pages[number], None if is_last else ListingPosition("incoming/ü", str(number + 1))
 
 
 def version(name: str, age: timedelta, **changes: Any) -> ArrivedFile:
@@ -62,17 +62,18 @@ def reconciler(cloud: Cloud, bucket: Any) -> Reconciler:
     )
 
 
-HOURS = timedelta(hours=1)
+HOUR = timedelta(hours=1)
 
 
 def test_a_version_without_notification_is_tracked_and_counted(cloud: Cloud) -> None:
-    known, lost, large = version("known", 5 * HOURS), version("lost", 5 * HOURS), version("large", 5 * HOURS, size=11)
-    IngestionHarness(cloud).table().track(known)
-    found = reconciler(cloud, FakeLandingBucket([[known, lost], [large]], cloud)).start()
-    assert found == ReconciliationCounts(checked=3, missing=2)
-    states = {key[1]: item["status"]["S"] for key, item in cloud.files().items()}
-    assert states == {
-        "incoming/known.ndjson#v1": "pending",
+    tracked, lost = version("tracked", 5 * HOUR), version("lost", 5 * HOUR)
+    too_large = version("large", 5 * HOUR, size=11)
+    IngestionHarness(cloud).table().track(tracked)
+    counts = reconciler(cloud, FakeLandingBucket([[tracked, lost], [too_large]], cloud)).start()
+    assert counts == ReconciliationCounts(checked=3, missing=2)
+    statuses = {key[1]: item["status"]["S"] for key, item in cloud.files().items()}
+    assert statuses == {
+        "incoming/tracked.ndjson#v1": "pending",
         "incoming/lost.ndjson#v1": "pending",
         "incoming/large.ndjson#v1": "rejected",
     }
@@ -80,33 +81,32 @@ def test_a_version_without_notification_is_tracked_and_counted(cloud: Cloud) -> 
 
 @pytest.mark.parametrize("days", [-1, 1])
 def test_a_version_recorded_under_an_adjacent_date_is_not_tracked_again(cloud: Cloud, days: int) -> None:
-    """S3 lists the start of a multipart upload, but its event has the end. Around midnight the dates differ."""
-    listed = version("parts", 3 * HOURS)
-    IngestionHarness(cloud).table().track(version("parts", 3 * HOURS - timedelta(days=days)))
+    """S3's list has the start of a multipart upload, and its notification the end. Around midnight the dates differ."""
+    listed = version("parts", 3 * HOUR)
+    IngestionHarness(cloud).table().track(version("parts", 3 * HOUR - timedelta(days=days)))
     assert reconciler(cloud, FakeLandingBucket([[listed]], cloud)).start() == ReconciliationCounts(checked=1, missing=0)
     assert len(cloud.files()) == 1
 
 
 def test_versions_that_are_too_young_or_too_old_are_ignored(cloud: Cloud) -> None:
-    young, old = version("young", HOURS / 2), version("old", timedelta(days=2, minutes=1))
-    assert reconciler(cloud, FakeLandingBucket([[young, old]], cloud)).start() == ReconciliationCounts()
+    too_young, too_old = version("young", HOUR / 2), version("old", timedelta(days=2, minutes=1))
+    assert reconciler(cloud, FakeLandingBucket([[too_young, too_old]], cloud)).start() == ReconciliationCounts()
     assert not cloud.files()
 
 
 def test_a_large_bucket_is_compared_in_several_invocations(cloud: Cloud) -> None:
-    bucket = FakeLandingBucket([[version(str(number), 5 * HOURS)] for number in range(5)], cloud, seconds=31)
-    current = reconciler(cloud, bucket)
-    assert [current.start().missing, *(current.resume().missing for _ in range(3))] == [2, 2, 1, 0]
-    assert bucket.listed == [0, 1, 2, 3, 4]
+    bucket = FakeLandingBucket([[version(str(number), 5 * HOUR)] for number in range(5)], cloud, seconds=31)
+    reconciliation = reconciler(cloud, bucket)
+    assert [reconciliation.start().missing, *(reconciliation.resume().missing for _ in range(3))] == [2, 2, 1, 0]
+    assert bucket.listed_pages == [0, 1, 2, 3, 4]
     assert len(cloud.files()) == 5
 
 
 def test_a_second_start_continues_the_current_reconciliation(cloud: Cloud) -> None:
     bucket = FakeLandingBucket([[], [], []], cloud, seconds=61)
-    current = reconciler(cloud, bucket)
-    current.start()
-    current.start()
-    assert bucket.listed == [0, 1]
+    for _ in range(2):
+        reconciler(cloud, bucket).start()
+    assert bucket.listed_pages == [0, 1]
 
 
 def test_days_without_reconciliation_are_included_in_the_next_one(cloud: Cloud) -> None:
@@ -116,23 +116,23 @@ def test_days_without_reconciliation_are_included_in_the_next_one(cloud: Cloud) 
     assert reconciler(cloud, FakeLandingBucket([[lost]], cloud)).start().missing == 1
 
 
-def test_one_of_two_concurrent_reconciliations_stops(cloud: Cloud) -> None:
+def test_of_two_concurrent_reconciliations_only_one_can_store_its_progress(cloud: Cloud) -> None:
     client: Any = FakeDynamoDB(cloud, open_gate)
     state = ReconciliationState(client, "files")
-    first = ReconciliationProgress(started=NOW, since=NOW, pages=0, position=None, done=False)
-    assert state.put(first, None)
-    second = replace(first, pages=1, position=ListingPosition("a", "1"))
-    assert state.put(second, first)
-    assert not state.put(second, first)
-    assert state.get() == second
+    before = ReconciliationProgress(started=NOW, since=NOW, pages=0, position=None, done=False)
+    assert state.put(before, None)
+    after = replace(before, pages=1, position=ListingPosition("a", "1"))
+    assert state.put(after, before)
+    assert not state.put(after, before)
+    assert state.get() == after
 
 
 def test_a_real_bucket_is_listed_version_by_version_and_page_by_page(aws: MotoAws) -> None:
     for key in ("incoming/a b+ü%.ndjson", "incoming/b.ndjson", "incoming/b.ndjson", "elsewhere/c.ndjson"):
         aws.s3.put_object(Bucket="landing", Key=key, Body=b"{}")
     aws.s3.delete_object(Bucket="landing", Key="incoming/b.ndjson")
-    for size in (1000, 2):
-        landing = LandingBucket(aws.s3, "landing", "incoming/", size)
+    for page_size in (1000, 2):
+        landing = LandingBucket(aws.s3, "landing", "incoming/", page_size)
         listed, position = landing.list_page(None)
         while position is not None:
             files, position = landing.list_page(position)

@@ -1,7 +1,7 @@
-"""Workflow steps: they are idempotent, and work in any order with the builder's own writes."""
+"""Workflow steps: a repeated step changes nothing, and a step may run before or after the builder's own writes."""
 
-from collections import Counter
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,10 +13,9 @@ from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
 from handlers.ingestion.manifest_s3_keys import confirmed_list_key, result_key
 from handlers.ingestion.status_transitions import ManifestStatus
 from handlers.ingestion.workflow_steps.handler import ForeignExecution, StepRequest
-from operations.manifest_redrive import redrive
 from tests.handlers.ingestion.conftest import NOW
-from tests.handlers.ingestion.fake_cloud import Cloud, arn
-from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce
+from tests.handlers.ingestion.fake_cloud import Cloud, Gate, arn
+from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce, manifest_id_of
 
 
 def start_manifest(harness: IngestionHarness) -> str:
@@ -25,18 +24,20 @@ def start_manifest(harness: IngestionHarness) -> str:
 
 
 def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: str = "run") -> None:
-    key = confirmed_list_key(name[:26], ManifestExecution.from_arn(arn(name)).redrive)
+    """Write the result of a run with these statuses of the first confirmed files."""
+    manifest_id = manifest_id_of(name)
+    key = confirmed_list_key(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
     confirmed = Manifest.model_validate_json(harness.cloud.objects[key])
     files = tuple(
         FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status=status, reason="WHY", rows=2)
         for file, status in zip(confirmed.files, statuses, strict=False)
     )
-    result = RunResult(manifest_id=name[:26], run_id=run_id, files=files)
-    harness.cloud.objects[result_key(name[:26])] = result.model_dump_json(by_alias=True).encode()
+    result = RunResult(manifest_id=manifest_id, run_id=run_id, files=files)
+    harness.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
 
 
 def run_manifest(harness: IngestionHarness, *statuses: str, run_id: str = "run") -> str:
-    """Confirm a manifest and write the result of its run. Return the name of its execution."""
+    """Start and confirm a manifest, and write the result of its run. Return the name of its execution."""
     name = start_manifest(harness)
     harness.step("confirm", name)
     write_result(harness, name, *statuses, run_id=run_id)
@@ -47,42 +48,36 @@ def reasons(harness: IngestionHarness) -> list[str]:
     return sorted(item["reason"]["S"] for item in harness.cloud.files().values())
 
 
-def start_late(harness: IngestionHarness) -> tuple[str, str]:
-    """Let a delayed execution start after its files went to another manifest. Return the names of late and other."""
+def start_two_manifests_with_the_same_files(harness: IngestionHarness) -> tuple[str, str]:
+    """Delay the start of an execution until the sweeper has put its files into another manifest.
+
+    Return the names of the delayed execution and of the other manifest's execution.
+    """
     harness.cloud.next_starts.append("delayed")
     harness.builder().handle(announce("a", "b", "c"))
     harness.cloud.advance_time(901)
     harness.sweeper().sweep()
-    (other,) = harness.waiting_executions
     harness.cloud.deliver_delayed_starts()
-    return harness.waiting_executions[-1], other
+    other, delayed = harness.waiting_executions
+    return delayed, other
 
 
 def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
+    list_key = confirmed_list_key(manifest_id_of(name), 0)
     for _ in range(2):
-        assert harness.step("confirm", name) == {
-            "files": 3,
-            "manifestUri": f"s3://lake/{confirmed_list_key(name[:26], 0)}",
-        }
-        assert len(Manifest.model_validate_json(harness.cloud.objects[confirmed_list_key(name[:26], 0)]).files) == 3
+        assert harness.step("confirm", name) == {"files": 3, "manifestUri": f"s3://lake/{list_key}"}
+        assert len(Manifest.model_validate_json(harness.cloud.objects[list_key]).files) == 3
         assert harness.statuses() == ["manifested"] * 3
 
 
-def test_there_is_no_run_if_all_files_were_released(harness: IngestionHarness) -> None:
-    late, _ = start_late(harness)
-    assert harness.step("confirm", late)["files"] == 0
-    record = harness.records().get(late[:26])
+def test_a_manifest_whose_files_all_went_to_another_manifest_ends_without_a_run(harness: IngestionHarness) -> None:
+    delayed, _ = start_two_manifests_with_the_same_files(harness)
+    assert harness.step("confirm", delayed)["files"] == 0
+    record = harness.records().get(manifest_id_of(delayed))
     assert record is not None
     assert record.status is ManifestStatus.PROCESSED
-    assert confirmed_list_key(late[:26], 0) not in harness.cloud.objects
-
-
-def test_a_workflow_may_finish_before_its_builder_has_written_anything(harness: IngestionHarness) -> None:
-    harness.cloud.on_start = harness.run
-    harness.builder().handle(announce("a", "b", "c"))
-    assert harness.statuses() == ["processed"] * 3
-    assert harness.manifest()["status"] == "processed"
+    assert confirmed_list_key(manifest_id_of(delayed), 0) not in harness.cloud.objects
 
 
 def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: IngestionHarness) -> None:
@@ -108,34 +103,33 @@ def test_a_file_without_a_result_fails_with_its_manifest(harness: IngestionHarne
     assert reasons(harness) == ["NO_RESULT", "WHY", "WHY"]
 
 
-@pytest.mark.parametrize("kind", ["confirm", "finish", "fail"])
-def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness, kind: str) -> None:
+@pytest.mark.parametrize("step", ["confirm", "finish", "fail"])
+def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness, step: str) -> None:
     name = run_manifest(harness, "processed", "rejected", "processed")
     harness.step("finish", name)
     before = dict(harness.cloud.items)
-    harness.step(kind, name)
+    harness.step(step, name)
     assert harness.cloud.items == before
 
 
 def start_redrive(harness: IngestionHarness, name: str) -> str:
-    redrive(name[:26], harness.records(), harness.lists(), harness.workflow(), harness.lifecycle())
+    """Redrive the manifest of an execution. Return the name of the new execution."""
+    harness.redrive(manifest_id_of(name))
     return harness.waiting_executions.pop()
 
 
-def test_a_redrive_marks_the_files_of_a_finished_run_without_a_new_run(harness: IngestionHarness) -> None:
+def test_a_redrive_of_a_finished_run_marks_its_files_without_a_new_run(harness: IngestionHarness) -> None:
     name = run_manifest(harness, "processed", "rejected", "superseded")
     harness.step("fail", name, cause="States.Timeout")
     assert harness.statuses() == ["failed"] * 3
-    again = start_redrive(harness, name)
-    assert harness.step("confirm", again)["files"] == 0, (
-        "the versions may be deleted, and a run would remove their rows"
-    )
+    confirmation = harness.step("confirm", start_redrive(harness, name))
+    assert confirmation["files"] == 0, "a new run would remove the rows of versions that were deleted meanwhile"
     assert harness.statuses() == ["processed", "rejected", "superseded"]
     assert harness.manifest()["status"] == "processed"
 
 
 @pytest.mark.parametrize("file_statuses", [("processed", "processed"), ("processed", "processed", "failed")])
-def test_a_redrive_runs_again_if_the_result_is_incomplete(
+def test_a_redrive_starts_a_new_run_if_a_file_failed_or_has_no_result(
     harness: IngestionHarness, file_statuses: tuple[str, ...]
 ) -> None:
     name = run_manifest(harness, *file_statuses)
@@ -144,51 +138,51 @@ def test_a_redrive_runs_again_if_the_result_is_incomplete(
     assert harness.statuses() == ["processed", "processed", "manifested"]
 
 
-class CallCounter:
-    """Gate that calls functions before chosen calls to AWS: the first, second, … of an operation."""
+def gate_with_interruption(call: str, number: int, interrupt: Callable[[], object]) -> Gate:
+    """Return a gate that calls a function before the first, second, … call of an operation."""
+    call_numbers = count(1)
 
-    def __init__(self, actions: dict[tuple[str, int], Callable[[], object]]) -> None:
-        self.actions = actions
-        self.counts: Counter[str] = Counter()
+    def gate(point: str) -> None:
+        if point == f"before {call}" and next(call_numbers) == number:
+            interrupt()
 
-    def __call__(self, point: str) -> None:
-        self.counts[point] += 1
-        if action := self.actions.get((point, self.counts[point])):
-            action()
+    return gate
 
 
 def test_a_late_confirmation_of_a_stopped_execution_does_not_change_the_list_of_a_redrive(
     harness: IngestionHarness,
 ) -> None:
     name = start_manifest(harness)
-    lists: dict[str, bytes] = {}
+    lists_of_redrive: dict[str, bytes] = {}
 
     def redrive_manifest() -> None:
         harness.step("fail", name, cause="EXECUTION_ABORTED")
         harness.cloud.advance_time(60)  # changes `createdAt`, so that the two lists differ
         key = harness.step("confirm", start_redrive(harness, name))["manifestUri"].removeprefix("s3://lake/")
-        lists[key] = harness.cloud.objects[key]
+        lists_of_redrive[key] = harness.cloud.objects[key]
 
-    harness.step("confirm", name, CallCounter({("before PutObject", 1): redrive_manifest}))
-    assert len(lists) == 1
-    assert lists.items() <= harness.cloud.objects.items()
+    harness.step("confirm", name, gate_with_interruption("PutObject", 1, redrive_manifest))
+    assert len(lists_of_redrive) == 1
+    assert lists_of_redrive.items() <= harness.cloud.objects.items()
 
 
-@pytest.mark.parametrize("failed", [1, 2, 3])
-def test_a_confirmation_that_finds_failed_files_changes_nothing(harness: IngestionHarness, failed: int) -> None:
+@pytest.mark.parametrize("failed_files", [1, 2, 3])
+def test_a_confirmation_that_finds_failed_files_changes_nothing(harness: IngestionHarness, failed_files: int) -> None:
     name = start_manifest(harness)
     confirmed: list[int] = []
+
+    def confirm() -> None:
+        confirmed.append(harness.step("confirm", name)["files"])
+
     # Of the calls of UpdateItem, the first writes the manifest record, the next three the files, the last the record.
-    gate = CallCounter(
-        {("before UpdateItem", 2 + failed): lambda: confirmed.append(harness.step("confirm", name)["files"])}
-    )
+    gate = gate_with_interruption("UpdateItem", 2 + failed_files, confirm)
     harness.step("fail", name, gate, cause="EXECUTION_ABORTED")
     assert confirmed == [0]
     assert harness.statuses() == ["failed"] * 3
     assert harness.manifest()["status"] == "failed", "so that it can be redriven"
 
 
-def test_the_result_of_another_run_is_not_used(harness: IngestionHarness) -> None:
+def test_a_missing_result_or_that_of_another_run_is_refused(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
     harness.step("confirm", name)
     with pytest.raises(ResultMissing):
@@ -212,11 +206,12 @@ def test_a_failed_run_marks_its_files_as_failed_with_the_cause(harness: Ingestio
 
 
 def test_files_that_now_belong_to_another_manifest_are_not_changed(harness: IngestionHarness) -> None:
-    late, other = start_late(harness)
+    delayed, other = start_two_manifests_with_the_same_files(harness)
     harness.step("confirm", other)
-    before = {key: item for key, item in harness.cloud.items.items() if not key[1].endswith(late[:26])}
-    assert harness.step("fail", late, cause="X") == {}
-    assert before.items() <= harness.cloud.items.items()
+    before = dict(harness.cloud.items)
+    assert harness.step("fail", delayed, cause="X") == {}
+    record_of_delayed = f"MANIFEST#{manifest_id_of(delayed)}"
+    assert {key: item for key, item in harness.cloud.items.items() if key[1] != record_of_delayed} == before
 
 
 @pytest.mark.parametrize("cause", ["could not read incoming/canary", '{"error": "canary"}', "c" * 81, ""])
@@ -227,7 +222,7 @@ def test_a_cause_that_could_quote_data_is_not_stored(harness: IngestionHarness, 
     assert "canary" not in str(harness.cloud.items)
 
 
-def test_a_missing_list_is_an_error_of_the_confirmation(harness: IngestionHarness) -> None:
+def test_a_confirmation_without_the_manifests_list_fails(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
     harness.cloud.objects.clear()
     with pytest.raises(ListMissing):
@@ -242,6 +237,7 @@ def test_a_step_of_another_manifests_execution_is_refused(harness: IngestionHarn
 
 @pytest.mark.parametrize("change", [{"step": "other"}, {"manifestId": "x"}, {"executionArn": None}])
 def test_an_invalid_step_request_is_refused(change: dict[str, Any]) -> None:
-    good = {"step": "confirm", "manifestId": f"0{'1' * 25}", "executionArn": "arn"}
+    valid = {"step": "confirm", "manifestId": f"0{'1' * 25}", "executionArn": "arn"}
+    StepRequest.model_validate(valid)
     with pytest.raises(ValidationError):
-        StepRequest.model_validate(good | change)
+        StepRequest.model_validate(valid | change)
