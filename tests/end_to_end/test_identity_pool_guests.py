@@ -34,13 +34,13 @@ def handler(event, context):
     context = event["requestContext"]
     key = {"sessionId": {"S": "connection#" + context["connectionId"]}, "lectureId": {"S": "none"}}
     if context["eventType"] == "CONNECT":
-        seen = {"seen": {"S": json.dumps(context["identity"])}}
-        table.put_item(TableName=os.environ["SESSIONS_TABLE"], Item={**key, **seen})
+        identity = {"connectIdentity": {"S": json.dumps(context["identity"])}}
+        table.put_item(TableName=os.environ["SESSIONS_TABLE"], Item={**key, **identity})
     if context["eventType"] != "MESSAGE":
         return {"statusCode": 200}
     item = table.get_item(TableName=os.environ["SESSIONS_TABLE"], Key=key)["Item"]
-    said = {"seen": json.loads(item["seen"]["S"]), "now": context["identity"]}
-    return {"statusCode": 200, "body": json.dumps(said)}
+    answer = {"onConnect": json.loads(item["connectIdentity"]["S"]), "onMessage": context["identity"]}
+    return {"statusCode": 200, "body": json.dumps(answer)}
 """
 ACCOUNT = "123456789012"
 BUCKET = f"polyphony-test-ingestion-audio-{ACCOUNT}"
@@ -94,7 +94,7 @@ def test_each_guest_has_a_separate_identity(live: GuestStack, first_guest: Guest
     assert first_guest.identity_id != second_guest.identity_id
     for guest in (first_guest, second_guest):
         with guest.connect(live.stack.outputs["url"]) as client:
-            identity = ask(client)["seen"]
+            identity = ask(client)["onConnect"]
         assert identity["cognitoIdentityId"] == guest.identity_id
         assert identity["cognitoIdentityPoolId"] == live.stack.outputs["pool"]
         assert identity["cognitoAuthenticationType"] == "unauthenticated"
@@ -109,13 +109,13 @@ def test_an_identity_claimed_in_a_message_is_ignored(live: GuestStack, first_gue
     forged = {"cognitoIdentityId": second_guest.identity_id}
     with first_guest.connect(live.stack.outputs["url"]) as client:
         answer = ask(client, identity=forged, requestContext={"identity": forged}, **forged)
-    assert answer["seen"]["cognitoIdentityId"] == first_guest.identity_id
-    assert "cognitoIdentityId" not in answer["now"]
+    assert answer["onConnect"]["cognitoIdentityId"] == first_guest.identity_id
+    assert "cognitoIdentityId" not in answer["onMessage"]
 
 
 def test_an_unchecked_signature_gives_no_identity(live: GuestStack, first_guest: Guest) -> None:
     with first_guest.connect(live.stack.outputs["open"]) as client:
-        identity = ask(client)["seen"]
+        identity = ask(client)["onConnect"]
     assert {name for name, value in identity.items() if value is not None} == {"sourceIp", "userAgent"}
     assert identity["cognitoIdentityId"] is None
 
@@ -210,7 +210,7 @@ def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(live: GuestStack,
     pools = SmallStack(live.stack.emulator, live.stack.clients, PlatformState.empty(tmp_path / "state.json", "pools"))
 
     def body(role: str, *, guests: bool, **tags: str) -> Callable[[], object]:
-        def make() -> None:
+        def register() -> None:
             pool = aws.cognito.IdentityPool(
                 "pool", identity_pool_name="p", allow_unauthenticated_identities=guests, tags=tags
             )
@@ -218,7 +218,7 @@ def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(live: GuestStack,
             aws.cognito.IdentityPoolRoleAttachment("roles", identity_pool_id=pool.id, roles={"unauthenticated": arn})
             pulumi.export("pool", pool.id)
 
-        return make
+        return register
 
     actions = pools.up(body("one", guests=True, kept="1", gone="1"))
     assert actions == {"pool": ResourceAction.CREATE, "roles": ResourceAction.CREATE}

@@ -1,8 +1,8 @@
 """Tests of killed processes of the local platform.
 
 If `up` or `down` is killed at any point, both commands work afterwards, and no process is left. If a process of the
-running platform is killed, every command notices it. The commands deploy a few resources to a real emulator. `make fuzz` kills them at every point with every signal, and also
-kills commands that deploy the whole program.
+running platform is killed, every command notices it. The commands deploy a few resources to a real emulator. `make fuzz`
+kills them at every point with every signal, and also kills commands that deploy the whole program.
 """
 
 import itertools

@@ -130,9 +130,9 @@ def test_a_message_is_answered_with_the_functions_result(live: EchoClient) -> No
         answer = ask(client, action="say", text='she said "no", \\ twice')
         assert (answer["type"], answer["text"]) == ("said", 'she said "no", \\ twice')
         assert (answer["context"]["routeKey"], answer["context"]["messageDirection"]) == ("say", "IN")
-        again = ask(client, action="say")
-        assert again["context"]["connectionId"] == answer["context"]["connectionId"]
-        assert again["context"]["connectedAt"] == answer["context"]["connectedAt"]
+        second_answer = ask(client, action="say")
+        assert second_answer["context"]["connectionId"] == answer["context"]["connectionId"]
+        assert second_answer["context"]["connectedAt"] == answer["context"]["connectedAt"]
 
 
 @pytest.mark.parametrize(
@@ -153,18 +153,18 @@ def test_the_connection_has_the_subprotocol_that_the_function_chose(live: EchoCl
 
 
 def test_posting_to_a_closed_connection_returns_gone(live: EchoClient) -> None:
-    with live.connect() as log_lines:
-        gone = ask(log_lines, action="say")["context"]["connectionId"]
+    with live.connect() as closed_client:
+        closed_connection = ask(closed_client, action="say")["context"]["connectionId"]
     with live.connect() as client:
 
-        def refused() -> str | None:
-            error: str | None = ask(client, action="post", text="x", to=gone)["error"]
+        def post_error() -> str | None:
+            error: str | None = ask(client, action="post", text="x", to=closed_connection)["error"]
             return error
 
-        assert eventually(refused, "an error") == "GoneException"
+        assert eventually(post_error, "an error of the call") == "GoneException"
 
 
-def test_posting_needs_a_grant_and_is_recorded(live: EchoClient) -> None:
+def test_posting_needs_a_grant_and_is_in_the_decision_log(live: EchoClient) -> None:
     with live.connect() as client:
         assert ask(client, action="post", text="x")["type"] == "push"
         assert json.loads(client.recv(timeout=20))["error"] is None
@@ -253,12 +253,12 @@ class UnusedApi:
     stack: SmallStack
 
     def send(
-        self, method: str = "GET", headers: dict[str, str] | None = None, below: str = "", **changes: str
+        self, method: str = "GET", headers: dict[str, str] | None = None, suffix: str = "", **changes: str
     ) -> Answer:
         """Send an HTTP request to the API's stage, or to an address with another API or stage."""
         address = urlsplit(self.stack.outputs["unused"])
         *_, api, stage = address.path.split("/")
-        path = f"{changes.get('api', api)}/{changes.get('stage', stage)}{below}"
+        path = f"{changes.get('api', api)}/{changes.get('stage', stage)}{suffix}"
         url = f"http://{address.netloc}/_aws/execute-api/{path}"
         return send(method, url, b"{}" if method == "POST" else None, headers)
 
@@ -283,10 +283,10 @@ HANDSHAKE = {
 }
 
 
-@pytest.mark.parametrize("below", ["", "/", "?action=say"])
+@pytest.mark.parametrize("suffix", ["", "/", "?action=say"])
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "DELETE"])
-def test_an_http_request_to_a_websocket_api_calls_no_function(unused: UnusedApi, method: str, below: str) -> None:
-    answer = unused.send(method, below=below)
+def test_an_http_request_to_a_websocket_api_calls_no_function(unused: UnusedApi, method: str, suffix: str) -> None:
+    answer = unused.send(method, suffix=suffix)
     assert (answer.status, answer.body) == (426, {"message": "Upgrade Required"})
     assert answer.headers["Upgrade"] == "websocket"
 
@@ -294,7 +294,7 @@ def test_an_http_request_to_a_websocket_api_calls_no_function(unused: UnusedApi,
 @pytest.mark.parametrize("headers", [None, HANDSHAKE], ids=["request", "handshake"])
 @pytest.mark.parametrize(
     "changes",
-    [{"stage": "other"}, {"stage": "Live"}, {"below": "/x"}, {"api": "deadbeef"}, {"api": "no-api"}],
+    [{"stage": "other"}, {"stage": "Live"}, {"suffix": "/x"}, {"api": "deadbeef"}, {"api": "no-api"}],
     ids=str,
 )
 def test_an_address_that_is_no_stage_is_forbidden(
