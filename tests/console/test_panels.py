@@ -17,6 +17,7 @@ from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 MOMENT = "2026-11-01T10:00:00.000Z"
+BUCKET_URL = "https://recordings.s3.eu-west-1.amazonaws.com"
 
 
 def token_user(request: Request) -> str:
@@ -227,7 +228,7 @@ def test_the_url_of_a_video_is_replaced_once_after_an_error(open_panel: OpenPane
 
     with open_panel("meetings", set_up=meetings.install, script=COUNT_MEDIA_ERRORS) as window:
         page = window.page
-        page.route("https://recordings.s3.eu-west-1.amazonaws.com/video/**", respond)
+        page.route(f"{BUCKET_URL}/video/**", respond)
         sign_in(page, make_token("ann"), "ann")
         page.get_by_role("button", name="Weekly").click()
         page.wait_for_function(
@@ -257,9 +258,8 @@ def test_quotes_of_a_recording_without_video_play_its_audio(open_panel: OpenPane
 
     with open_panel("meetings", set_up=meetings.install) as window:
         page = window.page
-        bucket = "https://recordings.s3.eu-west-1.amazonaws.com"
-        page.route(f"{bucket}/summaries/**", lambda route: route.fulfill(json=summary, headers=CORS))
-        page.route(f"{bucket}/audio/**", send_audio)
+        page.route(f"{BUCKET_URL}/summaries/**", lambda route: route.fulfill(json=summary, headers=CORS))
+        page.route(f"{BUCKET_URL}/audio/**", send_audio)
         sign_in(page, make_token("ann"), "ann")
         page.get_by_role("button", name="Weekly").click()
         player = page.locator("#meetings-audio")
@@ -280,10 +280,9 @@ def test_quotes_without_stored_audio_are_no_buttons(open_panel: OpenPanel) -> No
     said = [{"startMs": 0, "speaker": "spk_0", "text": "Hello."}]
     with open_panel("meetings", set_up=meetings.install) as window:
         page = window.page
-        bucket = "https://recordings.s3.eu-west-1.amazonaws.com"
         transcript = {"durationMs": 15000, "said": said}
-        page.route(f"{bucket}/transcripts/**", lambda route: route.fulfill(json=transcript, headers=CORS))
-        page.route(f"{bucket}/audio/**", lambda route: route.fulfill(status=404, headers=CORS))
+        page.route(f"{BUCKET_URL}/transcripts/**", lambda route: route.fulfill(json=transcript, headers=CORS))
+        page.route(f"{BUCKET_URL}/audio/**", lambda route: route.fulfill(status=404, headers=CORS))
         sign_in(page, make_token("ann"), "ann")
         page.get_by_role("button", name="Weekly").click()
         expect(page.get_by_text("The audio of this recording is no longer stored")).to_be_visible()
