@@ -24,7 +24,7 @@ from local.flows.meetings_client import MeetingsBackend, write_recording
 
 SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
 """Job queues of the media job."""
-VOICE_PITCH = 150
+VOICE_PITCH_HZ = 150
 PATIENCE_SECONDS = 90
 """Several meetings are processed at once by real processes."""
 FINAL_STATUSES = (MeetingStatus.READY, MeetingStatus.FAILED)
@@ -50,11 +50,11 @@ class Recorder:
     def record_speech(self, *chunks: str) -> list[Path]:
         """Record chunks, each with the given words."""
         names = (self._new_path() for _ in chunks)
-        return [write_recording(path, [(VOICE_PITCH, words)]) for path, words in zip(names, chunks, strict=True)]
+        return [write_recording(path, [(VOICE_PITCH_HZ, words)]) for path, words in zip(names, chunks, strict=True)]
 
     def record_audio(self, words: str) -> Path:
         """Record a chunk without video. Next to other chunks, it forces the video to be encoded."""
-        return write_recording(self._new_path(), [(VOICE_PITCH, words)], pictures=False)
+        return write_recording(self._new_path(), [(VOICE_PITCH_HZ, words)], pictures=False)
 
     def record_video_only(self) -> list[Path]:
         return [self._run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5", "-t", "1", "-pix_fmt", "yuv420p")]
