@@ -17,7 +17,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 @pytest.fixture(scope="package")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Return a browser whose microphone plays speech."""
-    speech = write_speech(tmp_path_factory.mktemp("microphone") / "heard.wav", "tones and captions .")
+    speech = write_speech(tmp_path_factory.mktemp("microphone") / "microphone.wav", "tones and captions .")
     with launch_browser(speech) as browser:
         yield browser
 
@@ -25,7 +25,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def console_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve the console without a local platform and return its URL."""
-    with console_server.create_server(tmp_path_factory.mktemp("nothing"), 0) as server, serve_in_thread(server):
+    with console_server.create_server(tmp_path_factory.mktemp("no-platform"), 0) as server, serve_in_thread(server):
         yield f"http://{LOOPBACK}:{server.server_port}/"
 
 

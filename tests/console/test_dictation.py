@@ -37,23 +37,23 @@ def test_the_microphone_is_released_if_it_cannot_be_used(
     assert run_script(window, "audio-input", BREAK_MICROPHONE, function) == [error, "ended", closed_contexts]
 
 
-COUNT_PIECES = """
-const rests = [];
+READ_LAST_PIECES = """
+const lastLengths = [];
 for (let tries = 0; tries < 4; tries += 1) {
   const lengths = [];
   const microphone = await module.listen((samples, rate) => lengths.push(rate > 0 ? samples.length : 0));
   while (!lengths.length) await new Promise((resolve) => setTimeout(resolve, 10));
   await microphone.stop();
-  rests.push(lengths.at(-1) % 2048);
+  lastLengths.push(lengths.at(-1) % 2048);
   if (lengths.slice(0, -1).some((length) => length !== 2048)) return "pieces of another length";
 }
-return rests;
+return lastLengths;
 """
 
 
-def test_the_end_of_the_last_word_is_passed_on_when_the_microphone_stops(window: ConsoleWindow) -> None:
+def test_the_incomplete_last_piece_is_delivered_when_the_microphone_stops(window: ConsoleWindow) -> None:
     # By chance, a recording may end with a complete piece.
-    assert any(run_script(window, "audio-input", COUNT_PIECES))
+    assert any(run_script(window, "audio-input", READ_LAST_PIECES))
 
 
 FAKE_PLATFORM = """
@@ -188,7 +188,7 @@ def test_a_connection_without_responses_is_replaced(
     assert (audio, failed) == (connections, 0)
 
 
-FAILED_MEANWHILE = """
+FAILED_DURING_RECONNECTION = """
   const dictation = await openWithUtterances(2, { open: (number) => (number > 1 ? { done: ["u1", "u2"], failed: ["u1"] } : {}) });
   breakConnection[0]();
   await waitFor("all utterances are done", () => !dictation.isBusy);
@@ -198,7 +198,7 @@ FAILED_MEANWHILE = """
 
 
 def test_utterances_that_the_platform_failed_do_not_count_as_done(window: ConsoleWindow) -> None:
-    assert run_script(window, "dictation", FAKE_PLATFORM % FAILED_MEANWHILE) == {
+    assert run_script(window, "dictation", FAKE_PLATFORM % FAILED_DURING_RECONNECTION) == {
         "waiting": 0,
         "sent": 0,
         "done": 1,
@@ -234,10 +234,10 @@ def test_an_utterance_without_a_free_stream_waits_while_others_are_sent(window: 
 
 
 RENEW_SESSION = """
-  const failAsOver = () => { throw new Problem("over", { code: input.code }); };
+  const failAsEnded = () => { throw new Problem("the session has ended", { code: input.code }); };
   let isFirstOver = false;
-  const open = (number, { sessionId }) => (sessionId ? failAsOver() : { sessionId: `s${requestsOf("open").length}` });
-  const dictation = createDictation(fakeConnect({ open, audio: ({ sessionId }) => (isFirstOver && sessionId === "s1" ? failAsOver() : {}) }));
+  const open = (number, { sessionId }) => (sessionId ? failAsEnded() : { sessionId: `s${requestsOf("open").length}` });
+  const dictation = createDictation(fakeConnect({ open, audio: ({ sessionId }) => (isFirstOver && sessionId === "s1" ? failAsEnded() : {}) }));
   const caption = (sessionId, text) => deliver[0]({ type: "caption", utterance: "u2", sequence: 2, resultId: sessionId, startMs: 0, endMs: 9, final: true, sessionId, text });
   await dictation.open();
   addUtterances(dictation, 2);
@@ -301,9 +301,9 @@ def test_a_session_that_ended_while_its_connection_was_broken_is_replaced(window
     assert result["lines"] == []
 
 
-OVER_AT_ONCE = """
-  const failAsOver = () => { throw new Problem("over", { code: "SESSION_CLOSED" }); };
-  const dictation = createDictation(fakeConnect({ open: () => ({ sessionId: `s${requestsOf("open").length}` }), audio: failAsOver }));
+EVERY_SESSION_ENDED = """
+  const failAsEnded = () => { throw new Problem("the session has ended", { code: "SESSION_CLOSED" }); };
+  const dictation = createDictation(fakeConnect({ open: () => ({ sessionId: `s${requestsOf("open").length}` }), audio: failAsEnded }));
   await dictation.open();
   dictation.addUtterance(new Uint8Array(1));
   await waitFor("the utterance has failed", () => dictation.isOver);
@@ -312,7 +312,12 @@ OVER_AT_ONCE = """
 
 
 def test_the_dictation_ends_after_six_sessions_without_an_utterance(window: ConsoleWindow) -> None:
-    assert run_script(window, "dictation", FAKE_PLATFORM % OVER_AT_ONCE) == [6, 1, ["over"], [False]]
+    assert run_script(window, "dictation", FAKE_PLATFORM % EVERY_SESSION_ENDED) == [
+        6,
+        1,
+        ["the session has ended"],
+        [False],
+    ]
 
 
 NO_RECONNECTION = """

@@ -168,10 +168,10 @@ def test_many_files_are_counted_filtered_and_shown_in_pages(open_panel: OpenPane
 
 
 def test_the_rows_of_a_file_are_shown_on_the_local_platform(open_panel: OpenPanel) -> None:
-    asked: list[str] = []
+    row_requests: list[str] = []
 
     def send_rows(route: Route) -> None:
-        asked.append(route.request.url)
+        row_requests.append(route.request.url)
         row = {"_source_line": 1, "_source_key": "k", "name": "<b>Ann</b>", "tags": ["x"], "age": None}
         route.fulfill(json={"rows": [row], "total": 70})
 
@@ -189,7 +189,9 @@ def test_the_rows_of_a_file_are_shown_on_the_local_platform(open_panel: OpenPane
         expect(card.get_by_role("table")).to_be_hidden()
         button.press("Enter")
         expect(card.get_by_role("table")).to_be_visible()
-    assert [url.partition("?")[2] for url in asked] == ["manifest=m1&key=incoming%2Fconsole%2Fa+b.ndjson&version=v1"]
+    assert [url.partition("?")[2] for url in row_requests] == [
+        "manifest=m1&key=incoming%2Fconsole%2Fa+b.ndjson&version=v1"
+    ]
 
 
 def test_waiting_files_can_be_processed_at_once_on_the_local_platform_only(open_panel: OpenPanel) -> None:

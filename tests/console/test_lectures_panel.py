@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -14,31 +14,25 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 FIRST, SECOND = "01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2"
 
 
+@dataclass
 class FakeVoiceQa:
     """Voice Q&A backend: guest credentials, lecture uploads, and answers in two pieces."""
 
-    def __init__(
-        self,
-        *,
-        closes_once: bool = False,
-        unavailable: bool = False,
-        rejected: bool = False,
-        refused_forms: Sequence[int] = (),
-    ) -> None:
-        self.queries: list[dict[str, Any]] = []
-        self.posted_forms: list[str] = []
-        """Lecture ids of the forms that were sent to the bucket."""
-        self.connections = 0
-        self._socket: WebSocketRoute | None = None
-        self._uploads = [FIRST, SECOND]
-        self._closes_once = closes_once
-        """True if the first connection closes after the first piece of an answer."""
-        self._unavailable = unavailable
-        """True if the first question fails with `UNAVAILABLE`."""
-        self._rejected = rejected
-        """True if every lecture is rejected."""
-        self._refused_forms = [*refused_forms]
-        """Status with which the bucket refuses each of the first forms."""
+    closes_once: bool = False
+    """If True, the first connection closes after the first piece of an answer."""
+    is_first_question_unavailable: bool = False
+    """If True, the first question fails with `UNAVAILABLE`."""
+    rejects_lectures: bool = False
+    """If True, every question fails with `LECTURE_REJECTED`."""
+    refused_forms: list[int] = field(default_factory=list)
+    """Status with which the bucket refuses each of the first forms."""
+    queries: list[dict[str, Any]] = field(default_factory=list)
+    posted_forms: list[str] = field(default_factory=list)
+    """Lecture ids of the forms that were sent to the bucket."""
+    connections: int = 0
+    _socket: WebSocketRoute | None = None
+    _lecture_ids: list[str] = field(default_factory=lambda: [FIRST, SECOND])
+    """Lecture ids of the next forms."""
 
     def install(self, page: Page) -> None:
         fake_host(page, "cognito-identity.eu-west-1.amazonaws.com", self._get_credentials)
@@ -52,7 +46,7 @@ class FakeVoiceQa:
     def _receive_form(self, route: Route) -> None:
         """Accept a form, or refuse it as S3 does: 403 for an expired form, 400 if the credentials have expired."""
         self.posted_forms.append(route.request.url.rpartition("/")[2])
-        status = self._refused_forms.pop(0) if self._refused_forms else 204
+        status = self.refused_forms.pop(0) if self.refused_forms else 204
         codes = {403: "AccessDenied", 400: "ExpiredToken"}
         body = f"<Error><Code>{codes[status]}</Code></Error>" if status in codes else ""
         route.fulfill(status=status, body=body, headers=CORS)
@@ -70,16 +64,16 @@ class FakeVoiceQa:
         def on_message(message: str | bytes) -> None:
             request = json.loads(message)
             if request["action"] == "upload":
-                lecture = self._uploads.pop(0)
+                lecture = self._lecture_ids.pop(0)
                 url = f"https://audio.example.com/{lecture}"
                 form = {"url": url, "fields": {}, "maxBytes": 1_000_000, "key": "k"}
                 send(type="uploadReady", id=request["id"], lectureId=lecture, **form)
                 return
             self.queries.append(request)
-            if self._unavailable and len(self.queries) == 1:
+            if self.is_first_question_unavailable and len(self.queries) == 1:
                 send(type="error", id=request["id"], requestId="r1", code="UNAVAILABLE", message="Ask it again.")
                 return
-            if self._rejected:
+            if self.rejects_lectures:
                 error = {"code": "LECTURE_REJECTED", "message": "The recording is encrypted."}
                 send(type="error", id=request["id"], requestId="r1", **error)
                 return
@@ -87,7 +81,7 @@ class FakeVoiceQa:
             send(type="queryAccepted", id=request["id"], sessionId="01ARZ3NDEKTSV4RRFFQ69G5FAV", **attempt)
             quote = f"words of {request['lectureId'][-1]}"
             send(type="citation", number=0, startMs=2000, endMs=3000, quote=quote, **attempt)
-            if is_first and self._closes_once:
+            if is_first and self.closes_once:
                 socket.close(code=1001)
                 return
             send(type="text", number=1, text="An answer.", **attempt)
@@ -139,7 +133,7 @@ def test_an_answer_is_resumed_after_failed_reconnections(open_panel: OpenPanel) 
 
 
 def test_an_unavailable_question_is_retried_with_the_same_id(open_panel: OpenPanel) -> None:
-    backend = FakeVoiceQa(unavailable=True)
+    backend = FakeVoiceQa(is_first_question_unavailable=True)
     with open_panel("lectures", set_up=backend.install) as window:
         select_existing_lecture(window.page)
         ask_question(window.page)
@@ -212,7 +206,7 @@ def test_a_lecture_that_is_too_short_is_not_uploaded(open_panel: OpenPanel) -> N
 
 
 def test_a_rejected_lecture_is_no_longer_offered(open_panel: OpenPanel) -> None:
-    with open_panel("lectures", set_up=FakeVoiceQa(rejected=True).install) as window:
+    with open_panel("lectures", set_up=FakeVoiceQa(rejects_lectures=True).install) as window:
         page = window.page
         page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
         expect(page.locator("#lectures-player")).to_be_visible()

@@ -44,9 +44,9 @@ def test_a_page_without_a_platform_shows_how_to_start_one(window: ConsoleWindow)
 def test_opus_packets_become_a_valid_ogg_file(window: ConsoleWindow) -> None:
     packets = [[0b01111000, *range(size % 250)] for size in range(130)]  # Each packet has 20 ms.
     script = "const packets = input.map((bytes) => Uint8Array.from(bytes)); return Array.from(module.createOggFile(packets, 7));"
-    read = ogg_length.read_ogg(bytes(run_script(window, "ogg-writer", script, packets)))
-    assert (read.channels, read.input_rate) == (1, ogg_length.OPUS_RATE)
-    assert read.samples == 130 * 960 - 312
+    ogg = ogg_length.read_ogg(bytes(run_script(window, "ogg-writer", script, packets)))
+    assert (ogg.channels, ogg.input_rate) == (1, ogg_length.OPUS_RATE)
+    assert ogg.samples == 130 * 960 - 312
 
 
 SENTENCE = "please good this day hello captions the back of send stream come in again live world"
@@ -71,7 +71,7 @@ def test_resampling_keeps_the_tones_that_the_new_rate_can_hold(
     window: ConsoleWindow, frequency: int, share: int
 ) -> None:
     script = "const { samples, sampleRate } = module.resample(Float32Array.from(input), 48000, 16000); return [Array.from(samples), sampleRate];"
-    tone = [math.sin(math.tau * frequency * at / 48_000) for at in range(4800)]
+    tone = [math.sin(math.tau * frequency * index / 48_000) for index in range(4800)]
     samples, rate = run_script(window, "resample", script, tone)
     inner = samples[100:-100]
     assert (len(samples), rate) == (1600, 16_000)
@@ -454,13 +454,13 @@ def test_a_refused_form_is_replaced_by_one_new_form(window: ConsoleWindow, code:
     assert upload_video(window, code, refused=both, is_form=True) == [[*both], ["", "", code]]
 
 
-def test_other_errors_of_a_form_end_the_upload(window: ConsoleWindow) -> None:
-    refused = upload_video(window, "EntityTooLarge", refused=("1/form",), is_form=True)
-    assert refused == [["1/form"], ["", "EntityTooLarge"]]
-
-
-def test_other_errors_of_a_part_end_the_upload(window: ConsoleWindow) -> None:
-    assert upload_video(window, "NoSuchUpload", refused=("1/1",)) == [["1/1"], ["", "NoSuchUpload"]]
+@pytest.mark.parametrize(
+    ("code", "url", "is_form"), [("EntityTooLarge", "1/form", True), ("NoSuchUpload", "1/1", False)]
+)
+def test_other_errors_of_a_form_or_part_end_the_upload(
+    window: ConsoleWindow, code: str, url: str, *, is_form: bool
+) -> None:
+    assert upload_video(window, code, refused=(url,), is_form=is_form) == [[url], ["", code]]
 
 
 def test_an_expired_url_is_replaced_before_use(window: ConsoleWindow) -> None:

@@ -17,6 +17,7 @@ from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 MOMENT = "2026-11-01T10:00:00.000Z"
+BUCKET_URL = "https://recordings.s3.eu-west-1.amazonaws.com"
 
 
 def token_user(request: Request) -> str:
@@ -116,7 +117,7 @@ def list_requester(request: Request) -> str:
 
 @pytest.mark.parametrize("panel", ["episodes", "meetings"])
 def test_a_late_list_of_one_user_is_not_shown_to_another(open_panel: OpenPanel, panel: str) -> None:
-    delayed: list[Route] = []
+    delayed_requests: list[Route] = []
     meetings = FakeMeetings()
     meetings.list_items = lambda name: [item("Ann's plan")] if name == "ann" else []
 
@@ -124,11 +125,12 @@ def test_a_late_list_of_one_user_is_not_shown_to_another(open_panel: OpenPanel, 
         fake_host(page, "livestream.example.com", respond_with_anns_episode)
         meetings.install(page)
         page.route(
-            re.compile("^https:"), lambda route: delayed.append(route) if is_first(route.request) else route.fallback()
+            re.compile("^https:"),
+            lambda route: delayed_requests.append(route) if is_first(route.request) else route.fallback(),
         )
 
     def is_first(request: Request) -> bool:
-        return not delayed and list_requester(request) == "ann"
+        return not delayed_requests and list_requester(request) == "ann"
 
     with open_panel(panel, set_up=set_up) as window:
         page = window.page
@@ -136,9 +138,9 @@ def test_a_late_list_of_one_user_is_not_shown_to_another(open_panel: OpenPanel, 
             sign_in(page, make_token("ann"), "ann")
         with page.expect_response(lambda response: list_requester(response.request) == "bob"):
             sign_in(page, make_token("bob"), "bob")
-        with page.expect_response(lambda response: response.request == delayed[0].request) as late:
-            delayed[0].fallback()
-        late.value.finished()
+        with page.expect_response(lambda response: response.request == delayed_requests[0].request) as late_response:
+            delayed_requests[0].fallback()
+        late_response.value.finished()
         expect(page.locator(f"#{panel}-again")).to_be_enabled()
         assert page.locator(f"#{panel}-list li").count() == 0
         sign_in(page, make_token("ann", 2), "ann")
@@ -154,19 +156,19 @@ def upload_recording(window: ConsoleWindow, title: str) -> None:
 
 def test_an_upload_continues_with_a_new_token_of_the_same_user(open_panel: OpenPanel) -> None:
     meetings = FakeMeetings()
-    delayed: list[Route] = []
+    delayed_requests: list[Route] = []
     with open_panel("meetings", set_up=meetings.install) as window:
         page = window.page
         first_chunk = re.compile(r"/00000\.webm$")
         page.route(
             first_chunk,
-            lambda route: route.fallback() if route.request.method == "OPTIONS" else delayed.append(route),
+            lambda route: route.fallback() if route.request.method == "OPTIONS" else delayed_requests.append(route),
         )
         sign_in(page, make_token("ann"), "ann")
         with page.expect_request(lambda request: request.method == "PUT"):
             upload_recording(window, "Weekly")
         sign_in(page, make_token("ann", 2), "ann")
-        delayed[0].fallback()
+        delayed_requests[0].fallback()
         expect(page.get_by_role("article", name="Weekly")).to_be_visible()
         expect(page.locator("#meetings-status")).to_have_text("Processing")
         sign_in(page, make_token("ann", 3), "ann")
@@ -226,7 +228,7 @@ def test_the_url_of_a_video_is_replaced_once_after_an_error(open_panel: OpenPane
 
     with open_panel("meetings", set_up=meetings.install, script=COUNT_MEDIA_ERRORS) as window:
         page = window.page
-        page.route("https://recordings.s3.eu-west-1.amazonaws.com/video/**", respond)
+        page.route(f"{BUCKET_URL}/video/**", respond)
         sign_in(page, make_token("ann"), "ann")
         page.get_by_role("button", name="Weekly").click()
         page.wait_for_function(
@@ -251,14 +253,13 @@ def test_quotes_of_a_recording_without_video_play_its_audio(open_panel: OpenPane
         parts.append(route.request.url.partition("?")[0].rpartition("/audio/")[2])
         audio = silent_wav(10 if parts[-1].endswith("000.flac") else 5)
         start = int(route.request.headers.get("range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
-        found = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {start}-{len(audio) - 1}/{len(audio)}"}
-        route.fulfill(status=206, body=audio[start:], content_type="audio/wav", headers=found)
+        headers = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {start}-{len(audio) - 1}/{len(audio)}"}
+        route.fulfill(status=206, body=audio[start:], content_type="audio/wav", headers=headers)
 
     with open_panel("meetings", set_up=meetings.install) as window:
         page = window.page
-        bucket = "https://recordings.s3.eu-west-1.amazonaws.com"
-        page.route(f"{bucket}/summaries/**", lambda route: route.fulfill(json=summary, headers=CORS))
-        page.route(f"{bucket}/audio/**", send_audio)
+        page.route(f"{BUCKET_URL}/summaries/**", lambda route: route.fulfill(json=summary, headers=CORS))
+        page.route(f"{BUCKET_URL}/audio/**", send_audio)
         sign_in(page, make_token("ann"), "ann")
         page.get_by_role("button", name="Weekly").click()
         player = page.locator("#meetings-audio")
@@ -279,10 +280,9 @@ def test_quotes_without_stored_audio_are_no_buttons(open_panel: OpenPanel) -> No
     said = [{"startMs": 0, "speaker": "spk_0", "text": "Hello."}]
     with open_panel("meetings", set_up=meetings.install) as window:
         page = window.page
-        bucket = "https://recordings.s3.eu-west-1.amazonaws.com"
         transcript = {"durationMs": 15000, "said": said}
-        page.route(f"{bucket}/transcripts/**", lambda route: route.fulfill(json=transcript, headers=CORS))
-        page.route(f"{bucket}/audio/**", lambda route: route.fulfill(status=404, headers=CORS))
+        page.route(f"{BUCKET_URL}/transcripts/**", lambda route: route.fulfill(json=transcript, headers=CORS))
+        page.route(f"{BUCKET_URL}/audio/**", lambda route: route.fulfill(status=404, headers=CORS))
         sign_in(page, make_token("ann"), "ann")
         page.get_by_role("button", name="Weekly").click()
         expect(page.get_by_text("The audio of this recording is no longer stored")).to_be_visible()
@@ -358,7 +358,7 @@ def test_polling_waits_for_a_sign_in_after_a_permanent_error(window: ConsoleWind
     script = """
     const { Problem } = await import("/lib/problems.js");
     const [visitor, node] = [Object.assign(new EventTarget(), { signInCount: 0 }), document.createElement("p")];
-    const settle = async () => { for (let turn = 0; turn < 20; turn += 1) await null; };
+    const runMicrotasks = async () => { for (let turn = 0; turn < 20; turn += 1) await null; };
     let checks = 0;
     let isWanted = true;
     const signIn = () => { visitor.signInCount += 1; visitor.dispatchEvent(new Event("signin")); };
@@ -368,9 +368,9 @@ def test_polling_waits_for_a_sign_in_after_a_permanent_error(window: ConsoleWind
       if (checks === 2) signIn(); // during a check
       throw new Problem("No.");
     });
-    for (const act of [() => {}, signIn, () => { isWanted = false; signIn(); }]) {
-      act();
-      await settle();
+    for (const action of [() => {}, signIn, () => { isWanted = false; signIn(); }]) {
+      action();
+      await runMicrotasks();
       counts.push(checks);
     }
     await ended;

@@ -43,10 +43,10 @@ const host = "http://127.0.0.1:1";
 const stack = new Stack({ region: "eu-central-1", meetings: { apiUrl: host } }, { endpoint: host, login: `${host}/login`, subject: "ann" });
 const visitor = new Visitor(stack);
 const delay = (response) => delays.set(response, Promise.withResolvers());
-const arrive = (response) => delays.get(response).resolve();
+const release = (response) => delays.get(response).resolve();
 const shortPause = () => new Promise((resolve) => setTimeout(resolve, 5));
 const files = [1, 2, 3].map((number) => new File([new Uint8Array([number])], `${number}.webm`, { lastModified: 1 }));
-const upload = () => meetings.upload({ title: "weekly" }, files, () => {}).then(() => "whole", (problem) => problem.message);
+const upload = () => meetings.upload({ title: "weekly" }, files, () => {}).then(() => "uploaded", (problem) => problem.message);
 const meetings = module.MeetingsApi ? new module.MeetingsApi(stack, visitor) : null;
 try {
 """
@@ -65,9 +65,11 @@ def test_an_upload_stops_for_another_user_and_continues_for_its_own(window: Cons
     visitor.signIn({ name: "ann" });
     return [...results, await upload(), puts];
     """
-    stopped, whole, puts = run_signed_in(window, "meetings-api", script)
+    stopped, completed, puts = run_signed_in(window, "meetings-api", script)
     assert stopped.startswith("Another user has signed in")
-    assert (whole, puts) == ("whole", ["ann 00000", "ann 00001", "ann 00002", "ann c"]), "nothing is uploaded for bob"
+    assert (completed, puts) == ("uploaded", ["ann 00000", "ann 00001", "ann 00002", "ann c"]), (
+        "nothing is uploaded for bob"
+    )
 
 
 def test_the_same_files_become_a_new_meeting_of_another_user(window: ConsoleWindow) -> None:
@@ -77,17 +79,22 @@ def test_the_same_files_become_a_new_meeting_of_another_user(window: ConsoleWind
     puts.length = 0;
     return [await upload(), puts];
     """
-    assert run_signed_in(window, "meetings-api", script) == ["whole", ["bob 00000", "bob 00001", "bob 00002", "bob c"]]
+    assert run_signed_in(window, "meetings-api", script) == [
+        "uploaded",
+        ["bob 00000", "bob 00001", "bob 00002", "bob c"],
+    ]
 
 
-@pytest.mark.parametrize("answer", ["/login ann", "/exchange ann"])
-def test_an_upload_does_not_start_if_another_user_signs_in_meanwhile(window: ConsoleWindow, answer: str) -> None:
+@pytest.mark.parametrize("delayed_response", ["/login ann", "/exchange ann"])
+def test_an_upload_does_not_start_if_another_user_signs_in_meanwhile(
+    window: ConsoleWindow, delayed_response: str
+) -> None:
     script = f"""
-    delay("{answer}");
+    delay("{delayed_response}");
     const result = upload();
     await shortPause();
     visitor.signIn({{ name: "bob" }});
-    arrive("{answer}");
+    release("{delayed_response}");
     return [await result, puts];
     """
     stopped, puts = run_signed_in(window, "meetings-api", script)
@@ -95,15 +102,15 @@ def test_an_upload_does_not_start_if_another_user_signs_in_meanwhile(window: Con
     assert puts == []
 
 
-@pytest.mark.parametrize("answer", ["/login ann", "/exchange ann"])
-def test_a_late_response_for_the_previous_user_is_not_used(window: ConsoleWindow, answer: str) -> None:
+@pytest.mark.parametrize("delayed_response", ["/login ann", "/exchange ann"])
+def test_a_late_response_for_the_previous_user_is_not_used(window: ConsoleWindow, delayed_response: str) -> None:
     script = f"""
-    delay("{answer}");
+    delay("{delayed_response}");
     const before = meetings.access();
     await shortPause();
     visitor.signIn({{ name: "bob" }});
     const first = (await meetings.access()).user;
-    arrive("{answer}");
+    release("{delayed_response}");
     return [first, (await before).user, (await meetings.access()).user, visitor.name];
     """
     assert run_signed_in(window, "meetings-api", script) == ["bob"] * 4
@@ -136,11 +143,11 @@ def test_a_token_of_another_user_or_another_api_key_is_a_change_of_the_user(wind
 
 
 @pytest.mark.parametrize(
-    ("name", "puts", "end"),
-    [("bob", 2, "Another user has signed in before the upload was complete."), ("ann", 3, "whole")],
+    ("name", "puts", "result"),
+    [("bob", 2, "Another user has signed in before the upload was complete."), ("ann", 3, "uploaded")],
 )
 def test_a_video_upload_continues_with_a_new_token_and_stops_for_another_user(
-    window: ConsoleWindow, name: str, puts: int, end: str
+    window: ConsoleWindow, name: str, puts: int, result: str
 ) -> None:
     script = f"""
     const parts = [1, 2, 3].map((partNumber) => ({{ partNumber, url: `${{host}}/raw/ann/v/${{partNumber}}` }}));
@@ -150,7 +157,7 @@ def test_a_video_upload_continues_with_a_new_token_and_stops_for_another_user(
     afterPut = (count) => count === 2 && visitor.signIn({{ name: "{name}" }});
     const api = new module.LivestreamApi({{ apiUrl: host, authorizer: "jwt" }}, visitor);
     const video = new File(["12345"], "a.mp4");
-    const result = await api.upload("e", "video", video, "video/mp4", () => {{}}).then(() => "whole", (problem) => problem.message);
+    const result = await api.upload("e", "video", video, "video/mp4", () => {{}}).then(() => "uploaded", (problem) => problem.message);
     return [puts.length, result];
     """
-    assert run_signed_in(window, "livestream-api", script) == [puts, end]
+    assert run_signed_in(window, "livestream-api", script) == [puts, result]

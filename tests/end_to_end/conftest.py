@@ -85,30 +85,32 @@ class Platform:
         ]
         return [event["message"] for page in pages for event in page["events"]]
 
-    def mark(self) -> int:
-        """Return the end of the log of IAM decisions; `decisions(mark)` reads later decisions."""
+    def decision_log_end(self) -> int:
+        """Return the position of the end of the log of IAM decisions. `decisions` reads the log from a position."""
         return log_size(self.emulator.folder)
 
-    def decisions(self, mark: int) -> list[Decision]:
-        return read_decisions(self.emulator.folder, mark)
+    def decisions(self, start: int) -> list[Decision]:
+        return read_decisions(self.emulator.folder, start)
 
-    def grants_against(self, decisions: list[Decision]) -> GrantComparison:
+    def compare_grants(self, decisions: list[Decision]) -> GrantComparison:
         """Return the comparison of all grants with their use in the given decisions."""
         return compare_grants(read_stack_grants(self.client("iam"), PREFIX), decisions, read_reviewed_grants(), PREFIX)
 
     @contextmanager
-    def actions_of(self, role: str, *, without: str = "", more: str = "", policy: str = "grants") -> Iterator[None]:
-        """Remove an action from a role's policy or add one, until the end of the block."""
+    def changed_actions(
+        self, role: str, *, removed: str = "", added: str = "", policy: str = "grants"
+    ) -> Iterator[None]:
+        """Remove an action from a role's policy or add one. The policy is restored at the end of the block."""
         iam = self.client("iam")
         name = f"{PREFIX}{role}"
         document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
         changed: dict[str, Any] = json.loads(json.dumps(document))
         for statement in changed["Statement"]:
-            statement["Action"] = [action for action in statement["Action"] if action != without]
+            statement["Action"] = [action for action in statement["Action"] if action != removed]
         changed["Statement"] = [statement for statement in changed["Statement"] if statement["Action"]]
-        if more:
-            changed["Statement"].append({"Effect": "Allow", "Action": [more], "Resource": ["*"]})
-        assert changed != document, "nothing was changed"
+        if added:
+            changed["Statement"].append({"Effect": "Allow", "Action": [added], "Resource": ["*"]})
+        assert changed != document, "the changed policy must differ from the deployed one"
         if changed["Statement"]:
             iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(changed))
         else:
@@ -117,17 +119,17 @@ class Platform:
             yield
         finally:
             iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
-            self.unexplained_since = self.mark()
+            self.unexplained_since = self.decision_log_end()
 
 
 @pytest.fixture(autouse=True)
-def _nothing_refused(request: pytest.FixtureRequest) -> Iterator[None]:
+def _require_no_refusals(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test of the shared platform that used an action without a grant, and name action and role."""
     if "platform" not in request.fixturenames:
         yield
         return
     platform: Platform = request.getfixturevalue("platform")
-    platform.unexplained_since = platform.mark()
+    platform.unexplained_since = platform.decision_log_end()
     yield
     refusals = [
         decision
@@ -140,7 +142,7 @@ def _nothing_refused(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def allow_refusals(platform: Platform) -> Iterator[None]:
     yield
-    platform.unexplained_since = platform.mark()
+    platform.unexplained_since = platform.decision_log_end()
 
 
 @pytest.fixture
@@ -152,26 +154,26 @@ def intake(platform: Platform) -> Iterator[IngestionIntake]:
 
 
 @dataclass(frozen=True)
-class Played(Generic[T]):
+class FlowRun(Generic[T]):
     """Result of a flow that all tests share, with the IAM decisions of its run."""
 
     outcome: T
     decisions: list[Decision]
 
 
-def play_flow(platform: Platform, play: Callable[[StepReporter], T]) -> Played[T]:
+def play_flow(platform: Platform, play: Callable[[StepReporter], T]) -> FlowRun[T]:
     """Play a flow without printing its steps."""
-    mark = platform.mark()
+    log_end = platform.decision_log_end()
     outcome = play(lambda _: None)
-    return Played(outcome, platform.decisions(mark))
+    return FlowRun(outcome, platform.decisions(log_end))
 
 
-Ingested = Played[tuple[int, ingestion_flow.IngestionOutcome]]
+IngestionFlowRun = FlowRun[tuple[int, ingestion_flow.IngestionOutcome]]
 """Result of ingestion's flow, with the number of files of other tests in its last manifest."""
 
 
 @pytest.fixture(scope="session")
-def ingestion_playing(platform: Platform) -> Iterator[Future[Ingested]]:
+def ingestion_flow_future(platform: Platform) -> Iterator[Future[IngestionFlowRun]]:
     """Future of ingestion's flow. It mostly waits for Spark, so other flows run in the meantime."""
     runs = IngestionRuns(platform.deployment)
     pending_files = runs.count_by_status("")["pending"]
@@ -184,24 +186,24 @@ def ingestion_playing(platform: Platform) -> Iterator[Future[Ingested]]:
 
 
 @pytest.fixture(scope="session")
-def ingestion_played(ingestion_playing: Future[Ingested]) -> Ingested:
-    return ingestion_playing.result()
+def ingestion_flow_run(ingestion_flow_future: Future[IngestionFlowRun]) -> IngestionFlowRun:
+    return ingestion_flow_future.result()
 
 
 @pytest.fixture(scope="session")
-def transcription_played(platform: Platform) -> Played[list[str]]:
+def transcription_flow_run(platform: Platform) -> FlowRun[list[str]]:
     return play_flow(
         platform, lambda report_step: transcription_flow.play(TranscriptionBackend(platform.deployment), report_step)
     )
 
 
 @pytest.fixture(scope="session")
-def voice_qa_played(platform: Platform) -> Played[list[str]]:
+def voice_qa_flow_run(platform: Platform) -> FlowRun[list[str]]:
     return play_flow(platform, lambda report_step: voice_qa_flow.play(VoiceQaBackend(platform.deployment), report_step))
 
 
 @pytest.fixture
-def lectures(platform: Platform) -> VoiceQaBackend:
+def voice_qa(platform: Platform) -> VoiceQaBackend:
     return VoiceQaBackend(platform.deployment)
 
 
@@ -211,7 +213,7 @@ def livestream(platform: Platform) -> LivestreamBackend:
 
 
 @pytest.fixture(scope="session")
-def livestream_played(platform: Platform, livestream: LivestreamBackend) -> Played[list[str]]:
+def livestream_flow_run(platform: Platform, livestream: LivestreamBackend) -> FlowRun[list[str]]:
     return play_flow(platform, lambda report_step: livestream_flow.play(livestream, report_step))
 
 
@@ -221,7 +223,7 @@ def meetings(platform: Platform) -> MeetingsBackend:
 
 
 @pytest.fixture(scope="session")
-def meetings_played(platform: Platform, meetings: MeetingsBackend) -> Played[list[str]]:
+def meetings_flow_run(platform: Platform, meetings: MeetingsBackend) -> FlowRun[list[str]]:
     return play_flow(platform, lambda report_step: meetings_flow.play(meetings, report_step))
 
 
@@ -232,7 +234,7 @@ def ann(meetings: MeetingsBackend, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def captioning(platform: Platform) -> TranscriptionBackend:
+def transcription(platform: Platform) -> TranscriptionBackend:
     return TranscriptionBackend(platform.deployment)
 
 

@@ -24,14 +24,16 @@ from local.flows.meetings_client import MeetingsBackend, write_recording
 
 SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
 """Job queues of the media job."""
-VOICE = 150
+VOICE_PITCH_HZ = 150
 PATIENCE_SECONDS = 90
 """Several meetings are processed at once by real processes."""
-ENDED = (MeetingStatus.READY, MeetingStatus.FAILED)
+FINAL_STATUSES = (MeetingStatus.READY, MeetingStatus.FAILED)
 
 
 @dataclass(frozen=True)
 class Recorder:
+    """User who records and uploads meetings with the real client of the backend."""
+
     meetings: MeetingsBackend
     subject: str
     folder: Path
@@ -48,11 +50,11 @@ class Recorder:
     def record_speech(self, *chunks: str) -> list[Path]:
         """Record chunks, each with the given words."""
         names = (self._new_path() for _ in chunks)
-        return [write_recording(path, [(VOICE, words)]) for path, words in zip(names, chunks, strict=True)]
+        return [write_recording(path, [(VOICE_PITCH_HZ, words)]) for path, words in zip(names, chunks, strict=True)]
 
     def record_audio(self, words: str) -> Path:
         """Record a chunk without video. Next to other chunks, it forces the video to be encoded."""
-        return write_recording(self._new_path(), [(VOICE, words)], pictures=False)
+        return write_recording(self._new_path(), [(VOICE_PITCH_HZ, words)], pictures=False)
 
     def record_video_only(self) -> list[Path]:
         return [self._run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5", "-t", "1", "-pix_fmt", "yuv420p")]
@@ -70,20 +72,20 @@ class Recorder:
     def upload(self, chunks: Sequence[Path], meeting: NewMeeting | None = None) -> str:
         return self.client.upload(meeting or new_meeting(), chunks).meeting_id
 
-    def upload_partially(self, meeting: NewMeeting, chunks: Sequence[Path], there: Iterable[bytes | None]) -> None:
-        """Upload `complete.json` and only some content of its chunks."""
-        place = MeetingId(self.credentials.user, meeting.meeting_id)
+    def upload_partially(self, meeting: NewMeeting, chunks: Sequence[Path], contents: Iterable[bytes | None]) -> None:
+        """Upload `complete.json` and some of the chunks that it lists. A chunk whose content is None is not uploaded."""
+        uploaded = MeetingId(self.credentials.user, meeting.meeting_id)
         names = [chunk_name(number, path) for number, path in enumerate(chunks)]
-        for name, content in zip(names, there, strict=True):
+        for name, content in zip(names, contents, strict=True):
             if content is not None:
-                self.put(place.upload_key(name), content)
-        listed = [
+                self.put(uploaded.upload_key(name), content)
+        listed_chunks = [
             Chunk(name=name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
             for name, path in zip(names, chunks, strict=True)
         ]
         self.put(
-            place.upload_key(COMPLETE_FILE_NAME),
-            meeting.to_complete_file(listed).model_dump_json(by_alias=True).encode(),
+            uploaded.upload_key(COMPLETE_FILE_NAME),
+            meeting.to_complete_file(listed_chunks).model_dump_json(by_alias=True).encode(),
         )
 
     def put(self, key: str, content: bytes) -> None:
@@ -93,27 +95,29 @@ class Recorder:
     def wait_for_status(self, meeting_id: str, *statuses: MeetingStatus) -> MeetingRecord:
         """Wait until the meeting has one of these statuses, by default ready or failed."""
         return eventually(
-            lambda: self._read_with_status(meeting_id, statuses or ENDED), "what becomes of it", PATIENCE_SECONDS
+            lambda: self._read_with_status(meeting_id, statuses or FINAL_STATUSES),
+            "the final status of the meeting",
+            PATIENCE_SECONDS,
         )
 
     def wait_for_wrong_chunks(self, meeting_id: str, problem: ChunkProblem) -> list[str]:
         """Wait until the meeting lists chunks with this problem; return their names."""
 
-        def found() -> list[str]:
+        def find_chunks() -> list[str]:
             record = self._read_with_status(meeting_id, (MeetingStatus.INCOMPLETE,))
             return [] if record is None else [chunk.name for chunk in record.wrong if chunk.problem is problem]
 
-        return eventually(lambda: found() or None, f"a chunk that is {problem}", PATIENCE_SECONDS)
+        return eventually(lambda: find_chunks() or None, f"a chunk with the problem {problem}", PATIENCE_SECONDS)
 
     def wait_for_media_job(self, meeting_id: str) -> MeetingRecord:
         """Wait until the meeting's media job has ended."""
 
-        def found() -> MeetingRecord | None:
+        def find_processed() -> MeetingRecord | None:
             record = self._read_with_status(meeting_id, tuple(MeetingStatus))
-            waits = record is None or record.status is MeetingStatus.INCOMPLETE or record.stage is Stage.MEDIA
-            return None if waits else record
+            is_waiting = record is None or record.status is MeetingStatus.INCOMPLETE or record.stage is Stage.MEDIA
+            return None if is_waiting else record
 
-        return eventually(found, "the end of the media job", PATIENCE_SECONDS)
+        return eventually(find_processed, "the end of the media job", PATIENCE_SECONDS)
 
     def _read_with_status(self, meeting_id: str, statuses: tuple[MeetingStatus, ...]) -> MeetingRecord | None:
         try:
@@ -153,7 +157,7 @@ class JobHistory:
 def job_history(meetings: MeetingsBackend, record: MeetingRecord) -> JobHistory:
     """Return the history from AWS Batch and CloudWatch Logs."""
     batch, logs = meetings.client("batch"), meetings.client("logs")
-    about = {"name": "MEETING_ID", "value": record.meeting_id}
+    meeting_variable = {"name": "MEETING_ID", "value": record.meeting_id}
     listed = [
         summary
         for queue in batch.describe_job_queues()["jobQueues"]
@@ -161,16 +165,16 @@ def job_history(meetings: MeetingsBackend, record: MeetingRecord) -> JobHistory:
         for summary in batch.list_jobs(jobQueue=queue["jobQueueName"], jobStatus=status)["jobSummaryList"]
     ]
     described = batch.describe_jobs(jobs=[summary["jobId"] for summary in listed])["jobs"]
-    jobs = [job for job in described if about in job["container"]["environment"]]
+    jobs = [job for job in described if meeting_variable in job["container"]["environment"]]
     jobs.sort(key=lambda job: job["createdAt"])
     lines: list[str] = []
     for job in jobs:
         for attempt in job["attempts"]:
-            found = logs.get_log_events(
+            log_page = logs.get_log_events(
                 logGroupName=job["container"]["logConfiguration"]["options"]["awslogs-group"],
                 logStreamName=attempt["container"]["logStreamName"],
             )
-            lines += [str(json.loads(event["message"]).get("message")) for event in found["events"]]
+            lines += [str(json.loads(event["message"]).get("message")) for event in log_page["events"]]
     return JobHistory(
         queues=tuple(job["jobQueue"].rpartition("/")[2] for job in jobs),
         lines=tuple(lines),

@@ -18,20 +18,20 @@ CODE = """
 import json, sys
 def handler(event, context):
     print(json.dumps({"message": "work_failed", "items": 3}), file=sys.stderr)
-    raise ValueError("as asked")
+    raise ValueError("every invocation fails")
 """
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
-CLOSED_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:closed"
+TOPIC_WITHOUT_POLICY = f"arn:aws:sns:{REGION}:{ACCOUNT}:closed"
 INBOX = f"arn:aws:sqs:{REGION}:{ACCOUNT}:inbox"
 LOG_GROUP = "/aws/lambda/failing"
-RULE: dict[str, Any] = {
+ALARM_SETTINGS: dict[str, Any] = {
     "Statistic": "Sum",
     "Period": 300,
     "EvaluationPeriods": 1,
     "Threshold": 0,
     "ComparisonOperator": "GreaterThanThreshold",
     "TreatMissingData": "notBreaching",
-    "AlarmActions": [TOPIC, CLOSED_TOPIC],
+    "AlarmActions": [TOPIC, TOPIC_WITHOUT_POLICY],
 }
 
 
@@ -45,7 +45,7 @@ class AlarmHarness:
         self.machine = clients("stepfunctions").create_state_machine(
             name="failing",
             roleArn=role,
-            definition=json.dumps({"StartAt": "Stop", "States": {"Stop": {"Type": "Fail", "Error": "Asked"}}}),
+            definition=json.dumps({"StartAt": "Stop", "States": {"Stop": {"Type": "Fail", "Error": "AlwaysFails"}}}),
         )["stateMachineArn"]
         self._create_function(role)
         clients("sqs").create_queue(QueueName="dead-letters")
@@ -53,10 +53,10 @@ class AlarmHarness:
     def put_alarm(self, name: str, namespace: str, metric: str, **dimensions: str) -> None:
         listed = [{"Name": key, "Value": value} for key, value in dimensions.items()]
         self.clients("cloudwatch").put_metric_alarm(
-            AlarmName=name, Namespace=namespace, MetricName=metric, Dimensions=listed, **RULE
+            AlarmName=name, Namespace=namespace, MetricName=metric, Dimensions=listed, **ALARM_SETTINGS
         )
 
-    def states(self) -> dict[str, str]:
+    def read_alarm_states(self) -> dict[str, str]:
         alarms = self.clients("cloudwatch").describe_alarms()["MetricAlarms"]
         return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
 
@@ -76,13 +76,13 @@ class AlarmHarness:
     def _create_inbox(self) -> str:
         sqs, sns = self.clients("sqs"), self.clients("sns")
         url: str = sqs.create_queue(QueueName="inbox")["QueueUrl"]
-        for topic in (TOPIC, CLOSED_TOPIC):
+        for topic in (TOPIC, TOPIC_WITHOUT_POLICY):
             sns.create_topic(Name=topic.rpartition(":")[2])
             sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=INBOX)
-        admit_topics = _policy("sns.amazonaws.com", "sqs:SendMessage", INBOX)
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": admit_topics})
-        admit_alarms = _policy("cloudwatch.amazonaws.com", "sns:Publish", TOPIC)
-        sns.set_topic_attributes(TopicArn=TOPIC, AttributeName="Policy", AttributeValue=admit_alarms)
+        topics_policy = _policy("sns.amazonaws.com", "sqs:SendMessage", INBOX)
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": topics_policy})
+        alarms_policy = _policy("cloudwatch.amazonaws.com", "sns:Publish", TOPIC)
+        sns.set_topic_attributes(TopicArn=TOPIC, AttributeName="Policy", AttributeValue=alarms_policy)
         return url
 
     def _create_role(self) -> str:
@@ -106,7 +106,7 @@ class AlarmHarness:
 
 
 def _policy(service: str, action: str, resource: str) -> str:
-    """Return a resource policy that admits a service."""
+    """Return a resource policy that allows an action of a service."""
     allow = {"Effect": "Allow", "Principal": {"Service": service}, "Action": action, "Resource": resource}
     return json.dumps({"Statement": [allow]})
 
@@ -136,11 +136,11 @@ def test_each_failure_raises_its_alarm_and_the_subscriber_gets_the_message(harne
     )
     harness.clients("stepfunctions").start_execution(stateMachineArn=harness.machine)
 
-    raised = {"workflow", "errors", "dead-letters", "log", "published"}
-    messages = harness.read_messages(len(raised))
+    expected_alarms = {"workflow", "errors", "dead-letters", "log", "published"}
+    messages = harness.read_messages(len(expected_alarms))
     assert {(message["AlarmName"], message["NewStateValue"]) for message in messages} == {
-        (name, "ALARM") for name in raised
+        (name, "ALARM") for name in expected_alarms
     }
-    assert len(messages) == len(raised), "a topic whose policy does not admit CloudWatch was notified"
-    not_raised = {"other-workflow": "OK", "throttles": "OK", "table": "INSUFFICIENT_DATA"}
-    assert harness.states() == dict.fromkeys(raised, "ALARM") | not_raised
+    assert len(messages) == len(expected_alarms), "a topic without a policy for CloudWatch must not be notified"
+    other_alarms = {"other-workflow": "OK", "throttles": "OK", "table": "INSUFFICIENT_DATA"}
+    assert harness.read_alarm_states() == dict.fromkeys(expected_alarms, "ALARM") | other_alarms

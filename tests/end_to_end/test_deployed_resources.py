@@ -1,4 +1,4 @@
-"""Tests of deployed, changed and deleted resources, read from the services' APIs, because the engine's state proves nothing."""
+"""Tests of deployed, changed and deleted resources, read from the services' APIs, not from the engine's state."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -98,7 +98,7 @@ def test_every_input_of_the_preview_exists_after_deployment(platform: Platform) 
 
 
 @pytest.fixture
-def workshop(platform: Platform, tmp_path: Path) -> Iterator[SmallStack]:
+def stack(platform: Platform, tmp_path: Path) -> Iterator[SmallStack]:
     """Program of one test on the shared emulator, with its own state."""
     state = PlatformState.empty(tmp_path / "state.json", "workshop")
     program = SmallStack(platform.emulator, platform.client, state)
@@ -106,32 +106,30 @@ def workshop(platform: Platform, tmp_path: Path) -> Iterator[SmallStack]:
     program.up(lambda: None)
 
 
-def test_a_secret_parameter_is_created_changed_and_deleted(workshop: SmallStack, tmp_path: Path) -> None:
+def test_a_secret_parameter_is_created_changed_and_deleted(stack: SmallStack, tmp_path: Path) -> None:
     def body(value: str, **tags: str) -> Callable[[], object]:
         return lambda: aws.ssm.Parameter(
             "key", name="/workshop/key", type="SecureString", value=pulumi.Output.secret(value), tags=tags or {"a": "1"}
         )
 
     def read() -> Any:
-        return workshop.clients("ssm").get_parameter(Name="/workshop/key", WithDecryption=True)["Parameter"]
+        return stack.clients("ssm").get_parameter(Name="/workshop/key", WithDecryption=True)["Parameter"]
 
-    workshop.up(body("canary-one"))
+    stack.up(body("canary-one"))
     assert (read()["Value"], read()["Type"]) == ("canary-one", "SecureString")
-    assert workshop.up(body("canary-one")) == {"key": ResourceAction.SAME}
-    assert workshop.up(body("canary-two")) == {"key": ResourceAction.UPDATE}
+    assert stack.up(body("canary-one")) == {"key": ResourceAction.SAME}
+    assert stack.up(body("canary-two")) == {"key": ResourceAction.UPDATE}
     assert read()["Value"] == "canary-two"
-    workshop.up(body("canary-two", b="2"))
-    tags = workshop.clients("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="/workshop/key")[
-        "TagList"
-    ]
+    stack.up(body("canary-two", b="2"))
+    tags = stack.clients("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="/workshop/key")["TagList"]
     assert tags == [{"Key": "b", "Value": "2"}], "a tag that the program no longer has is deleted"
     assert "canary" not in (tmp_path / "state.json").read_text()
-    workshop.up(lambda: None)
+    stack.up(lambda: None)
     with pytest.raises(ClientError, match="ParameterNotFound"):
         read()
 
 
-def test_a_resource_with_a_secrets_version_changes_with_the_secret(workshop: SmallStack) -> None:
+def test_a_resource_with_a_secrets_version_changes_with_the_secret(stack: SmallStack) -> None:
     def body(value: str) -> Callable[[], object]:
         def program() -> None:
             secret = Secret("key", SecretArgs(scope(), "Key", value))
@@ -139,21 +137,21 @@ def test_a_resource_with_a_secrets_version_changes_with_the_secret(workshop: Sma
 
         return program
 
-    def followed_version() -> str:
-        return str(workshop.clients("ssm").get_parameter(Name="/workshop/follower")["Parameter"]["Value"])
+    def read_follower() -> str:
+        return str(stack.clients("ssm").get_parameter(Name="/workshop/follower")["Parameter"]["Value"])
 
-    workshop.up(body("canary-one"))
-    assert followed_version() == "1"
-    assert set(workshop.up(body("canary-one")).values()) == {ResourceAction.SAME}
-    assert set(workshop.up(body("canary-two")).values()) == {ResourceAction.UPDATE}
-    assert followed_version() == "2"
-    workshop.up(lambda: None)
+    stack.up(body("canary-one"))
+    assert read_follower() == "1"
+    assert set(stack.up(body("canary-one")).values()) == {ResourceAction.SAME}
+    assert set(stack.up(body("canary-two")).values()) == {ResourceAction.UPDATE}
+    assert read_follower() == "2"
+    stack.up(lambda: None)
 
 
-def test_a_table_changes_its_key_and_keeps_its_items(workshop: SmallStack) -> None:
+def test_a_table_changes_its_key_and_keeps_its_items(stack: SmallStack) -> None:
     unprotected = scope(foundation=foundation_settings(data={"deletionProtection": False}))
     key = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
-    dynamodb, name = workshop.clients("dynamodb"), unprotected.name(Kind.TABLE, "files")
+    dynamodb, name = stack.clients("dynamodb"), unprotected.name(Kind.TABLE, "files")
 
     def body(key: str | None) -> Callable[[], object]:
         return lambda: Table("files", TableArgs(unprotected, "Files", "pk", kms_key_arn=key))
@@ -163,20 +161,20 @@ def test_a_table_changes_its_key_and_keeps_its_items(workshop: SmallStack) -> No
         description: dict[str, Any] = dynamodb.describe_table(TableName=name)["Table"]["SSEDescription"]
         return description
 
-    workshop.up(body(None))
+    stack.up(body(None))
     dynamodb.put_item(TableName=name, Item={"pk": {"S": "kept"}})
-    assert workshop.up(body(key))["ingestion-files-table"] is ResourceAction.UPDATE
+    assert stack.up(body(key))["ingestion-files-table"] is ResourceAction.UPDATE
     assert (encryption()["Status"], encryption()["KMSMasterKeyArn"]) == ("ENABLED", key)
-    assert workshop.up(body(None))["ingestion-files-table"] is ResourceAction.UPDATE
+    assert stack.up(body(None))["ingestion-files-table"] is ResourceAction.UPDATE
     assert encryption()["Status"] == "DISABLED"
 
 
-def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(workshop: SmallStack, platform: Platform) -> None:
+def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(stack: SmallStack, platform: Platform) -> None:
     topic = platform.id("foundation-alerts-topic")
     role = "arn:aws:iam::123456789012:role/polyphony-local-ingestion-sweep"
 
     def body(rate: str) -> Callable[[], object]:
-        def make() -> None:
+        def register() -> None:
             aws.scheduler.Schedule(
                 "schedule",
                 name="workshop",
@@ -188,23 +186,23 @@ def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(workshop: SmallS
             rule = aws.cloudwatch.EventRule("rule", name="workshop", schedule_expression=rate, state="DISABLED")
             aws.cloudwatch.EventTarget("target", rule=rule.name, target_id="topic", arn=topic)
 
-        return make
+        return register
 
     def rates() -> list[str]:
-        schedule = workshop.clients("scheduler").get_schedule(Name="workshop", GroupName="default")
+        schedule = stack.clients("scheduler").get_schedule(Name="workshop", GroupName="default")
         return [
             schedule["ScheduleExpression"],
-            workshop.clients("events").describe_rule(Name="workshop")["ScheduleExpression"],
+            stack.clients("events").describe_rule(Name="workshop")["ScheduleExpression"],
         ]
 
-    workshop.up(body("rate(1 hour)"))
+    stack.up(body("rate(1 hour)"))
     assert rates() == ["rate(1 hour)"] * 2
-    actions = workshop.up(body("rate(2 hours)"))
+    actions = stack.up(body("rate(2 hours)"))
     assert actions == {"schedule": ResourceAction.UPDATE, "rule": ResourceAction.UPDATE, "target": ResourceAction.SAME}
     assert rates() == ["rate(2 hours)"] * 2
-    [target] = workshop.clients("events").list_targets_by_rule(Rule="workshop")["Targets"]
+    [target] = stack.clients("events").list_targets_by_rule(Rule="workshop")["Targets"]
     assert target == {"Id": "topic", "Arn": topic}
-    workshop.up(lambda: None)
+    stack.up(lambda: None)
     with pytest.raises(ClientError, match="ResourceNotFound"):
         rates()
 
@@ -220,23 +218,23 @@ def test_a_bucket_with_objects_under_unusual_keys_can_be_emptied_and_deleted(pla
     s3.delete_bucket(Bucket="unusual-keys")
 
 
-def test_removed_settings_of_a_bucket_and_a_queue_are_reset(workshop: SmallStack) -> None:
+def test_removed_settings_of_a_bucket_and_a_queue_are_reset(stack: SmallStack) -> None:
     allow = json.dumps({"redrivePermission": "denyAll"})
 
-    def body(*, with_traits: bool) -> Callable[[], object]:
-        def make() -> None:
+    def body(*, with_settings: bool) -> Callable[[], object]:
+        def register() -> None:
             bucket = aws.s3.Bucket("bucket", bucket="workshop-123456789012", force_destroy=True)
             queue = aws.sqs.Queue("queue", name="workshop")
-            if with_traits:
+            if with_settings:
                 aws.s3.BucketVersioning(
                     "versioning", bucket=bucket.bucket, versioning_configuration={"status": "Enabled"}
                 )
                 aws.sqs.RedriveAllowPolicy("allow", queue_url=queue.url, redrive_allow_policy=allow)
 
-        return make
+        return register
 
     def versioning_and_redrive() -> tuple[str, str | None]:
-        s3, sqs, name = workshop.clients("s3"), workshop.clients("sqs"), "workshop-123456789012"
+        s3, sqs, name = stack.clients("s3"), stack.clients("sqs"), "workshop-123456789012"
         url = sqs.get_queue_url(QueueName="workshop")["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         return (
@@ -244,19 +242,19 @@ def test_removed_settings_of_a_bucket_and_a_queue_are_reset(workshop: SmallStack
             attributes.get("RedriveAllowPolicy") or None,
         )
 
-    workshop.up(body(with_traits=True))
+    stack.up(body(with_settings=True))
     assert versioning_and_redrive() == ("Enabled", allow)
-    workshop.clients("s3").put_object(Bucket="workshop-123456789012", Key="one", Body=b"1")
-    workshop.up(body(with_traits=False))
+    stack.clients("s3").put_object(Bucket="workshop-123456789012", Key="one", Body=b"1")
+    stack.up(body(with_settings=False))
     assert versioning_and_redrive() == ("Suspended", None)
-    workshop.up(lambda: None)
+    stack.up(lambda: None)
     with pytest.raises(ClientError, match="NonExistentQueue"):
         versioning_and_redrive()
     with pytest.raises(ClientError, match="NoSuchBucket"):
-        workshop.clients("s3").list_objects_v2(Bucket="workshop-123456789012")
+        stack.clients("s3").list_objects_v2(Bucket="workshop-123456789012")
 
 
-def test_asynchronous_invocation_settings_are_on_the_alias(workshop: SmallStack, platform: Platform) -> None:
+def test_asynchronous_invocation_settings_are_on_the_alias(stack: SmallStack, platform: Platform) -> None:
     name = platform.id("ingestion-manifest-builder-function")
     dead_letters = "arn:aws:sqs:us-east-1:123456789012:polyphony-local-ingestion-intake-dlq"
 
@@ -283,8 +281,8 @@ def test_asynchronous_invocation_settings_are_on_the_alias(workshop: SmallStack,
             source_arn="arn:aws:events:us-east-1:123456789012:rule/workshop",
         )
 
-    workshop.up(body)
-    lambda_ = workshop.clients("lambda")
+    stack.up(body)
+    lambda_ = stack.clients("lambda")
     settings = lambda_.get_function_event_invoke_config(FunctionName=name, Qualifier="live")
     assert (settings["MaximumRetryAttempts"], settings["MaximumEventAgeInSeconds"]) == (1, 300)
     assert settings["DestinationConfig"]["OnFailure"]["Destination"] == dead_letters
@@ -293,7 +291,7 @@ def test_asynchronous_invocation_settings_are_on_the_alias(workshop: SmallStack,
     [statement] = json.loads(lambda_.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
     assert statement["Resource"].endswith(f"{name}:live")
     assert statement["Condition"]["StringEquals"] == {"AWS:SourceAccount": "123456789012"}
-    workshop.up(lambda: None)
+    stack.up(lambda: None)
     for read in (
         lambda_.get_function_event_invoke_config,
         lambda_.get_provisioned_concurrency_config,
@@ -303,7 +301,7 @@ def test_asynchronous_invocation_settings_are_on_the_alias(workshop: SmallStack,
             read(FunctionName=name, Qualifier="live")
 
 
-def test_a_changed_job_definition_replaces_its_old_revision(workshop: SmallStack) -> None:
+def test_a_changed_job_definition_replaces_its_old_revision(stack: SmallStack) -> None:
     def body(minutes: int) -> Callable[[], object]:
         return lambda: aws.batch.JobDefinition(
             "job",
@@ -315,28 +313,28 @@ def test_a_changed_job_definition_replaces_its_old_revision(workshop: SmallStack
 
     def timeouts() -> dict[str, int]:
         """Return the timeout of the newest revision by status."""
-        definitions = workshop.clients("batch").describe_job_definitions(jobDefinitionName="workshop")["jobDefinitions"]
+        definitions = stack.clients("batch").describe_job_definitions(jobDefinitionName="workshop")["jobDefinitions"]
         return {definition["status"]: definition["timeout"]["attemptDurationSeconds"] for definition in definitions}
 
-    workshop.up(body(60))
+    stack.up(body(60))
     assert timeouts() == {"ACTIVE": 3600}
-    assert workshop.up(body(30)) == {"job": ResourceAction.UPDATE}
+    assert stack.up(body(30)) == {"job": ResourceAction.UPDATE}
     assert timeouts() == {"INACTIVE": 3600, "ACTIVE": 1800}
-    assert workshop.up(body(30)) == {"job": ResourceAction.SAME}
+    assert stack.up(body(30)) == {"job": ResourceAction.SAME}
 
 
 def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
-    workshop: SmallStack, monkeypatch: pytest.MonkeyPatch
+    stack: SmallStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory, semantic = "ingestion-memory-memory", "ingestion-memory-semantic"
 
     def up(days: int, **namespaces: str) -> dict[str, ResourceAction]:
         monkeypatch.setattr(agentcore_memory, "NAMESPACES", namespaces)
         unprotected = scope(foundation=foundation_settings(data={"deletionProtection": False}))
-        return workshop.up(lambda: AgentMemory("memory", AgentMemoryArgs(unprotected, "clipAgentMemory", days)))
+        return stack.up(lambda: AgentMemory("memory", AgentMemoryArgs(unprotected, "clipAgentMemory", days)))
 
     def memory_details() -> dict[str, Any]:
-        client = workshop.clients("bedrock-agentcore-control")
+        client = stack.clients("bedrock-agentcore-control")
         [memory_id] = [memory["id"] for memory in client.list_memories()["memories"] if "_test_" in memory["id"]]
         answer: dict[str, Any] = client.get_memory(memoryId=memory_id)["memory"]
         return answer

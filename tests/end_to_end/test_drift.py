@@ -237,34 +237,36 @@ def read_current(resource: Resource, state: PlatformState, clients: EmulatorClie
     return read_inputs(DRIVERS[resource.type], clients, values)
 
 
-def differences(before: Props, after: Props | None) -> Props:
+def find_differences(before: Props, after: Props | None) -> Props:
     """Return the new values of the inputs that differ. A removed input has the value None."""
     assert after is not None, "the resource no longer exists"
     return {name: after.get(name) for name in {**before, **after} if before.get(name) != after.get(name)}
 
 
 @pytest.fixture(scope="module")
-def workshop(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallStack]:
+def drift_stack(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallStack]:
     """One resource of each common type on the shared emulator. The tests change and delete them by hand."""
     state = PlatformState.empty(tmp_path_factory.mktemp("drift") / "state.json", "drift")
     program = SmallStack(platform.emulator, platform.client, state)
     program.up(register_resources)
-    drifted = {
-        resource.name: differences(resource.inputs, read_current(resource, state, platform.client))
+    differences_by_resource = {
+        resource.name: find_differences(resource.inputs, read_current(resource, state, platform.client))
         for resource in program.graph.customs()
     }
-    assert not any(drifted.values()), "a resource that was just created has not drifted"
+    assert not any(differences_by_resource.values()), "a resource that was just created has not drifted"
     yield program
     program.up(lambda: None)
 
 
 def test_no_resource_of_the_local_stack_has_drifted(platform: Platform) -> None:
     resources = [resource for resource in platform.graph.customs() if resource.type in DRIVERS]
-    drifted = {
-        resource.urn: differences(resource.inputs, read_current(resource, platform.deployed.state, platform.client))
+    differences_by_resource = {
+        resource.urn: find_differences(
+            resource.inputs, read_current(resource, platform.deployed.state, platform.client)
+        )
         for resource in resources
     }
-    assert {urn: changed for urn, changed in drifted.items() if changed} == {}
+    assert {urn: changed for urn, changed in differences_by_resource.items() if changed} == {}
     assert sum(bool(DRIVERS[resource.type].read) for resource in resources) > 500, "most resources are read"
 
 
@@ -528,30 +530,30 @@ CHANGES: list[tuple[str, Callable[[EmulatorClients], object], Props]] = [
 @pytest.mark.parametrize(
     ("name", "change", "expected"), CHANGES, ids=[f"{name}-{'-'.join(changed)}" for name, _, changed in CHANGES]
 )
-def test_a_change_by_hand_is_seen_in_exactly_the_changed_input(
-    name: str, change: Callable[[EmulatorClients], object], expected: Props, workshop: SmallStack
+def test_a_change_by_hand_differs_in_exactly_the_changed_input(
+    name: str, change: Callable[[EmulatorClients], object], expected: Props, drift_stack: SmallStack
 ) -> None:
-    [resource] = [resource for resource in workshop.graph.customs() if resource.name == name]
-    before = read_current(resource, workshop.state, workshop.clients)
+    [resource] = [resource for resource in drift_stack.graph.customs() if resource.name == name]
+    before = read_current(resource, drift_stack.state, drift_stack.clients)
     assert before is not None
-    change(workshop.clients)
-    assert differences(before, read_current(resource, workshop.state, workshop.clients)) == expected
+    change(drift_stack.clients)
+    assert find_differences(before, read_current(resource, drift_stack.state, drift_stack.clients)) == expected
 
 
-def test_changed_code_and_a_changed_object_are_seen_by_their_hashes(workshop: SmallStack) -> None:
-    lambda_, s3 = workshop.clients("lambda"), workshop.clients("s3")
+def test_changed_code_and_a_changed_object_have_other_hashes(drift_stack: SmallStack) -> None:
+    lambda_, s3 = drift_stack.clients("lambda"), drift_stack.clients("s3")
     current_hash = lambda_.update_function_code(FunctionName=NAME, ZipFile=zip_of("changed = 1"))["CodeSha256"]
     etag = s3.put_object(Bucket=BUCKET, Key="job.py", Body=b"changed = 1")["ETag"]
-    resources = {resource.name: resource for resource in workshop.graph.customs()}
-    function = read_current(resources["function"], workshop.state, workshop.clients)
-    script = read_current(resources["object"], workshop.state, workshop.clients)
+    resources = {resource.name: resource for resource in drift_stack.graph.customs()}
+    function = read_current(resources["function"], drift_stack.state, drift_stack.clients)
+    script = read_current(resources["object"], drift_stack.state, drift_stack.clients)
     assert function is not None
     assert script is not None
     assert function["code"] == Archive(hash=current_hash)
     assert script["source"] == Asset(hash=etag)
 
 
-NEVER_GONE = {
+NOT_DELETABLE = {
     "accelerate": "acceleration is suspended, not removed",
     "versioning": "a bucket always has a versioning state",
     "encryption": "S3 encrypts every bucket, by default with AES-256",
@@ -560,16 +562,16 @@ NEVER_GONE = {
 """Settings that exist as long as the resource that they belong to, each with the reason."""
 
 
-def test_a_resource_deleted_by_hand_is_gone(workshop: SmallStack) -> None:
-    resources = {resource.urn: resource for resource in workshop.graph.customs()}
+def test_a_resource_deleted_by_hand_is_read_as_missing(drift_stack: SmallStack) -> None:
+    resources = {resource.urn: resource for resource in drift_stack.graph.customs()}
     remaining = {}
-    for urn in workshop.state.deletion_order(set(resources)):
-        entry, resource = workshop.state.entries()[urn], resources[urn]
+    for urn in drift_stack.state.deletion_order(set(resources)):
+        entry, resource = drift_stack.state.entries()[urn], resources[urn]
         if entry.emptied:
-            delete_all_versions(workshop.clients("s3"), {"Bucket": entry.id})
+            delete_all_versions(drift_stack.clients("s3"), {"Bucket": entry.id})
         for call in entry.deletion:
-            call_service(workshop.clients(call.service), call.operation, call.params)
-        current = read_current(resource, workshop.state, workshop.clients)
+            call_service(drift_stack.clients(call.service), call.operation, call.params)
+        current = read_current(resource, drift_stack.state, drift_stack.clients)
         if current is not None:
             remaining[resource.name] = current
-    assert remaining.keys() == NEVER_GONE.keys()
+    assert remaining.keys() == NOT_DELETABLE.keys()

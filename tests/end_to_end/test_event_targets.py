@@ -19,18 +19,18 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("targets")]
 CODE = """
 def handler(event, context):
     print("attempt of", context.aws_request_id)
-    raise ValueError("as asked")
+    raise ValueError("every invocation fails")
 """
 RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/rule"
 SQS = f"arn:aws:sqs:{REGION}:{ACCOUNT}"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:failing"
 LOG_GROUP = "/aws/lambda/failing"
 GROUP = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
-ADMITTED, REFUSED = {"n": "admitted"}, {"n": "refused"}
+ALLOWED_EVENT, REFUSED_EVENT = {"n": "allowed"}, {"n": "refused"}
 
 
 @dataclass
-class TargetPermissions:
+class EventTargetHarness:
     """Harness with queues, an alias of a function that always fails, and roles."""
 
     clients: EmulatorClients
@@ -54,11 +54,11 @@ class TargetPermissions:
             iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": statements}))
         return str(arn)
 
-    def url(self, queue: str) -> str:
+    def queue_url(self, queue: str) -> str:
         return str(self.clients("sqs").get_queue_url(QueueName=queue)["QueueUrl"])
 
-    def admit(self, queue: str, source: str) -> None:
-        """Let EventBridge send to a queue for one rule."""
+    def allow_sending(self, queue: str, source: str) -> None:
+        """Let the queue policy allow EventBridge to send messages for one rule."""
         statement = {
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},
@@ -67,10 +67,10 @@ class TargetPermissions:
             "Condition": {"ArnEquals": {"aws:SourceArn": source}},
         }
         policy = json.dumps({"Statement": [statement]})
-        self.clients("sqs").set_queue_attributes(QueueUrl=self.url(queue), Attributes={"Policy": policy})
+        self.clients("sqs").set_queue_attributes(QueueUrl=self.queue_url(queue), Attributes={"Policy": policy})
 
-    def permit(self, source: str) -> None:
-        """Let EventBridge invoke the function's alias for one rule."""
+    def allow_invocation(self, source: str) -> None:
+        """Let the function policy allow EventBridge to invoke the alias for one rule."""
         functions = self.clients("lambda")
         alias = {"FunctionName": "failing", "Qualifier": "live", "StatementId": "one"}
         with contextlib.suppress(functions.exceptions.ResourceNotFoundException):
@@ -79,15 +79,15 @@ class TargetPermissions:
             **alias, Action="lambda:InvokeFunction", Principal="events.amazonaws.com", SourceArn=source
         )
 
-    def send(self, target: str, detail: dict[str, str], **more: Any) -> None:
-        """Have the rule call a target."""
+    def send_event(self, target: str, detail: dict[str, str], **more: Any) -> None:
+        """Make the target the only target of the rule, and send an event that matches the rule."""
         events = self.clients("events")
         events.put_rule(Name="rule", EventPattern=json.dumps({"source": ["test"]}))
         events.put_targets(Rule="rule", Targets=[{"Id": "one", "Arn": target, **more}])
-        events.put_events(Entries=[{"Source": "test", "DetailType": "asked", "Detail": json.dumps(detail)}])
+        events.put_events(Entries=[{"Source": "test", "DetailType": "test", "Detail": json.dumps(detail)}])
 
     def schedule(self, name: str, role: str, event: dict[str, str]) -> None:
-        """Have a schedule call the function. A schedule whose moment has passed is due at once."""
+        """Create a schedule that invokes the function. Its time has passed, so it is due at once."""
         self.clients("scheduler").create_schedule(
             Name=name,
             ScheduleExpression="at(2020-01-01T00:00:00)",
@@ -95,8 +95,8 @@ class TargetPermissions:
             Target={"Arn": f"{FUNCTION}:live", "RoleArn": role, "Input": json.dumps(event)},
         )
 
-    def message(self, queue: str) -> dict[str, Any]:
-        sqs, url = self.clients("sqs"), self.url(queue)
+    def receive_message(self, queue: str) -> dict[str, Any]:
+        sqs, url = self.clients("sqs"), self.queue_url(queue)
         [message] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), f"a message in {queue}")
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         body: dict[str, Any] = json.loads(message["Body"])
@@ -104,10 +104,10 @@ class TargetPermissions:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TargetPermissions]:
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventTargetHarness]:
     with emulator.start(tmp_path_factory.mktemp("targets")) as started:
-        targets = TargetPermissions(EmulatorClients(started.emulator.endpoint))
-        for name in ("heard", "of-the-alias", "of-the-function"):
+        targets = EventTargetHarness(EmulatorClients(started.emulator.endpoint))
+        for name in ("rule-target", "alias-failures", "function-failures"):
             targets.clients("sqs").create_queue(QueueName=name)
         logs = {"logs_CreateLogStream": "*", "logs_PutLogEvents": "*"}
         role = targets.role("function", "lambda.amazonaws.com", sqs_SendMessage=f"{SQS}:*", **logs)
@@ -115,7 +115,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TargetPermissions
         create_function(targets.clients, "failing", CODE, role, Publish=True)
         lambda_ = targets.clients("lambda")
         lambda_.create_alias(FunctionName="failing", Name="live", FunctionVersion="1")
-        for name, qualifier in (("of-the-alias", "live"), ("of-the-function", "$LATEST")):
+        for name, qualifier in (("alias-failures", "live"), ("function-failures", "$LATEST")):
             lambda_.put_function_event_invoke_config(
                 FunctionName="failing",
                 Qualifier=qualifier,
@@ -125,85 +125,87 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TargetPermissions
         yield targets
 
 
-def test_an_event_reaches_a_queue_only_if_its_policy_admits_the_rule(site: TargetPermissions) -> None:
-    site.admit("heard", f"{RULE}-of-another-rule")
-    site.send(f"{SQS}:heard", REFUSED)
-    site.admit("heard", RULE)
-    site.send(f"{SQS}:heard", ADMITTED)
-    assert site.message("heard")["detail"] == ADMITTED
+def test_an_event_reaches_a_queue_only_if_its_policy_allows_the_rule(harness: EventTargetHarness) -> None:
+    harness.allow_sending("rule-target", f"{RULE}-other")
+    harness.send_event(f"{SQS}:rule-target", REFUSED_EVENT)
+    harness.allow_sending("rule-target", RULE)
+    harness.send_event(f"{SQS}:rule-target", ALLOWED_EVENT)
+    assert harness.receive_message("rule-target")["detail"] == ALLOWED_EVENT
 
 
-def test_an_event_invokes_a_function_only_if_its_policy_admits_the_rule(site: TargetPermissions) -> None:
-    site.permit(f"{RULE}-of-another-rule")
-    site.send(f"{FUNCTION}:live", REFUSED)
-    site.permit(RULE)
-    site.send(f"{FUNCTION}:live", ADMITTED)
-    failure = site.message("of-the-alias")
-    assert failure["requestPayload"]["detail"] == ADMITTED
+def test_an_event_invokes_a_function_only_if_its_policy_allows_the_rule(harness: EventTargetHarness) -> None:
+    harness.allow_invocation(f"{RULE}-other")
+    harness.send_event(f"{FUNCTION}:live", REFUSED_EVENT)
+    harness.allow_invocation(RULE)
+    harness.send_event(f"{FUNCTION}:live", ALLOWED_EVENT)
+    failure = harness.receive_message("alias-failures")
+    assert failure["requestPayload"]["detail"] == ALLOWED_EVENT
     assert failure["responsePayload"]["errorType"] == "ValueError"
 
 
-def test_an_event_starts_a_workflow_only_with_a_trusted_and_granted_role(site: TargetPermissions) -> None:
+def test_an_event_starts_a_workflow_only_with_a_trusted_and_granted_role(harness: EventTargetHarness) -> None:
     machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:workflow"
     grants = {"states_StartExecution": machine}
-    states = site.clients("stepfunctions")
+    states = harness.clients("stepfunctions")
     definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
     states.create_state_machine(
-        name="workflow", definition=definition, roleArn=site.role("machine", "states.amazonaws.com")
+        name="workflow", definition=definition, roleArn=harness.role("machine", "states.amazonaws.com")
     )
     events = "events.amazonaws.com"
-    for more in (
+    for role in (
         {},
-        {"RoleArn": site.role("of-another-rule", events, f"{RULE}-of-another-rule", **grants)},
-        {"RoleArn": site.role("without-grant", events, RULE)},
+        {"RoleArn": harness.role("other", events, f"{RULE}-other", **grants)},
+        {"RoleArn": harness.role("without-grant", events, RULE)},
     ):
-        site.send(machine, REFUSED, **more)
+        harness.send_event(machine, REFUSED_EVENT, **role)
     assert states.list_executions(stateMachineArn=machine)["executions"] == []
-    site.send(machine, ADMITTED, RoleArn=site.role("granted", events, RULE, **grants))
+    harness.send_event(machine, ALLOWED_EVENT, RoleArn=harness.role("granted", events, RULE, **grants))
     assert len(states.list_executions(stateMachineArn=machine)["executions"]) == 1
 
 
-def test_a_schedule_invokes_the_function_with_its_role(site: TargetPermissions) -> None:
+def test_a_schedule_invokes_the_function_with_its_role(harness: EventTargetHarness) -> None:
     grants = {"lambda_InvokeFunction": f"{FUNCTION}:live"}
     scheduler = "scheduler.amazonaws.com"
-    site.schedule("refused", site.role("of-another-group", scheduler, f"{GROUP}-of-another-rule", **grants), REFUSED)
-    site.schedule("admitted", site.role("of-the-group", scheduler, GROUP, **grants), ADMITTED)
-    assert site.message("of-the-alias")["requestPayload"] == ADMITTED
+    harness.schedule("refused", harness.role("of-another-group", scheduler, f"{GROUP}-other", **grants), REFUSED_EVENT)
+    harness.schedule("allowed", harness.role("default-group", scheduler, GROUP, **grants), ALLOWED_EVENT)
+    assert harness.receive_message("alias-failures")["requestPayload"] == ALLOWED_EVENT
 
 
-@pytest.mark.parametrize(("qualifier", "queue"), [("live", "of-the-alias"), (None, "of-the-function")])
+@pytest.mark.parametrize(("qualifier", "queue"), [("live", "alias-failures"), (None, "function-failures")])
 def test_an_asynchronous_invocation_uses_the_settings_of_its_qualifier(
-    site: TargetPermissions, qualifier: str | None, queue: str
+    harness: EventTargetHarness, qualifier: str | None, queue: str
 ) -> None:
-    named = {"Qualifier": qualifier} if qualifier else {}
-    site.clients("lambda").invoke(FunctionName="failing", InvocationType="Event", Payload=b'{"n": 2}', **named)
-    assert site.message(queue)["requestPayload"] == {"n": 2}
-    other = ({"of-the-alias", "of-the-function"} - {queue}).pop()
-    assert "Messages" not in site.clients("sqs").receive_message(QueueUrl=site.url(other))
+    qualifier_argument = {"Qualifier": qualifier} if qualifier else {}
+    harness.clients("lambda").invoke(
+        FunctionName="failing", InvocationType="Event", Payload=b'{"n": 2}', **qualifier_argument
+    )
+    assert harness.receive_message(queue)["requestPayload"] == {"n": 2}
+    other = ({"alias-failures", "function-failures"} - {queue}).pop()
+    assert "Messages" not in harness.clients("sqs").receive_message(QueueUrl=harness.queue_url(other))
 
 
-def test_concurrency_reserved_for_a_function_holds_for_its_versions(site: TargetPermissions) -> None:
-    lambda_ = site.clients("lambda")
+def test_concurrency_reserved_for_a_function_holds_for_its_versions(harness: EventTargetHarness) -> None:
+    lambda_ = harness.clients("lambda")
     lambda_.put_function_concurrency(FunctionName="failing", ReservedConcurrentExecutions=0)
     try:
         with pytest.raises(lambda_.exceptions.TooManyRequestsException):
             lambda_.invoke(FunctionName="failing", Qualifier="live", Payload=b"{}")
         lambda_.invoke(FunctionName="failing", Qualifier="live", InvocationType="Event", Payload=b'{"n": 3}')
-        assert site.message("of-the-alias")["requestPayload"] == {"n": 3}
+        assert harness.receive_message("alias-failures")["requestPayload"] == {"n": 3}
     finally:
         lambda_.delete_function_concurrency(FunctionName="failing")
 
 
-def test_a_retry_of_an_asynchronous_invocation_has_its_request_id(site: TargetPermissions) -> None:
-    lambda_ = site.clients("lambda")
+def test_a_retry_of_an_asynchronous_invocation_has_its_request_id(harness: EventTargetHarness) -> None:
+    lambda_ = harness.clients("lambda")
     lambda_.put_function_event_invoke_config(
         FunctionName="failing",
         Qualifier="live",
         MaximumRetryAttempts=1,
-        DestinationConfig={"OnFailure": {"Destination": f"{SQS}:of-the-alias"}},
+        DestinationConfig={"OnFailure": {"Destination": f"{SQS}:alias-failures"}},
     )
     lambda_.invoke(FunctionName="failing", Qualifier="live", InvocationType="Event", Payload=b'{"n": 4}')
-    assert site.message("of-the-alias")["requestPayload"] == {"n": 4}
-    events = site.clients("logs").filter_log_events(logGroupName=LOG_GROUP)["events"]
+    assert harness.receive_message("alias-failures")["requestPayload"] == {"n": 4}
+    events = harness.clients("logs").filter_log_events(logGroupName=LOG_GROUP)["events"]
     *_, first, second = [event["message"] for event in events if event["message"].startswith("attempt of")]
     assert first == second

@@ -39,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         emulator.stop(folder)
 
 
-def two_functions() -> None:
+def register_functions() -> None:
     functions_scope = scope(subsystem=Subsystem.MEETINGS, layers=[])
     settings = FunctionSettings.model_validate({"timeoutSeconds": 20})
     for name in ("start", "sweep"):
@@ -52,7 +52,7 @@ def up(folder: Path) -> dict[str, ResourceAction]:
     running = emulator.find_running(folder)
     assert running is not None
     stack = SmallStack(running, EmulatorClients(running.endpoint), open_state(running))
-    return {name: action for name, action in stack.up(two_functions).items() if action is not ResourceAction.SAME}
+    return {name: action for name, action in stack.up(register_functions).items() if action is not ResourceAction.SAME}
 
 
 def clients(folder: Path) -> EmulatorClients:
@@ -61,43 +61,43 @@ def clients(folder: Path) -> EmulatorClients:
     return EmulatorClients(running.endpoint)
 
 
-def call(folder: Path, name: str) -> tuple[str, str]:
-    """Call a function's alias. Return the version that answered and the answer."""
+def invoke_alias(folder: Path, name: str) -> tuple[str, str]:
+    """Invoke a function's alias. Return the version that answered and the answer."""
     response = clients(folder)("lambda").invoke(FunctionName=f"{name}:live")
     return response["ExecutedVersion"], json.loads(response["Payload"].read())
 
 
-def change(folder: Path, answer: str, printed: str = "") -> None:
-    """Give the handler of `sweep` another answer, and a text that it prints."""
+def write_sweep_handler(folder: Path, answer: str, printed: str = "") -> None:
+    """Write a handler of `sweep` with this answer, which prints a text."""
     text = f"def handler(event, context):\n    print({printed!r})\n    return {answer!r}\n"
     write_files(folder.parent / "tree", {SWEEP: text})
 
 
 def test_a_pushed_function_answers_and_the_next_up_does_nothing(folder: Path) -> None:
     up(folder)
-    assert call(folder, SWEEP_NAME) == ("1", "first")
-    change(folder, "second")
+    assert invoke_alias(folder, SWEEP_NAME) == ("1", "first")
+    write_sweep_handler(folder, "second")
     assert function_push.push(folder, ["sweep"], 0.0) == 0
-    assert call(folder, SWEEP_NAME) == ("2", "second")
-    assert call(folder, START_NAME) == ("1", "first")
+    assert invoke_alias(folder, SWEEP_NAME) == ("2", "second")
+    assert invoke_alias(folder, START_NAME) == ("1", "first")
     functions = ["meetings-start-function", "meetings-start-live"]
     assert up(folder) == dict.fromkeys(functions, ResourceAction.UPDATE), "only the other function has an old package"
-    assert call(folder, SWEEP_NAME) == ("2", "second")
+    assert invoke_alias(folder, SWEEP_NAME) == ("2", "second")
 
-    change(folder, "third")
+    write_sweep_handler(folder, "third")
     assert function_push.push(folder, ["all"], 0.0) == 0
-    assert call(folder, SWEEP_NAME) == ("3", "third")
+    assert invoke_alias(folder, SWEEP_NAME) == ("3", "third")
     assert up(folder) == {}
 
-    change(folder, "fourth")
+    write_sweep_handler(folder, "fourth")
     updated = up(folder)
     assert updated["meetings-sweep-function"] is ResourceAction.UPDATE, "another change is deployed as usual"
-    assert call(folder, SWEEP_NAME) == ("4", "fourth")
+    assert invoke_alias(folder, SWEEP_NAME) == ("4", "fourth")
 
     state_file(folder).unlink()  # as on a platform that the Pulumi CLI deployed
-    change(folder, "fifth")
+    write_sweep_handler(folder, "fifth")
     assert function_push.push(folder, ["meetings/sweep"], 0.0) == 0
-    assert call(folder, SWEEP_NAME) == ("5", "fifth")
+    assert invoke_alias(folder, SWEEP_NAME) == ("5", "fifth")
 
 
 def test_a_watched_function_is_pushed_and_its_log_is_printed(folder: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_watched_function_is_pushed_and_its_log_is_printed(folder: Path) -> No
 
         eventually(find, text)
 
-    change(folder, "second", printed="the handler was called")
+    write_sweep_handler(folder, "second", printed="the handler was called")
     wait_for_line("pushed meetings/sweep: version 2 is live")
-    assert call(folder, SWEEP_NAME) == ("2", "second")
+    assert invoke_alias(folder, SWEEP_NAME) == ("2", "second")
     wait_for_line("the handler was called")

@@ -7,17 +7,17 @@ import pytest
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
 from local.flows.ingestion_client import IngestionIntake
-from tests.end_to_end.conftest import Platform, Played
+from tests.end_to_end.conftest import FlowRun, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 BUILDER = "ingestion-manifest-builder"
 
 
-def wait_for_problem(platform: Platform, mark: int, beginning: str) -> str:
-    """Wait until the decisions since the mark cause a problem with this beginning; return the problem."""
+def wait_for_problem(platform: Platform, log_end: int, beginning: str) -> str:
+    """Wait until the decisions after this position of the log cause a problem with this beginning. Return the problem."""
 
     def find_problem() -> str | None:
-        problems = platform.grants_against(platform.decisions(mark)).problems()
+        problems = platform.compare_grants(platform.decisions(log_end)).problems()
         return next((problem for problem in problems if problem.startswith(beginning)), None)
 
     return eventually(find_problem, f"the problem `{beginning}`")
@@ -25,37 +25,37 @@ def wait_for_problem(platform: Platform, mark: int, beginning: str) -> str:
 
 # Transcription must answer as fast as a person speaks, so its flow runs before Spark uses the CPU. The other flows run
 # meanwhile.
-@pytest.mark.usefixtures("transcription_played", "ingestion_playing")
+@pytest.mark.usefixtures("transcription_flow_run", "ingestion_flow_future")
 def test_all_flows_use_every_grant_and_need_no_other(
     platform: Platform,
-    transcription_played: Played[Any],
-    voice_qa_played: Played[Any],
-    livestream_played: Played[Any],
-    meetings_played: Played[Any],
-    ingestion_played: Played[Any],
+    transcription_flow_run: FlowRun[Any],
+    voice_qa_flow_run: FlowRun[Any],
+    livestream_flow_run: FlowRun[Any],
+    meetings_flow_run: FlowRun[Any],
+    ingestion_flow_run: FlowRun[Any],
 ) -> None:
-    flows = (transcription_played, voice_qa_played, livestream_played, meetings_played, ingestion_played)
+    flows = (transcription_flow_run, voice_qa_flow_run, livestream_flow_run, meetings_flow_run, ingestion_flow_run)
     decisions = [decision for each in flows for decision in each.decisions]
     # A function reads a secret once in each process, which another test may have caused before the flow.
     secrets = [decision for decision in platform.decisions(0) if decision.action == "ssm:GetParameter"]
-    assert platform.grants_against([*decisions, *secrets]).problems() == []
+    assert platform.compare_grants([*decisions, *secrets]).problems() == []
 
 
 @pytest.mark.parametrize("action", ["dynamodb:PutItem", "sqs:ReceiveMessage", "sqs:DeleteMessage", "logs:PutLogEvents"])
 def test_a_removed_grant_is_reported_with_its_role(platform: Platform, intake: IngestionIntake, action: str) -> None:
     refused = f"used and not granted: polyphony-local-{BUILDER}: {action} on arn:aws:"
-    with platform.actions_of(BUILDER, without=action):
-        mark = platform.mark()
+    with platform.changed_actions(BUILDER, removed=action):
+        log_end = platform.decision_log_end()
         intake.upload("incoming/refused.ndjson")
-        problem = wait_for_problem(platform, mark, refused)
+        problem = wait_for_problem(platform, log_end, refused)
     assert problem.endswith(AccessVerdict.IMPLICIT_DENY)
 
 
 def test_an_added_grant_is_reported_as_never_used(platform: Platform, intake: IngestionIntake) -> None:
-    with platform.actions_of(BUILDER, more="dynamodb:DeleteTable"):
-        mark = platform.mark()
+    with platform.changed_actions(BUILDER, added="dynamodb:DeleteTable"):
+        log_end = platform.decision_log_end()
         intake.upload("incoming/added.ndjson")
         intake.wait_until_tracked("incoming/added.ndjson")
         wait_for_problem(
-            platform, mark, f"granted and never used: polyphony-local-{BUILDER} may dynamodb:DeleteTable on *"
+            platform, log_end, f"granted and never used: polyphony-local-{BUILDER} may dynamodb:DeleteTable on *"
         )

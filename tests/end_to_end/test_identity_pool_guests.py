@@ -34,13 +34,13 @@ def handler(event, context):
     context = event["requestContext"]
     key = {"sessionId": {"S": "connection#" + context["connectionId"]}, "lectureId": {"S": "none"}}
     if context["eventType"] == "CONNECT":
-        seen = {"seen": {"S": json.dumps(context["identity"])}}
-        table.put_item(TableName=os.environ["SESSIONS_TABLE"], Item={**key, **seen})
+        identity = {"connectIdentity": {"S": json.dumps(context["identity"])}}
+        table.put_item(TableName=os.environ["SESSIONS_TABLE"], Item={**key, **identity})
     if context["eventType"] != "MESSAGE":
         return {"statusCode": 200}
     item = table.get_item(TableName=os.environ["SESSIONS_TABLE"], Key=key)["Item"]
-    said = {"seen": json.loads(item["seen"]["S"]), "now": context["identity"]}
-    return {"statusCode": 200, "body": json.dumps(said)}
+    answer = {"onConnect": json.loads(item["connectIdentity"]["S"]), "onMessage": context["identity"]}
+    return {"statusCode": 200, "body": json.dumps(answer)}
 """
 ACCOUNT = "123456789012"
 BUCKET = f"polyphony-test-ingestion-audio-{ACCOUNT}"
@@ -74,29 +74,29 @@ def error_code(call: Callable[[], object]) -> str:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuestStack]:
+def guest_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuestStack]:
     with small_stack(tmp_path_factory.mktemp("guests"), CODE) as stack:
         stack.up(with_guests)
         yield GuestStack(stack)
 
 
 @pytest.fixture(scope="module")
-def first_guest(live: GuestStack) -> Guest:
-    return live.guest()
+def first_guest(guest_stack: GuestStack) -> Guest:
+    return guest_stack.guest()
 
 
 @pytest.fixture(scope="module")
-def second_guest(live: GuestStack) -> Guest:
-    return live.guest()
+def second_guest(guest_stack: GuestStack) -> Guest:
+    return guest_stack.guest()
 
 
-def test_each_guest_has_a_separate_identity(live: GuestStack, first_guest: Guest, second_guest: Guest) -> None:
+def test_each_guest_has_a_separate_identity(guest_stack: GuestStack, first_guest: Guest, second_guest: Guest) -> None:
     assert first_guest.identity_id != second_guest.identity_id
     for guest in (first_guest, second_guest):
-        with guest.connect(live.stack.outputs["url"]) as client:
-            identity = ask(client)["seen"]
+        with guest.connect(guest_stack.stack.outputs["url"]) as client:
+            identity = ask(client)["onConnect"]
         assert identity["cognitoIdentityId"] == guest.identity_id
-        assert identity["cognitoIdentityPoolId"] == live.stack.outputs["pool"]
+        assert identity["cognitoIdentityPoolId"] == guest_stack.stack.outputs["pool"]
         assert identity["cognitoAuthenticationType"] == "unauthenticated"
         assert identity["cognitoAuthenticationProvider"] is None
         assert identity["userArn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/CognitoIdentityCredentials"
@@ -105,17 +105,19 @@ def test_each_guest_has_a_separate_identity(live: GuestStack, first_guest: Guest
         assert identity["sourceIp"] == "127.0.0.1"
 
 
-def test_an_identity_claimed_in_a_message_is_ignored(live: GuestStack, first_guest: Guest, second_guest: Guest) -> None:
+def test_an_identity_claimed_in_a_message_is_ignored(
+    guest_stack: GuestStack, first_guest: Guest, second_guest: Guest
+) -> None:
     forged = {"cognitoIdentityId": second_guest.identity_id}
-    with first_guest.connect(live.stack.outputs["url"]) as client:
+    with first_guest.connect(guest_stack.stack.outputs["url"]) as client:
         answer = ask(client, identity=forged, requestContext={"identity": forged}, **forged)
-    assert answer["seen"]["cognitoIdentityId"] == first_guest.identity_id
-    assert "cognitoIdentityId" not in answer["now"]
+    assert answer["onConnect"]["cognitoIdentityId"] == first_guest.identity_id
+    assert "cognitoIdentityId" not in answer["onMessage"]
 
 
-def test_an_unchecked_signature_gives_no_identity(live: GuestStack, first_guest: Guest) -> None:
-    with first_guest.connect(live.stack.outputs["open"]) as client:
-        identity = ask(client)["seen"]
+def test_an_unchecked_signature_gives_no_identity(guest_stack: GuestStack, first_guest: Guest) -> None:
+    with first_guest.connect(guest_stack.stack.outputs["open"]) as client:
+        identity = ask(client)["onConnect"]
     assert {name for name, value in identity.items() if value is not None} == {"sourceIp", "userAgent"}
     assert identity["cognitoIdentityId"] is None
 
@@ -126,11 +128,11 @@ def refusal_status(url: str) -> int:
     return error.value.response.status_code
 
 
-def test_a_guest_of_another_pool_without_the_grant_is_refused(live: GuestStack) -> None:
-    assert refusal_status(live.guest("others").signed_url(live.stack.outputs["url"])) == 403
+def test_a_guest_of_another_pool_without_the_grant_is_refused(guest_stack: GuestStack) -> None:
+    assert refusal_status(guest_stack.guest("others").signed_url(guest_stack.stack.outputs["url"])) == 403
     [decision] = {
         decision
-        for decision in live.stack.decisions()
+        for decision in guest_stack.stack.decisions()
         if decision.role.endswith("others-guest") and "execute-api" in decision.action
     }
     assert decision.verdict is AccessVerdict.IMPLICIT_DENY
@@ -172,17 +174,16 @@ def test_a_guest_reads_and_writes_only_the_guests_items(first_guest: Guest, seco
         "*#01J",
         "#01J",
     ):
-        read_item, write_item = (
-            partial(table.get_item, Key=item_key(session)),
-            partial(table.put_item, Item=item_key(session)),
-        )
+        read_item = partial(table.get_item, Key=item_key(session))
+        write_item = partial(table.put_item, Item=item_key(session))
         for call in (read_item, write_item):
             assert error_code(partial(call, TableName=TABLE)) == "AccessDeniedException", session
 
 
-def test_only_identities_of_the_pool_get_credentials(live: GuestStack) -> None:
+def test_only_identities_of_the_pool_get_credentials(guest_stack: GuestStack) -> None:
     unknown = "us-east-1:00000000-0000-4000-8000-000000000000"
-    assert error_code(lambda: Guest.from_identity(live.stack.emulator.endpoint, unknown)) == "ResourceNotFoundException"
+    error = error_code(lambda: Guest.from_identity(guest_stack.stack.emulator.endpoint, unknown))
+    assert error == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize(
@@ -190,27 +191,30 @@ def test_only_identities_of_the_pool_get_credentials(live: GuestStack) -> None:
     [("StringEquals", "aud", "another-pool"), ("ForAnyValue:StringLike", "amr", "authenticated")],
 )
 def test_a_pool_gives_no_credentials_of_a_role_that_does_not_trust_it(
-    live: GuestStack, operator: str, key: str, value: str
+    guest_stack: GuestStack, operator: str, key: str, value: str
 ) -> None:
-    guest, iam, role = live.guest("others"), live.stack.clients("iam"), "polyphony-test-ingestion-others-guest"
+    guest, iam = guest_stack.guest("others"), guest_stack.stack.clients("iam")
+    role = "polyphony-test-ingestion-others-guest"
     original_trust = json.dumps(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"])
     document = json.loads(original_trust)
     document["Statement"][0]["Condition"][operator][f"cognito-identity.amazonaws.com:{key}"] = value
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
     try:
-        error = error_code(lambda: Guest.from_identity(live.stack.emulator.endpoint, guest.identity_id))
+        error = error_code(lambda: Guest.from_identity(guest_stack.stack.emulator.endpoint, guest.identity_id))
     finally:
         iam.update_assume_role_policy(RoleName=role, PolicyDocument=original_trust)
     assert error == "InvalidIdentityPoolConfigurationException"
-    assert Guest.from_identity(live.stack.emulator.endpoint, guest.identity_id).identity_id == guest.identity_id
+    assert Guest.from_identity(guest_stack.stack.emulator.endpoint, guest.identity_id).identity_id == guest.identity_id
 
 
-def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(live: GuestStack, tmp_path: Path) -> None:
-    cognito = live.stack.clients("cognito-identity")
-    pools = SmallStack(live.stack.emulator, live.stack.clients, PlatformState.empty(tmp_path / "state.json", "pools"))
+def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(guest_stack: GuestStack, tmp_path: Path) -> None:
+    cognito = guest_stack.stack.clients("cognito-identity")
+    pools = SmallStack(
+        guest_stack.stack.emulator, guest_stack.stack.clients, PlatformState.empty(tmp_path / "state.json", "pools")
+    )
 
     def body(role: str, *, guests: bool, **tags: str) -> Callable[[], object]:
-        def make() -> None:
+        def register() -> None:
             pool = aws.cognito.IdentityPool(
                 "pool", identity_pool_name="p", allow_unauthenticated_identities=guests, tags=tags
             )
@@ -218,7 +222,7 @@ def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(live: GuestStack,
             aws.cognito.IdentityPoolRoleAttachment("roles", identity_pool_id=pool.id, roles={"unauthenticated": arn})
             pulumi.export("pool", pool.id)
 
-        return make
+        return register
 
     actions = pools.up(body("one", guests=True, kept="1", gone="1"))
     assert actions == {"pool": ResourceAction.CREATE, "roles": ResourceAction.CREATE}

@@ -6,21 +6,23 @@ from collections import Counter
 import pytest
 
 from local.flows.ingestion_flow import BAD_EVERY, list_expected_rows
-from tests.end_to_end.conftest import INGESTED_FILES, Ingested, Platform
+from tests.end_to_end.conftest import INGESTED_FILES, IngestionFlowRun, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platform")]
 
 
-def test_files_become_a_full_manifest_a_flushed_one_and_exactly_their_rows(ingestion_played: Ingested) -> None:
-    pending_files, outcome = ingestion_played.outcome
+def test_files_become_a_full_manifest_a_flushed_one_and_exactly_their_rows(
+    ingestion_flow_run: IngestionFlowRun,
+) -> None:
+    pending_files, outcome = ingestion_flow_run.outcome
     assert outcome.execution_counts == Counter(SUCCEEDED=2)
     assert outcome.manifest_sizes == [200, INGESTED_FILES - 200 + pending_files]
     assert outcome.file_counts == {"processed": INGESTED_FILES, "rejected": 2}
     assert outcome.rows == list_expected_rows(INGESTED_FILES)
 
 
-def test_a_run_logs_counts_and_no_content_of_a_file(platform: Platform, ingestion_played: Ingested) -> None:
-    _, outcome = ingestion_played.outcome
+def test_a_run_logs_counts_and_no_content_of_a_file(platform: Platform, ingestion_flow_run: IngestionFlowRun) -> None:
+    _, outcome = ingestion_flow_run.outcome
     log = (platform.emulator.folder / "glue.log").read_text(encoding="utf-8")
     counted = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "run_finished"')]
     files_of_runs = Counter(item["files"] for item in counted)  # other tests start runs on this platform, too

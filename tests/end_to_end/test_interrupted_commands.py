@@ -1,8 +1,8 @@
 """Tests of killed processes of the local platform.
 
 If `up` or `down` is killed at any point, both commands work afterwards, and no process is left. If a process of the
-running platform is killed, every command notices it. The commands deploy a few resources to a real emulator. `make fuzz` kills them at every point with every signal, and also
-kills commands that deploy the whole program.
+running platform is killed, every command notices it. The commands deploy a few resources to a real emulator. `make fuzz`
+kills them at every point with every signal, and also kills commands that deploy the whole program.
 """
 
 import itertools
@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.xdist_group("interruption"),
     pytest.mark.skipif(sys.platform != "linux", reason="adopts orphaned processes with a Linux system call"),
 ]
-THOROUGH = pytest.mark.skipif(
+THOROUGH_PROFILE_ONLY = pytest.mark.skipif(
     os.environ.get("HYPOTHESIS_PROFILE") != "thorough", reason="takes many minutes: `make fuzz` runs it"
 )
 KEPT_FILES = {"decisions.jsonl", "emulator.log", "command.lock"}
@@ -108,13 +108,13 @@ def run_commands(tmp_path_factory: pytest.TempPathFactory, stack: str) -> Iterat
 def test_up_and_down_work_after_a_kill_at_a_point(
     runner: CommandRunner, up_point: str, down_point: str, other_signal: signal.Signals
 ) -> None:
-    kill(runner, "up", up_point, signal.SIGKILL)
+    kill_command(runner, "up", up_point, signal.SIGKILL)
     require_gone(runner)
-    kill(runner, "up", up_point, other_signal)
+    kill_command(runner, "up", up_point, other_signal)
     require_complete(runner)
-    kill(runner, "down", down_point, signal.SIGKILL)
+    kill_command(runner, "down", down_point, signal.SIGKILL)
     require_complete(runner)
-    kill(runner, "down", down_point, other_signal)
+    kill_command(runner, "down", down_point, other_signal)
     require_gone(runner)
 
 
@@ -123,16 +123,16 @@ def test_up_and_down_work_after_a_kill_at_a_point(
 )
 def test_up_works_after_a_kill_just_after_a_change(runner: CommandRunner, point: str) -> None:
     require_complete(runner)
-    kill(runner, "up", point, signal.SIGKILL, version=2)
+    kill_command(runner, "up", point, signal.SIGKILL, version=2)
     require_complete(runner, version=1)
-    kill(runner, "up", point, signal.SIGKILL, version=2)
+    kill_command(runner, "up", point, signal.SIGKILL, version=2)
     require_complete(runner, version=2)
     require_gone(runner)
 
 
 @pytest.mark.parametrize("point", ["run of the program 1", "run of the program 2", "request 4"])
 def test_an_interrupted_first_up_leaves_no_processes_or_files(runner: CommandRunner, point: str) -> None:
-    result = kill(runner, "up", point, signal.SIGINT)
+    result = kill_command(runner, "up", point, signal.SIGINT)
     assert result.status == 130, result.output
     assert "interrupted; run `make up` to try again" in result.output
     assert "Traceback" not in result.output
@@ -165,52 +165,54 @@ def test_a_platform_with_a_dead_process_ends_as_a_whole(runner: CommandRunner, p
     require_gone(runner)
 
 
-@THOROUGH
+@THOROUGH_PROFILE_ONLY
 @pytest.mark.parametrize("signal_number", SIGNALS)
 def test_up_and_down_work_after_a_kill_at_every_point(runner: CommandRunner, signal_number: signal.Signals) -> None:
     up = runner.run("up", with_policies=True)
     for version in (2, 1):
         for point in runner.run("up", version).points:
             require_complete(runner, 3 - version)
-            kill(runner, "up", point, signal_number, version)
+            kill_command(runner, "up", point, signal_number, version)
             require_complete(runner, 3 - version)
-            kill(runner, "up", point, signal_number, version)
+            kill_command(runner, "up", point, signal_number, version)
             require_complete(runner, version)
     for point in runner.run("down").points:
         require_complete(runner)
-        kill(runner, "down", point, signal_number)
+        kill_command(runner, "down", point, signal_number)
         require_complete(runner)
-        kill(runner, "down", point, signal_number)
+        kill_command(runner, "down", point, signal_number)
         require_gone(runner)
     for point in up.points:
-        kill(runner, "up", point, signal_number)
+        kill_command(runner, "up", point, signal_number)
         require_gone(runner)
-        kill(runner, "up", point, signal_number)
+        kill_command(runner, "up", point, signal_number)
         require_complete(runner)
         require_gone(runner)
 
 
-@THOROUGH
+@THOROUGH_PROFILE_ONLY
 def test_up_and_down_of_the_whole_program_work_after_a_kill(whole_program_runner: CommandRunner) -> None:
     runner = whole_program_runner
     up = runner.run("up", with_policies=True)
     assert up.status == 0, up.output
     resources = read_resources(runner)
-    points = itertools.zip_longest(select(up.points), select(runner.run("down").points), fillvalue=f"{END} 1")
+    points = itertools.zip_longest(
+        select_points(up.points), select_points(runner.run("down").points), fillvalue=f"{END} 1"
+    )
     for (up_point, down_point), signal_number in zip(points, itertools.cycle(SIGNALS), strict=False):
-        kill(runner, "up", up_point, signal_number)
+        kill_command(runner, "up", up_point, signal_number)
         up = runner.run("up")
         assert up.status == 0, up.output
         assert read_resources(runner) == resources
-        kill(runner, "down", down_point, signal_number)
+        kill_command(runner, "down", down_point, signal_number)
         up = runner.run("up")
         assert up.status == 0, up.output
         assert read_resources(runner) == resources
-        kill(runner, "down", down_point, signal_number)
+        kill_command(runner, "down", down_point, signal_number)
         require_gone(runner)
 
 
-def kill(
+def kill_command(
     runner: CommandRunner, command: str, point: str, signal_number: signal.Signals, version: int = 1
 ) -> CommandResult:
     """Kill a command at a point, and require that its processes end."""
@@ -286,5 +288,5 @@ def read_resources(runner: CommandRunner) -> set[str]:
     return {urn for urn, entry in state.entries().items() if entry.status is ResourceStatus.MADE}
 
 
-def select(points: Iterable[str]) -> list[str]:
+def select_points(points: Iterable[str]) -> list[str]:
     return list(points)[::WHOLE_PROGRAM_STEP]

@@ -49,9 +49,9 @@ def wait_for_job(meetings: MeetingsBackend, meeting_id: str) -> dict[str, Any]:
     return eventually(find_job, "a job that waits")
 
 
-def executions(meetings: MeetingsBackend, meeting_id: str) -> list[str]:
-    listed = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
-    return [entry["executionArn"] for entry in listed if entry["name"].startswith(meeting_id)]
+def list_executions(meetings: MeetingsBackend, meeting_id: str) -> list[str]:
+    summaries = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
+    return [entry["executionArn"] for entry in summaries if entry["name"].startswith(meeting_id)]
 
 
 def find_waiting_execution(meetings: MeetingsBackend, arns: set[str]) -> str | None:
@@ -107,7 +107,7 @@ def fail_by_stopped_execution(
 ) -> MeetingRecord:
     """Stop a meeting's execution while its job waits, and let the sweep fail the meeting. Return its record."""
     wait_for_job(meetings, meeting_id)
-    [execution] = executions(meetings, meeting_id)
+    [execution] = list_executions(meetings, meeting_id)
     meetings.client("stepfunctions").stop_execution(executionArn=execution)
     make_overdue(platform, meetings, ann.credentials.user, meeting_id)
     meetings.invoke_scheduled(meetings.sweep_function, "sweep")
@@ -117,16 +117,16 @@ def fail_by_stopped_execution(
 
 
 @pytest.mark.usefixtures("no_capacity")
-def test_a_job_of_a_stopped_execution_is_taken_over(
+def test_the_next_execution_uses_the_running_job_of_a_stopped_execution(
     platform: Platform, meetings: MeetingsBackend, ann: Recorder
 ) -> None:
     meeting, chunks = new_meeting(), ann.record_speech("good day")
     ann.client.upload(meeting, chunks)
     failed = fail_by_stopped_execution(platform, meetings, ann, meeting.meeting_id)
-    [execution] = executions(meetings, meeting.meeting_id)
+    [execution] = list_executions(meetings, meeting.meeting_id)
     ann.client.upload(meeting, chunks)
     eventually(
-        lambda: find_waiting_execution(meetings, set(executions(meetings, meeting.meeting_id)) - {execution}),
+        lambda: find_waiting_execution(meetings, set(list_executions(meetings, meeting.meeting_id)) - {execution}),
         "the next execution",
     )
     set_faults(platform.emulator.folder, {})
@@ -181,16 +181,16 @@ def test_the_runbooks_command_restarts_failed_meetings(
 
 
 LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=20))
-UNREPORTED = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": LONG_AGO}
+PROCESSING_FOR_DAYS = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": LONG_AGO}
 
 
 @pytest.mark.parametrize(
     ("changes", "count", "reason"),
     [
         ({}, "never_complete", MeetingReason.NEVER_COMPLETE),
-        (UNREPORTED, "timed_out", MeetingReason.TIMED_OUT),
+        (PROCESSING_FOR_DAYS, "timed_out", MeetingReason.TIMED_OUT),
     ],
-    ids=["its chunks never arrive", "its executions never report"],
+    ids=["its chunks do not arrive", "its executions do not report"],
 )
 def test_the_sweep_fails_a_meeting_that_never_ends(
     platform: Platform,
@@ -215,13 +215,13 @@ def test_the_workflow_retries_a_summary_that_s3_refused(
 ) -> None:
     s3, logs = platform.client("s3"), platform.client("logs")
     policy = json.loads(s3.get_bucket_policy(Bucket=meetings.bucket)["Policy"])
-    closed = {
+    denial = {
         "Effect": "Deny",
         "Principal": {"AWS": f"arn:aws:iam::123456789012:role/{SUMMARIZER}"},
         "Action": "s3:GetObject",
         "Resource": f"arn:aws:s3:::{meetings.bucket}/work/*",
     }
-    refusing = {**policy, "Statement": [*policy["Statement"], closed]}
+    denying_policy = {**policy, "Statement": [*policy["Statement"], denial]}
     group = f"/aws/lambda/{SUMMARIZER}"
     since = int(datetime.now(UTC).timestamp() * 1000) - 1
 
@@ -229,7 +229,7 @@ def test_the_workflow_retries_a_summary_that_s3_refused(
         events = logs.filter_log_events(logGroupName=group, startTime=since)["events"]
         return next((entry["message"] for entry in events if '"StorageFailed"' in entry["message"]), None)
 
-    s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(refusing))
+    s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(denying_policy))
     try:
         meeting_id = ann.upload(ann.record_speech("agree"))
         eventually(find_failure, "a summary that fails", 60)

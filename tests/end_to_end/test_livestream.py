@@ -9,15 +9,15 @@ import pytest
 from local.flows import eventually
 from local.flows.http_requests import post_form, send
 from local.flows.livestream_client import LivestreamBackend, make_video
-from tests.end_to_end.conftest import Platform, Played
+from tests.end_to_end.conftest import FlowRun, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
-UNKNOWN = "01K8PFVZQ0A1B2C3D4E5F6G7H8"
+UNKNOWN_EPISODE = "01K8PFVZQ0A1B2C3D4E5F6G7H8"
 CANARY = "canary-of-a-title"
 
 
-def test_the_livestream_flow_passes(livestream_played: Played[list[str]]) -> None:
-    assert livestream_played.outcome == []
+def test_the_livestream_flow_passes(livestream_flow_run: FlowRun[list[str]]) -> None:
+    assert livestream_flow_run.outcome == []
 
 
 LARGE_VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 99_000_000_000}
@@ -27,8 +27,8 @@ LARGE_VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 99_000_000_
     ("method", "path", "body", "code", "field"),
     [
         ("POST", "/episodes", {"title": ""}, "MALFORMED", "title"),
-        ("PATCH", f"/episodes/{UNKNOWN}", {"title": "t", "version": 0}, "MALFORMED", "version"),
-        ("POST", f"/episodes/{UNKNOWN}/uploads", LARGE_VIDEO, "UPLOAD_TOO_LARGE", "bytes"),
+        ("PATCH", f"/episodes/{UNKNOWN_EPISODE}", {"title": "t", "version": 0}, "MALFORMED", "version"),
+        ("POST", f"/episodes/{UNKNOWN_EPISODE}/uploads", LARGE_VIDEO, "UPLOAD_TOO_LARGE", "bytes"),
     ],
 )
 def test_an_invalid_value_is_reported_with_its_field_and_rule(
@@ -46,8 +46,8 @@ def test_a_form_accepts_only_the_announced_file(livestream: LivestreamBackend) -
     ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
     form = ready["form"]
     assert post_form(form["url"], form["fields"], b"x" * 11).status >= 400
-    other = {**form["fields"], "key": form["fields"]["key"].replace(episode, UNKNOWN)}
-    assert post_form(form["url"], other, b"x" * 10).status >= 400
+    other_fields = {**form["fields"], "key": form["fields"]["key"].replace(episode, UNKNOWN_EPISODE)}
+    assert post_form(form["url"], other_fields, b"x" * 10).status >= 400
     assert post_form(form["url"], form["fields"], b"x" * 10).status in {200, 204}
 
 
@@ -55,14 +55,14 @@ def test_parts_can_be_sent_to_newly_signed_urls(livestream: LivestreamBackend) -
     episode = livestream.create_episode("on a slow line")["episodeId"]
     request = {"kind": "video", "contentType": "video/mp4", "bytes": 101_000_000}
     ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
-    named = {"multipartId": ready["multipart"]["multipartId"]}
-    again = livestream.ask("POST", f"/episodes/{episode}/uploads/{ready['uploadId']}/parts", named)
-    assert again.status == 200
-    assert len(again.body["multipart"]["parts"]) == len(ready["multipart"]["parts"])
-    first, last = again.body["multipart"]["parts"][0], again.body["multipart"]["parts"][-1]
-    size, last_size = again.body["multipart"]["partBytes"], 101_000_000 % again.body["multipart"]["partBytes"]
-    for url, other_size in ((first["url"], 100), (first["url"], size + 1), (last["url"], last_size + 1)):
-        assert send("PUT", url, b"x" * other_size).status == 403, "the URL is signed for the size of its part"
+    multipart_id = {"multipartId": ready["multipart"]["multipartId"]}
+    renewed = livestream.ask("POST", f"/episodes/{episode}/uploads/{ready['uploadId']}/parts", multipart_id)
+    assert renewed.status == 200
+    assert len(renewed.body["multipart"]["parts"]) == len(ready["multipart"]["parts"])
+    first, last = renewed.body["multipart"]["parts"][0], renewed.body["multipart"]["parts"][-1]
+    size, last_size = renewed.body["multipart"]["partBytes"], 101_000_000 % renewed.body["multipart"]["partBytes"]
+    for url, wrong_size in ((first["url"], 100), (first["url"], size + 1), (last["url"], last_size + 1)):
+        assert send("PUT", url, b"x" * wrong_size).status == 403, "the URL is signed for the size of its part"
     assert send("PUT", first["url"], b"x" * size).headers["etag"]
     assert send("PUT", last["url"], b"x" * last_size).headers["etag"]
 
@@ -143,7 +143,7 @@ def test_replayed_events_change_nothing(platform: Platform, livestream: Livestre
 
 
 def test_a_replayed_event_restarts_a_video_whose_job_failed(platform: Platform, livestream: LivestreamBackend) -> None:
-    """The test ends there, because MediaConvert treats an equal request within a minute as the failed job."""
+    """The test does not wait for the end of the second job, because MediaConvert treats an equal request within a minute as the failed job."""
     episode = livestream.create_episode("restarted")["episodeId"]
     started_at = datetime.now(UTC) - timedelta(minutes=1)
     livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)

@@ -16,12 +16,12 @@ from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.emulation.identity_provider import AUDIENCE, ISSUER, KEY_ID
 from local.flows.http_requests import Answer, ask
 from local.flows.meetings_client import MeetingsBackend
-from tests.end_to_end.conftest import Platform, Played
+from tests.end_to_end.conftest import FlowRun, Platform
 from tests.end_to_end.meeting_recorder import Recorder, new_meeting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 CANARY = "canary"
-SAID = "captions come back again"
+SPOKEN_WORDS = "captions come back again"
 """Words that no other test records."""
 
 
@@ -36,13 +36,15 @@ def forged_token() -> str:
     return jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), "ES256", {"kid": KEY_ID})
 
 
-def test_a_recording_becomes_a_summary_for_its_user(meetings_played: Played[list[str]]) -> None:
-    assert meetings_played.outcome == []
+def test_a_recording_becomes_a_summary_for_its_user(meetings_flow_run: FlowRun[list[str]]) -> None:
+    assert meetings_flow_run.outcome == []
 
 
-@pytest.mark.usefixtures("meetings_played")
+@pytest.mark.usefixtures("meetings_flow_run")
 def test_a_second_run_of_the_flow_counts_the_storage_again(meetings: MeetingsBackend) -> None:
-    assert meetings.invoke_scheduled(meetings.storage_function, "storage")["users"] == 0, "today was counted"
+    assert meetings.invoke_scheduled(meetings.storage_function, "storage")["users"] == 0, (
+        "the storage was already counted today"
+    )
     assert meetings.count_storage()["users"] >= 1
 
 
@@ -51,8 +53,8 @@ def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: MeetingsBack
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cache-control"] == "no-store"
-    left = datetime.fromisoformat(answer.body["expiration"]) - datetime.now(UTC)
-    assert timedelta(minutes=55) < left <= timedelta(hours=1)
+    remaining_time = datetime.fromisoformat(answer.body["expiration"]) - datetime.now(UTC)
+    assert timedelta(minutes=55) < remaining_time <= timedelta(hours=1)
     assert answer.body["renewAfter"] < answer.body["expiration"]
 
 
@@ -83,30 +85,38 @@ def query(bob: UserAccess, partition: str, **more: Any) -> object:
     )
 
 
-FOREIGN: dict[str, Callable[[UserAccess, str, str], object]] = {
-    "read a transcript": lambda bob, _, key: bob.s3.get_object(Bucket=bob.bucket, Key=key),
-    "read an upload": lambda bob, user, _: bob.s3.get_object(Bucket=bob.bucket, Key=f"raw/{user}/{COMPLETE_FILE_NAME}"),
-    "list uploads": lambda bob, user, _: bob.s3.list_objects_v2(Bucket=bob.bucket, Prefix=f"raw/{user}/"),
-    "list everybody's": lambda bob, _user, _key: bob.s3.list_objects_v2(Bucket=bob.bucket, Prefix="raw/"),
+FORBIDDEN_CALLS: dict[str, Callable[[UserAccess, str, str], object]] = {
+    "read a transcript of another user": lambda bob, _, key: bob.s3.get_object(Bucket=bob.bucket, Key=key),
+    "read an upload of another user": lambda bob, user, _: bob.s3.get_object(
+        Bucket=bob.bucket, Key=f"raw/{user}/{COMPLETE_FILE_NAME}"
+    ),
+    "list the uploads of another user": lambda bob, user, _: bob.s3.list_objects_v2(
+        Bucket=bob.bucket, Prefix=f"raw/{user}/"
+    ),
+    "list the uploads of all users": lambda bob, _user, _key: bob.s3.list_objects_v2(Bucket=bob.bucket, Prefix="raw/"),
     "list without a prefix": lambda bob, _user, _key: bob.s3.list_objects_v2(Bucket=bob.bucket),
-    "write as another": lambda bob, user, _: bob.s3.put_object(Bucket=bob.bucket, Key=f"raw/{user}/x", Body=b"x"),
-    "write a video": lambda bob, _user, _key: bob.s3.put_object(
+    "write an upload of another user": lambda bob, user, _: bob.s3.put_object(
+        Bucket=bob.bucket, Key=f"raw/{user}/x", Body=b"x"
+    ),
+    "write an own video": lambda bob, _user, _key: bob.s3.put_object(
         Bucket=bob.bucket, Key=f"video/{bob.user}/x.mp4", Body=b"x"
     ),
-    "write notes": lambda bob, _user, _key: bob.s3.put_object(Bucket=bob.bucket, Key=f"work/{bob.user}/x", Body=b"x"),
-    "delete an upload": lambda bob, _user, _key: bob.s3.delete_object(Bucket=bob.bucket, Key=f"raw/{bob.user}/x"),
-    "query another's": lambda bob, user, _: query(bob, user),
-    "query another's by date": lambda bob, user, _: query(bob, user, IndexName=INDEX),
-    "query what is open": lambda bob, _user, _key: query(bob, DUE_PARTITION),
-    "query what is open by date": lambda bob, _user, _key: query(bob, DUE_PARTITION, IndexName=INDEX),
-    "read an item": lambda bob, user, key: bob.dynamodb.get_item(
+    "write stored answers": lambda bob, _user, _key: bob.s3.put_object(
+        Bucket=bob.bucket, Key=f"work/{bob.user}/x", Body=b"x"
+    ),
+    "delete an own upload": lambda bob, _user, _key: bob.s3.delete_object(Bucket=bob.bucket, Key=f"raw/{bob.user}/x"),
+    "query meetings of another user": lambda bob, user, _: query(bob, user),
+    "query meetings of another user by date": lambda bob, user, _: query(bob, user, IndexName=INDEX),
+    "query due meetings": lambda bob, _user, _key: query(bob, DUE_PARTITION),
+    "query due meetings by date": lambda bob, _user, _key: query(bob, DUE_PARTITION, IndexName=INDEX),
+    "read a meeting record of another user": lambda bob, user, key: bob.dynamodb.get_item(
         TableName=bob.table, Key={PARTITION: {"S": user}, SORT: {"S": key.split("/")[2]}}
     ),
-    "read what is open": lambda bob, _user, _key: bob.dynamodb.get_item(
+    "read a due meeting": lambda bob, _user, _key: bob.dynamodb.get_item(
         TableName=bob.table, Key={PARTITION: {"S": DUE_PARTITION}, SORT: {"S": "x"}}
     ),
-    "scan": lambda bob, _user, _key: bob.dynamodb.scan(TableName=bob.table),
-    "write an item": lambda bob, _user, _key: bob.dynamodb.put_item(
+    "scan the table": lambda bob, _user, _key: bob.dynamodb.scan(TableName=bob.table),
+    "write a meeting record": lambda bob, _user, _key: bob.dynamodb.put_item(
         TableName=bob.table, Item={PARTITION: {"S": bob.user}, SORT: {"S": "x"}}
     ),
 }
@@ -117,14 +127,14 @@ def bob(meetings: MeetingsBackend) -> UserAccess:
     return meetings.open_access("bob")
 
 
-@pytest.mark.usefixtures("meetings_played", "allow_refusals")
-@pytest.mark.parametrize("what", FOREIGN)
-def test_another_users_credentials_give_no_access(ann: Recorder, bob: UserAccess, what: str) -> None:
+@pytest.mark.usefixtures("meetings_flow_run", "allow_refusals")
+@pytest.mark.parametrize("forbidden_call", FORBIDDEN_CALLS)
+def test_another_users_credentials_give_no_access(ann: Recorder, bob: UserAccess, forbidden_call: str) -> None:
     user, key = next(
         (meeting.user, meeting.transcript_key) for meeting in ann.client.list_by_date() if meeting.transcript_key
     )
     with pytest.raises(ClientError) as raised:
-        FOREIGN[what](bob, user, key)
+        FORBIDDEN_CALLS[forbidden_call](bob, user, key)
     assert raised.value.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException"}
 
 
@@ -132,10 +142,10 @@ def test_without_permission_to_tag_sessions_there_are_no_credentials(
     platform: Platform, meetings: MeetingsBackend
 ) -> None:
     """Without the tag, a session would belong to no user."""
-    with platform.actions_of("meetings-auth-exchange", without="sts:TagSession"):
-        mark = platform.mark()
+    with platform.changed_actions("meetings-auth-exchange", removed="sts:TagSession"):
+        log_end = platform.decision_log_end()
         assert exchange(meetings, {"token": meetings.request_token("ann"), "sessionName": "laptop"}).status >= 500
-        refusals = [decision for decision in platform.decisions(mark) if decision.verdict is not AccessVerdict.ALLOW]
+        refusals = [decision for decision in platform.decisions(log_end) if decision.verdict is not AccessVerdict.ALLOW]
     assert {(decision.role, decision.action) for decision in refusals} == {
         ("polyphony-local-meetings-auth-exchange", "sts:TagSession")
     }
@@ -146,29 +156,36 @@ def test_logs_contain_no_meeting_data(platform: Platform, meetings: MeetingsBack
     exchange(meetings, {"token": token, "sessionName": f"{CANARY}-session"})
     exchange(meetings, {"token": f"{token}x", "sessionName": f"{CANARY}-session"})
     meeting = new_meeting(f"{CANARY} of a title", participants=(CANARY,), tags=(CANARY,))
-    [chunk] = ann.record_speech(SAID)
+    [chunk] = ann.record_speech(SPOKEN_WORDS)
     chunks = [chunk.rename(chunk.with_suffix(f".{CANARY}"))]
     ann.upload_partially(meeting, chunks, [None])
     assert ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE).wrong[0].name == f"00000.{CANARY}"
     ann.client.upload(meeting, chunks)
     assert ann.wait_for_status(meeting.meeting_id).status is MeetingStatus.READY
-    groups = logged(platform)
+    groups = read_log_messages(platform)
     assert {"/aws/batch/polyphony-local-meetings-media", "/aws/lambda/polyphony-local-meetings-steps"} <= set(groups)
     for lines in groups.values():
-        for secret in (CANARY, SAID, "come back", meeting.meeting_id, ann.credentials.user, token.rpartition(".")[2]):
+        for secret in (
+            CANARY,
+            SPOKEN_WORDS,
+            "come back",
+            meeting.meeting_id,
+            ann.credentials.user,
+            token.rpartition(".")[2],
+        ):
             assert not [line for line in lines if secret in line.lower() or secret in line]
 
 
-def logged(platform: Platform) -> dict[str, list[str]]:
+def read_log_messages(platform: Platform) -> dict[str, list[str]]:
     """Return the log messages of the functions and the job by log group."""
     logs = platform.client("logs")
     names = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
-    mine = [name for name in names if name.startswith(("/aws/lambda/polyphony-local-meetings-", "/aws/batch/"))]
+    own_groups = [name for name in names if name.startswith(("/aws/lambda/polyphony-local-meetings-", "/aws/batch/"))]
     return {
         name: [
             event["message"]
             for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name)
             for event in page["events"]
         ]
-        for name in mine
+        for name in own_groups
     }

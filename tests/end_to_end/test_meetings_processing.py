@@ -19,19 +19,19 @@ from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, job_history, new_meeting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
-AT_ONCE = 4
+MAX_CONCURRENT_MEETINGS = 4
 READY, FAILED = MeetingStatus.READY, MeetingStatus.FAILED
 
 
 RECORDINGS: dict[str, Callable[[Recorder], list[Path]]] = {
-    "no sound": Recorder.record_video_only,
-    "no words": Recorder.record_silence,
-    "no media": Recorder.write_invalid_chunk,
+    "no audio track": Recorder.record_video_only,
+    "no speech": Recorder.record_silence,
+    "no media file": Recorder.write_invalid_chunk,
     # Transcribe rejects its first job, and the model rejects two requests.
-    "throttled": lambda ann: ann.record_speech("throttled again", "send the report"),
-    "broken": lambda ann: ann.record_speech("we speak in broken tones"),
-    "malformed": lambda ann: ann.record_speech("a malformed report"),
-    "repeating": lambda ann: ann.record_speech("a repeating report"),
+    "services throttle": lambda ann: ann.record_speech("throttled again", "send the report"),
+    "transcription fails": lambda ann: ann.record_speech("we speak in broken tones"),
+    "invalid summary": lambda ann: ann.record_speech("a malformed report"),
+    "repeated summary": lambda ann: ann.record_speech("a repeating report"),
 }
 
 
@@ -39,29 +39,29 @@ RECORDINGS: dict[str, Callable[[Recorder], list[Path]]] = {
 def finished_meetings(ann: Recorder) -> dict[str, MeetingRecord]:
     """Upload every recording; return the finished meetings. They are independent, so they are processed concurrently."""
 
-    def end(record: Callable[[Recorder], list[Path]]) -> MeetingRecord:
+    def process(record: Callable[[Recorder], list[Path]]) -> MeetingRecord:
         return ann.wait_for_status(ann.upload(record(ann)))
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        begun: dict[str, Future[MeetingRecord]] = {
-            name: pool.submit(end, record) for name, record in RECORDINGS.items()
+    with ThreadPoolExecutor(MAX_CONCURRENT_MEETINGS) as pool:
+        futures: dict[str, Future[MeetingRecord]] = {
+            name: pool.submit(process, record) for name, record in RECORDINGS.items()
         }
-    return {name: future.result() for name, future in begun.items()}
+    return {name: future.result() for name, future in futures.items()}
 
 
 @pytest.mark.parametrize(
     ("recording", "status", "reason"),
     [
-        ("no sound", READY, MeetingReason.NO_AUDIO),
-        ("no words", READY, MeetingReason.NOTHING_SAID),
-        ("no media", FAILED, MeetingReason.UNREADABLE),
-        ("throttled", READY, None),
-        ("broken", FAILED, MeetingReason.TRANSCRIPTION_FAILED),
-        ("malformed", FAILED, MeetingReason.SUMMARY_FAILED),
-        ("repeating", FAILED, MeetingReason.SUMMARY_FAILED),
+        ("no audio track", READY, MeetingReason.NO_AUDIO),
+        ("no speech", READY, MeetingReason.NOTHING_SAID),
+        ("no media file", FAILED, MeetingReason.UNREADABLE),
+        ("services throttle", READY, None),
+        ("transcription fails", FAILED, MeetingReason.TRANSCRIPTION_FAILED),
+        ("invalid summary", FAILED, MeetingReason.SUMMARY_FAILED),
+        ("repeated summary", FAILED, MeetingReason.SUMMARY_FAILED),
     ],
 )
-def test_every_failing_meeting_ends_with_its_reason(
+def test_a_meeting_ends_with_the_status_and_reason_of_its_problem(
     finished_meetings: dict[str, MeetingRecord], recording: str, status: MeetingStatus, reason: MeetingReason | None
 ) -> None:
     assert (finished_meetings[recording].status, finished_meetings[recording].reason) == (status, reason)
@@ -70,36 +70,32 @@ def test_every_failing_meeting_ends_with_its_reason(
 def test_a_recording_without_audio_has_a_video_and_no_transcript(
     ann: Recorder, finished_meetings: dict[str, MeetingRecord]
 ) -> None:
-    record = finished_meetings["no sound"]
+    record = finished_meetings["no audio track"]
     assert record.video_key is not None
     assert (record.transcript_key, record.summary_key) == (None, None)
-    for made in (ann.client.transcript, ann.client.summary):
+    for read in (ann.client.transcript, ann.client.summary):
         with pytest.raises(NotMade, match="NO_AUDIO"):
-            made(record.meeting_id)
+            read(record.meeting_id)
 
 
 def test_a_recording_without_speech_has_an_empty_transcript_and_no_summary(
     ann: Recorder, finished_meetings: dict[str, MeetingRecord]
 ) -> None:
-    record = finished_meetings["no words"]
+    record = finished_meetings["no speech"]
     assert ann.client.transcript(record.meeting_id).said == ()
     with pytest.raises(NotMade, match="NOTHING_SAID"):
         ann.client.summary(record.meeting_id)
 
 
-def test_a_chunk_that_is_no_media_file_is_listed(finished_meetings: dict[str, MeetingRecord]) -> None:
-    assert [(chunk.name, chunk.problem) for chunk in finished_meetings["no media"].wrong] == [
-        ("00000.mp4", ChunkProblem.UNREADABLE)
-    ]
-
-
-def test_busy_services_are_retried(ann: Recorder, finished_meetings: dict[str, MeetingRecord]) -> None:
-    summary = ann.client.summary(finished_meetings["throttled"].meeting_id)
+def test_requests_to_busy_services_are_retried(ann: Recorder, finished_meetings: dict[str, MeetingRecord]) -> None:
+    summary = ann.client.summary(finished_meetings["services throttle"].meeting_id)
     assert summary.summary.endswith("It began with: Throttled again. Send the report.")
 
 
-def test_a_failed_summary_leaves_the_transcript(ann: Recorder, finished_meetings: dict[str, MeetingRecord]) -> None:
-    record = finished_meetings["repeating"]
+def test_the_transcript_stays_readable_if_the_summary_fails(
+    ann: Recorder, finished_meetings: dict[str, MeetingRecord]
+) -> None:
+    record = finished_meetings["repeated summary"]
     assert [segment.text for segment in ann.client.transcript(record.meeting_id).said] == ["A repeating report."]
     with pytest.raises(NotMade, match="SUMMARY_FAILED"):
         ann.client.summary(record.meeting_id)
@@ -107,16 +103,16 @@ def test_a_failed_summary_leaves_the_transcript(ann: Recorder, finished_meetings
 
 def test_a_chunk_is_listed_while_it_is_missing_or_has_wrong_bytes(ann: Recorder) -> None:
     meeting, chunks = new_meeting(), ann.record_speech("good day", "thank you", "agree")
-    right = [chunk.read_bytes() for chunk in chunks]
-    corrupt = right[1][:-1] + bytes([right[1][-1] ^ 1])
-    ann.upload_partially(meeting, chunks, [right[0], corrupt, None])
+    contents = [chunk.read_bytes() for chunk in chunks]
+    corrupt = contents[1][:-1] + bytes([contents[1][-1] ^ 1])
+    ann.upload_partially(meeting, chunks, [contents[0], corrupt, None])
     assert ann.wait_for_wrong_chunks(meeting.meeting_id, ChunkProblem.MISSING) == ["00002.mp4"]
-    ann.put(MeetingId(ann.credentials.user, meeting.meeting_id).upload_key("00002.mp4"), right[2])
+    ann.put(MeetingId(ann.credentials.user, meeting.meeting_id).upload_key("00002.mp4"), contents[2])
     assert ann.wait_for_wrong_chunks(meeting.meeting_id, ChunkProblem.HASH) == ["00001.mp4"]
-    again = ann.client.upload(meeting, chunks)
-    assert (again.sent, again.kept) == (1, 2)
+    second_upload = ann.client.upload(meeting, chunks)
+    assert (second_upload.sent, second_upload.kept) == (1, 2)
     ready = ann.wait_for_status(meeting.meeting_id)
-    assert (ready.status, ready.reason, ready.content, ready.wrong) == (READY, None, again.content, ())
+    assert (ready.status, ready.reason, ready.content, ready.wrong) == (READY, None, second_upload.content, ())
     said = ann.client.transcript(meeting.meeting_id).said
     assert " ".join(segment.text for segment in said) == "Good day. Thank you. Agree."
 
@@ -125,38 +121,42 @@ def test_a_chunk_is_listed_while_it_is_missing_or_has_wrong_bytes(ann: Recorder)
 def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, MeetingRecord]:
     """Process recordings with faults of the Spot queue, one after the other, because a fault affects the whole queue."""
     faults = {
-        "reclaimed once": QueueFault(reclaimed_attempts=1, reclaim_at='"media_step"'),
-        "reclaimed always": QueueFault(reclaimed_attempts=99),
-        "no machine": QueueFault(no_capacity=True),
+        "interrupted once": QueueFault(reclaimed_attempts=1, reclaim_at='"media_step"'),
+        "interrupted always": QueueFault(reclaimed_attempts=99),
+        "no capacity": QueueFault(no_capacity=True),
     }
     # A chunk without video forces encoding, so that a job has more steps than attempts. The recording that is always
     # interrupted has many more, because an attempt continues until it receives the signal.
     chunks = [*ann.record_speech("good day"), ann.record_audio("thank you")]
-    begun = {}
+    meeting_ids = {}
     try:
         for name, fault in faults.items():
             set_faults(platform.emulator.folder, {SPOT: fault})
-            begun[name] = ann.upload(chunks * 4 if name == "reclaimed always" else chunks)
-            ann.wait_for_media_job(begun[name])
+            meeting_ids[name] = ann.upload(chunks * 4 if name == "interrupted always" else chunks)
+            ann.wait_for_media_job(meeting_ids[name])
     finally:
         set_faults(platform.emulator.folder, {})
-    return {name: ann.wait_for_status(meeting_id) for name, meeting_id in begun.items()}
+    return {name: ann.wait_for_status(meeting_id) for name, meeting_id in meeting_ids.items()}
 
 
 def test_an_interrupted_job_continues_where_it_stopped(
     meetings: MeetingsBackend, interrupted_meetings: dict[str, MeetingRecord]
 ) -> None:
-    record = interrupted_meetings["reclaimed once"]
+    record = interrupted_meetings["interrupted once"]
     history = job_history(meetings, record)
     assert (record.status, history.queues, history.attempts) == (READY, (SPOT,), (2,))
-    # Probed once, and each output made once: the audio, two pieces of the video, and the video.
+    # The recording is probed once and each output is written once: the audio, two pieces of the video, and the video.
     assert [history.lines.count(event) for event in ("media_stopped", "media_probed", "media_step")] == [1, 1, 4]
 
 
-@pytest.mark.parametrize(("what", "attempts"), [("reclaimed always", (3, 1)), ("no machine", (0, 1))])
+@pytest.mark.parametrize(("fault", "attempts"), [("interrupted always", (3, 1)), ("no capacity", (0, 1))])
 def test_a_job_without_spot_capacity_runs_on_demand(
-    meetings: MeetingsBackend, interrupted_meetings: dict[str, MeetingRecord], what: str, attempts: Any
+    meetings: MeetingsBackend, interrupted_meetings: dict[str, MeetingRecord], fault: str, attempts: Any
 ) -> None:
-    history = job_history(meetings, interrupted_meetings[what])
-    assert (interrupted_meetings[what].status, history.queues, history.attempts) == (READY, (SPOT, ON_DEMAND), attempts)
-    assert history.reasons[0] == (NO_CAPACITY_REASON if what == "no machine" else RECLAIMED)
+    history = job_history(meetings, interrupted_meetings[fault])
+    assert (interrupted_meetings[fault].status, history.queues, history.attempts) == (
+        READY,
+        (SPOT, ON_DEMAND),
+        attempts,
+    )
+    assert history.reasons[0] == (NO_CAPACITY_REASON if fault == "no capacity" else RECLAIMED)

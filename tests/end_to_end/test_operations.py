@@ -16,9 +16,9 @@ ALARM = "polyphony-local-transcription-latency-critical"
 """The only alarm that these tests observe, because other tests set other alarms on purpose."""
 
 
-def count_partial_captions(captioning: TranscriptionBackend) -> int:
+def count_partial_captions(transcription: TranscriptionBackend) -> int:
     """Speak a sentence and return the number of captions before the final one."""
-    with Speaker(captioning.url) as speaker:
+    with Speaker(transcription.url) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("u1", SENTENCE)
         speaker.wait_until_done("u1", SENTENCE)
@@ -67,26 +67,26 @@ def operator(platform: Platform) -> Iterator[Operator]:
 
 
 def test_a_flag_takes_effect_and_the_alias_command_reverts_it(
-    operator: Operator, captioning: TranscriptionBackend
+    operator: Operator, transcription: TranscriptionBackend
 ) -> None:
     old_version = operator.alias()["version"]
-    assert count_partial_captions(captioning) > 0
+    assert count_partial_captions(transcription) > 0
     assert operator("flag", "PARTIAL_RESULTS_ENABLED=false") == 0
-    assert count_partial_captions(captioning) == 0
+    assert count_partial_captions(transcription) == 0
     assert any("partialResultsEnabled: false" in line for line in operator.output), (
         "the output names the setting to commit"
     )
-    variables = captioning.client("lambda").get_function_configuration(
-        FunctionName=captioning.processor, Qualifier="live"
+    variables = transcription.client("lambda").get_function_configuration(
+        FunctionName=transcription.processor, Qualifier="live"
     )["Environment"]["Variables"]
     assert variables["SESSIONS_TABLE_NAME"], "the other variables are unchanged"
     assert operator("alias", "--to", old_version) == 0
-    assert count_partial_captions(captioning) > 0
+    assert count_partial_captions(transcription) > 0
     assert any(f'liveVersion: "{old_version}"' in line for line in operator.output)
 
 
 def test_a_rollout_is_reverted_if_an_alarm_goes_off_and_completes_otherwise(
-    operator: Operator, platform: Platform, captioning: TranscriptionBackend
+    operator: Operator, platform: Platform, transcription: TranscriptionBackend
 ) -> None:
     old_version = operator.alias()["version"]
     operator("flag", "PARTIAL_RESULTS_ENABLED=false")
@@ -98,11 +98,11 @@ def test_a_rollout_is_reverted_if_an_alarm_goes_off_and_completes_otherwise(
     assert operator(*rollout) == 1
     assert operator.alias() == {"version": old_version, "weights": {}}
     assert any("latency" in line for line in operator.output), "the output names the alarm"
-    assert count_partial_captions(captioning) > 0
+    assert count_partial_captions(transcription) > 0
     alarms.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="fixed")
     shares = set[float]()
     operator.meanwhile = lambda: shares.update(operator.alias()["weights"].values())
     assert operator(*rollout) == 0
     assert shares == {0.1}
     assert operator.alias() == {"version": new_version, "weights": {}}
-    assert count_partial_captions(captioning) == 0
+    assert count_partial_captions(transcription) == 0

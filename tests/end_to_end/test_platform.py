@@ -27,12 +27,12 @@ def test_the_platform_listens_on_loopback_only(platform: Platform) -> None:
     addresses = {address for pid in pids for address in listening(pid)}
     assert f"127.0.0.1:{platform.emulator.port}" in addresses
     assert [address for address in addresses if not address.startswith("127.0.0.1:")] == [], (
-        "the emulated services also listen on loopback only"
+        "no service may listen on another interface"
     )
 
 
-def test_a_plan_without_changes_has_no_steps(platform: Platform) -> None:
-    steps = PlanningProvider(state_of(platform)).list_steps(read_flow_stack())
+def test_a_plan_without_changes_changes_no_resource(platform: Platform) -> None:
+    steps = PlanningProvider(read_state(platform)).list_steps(read_flow_stack())
     assert {step.action for step in steps} == {ResourceAction.SAME}
     assert len(steps) == len(platform.graph.customs())
 
@@ -40,7 +40,7 @@ def test_a_plan_without_changes_has_no_steps(platform: Platform) -> None:
 def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Platform) -> None:
     config = read_flow_stack()
     values = {**config.values, "polyphony:ingestion": '{"intake": {"batchWindowSeconds": 2}}'}
-    steps = PlanningProvider(state_of(platform)).list_steps(replace(config, values=values))
+    steps = PlanningProvider(read_state(platform)).list_steps(replace(config, values=values))
     changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not ResourceAction.SAME}
     assert changed["ingestion-intake-source"] is ResourceAction.UPDATE, "the batching window changed"
     assert changed["ingestion-manifest-builder-function"] is ResourceAction.UPDATE, (
@@ -53,8 +53,8 @@ def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Pla
 def test_a_second_up_updates_only_functions_with_changed_settings(platform: Platform) -> None:
     zip_file = ROOT / "build" / "zips" / "ingestion.zip"
     zip_before = zip_file.read_bytes()
-    alias = platform.id("ingestion-manifest-builder-function")
-    version = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
+    function_name = platform.id("ingestion-manifest-builder-function")
+    version = platform.client("lambda").get_alias(FunctionName=function_name, Name="live")["FunctionVersion"]
     recorder = ActionRecorder()
     config = read_flow_stack()
     settings = {**json.loads(config.values["polyphony:ingestion"]), "logLevel": "INFO"}
@@ -72,11 +72,11 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
     assert actions == dict.fromkeys(functions, ResourceAction.UPDATE), (
         "the log level changes the functions and their aliases only"
     )
-    new_version = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
+    new_version = platform.client("lambda").get_alias(FunctionName=function_name, Name="live")["FunctionVersion"]
     assert int(new_version) == int(version) + 2, "one version for the change and one for its reversal"
     assert zip_file.read_bytes() == zip_before
 
 
-def state_of(platform: Platform) -> PlatformState:
-    there = platform.emulator
-    return PlatformState.read(there.folder / "state.json", f"{there.pid}:{there.port}")
+def read_state(platform: Platform) -> PlatformState:
+    running = platform.emulator
+    return PlatformState.read(running.folder / "state.json", f"{running.pid}:{running.port}")

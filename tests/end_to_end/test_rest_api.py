@@ -44,7 +44,7 @@ def authorize(event):
     effect = "Allow" if token == "Bearer right" else "Deny"
     all_methods = "/".join(event["methodArn"].split("/")[:2]) + "/*"
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": all_methods}
-    return {"principalId": "somebody", "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
+    return {"principalId": "the-caller", "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
 """
 ORIGIN = "https://page.example.com"
 
@@ -73,9 +73,9 @@ class Note(Message):
 
 
 OPERATIONS = (
-    RestOperation("createNote", "POST", "/notes", "Creates a note.", body=NewNote, answer=Note, statuses=(201,)),
-    RestOperation("listNotes", "GET", "/notes", "Lists notes.", query=NoteQuery, answer=Note),
-    RestOperation("readNote", "GET", "/notes/{noteId}", "Reads a note.", parameters=NotePath, answer=Note),
+    RestOperation("createNote", "POST", "/notes", "Create a note.", body=NewNote, answer=Note, statuses=(201,)),
+    RestOperation("listNotes", "GET", "/notes", "List notes.", query=NoteQuery, answer=Note),
+    RestOperation("readNote", "GET", "/notes/{noteId}", "Read a note.", parameters=NotePath, answer=Note),
 )
 
 
@@ -114,7 +114,7 @@ def register_apis(operations: tuple[RestOperation, ...] = OPERATIONS) -> None:
 
     api("open", requests_per_address=1000)
     api("keyed", usage_plan=KeyUsagePlan(Throttle(rate=5, burst=10), requests_per_day=3))
-    api("judged", authorizer=AuthorizerFunction(authorizer, 60))
+    api("authorized", authorizer=AuthorizerFunction(authorizer, 60))
     api("slow", throttle=Throttle(rate=0.001, burst=1))
 
 
@@ -147,7 +147,7 @@ def error_status_and_code(answer: Answer) -> tuple[int, str]:
     ],
     ids=["missing member", "wrong type", "no JSON", "unsupported content type", "failed function"],
 )
-def test_an_error_has_one_form_and_no_details(
+def test_every_error_has_the_same_members_and_no_internal_details(
     notes: NotesClient, method: str, path: str, body: object, headers: dict[str, str], error: tuple[int, str]
 ) -> None:
     assert error_status_and_code(notes.request(method, path, body, headers)) == error
@@ -176,7 +176,7 @@ def test_a_cors_preflight_request_is_answered(notes: NotesClient) -> None:
     assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
 
 
-def key_of(notes: NotesClient) -> str:
+def read_api_key(notes: NotesClient) -> str:
     gateway = notes.stack.clients("apigateway")
     return str(gateway.get_api_key(apiKey=notes.stack.ids["ingestion-keyed-key"], includeValue=True)["value"])
 
@@ -188,19 +188,19 @@ def test_a_usage_plan_requires_a_key_and_limits_its_requests(notes: NotesClient)
     assert error_status_and_code(read_note()) == (403, "INVALID_API_KEY")
     assert error_status_and_code(read_note(**{"x-api-key": "x" * 20})) == (403, "INVALID_API_KEY")
     assert error_status_and_code(read_note("/other")) == (404, "NOT_FOUND"), "an unknown path needs no key"
-    key = {"x-api-key": key_of(notes)}
+    key = {"x-api-key": read_api_key(notes)}
     assert [read_note(**key).status for _ in range(3)] == [200] * 3
     assert error_status_and_code(read_note(**key)) == (429, "QUOTA_EXCEEDED")
 
 
 def test_an_authorizer_function_accepts_and_refuses_callers(notes: NotesClient) -> None:
     def read_note(token: str | None, path: str = "/notes/7") -> Answer:
-        return notes.request("GET", path, headers={"Authorization": token} if token else {}, api="judged")
+        return notes.request("GET", path, headers={"Authorization": token} if token else {}, api="authorized")
 
     assert error_status_and_code(read_note(None)) == (401, "UNAUTHORIZED")
     assert error_status_and_code(read_note("Bearer wrong")) == (401, "UNAUTHORIZED")
     assert error_status_and_code(read_note("Bearer other")) == (401, "UNAUTHORIZED")
-    assert (read_note("Bearer right").status, read_note("Bearer right").body["caller"]) == (200, "somebody")
+    assert (read_note("Bearer right").status, read_note("Bearer right").body["caller"]) == (200, "the-caller")
     assert read_note("Bearer right", "/notes?owner=me").status == 200, "a cached authorization applies to all paths"
 
 
@@ -226,7 +226,7 @@ def test_the_stage_has_the_configuration_of_its_block(notes: NotesClient) -> Non
 
 @pytest.mark.parametrize(
     ("name", "api", "statement", "expected_status"),
-    [("echo", "open", "ingestion-open", 200), ("authorizer", "judged", "ingestion-judged-authorizer", 401)],
+    [("echo", "open", "ingestion-open", 200), ("authorizer", "authorized", "ingestion-authorized-authorizer", 401)],
 )
 def test_a_function_without_the_gateways_permission_is_not_called(
     notes: NotesClient, name: str, api: str, statement: str, expected_status: int
@@ -237,7 +237,7 @@ def test_a_function_without_the_gateways_permission_is_not_called(
         entry["Condition"]["ArnLike"]["AWS:SourceArn"] for entry in policy["Statement"] if entry["Sid"] == statement
     ]
     arguments = {"FunctionName": function, "StatementId": statement, "Qualifier": "live"}
-    other_token = {"Authorization": "Bearer unheard"}
+    other_token = {"Authorization": "Bearer unknown"}
     functions.remove_permission(**arguments)
     try:
         assert error_status_and_code(notes.request("GET", "/notes/7", headers=other_token, api=api)) == (
@@ -257,7 +257,7 @@ def test_a_function_without_the_gateways_permission_is_not_called(
 def test_only_a_changed_document_is_deployed(notes: NotesClient) -> None:
     assert set(notes.stack.up(register_apis).values()) == {ResourceAction.SAME}
     drop_note = RestOperation(
-        "dropNote", "DELETE", "/notes/{noteId}", "Deletes a note.", parameters=NotePath, statuses=(204,)
+        "dropNote", "DELETE", "/notes/{noteId}", "Delete a note.", parameters=NotePath, statuses=(204,)
     )
     try:
         before = dict(notes.stack.ids)

@@ -23,7 +23,7 @@ def identify(metric: dict[str, Any]) -> tuple[str, str, frozenset[tuple[str, str
     return metric["Namespace"], metric["MetricName"], dimensions
 
 
-@pytest.mark.usefixtures("transcription_played", "voice_qa_played", "livestream_played")
+@pytest.mark.usefixtures("transcription_flow_run", "voice_qa_flow_run", "livestream_flow_run")
 def test_the_flows_publish_the_metrics_that_alarms_use(platform: Platform) -> None:
     """A metric with other dimensions than the alarm's would leave the alarm without data."""
     expected = {(namespace, name) for namespace, names in PUBLISHED_AWS_METRICS.items() for name in names}

@@ -98,7 +98,7 @@ EC2_TYPES = {driver.type for driver in DRIVERS.values() if driver.service == "ec
 TAGGED = {kind for kind, driver in DRIVERS.items() if any("tags" in set(call.uses()) for call in driver.create)}
 """Types that have tags and are created on the emulator."""
 
-CHANGED = {"Owner": "somebody", "Reviewed": "yes"}
+CHANGED = {"Owner": "new-owner", "Reviewed": "yes"}
 """The changed tag and the added one."""
 
 

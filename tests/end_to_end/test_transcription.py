@@ -12,14 +12,14 @@ from handlers.transcription.live_table import session_utterances_key
 from local.emulation.speech.tone_words import speech
 from local.flows import PATIENCE_SECONDS
 from local.flows.transcription_client import SAMPLE_RATE, Speaker, TranscriptionBackend
-from tests.end_to_end.conftest import Platform, Played
+from tests.end_to_end.conftest import FlowRun, Platform
 from tests.local.emulation.transcribe.stream_listener import final_texts, receive_to_end
 from tests.token_issuer import AUDIENCE, Provider, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 PROTOCOL = "polyphony.transcription.v1"
-UNENDED = " ".join(["endless", *["world"] * 7])
-"""A long utterance that uses its whole time limit, so that others are sent before it ends even on a busy machine."""
+LONG_UTTERANCE = " ".join(["endless", *["world"] * 7])
+"""A long utterance that uses its whole time limit, so that other utterances are sent before it ends even on a busy machine."""
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def url(platform: Platform) -> str:
 
 @pytest.fixture
 def speaker(url: str) -> Iterator[Speaker]:
-    with Speaker(url) as made:
-        made.open()
-        yield made
+    with Speaker(url) as opened:
+        opened.open()
+        yield opened
 
 
-def test_spoken_words_are_shown_as_captions(transcription_played: Played[list[str]]) -> None:
-    assert transcription_played.outcome == []
+def test_spoken_words_are_shown_as_captions(transcription_flow_run: FlowRun[list[str]]) -> None:
+    assert transcription_flow_run.outcome == []
 
 
 def test_captions_of_flac_audio_are_shown_in_order(speaker: Speaker) -> None:
@@ -48,12 +48,12 @@ def test_captions_of_flac_audio_are_shown_in_order(speaker: Speaker) -> None:
 
 
 @pytest.fixture
-def provider(captioning: TranscriptionBackend) -> Iterator[Provider]:
+def provider(transcription: TranscriptionBackend) -> Iterator[Provider]:
     """Return an identity provider. During the test, the router verifies its tokens, as in staging and prod."""
-    functions = captioning.client("lambda")
-    name, _, alias = captioning.router.rpartition(":")
-    before = functions.get_function_configuration(FunctionName=name, Qualifier=alias)
-    variables = before["Environment"]["Variables"]
+    functions = transcription.client("lambda")
+    name, _, alias = transcription.router.rpartition(":")
+    deployed = functions.get_function_configuration(FunctionName=name, Qualifier=alias)
+    variables = deployed["Environment"]["Variables"]
 
     def serve_with(environment: dict[str, str], version: str | None = None) -> None:
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": environment})
@@ -61,18 +61,23 @@ def provider(captioning: TranscriptionBackend) -> Iterator[Provider]:
         published = version or functions.publish_version(FunctionName=name)["Version"]
         functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=published)
 
-    with serving(Provider(clock=clock.now)) as made:
-        checking = {"AUTH": "oidc", "ISSUER": made.issuer, "AUDIENCE": AUDIENCE, "JWKS_URL": made.keys_url}
-        serve_with({**variables, **checking})
-        yield made
-        serve_with(variables, before["Version"])
+    with serving(Provider(clock=clock.now)) as identity_provider:
+        oidc_variables = {
+            "AUTH": "oidc",
+            "ISSUER": identity_provider.issuer,
+            "AUDIENCE": AUDIENCE,
+            "JWKS_URL": identity_provider.keys_url,
+        }
+        serve_with({**variables, **oidc_variables})
+        yield identity_provider
+        serve_with(variables, deployed["Version"])
 
 
 def test_the_token_in_the_subprotocol_determines_the_user(provider: Provider, platform: Platform, url: str) -> None:
-    mine, others = provider.token(sub="ann"), provider.token(sub="bob")
+    ann_token, bob_token = provider.token(sub="ann"), provider.token(sub="bob")
     with (
-        Speaker(url, protocols=(PROTOCOL, f"bearer.{mine}")) as ann,
-        Speaker(url, protocols=(f"bearer.{others}", PROTOCOL)) as bob,
+        Speaker(url, protocols=(PROTOCOL, f"bearer.{ann_token}")) as ann,
+        Speaker(url, protocols=(f"bearer.{bob_token}", PROTOCOL)) as bob,
     ):
         assert (ann.protocol, bob.protocol) == (PROTOCOL, PROTOCOL), "the token is not returned"
         session = ann.open()["sessionId"]
@@ -80,18 +85,18 @@ def test_the_token_in_the_subprotocol_determines_the_user(provider: Provider, pl
         ann.say("u1", "good day")
         ann.wait_for_end("u1")
         assert ann.screen.text() == ["Good day."]
-    refused = [(PROTOCOL,), (PROTOCOL, "user.ann"), (PROTOCOL, f"bearer.{provider.token(aud='others')}")]
-    for offered in refused:
+    refused_protocols = [(PROTOCOL,), (PROTOCOL, "user.ann"), (PROTOCOL, f"bearer.{provider.token(aud='others')}")]
+    for protocols in refused_protocols:
         with pytest.raises(InvalidStatus) as error:
-            Speaker(url, protocols=offered)
+            Speaker(url, protocols=protocols)
         assert error.value.response.status_code == 401
     lines = platform.log_lines("transcription-router")
     assert any("UNAUTHENTICATED" in line for line in lines), "there are log lines to search"
-    assert not [line for line in lines if mine.rpartition(".")[2] in line or "bearer." in line]
+    assert not [line for line in lines if ann_token.rpartition(".")[2] in line or "bearer." in line]
 
 
 def test_more_utterances_than_allowed_are_refused_for_now(speaker: Speaker) -> None:
-    answers = [speaker.say(f"u{number}", UNENDED, sequence=number) for number in range(4)]
+    answers = [speaker.say(f"u{number}", LONG_UTTERANCE, sequence=number) for number in range(4)]
     assert [answer.get("code", answer["type"]) for answer in answers] == ["accepted"] * 3 + ["BUSY"]
     for number in range(3):
         speaker.wait_for_end(f"u{number}")
@@ -103,22 +108,22 @@ def test_a_repeated_utterance_is_transcribed_once(speaker: Speaker) -> None:
     speaker.say("u1", "hello world")
     assert speaker.say("u1", "hello world")["repeated"]
     speaker.wait_for_end("u1")
-    assert speaker.say("u1", "hello world")["repeated"], "also after its end"
+    assert speaker.say("u1", "hello world")["repeated"], "it is not transcribed again after its end either"
     assert speaker.screen.text() == ["Hello world."]
 
 
 def test_a_session_continues_after_its_connection_closed(url: str) -> None:
-    with Speaker(url) as before:
-        session = before.open()["sessionId"]
-        before.say("u1", "hello world")
-        before.disconnect()
-    with Speaker(url) as after:
-        again = after.open(sessionId=session)["resend"]
-        if again:  # it was not done before the connection closed
-            after.say("u1", "hello world")
-        after.say("u2", "good day", sequence=2)
-        assert after.wait_for_end("u2")["type"] == "done"
-        assert after.screen.text()[-1] == "Good day."
+    with Speaker(url) as first_connection:
+        session = first_connection.open()["sessionId"]
+        first_connection.say("u1", "hello world")
+        first_connection.disconnect()
+    with Speaker(url) as second_connection:
+        resend = second_connection.open(sessionId=session)["resend"]
+        if resend:  # the utterance was not done when the connection closed
+            second_connection.say("u1", "hello world")
+        second_connection.say("u2", "good day", sequence=2)
+        assert second_connection.wait_for_end("u2")["type"] == "done"
+        assert second_connection.screen.text()[-1] == "Good day."
 
 
 def test_another_user_cannot_use_a_session(speaker: Speaker, url: str) -> None:
@@ -143,17 +148,17 @@ def test_an_invalid_message_gets_an_answer_and_the_connection_stays_open(speaker
 def test_one_clients_flood_does_not_affect_another_client(speaker: Speaker, url: str) -> None:
     with Speaker(url, user="flood") as flood:
         flood.open()
-        answers = [flood.say(f"u{number}", UNENDED, sequence=number) for number in range(12)]
+        answers = [flood.say(f"u{number}", LONG_UTTERANCE, sequence=number) for number in range(12)]
         speaker.say("calm", "good day")
         assert speaker.wait_for_end("calm")["type"] == "done"
         assert speaker.screen.text() == ["Good day."]
-        taken = [f"u{number}" for number, answer in enumerate(answers) if answer["type"] == "accepted"]
+        accepted = [f"u{number}" for number, answer in enumerate(answers) if answer["type"] == "accepted"]
         assert {answer.get("code", "accepted") for answer in answers} == {"accepted", "BUSY"}
-        for utterance in taken:
+        for utterance in accepted:
             assert flood.wait_for_end(utterance)["type"] == "done"
 
 
-def test_an_utterance_that_transcribe_rejects_fails_once_and_for_all(speaker: Speaker) -> None:
+def test_an_utterance_that_transcribe_rejects_three_times_is_given_up(speaker: Speaker) -> None:
     # The first word gives a result. Without a result, the client would have to wait before it sends the utterance again.
     for _ in range(2):
         speaker.say("u1", "again broken")
@@ -162,7 +167,7 @@ def test_an_utterance_that_transcribe_rejects_fails_once_and_for_all(speaker: Sp
     speaker.say("u1", "again broken")
     failed = speaker.next()
     assert (failed["type"], failed["code"], failed["utterance"]) == ("error", "NOT_TRANSCRIBED", "u1")
-    assert speaker.say("u1", "again broken")["done"], "it is not retried when it is sent again"
+    assert speaker.say("u1", "again broken")["done"], "a failed utterance is not transcribed again"
 
 
 def test_a_direct_url_streams_without_the_caption_rules(speaker: Speaker) -> None:
@@ -171,35 +176,37 @@ def test_a_direct_url_streams_without_the_caption_rules(speaker: Speaker) -> Non
     with TranscribeStream.open(answer["url"], PATIENCE_SECONDS) as stream:
         stream.send(speech(["thank", "you", ".", "good", "day"], SAMPLE_RATE))
         stream.end()
-        found = receive_to_end(stream)
-    assert final_texts(found) == ["Thank you.", "Good day."]
-    assert [entry.stable for entry in found if entry.partial] == [(False,), (True, False)] * 2, (
+        results = receive_to_end(stream)
+    assert final_texts(results) == ["Thank you.", "Good day."]
+    assert [result.stable for result in results if result.partial] == [(False,), (True, False)] * 2, (
         "each word has a stability mark"
     )
     assert speaker.screen.shown == [], "the platform does not receive the audio"
 
 
-def test_a_lost_utterance_is_reported_and_can_be_sent_again(captioning: TranscriptionBackend, speaker: Speaker) -> None:
-    functions, dynamodb = captioning.client("lambda"), captioning.client("dynamodb")
-    captioning.operate(kind="sweep")  # utterances that other tests lost are counted before
-    functions.put_function_concurrency(FunctionName=captioning.processor, ReservedConcurrentExecutions=0)
+def test_a_lost_utterance_is_reported_and_can_be_sent_again(
+    transcription: TranscriptionBackend, speaker: Speaker
+) -> None:
+    functions, dynamodb = transcription.client("lambda"), transcription.client("dynamodb")
+    transcription.operate(kind="sweep")  # utterances that other tests lost are counted before
+    functions.put_function_concurrency(FunctionName=transcription.processor, ReservedConcurrentExecutions=0)
     try:
         assert speaker.say("u1", "good day")["type"] == "accepted"
         key = {"pk": {"S": session_utterances_key(speaker.session)}}
-        state = json.loads(dynamodb.get_item(TableName=captioning.live_table, Key=key)["Item"]["state"]["S"])
-        [place] = state["places"]
-        place["overdue_ms"] = 1  # as if the start deadline had passed
+        state = json.loads(dynamodb.get_item(TableName=transcription.live_table, Key=key)["Item"]["state"]["S"])
+        [slot] = state["places"]
+        slot["overdue_ms"] = 1  # as if the start deadline had passed
         dynamodb.update_item(
-            TableName=captioning.live_table,
+            TableName=transcription.live_table,
             Key=key,
             UpdateExpression="SET #state = :state, due_ms = :due",
             ExpressionAttributeNames={"#state": "state"},
             ExpressionAttributeValues={":state": {"S": json.dumps(state)}, ":due": {"N": "1"}},
         )
-        assert captioning.operate(kind="sweep")["lost"] <= 1, "the schedule may have run first"
+        assert transcription.operate(kind="sweep")["lost"] <= 1, "the schedule may have run first"
         assert speaker.wait_for_end("u1")["utterances"] == [{"utterance": "u1", "fromMs": 0}]
     finally:
-        functions.delete_function_concurrency(FunctionName=captioning.processor)
+        functions.delete_function_concurrency(FunctionName=transcription.processor)
     assert speaker.say("u1", "good day")["repeated"] is False
     assert speaker.wait_for_end("u1")["type"] == "done"
     assert speaker.screen.text() == ["Good day."]
@@ -212,7 +219,7 @@ def test_no_text_and_no_token_is_in_any_log_or_table(platform: Platform, url: st
         speaker.wait_for_end("u1")
     lines = platform.log_lines("transcription-router", "transcription-audio-processor")
     assert any("utterance_ended" in line for line in lines), "there are log lines to search"
-    tables = [platform.id(f"transcription-{session}-table") for session in ("sessions", "live")]
+    tables = [platform.id(f"transcription-{name}-table") for name in ("sessions", "live")]
     stored = json.dumps([platform.client("dynamodb").scan(TableName=item)["Items"] for item in tables])
     for text in (*lines, stored):
         assert "aptions please" not in text

@@ -23,7 +23,7 @@ from handlers.common.time_and_ids import clock
 from handlers.voice_qa.table_records import TTL_ATTRIBUTE, QuestionRecord, QuestionStatus, query_key
 from local.flows import eventually
 from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend, upload_by_form
-from tests.end_to_end.conftest import Platform, Played
+from tests.end_to_end.conftest import FlowRun, Platform
 from tests.process_tree import tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -36,107 +36,107 @@ DAYS = 86_400
 
 
 @pytest.fixture
-def listener(lectures: VoiceQaBackend) -> Iterator[GuestConnection]:
-    with GuestConnection(lectures) as made:
-        yield made
+def connection(voice_qa: VoiceQaBackend) -> Iterator[GuestConnection]:
+    with GuestConnection(voice_qa) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")
 def lecture_id(platform: Platform) -> str:
     """Return the id of one lecture for all questions."""
-    lectures = VoiceQaBackend(platform.deployment)
-    with GuestConnection(lectures) as made:
-        uploaded = made.upload_lecture(LECTURE)
-    assert lectures.wait_until_validated(uploaded)["status"] == "ready"
+    voice_qa = VoiceQaBackend(platform.deployment)
+    with GuestConnection(voice_qa) as opened:
+        uploaded = opened.upload_lecture(LECTURE)
+    assert voice_qa.wait_until_validated(uploaded)["status"] == "ready"
     return uploaded
 
 
-def test_a_question_is_answered_from_the_lecture(voice_qa_played: Played[list[str]]) -> None:
-    assert voice_qa_played.outcome == []
+def test_a_question_is_answered_from_the_lecture(voice_qa_flow_run: FlowRun[list[str]]) -> None:
+    assert voice_qa_flow_run.outcome == []
 
 
-def test_1_websocket_connection(listener: GuestConnection) -> None:
-    assert listener.ask("ping")["type"] == "pong"
+def test_1_websocket_connection(connection: GuestConnection) -> None:
+    assert connection.ask("ping")["type"] == "pong"
 
 
 @pytest.mark.parametrize("kind", ["query", "lecture"])
-def test_2_s3_presigned_url_generation(listener: GuestConnection, kind: str) -> None:
-    ready = listener.ask("upload", kind=kind, contentType="audio/ogg")
+def test_2_s3_presigned_url_generation(connection: GuestConnection, kind: str) -> None:
+    ready = connection.ask("upload", kind=kind, contentType="audio/ogg")
     assert ready["expiresSeconds"] == 3600
-    assert ready["key"].startswith({"query": f"queries/{listener.request_guest_id()}/", "lecture": "lectures/"}[kind])
+    assert ready["key"].startswith({"query": f"queries/{connection.request_guest_id()}/", "lecture": "lectures/"}[kind])
     assert upload_by_form(ready, b"x" * 1000) in {200, 204}
 
 
-def test_3_lecture_upload_and_validation(listener: GuestConnection, lectures: VoiceQaBackend) -> None:
-    uploaded = listener.upload_lecture(LECTURE, "pcm", "audio/wav")
-    record = lectures.wait_until_validated(uploaded)
+def test_3_lecture_upload_and_validation(connection: GuestConnection, voice_qa: VoiceQaBackend) -> None:
+    uploaded = connection.upload_lecture(LECTURE, "pcm", "audio/wav")
+    record = voice_qa.wait_until_validated(uploaded)
     assert record["status"] == "rejected", "samples without a header are not WAV, whatever the file is called"
-    assert record["owner"] == listener.request_guest_id()
+    assert record["owner"] == connection.request_guest_id()
 
 
-def test_4_dynamodb_session_storage(listener: GuestConnection, lectures: VoiceQaBackend, lecture_id: str) -> None:
-    accepted, _ = listener.ask_question(lecture_id, text="tones")
+def test_4_dynamodb_session_storage(connection: GuestConnection, voice_qa: VoiceQaBackend, lecture_id: str) -> None:
+    accepted, _ = connection.ask_question(lecture_id, text="tones")
     key = {
-        "sessionId": {"S": f"{listener.guest.identity_id}#{accepted['sessionId']}"},
+        "sessionId": {"S": f"{connection.guest.identity_id}#{accepted['sessionId']}"},
         "lectureId": {"S": lecture_id},
     }
-    item = lectures.client("dynamodb").get_item(TableName=lectures.table, Key=key)["Item"]
+    item = voice_qa.client("dynamodb").get_item(TableName=voice_qa.table, Key=key)["Item"]
     assert item["totalTurns"] == {"N": "1"}
     assert abs(int(item["expiresAt"]["N"]) - time.time() - 7 * DAYS) < 120
     assert item["createdAt"]["S"].endswith("Z")
     assert item["conversation"]["L"][0]["M"]["question"] == {"S": "tones"}
-    own = listener.guest.client("dynamodb").get_item(TableName=lectures.table, Key=key)["Item"]
-    assert own == item, "the guest can read the own conversation"
+    item_for_guest = connection.guest.client("dynamodb").get_item(TableName=voice_qa.table, Key=key)["Item"]
+    assert item_for_guest == item, "a guest can read the guest's own conversations"
 
 
-def test_5_cognito_credentials(lectures: VoiceQaBackend) -> None:
-    identities = lectures.client("cognito-identity")
-    identity = identities.get_id(IdentityPoolId=lectures.pool_id)["IdentityId"]
-    given = identities.get_credentials_for_identity(IdentityId=identity)["Credentials"]
-    left = (given["Expiration"] - datetime.now(UTC)).total_seconds()
-    assert 3_000 < left <= 3_700
+def test_5_cognito_credentials(voice_qa: VoiceQaBackend) -> None:
+    identities = voice_qa.client("cognito-identity")
+    identity = identities.get_id(IdentityPoolId=voice_qa.pool_id)["IdentityId"]
+    credentials = identities.get_credentials_for_identity(IdentityId=identity)["Credentials"]
+    remaining_seconds = (credentials["Expiration"] - datetime.now(UTC)).total_seconds()
+    assert 3_000 < remaining_seconds <= 3_700
 
 
-def test_e2e_lecture_upload_flow(listener: GuestConnection, lectures: VoiceQaBackend) -> None:
-    uploaded = listener.upload_lecture(LECTURE)
-    assert lectures.wait_until_validated(uploaded)["status"] == "ready"
+def test_e2e_lecture_upload_flow(connection: GuestConnection, voice_qa: VoiceQaBackend) -> None:
+    uploaded = connection.upload_lecture(LECTURE)
+    assert voice_qa.wait_until_validated(uploaded)["status"] == "ready"
 
 
-def test_e2e_websocket_query_flow(listener: GuestConnection, lecture_id: str) -> None:
-    key = listener.upload_question("tones")
-    accepted, heard = listener.ask_question(lecture_id, audioKey=key)
+def test_e2e_websocket_query_flow(connection: GuestConnection, lecture_id: str) -> None:
+    key = connection.upload_question("tones")
+    accepted, answer = connection.ask_question(lecture_id, audioKey=key)
     assert accepted["type"] == "queryAccepted"
-    assert heard.end is not None
-    assert heard.end["type"] == "answered"
-    assert heard.end["pieces"] == len(heard.pieces)
-    assert [citation["quote"] for citation in heard.citations()] == ["we speak in tones"]
-    assert [piece["text"] for piece in heard.pieces if piece["type"] == "transcript"] == ["tones"]
+    assert answer.end is not None
+    assert answer.end["type"] == "answered"
+    assert answer.end["pieces"] == len(answer.pieces)
+    assert [citation["quote"] for citation in answer.citations()] == ["we speak in tones"]
+    assert [piece["text"] for piece in answer.pieces if piece["type"] == "transcript"] == ["tones"]
 
 
-def test_an_unsigned_handshake_is_refused(lectures: VoiceQaBackend) -> None:
+def test_an_unsigned_handshake_is_refused(voice_qa: VoiceQaBackend) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        connect(lectures.url, proxy=None)
+        connect(voice_qa.url, proxy=None)
     assert refused.value.response.status_code == 403
 
 
-def test_the_same_question_is_answered_once(listener: GuestConnection, lecture_id: str) -> None:
-    name = uuid.uuid4().hex
-    _, first = listener.ask_question(lecture_id, name, text="tones")
-    listener.answers.clear()
-    accepted, again = listener.ask_question(lecture_id, name, text="something else")
+def test_a_question_with_a_used_id_gets_the_stored_answer(connection: GuestConnection, lecture_id: str) -> None:
+    query_id = uuid.uuid4().hex
+    _, first = connection.ask_question(lecture_id, query_id, text="tones")
+    connection.answers.clear()
+    accepted, repeated = connection.ask_question(lecture_id, query_id, text="something else")
     assert accepted["repeated"]
-    assert [piece.get("text") for piece in again.pieces] == [piece.get("text") for piece in first.pieces], (
-        "as it was stored"
+    assert [piece.get("text") for piece in repeated.pieces] == [piece.get("text") for piece in first.pieces], (
+        "the stored answer is sent again"
     )
 
 
-def test_two_concurrent_questions_are_both_answered_in_order(listener: GuestConnection, lecture_id: str) -> None:
-    names = [uuid.uuid4().hex, uuid.uuid4().hex]
-    for name, text in zip(names, ("tones", "stream"), strict=True):
-        assert listener.ask("query", queryId=name, lectureId=lecture_id, text=text)["type"] == "queryAccepted"
-    heard = [listener.wait_for_answer(name) for name in names]
-    assert [turn.citations()[0]["quote"] for turn in heard] == ["we speak in tones", "this is the stream"]
-    assert all(turn.numbers == list(range(len(turn.numbers))) for turn in heard)
+def test_two_concurrent_questions_are_both_answered_in_order(connection: GuestConnection, lecture_id: str) -> None:
+    query_ids = [uuid.uuid4().hex, uuid.uuid4().hex]
+    for query_id, text in zip(query_ids, ("tones", "stream"), strict=True):
+        assert connection.ask("query", queryId=query_id, lectureId=lecture_id, text=text)["type"] == "queryAccepted"
+    answers = [connection.wait_for_answer(query_id) for query_id in query_ids]
+    assert [answer.citations()[0]["quote"] for answer in answers] == ["we speak in tones", "this is the stream"]
+    assert all(answer.numbers == list(range(len(answer.numbers))) for answer in answers)
 
 
 @pytest.mark.parametrize(
@@ -144,33 +144,33 @@ def test_two_concurrent_questions_are_both_answered_in_order(listener: GuestConn
     [("throttled", "answered", None), ("dropped", "error", True), ("malformed", "error", False)],
 )
 def test_an_agents_failure_is_reported(
-    listener: GuestConnection, lecture_id: str, fault: str, type_: str, retryable: bool | None
+    connection: GuestConnection, lecture_id: str, fault: str, type_: str, retryable: bool | None
 ) -> None:
-    _, heard = listener.ask_question(lecture_id, audioKey=listener.upload_question(f"{fault} tones"))
-    assert heard.end is not None
-    assert heard.end["type"] == type_
-    assert heard.end.get("retryable") == retryable
-    assert listener.ask("ping")["type"] == "pong", "the connection stays open"
+    _, answer = connection.ask_question(lecture_id, audioKey=connection.upload_question(f"{fault} tones"))
+    assert answer.end is not None
+    assert answer.end["type"] == type_
+    assert answer.end.get("retryable") == retryable
+    assert connection.ask("ping")["type"] == "pong", "the connection stays open"
 
 
-def question_items(lectures: VoiceQaBackend) -> VersionedItems:
+def question_items(voice_qa: VoiceQaBackend) -> VersionedItems:
     """Return the gateway of the items of questions."""
     return VersionedItems(
-        lectures.client("dynamodb"),
-        lectures.table,
+        voice_qa.client("dynamodb"),
+        voice_qa.table,
         ttl_attribute=TTL_ATTRIBUTE,
         kept_seconds=DAYS,
         clock_ms=clock.now_ms,
     )
 
 
-def running_question(lectures: VoiceQaBackend, guest_id: str, query_id: str) -> QuestionRecord | None:
+def running_question(voice_qa: VoiceQaBackend, guest_id: str, query_id: str) -> QuestionRecord | None:
     """Return the record of a question that a worker is answering; None before and after that."""
-    record = question_items(lectures).read(QuestionRecord, query_key(guest_id, query_id))
+    record = question_items(voice_qa).read(QuestionRecord, query_key(guest_id, query_id))
     return record if record.status is QuestionStatus.RUNNING else None
 
 
-def kill_function(platform: Platform, function: str) -> None:
+def kill_function_processes(platform: Platform, function: str) -> None:
     """Kill the processes that run a function, as a lost container does."""
     for pid in tree(platform.emulator.pid):
         with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
@@ -181,82 +181,84 @@ def kill_function(platform: Platform, function: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads process trees from /proc")
 def test_the_client_of_a_killed_worker_gets_an_error_and_then_an_answer(
-    platform: Platform, listener: GuestConnection, lectures: VoiceQaBackend, lecture_id: str
+    platform: Platform, connection: GuestConnection, voice_qa: VoiceQaBackend, lecture_id: str
 ) -> None:
-    """The agent refuses the question once and asks for a pause of a second, in which the worker is killed."""
-    guest_id, query_id = listener.request_guest_id(), uuid.uuid4().hex
+    """The agent throttles the question once and asks for a pause of a second. The worker is killed in this pause."""
+    guest_id, query_id = connection.request_guest_id(), uuid.uuid4().hex
     content = {"queryId": query_id, "lectureId": lecture_id, "text": "throttled tones"}
-    assert listener.ask("query", **content)["type"] == "queryAccepted"
-    record = eventually(lambda: running_question(lectures, guest_id, query_id), "a running worker")
-    kill_function(platform, "polyphony-local-voice-qa-query-worker")
-    assert lectures.count_delayed_checks() > 0, "the check of the time limit is scheduled"
-    asked_earlier = {"asked_ms": record.asked_ms - 3_600_000}  # instead of waiting for the end of the time limit
-    question_items(lectures).change(
-        QuestionRecord, query_key(guest_id, query_id), lambda state: (state.model_copy(update=asked_earlier), None)
+    assert connection.ask("query", **content)["type"] == "queryAccepted"
+    record = eventually(lambda: running_question(voice_qa, guest_id, query_id), "a running worker")
+    kill_function_processes(platform, "polyphony-local-voice-qa-query-worker")
+    assert voice_qa.count_delayed_checks() > 0, "the check of the time limit is scheduled"
+    earlier_time = {"asked_ms": record.asked_ms - 3_600_000}  # instead of waiting for the end of the time limit
+    question_items(voice_qa).change(
+        QuestionRecord, query_key(guest_id, query_id), lambda state: (state.model_copy(update=earlier_time), None)
     )
-    lectures.send_time_limit_check(guest_id, query_id, record.calls)
-    error = listener.wait_for_answer(query_id).end
+    voice_qa.send_time_limit_check(guest_id, query_id, record.calls)
+    error = connection.wait_for_answer(query_id).end
     assert error is not None
     assert (error["type"], error["code"], error["retryable"]) == ("error", "AGENT_FAILED", True)
-    listener.answers.clear()
-    _, answer = listener.ask_question(lecture_id, query_id, text="throttled tones")
+    connection.answers.clear()
+    _, answer = connection.ask_question(lecture_id, query_id, text="throttled tones")
     assert answer.end is not None
     assert (answer.end["type"], answer.end["attempt"]) == ("answered", 2)
 
 
 def test_a_guest_can_access_only_the_guests_own_conversations(
-    platform: Platform, listener: GuestConnection, lectures: VoiceQaBackend, lecture_id: str
+    platform: Platform, connection: GuestConnection, voice_qa: VoiceQaBackend, lecture_id: str
 ) -> None:
     """The guest's credentials are used directly with the services."""
-    guest, other = listener.guest, lectures.create_guest()
-    own_upload = f"queries/{listener.request_guest_id()}/mine"
+    guest, other = connection.guest, voice_qa.create_guest()
+    own_upload = f"queries/{connection.request_guest_id()}/mine"
     own_conversation = {"sessionId": {"S": f"{guest.identity_id}#x"}, "lectureId": {"S": "y"}}
-    guest.client("dynamodb").put_item(TableName=lectures.table, Item=own_conversation)
-    found = guest.client("dynamodb").get_item(TableName=lectures.table, Key=own_conversation)
+    guest.client("dynamodb").put_item(TableName=voice_qa.table, Item=own_conversation)
+    found = guest.client("dynamodb").get_item(TableName=voice_qa.table, Key=own_conversation)
     assert found["Item"] == own_conversation
-    refused: list[Callable[[], object]] = [
-        lambda: guest.client("s3").put_object(Bucket=lectures.bucket, Key=own_upload, Body=b"x"),
+    forbidden_calls: list[Callable[[], object]] = [
+        lambda: guest.client("s3").put_object(Bucket=voice_qa.bucket, Key=own_upload, Body=b"x"),
         lambda: guest.client("s3").put_object(
-            Bucket=lectures.bucket, Key=f"queries/{guest.identity_id}/mine", Body=b"x"
+            Bucket=voice_qa.bucket, Key=f"queries/{guest.identity_id}/mine", Body=b"x"
         ),
-        lambda: guest.client("s3").get_object(Bucket=lectures.bucket, Key=own_upload),
+        lambda: guest.client("s3").get_object(Bucket=voice_qa.bucket, Key=own_upload),
         lambda: guest.client("dynamodb").get_item(
-            TableName=lectures.table,
+            TableName=voice_qa.table,
             Key={"sessionId": {"S": f"{other.identity_id}#x"}, "lectureId": {"S": "y"}},
         ),
         lambda: guest.client("dynamodb").get_item(
-            TableName=lectures.table,
+            TableName=voice_qa.table,
             Key={"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}},
         ),
-        lambda: guest.client("dynamodb").scan(TableName=lectures.table),
+        lambda: guest.client("dynamodb").scan(TableName=voice_qa.table),
     ]
-    for forbidden in refused:
+    for call in forbidden_calls:
         with pytest.raises(ClientError) as error:
-            forbidden()
+            call()
         assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 403}
-    platform.unexplained_since = platform.mark()  # these refusals are expected
+    platform.unexplained_since = platform.decision_log_end()  # these refusals are expected
 
 
-def test_no_text_key_or_identity_is_in_any_log(platform: Platform, listener: GuestConnection, lecture_id: str) -> None:
-    listener.ask_question(lecture_id, audioKey=listener.upload_question("captions please"))
+def test_logs_contain_no_text_no_signature_and_no_identity(
+    platform: Platform, connection: GuestConnection, lecture_id: str
+) -> None:
+    connection.ask_question(lecture_id, audioKey=connection.upload_question("captions please"))
     lines = platform.log_lines("voice-qa-websocket-handler", "voice-qa-query-worker")
     assert any("query_ended" in line for line in lines), "there are log lines to search"
     for line in lines:
         assert "captions please" not in line
-        assert listener.guest.identity_id not in line
+        assert connection.guest.identity_id not in line
         assert "X-Amz-Signature" not in line
 
 
 def test_no_answer_and_no_s3_key_contains_the_identity_id(
-    listener: GuestConnection, lectures: VoiceQaBackend, lecture_id: str
+    connection: GuestConnection, voice_qa: VoiceQaBackend, lecture_id: str
 ) -> None:
     """The URL of the spoken answer contains the S3 key. Anyone can log in with an identity id."""
-    accepted, heard = listener.ask_question(lecture_id, audioKey=listener.upload_question("captions please"))
-    forms = [listener.ask("upload", kind=kind, contentType="audio/ogg") for kind in ("query", "lecture")]
-    assert heard.end is not None
-    assert "audioUrl" in heard.end
-    versions = lectures.client("s3").list_object_versions(Bucket=lectures.bucket)["Versions"]
+    accepted, answer = connection.ask_question(lecture_id, audioKey=connection.upload_question("captions please"))
+    forms = [connection.ask("upload", kind=kind, contentType="audio/ogg") for kind in ("query", "lecture")]
+    assert answer.end is not None
+    assert "audioUrl" in answer.end
+    versions = voice_qa.client("s3").list_object_versions(Bucket=voice_qa.bucket)["Versions"]
     keys = [version["Key"] for version in versions]
-    assert any(key.startswith(f"responses/{listener.request_guest_id()}/") for key in keys)
-    seen = unquote(json.dumps([accepted, heard.pieces, heard.end, forms, keys]))
-    assert listener.guest.identity_id.split(":")[1] not in seen
+    assert any(key.startswith(f"responses/{connection.request_guest_id()}/") for key in keys)
+    client_texts = unquote(json.dumps([accepted, answer.pieces, answer.end, forms, keys]))
+    assert connection.guest.identity_id.split(":")[1] not in client_texts

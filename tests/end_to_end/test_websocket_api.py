@@ -119,60 +119,60 @@ def register_apis() -> None:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EchoClient]:
+def echo_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EchoClient]:
     with small_stack(tmp_path_factory.mktemp("websocket"), CODE) as stack:
         stack.up(register_apis)
         yield EchoClient(stack)
 
 
-def test_a_message_is_answered_with_the_functions_result(live: EchoClient) -> None:
-    with live.connect() as client:
+def test_a_message_is_answered_with_the_functions_result(echo_client: EchoClient) -> None:
+    with echo_client.connect() as client:
         answer = ask(client, action="say", text='she said "no", \\ twice')
         assert (answer["type"], answer["text"]) == ("said", 'she said "no", \\ twice')
         assert (answer["context"]["routeKey"], answer["context"]["messageDirection"]) == ("say", "IN")
-        again = ask(client, action="say")
-        assert again["context"]["connectionId"] == answer["context"]["connectionId"]
-        assert again["context"]["connectedAt"] == answer["context"]["connectedAt"]
+        second_answer = ask(client, action="say")
+        assert second_answer["context"]["connectionId"] == answer["context"]["connectionId"]
+        assert second_answer["context"]["connectedAt"] == answer["context"]["connectedAt"]
 
 
 @pytest.mark.parametrize(
     ("query", "status"), [("401", 401), ("403", 403), ("500", 500), ("raise", 502), ("protocol", 502)]
 )
-def test_a_refused_connection_gets_the_functions_status(live: EchoClient, query: str, status: int) -> None:
+def test_a_refused_connection_gets_the_functions_status(echo_client: EchoClient, query: str, status: int) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        live.connect(f"?refuse={query}")
+        echo_client.connect(f"?refuse={query}")
     assert refused.value.response.status_code == status
     assert b"canary" not in (refused.value.response.body or b"")
 
 
-def test_the_connection_has_the_subprotocol_that_the_function_chose(live: EchoClient) -> None:
-    with live.connect(protocols=["polyphony", "token.canary"]) as client:
+def test_the_connection_has_the_subprotocol_that_the_function_chose(echo_client: EchoClient) -> None:
+    with echo_client.connect(protocols=["polyphony", "token.canary"]) as client:
         assert client.subprotocol == "polyphony"
-    with live.connect() as client:
+    with echo_client.connect() as client:
         assert client.subprotocol is None
 
 
-def test_posting_to_a_closed_connection_returns_gone(live: EchoClient) -> None:
-    with live.connect() as log_lines:
-        gone = ask(log_lines, action="say")["context"]["connectionId"]
-    with live.connect() as client:
+def test_posting_to_a_closed_connection_returns_gone(echo_client: EchoClient) -> None:
+    with echo_client.connect() as closed_client:
+        closed_connection = ask(closed_client, action="say")["context"]["connectionId"]
+    with echo_client.connect() as client:
 
-        def refused() -> str | None:
-            error: str | None = ask(client, action="post", text="x", to=gone)["error"]
+        def post_error() -> str | None:
+            error: str | None = ask(client, action="post", text="x", to=closed_connection)["error"]
             return error
 
-        assert eventually(refused, "an error") == "GoneException"
+        assert eventually(post_error, "an error of the call") == "GoneException"
 
 
-def test_posting_needs_a_grant_and_is_recorded(live: EchoClient) -> None:
-    with live.connect() as client:
+def test_posting_needs_a_grant_and_is_in_the_decision_log(echo_client: EchoClient) -> None:
+    with echo_client.connect() as client:
         assert ask(client, action="post", text="x")["type"] == "push"
         assert json.loads(client.recv(timeout=20))["error"] is None
-    with live.connect(api="muted") as client:
+    with echo_client.connect(api="muted") as client:
         assert ask(client, action="post", text="x")["error"] is not None
     decisions = {
         (decision.role, decision.verdict)
-        for decision in live.stack.decisions()
+        for decision in echo_client.stack.decisions()
         if decision.action == "execute-api:ManageConnections"
     }
     assert ("polyphony-test-ingestion-echo", AccessVerdict.ALLOW) in decisions
@@ -184,8 +184,8 @@ def test_posting_needs_a_grant_and_is_recorded(live: EchoClient) -> None:
     [{"action": "fail"}, {"action": "malformed", "returns": {"statusCode": "canary"}}],
     ids=["raised", "malformed"],
 )
-def test_a_failed_function_gives_an_error_without_details(live: EchoClient, message: dict[str, Any]) -> None:
-    with live.connect() as client:
+def test_a_failed_function_gives_an_error_without_details(echo_client: EchoClient, message: dict[str, Any]) -> None:
+    with echo_client.connect() as client:
         answer = ask(client, **message)
         assert answer == {
             "message": "Internal server error",
@@ -194,13 +194,15 @@ def test_a_failed_function_gives_an_error_without_details(live: EchoClient, mess
         }
 
 
-def test_the_output_of_functions_is_in_their_logs(live: EchoClient) -> None:
-    with live.connect() as client:
+def test_the_output_of_functions_is_in_their_logs(echo_client: EchoClient) -> None:
+    with echo_client.connect() as client:
         connection = ask(client, action="say")["context"]["connectionId"]
         ask(client, action="fail")
 
     def log_lines() -> list[str] | None:
-        events = live.stack.clients("logs").filter_log_events(logGroupName="/aws/lambda/polyphony-test-ingestion-echo")
+        events = echo_client.stack.clients("logs").filter_log_events(
+            logGroupName="/aws/lambda/polyphony-test-ingestion-echo"
+        )
         lines = [event["message"] for event in events["events"]]
         return lines if f"handled DISCONNECT {connection}" in lines else None
 
@@ -214,8 +216,8 @@ def test_the_output_of_functions_is_in_their_logs(live: EchoClient) -> None:
     ["é" * (FRAME_BYTES // 2 + 1), ["x" * FRAME_BYTES] * 4 + ["x"]],
     ids=["frame of long letters", "message of several frames"],
 )
-def test_a_connection_that_breaks_a_limit_is_closed(live: EchoClient, message: Any) -> None:
-    with live.connect() as client:
+def test_a_connection_that_breaks_a_limit_is_closed(echo_client: EchoClient, message: Any) -> None:
+    with echo_client.connect() as client:
         with suppress(ConnectionClosedError):
             client.send(message)  # the server may refuse before everything is sent
         with pytest.raises(ConnectionClosedError) as closed:
@@ -224,24 +226,21 @@ def test_a_connection_that_breaks_a_limit_is_closed(live: EchoClient, message: A
     assert closed.value.rcvd.code == 1009
 
 
-def test_a_route_without_a_route_response_sends_nothing(live: EchoClient) -> None:
-    gateway, api, route = (
-        live.stack.clients("apigatewayv2"),
-        live.stack.ids["ingestion-live-api"],
-        live.stack.ids["ingestion-live-quiet-route"],
-    )
+def test_a_route_without_a_route_response_sends_nothing(echo_client: EchoClient) -> None:
+    gateway, ids = echo_client.stack.clients("apigatewayv2"), echo_client.stack.ids
+    api, route = ids["ingestion-live-api"], ids["ingestion-live-quiet-route"]
     [response] = gateway.get_route_responses(ApiId=api, RouteId=route)["Items"]
     gateway.delete_route_response(ApiId=api, RouteId=route, RouteResponseId=response["RouteResponseId"])
-    with live.connect() as client:
+    with echo_client.connect() as client:
         client.send(json.dumps({"action": "quiet"}))
         assert ask(client, action="say")["context"]["routeKey"] == "say"
 
 
 @pytest.mark.parametrize("action", ["$connect", "$disconnect"])
 def test_an_action_with_the_name_of_a_lifecycle_route_gets_the_answer_of_the_default_route(
-    live: EchoClient, action: str
+    echo_client: EchoClient, action: str
 ) -> None:
-    with live.connect() as client:
+    with echo_client.connect() as client:
         assert ask(client, action=action) == {"type": "error"}
         assert ask(client, action="say")["type"] == "said", "the connection stays open"
 
@@ -253,12 +252,12 @@ class UnusedApi:
     stack: SmallStack
 
     def send(
-        self, method: str = "GET", headers: dict[str, str] | None = None, below: str = "", **changes: str
+        self, method: str = "GET", headers: dict[str, str] | None = None, suffix: str = "", **changes: str
     ) -> Answer:
         """Send an HTTP request to the API's stage, or to an address with another API or stage."""
         address = urlsplit(self.stack.outputs["unused"])
         *_, api, stage = address.path.split("/")
-        path = f"{changes.get('api', api)}/{changes.get('stage', stage)}{below}"
+        path = f"{changes.get('api', api)}/{changes.get('stage', stage)}{suffix}"
         url = f"http://{address.netloc}/_aws/execute-api/{path}"
         return send(method, url, b"{}" if method == "POST" else None, headers)
 
@@ -269,8 +268,8 @@ class UnusedApi:
 
 
 @pytest.fixture
-def unused(live: EchoClient) -> Iterator[UnusedApi]:
-    api = UnusedApi(live.stack)
+def unused_api(echo_client: EchoClient) -> Iterator[UnusedApi]:
+    api = UnusedApi(echo_client.stack)
     yield api
     assert not api.was_called()
 
@@ -283,10 +282,10 @@ HANDSHAKE = {
 }
 
 
-@pytest.mark.parametrize("below", ["", "/", "?action=say"])
+@pytest.mark.parametrize("suffix", ["", "/", "?action=say"])
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "DELETE"])
-def test_an_http_request_to_a_websocket_api_calls_no_function(unused: UnusedApi, method: str, below: str) -> None:
-    answer = unused.send(method, below=below)
+def test_an_http_request_to_a_websocket_api_calls_no_function(unused_api: UnusedApi, method: str, suffix: str) -> None:
+    answer = unused_api.send(method, suffix=suffix)
     assert (answer.status, answer.body) == (426, {"message": "Upgrade Required"})
     assert answer.headers["Upgrade"] == "websocket"
 
@@ -294,13 +293,13 @@ def test_an_http_request_to_a_websocket_api_calls_no_function(unused: UnusedApi,
 @pytest.mark.parametrize("headers", [None, HANDSHAKE], ids=["request", "handshake"])
 @pytest.mark.parametrize(
     "changes",
-    [{"stage": "other"}, {"stage": "Live"}, {"below": "/x"}, {"api": "deadbeef"}, {"api": "no-api"}],
+    [{"stage": "other"}, {"stage": "Live"}, {"suffix": "/x"}, {"api": "deadbeef"}, {"api": "no-api"}],
     ids=str,
 )
 def test_an_address_that_is_no_stage_is_forbidden(
-    unused: UnusedApi, changes: dict[str, str], headers: dict[str, str] | None
+    unused_api: UnusedApi, changes: dict[str, str], headers: dict[str, str] | None
 ) -> None:
-    answer = unused.send(headers=headers, **changes)
+    answer = unused_api.send(headers=headers, **changes)
     assert (answer.status, answer.data) == (403, b'{"message":"Forbidden"}')
     assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
 
@@ -316,29 +315,29 @@ def test_an_address_that_is_no_stage_is_forbidden(
     ],
 )
 def test_an_incomplete_handshake_is_refused(
-    unused: UnusedApi, method: str, header: str, value: str | None, statuses: set[int]
+    unused_api: UnusedApi, method: str, header: str, value: str | None, statuses: set[int]
 ) -> None:
     """RFC 6455, section 4.2.2."""
     changed = {**HANDSHAKE, header: value}
-    answer = unused.send(method, {name: text for name, text in changed.items() if text is not None})
+    answer = unused_api.send(method, {name: text for name, text in changed.items() if text is not None})
     assert answer.status in statuses
 
 
-def test_a_function_without_the_apis_permission_is_not_called(live: EchoClient) -> None:
-    functions, name = live.stack.clients("lambda"), live.stack.ids["ingestion-mute-function"]
+def test_a_function_without_the_apis_permission_is_not_called(echo_client: EchoClient) -> None:
+    functions, name = echo_client.stack.clients("lambda"), echo_client.stack.ids["ingestion-mute-function"]
     [statement] = json.loads(functions.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
     assert statement["Condition"] == {
         "ArnLike": {
-            "AWS:SourceArn": f"arn:aws:execute-api:us-east-1:123456789012:{live.stack.ids['ingestion-muted-api']}/live/*"
+            "AWS:SourceArn": f"arn:aws:execute-api:us-east-1:123456789012:{echo_client.stack.ids['ingestion-muted-api']}/live/*"
         }
     }
-    with live.connect(api="muted") as client:
+    with echo_client.connect(api="muted") as client:
         functions.remove_permission(FunctionName=name, StatementId=statement["Sid"], Qualifier="live")
         assert ask(client, action="post", text="x")["message"] == "Internal server error"
 
 
-def test_the_api_has_the_configuration_of_its_block(live: EchoClient) -> None:
-    gateway, api = live.stack.clients("apigatewayv2"), live.stack.ids["ingestion-live-api"]
+def test_the_api_has_the_configuration_of_its_block(echo_client: EchoClient) -> None:
+    gateway, api = echo_client.stack.clients("apigatewayv2"), echo_client.stack.ids["ingestion-live-api"]
     api_details = gateway.get_api(ApiId=api)
     assert (api_details["ProtocolType"], api_details["RouteSelectionExpression"]) == (
         "WEBSOCKET",
@@ -362,7 +361,7 @@ def test_the_api_has_the_configuration_of_its_block(live: EchoClient) -> None:
     assert stage["AccessLogSettings"]["DestinationArn"].endswith(
         ":log-group:/aws/apigateway/polyphony-test-ingestion-live"
     )
-    groups = live.stack.clients("logs").describe_log_groups(logGroupNamePrefix="/aws/apigateway/")["logGroups"]
+    groups = echo_client.stack.clients("logs").describe_log_groups(logGroupNamePrefix="/aws/apigateway/")["logGroups"]
     retention = {group["logGroupName"]: group["retentionInDays"] for group in groups}
     for name in ("polyphony-test-ingestion-live", f"{api}/live"):
         assert retention[f"/aws/apigateway/{name}"] == 90

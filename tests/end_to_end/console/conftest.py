@@ -20,7 +20,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 @pytest.fixture(scope="package")
 def chromium(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Return a browser. The platform starts first, because no other event loop can run in this thread beside a browser."""
-    speech = write_speech(tmp_path_factory.mktemp("microphone") / "heard.wav", MICROPHONE_WORDS)
+    speech = write_speech(tmp_path_factory.mktemp("microphone") / "microphone.wav", MICROPHONE_WORDS)
     with launch_browser(speech) as browser:
         yield browser
 

@@ -48,21 +48,11 @@ def write_video(path: Path, size: str, grain: int, pcm: bytes) -> Path:
     """Write an MP4 video with moving colours and this sound. Grain makes the file large."""
     seconds = len(pcm) / 2 / SAMPLE_RATE
     pictures = f"gradients=size={size}:rate=8:duration={seconds}:{COLOURS},format=yuv420p,noise=alls={grain}:allf=t:enable='gt(t,1)'"
-    encoders = (
-        "-c:v",
-        "libx264",
-        "-preset",
-        "ultrafast",
-        "-qp",
-        "8",
-        "-pix_fmt",
-        "yuv420p",
-        "-c:a",
-        "aac",
-        "-b:a",
-        "96k",
+    video_encoder = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "8", "-pix_fmt", "yuv420p")
+    audio_encoder = ("-c:a", "aac", "-b:a", "96k")
+    run_ffmpeg(
+        *pcm_input(SAMPLE_RATE), "-f", "lavfi", "-i", pictures, *video_encoder, *audio_encoder, str(path), data=pcm
     )
-    run_ffmpeg(*pcm_input(SAMPLE_RATE), "-f", "lavfi", "-i", pictures, *encoders, str(path), data=pcm)
     return path
 
 

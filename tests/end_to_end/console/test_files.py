@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser import ConsoleWindow
-from tests.end_to_end.conftest import Ingested, Platform
+from tests.end_to_end.conftest import IngestionFlowRun, Platform
 from tests.end_to_end.console.harness import MARKS, take_screenshots
 
 pytestmark = MARKS
@@ -36,10 +36,10 @@ def test_dropped_and_chosen_files_show_their_state(window: ConsoleWindow, page: 
 
 
 def test_the_sample_files_become_rows_at_once_if_the_visitor_asks(
-    window: ConsoleWindow, page: Page, ingestion_played: Ingested
+    window: ConsoleWindow, page: Page, ingestion_flow_run: IngestionFlowRun
 ) -> None:
     """Ingestion's flow must have ended, because the button also processes its files."""
-    assert ingestion_played.outcome[1].rows
+    assert ingestion_flow_run.outcome[1].rows
     window.select_tab("Files")
     page.get_by_role("button", name="Try the sample files").click()
     samples = page.get_by_role("list", name="Files of this visit").locator(".card", has_text="records-")

@@ -90,7 +90,7 @@ class ServedPlatform:
 
 
 @pytest.fixture(scope="module")
-def served(pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPlatform]:
+def served_platform(pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPlatform]:
     """Empty emulator with a provider, for the tests of one module."""
     # The tests deploy copies of the program, but the provider reads archives from this project's own folder.
     for subsystem in set(Subsystem) - {Subsystem.FOUNDATION}:

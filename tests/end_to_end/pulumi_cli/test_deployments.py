@@ -22,25 +22,25 @@ FUNCTIONS = ("manifest-builder", "steps", "sweeper")
 
 
 @pytest.fixture(scope="module")
-def project(pulumi_cli: Path, served: ServedPlatform, tmp_path_factory: pytest.TempPathFactory) -> CliProject:
+def project(pulumi_cli: Path, served_platform: ServedPlatform, tmp_path_factory: pytest.TempPathFactory) -> CliProject:
     """Copy of the program, which is deployed as the stack `local`."""
     folder = tmp_path_factory.mktemp("deployments") / "program"
-    project = copy_program(pulumi_cli, folder, "local", served.environment)
+    project = copy_program(pulumi_cli, folder, "local", served_platform.environment)
     project.up(*WITH_PACK)
     return project
 
 
-def test_a_flow_passes_on_the_deployed_stack(project: CliProject, served: ServedPlatform) -> None:
+def test_a_flow_passes_on_the_deployed_stack(project: CliProject, served_platform: ServedPlatform) -> None:
     ids = {resource["urn"].rpartition("::")[2]: resource["id"] for resource in project.resources()}
-    deployment = Deployment(served.emulator, served.boto, ids, project.outputs())
+    deployment = Deployment(served_platform.emulator, served_platform.boto, ids, project.outputs())
     problems = transcription_flow.play(TranscriptionBackend(deployment), lambda _step: None)
     assert problems == []
 
 
-def test_a_second_up_changes_nothing(project: CliProject, served: ServedPlatform) -> None:
-    served.clients.calls.clear()
+def test_a_second_up_changes_nothing(project: CliProject, served_platform: ServedPlatform) -> None:
+    served_platform.clients.calls.clear()
     assert project.up(*WITH_PACK).actions == {}
-    assert [call for call in served.clients.calls if not call.startswith("get_")] == []
+    assert [call for call in served_platform.clients.calls if not call.startswith("get_")] == []
 
 
 def test_a_changed_handler_updates_its_functions_and_nothing_else(project: CliProject) -> None:
@@ -59,12 +59,12 @@ def test_a_changed_handler_updates_its_functions_and_nothing_else(project: CliPr
     project.up(*WITH_PACK)
 
 
-def test_a_change_by_hand_is_shown_and_reverted(project: CliProject, served: ServedPlatform) -> None:
-    functions = served.boto("lambda")
+def test_a_change_by_hand_is_shown_and_reverted(project: CliProject, served_platform: ServedPlatform) -> None:
+    functions = served_platform.boto("lambda")
     memory = functions.get_function_configuration(FunctionName=SWEEPER)["MemorySize"]
     functions.update_function_configuration(FunctionName=SWEEPER, MemorySize=memory + 64)
-    shown = project.execute("preview", "--refresh")
-    assert shown.actions["ingestion-sweeper-function"].startswith("refresh")
+    preview = project.execute("preview", "--refresh")
+    assert preview.actions["ingestion-sweeper-function"].startswith("refresh")
     refreshed = project.execute("refresh")
     assert refreshed.actions == {"ingestion-sweeper-function": "update"}
     assert project.up(*WITH_PACK).actions["ingestion-sweeper-function"] == "update"
@@ -72,24 +72,24 @@ def test_a_change_by_hand_is_shown_and_reverted(project: CliProject, served: Ser
 
 
 def test_a_mandatory_finding_stops_the_deployment_before_anything_is_created(
-    project: CliProject, served: ServedPlatform
+    project: CliProject, served_platform: ServedPlatform
 ) -> None:
     program = project.folder / "__main__.py"
     original = program.read_text(encoding="utf-8")
     addition = "import pulumi_aws\npulumi_aws.sqs.Queue('open', name='open', tags={'Owner': 'nobody'})\n"
     program.write_text(f"{original}\n{addition}", encoding="utf-8")
-    served.clients.calls.clear()
+    served_platform.clients.calls.clear()
     run = project.execute("up", *WITH_PACK, fails=True)
     program.write_text(original, encoding="utf-8")
     assert "[mandatory]" in run.output
-    assert "create_queue" not in served.clients.calls
+    assert "create_queue" not in served_platform.clients.calls
     assert project.up(*WITH_PACK).actions == {}
 
 
-def test_a_destroyed_stack_leaves_nothing_on_the_platform(project: CliProject, served: ServedPlatform) -> None:
+def test_a_destroyed_stack_leaves_nothing_on_the_platform(project: CliProject, served_platform: ServedPlatform) -> None:
     project.execute("destroy")
     assert project.resources() == []
-    boto = served.boto
+    boto = served_platform.boto
     assert boto("lambda").list_functions()["Functions"] == []
     assert boto("dynamodb").list_tables()["TableNames"] == []
     assert [bucket["Name"] for bucket in boto("s3").list_buckets()["Buckets"]] == []

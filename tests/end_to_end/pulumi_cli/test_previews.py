@@ -27,9 +27,9 @@ Finding = tuple[str, str, str]
 
 @pytest.mark.parametrize("stack", stack_files.list_stacks())
 def test_the_cli_and_the_local_preview_agree(
-    stack: str, pulumi_cli: Path, served: ServedPlatform, tmp_path: Path
+    stack: str, pulumi_cli: Path, served_platform: ServedPlatform, tmp_path: Path
 ) -> None:
-    project = copy_program(pulumi_cli, tmp_path / "program", stack, served.environment)
+    project = copy_program(pulumi_cli, tmp_path / "program", stack, served_platform.environment)
     set_missing_secrets(project)
     run = project.execute("preview", "--policy-pack", "policies")
     local = preview_locally(project)
@@ -41,7 +41,9 @@ def test_the_cli_and_the_local_preview_agree(
         if finding["level"] != "unknown"  # the document lists each undecided check, the CLI one entry for all of them
     )
     assert outputs_of(run) == local["outputs"]
-    assert not [call for call in served.clients.calls if not call.startswith("get_")], "a preview changes nothing"
+    assert not [call for call in served_platform.clients.calls if not call.startswith("get_")], (
+        "a preview changes nothing"
+    )
 
 
 def set_missing_secrets(project: CliProject) -> None:

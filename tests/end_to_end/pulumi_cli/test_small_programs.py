@@ -14,13 +14,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.cli, pytest.mark.xdist_group("pulumi_
 
 
 @pytest.fixture
-def project(pulumi_cli: Path, served: ServedPlatform, tmp_path: Path) -> Iterator[CliProject]:
+def project(pulumi_cli: Path, served_platform: ServedPlatform, tmp_path: Path) -> Iterator[CliProject]:
     """Project without a program yet, whose resources are deleted after the test."""
-    project = create_small_project(pulumi_cli, tmp_path / "small", "", served.environment)
-    served.clients.calls.clear()
+    project = create_small_project(pulumi_cli, tmp_path / "small", "", served_platform.environment)
+    served_platform.clients.calls.clear()
     yield project
-    served.clients.refused.clear()
-    served.clients.before_call = lambda _operation: None
+    served_platform.clients.refused.clear()
+    served_platform.clients.before_call = lambda _operation: None
     write_program(project, "")
     project.up()
     assert project.resources() == []
@@ -31,40 +31,44 @@ def write_program(project: CliProject, *lines: str) -> None:
     (project.folder / "__main__.py").write_text("\n".join([*imports, *lines, ""]), encoding="utf-8")
 
 
-def list_queues(served: ServedPlatform) -> list[str]:
-    return [url.rpartition("/")[2] for url in served.boto("sqs").list_queues().get("QueueUrls", [])]
+def list_queues(served_platform: ServedPlatform) -> list[str]:
+    return [url.rpartition("/")[2] for url in served_platform.boto("sqs").list_queues().get("QueueUrls", [])]
 
 
 def test_a_renamed_resource_is_created_before_the_old_one_is_deleted(
-    project: CliProject, served: ServedPlatform
+    project: CliProject, served_platform: ServedPlatform
 ) -> None:
     write_program(project, "sqs.Queue('queue', name='first')")
     project.up()
-    served.clients.calls.clear()
+    served_platform.clients.calls.clear()
     write_program(project, "sqs.Queue('queue', name='second')")
     run = project.up()
     assert run.actions == {"queue": "create-replacement, replace, delete-replaced"}
-    assert [call for call in served.clients.calls if call in ("create_queue", "delete_queue")] == [
+    assert [call for call in served_platform.clients.calls if call in ("create_queue", "delete_queue")] == [
         "create_queue",
         "delete_queue",
     ]
-    assert list_queues(served) == ["second"]
+    assert list_queues(served_platform) == ["second"]
 
 
 def test_a_resource_that_keeps_its_name_is_deleted_before_it_is_created_again(
-    project: CliProject, served: ServedPlatform
+    project: CliProject, served_platform: ServedPlatform
 ) -> None:
     group = "cloudwatch.LogGroup('group', name='group', retention_in_days={})"
     write_program(project, group.format(7))
     project.up()
-    served.clients.calls.clear()
+    served_platform.clients.calls.clear()
     write_program(project, group.format("None"))
     run = project.up()
     assert sorted(run.actions["group"].split(", ")) == ["create-replacement", "delete-replaced", "replace"]
-    assert served.clients.calls.index("delete_log_group") < served.clients.calls.index("create_log_group")
+    assert served_platform.clients.calls.index("delete_log_group") < served_platform.clients.calls.index(
+        "create_log_group"
+    )
 
 
-def test_a_protected_resource_is_neither_deleted_nor_replaced(project: CliProject, served: ServedPlatform) -> None:
+def test_a_protected_resource_is_neither_deleted_nor_replaced(
+    project: CliProject, served_platform: ServedPlatform
+) -> None:
     queue = "sqs.Queue('queue', name='{}', opts=ResourceOptions(protect={}))"
     write_program(project, queue.format("kept", "True"))
     project.up()
@@ -73,41 +77,43 @@ def test_a_protected_resource_is_neither_deleted_nor_replaced(project: CliProjec
     write_program(project, "")
     assert "protect" in project.up(fails=True).output
     assert "protect" in project.execute("destroy", fails=True).output
-    assert list_queues(served) == ["kept"]
+    assert list_queues(served_platform) == ["kept"]
     write_program(project, queue.format("kept", "False"))
     project.up()
 
 
-def test_a_creation_that_fails_half_way_is_finished_by_the_next_up(project: CliProject, served: ServedPlatform) -> None:
+def test_a_creation_that_fails_half_way_is_finished_by_the_next_up(
+    project: CliProject, served_platform: ServedPlatform
+) -> None:
     write_program(project, "cloudwatch.LogGroup('group', name='half', retention_in_days=7)")
-    served.clients.refused.add("put_retention_policy")
+    served_platform.clients.refused.add("put_retention_policy")
     run = project.up(fails=True)
     assert "put_retention_policy: LimitExceededException: refused by the test" in run.output
     [saved] = project.resources()
     assert saved["id"] == "half"
-    served.clients.refused.clear()
+    served_platform.clients.refused.clear()
     project.up()
-    [group] = served.boto("logs").describe_log_groups(logGroupNamePrefix="half")["logGroups"]
+    [group] = served_platform.boto("logs").describe_log_groups(logGroupNamePrefix="half")["logGroups"]
     assert group["retentionInDays"] == 7
     assert project.up().actions == {}
 
 
 def test_an_update_that_fails_is_repeated_even_if_the_program_is_the_old_one_again(
-    project: CliProject, served: ServedPlatform
+    project: CliProject, served_platform: ServedPlatform
 ) -> None:
     topic = "sns.Topic('topic', name='topic', tags={{'Owner': '{}'}})"
     write_program(project, topic.format("first"))
     project.up()
     write_program(project, topic.format("second"))
-    served.clients.refused.add("tag_resource")
+    served_platform.clients.refused.add("tag_resource")
     assert "refused by the test" in project.up(fails=True).output
-    served.clients.refused.clear()
+    served_platform.clients.refused.clear()
     write_program(project, topic.format("first"))
     assert project.up().actions == {"topic": "update"}
     assert project.up().actions == {}
 
 
-def test_an_interrupted_up_is_continued_by_the_next_one(project: CliProject, served: ServedPlatform) -> None:
+def test_an_interrupted_up_is_continued_by_the_next_one(project: CliProject, served_platform: ServedPlatform) -> None:
     names = [f"queue-{number}" for number in range(8)]
     write_program(
         project,
@@ -119,32 +125,32 @@ def test_an_interrupted_up_is_continued_by_the_next_one(project: CliProject, ser
     third_creation, interrupted = threading.Event(), threading.Event()
 
     def wait_in_the_third_creation(operation: str) -> None:
-        if operation == "create_queue" and served.clients.calls.count("create_queue") == 3:
+        if operation == "create_queue" and served_platform.clients.calls.count("create_queue") == 3:
             third_creation.set()
             interrupted.wait(timeout=30)
 
-    served.clients.before_call = wait_in_the_third_creation
+    served_platform.clients.before_call = wait_in_the_third_creation
     process = project.start("up", "--yes", "--skip-preview", "--stack", project.stack)
     assert third_creation.wait(timeout=60)
     process.send_signal(signal.SIGINT)
     interrupted.set()
     output, _ = process.communicate(timeout=60)
     assert process.returncode != 0, output
-    first = set(list_queues(served))
-    assert {"queue-0", "queue-1"} <= first < set(names)
-    assert {resource["id"].rpartition("/")[2] for resource in project.resources()} == first
-    served.clients.calls.clear()
+    created_queues = set(list_queues(served_platform))
+    assert {"queue-0", "queue-1"} <= created_queues < set(names)
+    assert {resource["id"].rpartition("/")[2] for resource in project.resources()} == created_queues
+    served_platform.clients.calls.clear()
     run = project.up()
-    assert set(run.actions) == set(names) - first
-    assert set(list_queues(served)) == set(names)
-    assert served.clients.calls.count("create_queue") == len(names) - len(first)
+    assert set(run.actions) == set(names) - created_queues
+    assert set(list_queues(served_platform)) == set(names)
+    assert served_platform.clients.calls.count("create_queue") == len(names) - len(created_queues)
 
 
-def test_a_destroyed_stack_leaves_nothing(project: CliProject, served: ServedPlatform) -> None:
+def test_a_destroyed_stack_leaves_nothing(project: CliProject, served_platform: ServedPlatform) -> None:
     write_program(project, "topic = sns.Topic('topic', name='gone')", "sqs.Queue('queue', name='gone')")
     project.up()
     run = project.execute("destroy")
     assert run.actions == {"topic": "delete", "queue": "delete"}
     assert project.resources() == []
-    assert list_queues(served) == []
-    assert served.boto("sns").list_topics()["Topics"] == []
+    assert list_queues(served_platform) == []
+    assert served_platform.boto("sns").list_topics()["Topics"] == []
