@@ -12,7 +12,14 @@ from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFai
 from local.preview.resource_graph import Resource
 from tests.components.voice_qa.recorded_deployment import PREFIX, complete
 from tests.credentials import credentials
-from tests.handlers.voice_qa.query_worker.worker_harness import AUDIO_KEY, BROKE, ERROR, HELLO, WORLD, WorkerHarness
+from tests.handlers.voice_qa.query_worker.worker_harness import (
+    ANSWER_BROKEN_OFF,
+    AUDIO_KEY,
+    AWS_ERROR,
+    MORE_TEXT,
+    TEXT,
+    WorkerHarness,
+)
 from tests.handlers.voice_qa.socket_harness import create_socket_harness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import create_lecture_harness
 from tests.loggers import own_logger
@@ -32,7 +39,7 @@ def worker_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerHarness]:
     credentials(monkeypatch)
     with own_logger(), create_lecture_harness() as lecture_harness:
         made = WorkerHarness(lecture_harness)
-        made.lecture()
+        made.store_lecture()
         yield made
 
 
@@ -40,8 +47,8 @@ def test_the_duration_of_answers_is_read_from_the_workers_log_line(
     worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     worker_harness.ask()
-    worker_harness.script_answer(HELLO)
-    worker_harness.call()
+    worker_harness.script_answer(TEXT)
+    worker_harness.invoke()
     [line] = matching("answer-milliseconds", lines(capsys))
     one = filter_of("answer-milliseconds").inputs
     assert one["logGroupName"] == f"/aws/lambda/{WORKER}"
@@ -78,9 +85,9 @@ def matching(name: str, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("script", "cause", "count"),
     [
-        *(((HELLO, AgentFailed(code)), code, 1) for code in AgentCode if code is not AgentCode.QUESTION_REJECTED),
+        *(((TEXT, AgentFailed(code)), code, 1) for code in AgentCode if code is not AgentCode.QUESTION_REJECTED),
         ((AgentFailed(AgentCode.QUESTION_REJECTED),), AgentCode.QUESTION_REJECTED, 0),
-        ((HELLO,), "", 0),
+        ((TEXT,), "", 0),
     ],
 )
 def test_only_failures_of_the_agent_are_counted(
@@ -88,7 +95,7 @@ def test_only_failures_of_the_agent_are_counted(
 ) -> None:
     worker_harness.ask()
     worker_harness.script_answer(*script)
-    worker_harness.call()
+    worker_harness.invoke()
     written = lines(capsys)
     assert [line["cause"] for line in written if line["message"] == "query_ended"] == [cause]
     assert len(matching("answers-failed", written)) == count
@@ -99,7 +106,7 @@ def test_a_guests_mistake_is_not_a_failure_of_the_agent(
     worker_harness: WorkerHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     worker_harness.ask(audio_key=AUDIO_KEY)
-    worker_harness.call()
+    worker_harness.invoke()
     written = lines(capsys)
     assert [line["cause"] for line in written if line["message"] == "query_ended"] == ["AUDIO_MISSING"]
     assert matching("answers-failed", written) == []
@@ -108,10 +115,10 @@ def test_a_guests_mistake_is_not_a_failure_of_the_agent(
 @pytest.mark.parametrize(
     ("script", "failed_posts", "connected", "raises_alarm"),
     [
-        ((HELLO,), 100, True, True),
-        ((BROKE,), 100, True, True),
-        ((HELLO, WORLD), 1, True, False),
-        ((HELLO, WORLD), 0, False, False),
+        ((TEXT,), 100, True, True),
+        ((ANSWER_BROKEN_OFF,), 100, True, True),
+        ((TEXT, MORE_TEXT), 1, True, False),
+        ((TEXT, MORE_TEXT), 0, False, False),
     ],
     ids=["answer not posted", "failure not posted", "one failed post", "client disconnected"],
 )
@@ -124,10 +131,10 @@ def test_only_an_answer_that_cannot_be_posted_to_a_connected_client_raises_the_a
     raises_alarm: bool,
 ) -> None:
     worker_harness.ask()
-    worker_harness.clients.failures = [ERROR] * failed_posts
+    worker_harness.clients.failures = [AWS_ERROR] * failed_posts
     worker_harness.clients.gone |= set() if connected else {"c1"}
     worker_harness.script_answer(*script)
-    worker_harness.call()
+    worker_harness.invoke()
     failures = matching("answers-unheard", lines(capsys))
     assert (len(failures) > UNHEARD_ABOVE) is raises_alarm
     assert bool(failures) is (failed_posts > 0)
@@ -139,7 +146,7 @@ def test_a_failure_that_was_reported_to_the_client_raises_the_alarm(
 ) -> None:
     with own_logger(), create_socket_harness(monkeypatch) as socket_harness:
         socket_harness.connect()
-        socket_harness.invocation_error = ERROR
+        socket_harness.invocation_error = AWS_ERROR
         assert socket_harness.ask()["code"] == "UNAVAILABLE"
         monkeypatch.setattr(socket_harness.handler._uploads, "create_form", lambda *_: 1 / 0)
         assert socket_harness.send("upload", kind="query", contentType="audio/ogg")["code"] == "INTERNAL"

@@ -14,7 +14,14 @@ from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import QuestionStatus
 from handlers.voice_qa.websocket_messages import Answered, QueryFailed
 from tests.handlers.common.aws.aws_failures import TRANSIENT, FailingTable, name_failure
-from tests.handlers.voice_qa.query_worker.worker_harness import ERROR, HELLO, LIMIT_MS, QUERY, WORLD, WorkerHarness
+from tests.handlers.voice_qa.query_worker.worker_harness import (
+    AWS_ERROR,
+    LIMIT_MS,
+    MORE_TEXT,
+    QUERY_ID,
+    TEXT,
+    WorkerHarness,
+)
 
 NO_FAILURES: dict[str, list[dict[str, str]]] = {"batchItemFailures": []}
 Patch = pytest.MonkeyPatch
@@ -27,7 +34,7 @@ def killed(*_: Any, **__: Any) -> NoReturn:
 
 def run_until_killed(worker: WorkerHarness) -> None:
     with pytest.raises(SystemExit):
-        worker.call("call-x")
+        worker.invoke("call-x")
 
 
 def never_starts(worker: WorkerHarness, monkeypatch: Patch) -> None:
@@ -41,19 +48,19 @@ def before_the_attempt_begins(worker: WorkerHarness, monkeypatch: Patch) -> None
 
 
 def while_the_agent_answers(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    worker.script_answer(HELLO, killed)
+    worker.script_answer(TEXT, killed)
     run_until_killed(worker)
 
 
 def before_the_answer_is_stored(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    worker.script_answer(HELLO)
+    worker.script_answer(TEXT)
     with monkeypatch.context() as kill:
         kill.setattr(worker.answers, "put", killed)
         run_until_killed(worker)
 
 
 def before_the_question_is_ended(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    worker.script_answer(HELLO)
+    worker.script_answer(TEXT)
     with monkeypatch.context() as kill:
         kill.setattr(QuestionItem, "end", killed)
         run_until_killed(worker)
@@ -61,11 +68,11 @@ def before_the_question_is_ended(worker: WorkerHarness, monkeypatch: Patch) -> N
 
 def while_the_table_fails(worker: WorkerHarness, monkeypatch: Patch) -> None:
     """The attempt fails and cannot be released."""
-    worker.script_answer(ERROR)
+    worker.script_answer(AWS_ERROR)
     with monkeypatch.context() as failing:
-        failing.setattr(QuestionItem, "release", Mock(side_effect=ERROR))
+        failing.setattr(QuestionItem, "release", Mock(side_effect=AWS_ERROR))
         with pytest.raises(Exception, match="ClientError"):
-            worker.call("call-x")
+            worker.invoke("call-x")
 
 
 def kill_at_post(worker: WorkerHarness, monkeypatch: Patch, message_type: type[Message]) -> None:
@@ -82,7 +89,7 @@ def kill_at_post(worker: WorkerHarness, monkeypatch: Patch, message_type: type[M
 
 
 def before_the_answers_end_is_posted(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    worker.script_answer(HELLO)
+    worker.script_answer(TEXT)
     kill_at_post(worker, monkeypatch, Answered)
 
 
@@ -114,13 +121,13 @@ def test_the_client_of_a_dead_worker_gets_an_error_and_can_ask_again(
     worker.clock.now_ms += LIMIT_MS
     assert worker.check_time_limit() == NO_FAILURES
     [error] = worker.sent_messages("error")
-    assert (error["code"], error["queryId"], error["retryable"]) == ("AGENT_FAILED", QUERY, True)
-    assert worker.counted == 0
+    assert (error["code"], error["queryId"], error["retryable"]) == ("AGENT_FAILED", QUERY_ID, True)
+    assert worker.running_question_count == 0
     assert worker.check_time_limit() == NO_FAILURES
     assert len(worker.sent_messages("error")) == 1, "a redelivered check repeats nothing"
     assert worker.ask(), "the client asks again"
-    worker.script_answer(HELLO, WORLD)
-    assert worker.call("call-y") in {AnswerOutcome.ANSWERED, AnswerOutcome.REPLAYED}
+    worker.script_answer(TEXT, MORE_TEXT)
+    assert worker.invoke("call-y") in {AnswerOutcome.ANSWERED, AnswerOutcome.REPLAYED}
     assert worker.question.status is QuestionStatus.ANSWERED
     assert len(worker.sent_messages("answered")) == 1
 
@@ -133,7 +140,7 @@ def test_a_late_retry_by_lambda_does_not_answer_a_question_that_has_failed(
     dies(worker, monkeypatch)
     worker.clock.now_ms += LIMIT_MS
     worker.check_time_limit()
-    assert worker.call("call-x") in {AnswerOutcome.NOTHING_TO_DO, AnswerOutcome.REPLAYED}
+    assert worker.invoke("call-x") in {AnswerOutcome.NOTHING_TO_DO, AnswerOutcome.REPLAYED}
 
 
 @pytest.mark.parametrize("dies", [never_starts, while_the_agent_answers])
@@ -151,23 +158,23 @@ def test_a_client_can_ask_again_even_if_the_check_was_lost(worker: WorkerHarness
     while_the_agent_answers(worker, monkeypatch)
     worker.clock.now_ms += LIMIT_MS + 10_000
     assert worker.ask()
-    worker.script_answer(HELLO)
-    assert worker.call("call-y") is AnswerOutcome.ANSWERED
+    worker.script_answer(TEXT)
+    assert worker.invoke("call-y") is AnswerOutcome.ANSWERED
 
 
 def test_a_retry_by_lambda_answers_and_the_check_reports_nothing(worker: WorkerHarness, monkeypatch: Patch) -> None:
     worker.ask()
     while_the_agent_answers(worker, monkeypatch)
     worker.clock.now_ms += 60_000
-    worker.script_answer(HELLO, WORLD)
-    assert worker.call("call-x") is AnswerOutcome.ANSWERED
+    worker.script_answer(TEXT, MORE_TEXT)
+    assert worker.invoke("call-x") is AnswerOutcome.ANSWERED
     worker.clock.now_ms += LIMIT_MS
     worker.check_time_limit()
     assert worker.sent_messages("error") == []
 
 
 def test_a_dead_replay_is_reported_by_its_own_check_only(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    worker.answer_question(HELLO)
+    worker.answer_question(TEXT)
     worker.clock.now_ms += LIMIT_MS - 1
     assert worker.ask(), "the client asks for the stored answer"
     kill_at_post(worker, monkeypatch, Answered)
@@ -179,8 +186,8 @@ def test_a_dead_replay_is_reported_by_its_own_check_only(worker: WorkerHarness, 
 
 def test_a_slow_worker_posts_nothing_after_the_error(worker: WorkerHarness) -> None:
     worker.ask()
-    worker.script_answer(HELLO, worker.wait(LIMIT_MS), worker.check_time_limit, WORLD)
-    assert worker.call() is AnswerOutcome.NO_LONGER_RUNNING
+    worker.script_answer(TEXT, worker.delay_step(LIMIT_MS), worker.check_time_limit, MORE_TEXT)
+    assert worker.invoke() is AnswerOutcome.NO_LONGER_RUNNING
     assert [message["type"] for message in worker.clients.inbox["c1"]] == ["text", "error"]
 
 
@@ -188,8 +195,8 @@ def test_a_check_of_an_earlier_request_leaves_a_newer_attempt_alone(worker: Work
     worker.answer_question(AgentFailed(AgentCode.FAILED))
     worker.clock.now_ms += LIMIT_MS
     worker.ask()
-    worker.script_answer(HELLO, worker.check_time_limit, WORLD)
-    assert worker.call() is AnswerOutcome.ANSWERED
+    worker.script_answer(TEXT, worker.check_time_limit, MORE_TEXT)
+    assert worker.invoke() is AnswerOutcome.ANSWERED
     assert len(worker.sent_messages("error")) == 1, "only the agent's failure"
 
 
@@ -213,7 +220,7 @@ def test_a_check_retries_transient_failures(
 def test_a_check_that_fails_for_too_long_is_redelivered(worker: WorkerHarness) -> None:
     worker.ask()
     worker.clock.now_ms += LIMIT_MS
-    worker.clients.failures = [ERROR] * 100
+    worker.clients.failures = [AWS_ERROR] * 100
     assert worker.check_time_limit() == {"batchItemFailures": [{"itemIdentifier": "check-1"}]}
     worker.clients.failures = []
     assert worker.check_time_limit() == NO_FAILURES
@@ -238,7 +245,7 @@ def test_an_overdue_question_is_logged_without_its_content(
     worker.clock.now_ms += LIMIT_MS
     worker.check_time_limit()
     output = capsys.readouterr().out
-    assert [line["outcome"] for line in worker.logged(output, "query_overdue")] == ["failed"]
+    assert [line["outcome"] for line in worker.log_lines(output, "query_overdue")] == ["failed"]
     assert "anary" not in output
     assert len(worker.sent_messages("error")) == (0 if gone else 1)
 

@@ -13,11 +13,11 @@ from handlers.voice_qa.query_worker.agent.agent_protocol import request_body
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
 from handlers.voice_qa.query_worker.question_answering import AnswerOutcome
 from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, query_key
-from tests.handlers.voice_qa.query_worker.worker_harness import HELLO, LECTURE, REMAINING_MS, SOUND, WorkerHarness
+from tests.handlers.voice_qa.query_worker.worker_harness import AUDIO, LECTURE_ID, REMAINING_MS, TEXT, WorkerHarness
 from tests.handlers.voice_qa.socket_harness import ANN, ANN_ID, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET
 
-HEARD = agent_types.AgentTranscriptPiece("Who sings?")
+TRANSCRIPT = agent_types.AgentTranscriptPiece("Who sings?")
 
 
 class FlowHarness:
@@ -36,9 +36,9 @@ class FlowHarness:
 
     def ask(self, query_id: str, **content: Any) -> AnswerOutcome:
         """Ask a question, and run the worker that the handler invoked."""
-        self.send("query", queryId=query_id, lectureId=LECTURE, **content)
+        self.send("query", queryId=query_id, lectureId=LECTURE_ID, **content)
         event = json.loads(self.api.worker_events[-1].model_dump_json(by_alias=True))
-        return self.worker.worker.handle(event, REMAINING_MS, f"call-{len(self.answers)}")
+        return self.worker.query_worker.handle(event, REMAINING_MS, f"call-{len(self.answers)}")
 
     def upload(self, kind: str) -> str:
         """Request a form, and upload audio to its key, which is returned."""
@@ -54,7 +54,7 @@ class FlowHarness:
             if answer["type"] == "uploadReady":
                 yield "policy of a form", base64.b64decode(answer["fields"]["policy"]).decode()
         yield "messages to the client", json.dumps(self.worker.clients.inbox)
-        for question in self.worker.agent.asked:
+        for question in self.worker.agent.questions:
             yield "request to the agent", request_body(question).decode()
         yield from (("event of the worker", event.model_dump_json()) for event in self.api.worker_events)
         yield from (("check of a time limit", check.model_dump_json()) for check in self.api.scheduled_checks)
@@ -72,11 +72,11 @@ def flow(worker: WorkerHarness) -> FlowHarness:
     """Return the flow of a connected guest who asked questions in every way, with answers and failures."""
     harness = FlowHarness(worker)
     harness.api.connect()
-    worker.script_answer(HEARD, HELLO, SOUND)
+    worker.script_answer(TRANSCRIPT, TEXT, AUDIO)
     key = harness.upload("query")
     assert harness.ask("spoken-1", audioKey=key) is AnswerOutcome.ANSWERED
     assert harness.ask("spoken-1", audioKey=key) is AnswerOutcome.REPLAYED
-    worker.script_answer(HELLO)
+    worker.script_answer(TEXT)
     session = harness.answers[-1]["sessionId"]
     assert harness.ask("written-1", text="Why?", sessionId=session) is AnswerOutcome.ANSWERED
     worker.agent.scripts.append(AgentFailed(AgentCode.BROKEN_OFF))
@@ -86,7 +86,9 @@ def flow(worker: WorkerHarness) -> FlowHarness:
         harness.ask("broken-1", text="Why?")
     harness.answers.append({"type": "exception of the worker", "text": repr(raised.value)})
     harness.upload("lecture")
-    harness.send("query", queryId="foreign-1", lectureId=LECTURE, audioKey=f"queries/{ANN}/01ARYZ6S410000000000000001")
+    harness.send(
+        "query", queryId="foreign-1", lectureId=LECTURE_ID, audioKey=f"queries/{ANN}/01ARYZ6S410000000000000001"
+    )
     check = harness.api.scheduled_checks[-1].model_dump_json(by_alias=True)
     worker.clock.now_ms += 3_600_000
     harness.api.handler.handle({"Records": [{"messageId": "check-1", "body": check}]})
@@ -120,9 +122,9 @@ def test_only_the_keys_of_conversations_contain_the_identity_id(flow: FlowHarnes
 
 
 def test_the_agent_cannot_recognise_a_guest_whose_identity_id_it_knows(flow: FlowHarness) -> None:
-    spoken, written, *_ = flow.worker.agent.asked
+    spoken, written, *_ = flow.worker.agent.questions
     assert spoken.session_id == written.session_id, "one conversation"
     assert len(written.conversation) == 1
     session = flow.answers[1]["sessionId"]
-    known = conversation_key(ANN, session, LECTURE)["sessionId"]
+    known = conversation_key(ANN, session, LECTURE_ID)["sessionId"]
     assert spoken.session_id != agent_types.opaque_session_id(known), "the hash of the identity id has no key"

@@ -17,10 +17,10 @@ from handlers.voice_qa.query_worker.answer_forwarding import MAX_AUDIO, MAX_CHAR
 from handlers.voice_qa.table_records import Listener
 from handlers.voice_qa.websocket_messages import Answered
 from tests.handlers.transcription.router_harness import Clock
-from tests.handlers.voice_qa.query_worker.worker_harness import Listeners
+from tests.handlers.voice_qa.query_worker.worker_harness import FailingClients
 
-QUERY = "query-number-1"
-LAST = Answered(query_id=QUERY, attempt=1, pieces=1)
+QUERY_ID = "query-number-1"
+LAST = Answered(query_id=QUERY_ID, attempt=1, pieces=1)
 FIRST = Listener(connection="c1", resume_from=0)
 REFUSED = ClientError({"Error": {"Code": "LimitExceededException"}}, "PostToConnection")
 LATE = ReadTimeoutError(endpoint_url="https://canary")
@@ -32,14 +32,14 @@ class ForwardedAnswer:
 
     listener: Listener = FIRST
     clock: Clock = field(default_factory=Clock)
-    clients: Listeners = field(default_factory=Listeners)
+    clients: FailingClients = field(default_factory=FailingClients)
     looks: int = 0
     paused: list[float] = field(default_factory=list)
     look_fails: bool = False
 
     def __post_init__(self) -> None:
         self.forwarder = AnswerForwarder(
-            QUERY,
+            QUERY_ID,
             1,
             self.listener,
             connections=self.clients,
@@ -60,7 +60,7 @@ class ForwardedAnswer:
             self.forwarder.send(agent_types.AgentTextPiece(text))
 
     def numbers(self, connection: str = "c1") -> list[int]:
-        return self.clients.numbers(connection)
+        return self.clients.piece_numbers(connection)
 
 
 @given(
