@@ -17,18 +17,18 @@ from handlers.voice_qa.lecture_upload_rules import (
     compare_uploads,
     parse_upload,
 )
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import ID, KEY, LIMITS, NOW
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import LECTURE_ID, LECTURE_KEY, LIMITS, NOW
 
-OBJECT = NewObject(bucket="audio", key=KEY, version_id="v1", size=9, etag="e1", arrived=NOW)
+OBJECT = NewObject(bucket="audio", key=LECTURE_KEY, version_id="v1", size=9, etag="e1", arrived=NOW)
 
 
 def object_at(key: str) -> NewObject:
     return OBJECT.model_copy(update={"key": key})
 
 
-def lecture_upload(key: str = KEY, *, misplaced: bool = False, **changes: object) -> LectureUpload:
+def lecture_upload(key: str = LECTURE_KEY, *, misplaced: bool = False, **changes: object) -> LectureUpload:
     """Return the upload of `OBJECT` with some changes."""
-    return LectureUpload(ID, OBJECT.model_copy(update={"key": key, **changes}), misplaced=misplaced)
+    return LectureUpload(LECTURE_ID, OBJECT.model_copy(update={"key": key, **changes}), misplaced=misplaced)
 
 
 def stored(upload: LectureUpload) -> StoredUpload:
@@ -44,16 +44,22 @@ def stored(upload: LectureUpload) -> StoredUpload:
     ],
 )
 def test_a_lecture_is_one_file_with_a_valid_name_directly_below_its_id(name: str, misplaced: bool) -> None:
-    key = f"lectures/{ID}/{name}"
+    key = f"lectures/{LECTURE_ID}/{name}"
     assert parse_upload(object_at(key)) == lecture_upload(key, misplaced=misplaced)
 
 
 @pytest.mark.parametrize(
     "key",
     [
-        *("", "lectures/a.mp3", f"lectures/{ID}", f"lectures/{ID}/", f"lectures/{ID.lower()}/a.mp3"),
-        *(f"lectures/{ID}0/a.mp3", f"lectures/8{ID[1:]}/a.mp3", f"lectures/{ID}\n/a.mp3"),
-        *(f"lectures//{ID}/a.mp3", f"queries/{ID}/a.mp3", f"xlectures/{ID}/a.mp3"),
+        *(
+            "",
+            "lectures/a.mp3",
+            f"lectures/{LECTURE_ID}",
+            f"lectures/{LECTURE_ID}/",
+            f"lectures/{LECTURE_ID.lower()}/a.mp3",
+        ),
+        *(f"lectures/{LECTURE_ID}0/a.mp3", f"lectures/8{LECTURE_ID[1:]}/a.mp3", f"lectures/{LECTURE_ID}\n/a.mp3"),
+        *(f"lectures//{LECTURE_ID}/a.mp3", f"queries/{LECTURE_ID}/a.mp3", f"xlectures/{LECTURE_ID}/a.mp3"),
     ],
 )
 def test_a_key_without_a_lecture_id_belongs_to_no_lecture(key: str) -> None:
@@ -62,7 +68,7 @@ def test_a_key_without_a_lecture_id_belongs_to_no_lecture(key: str) -> None:
 
 @given(st.text(max_size=300))
 def test_every_key_below_a_lecture_id_belongs_to_the_lecture(key: str) -> None:
-    upload = parse_upload(object_at(f"lectures/{ID}/{key}"))
+    upload = parse_upload(object_at(f"lectures/{LECTURE_ID}/{key}"))
     assert (upload is None) == (key == "")
 
 
@@ -112,7 +118,7 @@ def test_every_reason_has_its_own_sentence() -> None:
     assert len(set(sentences)) == len(RejectionReason)
 
 
-OTHER_KEY, MISPLACED_KEY = f"{KEY}2", f"lectures/{ID}/a/b"
+OTHER_KEY, MISPLACED_KEY = f"{LECTURE_KEY}2", f"lectures/{LECTURE_ID}/a/b"
 LATER = NOW + timedelta(milliseconds=1)
 UPLOAD = lecture_upload()
 LATER_UPLOAD = lecture_upload(OTHER_KEY, arrived=LATER)

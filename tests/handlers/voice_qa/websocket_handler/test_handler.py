@@ -45,40 +45,15 @@ def test_a_guest_of_the_pool_connects_with_the_signed_identity(api: SocketHarnes
     )
 
 
-@pytest.mark.parametrize(
-    "identity",
-    [
-        *(
-            None,
-            "",
-            "ann",
-            1,
-            [ANN_IDENTITY],
-            {"id": ANN_IDENTITY},
-            f"{ANN_IDENTITY}\n",
-            f" {ANN_IDENTITY}",
-            ANN_IDENTITY.upper(),
-            f"{ANN_IDENTITY}/..",
-            f"{ANN_IDENTITY}#x",
-        ),
-        *(
-            ANN_IDENTITY.removeprefix("us-east-1"),
-            ANN_IDENTITY.removeprefix("us-east-1:"),
-            ANN_IDENTITY[:-1],
-            f"{ANN_IDENTITY}0",
-            ANN_IDENTITY.replace(":", "/"),
-        ),
-        *(
-            "connection:aaaaaaaa-0000-4000-8000-00000000000a",
-            ANN_IDENTITY.replace("us-east-1", "us-east-\N{ARABIC-INDIC DIGIT ONE}"),
-        ),
-    ],
-)
-def test_an_invalid_identity_is_refused(api: SocketHarness, identity: Any) -> None:
-    _assert_refused(api, {"identity": {"cognitoIdentityId": identity, "cognitoIdentityPoolId": POOL_ID}})
-
-
 SIGNED_IDENTITY: dict[str, Any] = {"cognitoIdentityId": ANN_IDENTITY, "cognitoIdentityPoolId": POOL_ID}
+INVALID_IDENTITIES = (
+    *(None, "", "ann", 1, [ANN_IDENTITY], {"id": ANN_IDENTITY}, f"{ANN_IDENTITY}\n", f" {ANN_IDENTITY}"),
+    *(ANN_IDENTITY.upper(), f"{ANN_IDENTITY}/..", f"{ANN_IDENTITY}#x", f"{ANN_IDENTITY}0", ANN_IDENTITY[:-1]),
+    *(ANN_IDENTITY.removeprefix("us-east-1"), ANN_IDENTITY.removeprefix("us-east-1:"), ANN_IDENTITY.replace(":", "/")),
+    "connection:aaaaaaaa-0000-4000-8000-00000000000a",
+    ANN_IDENTITY.replace("us-east-1", "us-east-\N{ARABIC-INDIC DIGIT ONE}"),
+)
+OTHER_POOLS = (None, "", "us-east-1:other", POOL_ID.upper(), [POOL_ID], {"pool": POOL_ID}, 1)
 
 
 @pytest.mark.parametrize(
@@ -87,25 +62,22 @@ SIGNED_IDENTITY: dict[str, Any] = {"cognitoIdentityId": ANN_IDENTITY, "cognitoId
         *({}, {"identity": None}, {"identity": {}}, {"identity": []}, {"identity": ANN_IDENTITY}),
         *({"identity": {name: value}} for name, value in SIGNED_IDENTITY.items()),
         *({"authorizer": SIGNED_IDENTITY}, SIGNED_IDENTITY),
-        *(
-            {"identity": SIGNED_IDENTITY | {"cognitoIdentityPoolId": pool}}
-            for pool in (None, "", "us-east-1:other", POOL_ID.upper(), [POOL_ID], {"pool": POOL_ID}, 1)
-        ),
+        *({"identity": SIGNED_IDENTITY | {"cognitoIdentityId": identity}} for identity in INVALID_IDENTITIES),
+        *({"identity": SIGNED_IDENTITY | {"cognitoIdentityPoolId": pool}} for pool in OTHER_POOLS),
     ],
 )
 def test_a_handshake_without_the_signature_of_a_guest_of_the_pool_is_refused(
     api: SocketHarness, request_context: dict[str, Any]
 ) -> None:
-    _assert_refused(api, request_context)
-    api.handler._identity_pool = ""
-    _assert_refused(api, {"identity": SIGNED_IDENTITY | {"cognitoIdentityPoolId": ""}})
-
-
-def _assert_refused(api: SocketHarness, request_context: dict[str, Any]) -> None:
     answer = api.handle_event("c1", "CONNECT", request_context)
-    assert answer["statusCode"] == 401
-    assert json.loads(answer["body"])["code"] == "UNAUTHENTICATED"
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (401, "UNAUTHENTICATED")
     assert api.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
+
+
+def test_every_handshake_is_refused_if_the_identity_pool_is_not_configured(api: SocketHarness) -> None:
+    api.handler._identity_pool = ""
+    identity = SIGNED_IDENTITY | {"cognitoIdentityPoolId": ""}
+    assert api.handle_event("c1", "CONNECT", {"identity": identity})["statusCode"] == 401
 
 
 def test_a_handshake_while_the_key_of_guest_ids_cannot_be_read_can_be_repeated(
