@@ -97,7 +97,7 @@ def test_an_unknown_or_incomplete_command_exits_with_status_two(arguments: list[
     assert exited.value.code == 2
 
 
-def test_a_missing_region_is_a_one_line_error(
+def test_the_error_for_a_missing_region_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):

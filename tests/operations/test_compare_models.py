@@ -18,11 +18,7 @@ from operations.compare_models import COUNT, main
 from tests.credentials import credentials
 
 SETTING = f'      actionItems: "{HAIKU}"'
-ERRORS = {
-    "denied": "AccessDeniedException",
-    "throttled": "ThrottlingException",
-    "unavailable": "ServiceUnavailableException",
-}
+ERRORS = {"denied": "AccessDenied", "throttled": "Throttling", "unavailable": "ServiceUnavailable"}
 
 
 class FaultyModels:
@@ -42,7 +38,7 @@ class FaultyModels:
     def _converse(self, modelId: str, **request: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name
         self.model_ids.append(modelId)
         if modelId in ERRORS:
-            raise ClientError({"Error": {"Code": ERRORS[modelId], "Message": ""}}, "Converse")
+            raise ClientError({"Error": {"Code": f"{ERRORS[modelId]}Exception", "Message": ""}}, "Converse")
         meeting = parse_meeting(read_lines(request))
         assert meeting is not None
         answer = meeting.answer()
@@ -116,9 +112,7 @@ def test_items_with_invented_quotes_are_counted_and_dropped() -> None:
 @pytest.mark.parametrize(
     ("fault", "cause"), [("denied", "refused"), ("throttled", "throttled"), ("unavailable", "unavailable")]
 )
-def test_a_model_that_does_not_answer_ends_the_comparison(
-    fault: str, cause: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_failing_model_ends_the_comparison(fault: str, cause: str, capsys: pytest.CaptureFixture[str]) -> None:
     timing = RetryTiming(itertools.count(0.0, 20.0).__next__, lambda _: None, lambda: 1.0)
     assert compare_with_fault(fault, timing=timing)[0] == 2
     assert cause in capsys.readouterr().err

@@ -64,7 +64,7 @@ def test_a_variable_with_the_given_value_is_not_changed(cloud: FakeLambdaCloud) 
 
 
 @pytest.mark.parametrize("is_published", [False, True])
-def test_a_command_that_failed_to_publish_is_completed_by_running_it_again(
+def test_a_command_that_did_not_publish_is_completed_by_repetition(
     cloud: FakeLambdaCloud, run_refused: RunRefused, is_published: bool
 ) -> None:
     (cloud.events_after if is_published else cloud.events_before)["publish_version"] = [lost_response_error()]
@@ -75,7 +75,7 @@ def test_a_command_that_failed_to_publish_is_completed_by_running_it_again(
     assert cloud.live_environment()["PARTIAL_RESULTS_ENABLED"] == "false"
 
 
-def test_a_command_that_failed_to_publish_is_undone_with_the_old_value(
+def test_a_command_that_did_not_publish_is_undone_by_the_old_value(
     cloud: FakeLambdaCloud, run_refused: RunRefused
 ) -> None:
     cloud.events_before["publish_version"] = [lost_response_error()]
@@ -241,9 +241,7 @@ def test_a_concurrent_change_is_neither_overwritten_nor_published(
     assert set(cloud.functions[FUNCTION].versions) == {"1", "2"}
 
 
-def test_the_command_is_refused_while_another_update_is_in_progress(
-    cloud: FakeLambdaCloud, run_refused: RunRefused
-) -> None:
+def test_the_command_is_refused_during_another_update(cloud: FakeLambdaCloud, run_refused: RunRefused) -> None:
     cloud.events_before["update_function_configuration"] = [error_response("ResourceConflictException", status=409)]
     assert "another update is in progress" in run_refused("flag", DISABLE_PARTIAL_RESULTS)
 
@@ -261,9 +259,7 @@ def test_a_concurrent_move_of_the_alias_is_not_overwritten(
     assert "Nothing was overwritten: version 1 has all traffic" in capsys.readouterr().err
 
 
-def test_an_update_that_does_not_end_does_not_change_the_live_version(
-    cloud: FakeLambdaCloud, run_refused: RunRefused
-) -> None:
+def test_an_endless_update_does_not_change_the_live_version(cloud: FakeLambdaCloud, run_refused: RunRefused) -> None:
     cloud.update_seconds = 1e6
     assert "is not finished" in run_refused("flag", DISABLE_PARTIAL_RESULTS)
     assert cloud.now == 180

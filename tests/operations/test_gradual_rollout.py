@@ -211,9 +211,7 @@ def test_returning_the_share_is_retried_while_the_service_fails(cloud: FakeLambd
 
 
 @pytest.mark.parametrize("alarmed", [True, False])
-def test_a_share_that_cannot_be_returned_is_an_error_with_the_command_to_run(
-    cloud: FakeLambdaCloud, alarmed: bool
-) -> None:
+def test_the_error_for_a_share_that_cannot_be_returned_has_the_remedy(cloud: FakeLambdaCloud, alarmed: bool) -> None:
     cloud.events_before["update_alias"] = [None, *[error_response("ExpiredTokenException", status=403)] * 20]
     if alarmed:
         cloud.schedule = [(60.0, lambda: cloud.set_alarm(ALARM, "ALARM"))]

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from components.blocks.naming.physical_names import Kind, physical_name, stack_part
-from handlers.ingestion.table_keys_and_updates import get_text
 from operations.__main__ import main
 from operations.manifest_redrive import MAX_REDRIVE_NUMBERS, RedriveOutcome, redrive
 from tests.handlers.ingestion.conftest import NOW, MotoAws, moto_aws
@@ -30,17 +29,13 @@ def redrive_manifest(harness: IngestionHarness, name: str) -> RedriveOutcome:
     return redrive(name[:26], harness.records(), harness.lists(), harness.workflow(), harness.lifecycle())[0]
 
 
-def file_statuses(harness: IngestionHarness) -> list[str]:
-    return sorted(get_text(item, "status") for item in harness.cloud.files().values())
-
-
 def test_a_failed_manifest_is_processed_by_its_redrive(harness: IngestionHarness) -> None:
     name = fail_manifest(harness)
-    assert file_statuses(harness) == ["failed"] * 3
+    assert harness.statuses() == ["failed"] * 3
     assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
     assert harness.waiting_executions == [f"{name}-r1"]
     harness.run_all()
-    assert file_statuses(harness) == ["processed"] * 3
+    assert harness.statuses() == ["processed"] * 3
 
 
 def test_a_repeated_redrive_starts_one_execution(harness: IngestionHarness) -> None:
@@ -75,9 +70,7 @@ def _die_before_glue(point: str) -> None:
 
 
 @pytest.mark.parametrize("aborted_at_start", [False, True])
-def test_after_a_failed_redrive_the_next_one_has_the_next_number(
-    harness: IngestionHarness, aborted_at_start: bool
-) -> None:
+def test_a_failed_redrive_is_followed_by_the_next_number(harness: IngestionHarness, aborted_at_start: bool) -> None:
     name = fail_manifest(harness)
     redrive_manifest(harness, name)
     if aborted_at_start:
@@ -103,16 +96,16 @@ def test_a_manifest_whose_execution_ended_without_a_report_is_redriven(harness: 
     harness.cloud.executions[name] = "TIMED_OUT"
     assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
     harness.run_all()
-    assert file_statuses(harness) == ["processed"] * 3
+    assert harness.statuses() == ["processed"] * 3
 
 
 def test_a_redrive_includes_processed_files_because_it_replaces_all_output(harness: IngestionHarness) -> None:
     name = fail_manifest(harness, broken="file")
-    assert file_statuses(harness) == ["failed", "processed", "processed"]
+    assert harness.statuses() == ["failed", "processed", "processed"]
     redrive_manifest(harness, name)
     harness.run_all()
     assert [len(files) for _, files in harness.runs] == [3, 3]
-    assert file_statuses(harness) == ["processed"] * 3
+    assert harness.statuses() == ["processed"] * 3
 
 
 def test_a_late_step_of_the_replaced_execution_changes_nothing(harness: IngestionHarness) -> None:
@@ -196,9 +189,7 @@ def test_an_unknown_or_malformed_manifest_is_a_one_line_error(
     assert aws.executions() == []
 
 
-def test_a_missing_stack_is_a_one_line_error_with_the_resource_names(
-    aws: MotoAws, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_error_for_a_missing_stack_names_the_resources(aws: MotoAws, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["redrive", "--stack", "feature/x", "0" * 26]) == 2
     error = capsys.readouterr().err
     assert error.startswith("GetObject on ")

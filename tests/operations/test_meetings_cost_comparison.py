@@ -36,9 +36,8 @@ class CostExplorer:
         results = []
         for day in (CHANGE + timedelta(number) for number in range(-10, 10)):
             amounts = {name: str(after if day >= CHANGE else before) for name, (before, after) in costs.items()}
-            groups = [
-                {"Keys": [name], "Metrics": {"UnblendedCost": {"Amount": amount}}} for name, amount in amounts.items()
-            ]
+            metrics = {name: {"UnblendedCost": {"Amount": amount}} for name, amount in amounts.items()}
+            groups = [{"Keys": [name], "Metrics": metric} for name, metric in metrics.items()]
             results.append({"TimePeriod": {"Start": str(day), "End": str(day + timedelta(1))}, "Groups": groups})
         expected = {"TimePeriod": ANY, "Granularity": "DAILY", "Metrics": ["UnblendedCost"], "GroupBy": ANY, **request}
         response = {"ResultsByTime": results, **({"NextPageToken": token} if token else {})}

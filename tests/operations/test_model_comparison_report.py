@@ -82,9 +82,8 @@ def test_agreement_is_symmetric_and_equal_items_agree_completely(
 
 
 def test_cost_uses_the_prices_of_the_price_book() -> None:
-    tokens = SummaryTokens(
-        input_tokens=MILLION, output_tokens=MILLION, cache_read_tokens=MILLION, cache_write_tokens=MILLION
-    )
+    kinds = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+    tokens = SummaryTokens(**dict.fromkeys(kinds, MILLION))
     sonnet = compute_cost(SONNET, tokens, BOOK)
     assert sonnet == pytest.approx(2.20 + 11.00 + 0.11 + 2.75)
     assert compute_cost(HAIKU, tokens, BOOK) == pytest.approx(0.11 + 0.55 + 0.011 + 0.1375)

@@ -48,9 +48,8 @@ def test_the_worker_can_reach_the_agents_port_and_https_and_accepts_no_connectio
 
 
 def test_existing_subnets_are_used_without_new_network_resources() -> None:
-    kinds = {
-        resource.kind for resource in deploy_with_subnets().graph if resource.type.startswith(("aws:ec2/", "aws:vpc/"))
-    }
+    resources = deploy_with_subnets().graph
+    kinds = {resource.kind for resource in resources if resource.type.startswith(("aws:ec2/", "aws:vpc/"))}
     assert kinds == {"SecurityGroup", "SecurityGroupEgressRule"}
 
 

@@ -135,12 +135,10 @@ class SocketHarness:
         message = {"queryId": query_id, "lectureId": LECTURE_ID, "text": "Why?", **content}
         return self.send("query", connection, **{name: value for name, value in message.items() if value is not None})
 
-    def handle_event(
-        self, connection: str, event_type: str, request_context: dict[str, Any], **event: Any
-    ) -> dict[str, Any]:
-        """Handle an API Gateway event with these fields and these fields of its request context."""
+    def handle_event(self, connection: str, event_type: str, more: dict[str, Any], **event: Any) -> dict[str, Any]:
+        """Handle an API Gateway event with these fields. `more` are further fields of its request context."""
         context = {"connectionId": connection, "eventType": event_type, "routeKey": "$default", "requestId": "r1"}
-        return self.handler.handle({"requestContext": context | request_context, **event})
+        return self.handler.handle({"requestContext": context | more, **event})
 
     def store_lecture(self, lecture_id: str = LECTURE_ID, **attributes: str) -> None:
         """Store a lecture's item."""

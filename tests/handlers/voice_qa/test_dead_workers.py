@@ -209,7 +209,7 @@ def test_the_check_of_an_earlier_request_does_not_end_a_newer_attempt(worker: Wo
 
 @pytest.mark.parametrize("failing", ["get_item", "update_item", "post"])
 @pytest.mark.parametrize("error", TRANSIENT, ids=name_failure)
-def test_a_check_retries_transient_failures(
+def test_a_check_is_retried_after_a_failure(
     worker: WorkerHarness, error: Exception, failing: str, monkeypatch: Patch
 ) -> None:
     worker.ask()

@@ -32,9 +32,7 @@ def reports(validator: LectureHarness, connection: str = "c1") -> list[dict[str,
     return validator.clients.sent_to(connection, "lecture")
 
 
-def test_the_guest_who_uploads_a_lecture_gets_a_report_when_it_is_ready(
-    api: SocketHarness, validator: LectureHarness
-) -> None:
+def test_the_guest_who_uploads_a_lecture_gets_a_report_of_it(api: SocketHarness, validator: LectureHarness) -> None:
     api.connect("c2", BOB_IDENTITY)
     form = request_upload(api)
     assert reports(validator) == []
@@ -45,9 +43,7 @@ def test_the_guest_who_uploads_a_lecture_gets_a_report_when_it_is_ready(
     assert set(validator.clients.inbox) == {"c1"}, "no other guest gets a report"
 
 
-def test_a_rejected_lecture_is_reported_with_a_code_and_a_sentence(
-    api: SocketHarness, validator: LectureHarness
-) -> None:
+def test_a_rejected_lecture_is_reported_with_code_and_sentence(api: SocketHarness, validator: LectureHarness) -> None:
     form = request_upload(api)
     assert validator.handle(validator.put(b"no audio at all", form["key"])) == []
     [report] = reports(validator)
@@ -68,9 +64,7 @@ def test_a_lecture_of_an_operator_is_not_reported(validator: LectureHarness) -> 
     assert validator.item()["status"] == "ready"
 
 
-def test_a_guest_who_reconnects_gets_the_report_on_the_new_connection(
-    api: SocketHarness, validator: LectureHarness
-) -> None:
+def test_a_guest_who_reconnects_gets_the_report_there(api: SocketHarness, validator: LectureHarness) -> None:
     form = request_upload(api)
     api.connect("c9")
     answer = api.send("lecture", "c9", lectureId=form["lectureId"])
@@ -92,9 +86,7 @@ def test_a_guest_who_asks_after_the_validation_gets_the_state_in_the_answer(
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_another_guest_cannot_request_the_report(
-    api: SocketHarness, validator: LectureHarness, *, exists: bool
-) -> None:
+def test_another_guest_cannot_get_the_report(api: SocketHarness, validator: LectureHarness, *, exists: bool) -> None:
     """The answer is the same for another guest's lecture and for an unknown one."""
     form = request_upload(api)
     api.connect("c2", BOB_IDENTITY)
@@ -122,9 +114,7 @@ def test_a_report_that_cannot_be_posted_is_logged_and_the_validation_stays(
 
     validator.clients.before_post = fail
     form = request_upload(api)
-    assert validator.handle(validator.put(spoken("mp3"), form["key"])) == [], (
-        "SQS does not deliver the notification again"
-    )
+    assert validator.handle(validator.put(spoken("mp3"), form["key"])) == [], "no notification is redelivered"
     assert connections == ["c1"]
     assert validator.item(form["lectureId"])["status"] == "ready"
     assert "lecture_not_reported" in caplog.text

@@ -35,9 +35,7 @@ def test_a_stored_answer_is_sent_again_from_the_requested_piece(worker: WorkerHa
 
 
 @pytest.mark.parametrize("body", [None, b"{not json"])
-def test_a_question_whose_answer_is_no_longer_stored_can_be_asked_again(
-    worker: WorkerHarness, body: bytes | None
-) -> None:
+def test_a_question_whose_stored_answer_is_gone_can_be_repeated(worker: WorkerHarness, body: bytes | None) -> None:
     worker.answer_question(TEXT)
     key = f"responses/{GUEST_ID}/{QUERY_ID}.1.jsonl"
     if body is None:
@@ -139,9 +137,7 @@ def test_a_client_with_pieces_of_a_failed_attempt_gets_all_pieces_of_the_next_at
     assert worker.clients.attempts_and_numbers("c2") == [(2, 0), (2, 1), (2, 2)]
     worker.ask("c3", resume_from=1, attempt=1)
     worker.invoke()
-    assert worker.clients.attempts_and_numbers("c3") == [(2, 0), (2, 1), (2, 2)], (
-        "the same applies to the stored answer"
-    )
+    assert worker.clients.attempts_and_numbers("c3") == [(2, 0), (2, 1), (2, 2)], "a stored answer is sent alike"
     worker.ask("c4", resume_from=1, attempt=2)
     worker.invoke()
     assert worker.clients.attempts_and_numbers("c4") == [(2, 1), (2, 2)]
@@ -150,14 +146,12 @@ def test_a_client_with_pieces_of_a_failed_attempt_gets_all_pieces_of_the_next_at
 
 
 def test_later_pieces_of_a_replaced_attempt_are_never_sent(worker: WorkerHarness) -> None:
-    def answer_in_another_invocation() -> None:
+    def replace_attempt() -> None:
         worker.clock.now_ms += REMAINING_MS
         worker.script_answer(MORE_TEXT, AUDIO)
         worker.invoke()
 
-    assert (
-        worker.answer_question(TEXT, answer_in_another_invocation, TEXT, AUDIO, TEXT) is AnswerOutcome.NO_LONGER_RUNNING
-    )
+    assert worker.answer_question(TEXT, replace_attempt, TEXT, AUDIO, TEXT) is AnswerOutcome.NO_LONGER_RUNNING
     assert worker.clients.attempts_and_numbers("c1") == [(1, 0), (2, 0), (2, 1)]
     worker.ask("c2", resume_from=1, attempt=1)
     worker.invoke()

@@ -69,9 +69,7 @@ def test_no_attempt_begins_while_another_one_is_running(steps: list[tuple[str, i
 
 
 @given(STEPS, st.integers(0, 2 * RETRY_MS))
-def test_before_the_timeout_only_a_retry_by_lambda_replaces_an_attempt(
-    steps: list[tuple[str, int]], elapsed_ms: int
-) -> None:
+def test_only_a_retry_by_lambda_replaces_a_running_attempt(steps: list[tuple[str, int]], elapsed_ms: int) -> None:
     question, now_ms = apply_steps(steps)
     begun, has_begun = question.begin(now_ms, now_ms + 2 * RETRY_MS + 1, REQUEST_ID)
     if has_begun:
@@ -190,9 +188,8 @@ def test_an_ended_question_stops_running_and_a_repeated_one_is_not_counted_again
         assert len(after.end_question(name).running) <= len(after.running)
         assert after.end_question(name).asked_ms == after.asked_ms
         if granted:
-            repeated, still_granted = after.count_question(
-                requested, now_ms, now_ms + HOUR_MS // 4, MAX_AT_ONCE, MAX_PER_HOUR
-            )
+            until_ms = now_ms + HOUR_MS // 4
+            repeated, still_granted = after.count_question(requested, now_ms, until_ms, MAX_AT_ONCE, MAX_PER_HOUR)
             assert (still_granted, repeated.asked_ms) == (True, after.asked_ms)
 
 

@@ -77,9 +77,8 @@ def test_the_spoken_answer_is_one_file(
 def test_an_answer_without_audio_has_one_object(answers: AnswerStore, lectures: LectureHarness) -> None:
     pieces = [TextPiece(query_id=QUERY_ID, attempt=1, number=0, text="a")]
     answers.put(GUEST_ID, QUERY_ID, 1, pieces)
-    assert [stored["Key"] for stored in lectures.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [
-        f"{OBJECT_NAME}.jsonl"
-    ]
+    [stored] = lectures.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert stored["Key"] == f"{OBJECT_NAME}.jsonl"
     assert answers.audio_url(GUEST_ID, QUERY_ID, 1, pieces) is None
 
 
@@ -105,7 +104,7 @@ def test_a_missing_answer_is_not_stored_and_another_error_of_the_bucket_is_raise
         ],
     ],
 )
-def test_an_invalid_object_is_not_a_stored_answer(
+def test_an_invalid_object_is_no_stored_answer(
     answers: AnswerStore, lectures: LectureHarness, lines: list[object]
 ) -> None:
     put_lines(lectures, *lines)

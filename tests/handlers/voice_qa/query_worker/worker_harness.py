@@ -109,11 +109,8 @@ class FailingClients(Clients):
 
     def attempts_and_numbers(self, connection_id: str) -> list[tuple[int, int]]:
         """Return the attempt and number of each piece that a client received, in order."""
-        return [
-            (message["attempt"], message["number"])
-            for message in self.inbox.get(connection_id, [])
-            if "number" in message
-        ]
+        messages = self.inbox.get(connection_id, [])
+        return [(message["attempt"], message["number"]) for message in messages if "number" in message]
 
 
 @dataclass

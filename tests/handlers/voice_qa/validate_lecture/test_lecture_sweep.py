@@ -67,9 +67,7 @@ def test_only_the_current_version_counts_even_if_an_older_one_has_a_later_time(
         (48.1 * HOUR, 0),
     ],
 )
-def test_objects_that_are_too_young_or_too_old_are_ignored(
-    lectures: LectureHarness, age: timedelta, checked: int
-) -> None:
+def test_too_young_and_too_old_objects_are_ignored(lectures: LectureHarness, age: timedelta, checked: int) -> None:
     lectures.put(b"bad")
     lectures.now = arrival_time(lectures) + age
     assert lectures.sweep().run()["checked"] == checked

@@ -140,9 +140,8 @@ def test_a_misplaced_object_counts_only_without_a_valid_one(lectures: LectureHar
 def test_an_object_without_a_lecture_id_is_counted_and_leaves_no_item(
     lectures: LectureHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert (
-        lectures.handle(lectures.put(b"x", "lectures/canary.mp3"), lectures.put(b"", f"lectures/{LECTURE_ID}/")) == []
-    )
+    without_id, folder = lectures.put(b"x", "lectures/canary.mp3"), lectures.put(b"", f"lectures/{LECTURE_ID}/")
+    assert lectures.handle(without_id, folder) == []
     assert lectures.item_count() == 0
     logged = capsys.readouterr().out
     assert logged.count("lecture_key_ignored") == 2
@@ -229,9 +228,7 @@ class TableWithConcurrentWriter:
 
 
 @pytest.mark.parametrize("has_item", [False, True])
-def test_of_two_concurrent_validations_that_of_the_newer_upload_counts(
-    lectures: LectureHarness, has_item: bool
-) -> None:
+def test_of_two_concurrent_validations_the_newer_upload_counts(lectures: LectureHarness, has_item: bool) -> None:
     if has_item:
         lectures.handle(lectures.put(b"bad"))
     older = parse_upload(lectures.put(spoken("mp3")))
@@ -253,9 +250,8 @@ def test_an_upload_that_is_validated_twice_at_the_same_time_is_written_once(lect
 def test_a_lecture_that_changes_before_each_update_raises_an_error(lectures: LectureHarness) -> None:
     upload = parse_upload(lectures.put(b"bad", f"lectures/{LECTURE_ID}/1", NOW + 99 * SECOND))
     assert upload is not None
-    others = [
-        lectures.put(b"bad", f"lectures/{LECTURE_ID}/n{index}", NOW + index * SECOND) for index in range(MAX_ATTEMPTS)
-    ]
+    keys = [f"lectures/{LECTURE_ID}/n{index}" for index in range(MAX_ATTEMPTS)]
+    others = [lectures.put(b"bad", key, NOW + index * SECOND) for index, key in enumerate(keys)]
     lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, others)
     with pytest.raises(TooManyWriters):
         lectures.validator.validate(upload)

@@ -297,9 +297,7 @@ def test_a_failed_invocation_does_not_remove_the_count_of_an_earlier_request(api
     assert api.read_allowance().asked_ms == (START_MS,)
 
 
-def test_a_question_that_is_changed_concurrently_is_counted_once(
-    api: SocketHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_concurrently_changed_question_is_counted_once(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     requests: list[QuestionRecord] = []
     apply_request = QuestionRecord.apply_request
 

@@ -97,10 +97,8 @@ def run_server(
                 with contextlib.suppress(OSError):
                     connection = listener.accept()[0]
                     connection.settimeout(20)
-                    with (
-                        connection,
-                        context.wrap_socket(connection, server_side=True) if context else connection as stream,
-                    ):
+                    stream = context.wrap_socket(connection, server_side=True) if context else connection
+                    with connection, stream:
                         server.requests.append((read or read_request)(stream))
                         script(stream)
 

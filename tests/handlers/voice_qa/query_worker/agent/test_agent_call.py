@@ -43,10 +43,8 @@ class SlowBody(HttpExchange):
 
 
 def create_answer(body: SlowBody, clock: Clock, first_bytes: bytes = b"") -> AgentAnswer:
-    reader = AnswerReader(DURATION_MS)
-    return StreamedAnswer(
-        body, first_bytes, reader=reader, limits=AnswerLimits(), asked_at=clock.seconds, now=clock.now
-    )
+    reader, limits = AnswerReader(DURATION_MS), AnswerLimits()
+    return StreamedAnswer(body, first_bytes, reader=reader, limits=limits, asked_at=clock.seconds, now=clock.now)
 
 
 def failure_and_seconds(seconds_per_part: float, parts: Iterable[bytes]) -> tuple[AgentCode, float]:

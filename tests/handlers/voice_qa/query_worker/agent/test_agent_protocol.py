@@ -213,10 +213,8 @@ def test_the_total_size_is_limited() -> None:
 
 def message_objects(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     kinds = st.sampled_from(["text", "audio", "citation", "transcript", "error", "other"])
-    field_names = st.sampled_from(["text", "audio", "format", "startMs", "endMs", "quote", "code", "retryable"])
-    return st.builds(
-        lambda kind, fields: {**fields, "type": kind}, kinds | values, st.dictionaries(field_names, values)
-    )
+    names = st.sampled_from(["text", "audio", "format", "startMs", "endMs", "quote", "code", "retryable"])
+    return st.builds(lambda kind, fields: {**fields, "type": kind}, kinds | values, st.dictionaries(names, values))
 
 
 JSON = st.recursive(

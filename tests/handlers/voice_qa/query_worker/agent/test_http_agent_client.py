@@ -199,7 +199,7 @@ def test_an_answer_of_fifteen_minutes_is_too_slow(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bytes_after_the_first_piece", "expected"),
+    ("later_bytes", "expected"),
     [
         (b"", AgentCode.BROKEN_OFF),
         (b'{"type": "te', AgentCode.BROKEN_OFF),
@@ -209,11 +209,9 @@ def test_an_answer_of_fifteen_minutes_is_too_slow(clock: Clock) -> None:
         (json_lines({"type": "error", "code": "throttled", "message": CANARY}), AgentCode.THROTTLED),
     ],
 )
-def test_nothing_is_retried_after_the_first_byte(
-    clock: Clock, bytes_after_the_first_piece: bytes, expected: AgentCode
-) -> None:
+def test_nothing_is_retried_after_the_first_byte(clock: Clock, later_bytes: bytes, expected: AgentCode) -> None:
     pieces: list[AgentPiece] = []
-    data = response_headers() + json_lines(text("first")) + bytes_after_the_first_piece
+    data = response_headers() + json_lines(text("first")) + later_bytes
     with run_server(send_bytes(data)) as server:
         with create_agent(server.endpoint, clock).answer(QUESTION) as answer, pytest.raises(AgentFailed) as failed:
             pieces.extend(answer)

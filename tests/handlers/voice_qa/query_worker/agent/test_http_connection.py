@@ -21,9 +21,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-def test_a_question_is_only_sent_to_an_agent_with_a_trusted_certificate(
-    tmp_path: Path, clock: Clock, trusted: bool
-) -> None:
+def test_only_an_agent_with_a_trusted_certificate_gets_a_question(tmp_path: Path, clock: Clock, trusted: bool) -> None:
     certificate = self_signed(tmp_path)
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(certificate)
