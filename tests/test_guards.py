@@ -1,4 +1,4 @@
-"""Tests of the test suite's own guards."""
+"""Guards of the test suite: no internet, no unawaited assertions, and no silently skipped tests of the Pulumi CLI."""
 
 import asyncio
 import inspect
@@ -20,10 +20,10 @@ def test_a_test_that_connects_to_the_internet_fails() -> None:
 
 def test_a_failed_assertion_in_an_awaited_apply_fails_the_test(engine: Engine) -> None:
     def program() -> None:
-        def wrong(value: int) -> None:
+        def check_value(value: int) -> None:
             assert value == 2
 
-        pulumi.Output.from_input(1).apply(wrong)
+        pulumi.Output.from_input(1).apply(check_value)
 
     with pytest.raises(AssertionError):
         engine.run(program)
@@ -34,7 +34,8 @@ def test_an_apply_that_is_never_awaited_is_reported(unawaited: dict[int, str]) -
     asyncio.set_event_loop(loop)
     output = pulumi.Output.from_input(1).apply(lambda value: value + 1)
     assert list(unawaited.values()) == [f"test_guards.py:{output_line()}"]
-    unawaited.clear()  # otherwise this test itself would fail
+    # Without this line, the fixture would fail this test.
+    unawaited.clear()
     loop.run_until_complete(output.future())
     loop.close()
     asyncio.set_event_loop(None)
