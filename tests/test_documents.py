@@ -162,11 +162,9 @@ def list_code_classes() -> list[type[ErrorCode]]:
 
 def test_the_ingestion_page_explains_states_reasons_and_columns() -> None:
     listed = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
-    documented_values = {
-        member.value for value_type in (FileStatus, FileRejection, DataProblem) for member in value_type
-    }
+    values = {member.value for values in (FileStatus, FileRejection, DataProblem) for member in values}
     columns = {name for name, _ in SYSTEM_COLUMNS}
-    assert (documented_values | columns) - listed == set()
+    assert (values | columns) - listed == set()
 
 
 def test_the_meetings_page_shows_a_valid_complete_file() -> None:

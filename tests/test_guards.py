@@ -49,9 +49,7 @@ def output_line() -> int:
     )
 
 
-def test_a_missing_pulumi_cli_skips_its_tests_unless_it_is_required(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_pulumi_cli_skips_its_tests_unless_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv(REQUIRED, raising=False)
     with pytest.raises(pytest.skip.Exception, match="not on the PATH"):

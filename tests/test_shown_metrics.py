@@ -38,9 +38,8 @@ def read_metrics(stack: Graph) -> Iterator[ReadMetric]:
             for namespace, name, *dimensions, _options in widget["properties"]["metrics"]:
                 yield ReadMetric(namespace, name, tuple(zip(dimensions[::2], dimensions[1::2], strict=True)))
     for alarm in resources(stack, "MetricAlarm"):
-        yield ReadMetric(
-            alarm["namespace"], alarm["metricName"], tuple(sorted((alarm.get("dimensions") or {}).items()))
-        )
+        dimensions = tuple(sorted((alarm.get("dimensions") or {}).items()))
+        yield ReadMetric(alarm["namespace"], alarm["metricName"], dimensions)
 
 
 def resources(stack: Graph, kind: str) -> list[dict[str, Any]]:
@@ -136,10 +135,9 @@ def is_published_by_a_handler(stack: Graph, metric: ReadMetric) -> bool:
     constants = [constant for constant, value in vars(module).items() if value == metric.name]
     sources = [source for path, source in handler_sources().items() if path != module.__file__]
     is_used = any(re.search(rf"\b{constant}\b", source) for constant in constants for source in sources)
-    statements = [text for policy in resources(stack, "RolePolicy") if isinstance(text := policy["policy"], str)]
-    return is_used and any(
-        "cloudwatch:PutMetricData" in text and json.dumps(metric.namespace) in text for text in statements
-    )
+    policies = [str(policy["policy"]) for policy in resources(stack, "RolePolicy")]
+    namespace = json.dumps(metric.namespace)
+    return is_used and any("cloudwatch:PutMetricData" in text and namespace in text for text in policies)
 
 
 def is_counted_in_logs(stack: Graph, metric: ReadMetric) -> bool:

@@ -286,11 +286,10 @@ def test_preview_and_deployment_both_run_the_policies() -> None:
 
 def test_pull_requests_from_forks_upload_and_comment_nothing() -> None:
     same_repository = "github.event.pull_request.head.repo.full_name == github.repository"
-    writing = [
-        step for _, _, step in steps() if "upload-sarif" in str(step.get("uses")) or "gh api" in str(step.get("run"))
-    ]
-    assert len(writing) == 2
-    assert all(same_repository in step["if"] for step in writing)
+    uploads = [step for _, _, step in steps() if "upload-sarif" in str(step.get("uses"))]
+    comments = [step for _, _, step in steps() if "gh api" in str(step.get("run"))]
+    assert (len(uploads), len(comments)) == (1, 1)
+    assert all(same_repository in step["if"] for step in [*uploads, *comments])
 
 
 # The check of the models
@@ -357,9 +356,7 @@ BLOCKED = r"True\tTrue\tTrue\tTrue"
 
 
 @pytest.mark.parametrize(("blocks", "exit_code"), [(BLOCKED, 0), (r"True\tTrue\tFalse\tTrue", 1), ("None", 1), ("", 1)])
-def test_a_deployment_stops_unless_the_account_blocks_public_access(
-    tmp_path: Path, blocks: str, exit_code: int
-) -> None:
+def test_a_deployment_stops_unless_public_access_is_blocked(tmp_path: Path, blocks: str, exit_code: int) -> None:
     write_program(tmp_path / "aws", FAKE_S3_CONTROL)
     process = run_script(find_script("stack.yml", "deploy", "get-public-access-block"), tmp_path, BLOCKS=blocks)
     assert process.returncode == exit_code, process.stderr

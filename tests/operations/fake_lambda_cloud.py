@@ -224,9 +224,7 @@ class FakeLambdaCloud:
             raise error_response("PreconditionFailedException", status=412)
         variables = parameters["Environment"]["Variables"]
         if sum(len(key) + len(value) for key, value in variables.items()) > 4096:
-            raise error_response(
-                "InvalidParameterValueException", f"exceeded the 4KB limit. String measured: {variables}"
-            )
+            raise error_response("InvalidParameterValueException", f"4 KB limit exceeded. String measured: {variables}")
         function.latest |= {
             "Environment": {"Variables": dict(variables)},
             "LastUpdateStatus": "InProgress",

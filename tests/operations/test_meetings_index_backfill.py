@@ -37,14 +37,9 @@ class Stack:
         return self.dynamodb
 
     def put_meeting(self, user: str, number: int, participants: list[str], tags: list[str] | None = None) -> None:
-        item = {
-            "user": user,
-            "meetingId": meeting_id(number),
-            "startedAt": AT,
-            "version": 1,
-            "participants": participants,
-        }
-        self.dynamodb.put_item(TableName=TABLE, Item=serialize_item({**item, "tags": tags or []}))
+        item = {"user": user, "meetingId": meeting_id(number), "startedAt": AT, "version": 1}
+        lists = {"participants": participants, "tags": tags or []}
+        self.dynamodb.put_item(TableName=TABLE, Item=serialize_item(item | lists))
 
     def items(self) -> list[dict[str, Any]]:
         return [deserialize_item(item) for item in self.dynamodb.scan(TableName=TABLE)["Items"]]

@@ -51,9 +51,8 @@ class StubbedStack:
     def _add_responses(self) -> None:
         cloudwatch, logs, states = self.stubs["cloudwatch"], self.stubs["logs"], self.stubs["stepfunctions"]
         alarms = [{"AlarmName": name, "StateValue": state} for name, state in self.alarms.items()]
-        cloudwatch.add_response(
-            "describe_alarms", {"MetricAlarms": alarms}, {"AlarmNamePrefix": ANY, "AlarmTypes": ANY}
-        )
+        request = {"AlarmNamePrefix": ANY, "AlarmTypes": ANY}
+        cloudwatch.add_response("describe_alarms", {"MetricAlarms": alarms}, request)
         logs.add_response("describe_log_groups", {"logGroups": [{"logGroupName": GROUP}]}, {"logGroupNamePrefix": ANY})
         logs.add_response("describe_log_groups", {"logGroups": []}, {"logGroupNamePrefix": ANY})
         logs.add_response(

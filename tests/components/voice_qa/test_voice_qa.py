@@ -38,12 +38,7 @@ from tests.components.voice_qa.recorded_deployment import (
 from tests.fake_engine import Recorded
 
 QUEUES = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}"
-COMMON = {
-    "S3_BUCKET": BUCKET,
-    "DYNAMODB_TABLE": TABLE,
-    "LOG_LEVEL": "INFO",
-    "POWERTOOLS_SERVICE_NAME": "voice-qa",
-}
+COMMON = {"S3_BUCKET": BUCKET, "DYNAMODB_TABLE": TABLE, "LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": "voice-qa"}
 """Environment variables of all functions."""
 CALLBACK_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 MAX_DELAY_SECONDS = 900

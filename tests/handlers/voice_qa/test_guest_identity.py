@@ -98,9 +98,7 @@ def flow(worker: WorkerHarness) -> FlowHarness:
     return harness
 
 
-def test_nothing_outside_the_table_contains_the_identity_id(
-    flow: FlowHarness, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_only_the_table_contains_the_identity_id(flow: FlowHarness, capsys: pytest.CaptureFixture[str]) -> None:
     logged = capsys.readouterr().out
     for event in ("query_ended", "query_replayed", "query_broken", "query_overdue", "message_refused"):
         assert event in logged

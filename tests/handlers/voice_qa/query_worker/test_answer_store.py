@@ -104,9 +104,7 @@ def test_a_missing_answer_is_not_stored_and_another_error_of_the_bucket_is_raise
         ],
     ],
 )
-def test_an_invalid_object_is_no_stored_answer(
-    answers: AnswerStore, lectures: LectureHarness, lines: list[object]
-) -> None:
+def test_an_invalid_object_is_no_answer(answers: AnswerStore, lectures: LectureHarness, lines: list[object]) -> None:
     put_lines(lectures, *lines)
     with pytest.raises(AnswerNotStored) as raised:
         answers.get(GUEST_ID, QUERY_ID, 1)

@@ -22,7 +22,7 @@ from handlers.voice_qa.query_worker.answer_forwarding import MAX_AUDIO
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.query_worker.handler import AnsweringFailed
 from handlers.voice_qa.query_worker.question_answering import MESSAGES, AnswerOutcome
-from handlers.voice_qa.table_records import Listener, QuestionRecord, QuestionStatus, query_key
+from handlers.voice_qa.table_records import Listener, QuestionRecord, QuestionStatus, conversation_key, query_key
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     ANSWER_BROKEN_OFF,
     AUDIO,
@@ -63,9 +63,7 @@ def test_the_client_gets_all_pieces_in_order_and_then_the_end(worker: WorkerHarn
 
 
 def test_the_agent_gets_the_lecture_the_question_and_the_conversation(worker: WorkerHarness) -> None:
-    worker.conversations.append(
-        {"sessionId": f"{IDENTITY}#{SESSION_ID}", "lectureId": LECTURE_ID}, "earlier-1", "Q", "A"
-    )
+    worker.conversations.append(conversation_key(IDENTITY, SESSION_ID, LECTURE_ID), "earlier-1", "Q", "A")
     worker.ask(language="de-DE")
     worker.script_answer(TEXT)
     worker.invoke()
@@ -197,7 +195,7 @@ def test_of_two_concurrent_invocations_only_the_first_one_answers(worker: Worker
     assert (worker.clients.piece_numbers("c1"), len(worker.agent.questions)) == ([0, 1], 1)
 
 
-def test_an_invocation_with_repeated_writes_answers_once(
+def test_an_invocation_with_a_repeated_write_answers_once(
     worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """botocore repeats a write whose response was lost. If the worker mistook its own first write for that of another

@@ -170,15 +170,10 @@ class WorkerHarness:
 
         `changes` are fields of the question. By default, it is a written question.
         """
-        defaults = {
-            "identity": IDENTITY,
-            "lecture_id": LECTURE_ID,
-            "session": SESSION_ID,
-            "asked_ms": self.clock.now_ms,
-        }
+        fields = {"identity": IDENTITY, "lecture_id": LECTURE_ID, "session": SESSION_ID, "asked_ms": self.clock.now_ms}
         text = {} if "audio_key" in changes else {"text": QUESTION_TEXT}
         listener = Listener(connection=connection, attempt=attempt, resume_from=resume_from)
-        new = QuestionRecord(listener=listener, **defaults | text | changes)
+        new = QuestionRecord(listener=listener, **fields | text | changes)
         until_ms = self.clock.now_ms + REMAINING_MS
         self.items.change(
             Allowance,

@@ -27,7 +27,7 @@ from tests.moto_tables import create_table
 
 BUCKET, TABLE = "audio", "sessions"
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
-LECTURE_ID, OTHER_LECTURE_ID = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
+LECTURE_ID, OTHER_ID = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
 LECTURE_KEY = f"lectures/{LECTURE_ID}/canary name.mp3"
 LIMITS = LectureLimits(1, 3600, 10 * 1024**2, frozenset(AudioFormat))
 

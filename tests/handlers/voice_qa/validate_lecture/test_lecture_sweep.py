@@ -61,10 +61,8 @@ def test_only_the_current_version_counts_even_if_an_older_one_has_a_later_time(
 @pytest.mark.parametrize(
     ("age", "checked"),
     [
-        (NOTIFICATION_GRACE_PERIOD - timedelta(seconds=1), 0),
-        (NOTIFICATION_GRACE_PERIOD, 1),
-        (48 * HOUR, 1),
-        (48.1 * HOUR, 0),
+        *((NOTIFICATION_GRACE_PERIOD - timedelta(seconds=1), 0), (NOTIFICATION_GRACE_PERIOD, 1)),
+        *((48 * HOUR, 1), (48.1 * HOUR, 0)),
     ],
 )
 def test_too_young_and_too_old_objects_are_ignored(lectures: LectureHarness, age: timedelta, checked: int) -> None:

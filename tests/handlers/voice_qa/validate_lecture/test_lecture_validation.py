@@ -17,7 +17,7 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     LECTURE_ID,
     LECTURE_KEY,
     NOW,
-    OTHER_LECTURE_ID,
+    OTHER_ID,
     TABLE,
     FailingClient,
     LectureHarness,
@@ -155,9 +155,8 @@ def test_a_version_that_was_deleted_is_not_validated(
     if not versioned:
         lectures.remove_versioning()
     uploaded = lectures.put(spoken("mp3"))
-    lectures.s3.delete_object(
-        Bucket=BUCKET, Key=LECTURE_KEY, **({"VersionId": uploaded.version_id} if versioned else {})
-    )
+    version = {"VersionId": uploaded.version_id} if versioned else {}
+    lectures.s3.delete_object(Bucket=BUCKET, Key=LECTURE_KEY, **version)
     assert lectures.handle(uploaded) == []
     assert lectures.item_count() == 0
     assert "lecture_gone" in capsys.readouterr().out
@@ -171,11 +170,11 @@ def test_a_version_that_was_deleted_is_not_validated(
     ],
 )
 def test_only_the_message_whose_object_cannot_be_read_is_returned(lectures: LectureHarness, error: ClientError) -> None:
-    uploaded, other = lectures.put(spoken("mp3")), lectures.put(spoken("mp3"), f"lectures/{OTHER_LECTURE_ID}/a")
+    uploaded, other = lectures.put(spoken("mp3")), lectures.put(spoken("mp3"), f"lectures/{OTHER_ID}/a")
     lectures.s3 = FailingClient(lectures.s3, "get_object", error, times=1)
     assert lectures.handle(uploaded, other) == ["0"]
     assert not lectures.item()
-    assert lectures.item(OTHER_LECTURE_ID)["status"] == "ready"
+    assert lectures.item(OTHER_ID)["status"] == "ready"
     assert lectures.handle(uploaded) == []
 
 
@@ -259,14 +258,12 @@ def test_a_lecture_that_changes_before_each_update_raises_an_error(lectures: Lec
 
 def test_no_key_name_or_id_is_logged(lectures: LectureHarness, capsys: pytest.CaptureFixture[str]) -> None:
     uploaded = lectures.put(spoken("mp3"))
-    lectures.handle(
-        uploaded, uploaded, lectures.put(b"canary"), lectures.put(b"x", f"lectures/{OTHER_LECTURE_ID}/canary/x")
-    )
+    lectures.handle(uploaded, uploaded, lectures.put(b"canary"), lectures.put(b"x", f"lectures/{OTHER_ID}/canary/x"))
     lectures.handle(lectures.put(b"x", "lectures/canary"), '{"Records": [{"s3": "canary"}]}', "canary")
     lectures.s3 = FailingClient(lectures.s3, "get_object", client_error("canary", 503))
     lectures.handle(lectures.put(b"y"))
     lectures.sweep().run()
     output = capsys.readouterr()
     assert output.out.count("message_failed") == 1
-    for secret in ("canary", LECTURE_ID, OTHER_LECTURE_ID, uploaded.etag, uploaded.version_id):
+    for secret in ("canary", LECTURE_ID, OTHER_ID, uploaded.etag, uploaded.version_id):
         assert secret not in output.out + output.err

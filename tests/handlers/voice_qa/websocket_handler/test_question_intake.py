@@ -321,11 +321,8 @@ def _assert_nothing_changed(api: SocketHarness) -> None:
 def test_a_question_without_invocations_left_is_accepted_only_while_it_is_being_answered(
     api: SocketHarness, running_until_ms: int, answer_type: str
 ) -> None:
-    api.put_question(
-        QuestionRecord(
-            status=QuestionStatus.RUNNING, running_until_ms=running_until_ms, session=SESSION_ID, calls=MAX_CALLS
-        )
-    )
+    stored = QuestionRecord(status=QuestionStatus.RUNNING, session=SESSION_ID, calls=MAX_CALLS)
+    api.put_question(stored.model_copy(update={"running_until_ms": running_until_ms}))
     answer = api.ask()
     assert (answer["type"], answer.get("code")) == (answer_type, "TOO_MANY_QUERIES" if answer_type == "error" else None)
     assert api.worker_events == []

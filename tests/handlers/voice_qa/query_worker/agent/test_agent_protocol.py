@@ -237,7 +237,7 @@ def test_any_bytes_raise_only_agent_failures(lines: list[bytes]) -> None:
 
 
 def test_a_failure_contains_no_text_of_the_agent() -> None:
-    messages = ({"type": "text", "text": [CANARY]}, {"type": "error", "code": CANARY})
+    messages: tuple[dict[str, Any], ...] = ({"type": "text", "text": [CANARY]}, {"type": "error", "code": CANARY})
     for data in (CANARY.encode(), *map(json_lines, messages)):
         with pytest.raises(AgentFailed) as failed:
             list(AnswerReader(DURATION_MS).feed(data + b"\n"))

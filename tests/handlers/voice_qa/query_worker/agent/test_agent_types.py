@@ -18,12 +18,10 @@ SECRET = "canary-7d1f"
 
 
 def test_no_text_audio_or_url_is_in_a_representation() -> None:
-    lecture = Lecture("lecture", SECRET, "mp3", 1)
+    lecture, session = Lecture("lecture", SECRET, "mp3", 1), opaque_session_id("session")
     representations = [
-        AgentQuestion(
-            "query", opaque_session_id("session"), lecture, SpokenQuery(SECRET, "webm"), (Turn(SECRET, SECRET),)
-        ),
-        AgentQuestion("query", opaque_session_id("session"), lecture, WrittenQuery(SECRET)),
+        AgentQuestion("query", session, lecture, SpokenQuery(SECRET, "webm"), (Turn(SECRET, SECRET),)),
+        AgentQuestion("query", session, lecture, WrittenQuery(SECRET)),
         AgentTextPiece(SECRET),
         AgentAudioPiece(SECRET.encode(), AnswerAudioFormat.OGG_OPUS),
         AgentCitationPiece(0, 1, SECRET),
