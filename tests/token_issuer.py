@@ -162,7 +162,7 @@ class KeysOf(SigningKeys):
         return answer
 
 
-def timed(monkeypatch: pytest.MonkeyPatch, seconds: Callable[[], float]) -> None:
+def replace_clock(monkeypatch: pytest.MonkeyPatch, seconds: Callable[[], float]) -> None:
     """Replace the clock of the signing keys and of PyJWT's caches."""
     for module in ("jwt.jwks_client", "jwt.jwk_set_cache", "jwt.api_jwk", "handlers.common.identity.signing_keys"):
         monkeypatch.setattr(f"{module}.time", SimpleNamespace(monotonic=seconds))

@@ -20,7 +20,7 @@ from handlers.common.identity.signing_keys import (
     SigningKeysUnavailable,
     UnknownSigningKey,
 )
-from tests.token_issuer import Key, KeysOf, Provider, serving, timed
+from tests.token_issuer import Key, KeysOf, Provider, replace_clock, serving
 
 RSA_JWK = Key("first").published
 EC_JWK = Key("first", "ES256").published
@@ -38,7 +38,7 @@ class KeysHarness:
 @pytest.fixture
 def harness(monkeypatch: pytest.MonkeyPatch) -> KeysHarness:
     one = KeysHarness()
-    timed(monkeypatch, lambda: one.now)
+    replace_clock(monkeypatch, lambda: one.now)
     return one
 
 
