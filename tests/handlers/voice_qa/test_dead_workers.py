@@ -11,8 +11,10 @@ from unittest.mock import Mock
 
 import pytest
 
+from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.json_models import Message
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
+from handlers.voice_qa.query_worker.handler import AnsweringFailed
 from handlers.voice_qa.query_worker.question_answering import AnswerOutcome
 from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import QuestionStatus
@@ -71,11 +73,10 @@ def die_before_ending_the_question(worker: WorkerHarness, monkeypatch: Patch) ->
 
 
 def fail_to_write_the_table(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    """Fail an attempt, so that its question cannot be released for another one."""
-    worker.script_answer(AWS_ERROR)
+    """Fail an attempt that can neither end its question nor release it for another attempt."""
     with monkeypatch.context() as patched:
-        patched.setattr(QuestionItem, "release", Mock(side_effect=AWS_ERROR))
-        with pytest.raises(Exception, match="ClientError"):
+        worker.script_answer(TEXT, lambda: patched.setattr(VersionedItems, "change", Mock(side_effect=AWS_ERROR)))
+        with pytest.raises(AnsweringFailed):
             worker.invoke("call-x")
 
 
@@ -167,15 +168,23 @@ def test_a_client_can_ask_again_even_if_the_check_was_lost(worker: WorkerHarness
     assert worker.invoke("call-y") is AnswerOutcome.ANSWERED
 
 
-def test_a_retry_by_lambda_answers_and_the_check_reports_nothing(worker: WorkerHarness, monkeypatch: Patch) -> None:
+@pytest.mark.parametrize("die", [die_during_the_answer, fail_to_write_the_table])
+def test_a_retry_by_lambda_answers_after_two_dead_attempts(
+    worker: WorkerHarness, die: Death, monkeypatch: Patch
+) -> None:
     worker.ask()
-    die_during_the_answer(worker, monkeypatch)
-    worker.clock.now_ms += 60_000
+    for _ in range(2):
+        die(worker, monkeypatch)
+        worker.clock.now_ms += 60_000
+    assert worker.question.status is QuestionStatus.RUNNING
+    assert worker.invoke("call-y") is AnswerOutcome.NOTHING_TO_DO, "only a retry can detect that the attempt ended"
     worker.script_answer(TEXT, MORE_TEXT)
     assert worker.invoke("call-x") is AnswerOutcome.ANSWERED
+    assert worker.clients.attempts_and_numbers("c1")[-2:] == [(3, 0), (3, 1)]
+    assert (worker.question.status, worker.running_question_count) == (QuestionStatus.ANSWERED, 0)
     worker.clock.now_ms += LIMIT_MS
     worker.check_time_limit()
-    assert worker.sent_messages("error") == []
+    assert (len(worker.sent_messages("answered")), worker.sent_messages("error")) == (1, [])
 
 
 def test_a_worker_that_dies_while_sending_a_stored_answer_is_reported_by_its_own_check_only(
