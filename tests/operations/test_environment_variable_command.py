@@ -135,7 +135,7 @@ def test_an_unknown_variable_or_an_invalid_value_is_refused(
     assert expected_error in run_refused("flag", assignment)
 
 
-def test_a_number_is_accepted_for_a_number(cloud: FakeLambdaCloud) -> None:
+def test_a_number_is_accepted_for_a_variable_with_a_number(cloud: FakeLambdaCloud) -> None:
     assert cloud.run("flag", "MIN_STABILITY_THRESHOLD=0.9") == 0
 
 

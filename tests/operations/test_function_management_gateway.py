@@ -31,7 +31,7 @@ def test_a_configuration_does_not_show_its_environment(cloud: FakeLambdaCloud) -
     assert SECRET not in repr(FunctionGateway(cloud).get_configuration(FUNCTION))
 
 
-def test_an_environment_that_cannot_be_decrypted_is_none(cloud: FakeLambdaCloud) -> None:
+def test_an_environment_that_cannot_be_decrypted_is_read_as_none(cloud: FakeLambdaCloud) -> None:
     cloud.functions[FUNCTION].latest["Environment"] = {"Error": {"ErrorCode": "AccessDeniedException"}}
     assert FunctionGateway(cloud).get_configuration(FUNCTION).environment is None
     del cloud.functions[FUNCTION].latest["Environment"]

@@ -264,7 +264,7 @@ FAILURES = st.tuples(st.sampled_from(["wait", "get_alias", "update_alias", "desc
 
 
 @given(st.lists(FAILURES, max_size=3))
-def test_no_failures_leave_a_share_of_the_traffic(failures: list[tuple[str, int]]) -> None:
+def test_no_failures_leave_the_traffic_divided(failures: list[tuple[str, int]]) -> None:
     cloud = FakeLambdaCloud()
     cloud.deploy("code-1", "code-2", live="1")
     cloud.set_alarm(ALARM, "OK")

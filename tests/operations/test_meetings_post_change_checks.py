@@ -51,8 +51,8 @@ class StubbedStack:
     def _add_responses(self) -> None:
         cloudwatch, logs, states = self.stubs["cloudwatch"], self.stubs["logs"], self.stubs["stepfunctions"]
         alarms = [{"AlarmName": name, "StateValue": state} for name, state in self.alarms.items()]
-        request = {"AlarmNamePrefix": ANY, "AlarmTypes": ANY}
-        cloudwatch.add_response("describe_alarms", {"MetricAlarms": alarms}, request)
+        any_alarms = {"AlarmNamePrefix": ANY, "AlarmTypes": ANY}
+        cloudwatch.add_response("describe_alarms", {"MetricAlarms": alarms}, any_alarms)
         logs.add_response("describe_log_groups", {"logGroups": [{"logGroupName": GROUP}]}, {"logGroupNamePrefix": ANY})
         logs.add_response("describe_log_groups", {"logGroups": []}, {"logGroupNamePrefix": ANY})
         logs.add_response(

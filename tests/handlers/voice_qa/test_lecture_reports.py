@@ -64,7 +64,9 @@ def test_a_lecture_of_an_operator_is_not_reported(validator: LectureHarness) -> 
     assert validator.item()["status"] == "ready"
 
 
-def test_a_guest_who_reconnects_gets_the_report_there(api: SocketHarness, validator: LectureHarness) -> None:
+def test_a_guest_who_reconnects_gets_the_report_on_the_new_connection(
+    api: SocketHarness, validator: LectureHarness
+) -> None:
     form = request_upload(api)
     api.connect("c9")
     answer = api.send("lecture", "c9", lectureId=form["lectureId"])

@@ -112,7 +112,7 @@ def test_an_object_of_an_allowed_size_is_read(size: int) -> None:
     LIMITS.check_before_reading(lecture_upload(size=size))
 
 
-def test_every_reason_has_its_own_sentence() -> None:
+def test_every_rejection_reason_has_its_own_sentence() -> None:
     sentences = [LIMITS.rejection(reason).sentence or "" for reason in RejectionReason]
     assert all(sentence.endswith(".") for sentence in sentences)
     assert len(set(sentences)) == len(RejectionReason)

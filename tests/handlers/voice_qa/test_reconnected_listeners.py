@@ -92,7 +92,7 @@ def test_without_a_listener_the_answer_is_completed_and_stored(worker: WorkerHar
     assert worker.clients.piece_numbers("c2") == [0, 1, 2]
 
 
-def test_a_client_that_reconnects_after_the_last_piece_gets_the_rest(worker: WorkerHarness) -> None:
+def test_a_client_that_reconnects_after_the_last_piece_gets_the_missing_ones(worker: WorkerHarness) -> None:
     """The listener is not read between the last piece and the end. The update that ends the question returns it."""
     worker.answer_question(TEXT, MORE_TEXT, lambda: worker.ask("c2", resume_from=1))
     assert worker.clients.piece_numbers("c2") == [1]

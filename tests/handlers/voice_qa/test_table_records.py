@@ -123,7 +123,7 @@ def test_an_answered_or_failed_question_starts_no_further_attempt(steps: Steps) 
 
 
 @given(STEPS)
-def test_only_the_beginning_of_an_attempt_is_counted_as_one(steps: Steps) -> None:
+def test_an_attempt_is_counted_when_it_begins(steps: Steps) -> None:
     question, now_ms = apply_steps(steps)
     running, has_begun = question.begin(now_ms, now_ms + RUN_MS, REQUEST_ID)
     assert running.attempt == question.attempt + has_begun
@@ -175,7 +175,7 @@ def test_an_allowance_stays_within_its_limits(requests: Requests) -> None:
         assert not request.is_granted or request.now_ms - min(asked_ms) < HOUR_MS, "older questions are removed"
 
 
-def test_an_hour_after_a_question_another_one_is_granted() -> None:
+def test_a_question_stops_counting_after_exactly_an_hour() -> None:
     full = Allowance(asked_ms=tuple(range(MAX_PER_HOUR)))
     assert [count(full, "a", now_ms)[1] for now_ms in (HOUR_MS - 1, HOUR_MS)] == [False, True]
 

@@ -82,7 +82,7 @@ def test_an_answer_without_audio_has_one_object(answers: AnswerStore, lectures: 
     assert answers.audio_url(GUEST_ID, QUERY_ID, 1, pieces) is None
 
 
-def test_a_missing_answer_is_not_stored_and_another_error_of_the_bucket_is_raised(
+def test_a_missing_answer_and_a_failing_bucket_raise_different_errors(
     answers: AnswerStore, lectures: LectureHarness
 ) -> None:
     with pytest.raises(AnswerNotStored):

@@ -48,7 +48,7 @@ TRANSCRIPT = agent_types.AgentTranscriptPiece("who sings")
 RAISE_AWS_ERROR = Mock(side_effect=AWS_ERROR)
 
 
-def test_the_client_gets_all_pieces_in_order_and_then_the_end(worker: WorkerHarness) -> None:
+def test_the_client_gets_all_pieces_in_order_and_then_the_message_answered(worker: WorkerHarness) -> None:
     assert worker.answer_question(TEXT, CITATION, MORE_TEXT) is AnswerOutcome.ANSWERED
     common_fields = {"queryId": QUERY_ID, "attempt": 1}
     assert worker.clients.inbox["c1"] == [

@@ -80,7 +80,7 @@ def test_every_handshake_is_refused_if_the_identity_pool_is_not_configured(api: 
     assert api.handle_event("c1", "CONNECT", {"identity": identity})["statusCode"] == 401
 
 
-def test_a_handshake_while_the_key_of_guest_ids_cannot_be_read_can_be_repeated(
+def test_a_handshake_that_could_not_read_the_key_of_guest_ids_can_be_repeated(
     api: SocketHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> str:

@@ -239,7 +239,7 @@ def test_the_number_of_questions_in_an_hour_is_limited(api: SocketHarness) -> No
     assert api.ask("question-x")["type"] == "queryAccepted"
 
 
-def test_repeating_a_question_that_is_being_answered_is_free_and_never_refused(api: SocketHarness) -> None:
+def test_a_repeated_question_that_is_being_answered_is_not_counted_and_never_refused(api: SocketHarness) -> None:
     for number in range(ENVIRONMENT.queries_at_once):
         api.ask(f"question-{number}")
     before = api.read_allowance().asked_ms

@@ -69,7 +69,7 @@ def error_code(data: bytes) -> AgentCode:
     return failed.value.code
 
 
-def test_each_line_is_a_piece_until_done() -> None:
+def test_each_line_becomes_a_piece_until_the_line_done() -> None:
     reader = AnswerReader(DURATION_MS)
     assert list(reader.feed(json_lines(*MESSAGES, text("more")))) == PIECES
     assert reader.done
@@ -77,7 +77,7 @@ def test_each_line_is_a_piece_until_done() -> None:
 
 
 @given(st.data())
-def test_the_division_of_the_bytes_does_not_matter(choices: st.DataObject) -> None:
+def test_the_pieces_do_not_depend_on_the_division_of_the_bytes(choices: st.DataObject) -> None:
     data = json_lines(*MESSAGES)
     cuts = sorted(choices.draw(st.lists(st.integers(0, len(data)), max_size=20)))
     reader = AnswerReader(DURATION_MS)
