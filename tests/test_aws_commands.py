@@ -176,12 +176,8 @@ def output_shape(node: Mapping[str, Any], shape: Shape | None) -> Shape | None:
             return None
 
 
-def all_commands() -> list[Command]:
-    return [command for page in PAGES for command in find_commands(str(page.relative_to(ROOT)), page.read_text())]
-
-
 def test_every_command_on_the_pages_exists_with_its_options_and_output_paths() -> None:
-    commands = all_commands()
+    commands = [command for page in PAGES for command in find_commands(str(page.relative_to(ROOT)), page.read_text())]
     assert len(commands) > 80
     problems = {
         f"{command.page}: aws {command.service} {command.operation}": list(find_problems(command))

@@ -75,7 +75,7 @@ class FakeLambdaCloud:
         self.calls: list[str] = []
         self.printed: list[str] = []
         self.events_before: dict[str, list[Event]] = {}
-        """Events before the effect of a call, by operation, one per call. The operation `wait` is a wait of a command."""
+        """Events before the effect of a call, by operation, one per call. `wait` stands for a wait of the command."""
         self.events_after: dict[str, list[Event]] = {}
         """Events after the effect of a call: for example, its response is lost."""
         self.schedule: list[tuple[float, Callable[[], object]]] = []

@@ -22,7 +22,7 @@ ERRORS = {"denied": "AccessDenied", "throttled": "Throttling", "unavailable": "S
 
 
 class FaultyModels:
-    """Bedrock with the scripted model of the local platform. A model id that names a fault gives answers with this fault."""
+    """Bedrock with the local platform's scripted model. A model id that names a fault gives answers with this fault."""
 
     def __init__(self) -> None:
         self.model_ids: list[str] = []

@@ -21,7 +21,7 @@ TABLE = "polyphony-dev-voice-qa-sessions"
 
 
 class Stack:
-    """Bucket and table in moto, and a fake validator that writes `verdict` to the table during a wait of the command."""
+    """Bucket and table in moto, and a fake validator that writes `verdict` to the table while the command waits."""
 
     def __init__(self) -> None:
         self.s3, self.dynamodb, self.sts = boto3.client("s3"), boto3.client("dynamodb"), boto3.client("sts")

@@ -24,7 +24,7 @@ Costs = dict[str, tuple[float, float]]
 
 
 class CostExplorer:
-    """Stub of Cost Explorer. The command first requests the costs of the stack's tags, then those of the whole account."""
+    """Stub of Cost Explorer. The command requests first the costs of the stack's tags, then those of the account."""
 
     def __init__(self) -> None:
         self.ce = boto3.client("ce", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")

@@ -1,4 +1,4 @@
-"""Alarms of voice Q&A. Each test runs a handler, and applies the alarm's metric filter to the log lines that it writes."""
+"""Alarms of voice Q&A. Each test applies an alarm's metric filter to the log lines that a handler writes."""
 
 import json
 import re

@@ -189,7 +189,7 @@ def test_one_execution_environment_of_the_handler_is_warm_by_default() -> None:
 def test_asynchronous_invocations_are_tried_three_times_and_then_moved_to_the_dead_letter_queue(
     function: str, queue: str, seconds: int
 ) -> None:
-    """A question is discarded early, because its client waits for the answer only a few minutes."""
+    """A late answer to a question is useless, so its invocation is discarded earlier than that of the validator."""
     assert complete().one("lambda.FunctionEventInvokeConfig", function).inputs == {
         "functionName": f"{PREFIX}-{function}",
         "qualifier": "live",

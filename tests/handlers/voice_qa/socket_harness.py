@@ -68,8 +68,8 @@ def _s3() -> Any:
 class SocketHarness:
     """WebSocket handler whose calls of other services are recorded.
 
-    A test sends messages as a guest, by default as Ann on connection `c1`, and inspects the answers, the recorded calls and
-    the table.
+    A test sends messages as a guest, by default as Ann on connection `c1`, and inspects the answers, the recorded calls
+    and the table.
     """
 
     dynamodb: Any

@@ -25,7 +25,7 @@ STEPS = st.lists(
     max_size=30,
 )
 REQUESTS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, HOUR_MS // 2), st.booleans()), max_size=40)
-"""Requests of a guest: the question's id, the time since the previous request, and True if the question ends before it."""
+"""Requests of a guest: question id, milliseconds since the previous request, and True if the question ends before it."""
 Steps = list[tuple[str, int]]
 Requests = list[tuple[str, int, bool]]
 

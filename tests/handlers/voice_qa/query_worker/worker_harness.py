@@ -42,6 +42,7 @@ AUDIO_KEY = f"queries/{GUEST_ID}/canary.webm"
 LECTURE_KEY = f"lectures/{LECTURE_ID}/canary.mp3"
 QUESTION_TEXT = "What is the canary?"
 REMAINING_MS = 900_000
+"""Remaining time of each invocation."""
 LIMIT_MS = 600_000
 """Time limit of a question."""
 MAX_QUERY_BYTES = 1_000

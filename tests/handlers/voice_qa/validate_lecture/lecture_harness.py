@@ -42,8 +42,8 @@ def _clients() -> tuple[Any, Any]:
 class LectureHarness:
     """Lecture validator and sweep with their bucket and table.
 
-    A test uploads objects with `put`, handles their notifications, and inspects the lecture's item. `now` is the validator's
-    clock. The times of S3 objects follow the real clock.
+    A test uploads objects with `put`, handles their notifications, and inspects the lecture's item. `now` is the
+    validator's clock. The times of S3 objects follow the real clock.
     """
 
     s3: Any
