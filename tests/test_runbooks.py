@@ -18,7 +18,7 @@ from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.file_records import FileRecord, build_file_item
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_document_store import ManifestDocuments
-from handlers.ingestion.manifest_documents import FileResult, Manifest
+from handlers.ingestion.manifest_documents import FileResult, ListedFile, Manifest
 from handlers.ingestion.table_keys_and_updates import RecordId
 from local import ROOT
 from local.generate import documented_graph
@@ -96,19 +96,15 @@ def test_the_index_lists_every_runbook_once_by_alarm_or_by_task() -> None:
     by_alarm, by_task = (re.findall(r"\((.*?)\.md\)", part) for part in INDEX.read_text().split("| when | page |"))
     pages_of_alarms = {Path(page).stem for page in every_alarm().values()}
     assert by_alarm == sorted(pages_of_alarms)
-    assert by_task == sorted({page.stem for page in PAGES} - pages_of_alarms), (
-        "every page must be reachable from an alarm or a task"
-    )
+    assert by_task == sorted({page.stem for page in PAGES} - pages_of_alarms)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_runbook_uses_existing_commands_and_invokes_functions_only_once(page: Path) -> None:
     text = page.read_text()
     assert set(re.findall(r"python -m operations ([a-z]+)", text)) <= set(COMMANDS)
-    calls = re.findall(r"aws lambda invoke .*", text)
-    assert [call for call in calls if "--cli-read-timeout 0" not in call] == [], (
-        "after its default timeout of a minute, the CLI would invoke the function again"
-    )
+    # After its default timeout of a minute, the CLI would invoke the function again.
+    assert [call for call in re.findall(r"aws lambda invoke .*", text) if "--cli-read-timeout 0" not in call] == []
 
 
 # Failed work
@@ -169,10 +165,16 @@ def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
 # Backups
 
 
+def run_page_script(marker: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    """Run the script between two markers on the page `restore-a-table`, with command-line arguments."""
+    page = (FOLDER / "restore-a-table.md").read_text()
+    [script] = re.findall(rf"<<'{marker}'\n(.*?)\n *{marker}\n", page, re.DOTALL)
+    monkeypatch.setattr("sys.argv", ["-", *arguments])
+    exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - the script of the page
+
+
 def test_the_runbooks_script_copies_items_and_keeps_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    [script] = re.findall(r"<<'END'\n(.*?)\nEND", (FOLDER / "restore-a-table.md").read_text(), re.DOTALL)
     credentials(monkeypatch)
-    monkeypatch.setattr("sys.argv", ["-", "notes"])
 
     def item(number: str, text: str) -> dict[str, Any]:
         return {"owner": {"S": "somebody"}, "number": {"S": number}, "text": {"S": text}}
@@ -184,44 +186,45 @@ def test_the_runbooks_script_copies_items_and_keeps_newer_ones(monkeypatch: pyte
         for number in ("1", "2"):
             client.put_item(TableName="notes-restored", Item=item(number, "restored"))
         client.put_item(TableName="notes", Item=item("2", "newer"))
-        exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - the script of the page
+        run_page_script("END", monkeypatch, "notes")
         assert sorted(client.scan(TableName="notes")["Items"], key=str) == [item("1", "restored"), item("2", "newer")]
 
 
 def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch: pytest.MonkeyPatch) -> None:
-    [script] = re.findall(r"<<'RECORDS'\n(.*?)\n   RECORDS", (FOLDER / "restore-a-table.md").read_text(), re.DOTALL)
-
     def file(name: str) -> ArrivedFile:
         values = {"bucket": "landing", "key": f"incoming/{name}", "version_id": "v", "size": 1, "etag": "e"}
         return ArrivedFile.model_validate({**values, "arrived": NOW})
 
+    def listed_file(name: str) -> ListedFile:
+        return FileRecord.from_item(build_file_item(files[name], None, NOW, 400, 2)).listed_file
+
     with moto_aws(monkeypatch) as aws:
         table = FileTable(aws.dynamodb, aws.table, 400, lambda: NOW)
         files = {name: file(name) for name in ("pending", "missing", "rejected", "done", "new")}
-        for name in ("pending", "done"):
-            table.track(files[name])
+
+        # The backup contains two files. One of them was processed with the manifest `first`.
+        table.track(files["pending"])
+        table.track(files["done"])
         done = RecordId(files["done"].arrival_date, files["done"].sort_key)
         table.claim(done, "first")
         table.mark_manifested(done, "first")
+        result = {"fileKey": done.file_key, "datePrefix": done.date_prefix, "status": "processed", "rows": 7}
+        table.record_result(FileResult.model_validate(result), "first")
+
+        # After the backup, the manifest `later` ended with these results.
         statuses = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "superseded"}
         results = [
             {"fileKey": files[name].sort_key, "datePrefix": files[name].arrival_date, "status": status, "rows": 7}
             for name, status in statuses.items()
         ]
-        table.record_result(FileResult.model_validate({**results[-1], "status": "processed"}), "first")
-        listed_files = tuple(
-            FileRecord.from_item(build_file_item(file, None, NOW, 400, 2)).listed_file
-            for name, file in files.items()
-            if name != "new"
-        )
-        ManifestDocuments(aws.s3, aws.lake).write(Manifest(manifest_id="later", created_at=NOW, files=listed_files))
-        result = json.dumps({"manifestId": "later", "runId": "r", "files": results})
-        aws.s3.put_object(Bucket=aws.lake, Key="manifests/later.result.json", Body=result)
+        manifest = Manifest(manifest_id="later", created_at=NOW, files=tuple(map(listed_file, statuses)))
+        ManifestDocuments(aws.s3, aws.lake).write(manifest)
+        body = json.dumps({"manifestId": "later", "runId": "r", "files": results})
+        aws.s3.put_object(Bucket=aws.lake, Key="manifests/later.result.json", Body=body)
 
         def restore(since: str) -> dict[str, str]:
             """Run the script. Return the status of each file."""
-            monkeypatch.setattr("sys.argv", ["-", aws.table, aws.lake, since, "400"])
-            exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - the script of the page
+            run_page_script("RECORDS", monkeypatch, aws.table, aws.lake, since, "400")
             return {key.removeprefix("incoming/").partition("#")[0]: status for key, status in aws.statuses().items()}
 
         assert restore("2999-01-31T04:00:00+00:00") == {"pending": "pending", "done": "processed"}
@@ -230,8 +233,7 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
         assert table.list_pending(10) == [], "files whose rows exist are not processed again"
         assert not any(table.track(files[name]) for name in expected)
         assert table.track(files["new"])
-        tracked = FileRecord.from_item(build_file_item(files["missing"], None, NOW, 400, 2))
-        assert FileRecord.from_item(aws.records()[tracked.id.file_key]).listed_file == tracked.listed_file
+        assert FileRecord.from_item(aws.records()[files["missing"].sort_key]).listed_file == listed_file("missing")
 
 
 # Access logs
