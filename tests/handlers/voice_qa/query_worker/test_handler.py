@@ -234,18 +234,8 @@ def test_an_answer_that_cannot_be_stored_is_not_reported_as_answered(
 
 
 def test_a_replaced_invocation_that_fails_does_not_release_the_question(worker: WorkerHarness) -> None:
-    worker.ask()
-
-    def start_another_attempt_and_fail() -> None:
-        now_ms = worker.clock.now_ms * 2
-        worker.items.change(
-            QuestionRecord, query_key(GUEST_ID, QUERY_ID), lambda state: state.begin(now_ms, 1 << 50, "another")
-        )
-        raise ZeroDivisionError
-
-    worker.script_answer(start_another_attempt_and_fail)
     with pytest.raises(AnsweringFailed):
-        worker.invoke()
+        worker.answer_question(worker.start_another_attempt, ZeroDivisionError())
     assert worker.question.status is QuestionStatus.RUNNING
 
 

@@ -202,6 +202,13 @@ class WorkerHarness:
         event = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": QUERY_ID}
         return self.query_worker.handle(event, REMAINING_MS, request_id or f"call-{self.invocation_count}")
 
+    def start_another_attempt(self) -> None:
+        """Let the current attempt time out, and begin another one, as another invocation would do."""
+        self.clock.now_ms += REMAINING_MS
+        now_ms = self.clock.now_ms
+        key = query_key(GUEST_ID, QUERY_ID)
+        assert self.items.change(QuestionRecord, key, lambda state: state.begin(now_ms, now_ms + REMAINING_MS, "other"))
+
     def check_time_limit(self, call: int = 1) -> BatchFailures:
         """Handle the time limit check of one invocation of the worker, given by its number."""
         checks = OverdueQuestionChecker(
