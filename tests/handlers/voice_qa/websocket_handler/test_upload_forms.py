@@ -10,12 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.common.audio.probe_result import AudioFile, AudioFormat
 from handlers.common.aws.client_config import build_presigning_config
-from handlers.common.aws.s3_notifications import NewObject
 from handlers.common.time_and_ids.ulid import ALPHABET
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lecture_upload_rules import LectureStatus, LectureVerdict, parse_upload
 from handlers.voice_qa.table_records import DAY_MS
 from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
 from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, BOB_GUEST_ID, ENVIRONMENT, SocketHarness
@@ -65,8 +62,9 @@ def test_a_form_is_limited_to_one_key_one_type_and_a_size(api: SocketHarness, ki
     assert comparisons == ["content-length-range"], "no condition is a prefix match"
 
 
-def test_a_lectures_item_names_its_owner_and_has_no_time_to_live(api: SocketHarness) -> None:
+def test_a_lectures_item_names_its_first_owner_and_has_no_time_to_live(api: SocketHarness) -> None:
     lecture = api.send("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
+    LectureTable(api.dynamodb, TABLE).store_owner(lecture, BOB_GUEST_ID, "c2")
     [item] = [item for item in api.stored_items() if item["sessionId"]["S"] == f"lecture#{lecture}"]
     assert item == {
         "sessionId": {"S": f"lecture#{lecture}"},
@@ -76,21 +74,6 @@ def test_a_lectures_item_names_its_owner_and_has_no_time_to_live(api: SocketHarn
         "listener": {"S": "c1"},
     }
     assert api.ask(lectureId=lecture)["code"] == "LECTURE_NOT_READY"
-
-
-def test_a_lecture_is_uploaded_below_the_validated_prefix_and_keeps_its_first_owner(api: SocketHarness) -> None:
-    answer = api.send("upload", kind="lecture", contentType="audio/mpeg")
-    uploaded = NewObject(bucket=BUCKET, key=answer["key"], version_id="v1", size=9, etag="e1", arrived=NOW)
-    upload = parse_upload(uploaded)
-    assert upload is not None
-    assert (upload.lecture_id, upload.misplaced) == (answer["lectureId"], False)
-    table = LectureTable(api.dynamodb, TABLE)
-    verdict = LectureVerdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
-    assert table.write_verdict(upload, verdict, table.find_upload(upload.lecture_id), NOW)
-    assert api.ask(lectureId=answer["lectureId"])["type"] == "queryAccepted"
-    table.store_owner(upload.lecture_id, BOB_GUEST_ID, "c2")
-    [item] = [item for item in api.stored_items() if item["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
-    assert (item["owner"]["S"], item["status"]["S"], item["format"]["S"]) == (ANN_GUEST_ID, "ready", "mp3")
 
 
 def test_a_lecture_form_is_refused_if_guests_may_not_upload_lectures(api: SocketHarness) -> None:
