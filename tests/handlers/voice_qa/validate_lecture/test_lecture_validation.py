@@ -119,14 +119,6 @@ def test_the_newest_version_counts_for_any_order_of_notifications(
     assert lectures.item()["version_id"] == versions[2].version_id
 
 
-def test_of_objects_with_different_names_the_later_one_counts(lectures: LectureHarness) -> None:
-    first = lectures.put(spoken("mp3"), f"lectures/{LECTURE_ID}/1")
-    second = lectures.put(spoken("wav"), f"lectures/{LECTURE_ID}/2", NOW + SECOND)
-    for uploaded in (second, first, second):
-        lectures.handle(uploaded)
-    assert lectures.item()["object_key"] == f"lectures/{LECTURE_ID}/2"
-
-
 def test_a_misplaced_object_counts_only_without_a_valid_one(lectures: LectureHarness) -> None:
     misplaced = lectures.put(spoken("mp3"), f"lectures/{LECTURE_ID}/a/b.mp3", NOW + SECOND)
     lectures.handle(misplaced)
