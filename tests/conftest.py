@@ -108,7 +108,7 @@ def _is_test_source(source: str) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def unawaited(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, str]]:
+def unawaited_applies(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, str]]:
     """Fail a test with an `.apply` that never ran, because assertions in it were not executed."""
     pending: dict[int, str] = {}
     apply = pulumi.Output.apply

@@ -1,4 +1,4 @@
-"""AWS calls whose response is lost, so that botocore repeats them."""
+"""AWS calls whose response is lost. botocore repeats such a call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 
-def repeated(
+def repeat_next_call(
     client: Any, call: str, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None
 ) -> None:
     """Execute the next call twice, with `meanwhile` in between. The caller gets the second response."""
@@ -14,8 +14,8 @@ def repeated(
 
     def call_twice(**parameters: Any) -> Any:
         original(**parameters)
-        with monkeypatch.context() as others:
-            others.setattr(client, call, original)
+        with monkeypatch.context() as patched:
+            patched.setattr(client, call, original)
             meanwhile()
         return original(**parameters)
 

@@ -51,15 +51,15 @@ class Command:
     @property
     def options(self) -> dict[str, tuple[str, ...]]:
         """The options without hyphens, each with its values."""
-        found: dict[str, tuple[str, ...]] = {}
+        options: dict[str, tuple[str, ...]] = {}
         name = ""
         for argument in self.arguments:
             if argument.startswith("--"):
                 name = argument.removeprefix("--")
-                found[name] = ()
+                options[name] = ()
             elif name:
-                found[name] = (*found[name], argument)
-        return found
+                options[name] = (*options[name], argument)
+        return options
 
     @property
     def is_complete(self) -> bool:
@@ -67,7 +67,7 @@ class Command:
         return bool(self.arguments) and "…" not in self.arguments
 
 
-def commands_in(page: str, text: str) -> Iterator[Command]:
+def find_commands(page: str, text: str) -> Iterator[Command]:
     """Yield the commands in code blocks and in backticks, also those inside of `$(...)`."""
     code = re.findall(r"^ *```\w*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     prose = re.sub(r"^ *```\w*\n(.*?)^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
@@ -75,15 +75,15 @@ def commands_in(page: str, text: str) -> Iterator[Command]:
     for piece in [*code, *inline]:
         joined = re.sub(r"\\\n\s*", " ", piece)
         for match in re.finditer(r"\baws ([a-z][a-z0-9-]+) ([a-z][a-z0-9-]+)", joined):
-            yield Command(page, match[1], match[2], tuple(words_of(joined[match.end() :])))
+            yield Command(page, match[1], match[2], tuple(split_command(joined[match.end() :])))
 
 
-def words_of(rest: str) -> list[str]:
+def split_command(text: str) -> list[str]:
     """Return the words of a shell command up to its end. A placeholder such as `<the queue's url>` is one word."""
-    rest = re.sub(r"<[^>]*>", "PLACEHOLDER", rest)
-    end = re.match(r"""(?:'[^']*'|"(?:\$\([^)]*\)|[^"])*"|[^'"|;)\n#])*""", rest)
-    assert end is not None
-    return shlex.split(end[0].rstrip("& "))
+    text = re.sub(r"<[^>]*>", "PLACEHOLDER", text)
+    command = re.match(r"""(?:'[^']*'|"(?:\$\([^)]*\)|[^"])*"|[^'"|;)\n#])*""", text)
+    assert command is not None
+    return shlex.split(command[0].rstrip("& "))
 
 
 @cache
@@ -93,7 +93,7 @@ def operations(service: str) -> Mapping[str, OperationModel]:
     return {xform_name(name, "-"): model.operation_model(name) for name in model.operation_names}
 
 
-def problems_of(command: Command) -> Iterator[str]:
+def find_problems(command: Command) -> Iterator[str]:
     """Yield the faults of a command: operation, options, missing options, values or output paths."""
     options = {name: values for name, values in command.options.items() if name not in GLOBAL_OPTIONS}
     if (command.service, command.operation) in CUSTOM_COMMANDS:
@@ -119,7 +119,7 @@ def problems_of(command: Command) -> Iterator[str]:
         if member is None:
             yield f"no option --{name}"
         else:
-            yield from value_problems(member, options[name])
+            yield from find_value_problems(member, options[name])
     if command.is_complete:
         yield from (f"--{name} is missing" for name in sorted(required - options.keys()))
     for query in command.options.get("query", ()):
@@ -129,9 +129,8 @@ def problems_of(command: Command) -> Iterator[str]:
             yield f"the output has no {error.args[0]}"
 
 
-def value_problems(shape: Shape, values: tuple[str, ...]) -> Iterator[str]:
+def find_value_problems(shape: Shape, values: tuple[str, ...]) -> Iterator[str]:
     """Yield the problems of JSON values, and of the keys in the short form `key=value,key=value`."""
-
     element = shape.member if isinstance(shape, ListShape) else shape
     for value in values:
         if value.startswith(("{", "[")) and shape.type_name not in {"blob", "string"}:
@@ -177,19 +176,14 @@ def output_shape(node: Mapping[str, Any], shape: Shape | None) -> Shape | None:
             return None
 
 
-def all_commands() -> list[Command]:
-    return [command for page in PAGES for command in commands_in(str(page.relative_to(ROOT)), page.read_text())]
-
-
 def test_every_command_on_the_pages_exists_with_its_options_and_output_paths() -> None:
-    commands = all_commands()
+    commands = [command for page in PAGES for command in find_commands(str(page.relative_to(ROOT)), page.read_text())]
     assert len(commands) > 80
-    wrong = {
-        f"{command.page}: aws {command.service} {command.operation}": problems
+    problems = {
+        f"{command.page}: aws {command.service} {command.operation}": list(find_problems(command))
         for command in commands
-        if (problems := list(problems_of(command)))
     }
-    assert wrong == {}
+    assert {command: found for command, found in problems.items() if found} == {}
 
 
 @pytest.mark.parametrize(
@@ -208,6 +202,6 @@ def test_every_command_on_the_pages_exists_with_its_options_and_output_paths() -
         ("URL=$(aws sqs get-queue-url --queue q)", "no option --queue"),
     ],
 )
-def test_a_wrong_command_is_found(text: str, problem: str) -> None:
-    (command,) = commands_in("page.md", f"```sh\n{text}\n```\n")
-    assert any(found.startswith(problem) for found in problems_of(command))
+def test_a_problem_of_a_command_is_found(text: str, problem: str) -> None:
+    (command,) = find_commands("page.md", f"```sh\n{text}\n```\n")
+    assert any(found.startswith(problem) for found in find_problems(command))

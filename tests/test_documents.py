@@ -1,4 +1,4 @@
-"""Tests that everything which the pages refer to exists: files, headings, commands, error codes and workflows."""
+"""Pages refer only to files, headings, commands and outputs that exist, and list every error code and decision."""
 
 import os
 import re
@@ -32,7 +32,7 @@ PAGES_WITH_COMMANDS = [page for page in PAGES if page.parent.name != "decisions"
 """Pages whose commands a reader runs. Decisions and the changelog are not among them."""
 
 
-def anchors(page: Path) -> set[str]:
+def find_anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -45,7 +45,7 @@ def test_every_link_in_a_page_has_a_target(page: Path) -> None:
         target_path = (page.parent / target).resolve() if target else page
         assert target_path.exists(), target
         if anchor and target_path.suffix == ".md":
-            assert anchor in anchors(target_path), f"{target}#{anchor}"
+            assert anchor in find_anchors(target_path), f"{target}#{anchor}"
 
 
 def test_every_page_of_docs_can_be_reached_from_the_readme() -> None:
@@ -83,15 +83,11 @@ def test_every_path_in_a_page_exists(page: Path) -> None:
     """Ignore paths that only exist after the reader follows the page."""
     paths_in_page = set(re.findall(rf"`((?:{FOLDERS})/[\w./-]+)`", page.read_text()))
     created_by_reader = {"notes", "counter", "schedules"}
-    missing = {
-        path
-        for path in paths_in_page
-        if not (ROOT / path).exists() and not any(created in path for created in created_by_reader)
-    }
-    assert missing == set()
+    missing = {path for path in paths_in_page if not (ROOT / path).exists()}
+    assert {path for path in missing if not any(created in path for created in created_by_reader)} == set()
 
 
-def test_the_guides_commands_rotate_a_secret(tmp_path: Path) -> None:
+def test_the_commands_of_the_deployment_guide_rotate_a_secret(tmp_path: Path) -> None:
     """Run the guide's own lines with a fake Pulumi CLI that stores its values in a file."""
     guide = (ROOT / "docs" / "deploying.md").read_text()
     [lines] = [block for block in re.findall(r"```sh\n(.*?)```", guide, re.DOTALL) if "store()" in block]
@@ -139,9 +135,9 @@ def test_every_error_code_belongs_to_an_api() -> None:
 @pytest.mark.parametrize("code", ALL_CODES, ids=repr)
 def test_every_error_code_has_a_meaning_and_an_action(code: ErrorCode) -> None:
     for sentence in (code.meaning, code.action):
-        assert re.fullmatch(r"[A-Z`].{10,}\.", sentence), "a sentence for people"
-        assert "|" not in sentence, "it is a cell of a table"
-    assert code.value == code.name, "a client sees the name"
+        assert re.fullmatch(r"[A-Z`].{10,}\.", sentence), "it must be a sentence"
+        assert "|" not in sentence, "it becomes a cell of a table"
+    assert code.value == code.name, "clients see the value, and the page the name"
 
 
 @pytest.mark.parametrize(("reasons", "explained"), [(TrackReason, TRACK_REASONS), (RejectionReason, LECTURE_REASONS)])
@@ -151,7 +147,7 @@ def test_every_reason_after_an_upload_has_a_meaning_and_an_action(
     assert set(explained) == set(reasons)
     for explanation in explained.values():
         for sentence in (explanation.meaning, explanation.action):
-            assert re.fullmatch(r"[A-Z].{10,}\.", sentence), "a sentence for people"
+            assert re.fullmatch(r"[A-Z].{10,}\.", sentence), "it must be a sentence"
 
 
 def test_every_reason_of_a_meeting_is_in_the_chapter_on_its_status() -> None:
@@ -166,11 +162,9 @@ def list_code_classes() -> list[type[ErrorCode]]:
 
 def test_the_ingestion_page_explains_states_reasons_and_columns() -> None:
     listed = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
-    documented_values = {
-        member.value for value_type in (FileStatus, FileRejection, DataProblem) for member in value_type
-    }
+    values = {member.value for values in (FileStatus, FileRejection, DataProblem) for member in values}
     columns = {name for name, _ in SYSTEM_COLUMNS}
-    assert (documented_values | columns) - listed == set()
+    assert (values | columns) - listed == set()
 
 
 def test_the_meetings_page_shows_a_valid_complete_file() -> None:

@@ -1,9 +1,7 @@
-"""Tests of the test suite's own guards."""
+"""Guards of the test suite: no internet, no unawaited assertions, and no silently skipped tests of the Pulumi CLI."""
 
 import asyncio
-import inspect
 import socket
-import sys
 from pathlib import Path
 
 import pulumi
@@ -20,37 +18,32 @@ def test_a_test_that_connects_to_the_internet_fails() -> None:
 
 def test_a_failed_assertion_in_an_awaited_apply_fails_the_test(engine: Engine) -> None:
     def program() -> None:
-        def wrong(value: int) -> None:
+        def check_value(value: int) -> None:
             assert value == 2
 
-        pulumi.Output.from_input(1).apply(wrong)
+        pulumi.Output.from_input(1).apply(check_value)
 
     with pytest.raises(AssertionError):
         engine.run(program)
 
 
-def test_an_apply_that_is_never_awaited_is_reported(unawaited: dict[int, str]) -> None:
+def test_an_apply_that_is_never_awaited_is_reported(unawaited_applies: dict[int, str]) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    output = pulumi.Output.from_input(1).apply(lambda value: value + 1)
-    assert list(unawaited.values()) == [f"test_guards.py:{output_line()}"]
-    unawaited.clear()  # otherwise this test itself would fail
+
+    def increment(value: int) -> int:
+        return value + 1
+
+    output = pulumi.Output.from_input(1).apply(increment)
+    assert list(unawaited_applies.values()) == [f"test_guards.py:{increment.__code__.co_firstlineno}"]
+    # Without this line, the fixture would fail this test.
+    unawaited_applies.clear()
     loop.run_until_complete(output.future())
     loop.close()
     asyncio.set_event_loop(None)
 
 
-def output_line() -> int:
-    return next(
-        number
-        for number, line in enumerate(inspect.getsource(sys.modules[__name__]).splitlines(), 1)
-        if "output = pulumi" in line
-    )
-
-
-def test_a_missing_pulumi_cli_skips_its_tests_unless_it_is_required(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_pulumi_cli_skips_its_tests_unless_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv(REQUIRED, raising=False)
     with pytest.raises(pytest.skip.Exception, match="not on the PATH"):

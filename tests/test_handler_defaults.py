@@ -1,4 +1,4 @@
-"""Tests that the default of each handler setting equals the value that production deploys."""
+"""The default of each handler setting equals the value that production deploys."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -30,11 +30,11 @@ def deployed_values(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str,
     calls: list[tuple[type[HandlerEnvironment], Mapping[str, object]]] = []
     original = function_environment.environment_variables
 
-    def recorded(model: type[HandlerEnvironment], values: Mapping[str, object], added: Any) -> Any:
+    def record_values(model: type[HandlerEnvironment], values: Mapping[str, object], added: Any) -> Any:
         calls.append((model, values))
         return original(model, values, added)
 
-    monkeypatch.setattr(function, "environment_variables", recorded)
+    monkeypatch.setattr(function, "environment_variables", record_values)
     program_run.run_program(stack_files.read_stack("prod"), PreviewProvider(), preview=True)
     for model, values in calls:
         for name, value in values.items():

@@ -1,7 +1,4 @@
-"""Test that mypy reads every used module of the AWS package.
-
-It treats a skipped module as `Any` and checks no use of it.
-"""
+"""mypy reads every module of the AWS package that the code uses. It treats a skipped module as `Any`."""
 
 import ast
 import tomllib
@@ -16,20 +13,20 @@ from local import ROOT
 AWS = "pulumi_aws"
 
 
-def project() -> Any:
+def load_pyproject() -> Any:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def followed_modules() -> set[str]:
     """Return the modules and packages of the AWS package that mypy reads."""
-    overrides = project()["tool"]["mypy"]["overrides"]
+    overrides = load_pyproject()["tool"]["mypy"]["overrides"]
     listed = next(override["module"] for override in overrides if override.get("follow_imports") == "normal")
     return {name.removesuffix(".*").partition(".")[2] for name in listed} - {""}
 
 
 def checked_files() -> list[Path]:
     """Return the files that mypy checks."""
-    roots = [ROOT / file for file in project()["tool"]["mypy"]["files"]]
+    roots = [ROOT / file for file in load_pyproject()["tool"]["mypy"]["files"]]
     return [path for root in roots for path in ([root] if root.is_file() else root.rglob("*.py"))]
 
 
@@ -55,10 +52,10 @@ def used_aws_modules(tree: ast.Module) -> Iterator[str]:
 
 def test_mypy_follows_exactly_the_aws_modules_that_the_code_uses() -> None:
     used = {part for path in checked_files() for part in used_aws_modules(ast.parse(path.read_text(encoding="utf-8")))}
-    parts = Path(pulumi_aws.__file__).parent
-    packages = {part for part in used if (parts / part).is_dir()}
-    modules = {part for part in used if (parts / f"{part}.py").is_file()}
+    folder = Path(pulumi_aws.__file__).parent
+    packages = {part for part in used if (folder / part).is_dir()}
+    modules = {part for part in used if (folder / f"{part}.py").is_file()}
     assert packages | modules <= followed_modules(), "add it to the modules that mypy follows, in pyproject.toml"
-    assert packages == {part for part in followed_modules() if (parts / part).is_dir()}, (
+    assert packages == {part for part in followed_modules() if (folder / part).is_dir()}, (
         "mypy must not follow a package that no code uses"
     )

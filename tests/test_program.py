@@ -1,4 +1,4 @@
-"""Tests of the whole, unmodified program with every stack file."""
+"""The whole program with every stack file."""
 
 import re
 from pathlib import Path
@@ -40,9 +40,8 @@ check their content."""
 
 
 def inputs(stack: str, kind: str, name: str) -> Props:
-    (match,) = [
-        resource for resource in graph(stack) if resource.custom and resource.kind == kind and name in resource.name
-    ]
+    resources = graph(stack).customs()
+    (match,) = [resource for resource in resources if resource.kind == kind and name in resource.name]
     return match.inputs
 
 
@@ -219,9 +218,8 @@ def test_stacks_in_one_account_do_not_receive_each_others_events() -> None:
     for stack in ("dev", "staging", "prod"):
         for resource in graph(stack).customs():
             if resource.kind in {"EventRule", "EventArchive"}:
-                stacks_by_pattern.setdefault(str(resource.inputs["eventPattern"]), []).append(
-                    f"{stack}: {resource.name}"
-                )
+                pattern = str(resource.inputs["eventPattern"])
+                stacks_by_pattern.setdefault(pattern, []).append(f"{stack}: {resource.name}")
     assert len(stacks_by_pattern) > 20
     assert [stacks for stacks in stacks_by_pattern.values() if len(stacks) > 1] == []
 
@@ -247,26 +245,20 @@ def test_callers_are_authenticated_in_staging_and_prod(stack: str, expected: tup
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_only_the_audio_processor_discards_failed_calls(stack: str) -> None:
-    """Its failed calls contain audio. It is the only exception to the rule that no failed work is lost."""
-    discarding = [
-        resource.name
-        for resource in graph(stack)
-        if resource.kind == "FunctionEventInvokeConfig" and not resource.inputs.get("destinationConfig")
-    ]
+    """Failed calls of the audio processor contain audio. All other functions keep their failed work."""
+    resources = graph(stack).customs()
+    configurations = [resource for resource in resources if resource.kind == "FunctionEventInvokeConfig"]
+    discarding = [resource.name for resource in configurations if not resource.inputs.get("destinationConfig")]
     assert discarding == ["transcription-audio-processor-asynchronous"]
-    functions_with_reason = [
-        resource.name
-        for resource in graph(stack)
-        if resource.custom and resource.kind == "Function" and "Reason" in resource.inputs["tags"]
-    ]
-    assert functions_with_reason == ["transcription-audio-processor-function"]
+    functions = [resource for resource in resources if resource.kind == "Function"]
+    with_reason = [function.name for function in functions if "Reason" in function.inputs["tags"]]
+    assert with_reason == ["transcription-audio-processor-function"]
 
 
 def test_only_the_router_may_call_the_audio_processor() -> None:
     processor = inputs("prod", "Function", "audio-processor")["name"]
-    callers = [
-        name for name, text in policies(graph("prod")) if text is not UNKNOWN and f"function:{processor}" in text
-    ]
+    documents = [(name, text) for name, text in policies(graph("prod")) if text is not UNKNOWN]
+    callers = [name for name, text in documents if f"function:{processor}" in text]
     assert callers == ["transcription-router-grants"]
     permissions = [resource for resource in graph("prod") if resource.kind == "Permission"]
     assert processor not in [permission.inputs["function"] for permission in permissions]

@@ -1,4 +1,4 @@
-"""Tests of the runbooks: every alarm leads to a page about it, and an alarm or the index leads to every page."""
+"""Runbooks: every alarm names its page, every page is listed in the index, and commands and scripts work."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.file_records import FileRecord, build_file_item
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_document_store import ManifestDocuments
-from handlers.ingestion.manifest_documents import FileResult, Manifest
+from handlers.ingestion.manifest_documents import FileResult, ListedFile, Manifest
 from handlers.ingestion.table_keys_and_updates import RecordId
 from local import ROOT
 from local.generate import documented_graph
@@ -34,18 +34,17 @@ pytestmark = DOCUMENTED
 FOLDER = ROOT / "docs" / "runbooks"
 INDEX = FOLDER / "README.md"
 PAGES = sorted(set(FOLDER.glob("*.md")) - {INDEX})
-START = f"polyphony-{documented_graph.STACK}-"
+NAME_PREFIX = f"polyphony-{documented_graph.STACK}-"
 
 
 @cache
 def alarms(stack: str) -> dict[str, str]:
     """Return the runbook of every alarm, by the alarm's name without the stack's prefix."""
-    alarm_inputs = [
-        resource.inputs for resource in documented_graph.build_stack_graph(stack) if resource.kind == "MetricAlarm"
-    ]
+    resources = documented_graph.build_stack_graph(stack)
+    inputs = [resource.inputs for resource in resources if resource.kind == "MetricAlarm"]
     return {
         alarm["name"].removeprefix(f"polyphony-{stack}-"): alarm["alarmDescription"].rpartition("Runbook: ")[2]
-        for alarm in alarm_inputs
+        for alarm in inputs
     }
 
 
@@ -69,47 +68,43 @@ def alarm_suffixes(page: Path) -> set[str]:
     text = page.read_text()
     match = re.search(r"^\*\*Alarms?\*\*: (.*?)(?=\*\*Mean|\n\n)", text, re.MULTILINE | re.DOTALL)
     table = re.search(r"^\| alarms? \|.*?(?=\n\n)", text, re.MULTILINE | re.DOTALL)
-    named = re.findall(r"`([^`]+)`", match[1]) if match else []
-    named += re.findall(r"^\| `([^`]+)`", table[0], re.MULTILINE) if table else []
-    return {alarm_suffix(name) for name in named}
+    names = re.findall(r"`([^`]+)`", match[1]) if match else []
+    names += re.findall(r"^\| `([^`]+)`", table[0], re.MULTILINE) if table else []
+    return {alarm_suffix(name) for name in names}
 
 
 @pytest.mark.parametrize("stack", stack_files.list_stacks())
 def test_every_alarm_has_a_runbook_that_names_it(stack: str) -> None:
     assert len(alarms(stack)) > 50
     missing = []
-    for name, named in alarms(stack).items():
-        page, plain = ROOT / named, re.sub(r"-(critical|warning)$", "", name)
-        assert page in PAGES, f"{name} names {named}"
-        if not any(plain.endswith(f"-{end}") for end in quoted_names(page)):
+    for name, runbook in alarms(stack).items():
+        page, name_without_severity = ROOT / runbook, re.sub(r"-(critical|warning)$", "", name)
+        assert page in PAGES, f"{name} names {runbook}"
+        if not any(name_without_severity.endswith(f"-{suffix}") for suffix in quoted_names(page)):
             missing.append(f"{page.name} does not name {name}")
     assert missing == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_runbook_names_only_existing_alarms(page: Path) -> None:
-    plain = [re.sub(r"-(critical|warning)$", "", name) for name in every_alarm()]
-    unknown = {end for end in alarm_suffixes(page) if not any(name.endswith(f"-{end}") for name in plain)}
-    assert unknown == set()
+    names = [re.sub(r"-(critical|warning)$", "", name) for name in every_alarm()]
+    suffixes = alarm_suffixes(page)
+    assert {suffix for suffix in suffixes if not any(name.endswith(f"-{suffix}") for name in names)} == set()
 
 
 def test_the_index_lists_every_runbook_once_by_alarm_or_by_task() -> None:
     by_alarm, by_task = (re.findall(r"\((.*?)\.md\)", part) for part in INDEX.read_text().split("| when | page |"))
     pages_of_alarms = {Path(page).stem for page in every_alarm().values()}
     assert by_alarm == sorted(pages_of_alarms)
-    assert by_task == sorted({page.stem for page in PAGES} - pages_of_alarms), (
-        "every page must be reachable from an alarm or a task"
-    )
+    assert by_task == sorted({page.stem for page in PAGES} - pages_of_alarms)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_runbook_uses_existing_commands_and_invokes_functions_only_once(page: Path) -> None:
     text = page.read_text()
     assert set(re.findall(r"python -m operations ([a-z]+)", text)) <= set(COMMANDS)
-    calls = re.findall(r"aws lambda invoke .*", text)
-    assert [call for call in calls if "--cli-read-timeout 0" not in call] == [], (
-        "without it, the CLI times out after a minute and invokes the function again"
-    )
+    # After its default timeout of a minute, the CLI would invoke the function again.
+    assert [call for call in re.findall(r"aws lambda invoke .*", text) if "--cli-read-timeout 0" not in call] == []
 
 
 # Failed work
@@ -124,22 +119,24 @@ def dead_letter_queues() -> dict[str, str]:
     }
 
 
-def queues(*, with_source: bool) -> set[str]:
+def alarm_queues(*, with_source: bool) -> set[str]:
     """Return the dead-letter queues with an alarm: those of other queues, or those of failed calls and deliveries."""
     redrive_targets = set(dead_letter_queues().values())
-    alarm_queues = {
-        f"{START}{name.removesuffix('-critical')}"
+    with_alarm = {
+        f"{NAME_PREFIX}{name.removesuffix('-critical')}"
         for name, page in alarms(documented_graph.STACK).items()
         if page == "docs/runbooks/dead-letters.md"
     }
-    return alarm_queues & redrive_targets if with_source else alarm_queues - redrive_targets
+    return with_alarm & redrive_targets if with_source else with_alarm - redrive_targets
 
 
 def function_table(header: str) -> dict[str, list[str]]:
     """Return a table of the page: queue → functions whose log groups give the reason."""
-    _, _, rest = (FOLDER / "dead-letters.md").read_text().partition(f"| {header} |")
-    rows = [re.findall(r"`([a-z-]+)`", line) for line in rest.partition("\n\n")[0].splitlines()[2:]]
-    return {f"{START}{queue}": [f"{START}{function}" for function in functions] for queue, *functions in rows}
+    _, _, table = (FOLDER / "dead-letters.md").read_text().partition(f"| {header} |")
+    rows = [re.findall(r"`([a-z-]+)`", line) for line in table.partition("\n\n")[0].splitlines()[2:]]
+    return {
+        f"{NAME_PREFIX}{queue}": [f"{NAME_PREFIX}{function}" for function in functions] for queue, *functions in rows
+    }
 
 
 def test_the_runbook_maps_dead_letter_queues_to_the_logs_of_their_consumers() -> None:
@@ -151,7 +148,7 @@ def test_the_runbook_maps_dead_letter_queues_to_the_logs_of_their_consumers() ->
         if resource.kind == "EventSourceMapping"
     }
     assert function_table("dead letters") == consumed
-    assert set(consumed) == queues(with_source=True)
+    assert set(consumed) == alarm_queues(with_source=True)
 
 
 def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
@@ -161,19 +158,23 @@ def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
             destination = resource.inputs["destinationConfig"]["onFailure"]["destination"]
             failed[destination.rpartition(":")[2]].append(resource.inputs["functionName"])
     assert function_table("failed calls") == failed
-    others = queues(with_source=False) - set(failed)
+    others = alarm_queues(with_source=False) - set(failed)
     assert all(name.endswith("-dlq") for name in others), "the page covers three kinds of queues"
 
 
 # Backups
 
 
-def test_the_runbooks_script_copies_items_and_keeps_newer_ones(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    [script] = re.findall(r"<<'END'\n(.*?)\nEND", (FOLDER / "restore-a-table.md").read_text(), re.DOTALL)
+def run_page_script(marker: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    """Run the script between two markers on the page `restore-a-table`, with command-line arguments."""
+    page = (FOLDER / "restore-a-table.md").read_text()
+    [script] = re.findall(rf"<<'{marker}'\n(.*?)\n *{marker}\n", page, re.DOTALL)
+    monkeypatch.setattr("sys.argv", ["-", *arguments])
+    exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - the script of the page
+
+
+def test_the_runbooks_script_copies_items_and_keeps_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     credentials(monkeypatch)
-    monkeypatch.setattr("sys.argv", ["-", "notes"])
 
     def item(number: str, text: str) -> dict[str, Any]:
         return {"owner": {"S": "somebody"}, "number": {"S": number}, "text": {"S": text}}
@@ -185,55 +186,54 @@ def test_the_runbooks_script_copies_items_and_keeps_newer_ones(
         for number in ("1", "2"):
             client.put_item(TableName="notes-restored", Item=item(number, "restored"))
         client.put_item(TableName="notes", Item=item("2", "newer"))
-        exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - it is what the page shows
+        run_page_script("END", monkeypatch, "notes")
         assert sorted(client.scan(TableName="notes")["Items"], key=str) == [item("1", "restored"), item("2", "newer")]
 
 
-def test_the_runbooks_script_restores_records_of_files_since_the_backup(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    [script] = re.findall(r"<<'RECORDS'\n(.*?)\n   RECORDS", (FOLDER / "restore-a-table.md").read_text(), re.DOTALL)
-
+def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch: pytest.MonkeyPatch) -> None:
     def file(name: str) -> ArrivedFile:
         values = {"bucket": "landing", "key": f"incoming/{name}", "version_id": "v", "size": 1, "etag": "e"}
         return ArrivedFile.model_validate({**values, "arrived": NOW})
 
+    def listed_file(name: str) -> ListedFile:
+        return FileRecord.from_item(build_file_item(files[name], None, NOW, 400, 2)).listed_file
+
     with moto_aws(monkeypatch) as aws:
         table = FileTable(aws.dynamodb, aws.table, 400, lambda: NOW)
         files = {name: file(name) for name in ("pending", "missing", "rejected", "done", "new")}
-        for name in ("pending", "done"):
-            table.track(files[name])
+
+        # The backup contains two files. One of them was processed with the manifest `first`.
+        table.track(files["pending"])
+        table.track(files["done"])
         done = RecordId(files["done"].arrival_date, files["done"].sort_key)
         table.claim(done, "first")
         table.mark_manifested(done, "first")
+        result = {"fileKey": done.file_key, "datePrefix": done.date_prefix, "status": "processed", "rows": 7}
+        table.record_result(FileResult.model_validate(result), "first")
+
+        # After the backup, the manifest `later` ended with these results.
         statuses = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "superseded"}
         results = [
             {"fileKey": files[name].sort_key, "datePrefix": files[name].arrival_date, "status": status, "rows": 7}
             for name, status in statuses.items()
         ]
-        table.record_result(FileResult.model_validate({**results[-1], "status": "processed"}), "first")
-        function_table = tuple(
-            FileRecord.from_item(build_file_item(file, None, NOW, 400, 2)).listed_file
-            for name, file in files.items()
-            if name != "new"
-        )
-        ManifestDocuments(aws.s3, aws.lake).write(Manifest(manifest_id="later", created_at=NOW, files=function_table))
-        result = json.dumps({"manifestId": "later", "runId": "r", "files": results})
-        aws.s3.put_object(Bucket=aws.lake, Key="manifests/later.result.json", Body=result)
+        manifest = Manifest(manifest_id="later", created_at=NOW, files=tuple(map(listed_file, statuses)))
+        ManifestDocuments(aws.s3, aws.lake).write(manifest)
+        body = json.dumps({"manifestId": "later", "runId": "r", "files": results})
+        aws.s3.put_object(Bucket=aws.lake, Key="manifests/later.result.json", Body=body)
 
-        def written_back(since: str) -> dict[str, str]:
-            monkeypatch.setattr("sys.argv", ["-", aws.table, aws.lake, since, "400"])
-            exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - it is what the page shows
-            return {key.removeprefix("incoming/").partition("#")[0]: statuse for key, statuse in aws.statuses().items()}
+        def restore(since: str) -> dict[str, str]:
+            """Run the script. Return the status of each file."""
+            run_page_script("RECORDS", monkeypatch, aws.table, aws.lake, since, "400")
+            return {key.removeprefix("incoming/").partition("#")[0]: status for key, status in aws.statuses().items()}
 
-        assert written_back("2999-01-31T04:00:00+00:00") == {"pending": "pending", "done": "processed"}
+        assert restore("2999-01-31T04:00:00+00:00") == {"pending": "pending", "done": "processed"}
         expected = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "processed"}
-        assert written_back("2020-01-31T04:00:00+00:00") == expected
+        assert restore("2020-01-31T04:00:00+00:00") == expected
         assert table.list_pending(10) == [], "files whose rows exist are not processed again"
         assert not any(table.track(files[name]) for name in expected)
         assert table.track(files["new"])
-        tracked = FileRecord.from_item(build_file_item(files["missing"], None, NOW, 400, 2))
-        assert FileRecord.from_item(aws.records()[tracked.id.file_key]).listed_file == tracked.listed_file
+        assert FileRecord.from_item(aws.records()[files["missing"].sort_key]).listed_file == listed_file("missing")
 
 
 # Access logs
@@ -252,14 +252,12 @@ def test_the_runbooks_filter_patterns_match_access_logs(page: str, log: dict[str
         r"logs tail /aws/apigateway/<api> .*--filter-pattern '\{ (.*) \}'", (FOLDER / f"{page}.md").read_text()
     )
     lines = [{**log, "status": status} for status in ("200", "400", "403", "429", "500", "504")]
-    assert [
-        line["status"]
-        for line in lines
-        if any(matches_comparison(comparison, line) for comparison in pattern.split(" || "))
-    ] == statuses
+    comparisons = pattern.split(" || ")
+    matches = [line for line in lines if any(matches_comparison(comparison, line) for comparison in comparisons)]
+    assert [line["status"] for line in matches] == statuses
 
 
 def matches_comparison(comparison: str, line: dict[str, str]) -> bool:
     """Return True if a comparison of CloudWatch's filter pattern language holds for a line with string values."""
-    compared = re.fullmatch(r'\$\.(\w+) = "([\w*]+)"', comparison)
-    return compared is not None and fnmatchcase(line[compared[1]], compared[2])
+    match = re.fullmatch(r'\$\.(\w+) = "([\w*]+)"', comparison)
+    return match is not None and fnmatchcase(line[match[1]], match[2])

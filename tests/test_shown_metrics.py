@@ -1,7 +1,7 @@
-"""Tests that something in the stack publishes each metric that a chart shows or an alarm watches.
+"""A resource of the stack publishes each metric that a chart shows or an alarm evaluates.
 
 CloudWatch accepts charts and alarms of metrics that no source publishes. Such a chart stays empty, and such an alarm
-never goes off. AWS services publish most metrics for every resource. Others need a resource that enables them, such as
+never changes to the state ALARM. AWS services publish most metrics for every resource. Others need a resource that enables them, such as
 S3's request metrics (https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-configurations.html).
 """
 
@@ -38,34 +38,33 @@ def read_metrics(stack: Graph) -> Iterator[ReadMetric]:
             for namespace, name, *dimensions, _options in widget["properties"]["metrics"]:
                 yield ReadMetric(namespace, name, tuple(zip(dimensions[::2], dimensions[1::2], strict=True)))
     for alarm in resources(stack, "MetricAlarm"):
-        yield ReadMetric(
-            alarm["namespace"], alarm["metricName"], tuple(sorted((alarm.get("dimensions") or {}).items()))
-        )
+        dimensions = tuple(sorted((alarm.get("dimensions") or {}).items()))
+        yield ReadMetric(alarm["namespace"], alarm["metricName"], dimensions)
 
 
 def resources(stack: Graph, kind: str) -> list[dict[str, Any]]:
     return [dict(resource.inputs) for resource in stack.customs() if resource.kind == kind]
 
 
-def has(stack: Graph, kind: str, **inputs: object) -> bool:
+def has_resource(stack: Graph, kind: str, **inputs: object) -> bool:
     """Return True if the stack has a resource of this kind with these inputs."""
-    return any(all(found.get(key) == value for key, value in inputs.items()) for found in resources(stack, kind))
+    return any(all(resource.get(key) == value for key, value in inputs.items()) for resource in resources(stack, kind))
 
 
 def is_lambda_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
     if not dimensions:
-        return name == "ConcurrentExecutions"  # the account's
+        return name == "ConcurrentExecutions"  # the metric of the account
     function, _, alias = dimensions["Resource"].partition(":")
     return (
         name in {"Duration", "Errors", "Invocations", "Throttles"}
         and function == dimensions["FunctionName"]
-        and has(stack, "Alias", functionName=function, name=alias)
+        and has_resource(stack, "Alias", functionName=function, name=alias)
     )
 
 
 def is_queue_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
     published = {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}
-    return name in published and has(stack, "Queue", name=dimensions["QueueName"])
+    return name in published and has_resource(stack, "Queue", name=dimensions["QueueName"])
 
 
 def is_table_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
@@ -77,31 +76,33 @@ def is_table_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> b
         if operation is None
         else name == "SuccessfulRequestLatency" and f".{xform_name(operation)}(" in "".join(handler_sources().values())
     )
-    return is_published and has(stack, "Table", name=dimensions["TableName"])
+    return is_published and has_resource(stack, "Table", name=dimensions["TableName"])
 
 
 def is_request_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
     """S3 publishes request metrics only for the metrics configurations of a bucket."""
-    return name == "FirstByteLatency" and has(
+    return name == "FirstByteLatency" and has_resource(
         stack, "BucketMetric", bucket=dimensions["BucketName"], name=dimensions["FilterId"]
     )
 
 
 def is_workflow_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
     published = {"ExecutionThrottled", "ExecutionTime", "ExecutionsFailed", "ExecutionsSucceeded", "ExecutionsTimedOut"}
-    return name in published and has(stack, "StateMachine", name=dimensions["StateMachineArn"].rpartition(":")[2])
+    return name in published and has_resource(
+        stack, "StateMachine", name=dimensions["StateMachineArn"].rpartition(":")[2]
+    )
 
 
 def is_api_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
     """REST APIs are named by `ApiName`, WebSocket APIs by `ApiId`, which is unknown before the deployment."""
     if dimensions.get("ApiId") is UNKNOWN:
-        return name in {"ClientError", "ConnectCount", "ExecutionError", "IntegrationError"} and has(
+        return name in {"ClientError", "ConnectCount", "ExecutionError", "IntegrationError"} and has_resource(
             stack, "Stage", name=dimensions["Stage"]
         )
     return (
         name in {"4XXError", "5XXError", "Latency"}
-        and has(stack, "RestApi", name=dimensions["ApiName"])
-        and has(stack, "Stage", stageName=dimensions["Stage"])
+        and has_resource(stack, "RestApi", name=dimensions["ApiName"])
+        and has_resource(stack, "Stage", stageName=dimensions["Stage"])
     )
 
 
@@ -132,12 +133,11 @@ def is_published_by_a_handler(stack: Graph, metric: ReadMetric) -> bool:
     if module is None:
         return False
     constants = [constant for constant, value in vars(module).items() if value == metric.name]
-    others = [source for path, source in handler_sources().items() if path != module.__file__]
-    is_used = any(re.search(rf"\b{constant}\b", source) for constant in constants for source in others)
-    statements = [text for policy in resources(stack, "RolePolicy") if isinstance(text := policy["policy"], str)]
-    return is_used and any(
-        "cloudwatch:PutMetricData" in text and json.dumps(metric.namespace) in text for text in statements
-    )
+    sources = [source for path, source in handler_sources().items() if path != module.__file__]
+    is_used = any(re.search(rf"\b{constant}\b", source) for constant in constants for source in sources)
+    policies = [str(policy["policy"]) for policy in resources(stack, "RolePolicy")]
+    namespace = json.dumps(metric.namespace)
+    return is_used and any("cloudwatch:PutMetricData" in text and namespace in text for text in policies)
 
 
 def is_counted_in_logs(stack: Graph, metric: ReadMetric) -> bool:
@@ -147,7 +147,7 @@ def is_counted_in_logs(stack: Graph, metric: ReadMetric) -> bool:
     }
 
 
-def unpublished(stack: Graph) -> list[ReadMetric]:
+def find_unpublished_metrics(stack: Graph) -> list[ReadMetric]:
     return [
         metric
         for metric in read_metrics(stack)
@@ -162,10 +162,10 @@ def unpublished(stack: Graph) -> list[ReadMetric]:
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_chart_and_alarm_reads_metrics_that_the_stack_publishes(stack: str) -> None:
     assert len(list(read_metrics(graph(stack)))) > 200
-    assert unpublished(graph(stack)) == []
+    assert find_unpublished_metrics(graph(stack)) == []
 
 
 def test_request_metrics_are_shown_if_the_bucket_has_them() -> None:
     measured = recorded(changed("prod", "meetings", requestsMeasured=True)).graph
     assert {metric.name for metric in read_metrics(measured) if metric.namespace == "AWS/S3"} == {"FirstByteLatency"}
-    assert unpublished(measured) == []
+    assert find_unpublished_metrics(measured) == []

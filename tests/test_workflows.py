@@ -1,4 +1,4 @@
-"""Tests of the GitHub workflows: valid, pinned, minimal permissions, and no untrusted input in commands."""
+"""GitHub workflows: they are valid and pinned, have minimal permissions, and run no untrusted input."""
 
 import hashlib
 import importlib.resources
@@ -110,26 +110,24 @@ def test_every_script_is_valid_bash(name: str, script: str) -> None:
 
 
 def test_every_make_target_in_a_workflow_exists() -> None:
-    called_names = [
+    called_targets = [
         word
         for _, script in scripts()
         for line in re.findall(r"^ *make (.*)$", script, re.MULTILINE)
         for word in line.partition("|")[0].split()
         if "=" not in word and not word.startswith("-")
     ]
-    assert len(called_names) >= 4
-    assert set(called_names) <= list_make_targets()
+    assert len(called_targets) >= 4
+    assert set(called_targets) <= list_make_targets()
 
 
 def test_a_called_workflow_exists_and_accepts_its_inputs() -> None:
-    for name, _, job in jobs():
+    for workflow, _, job in jobs():
         if "uses" in job:
-            called_names = load_workflow(job["uses"].removeprefix("./.github/workflows/"))
-            accepted_inputs = called_names["on"]["workflow_call"]["inputs"]
-            assert set(job["with"]) <= set(accepted_inputs), name
-            assert {
-                accepted_input for accepted_input, definition in accepted_inputs.items() if definition.get("required")
-            } <= set(job["with"]), name
+            called_workflow = load_workflow(job["uses"].removeprefix("./.github/workflows/"))
+            inputs = called_workflow["on"]["workflow_call"]["inputs"]
+            required = {name for name, definition in inputs.items() if definition.get("required")}
+            assert required <= set(job["with"]) <= set(inputs), workflow
 
 
 def test_every_needed_job_exists() -> None:
@@ -145,9 +143,8 @@ def test_every_selectable_stack_has_a_stack_file(name: str) -> None:
 
 
 def test_every_stack_is_previewed() -> None:
-    assert (
-        sorted(load_workflow("ci.yml")["jobs"]["preview"]["strategy"]["matrix"]["stack"]) == stack_files.list_stacks()
-    )
+    matrix = load_workflow("ci.yml")["jobs"]["preview"]["strategy"]["matrix"]
+    assert sorted(matrix["stack"]) == stack_files.list_stacks()
 
 
 def test_the_check_of_all_previews_fails_if_one_preview_failed() -> None:
@@ -174,19 +171,19 @@ def test_every_job_with_the_pulumi_cli_installs_the_version_of_the_locked_sdk() 
 
 def test_pull_requests_fail_if_the_tests_of_the_pulumi_cli_are_skipped() -> None:
     assert "pull_request" in load_workflow("ci.yml")["on"]
-    document = load_workflow("ci.yml")["jobs"]["test"]["steps"]
-    [cli] = [index for index, step in enumerate(document) if uses(step, "pulumi/actions")]
-    [tests] = [index for index, step in enumerate(document) if step.get("run") == ".ci/run"]
-    assert cli < tests
-    assert document[tests]["env"] == {REQUIRED: "1"}
+    test_steps = load_workflow("ci.yml")["jobs"]["test"]["steps"]
+    [installation] = [index for index, step in enumerate(test_steps) if uses(step, "pulumi/actions")]
+    [tests] = [index for index, step in enumerate(test_steps) if step.get("run") == ".ci/run"]
+    assert installation < tests
+    assert test_steps[tests]["env"] == {REQUIRED: "1"}
 
 
 # Security
 
 
 def test_actions_are_pinned_to_one_commit_with_a_version_comment() -> None:
-    pulumi_versions = re.findall(r"uses: (\S+)(.*)", "\n".join((FOLDER / name).read_text() for name in NAMES))
-    external_actions = {(action, comment) for action, comment in pulumi_versions if not action.startswith("./")}
+    used_actions = re.findall(r"uses: (\S+)(.*)", "\n".join((FOLDER / name).read_text() for name in NAMES))
+    external_actions = {(action, comment) for action, comment in used_actions if not action.startswith("./")}
     assert len(external_actions) > 4
     for action, comment in external_actions:
         assert re.fullmatch(r"[\w-]+(/[\w.-]+)+@[0-9a-f]{40}", action), action
@@ -202,7 +199,7 @@ def test_untrusted_input_never_runs_with_permissions(name: str) -> None:
     text = (FOLDER / name).read_text()
     assert "secrets." not in text
     assert "secrets: inherit" not in text
-    assert [script for job_key, script in scripts() if job_key == name and "${{" in script] == []
+    assert [script for workflow, script in scripts() if workflow == name and "${{" in script] == []
 
 
 def test_workflows_have_no_permissions_and_jobs_only_those_they_need() -> None:
@@ -226,13 +223,13 @@ def test_only_commits_of_main_assume_a_role() -> None:
         if str(step.get("run", "")).startswith("git merge-base --is-ancestor") and not step.get("if")
     }
     for name, job, definition in jobs():
-        takes_a_role = any(str(step.get("uses", "")).startswith("aws-actions/") for step in definition.get("steps", ()))
+        assumes_role = any(str(step.get("uses", "")).startswith("aws-actions/") for step in definition.get("steps", ()))
         checked_jobs = {
             (name, needed_job)
             for needed_job in definition.get("needs", ())
             if f"needs.{needed_job}.result == 'success' &&" in definition["if"]
         }
-        assert not takes_a_role or checking_jobs & {(name, job), *checked_jobs}, f"{name}: {job}"
+        assert not assumes_role or checking_jobs & {(name, job), *checked_jobs}, f"{name}: {job}"
     fetched = {(name, job) for name, job, step in steps() if step.get("with", {}).get("fetch-depth") == 0}
     assert checking_jobs <= fetched, "the check needs the commit's history"
 
@@ -240,16 +237,11 @@ def test_only_commits_of_main_assume_a_role() -> None:
 def test_layers_are_built_with_the_functions_python_version() -> None:
     """Without this version, the layers contain no bytecode, and every cold start compiles their modules."""
     layer_jobs = {(name, job) for name, job, step in steps() if "layers" in str(step.get("run", "")).split()}
-    versions = {
-        (name, job): str(step["with"]["python-version"]).split()
-        for name, job, step in steps()
-        if uses(step, "actions/setup-python")
-    }
+    setups = [(name, job, step) for name, job, step in steps() if uses(step, "actions/setup-python")]
+    versions = {(name, job): str(step["with"]["python-version"]).split() for name, job, step in setups}
     assert layer_jobs
     for job_key in layer_jobs:
-        assert versions[job_key][-1] == "3.11", (
-            "the last version becomes `python`, and the locks were generated with 3.11"
-        )
+        assert versions[job_key][-1] == "3.11", "the last version becomes `python`, and 3.11 generated the locks"
         assert RUNTIME.removeprefix("python") in versions[job_key]
 
 
@@ -273,34 +265,31 @@ def test_jobs_with_a_role_run_in_their_stacks_environment() -> None:
 
 def test_dependencies_are_installed_before_credentials_exist() -> None:
     for name, job in (("stack.yml", "preview"), ("stack.yml", "deploy")):
-        document = load_workflow(name)["jobs"][job]["steps"]
-        [make_step] = [index for index, step in enumerate(document) if str(step.get("run", "")).startswith("make")]
-        [role_step] = [index for index, step in enumerate(document) if uses(step, ROLE_ACTION)]
+        job_steps = load_workflow(name)["jobs"][job]["steps"]
+        [make_step] = [index for index, step in enumerate(job_steps) if str(step.get("run", "")).startswith("make")]
+        [role_step] = [index for index, step in enumerate(job_steps) if uses(step, ROLE_ACTION)]
         assert make_step < role_step
 
 
 def test_deployments_of_a_stack_never_overlap_and_are_never_cancelled() -> None:
-    assert load_workflow("stack.yml")["concurrency"] == {
-        "group": "stack-${{ inputs.stack }}",
-        "cancel-in-progress": False,
-    }
+    expected = {"group": "stack-${{ inputs.stack }}", "cancel-in-progress": False}
+    assert load_workflow("stack.yml")["concurrency"] == expected
 
 
 def test_preview_and_deployment_both_run_the_policies() -> None:
-    document = load_workflow("stack.yml")["jobs"]
-    assert "preview" in document["deploy"]["needs"]
-    assert "needs.preview.result == 'success'" in document["deploy"]["if"]
+    deploy = load_workflow("stack.yml")["jobs"]["deploy"]
+    assert "preview" in deploy["needs"]
+    assert "needs.preview.result == 'success'" in deploy["if"]
     for job, command in (("preview", "pulumi preview"), ("deploy", "pulumi up")):
         assert "--policy-pack policies" in find_script("stack.yml", job, command)
 
 
 def test_pull_requests_from_forks_upload_and_comment_nothing() -> None:
     same_repository = "github.event.pull_request.head.repo.full_name == github.repository"
-    writing = [
-        step for _, _, step in steps() if "upload-sarif" in str(step.get("uses")) or "gh api" in str(step.get("run"))
-    ]
-    assert len(writing) == 2
-    assert all(same_repository in step["if"] for step in writing)
+    uploads = [step for _, _, step in steps() if "upload-sarif" in str(step.get("uses"))]
+    comments = [step for _, _, step in steps() if "gh api" in str(step.get("run"))]
+    assert (len(uploads), len(comments)) == (1, 1)
+    assert all(same_repository in step["if"] for step in [*uploads, *comments])
 
 
 # The check of the models
@@ -340,8 +329,8 @@ def test_a_deployment_stops_if_a_model_of_the_stack_is_not_active(tmp_path: Path
     process = check_models(tmp_path, {**MODELS, model: "LEGACY"})
     assert process.returncode == 1
     assert f"::error::Bedrock's state of {model} is LEGACY." in process.stdout
-    gone = {other: state for other, state in MODELS.items() if other != model}
-    assert check_models(tmp_path, gone).returncode == 1, "Bedrock does not know the model any more"
+    other_models = {other: state for other, state in MODELS.items() if other != model}
+    assert check_models(tmp_path, other_models).returncode == 1, "Bedrock no longer offers the model"
 
 
 @pytest.mark.parametrize("check", ["get-foundation-model", "get-public-access-block"])
@@ -367,9 +356,7 @@ BLOCKED = r"True\tTrue\tTrue\tTrue"
 
 
 @pytest.mark.parametrize(("blocks", "exit_code"), [(BLOCKED, 0), (r"True\tTrue\tFalse\tTrue", 1), ("None", 1), ("", 1)])
-def test_a_deployment_stops_unless_the_account_blocks_public_access(
-    tmp_path: Path, blocks: str, exit_code: int
-) -> None:
+def test_a_deployment_stops_unless_public_access_is_blocked(tmp_path: Path, blocks: str, exit_code: int) -> None:
     write_program(tmp_path / "aws", FAKE_S3_CONTROL)
     process = run_script(find_script("stack.yml", "deploy", "get-public-access-block"), tmp_path, BLOCKS=blocks)
     assert process.returncode == exit_code, process.stderr
@@ -419,11 +406,11 @@ def test_a_failed_preview_is_neither_approved_nor_deployed(job: str, tmp_path: P
 
 
 def test_the_plan_is_compared_directly_before_the_deployment() -> None:
-    document = load_workflow("stack.yml")["jobs"]["deploy"]["steps"]
-    [comparison] = [index for index, step in enumerate(document) if "-m local plan" in str(step.get("run"))]
-    assert document[comparison]["env"]["APPROVED"] == "${{ needs.preview.outputs.plan }}"
-    assert "if" not in document[comparison]
-    assert "pulumi up" in document[comparison + 1]["run"]
+    deploy_steps = load_workflow("stack.yml")["jobs"]["deploy"]["steps"]
+    [comparison] = [index for index, step in enumerate(deploy_steps) if "-m local plan" in str(step.get("run"))]
+    assert deploy_steps[comparison]["env"]["APPROVED"] == "${{ needs.preview.outputs.plan }}"
+    assert "if" not in deploy_steps[comparison]
+    assert "pulumi up" in deploy_steps[comparison + 1]["run"]
 
 
 # The container image
@@ -467,12 +454,11 @@ if images != json.loads(file.read_text()):
 
 
 def push_image(folder: Path, digest: str, images: dict[str, Any]) -> Any:
-    """Return the images in the repository after the workflow's push, for a stack file with the digest `named`."""
+    """Return the images in the repository after the workflow's push, for a stack file with this digest."""
     for program in ("aws", "docker"):
         write_program(folder / program, FAKE_PROGRAMS.format(python=sys.executable))
-    (folder / "Pulumi.prod.yaml").write_text(
-        f"config:\n  polyphony:meetings:\n    media:\n      imageDigest: {digest}\n"
-    )
+    stack_file = f"config:\n  polyphony:meetings:\n    media:\n      imageDigest: {digest}\n"
+    (folder / "Pulumi.prod.yaml").write_text(stack_file)
     (folder / "repository.json").write_text(json.dumps({**images, "log": []}))
     files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
     script = find_script("image.yml", "image", "docker push")
@@ -481,7 +467,7 @@ def push_image(folder: Path, digest: str, images: dict[str, Any]) -> Any:
     return json.loads((folder / "repository.json").read_text())
 
 
-def test_the_current_image_is_kept_before_another_is_pushed(tmp_path: Path) -> None:
+def test_the_current_image_is_tagged_before_another_is_pushed(tmp_path: Path) -> None:
     digest, other = "sha256:" + "a" * 64, "sha256:" + "b" * 64
     images_after_push = push_image(tmp_path, digest, {"older": digest})
     pinned_tag = f"{PINNED_TAG_PREFIX}aaaaaaaaaaaa"
@@ -491,5 +477,5 @@ def test_the_current_image_is_kept_before_another_is_pushed(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("digest", ["sha256:" + "0" * 64, "null"])
-def test_without_an_image_in_the_stack_file_nothing_is_kept(tmp_path: Path, digest: str) -> None:
+def test_without_an_image_in_the_stack_file_no_image_is_tagged(tmp_path: Path, digest: str) -> None:
     assert push_image(tmp_path, digest, {})["log"] == ["push"]

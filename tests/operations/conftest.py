@@ -1,8 +1,8 @@
-"""Fixtures with a function that has two versions, the second live: in memory, and in moto."""
+"""Fixtures: a function with two versions, of which the second is live, in memory and in moto."""
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -11,26 +11,34 @@ from moto import mock_aws
 
 from operations.function_management_gateway import FunctionGateway
 from tests.credentials import credentials
-from tests.operations.fake_lambda_cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, PATH, SECRET, FakeLambdaCloud
+from tests.operations.fake_lambda_cloud import (
+    ALARM,
+    ENVIRONMENT,
+    FUNCTION,
+    OTHER_ALARM,
+    PATH,
+    SECRET,
+    FakeLambdaCloud,
+    RunRefused,
+)
 
 
 @pytest.fixture
 def cloud() -> FakeLambdaCloud:
     cloud = FakeLambdaCloud()
     cloud.deploy("code-1", "code-2")
-    cloud.alarm(ALARM, "OK")
-    cloud.alarm(OTHER_ALARM, "OK")
+    cloud.set_alarm(ALARM, "OK")
+    cloud.set_alarm(OTHER_ALARM, "OK")
     return cloud
 
 
 @pytest.fixture
-def refused(cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Return a function that runs a command, expects its refusal without an effect, and returns the error line."""
+def run_refused(cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str]) -> RunRefused:
 
     def run(command: str, *arguments: str, path: str = PATH) -> str:
-        before = cloud.traffic(), cloud.live_environment()
+        state_before = cloud.routing(), cloud.live_environment()
         assert cloud.run(command, *arguments, path=path) == 2
-        assert (cloud.traffic(), cloud.live_environment()) == before
+        assert (cloud.routing(), cloud.live_environment()) == state_before
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert SECRET not in error
@@ -39,7 +47,7 @@ def refused(cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str]) -> Calla
     return run
 
 
-def _zipped(text: str) -> bytes:
+def _zip_handler(text: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(zipfile.ZipInfo("handler.py"), text)
@@ -58,21 +66,15 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionGateway]:
             Runtime="python3.13",
             Role=role,
             Handler="handler.handler",
-            Code={"ZipFile": _zipped("code-1")},
+            Code={"ZipFile": _zip_handler("code-1")},
             Environment={"Variables": ENVIRONMENT},
             Publish=True,
         )
-        functions.update_function_code(FunctionName=FUNCTION, ZipFile=_zipped("code-2"), Publish=True)
+        functions.update_function_code(FunctionName=FUNCTION, ZipFile=_zip_handler("code-2"), Publish=True)
         functions.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="2")
+        condition: dict[str, Any] = {"Statistic": "Sum", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0}
         cloudwatch.put_metric_alarm(
-            AlarmName=ALARM,
-            Namespace="x",
-            MetricName="x",
-            Period=60,
-            Threshold=0,
-            EvaluationPeriods=1,
-            ComparisonOperator="GreaterThanThreshold",
-            Statistic="Sum",
+            AlarmName=ALARM, Namespace="x", MetricName="x", Period=60, EvaluationPeriods=1, **condition
         )
         cloudwatch.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="a test")
         clients: dict[str, Any] = {"lambda": functions, "cloudwatch": cloudwatch}

@@ -1,4 +1,4 @@
-"""Fake of Lambda and CloudWatch in memory, with the behaviour that the commands rely on.
+"""Fake of Lambda and CloudWatch in memory, with the behaviour on which the commands depend.
 
 Updates take some time, and the revision changes again at their end. Published versions are frozen, and publishing
 without a change creates no version. The tests control the clock.
@@ -29,7 +29,12 @@ ENVIRONMENT = {
     "PRIVATE_TOKEN": SECRET,
 }
 Event = Callable[[], None] | BaseException | None
-"""Scripted event of a call: an action to run, an error to raise, or nothing."""
+"""Scripted event of a call: a function to call, an error to raise, or nothing."""
+RunRefused = Callable[..., str]
+"""Fixture `run_refused`: a function that runs a command and returns its error line.
+
+It checks that the command fails with one line, without the secret and without an effect on the live version.
+"""
 
 
 def error_response(code: str, message: str = "", status: int = 400) -> ClientError:
@@ -37,26 +42,29 @@ def error_response(code: str, message: str = "", status: int = 400) -> ClientErr
     return ClientError(response, "AnOperation")
 
 
-def no_response_error() -> BotoCoreError:
+def lost_response_error() -> BotoCoreError:
     """Return the error of a call without a response."""
     return ReadTimeoutError(endpoint_url="http://127.0.0.1")
 
 
 @dataclass
 class Function:
-    """State of a function: `$LATEST`, published versions, and the alias."""
+    """State of a function: `$LATEST`, published versions, and the alias `live`."""
 
     latest: dict[str, Any]
     versions: dict[str, dict[str, Any]] = field(default_factory=dict)
     live: dict[str, Any] | None = None
-    settles: float | None = None
+    update_ends_at: float | None = None
     """Time at which the update in progress ends; None if there is none."""
-    unpublished: bool = True
+    has_unpublished_changes: bool = True
     """True if `$LATEST` has changed since the last version was published."""
 
 
 class FakeLambdaCloud:
-    """One Region with a clock and a script of failures."""
+    """Lambda and CloudWatch in one Region, as the clients that the commands use. Waiting advances the clock.
+
+    A test scripts failures and concurrent changes, runs a command, and inspects `printed`, `calls` and the functions.
+    """
 
     def __init__(self) -> None:
         self.meta = SimpleNamespace(region_name="us-east-1")
@@ -66,43 +74,40 @@ class FakeLambdaCloud:
         """State of each alarm, and the time of its last change."""
         self.calls: list[str] = []
         self.printed: list[str] = []
-        self.before: dict[str, list[Event]] = {}
-        """Events before the effect of a call, by operation, one per call: an error to raise, or a concurrent action."""
-        self.after: dict[str, list[Event]] = {}
-        """Events after the effect of a call, for example a lost response."""
+        self.events_before: dict[str, list[Event]] = {}
+        """Events before the effect of a call, by operation, one per call. `wait` stands for a wait of the command."""
+        self.events_after: dict[str, list[Event]] = {}
+        """Events after the effect of a call: for example, its response is lost."""
         self.schedule: list[tuple[float, Callable[[], object]]] = []
-        """Actions, each with the time of the clock at which it runs."""
+        """Functions to call, each with its time on the clock."""
         self.update_seconds = 5.0
         """Duration of an update of `$LATEST`."""
         self.pending_seconds = 0.0
         """Time for which a new version is `Pending`."""
-        self.update_ends = "Successful"
+        self.final_update_status = "Successful"
         """Status with which updates of `$LATEST` end."""
         self._revisions = itertools.count(1)
-
-    # Time.
 
     def clock(self) -> float:
         return self.now
 
     def wait(self, seconds: float) -> None:
         assert seconds > 0
-        self._run_event("wait", self.before)
+        self._run_event("wait", self.events_before)
         self.now += seconds
-        due = [action for at, action in self.schedule if at <= self.now]
-        self.schedule = [(at, action) for at, action in self.schedule if at > self.now]
-        for action in due:
-            action()
-        for function in self.functions.values():
-            if function.settles is not None and function.settles <= self.now:
-                function.settles = None
-                function.latest["LastUpdateStatus"] = self.update_ends
-                function.latest["LastUpdateStatusReasonCode"] = "InvalidSubnet" if self.update_ends == "Failed" else ""
-                function.latest["RevisionId"] = self.revision()
+        due = [function for time, function in self.schedule if time <= self.now]
+        self.schedule = [(time, function) for time, function in self.schedule if time > self.now]
+        for function in due:
+            function()
+        for state in self.functions.values():
+            if state.update_ends_at is not None and state.update_ends_at <= self.now:
+                state.update_ends_at = None
+                reason = "InvalidSubnet" if self.final_update_status == "Failed" else ""
+                state.latest["LastUpdateStatus"] = self.final_update_status
+                state.latest["LastUpdateStatusReasonCode"] = reason
+                state.latest["RevisionId"] = self.new_revision()
 
-    # Methods for tests.
-
-    def revision(self) -> str:
+    def new_revision(self) -> str:
         return f"revision-{next(self._revisions)}"
 
     def deploy(self, *codes: str, live: str | None = None, name: str = FUNCTION) -> Function:
@@ -120,85 +125,86 @@ class FakeLambdaCloud:
         )
         self.functions[name] = function
         for code in codes:
-            function.latest |= {"CodeSha256": code, "RevisionId": self.revision()}
-            function.unpublished = True
+            function.latest |= {"CodeSha256": code, "RevisionId": self.new_revision()}
+            function.has_unpublished_changes = True
             self.publish_version(FunctionName=name)
-        function.live = {"FunctionVersion": live or str(len(codes)), "RevisionId": self.revision()}
+        function.live = {"FunctionVersion": live or str(len(codes)), "RevisionId": self.new_revision()}
         self.calls.clear()
         return function
 
-    def alarm(self, name: str, state: str) -> None:
+    def set_alarm(self, name: str, state: str) -> None:
         self.alarm_states[name] = (state, START + timedelta(seconds=self.now))
 
-    def traffic(self) -> tuple[str, dict[str, float]]:
-        """Return the routing of the alias."""
+    def routing(self) -> tuple[str, dict[str, float]]:
+        """Return the alias's version, and the share of the traffic of any other version."""
         live = self.functions[FUNCTION].live
         assert live is not None
         return live["FunctionVersion"], live.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
 
     def live_environment(self) -> dict[str, str]:
-        """Return the environment of the live version."""
-        variables: dict[str, str] = self.functions[FUNCTION].versions[self.traffic()[0]]["Environment"]["Variables"]
+        """Return the environment variables of the live version."""
+        variables: dict[str, str] = self.functions[FUNCTION].versions[self.routing()[0]]["Environment"]["Variables"]
         return variables
 
-    def move_alias_concurrently(self, version: str, **weights: float) -> None:
+    def move_alias(self, version: str, **weights: float) -> None:
+        """Move the alias, as another user would do."""
         live = self.functions[FUNCTION].live
         assert live is not None
         live["FunctionVersion"] = version
         live["RoutingConfig"] = {"AdditionalVersionWeights": weights}
-        live["RevisionId"] = self.revision()
+        live["RevisionId"] = self.new_revision()
 
-    def change_variables_concurrently(self, **variables: str) -> None:
+    def change_variables(self, **variables: str) -> None:
+        """Change environment variables of `$LATEST`, as another user would do."""
         latest = self.functions[FUNCTION].latest
         latest["Environment"] = {"Variables": {**latest["Environment"]["Variables"], **variables}}
-        latest["RevisionId"] = self.revision()
-        self.functions[FUNCTION].unpublished = True
+        latest["RevisionId"] = self.new_revision()
+        self.functions[FUNCTION].has_unpublished_changes = True
 
-    def run(self, command: str, *rest: str, stack: str = "dev", path: str = PATH) -> int:
+    def run(self, command: str, *arguments: str, stack: str = "dev", path: str = PATH) -> int:
+        """Run a command for the function. Return its exit status."""
         return main(
-            [command, "--stack", stack, path, *rest],
+            [command, "--stack", stack, path, *arguments],
             clients=self,
             clock=self.clock,
             wait=self.wait,
             print_line=self.printed.append,
         )
 
-    # The clients. This object is all of them.
-
     def __call__(self, service: str) -> "FakeLambdaCloud":
         assert service in {"lambda", "cloudwatch"}
         return self
 
     def get_alias(self, FunctionName: str, Name: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        self._begin("get_alias")
+        self._start_call("get_alias")
         assert Name == "live"
         live = self._function(FunctionName).live
         if live is None:
             raise error_response("ResourceNotFoundException", status=404)
         return copy.deepcopy(live)
 
-    def update_alias(self, **given: Any) -> dict[str, Any]:
-        self._begin("update_alias")
-        function = self._function(given["FunctionName"])
+    def update_alias(self, **parameters: Any) -> dict[str, Any]:
+        self._start_call("update_alias")
+        function = self._function(parameters["FunctionName"])
         live = function.live
         assert live is not None
-        weights = given["RoutingConfig"]["AdditionalVersionWeights"]
-        if given["RevisionId"] != live["RevisionId"]:
+        weights = parameters["RoutingConfig"]["AdditionalVersionWeights"]
+        if parameters["RevisionId"] != live["RevisionId"]:
             raise error_response("PreconditionFailedException", status=412)
-        for version in (given["FunctionVersion"], *weights):
+        for version in (parameters["FunctionVersion"], *weights):
             if version not in function.versions:
                 raise error_response("ResourceNotFoundException", status=404)
-        if len({function.versions[version]["Role"] for version in (given["FunctionVersion"], *weights)}) > 1:
+        if len({function.versions[version]["Role"] for version in (parameters["FunctionVersion"], *weights)}) > 1:
             raise error_response("InvalidParameterValueException")
-        live |= {"FunctionVersion": given["FunctionVersion"], "RevisionId": self.revision()}
+        live |= {"FunctionVersion": parameters["FunctionVersion"], "RevisionId": self.new_revision()}
         live.pop("RoutingConfig", None)
         if weights:
             live["RoutingConfig"] = {"AdditionalVersionWeights": dict(weights)}
-        self._end("update_alias")
+        self._run_event("update_alias", self.events_after)
         return copy.deepcopy(live)
 
     def get_function_configuration(self, FunctionName: str, Qualifier: str) -> dict[str, Any]:  # noqa: N803
-        self._begin("get_function_configuration")
+        self._start_call("get_function_configuration")
         function = self._function(FunctionName)
         if Qualifier == "$LATEST":
             return copy.deepcopy(function.latest)
@@ -209,82 +215,77 @@ class FakeLambdaCloud:
             result["State"] = "Pending"
         return result
 
-    def update_function_configuration(self, **given: Any) -> dict[str, Any]:
-        self._begin("update_function_configuration")
-        function = self._function(given["FunctionName"])
-        if function.settles is not None:
+    def update_function_configuration(self, **parameters: Any) -> dict[str, Any]:
+        self._start_call("update_function_configuration")
+        function = self._function(parameters["FunctionName"])
+        if function.update_ends_at is not None:
             raise error_response("ResourceConflictException", status=409)
-        if given["RevisionId"] != function.latest["RevisionId"]:
+        if parameters["RevisionId"] != function.latest["RevisionId"]:
             raise error_response("PreconditionFailedException", status=412)
-        variables = given["Environment"]["Variables"]
+        variables = parameters["Environment"]["Variables"]
         if sum(len(key) + len(value) for key, value in variables.items()) > 4096:
-            raise error_response(
-                "InvalidParameterValueException", f"exceeded the 4KB limit. String measured: {variables}"
-            )
+            raise error_response("InvalidParameterValueException", f"4 KB limit exceeded. String measured: {variables}")
         function.latest |= {
             "Environment": {"Variables": dict(variables)},
             "LastUpdateStatus": "InProgress",
-            "RevisionId": self.revision(),
+            "RevisionId": self.new_revision(),
         }
-        function.settles = self.now + self.update_seconds
-        function.unpublished = True
-        self._end("update_function_configuration")
+        function.update_ends_at = self.now + self.update_seconds
+        function.has_unpublished_changes = True
+        self._run_event("update_function_configuration", self.events_after)
         return copy.deepcopy(function.latest)
 
-    def publish_version(self, **given: Any) -> dict[str, Any]:
-        self._begin("publish_version")
-        function = self._function(given["FunctionName"])
+    def publish_version(self, **parameters: Any) -> dict[str, Any]:
+        self._start_call("publish_version")
+        function = self._function(parameters["FunctionName"])
         latest = function.latest
-        if function.settles is not None:
+        if function.update_ends_at is not None:
             raise error_response("ResourceConflictException", status=409)
-        if given.get("RevisionId", latest["RevisionId"]) != latest["RevisionId"]:
+        if parameters.get("RevisionId", latest["RevisionId"]) != latest["RevisionId"]:
             raise error_response("PreconditionFailedException", status=412)
-        if given.get("CodeSha256", latest["CodeSha256"]) != latest["CodeSha256"]:
+        if parameters.get("CodeSha256", latest["CodeSha256"]) != latest["CodeSha256"]:
             raise error_response("InvalidParameterValueException")
-        if function.unpublished:
+        if function.has_unpublished_changes:
             number = str(len(function.versions) + 1)
             function.versions[number] = copy.deepcopy(latest) | {
                 "Version": number,
-                "Description": given.get("Description", "as deployed"),
+                "Description": parameters.get("Description", "as deployed"),
                 "LastModified": f"2026-01-0{number}T12:00:00.000+0000",
                 "ready": self.now + self.pending_seconds,
             }
-            function.unpublished = False
-        self._end("publish_version")
+            function.has_unpublished_changes = False
+        self._run_event("publish_version", self.events_after)
         return copy.deepcopy(function.versions[max(function.versions, key=int)])
 
     def get_paginator(self, operation: str) -> SimpleNamespace:
         return SimpleNamespace(paginate=getattr(self, operation))
 
     def list_versions_by_function(self, FunctionName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
-        self._begin("list_versions_by_function")
+        self._start_call("list_versions_by_function")
         function = self._function(FunctionName)
-        result = [function.latest, *function.versions.values()]
-        yield from ({"Versions": copy.deepcopy(result[at : at + 2])} for at in range(0, len(result), 2))
+        versions = [function.latest, *function.versions.values()]
+        for start in range(0, len(versions), 2):
+            yield {"Versions": copy.deepcopy(versions[start : start + 2])}
 
     def describe_alarms(self, AlarmNamePrefix: str, AlarmTypes: list[str]) -> Iterator[dict[str, Any]]:  # noqa: N803
-        self._begin("describe_alarms")
+        self._start_call("describe_alarms")
         assert AlarmTypes == ["MetricAlarm"]
-        for name, (state, since) in sorted(self.alarm_states.items()):
+        for name, (state, changed_at) in sorted(self.alarm_states.items()):
             if name.startswith(AlarmNamePrefix):
-                yield {
-                    "MetricAlarms": [{"AlarmName": name, "StateValue": state, "StateTransitionedTimestamp": since}],
-                }
+                alarm = {"AlarmName": name, "StateValue": state, "StateTransitionedTimestamp": changed_at}
+                yield {"MetricAlarms": [alarm]}
 
     def _function(self, name: str) -> Function:
         if name not in self.functions:
             raise error_response("ResourceNotFoundException", f"Function not found: {name}", 404)
         return self.functions[name]
 
-    def _begin(self, operation: str) -> None:
+    def _start_call(self, operation: str) -> None:
         self.calls.append(operation)
-        self._run_event(operation, self.before)
+        self._run_event(operation, self.events_before)
 
-    def _end(self, operation: str) -> None:
-        self._run_event(operation, self.after)
-
-    def _run_event(self, operation: str, script: dict[str, list[Event]]) -> None:
-        event = script[operation].pop(0) if script.get(operation) else None
+    def _run_event(self, operation: str, events: dict[str, list[Event]]) -> None:
+        event = events[operation].pop(0) if events.get(operation) else None
         if isinstance(event, BaseException):
             raise event
         if event is not None:

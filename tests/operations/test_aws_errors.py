@@ -1,15 +1,15 @@
-"""Tests of the error messages into which AWS errors are translated."""
+"""Messages of AWS errors for operators."""
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from operations.command_errors import CommandRefused, ConcurrentChange, InvalidInput, UnknownOutcome
 from operations.function_management_gateway import FunctionGateway
-from tests.operations.fake_lambda_cloud import FUNCTION, SECRET, FakeLambdaCloud, error_response, no_response_error
+from tests.operations.fake_lambda_cloud import FUNCTION, SECRET, FakeLambdaCloud, error_response, lost_response_error
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "says"),
+    ("error", "error_class", "expected_error"),
     [
         (error_response("AccessDeniedException", status=403), CommandRefused, "do not allow lambda:GetAlias on"),
         (error_response("ExpiredTokenException", status=403), CommandRefused, "Log in"),
@@ -19,21 +19,21 @@ from tests.operations.fake_lambda_cloud import FUNCTION, SECRET, FakeLambdaCloud
         (error_response("InvalidParameterValueException"), InvalidInput, "does not accept"),
         (error_response("TooManyRequestsException", status=429), CommandRefused, "This call changed nothing"),
         (error_response("ServiceException", status=500), UnknownOutcome, "Run the command again"),
-        (no_response_error(), UnknownOutcome, "no answer (ReadTimeoutError)"),
+        (lost_response_error(), UnknownOutcome, "no answer (ReadTimeoutError)"),
         (NoCredentialsError(), UnknownOutcome, "Check credentials"),
     ],
 )
-def test_every_error_is_a_one_line_message_without_the_services_text(
-    cloud: FakeLambdaCloud, error: BaseException, kind: type[CommandRefused], says: str
+def test_each_aws_error_becomes_one_line_without_the_text_of_the_service(
+    cloud: FakeLambdaCloud, error: BaseException, error_class: type[CommandRefused], expected_error: str
 ) -> None:
-    """The service's text is not repeated, because it may contain an environment."""
+    """The text of the service may contain environment variables."""
     if isinstance(error, ClientError):
         error.response["Error"]["Message"] = f"String measured: {SECRET}"
-    cloud.before["get_alias"] = [error]
-    with pytest.raises(kind) as caught:
+    cloud.events_before["get_alias"] = [error]
+    with pytest.raises(error_class) as raised:
         FunctionGateway(cloud).get_alias(FUNCTION)
-    assert says in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert SECRET not in str(caught.value)
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert expected_error in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert SECRET not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__

@@ -1,4 +1,4 @@
-"""Tests of the command line: arguments, exit status and errors, and the main commands on moto."""
+"""Command line of the operations: arguments, exit status and errors, and the main commands on moto."""
 
 import itertools
 import signal
@@ -10,17 +10,15 @@ from botocore.exceptions import ClientError
 
 from operations.__main__ import main, stop_cleanly
 from operations.function_management_gateway import FunctionGateway
-from tests.operations.fake_lambda_cloud import FUNCTION, PATH, SECRET, FakeLambdaCloud
-
-Refusal = Callable[..., str]
+from tests.operations.fake_lambda_cloud import FUNCTION, PATH, SECRET, FakeLambdaCloud, RunRefused
 
 
 @pytest.fixture
-def _signals() -> Iterator[None]:
-    previous = {entry: signal.getsignal(entry) for entry in (signal.SIGTERM, signal.SIGHUP)}
+def _restored_signal_handlers() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield
-    for item, handler in previous.items():
-        signal.signal(item, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def test_a_flag_an_alias_and_a_rollout_work_on_moto(moto: FunctionGateway, capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,20 +34,20 @@ def test_a_flag_an_alias_and_a_rollout_work_on_moto(moto: FunctionGateway, capsy
     variables = moto.get_configuration(FUNCTION, "3").environment
     assert variables is not None
     assert (variables["PARTIAL_RESULTS_ENABLED"], variables["PRIVATE_TOKEN"]) == ("false", SECRET)
-    printed = capsys.readouterr()
-    assert SECRET not in printed.out + printed.err
+    output = capsys.readouterr()
+    assert SECRET not in output.out + output.err
 
 
 @pytest.mark.parametrize("command", [["alias"], ["flag", "A=b"], ["rollout"]])
-def test_an_unknown_function_is_an_error_that_names_what_to_check(refused: Refusal, command: list[str]) -> None:
-    assert refused(*command, path="transcription/audio-procesor") == (
+def test_the_error_for_an_unknown_function_names_what_to_check(run_refused: RunRefused, command: list[str]) -> None:
+    assert run_refused(*command, path="transcription/audio-procesor") == (
         "The function polyphony-dev-transcription-audio-procesor does not exist in us-east-1. Check --stack, the path "
         "transcription/audio-procesor, the account and the Region.\n"
     )
 
 
 class FailingClients:
-    """Clients whose calls all fail."""
+    """AWS clients whose calls all fail."""
 
     meta = SimpleNamespace(region_name="us-east-1")
 
@@ -57,10 +55,10 @@ class FailingClients:
         return self
 
     def __getattr__(self, _operation: str) -> Callable[..., None]:
-        def refuse(*_: object, **__: object) -> None:
+        def fail(*_: object, **__: object) -> None:
             raise ClientError({"Error": {"Code": "ExpiredToken", "Message": SECRET}}, "AnOperation")
 
-        return refuse
+        return fail
 
 
 @pytest.mark.parametrize(
@@ -84,7 +82,7 @@ def test_no_command_repeats_an_error_message_of_aws(capsys: pytest.CaptureFixtur
     assert SECRET not in error
 
 
-def test_a_function_without_the_alias_is_an_error_that_names_the_stack(
+def test_the_error_for_a_function_without_the_alias_names_the_stack_to_deploy(
     cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.functions[FUNCTION].live = None
@@ -93,13 +91,13 @@ def test_a_function_without_the_alias_is_an_error_that_names_the_stack(
 
 
 @pytest.mark.parametrize("arguments", [[], ["alias", PATH], ["alias", "--stack", "dev"], ["undo"], ["flag", PATH]])
-def test_an_unknown_command_exits_with_status_two(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+def test_an_unknown_or_incomplete_command_exits_with_status_two(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as exited:
         main(arguments)
-    assert ended.value.code == 2
+    assert exited.value.code == 2
 
 
-def test_a_missing_region_is_a_one_line_error(
+def test_the_error_for_a_missing_region_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
@@ -109,12 +107,12 @@ def test_a_missing_region_is_a_one_line_error(
     assert "NoRegionError" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("_signals")
-@pytest.mark.parametrize("one", [signal.SIGTERM, signal.SIGHUP])
-def test_sigterm_and_sighup_return_the_share(cloud: FakeLambdaCloud, one: signal.Signals) -> None:
+@pytest.mark.usefixtures("_restored_signal_handlers")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_rollout_that_is_terminated_returns_the_share(cloud: FakeLambdaCloud, number: signal.Signals) -> None:
     stop_cleanly()
-    cloud.move_alias_concurrently("1")
-    cloud.schedule = [(60.0, lambda: signal.raise_signal(one))]
+    cloud.move_alias("1")
+    cloud.schedule = [(60.0, lambda: signal.raise_signal(number))]
     assert cloud.run("rollout") == 2
-    assert cloud.traffic() == ("1", {})
+    assert cloud.routing() == ("1", {})
     assert cloud.printed[-1] == "the share was returned: version 1 has all traffic"

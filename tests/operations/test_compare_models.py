@@ -1,5 +1,6 @@
-"""Tests of the comparison of two models, in which a cheaper one must agree sufficiently with the current one."""
+"""Comparison of two models: a cheaper model passes if it agrees sufficiently with the current one."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,33 +17,28 @@ from local.emulation.bedrock.meeting_answers import parse_meeting
 from operations.compare_models import COUNT, main
 from tests.credentials import credentials
 
-LINE = f'      actionItems: "{HAIKU}"'
+SETTING = f'      actionItems: "{HAIKU}"'
+ERRORS = {"denied": "AccessDenied", "throttled": "Throttling", "unavailable": "ServiceUnavailable"}
 
 
-ERRORS = {
-    "denied": "AccessDeniedException",
-    "throttled": "ThrottlingException",
-    "unavailable": "ServiceUnavailableException",
-}
-
-
-class Models:
-    """Bedrock with the answers of the scripted model. A model that is named after a fault shows this fault."""
+class FaultyModels:
+    """Bedrock with the local platform's scripted model. A model id that names a fault gives answers with this fault."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.model_ids: list[str] = []
+        """Model of each request."""
 
-    def client(self, service: str, **how: Any) -> Any:
-        """Return a boto3 client whose requests are answered here."""
-        make: Any = boto3.client
-        result = make(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x", **how)
-        result.converse = self._converse
-        return result
+    def client(self, service: str, **options: Any) -> Any:
+        """Return a boto3 client whose operation `converse` is replaced."""
+        keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+        client: Any = boto3.client(service, region_name="us-east-1", **keys, **options)  # type: ignore[call-overload]
+        client.converse = self._converse
+        return client
 
     def _converse(self, modelId: str, **request: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name
-        self.asked.append(modelId)
+        self.model_ids.append(modelId)
         if modelId in ERRORS:
-            raise ClientError({"Error": {"Code": ERRORS[modelId], "Message": ""}}, "Converse")
+            raise ClientError({"Error": {"Code": f"{ERRORS[modelId]}Exception", "Message": ""}}, "Converse")
         meeting = parse_meeting(read_lines(request))
         assert meeting is not None
         answer = meeting.answer()
@@ -60,54 +56,55 @@ class Models:
 
 
 @pytest.fixture
-def _reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Point boto3 to the scripted model, like an operator would do in a terminal."""
+def _scripted_bedrock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serve the scripted model, and set the endpoint in the environment, as an operator would do."""
     credentials(monkeypatch)
     with serve() as port:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", f"http://127.0.0.1:{port}")
         yield
 
 
-def compare(*arguments: str, **how: Any) -> tuple[int, list[str]]:
+def compare(*arguments: str, **options: Any) -> tuple[int, list[str]]:
+    """Run the command. Return its exit status and the printed lines."""
     output: list[str] = []
-    status = main(list(arguments), print_line=output.append, **how)
+    status = main(list(arguments), print_line=output.append, **options)
     return status, "\n".join(output).split("\n")
 
 
-@pytest.mark.usefixtures("_reached")
+@pytest.mark.usefixtures("_scripted_bedrock")
 def test_the_setting_to_commit_is_printed_if_two_models_agree() -> None:
     status, output = compare()
     assert status == 0
-    assert output[-4:] == ["config:", "  polyphony:meetings:", "    models:", LINE]
+    assert output[-4:] == ["config:", "  polyphony:meetings:", "    models:", SETTING]
     assert sum(line.startswith(("0", "10-")) for line in output) == COUNT
     assert any(line.startswith("all  ") and "1.000" in line for line in output)
-    assert "no evidence" in output[2], "it says where the answers come from"
+    assert "no evidence" in output[2], "the output names the source of the answers"
     assert "If Bedrock gives the same result" in output[-5]
 
 
-def candidate(fault: str, *arguments: str, **how: Any) -> tuple[int, list[str]]:
-    """Compare with a model that has a fault."""
-    return compare("--candidate", fault, *arguments, client=Models().client, **how)
+def compare_with_fault(fault: str, *arguments: str, **options: Any) -> tuple[int, list[str]]:
+    """Compare with a candidate that has a fault."""
+    return compare("--candidate", fault, *arguments, client=FaultyModels().client, **options)
 
 
-def test_a_model_that_misses_items_does_not_pass() -> None:
-    status, output = candidate("forgetful")
+def test_a_model_that_misses_items_passes_only_with_a_lower_threshold() -> None:
+    status, output = compare_with_fault("forgetful")
     assert status == 1
-    assert LINE not in output
+    assert SETTING not in output
     assert output[-1] == f"Keep meetings.models.actionItems at {SONNET}."
     assert "not passed" in output[-2]
-    assert candidate("forgetful", "--threshold", "0.5")[0] == 0
+    assert compare_with_fault("forgetful", "--threshold", "0.5")[0] == 0
 
 
 @pytest.mark.parametrize("fault", ["malformed", "foreign", "guarded"])
-def test_a_model_without_a_usable_answer_has_found_nothing(fault: str) -> None:
-    status, output = candidate(fault, "--count", "2")
+def test_a_candidate_without_usable_answers_does_not_pass(fault: str) -> None:
+    status, output = compare_with_fault(fault, "--count", "2")
     assert status == 1
     assert "transcripts without a usable answer: reference 0, candidate 2" in output
 
 
-def test_invented_quotes_are_counted_and_their_items_dropped() -> None:
-    status, output = candidate("invented", "--count", "2", "--threshold", "0.9")
+def test_items_with_invented_quotes_are_counted_and_dropped() -> None:
+    status, output = compare_with_fault("invented", "--count", "2", "--threshold", "0.9")
     assert status == 1
     assert "invented quotes: reference 0, candidate 2" in output
 
@@ -115,24 +112,18 @@ def test_invented_quotes_are_counted_and_their_items_dropped() -> None:
 @pytest.mark.parametrize(
     ("fault", "cause"), [("denied", "refused"), ("throttled", "throttled"), ("unavailable", "unavailable")]
 )
-def test_a_model_that_does_not_answer_ends_the_comparison(
-    fault: str, cause: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    at = [0.0]
-
-    def wait(seconds: float) -> None:
-        at[0] += 20 * seconds
-
-    assert candidate(fault, timing=RetryTiming(lambda: at[0], wait, lambda: 1.0))[0] == 2
+def test_a_failing_model_ends_the_comparison(fault: str, cause: str, capsys: pytest.CaptureFixture[str]) -> None:
+    timing = RetryTiming(itertools.count(0.0, 20.0).__next__, lambda _: None, lambda: 1.0)
+    assert compare_with_fault(fault, timing=timing)[0] == 2
     assert cause in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("_reached")
+@pytest.mark.usefixtures("_scripted_bedrock")
 def test_transcripts_without_action_items_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    output = [{"speaker": "spk_0", "startMs": 0, "endMs": 1, "text": "Good morning."}]
-    for name, lines in (("one", output), ("two", [])):
-        whole = {"schemaVersion": 1, "language": "en-US", "durationMs": 1, "said": lines}
-        (tmp_path / f"{name}.json").write_text(json.dumps(whole))
+    lines = [{"speaker": "spk_0", "startMs": 0, "endMs": 1, "text": "Good morning."}]
+    for name, said in (("one", lines), ("two", [])):
+        transcript = {"schemaVersion": 1, "language": "en-US", "durationMs": 1, "said": said}
+        (tmp_path / f"{name}.json").write_text(json.dumps(transcript))
     assert compare("--transcripts", str(tmp_path), "--count", "2")[0] == 2
     assert "nothing to compare" in capsys.readouterr().err
 
@@ -158,16 +149,16 @@ def test_missing_transcripts_or_a_missing_region_are_refused(
         assert "canary" not in error
 
 
-def test_a_threshold_is_a_share() -> None:
-    with pytest.raises(SystemExit) as left:
+def test_a_threshold_above_one_is_refused() -> None:
+    with pytest.raises(SystemExit) as exited:
         compare("--threshold", "80")
-    assert left.value.code == 2
+    assert exited.value.code == 2
 
 
-def test_answers_of_bedrock_are_evidence() -> None:
-    models = Models()
+def test_the_setting_from_answers_of_bedrock_is_advised_without_a_condition() -> None:
+    models = FaultyModels()
     status, output = compare(client=models.client)
     assert status == 0
     assert "asked at https://bedrock-runtime.us-east-1.amazonaws.com" in output
     assert "Commit this to the stack file:" in output
-    assert models.asked == [SONNET, HAIKU] * COUNT
+    assert models.model_ids == [SONNET, HAIKU] * COUNT

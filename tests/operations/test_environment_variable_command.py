@@ -1,4 +1,4 @@
-"""Tests of the command `flag`: it changes one variable for callers of `live` and nothing else."""
+"""Command `flag`: it changes one environment variable of the live version, and nothing else."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,35 +20,29 @@ from tests.operations.fake_lambda_cloud import (
     FUNCTION,
     SECRET,
     FakeLambdaCloud,
-    error_response,
-    no_response_error,
+    RunRefused,
+    lost_response_error,
 )
 
-OFF = "PARTIAL_RESULTS_ENABLED=false"
-Refusal = Callable[..., str]
+DISABLE_PARTIAL_RESULTS = "PARTIAL_RESULTS_ENABLED=false"
 Change = Callable[[FakeLambdaCloud], None]
 
 
-def test_callers_get_the_new_value_and_keep_all_others(cloud: FakeLambdaCloud) -> None:
-    assert cloud.run("flag", OFF) == 0
-    assert cloud.traffic() == ("3", {})
+def test_the_new_live_version_has_the_new_value_and_all_others_unchanged(cloud: FakeLambdaCloud) -> None:
+    assert cloud.run("flag", DISABLE_PARTIAL_RESULTS) == 0
+    assert cloud.routing() == ("3", {})
     assert cloud.live_environment() == {**ENVIRONMENT, "PARTIAL_RESULTS_ENABLED": "false"}
-    made = cloud.functions[FUNCTION].versions["3"]
-    assert (made["CodeSha256"], made["Description"]) == (
-        "code-2",
-        "PARTIAL_RESULTS_ENABLED changed by flag, otherwise 2",
-    )
+    version = cloud.functions[FUNCTION].versions["3"]
+    assert version["CodeSha256"] == "code-2"
+    assert version["Description"] == "PARTIAL_RESULTS_ENABLED changed by flag, otherwise 2"
 
 
-def test_the_output_names_undo_command_and_setting_but_no_other_value(cloud: FakeLambdaCloud) -> None:
-    cloud.run("flag", OFF)
-    assert (
-        cloud.printed[0] == f"{FUNCTION}: PARTIAL_RESULTS_ENABLED=false; version 3 has all traffic; before: version 2"
-    )
-    assert (
-        "To undo: .venv/bin/python -m operations alias --stack dev transcription/audio-processor --to 2"
-        in cloud.printed
-    )
+def test_the_output_has_the_undo_command_and_the_setting_but_no_other_value(cloud: FakeLambdaCloud) -> None:
+    cloud.run("flag", DISABLE_PARTIAL_RESULTS)
+    change = "PARTIAL_RESULTS_ENABLED=false; version 3 has all traffic; before: version 2"
+    assert cloud.printed[0] == f"{FUNCTION}: {change}"
+    undo = ".venv/bin/python -m operations alias --stack dev transcription/audio-processor --to 2"
+    assert f"To undo: {undo}" in cloud.printed
     assert any(line.strip() == "partialResultsEnabled: false" for line in cloud.printed)
     assert any("set it to" in line and '"3"' in line for line in cloud.printed)
     assert SECRET not in "\n".join(cloud.printed)
@@ -56,63 +50,60 @@ def test_the_output_names_undo_command_and_setting_but_no_other_value(cloud: Fak
     assert cloud.live_environment() == ENVIRONMENT
 
 
-def test_callers_wait_until_the_update_is_done_and_the_version_can_be_called(cloud: FakeLambdaCloud) -> None:
+def test_the_alias_is_moved_when_the_update_has_ended_and_the_version_can_be_called(cloud: FakeLambdaCloud) -> None:
     cloud.update_seconds, cloud.pending_seconds = 90, 240
-    assert cloud.run("flag", OFF) == 0
+    assert cloud.run("flag", DISABLE_PARTIAL_RESULTS) == 0
     assert cloud.now == 90 + 240
 
 
-def test_a_flag_with_the_current_value_changes_nothing(cloud: FakeLambdaCloud) -> None:
+def test_a_variable_with_the_given_value_is_not_changed(cloud: FakeLambdaCloud) -> None:
     assert cloud.run("flag", "PARTIAL_RESULTS_ENABLED=true") == 0
     assert "already have PARTIAL_RESULTS_ENABLED=true" in cloud.printed[0]
     assert not {"update_function_configuration", "publish_version", "update_alias"} & set(cloud.calls)
 
 
-@pytest.mark.parametrize("published", [False, True])
+@pytest.mark.parametrize("is_published", [False, True])
 def test_an_interrupted_command_is_completed_by_running_it_again(
-    cloud: FakeLambdaCloud, refused: Refusal, published: bool
+    cloud: FakeLambdaCloud, run_refused: RunRefused, is_published: bool
 ) -> None:
-    (cloud.after if published else cloud.before)["publish_version"] = [no_response_error()]
-    assert "Callers still use version 2" in refused("flag", OFF)
-    assert cloud.run("flag", OFF) == 0
+    (cloud.events_after if is_published else cloud.events_before)["publish_version"] = [lost_response_error()]
+    assert "Callers still use version 2" in run_refused("flag", DISABLE_PARTIAL_RESULTS)
+    assert cloud.run("flag", DISABLE_PARTIAL_RESULTS) == 0
     assert cloud.calls.count("update_function_configuration") == 1
-    assert cloud.traffic() == ("3", {})
+    assert cloud.routing() == ("3", {})
     assert cloud.live_environment()["PARTIAL_RESULTS_ENABLED"] == "false"
 
 
-def test_an_interrupted_command_is_undone_with_the_old_value(cloud: FakeLambdaCloud, refused: Refusal) -> None:
-    cloud.before["publish_version"] = [no_response_error()]
-    refused("flag", OFF)
+def test_an_unpublished_change_is_undone_by_the_old_value(cloud: FakeLambdaCloud, run_refused: RunRefused) -> None:
+    cloud.events_before["publish_version"] = [lost_response_error()]
+    run_refused("flag", DISABLE_PARTIAL_RESULTS)
     assert cloud.run("flag", "PARTIAL_RESULTS_ENABLED=true") == 0
     assert cloud.functions[FUNCTION].latest["Environment"]["Variables"] == ENVIRONMENT
-    assert cloud.traffic() == ("2", {})
+    assert cloud.routing() == ("2", {})
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "expected_error"),
     [
         (lambda cloud: cloud.deploy("code-1", "code-2", "code-3", live="2"), "in: CodeSha256."),
-        (lambda cloud: cloud.change_variables_concurrently(LOG_LEVEL="DEBUG", NEW_ONE="x"), "in: LOG_LEVEL, NEW_ONE."),
+        (lambda cloud: cloud.change_variables(LOG_LEVEL="DEBUG", NEW_ONE="x"), "in: LOG_LEVEL, NEW_ONE."),
         *(
-            (lambda cloud, found={name: value}: cloud.functions[FUNCTION].latest.update(found), f"in: {name}.")
+            (lambda cloud, setting={name: value}: cloud.functions[FUNCTION].latest.update(setting), f"in: {name}.")
             for name, value in {
                 "Layers": [{"Arn": "layer:2", "CodeSize": 10}],
                 "Timeout": 900,
                 "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": []},
             }.items()
         ),
-        (
-            lambda cloud: cloud.functions[FUNCTION].latest.update(LastUpdateStatus="InProgress"),
-            "an update is in progress",
-        ),
-        (lambda cloud: cloud.move_alias_concurrently("1", **{"2": 0.1}), "A rollout of"),
+        (lambda cloud: cloud.functions[FUNCTION].latest.update(LastUpdateStatus="InProgress"), "update is in progress"),
+        (lambda cloud: cloud.move_alias("1", **{"2": 0.1}), "A rollout of"),
     ],
 )
-def test_nothing_but_the_flag_is_ever_published(
-    cloud: FakeLambdaCloud, refused: Refusal, change: Change, says: str
+def test_the_command_is_refused_if_it_would_publish_another_change(
+    cloud: FakeLambdaCloud, run_refused: RunRefused, change: Change, expected_error: str
 ) -> None:
     change(cloud)
-    assert says in refused("flag", OFF)
+    assert expected_error in run_refused("flag", DISABLE_PARTIAL_RESULTS)
     assert "update_function_configuration" not in cloud.calls
 
 
@@ -122,13 +113,13 @@ def test_keys_that_lambda_adds_are_not_a_difference(cloud: FakeLambdaCloud) -> N
         "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], "VpcId": ""},
         "SnapStart": {"OptimizationStatus": "Off"},
         "LastModified": "2027-01-01T00:00:00.000+0000",
-        "Description": "anew",
+        "Description": "another description",
     }
-    assert cloud.run("flag", OFF) == 0
+    assert cloud.run("flag", DISABLE_PARTIAL_RESULTS) == 0
 
 
 @pytest.mark.parametrize(
-    ("assignment", "says"),
+    ("assignment", "expected_error"),
     [
         ("PARTIAL_RESULT_ENABLED=false", "Did you mean PARTIAL_RESULTS_ENABLED?"),
         ("partial_results_enabled=false", "Did you mean PARTIAL_RESULTS_ENABLED?"),
@@ -138,11 +129,13 @@ def test_keys_that_lambda_adds_are_not_a_difference(cloud: FakeLambdaCloud) -> N
         (f"PRIVATE_TOKEN={'x' * 4096}", "4096 bytes"),
     ],
 )
-def test_an_unknown_variable_or_an_invalid_value_is_refused(refused: Refusal, assignment: str, says: str) -> None:
-    assert says in refused("flag", assignment)
+def test_an_unknown_variable_or_an_invalid_value_is_refused(
+    run_refused: RunRefused, assignment: str, expected_error: str
+) -> None:
+    assert expected_error in run_refused("flag", assignment)
 
 
-def test_a_number_is_accepted_for_a_number(cloud: FakeLambdaCloud) -> None:
+def test_a_number_is_accepted_for_a_variable_with_a_number(cloud: FakeLambdaCloud) -> None:
     assert cloud.run("flag", "MIN_STABILITY_THRESHOLD=0.9") == 0
 
 
@@ -150,9 +143,9 @@ def test_a_number_is_accepted_for_a_number(cloud: FakeLambdaCloud) -> None:
     "text", ["PARTIAL_RESULTS_ENABLED", "=false", "KEY=", "", "1A=x", "A B=x", "hunter2:x", "A\n=x"]
 )
 def test_a_malformed_assignment_is_refused_and_not_repeated(text: str) -> None:
-    with pytest.raises(CommandRefused, match="must be given as KEY=VALUE") as caught:
+    with pytest.raises(CommandRefused, match="must be given as KEY=VALUE") as raised:
         Assignment.parse(text)
-    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in str(raised.value)
 
 
 @given(st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,20}", fullmatch=True), st.text(min_size=1))
@@ -170,25 +163,25 @@ def test_a_value_is_everything_after_the_first_equals_sign(name: str, value: str
     ],
 )
 def test_a_value_that_the_settings_reject_is_refused(
-    cloud: FakeLambdaCloud, refused: Refusal, assignment: str, allowed: str
+    cloud: FakeLambdaCloud, run_refused: RunRefused, assignment: str, allowed: str
 ) -> None:
     """With such a value, the handler could not start and the next deployment would fail."""
-    present = ProcessorEnvironment(sessions_table_name="s", live_table_name="l").variables()
-    for item in (cloud.functions[FUNCTION].latest, cloud.functions[FUNCTION].versions["2"]):
-        item["Environment"] = {"Variables": present}
-    assert f"allowed is {allowed}" in refused("flag", assignment)
+    variables = ProcessorEnvironment(sessions_table_name="s", live_table_name="l").variables()
+    for version in (cloud.functions[FUNCTION].latest, cloud.functions[FUNCTION].versions["2"]):
+        version["Environment"] = {"Variables": variables}
+    assert f"allowed is {allowed}" in run_refused("flag", assignment)
     assert "update_function_configuration" not in cloud.calls
 
 
-def test_a_variable_with_another_format_than_its_setting_accepts_its_format(cloud: FakeLambdaCloud) -> None:
+def test_a_variable_whose_format_differs_from_its_setting_is_checked_in_its_own_format(cloud: FakeLambdaCloud) -> None:
     """The setting is a list of languages, and the router's variable is a text with commas."""
-    for item in (cloud.functions[FUNCTION].latest, cloud.functions[FUNCTION].versions["2"]):
-        item["Environment"] = {"Variables": {"LANGUAGES": "en-US,de-DE"}}
+    for version in (cloud.functions[FUNCTION].latest, cloud.functions[FUNCTION].versions["2"]):
+        version["Environment"] = {"Variables": {"LANGUAGES": "en-US,de-DE"}}
     assert cloud.run("flag", "LANGUAGES=en-US") == 0
 
 
 @pytest.mark.parametrize(
-    ("subsystem", "model", "name", "value", "says"),
+    ("subsystem", "model", "name", "value", "expected_error"),
     [
         ("voice-qa", WorkerEnvironment, "ANSWER_SECONDS", "1000", "less than or equal to 840"),
         ("voice-qa", SocketEnvironment, "LECTURES_PER_DAY", "2.5", "valid integer"),
@@ -197,15 +190,15 @@ def test_a_variable_with_another_format_than_its_setting_accepts_its_format(clou
     ],
 )
 def test_a_value_that_the_functions_model_rejects_is_refused(
-    subsystem: str, model: type[HandlerEnvironment], name: str, value: str, says: str
+    subsystem: str, model: type[HandlerEnvironment], name: str, value: str, expected_error: str
 ) -> None:
     required = {field.alias or name: "x" for name, field in model.model_fields.items() if field.is_required()}
-    now = {**required, **model.model_construct().variables()}
-    assert find_model_problem(subsystem, now, name, now[name]) is None
-    output = find_model_problem(subsystem, now, name, value)
-    assert output is not None
-    assert says in output
-    assert value not in output.split()
+    variables = {**required, **model.model_construct().variables()}
+    assert find_model_problem(subsystem, variables, name, variables[name]) is None
+    problem = find_model_problem(subsystem, variables, name, value)
+    assert problem is not None
+    assert expected_error in problem
+    assert value not in problem.split()
 
 
 def test_a_variable_that_no_model_has_is_not_checked() -> None:
@@ -214,11 +207,11 @@ def test_a_variable_that_no_model_has_is_not_checked() -> None:
 
 
 def change_log_level(cloud: FakeLambdaCloud) -> None:
-    cloud.change_variables_concurrently(LOG_LEVEL="DEBUG")
+    cloud.change_variables(LOG_LEVEL="DEBUG")
 
 
 @pytest.mark.parametrize(
-    ("operation", "change", "says"),
+    ("operation", "change", "expected_error"),
     [
         ("update_function_configuration", change_log_level, "was changed by another user meanwhile"),
         ("publish_version", change_log_level, "Callers still use version 2"),
@@ -226,53 +219,48 @@ def change_log_level(cloud: FakeLambdaCloud) -> None:
         (
             None,
             lambda cloud: cloud.functions[FUNCTION].latest.update(CodeSha256="code-3"),
-            "was changed by another user meanwhile",
+            "was changed by another user",
         ),
     ],
 )
 def test_a_concurrent_change_is_neither_overwritten_nor_published(
-    cloud: FakeLambdaCloud, refused: Refusal, operation: str | None, change: Change, says: str
+    cloud: FakeLambdaCloud, run_refused: RunRefused, operation: str | None, change: Change, expected_error: str
 ) -> None:
-    """The change is made before an operation, or during the update."""
+    """Another user makes the change before a call of the command, or during its update if `operation` is None."""
     if operation is None:
         cloud.schedule = [(3.0, partial(change, cloud))]
     else:
-        cloud.before[operation] = [partial(change, cloud)]
-    assert says in refused("flag", OFF)
+        cloud.events_before[operation] = [partial(change, cloud)]
+    assert expected_error in run_refused("flag", DISABLE_PARTIAL_RESULTS)
     assert set(cloud.functions[FUNCTION].versions) == {"1", "2"}
 
 
-def test_an_update_in_progress_is_not_disturbed(cloud: FakeLambdaCloud, refused: Refusal) -> None:
-    cloud.before["update_function_configuration"] = [error_response("ResourceConflictException", status=409)]
-    assert "another update is in progress" in refused("flag", OFF)
-
-
-@pytest.mark.parametrize("while_it_is_made", [False, True])
-def test_the_second_of_two_operators_gets_an_error_and_overwrites_nothing(
-    cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str], while_it_is_made: bool
+@pytest.mark.parametrize("during_update", [False, True])
+def test_a_concurrent_move_of_the_alias_is_not_overwritten(
+    cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str], during_update: bool
 ) -> None:
-    if while_it_is_made:
-        cloud.schedule = [(3.0, lambda: cloud.move_alias_concurrently("1"))]
+    if during_update:
+        cloud.schedule = [(3.0, lambda: cloud.move_alias("1"))]
     else:
-        cloud.before["update_alias"] = [lambda: cloud.move_alias_concurrently("1")]
-    assert cloud.run("flag", OFF) == 2
-    assert cloud.traffic() == ("1", {})
+        cloud.events_before["update_alias"] = [lambda: cloud.move_alias("1")]
+    assert cloud.run("flag", DISABLE_PARTIAL_RESULTS) == 2
+    assert cloud.routing() == ("1", {})
     assert "Nothing was overwritten: version 1 has all traffic" in capsys.readouterr().err
 
 
-def test_an_update_that_does_not_end_changes_nothing_for_callers(cloud: FakeLambdaCloud, refused: Refusal) -> None:
+def test_an_endless_update_does_not_change_the_live_version(cloud: FakeLambdaCloud, run_refused: RunRefused) -> None:
     cloud.update_seconds = 1e6
-    assert "is not finished" in refused("flag", OFF)
+    assert "is not finished" in run_refused("flag", DISABLE_PARTIAL_RESULTS)
     assert cloud.now == 180
 
 
-def test_a_failed_update_changes_nothing_for_callers_and_can_be_repeated(
-    cloud: FakeLambdaCloud, refused: Refusal
+def test_a_failed_update_does_not_change_the_live_version_and_can_be_repeated(
+    cloud: FakeLambdaCloud, run_refused: RunRefused
 ) -> None:
-    cloud.update_ends = "Failed"
-    assert "failed (InvalidSubnet)" in refused("flag", OFF)
-    cloud.update_ends = "Successful"
-    assert cloud.run("flag", OFF) == 0
+    cloud.final_update_status = "Failed"
+    assert "failed (InvalidSubnet)" in run_refused("flag", DISABLE_PARTIAL_RESULTS)
+    cloud.final_update_status = "Successful"
+    assert cloud.run("flag", DISABLE_PARTIAL_RESULTS) == 0
     assert cloud.calls.count("update_function_configuration") == 2
 
 
@@ -280,15 +268,15 @@ def test_an_environment_that_cannot_be_read_is_never_replaced(
     cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     function = cloud.functions[FUNCTION]
-    for item in (function.versions["2"], function.latest):
-        whole = item["Environment"]
-        item["Environment"] = {"Error": {"ErrorCode": "AccessDeniedException", "Message": "kms"}}
-        assert cloud.run("flag", OFF) == 2
+    for version in (function.versions["2"], function.latest):
+        environment = version["Environment"]
+        version["Environment"] = {"Error": {"ErrorCode": "AccessDeniedException", "Message": "kms"}}
+        assert cloud.run("flag", DISABLE_PARTIAL_RESULTS) == 2
         assert "kms:Decrypt" in capsys.readouterr().err
-        item["Environment"] = whole
+        version["Environment"] = environment
     assert "update_function_configuration" not in cloud.calls
 
 
-def test_an_interruption_changes_nothing_for_callers(cloud: FakeLambdaCloud, refused: Refusal) -> None:
-    cloud.before["wait"] = [KeyboardInterrupt()]
-    assert "Interrupted" in refused("flag", OFF)
+def test_an_interruption_does_not_change_the_live_version(cloud: FakeLambdaCloud, run_refused: RunRefused) -> None:
+    cloud.events_before["wait"] = [KeyboardInterrupt()]
+    assert "Interrupted" in run_refused("flag", DISABLE_PARTIAL_RESULTS)

@@ -1,4 +1,4 @@
-"""Tests of the gateway with moto and with the in-memory cloud."""
+"""Gateway to Lambda and CloudWatch, with moto and with the fake in memory."""
 
 import pytest
 
@@ -16,22 +16,22 @@ def test_a_version_is_read_with_its_frozen_settings(moto: FunctionGateway) -> No
 
 def test_publishing_fails_if_the_code_has_changed(cloud: FakeLambdaCloud) -> None:
     gateway = FunctionGateway(cloud)
-    result = gateway.get_configuration(FUNCTION)
+    configuration = gateway.get_configuration(FUNCTION)
     cloud.functions[FUNCTION].latest["CodeSha256"] = "code-3"
     with pytest.raises(InvalidInput):
-        gateway.publish(FUNCTION, result, "why")
+        gateway.publish(FUNCTION, configuration, "description")
 
 
-def test_a_share_is_rounded_to_the_given_value(cloud: FakeLambdaCloud) -> None:
-    cloud.move_alias_concurrently("1", **{"2": 0.10000000149011612})
+def test_a_share_is_rounded_to_the_value_that_was_set(cloud: FakeLambdaCloud) -> None:
+    cloud.move_alias("1", **{"2": 0.10000000149011612})
     assert FunctionGateway(cloud).get_alias(FUNCTION).routing == AliasRouting("1", {"2": 0.1})
 
 
-def test_a_record_does_not_show_its_environment(cloud: FakeLambdaCloud) -> None:
+def test_a_configuration_does_not_show_its_environment(cloud: FakeLambdaCloud) -> None:
     assert SECRET not in repr(FunctionGateway(cloud).get_configuration(FUNCTION))
 
 
-def test_an_undecryptable_environment_is_none(cloud: FakeLambdaCloud) -> None:
+def test_an_environment_that_cannot_be_decrypted_is_read_as_none(cloud: FakeLambdaCloud) -> None:
     cloud.functions[FUNCTION].latest["Environment"] = {"Error": {"ErrorCode": "AccessDeniedException"}}
     assert FunctionGateway(cloud).get_configuration(FUNCTION).environment is None
     del cloud.functions[FUNCTION].latest["Environment"]

@@ -1,4 +1,4 @@
-"""Tests of function paths, versions and physical names."""
+"""Function paths and versions on the command line, and the physical names that belong to them."""
 
 import pytest
 from hypothesis import given
@@ -12,11 +12,11 @@ from operations.function_target import LIVE, FunctionTarget, parse_version
 PART = st.from_regex(r"[a-z0-9]{1,30}(-[a-z0-9]{1,30}){0,3}", fullmatch=True)
 
 
-@given(stack=st.sampled_from(["dev", "prod", "feature/x", "Team_A"]), subsystem=PART, what=PART)
-def test_names_are_those_of_the_deployment(stack: str, subsystem: str, what: str) -> None:
-    target = FunctionTarget.parse(stack, f"{subsystem}/{what}")
+@given(stack=st.sampled_from(["dev", "prod", "feature/x", "Team_A"]), subsystem=PART, function_name=PART)
+def test_function_and_alarm_names_are_those_of_the_deployment(stack: str, subsystem: str, function_name: str) -> None:
+    target = FunctionTarget.parse(stack, f"{subsystem}/{function_name}")
     parts = ["polyphony", stack_part(stack), subsystem]
-    assert target.function_name == physical_name(Kind.FUNCTION, [*parts, what])
+    assert target.function_name == physical_name(Kind.FUNCTION, [*parts, function_name])
     assert target.alarm_prefix == f"polyphony-{stack_part(stack)}-{subsystem}-"
     assert LIVE == function.LIVE
 
@@ -40,13 +40,13 @@ def test_a_printed_command_can_be_pasted_into_a_shell() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected_error"),
     [
         *((text, "is not a version") for text in ("0", "07", "-1", "1.5", "live", "", "12345678901", "7\n")),
         ("$LATEST", "changes with each update"),
         ("$latest", "changes with each update"),
     ],
 )
-def test_callers_get_published_versions_only(text: str, says: str) -> None:
-    with pytest.raises(CommandRefused, match=says):
+def test_only_numbers_of_published_versions_are_accepted(text: str, expected_error: str) -> None:
+    with pytest.raises(CommandRefused, match=expected_error):
         parse_version(text)

@@ -1,4 +1,4 @@
-"""Tests of the command `lecture` with a fake validator."""
+"""Command `lecture`, with a fake validator."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,27 +21,24 @@ TABLE = "polyphony-dev-voice-qa-sessions"
 
 
 class Stack:
-    """Bucket and table in moto, and a validator that decides during a wait."""
+    """Bucket and table in moto, and a fake validator that writes `verdict` to the table while the command waits."""
 
     def __init__(self) -> None:
         self.s3, self.dynamodb, self.sts = boto3.client("s3"), boto3.client("dynamodb"), boto3.client("sts")
         self.s3.create_bucket(Bucket=BUCKET)
         create_table(self.dynamodb, TABLE, "sessionId", "lectureId")
         self.printed: list[str] = []
-        self.waited = 0.0
+        self.waited_seconds = 0.0
         self.verdict: dict[str, str] | None = None
 
     def __call__(self, service: str) -> Any:
         return getattr(self, service)
 
     def wait(self, seconds: float) -> None:
-        self.waited += seconds
-        if self.verdict is not None and self.waited > 3:
-            values = {name: {"S": value} for name, value in self.verdict.items()}
-            self.dynamodb.put_item(
-                TableName=TABLE,
-                Item={"sessionId": {"S": f"lecture#{self.lecture}"}, "lectureId": {"S": self.lecture}, **values},
-            )
+        self.waited_seconds += seconds
+        if self.verdict is not None and self.waited_seconds > 3:
+            item = {"sessionId": f"lecture#{self.lecture_id}", "lectureId": self.lecture_id, **self.verdict}
+            self.dynamodb.put_item(TableName=TABLE, Item={name: {"S": value} for name, value in item.items()})
 
     @property
     def key(self) -> str:
@@ -50,14 +47,14 @@ class Stack:
         return str(stored["Key"])
 
     @property
-    def lecture(self) -> str:
+    def lecture_id(self) -> str:
         return self.key.split("/")[1]
 
     def run(self, path: Path, stack: str = "dev") -> int:
         return main(
             ["lecture", "--stack", stack, str(path)],
             clients=self,
-            clock=lambda: self.waited,
+            clock=lambda: self.waited_seconds,
             wait=self.wait,
             print_line=self.printed.append,
         )
@@ -73,7 +70,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
     path = tmp_path / "Prof. X, private notes.MP3"
-    path.write_bytes(b"sound")
+    path.write_bytes(b"audio")
     return path
 
 
@@ -81,27 +78,27 @@ def test_a_lecture_is_uploaded_for_the_validator_and_becomes_ready(stack: Stack,
     stack.verdict = {"status": "ready"}
     assert stack.run(recording) == 0
     arrived = datetime(2026, 1, 3, tzinfo=UTC)
-    result = parse_upload(NewObject(bucket=BUCKET, key=stack.key, version_id="v1", size=5, etag="e", arrived=arrived))
-    assert result is not None
-    assert (result.lecture_id, result.misplaced) == (stack.lecture, False)
-    assert stack.key.endswith("/lecture.mp3"), "the file's own name stays here"
-    there = stack.s3.get_object(Bucket=BUCKET, Key=stack.key)
-    assert (there["Body"].read(), there["ContentType"]) == (b"sound", "audio/mpeg")
-    assert stack.printed[-1] == f"{stack.lecture}: ready, guests can ask questions about it"
+    upload = parse_upload(NewObject(bucket=BUCKET, key=stack.key, version_id="v1", size=5, etag="e", arrived=arrived))
+    assert upload is not None
+    assert (upload.lecture_id, upload.misplaced) == (stack.lecture_id, False)
+    assert stack.key.endswith("/lecture.mp3"), "the name of the local file is not uploaded"
+    stored = stack.s3.get_object(Bucket=BUCKET, Key=stack.key)
+    assert (stored["Body"].read(), stored["ContentType"]) == (b"audio", "audio/mpeg")
+    assert stack.printed[-1] == f"{stack.lecture_id}: ready, guests can ask questions about it"
 
 
-def test_a_rejected_lecture_prints_the_reason(stack: Stack, recording: Path) -> None:
+def test_the_reason_of_a_rejection_is_printed(stack: Stack, recording: Path) -> None:
     stack.verdict = {"status": "rejected", "reason": "The recording is too short."}
     assert stack.run(recording) == 1
-    assert stack.printed[-1] == f"{stack.lecture}: rejected. The recording is too short."
+    assert stack.printed[-1] == f"{stack.lecture_id}: rejected. The recording is too short."
 
 
-def test_a_missing_validation_is_an_error_that_names_what_to_check(
+def test_a_lecture_that_is_not_validated_in_time_is_an_error(
     stack: Stack, recording: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lecture_upload, "VALIDATION_SECONDS", 5)
     assert stack.run(recording) == 2
-    assert f"The lecture {stack.lecture} was not validated within 5 s" in capsys.readouterr().err
+    assert f"The lecture {stack.lecture_id} was not validated within 5 s" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [None, b""])

@@ -1,12 +1,8 @@
-"""Tests of the command `alias`, which lists versions and moves the alias `live`."""
-
-from collections.abc import Callable
+"""Command `alias`: it lists versions and moves the alias `live`."""
 
 import pytest
 
-from tests.operations.fake_lambda_cloud import FUNCTION, SECRET, FakeLambdaCloud, no_response_error
-
-Refusal = Callable[..., str]
+from tests.operations.fake_lambda_cloud import FUNCTION, SECRET, FakeLambdaCloud, RunRefused, lost_response_error
 
 
 def test_versions_are_listed_newest_first_with_the_live_one_marked(cloud: FakeLambdaCloud) -> None:
@@ -22,7 +18,7 @@ def test_versions_are_listed_newest_first_with_the_live_one_marked(cloud: FakeLa
 
 
 def test_the_list_shows_the_shares_during_a_rollout(cloud: FakeLambdaCloud) -> None:
-    cloud.move_alias_concurrently("1", **{"2": 0.1})
+    cloud.move_alias("1", **{"2": 0.1})
     cloud.run("alias")
     assert cloud.printed[0] == f"{FUNCTION}: version 1 has 90%, version 2 has 10%"
     assert [line.split()[:2] for line in cloud.printed[1:]] == [["2", "10%"], ["1", "live"]]
@@ -33,9 +29,9 @@ def test_the_alias_moves_to_an_older_version_and_the_setting_to_commit_is_printe
     cloud: FakeLambdaCloud, rolling_out: bool
 ) -> None:
     if rolling_out:
-        cloud.move_alias_concurrently("1", **{"2": 0.1})
+        cloud.move_alias("1", **{"2": 0.1})
     assert cloud.run("alias", "--to", "1") == 0
-    assert cloud.traffic() == ("1", {})
+    assert cloud.routing() == ("1", {})
     before = "version 1 has 90%, version 2 has 10%" if rolling_out else "version 2 has all traffic"
     assert cloud.printed[0] == f"{FUNCTION}: version 1 has all traffic; before: {before}"
     assert cloud.printed[-1].split() == ["liveVersion:", '"1"']
@@ -48,42 +44,42 @@ def test_the_live_version_is_not_moved_again(cloud: FakeLambdaCloud) -> None:
     assert "update_alias" not in cloud.calls
 
 
-def test_an_unknown_version_is_refused_with_a_list_of_versions(refused: Refusal) -> None:
-    assert refused("alias", "--to", "9") == f"{FUNCTION} has no version 9. The newest versions are: 2, 1.\n"
+def test_an_unknown_version_is_refused_with_a_list_of_versions(run_refused: RunRefused) -> None:
+    assert run_refused("alias", "--to", "9") == f"{FUNCTION} has no version 9. The newest versions are: 2, 1.\n"
 
 
 def test_a_concurrent_move_of_the_alias_is_not_overwritten(
     cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.deploy("code-1", "code-2", "code-3")
-    cloud.before["update_alias"] = [lambda: cloud.move_alias_concurrently("2")]
+    cloud.events_before["update_alias"] = [lambda: cloud.move_alias("2")]
     assert cloud.run("alias", "--to", "1") == 2
-    assert cloud.traffic() == ("2", {})
+    assert cloud.routing() == ("2", {})
     assert "Nothing was overwritten: version 2 has all traffic" in capsys.readouterr().err
 
 
-def test_the_alias_is_read_if_the_response_to_a_move_was_lost(cloud: FakeLambdaCloud) -> None:
-    cloud.after["update_alias"] = [no_response_error()]
+def test_a_move_whose_response_was_lost_succeeds(cloud: FakeLambdaCloud) -> None:
+    cloud.events_after["update_alias"] = [lost_response_error()]
     assert cloud.run("alias", "--to", "1") == 0
-    assert cloud.traffic() == ("1", {})
+    assert cloud.routing() == ("1", {})
 
 
 @pytest.mark.parametrize(
-    ("state", "says"),
+    ("state", "expected_error"),
     [
         ({"ready": 1e9}, "is not ready after 600 s"),
         ({"State": "Failed", "StateReasonCode": "InvalidRuntime"}, "cannot be called (InvalidRuntime)"),
     ],
 )
-def test_the_alias_does_not_move_to_a_version_that_cannot_be_called(
-    cloud: FakeLambdaCloud, refused: Refusal, state: dict[str, object], says: str
+def test_the_alias_is_not_moved_to_a_version_that_cannot_be_called(
+    cloud: FakeLambdaCloud, run_refused: RunRefused, state: dict[str, object], expected_error: str
 ) -> None:
     cloud.functions[FUNCTION].versions["1"] |= state
-    assert says in refused("alias", "--to", "1")
+    assert expected_error in run_refused("alias", "--to", "1")
 
 
-def test_moving_to_an_inactive_version_prints_a_warning(cloud: FakeLambdaCloud) -> None:
+def test_a_move_to_an_inactive_version_prints_a_warning(cloud: FakeLambdaCloud) -> None:
     cloud.functions[FUNCTION].versions["1"]["State"] = "Inactive"
     assert cloud.run("alias", "--to", "1") == 0
     assert "is inactive" in cloud.printed[0]
-    assert cloud.traffic() == ("1", {})
+    assert cloud.routing() == ("1", {})

@@ -1,11 +1,10 @@
-"""Tests of the command `redrive`: repeated commands start one new execution for a failed manifest."""
+"""Command `redrive`: it starts one new execution for a failed manifest, even if it is repeated."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from components.blocks.naming.physical_names import Kind, physical_name, stack_part
-from handlers.ingestion.table_keys_and_updates import get_text
 from operations.__main__ import main
 from operations.manifest_redrive import MAX_REDRIVE_NUMBERS, RedriveOutcome, redrive
 from tests.handlers.ingestion.conftest import NOW, MotoAws, moto_aws
@@ -18,109 +17,102 @@ def harness() -> IngestionHarness:
     return IngestionHarness(Cloud(NOW))
 
 
-def failed(harness: IngestionHarness, broken: str = "run") -> str:
+def fail_manifest(harness: IngestionHarness, broken: str = "run") -> str:
+    """Create a manifest of three files whose execution fails. Return the execution's name."""
     harness.builder().handle(announce("a", "b", "c"))
     name = harness.waiting_executions.pop()
     harness.run(name, broken=broken)
     return name
 
 
-def asked(harness: IngestionHarness, name: str) -> RedriveOutcome:
+def redrive_manifest(harness: IngestionHarness, name: str) -> RedriveOutcome:
     return redrive(name[:26], harness.records(), harness.lists(), harness.workflow(), harness.lifecycle())[0]
 
 
-def statuses(harness: IngestionHarness) -> list[str]:
-    return sorted(get_text(item, "status") for item in harness.cloud.files().values())
-
-
 def test_a_failed_manifest_is_processed_by_its_redrive(harness: IngestionHarness) -> None:
-    name = failed(harness)
-    assert statuses(harness) == ["failed"] * 3
-    assert asked(harness, name) is RedriveOutcome.STARTED
+    name = fail_manifest(harness)
+    assert harness.statuses() == ["failed"] * 3
+    assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
     assert harness.waiting_executions == [f"{name}-r1"]
     harness.run_all()
-    assert statuses(harness) == ["processed"] * 3
+    assert harness.statuses() == ["processed"] * 3
 
 
-def test_redriving_twice_starts_one_execution(harness: IngestionHarness) -> None:
-    name = failed(harness)
-    assert [asked(harness, name) for _ in range(3)] == [RedriveOutcome.STARTED] * 3
+def test_a_repeated_redrive_starts_one_execution(harness: IngestionHarness) -> None:
+    name = fail_manifest(harness)
+    assert [redrive_manifest(harness, name) for _ in range(3)] == [RedriveOutcome.STARTED] * 3
     assert harness.waiting_executions == [f"{name}-r1"]
 
 
-def test_a_redrive_that_has_just_started_is_not_started_again(harness: IngestionHarness) -> None:
-    name = failed(harness)
-    asked(harness, name)
-    harness.cloud.inputs[f"{name}-r1"] = "as another version of this command wrote it"
-    assert asked(harness, name) is RedriveOutcome.RUNNING
+def test_a_redrive_that_another_version_of_the_command_started_is_not_started_again(harness: IngestionHarness) -> None:
+    name = fail_manifest(harness)
+    redrive_manifest(harness, name)
+    harness.cloud.inputs[f"{name}-r1"] = "input of another version of the command"
+    assert redrive_manifest(harness, name) is RedriveOutcome.RUNNING
     assert harness.waiting_executions == [f"{name}-r1"]
 
 
-def test_a_running_or_finished_redrive_is_left_unchanged(harness: IngestionHarness) -> None:
-    name = failed(harness)
-    asked(harness, name)
+def test_a_running_or_finished_redrive_is_not_repeated(harness: IngestionHarness) -> None:
+    name = fail_manifest(harness)
+    redrive_manifest(harness, name)
     with pytest.raises(Killed):
-        harness.run(harness.waiting_executions[0], _dies_before_glue)
+        harness.run(harness.waiting_executions[0], _die_before_glue)
     harness.cloud.executions[harness.waiting_executions[0]] = "RUNNING"
-    assert asked(harness, name) is RedriveOutcome.RUNNING
+    assert redrive_manifest(harness, name) is RedriveOutcome.RUNNING
     harness.run_all()
-    assert asked(harness, name) is RedriveOutcome.PROCESSED
+    assert redrive_manifest(harness, name) is RedriveOutcome.PROCESSED
     assert len(harness.cloud.executions) == 2
 
 
-def _dies_before_glue(point: str) -> None:
+def _die_before_glue(point: str) -> None:
     if point == "before Glue":
         raise Killed(point)
 
 
-@pytest.mark.parametrize("died_before_it_took_the_manifest", [False, True])
-def test_a_redrive_that_failed_is_followed_by_the_next_number(
-    harness: IngestionHarness, died_before_it_took_the_manifest: bool
-) -> None:
-    name = failed(harness)
-    asked(harness, name)
-    if died_before_it_took_the_manifest:
+@pytest.mark.parametrize("aborted_at_start", [False, True])
+def test_a_failed_redrive_is_followed_by_the_next_number(harness: IngestionHarness, aborted_at_start: bool) -> None:
+    name = fail_manifest(harness)
+    redrive_manifest(harness, name)
+    if aborted_at_start:
         harness.cloud.executions[harness.waiting_executions.pop()] = "ABORTED"
     else:
         harness.run(harness.waiting_executions.pop(), broken="run")
-    assert asked(harness, name) is RedriveOutcome.STARTED
+    assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
     assert harness.waiting_executions == [f"{name}-r2"]
 
 
-def test_after_many_redrives_that_never_began_the_command_says_that_it_started_none(harness: IngestionHarness) -> None:
-    name = failed(harness)
+def test_no_further_redrive_starts_after_the_maximum_number_of_aborted_ones(harness: IngestionHarness) -> None:
+    name = fail_manifest(harness)
     for _ in range(MAX_REDRIVE_NUMBERS):
-        assert asked(harness, name) is RedriveOutcome.STARTED
+        assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
         harness.cloud.executions[harness.waiting_executions.pop()] = "ABORTED"
-    assert asked(harness, name) is RedriveOutcome.NO_FREE_NAME
+    assert redrive_manifest(harness, name) is RedriveOutcome.NO_FREE_NAME
     assert harness.waiting_executions == []
 
 
-def test_an_execution_that_ended_unnoticed_is_recorded_first(harness: IngestionHarness) -> None:
+def test_a_manifest_whose_execution_ended_without_a_report_is_redriven(harness: IngestionHarness) -> None:
     harness.builder().handle(announce("a", "b", "c"))
     name = harness.waiting_executions.pop()
     harness.cloud.executions[name] = "TIMED_OUT"
-    assert asked(harness, name) is RedriveOutcome.STARTED
+    assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
     harness.run_all()
-    assert statuses(harness) == ["processed"] * 3
+    assert harness.statuses() == ["processed"] * 3
 
 
-def test_a_redriven_run_includes_processed_files_because_it_replaces_all_output(
-    harness: IngestionHarness,
-) -> None:
-    name = failed(harness, broken="file")
-    assert statuses(harness) == ["failed", "processed", "processed"]
-    asked(harness, name)
+def test_a_redrive_includes_processed_files_because_it_replaces_all_output(harness: IngestionHarness) -> None:
+    name = fail_manifest(harness, broken="file")
+    assert harness.statuses() == ["failed", "processed", "processed"]
+    redrive_manifest(harness, name)
     harness.run_all()
     assert [len(files) for _, files in harness.runs] == [3, 3]
-    assert statuses(harness) == ["processed"] * 3
+    assert harness.statuses() == ["processed"] * 3
 
 
-def test_a_late_step_of_the_first_execution_changes_nothing(harness: IngestionHarness) -> None:
-    name = failed(harness)
-    asked(harness, name)
+def test_a_late_step_of_the_replaced_execution_changes_nothing(harness: IngestionHarness) -> None:
+    name = fail_manifest(harness)
+    redrive_manifest(harness, name)
     with pytest.raises(Killed):
-        harness.run(harness.waiting_executions.pop(), _dies_before_glue)
+        harness.run(harness.waiting_executions.pop(), _die_before_glue)
     before = dict(harness.cloud.items)
     lifecycle, execution = harness.lifecycle(), harness.workflow().execution(name)
     assert lifecycle.fail(execution, "LATE") == {}
@@ -130,20 +122,22 @@ def test_a_late_step_of_the_first_execution_changes_nothing(harness: IngestionHa
 
 
 def test_a_manifest_without_record_or_list_cannot_be_redriven(harness: IngestionHarness) -> None:
-    assert asked(harness, harness.new_id()) is RedriveOutcome.UNKNOWN_MANIFEST
-    name = failed(harness)
+    assert redrive_manifest(harness, harness.new_id()) is RedriveOutcome.UNKNOWN_MANIFEST
+    name = fail_manifest(harness)
     harness.cloud.objects.clear()
-    assert asked(harness, name) is RedriveOutcome.LIST_GONE
+    assert redrive_manifest(harness, name) is RedriveOutcome.LIST_GONE
 
 
 @pytest.mark.parametrize(
-    ("fate", "outcome"), [("refused", RedriveOutcome.REFUSED), ("response lost", RedriveOutcome.UNCLEAR)]
+    ("start_event", "outcome"), [("refused", RedriveOutcome.REFUSED), ("response lost", RedriveOutcome.UNCLEAR)]
 )
-def test_a_failed_start_can_be_repeated(harness: IngestionHarness, fate: str, outcome: RedriveOutcome) -> None:
-    name = failed(harness)
-    harness.cloud.next_starts.append(fate)
-    assert asked(harness, name) is outcome
-    assert asked(harness, name) is RedriveOutcome.STARTED
+def test_a_redrive_that_could_not_be_started_can_be_repeated(
+    harness: IngestionHarness, start_event: str, outcome: RedriveOutcome
+) -> None:
+    name = fail_manifest(harness)
+    harness.cloud.next_starts.append(start_event)
+    assert redrive_manifest(harness, name) is outcome
+    assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
     assert harness.waiting_executions == [f"{name}-r1"]
 
 
@@ -175,7 +169,7 @@ def test_the_command_redrives_a_manifest_and_prints_the_execution(
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("arguments", "expected_error"),
     [
         (
             ["--stack", "dev", "0" * 26],
@@ -186,20 +180,18 @@ def test_the_command_redrives_a_manifest_and_prints_the_execution(
     ],
 )
 def test_an_unknown_or_malformed_manifest_is_a_one_line_error(
-    aws: MotoAws, capsys: pytest.CaptureFixture[str], typed: list[str], said: str
+    aws: MotoAws, capsys: pytest.CaptureFixture[str], arguments: list[str], expected_error: str
 ) -> None:
-    assert main(["redrive", *typed]) == 2
-    printed = capsys.readouterr().err
-    assert printed.startswith(said)
-    assert printed.count("\n") == 1
+    assert main(["redrive", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(expected_error)
+    assert error.count("\n") == 1
     assert aws.executions() == []
 
 
-def test_a_missing_stack_is_a_one_line_error_with_the_resource_names(
-    aws: MotoAws, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_error_for_a_missing_stack_names_the_resources(aws: MotoAws, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["redrive", "--stack", "feature/x", "0" * 26]) == 2
-    printed = capsys.readouterr().err
-    assert printed.startswith("GetObject on ")
-    assert physical_name(Kind.TABLE, ["polyphony", stack_part("feature/x"), "ingestion", "files"]) in printed
-    assert printed.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("GetObject on ")
+    assert physical_name(Kind.TABLE, ["polyphony", stack_part("feature/x"), "ingestion", "files"]) in error
+    assert error.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Tests of the command `checklist`: found problems, measurements and manual checks."""
+"""Command `checklist`: findings, measurements and manual checks after a change of meetings."""
 
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
@@ -20,23 +20,27 @@ CANARY = "canary-9f2c"
 NOW = datetime.now(UTC)
 
 
-class HealthyStack:
-    """A healthy stack. botocore validates the stubbed responses against the service models."""
+class StubbedStack:
+    """A stack without problems, as stubbed AWS responses. A test adds alarms, errors in logs, or failed executions.
+
+    botocore validates the responses against the service models.
+    """
 
     def __init__(self) -> None:
         self.alarms = {"polyphony-dev-meetings-one-warning": "OK"}
-        self.errors = 0
-        self.ended: dict[str, list[datetime]] = {}
+        self.log_error_count = 0
+        self.failed_executions: dict[str, list[datetime]] = {}
+        """Times at which executions ended, by status."""
         self.printed: list[str] = []
         keys: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         services: tuple[Any, ...] = ("logs", "stepfunctions", "cloudwatch", "sts")
         self.clients: dict[str, Any] = {
             service: boto3.client(service, region_name="us-east-1", **keys) for service in services
         }
-        self.stubs = {item: Stubber(client) for item, client in self.clients.items()}
+        self.stubs = {service: Stubber(client) for service, client in self.clients.items()}
 
     def run(self, sample: tuple[Path | None, Path | None, str | None] = (None, None, None), client: Any = None) -> int:
-        self._prepare()
+        self._add_responses()
         context = CommandContext(self.clients.__getitem__, lambda: 0.0, lambda _: None, self.printed.append)
         for stub in self.stubs.values():
             stub.activate()
@@ -44,17 +48,16 @@ class HealthyStack:
         options = Namespace(stack="dev", hours=24, recording=recording, token=token, api_url=api_url)
         return meetings_post_change_checks.run(context, options, client)
 
-    def _prepare(self) -> None:
+    def _add_responses(self) -> None:
         cloudwatch, logs, states = self.stubs["cloudwatch"], self.stubs["logs"], self.stubs["stepfunctions"]
         alarms = [{"AlarmName": name, "StateValue": state} for name, state in self.alarms.items()]
-        cloudwatch.add_response(
-            "describe_alarms", {"MetricAlarms": alarms}, {"AlarmNamePrefix": ANY, "AlarmTypes": ANY}
-        )
+        any_alarms = {"AlarmNamePrefix": ANY, "AlarmTypes": ANY}
+        cloudwatch.add_response("describe_alarms", {"MetricAlarms": alarms}, any_alarms)
         logs.add_response("describe_log_groups", {"logGroups": [{"logGroupName": GROUP}]}, {"logGroupNamePrefix": ANY})
         logs.add_response("describe_log_groups", {"logGroups": []}, {"logGroupNamePrefix": ANY})
         logs.add_response(
             "filter_log_events",
-            {"events": [{"message": CANARY}] * self.errors},
+            {"events": [{"message": CANARY}] * self.log_error_count},
             {"logGroupName": GROUP, "startTime": ANY, "filterPattern": meetings_post_change_checks.ERROR_PATTERN},
         )
         self.stubs["sts"].add_response(
@@ -62,58 +65,50 @@ class HealthyStack:
         )
         arn = "arn:aws:states:us-east-1:123456789012:stateMachine:polyphony-dev-meetings-workflow"
         for status in meetings_post_change_checks.FAILED_STATUSES:
-            result = [
-                {
-                    "executionArn": arn,
-                    "stateMachineArn": arn,
-                    "name": "one",
-                    "status": status,
-                    "startDate": when,
-                    "stopDate": when,
-                }
-                for when in self.ended.get(status, [])
+            execution = {"executionArn": arn, "stateMachineArn": arn, "name": "one", "status": status}
+            executions = [
+                {**execution, "startDate": time, "stopDate": time} for time in self.failed_executions.get(status, [])
             ]
-            asked = {"stateMachineArn": arn, "statusFilter": status, "maxResults": 1000}
-            states.add_response("list_executions", {"executions": result}, asked)
+            request = {"stateMachineArn": arn, "statusFilter": status, "maxResults": 1000}
+            states.add_response("list_executions", {"executions": executions}, request)
         for value in (10.0, 20.0, 1.0, 1.0):
             point = {"Datapoints": [{"ExtendedStatistics": {"p95": value}}]}
             cloudwatch.add_response("get_metric_statistics", point)
 
 
 def test_a_healthy_stack_leaves_only_the_manual_checks() -> None:
-    stack = HealthyStack()
+    stack = StubbedStack()
     assert stack.run() == 0
     assert "measured  ProcessingDuration, p95: 10.0; in the period before: 20.0" in stack.printed
     assert not [line for line in stack.printed if line.startswith("FOUND")]
-    assert [item for item in stack.printed if item.startswith("confirm")] == [
-        f"confirm   {entry}" for entry in meetings_post_change_checks.MANUAL_CHECKS
-    ]
+    manual_checks = [f"confirm   {check}" for check in meetings_post_change_checks.MANUAL_CHECKS]
+    assert [line for line in stack.printed if line.startswith("confirm")] == manual_checks
 
 
 def test_an_alarm_in_state_alarm_is_a_finding() -> None:
-    stack = HealthyStack()
+    stack = StubbedStack()
     stack.alarms["polyphony-dev-meetings-two-critical"] = "ALARM"
     assert stack.run() == 1
     assert "FOUND     alarms in state ALARM: polyphony-dev-meetings-two-critical" in stack.printed
 
 
-def test_errors_in_logs_are_counted_and_not_shown() -> None:
-    stack = HealthyStack()
-    stack.errors = 3
+def test_errors_in_logs_are_counted_but_not_printed() -> None:
+    stack = StubbedStack()
+    stack.log_error_count = 3
     assert stack.run() == 1
     assert f"FOUND     3 errors in {GROUP}" in stack.printed
     assert CANARY not in "\n".join(stack.printed)
 
 
-def test_only_executions_that_ended_within_the_period_count() -> None:
-    stack = HealthyStack()
-    stack.ended["TIMED_OUT"] = [NOW - timedelta(hours=1), NOW - timedelta(hours=30)]
+def test_only_failed_executions_within_the_period_count() -> None:
+    stack = StubbedStack()
+    stack.failed_executions["TIMED_OUT"] = [NOW - timedelta(hours=1), NOW - timedelta(hours=30)]
     assert stack.run() == 1
     assert "FOUND     1 executions of polyphony-dev-meetings-workflow: TIMED_OUT" in stack.printed
 
 
 def test_a_stack_without_alarms_is_refused() -> None:
-    stack = HealthyStack()
+    stack = StubbedStack()
     stack.alarms = {}
     with pytest.raises(CommandRefused, match="Check --stack, account and Region"):
         stack.run()
@@ -125,12 +120,12 @@ Sample = tuple[Path, Path, str]
 @pytest.fixture
 def sample(tmp_path: Path) -> Sample:
     (tmp_path / "token").write_text(f"{CANARY}\n")
-    (tmp_path / "one.mp4").write_bytes(b"film")
+    (tmp_path / "one.mp4").write_bytes(b"video")
     return tmp_path / "one.mp4", tmp_path / "token", "https://api.example.com"
 
 
 def test_a_sample_is_processed_and_its_token_is_not_printed(sample: Sample) -> None:
-    stack, create_client = HealthyStack(), Mock()
+    stack, create_client = StubbedStack(), Mock()
     client = create_client.return_value
     client.wait_until_ready.return_value.status = "ready"
     assert stack.run(sample=sample, client=create_client) == 0
@@ -143,7 +138,7 @@ def test_a_sample_is_processed_and_its_token_is_not_printed(sample: Sample) -> N
 
 
 def test_a_sample_that_is_not_processed_is_a_finding(sample: Sample) -> None:
-    stack, create_client = HealthyStack(), Mock()
+    stack, create_client = StubbedStack(), Mock()
     create_client.return_value.wait_until_ready.side_effect = UploadInterrupted(CANARY)
     assert stack.run(sample=sample, client=create_client) == 1
     assert "FOUND     the sample was not processed: UploadInterrupted" in stack.printed
@@ -153,8 +148,8 @@ def test_a_sample_that_is_not_processed_is_a_finding(sample: Sample) -> None:
 def test_incomplete_options_for_a_sample_are_refused(sample: Sample) -> None:
     recording, token, url = sample
     with pytest.raises(CommandRefused, match="all three options"):
-        HealthyStack().run((recording, None, None))
+        StubbedStack().run((recording, None, None))
     with pytest.raises(CommandRefused, match="all three options"):
-        HealthyStack().run((None, token, url))
+        StubbedStack().run((None, token, url))
     with pytest.raises(CommandRefused, match="is not a file"):
-        HealthyStack().run((recording, token.with_name("none"), url))
+        StubbedStack().run((recording, token.with_name("none"), url))

@@ -1,4 +1,4 @@
-"""Tests of the agreement of two models on action items, of their cost, and of the printed table."""
+"""Report of a model comparison: agreement on action items, cost, and the printed table."""
 
 import tomllib
 
@@ -23,32 +23,30 @@ BOOK = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_t
 MILLION = 1_000_000
 
 
-def located(first: int, last: int, owner: str | None = "Anna", piece: int = 0) -> LocatedActionItem:
+def located_item(first: int, last: int, owner: str | None = "Anna", piece: int = 0) -> LocatedActionItem:
+    """Return an action item whose quote is the words `first` to `last` of a piece of the transcript."""
     item = ActionItem(text="Do it", owner=owner, quote=TranscriptQuote(text="canary", start_ms=0))
     return LocatedActionItem(item, (piece, first), (piece, last))
 
 
-def compared(
-    reference: list[LocatedActionItem], candidate: list[LocatedActionItem], name: str = "one"
-) -> TranscriptComparison:
-    return TranscriptComparison(
-        name, FoundActionItems(tuple(reference), SummaryTokens()), FoundActionItems(tuple(candidate), SummaryTokens())
-    )
+def compared(reference: list[LocatedActionItem], candidate: list[LocatedActionItem]) -> TranscriptComparison:
+    found = [FoundActionItems(tuple(items), SummaryTokens()) for items in (reference, candidate)]
+    return TranscriptComparison("one", *found)
 
 
 @pytest.mark.parametrize(
     ("reference", "candidate", "expected"),
     [
         ([], [], Agreement(0, 0, 0)),
-        ([located(0, 5)], [located(3, 9)], Agreement(1, 0, 0)),
-        ([located(0, 5)], [located(5, 5)], Agreement(1, 0, 0)),
-        ([located(0, 5)], [located(6, 9)], Agreement(0, 1, 1)),
-        ([located(0, 5)], [located(0, 5, piece=1)], Agreement(0, 1, 1)),
-        ([located(0, 5)], [located(0, 5, "Bob")], Agreement(0, 1, 1)),
-        ([located(0, 5)], [located(0, 5, "Anna Berg")], Agreement(1, 0, 0)),
-        ([located(0, 5)], [located(0, 5, None)], Agreement(0, 1, 1)),
-        ([located(0, 5)], [located(0, 2), located(3, 5)], Agreement(1, 0, 1)),
-        ([located(0, 5), located(4, 9)], [located(4, 5), located(0, 1)], Agreement(2, 0, 0)),
+        ([located_item(0, 5)], [located_item(3, 9)], Agreement(1, 0, 0)),
+        ([located_item(0, 5)], [located_item(5, 5)], Agreement(1, 0, 0)),
+        ([located_item(0, 5)], [located_item(6, 9)], Agreement(0, 1, 1)),
+        ([located_item(0, 5)], [located_item(0, 5, piece=1)], Agreement(0, 1, 1)),
+        ([located_item(0, 5)], [located_item(0, 5, "Bob")], Agreement(0, 1, 1)),
+        ([located_item(0, 5)], [located_item(0, 5, "Anna Berg")], Agreement(1, 0, 0)),
+        ([located_item(0, 5)], [located_item(0, 5, None)], Agreement(0, 1, 1)),
+        ([located_item(0, 5)], [located_item(0, 2), located_item(3, 5)], Agreement(1, 0, 1)),
+        ([located_item(0, 5), located_item(4, 9)], [located_item(4, 5), located_item(0, 1)], Agreement(2, 0, 0)),
     ],
 )
 def test_items_are_the_same_if_their_words_overlap_and_their_owners_match(
@@ -58,11 +56,10 @@ def test_items_are_the_same_if_their_words_overlap_and_their_owners_match(
 
 
 def test_agreement_is_computed_over_all_transcripts() -> None:
-    whole = total_agreement(
-        [compared([located(0, 1)], [located(0, 1)]), compared([located(0, 1)], []), compared([], [])]
-    )
-    assert whole == Agreement(1, 1, 0)
-    assert whole.f1 == pytest.approx(2 / 3)
+    item = located_item(0, 1)
+    total = total_agreement([compared([item], [item]), compared([item], []), compared([], [])])
+    assert total == Agreement(1, 1, 0)
+    assert total.f1 == pytest.approx(2 / 3)
     assert Agreement().f1 == 1
     assert Agreement(0, 3, 1).f1 == 0
 
@@ -71,29 +68,27 @@ SPANS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.sampled_fro
 
 
 @given(SPANS, SPANS)
-def test_agreement_is_symmetric_and_complete_with_itself(
-    one: list[tuple[int, int, str | None]], other: list[tuple[int, int, str | None]]
+def test_agreement_is_symmetric_and_equal_items_agree_completely(
+    first_spans: list[tuple[int, int, str | None]], second_spans: list[tuple[int, int, str | None]]
 ) -> None:
-    mine, others = ([located(first, first + length, who) for first, length, who in side] for side in (one, other))
-    here, there = compared(mine, others).agreement, compared(others, mine).agreement
-    assert (here.both, here.reference_only, here.candidate_only) == (
-        there.both,
-        there.candidate_only,
-        there.reference_only,
+    first, second = (
+        [located_item(start, start + length, owner) for start, length, owner in spans]
+        for spans in (first_spans, second_spans)
     )
-    assert 0 <= here.f1 <= 1
-    assert compared(mine, mine).agreement.f1 == 1
+    agreement, reverse = compared(first, second).agreement, compared(second, first).agreement
+    assert reverse == Agreement(agreement.both, agreement.candidate_only, agreement.reference_only)
+    assert 0 <= agreement.f1 <= 1
+    assert compared(first, first).agreement.f1 == 1
 
 
 def test_cost_uses_the_prices_of_the_price_book() -> None:
-    tokens = SummaryTokens(
-        input_tokens=MILLION, output_tokens=MILLION, cache_read_tokens=MILLION, cache_write_tokens=MILLION
-    )
+    kinds = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+    tokens = SummaryTokens(**dict.fromkeys(kinds, MILLION))
     sonnet = compute_cost(SONNET, tokens, BOOK)
     assert sonnet == pytest.approx(2.20 + 11.00 + 0.11 + 2.75)
     assert compute_cost(HAIKU, tokens, BOOK) == pytest.approx(0.11 + 0.55 + 0.011 + 0.1375)
-    everywhere = compute_cost(SONNET.replace("us.", "global."), tokens, BOOK)
-    assert everywhere == pytest.approx(2 + 10 + 0.1 + 2.5)
+    global_sonnet = compute_cost(SONNET.replace("us.", "global."), tokens, BOOK)
+    assert global_sonnet == pytest.approx(2 + 10 + 0.1 + 2.5)
     assert compute_cost(SONNET.removeprefix("us."), tokens, BOOK) == sonnet
 
 
@@ -104,12 +99,14 @@ def test_a_model_without_a_price_has_no_cost(model: str) -> None:
 
 
 def test_the_table_has_a_line_for_each_transcript_and_one_for_all() -> None:
-    paid = SummaryTokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
+    tokens = SummaryTokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
     good = TranscriptComparison(
-        "good", FoundActionItems((located(0, 1),), paid, invented_quotes=1), FoundActionItems((located(0, 1),), paid)
+        "good",
+        FoundActionItems((located_item(0, 1),), tokens, invented_quotes=1),
+        FoundActionItems((located_item(0, 1),), tokens),
     )
     bad = TranscriptComparison(
-        "bad", FoundActionItems((located(0, 1),), paid), FoundActionItems((), paid, usable=False)
+        "bad", FoundActionItems((located_item(0, 1),), tokens), FoundActionItems((), tokens, usable=False)
     )
     lines = format_table([good, bad], SONNET, "unknown", BOOK)
     cells = [line.split() for line in lines]

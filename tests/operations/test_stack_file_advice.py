@@ -1,5 +1,6 @@
-"""Tests of the printed lines for the stack file: the settings accept them and set what the command changed."""
+"""Advice for the stack file: the settings accept the printed lines, and set what the command changed."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -14,23 +15,23 @@ from operations.function_target import FunctionTarget
 PROCESSOR = FunctionTarget.parse("dev", "transcription/audio-processor")
 
 
-def committed(lines: list[str]) -> Any:
+def parse_settings(lines: list[str]) -> Any:
     """Return the parsed YAML among the lines."""
     start = lines.index("config:")
-    end = next((at for at in range(start + 1, len(lines)) if not lines[at].startswith(" ")), len(lines))
-    return yaml.safe_load("\n".join(lines[start:end]))["config"]
+    indented = itertools.takewhile(lambda line: line.startswith(" "), lines[start + 1 :])
+    return yaml.safe_load("\n".join(["config:", *indented]))["config"]
 
 
 def test_a_version_is_pinned_below_the_functions_own_name() -> None:
     lines = stack_file_advice.advise_live_version(PROCESSOR, "7")
-    assert committed(lines) == {"polyphony:transcription": {"audioProcessor": {"liveVersion": "7"}}}
+    assert parse_settings(lines) == {"polyphony:transcription": {"audioProcessor": {"liveVersion": "7"}}}
     assert "Pulumi.dev.yaml" in lines[0]
 
 
 @pytest.mark.parametrize(("function", "section"), [("manifest-builder", "builder"), ("sweeper", "sweeper")])
 def test_the_settings_accept_a_pinned_version(function: str, section: str) -> None:
     lines = stack_file_advice.advise_live_version(FunctionTarget.parse("prod", f"ingestion/{function}"), "7")
-    settings = IngestionSettings.model_validate(committed(lines)["polyphony:ingestion"])
+    settings = IngestionSettings.model_validate(parse_settings(lines)["polyphony:ingestion"])
     assert getattr(settings, section).live_version == "7"
 
 
@@ -58,7 +59,7 @@ def test_a_setting_is_found_by_its_name_in_the_function_before_the_subsystem(
 ) -> None:
     target = FunctionTarget.parse("dev", function)
     lines = stack_file_advice.advise_variable(target, name, value, "7")
-    assert committed(lines) == expected
+    assert parse_settings(lines) == expected
     assert lines[-1].startswith("If `")
     assert lines[-1].endswith('.liveVersion` is set there, set it to "7" or remove it.')
     assert stack_file_advice.find_setting_problem(target, name, value) is None
@@ -73,9 +74,9 @@ def test_each_value_of_a_list_must_be_valid() -> None:
 @pytest.mark.parametrize(
     ("function", "name"),
     [
-        pytest.param("meetings/bedrock-summarize", "AT_ONCE", id="several have the name"),
-        pytest.param("ingestion/sweeper", "FILES_TABLE_NAME", id="none has the name"),
-        pytest.param("no-such/function", "LOG_LEVEL", id="no such subsystem"),
+        pytest.param("meetings/bedrock-summarize", "AT_ONCE", id="several settings have the name"),
+        pytest.param("ingestion/sweeper", "FILES_TABLE_NAME", id="no setting has the name"),
+        pytest.param("no-such/function", "LOG_LEVEL", id="unknown subsystem"),
     ],
 )
 def test_a_variable_without_a_setting_gets_a_warning_about_the_next_deployment(function: str, name: str) -> None:
@@ -86,7 +87,7 @@ def test_a_variable_without_a_setting_gets_a_warning_about_the_next_deployment(f
     assert "undoes the change" in line
 
 
-def test_the_load_is_not_a_setting_of_a_function() -> None:
+def test_the_expected_load_is_not_taken_for_a_setting_of_a_function() -> None:
     lines = stack_file_advice.advise_variable(
         FunctionTarget.parse("dev", "voice-qa/websocket-handler"), "LECTURES_PER_DAY", "3", "7"
     )
@@ -96,10 +97,10 @@ def test_the_load_is_not_a_setting_of_a_function() -> None:
 @given(st.text(min_size=1) | st.from_regex(r"-?[0-9.]+|true|false|null|no|0x1f|1e3", fullmatch=True))
 def test_yaml_reads_any_value_back_unchanged(value: str) -> None:
     lines = stack_file_advice.advise_variable(PROCESSOR, "LOG_LEVEL", value, "7")
-    result = yaml.safe_load("\n".join(lines[1:-1]))["config"]["polyphony:transcription"]["logLevel"]
-    if isinstance(result, bool):
-        assert str(result).lower() == value
-    elif isinstance(result, str):
-        assert result == value
+    read = yaml.safe_load("\n".join(lines[1:-1]))["config"]["polyphony:transcription"]["logLevel"]
+    if isinstance(read, bool):
+        assert str(read).lower() == value
+    elif isinstance(read, str):
+        assert read == value
     else:
-        assert float(value) == result
+        assert float(value) == read

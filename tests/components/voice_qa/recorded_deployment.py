@@ -18,8 +18,8 @@ WORKER = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-query-worker"
 VALIDATOR = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-validate-lecture"
 RUNTIME = f"arn:aws:bedrock-agentcore:{ACCOUNT}:runtime/lecturer-a1B2c3"
 ENDPOINT = "https://agent.example.com"
-KEY = "canary-" + "k" * 40
-CHANGES: dict[str, Any] = {
+GUEST_ID_KEY = "canary-" + "k" * 40
+CHANGED_SETTINGS: dict[str, Any] = {
     "lectures": {"uploads": "guests", "maxGigabytes": 1.5},
     "audio": {
         "origins": ["https://app.example.com", "http://localhost:3000"],
@@ -39,22 +39,21 @@ VOICE_QA = Deployment(
     VoiceQa,
     VoiceQaArgs,
     VoiceQaSettings,
-    default_settings={"guestIdKey": KEY, "agentcore": {"endpoint": ENDPOINT}},
+    default_settings={"guestIdKey": GUEST_ID_KEY, "agentcore": {"endpoint": ENDPOINT}},
 )
-voice_qa, complete = VOICE_QA.preview, VOICE_QA.complete
-plain = VOICE_QA.preview
+preview, complete = VOICE_QA.preview, VOICE_QA.complete
 
 
 def deploy_changed() -> Recorded:
-    """Return the resources with all these changes, as a preview shows them."""
-    return voice_qa(**CHANGES)
+    """Return the resources with the changed settings, as a preview shows them."""
+    return preview(**CHANGED_SETTINGS)
 
 
-def bedrock() -> Recorded:
+def deploy_bedrock_agent() -> Recorded:
     """Return the resources with an agent in AgentCore Runtime, as after a deployment."""
     return complete(agentcore={"mode": "bedrock", "runtimeArn": RUNTIME, "qualifier": "spring"})
 
 
-def open_to_guests() -> Recorded:
+def deploy_guest_uploads() -> Recorded:
     """Return the resources with lecture uploads by guests, as after a deployment."""
     return complete(lectures={"uploads": "guests"})

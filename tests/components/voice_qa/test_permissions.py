@@ -1,5 +1,4 @@
-"""Tests of the permissions in voice Q&A: one list per role, guests limited to their own identity, and only the handler can invoke
-the worker."""
+"""Permissions in voice Q&A: the complete list of each role, the callers of each function, and the limits of guests."""
 
 import json
 from fnmatch import fnmatchcase
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, query_key
+from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, lecture_key, query_key
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 from tests.components.deployment_harness import ACCOUNT, POOL, Permission, may, may_consume, may_run, permissions, roles
 from tests.components.voice_qa.recorded_deployment import (
@@ -22,32 +21,30 @@ from tests.components.voice_qa.recorded_deployment import (
     TABLE,
     VALIDATOR,
     WORKER,
-    bedrock,
     complete,
-    open_to_guests,
+    deploy_bedrock_agent,
+    deploy_guest_uploads,
 )
 
-AUDIO = f"arn:aws:s3:::{BUCKET}"
-SESSIONS = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"
+AUDIO_BUCKET = f"arn:aws:s3:::{BUCKET}"
+SESSIONS_TABLE = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"
 QUEUES = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}"
-OWN = "${cognito-identity.amazonaws.com:sub}"
 OWN_KEYS = json.dumps(
     {
-        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"{OWN}#*"},
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
         "Null": {"dynamodb:LeadingKeys": "false"},
     }
 )
+"""Condition for items whose partition key begins with the guest's identity id."""
 BELOW_LECTURES = '{"StringLike": {"s3:prefix": "lectures/*"}}'
-
-
 GUESTS_MAY: set[Permission] = {
-    *may("dynamodb", "GetItem PutItem", SESSIONS, condition=OWN_KEYS),
+    *may("dynamodb", "GetItem PutItem", SESSIONS_TABLE, condition=OWN_KEYS),
     *may("execute-api", "Invoke", f"{API}/$connect"),
 }
 HANDLER_MAY: set[Permission] = {
     *may_run(f"{PREFIX}-websocket-handler"),
-    *may("s3", "PutObject", f"{AUDIO}/queries/*"),
-    *may("dynamodb", "GetItem UpdateItem", SESSIONS),
+    *may("s3", "PutObject", f"{AUDIO_BUCKET}/queries/*"),
+    *may("dynamodb", "GetItem UpdateItem", SESSIONS_TABLE),
     *may("lambda", "InvokeFunction", f"{WORKER}:live"),
     *may("sqs", "SendMessage", f"{QUEUES}-time-limits"),
     *may("ssm", "GetParameter", f"arn:aws:ssm:{ACCOUNT}:parameter/{PREFIX}-guest-ids"),
@@ -56,20 +53,20 @@ HANDLER_MAY: set[Permission] = {
 }
 WORKER_MAY: set[Permission] = {
     *may_run(f"{PREFIX}-query-worker"),
-    *may("s3", "GetObject", f"{AUDIO}/queries/*", f"{AUDIO}/lectures/*", f"{AUDIO}/responses/*"),
-    *may("s3", "GetObjectVersion", f"{AUDIO}/queries/*", f"{AUDIO}/lectures/*"),
-    *may("s3", "PutObject", f"{AUDIO}/responses/*"),
-    *may("s3", "ListBucket", AUDIO),
-    *may("dynamodb", "GetItem UpdateItem", SESSIONS),
+    *may("s3", "GetObject", f"{AUDIO_BUCKET}/queries/*", f"{AUDIO_BUCKET}/lectures/*", f"{AUDIO_BUCKET}/responses/*"),
+    *may("s3", "GetObjectVersion", f"{AUDIO_BUCKET}/queries/*", f"{AUDIO_BUCKET}/lectures/*"),
+    *may("s3", "PutObject", f"{AUDIO_BUCKET}/responses/*"),
+    *may("s3", "ListBucket", AUDIO_BUCKET),
+    *may("dynamodb", "GetItem UpdateItem", SESSIONS_TABLE),
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
     *may("sqs", "SendMessage", f"{QUEUES}-queries-failed"),
 }
 VALIDATOR_MAY: set[Permission] = {
     *may_run(f"{PREFIX}-validate-lecture"),
-    *may("s3", "GetObject GetObjectVersion", f"{AUDIO}/lectures/*"),
-    *may("s3", "ListBucket", AUDIO),
-    *may("s3", "ListBucketVersions", AUDIO, condition=BELOW_LECTURES),
-    *may("dynamodb", "GetItem UpdateItem", SESSIONS),
+    *may("s3", "GetObject GetObjectVersion", f"{AUDIO_BUCKET}/lectures/*"),
+    *may("s3", "ListBucket", AUDIO_BUCKET),
+    *may("s3", "ListBucketVersions", AUDIO_BUCKET, condition=BELOW_LECTURES),
+    *may("dynamodb", "GetItem UpdateItem", SESSIONS_TABLE),
     *may_consume(f"{PREFIX}-uploads"),
     *may("sqs", "SendMessage", f"{QUEUES}-validator-failed"),
     # The guest who uploaded a lecture gets a message about its verdict.
@@ -82,8 +79,7 @@ SWEEP_MAY: set[Permission] = {
 
 
 def test_each_role_has_exactly_the_listed_permissions() -> None:
-    found = {role: permissions(complete(), role) for role in roles(complete())}
-    assert found == {
+    assert {role: permissions(complete(), role) for role in roles(complete())} == {
         f"{PREFIX}-guests-guest": GUESTS_MAY,
         f"{PREFIX}-websocket-handler": HANDLER_MAY,
         f"{PREFIX}-query-worker": WORKER_MAY,
@@ -94,27 +90,26 @@ def test_each_role_has_exactly_the_listed_permissions() -> None:
 
 def test_the_handler_can_sign_lecture_uploads_only_if_guests_upload_lectures() -> None:
     for role in roles(complete()):
-        more = permissions(open_to_guests(), role) - permissions(complete(), role)
-        assert more == (
-            {("s3:PutObject", f"{AUDIO}/lectures/*", None)} if role == f"{PREFIX}-websocket-handler" else set()
-        )
+        added = permissions(deploy_guest_uploads(), role) - permissions(complete(), role)
+        is_handler = role == f"{PREFIX}-websocket-handler"
+        assert added == ({("s3:PutObject", f"{AUDIO_BUCKET}/lectures/*", None)} if is_handler else set())
 
 
 def test_guests_can_be_limited_to_reading_and_connecting() -> None:
-    reading = complete(sessions={"guestWrites": False})
+    without_writes = complete(sessions={"guestWrites": False})
     writes = {permission for permission in GUESTS_MAY if permission[0] == "dynamodb:PutItem"}
-    assert permissions(reading, f"{PREFIX}-guests-guest") == GUESTS_MAY - writes
+    assert permissions(without_writes, f"{PREFIX}-guests-guest") == GUESTS_MAY - writes
     for role in roles(complete()) - {f"{PREFIX}-guests-guest"}:
-        assert permissions(reading, role) == permissions(complete(), role)
+        assert permissions(without_writes, role) == permissions(complete(), role)
 
 
 def test_the_worker_can_invoke_only_the_configured_runtime_and_endpoint() -> None:
-    assert permissions(bedrock(), f"{PREFIX}-query-worker") - WORKER_MAY == {
+    assert permissions(deploy_bedrock_agent(), f"{PREFIX}-query-worker") - WORKER_MAY == {
         ("bedrock-agentcore:InvokeAgentRuntime", RUNTIME, None),
         ("bedrock-agentcore:InvokeAgentRuntime", f"{RUNTIME}/runtime-endpoint/spring", None),
     }
     for role in roles(complete()) - {f"{PREFIX}-query-worker"}:
-        assert permissions(bedrock(), role) == permissions(complete(), role)
+        assert permissions(deploy_bedrock_agent(), role) == permissions(complete(), role)
 
 
 @pytest.mark.parametrize(("function", "caller"), [(WORKER, "websocket-handler"), (VALIDATOR, "sweep"), (HANDLER, None)])
@@ -129,10 +124,10 @@ def test_each_function_is_invoked_by_one_role_and_only_by_its_alias(function: st
     assert callers == ({(f"{PREFIX}-{caller}", f"{function}:live")} if caller else set())
 
 
-def test_only_the_api_can_invoke_only_the_handler_from_outside() -> None:
-    found = complete().one("lambda.Permission").inputs
-    assert (found["function"], found["qualifier"]) == (f"{PREFIX}-websocket-handler", "live")
-    assert (found["principal"], found["sourceArn"]) == ("apigateway.amazonaws.com", f"{API}/*")
+def test_the_only_resource_policy_allows_the_api_to_invoke_the_handler() -> None:
+    permission = complete().one("lambda.Permission").inputs
+    assert (permission["function"], permission["qualifier"]) == (f"{PREFIX}-websocket-handler", "live")
+    assert (permission["principal"], permission["sourceArn"]) == ("apigateway.amazonaws.com", f"{API}/*")
 
 
 def test_only_guests_of_this_pool_can_assume_the_guest_role() -> None:
@@ -150,62 +145,50 @@ def test_only_guests_of_this_pool_can_assume_the_guest_role() -> None:
     ]
 
 
-identities = st.uuids(version=4).map(lambda item: f"us-east-1:{item}")
+IDENTITIES = st.uuids(version=4).map(lambda uuid: f"us-east-1:{uuid}")
 
 
 @cache
-def guest_statements() -> list[Any]:
-    role = f"{PREFIX}-guests-guest"
-    return [
-        json.loads(policy.inputs["policy"])
-        for policy in complete().all("iam.RolePolicy")
-        if policy.inputs["role"] == role
-    ]
+def guest_policies() -> list[Any]:
+    policies = [policy.inputs for policy in complete().all("iam.RolePolicy")]
+    return [json.loads(policy["policy"]) for policy in policies if policy["role"] == f"{PREFIX}-guests-guest"]
 
 
-def is_allowed(who: str, action: str, resource: str, **context: Any) -> bool:
-    known = {"cognito-identity.amazonaws.com:sub": who, **context}
-    return evaluate_policies(guest_statements(), AccessRequest(action, resource, known)).allowed
+def is_allowed(identity: str, action: str, resource: str, **context: Any) -> bool:
+    """Return True if IAM allows the request of a guest."""
+    request = AccessRequest(action, resource, {"cognito-identity.amazonaws.com:sub": identity, **context})
+    return evaluate_policies(guest_policies(), request).allowed
 
 
-def leading(*keys: str) -> dict[str, list[str]]:
+def leading_keys(*keys: str) -> dict[str, list[str]]:
+    """Return the condition key with the partition keys of a request to DynamoDB."""
     return {"dynamodb:LeadingKeys": list(keys)}
 
 
-@given(me=identities, other=identities, rest=st.text(max_size=20))
-def test_a_guest_reads_and_writes_only_the_guests_own_conversations(me: str, other: str, rest: str) -> None:
-    own = conversation_key(me, rest, "lecture")["sessionId"]
-    ours = [
-        f"lecture#{rest}",
-        *(
-            key["sessionId"]
-            for key in (
-                connection_key(rest),
-                query_key(me, rest),
-                allowance_key(me),
-                conversation_key(other, rest, "lecture"),
-            )
-        ),
-    ]
+@given(me=IDENTITIES, other=IDENTITIES, text=st.text(max_size=20))
+def test_a_guest_reads_and_writes_only_the_guests_own_conversations(me: str, other: str, text: str) -> None:
+    own = conversation_key(me, text, "lecture")["sessionId"]
+    other_conversation = conversation_key(other, text, "lecture")
+    other_items = (lecture_key(text), connection_key(text), query_key(me, text), allowance_key(me), other_conversation)
     for action in ("dynamodb:GetItem", "dynamodb:PutItem"):
-        assert is_allowed(me, action, SESSIONS, **leading(own))
-        for key in (*ours, me):
-            assert not is_allowed(me, action, SESSIONS, **leading(key))
-            assert not is_allowed(me, action, SESSIONS, **leading(own, key))
-        assert not is_allowed(me, action, SESSIONS), "a request without a key is refused too"
+        assert is_allowed(me, action, SESSIONS_TABLE, **leading_keys(own))
+        for key in (*(item["sessionId"] for item in other_items), me):
+            assert not is_allowed(me, action, SESSIONS_TABLE, **leading_keys(key))
+            assert not is_allowed(me, action, SESSIONS_TABLE, **leading_keys(own, key))
+        assert not is_allowed(me, action, SESSIONS_TABLE), "a request without a key is refused too"
     for action in ("Query", "Scan", "UpdateItem", "DeleteItem"):
-        assert not is_allowed(me, f"dynamodb:{action}", SESSIONS, **leading(own))
+        assert not is_allowed(me, f"dynamodb:{action}", SESSIONS_TABLE, **leading_keys(own))
 
 
-@given(me=identities, other=identities, name=st.text(min_size=1, max_size=20))
-def test_a_guest_accesses_the_bucket_only_with_forms_and_urls(me: str, other: str, name: str) -> None:
-    """IAM could compare only the identity id, which must be in no S3 key."""
+@given(me=IDENTITIES, other=IDENTITIES, name=st.text(min_size=1, max_size=20))
+def test_a_guests_own_credentials_give_no_access_to_the_bucket(me: str, other: str, name: str) -> None:
+    """A policy could only compare S3 keys with the identity id, and no S3 key may contain it."""
     for prefix in (f"queries/{me}", f"queries/{other}", "queries", f"lectures/{me}", f"responses/{me}"):
         for action in ("PutObject", "GetObject"):
-            assert not is_allowed(me, f"s3:{action}", f"{AUDIO}/{prefix}/{name}")
+            assert not is_allowed(me, f"s3:{action}", f"{AUDIO_BUCKET}/{prefix}/{name}")
 
 
-@given(me=identities)
+@given(me=IDENTITIES)
 def test_a_guest_can_connect_but_cannot_post(me: str) -> None:
     assert is_allowed(me, "execute-api:Invoke", f"{API}/$connect")
     assert not is_allowed(me, "execute-api:Invoke", f"{API}/query")

@@ -22,7 +22,7 @@ from tests.handlers.transcription.processor_harness import ProcessorHarness
 from tests.handlers.transcription.router_harness import Clock
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 from tests.local.emulation.transcribe.stream_listener import RATE, presign_url, serve_transcribe
-from tests.lost_responses import repeated
+from tests.lost_responses import repeat_next_call
 
 FASTER = 10
 PATIENT = SessionSettings(dedup_cache_ttl=60, orphan_timeout=60, max_buffer_timeout=10)
@@ -64,7 +64,7 @@ def test_an_utterance_whose_writes_are_all_retried_is_shown_once(
     streamed: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The retried write must not be mistaken for a slot or a start of another attempt."""
-    repeated(streamed.dynamodb, "update_item", monkeypatch)
+    repeat_next_call(streamed.dynamodb, "update_item", monkeypatch)
     assert send(streamed, "hello world . good day") is UtteranceEnd.DONE
     assert streamed.shown_lines().text() == ["Hello world.", "Good day."]
     assert streamed.sent_messages("done")[0]["finals"] == 2

@@ -23,7 +23,7 @@ def lectures(monkeypatch: pytest.MonkeyPatch) -> Iterator[LectureHarness]:
 def worker(lectures: LectureHarness) -> WorkerHarness:
     """Return a query worker with a ready lecture."""
     harness = WorkerHarness(lectures)
-    harness.lecture()
+    harness.store_lecture()
     return harness
 
 

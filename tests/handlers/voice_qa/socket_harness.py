@@ -1,4 +1,4 @@
-"""WebSocket handler with moto's table, a clock, ordered ids, and a fake query worker."""
+"""WebSocket handler with a table in moto, a manual clock and ids in order. Ann and Bob are guests."""
 
 import json
 from collections.abc import Iterator
@@ -35,18 +35,18 @@ from tests.credentials import credentials
 from tests.handlers.transcription.router_harness import START_MS, Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, create_lecture_harness, put_lecture
 
-POOL = "us-east-1:11111111-2222-4333-8444-555555555555"
-ANN = "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"
-BOB = "us-east-1:bbbbbbbb-0000-4000-8000-00000000000b"
+POOL_ID = "us-east-1:11111111-2222-4333-8444-555555555555"
+ANN_IDENTITY = "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"
+BOB_IDENTITY = "us-east-1:bbbbbbbb-0000-4000-8000-00000000000b"
 GUEST_ID_KEY_NAME, GUEST_ID_KEY = "/guest-ids", "canary-key-of-guest-ids"
-ANN_ID, BOB_ID = (derive_keyed_user_id(GUEST_ID_KEY, identity) for identity in (ANN, BOB))
-LECTURE = ulid(datetime.fromtimestamp(START_MS / 1000, UTC), 7)
-LIMITS = SocketEnvironment(
+ANN_GUEST_ID, BOB_GUEST_ID = (derive_keyed_user_id(GUEST_ID_KEY, identity) for identity in (ANN_IDENTITY, BOB_IDENTITY))
+LECTURE_ID = ulid(datetime.fromtimestamp(START_MS / 1000, UTC), 7)
+ENVIRONMENT = SocketEnvironment(
     s3_bucket=BUCKET,
     dynamodb_table=TABLE,
     worker="arn:aws:lambda:us-east-1:123456789012:function:worker:live",
     time_limit_queue="https://sqs.us-east-1.amazonaws.com/123456789012/time-limits",
-    identity_pool=POOL,
+    identity_pool=POOL_ID,
     guest_id_key=GUEST_ID_KEY_NAME,
     lecture_uploads="guests",
     max_query_bytes=10_000,
@@ -66,17 +66,23 @@ def _s3() -> Any:
 
 @dataclass
 class SocketHarness:
-    """WebSocket handler with its table and fakes."""
+    """WebSocket handler whose calls of other services are recorded.
+
+    A test sends messages as a guest, by default as Ann on connection `c1`, and inspects the answers, the recorded calls
+    and the table.
+    """
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
     scheduled_checks: list[TimeLimitCheck] = field(default_factory=list)
+    """Messages sent to the queue of time limit checks."""
     worker_events: list[WorkerEvent] = field(default_factory=list)
+    """Events of the query worker's invocations."""
     invocation_error: Exception | None = None
     """Error of the worker's invocation; None if it succeeds."""
-    limits: SocketEnvironment = LIMITS
-    ids: int = 0
+    environment: SocketEnvironment = ENVIRONMENT
+    id_count: int = 0
 
     @property
     def items(self) -> VersionedItems:
@@ -86,13 +92,13 @@ class SocketHarness:
     def handler(self) -> SocketHandler:
         """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
         log, lectures = EventLog("DEBUG"), LectureTable(self.dynamodb, TABLE)
-        uploads = UploadForms(_s3(), lectures, self.items, self.limits, clock_ms=self.clock, new_id=self._new_id)
-        asking = QuestionIntake(
+        uploads = UploadForms(_s3(), lectures, self.items, self.environment, clock_ms=self.clock, new_id=self._new_id)
+        intake = QuestionIntake(
             self.items,
             lectures,
-            self.limits,
+            self.environment,
             schedule_check=self.scheduled_checks.append,
-            invoke_worker=self._call,
+            invoke_worker=self._invoke_worker,
             new_id=self._new_id,
             clock_ms=self.clock,
             log=log,
@@ -100,18 +106,18 @@ class SocketHarness:
         checks = OverdueQuestionChecker(
             self.items,
             self.clients,
-            limit_ms=int(self.limits.answer_seconds * 1000),
+            limit_ms=int(self.environment.answer_seconds * 1000),
             clock_ms=self.clock,
             log=log,
         )
         return SocketHandler(
-            self.items, uploads, asking, checks, identity_pool=POOL, guest_id_key=lambda: GUEST_ID_KEY, log=log
+            self.items, uploads, intake, checks, identity_pool=POOL_ID, guest_id_key=lambda: GUEST_ID_KEY, log=log
         )
 
-    def connect(self, connection: str = "c1", identity: Any = ANN, pool: Any = POOL, **more: Any) -> dict[str, Any]:
+    def connect(self, connection: str = "c1", identity: Any = ANN_IDENTITY, **event: Any) -> dict[str, Any]:
         """Send a signed handshake."""
-        signed = {"cognitoIdentityId": identity, "cognitoIdentityPoolId": pool}
-        return self.event(connection, "CONNECT", {"identity": signed}, **more)
+        signed = {"cognitoIdentityId": identity, "cognitoIdentityPoolId": POOL_ID}
+        return self.handle_event(connection, "CONNECT", {"identity": signed}, **event)
 
     def send(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
         """Send a message and return its answer."""
@@ -119,52 +125,52 @@ class SocketHarness:
 
     def send_text(self, body: str | None, connection: str = "c1") -> dict[str, Any]:
         """Send any text as a message and return its answer."""
-        response = self.event(connection, "MESSAGE", {}, body=body)
+        response = self.handle_event(connection, "MESSAGE", {}, body=body)
         assert response["statusCode"] == 200, "an error is sent as an answer, so the connection stays open"
         answer: dict[str, Any] = json.loads(response["body"])
         return answer
 
     def ask(self, query_id: str = "question-1", connection: str = "c1", **content: Any) -> dict[str, Any]:
-        """Ask a question about the lecture, by default a written question."""
-        asked = {"queryId": query_id, "lectureId": LECTURE, "text": "Why?", **content}
-        return self.send("query", connection, **{name: value for name, value in asked.items() if value is not None})
+        """Ask a question about the lecture, by default a written question. Fields with the value None are omitted."""
+        message = {"queryId": query_id, "lectureId": LECTURE_ID, "text": "Why?", **content}
+        return self.send("query", connection, **{name: value for name, value in message.items() if value is not None})
 
-    def event(self, connection: str, kind: str, said: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """Handle an API Gateway event."""
-        context = {"connectionId": connection, "eventType": kind, "routeKey": "$default", "requestId": "r1", **said}
-        return self.handler.handle({"requestContext": context, **more})
+    def handle_event(self, connection: str, event_type: str, more: dict[str, Any], **event: Any) -> dict[str, Any]:
+        """Handle an API Gateway event with these fields. `more` are further fields of its request context."""
+        context = {"connectionId": connection, "eventType": event_type, "routeKey": "$default", "requestId": "r1"}
+        return self.handler.handle({"requestContext": context | more, **event})
 
-    def lecture(self, lecture_id: str = LECTURE, **attributes: str) -> None:
-        """Write a lecture's item."""
+    def store_lecture(self, lecture_id: str = LECTURE_ID, **attributes: str) -> None:
+        """Store a lecture's item."""
         put_lecture(self.dynamodb, lecture_id, **attributes)
 
-    def question(self, query_id: str = "question-1", guest_id: str = ANN_ID) -> QuestionRecord:
+    def read_question(self, query_id: str = "question-1", guest_id: str = ANN_GUEST_ID) -> QuestionRecord:
         return self.items.read(QuestionRecord, query_key(guest_id, query_id))
 
     def put_question(self, question: QuestionRecord, query_id: str = "question-1") -> None:
         """Store a question's record, as the worker would."""
-        self.items.change(QuestionRecord, query_key(ANN_ID, query_id), lambda _: (question, None))
+        self.items.change(QuestionRecord, query_key(ANN_GUEST_ID, query_id), lambda _: (question, None))
 
-    def allowance(self, guest_id: str = ANN_ID) -> Allowance:
+    def read_allowance(self, guest_id: str = ANN_GUEST_ID) -> Allowance:
         return self.items.read(Allowance, allowance_key(guest_id))
 
     def end_question(self, query_id: str) -> None:
         """End a question, as the worker would."""
-        self.items.change(Allowance, allowance_key(ANN_ID), lambda state: (state.end_question(query_id), None))
+        self.items.change(Allowance, allowance_key(ANN_GUEST_ID), lambda state: (state.end_question(query_id), None))
 
-    def stored(self) -> list[dict[str, Any]]:
+    def stored_items(self) -> list[dict[str, Any]]:
         """Return all items of the table."""
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
         return items
 
-    def _call(self, call: WorkerEvent) -> None:
+    def _invoke_worker(self, event: WorkerEvent) -> None:
         if self.invocation_error is not None:
             raise self.invocation_error
-        self.worker_events.append(call)
+        self.worker_events.append(event)
 
     def _new_id(self) -> str:
-        self.ids += 1
-        return ulid(datetime.fromtimestamp(self.clock.now_ms / 1000, UTC), self.ids)
+        self.id_count += 1
+        return ulid(datetime.fromtimestamp(self.clock.now_ms / 1000, UTC), self.id_count)
 
 
 @contextmanager
@@ -173,5 +179,5 @@ def create_socket_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHar
     credentials(monkeypatch)
     with create_lecture_harness() as lectures:
         api = SocketHarness(lectures.dynamodb)
-        api.lecture()
+        api.store_lecture()
         yield api

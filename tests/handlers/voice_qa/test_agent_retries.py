@@ -1,98 +1,102 @@
-"""Retries before an answer starts: which failures are retried, and when."""
+"""Retries of questions to the agent before the first byte of an answer: retried failures, pauses and limits."""
 
 import socket
 
 import pytest
 
 from handlers.voice_qa.query_worker.agent.agent_call import MAX_TRIES
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
-    HELLO,
-    SHORT,
+    SHORT_ANSWER,
+    SHORT_ANSWER_PIECES,
     Clock,
-    ask,
-    failure,
-    head,
-    peer,
-    raw,
-    status,
+    agent_failure,
+    ask_agent,
+    response_headers,
+    run_server,
+    send_bytes,
+    send_status,
     unused_port,
 )
 
 
 @pytest.mark.parametrize("code", [502, 503, 504, 429])
 def test_a_transient_failure_is_retried(clock: Clock, code: int) -> None:
-    with peer(status(code), status(code), SHORT) as serving:
-        assert ask(serving.endpoint, clock) == HELLO
-        assert len(serving.requests) == 3
+    with run_server(send_status(code), send_status(code), SHORT_ANSWER) as server:
+        assert ask_agent(server.endpoint, clock) == SHORT_ANSWER_PIECES
+        assert len(server.requests) == 3
     assert clock.waits == [0.1, 0.2]
 
 
 def test_a_connection_that_closes_before_the_first_byte_is_retried(clock: Clock) -> None:
-    with peer(raw(), raw(b"HTTP/1.1 200 OK\r\n"), raw(head()), raw(head("Content-Length: 9")), SHORT) as serving:
-        with pytest.raises(AgentFailed) as failed:
-            ask(serving.endpoint, clock)
-        assert failed.value.code is AgentCode.UNAVAILABLE
-        assert len(serving.requests) == MAX_TRIES
-        assert ask(serving.endpoint, clock) == HELLO
+    with run_server(
+        send_bytes(),
+        send_bytes(b"HTTP/1.1 200 OK\r\n"),
+        send_bytes(response_headers()),
+        send_bytes(response_headers("Content-Length: 9")),
+        SHORT_ANSWER,
+    ) as server:
+        assert agent_failure(server.endpoint, clock).code is AgentCode.UNAVAILABLE
+        assert len(server.requests) == MAX_TRIES
+        assert ask_agent(server.endpoint, clock) == SHORT_ANSWER_PIECES
 
 
 def test_an_unreachable_agent_is_retried_a_limited_number_of_times(clock: Clock) -> None:
-    failed = failure(f"http://127.0.0.1:{unused_port()}", clock)
+    failed = agent_failure(f"http://127.0.0.1:{unused_port()}", clock)
     assert (failed.code, failed.retryable) == (AgentCode.UNAVAILABLE, True)
     assert clock.waits == [0.1, 0.2, 0.4]
 
 
-@pytest.mark.parametrize(("share", "waits"), [(0.0, [0, 0, 0]), (1.0, [0.2, 0.4, 0.8])])
-def test_pauses_grow_and_are_random(clock: Clock, share: float, waits: list[float]) -> None:
-    clock.share = share
-    with peer(*[status(503)] * MAX_TRIES) as serving:
-        assert failure(serving.endpoint, clock).code is AgentCode.UNAVAILABLE
+@pytest.mark.parametrize(("random_share", "waits"), [(0.0, [0, 0, 0]), (1.0, [0.2, 0.4, 0.8])])
+def test_pauses_grow_and_are_random(clock: Clock, random_share: float, waits: list[float]) -> None:
+    clock.random_share = random_share
+    with run_server(*[send_status(503)] * MAX_TRIES) as server:
+        assert agent_failure(server.endpoint, clock).code is AgentCode.UNAVAILABLE
     assert clock.waits == waits
 
 
-def test_retry_after_extends_the_pause(clock: Clock) -> None:
-    with peer(status(429, Retry_After="3"), SHORT) as serving:
-        assert ask(serving.endpoint, clock) == HELLO
-    assert clock.waits == [3.1]
+@pytest.mark.parametrize(
+    ("retry_after", "pause"),
+    [
+        ("3", 3.1),
+        *((unreadable, 0.1) for unreadable in ("", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²")),
+    ],
+)
+def test_a_readable_retry_after_extends_the_pause(clock: Clock, retry_after: str, pause: float) -> None:
+    with run_server(send_status(429, Retry_After=retry_after), SHORT_ANSWER) as server:
+        assert ask_agent(server.endpoint, clock) == SHORT_ANSWER_PIECES
+    assert clock.waits == [pause]
 
 
 def test_a_retry_after_beyond_the_time_limit_fails_the_call_at_once(clock: Clock) -> None:
-    with peer(status(429, Retry_After="11")) as serving:
-        failed = failure(serving.endpoint, clock)
+    with run_server(send_status(429, Retry_After="11")) as server:
+        failed = agent_failure(server.endpoint, clock)
     assert (failed.code, failed.retryable) == (AgentCode.THROTTLED, True)
     assert clock.waits == []
 
 
-@pytest.mark.parametrize("after", ["", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²"])
-def test_an_unreadable_retry_after_is_ignored(clock: Clock, after: str) -> None:
-    with peer(status(429, Retry_After=after), SHORT) as serving:
-        assert ask(serving.endpoint, clock) == HELLO
-    assert clock.waits == [0.1]
+def test_tries_and_pauses_share_the_time_limit_for_the_first_byte(clock: Clock) -> None:
+    def fail_after_nearly_five_seconds(connection: socket.socket) -> None:
+        clock.seconds += 4.9
+        send_status(503)(connection)
 
-
-def test_attempts_and_pauses_share_the_limit_for_the_first_byte(clock: Clock) -> None:
-    def late(connection: socket.socket) -> None:
-        clock.at += 4.9
-        status(503)(connection)
-
-    with peer(late, late) as serving:
-        assert failure(serving.endpoint, clock).code is AgentCode.UNAVAILABLE
-        assert len(serving.requests) == 2
+    with run_server(fail_after_nearly_five_seconds, fail_after_nearly_five_seconds) as server:
+        assert agent_failure(server.endpoint, clock).code is AgentCode.UNAVAILABLE
+        assert len(server.requests) == 2
     assert clock.waits == [0.1]
 
 
 @pytest.mark.parametrize(
-    ("code", "expected", "retryable"),
+    ("status", "expected", "retryable"),
     [
         (204, AgentCode.MALFORMED, False),
-        *((code, AgentCode.NO_ACCESS, False) for code in (301, 307, 401, 403, 404, 405, 407)),
-        *((code, AgentCode.QUESTION_REJECTED, False) for code in (400, 413, 422)),
-        *((code, AgentCode.FAILED, True) for code in (500, 501)),
+        *((status, AgentCode.NO_ACCESS, False) for status in (301, 307, 401, 403, 404, 405, 407)),
+        *((status, AgentCode.QUESTION_REJECTED, False) for status in (400, 413, 422)),
+        *((status, AgentCode.FAILED, True) for status in (500, 501)),
     ],
 )
-def test_other_refusals_are_final(clock: Clock, code: int, expected: AgentCode, retryable: bool) -> None:
-    with peer(status(code, Location="http://127.0.0.1:1/")) as serving:
-        failed = failure(serving.endpoint, clock)
+def test_other_statuses_are_not_retried(clock: Clock, status: int, expected: AgentCode, retryable: bool) -> None:
+    with run_server(send_status(status, Location="http://127.0.0.1:1/")) as server:
+        failed = agent_failure(server.endpoint, clock)
     assert (failed.code, failed.retryable) == (expected, retryable)
     assert clock.waits == []

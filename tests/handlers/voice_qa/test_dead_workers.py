@@ -1,4 +1,8 @@
-"""Questions whose worker dies at any moment, or never starts: the client gets an error at the end of the time limit."""
+"""Questions whose worker dies at any moment, or never starts.
+
+A time limit check is a delayed message for each invocation of the worker. When the WebSocket handler receives it, the
+client of a question that has not ended gets an error.
+"""
 
 import json
 from collections.abc import Callable
@@ -7,139 +11,148 @@ from unittest.mock import Mock
 
 import pytest
 
+from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.json_models import Message
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
+from handlers.voice_qa.query_worker.handler import AnsweringFailed
 from handlers.voice_qa.query_worker.question_answering import AnswerOutcome
 from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import QuestionStatus
 from handlers.voice_qa.websocket_messages import Answered, QueryFailed
 from tests.handlers.common.aws.aws_failures import TRANSIENT, FailingTable, name_failure
-from tests.handlers.voice_qa.query_worker.worker_harness import ERROR, HELLO, LIMIT_MS, QUERY, WORLD, WorkerHarness
+from tests.handlers.voice_qa.query_worker.worker_harness import (
+    AWS_ERROR,
+    LIMIT_MS,
+    MORE_TEXT,
+    QUERY_ID,
+    TEXT,
+    WorkerHarness,
+)
 
 NO_FAILURES: dict[str, list[dict[str, str]]] = {"batchItemFailures": []}
 Patch = pytest.MonkeyPatch
 
 
-def killed(*_: Any, **__: Any) -> NoReturn:
+def kill(*_: Any, **__: Any) -> NoReturn:
     """End the worker like a kill: no code of the worker may handle this exception."""
     raise SystemExit
 
 
 def run_until_killed(worker: WorkerHarness) -> None:
     with pytest.raises(SystemExit):
-        worker.call("call-x")
+        worker.invoke("call-x")
 
 
-def never_starts(worker: WorkerHarness, monkeypatch: Patch) -> None:
+def lose_the_invocation(worker: WorkerHarness, monkeypatch: Patch) -> None:
     """Lambda loses the event, or discards it because it is too old."""
 
 
-def before_the_attempt_begins(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    with monkeypatch.context() as kill:
-        kill.setattr(QuestionItem, "begin", killed)
+def die_before_the_attempt(worker: WorkerHarness, monkeypatch: Patch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(QuestionItem, "begin", kill)
         run_until_killed(worker)
 
 
-def while_the_agent_answers(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    worker.script_answer(HELLO, killed)
+def die_during_the_answer(worker: WorkerHarness, monkeypatch: Patch) -> None:
+    worker.script_answer(TEXT, kill)
     run_until_killed(worker)
 
 
-def before_the_answer_is_stored(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    worker.script_answer(HELLO)
-    with monkeypatch.context() as kill:
-        kill.setattr(worker.answers, "put", killed)
+def die_before_storing_the_answer(worker: WorkerHarness, monkeypatch: Patch) -> None:
+    worker.script_answer(TEXT)
+    with monkeypatch.context() as patched:
+        patched.setattr(worker.answers, "put", kill)
         run_until_killed(worker)
 
 
-def before_the_question_is_ended(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    worker.script_answer(HELLO)
-    with monkeypatch.context() as kill:
-        kill.setattr(QuestionItem, "end", killed)
+def die_before_ending_the_question(worker: WorkerHarness, monkeypatch: Patch) -> None:
+    worker.script_answer(TEXT)
+    with monkeypatch.context() as patched:
+        patched.setattr(QuestionItem, "end", kill)
         run_until_killed(worker)
 
 
-def while_the_table_fails(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    """The attempt fails and cannot be released."""
-    worker.script_answer(ERROR)
-    with monkeypatch.context() as failing:
-        failing.setattr(QuestionItem, "release", Mock(side_effect=ERROR))
-        with pytest.raises(Exception, match="ClientError"):
-            worker.call("call-x")
+def fail_to_write_the_table(worker: WorkerHarness, monkeypatch: Patch) -> None:
+    """Fail an attempt that can neither end its question nor release it for another attempt."""
+    with monkeypatch.context() as patched:
+        worker.script_answer(TEXT, lambda: patched.setattr(VersionedItems, "change", Mock(side_effect=AWS_ERROR)))
+        with pytest.raises(AnsweringFailed):
+            worker.invoke("call-x")
 
 
 def kill_at_post(worker: WorkerHarness, monkeypatch: Patch, message_type: type[Message]) -> None:
-    with monkeypatch.context() as kill:
+    """Invoke the worker, and kill it when it posts a message of this type."""
+    with monkeypatch.context() as patched:
         post = worker.clients.post
 
         def post_or_die(connection: str, message: Message) -> bool:
             if isinstance(message, message_type):
-                killed()
+                kill()
             return post(connection, message)
 
-        kill.setattr(worker.clients, "post", post_or_die)
+        patched.setattr(worker.clients, "post", post_or_die)
         run_until_killed(worker)
 
 
-def before_the_answers_end_is_posted(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    worker.script_answer(HELLO)
+def die_before_posting_the_end(worker: WorkerHarness, monkeypatch: Patch) -> None:
+    worker.script_answer(TEXT)
     kill_at_post(worker, monkeypatch, Answered)
 
 
-def before_the_failure_is_posted(worker: WorkerHarness, monkeypatch: Patch) -> None:
+def die_before_posting_the_failure(worker: WorkerHarness, monkeypatch: Patch) -> None:
     worker.script_answer(AgentFailed(AgentCode.FAILED))
     kill_at_post(worker, monkeypatch, QueryFailed)
 
 
 Death = Callable[[WorkerHarness, Patch], None]
 DEATHS: list[Death] = [
-    never_starts,
-    before_the_attempt_begins,
-    while_the_agent_answers,
-    before_the_answer_is_stored,
-    before_the_question_is_ended,
-    while_the_table_fails,
-    before_the_answers_end_is_posted,
-    before_the_failure_is_posted,
+    lose_the_invocation,
+    die_before_the_attempt,
+    die_during_the_answer,
+    die_before_storing_the_answer,
+    die_before_ending_the_question,
+    fail_to_write_the_table,
+    die_before_posting_the_end,
+    die_before_posting_the_failure,
 ]
 
 
-@pytest.mark.parametrize("dies", DEATHS)
+@pytest.mark.parametrize("die", DEATHS)
 def test_the_client_of_a_dead_worker_gets_an_error_and_can_ask_again(
-    worker: WorkerHarness, dies: Death, monkeypatch: Patch
+    worker: WorkerHarness, die: Death, monkeypatch: Patch
 ) -> None:
     worker.ask()
-    dies(worker, monkeypatch)
+    die(worker, monkeypatch)
     assert worker.sent_messages("error") == worker.sent_messages("answered") == []
     worker.clock.now_ms += LIMIT_MS
     assert worker.check_time_limit() == NO_FAILURES
     [error] = worker.sent_messages("error")
-    assert (error["code"], error["queryId"], error["retryable"]) == ("AGENT_FAILED", QUERY, True)
-    assert worker.counted == 0
+    assert (error["code"], error["queryId"], error["retryable"]) == ("AGENT_FAILED", QUERY_ID, True)
+    assert worker.running_question_count == 0
     assert worker.check_time_limit() == NO_FAILURES
     assert len(worker.sent_messages("error")) == 1, "a redelivered check repeats nothing"
     assert worker.ask(), "the client asks again"
-    worker.script_answer(HELLO, WORLD)
-    assert worker.call("call-y") in {AnswerOutcome.ANSWERED, AnswerOutcome.REPLAYED}
+    worker.script_answer(TEXT, MORE_TEXT)
+    assert worker.invoke("call-y") in {AnswerOutcome.ANSWERED, AnswerOutcome.REPLAYED}
     assert worker.question.status is QuestionStatus.ANSWERED
     assert len(worker.sent_messages("answered")) == 1
 
 
-@pytest.mark.parametrize("dies", DEATHS)
-def test_a_late_retry_by_lambda_does_not_answer_a_question_that_has_failed(
-    worker: WorkerHarness, dies: Death, monkeypatch: Patch
+@pytest.mark.parametrize("die", DEATHS)
+def test_a_retry_by_lambda_after_the_time_limit_starts_no_attempt(
+    worker: WorkerHarness, die: Death, monkeypatch: Patch
 ) -> None:
     worker.ask()
-    dies(worker, monkeypatch)
+    die(worker, monkeypatch)
     worker.clock.now_ms += LIMIT_MS
     worker.check_time_limit()
-    assert worker.call("call-x") in {AnswerOutcome.NOTHING_TO_DO, AnswerOutcome.REPLAYED}
+    assert worker.invoke("call-x") in {AnswerOutcome.NOTHING_TO_DO, AnswerOutcome.REPLAYED}
 
 
-@pytest.mark.parametrize("dies", [never_starts, while_the_agent_answers])
-def test_no_error_is_sent_before_the_time_limit(worker: WorkerHarness, dies: Death, monkeypatch: Patch) -> None:
+@pytest.mark.parametrize("die", [lose_the_invocation, die_during_the_answer])
+def test_no_error_is_sent_before_the_time_limit(worker: WorkerHarness, die: Death, monkeypatch: Patch) -> None:
     worker.ask()
-    dies(worker, monkeypatch)
+    die(worker, monkeypatch)
     worker.clock.now_ms += LIMIT_MS - 1
     worker.check_time_limit()
     assert worker.sent_messages("error") == []
@@ -148,26 +161,36 @@ def test_no_error_is_sent_before_the_time_limit(worker: WorkerHarness, dies: Dea
 
 def test_a_client_can_ask_again_even_if_the_check_was_lost(worker: WorkerHarness, monkeypatch: Patch) -> None:
     worker.ask()
-    while_the_agent_answers(worker, monkeypatch)
+    die_during_the_answer(worker, monkeypatch)
     worker.clock.now_ms += LIMIT_MS + 10_000
     assert worker.ask()
-    worker.script_answer(HELLO)
-    assert worker.call("call-y") is AnswerOutcome.ANSWERED
+    worker.script_answer(TEXT)
+    assert worker.invoke("call-y") is AnswerOutcome.ANSWERED
 
 
-def test_a_retry_by_lambda_answers_and_the_check_reports_nothing(worker: WorkerHarness, monkeypatch: Patch) -> None:
+@pytest.mark.parametrize("die", [die_during_the_answer, fail_to_write_the_table])
+def test_a_retry_by_lambda_answers_after_two_dead_attempts(
+    worker: WorkerHarness, die: Death, monkeypatch: Patch
+) -> None:
     worker.ask()
-    while_the_agent_answers(worker, monkeypatch)
-    worker.clock.now_ms += 60_000
-    worker.script_answer(HELLO, WORLD)
-    assert worker.call("call-x") is AnswerOutcome.ANSWERED
+    for _ in range(2):
+        die(worker, monkeypatch)
+        worker.clock.now_ms += 60_000
+    assert worker.question.status is QuestionStatus.RUNNING
+    assert worker.invoke("call-y") is AnswerOutcome.NOTHING_TO_DO, "only a retry can detect that the attempt ended"
+    worker.script_answer(TEXT, MORE_TEXT)
+    assert worker.invoke("call-x") is AnswerOutcome.ANSWERED
+    assert worker.clients.attempts_and_numbers("c1")[-2:] == [(3, 0), (3, 1)]
+    assert (worker.question.status, worker.running_question_count) == (QuestionStatus.ANSWERED, 0)
     worker.clock.now_ms += LIMIT_MS
     worker.check_time_limit()
-    assert worker.sent_messages("error") == []
+    assert (len(worker.sent_messages("answered")), worker.sent_messages("error")) == (1, [])
 
 
-def test_a_dead_replay_is_reported_by_its_own_check_only(worker: WorkerHarness, monkeypatch: Patch) -> None:
-    worker.answer_question(HELLO)
+def test_a_worker_that_dies_while_sending_a_stored_answer_is_reported_by_its_own_check_only(
+    worker: WorkerHarness, monkeypatch: Patch
+) -> None:
+    worker.answer_question(TEXT)
     worker.clock.now_ms += LIMIT_MS - 1
     assert worker.ask(), "the client asks for the stored answer"
     kill_at_post(worker, monkeypatch, Answered)
@@ -177,25 +200,25 @@ def test_a_dead_replay_is_reported_by_its_own_check_only(worker: WorkerHarness, 
     assert [error["retryable"] for error in worker.sent_messages("error")] == [True]
 
 
-def test_a_slow_worker_posts_nothing_after_the_error(worker: WorkerHarness) -> None:
+def test_a_worker_above_the_time_limit_posts_nothing_after_the_error(worker: WorkerHarness) -> None:
     worker.ask()
-    worker.script_answer(HELLO, worker.wait(LIMIT_MS), worker.check_time_limit, WORLD)
-    assert worker.call() is AnswerOutcome.NO_LONGER_RUNNING
+    worker.script_answer(TEXT, worker.delay_step(LIMIT_MS), worker.check_time_limit, MORE_TEXT)
+    assert worker.invoke() is AnswerOutcome.NO_LONGER_RUNNING
     assert [message["type"] for message in worker.clients.inbox["c1"]] == ["text", "error"]
 
 
-def test_a_check_of_an_earlier_request_leaves_a_newer_attempt_alone(worker: WorkerHarness) -> None:
+def test_the_check_of_an_earlier_request_does_not_end_a_newer_attempt(worker: WorkerHarness) -> None:
     worker.answer_question(AgentFailed(AgentCode.FAILED))
     worker.clock.now_ms += LIMIT_MS
     worker.ask()
-    worker.script_answer(HELLO, worker.check_time_limit, WORLD)
-    assert worker.call() is AnswerOutcome.ANSWERED
-    assert len(worker.sent_messages("error")) == 1, "only the agent's failure"
+    worker.script_answer(TEXT, worker.check_time_limit, MORE_TEXT)
+    assert worker.invoke() is AnswerOutcome.ANSWERED
+    assert len(worker.sent_messages("error")) == 1, "the error of the first attempt"
 
 
 @pytest.mark.parametrize("failing", ["get_item", "update_item", "post"])
 @pytest.mark.parametrize("error", TRANSIENT, ids=name_failure)
-def test_a_check_retries_transient_failures(
+def test_a_check_is_retried_after_a_failure(
     worker: WorkerHarness, error: Exception, failing: str, monkeypatch: Patch
 ) -> None:
     worker.ask()
@@ -204,16 +227,16 @@ def test_a_check_retries_transient_failures(
         worker.clients.failures = [error]
     else:
         FailingTable(worker.dynamodb, monkeypatch).fail(error, failing, times=1)
-    begun_ms = worker.clock.now_ms
+    started_ms = worker.clock.now_ms
     assert worker.check_time_limit() == NO_FAILURES
     assert len(worker.sent_messages("error")) == 1
-    assert worker.clock.now_ms - begun_ms < 5_000
+    assert worker.clock.now_ms - started_ms < 5_000
 
 
 def test_a_check_that_fails_for_too_long_is_redelivered(worker: WorkerHarness) -> None:
     worker.ask()
     worker.clock.now_ms += LIMIT_MS
-    worker.clients.failures = [ERROR] * 100
+    worker.clients.failures = [AWS_ERROR] * 100
     assert worker.check_time_limit() == {"batchItemFailures": [{"itemIdentifier": "check-1"}]}
     worker.clients.failures = []
     assert worker.check_time_limit() == NO_FAILURES
@@ -222,25 +245,25 @@ def test_a_check_that_fails_for_too_long_is_redelivered(worker: WorkerHarness) -
 
 def test_the_error_goes_to_the_connection_that_asked_last(worker: WorkerHarness, monkeypatch: Patch) -> None:
     worker.ask("c1")
-    while_the_agent_answers(worker, monkeypatch)
+    die_during_the_answer(worker, monkeypatch)
     assert not worker.ask("c2"), "a worker seems to be running"
     worker.clock.now_ms += LIMIT_MS
     worker.check_time_limit()
     assert (len(worker.sent_messages("error", "c1")), len(worker.sent_messages("error", "c2"))) == (0, 1)
 
 
-@pytest.mark.parametrize("gone", [set[str](), {"c1"}], ids=["connected", "disconnected"])
+@pytest.mark.parametrize("disconnected", [set[str](), {"c1"}], ids=["connected", "disconnected"])
 def test_an_overdue_question_is_logged_without_its_content(
-    worker: WorkerHarness, gone: set[str], capsys: pytest.CaptureFixture[str]
+    worker: WorkerHarness, disconnected: set[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     worker.ask()
-    worker.clients.gone |= gone
+    worker.clients.gone |= disconnected
     worker.clock.now_ms += LIMIT_MS
     worker.check_time_limit()
     output = capsys.readouterr().out
-    assert [line["outcome"] for line in worker.logged(output, "query_overdue")] == ["failed"]
+    assert [line["outcome"] for line in worker.log_lines(output, "query_overdue")] == ["failed"]
     assert "anary" not in output
-    assert len(worker.sent_messages("error")) == (0 if gone else 1)
+    assert len(worker.sent_messages("error")) == (0 if disconnected else 1)
 
 
 @pytest.mark.parametrize("body", ["", "{}", '{"schemaVersion": 1, "guestId": "canary", "queryId": "canary-q"}', "[]"])

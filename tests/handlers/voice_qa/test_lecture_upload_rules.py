@@ -1,6 +1,5 @@
-"""Rules for lectures: valid keys, limits, and the order of uploads."""
+"""Rules for lecture uploads: valid keys, limits, and which of two uploads counts."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,48 +17,58 @@ from handlers.voice_qa.lecture_upload_rules import (
     compare_uploads,
     parse_upload,
 )
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import ID, KEY, LIMITS, NOW
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import LECTURE_ID, LECTURE_KEY, LIMITS, NOW
 
-OBJECT = NewObject(bucket="audio", key=KEY, version_id="v1", size=9, etag="e1", arrived=NOW)
+OBJECT = NewObject(bucket="audio", key=LECTURE_KEY, version_id="v1", size=9, etag="e1", arrived=NOW)
 
 
-def at(key: str) -> NewObject:
+def object_at(key: str) -> NewObject:
     return OBJECT.model_copy(update={"key": key})
 
 
-def known_upload(upload: LectureUpload) -> StoredUpload:
-    one = upload.object
-    return StoredUpload(one.key, one.version_id, one.etag, upload.uploaded_at, upload.misplaced)
+def lecture_upload(key: str = LECTURE_KEY, *, misplaced: bool = False, **changes: object) -> LectureUpload:
+    """Return the upload of `OBJECT` with some changes."""
+    return LectureUpload(LECTURE_ID, OBJECT.model_copy(update={"key": key, **changes}), misplaced=misplaced)
 
 
-@pytest.mark.parametrize("name", ["a.mp3", "a", "a b+c%.MOV", "日本", ".hidden", "x" * 255, "lectures"])
-def test_a_lecture_is_one_file_directly_below_its_id(name: str) -> None:
-    assert parse_upload(at(f"lectures/{ID}/{name}")) == LectureUpload(ID, at(f"lectures/{ID}/{name}"))
+def stored(upload: LectureUpload) -> StoredUpload:
+    s3_object = upload.object
+    return StoredUpload(s3_object.key, s3_object.version_id, s3_object.etag, upload.uploaded_at, upload.misplaced)
 
 
-@pytest.mark.parametrize("name", ["a/b.mp3", "a/", "/", "/a", "..", ".", "a\nb", "a\x00", "x" * 256])
-def test_other_objects_below_an_id_are_misplaced(name: str) -> None:
-    upload = parse_upload(at(f"lectures/{ID}/{name}"))
-    assert upload is not None
-    assert upload.misplaced
-    assert upload.lecture_id == ID
+@pytest.mark.parametrize(
+    ("name", "misplaced"),
+    [
+        *((name, False) for name in ("a.mp3", "a", "a b+c%.MOV", "日本", ".hidden", "x" * 255, "lectures")),
+        *((name, True) for name in ("a/b.mp3", "a/", "/", "/a", "..", ".", "a\nb", "a\x00", "x" * 256)),
+    ],
+)
+def test_a_lecture_is_one_file_with_a_valid_name_directly_below_its_id(name: str, misplaced: bool) -> None:
+    key = f"lectures/{LECTURE_ID}/{name}"
+    assert parse_upload(object_at(key)) == lecture_upload(key, misplaced=misplaced)
 
 
 @pytest.mark.parametrize(
     "key",
     [
-        *("", "lectures/a.mp3", f"lectures/{ID}", f"lectures/{ID}/", f"lectures/{ID.lower()}/a.mp3"),
-        *(f"lectures/{ID}0/a.mp3", f"lectures/8{ID[1:]}/a.mp3", f"lectures/{ID}\n/a.mp3"),
-        *(f"lectures//{ID}/a.mp3", f"queries/{ID}/a.mp3", f"xlectures/{ID}/a.mp3"),
+        *(
+            "",
+            "lectures/a.mp3",
+            f"lectures/{LECTURE_ID}",
+            f"lectures/{LECTURE_ID}/",
+            f"lectures/{LECTURE_ID.lower()}/a.mp3",
+        ),
+        *(f"lectures/{LECTURE_ID}0/a.mp3", f"lectures/8{LECTURE_ID[1:]}/a.mp3", f"lectures/{LECTURE_ID}\n/a.mp3"),
+        *(f"lectures//{LECTURE_ID}/a.mp3", f"queries/{LECTURE_ID}/a.mp3", f"xlectures/{LECTURE_ID}/a.mp3"),
     ],
 )
-def test_a_key_without_an_id_has_no_lecture(key: str) -> None:
-    assert parse_upload(at(key)) is None
+def test_a_key_without_a_lecture_id_belongs_to_no_lecture(key: str) -> None:
+    assert parse_upload(object_at(key)) is None
 
 
 @given(st.text(max_size=300))
-def test_any_key_is_a_lecture_misplaced_or_ignored(key: str) -> None:
-    upload = parse_upload(at(f"lectures/{ID}/{key}"))
+def test_every_key_below_a_lecture_id_belongs_to_the_lecture(key: str) -> None:
+    upload = parse_upload(object_at(f"lectures/{LECTURE_ID}/{key}"))
     assert (upload is None) == (key == "")
 
 
@@ -75,7 +84,7 @@ def test_the_duration_must_be_within_its_limits(milliseconds: int, problem: Reje
     assert verdict.audio is not None
 
 
-def test_a_known_format_may_be_disallowed() -> None:
+def test_a_supported_format_that_the_settings_do_not_allow_is_rejected() -> None:
     limits = LectureLimits(1, 10, 10, frozenset([AudioFormat.MP3, AudioFormat.FLAC]))
     verdict = limits.judge(AudioFile(AudioFormat.OGG, "opus", 5000))
     assert (verdict.status, verdict.problem) == (LectureStatus.REJECTED, RejectionReason.FORMAT_NOT_ALLOWED)
@@ -85,53 +94,60 @@ def test_a_known_format_may_be_disallowed() -> None:
 @pytest.mark.parametrize(
     ("upload", "problem"),
     [
-        (LectureUpload(ID, OBJECT.model_copy(update={"size": 0})), RejectionReason.EMPTY),
-        (LectureUpload(ID, OBJECT.model_copy(update={"size": LIMITS.max_bytes + 1})), RejectionReason.TOO_LARGE),
-        (LectureUpload(ID, OBJECT, misplaced=True), RejectionReason.MISPLACED),
+        (lecture_upload(size=0), RejectionReason.EMPTY),
+        (lecture_upload(size=LIMITS.max_bytes + 1), RejectionReason.TOO_LARGE),
+        (lecture_upload(misplaced=True), RejectionReason.MISPLACED),
     ],
 )
-def test_some_uploads_are_rejected_without_being_read(upload: LectureUpload, problem: RejectionReason) -> None:
-    for size in (1, LIMITS.max_bytes):
-        LIMITS.check_before_reading(LectureUpload(ID, OBJECT.model_copy(update={"size": size})))
-    with pytest.raises(RejectedAudio) as refused:
+def test_misplaced_empty_and_too_large_objects_are_rejected_before_they_are_read(
+    upload: LectureUpload, problem: RejectionReason
+) -> None:
+    with pytest.raises(RejectedAudio) as rejected:
         LIMITS.check_before_reading(upload)
-    assert refused.value.reason is problem
+    assert rejected.value.reason is problem
 
 
-def test_every_reason_has_its_own_sentence() -> None:
+@pytest.mark.parametrize("size", [1, LIMITS.max_bytes])
+def test_an_object_of_an_allowed_size_is_read(size: int) -> None:
+    LIMITS.check_before_reading(lecture_upload(size=size))
+
+
+def test_every_rejection_reason_has_its_own_sentence() -> None:
     sentences = [LIMITS.rejection(reason).sentence or "" for reason in RejectionReason]
     assert all(sentence.endswith(".") for sentence in sentences)
     assert len(set(sentences)) == len(RejectionReason)
 
 
-MINE = LectureUpload(ID, OBJECT)
-LATER = OBJECT.model_copy(update={"arrived": NOW + timedelta(milliseconds=1)})
-STRAY = LectureUpload(ID, at(f"lectures/{ID}/a/b"), misplaced=True)
+OTHER_KEY, MISPLACED_KEY = f"{LECTURE_KEY}2", f"lectures/{LECTURE_ID}/a/b"
+LATER = NOW + timedelta(milliseconds=1)
+UPLOAD = lecture_upload()
+LATER_UPLOAD = lecture_upload(OTHER_KEY, arrived=LATER)
+LATER_MISPLACED = lecture_upload(MISPLACED_KEY, misplaced=True, arrived=LATER)
+UNVERSIONED = lecture_upload(version_id="null")
 
 
 @pytest.mark.parametrize(
-    ("before", "upload", "stands"),
+    ("before", "upload", "expected"),
     [
-        (None, MINE, UploadPrecedence.HIGHER),
-        (MINE, MINE, UploadPrecedence.SAME),
-        (MINE, LectureUpload(ID, LATER), UploadPrecedence.SAME),
-        (MINE, LectureUpload(ID, OBJECT.model_copy(update={"version_id": "v2"})), UploadPrecedence.ASK_BUCKET),
-        (MINE, LectureUpload(ID, LATER.model_copy(update={"key": KEY + "2"})), UploadPrecedence.HIGHER),
-        (MINE, LectureUpload(ID, at(KEY + "2")), UploadPrecedence.LOWER),
-        (LectureUpload(ID, LATER.model_copy(update={"key": KEY + "2"})), MINE, UploadPrecedence.LOWER),
-        (MINE, replace(STRAY, object=LATER.model_copy(update={"key": "x"})), UploadPrecedence.LOWER),
-        (replace(STRAY, object=LATER.model_copy(update={"key": "x"})), MINE, UploadPrecedence.HIGHER),
-        (STRAY, STRAY, UploadPrecedence.SAME),
+        pytest.param(None, UPLOAD, UploadPrecedence.HIGHER, id="first upload"),
+        pytest.param(UPLOAD, lecture_upload(arrived=LATER), UploadPrecedence.SAME, id="same version, later event"),
+        pytest.param(UPLOAD, lecture_upload(version_id="v2"), UploadPrecedence.ASK_BUCKET, id="other version"),
+        pytest.param(UPLOAD, LATER_UPLOAD, UploadPrecedence.HIGHER, id="later object"),
+        pytest.param(UPLOAD, lecture_upload(OTHER_KEY), UploadPrecedence.LOWER, id="other object at the same time"),
+        pytest.param(LATER_UPLOAD, UPLOAD, UploadPrecedence.LOWER, id="earlier object"),
+        pytest.param(UPLOAD, LATER_MISPLACED, UploadPrecedence.LOWER, id="misplaced after valid"),
+        pytest.param(LATER_MISPLACED, UPLOAD, UploadPrecedence.HIGHER, id="valid after misplaced"),
+        pytest.param(LATER_MISPLACED, LATER_MISPLACED, UploadPrecedence.SAME, id="same misplaced object"),
+        pytest.param(UNVERSIONED, UNVERSIONED, UploadPrecedence.SAME, id="unversioned, equal content"),
+        pytest.param(
+            UNVERSIONED,
+            lecture_upload(version_id="null", etag="e2"),
+            UploadPrecedence.ASK_BUCKET,
+            id="unversioned, other content",
+        ),
     ],
 )
-def test_the_newest_upload_counts(
-    before: LectureUpload | None, upload: LectureUpload, stands: UploadPrecedence
+def test_the_newest_valid_upload_counts(
+    before: LectureUpload | None, upload: LectureUpload, expected: UploadPrecedence
 ) -> None:
-    assert compare_uploads(known_upload(before) if before else None, upload) is stands
-
-
-@pytest.mark.parametrize(("etag", "stands"), [("e1", UploadPrecedence.SAME), ("e2", UploadPrecedence.ASK_BUCKET)])
-def test_without_versions_objects_with_equal_bytes_are_the_same(etag: str, stands: UploadPrecedence) -> None:
-    before = LectureUpload(ID, OBJECT.model_copy(update={"version_id": "null"}))
-    after = LectureUpload(ID, OBJECT.model_copy(update={"version_id": "null", "etag": etag}))
-    assert compare_uploads(known_upload(before), after) is stands
+    assert compare_uploads(stored(before) if before else None, upload) is expected

@@ -1,8 +1,8 @@
-"""Questions and allowances after any sequence of changes."""
+"""Questions and allowances (limits of a guest) after any sequence of changes."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,181 +13,200 @@ from handlers.voice_qa.table_records import (
     Listener,
     QuestionRecord,
     QuestionStatus,
-    allowance_key,
-    connection_key,
-    conversation_key,
-    query_key,
 )
 
 NEW = QuestionRecord(session="s1", lecture_id="l1", text="Why?", listener=Listener(connection="c1"), asked_ms=1)
 RUN_MS = 100
-CALL = "call-1"
-AT_ONCE, PER_HOUR = 2, 5
-TIMES = st.integers(0, 1_000)
+REQUEST_ID = "call-1"
+MAX_AT_ONCE, MAX_PER_HOUR, RUN_LIMIT_MS = 2, 5, HOUR_MS // 4
+"""Limits of a guest's allowance, and the time for which a question without an end counts as being answered."""
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["ask", "begin", "answer", "fail", "retry", "give back"]), TIMES), max_size=30
+    st.tuples(st.sampled_from(["ask", "begin", "answer", "fail", "fail retryably", "release"]), st.integers(0, 1_000)),
+    max_size=30,
 )
-ASKS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, HOUR_MS // 2), st.booleans()), max_size=40)
+REQUESTS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, HOUR_MS // 2), st.booleans()), max_size=40)
+"""Requests of a guest: question id, milliseconds since the previous request, and True if the question ends before it."""
+Steps = list[tuple[str, int]]
+Requests = list[tuple[str, int, bool]]
 
 
-def step(question: QuestionRecord, name: str, now_ms: int) -> QuestionRecord:
-    moves: dict[str, Callable[[], QuestionRecord]] = {
+def apply_step(question: QuestionRecord, name: str, now_ms: int) -> QuestionRecord:
+    steps: dict[str, Callable[[], QuestionRecord]] = {
         "ask": lambda: question.apply_request(NEW.model_copy(update={"asked_ms": now_ms}), now_ms)[0],
-        "begin": lambda: question.begin(now_ms, now_ms + RUN_MS, CALL)[0],
+        "begin": lambda: question.begin(now_ms, now_ms + RUN_MS, REQUEST_ID)[0],
         "answer": question.mark_answered,
         "fail": lambda: question.mark_failed("AGENT_FAILED", retryable=False),
-        "retry": lambda: question.mark_failed("AGENT_FAILED", retryable=True),
-        "give back": question.release,
+        "fail retryably": lambda: question.mark_failed("AGENT_FAILED", retryable=True),
+        "release": question.release,
     }
-    return moves[name]()
+    return steps[name]()
 
 
-def apply_steps(steps: list[tuple[str, int]]) -> tuple[QuestionRecord, int]:
-    """Return a question after a possible sequence of steps, each some time after the previous one, and the time.
-    Only the current attempt ends a question."""
+def apply_steps(steps: Steps) -> tuple[QuestionRecord, int]:
+    """Return a question after a possible sequence of steps, and the time of the last step.
+
+    Each step has the milliseconds since the previous one. Steps that only the current attempt performs are skipped if
+    none is running.
+    """
     question, now_ms = QuestionRecord(), 0
-    for name, waited in steps:
-        now_ms += waited
+    for name, elapsed_ms in steps:
+        now_ms += elapsed_ms
         if name in {"ask", "begin"} or question.status is QuestionStatus.RUNNING:
-            question = step(question, name, now_ms)
+            question = apply_step(question, name, now_ms)
     return question, now_ms
 
 
 @given(STEPS, st.integers(0, RUN_MS - 1))
-def test_no_worker_begins_while_another_one_is_running(steps: list[tuple[str, int]], waited: int) -> None:
+def test_no_attempt_begins_while_another_one_is_running(steps: Steps, elapsed_ms: int) -> None:
     question, now_ms = apply_steps(steps)
-    begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
-    if mine:
-        asked, worker_needed = begun.apply_request(NEW, now_ms + waited)
+    running, has_begun = question.begin(now_ms, now_ms + RUN_MS, REQUEST_ID)
+    if has_begun:
+        requested, worker_needed = running.apply_request(NEW, now_ms + elapsed_ms)
         assert not worker_needed
-        assert asked.begin(now_ms + waited, now_ms + waited + RUN_MS, CALL) == (asked, False)
-        assert asked.begin(now_ms + RUN_MS, now_ms + 2 * RUN_MS, CALL)[1], "a dead worker is replaced"
+        assert requested.begin(now_ms + elapsed_ms, now_ms + elapsed_ms + RUN_MS, REQUEST_ID) == (requested, False)
+        assert requested.begin(now_ms + RUN_MS, now_ms + 2 * RUN_MS, REQUEST_ID)[1], "a dead worker is replaced"
 
 
 @given(STEPS, st.integers(0, 2 * RETRY_MS))
-def test_only_a_retry_by_lambda_takes_over_before_the_timeout(steps: list[tuple[str, int]], waited: int) -> None:
+def test_only_a_retry_by_lambda_replaces_a_running_attempt(steps: Steps, elapsed_ms: int) -> None:
     question, now_ms = apply_steps(steps)
-    begun, mine = question.begin(now_ms, now_ms + 2 * RETRY_MS + 1, CALL)
-    if mine:
-        assert not begun.begin(now_ms + waited, now_ms + waited + RUN_MS, "call-2")[1]
-        again, taken = begun.begin(now_ms + waited, now_ms + waited + RUN_MS, CALL)
-        assert (taken, again.attempt) == (waited >= RETRY_MS, begun.attempt + taken)
+    running, has_begun = question.begin(now_ms, now_ms + 2 * RETRY_MS + 1, REQUEST_ID)
+    if has_begun:
+        assert not running.begin(now_ms + elapsed_ms, now_ms + elapsed_ms + RUN_MS, "call-2")[1]
+        replaced, has_replaced = running.begin(now_ms + elapsed_ms, now_ms + elapsed_ms + RUN_MS, REQUEST_ID)
+        assert (has_replaced, replaced.attempt) == (elapsed_ms >= RETRY_MS, running.attempt + has_replaced)
 
 
 @given(STEPS)
-def test_a_worker_that_was_invoked_for_an_unanswered_question_can_begin(steps: list[tuple[str, int]]) -> None:
+def test_a_worker_that_was_invoked_for_an_unanswered_question_can_begin(steps: Steps) -> None:
     question, now_ms = apply_steps(steps)
-    asked, worker_needed = question.apply_request(NEW, now_ms)
-    if worker_needed and asked.status is not QuestionStatus.ANSWERED:
-        assert asked.begin(now_ms, now_ms + RUN_MS, CALL)[1]
+    requested, worker_needed = question.apply_request(NEW, now_ms)
+    if worker_needed and requested.status is not QuestionStatus.ANSWERED:
+        assert requested.begin(now_ms, now_ms + RUN_MS, REQUEST_ID)[1]
 
 
 @given(STEPS)
-def test_asking_twice_at_the_same_time_does_not_change_the_question(steps: list[tuple[str, int]]) -> None:
+def test_a_repeated_request_changes_only_the_counters_of_calls_and_requests(steps: Steps) -> None:
     question, now_ms = apply_steps(steps)
-    asked, _ = question.apply_request(NEW, now_ms)
-    again, called = asked.apply_request(NEW, now_ms)
-    place = asked.listener.model_copy(update={"request_count": asked.listener.request_count + 1})
-    assert again == asked.model_copy(update={"calls": asked.calls + called, "listener": place})
+    requested, _ = question.apply_request(NEW, now_ms)
+    repeated, worker_needed = requested.apply_request(NEW, now_ms)
+    listener = requested.listener.model_copy(update={"request_count": requested.listener.request_count + 1})
+    assert repeated == requested.model_copy(update={"calls": requested.calls + worker_needed, "listener": listener})
 
 
 @given(STEPS)
-def test_asking_changes_the_listener_and_always_leads_to_an_answer(steps: list[tuple[str, int]]) -> None:
+def test_a_request_replaces_the_listener_but_not_the_conversation(steps: Steps) -> None:
     question, now_ms = apply_steps(steps)
-    wish = Listener(connection="c9", attempt=2, resume_from=4)
-    new = NEW.model_copy(update={"listener": wish, "session": "s9"})
-    asked, worker_needed = question.apply_request(new, now_ms)
-    assert asked.listener == wish.model_copy(update={"request_count": question.listener.request_count + 1})
-    assert asked.session == (question.session or ("s9" if worker_needed else ""))
-    final = question.status is QuestionStatus.FAILED and not question.retryable
-    working = question.status is QuestionStatus.RUNNING and question.running_until_ms > now_ms
-    assert worker_needed == (not final and not working)
+    listener = Listener(connection="c9", attempt=2, resume_from=4)
+    new = NEW.model_copy(update={"listener": listener, "session": "s9"})
+    requested, worker_needed = question.apply_request(new, now_ms)
+    assert requested.listener == listener.model_copy(update={"request_count": question.listener.request_count + 1})
+    assert requested.session == (question.session or ("s9" if worker_needed else ""))
 
 
 @given(STEPS)
-def test_a_final_answer_or_failure_stays(steps: list[tuple[str, int]]) -> None:
+def test_a_request_needs_a_worker_unless_one_is_running_or_the_question_has_failed(steps: Steps) -> None:
+    question, now_ms = apply_steps(steps)
+    has_failed = question.status is QuestionStatus.FAILED and not question.retryable
+    is_running = question.status is QuestionStatus.RUNNING and question.running_until_ms > now_ms
+    assert question.apply_request(NEW, now_ms)[1] == (not has_failed and not is_running)
+
+
+@given(STEPS)
+def test_an_answered_or_failed_question_starts_no_further_attempt(steps: Steps) -> None:
     question, now_ms = apply_steps(steps)
     for ended in (question.mark_answered(), question.mark_failed("AUDIO_EMPTY", retryable=False)):
-        asked, _ = ended.apply_request(NEW, now_ms)
-        assert (asked.status, asked.code) == (ended.status, ended.code)
-        assert asked.begin(now_ms, now_ms + RUN_MS, CALL) == (asked, False)
-        assert asked.release() == asked
+        requested, _ = ended.apply_request(NEW, now_ms)
+        assert (requested.status, requested.code) == (ended.status, ended.code)
+        assert requested.begin(now_ms, now_ms + RUN_MS, REQUEST_ID) == (requested, False)
+        assert requested.release() == requested
 
 
 @given(STEPS)
-def test_each_beginning_is_another_attempt(steps: list[tuple[str, int]]) -> None:
+def test_an_attempt_is_counted_when_it_begins(steps: Steps) -> None:
     question, now_ms = apply_steps(steps)
-    begun, mine = question.begin(now_ms, now_ms + RUN_MS, CALL)
-    assert begun.attempt == question.attempt + mine
-    assert begun.apply_request(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is not an attempt"
+    running, has_begun = question.begin(now_ms, now_ms + RUN_MS, REQUEST_ID)
+    assert running.attempt == question.attempt + has_begun
+    assert running.apply_request(NEW, now_ms + RUN_MS)[0].attempt == running.attempt, "a request is not an attempt"
 
 
-def test_a_listeners_number_applies_to_its_own_attempt() -> None:
-    place = Listener(attempt=2, resume_from=4)
-    assert [place.first_piece(attempt) for attempt in (1, 2, 3)] == [0, 4, 0]
+def test_the_requested_piece_applies_only_to_the_named_attempt() -> None:
+    listener = Listener(attempt=2, resume_from=4)
+    assert [listener.first_piece(attempt) for attempt in (1, 2, 3)] == [0, 4, 0]
 
 
-def apply_requests(asks: list[tuple[str, int, bool]]) -> list[tuple[Allowance, Allowance, str, int, bool]]:
-    """Return for each request: the allowance before and after, question id, time, and whether it was granted."""
+class CountedRequest(NamedTuple):
+    """A request for a question, with the guest's allowance before and after it."""
+
+    query_id: str
+    now_ms: int
+    before: Allowance
+    after: Allowance
+    is_granted: bool
+
+    @property
+    def was_running(self) -> bool:
+        """True if the question already counted as being answered."""
+        return any(query_id == self.query_id and until_ms > self.now_ms for query_id, until_ms in self.before.running)
+
+
+def count(allowance: Allowance, query_id: str, now_ms: int) -> tuple[Allowance, bool]:
+    return allowance.count_question(query_id, now_ms, now_ms + RUN_LIMIT_MS, MAX_AT_ONCE, MAX_PER_HOUR)
+
+
+def apply_requests(requests: Requests) -> list[CountedRequest]:
     allowance, now_ms = Allowance(), 0
-    history = []
-    for name, waited, ends in asks:
-        now_ms += waited
-        if ends:
-            allowance = allowance.end_question(name)
-        after, granted = allowance.count_question(name, now_ms, now_ms + HOUR_MS // 4, AT_ONCE, PER_HOUR)
-        history.append((allowance, after, name, now_ms, granted))
-        allowance = after
-    return history
+    counted = []
+    for query_id, elapsed_ms, ends in requests:
+        now_ms += elapsed_ms
+        before = allowance.end_question(query_id) if ends else allowance
+        allowance, is_granted = count(before, query_id, now_ms)
+        counted.append(CountedRequest(query_id, now_ms, before, allowance, is_granted))
+    return counted
 
 
-@given(ASKS)
-def test_an_allowance_is_limited_for_any_requests(asks: list[tuple[str, int, bool]]) -> None:
-    for _, after, _, now_ms, granted in apply_requests(asks):
-        assert len(after.running) <= AT_ONCE
-        assert len(after.asked_ms) <= PER_HOUR
-        assert len({name for name, _ in after.running}) == len(after.running)
-        assert all(counted <= now_ms for counted in after.asked_ms)
-        assert not granted or sum(now_ms - counted < HOUR_MS for counted in after.asked_ms) == len(after.asked_ms)
-    full = Allowance(asked_ms=tuple(range(PER_HOUR)))
-    assert not full.count_question("a", HOUR_MS - 1, HOUR_MS, AT_ONCE, PER_HOUR)[1]
-    assert full.count_question("a", HOUR_MS, HOUR_MS + 1, AT_ONCE, PER_HOUR)[1], "an hour is exact to the millisecond"
+@given(REQUESTS)
+def test_an_allowance_stays_within_its_limits(requests: Requests) -> None:
+    for request in apply_requests(requests):
+        running, asked_ms = request.after.running, request.after.asked_ms
+        assert len({query_id for query_id, _ in running}) == len(running) <= MAX_AT_ONCE
+        assert len(asked_ms) <= MAX_PER_HOUR
+        assert max(asked_ms, default=0) <= request.now_ms
+        assert not request.is_granted or request.now_ms - min(asked_ms) < HOUR_MS, "older questions are removed"
 
 
-@given(ASKS)
-def test_no_more_than_allowed_is_granted_in_any_hour(asks: list[tuple[str, int, bool]]) -> None:
-    counted = [
-        now_ms
-        for before, _, name, now_ms, granted in apply_requests(asks)
-        if granted and not any(running_id == name and until > now_ms for running_id, until in before.running)
-    ]
-    for moment in counted:
-        assert sum(moment - HOUR_MS < counted_ms <= moment for counted_ms in counted) <= PER_HOUR
+def test_a_question_stops_counting_after_exactly_an_hour() -> None:
+    full = Allowance(asked_ms=tuple(range(MAX_PER_HOUR)))
+    assert [count(full, "a", now_ms)[1] for now_ms in (HOUR_MS - 1, HOUR_MS)] == [False, True]
 
 
-@given(ASKS)
-def test_a_refused_request_changes_nothing_and_a_granted_one_counts(asks: list[tuple[str, int, bool]]) -> None:
-    for before, after, name, now_ms, granted in apply_requests(asks):
-        if granted:
-            assert (name, now_ms + HOUR_MS // 4) in after.running
+@given(REQUESTS)
+def test_no_more_questions_than_allowed_are_granted_in_any_hour(requests: Requests) -> None:
+    times = [request.now_ms for request in apply_requests(requests) if request.is_granted and not request.was_running]
+    for end in times:
+        assert sum(end - HOUR_MS < time <= end for time in times) <= MAX_PER_HOUR
+
+
+@given(REQUESTS)
+def test_a_refused_request_changes_nothing_and_a_granted_one_counts(requests: Requests) -> None:
+    for request in apply_requests(requests):
+        if request.is_granted:
+            assert (request.query_id, request.now_ms + RUN_LIMIT_MS) in request.after.running
         else:
-            assert after == before
+            assert request.after == request.before
 
 
-@given(ASKS, st.sampled_from("abcde"))
-def test_an_ended_question_frees_its_place_and_asking_again_is_free(
-    asks: list[tuple[str, int, bool]], name: str
-) -> None:
-    for _, after, asked, now_ms, granted in apply_requests(asks):
-        assert len(after.end_question(name).running) <= len(after.running)
-        assert after.end_question(name).asked_ms == after.asked_ms
-        if granted:
-            again, still = after.count_question(asked, now_ms, now_ms + HOUR_MS // 4, AT_ONCE, PER_HOUR)
-            assert (still, again.asked_ms) == (True, after.asked_ms)
+@given(REQUESTS, st.sampled_from("abcde"))
+def test_the_end_of_a_question_does_not_change_the_hourly_count(requests: Requests, query_id: str) -> None:
+    for request in apply_requests(requests):
+        ended = request.after.end_question(query_id)
+        assert query_id not in dict(ended.running)
+        assert ended.asked_ms == request.after.asked_ms
 
 
-@pytest.mark.parametrize("identity", ["us-east-1:a", "eu-central-1:b"])
-def test_no_identity_can_access_the_projects_items(identity: str) -> None:
-    for key in (query_key(identity, "q"), allowance_key(identity), connection_key(identity)):
-        assert not key["sessionId"].startswith(f"{identity}#")
-    assert conversation_key(identity, "s", "l") == {"sessionId": f"{identity}#s", "lectureId": "l"}
+@given(REQUESTS)
+def test_a_repeated_question_that_is_being_answered_is_granted_and_not_counted_again(requests: Requests) -> None:
+    for request in apply_requests(requests):
+        if request.is_granted:
+            repeated, is_granted = count(request.after, request.query_id, request.now_ms)
+            assert (is_granted, repeated.asked_ms) == (True, request.after.asked_ms)

@@ -16,7 +16,7 @@ from handlers.common.aws.dynamodb_versioned_items import (
     VersionedState,
 )
 from tests.credentials import credentials
-from tests.lost_responses import repeated
+from tests.lost_responses import repeat_next_call
 from tests.moto_tables import create_table
 
 TABLE, KEY = "things", {"pk": "a"}
@@ -62,7 +62,7 @@ def test_only_the_first_of_two_writers_adds_its_name(items: VersionedItems) -> N
 def test_a_repeated_write_recognises_itself(
     items: VersionedItems, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repeated(dynamodb, "update_item", monkeypatch)
+    repeat_next_call(dynamodb, "update_item", monkeypatch)
     assert add_first(items, "ann"), "or nobody would do what everybody takes for being done"
     item = dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": "a"}})["Item"]
     assert (item["version"], item["ttl"]) == ({"N": "1"}, {"N": "65"})
@@ -75,7 +75,7 @@ def test_a_repeated_write_recognises_itself_below_newer_writes(
         for name in ("bob", "cal", "dan"):
             add_name(items, name)
 
-    repeated(dynamodb, "update_item", monkeypatch, others)
+    repeat_next_call(dynamodb, "update_item", monkeypatch, others)
     assert add_first(items, "ann")
     assert items.read(Names, KEY).names == ("ann", "bob", "cal", "dan")
 

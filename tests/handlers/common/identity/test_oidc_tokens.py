@@ -114,7 +114,7 @@ def test_no_signature_or_an_empty_one_is_refused(provider: Provider, algorithm: 
 def test_no_or_any_other_algorithm_is_refused_without_asking_for_keys(provider: Provider, algorithm: object) -> None:
     token = assembled({"alg": algorithm, "kid": "first"}, provider.claims())
     assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
-    assert provider.asked == 0
+    assert provider.request_count == 0
 
 
 @pytest.mark.parametrize(("algorithm", "digest"), [("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512")])
@@ -264,10 +264,10 @@ def test_a_token_that_is_too_long_is_refused(provider: Provider) -> None:
     fitting = provider.token(more="x" * (more * 3 // 4 - 20))
     assert MAX_TOKEN_LENGTH - 20 < len(fitting) <= MAX_TOKEN_LENGTH
     assert verifier(provider).verify(fitting) == SOMEBODY
-    provider.asked = 0
+    provider.request_count = 0
     assert refusal(provider, provider.token(more="x" * more)) is InvalidTokenReason.MALFORMED
     assert refusal(provider, "x" * 10_000_000) is InvalidTokenReason.MALFORMED
-    assert provider.asked == 0
+    assert provider.request_count == 0
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_a_token_that_is_too_long_is_refused(provider: Provider) -> None:
 )
 def test_a_malformed_token_is_refused(provider: Provider, token: str) -> None:
     assert refusal(provider, token) in {InvalidTokenReason.MALFORMED, InvalidTokenReason.ALGORITHM_REFUSED}
-    assert provider.asked == 0
+    assert provider.request_count == 0
 
 
 @pytest.mark.parametrize("claims", [[], "x", 5, None])

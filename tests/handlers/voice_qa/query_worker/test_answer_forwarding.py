@@ -1,4 +1,4 @@
-"""Forwarding of pieces: numbering, division and posts in order to the listener."""
+"""Forwarding of an answer's pieces to its listener: division into messages, numbers, order, and failed posts."""
 
 import base64
 from dataclasses import dataclass, field
@@ -17,50 +17,60 @@ from handlers.voice_qa.query_worker.answer_forwarding import MAX_AUDIO, MAX_CHAR
 from handlers.voice_qa.table_records import Listener
 from handlers.voice_qa.websocket_messages import Answered
 from tests.handlers.transcription.router_harness import Clock
-from tests.handlers.voice_qa.query_worker.worker_harness import Listeners
+from tests.handlers.voice_qa.query_worker.worker_harness import FailingClients
 
-QUERY = "query-number-1"
-LAST = Answered(query_id=QUERY, attempt=1, pieces=1)
-FIRST = Listener(connection="c1", resume_from=0)
-REFUSED = ClientError({"Error": {"Code": "LimitExceededException"}}, "PostToConnection")
-LATE = ReadTimeoutError(endpoint_url="https://canary")
+QUERY_ID = "query-number-1"
+LAST_MESSAGE = Answered(query_id=QUERY_ID, attempt=1, pieces=1)
+CLIENT_1 = Listener(connection="c1", resume_from=0)
+POST_REFUSED = ClientError({"Error": {"Code": "LimitExceededException"}}, "PostToConnection")
+TIMED_OUT = ReadTimeoutError(endpoint_url="https://canary")
 
 
 @dataclass
-class ForwardedAnswer:
-    """A forwarder, and a client `c1` that listens from some number on."""
+class ForwarderHarness:
+    """A forwarder with fake clients and a manual clock. Client `c1` is the first listener.
 
-    listener: Listener = FIRST
+    A test changes `listener`, the listener in the question's record, and inspects what each client received.
+    """
+
+    listener: Listener = CLIENT_1
     clock: Clock = field(default_factory=Clock)
-    clients: Listeners = field(default_factory=Listeners)
-    looks: int = 0
-    paused: list[float] = field(default_factory=list)
-    look_fails: bool = False
+    clients: FailingClients = field(default_factory=FailingClients)
+    listener_reads: int = 0
+    """Number of reads of the question's record."""
+    listener_read_fails: bool = False
+    pauses: list[float] = field(default_factory=list)
+    """Seconds of the pauses between repeated posts of the last message."""
 
     def __post_init__(self) -> None:
         self.forwarder = AnswerForwarder(
-            QUERY,
+            QUERY_ID,
             1,
             self.listener,
             connections=self.clients,
-            read_listener=self.look,
+            read_listener=self.read_listener,
             clock_ms=self.clock,
-            pause=self.paused.append,
+            pause=self.pauses.append,
             log=EventLog("ERROR"),
         )
 
-    def look(self) -> Listener:
-        self.looks += 1
-        if self.look_fails:
-            raise LATE
+    def read_listener(self) -> Listener:
+        self.listener_reads += 1
+        if self.listener_read_fails:
+            raise TIMED_OUT
         return self.listener
 
     def send(self, *texts: str) -> None:
         for text in texts:
             self.forwarder.send(agent_types.AgentTextPiece(text))
 
-    def numbers(self, connection: str = "c1") -> list[int]:
-        return self.clients.numbers(connection)
+    def piece_numbers(self, connection: str = "c1") -> list[int]:
+        return self.clients.piece_numbers(connection)
+
+    def message_sizes(self) -> list[int]:
+        """Return the size of each message in bytes."""
+        messages = self.forwarder.messages
+        return [len(message.model_dump_json(by_alias=True, exclude_none=True).encode()) for message in messages]
 
 
 @given(
@@ -68,30 +78,24 @@ class ForwardedAnswer:
     factor=st.integers(1, 5_000),
 )
 def test_divided_text_joins_to_the_same_text(texts: list[str], factor: int) -> None:
-    line = ForwardedAnswer()
-    line.send(*(text * factor for text in texts))
-    sent = line.clients.inbox.get("c1", [])
+    harness = ForwarderHarness()
+    harness.send(*(text * factor for text in texts))
+    sent = harness.clients.inbox.get("c1", [])
     assert "".join(message["text"] for message in sent) == "".join(text * factor for text in texts)
-    assert line.numbers() == list(range(len(sent)))
-    assert all(_size(line, number) < 100_000 for number in range(len(sent)))
+    assert harness.piece_numbers() == list(range(len(sent)))
+    assert all(size < 100_000 for size in harness.message_sizes())
 
 
-def _size(line: ForwardedAnswer, number: int) -> int:
-    return len(line.forwarder.messages[number].model_dump_json(by_alias=True, exclude_none=True).encode())
-
-
-@pytest.mark.parametrize("letter", ["\x00", '"', "€", "🐤"])
-def test_the_longest_characters_in_json_still_fit(letter: str) -> None:
-    line = ForwardedAnswer()
-    line.send(letter * 40_000)
-    line.forwarder.send(agent_types.AgentCitationPiece(0, 1, letter * 40_000))
-    line.forwarder.send(agent_types.AgentTranscriptPiece(letter * 40_000))
-    assert line.numbers() == [0, 1, 2, 3, 4]
-    assert max(_size(line, number) for number in range(5)) < 100_000
-    assert all(
-        len(message[part]) == MAX_CHARACTERS
-        for message, part in zip(line.clients.inbox["c1"][3:], ("quote", "text"), strict=True)
-    )
+@pytest.mark.parametrize("character", ["\x00", '"', "€", "🐤"])
+def test_messages_of_the_longest_characters_in_json_are_within_the_limit(character: str) -> None:
+    harness = ForwarderHarness()
+    harness.send(character * 40_000)
+    harness.forwarder.send(agent_types.AgentCitationPiece(0, 1, character * 40_000))
+    harness.forwarder.send(agent_types.AgentTranscriptPiece(character * 40_000))
+    assert harness.piece_numbers() == [0, 1, 2, 3, 4]
+    assert max(harness.message_sizes()) < 100_000
+    citation, transcript = harness.clients.inbox["c1"][3:]
+    assert len(citation["quote"]) == len(transcript["text"]) == MAX_CHARACTERS
 
 
 @example(seed=b"x", length=MAX_AUDIO)
@@ -99,85 +103,85 @@ def test_the_longest_characters_in_json_still_fit(letter: str) -> None:
 @given(seed=st.binary(min_size=1, max_size=50), length=st.integers(1, 3 * MAX_AUDIO))
 def test_divided_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None:
     audio = (seed * length)[:length]
-    line = ForwardedAnswer()
-    line.forwarder.send(agent_types.AgentAudioPiece(audio, AnswerAudioFormat.MP3))
-    sent = line.clients.sent_to("c1", "audio")
+    harness = ForwarderHarness()
+    harness.forwarder.send(agent_types.AgentAudioPiece(audio, AnswerAudioFormat.MP3))
+    sent = harness.clients.sent_to("c1", "audio")
     assert b"".join(base64.b64decode(message["audio"]) for message in sent) == audio
     assert [message["more"] for message in sent] == [True] * (len(sent) - 1) + [False]
-    assert all(_size(line, number) < 100_000 for number in range(len(sent)))
+    assert all(size < 100_000 for size in harness.message_sizes())
     assert {message["format"] for message in sent} == {"mp3"}
 
 
 def test_an_answer_with_too_many_pieces_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answer_forwarding, "MAX_MESSAGES", 2)
-    line = ForwardedAnswer()
-    line.send("a", "b")
+    harness = ForwarderHarness()
+    harness.send("a", "b")
     with pytest.raises(AgentFailed) as raised:
-        line.send("c")
+        harness.send("c")
     assert raised.value.code is AgentCode.TOO_MUCH
-    assert len(line.forwarder.messages) == 2
+    assert len(harness.forwarder.messages) == 2
 
 
 def test_the_listener_is_read_every_two_seconds() -> None:
-    line = ForwardedAnswer()
+    harness = ForwarderHarness()
     for _ in range(8):
-        line.clock.now_ms += 500
-        line.send("x")
-    assert line.looks == 2
+        harness.clock.now_ms += 500
+        harness.send("x")
+    assert harness.listener_reads == 2
 
 
 def test_the_listener_is_also_read_while_many_pieces_are_posted() -> None:
-    line = ForwardedAnswer(Listener(connection="", resume_from=0))
-    line.send(*"abcdefgh")
+    harness = ForwarderHarness(Listener(connection="", resume_from=0))
+    harness.send(*"abcdefgh")
 
-    def slow(*_: object) -> None:
-        line.clock.now_ms += 500
-        if line.clock.now_ms - began >= 1_000:
-            line.listener = Listener(connection="c2", resume_from=0)
+    def take_half_a_second(*_: object) -> None:
+        harness.clock.now_ms += 500
+        if harness.clock.now_ms - started_ms >= 1_000:
+            harness.listener = Listener(connection="c2", resume_from=0)
 
-    began = line.clock.now_ms = line.clock.now_ms + 2_000
-    line.clients.after_post, line.listener = slow, Listener(connection="c1", resume_from=0)
-    line.send("i")
-    assert line.numbers() == [0, 1, 2, 3]
-    assert line.numbers("c2") == list(range(9))
+    started_ms = harness.clock.now_ms = harness.clock.now_ms + 2_000
+    harness.clients.after_post, harness.listener = take_half_a_second, CLIENT_1
+    harness.send("i")
+    assert harness.piece_numbers() == [0, 1, 2, 3]
+    assert harness.piece_numbers("c2") == list(range(9))
 
 
 def test_a_disconnected_client_gets_no_posts_until_a_client_listens_again() -> None:
-    line = ForwardedAnswer()
-    line.clients.gone.add("c1")
-    line.send("a")
-    line.clients.gone.clear()
-    line.clock.now_ms += 10_000
-    line.send("b")
-    assert (line.numbers(), line.looks) == ([], 2)
-    assert not line.forwarder.end(line.listener, LAST)
-    assert (line.clients.inbox, line.paused) == ({}, [])
+    harness = ForwarderHarness()
+    harness.clients.gone.add("c1")
+    harness.send("a")
+    harness.clients.gone.clear()
+    harness.clock.now_ms += 10_000
+    harness.send("b")
+    assert (harness.piece_numbers(), harness.listener_reads) == ([], 2)
+    assert not harness.forwarder.end(harness.listener, LAST_MESSAGE)
+    assert (harness.clients.inbox, harness.pauses) == ({}, [])
 
 
-@pytest.mark.parametrize("error", [REFUSED, LATE])
-def test_a_failed_post_is_repeated_before_the_next_one(error: Exception) -> None:
-    line = ForwardedAnswer(look_fails=True)
-    line.clients.failures = [error]
-    line.send("a", "b")
-    assert line.numbers() == [], "no post is made for a while"
-    line.clock.now_ms += 2_000
-    line.send("c")
-    assert line.numbers() == [0, 1, 2]
+@pytest.mark.parametrize("error", [POST_REFUSED, TIMED_OUT])
+def test_a_failed_post_is_repeated_before_later_messages_are_posted(error: Exception) -> None:
+    harness = ForwarderHarness(listener_read_fails=True)
+    harness.clients.failures = [error]
+    harness.send("a", "b")
+    assert harness.piece_numbers() == [], "after a failure, nothing is posted for two seconds"
+    harness.clock.now_ms += 2_000
+    harness.send("c")
+    assert harness.piece_numbers() == [0, 1, 2]
 
 
-@pytest.mark.parametrize(("failures", "ended"), [(2, True), (99, False)])
-def test_a_post_that_fails_at_the_end_is_repeated_a_limited_number_of_times(failures: int, *, ended: bool) -> None:
-    line = ForwardedAnswer()
-    line.send("a")
-    line.clients.failures = [LATE] * failures
-    assert line.forwarder.end(line.listener, LAST) is ended
-    assert line.paused == [2.0] * (MAX_LAST_POSTS - 1)
-    assert line.numbers() == [0]
+@pytest.mark.parametrize(("failures", "is_posted"), [(2, True), (99, False)])
+def test_the_last_message_is_posted_a_limited_number_of_times(failures: int, *, is_posted: bool) -> None:
+    harness = ForwarderHarness()
+    harness.send("a")
+    harness.clients.failures = [TIMED_OUT] * failures
+    assert harness.forwarder.end(harness.listener, LAST_MESSAGE) is is_posted
+    assert harness.pauses == [2.0] * (MAX_LAST_POSTS - 1)
+    assert harness.piece_numbers() == [0]
 
 
 EVENTS = st.lists(
     st.one_of(
-        st.just("say"),
+        st.just("send"),
         st.just("fail"),
         st.sampled_from([500, 2_000]),
         st.tuples(st.sampled_from(["c1", "c2", "c3"]), st.integers(0, 6)),
@@ -185,33 +189,35 @@ EVENTS = st.lists(
     ),
     max_size=30,
 )
+"""Events: a piece arrives from the agent, the next post fails, milliseconds pass, a connection requests the answer from
+a number, or a connection closes."""
 
 
 @given(events=EVENTS)
 def test_each_listener_gets_pieces_in_order_and_without_gaps(events: list[str | int | tuple[str, int]]) -> None:
-    line = ForwardedAnswer()
-    starts: dict[str, list[int]] = {"c1": [0], "c2": [], "c3": []}
+    harness = ForwarderHarness()
+    requested_numbers: dict[str, list[int]] = {"c1": [0], "c2": [], "c3": []}
     for event in events:
         match event:
-            case "say":
-                line.send("x")
+            case "send":
+                harness.send("x")
             case "fail":
-                line.clients.failures = [REFUSED]
-            case int(passed):
-                line.clock.now_ms += passed
+                harness.clients.failures = [POST_REFUSED]
+            case int(milliseconds):
+                harness.clock.now_ms += milliseconds
             case (connection, number):
-                line.clients.gone.discard(connection)
-                line.listener = Listener(connection=connection, resume_from=number)
-                starts[connection].append(number)
-            case str(gone):
-                line.clients.gone.add(gone[1:])
-    line.clients.failures = []
-    ended = line.forwarder.end(line.listener, LAST)
-    for connection, asked in starts.items():
-        numbers = line.numbers(connection)
-        breaks = [later for earlier, later in pairwise(numbers) if later != earlier + 1]
-        assert all(number in asked for number in [*numbers[:1], *breaks]), "it restarts only at the requested number"
+                harness.clients.gone.discard(connection)
+                harness.listener = Listener(connection=connection, resume_from=number)
+                requested_numbers[connection].append(number)
+            case str(closed):
+                harness.clients.gone.add(closed[1:])
+    harness.clients.failures = []
+    ended = harness.forwarder.end(harness.listener, LAST_MESSAGE)
+    for connection, requested in requested_numbers.items():
+        numbers = harness.piece_numbers(connection)
+        restarts = [number for previous, number in pairwise(numbers) if number != previous + 1]
+        assert {*numbers[:1], *restarts} <= {*requested}, "pieces start only at a requested number"
     if ended:
-        assert line.clients.inbox[line.listener.connection][-1]["type"] == "answered"
-        expected = list(range(line.listener.resume_from, len(line.forwarder.messages)))
-        assert not expected or line.numbers(line.listener.connection)[-len(expected) :] == expected
+        assert harness.clients.inbox[harness.listener.connection][-1]["type"] == "answered"
+        expected = list(range(harness.listener.resume_from, len(harness.forwarder.messages)))
+        assert not expected or harness.piece_numbers(harness.listener.connection)[-len(expected) :] == expected

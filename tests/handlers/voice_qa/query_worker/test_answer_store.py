@@ -1,4 +1,4 @@
-"""Stored answers: kept as they were sent, and validated when they are read."""
+"""Stored answers: stored as they were sent, and validated when they are read."""
 
 import base64
 import json
@@ -15,13 +15,13 @@ from handlers.voice_qa.query_worker.answer_store import AnswerNotStored, AnswerS
 from handlers.voice_qa.websocket_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, LectureHarness
 
-WHO, QUERY = "us-east-1:guest", "query-number-1"
-NAME = f"responses/{WHO}/{QUERY}.1"
-LINE: dict[str, Any] = {"type": "text", "queryId": QUERY, "attempt": 1, "number": 0, "text": "a"}
+GUEST_ID, QUERY_ID = "us-east-1:guest", "query-number-1"
+OBJECT_NAME = f"responses/{GUEST_ID}/{QUERY_ID}.1"
+LINE: dict[str, Any] = {"type": "text", "queryId": QUERY_ID, "attempt": 1, "number": 0, "text": "a"}
 
 
 def audio(number: int, data: bytes, kind: str = "mp3") -> AudioPiece:
-    return AudioPiece(query_id=QUERY, attempt=1, number=number, audio=base64.b64encode(data).decode(), format=kind)
+    return AudioPiece(query_id=QUERY_ID, attempt=1, number=number, audio=base64.b64encode(data).decode(), format=kind)
 
 
 @pytest.fixture
@@ -29,14 +29,15 @@ def answers(lectures: LectureHarness) -> AnswerStore:
     return AnswerStore(lectures.s3, BUCKET)
 
 
-def put(lectures: LectureHarness, *lines: object) -> None:
+def put_lines(lectures: LectureHarness, *lines: object) -> None:
+    """Store an answer's object. Each line is either bytes or a JSON value."""
     body = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
-    lectures.s3.put_object(Bucket=BUCKET, Key=f"{NAME}.jsonl", Body=body)
+    lectures.s3.put_object(Bucket=BUCKET, Key=f"{OBJECT_NAME}.jsonl", Body=body)
 
 
-WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 CONTENTS = st.lists(
-    st.tuples(st.sampled_from(["text", "transcript", "citation"]), WORDS)
+    st.tuples(st.sampled_from(["text", "transcript", "citation"]), TEXTS)
     | st.tuples(st.just("audio"), st.binary(max_size=20)),
     max_size=8,
 )
@@ -46,16 +47,16 @@ CONTENTS = st.lists(
 @given(contents=CONTENTS)
 def test_a_stored_answer_is_read_back_as_it_was_sent(answers: AnswerStore, contents: list[tuple[str, Any]]) -> None:
     kinds: dict[str, Callable[[int, Any], Piece]] = {
-        "text": lambda number, text: TextPiece(query_id=QUERY, attempt=1, number=number, text=text),
-        "transcript": lambda number, text: TranscriptPiece(query_id=QUERY, attempt=1, number=number, text=text),
+        "text": lambda number, text: TextPiece(query_id=QUERY_ID, attempt=1, number=number, text=text),
+        "transcript": lambda number, text: TranscriptPiece(query_id=QUERY_ID, attempt=1, number=number, text=text),
         "citation": lambda number, text: CitationPiece(
-            query_id=QUERY, attempt=1, number=number, start_ms=0, end_ms=1, quote=text
+            query_id=QUERY_ID, attempt=1, number=number, start_ms=0, end_ms=1, quote=text
         ),
         "audio": audio,
     }
-    made = [kinds[kind](number, value) for number, (kind, value) in enumerate(contents)]
-    answers.put(WHO, QUERY, 1, made)
-    assert answers.get(WHO, QUERY, 1) == tuple(made)
+    pieces = [kinds[kind](number, value) for number, (kind, value) in enumerate(contents)]
+    answers.put(GUEST_ID, QUERY_ID, 1, pieces)
+    assert answers.get(GUEST_ID, QUERY_ID, 1) == tuple(pieces)
 
 
 @pytest.mark.parametrize(
@@ -65,28 +66,29 @@ def test_the_spoken_answer_is_one_file(
     answers: AnswerStore, lectures: LectureHarness, kind: str, extension: str, content_type: str
 ) -> None:
     pieces = (audio(0, b"one", kind), audio(1, b"two", kind))
-    answers.put(WHO, QUERY, 1, pieces)
-    found = lectures.s3.get_object(Bucket=BUCKET, Key=f"{NAME}.{extension}")
-    assert (found["Body"].read(), found["ContentType"]) == (b"onetwo", content_type)
-    url = answers.audio_url(WHO, QUERY, 1, pieces)
+    answers.put(GUEST_ID, QUERY_ID, 1, pieces)
+    audio_file = lectures.s3.get_object(Bucket=BUCKET, Key=f"{OBJECT_NAME}.{extension}")
+    assert (audio_file["Body"].read(), audio_file["ContentType"]) == (b"onetwo", content_type)
+    url = answers.audio_url(GUEST_ID, QUERY_ID, 1, pieces)
     assert url is not None
-    assert f"{QUERY}.1.{extension}" in url
+    assert f"{QUERY_ID}.1.{extension}" in url
 
 
 def test_an_answer_without_audio_has_one_object(answers: AnswerStore, lectures: LectureHarness) -> None:
-    pieces = [TextPiece(query_id=QUERY, attempt=1, number=0, text="a")]
-    answers.put(WHO, QUERY, 1, pieces)
-    assert [uploaded["Key"] for uploaded in lectures.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
-    assert answers.audio_url(WHO, QUERY, 1, pieces) is None
+    pieces = [TextPiece(query_id=QUERY_ID, attempt=1, number=0, text="a")]
+    answers.put(GUEST_ID, QUERY_ID, 1, pieces)
+    [stored] = lectures.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert stored["Key"] == f"{OBJECT_NAME}.jsonl"
+    assert answers.audio_url(GUEST_ID, QUERY_ID, 1, pieces) is None
 
 
-def test_a_missing_answer_is_not_stored_and_a_failing_bucket_raises_its_own_error(
+def test_a_missing_answer_and_a_failing_bucket_raise_different_errors(
     answers: AnswerStore, lectures: LectureHarness
 ) -> None:
     with pytest.raises(AnswerNotStored):
-        answers.get(WHO, QUERY, 1)
+        answers.get(GUEST_ID, QUERY_ID, 1)
     with pytest.raises(ClientError):
-        AnswerStore(lectures.s3, "no-such-bucket").get(WHO, QUERY, 1)
+        AnswerStore(lectures.s3, "no-such-bucket").get(GUEST_ID, QUERY_ID, 1)
 
 
 @pytest.mark.parametrize(
@@ -102,21 +104,19 @@ def test_a_missing_answer_is_not_stored_and_a_failing_bucket_raises_its_own_erro
         ],
     ],
 )
-def test_an_invalid_object_is_not_a_stored_answer(
-    answers: AnswerStore, lectures: LectureHarness, lines: list[object]
-) -> None:
-    put(lectures, *lines)
+def test_an_invalid_object_is_no_answer(answers: AnswerStore, lectures: LectureHarness, lines: list[object]) -> None:
+    put_lines(lectures, *lines)
     with pytest.raises(AnswerNotStored) as raised:
-        answers.get(WHO, QUERY, 1)
-    assert str(raised.value) == ""
+        answers.get(GUEST_ID, QUERY_ID, 1)
+    assert str(raised.value) == "", "the object may contain text of the answer"
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", len(json.dumps(LINE))), ("MAX_MESSAGES", 1)])
 def test_an_object_above_the_limit_is_not_a_stored_answer(
     answers: AnswerStore, lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
-    """If it were read only up to the limit, its first line would be a valid answer."""
+    """If the object were read only up to the limit, its first line would be a valid answer."""
     monkeypatch.setattr(module, limit, value)
-    put(lectures, LINE, LINE | {"number": 1})
+    put_lines(lectures, LINE, LINE | {"number": 1})
     with pytest.raises(AnswerNotStored):
-        answers.get(WHO, QUERY, 1)
+        answers.get(GUEST_ID, QUERY_ID, 1)

@@ -1,4 +1,4 @@
-"""Query worker with moto's bucket and table, and a scripted agent."""
+"""Query worker with a bucket and a table in moto, fake clients, and an agent that follows a script."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -36,28 +36,29 @@ from tests.handlers.transcription.router_harness import Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
 
 IDENTITY = "us-east-1:canary-guest"
-GUEST_ID, QUERY, SESSION = "CANARYGUESTID2345672345672345672", "canary-query-1", "01M7W8GQNQY865WCQPRM59D2J7"
-LECTURE = "01M7W8GQNQY865WCQPRM59D2J8"
+GUEST_ID, QUERY_ID, SESSION_ID = "CANARYGUESTID2345672345672345672", "canary-query-1", "01M7W8GQNQY865WCQPRM59D2J7"
+LECTURE_ID = "01M7W8GQNQY865WCQPRM59D2J8"
 AUDIO_KEY = f"queries/{GUEST_ID}/canary.webm"
-LECTURE_KEY = f"lectures/{LECTURE}/canary.mp3"
-WORDS = "What is the canary?"
+LECTURE_KEY = f"lectures/{LECTURE_ID}/canary.mp3"
+QUESTION_TEXT = "What is the canary?"
 REMAINING_MS = 900_000
+"""Remaining time of each invocation."""
 LIMIT_MS = 600_000
 """Time limit of a question."""
 MAX_QUERY_BYTES = 1_000
 
-HELLO, WORLD = agent_types.AgentTextPiece("Canaries "), agent_types.AgentTextPiece("sing.")
-SOUND = agent_types.AgentAudioPiece(b"OggS canary", AnswerAudioFormat.OGG_OPUS)
-BROKE = AgentFailed(AgentCode.BROKEN_OFF)
-ERROR = ClientError({"Error": {"Code": "Throttling", "Message": "canary"}}, "Operation")
+TEXT, MORE_TEXT = agent_types.AgentTextPiece("Canaries "), agent_types.AgentTextPiece("sing.")
+AUDIO = agent_types.AgentAudioPiece(b"OggS canary", AnswerAudioFormat.OGG_OPUS)
+ANSWER_BROKEN_OFF = AgentFailed(AgentCode.BROKEN_OFF)
+AWS_ERROR = ClientError({"Error": {"Code": "Throttling", "Message": "canary"}}, "Operation")
 
 Step = agent_types.AgentPiece | Exception | Callable[[], object]
-"""A step of the script: a piece, a failure, or an action in between."""
+"""A step of a scripted answer: the agent sends a piece, or the answer fails, or a function of the test is called."""
 
 
 @dataclass
 class ScriptedAnswer(agent_types.AgentAnswer):
-    """Scripted answer."""
+    """The agent's answer to one question. A test sets its steps, and inspects `closed`."""
 
     steps: Sequence[Step]
     dropped_citations: int = 0
@@ -78,13 +79,14 @@ class ScriptedAnswer(agent_types.AgentAnswer):
 
 @dataclass
 class ScriptedAgent:
-    """Agent that answers each question with the next script."""
+    """The external agent. It answers each question with the next script, or raises it."""
 
     scripts: list[ScriptedAnswer | Exception] = field(default_factory=list)
-    asked: list[agent_types.AgentQuestion] = field(default_factory=list)
+    questions: list[agent_types.AgentQuestion] = field(default_factory=list)
+    """Questions that the agent received."""
 
     def answer(self, question: agent_types.AgentQuestion) -> agent_types.AgentAnswer:
-        self.asked.append(question)
+        self.questions.append(question)
         script = self.scripts.pop(0)
         if isinstance(script, Exception):
             raise script
@@ -92,8 +94,8 @@ class ScriptedAgent:
 
 
 @dataclass
-class Listeners(Clients):
-    """Fake clients that can fail for a while."""
+class FailingClients(Clients):
+    """Fake clients. The next posts raise the exceptions in `failures`."""
 
     failures: list[Exception] = field(default_factory=list)
 
@@ -102,29 +104,31 @@ class Listeners(Clients):
             raise self.failures.pop(0)
         return super().post(connection_id, message)
 
-    def numbers(self, connection_id: str) -> list[int]:
+    def piece_numbers(self, connection_id: str) -> list[int]:
         """Return the numbers of the pieces that a client received, in order."""
-        return [number for _, number in self.pieces(connection_id)]
+        return [number for _, number in self.attempts_and_numbers(connection_id)]
 
-    def pieces(self, connection_id: str) -> list[tuple[int, int]]:
-        """Return the attempts and numbers of the pieces that a client received, in order."""
-        return [
-            (message["attempt"], message["number"])
-            for message in self.inbox.get(connection_id, [])
-            if "number" in message
-        ]
+    def attempts_and_numbers(self, connection_id: str) -> list[tuple[int, int]]:
+        """Return the attempt and number of each piece that a client received, in order."""
+        messages = self.inbox.get(connection_id, [])
+        return [(message["attempt"], message["number"]) for message in messages if "number" in message]
 
 
 @dataclass
 class WorkerHarness:
-    """One guest on connection `c1`, with a ready lecture and a question."""
+    """The query worker for one guest, who asks one question. The guest's connection is `c1` by default.
+
+    A test scripts the agent's answer, invokes the worker, and inspects `clients.inbox`, the messages that each
+    connection received.
+    """
 
     lectures: LectureHarness
     clock: Clock = field(default_factory=Clock)
-    clients: Listeners = field(default_factory=Listeners)
+    clients: FailingClients = field(default_factory=FailingClients)
     agent: ScriptedAgent = field(default_factory=ScriptedAgent)
-    paused: list[float] = field(default_factory=list)
-    calls: int = 0
+    pauses: list[float] = field(default_factory=list)
+    """Seconds of the pauses between repeated posts."""
+    invocation_count: int = 0
 
     def __post_init__(self) -> None:
         self.dynamodb, self.s3 = self.lectures.dynamodb, self.lectures.s3
@@ -135,7 +139,7 @@ class WorkerHarness:
         self.answers = AnswerStore(self.s3, BUCKET)
 
     @cached_property
-    def worker(self) -> QueryWorker:
+    def query_worker(self) -> QueryWorker:
         """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
         log = EventLog("DEBUG")
         answering = QuestionAnswering(
@@ -152,34 +156,37 @@ class WorkerHarness:
             agent=self.agent,
             max_attempt_ms=LIMIT_MS + CHECK_GRACE_SECONDS * 1000,
             clock_ms=self.clock,
-            pause=self.paused.append,
+            pause=self.pauses.append,
             log=log,
         )
         return QueryWorker(self.items, answering, log)
 
-    def lecture(self, **attributes: str | int) -> None:
+    def store_lecture(self, **attributes: str | int) -> None:
         """Store the lecture's item and its recording."""
         version = self.s3.put_object(Bucket=BUCKET, Key=LECTURE_KEY, Body=b"lecture")["VersionId"]
-        put_lecture(self.dynamodb, LECTURE, **{"object_key": LECTURE_KEY, "version_id": version, **attributes})
+        put_lecture(self.dynamodb, LECTURE_ID, **{"object_key": LECTURE_KEY, "version_id": version, **attributes})
 
-    def ask(self, connection: str = "c1", resume_from: int = 0, attempt: int = 1, **asked: Any) -> bool:
-        """Ask the question, perhaps again. Return True if a worker must be invoked."""
-        plain = {"identity": IDENTITY, "lecture_id": LECTURE, "session": SESSION, "asked_ms": self.clock.now_ms}
-        words = {} if "audio_key" in asked else {"text": WORDS}
-        place = Listener(connection=connection, attempt=attempt, resume_from=resume_from)
-        new = QuestionRecord(place=place, **plain | words | asked)
+    def ask(self, connection: str = "c1", resume_from: int = 0, attempt: int = 1, **changes: Any) -> bool:
+        """Store a request for the question, perhaps a repeated one. Return True if a worker must be invoked.
+
+        `changes` are fields of the question. By default, it is a written question.
+        """
+        fields = {"identity": IDENTITY, "lecture_id": LECTURE_ID, "session": SESSION_ID, "asked_ms": self.clock.now_ms}
+        text = {} if "audio_key" in changes else {"text": QUESTION_TEXT}
+        listener = Listener(connection=connection, attempt=attempt, resume_from=resume_from)
+        new = QuestionRecord(listener=listener, **fields | text | changes)
         until_ms = self.clock.now_ms + REMAINING_MS
         self.items.change(
             Allowance,
             allowance_key(GUEST_ID),
-            lambda state: state.count_question(QUERY, self.clock.now_ms, until_ms, 2, 60),
+            lambda state: state.count_question(QUERY_ID, self.clock.now_ms, until_ms, 2, 60),
         )
         return self.items.change(
-            QuestionRecord, query_key(GUEST_ID, QUERY), lambda state: state.apply_request(new, self.clock.now_ms)
+            QuestionRecord, query_key(GUEST_ID, QUERY_ID), lambda state: state.apply_request(new, self.clock.now_ms)
         )
 
     def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:
-        """Upload a spoken question."""
+        """Upload a spoken question, and ask it."""
         self.s3.put_object(Bucket=BUCKET, Key=AUDIO_KEY, Body=data, ContentType=content_type)
         self.ask(audio_key=AUDIO_KEY)
 
@@ -189,14 +196,21 @@ class WorkerHarness:
         self.agent.scripts.append(script)
         return script
 
-    def call(self, request_id: str | None = None) -> AnswerOutcome:
-        """Invoke the worker. A retry by Lambda has the same request id."""
-        self.calls += 1
-        event = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": QUERY}
-        return self.worker.handle(event, REMAINING_MS, request_id or f"call-{self.calls}")
+    def invoke(self, request_id: str | None = None) -> AnswerOutcome:
+        """Invoke the worker, by default with a new request id. A retry by Lambda has the same request id."""
+        self.invocation_count += 1
+        event = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": QUERY_ID}
+        return self.query_worker.handle(event, REMAINING_MS, request_id or f"call-{self.invocation_count}")
+
+    def start_another_attempt(self) -> None:
+        """Let the current attempt time out, and begin another one, as another invocation would do."""
+        self.clock.now_ms += REMAINING_MS
+        now_ms = self.clock.now_ms
+        key = query_key(GUEST_ID, QUERY_ID)
+        assert self.items.change(QuestionRecord, key, lambda state: state.begin(now_ms, now_ms + REMAINING_MS, "other"))
 
     def check_time_limit(self, call: int = 1) -> BatchFailures:
-        """Perform the check of the time limit for one invocation of the worker."""
+        """Handle the time limit check of one invocation of the worker, given by its number."""
         checks = OverdueQuestionChecker(
             self.items,
             self.clients,
@@ -204,46 +218,48 @@ class WorkerHarness:
             clock_ms=self.clock,
             log=EventLog("DEBUG"),
             timing=RetryTiming(
-                now=lambda: self.clock.now_ms / 1000, wait=lambda seconds: self.wait(round(seconds * 1000))()
+                now=lambda: self.clock.now_ms / 1000, wait=lambda seconds: self.delay_step(round(seconds * 1000))()
             ),
         )
-        body = TimeLimitCheck(guest_id=GUEST_ID, query_id=QUERY, call=call).model_dump_json(by_alias=True)
+        body = TimeLimitCheck(guest_id=GUEST_ID, query_id=QUERY_ID, call=call).model_dump_json(by_alias=True)
         return checks.handle([{"messageId": "check-1", "body": body}])
 
     def answer_question(self, *steps: Step) -> AnswerOutcome:
         """Ask the question, script the answer, and invoke the worker."""
         self.ask()
         self.script_answer(*steps)
-        return self.call()
+        return self.invoke()
 
     def sent_messages(self, kind: str, connection: str = "c1") -> list[dict[str, Any]]:
+        """Return the messages of one type that a connection received."""
         return self.clients.sent_to(connection, kind)
 
-    def text(self, connection: str = "c1") -> str:
+    def received_text(self, connection: str = "c1") -> str:
         return "".join(message["text"] for message in self.sent_messages("text", connection))
 
-    def wait(self, milliseconds: int) -> Callable[[], None]:
-        """Return a step that advances the clock."""
+    def delay_step(self, milliseconds: int) -> Callable[[], None]:
+        """Return a step of a scripted answer that advances the clock."""
 
-        def passes() -> None:
+        def advance_clock() -> None:
             self.clock.now_ms += milliseconds
 
-        return passes
+        return advance_clock
 
-    def logged(self, output: str, event: str) -> list[dict[str, Any]]:
+    def log_lines(self, output: str, event: str) -> list[dict[str, Any]]:
         """Return the log lines of one event."""
         return [line for line in map(json.loads, output.splitlines()) if line["message"] == event]
 
     @property
     def question(self) -> QuestionRecord:
-        return self.items.read(QuestionRecord, query_key(GUEST_ID, QUERY))
+        return self.items.read(QuestionRecord, query_key(GUEST_ID, QUERY_ID))
 
     @property
-    def counted(self) -> int:
-        """Return the questions that count as being answered."""
+    def running_question_count(self) -> int:
+        """Return how many questions count towards the guest's limit of questions at the same time."""
         return len(self.items.read(Allowance, allowance_key(GUEST_ID)).running)
 
     @property
     def turns(self) -> list[tuple[str, str]]:
-        key = conversation_key(IDENTITY, SESSION, LECTURE)
+        """Return the questions and answers in the conversation."""
+        key = conversation_key(IDENTITY, SESSION_ID, LECTURE_ID)
         return [(turn.question, turn.answer) for turn in self.conversations.turns(key)]

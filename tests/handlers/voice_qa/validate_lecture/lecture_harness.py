@@ -1,4 +1,4 @@
-"""Bucket and table in moto, with a lecture validator, a sweep and a manual clock."""
+"""Lecture validator and sweep, with a bucket and a table in moto and a manual clock."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,8 +27,8 @@ from tests.moto_tables import create_table
 
 BUCKET, TABLE = "audio", "sessions"
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
-ID, OTHER = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
-KEY = f"lectures/{ID}/canary name.mp3"
+LECTURE_ID, OTHER_ID = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
+LECTURE_KEY = f"lectures/{LECTURE_ID}/canary name.mp3"
 LIMITS = LectureLimits(1, 3600, 10 * 1024**2, frozenset(AudioFormat))
 
 
@@ -40,7 +40,11 @@ def _clients() -> tuple[Any, Any]:
 
 @dataclass
 class LectureHarness:
-    """Bucket, table, validator and sweep."""
+    """Lecture validator and sweep with their bucket and table.
+
+    A test uploads objects with `put`, handles their notifications, and inspects the lecture's item. `now` is the
+    validator's clock. The times of S3 objects follow the real clock.
+    """
 
     s3: Any
     dynamodb: Any
@@ -63,64 +67,67 @@ class LectureHarness:
             connections=self.clients,
             clock=lambda: self.now,
             timing=RetryTiming(wait=lambda _: None),
-            **_shared_aws(),
+            **_parallel_calls_and_log(),
         )
 
     def sweep(self, clock: Callable[[], datetime] | None = None) -> LectureSweep:
         times: dict[str, Any] = {"look_back": timedelta(hours=48), "budget": timedelta(seconds=60)}
-        return LectureSweep(self.bucket, self.validator, clock=clock or (lambda: self.now), **times, **_shared_aws())
+        return LectureSweep(
+            self.bucket, self.validator, clock=clock or (lambda: self.now), **times, **_parallel_calls_and_log()
+        )
 
-    def put(self, data: bytes, key: str = KEY, arrived: datetime = NOW) -> NewObject:
-        """Upload an object and return the notification's content."""
-        answer = self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)
-        version, etag = answer.get("VersionId", "null"), answer["ETag"].strip('"')
+    def put(self, data: bytes, key: str = LECTURE_KEY, arrived: datetime = NOW) -> NewObject:
+        """Upload an object. Return the content of its notification."""
+        response = self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)
+        version, etag = response.get("VersionId", "null"), response["ETag"].strip('"')
         return NewObject(bucket=BUCKET, key=key, version_id=version, size=len(data), etag=etag, arrived=arrived)
 
-    def handle(self, *announced: NewObject | str) -> list[str]:
-        """Validate one batch with a message for each notification. Return the indexes of failed messages."""
-        messages = [
-            {"messageId": str(place), "body": uploaded if isinstance(uploaded, str) else notification(uploaded)}
-            for place, uploaded in enumerate(announced)
-        ]
+    def handle(self, *notifications: NewObject | str) -> list[str]:
+        """Handle one batch with a message for each notification. Return the indexes of failed messages.
+
+        A string is the body of a message.
+        """
+        bodies = [sent if isinstance(sent, str) else notification(sent) for sent in notifications]
+        messages = [{"messageId": str(index), "body": content} for index, content in enumerate(bodies)]
         return [message["itemIdentifier"] for message in self.validator.handle(messages)["batchItemFailures"]]
 
-    def item(self, lecture_id: str = ID) -> dict[str, Any]:
-        """Return a lecture's item as plain values."""
+    def item(self, lecture_id: str = LECTURE_ID) -> dict[str, Any]:
+        """Return a lecture's item as plain values, or {} if there is none."""
         key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
-        found = self.dynamodb.get_item(TableName=TABLE, Key=key).get("Item", {})
-        return {name: int(value["N"]) if "N" in value else value["S"] for name, value in found.items()}
+        item = self.dynamodb.get_item(TableName=TABLE, Key=key).get("Item", {})
+        return {name: int(value["N"]) if "N" in value else value["S"] for name, value in item.items()}
 
-    def items(self) -> int:
+    def item_count(self) -> int:
         return len(self.dynamodb.scan(TableName=TABLE)["Items"])
 
-    def unversioned(self) -> None:
-        """Make the bucket unversioned, as if it had never had versions."""
+    def remove_versioning(self) -> None:
+        """Replace the bucket by one that never had versioning."""
         self.s3.delete_bucket(Bucket=BUCKET)
         self.s3.create_bucket(Bucket=BUCKET)
 
 
 class FailingClient:
-    """Client whose operation fails a number of times."""
+    """AWS client whose next calls of one operation fail."""
 
     def __init__(self, client: Any, operation: str, error: Exception, times: int = 99) -> None:
-        self._client, self._operation, self._error, self._left = client, operation, error, times
+        self._client, self._operation, self._error, self._remaining_failures = client, operation, error, times
 
     def __getattr__(self, name: str) -> Any:
-        if name == self._operation and self._left:
-            self._left -= 1
+        if name == self._operation and self._remaining_failures:
+            self._remaining_failures -= 1
             raise self._error
         return getattr(self._client, name)
 
 
-def notification(one: NewObject) -> str:
-    """Return the notification as S3 writes it."""
-    announced = record(one.key, eventTime=one.arrived.isoformat())
-    announced["s3"]["bucket"]["name"] = one.bucket
-    announced["s3"]["object"] |= {"size": one.size, "eTag": one.etag, "versionId": one.version_id}
-    return body(announced)
+def notification(new_object: NewObject) -> str:
+    """Return the notification of an object as S3 sends it."""
+    event = record(new_object.key, eventTime=new_object.arrived.isoformat())
+    event["s3"]["bucket"]["name"] = new_object.bucket
+    event["s3"]["object"] |= {"size": new_object.size, "eTag": new_object.etag, "versionId": new_object.version_id}
+    return body(event)
 
 
-def _shared_aws() -> dict[str, Any]:
+def _parallel_calls_and_log() -> dict[str, Any]:
     return {"parallel": ParallelCalls(1), "log": EventLog("DEBUG")}
 
 
@@ -136,8 +143,8 @@ def create_lecture_harness() -> Iterator[LectureHarness]:
 
 
 def put_lecture(dynamodb: Any, lecture_id: str, **attributes: str | int) -> None:
-    """Write a lecture's item as the validator does, with some changes."""
-    plain = {
+    """Store a lecture's item as the validator does, with some changes."""
+    values = {
         "status": "ready",
         "format": "mp3",
         "duration_ms": 60_000,
@@ -146,5 +153,5 @@ def put_lecture(dynamodb: Any, lecture_id: str, **attributes: str | int) -> None
         **attributes,
     }
     key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
-    item = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in plain.items()}
+    item = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in values.items()}
     dynamodb.put_item(TableName=TABLE, Item={**key, **item})

@@ -1,4 +1,4 @@
-"""Environment of the lecture validator: allowed and refused values."""
+"""Environment variables of the lecture validator: the limits of lectures."""
 
 import pytest
 from pydantic import ValidationError
@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from handlers.common.audio.probe_result import AudioFormat
 from handlers.voice_qa.validate_lecture.environment import FORMATS, ValidatorEnvironment
 
-NEEDED = {"S3_BUCKET": "audio", "DYNAMODB_TABLE": "sessions"}
+REQUIRED = {"S3_BUCKET": "audio", "DYNAMODB_TABLE": "sessions"}
 
 
 def test_the_allowed_formats_are_the_supported_ones() -> None:
@@ -14,12 +14,12 @@ def test_the_allowed_formats_are_the_supported_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "variables",
     [
-        *({"LECTURE_FORMATS": wrong} for wrong in ("", "mp3,", "mp3,midi", "MP3")),
+        *({"LECTURE_FORMATS": formats} for formats in ("", "mp3,", "mp3,midi", "MP3")),
         {"LECTURE_MIN_SECONDS": "61", "LECTURE_MAX_SECONDS": "60"},
     ],
 )
-def test_contradictory_limits_are_refused(wrong: dict[str, str]) -> None:
+def test_invalid_or_contradictory_limits_are_refused(variables: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        ValidatorEnvironment.model_validate(NEEDED | wrong)
+        ValidatorEnvironment.model_validate(REQUIRED | variables)

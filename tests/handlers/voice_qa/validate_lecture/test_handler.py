@@ -29,15 +29,8 @@ def test_a_batch_is_validated_and_failed_messages_are_returned(lectures: Lecture
 
 def test_the_schedule_starts_the_sweep(lectures: LectureHarness) -> None:
     lectures.put(b"too young to be swept")
-    assert handler.handler({"kind": "sweep"}, None) == {
-        "checked": 0,
-        "missing": 0,
-        "ready": 0,
-        "rejected": 0,
-        "ignored": 0,
-        "failed": 0,
-        "unfinished": 0,
-    }
+    counts = ("checked", "missing", "ready", "rejected", "ignored", "failed", "unfinished")
+    assert handler.handler({"kind": "sweep"}, None) == dict.fromkeys(counts, 0)
 
 
 @pytest.mark.parametrize("event", [{}, {"kind": "flush"}, {"kind": None}])

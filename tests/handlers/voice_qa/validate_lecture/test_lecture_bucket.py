@@ -1,16 +1,16 @@
-"""The audio bucket: reading one version, and finding the current one."""
+"""Lectures in the bucket: reads of one version, and the comparison with the current version."""
 
 import pytest
 
 from handlers.common.audio.ranged_file import BLOCK
 from handlers.voice_qa.validate_lecture.lecture_bucket import ObjectGone
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, KEY, LectureHarness
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, LECTURE_KEY, LectureHarness
 
 
 def test_an_older_version_is_read_as_it_was(lectures: LectureHarness) -> None:
     data = bytes(range(256)) * 1024
-    one, _ = lectures.put(data), lectures.put(b"newer")
-    file = lectures.bucket.open(one)
+    older, _ = lectures.put(data), lectures.put(b"newer")
+    file = lectures.bucket.open(older)
     assert file.at(BLOCK - 2, 4) == data[BLOCK - 2 : BLOCK + 2]
     assert file.fetched == 2 * BLOCK
     assert file.read() == data
@@ -19,18 +19,18 @@ def test_an_older_version_is_read_as_it_was(lectures: LectureHarness) -> None:
 @pytest.mark.parametrize("versioned", [True, False])
 def test_the_last_upload_is_current_until_it_is_deleted(lectures: LectureHarness, versioned: bool) -> None:
     if not versioned:
-        lectures.unversioned()
+        lectures.remove_versioning()
     older, newer = lectures.put(b"older"), lectures.put(b"newer")
     assert not lectures.bucket.is_current(older)
     assert lectures.bucket.is_current(newer)
-    lectures.s3.delete_object(Bucket=BUCKET, Key=KEY)
+    lectures.s3.delete_object(Bucket=BUCKET, Key=LECTURE_KEY)
     assert not lectures.bucket.is_current(newer)
 
 
-def test_an_object_that_changes_while_it_is_read_is_gone(lectures: LectureHarness) -> None:
-    lectures.unversioned()
-    one = lectures.put(bytes(3 * BLOCK))
-    file = lectures.bucket.open(one)
+def test_an_unversioned_object_that_is_replaced_while_it_is_read_is_gone(lectures: LectureHarness) -> None:
+    lectures.remove_versioning()
+    uploaded = lectures.put(bytes(3 * BLOCK))
+    file = lectures.bucket.open(uploaded)
     assert file.at(0, 1) == b"\0"
     lectures.put(b"x" * 3 * BLOCK)
     with pytest.raises(ObjectGone):

@@ -1,4 +1,4 @@
-"""Validation of uploads: once per version, in any order of events, with failures isolated to their messages."""
+"""Validation of lectures: verdicts, repeated and unordered notifications, concurrent writers, and failures."""
 
 from datetime import timedelta
 from itertools import permutations
@@ -14,10 +14,10 @@ from handlers.voice_qa.validate_lecture.lecture_validation import ValidationOutc
 from tests.handlers.common.audio.sample_files import spoken
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     BUCKET,
-    ID,
-    KEY,
+    LECTURE_ID,
+    LECTURE_KEY,
     NOW,
-    OTHER,
+    OTHER_ID,
     TABLE,
     FailingClient,
     LectureHarness,
@@ -33,19 +33,19 @@ def client_error(code: str, status: int, operation: str = "GetObject") -> Client
 
 
 def test_a_valid_lecture_becomes_ready(lectures: LectureHarness) -> None:
-    one = lectures.put(spoken("mp3"), arrived=NOW - SECOND)
-    assert lectures.handle(one) == []
+    uploaded = lectures.put(spoken("mp3"), arrived=NOW - SECOND)
+    assert lectures.handle(uploaded) == []
     item = lectures.item()
     assert item.pop("duration_ms") == pytest.approx(12345, abs=60)
     assert item == {
-        "sessionId": f"lecture#{ID}",
-        "lectureId": ID,
+        "sessionId": f"lecture#{LECTURE_ID}",
+        "lectureId": LECTURE_ID,
         "status": "ready",
         "format": "mp3",
-        "size": one.size,
-        "object_key": KEY,
-        "version_id": one.version_id,
-        "etag": one.etag,
+        "size": uploaded.size,
+        "object_key": LECTURE_KEY,
+        "version_id": uploaded.version_id,
+        "etag": uploaded.etag,
         "uploaded_at": "2026-01-03T11:59:59.123Z",
         "validated_at": "2026-01-03T12:00:00.123Z",
         "schema_version": 1,
@@ -64,14 +64,14 @@ def test_an_invalid_lecture_is_rejected_with_its_reason(lectures: LectureHarness
 
 
 def test_a_file_that_is_too_large_is_not_read(lectures: LectureHarness) -> None:
-    one = lectures.put(b"x").model_copy(update={"size": 10**12})
+    uploaded = lectures.put(b"x").model_copy(update={"size": 10**12})
     lectures.s3 = FailingClient(lectures.s3, "get_object", AssertionError("read"))
-    assert lectures.handle(one) == []
+    assert lectures.handle(uploaded) == []
     assert lectures.item()["reason_code"] == "TOO_LARGE"
 
 
-def test_attributes_that_other_writers_set_are_kept(lectures: LectureHarness) -> None:
-    key = {"sessionId": {"S": f"lecture#{ID}"}, "lectureId": {"S": ID}}
+def test_the_validator_keeps_the_owner_that_the_websocket_handler_stored(lectures: LectureHarness) -> None:
+    key = {"sessionId": {"S": f"lecture#{LECTURE_ID}"}, "lectureId": {"S": LECTURE_ID}}
     lectures.dynamodb.put_item(TableName=TABLE, Item=key | {"owner": {"S": "somebody"}, "status": {"S": "awaited"}})
     lectures.handle(lectures.put(spoken("mp3")))
     assert (lectures.item()["owner"], lectures.item()["status"]) == ("somebody", "ready")
@@ -80,17 +80,17 @@ def test_attributes_that_other_writers_set_are_kept(lectures: LectureHarness) ->
 
 
 @pytest.mark.parametrize("kind", ["mp3", "flac", None])
-def test_a_repeated_event_changes_nothing_and_reads_nothing(lectures: LectureHarness, kind: str | None) -> None:
-    one = lectures.put(spoken(kind) if kind else b"bad")
-    lectures.handle(one)
-    assert lectures.item().get("format") == kind, "whatever its name is"
+def test_a_repeated_notification_changes_nothing_and_reads_nothing(lectures: LectureHarness, kind: str | None) -> None:
+    uploaded = lectures.put(spoken(kind) if kind else b"bad")
+    lectures.handle(uploaded)
+    assert lectures.item().get("format") == kind, "the content determines the format, not the name"
     before, lectures.now = lectures.item(), lectures.now + SECOND
     lectures.s3 = FailingClient(lectures.s3, "get_object", AssertionError("read"))
-    assert lectures.handle(one, one) == []
+    assert lectures.handle(uploaded, uploaded) == []
     assert lectures.item() == before
 
 
-def test_a_newer_version_replaces_the_whole_result_of_the_older_one(lectures: LectureHarness) -> None:
+def test_the_verdict_on_a_newer_version_replaces_all_attributes_of_the_older_one(lectures: LectureHarness) -> None:
     lectures.handle(lectures.put(b"bad"))
     lectures.handle(lectures.put(spoken("mp3")))
     item = lectures.item()
@@ -102,60 +102,55 @@ def test_a_newer_version_replaces_the_whole_result_of_the_older_one(lectures: Le
 
 @pytest.mark.parametrize("versioned", [True, False])
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_the_newest_version_stays_for_any_order_of_events(
+def test_the_newest_version_counts_for_any_order_of_notifications(
     lectures: LectureHarness, order: tuple[int, ...], versioned: bool
 ) -> None:
     if not versioned:
-        lectures.unversioned()
+        lectures.remove_versioning()
     versions = [
-        lectures.put(data, arrived=NOW - place * SECOND)  # as if their clocks ran backwards
-        for place, data in enumerate((b"bad", spoken("mp3"), spoken("wav")))
+        # Newer versions have older times, because the clocks of S3's servers may differ.
+        lectures.put(data, arrived=NOW - index * SECOND)
+        for index, data in enumerate((b"bad", spoken("mp3"), spoken("wav")))
     ]
-    for place in order:
-        assert lectures.handle(versions[place]) == []
+    for index in order:
+        assert lectures.handle(versions[index]) == []
         assert lectures.handle(versions[0]) == []
     assert (lectures.item()["status"], lectures.item()["format"]) == ("ready", "wav")
     assert lectures.item()["version_id"] == versions[2].version_id
 
 
-def test_of_files_with_different_names_the_later_one_counts(lectures: LectureHarness) -> None:
-    first = lectures.put(spoken("mp3"), f"lectures/{ID}/1")
-    second = lectures.put(spoken("wav"), f"lectures/{ID}/2", NOW + SECOND)
-    for stream in (second, first, second):
-        lectures.handle(stream)
-    assert lectures.item()["object_key"] == f"lectures/{ID}/2"
-
-
-def test_a_misplaced_file_is_recorded_only_if_there_is_no_other(lectures: LectureHarness) -> None:
-    stray = lectures.put(spoken("mp3"), f"lectures/{ID}/a/b.mp3", NOW + SECOND)
-    lectures.handle(stray)
+def test_a_misplaced_object_counts_only_without_a_valid_one(lectures: LectureHarness) -> None:
+    misplaced = lectures.put(spoken("mp3"), f"lectures/{LECTURE_ID}/a/b.mp3", NOW + SECOND)
+    lectures.handle(misplaced)
     assert (lectures.item()["status"], lectures.item()["reason_code"]) == ("rejected", "MISPLACED")
     lectures.handle(lectures.put(spoken("mp3")))
     assert lectures.item()["status"] == "ready"
-    lectures.handle(stray)
+    lectures.handle(misplaced)
     assert lectures.item()["status"] == "ready"
 
 
 def test_an_object_without_a_lecture_id_is_counted_and_leaves_no_item(
     lectures: LectureHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert lectures.handle(lectures.put(b"x", "lectures/canary.mp3"), lectures.put(b"", f"lectures/{ID}/")) == []
-    assert lectures.items() == 0
-    written = capsys.readouterr().out
-    assert written.count("lecture_key_ignored") == 2
-    assert '"ignored":2' in written
+    without_id, folder = lectures.put(b"x", "lectures/canary.mp3"), lectures.put(b"", f"lectures/{LECTURE_ID}/")
+    assert lectures.handle(without_id, folder) == []
+    assert lectures.item_count() == 0
+    logged = capsys.readouterr().out
+    assert logged.count("lecture_key_ignored") == 2
+    assert '"ignored":2' in logged
 
 
 @pytest.mark.parametrize("versioned", [True, False])
-def test_a_deleted_version_ends_the_validation(
+def test_a_version_that_was_deleted_is_not_validated(
     lectures: LectureHarness, versioned: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if not versioned:
-        lectures.unversioned()
-    one = lectures.put(spoken("mp3"))
-    lectures.s3.delete_object(Bucket=BUCKET, Key=KEY, **({"VersionId": one.version_id} if versioned else {}))
-    assert lectures.handle(one) == []
-    assert lectures.items() == 0
+        lectures.remove_versioning()
+    uploaded = lectures.put(spoken("mp3"))
+    version = {"VersionId": uploaded.version_id} if versioned else {}
+    lectures.s3.delete_object(Bucket=BUCKET, Key=LECTURE_KEY, **version)
+    assert lectures.handle(uploaded) == []
+    assert lectures.item_count() == 0
     assert "lecture_gone" in capsys.readouterr().out
 
 
@@ -166,109 +161,101 @@ def test_a_deleted_version_ends_the_validation(
         for failure in (("SlowDown", 503), ("InternalError", 500), ("AccessDenied", 403), ("NoSuchBucket", 404))
     ],
 )
-def test_a_failing_bucket_returns_only_its_own_message(lectures: LectureHarness, error: ClientError) -> None:
-    one, other = lectures.put(spoken("mp3")), lectures.put(spoken("mp3"), f"lectures/{OTHER}/a")
+def test_only_the_message_whose_object_cannot_be_read_is_returned(lectures: LectureHarness, error: ClientError) -> None:
+    uploaded, other = lectures.put(spoken("mp3")), lectures.put(spoken("mp3"), f"lectures/{OTHER_ID}/a")
     lectures.s3 = FailingClient(lectures.s3, "get_object", error, times=1)
-    assert lectures.handle(one, other) == ["0"]
+    assert lectures.handle(uploaded, other) == ["0"]
     assert not lectures.item()
-    assert lectures.item(OTHER)["status"] == "ready"
-    assert lectures.handle(one) == []
+    assert lectures.item(OTHER_ID)["status"] == "ready"
+    assert lectures.handle(uploaded) == []
 
 
 @pytest.mark.parametrize("operation", ["get_item", "update_item"])
-def test_a_failing_table_returns_the_message(lectures: LectureHarness, operation: str) -> None:
-    one = lectures.put(spoken("mp3"))
+def test_a_message_whose_item_cannot_be_read_or_written_is_returned(lectures: LectureHarness, operation: str) -> None:
+    uploaded = lectures.put(spoken("mp3"))
     lectures.dynamodb = FailingClient(lectures.dynamodb, operation, client_error("ThrottlingException", 400), times=1)
-    assert lectures.handle(one) == ["0"]
-    assert lectures.handle(one) == []
+    assert lectures.handle(uploaded) == ["0"]
+    assert lectures.handle(uploaded) == []
     assert lectures.item()["status"] == "ready"
 
 
-def test_a_bucket_that_cannot_name_the_current_version_returns_the_message(lectures: LectureHarness) -> None:
+def test_a_message_is_returned_if_the_current_version_cannot_be_determined(lectures: LectureHarness) -> None:
     lectures.handle(lectures.put(spoken("mp3")))
-    one = lectures.put(spoken("wav"))
+    uploaded = lectures.put(spoken("wav"))
     lectures.s3 = FailingClient(lectures.s3, "head_object", client_error("500", 500, "HeadObject"), times=1)
-    assert lectures.handle(one) == ["0"]
-    assert lectures.handle(one) == []
+    assert lectures.handle(uploaded) == ["0"]
+    assert lectures.handle(uploaded) == []
     assert lectures.item()["format"] == "wav"
     deleted = lectures.put(spoken("flac"))
-    lectures.s3.delete_object(Bucket=BUCKET, Key=KEY)
+    lectures.s3.delete_object(Bucket=BUCKET, Key=LECTURE_KEY)
     assert lectures.handle(deleted) == []
-    assert lectures.item()["format"] == "wav", "no version is newer if the object was deleted since"
+    assert lectures.item()["format"] == "wav", "an object that was deleted meanwhile is not newer"
 
 
-def test_an_invalid_message_is_refused_and_the_rest_of_the_batch_continues(lectures: LectureHarness) -> None:
-    foreign = NewObject(bucket="other", key=KEY, version_id="v", size=1, etag="e", arrived=NOW)
-    assert lectures.handle("not json", lectures.put(spoken("mp3")), "{}", foreign) == ["0", "2", "3"]
+def test_invalid_messages_are_returned_and_the_others_are_validated(lectures: LectureHarness) -> None:
+    other_bucket = NewObject(bucket="other", key=LECTURE_KEY, version_id="v", size=1, etag="e", arrived=NOW)
+    assert lectures.handle("not json", lectures.put(spoken("mp3")), "{}", other_bucket) == ["0", "2", "3"]
     assert lectures.item()["status"] == "ready"
 
 
 def test_the_records_of_a_message_before_an_invalid_one_are_validated(lectures: LectureHarness) -> None:
-    good = notification(lectures.put(spoken("mp3")))
-    assert lectures.handle(good.replace("]}", ', {"x": 1}]}')) == ["0"]
+    valid = notification(lectures.put(spoken("mp3")))
+    assert lectures.handle(valid.replace("]}", ', {"x": 1}]}')) == ["0"]
     assert lectures.item()["status"] == "ready"
 
 
 class TableWithConcurrentWriter:
-    """Table to which another writer writes just before an update."""
+    """DynamoDB client. Before its next updates, another validation of one of `concurrent_uploads` is completed."""
 
-    def __init__(self, lectures: LectureHarness, client: Any, meddle: list[NewObject]) -> None:
-        self._stage, self._client, self._meddle = lectures, client, meddle
+    def __init__(self, lectures: LectureHarness, client: Any, concurrent_uploads: list[NewObject]) -> None:
+        self._lectures, self._client, self._concurrent_uploads = lectures, client, concurrent_uploads
 
     def __getattr__(self, name: str) -> Any:
-        if name == "update_item" and self._meddle:
-            self._stage.dynamodb = self._client
-            assert self._stage.handle(self._meddle.pop()) == []
+        if name == "update_item" and self._concurrent_uploads:
+            self._lectures.dynamodb = self._client
+            assert self._lectures.handle(self._concurrent_uploads.pop(0)) == []
+            self._lectures.dynamodb = self
         return getattr(self._client, name)
 
 
-@pytest.mark.parametrize("first", [True, False])
-def test_of_two_concurrent_validations_the_newer_upload_stays(lectures: LectureHarness, first: bool) -> None:
-    if not first:
+@pytest.mark.parametrize("has_item", [False, True])
+def test_of_two_concurrent_validations_the_newer_upload_counts(lectures: LectureHarness, has_item: bool) -> None:
+    if has_item:
         lectures.handle(lectures.put(b"bad"))
     older = parse_upload(lectures.put(spoken("mp3")))
     assert older is not None
-    newer = lectures.put(spoken("wav"), KEY if first else f"lectures/{ID}/2", NOW + SECOND)
+    newer = lectures.put(spoken("wav"), f"lectures/{LECTURE_ID}/2" if has_item else LECTURE_KEY, NOW + SECOND)
     lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, [newer])
     assert lectures.validator.validate(older) is ValidationOutcome.NOT_REPLACED
     assert lectures.item()["format"] == "wav"
 
 
 def test_an_upload_that_is_validated_twice_at_the_same_time_is_written_once(lectures: LectureHarness) -> None:
-    one = lectures.put(spoken("mp3"))
-    upload = parse_upload(one)
+    uploaded = lectures.put(spoken("mp3"))
+    upload = parse_upload(uploaded)
     assert upload is not None
-    lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, [one])
+    lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, [uploaded])
     assert lectures.validator.validate(upload) is ValidationOutcome.SAME
 
 
-def test_a_lecture_that_changes_each_time_is_retried_later(lectures: LectureHarness) -> None:
-    upload = parse_upload(lectures.put(b"bad", f"lectures/{ID}/1", NOW + 99 * SECOND))
+def test_a_lecture_that_changes_before_each_update_raises_an_error(lectures: LectureHarness) -> None:
+    upload = parse_upload(lectures.put(b"bad", f"lectures/{LECTURE_ID}/1", NOW + 99 * SECOND))
     assert upload is not None
-    others = [lectures.put(b"bad", f"lectures/{ID}/n{place}", NOW + place * SECOND) for place in range(MAX_ATTEMPTS)]
-
-    class Busy(TableWithConcurrentWriter):
-        def __getattr__(self, name: str) -> Any:
-            if name == "update_item":
-                found = super().__getattr__(name)
-                self._stage.dynamodb = self
-                return found
-            return getattr(self._client, name)
-
-    others.reverse()
-    lectures.dynamodb = Busy(lectures, lectures.dynamodb, others)
+    keys = [f"lectures/{LECTURE_ID}/n{index}" for index in range(MAX_ATTEMPTS)]
+    others = [lectures.put(b"bad", key, NOW + index * SECOND) for index, key in enumerate(keys)]
+    lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, others)
     with pytest.raises(TooManyWriters):
         lectures.validator.validate(upload)
 
 
 def test_no_key_name_or_id_is_logged(lectures: LectureHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    one = lectures.put(spoken("mp3"))
-    lectures.handle(one, one, lectures.put(b"canary"), lectures.put(b"x", f"lectures/{OTHER}/canary/x"))
+    uploaded = lectures.put(spoken("mp3"))
+    lectures.handle(uploaded, uploaded, lectures.put(b"canary"), lectures.put(b"x", f"lectures/{OTHER_ID}/canary/x"))
     lectures.handle(lectures.put(b"x", "lectures/canary"), '{"Records": [{"s3": "canary"}]}', "canary")
     lectures.s3 = FailingClient(lectures.s3, "get_object", client_error("canary", 503))
     lectures.handle(lectures.put(b"y"))
     lectures.sweep().run()
-    written = capsys.readouterr()
-    assert written.out.count("message_failed") == 1
-    for canary in ("canary", ID, OTHER, one.etag, one.version_id):
-        assert canary not in written.out + written.err
+    output = capsys.readouterr()
+    assert output.out.count("message_failed") == 1
+    for secret in ("canary", LECTURE_ID, OTHER_ID, uploaded.etag, uploaded.version_id):
+        assert secret not in output.out + output.err

@@ -1,4 +1,7 @@
-"""Servers that follow a script for each connection, and a clock that tests advance."""
+"""Fake agents that follow a script for each connection, and a clock that tests advance.
+
+The functions `send_…` return such scripts.
+"""
 
 import base64
 import contextlib
@@ -29,7 +32,7 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 
 CANARY = "canary-7d1f"
-"""Text of a peer that must not be repeated."""
+"""Text that a fake agent sends, and that must not appear in any error."""
 DURATION_MS = 60_000
 QUESTION = AgentQuestion(
     query_id="query-1",
@@ -43,23 +46,28 @@ Script = Callable[[socket.socket], None]
 
 @dataclass
 class Clock:
-    """Clock and random numbers of a test."""
+    """Clock of a client, with the random share of its pauses. A test can advance it and read the pauses."""
 
-    at: float = 1000.0
+    seconds: float = 1000.0
     waits: list[float] = field(default_factory=list)
-    share: float = 0.5
+    random_share: float = 0.5
+    """Share of the maximum pause that is waited before each retry."""
+
+    @property
+    def timing(self) -> RetryTiming:
+        return RetryTiming(self.now, self.wait, lambda: self.random_share)
 
     def now(self) -> float:
-        return self.at
+        return self.seconds
 
     def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
-        self.at += seconds
+        self.seconds += seconds
 
 
 @dataclass
-class Peer:
-    """A server on its own port, and the requests that it received."""
+class ScriptedServer:
+    """A fake agent on its own port, and the requests that it received."""
 
     port: int
     requests: list[tuple[str, bytes]] = field(default_factory=list)
@@ -71,17 +79,17 @@ class Peer:
 
 
 @contextlib.contextmanager
-def peer(
+def run_server(
     *scripts: Script,
     read: Callable[[socket.socket], tuple[str, bytes]] | None = None,
     context: ssl.SSLContext | None = None,
-) -> Iterator[Peer]:
+) -> Iterator[ScriptedServer]:
     """Run a server that follows one script per connection and refuses connections after the last script.
 
     With `context`, the server uses TLS.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    serving = Peer(listener.getsockname()[1])
+    server = ScriptedServer(listener.getsockname()[1])
 
     def serve() -> None:
         with listener:
@@ -89,22 +97,20 @@ def peer(
                 with contextlib.suppress(OSError):
                     connection = listener.accept()[0]
                     connection.settimeout(20)
-                    with (
-                        connection,
-                        context.wrap_socket(connection, server_side=True) if context else connection as one,
-                    ):
-                        serving.requests.append((read or read_request)(one))
-                        script(one)
+                    stream = context.wrap_socket(connection, server_side=True) if context else connection
+                    with connection, stream:
+                        server.requests.append((read or read_request)(stream))
+                        script(stream)
 
-    thread = threading.Thread(target=serve, name="peer")
+    thread = threading.Thread(target=serve, name="scripted-server")
     thread.start()
     try:
-        yield serving
+        yield server
     finally:
-        # The client did not connect for this script. This connection ends the wait.
+        # If the client did not connect for each script, the server still waits. These connections end the wait.
         while thread.is_alive():
             with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", serving.port), timeout=1).close()
+                socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
             thread.join(0.05)
 
 
@@ -115,46 +121,46 @@ def unused_port() -> int:
         return port
 
 
-def status(code: int, **headers: str) -> Script:
-    """Return a script that answers with a status and the peer's own text in reason, headers and body."""
+def send_status(code: int, **headers: str) -> Script:
+    """Return a script that answers with a status, and with CANARY as reason, in a header and as body."""
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-    body = f"HTTP/1.1 {code} {CANARY}\r\nX-Peer: {CANARY}\r\n{lines}Content-Length: {len(CANARY)}\r\n\r\n{CANARY}"
+    body = f"HTTP/1.1 {code} {CANARY}\r\nX-Agent: {CANARY}\r\n{lines}Content-Length: {len(CANARY)}\r\n\r\n{CANARY}"
     return lambda connection: connection.sendall(body.encode())
 
 
-def raw(*parts: bytes) -> Script:
+def send_bytes(*parts: bytes) -> Script:
     """Return a script that sends these bytes."""
     return lambda connection: connection.sendall(b"".join(parts))
 
 
-def head(*headers: str) -> bytes:
+def response_headers(*headers: str) -> bytes:
     """Return response headers for a body that ends with the connection."""
     return "\r\n".join(["HTTP/1.1 200 OK", "Content-Type: application/jsonl", *headers, "", ""]).encode()
 
 
-def answer(*messages: dict[str, Any]) -> Script:
+def send_answer(*messages: dict[str, Any]) -> Script:
     """Return a script that sends a complete answer in chunks."""
 
     def script(connection: socket.socket) -> None:
-        connection.sendall(head("Transfer-Encoding: chunked"))
+        connection.sendall(response_headers("Transfer-Encoding: chunked"))
         for message in messages:
-            data = line(message)
+            data = json_lines(message)
             connection.sendall(b"%x\r\n%b\r\n" % (len(data), data))
         connection.sendall(b"0\r\n\r\n")
 
     return script
 
 
-def line(message: dict[str, Any]) -> bytes:
-    return json.dumps(message).encode() + b"\n"
+def json_lines(*messages: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
 
 
-def text(said: str) -> dict[str, Any]:
-    return {"type": "text", "text": said}
+def text(content: str) -> dict[str, Any]:
+    return {"type": "text", "text": content}
 
 
-def audio(sound: bytes, audio_format: str = "ogg-opus") -> dict[str, Any]:
-    return {"type": "audio", "audio": base64.b64encode(sound).decode(), "format": audio_format}
+def audio(content: bytes, audio_format: str = "ogg-opus") -> dict[str, Any]:
+    return {"type": "audio", "audio": base64.b64encode(content).decode(), "format": audio_format}
 
 
 def citation(start: Any, end: Any, quote: str = "said") -> dict[str, Any]:
@@ -164,7 +170,7 @@ def citation(start: Any, end: Any, quote: str = "said") -> dict[str, Any]:
 DONE = {"type": "done"}
 
 
-def first_bytes(connection: socket.socket) -> tuple[str, bytes]:
+def read_first_bytes(connection: socket.socket) -> tuple[str, bytes]:
     """Read only the beginning of a request."""
     return connection.recv(100).decode(), b""
 
@@ -173,28 +179,29 @@ def read_request(connection: socket.socket) -> tuple[str, bytes]:
     """Read a complete request: headers and body."""
     with connection.makefile("rb") as file:
         lines = []
-        while (found := file.readline()) not in {b"\r\n", b""}:
-            lines.append(found.decode())
+        while (header := file.readline()) not in {b"\r\n", b""}:
+            lines.append(header.decode())
         length = next((int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length:")), 0)
         return "".join(lines), file.read(length)
 
 
-SHORT = answer(text("Hello."), DONE)
-HELLO = [AgentTextPiece("Hello.")]
+SHORT_ANSWER = send_answer(text("Hello."), DONE)
+SHORT_ANSWER_PIECES = [AgentTextPiece("Hello.")]
 
 
-def agent(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> Agent:
-    return HttpAgent(endpoint, limits or AnswerLimits(), RetryTiming(clock.now, clock.wait, lambda: clock.share))
+def create_agent(endpoint: str, clock: Clock) -> Agent:
+    return HttpAgent(endpoint, AnswerLimits(), clock.timing)
 
 
-def ask(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> list[AgentPiece]:
-    with agent(endpoint, clock, limits).answer(QUESTION) as found:
-        return list(found)
+def ask_agent(endpoint: str, clock: Clock) -> list[AgentPiece]:
+    with create_agent(endpoint, clock).answer(QUESTION) as pieces:
+        return list(pieces)
 
 
-def failure(endpoint: str, clock: Clock, limits: AnswerLimits | None = None) -> AgentFailed:
+def agent_failure(endpoint: str, clock: Clock) -> AgentFailed:
+    """Return the error of a question. It must not contain any text of the agent."""
     with pytest.raises(AgentFailed) as failed:
-        ask(endpoint, clock, limits)
+        ask_agent(endpoint, clock)
     assert CANARY not in "".join(traceback.format_exception(failed.value))
     assert failed.value.__context__ is failed.value.__cause__ is None
     return failed.value

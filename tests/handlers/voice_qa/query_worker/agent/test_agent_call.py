@@ -1,4 +1,4 @@
-"""Time limits of an answer, with a scripted response."""
+"""Time limits of an answer that the agent streams, with a fake response body and a manual clock."""
 
 from collections.abc import Iterable, Iterator
 from itertools import repeat
@@ -15,84 +15,86 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentTextPiece,
 )
 from handlers.voice_qa.query_worker.agent.http_connection import HttpExchange
-from tests.handlers.voice_qa.query_worker.agent.agent_servers import DONE, DURATION_MS, Clock, line, text
+from tests.handlers.voice_qa.query_worker.agent.agent_servers import DONE, DURATION_MS, Clock, json_lines, text
 
-WAITING = line({"type": "waiting"})
+LINE_A, LINE_B = json_lines(text("a")), json_lines(text("b"))
+LAST_LINE = json_lines(DONE)
+LINE_WITHOUT_PIECE = json_lines({"type": "waiting"})
 
 
-class Body(HttpExchange):
-    """Body that returns each part some seconds after the previous one."""
+class SlowBody(HttpExchange):
+    """Response body that returns each part some seconds after the previous one."""
 
-    def __init__(self, clock: Clock, step: float, parts: Iterable[bytes]) -> None:
-        self.closed = 0
+    def __init__(self, clock: Clock, seconds_per_part: float, parts: Iterable[bytes]) -> None:
+        self.is_closed = False
         self._clock = clock
-        self._step = step
+        self._seconds_per_part = seconds_per_part
         self._parts: Iterator[bytes] = iter(parts)
 
     def read(self, deadline: float) -> bytes:
-        if self._clock.at + self._step > deadline:
-            self._clock.at = deadline
+        if self._clock.seconds + self._seconds_per_part > deadline:
+            self._clock.seconds = deadline
             raise TimeoutError
-        self._clock.at += self._step
+        self._clock.seconds += self._seconds_per_part
         return next(self._parts, b"")
 
     def close(self) -> None:
-        self.closed += 1
+        self.is_closed = True
 
 
-def create_answer(body: Body, clock: Clock, begun: bytes = b"") -> AgentAnswer:
-    reader = AnswerReader(DURATION_MS)
-    return StreamedAnswer(body, begun, reader=reader, limits=AnswerLimits(), asked_at=clock.at, now=clock.now)
+def create_answer(body: SlowBody, clock: Clock, first_bytes: bytes = b"") -> AgentAnswer:
+    reader, limits = AnswerReader(DURATION_MS), AnswerLimits()
+    return StreamedAnswer(body, first_bytes, reader=reader, limits=limits, asked_at=clock.seconds, now=clock.now)
 
 
-def failure(step: float, parts: Iterable[bytes]) -> tuple[AgentCode, float]:
-    """Return the failure and its time."""
+def failure_and_seconds(seconds_per_part: float, parts: Iterable[bytes]) -> tuple[AgentCode, float]:
+    """Return the failure of an answer, and the seconds after which it failed."""
     clock = Clock()
-    body = Body(clock, step, parts)
+    body = SlowBody(clock, seconds_per_part, parts)
     with pytest.raises(AgentFailed) as failed:
         list(create_answer(body, clock))
-    assert body.closed
-    return failed.value.code, clock.at - Clock().at
+    assert body.is_closed
+    return failed.value.code, clock.seconds - Clock().seconds
 
 
 def test_a_line_that_arrives_slowly_counts_as_silence() -> None:
-    letters = [bytes([byte]) for byte in line(text("a")) + line(DONE)]
-    assert failure(2, letters) == (AgentCode.TOO_SLOW, 20)
+    single_bytes = [bytes([byte]) for byte in LINE_A + LAST_LINE]
+    assert failure_and_seconds(2, single_bytes) == (AgentCode.TOO_SLOW, 20)
 
 
 def test_each_line_restarts_the_silence_limit() -> None:
     clock = Clock()
-    with create_answer(Body(clock, 19, [WAITING, line(text("a")), line(DONE)]), clock) as found:
-        assert list(found) == [AgentTextPiece("a")]
+    with create_answer(SlowBody(clock, 19, [LINE_WITHOUT_PIECE, LINE_A, LAST_LINE]), clock) as answer:
+        assert list(answer) == [AgentTextPiece("a")]
 
 
-def test_empty_lines_do_not_extend_the_answer_limit() -> None:
-    assert failure(7, repeat(WAITING, 1000)) == (AgentCode.TOO_SLOW, 600)
+def test_lines_without_pieces_do_not_extend_the_limit_of_the_whole_answer() -> None:
+    assert failure_and_seconds(7, repeat(LINE_WITHOUT_PIECE, 1000)) == (AgentCode.TOO_SLOW, 600)
 
 
-def test_the_callers_time_is_not_silence_but_counts_for_the_whole_answer() -> None:
+def test_the_time_that_the_caller_needs_for_a_piece_does_not_count_as_silence() -> None:
     clock = Clock()
     pieces: list[AgentPiece] = []
-    answer = create_answer(Body(clock, 15, [line(text("b")), line(DONE)]), clock, begun=line(text("a")))
+    answer = create_answer(SlowBody(clock, 15, [LINE_B, LAST_LINE]), clock, first_bytes=LINE_A)
     for piece in answer:
         pieces.append(piece)
-        clock.at += 100
+        clock.seconds += 100
     assert pieces == [AgentTextPiece("a"), AgentTextPiece("b")]
 
 
 def test_a_complete_answer_closes_its_connection_at_once() -> None:
     clock = Clock()
-    body = Body(clock, 1, [])
-    answer = create_answer(body, clock, begun=line(text("a")) + line(DONE))
+    body = SlowBody(clock, 1, [])
+    answer = create_answer(body, clock, first_bytes=LINE_A + LAST_LINE)
     assert list(answer) == [AgentTextPiece("a")]
-    assert body.closed
-    assert clock.at == Clock().at
+    assert body.is_closed
+    assert clock.seconds == Clock().seconds
 
 
 def test_a_closed_answer_yields_nothing() -> None:
     clock = Clock()
-    body = Body(clock, 1, [line(text("b"))])
-    with create_answer(body, clock, begun=line(text("a"))) as answer:
+    body = SlowBody(clock, 1, [LINE_B])
+    with create_answer(body, clock, first_bytes=LINE_A) as answer:
         assert next(iter(answer)) == AgentTextPiece("a")
-    assert body.closed
+    assert body.is_closed
     assert list(answer) == []

@@ -1,6 +1,5 @@
-"""The agent protocol: the meaning of each line, the limits, and robustness of the reader."""
+"""The agent protocol: the pieces that each line gives, the limits, and invalid or hostile input."""
 
-import base64
 import contextlib
 import json
 from typing import Any
@@ -39,14 +38,14 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     QUESTION,
     audio,
     citation,
-    line,
+    json_lines,
     text,
 )
 
-WHOLE = [
+MESSAGES = [
     {"type": "transcript", "text": "what is a stream"},
     text("A stream "),
-    audio(b"sound"),
+    audio(b"audio"),
     citation(0, DURATION_MS, "a stream is"),
     text("is."),
     DONE,
@@ -54,48 +53,50 @@ WHOLE = [
 PIECES: list[AgentPiece] = [
     AgentTranscriptPiece("what is a stream"),
     AgentTextPiece("A stream "),
-    AgentAudioPiece(b"sound", AnswerAudioFormat.OGG_OPUS),
+    AgentAudioPiece(b"audio", AnswerAudioFormat.OGG_OPUS),
     AgentCitationPiece(0, DURATION_MS, "a stream is"),
     AgentTextPiece("is."),
 ]
 
 
-def read(*messages: dict[str, Any]) -> list[AgentPiece]:
-    return list(AnswerReader(DURATION_MS).feed(b"".join(map(line, messages))))
+def read_pieces(*messages: dict[str, Any]) -> list[AgentPiece]:
+    return list(AnswerReader(DURATION_MS).feed(json_lines(*messages)))
 
 
-def code(data: bytes) -> AgentCode:
+def error_code(data: bytes) -> AgentCode:
     with pytest.raises(AgentFailed) as failed:
         list(AnswerReader(DURATION_MS).feed(data))
     return failed.value.code
 
 
-def test_each_line_is_a_piece_until_done() -> None:
+def test_each_line_becomes_a_piece_until_the_line_done() -> None:
     reader = AnswerReader(DURATION_MS)
-    assert list(reader.feed(b"".join(map(line, [*WHOLE, text("more")])))) == PIECES
+    assert list(reader.feed(json_lines(*MESSAGES, text("more")))) == PIECES
     assert reader.done
     assert list(reader.feed(b"no json\n")) == []
 
 
 @given(st.data())
-def test_the_division_of_the_bytes_does_not_matter(data: st.DataObject) -> None:
-    whole = b"".join(map(line, WHOLE))
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=20)))
+def test_the_pieces_do_not_depend_on_the_division_of_the_bytes(choices: st.DataObject) -> None:
+    data = json_lines(*MESSAGES)
+    cuts = sorted(choices.draw(st.lists(st.integers(0, len(data)), max_size=20)))
     reader = AnswerReader(DURATION_MS)
-    parts = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    parts = [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
     assert [piece for part in parts for piece in reader.feed(part)] == PIECES
     assert reader.done
 
 
-def test_lines_can_come_as_server_sent_events() -> None:
-    events = b"".join(b": hello\r\nid: 1\r\nevent: message\r\ndata: %b\r\n" % line(piece).strip() for piece in WHOLE)
+def test_lines_can_be_sent_as_server_sent_events() -> None:
+    event = b": comment\r\nid: 1\r\nevent: message\r\ndata: %b\r\n"
+    events = b"".join(event % json_lines(message).strip() for message in MESSAGES)
     assert list(AnswerReader(DURATION_MS).feed(events)) == PIECES
-    assert list(AnswerReader(DURATION_MS).feed(b"retry: 1\ndata:" + line(text("close")))) == [AgentTextPiece("close")]
+    event = b"retry: 1\ndata:" + json_lines(text("no space"))
+    assert list(AnswerReader(DURATION_MS).feed(event)) == [AgentTextPiece("no space")]
 
 
 def test_unknown_or_empty_messages_give_no_piece() -> None:
-    assert read({"type": "waiting", "text": 1}, {**text("known"), "other": [1]}) == [AgentTextPiece("known")]
-    assert read(text(""), audio(b"")) == []
+    assert read_pieces({"type": "waiting", "text": 1}, {**text("known"), "other": [1]}) == [AgentTextPiece("known")]
+    assert read_pieces(text(""), audio(b"")) == []
     assert list(AnswerReader(DURATION_MS).feed(b"\n\r\n  \n")) == []
 
 
@@ -111,21 +112,21 @@ def test_unknown_or_empty_messages_give_no_piece() -> None:
         b'{"type": ' + b"9" * 5000 + b"}\n",
         b"data: data: {}\n",
         *(
-            line({"type": "audio", "audio": sound, "format": "ogg-opus"})
-            for sound in (None, "a", "YQ==YQ==", "Y Q=", "\N{LATIN SMALL LETTER E WITH ACUTE}")
+            json_lines({"type": "audio", "audio": audio, "format": "ogg-opus"})
+            for audio in (None, "a", "YQ==YQ==", "Y Q=", "\N{LATIN SMALL LETTER E WITH ACUTE}")
         ),
-        *(line({"type": "audio", "audio": "YQ==", "format": kind}) for kind in (None, "wma", ["mp3"])),
-        *(line(citation(0.5, 1)), line(citation("0", 1)), line(citation(False, True))),
-        line({"type": "citation", "startMs": 0, "endMs": 1}),
+        *(json_lines({"type": "audio", "audio": "YQ==", "format": kind}) for kind in (None, "wma", ["mp3"])),
+        *(json_lines(citation(start, end)) for start, end in ((0.5, 1), ("0", 1), (False, True))),
+        json_lines({"type": "citation", "startMs": 0, "endMs": 1}),
     ],
 )
 def test_an_invalid_line_is_malformed(data: bytes) -> None:
-    assert code(data) is AgentCode.MALFORMED
+    assert error_code(data) is AgentCode.MALFORMED
 
 
 def test_all_audio_must_have_one_format() -> None:
-    assert code(line(audio(b"a")) + line(audio(b"b", "mp3"))) is AgentCode.MALFORMED
-    assert read(audio(b"a", "mp3"), audio(b"b", "mp3")) == [
+    assert error_code(json_lines(audio(b"a"), audio(b"b", "mp3"))) is AgentCode.MALFORMED
+    assert read_pieces(audio(b"a", "mp3"), audio(b"b", "mp3")) == [
         AgentAudioPiece(b"a", AnswerAudioFormat.MP3),
         AgentAudioPiece(b"b", AnswerAudioFormat.MP3),
     ]
@@ -136,7 +137,7 @@ def test_all_audio_must_have_one_format() -> None:
 )
 def test_a_citation_outside_the_lecture_is_dropped_and_counted(start: int, end: int) -> None:
     reader = AnswerReader(DURATION_MS)
-    data = line(citation(start, end)) + line(citation(0, 1)) + line(DONE)
+    data = json_lines(citation(start, end), citation(0, 1), DONE)
     assert list(reader.feed(data)) == [AgentCitationPiece(0, 1, "said")]
     assert reader.dropped_citations == 1
     assert reader.done
@@ -159,10 +160,10 @@ def test_a_citation_outside_the_lecture_is_dropped_and_counted(start: int, end: 
 )
 def test_an_agent_can_report_its_own_failure(message: dict[str, Any], expected: AgentCode, retryable: bool) -> None:
     reader = AnswerReader(DURATION_MS)
-    assert list(reader.feed(line(text("so far")))) == [AgentTextPiece("so far")]
-    said = {name: value for name, value in {"type": "error", **message}.items() if value is not None}
+    assert list(reader.feed(json_lines(text("so far")))) == [AgentTextPiece("so far")]
+    sent = {name: value for name, value in {"type": "error", **message}.items() if value is not None}
     with pytest.raises(AgentFailed) as failed:
-        list(reader.feed(line(said)))
+        list(reader.feed(json_lines(sent)))
     assert (failed.value.code, failed.value.retryable) == (expected, retryable)
     assert CANARY not in repr(failed.value)
 
@@ -178,27 +179,27 @@ def test_the_length_of_a_line_is_limited(size: int) -> None:
         return [piece for at in range(0, len(data), size) for piece in reader.feed(data[at : at + size])]
 
     assert len(padded_line(MAX_LINE)) == MAX_LINE
-    assert feed_in_parts(padded_line(MAX_LINE) + b"\n" + line(text("a"))) == [AgentTextPiece("a")]
-    for long in (padded_line(MAX_LINE + 1) + b"\n", b"x" * (MAX_LINE + 1)):
+    assert feed_in_parts(padded_line(MAX_LINE) + b"\n" + json_lines(text("a"))) == [AgentTextPiece("a")]
+    for too_long in (padded_line(MAX_LINE + 1) + b"\n", b"x" * (MAX_LINE + 1)):
         with pytest.raises(AgentFailed) as failed:
-            feed_in_parts(long)
+            feed_in_parts(too_long)
         assert failed.value.code is AgentCode.TOO_MUCH
 
 
 def test_all_text_counts_towards_the_text_limit() -> None:
     part = "é" * (MAX_TEXT // 2 // 4)
-    full = [text(part), {"type": "transcript", "text": part}, citation(0, 1, part), citation(5, 4, part), text("")]
-    assert len(read(*full)) == 3
-    assert code(b"".join(map(line, [*full, text("a")]))) is AgentCode.TOO_MUCH
+    transcript = {"type": "transcript", "text": part}
+    messages = [text(part), transcript, citation(0, 1, part), citation(5, 4, part), text("")]
+    assert len(read_pieces(*messages)) == 3
+    assert error_code(json_lines(*messages, text("a"))) is AgentCode.TOO_MUCH
 
 
 def test_the_amount_of_citations_and_audio_is_limited() -> None:
-    assert len(read(*[citation(0, 1)] * MAX_CITATIONS)) == MAX_CITATIONS
-    assert code(line(citation(0, 1)) * (MAX_CITATIONS + 1)) is AgentCode.TOO_MUCH
-    part = MAX_AUDIO // 128
-    data = b'{"type":"audio","format":"mp3","audio":"%b"}\n' % base64.b64encode(bytes(part))
-    assert sum(1 for _ in AnswerReader(DURATION_MS).feed(data * 128)) == 128
-    assert code(data * 128 + line(audio(b"a", "mp3"))) is AgentCode.TOO_MUCH
+    assert len(read_pieces(*[citation(0, 1)] * MAX_CITATIONS)) == MAX_CITATIONS
+    assert error_code(json_lines(citation(0, 1)) * (MAX_CITATIONS + 1)) is AgentCode.TOO_MUCH
+    line = json_lines(audio(bytes(MAX_AUDIO // 128), "mp3"))
+    assert sum(1 for _ in AnswerReader(DURATION_MS).feed(line * 128)) == 128
+    assert error_code(line * 128 + json_lines(audio(b"a", "mp3"))) is AgentCode.TOO_MUCH
 
 
 def test_the_total_size_is_limited() -> None:
@@ -210,18 +211,19 @@ def test_the_total_size_is_limited() -> None:
     assert failed.value.code is AgentCode.TOO_MUCH
 
 
-def objects(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def message_objects(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     kinds = st.sampled_from(["text", "audio", "citation", "transcript", "error", "other"])
-    named = st.sampled_from(["text", "audio", "format", "startMs", "endMs", "quote", "code", "retryable"])
-    return st.builds(lambda kind, rest: {**rest, "type": kind}, kinds | values, st.dictionaries(named, values))
+    names = st.sampled_from(["text", "audio", "format", "startMs", "endMs", "quote", "code", "retryable"])
+    return st.builds(lambda kind, fields: {**fields, "type": kind}, kinds | values, st.dictionaries(names, values))
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | objects(inner)
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | message_objects(inner),
 )
 
 
-@given(st.lists(st.binary() | JSON.map(lambda item: json.dumps(item).encode()) | objects(JSON).map(line)))
+@given(st.lists(st.binary() | JSON.map(lambda item: json.dumps(item).encode()) | message_objects(JSON).map(json_lines)))
 def test_any_bytes_raise_only_agent_failures(lines: list[bytes]) -> None:
     reader = AnswerReader(DURATION_MS)
     pieces: list[AgentPiece] = []
@@ -234,8 +236,9 @@ def test_any_bytes_raise_only_agent_failures(lines: list[bytes]) -> None:
             assert piece.text.encode()
 
 
-def test_a_failure_contains_no_text_of_the_peer() -> None:
-    for data in (CANARY.encode(), line({"type": "text", "text": [CANARY]}), line({"type": "error", "code": CANARY})):
+def test_a_failure_contains_no_text_of_the_agent() -> None:
+    messages: tuple[dict[str, Any], ...] = ({"type": "text", "text": [CANARY]}, {"type": "error", "code": CANARY})
+    for data in (CANARY.encode(), *map(json_lines, messages)):
         with pytest.raises(AgentFailed) as failed:
             list(AnswerReader(DURATION_MS).feed(data + b"\n"))
         assert CANARY not in repr(failed.value)
@@ -259,8 +262,8 @@ def test_a_question_is_sent_as_the_protocol_defines() -> None:
     }
 
     question = AgentQuestion(
-        "query", opaque_session_id("session"), Lecture("lecture", "url", "mp3", 1), SpokenQuery("there", "webm")
+        "query", opaque_session_id("session"), Lecture("lecture", "url", "mp3", 1), SpokenQuery("query-url", "webm")
     )
     sent = json.loads(request_body(question))
-    assert sent["query"] == {"url": "there", "format": "webm"}
+    assert sent["query"] == {"url": "query-url", "format": "webm"}
     assert sent["conversation"] == []

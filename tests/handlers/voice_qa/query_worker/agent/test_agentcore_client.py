@@ -1,4 +1,4 @@
-"""Client of AgentCore Runtime: the request equals boto3's, and the service's errors are mapped."""
+"""Client of AgentCore Runtime: it sends the same request as boto3, and maps the service's errors to codes."""
 
 import json
 import logging
@@ -10,25 +10,25 @@ import pytest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_protocol import ACCEPTED, CONTENT_TYPE, request_body
-from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed, AgentTextPiece
+from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed
 from handlers.voice_qa.query_worker.agent.agentcore_client import AgentCoreAgent
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     CANARY,
     DONE,
     QUESTION,
+    SHORT_ANSWER,
+    SHORT_ANSWER_PIECES,
     Clock,
-    answer,
-    peer,
-    status,
-    text,
+    run_server,
+    send_answer,
+    send_status,
 )
 
 ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/lectures-AbC123"
 CREDENTIALS = Credentials("AKIDEXAMPLE", "secret-key", "session-token")
-HEADERS = (
+COMPARED_HEADERS = (
     "content-type",
     "accept",
     "x-amzn-bedrock-agentcore-runtime-session-id",
@@ -37,17 +37,16 @@ HEADERS = (
 )
 
 
-def agent(endpoint: str | None, clock: Clock, qualifier: str = "DEFAULT") -> Agent:
-    timing = RetryTiming(clock.now, clock.wait, lambda: clock.share)
-    return AgentCoreAgent(ARN, CREDENTIALS, AnswerLimits(), timing, qualifier=qualifier, endpoint=endpoint)
+def create_agent(endpoint: str | None, clock: Clock, qualifier: str = "DEFAULT") -> Agent:
+    return AgentCoreAgent(ARN, CREDENTIALS, AnswerLimits(), clock.timing, qualifier=qualifier, endpoint=endpoint)
 
 
-def headers(head: str) -> dict[str, str]:
-    pairs = (line.split(": ", 1) for line in head.splitlines()[1:])
+def parse_headers(request_head: str) -> dict[str, str]:
+    pairs = (line.split(": ", 1) for line in request_head.splitlines()[1:])
     return {name.lower(): value for name, value in pairs}
 
 
-def boto3s_client(endpoint: str | None = None) -> Any:
+def create_boto3_client(endpoint: str | None = None) -> Any:
     return boto3.client(
         "bedrock-agentcore",
         region_name="eu-west-1",
@@ -59,8 +58,8 @@ def boto3s_client(endpoint: str | None = None) -> Any:
     )
 
 
-def boto3_asks(endpoint: str, qualifier: str) -> None:
-    client = boto3s_client(endpoint)
+def ask_with_boto3(endpoint: str, qualifier: str) -> None:
+    client = create_boto3_client(endpoint)
     client.invoke_agent_runtime(
         agentRuntimeArn=ARN,
         runtimeSessionId=QUESTION.session_id,
@@ -73,24 +72,25 @@ def boto3_asks(endpoint: str, qualifier: str) -> None:
 
 
 @pytest.mark.parametrize("qualifier", ["DEFAULT", "blue_1"])
-def test_the_request_equals_boto3s(clock: Clock, monkeypatch: pytest.MonkeyPatch, qualifier: str) -> None:
-    # Both sign with the same time.
+def test_the_request_equals_that_of_boto3(clock: Clock, monkeypatch: pytest.MonkeyPatch, qualifier: str) -> None:
+    # Equal times give equal signatures.
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC))
-    told = answer(text("Hello."), DONE)
-    with peer(told, told) as serving:
-        with agent(serving.endpoint, clock, qualifier).answer(QUESTION) as found:
-            assert list(found) == [AgentTextPiece("Hello.")]
-        boto3_asks(serving.endpoint, qualifier)
-        (ours, our_body), (theirs, their_body) = serving.requests
-    assert ours.splitlines()[0] == theirs.splitlines()[0]
-    assert {name: headers(ours)[name] for name in HEADERS} == {name: headers(theirs)[name] for name in HEADERS}
-    assert headers(ours)["host"] == headers(theirs)["host"]
-    assert our_body == their_body
+    with run_server(SHORT_ANSWER, SHORT_ANSWER) as server:
+        with create_agent(server.endpoint, clock, qualifier).answer(QUESTION) as pieces:
+            assert list(pieces) == SHORT_ANSWER_PIECES
+        ask_with_boto3(server.endpoint, qualifier)
+        (our_head, our_body), (boto3_head, boto3_body) = server.requests
+    assert our_head.splitlines()[0] == boto3_head.splitlines()[0]
+    assert {name: parse_headers(our_head)[name] for name in COMPARED_HEADERS} == {
+        name: parse_headers(boto3_head)[name] for name in COMPARED_HEADERS
+    }
+    assert parse_headers(our_head)["host"] == parse_headers(boto3_head)["host"]
+    assert our_body == boto3_body
     assert json.loads(our_body)["queryId"] == QUESTION.query_id
 
 
 @pytest.mark.parametrize(
-    ("code", "expected", "attempts"),
+    ("status", "expected", "attempts"),
     [
         *((400, AgentCode.QUESTION_REJECTED, 1), (403, AgentCode.NO_ACCESS, 1), (404, AgentCode.NO_ACCESS, 1)),
         *((402, AgentCode.THROTTLED, 4), (429, AgentCode.THROTTLED, 4)),
@@ -98,17 +98,19 @@ def test_the_request_equals_boto3s(clock: Clock, monkeypatch: pytest.MonkeyPatch
         *((424, AgentCode.FAILED, 1), (500, AgentCode.FAILED, 4)),
     ],
 )
-def test_each_error_of_the_service_is_mapped(clock: Clock, code: int, expected: AgentCode, attempts: int) -> None:
-    with peer(*[status(code)] * attempts) as serving:
+def test_a_status_of_the_service_determines_the_error_and_its_retries(
+    clock: Clock, status: int, expected: AgentCode, attempts: int
+) -> None:
+    with run_server(*[send_status(status)] * attempts) as server:
         with pytest.raises(AgentFailed) as failed:
-            agent(serving.endpoint, clock).answer(QUESTION)
-        assert len(serving.requests) == attempts
+            create_agent(server.endpoint, clock).answer(QUESTION)
+        assert len(server.requests) == attempts
     assert failed.value.code is expected
     assert CANARY not in repr(failed.value)
 
 
-def test_the_statuses_are_those_of_the_services_model() -> None:
-    errors = boto3s_client().meta.service_model.operation_model("InvokeAgentRuntime").error_shapes
+def test_the_tested_statuses_are_those_of_the_service_model() -> None:
+    errors = create_boto3_client().meta.service_model.operation_model("InvokeAgentRuntime").error_shapes
     assert {shape.name: shape.metadata["error"]["httpStatusCode"] for shape in errors} == {
         "AccessDeniedException": 403,
         "InternalServerException": 500,
@@ -132,12 +134,12 @@ def test_the_statuses_are_those_of_the_services_model() -> None:
     ],
 )
 def test_a_runtime_is_called_in_its_region(arn: str, host: str) -> None:
-    found = AgentCoreAgent(arn, CREDENTIALS, AnswerLimits())
-    assert (found._address.authority, found._address.port) == (host, 443)
-    assert found._address.tls is not None
-    sent = found._request(QUESTION.session_id, b"{}").headers
-    assert sent["Host"] == host, "the signed URL"
-    assert "host" in sent["Authorization"]
+    agent = AgentCoreAgent(arn, CREDENTIALS, AnswerLimits())
+    assert (agent._address.authority, agent._address.port) == (host, 443)
+    assert agent._address.tls is not None
+    headers = agent._request(QUESTION.session_id, b"{}").headers
+    assert headers["Host"] == host
+    assert "host" in headers["Authorization"], "the signature covers the host"
 
 
 @pytest.mark.parametrize(
@@ -152,9 +154,9 @@ def test_an_invalid_runtime_arn_is_refused(arn: str) -> None:
         AgentCoreAgent(arn, CREDENTIALS, AnswerLimits())
 
 
-def test_no_credential_is_logged_or_shown(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_credential_is_logged(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    with peer(answer(DONE)) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
-        assert list(found) == []
+    with run_server(send_answer(DONE)) as server, create_agent(server.endpoint, clock).answer(QUESTION) as pieces:
+        assert list(pieces) == []
     assert "session-token" not in caplog.text
     assert "Signature" not in caplog.text

@@ -1,4 +1,4 @@
-"""Client of an HTTP agent: every kind of failure, on real sockets and with a clock that the test advances."""
+"""Client of an HTTP agent, on real sockets: requests, streamed answers, and every kind of failure."""
 
 import gzip
 import socket
@@ -6,6 +6,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -23,106 +24,113 @@ from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     CANARY,
     DONE,
-    HELLO,
     QUESTION,
-    SHORT,
+    SHORT_ANSWER,
+    SHORT_ANSWER_PIECES,
     Clock,
     Script,
-    agent,
-    answer,
-    ask,
+    agent_failure,
+    ask_agent,
     citation,
-    failure,
-    first_bytes,
-    head,
-    line,
-    peer,
-    raw,
-    status,
+    create_agent,
+    json_lines,
+    read_first_bytes,
+    response_headers,
+    run_server,
+    send_answer,
+    send_bytes,
+    send_status,
     text,
     unused_port,
 )
 
 
-def closing(serving: Script, after: Callable[[], object]) -> Script:
-    """Record actions of the peer before it closes the connection."""
+def send_and_wait(data: bytes, event: threading.Event) -> Script:
+    """Return a script that sends these bytes, and closes the connection when the event is set."""
 
     def script(connection: socket.socket) -> None:
-        serving(connection)
-        after()
+        connection.sendall(data)
+        event.wait(20)
 
     return script
 
 
 def test_a_question_is_sent_and_answered(clock: Clock) -> None:
     with (
-        peer(answer(text("Hello."), citation(0, 10**9), DONE)) as serving,
-        agent(serving.endpoint + "/base/", clock).answer(QUESTION) as found,
+        run_server(send_answer(text("Hello."), citation(0, 10**9), DONE)) as server,
+        create_agent(server.endpoint + "/base/", clock).answer(QUESTION) as answer,
     ):
-        assert list(found) == HELLO
-        assert found.dropped_citations == 1
-        [(sent, body)] = serving.requests
-    assert sent.startswith("POST /base/answer HTTP/1.1\r\n")
-    assert f"Host: 127.0.0.1:{serving.port}\r\n" in sent
-    assert "Accept-Encoding: identity\r\n" in sent
-    assert "Connection: close\r\n" in sent
+        assert list(answer) == SHORT_ANSWER_PIECES
+        assert answer.dropped_citations == 1
+        [(headers, body)] = server.requests
+    assert headers.startswith("POST /base/answer HTTP/1.1\r\n")
+    assert f"Host: 127.0.0.1:{server.port}\r\n" in headers
+    assert "Accept-Encoding: identity\r\n" in headers
+    assert "Connection: close\r\n" in headers
     assert body == request_body(QUESTION)
     assert clock.waits == []
 
 
 def test_pieces_arrive_before_the_answer_is_complete(clock: Clock) -> None:
-    heard = threading.Event()
+    first_piece_received = threading.Event()
 
     def script(connection: socket.socket) -> None:
-        connection.sendall(head() + line(text("first")))
-        assert heard.wait(20)
-        connection.sendall(line(text("second")) + line(DONE))
+        connection.sendall(response_headers() + json_lines(text("first")))
+        assert first_piece_received.wait(20)
+        connection.sendall(json_lines(text("second"), DONE))
 
-    with peer(script) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
-        pieces = iter(found)
+    with run_server(script) as server, create_agent(server.endpoint, clock).answer(QUESTION) as answer:
+        pieces = iter(answer)
         assert next(pieces) == AgentTextPiece("first")
-        heard.set()
+        first_piece_received.set()
         assert list(pieces) == [AgentTextPiece("second")]
 
 
-@pytest.mark.parametrize(("behind", "pieces"), [(DONE, 2), (text("more"), 1), (text("more"), 0)])
-def test_the_connection_is_closed_at_the_end_or_when_the_caller_leaves(
-    clock: Clock, behind: dict[str, Any], pieces: int
+@pytest.mark.parametrize(
+    ("second_message", "pieces_read"),
+    [
+        pytest.param(DONE, 2, id="complete answer"),
+        pytest.param(text("more"), 1, id="caller stops after the first piece"),
+        pytest.param(text("more"), 0, id="caller reads nothing"),
+    ],
+)
+def test_the_connection_is_closed_at_the_end_of_the_answer_or_when_the_caller_stops(
+    clock: Clock, second_message: dict[str, Any], pieces_read: int
 ) -> None:
-    gone = threading.Event()
+    closed = threading.Event()
 
     def script(connection: socket.socket) -> None:
-        connection.sendall(head() + line(text("Hello.")) + line(behind))
+        connection.sendall(response_headers() + json_lines(text("Hello."), second_message))
         assert connection.recv(1) == b""
-        gone.set()
+        closed.set()
 
-    with peer(script) as serving:
-        with agent(serving.endpoint, clock).answer(QUESTION) as found:
-            assert [piece for piece, _ in zip(found, range(pieces), strict=False)] == HELLO[:pieces]
-        assert gone.wait(20)
-        assert list(found) == []
+    with run_server(script) as server:
+        with create_agent(server.endpoint, clock).answer(QUESTION) as answer:
+            assert list(islice(answer, pieces_read)) == SHORT_ANSWER_PIECES[:pieces_read]
+        assert closed.wait(20)
+        assert list(answer) == []
 
 
-def test_a_proxy_of_the_environment_is_not_used(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_variables_of_the_environment_are_ignored(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port()}")
     monkeypatch.setenv("no_proxy", "")
-    with peer(SHORT) as serving:
-        assert ask(serving.endpoint, clock) == HELLO
+    with run_server(SHORT_ANSWER) as server:
+        assert ask_agent(server.endpoint, clock) == SHORT_ANSWER_PIECES
 
 
 def test_a_compressed_answer_is_not_decompressed(clock: Clock) -> None:
-    bomb = gzip.compress(bytes(50 * 1024 * 1024))
-    with peer(raw(head("Content-Encoding: gzip"), bomb)) as serving:
-        assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
-    with peer(raw(head("Content-Encoding: Identity"), line(DONE))) as serving:
-        assert ask(serving.endpoint, clock) == []
-    with peer(raw(head(), bomb, b"\n")) as serving:
-        assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
+    compressed = gzip.compress(bytes(50 * 1024 * 1024))
+    with run_server(send_bytes(response_headers("Content-Encoding: gzip"), compressed)) as server:
+        assert agent_failure(server.endpoint, clock).code is AgentCode.MALFORMED
+    with run_server(send_bytes(response_headers("Content-Encoding: Identity"), json_lines(DONE))) as server:
+        assert ask_agent(server.endpoint, clock) == []
+    with run_server(send_bytes(response_headers(), compressed, b"\n")) as server:
+        assert agent_failure(server.endpoint, clock).code is AgentCode.MALFORMED
 
 
 @pytest.mark.parametrize(
-    "said",
+    "response",
     [
         CANARY.encode() + b"\r\n\r\n",
         b"HTTP/1.1 " + CANARY.encode() + b"\r\n\r\n",
@@ -131,113 +139,118 @@ def test_a_compressed_answer_is_not_decompressed(clock: Clock) -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 70_000,
     ],
 )
-def test_an_invalid_http_response_is_malformed(clock: Clock, said: bytes) -> None:
-    with peer(raw(said)) as serving:
-        assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
+def test_an_invalid_http_response_is_malformed(clock: Clock, response: bytes) -> None:
+    with run_server(send_bytes(response)) as server:
+        assert agent_failure(server.endpoint, clock).code is AgentCode.MALFORMED
 
 
-@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\n", head()])
-def test_a_silent_peer_times_out(said: bytes) -> None:
-    over = threading.Event()
-    with peer(closing(raw(said), lambda: over.wait(20))) as serving:
+@pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200 OK\r\n", response_headers()])
+def test_a_response_without_a_first_byte_of_its_body_times_out(data: bytes) -> None:
+    timed_out = threading.Event()
+    with run_server(send_and_wait(data, timed_out)) as server:
         with pytest.raises(AgentFailed) as failed:
-            HttpAgent(serving.endpoint, AnswerLimits(first_byte_seconds=0.05)).answer(QUESTION)
-        over.set()
+            HttpAgent(server.endpoint, AnswerLimits(first_byte_seconds=0.05)).answer(QUESTION)
+        timed_out.set()
     assert failed.value.code is AgentCode.FIRST_BYTE_LATE
 
 
 def test_slow_headers_do_not_extend_the_timeout(clock: Clock) -> None:
-    def trickle(connection: socket.socket) -> None:
+    def send_slowly(connection: socket.socket) -> None:
         while True:
-            clock.at += 1
+            clock.seconds += 1
             connection.sendall(b"H")
 
-    with peer(trickle) as serving:
-        assert failure(serving.endpoint, clock).code is AgentCode.FIRST_BYTE_LATE
+    with run_server(send_slowly) as server:
+        assert agent_failure(server.endpoint, clock).code is AgentCode.FIRST_BYTE_LATE
 
 
-def test_a_peer_that_stops_sending_is_disconnected() -> None:
-    over = threading.Event()
+def test_an_answer_that_stops_without_its_end_times_out() -> None:
+    timed_out = threading.Event()
     limits = AnswerLimits(silence_seconds=0.05)
-    with peer(closing(raw(head(), line(text("first"))), lambda: over.wait(20))) as serving:
-        with HttpAgent(serving.endpoint, limits).answer(QUESTION) as found, pytest.raises(AgentFailed) as failed:
-            list(found)
-        over.set()
+    with run_server(send_and_wait(response_headers() + json_lines(text("first")), timed_out)) as server:
+        with HttpAgent(server.endpoint, limits).answer(QUESTION) as answer, pytest.raises(AgentFailed) as failed:
+            list(answer)
+        timed_out.set()
     assert failed.value.code is AgentCode.TOO_SLOW
 
 
-def failure_while_reading(endpoint: str, clock: Clock, each: Callable[[AgentPiece], None]) -> AgentFailed:
+def failure_while_reading(endpoint: str, clock: Clock, process: Callable[[AgentPiece], None]) -> AgentFailed:
     """Return the failure of an answer, and call a function with each piece before it."""
-    with agent(endpoint, clock).answer(QUESTION) as streamed:
+    with create_agent(endpoint, clock).answer(QUESTION) as answer:
         try:
-            for piece in streamed:
-                each(piece)
+            for piece in answer:
+                process(piece)
         except AgentFailed as failed:
             return failed
     pytest.fail("the answer did not fail")
 
 
 def test_an_answer_of_fifteen_minutes_is_too_slow(clock: Clock) -> None:
-    said = answer(*[text(f"minute {minute} ") for minute in range(15)], DONE)
-    found: list[AgentPiece] = []
+    script = send_answer(*[text(f"minute {minute} ") for minute in range(15)], DONE)
+    pieces: list[AgentPiece] = []
 
-    def each(piece: AgentPiece) -> None:
-        found.append(piece)
-        clock.at += 60
+    def process_for_a_minute(piece: AgentPiece) -> None:
+        pieces.append(piece)
+        clock.seconds += 60
 
-    with peer(said) as serving:
-        assert failure_while_reading(serving.endpoint, clock, each).code is AgentCode.TOO_SLOW
-    assert len(found) == 10
+    with run_server(script) as server:
+        assert failure_while_reading(server.endpoint, clock, process_for_a_minute).code is AgentCode.TOO_SLOW
+    assert len(pieces) == 10
 
 
 @pytest.mark.parametrize(
-    ("rest", "expected"),
+    ("later_bytes", "expected"),
     [
         (b"", AgentCode.BROKEN_OFF),
         (b'{"type": "te', AgentCode.BROKEN_OFF),
         (b'{"type": "done"}', AgentCode.BROKEN_OFF),
         (CANARY.encode() + b"\n", AgentCode.MALFORMED),
         (b"x" * (MAX_LINE + 1), AgentCode.TOO_MUCH),
-        (line({"type": "error", "code": "throttled", "message": CANARY}), AgentCode.THROTTLED),
+        (json_lines({"type": "error", "code": "throttled", "message": CANARY}), AgentCode.THROTTLED),
     ],
 )
-def test_nothing_is_retried_after_the_first_byte(clock: Clock, rest: bytes, expected: AgentCode) -> None:
-    found: list[AgentPiece] = []
-    with peer(raw(head(), line(text("first")), rest)) as serving:
-        with agent(serving.endpoint, clock).answer(QUESTION) as streamed, pytest.raises(AgentFailed) as failed:
-            found.extend(streamed)
-        assert len(serving.requests) == 1
+def test_nothing_is_retried_after_the_first_byte(clock: Clock, later_bytes: bytes, expected: AgentCode) -> None:
+    pieces: list[AgentPiece] = []
+    data = response_headers() + json_lines(text("first")) + later_bytes
+    with run_server(send_bytes(data)) as server:
+        with create_agent(server.endpoint, clock).answer(QUESTION) as answer, pytest.raises(AgentFailed) as failed:
+            pieces.extend(answer)
+        assert len(server.requests) == 1
     assert failed.value.code is expected
     assert CANARY not in "".join(traceback.format_exception(failed.value))
-    assert found == [AgentTextPiece("first")] or expected is not AgentCode.BROKEN_OFF
+    assert pieces == [AgentTextPiece("first")] or expected is not AgentCode.BROKEN_OFF
     assert clock.waits == []
 
 
 @pytest.mark.parametrize(
-    "rest", [b"", b"5\r\nab", b"5\r\nabcde\r\n", b"zz\r\n"], ids=["no chunk", "half", "no end", "no size"]
+    "second_chunk",
+    [b"", b"5\r\nab", b"5\r\nabcde\r\n", b"zz\r\n"],
+    ids=["missing", "truncated", "no last chunk", "invalid size"],
 )
-def test_a_body_that_stops_half_way_is_interrupted(clock: Clock, rest: bytes) -> None:
-    first = line(text("first"))
-    said = head("Transfer-Encoding: chunked") + b"%x\r\n%b\r\n" % (len(first), first) + rest
-    with peer(raw(said)) as serving:
-        assert failure(serving.endpoint, clock).code is AgentCode.BROKEN_OFF
+def test_a_chunked_body_that_ends_before_its_last_chunk_is_interrupted(clock: Clock, second_chunk: bytes) -> None:
+    line = json_lines(text("first"))
+    first_chunk = b"%x\r\n%b\r\n" % (len(line), line)
+    with run_server(send_bytes(response_headers("Transfer-Encoding: chunked"), first_chunk, second_chunk)) as server:
+        assert agent_failure(server.endpoint, clock).code is AgentCode.BROKEN_OFF
 
 
 def test_a_reset_connection_is_interrupted(clock: Clock) -> None:
-    read = threading.Event()
+    first_piece_received = threading.Event()
 
     def script(connection: socket.socket) -> None:
-        connection.sendall(head() + line(text("first")))
-        assert read.wait(20)
+        connection.sendall(response_headers() + json_lines(text("first")))
+        assert first_piece_received.wait(20)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
-    with peer(script) as serving:
-        assert failure_while_reading(serving.endpoint, clock, lambda _: read.set()).code is AgentCode.BROKEN_OFF
+    with run_server(script) as server:
+        failed = failure_while_reading(server.endpoint, clock, lambda _: first_piece_received.set())
+    assert failed.code is AgentCode.BROKEN_OFF
 
 
-def test_a_refusal_before_the_end_of_the_request_is_received(clock: Clock) -> None:
-    long = replace(QUESTION, query=WrittenQuery("a" * 8 * 1024 * 1024))
-    with peer(status(413), read=first_bytes) as serving:
+def test_a_response_to_an_incomplete_request_is_read(clock: Clock) -> None:
+    """The agent refuses the question after it has read only the first bytes."""
+    long_question = replace(QUESTION, query=WrittenQuery("a" * 8 * 1024 * 1024))
+    with run_server(send_status(413), read=read_first_bytes) as server:
         with pytest.raises(AgentFailed) as failed:
-            agent(serving.endpoint, clock).answer(long)
+            create_agent(server.endpoint, clock).answer(long_question)
         assert failed.value.code is AgentCode.QUESTION_REJECTED

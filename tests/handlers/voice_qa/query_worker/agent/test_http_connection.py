@@ -5,29 +5,34 @@ from pathlib import Path
 
 import pytest
 
-from handlers.common.aws.retry import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from handlers.voice_qa.query_worker.agent.http_connection import AgentAddress
 from tests.handlers.certificates import self_signed
-from tests.handlers.voice_qa.query_worker.agent.agent_servers import HELLO, QUESTION, SHORT, Clock, failure, peer
+from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
+    QUESTION,
+    SHORT_ANSWER,
+    SHORT_ANSWER_PIECES,
+    Clock,
+    agent_failure,
+    run_server,
+)
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-def test_only_an_agent_with_a_trusted_certificate_is_asked(tmp_path: Path, clock: Clock, trusted: bool) -> None:
+def test_only_an_agent_with_a_trusted_certificate_gets_a_question(tmp_path: Path, clock: Clock, trusted: bool) -> None:
     certificate = self_signed(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with peer(SHORT, context=context) as serving:
-        endpoint = f"https://localhost:{serving.port}"
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.load_cert_chain(certificate)
+    with run_server(SHORT_ANSWER, context=server_context) as server:
+        endpoint = f"https://localhost:{server.port}"
         if trusted:
-            trusting = ssl.create_default_context(cafile=certificate)
-            timing = RetryTiming(clock.now, clock.wait, lambda: clock.share)
-            with HttpAgent(endpoint, AnswerLimits(), timing, trusting).answer(QUESTION) as found:
-                assert list(found) == HELLO
+            client_context = ssl.create_default_context(cafile=certificate)
+            with HttpAgent(endpoint, AnswerLimits(), clock.timing, client_context).answer(QUESTION) as pieces:
+                assert list(pieces) == SHORT_ANSWER_PIECES
         else:
-            assert failure(endpoint, clock).code is AgentCode.NO_ACCESS
+            assert agent_failure(endpoint, clock).code is AgentCode.NO_ACCESS
             assert clock.waits == []
 
 
@@ -55,7 +60,7 @@ def test_an_invalid_endpoint_is_refused(endpoint: str) -> None:
         ("http://[::1]:5000", "[::1]:5000"),
     ],
 )
-def test_an_endpoint_determines_host_port_and_path(endpoint: str, authority: str) -> None:
+def test_an_endpoint_determines_the_host_header_and_tls(endpoint: str, authority: str) -> None:
     address = AgentAddress.from_endpoint(endpoint)
     assert address.authority == authority
     assert (address.tls is None) is endpoint.startswith("http:")
