@@ -4,13 +4,13 @@ some of them. Checksums are computed bit by bit, independently of the tables in 
 import struct
 from collections.abc import Sequence
 
-FIRST, CONTINUED, LAST = 2, 1, 4
+BOS, CONTINUED, EOS = 2, 1, 4
 SERIAL = 0x5EED
-TWENTY_MS = b"\x08" + bytes(30)
+PACKET_20_MS = b"\x08" + bytes(30)
 """A packet of one 20 ms frame."""
 
 
-def remainder(message: bytes, polynomial: int, bits: int) -> int:
+def crc(message: bytes, polynomial: int, bits: int) -> int:
     """Return a checksum, highest bit first, starting at 0."""
     rest = 0
     for byte in message:
@@ -20,7 +20,7 @@ def remainder(message: bytes, polynomial: int, bits: int) -> int:
     return rest
 
 
-def page(
+def ogg_page(
     sequence: int,
     granule: int,
     *packets: bytes,
@@ -34,7 +34,7 @@ def page(
     table = lacing if table is None else table
     start = struct.pack("<4sBBqII", b"OggS", version, flags, granule, serial, sequence)
     rest = bytes([len(table)]) + table + b"".join(packets)
-    checksum = remainder(start + bytes(4) + rest, 0x04C11DB7, 32)
+    checksum = crc(start + bytes(4) + rest, 0x04C11DB7, 32)
     return start + struct.pack("<I", checksum) + rest
 
 
@@ -47,10 +47,10 @@ OPUS_TAGS = b"OpusTags" + struct.pack("<I4sI", 4, b"test", 0)
 
 def opus_file(*audio: bytes, head: bytes | None = None, tags: bytes = OPUS_TAGS) -> bytes:
     """Return the two header pages and the audio pages after them, whose numbers begin at 2."""
-    return page(0, 0, opus_head() if head is None else head, flags=FIRST) + page(1, 0, tags) + b"".join(audio)
+    return ogg_page(0, 0, opus_head() if head is None else head, flags=BOS) + ogg_page(1, 0, tags) + b"".join(audio)
 
 
-def metadata(kind: int, content: bytes, *, last: bool = False) -> bytes:
+def metadata_block(kind: int, content: bytes, *, last: bool = False) -> bytes:
     return bytes([kind | (0x80 if last else 0)]) + len(content).to_bytes(3, "big") + content
 
 
@@ -59,7 +59,7 @@ def streaminfo(*, rate: int = 16000, channels: int = 1, bits: int = 16, samples:
     return struct.pack(">HH", 16, 65535) + bytes(6) + packed.to_bytes(8, "big") + bytes(16)
 
 
-def frame(
+def flac_frame(
     number: int | bytes,
     block_size: int = 1600,
     *,
@@ -75,11 +75,11 @@ def frame(
     start = (b"\xff\xf9" if varying else b"\xff\xf8") + bytes([size_code << 4 | rate_code, last])
     size = (block_size - 1).to_bytes({6: 1, 7: 2}[size_code], "big") if size_code in {6, 7} else b""
     head = start + coded + size + rate
-    whole = head + bytes([remainder(head, 0x07, 8)]) + content
-    return whole + remainder(whole, 0x8005, 16).to_bytes(2, "big")
+    whole = head + bytes([crc(head, 0x07, 8)]) + content
+    return whole + crc(whole, 0x8005, 16).to_bytes(2, "big")
 
 
 def flac_file(*frames: bytes, info: bytes | None = None, more: Sequence[bytes] = ()) -> bytes:
     """Return a FLAC file: STREAMINFO, other metadata blocks, and the frames."""
-    begin = metadata(0, streaminfo() if info is None else info, last=not more)
+    begin = metadata_block(0, streaminfo() if info is None else info, last=not more)
     return b"fLaC" + begin + b"".join(more) + b"".join(frames)

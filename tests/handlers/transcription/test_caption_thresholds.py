@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.transcription.caption_thresholds import SessionSettings
-from tests.handlers.transcription.caption_samples import DEPLOYED, thresholds
+from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS, thresholds
 
 ASKED = {
     "partialResultsEnabled": False,
@@ -25,14 +25,18 @@ def session_settings(**values: Any) -> SessionSettings:
 
 
 def test_the_defaults_are_the_values_of_the_requirement() -> None:
-    assert DEPLOYED.partial_results_enabled
-    assert DEPLOYED.min_stability_threshold == 0.85
-    assert (DEPLOYED.max_buffer_ms, DEPLOYED.pause_ms, DEPLOYED.orphan_ms) == (5000, 2000, 15_000)
-    assert (DEPLOYED.max_rate_per_second, DEPLOYED.dedup_ms) == (5, 10_000)
+    assert DEFAULT_THRESHOLDS.partial_results_enabled
+    assert DEFAULT_THRESHOLDS.min_stability_threshold == 0.85
+    assert (DEFAULT_THRESHOLDS.max_buffer_ms, DEFAULT_THRESHOLDS.pause_ms, DEFAULT_THRESHOLDS.orphan_ms) == (
+        5000,
+        2000,
+        15_000,
+    )
+    assert (DEFAULT_THRESHOLDS.max_rate_per_second, DEFAULT_THRESHOLDS.dedup_ms) == (5, 10_000)
 
 
 def test_a_session_can_override_every_threshold() -> None:
-    changed = DEPLOYED.for_session(session_settings(**ASKED))
+    changed = DEFAULT_THRESHOLDS.for_session(session_settings(**ASKED))
     assert changed.model_dump(mode="json", include=set(SessionSettings.model_fields)) == {
         "partial_results_enabled": False,
         "min_stability_threshold": 0.5,
@@ -54,8 +58,8 @@ def test_partials_are_shown_only_if_deployment_and_session_enable_them(deployed:
 
 
 def test_a_session_without_overrides_has_the_deployments_thresholds() -> None:
-    assert DEPLOYED.for_session(session_settings()) == DEPLOYED
-    assert DEPLOYED.for_session(session_settings(pauseThreshold=None)) == DEPLOYED
+    assert DEFAULT_THRESHOLDS.for_session(session_settings()) == DEFAULT_THRESHOLDS
+    assert DEFAULT_THRESHOLDS.for_session(session_settings(pauseThreshold=None)) == DEFAULT_THRESHOLDS
 
 
 @pytest.mark.parametrize(

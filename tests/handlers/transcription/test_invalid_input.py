@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.messages import REQUESTS
-from tests.handlers.transcription.crafted_audio import flac_file, frame, streaminfo
+from tests.handlers.transcription.crafted_audio import flac_file, flac_frame, streaminfo
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, silence
 
 NEVER = "0" * 26
@@ -30,7 +30,7 @@ def utterance_message(session: str, **changes: Any) -> str:
 
 def recorded_second(rate: int) -> str:
     """Return a second of FLAC."""
-    return base64.b64encode(flac_file(frame(0, rate), info=streaminfo(rate=rate))).decode()
+    return base64.b64encode(flac_file(flac_frame(0, rate), info=streaminfo(rate=rate))).decode()
 
 
 BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
@@ -72,7 +72,7 @@ BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
 
 def long_file() -> bytes:
     """Return six seconds of FLAC."""
-    return flac_file(*[frame(number, 8_000) for number in range(6)], info=streaminfo(rate=8_000))
+    return flac_file(*[flac_frame(number, 8_000) for number in range(6)], info=streaminfo(rate=8_000))
 
 
 @pytest.mark.parametrize("kind", BAD)

@@ -6,7 +6,7 @@ import pytest
 
 from handlers.transcription.live_table import LiveTable, TextReservation
 from handlers.transcription.session_utterance_state import SessionUtterances, SlotDecision
-from tests.handlers.transcription.router_harness import LIVE, START_MS, Clock
+from tests.handlers.transcription.router_harness import LIVE_TABLE_NAME, START_MS, Clock
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def table(dynamodb: Any, clock: Clock) -> LiveTable:
-    return LiveTable(dynamodb, LIVE, clock)
+    return LiveTable(dynamodb, LIVE_TABLE_NAME, clock)
 
 
 def offer(utterance: str, overdue_ms: int) -> Any:
@@ -32,7 +32,7 @@ def test_a_changed_item_is_read_back_and_expires(table: LiveTable, dynamodb: Any
     assert table.read(SessionUtterances, "flight#b") == SessionUtterances(), "other items do not exist"
     table.reserve_text("caption#s#h", words("u1"), 10)
     table.change(SessionUtterances, "flight#c", lambda slots: (slots, None))
-    items = {item["pk"]["S"]: int(item["ttl"]["N"]) for item in dynamodb.scan(TableName=LIVE)["Items"]}
+    items = {item["pk"]["S"]: int(item["ttl"]["N"]) for item in dynamodb.scan(TableName=LIVE_TABLE_NAME)["Items"]}
     assert items.keys() == {"flight#a", "caption#s#h"}, "an unchanged item is not written"
     assert all(ttl > START_MS // 1000 for ttl in items.values())
 

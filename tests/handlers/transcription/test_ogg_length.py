@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 
 from handlers.transcription.ogg_length import MAX_PACKET_SAMPLES, MalformedOgg, OpusAudio, read_ogg
 from tests.handlers.transcription.crafted_audio import (
+    BOS,
     CONTINUED,
-    FIRST,
-    LAST,
+    EOS,
     OPUS_TAGS,
-    TWENTY_MS,
+    PACKET_20_MS,
+    ogg_page,
     opus_file,
     opus_head,
-    page,
 )
 from tests.handlers.transcription.recordings import decoded_ms, recording, rewrap
 
-TEN = [TWENTY_MS] * 10
-WHOLE = opus_file(page(2, 9600, *TEN, flags=LAST))
+TEN = [PACKET_20_MS] * 10
+WHOLE = opus_file(ogg_page(2, 9600, *TEN, flags=EOS))
 
 
 def refusal_of(audio: bytes) -> str:
@@ -82,7 +82,10 @@ def test_a_damaged_or_truncated_real_file_is_refused(data: st.DataObject) -> Non
 def test_pages_with_valid_checksums_and_any_content_are_read_or_refused(
     sequence: int, granule: int, packets: list[bytes], flags: int
 ) -> None:
-    for audio in (opus_file(page(2, granule, *packets, flags=flags)), page(sequence, granule, *packets, flags=flags)):
+    for audio in (
+        opus_file(ogg_page(2, granule, *packets, flags=flags)),
+        ogg_page(sequence, granule, *packets, flags=flags),
+    ):
         with suppress(MalformedOgg):
             assert read_ogg(audio).samples >= 0
 
@@ -91,18 +94,24 @@ def test_pages_with_valid_checksums_and_any_content_are_read_or_refused(
     ("audio", "samples"),
     [
         (WHOLE, 9600 - 312),
-        pytest.param(opus_file(page(2, 9600 - 700, *TEN, flags=LAST)), 9600 - 700 - 312, id="trimmed at the end"),
-        pytest.param(opus_file(page(2, 9600 + 700, *TEN, flags=LAST)), 9600 - 312, id="a position beyond the packets"),
-        pytest.param(opus_file(page(2, 960, TWENTY_MS), head=opus_head(pre_skip=3840)), 0, id="all of it is dropped"),
+        pytest.param(opus_file(ogg_page(2, 9600 - 700, *TEN, flags=EOS)), 9600 - 700 - 312, id="trimmed at the end"),
         pytest.param(
-            opus_file(page(2, 960, TWENTY_MS), page(3, -1, flags=LAST)), 648, id="a last page without packets"
+            opus_file(ogg_page(2, 9600 + 700, *TEN, flags=EOS)), 9600 - 312, id="a position beyond the packets"
         ),
-        pytest.param(opus_file(page(2, 1920, b"\x08" + bytes(254), TWENTY_MS)), 1608, id="a packet of 255 bytes"),
         pytest.param(
-            page(0, 0, opus_head(), flags=FIRST)
-            + page(1, -1, (OPUS_TAGS + bytes(600))[:510], table=b"\xff\xff")
-            + page(2, 0, (OPUS_TAGS + bytes(600))[510:], flags=CONTINUED)
-            + page(3, 960, TWENTY_MS, flags=LAST),
+            opus_file(ogg_page(2, 960, PACKET_20_MS), head=opus_head(pre_skip=3840)), 0, id="all of it is dropped"
+        ),
+        pytest.param(
+            opus_file(ogg_page(2, 960, PACKET_20_MS), ogg_page(3, -1, flags=EOS)), 648, id="a last page without packets"
+        ),
+        pytest.param(
+            opus_file(ogg_page(2, 1920, b"\x08" + bytes(254), PACKET_20_MS)), 1608, id="a packet of 255 bytes"
+        ),
+        pytest.param(
+            ogg_page(0, 0, opus_head(), flags=BOS)
+            + ogg_page(1, -1, (OPUS_TAGS + bytes(600))[:510], table=b"\xff\xff")
+            + ogg_page(2, 0, (OPUS_TAGS + bytes(600))[510:], flags=CONTINUED)
+            + ogg_page(3, 960, PACKET_20_MS, flags=EOS),
             648,
             id="tags on two pages",
         ),
@@ -116,11 +125,13 @@ def test_the_length_is_the_last_position_without_the_samples_that_the_decoder_dr
     "pages",
     [
         *(
-            [page(2, granule, *TEN, flags=LAST)]
+            [ogg_page(2, granule, *TEN, flags=EOS)]
             for granule in (9600 + MAX_PACKET_SAMPLES + 1, 9600 - MAX_PACKET_SAMPLES - 1, -1, -(2**63), 2**63 - 1)
         ),
-        pytest.param([page(2, 489_600, *TEN), page(3, 499_200, *TEN, flags=LAST)], id="part of a longer recording"),
-        pytest.param([page(2, 9600, *TEN), page(3, 9599, TWENTY_MS, flags=LAST)], id="falling"),
+        pytest.param(
+            [ogg_page(2, 489_600, *TEN), ogg_page(3, 499_200, *TEN, flags=EOS)], id="part of a longer recording"
+        ),
+        pytest.param([ogg_page(2, 9600, *TEN), ogg_page(3, 9599, PACKET_20_MS, flags=EOS)], id="falling"),
     ],
 )
 def test_a_position_that_does_not_match_the_packets_is_refused(pages: list[bytes]) -> None:
@@ -130,17 +141,17 @@ def test_a_position_that_does_not_match_the_packets_is_refused(pages: list[bytes
 def test_a_packet_can_continue_over_pages_without_a_position() -> None:
     long = b"\x08" + bytes(255 * 3 + 9)
     parts = [
-        page(2, -1, long[:255], table=b"\xff"),
-        page(3, -1, long[255:510], table=b"\xff", flags=CONTINUED),
-        page(4, 1920, long[510:], TWENTY_MS, flags=CONTINUED | LAST),
+        ogg_page(2, -1, long[:255], table=b"\xff"),
+        ogg_page(3, -1, long[255:510], table=b"\xff", flags=CONTINUED),
+        ogg_page(4, 1920, long[510:], PACKET_20_MS, flags=CONTINUED | EOS),
     ]
     assert read_ogg(opus_file(*parts)).samples == 1920 - 312
     assert "lacks a page: number 4 follows where 3 is expected" in refusal_of(opus_file(parts[0], parts[2]))
     assert "cut off: its last packet" in refusal_of(opus_file(parts[0], parts[1]))
 
 
-FIRST_PAGE = page(0, 0, opus_head(), flags=FIRST)
-ONE = page(2, 960, TWENTY_MS)
+FIRST_PAGE = ogg_page(0, 0, opus_head(), flags=BOS)
+ONE = ogg_page(2, 960, PACKET_20_MS)
 """The first page after the headers."""
 
 
@@ -149,19 +160,22 @@ ONE = page(2, 960, TWENTY_MS)
     [
         (WHOLE + WHOLE, "after the end of its stream"),
         *(
-            (FIRST_PAGE + page(1, 0, opus_head(), flags=flags, serial=1), "more than one stream")
-            for flags in (0, FIRST)
+            (FIRST_PAGE + ogg_page(1, 0, opus_head(), flags=flags, serial=1), "more than one stream")
+            for flags in (0, BOS)
         ),
         (opus_file(ONE) + b"\x00", "no whole page at byte"),
-        (page(1, 0, opus_head(), flags=FIRST), "lacks a page"),
-        (page(0, 0, opus_head()), "flags"),
-        (FIRST_PAGE + page(1, 0, OPUS_TAGS, flags=FIRST), "flags"),
-        (opus_file(page(2, 960, TWENTY_MS, flags=CONTINUED)), "flags"),
-        (opus_file(page(2, -1, bytes(255), table=b"\xff"), page(3, 960, TWENTY_MS)), "flags"),
-        (opus_file(page(2, 960, TWENTY_MS, version=1)), "no whole page at byte"),
-        *((opus_file(ONE) + page(3, 10560, *TEN)[:cut], "no whole page at byte") for cut in (1, 3, 20, 26, 27, 28, 60)),
+        (ogg_page(1, 0, opus_head(), flags=BOS), "lacks a page"),
+        (ogg_page(0, 0, opus_head()), "flags"),
+        (FIRST_PAGE + ogg_page(1, 0, OPUS_TAGS, flags=BOS), "flags"),
+        (opus_file(ogg_page(2, 960, PACKET_20_MS, flags=CONTINUED)), "flags"),
+        (opus_file(ogg_page(2, -1, bytes(255), table=b"\xff"), ogg_page(3, 960, PACKET_20_MS)), "flags"),
+        (opus_file(ogg_page(2, 960, PACKET_20_MS, version=1)), "no whole page at byte"),
+        *(
+            (opus_file(ONE) + ogg_page(3, 10560, *TEN)[:cut], "no whole page at byte")
+            for cut in (1, 3, 20, 26, 27, 28, 60)
+        ),
         (WHOLE[:-1] + b"\x01", "checksum"),
-        (opus_file(page(2, 960, TWENTY_MS, flags=LAST), head=opus_head()[:18]), "OpusHead"),
+        (opus_file(ogg_page(2, 960, PACKET_20_MS, flags=EOS), head=opus_head()[:18]), "OpusHead"),
         *(
             (opus_file(ONE, head=head), "OpusHead")
             for head in (
@@ -169,20 +183,20 @@ ONE = page(2, 960, TWENTY_MS)
                 *(b"OpusHead", b"OpusTags" + bytes(20)),
             )
         ),
-        (page(0, 0, opus_head(), OPUS_TAGS, flags=FIRST) + page(1, 0, OPUS_TAGS) + ONE, "only OpusHead"),
-        (page(0, 0, flags=FIRST) + page(1, 0, opus_head()) + page(2, 0, OPUS_TAGS), "only OpusHead"),
-        (FIRST_PAGE + page(1, 960, OPUS_TAGS, TWENTY_MS) + ONE, "OpusTags"),
+        (ogg_page(0, 0, opus_head(), OPUS_TAGS, flags=BOS) + ogg_page(1, 0, OPUS_TAGS) + ONE, "only OpusHead"),
+        (ogg_page(0, 0, flags=BOS) + ogg_page(1, 0, opus_head()) + ogg_page(2, 0, OPUS_TAGS), "only OpusHead"),
+        (FIRST_PAGE + ogg_page(1, 960, OPUS_TAGS, PACKET_20_MS) + ONE, "OpusTags"),
         (
             FIRST_PAGE
-            + page(1, 0, OPUS_TAGS, bytes(255), table=bytes([len(OPUS_TAGS), 255]))
-            + page(2, 960, bytes(3), TWENTY_MS, flags=CONTINUED),
+            + ogg_page(1, 0, OPUS_TAGS, bytes(255), table=bytes([len(OPUS_TAGS), 255]))
+            + ogg_page(2, 960, bytes(3), PACKET_20_MS, flags=CONTINUED),
             "OpusTags",
         ),
         (b"", "OpusHead"),
         (FIRST_PAGE, "no OpusTags"),
-        (FIRST_PAGE + page(1, 960, TWENTY_MS), "no OpusTags"),
+        (FIRST_PAGE + ogg_page(1, 960, PACKET_20_MS), "no OpusTags"),
         (opus_file(), "no audio packet"),
-        (opus_file(page(2, 0, flags=LAST)), "no audio packet"),
+        (opus_file(ogg_page(2, 0, flags=EOS)), "no audio packet"),
     ],
 )
 def test_a_file_that_is_not_one_complete_stream_is_refused(audio: bytes, problem: str) -> None:
@@ -199,19 +213,19 @@ def test_a_file_that_is_not_one_complete_stream_is_refused(audio: bytes, problem
     ],
 )
 def test_a_packets_first_bytes_state_its_length(packet: bytes, samples: int) -> None:
-    audio = opus_file(page(2, 20 * samples, *[packet] * 20, flags=LAST), head=opus_head(pre_skip=0))
+    audio = opus_file(ogg_page(2, 20 * samples, *[packet] * 20, flags=EOS), head=opus_head(pre_skip=0))
     assert read_ogg(audio).samples == 20 * samples
 
 
 @pytest.mark.parametrize("packet", [b"", bytes([3]), bytes([3, 0]), bytes([16 << 3 | 3, 49]), bytes([3 << 3 | 3, 3])])
 def test_a_packet_that_is_not_opus_is_refused(packet: bytes) -> None:
-    assert "not Opus" in refusal_of(opus_file(page(2, 960, packet, TWENTY_MS, flags=LAST)))
+    assert "not Opus" in refusal_of(opus_file(ogg_page(2, 960, packet, PACKET_20_MS, flags=EOS)))
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=8))
 def test_packets_can_be_spread_over_pages_in_any_way(counts: list[int]) -> None:
     pages = [
-        page(2 + index, 960 * total, *[TWENTY_MS] * count)
+        ogg_page(2 + index, 960 * total, *[PACKET_20_MS] * count)
         for index, (count, total) in enumerate(zip(counts, accumulate(counts), strict=True))
     ]
     assert read_ogg(opus_file(*pages)).samples == 960 * sum(counts) - 312

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions.caption_decisions import Captions
 from handlers.transcription.audio_processor.captions.pending_results import PartialRate
-from tests.handlers.transcription.caption_samples import final, lines, partial, thresholds
+from tests.handlers.transcription.caption_samples import as_tuples, final, partial, thresholds
 
 
 def busy(most: int = 2) -> Captions:
@@ -24,10 +24,10 @@ def test_any_second_counts_and_not_only_whole_ones() -> None:
     assert captions.accept(partial("a", "three"), 1899) == []
     assert captions.next_due_ms() == 1900
     assert captions.take_due(1899) == []
-    assert lines(captions.accept(partial("b", "four"), 1900)) == [("partial", "a", "three")], (
+    assert as_tuples(captions.accept(partial("b", "four"), 1900)) == [("partial", "a", "three")], (
         "it waited for this moment"
     )
-    assert lines(captions.take_due(2100)) == [("partial", "b", "four")]
+    assert as_tuples(captions.take_due(2100)) == [("partial", "b", "four")]
     assert captions.counts.dropped == 0
 
 
@@ -46,7 +46,7 @@ def test_the_most_stable_and_newest_candidate_is_shown_and_the_others_are_counte
     captions = busy()
     for candidate in candidates:
         captions.accept(partial(*candidate), 100)
-    assert lines(captions.take_due(1000)) == [("partial", *leaves)]
+    assert as_tuples(captions.take_due(1000)) == [("partial", *leaves)]
     assert captions.counts.dropped == len(candidates) - 1
     assert captions.take_due(2000) == []
 
@@ -56,8 +56,8 @@ def test_a_deferred_partial_comes_after_the_candidates_of_the_same_moment() -> N
     captions.accept(partial("a", "unsure", 0.1), 0)
     captions.accept(partial("b", "early"), 1000)
     captions.accept(partial("c", "competes"), 1500)
-    assert lines(captions.take_due(2000)) == [("partial", "c", "competes")]
-    assert lines(captions.take_due(3000)) == [("partial", "a", "unsure")]
+    assert as_tuples(captions.take_due(2000)) == [("partial", "c", "competes")]
+    assert as_tuples(captions.take_due(3000)) == [("partial", "a", "unsure")]
 
 
 def test_candidates_of_a_result_that_became_final_do_not_count_as_dropped() -> None:
@@ -74,7 +74,7 @@ def test_duplicates_make_room_for_the_next_best_candidate() -> None:
     captions.accept(partial("a", "same", 1.0), 100)
     captions.accept(partial("b", "other", 0.9), 150)
     captions.accept(final("c", "same"), 200)
-    assert lines(captions.take_due(1000)) == [("partial", "b", "other")]
+    assert as_tuples(captions.take_due(1000)) == [("partial", "b", "other")]
     assert (captions.counts.dropped, captions.counts.duplicates) == (0, 1)
 
 

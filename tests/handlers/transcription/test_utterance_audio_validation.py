@@ -21,12 +21,12 @@ from handlers.transcription.utterance_audio_validation import (
     check_utterance,
 )
 from tests.handlers.transcription.crafted_audio import (
-    TWENTY_MS,
+    PACKET_20_MS,
     flac_file,
-    frame,
+    flac_frame,
+    ogg_page,
     opus_file,
     opus_head,
-    page,
     streaminfo,
 )
 from tests.handlers.transcription.recordings import recording
@@ -55,7 +55,7 @@ def opus(packets: int, *, rate: int = 48000, channels: int = 1) -> bytes:
     """Return an Ogg Opus file with packets of 20 ms, fifty per page."""
     spread = [min(50, packets - begin) for begin in range(0, packets, 50)]
     pages = [
-        page(2 + number, 960 * total, *[TWENTY_MS] * count)
+        ogg_page(2 + number, 960 * total, *[PACKET_20_MS] * count)
         for number, (count, total) in enumerate(zip(spread, itertools.accumulate(spread), strict=True))
     ]
     return opus_file(*pages, head=opus_head(pre_skip=0, rate=rate, channels=channels))
@@ -64,7 +64,7 @@ def opus(packets: int, *, rate: int = 48000, channels: int = 1) -> bytes:
 def flac(length: int, *, rate: int = 16000, channels: int = 1, bits: int = 16) -> bytes:
     """Return a FLAC file with frames of at most a second."""
     sizes = [min(rate, length - begin) for begin in range(0, length, rate)]
-    frames = [frame(number, size, last=channels - 1 << 4) for number, size in enumerate(sizes)]
+    frames = [flac_frame(number, size, last=channels - 1 << 4) for number, size in enumerate(sizes)]
     return flac_file(*frames, info=streaminfo(rate=rate, channels=channels, bits=bits))
 
 
@@ -168,8 +168,12 @@ def test_a_file_is_cut_into_even_chunks_for_each_tenth_of_a_second(packets: int)
 @pytest.mark.parametrize(
     ("audio", "encoding", "rate"),
     [
-        (flac_file(frame(0, 40000, content=b""), info=streaminfo(rate=8000)), FLAC, 8000),
-        (opus_file(page(2, 43 * 5760, *[b"\x19"] * 43), head=opus_head(pre_skip=0), tags=b"OpusTags"), OGG_OPUS, 48000),
+        (flac_file(flac_frame(0, 40000, content=b""), info=streaminfo(rate=8000)), FLAC, 8000),
+        (
+            opus_file(ogg_page(2, 43 * 5760, *[b"\x19"] * 43), head=opus_head(pre_skip=0), tags=b"OpusTags"),
+            OGG_OPUS,
+            48000,
+        ),
     ],
     ids=["flac", "ogg-opus"],
 )
@@ -188,7 +192,7 @@ def test_the_smallest_files_of_the_longest_utterances_have_no_empty_chunk(
         (samples(1584), PCM, 16000),
         (flac(1584), FLAC, 16000),
         (opus(4), OGG_OPUS, 48000),
-        (opus_file(page(2, 960, TWENTY_MS), head=opus_head(pre_skip=2000)), OGG_OPUS, 48000),
+        (opus_file(ogg_page(2, 960, PACKET_20_MS), head=opus_head(pre_skip=2000)), OGG_OPUS, 48000),
     ],
 )
 def test_less_than_a_tenth_of_a_second_is_refused(audio: bytes, encoding: Encoding, rate: int) -> None:

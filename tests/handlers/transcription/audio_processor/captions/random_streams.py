@@ -12,7 +12,7 @@ from handlers.transcription.audio_processor.captions.pending_results import RATE
 from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds
-from tests.handlers.transcription.caption_samples import Reader, thresholds
+from tests.handlers.transcription.caption_samples import ClientDisplay, thresholds
 
 TICK_MS = 5000
 """Interval at which even a caller that ignores `next_due_ms` calls `take_due`."""
@@ -224,7 +224,7 @@ def _check_no_text_twice(trace: Trace) -> None:
             if same and later_ms - at_ms < trace.limits.dedup_ms:
                 assert later.final
                 assert not entry.final
-    reader, since = Reader(), dict[str, int]()
+    reader, since = ClientDisplay(), dict[str, int]()
     for at_ms, caption in trace.shown:
         reader.show([caption])
         since[caption.result_id] = at_ms
@@ -239,7 +239,7 @@ def _check_no_text_twice(trace: Trace) -> None:
 
 def _check_reader(trace: Trace) -> None:
     """Lines only advance: nothing follows a final, only shown lines are removed, and no line stays partial."""
-    reader = Reader()
+    reader = ClientDisplay()
     for _, caption in trace.shown:
         before = reader.display.get(caption.result_id)
         assert before is None or not before.final
