@@ -64,14 +64,14 @@ def test_a_result_can_return_to_an_earlier_text() -> None:
 
 
 def test_a_final_that_repeats_another_result_removes_its_own_line() -> None:
-    captions, reader = Captions(DEFAULT_THRESHOLDS), ClientDisplay()
-    reader.show(captions.accept(final("a", "hello"), 0))
-    reader.show(captions.accept(partial("b", "yellow"), 1))
+    captions, display = Captions(DEFAULT_THRESHOLDS), ClientDisplay()
+    display.apply(captions.accept(final("a", "hello"), 0))
+    display.apply(captions.accept(partial("b", "yellow"), 1))
     told = captions.accept(final("b", "Hello!", start_ms=7), 2)
-    reader.show(told)
+    display.apply(told)
     assert as_tuples(told) == [("retracted", "b", "")]
     assert not told[0].final
-    assert [value.text for value in reader.display.values()] == ["hello"]
+    assert [value.text for value in display.lines.values()] == ["hello"]
     assert captions.counts.duplicates == 1
     assert captions.accept(partial("c", "hello"), 3) == []
     assert captions.accept(final("c", "hello"), 4) == [], "it has no line"
