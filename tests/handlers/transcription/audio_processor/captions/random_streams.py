@@ -161,9 +161,9 @@ def _check_finals_once(trace: Trace) -> None:
     assert by_id.keys() <= ended.keys()
     for result_id, last in ended.items():
         if result_id in by_id:
-            told = by_id[result_id]
-            assert (told.text, told.received_ms) == (last.result.text, last.received_ms)
-            assert told.orphan is not last.result.final
+            caption = by_id[result_id]
+            assert (caption.text, caption.received_ms) == (last.result.text, last.received_ms)
+            assert caption.orphan is not last.result.final
         else:
             latest_ms = last.ended_ms + trace.limits.max_buffer_ms + TICK_MS
             assert _repeats_another(trace, last.result, last.ended_ms, latest_ms), "a final was lost"

@@ -67,10 +67,10 @@ def test_a_final_that_repeats_another_result_removes_its_own_line() -> None:
     captions, display = Captions(DEFAULT_THRESHOLDS), ClientDisplay()
     display.apply(captions.accept(final("a", "hello"), 0))
     display.apply(captions.accept(partial("b", "yellow"), 1))
-    told = captions.accept(final("b", "Hello!", start_ms=7), 2)
-    display.apply(told)
-    assert as_tuples(told) == [("retracted", "b", "")]
-    assert not told[0].final
+    repeated_captions = captions.accept(final("b", "Hello!", start_ms=7), 2)
+    display.apply(repeated_captions)
+    assert as_tuples(repeated_captions) == [("retracted", "b", "")]
+    assert not repeated_captions[0].final
     assert [value.text for value in display.lines.values()] == ["hello"]
     assert captions.counts.duplicates == 1
     assert captions.accept(partial("c", "hello"), 3) == []
