@@ -12,7 +12,7 @@ from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from operations.function_target import FunctionTarget
 from operations.gradual_rollout import RolloutPlan
 from tests.components.transcription.recorded_deployment import PREFIX, complete
-from tests.handlers.transcription.router_harness import RouterHarness, tables
+from tests.handlers.transcription.router_harness import RouterHarness, transcription_tables
 from tests.loggers import own_logger
 
 
@@ -44,7 +44,7 @@ def test_a_failed_invocation_of_the_processor_raises_the_alarm_and_a_clients_mis
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The client must send the utterance again. But if no invocation succeeds, there are no captions."""
-    with own_logger(), tables(monkeypatch) as dynamodb:
+    with own_logger(), transcription_tables(monkeypatch) as dynamodb:
         router_harness = RouterHarness(dynamodb, level="ERROR")
         session = router_harness.open_session()
         router_harness.invocation_error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")

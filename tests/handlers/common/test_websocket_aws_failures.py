@@ -11,7 +11,7 @@ import pytest
 
 from handlers.transcription.router.open_session_limit import DISCONNECTED_MS
 from tests.handlers.common.aws.aws_failures import LASTING, TRANSIENT, FailingTable, client_error, name_failure
-from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, tables
+from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, transcription_tables
 from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
 
 Harness = SocketHarness | RouterHarness
@@ -34,7 +34,7 @@ def api(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
         with create_socket_harness(monkeypatch) as socket_handler:
             yield socket_handler
     else:
-        with tables(monkeypatch) as dynamodb:
+        with transcription_tables(monkeypatch) as dynamodb:
             yield RouterHarness(dynamodb)
 
 
@@ -87,7 +87,7 @@ def open_all_sessions(router: RouterHarness) -> None:
 def test_the_cleanup_after_a_connection_is_retried(
     monkeypatch: pytest.MonkeyPatch, call: str, error: Exception
 ) -> None:
-    with tables(monkeypatch) as dynamodb:
+    with transcription_tables(monkeypatch) as dynamodb:
         router = RouterHarness(dynamodb)
         open_all_sessions(router)
         FailingTable(dynamodb, monkeypatch).fail(error, call, times=1)
@@ -101,7 +101,7 @@ def test_the_cleanup_after_a_connection_is_retried(
 def test_a_cleanup_that_fails_for_too_long_ends_and_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with tables(monkeypatch) as dynamodb:
+    with transcription_tables(monkeypatch) as dynamodb:
         router = RouterHarness(dynamodb)
         router.open_session()
         begun_ms = router.clock.now_ms

@@ -1,4 +1,4 @@
-"""Sample results, thresholds and a client display for tests of captions."""
+"""Sample results of Amazon Transcribe, caption thresholds, and the display of a client, for tests of captions."""
 
 import json
 from typing import Any
@@ -7,12 +7,12 @@ from handlers.transcription.audio_processor.captions.caption_decisions import Ca
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds, SessionSettings
 
-DEPLOYED = CaptionThresholds(sessions_table_name="sessions", live_table_name="live")
+DEFAULT_THRESHOLDS = CaptionThresholds(sessions_table_name="sessions", live_table_name="live")
 
 
 def thresholds(**changes: Any) -> CaptionThresholds:
     """Return the default thresholds with some changes."""
-    return DEPLOYED.for_session(SessionSettings(**changes))
+    return DEFAULT_THRESHOLDS.for_session(SessionSettings(**changes))
 
 
 def partial(result_id: str, text: str, stability: float | None = 1.0, *, start_ms: int = 0) -> Result:
@@ -23,45 +23,45 @@ def final(result_id: str, text: str, *, start_ms: int = 0) -> Result:
     return Result(result_id, text, final=True, start_ms=start_ms, end_ms=start_ms + 500, stability=None)
 
 
-def lines(captions: list[Caption]) -> list[tuple[str, str, str]]:
-    """Return captions as pairs of kind and text."""
+def as_tuples(captions: list[Caption]) -> list[tuple[str, str, str]]:
+    """Return the kind, result id and text of each caption."""
     return [(caption.kind.value, caption.result_id, caption.text) for caption in captions]
 
 
-class Reader:
-    """The lines that a client shows."""
+class ClientDisplay:
+    """The lines that a client shows: the last caption of each result that was not removed."""
 
     def __init__(self) -> None:
-        self.display: dict[str, Caption] = {}
+        self.lines: dict[str, Caption] = {}
 
-    def show(self, captions: list[Caption]) -> None:
+    def apply(self, captions: list[Caption]) -> None:
         for caption in captions:
             if caption.kind is CaptionKind.RETRACTED:
-                del self.display[caption.result_id]
+                del self.lines[caption.result_id]
             else:
-                self.display[caption.result_id] = caption
+                self.lines[caption.result_id] = caption
 
 
-def items(*stable: bool | None) -> list[dict[str, Any]]:
-    """Return items with or without the stability mark, as Amazon Transcribe sends them."""
+def transcript_items(*marks: bool | None) -> list[dict[str, Any]]:
+    """Return items with these stability marks, as Amazon Transcribe sends them. None stands for an item without one."""
     plain = {"Content": "word", "Type": "pronunciation", "StartTime": 0.1, "EndTime": 0.2, "Confidence": 0.9}
-    return [plain if flag is None else {**plain, "Stable": flag} for flag in stable]
+    return [plain if mark is None else {**plain, "Stable": mark} for mark in marks]
 
 
 def transcript_result(text: str = "hello wor", **changes: Any) -> dict[str, Any]:
-    """Return a result as Amazon Transcribe sends it. A field that is changed to None is omitted."""
+    """Return a result as Amazon Transcribe sends it. A field that is changed to `...` is omitted."""
     fields = {
         "ResultId": "a",
         "StartTime": 0.1,
         "EndTime": 1.25,
         "IsPartial": True,
         "ChannelId": "ch_0",
-        "Alternatives": [{"Transcript": text, "Items": items(True, False), "Entities": []}],
+        "Alternatives": [{"Transcript": text, "Items": transcript_items(True, False), "Entities": []}],
         **changes,
     }
     return {name: value for name, value in fields.items() if value is not ...}
 
 
-def event(*results: Any) -> bytes:
+def transcript_event(*results: Any) -> bytes:
     """Return the payload of a TranscriptEvent."""
     return json.dumps({"Transcript": {"Results": list(results)}, "Other": 1}).encode()

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from tests.handlers.transcription.processor_harness import ProcessorHarness
-from tests.handlers.transcription.router_harness import RouterHarness, tables
+from tests.handlers.transcription.router_harness import RouterHarness, transcription_tables
 
 
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a DynamoDB client with both tables, empty."""
-    with tables(monkeypatch) as client:
+    with transcription_tables(monkeypatch) as client:
         yield client
 
 

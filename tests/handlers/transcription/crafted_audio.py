@@ -4,23 +4,24 @@ some of them. Checksums are computed bit by bit, independently of the tables in 
 import struct
 from collections.abc import Sequence
 
-FIRST, CONTINUED, LAST = 2, 1, 4
+BOS, CONTINUED, EOS = 2, 1, 4
+"""Flags of an Ogg page (RFC 3533): beginning of stream, continued packet, end of stream."""
 SERIAL = 0x5EED
-TWENTY_MS = b"\x08" + bytes(30)
-"""A packet of one 20 ms frame."""
+PACKET_20_MS = b"\x08" + bytes(30)
+"""An Opus packet of one 20 ms frame."""
 
 
-def remainder(message: bytes, polynomial: int, bits: int) -> int:
-    """Return a checksum, highest bit first, starting at 0."""
-    rest = 0
+def crc(message: bytes, polynomial: int, bits: int) -> int:
+    """Return a cyclic redundancy check, highest bit first, starting at 0."""
+    remainder = 0
     for byte in message:
-        rest ^= byte << bits - 8
+        remainder ^= byte << bits - 8
         for _ in range(8):
-            rest = (rest << 1 ^ (polynomial if rest >> bits - 1 else 0)) & (1 << bits) - 1
-    return rest
+            remainder = (remainder << 1 ^ (polynomial if remainder >> bits - 1 else 0)) & (1 << bits) - 1
+    return remainder
 
 
-def page(
+def ogg_page(
     sequence: int,
     granule: int,
     *packets: bytes,
@@ -29,13 +30,13 @@ def page(
     version: int = 0,
     table: bytes | None = None,
 ) -> bytes:
-    """Return an Ogg page of complete packets, unless another segment table is given."""
-    lacing = b"".join(b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) for packet in packets)
-    table = lacing if table is None else table
-    start = struct.pack("<4sBBqII", b"OggS", version, flags, granule, serial, sequence)
-    rest = bytes([len(table)]) + table + b"".join(packets)
-    checksum = remainder(start + bytes(4) + rest, 0x04C11DB7, 32)
-    return start + struct.pack("<I", checksum) + rest
+    """Return an Ogg page. Its packets are complete, unless another segment table is given."""
+    segments = b"".join(b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) for packet in packets)
+    table = segments if table is None else table
+    head = struct.pack("<4sBBqII", b"OggS", version, flags, granule, serial, sequence)
+    tail = bytes([len(table)]) + table + b"".join(packets)
+    checksum = crc(head + bytes(4) + tail, 0x04C11DB7, 32)
+    return head + struct.pack("<I", checksum) + tail
 
 
 def opus_head(*, channels: int = 1, pre_skip: int = 312, rate: int = 48000, version: int = 1, family: int = 0) -> bytes:
@@ -47,39 +48,47 @@ OPUS_TAGS = b"OpusTags" + struct.pack("<I4sI", 4, b"test", 0)
 
 def opus_file(*audio: bytes, head: bytes | None = None, tags: bytes = OPUS_TAGS) -> bytes:
     """Return the two header pages and the audio pages after them, whose numbers begin at 2."""
-    return page(0, 0, opus_head() if head is None else head, flags=FIRST) + page(1, 0, tags) + b"".join(audio)
+    return ogg_page(0, 0, opus_head() if head is None else head, flags=BOS) + ogg_page(1, 0, tags) + b"".join(audio)
 
 
-def metadata(kind: int, content: bytes, *, last: bool = False) -> bytes:
+def metadata_block(kind: int, content: bytes, *, last: bool = False) -> bytes:
     return bytes([kind | (0x80 if last else 0)]) + len(content).to_bytes(3, "big") + content
 
 
 def streaminfo(*, rate: int = 16000, channels: int = 1, bits: int = 16, samples: int = 0) -> bytes:
+    """Return the content of a STREAMINFO block. A length of 0 samples means that the length is unknown."""
     packed = rate << 44 | channels - 1 << 41 | bits - 1 << 36 | samples
     return struct.pack(">HH", 16, 65535) + bytes(6) + packed.to_bytes(8, "big") + bytes(16)
 
 
-def frame(
+def flac_frame(
     number: int | bytes,
     block_size: int = 1600,
     *,
     size_code: int = 7,
     rate_code: int = 0,
-    rate: bytes = b"",
-    last: int = 0x00,
-    varying: bool = False,
+    rate_field: bytes = b"",
+    channels_and_bits: int = 0x00,
+    varying_block_size: bool = False,
     content: bytes = b"\x00\x00\x00",
 ) -> bytes:
-    """Return a FLAC frame. Its content is silence of one value by default."""
-    coded = number if isinstance(number, bytes) else chr(number).encode()
-    start = (b"\xff\xf9" if varying else b"\xff\xf8") + bytes([size_code << 4 | rate_code, last])
-    size = (block_size - 1).to_bytes({6: 1, 7: 2}[size_code], "big") if size_code in {6, 7} else b""
-    head = start + coded + size + rate
-    whole = head + bytes([remainder(head, 0x07, 8)]) + content
-    return whole + remainder(whole, 0x8005, 16).to_bytes(2, "big")
+    """Return a FLAC frame with this number, or with any bytes in place of the number. By default, its content is
+    silence."""
+    coded_number = number if isinstance(number, bytes) else chr(number).encode()
+    start = (b"\xff\xf9" if varying_block_size else b"\xff\xf8") + bytes(
+        [size_code << 4 | rate_code, channels_and_bits]
+    )
+    size_field = (block_size - 1).to_bytes({6: 1, 7: 2}[size_code], "big") if size_code in {6, 7} else b""
+    head = start + coded_number + size_field + rate_field
+    return with_frame_checksum(head + bytes([crc(head, 0x07, 8)]) + content)
 
 
-def flac_file(*frames: bytes, info: bytes | None = None, more: Sequence[bytes] = ()) -> bytes:
+def with_frame_checksum(frame: bytes) -> bytes:
+    """Append the checksum at the end of a FLAC frame."""
+    return frame + crc(frame, 0x8005, 16).to_bytes(2, "big")
+
+
+def flac_file(*frames: bytes, info: bytes | None = None, other_metadata: Sequence[bytes] = ()) -> bytes:
     """Return a FLAC file: STREAMINFO, other metadata blocks, and the frames."""
-    begin = metadata(0, streaminfo() if info is None else info, last=not more)
-    return b"fLaC" + begin + b"".join(more) + b"".join(frames)
+    first_block = metadata_block(0, streaminfo() if info is None else info, last=not other_metadata)
+    return b"fLaC" + first_block + b"".join(other_metadata) + b"".join(frames)

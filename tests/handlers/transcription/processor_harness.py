@@ -18,10 +18,10 @@ from handlers.transcription.session_table import Session, SessionStatus, Session
 from handlers.transcription.session_utterance_state import SessionUtterances, SlotDecision
 from handlers.transcription.utterance_audio_validation import Encoding, Utterance
 from local.flows.transcription_client import Screen
-from tests.handlers.transcription.caption_samples import DEPLOYED
+from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS
 from tests.handlers.transcription.router_harness import (
-    LIVE,
-    SESSIONS,
+    LIVE_TABLE_NAME,
+    SESSION_TABLE_NAME,
     START_MS,
     Clients,
     Clock,
@@ -30,10 +30,10 @@ from tests.handlers.transcription.router_harness import (
     SlowAwsClient,
     Step,
     silence,
-    transcript,
+    transcript_payload,
 )
 
-SESSION = "01M7W8GQNQY865WCQPRM59D2J7"
+SESSION_ID = "01M7W8GQNQY865WCQPRM59D2J7"
 
 
 @dataclass
@@ -41,16 +41,17 @@ class CloudWatch:
     """Fake CloudWatch client that keeps the metrics."""
 
     calls: list[dict[str, Any]] = field(default_factory=list)
-    failing: Exception | None = None
+    error: Exception | None = None
+    """Error of each call; None if calls succeed."""
 
     def put_metric_data(self, **call: Any) -> None:
         self.calls.append(call)
-        if self.failing is not None:
-            raise self.failing
+        if self.error is not None:
+            raise self.error
 
     @property
     def values(self) -> dict[str, float]:
-        """Return the sum of each metric, or its number of values."""
+        """Return the sum of each metric, or the number of its values if it has several."""
         data = [datum for call in self.calls for datum in call["MetricData"]]
         return {datum["MetricName"]: datum.get("Value", sum(datum.get("Counts", []))) for datum in data}
 
@@ -58,36 +59,38 @@ class CloudWatch:
     def latencies_ms(self) -> list[float]:
         """Return all latencies, sorted."""
         data = [datum for call in self.calls for datum in call["MetricData"] if datum["MetricName"] == LATENCY_METRIC]
-        counted = [pair for datum in data for pair in zip(datum["Values"], datum["Counts"], strict=True)]
-        return [value for value, times in counted for _ in range(int(times))]
+        value_counts = [pair for datum in data for pair in zip(datum["Values"], datum["Counts"], strict=True)]
+        return [value for value, count in value_counts for _ in range(int(count))]
 
 
 @dataclass
 class ProcessorHarness:
-    """One client on connection `c1` with one session."""
+    """Audio processor with real tables and fakes of all other peers. One client on connection `c1` has one session."""
 
     dynamodb: Any
     scripts: list[Any] = field(default_factory=list)
+    """What Amazon Transcribe does with each stream: steps, or the failure to open the stream."""
     settings: SessionSettings = field(default_factory=SessionSettings)
+    """Settings of the session."""
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
     cloudwatch: CloudWatch = field(default_factory=CloudWatch)
     attempt: int = 1
+    """Attempt of the last slot that was taken."""
     accepted_ms: int = START_MS
     """Time at which the utterance got its slot."""
     delays: PeerDelays = field(default_factory=PeerDelays)
-    """Delays of all peers."""
     open_stream: OpenStream | None = None
     """Opens streams instead of the scripts."""
-    session_open: bool = True
+    has_session: bool = True
 
     def __post_init__(self) -> None:
         dynamodb: Any = SlowAwsClient(self.dynamodb, self.clock, self.delays.calling_ms)
-        self.live = LiveTable(dynamodb, LIVE, self.clock)
-        self.sessions = SessionTable(dynamodb, SESSIONS)
+        self.live = LiveTable(dynamodb, LIVE_TABLE_NAME, self.clock)
+        self.sessions = SessionTable(dynamodb, SESSION_TABLE_NAME)
         self.transcribe = ScriptedTranscribe(self.clock, self.scripts, self.delays)
-        if self.session_open:
-            self._open()
+        if self.has_session:
+            self._open_session()
 
     @cached_property
     def processor(self) -> UtteranceProcessor:
@@ -100,17 +103,17 @@ class ProcessorHarness:
             self.live,
             clients,
             UtteranceMetrics(cloudwatch, "processor"),
-            thresholds=DEPLOYED,
+            thresholds=DEFAULT_THRESHOLDS,
             open_stream=self.open_stream or scripted,
             clock_ms=self.clock,
             log=EventLog("DEBUG"),
         )
 
-    def _open(self) -> None:
+    def _open_session(self) -> None:
         """Store an open session."""
         self.sessions.add(
             Session(
-                session_id=SESSION,
+                session_id=SESSION_ID,
                 owner="ann",
                 status=SessionStatus.OPEN,
                 language="en-US",
@@ -124,24 +127,24 @@ class ProcessorHarness:
         )
 
     def process_utterance(
-        self, *steps: Step, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any
+        self, *steps: Step, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **event_fields: Any
     ) -> UtteranceEnd | None:
-        """Process an utterance. The next stream follows these steps, if any are given."""
+        """Take a slot and invoke the processor. The steps, if there are any, are the script of the next stream."""
         if steps:
             self.scripts.append(steps)
-        self.take(utterance)
-        return self.call(utterance, seconds, remaining_ms, **work)
+        self.take_slot(utterance)
+        return self.invoke(utterance, seconds, remaining_ms, **event_fields)
 
-    def take(self, utterance: str, connection: str = "c1") -> SlotDecision:
+    def take_slot(self, utterance: str, connection: str = "c1") -> SlotDecision:
         """Take a slot for the utterance, as the router does, and return the decision."""
         overdue_ms = self.clock() + 20_000
 
-        def offer(slots: SessionUtterances) -> tuple[SessionUtterances, SlotDecision]:
-            return slots.note_message(connection, self.clock()).take_slot(utterance, overdue_ms, 8, self.clock())
+        def take(utterances: SessionUtterances) -> tuple[SessionUtterances, SlotDecision]:
+            return utterances.note_message(connection, self.clock()).take_slot(utterance, overdue_ms, 8, self.clock())
 
-        taken = self.live.change_utterances(SESSION, offer)
-        self.attempt, self.accepted_ms = taken.attempt, self.clock()
-        return taken
+        decision = self.live.change_utterances(SESSION_ID, take)
+        self.attempt, self.accepted_ms = decision.attempt, self.clock()
+        return decision
 
     def slow_down_posts(self, milliseconds: int) -> None:
         """Let each post of a caption take some time."""
@@ -151,68 +154,80 @@ class ProcessorHarness:
 
         self.clients.before_post = wait
 
-    def call(
-        self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any
+    def invoke(
+        self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **event_fields: Any
     ) -> UtteranceEnd | None:
-        """Invoke the processor."""
+        """Invoke the processor with an utterance of silence, unless `event_fields` contains other audio."""
         event = {
-            "session_id": SESSION,
+            "session_id": SESSION_ID,
             "utterance": utterance,
             "attempt": self.attempt,
             "accepted_ms": self.accepted_ms,
             "sequence": 1,
             "audio": silence(seconds),
-            **work,
+            **event_fields,
         }
         return self.processor.handle(event, remaining_ms)
 
-    def sent_messages(self, kind: str = "caption", connection: str = "c1") -> list[Any]:
-        """Return the messages that the client received; captions as pairs of text and final."""
-        sent = self.clients.sent_to(connection, kind)
-        return [(message["text"], message["final"]) for message in sent] if kind == "caption" else sent
+    def messages(self, kind: str, connection: str = "c1") -> list[Any]:
+        """Return the messages of a kind that the client received."""
+        return self.clients.sent_to(connection, kind)
 
-    def shown_lines(self, connection: str = "c1") -> Screen:
-        """Return the lines that the client shows."""
-        made = Screen()
+    def captions(self, connection: str = "c1") -> list[tuple[str, str]]:
+        """Return the captions that the client received: the text, and `partial` or `final`."""
+        captions = self.messages("caption", connection)
+        return [(caption["text"], "final" if caption["final"] else "partial") for caption in captions]
+
+    def retracted_results(self, connection: str = "c1") -> list[str]:
+        """Return the ids of the results whose lines the client was asked to remove."""
+        return [message["resultId"] for message in self.messages("retract", connection)]
+
+    def resend_requests(self, connection: str = "c1") -> list[Any]:
+        """Return the list of utterances in each message that asks the client to send them again."""
+        return [message["utterances"] for message in self.messages("resend", connection)]
+
+    def shown_lines(self, connection: str = "c1") -> list[str]:
+        """Return the lines that the client shows after all messages."""
+        screen = Screen()
         for message in self.clients.inbox.get(connection, []):
-            made.apply(message)
-        return made
+            screen.apply(message)
+        return screen.text()
 
     def before_stream(self, monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
         """Call the action right before each stream opens."""
         open_stream = self.transcribe.open
 
-        def opening(*given: Any) -> Any:
+        def act_and_open(*arguments: Any) -> Any:
             action()
-            return open_stream(*given)
+            return open_stream(*arguments)
 
-        monkeypatch.setattr(self.transcribe, "open", opening)
+        monkeypatch.setattr(self.transcribe, "open", act_and_open)
 
     @property
     def utterances(self) -> SessionUtterances:
         """Return the session's slots, ended utterances and pending resends."""
-        return self.live.utterances(SESSION)
+        return self.live.utterances(SESSION_ID)
 
     def change_utterances(self, change: Callable[[SessionUtterances], SessionUtterances]) -> None:
         """Change the session's utterances, as the router or another invocation does."""
-        self.live.change_utterances(SESSION, lambda item: (change(item), None))
+        self.live.change_utterances(SESSION_ID, lambda item: (change(item), None))
 
 
-ENDED: Step = (1_200, None)
+STREAM_END: Step = (1_200, None)
 """Step at which the service closes the stream, a moment after a second of audio."""
 
 
-def partial(when_ms: int, text: str, result_id: str = "r1", **more: Any) -> Step:
-    """Return a step with a partial result."""
-    return when_ms, transcript(result_id, text, final=False, **more)
+def partial_at(when_ms: int, text: str, result_id: str = "r1", **fields: Any) -> Step:
+    """Return a step that delivers a partial at this time of the stream."""
+    return when_ms, transcript_payload(result_id, text, final=False, **fields)
 
 
-def final(when_ms: int, text: str, result_id: str = "r1", **more: Any) -> Step:
-    """Return a step with a final."""
-    return when_ms, transcript(result_id, text, final=True, **more)
+def final_at(when_ms: int, text: str, result_id: str = "r1", **fields: Any) -> Step:
+    """Return a step that delivers a final at this time of the stream."""
+    return when_ms, transcript_payload(result_id, text, final=True, **fields)
 
 
-def use_recording(monkeypatch: pytest.MonkeyPatch, encoding: str, seconds: int = 1) -> None:
-    """Let the processor use this audio for every utterance."""
-    spoken = Utterance(Encoding(encoding), 16_000, 1_000 * seconds, (b"x",) * 10 * seconds)
-    monkeypatch.setattr("handlers.transcription.audio_processor.utterance_processor.check_utterance", lambda *_: spoken)
+def use_encoding(monkeypatch: pytest.MonkeyPatch, encoding: str, seconds: int = 1) -> None:
+    """Let every utterance have this encoding and length, and ten chunks in each second."""
+    audio = Utterance(Encoding(encoding), 16_000, 1_000 * seconds, (b"x",) * 10 * seconds)
+    monkeypatch.setattr("handlers.transcription.audio_processor.utterance_processor.check_utterance", lambda *_: audio)

@@ -38,38 +38,38 @@ def recording(
 ) -> bytes:
     """Return a file of this kind. If it is written to a pipe, its header states no length, because a pipe cannot be
     rewound."""
-    sound = ("-f", "lavfi", "-i", source.format(rate=rate, seconds=seconds), "-ac", str(channels))
-    return _run_ffmpeg(*sound, *CODECS[codec], *options, piped=piped)
+    audio = ("-f", "lavfi", "-i", source.format(rate=rate, seconds=seconds), "-ac", str(channels))
+    return _run_ffmpeg(*audio, *CODECS[codec], *options, piped=piped)
 
 
 @cache
 def rewrap(audio: bytes, muxer: str) -> bytes:
     """Return the same packets in another container."""
     with TemporaryDirectory() as folder:
-        given = Path(folder, "given")
-        given.write_bytes(audio)
-        return _run_ffmpeg("-i", str(given), "-c", "copy", "-f", muxer)
+        source = Path(folder, "source")
+        source.write_bytes(audio)
+        return _run_ffmpeg("-i", str(source), "-c", "copy", "-f", muxer)
 
 
 @cache
 def loop_audio(audio: bytes, muxer: str, seconds: float) -> bytes:
-    """Return the same packets repeated to hours of audio, without encoding."""
+    """Return the same packets, repeated until the audio has this length, without encoding."""
     with TemporaryDirectory() as folder:
-        given = Path(folder, "given")
-        given.write_bytes(audio)
-        return _run_ffmpeg("-stream_loop", "-1", "-i", str(given), "-t", str(seconds), "-c", "copy", "-f", muxer)
+        source = Path(folder, "source")
+        source.write_bytes(audio)
+        return _run_ffmpeg("-stream_loop", "-1", "-i", str(source), "-t", str(seconds), "-c", "copy", "-f", muxer)
 
 
 def decoded_ms(audio: bytes) -> float:
     """Return the duration that ffmpeg finds when it decodes the whole file."""
     with TemporaryDirectory() as folder:
-        given = Path(folder, "given")
-        given.write_bytes(audio)
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-xerror", "-i", str(given)]
-        done = subprocess.run(  # noqa: S603
+        source = Path(folder, "source")
+        source.write_bytes(audio)
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-xerror", "-i", str(source)]
+        result = subprocess.run(  # noqa: S603
             [*command, "-ar", "48000", "-ac", "1", "-f", "s16le", "-"], capture_output=True, check=True
         )
-    return len(done.stdout) / 2 / 48
+    return len(result.stdout) / 2 / 48
 
 
 def _run_ffmpeg(*arguments: str, piped: bool = False) -> bytes:
@@ -77,6 +77,6 @@ def _run_ffmpeg(*arguments: str, piped: bool = False) -> bytes:
     if piped:
         return subprocess.run([*command, "-"], capture_output=True, check=True).stdout  # noqa: S603
     with TemporaryDirectory() as folder:
-        made = Path(folder, "made")
-        subprocess.run([*command, str(made)], capture_output=True, check=True)  # noqa: S603
-        return made.read_bytes()
+        output = Path(folder, "output")
+        subprocess.run([*command, str(output)], capture_output=True, check=True)  # noqa: S603
+        return output.read_bytes()

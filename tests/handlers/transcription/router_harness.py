@@ -34,11 +34,12 @@ from handlers.transcription.transcribe_stream_urls import StreamRequest
 from tests.credentials import credentials
 from tests.moto_tables import Index, create_table
 
-LIVE, SESSIONS = "live", "sessions"
+LIVE_TABLE_NAME, SESSION_TABLE_NAME = "live", "sessions"
 START_MS = 1_760_000_000_000
+"""Time of the clock at the start of a test: 2025-10-09T08:53:20Z."""
 LIMITS = RouterEnvironment(
-    sessions_table_name=SESSIONS,
-    live_table_name=LIVE,
+    sessions_table_name=SESSION_TABLE_NAME,
+    live_table_name=LIVE_TABLE_NAME,
     processor="arn:aws:lambda:us-east-1:123456789012:function:processor:live",
     in_flight=2,
     sessions_per_user=2,
@@ -54,13 +55,19 @@ def _client() -> Any:
 
 
 @contextmanager
-def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def transcription_tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Create both tables in moto, empty."""
     credentials(monkeypatch)
     with mock_aws():
         client = _client()
-        create_table(client, LIVE, "pk", indexes={"due": Index(("watched", "due_ms"), "KEYS_ONLY")}, numbers={"due_ms"})
-        create_table(client, SESSIONS, "session_id")
+        create_table(
+            client,
+            LIVE_TABLE_NAME,
+            "pk",
+            indexes={"due": Index(("watched", "due_ms"), "KEYS_ONLY")},
+            numbers={"due_ms"},
+        )
+        create_table(client, SESSION_TABLE_NAME, "session_id")
         yield client
 
 
@@ -96,19 +103,21 @@ class SlowAwsClient:
         self.exceptions = getattr(client, "exceptions", None)
 
     def __getattr__(self, name: str) -> Any:
-        def call(*given: Any, **named: Any) -> Any:
+        def call(*arguments: Any, **parameters: Any) -> Any:
             self._clock.now_ms += self._milliseconds
-            return getattr(self._client, name)(*given, **named)
+            return getattr(self._client, name)(*arguments, **parameters)
 
         return call
 
 
 @dataclass
 class Clients(WebSocketConnections):
-    """Fake clients that keep the messages sent to them. Clients in `gone` accept none."""
+    """API Gateway's connections, with fake clients that keep the messages sent to them."""
 
     gone: set[str] = field(default_factory=set)
+    """Closed connections, which accept no message."""
     inbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Received messages by connection."""
     before_post: Callable[[str, Any], object] = lambda *_: None
     """Called with the connection and each message before it arrives."""
     after_post: Callable[[str, Any], object] = lambda *_: None
@@ -128,10 +137,10 @@ class Clients(WebSocketConnections):
         return [message for message in self.inbox.get(connection_id, []) if message["type"] == kind]
 
 
-def transcript(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable: bool | None = True) -> bytes:
-    """Return an event with one result, as Amazon Transcribe sends it."""
-    flag = {} if stable is None else {"Stable": stable}
-    items = [{"Content": word, "Type": "pronunciation", **flag} for word in text.split()]
+def transcript_payload(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable: bool | None = True) -> bytes:
+    """Return an event with one result, as Amazon Transcribe sends it. The speech begins at `at_ms` of the audio."""
+    mark = {} if stable is None else {"Stable": stable}
+    items = [{"Content": word, "Type": "pronunciation", **mark} for word in text.split()]
     result = {
         "ResultId": result_id,
         "StartTime": at_ms / 1000,
@@ -143,72 +152,78 @@ def transcript(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable
 
 
 Step = tuple[int, bytes | StreamFailureCode | None]
-"""A step: its time in the stream, and an event, a failure or the end."""
+"""A step of a stream: its time, and an event, a failure, or None if the service closes the stream."""
 
 
 @dataclass
 class ScriptedStream:
-    """Scripted stream. Waiting for it advances the clock."""
+    """Stream of Amazon Transcribe that follows a script. Waiting for it advances the clock."""
 
     clock: Clock
     steps: Sequence[Step]
     accepting_ms: int | None = None
     closing_ms: int = 0
-    begun_ms: int = 0
-    sent: list[bytes] = field(default_factory=list)
-    sent_at: list[int] = field(default_factory=list)
+    chunks: list[bytes] = field(default_factory=list)
+    """Audio that the processor has sent."""
+    chunk_times_ms: list[int] = field(default_factory=list)
+    """Time of each chunk since the stream was opened."""
+    audio_end_ms: int | None = None
+    """Time at which the processor ended the audio."""
     ended: bool = False
-    finished_ms: int | None = None
-    blocked: bool = False
+    """True when the service has closed the stream normally."""
 
     def __post_init__(self) -> None:
-        self._left = list(self.steps)
-        self.begun_ms = self.clock.now_ms
+        self._remaining_steps = list(self.steps)
+        self._opened_ms = self.clock.now_ms
+        self._is_blocked = False
 
     def send(self, chunk: bytes) -> None:
-        self.sent.append(chunk)
-        self.sent_at.append(self.clock.now_ms - self.begun_ms)
-        self._take_in()
+        self.chunks.append(chunk)
+        self.chunk_times_ms.append(self.clock.now_ms - self._opened_ms)
+        self._wait_until_accepted()
 
     def end(self) -> None:
-        self._take_in()
-        self.finished_ms = self.clock.now_ms - self.begun_ms
+        self._wait_until_accepted()
+        self.audio_end_ms = self.clock.now_ms - self._opened_ms
 
     def close(self) -> None:
-        if not self.ended and not self.blocked:
+        if not self.ended and not self._is_blocked:
             self.clock.now_ms += min(self.closing_ms, round(CLOSE_SECONDS * 1000))
 
-    def _take_in(self) -> None:
-        """Accept a chunk of audio. A peer that accepts none blocks the sender until its time limit."""
-        late = self.accepting_ms is not None and self.clock.now_ms - self.begun_ms >= self.accepting_ms
-        if late and not self.blocked:
+    def _wait_until_accepted(self) -> None:
+        """Block the sender until its time limit if the peer accepts no more audio."""
+        accepts = self.accepting_ms is None or self.clock.now_ms - self._opened_ms < self.accepting_ms
+        if not accepts and not self._is_blocked:
             self.clock.now_ms += round(SEND_SECONDS * 1000)
-            self.blocked = True
+            self._is_blocked = True
 
     def receive(self, timeout_seconds: float) -> bytes | None:
-        until = self.clock.now_ms + (max(1, round(timeout_seconds * 1000)) if timeout_seconds > 0 else 0)
-        if not self._left or self.begun_ms + self._left[0][0] > until:
-            if self.blocked:
+        timeout_ms = self.clock.now_ms + (max(1, round(timeout_seconds * 1000)) if timeout_seconds > 0 else 0)
+        if not self._remaining_steps or self._opened_ms + self._remaining_steps[0][0] > timeout_ms:
+            if self._is_blocked:
                 raise TranscribeStreamFailed(StreamFailureCode.DROPPED)
-            self.clock.now_ms = until
+            self.clock.now_ms = timeout_ms
             return None
-        at, what = self._left.pop(0)
-        self.clock.now_ms = max(self.clock.now_ms, self.begun_ms + at)
-        if isinstance(what, StreamFailureCode):
-            raise TranscribeStreamFailed(what)
-        self.ended = what is None
-        return what
+        step_ms, action = self._remaining_steps.pop(0)
+        self.clock.now_ms = max(self.clock.now_ms, self._opened_ms + step_ms)
+        if isinstance(action, StreamFailureCode):
+            raise TranscribeStreamFailed(action)
+        self.ended = action is None
+        return action
 
 
 @dataclass
 class ScriptedTranscribe:
-    """Opens streams, each with the next script."""
+    """Amazon Transcribe that opens each stream with the next script."""
 
     clock: Clock
     scripts: list[Sequence[Step] | StreamFailureCode]
+    """Steps of each stream, or the failure to open it."""
     delays: PeerDelays = field(default_factory=PeerDelays)
     requests: list[StreamRequest] = field(default_factory=list)
+    """Requests for streams, also for those that failed to open."""
     streams: list[ScriptedStream] = field(default_factory=list)
+    """Streams that were opened."""
 
     @contextmanager
     def open(self, request: StreamRequest, seconds: float) -> Iterator[ScriptedStream]:
@@ -231,12 +246,13 @@ class ScriptedTranscribe:
 
 @dataclass
 class RouterHarness:
-    """Router with its tables and fakes."""
+    """Router with real tables and fakes of all other peers."""
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
     processor_events: list[ProcessorEvent] = field(default_factory=list)
+    """Events with which the router invoked the audio processor."""
     invocation_error: Exception | None = None
     """Error of the processor's invocation; None if it succeeds."""
     authorizer: ConnectionAuthorizer = field(default_factory=lambda: ConnectionAuthorizer(None))
@@ -244,8 +260,8 @@ class RouterHarness:
     level: str = "DEBUG"
 
     def __post_init__(self) -> None:
-        self.live = LiveTable(self.dynamodb, LIVE, self.clock)
-        self.sessions = SessionTable(self.dynamodb, SESSIONS)
+        self.live = LiveTable(self.dynamodb, LIVE_TABLE_NAME, self.clock)
+        self.sessions = SessionTable(self.dynamodb, SESSION_TABLE_NAME)
 
     @cached_property
     def router(self) -> Router:
@@ -264,31 +280,36 @@ class RouterHarness:
         timing = RetryTiming(now=lambda: self.clock.now_ms / 1000, wait=self._wait)
         return Router(routes, self.live, self.clients, lambda: self.authorizer, log, timing)
 
-    def connect(self, connection: str = "c1", *offers: str) -> dict[str, Any]:
-        """Send a handshake."""
-        offered = ", ".join(offers or ("polyphony.transcription.v1", "user.ann"))
+    def connect(self, connection: str = "c1", *protocols: str) -> dict[str, Any]:
+        """Send a handshake with these WebSocket subprotocols; by default, those of the user `ann`."""
+        offered = ", ".join(protocols or ("polyphony.transcription.v1", "user.ann"))
         headers = {"Sec-WebSocket-Protocol": offered}
-        return self._event(connection, "CONNECT", "$connect", headers=headers)
+        return self._handle_event(connection, "CONNECT", "$connect", headers=headers)
 
     def disconnect(self, connection: str = "c1") -> dict[str, Any]:
         """Report the end of a connection."""
-        return self._event(connection, "DISCONNECT", "$disconnect")
+        return self._handle_event(connection, "DISCONNECT", "$disconnect")
 
-    def send(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
+    def send(self, action: str, connection: str = "c1", **fields: Any) -> dict[str, Any]:
         """Send a message and return its answer."""
-        return self.send_text(json.dumps({"action": action, "id": "m1", **content}), connection)
+        return self.send_text(json.dumps({"action": action, "id": "m1", **fields}), connection)
 
     def send_text(self, body: str, connection: str = "c1") -> dict[str, Any]:
         """Send any text as a message and return its answer."""
-        response = self._event(connection, "MESSAGE", "$default", body=body)
+        response = self._handle_event(connection, "MESSAGE", "$default", body=body)
         assert response["statusCode"] == 200, "an error is sent as an answer, so the connection stays open"
         answer: dict[str, Any] = json.loads(response["body"])
         return answer
 
-    def open_session(self, connection: str = "c1", **asked: Any) -> str:
-        """Connect, open a session and return its id."""
+    def open_session(self, connection: str = "c1", **fields: Any) -> str:
+        """Connect as the user `ann`, open a session and return its id."""
         self.connect(connection)
-        return str(self.send("open", connection, **asked)["sessionId"])
+        return str(self.send("open", connection, **fields)["sessionId"])
+
+    def open_other_users_session(self) -> str:
+        """Connect as the user `bob` on connection `c2`, open a session and return its id."""
+        self.connect("c2", "polyphony.transcription.v1", "user.bob")
+        return str(self.send("open", "c2")["sessionId"])
 
     def send_utterance(self, session: str, utterance: str = "u1", connection: str = "c1") -> dict[str, Any]:
         """Send one utterance of silence."""
@@ -303,12 +324,12 @@ class RouterHarness:
         self.live.change_utterances(session, lambda item: (change(item), None))
 
     def run_sweep(self) -> int:
-        """Invoke the router as the schedule does."""
+        """Invoke the router as the schedule does, and return the number of lost utterances."""
         return int(self.router.handle({"kind": "sweep"}, self.clock.now_ms)["lost"])
 
-    def _event(self, connection: str, kind: str, route: str, **more: Any) -> dict[str, Any]:
+    def _handle_event(self, connection: str, kind: str, route: str, **fields: Any) -> dict[str, Any]:
         context = {"connectionId": connection, "eventType": kind, "routeKey": route, "requestId": "r1"}
-        return self.router.handle({"requestContext": context, **more}, self.clock.now_ms)
+        return self.router.handle({"requestContext": context, **fields}, self.clock.now_ms)
 
     def _wait(self, seconds: float) -> None:
         self.clock.now_ms += round(seconds * 1000)

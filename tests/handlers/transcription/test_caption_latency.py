@@ -1,4 +1,4 @@
-"""Caption latency: the metric must include every delay except the duration of speech."""
+"""Caption latency: the metric includes every delay between the speech and its caption, but not the speech itself."""
 
 from typing import Any
 
@@ -8,68 +8,71 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC
-from tests.handlers.transcription.processor_harness import ENDED, ProcessorHarness, final, partial
+from tests.handlers.transcription.processor_harness import STREAM_END, ProcessorHarness, final_at, partial_at
 from tests.handlers.transcription.router_harness import START_MS, PeerDelays
 
 
 def test_a_caption_that_is_delivered_while_its_words_are_streamed_has_no_latency(processor: ProcessorHarness) -> None:
     processor.process_utterance(
-        partial(2_050, "Some words of it.", at_ms=1_600),
-        final(2_300, "Some words of it.", at_ms=1_850),
+        partial_at(2_050, "Some words of it.", at_ms=1_600),
+        final_at(2_300, "Some words of it.", at_ms=1_850),
         (2_500, None),
         seconds=2.4,
     )
     assert processor.cloudwatch.latencies_ms == [50, 50]
 
 
-@pytest.mark.parametrize("waited_ms", [0, 400, 19_000])
+@pytest.mark.parametrize("waiting_ms", [0, 400, 19_000])
 @pytest.mark.parametrize("opening_ms", [0, 900])
-def test_the_wait_for_the_processor_and_for_the_stream_counts(dynamodb: Any, waited_ms: int, opening_ms: int) -> None:
-    """The delay arises in Lambda's queue or in a cold start, which no invocation measures itself."""
+def test_the_latency_includes_the_wait_for_the_invocation_and_for_the_stream(
+    dynamodb: Any, waiting_ms: int, opening_ms: int
+) -> None:
+    """The invocation waits in Lambda's queue or for a cold start, which no invocation measures itself."""
     processor = ProcessorHarness(
-        dynamodb, [[final(1_100, "Hello.", at_ms=900), ENDED]], delays=PeerDelays(opening_ms=(opening_ms,))
+        dynamodb, [[final_at(1_100, "Hello.", at_ms=900), STREAM_END]], delays=PeerDelays(opening_ms=(opening_ms,))
     )
-    processor.take("u1")
-    processor.clock.now_ms += waited_ms
-    assert processor.call() is UtteranceEnd.DONE
-    assert processor.cloudwatch.latencies_ms == [waited_ms + opening_ms + 100]
+    processor.take_slot("u1")
+    processor.clock.now_ms += waiting_ms
+    assert processor.invoke() is UtteranceEnd.DONE
+    assert processor.cloudwatch.latencies_ms == [waiting_ms + opening_ms + 100]
 
 
-def test_the_wait_while_another_caption_is_posted_counts(processor: ProcessorHarness) -> None:
+def test_the_latency_includes_the_posts_of_earlier_captions(processor: ProcessorHarness) -> None:
     processor.slow_down_posts(400)
-    finals = [final(1_000, f"Sentence{index}.", f"r{index}", at_ms=900) for index in range(3)]
-    processor.process_utterance(*finals, ENDED)
+    finals = [final_at(1_000, f"Sentence{index}.", f"r{index}", at_ms=900) for index in range(3)]
+    processor.process_utterance(*finals, STREAM_END)
     assert processor.cloudwatch.latencies_ms == [400, 800, 1_200]
 
 
-def test_the_time_of_a_failed_stream_counts(processor: ProcessorHarness) -> None:
-    processor.scripts += [[(400, StreamFailureCode.DROPPED)], [final(200, "Hello.", at_ms=0), (1_050, None)]]
+def test_the_latency_includes_the_time_of_a_failed_stream(processor: ProcessorHarness) -> None:
+    processor.scripts += [[(400, StreamFailureCode.DROPPED)], [final_at(200, "Hello.", at_ms=0), (1_050, None)]]
     processor.process_utterance()
     assert processor.cloudwatch.latencies_ms == [500]
 
 
-def test_the_latency_of_a_resent_utterance_starts_at_its_new_acceptance_and_position(
+def test_the_latency_of_a_second_attempt_counts_from_its_own_acceptance_and_position(
     processor: ProcessorHarness,
 ) -> None:
-    processor.process_utterance(final(250, "Two.", at_ms=100), (350, None), from_ms=700, attempts=2)
+    processor.process_utterance(final_at(250, "Two.", at_ms=100), (350, None), from_ms=700, attempts=2)
     assert processor.cloudwatch.latencies_ms == [50], "the first 700 ms were not streamed again"
 
 
 @pytest.mark.parametrize(("accepted_ms", "latency"), [(START_MS + 60_000, 0), (None, 100)])
-def test_a_router_with_a_fast_clock_or_without_a_time_gives_no_negative_latency(
+def test_an_acceptance_time_that_is_missing_or_in_the_future_gives_no_negative_latency(
     processor: ProcessorHarness, accepted_ms: int | None, latency: int
 ) -> None:
-    """Both functions are deployed and rolled back independently."""
-    processor.process_utterance(final(1_100, "Hello.", at_ms=900), ENDED, accepted_ms=accepted_ms)
+    """The router's clock may be fast, and an older router may send no time, because both functions are deployed and
+    rolled back independently."""
+    processor.process_utterance(final_at(1_100, "Hello.", at_ms=900), STREAM_END, accepted_ms=accepted_ms)
     assert processor.cloudwatch.latencies_ms == [latency]
 
 
 @pytest.mark.parametrize("partials", [True, False])
-def test_slow_calls_that_repeat_an_utterance_raise_the_same_metric_as_a_failed_stream(
+def test_an_utterance_that_fails_because_calls_are_slow_raises_the_same_metric_as_a_failed_stream(
     dynamodb: Any, partials: bool
 ) -> None:
     settings = SessionSettings(partial_results_enabled=partials)
     processor = ProcessorHarness(dynamodb, settings=settings, delays=PeerDelays(calling_ms=200))
-    finals = [final(1_000, f"Sentence{index}.", f"r{index}", at_ms=900) for index in range(9)]
-    assert processor.process_utterance(*finals, ENDED) is UtteranceEnd.BROKEN
+    finals = [final_at(1_000, f"Sentence{index}.", f"r{index}", at_ms=900) for index in range(9)]
+    assert processor.process_utterance(*finals, STREAM_END) is UtteranceEnd.BROKEN
     assert processor.cloudwatch.values[FALLBACK_METRIC] == 1

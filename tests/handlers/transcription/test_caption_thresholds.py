@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.transcription.caption_thresholds import SessionSettings
-from tests.handlers.transcription.caption_samples import DEPLOYED, thresholds
+from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS, thresholds
 
-ASKED = {
+OVERRIDES = {
     "partialResultsEnabled": False,
     "minStabilityThreshold": 0.5,
     "maxBufferTimeout": 1.5,
@@ -21,18 +21,23 @@ ASKED = {
 
 
 def session_settings(**values: Any) -> SessionSettings:
+    """Return the settings that a client sends, by their names in the API."""
     return SessionSettings.model_validate_json(json.dumps(values))
 
 
 def test_the_defaults_are_the_values_of_the_requirement() -> None:
-    assert DEPLOYED.partial_results_enabled
-    assert DEPLOYED.min_stability_threshold == 0.85
-    assert (DEPLOYED.max_buffer_ms, DEPLOYED.pause_ms, DEPLOYED.orphan_ms) == (5000, 2000, 15_000)
-    assert (DEPLOYED.max_rate_per_second, DEPLOYED.dedup_ms) == (5, 10_000)
+    assert DEFAULT_THRESHOLDS.partial_results_enabled
+    assert DEFAULT_THRESHOLDS.min_stability_threshold == 0.85
+    assert (DEFAULT_THRESHOLDS.max_buffer_ms, DEFAULT_THRESHOLDS.pause_ms, DEFAULT_THRESHOLDS.orphan_ms) == (
+        5000,
+        2000,
+        15_000,
+    )
+    assert (DEFAULT_THRESHOLDS.max_rate_per_second, DEFAULT_THRESHOLDS.dedup_ms) == (5, 10_000)
 
 
 def test_a_session_can_override_every_threshold() -> None:
-    changed = DEPLOYED.for_session(session_settings(**ASKED))
+    changed = DEFAULT_THRESHOLDS.for_session(session_settings(**OVERRIDES))
     assert changed.model_dump(mode="json", include=set(SessionSettings.model_fields)) == {
         "partial_results_enabled": False,
         "min_stability_threshold": 0.5,
@@ -54,35 +59,35 @@ def test_partials_are_shown_only_if_deployment_and_session_enable_them(deployed:
 
 
 def test_a_session_without_overrides_has_the_deployments_thresholds() -> None:
-    assert DEPLOYED.for_session(session_settings()) == DEPLOYED
-    assert DEPLOYED.for_session(session_settings(pauseThreshold=None)) == DEPLOYED
+    assert DEFAULT_THRESHOLDS.for_session(session_settings()) == DEFAULT_THRESHOLDS
+    assert DEFAULT_THRESHOLDS.for_session(session_settings(pauseThreshold=None)) == DEFAULT_THRESHOLDS
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("minStabilityThreshold", wrong) for wrong in (-0.01, 1.01, float("nan"))),
-        *(("maxBufferTimeout", wrong) for wrong in (0.4, 10.1)),
-        *(("pauseThreshold", wrong) for wrong in (0.1, 5.1, "1")),
-        *(("orphanTimeout", wrong) for wrong in (4.9, 61, float("inf"))),
-        *(("maxRatePerSecond", wrong) for wrong in (0, 21, 2.5, True)),
-        *(("dedupCacheTtl", wrong) for wrong in (-1, 61)),
-        *(("partialResultsEnabled", wrong) for wrong in ("yes", 1)),
-        ("unheardOf", 1),
+        *(("minStabilityThreshold", value) for value in (-0.01, 1.01, float("nan"))),
+        *(("maxBufferTimeout", value) for value in (0.4, 10.1)),
+        *(("pauseThreshold", value) for value in (0.1, 5.1, "1")),
+        *(("orphanTimeout", value) for value in (4.9, 61, float("inf"))),
+        *(("maxRatePerSecond", value) for value in (0, 21, 2.5, True)),
+        *(("dedupCacheTtl", value) for value in (-1, 61)),
+        *(("partialResultsEnabled", value) for value in ("yes", 1)),
+        ("unknownName", 1),
     ],
 )
-def test_values_out_of_range_of_another_type_or_with_unknown_names_are_refused(name: str, value: Any) -> None:
+def test_settings_out_of_range_of_another_type_or_of_unknown_name_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ValidationError):
         session_settings(**{name: value})
 
 
-def test_a_refusal_does_not_repeat_the_value() -> None:
+def test_the_error_for_an_invalid_setting_does_not_contain_the_value() -> None:
     with pytest.raises(ValidationError) as error:
         session_settings(pauseThreshold="canary")
     assert "canary" not in str(error.value)
 
 
-def test_stored_settings_are_read_back_unchanged() -> None:
-    settings = session_settings(**ASKED)
+def test_stored_settings_are_read_unchanged_under_both_their_names() -> None:
+    settings = session_settings(**OVERRIDES)
     assert SessionSettings.model_validate_json(settings.model_dump_json()) == settings
     assert SessionSettings.model_validate_json(settings.model_dump_json(by_alias=True)) == settings

@@ -1,5 +1,4 @@
-"""Failed attempts: retried streams, resent utterances and reconnected clients. In the end, each caption is shown
-once."""
+"""Failed attempts of the audio processor: second streams, utterances that are sent again, and reconnected clients."""
 
 import json
 from contextlib import nullcontext
@@ -15,53 +14,53 @@ from handlers.transcription.audio_processor.utterance_transcription import Utter
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from handlers.transcription.session_utterance_state import SlotOutcome
-from local.flows.transcription_client import Screen
-from tests.handlers.transcription.processor_harness import ENDED, ProcessorHarness, final, partial, use_recording
+from tests.handlers.transcription.processor_harness import (
+    STREAM_END,
+    ProcessorHarness,
+    final_at,
+    partial_at,
+    use_encoding,
+)
 from tests.handlers.transcription.router_harness import START_MS, Step
 
 
 @pytest.mark.parametrize(
-    "failing",
+    "failed_script",
     [
-        *(
-            StreamFailureCode.ACCESS_DENIED,
-            StreamFailureCode.INTERNAL,
-            StreamFailureCode.DROPPED,
-            StreamFailureCode.SILENT,
-        ),
+        *(StreamFailureCode.ACCESS_DENIED, StreamFailureCode.INTERNAL),
+        *(StreamFailureCode.DROPPED, StreamFailureCode.SILENT),
         pytest.param([(200, b"{not json")], id="invalid transcript"),
     ],
 )
-def test_a_failed_stream_is_followed_by_one_for_finals_only(
-    processor: ProcessorHarness, failing: StreamFailureCode | list[Step]
+def test_after_a_failed_stream_a_second_stream_shows_only_finals(
+    processor: ProcessorHarness, failed_script: StreamFailureCode | list[Step]
 ) -> None:
-    processor.scripts.append(failing)
-    processor.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
+    processor.scripts.append(failed_script)
+    processor.process_utterance(partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END)
     assert [request.stabilised for request in processor.transcribe.requests] == [True, False]
-    assert processor.sent_messages() == [("Hello.", True)]
-    assert processor.sent_messages("done")[0]["fallback"] == "stream_failed"
+    assert processor.captions() == [("Hello.", "final")]
+    assert processor.messages("done")[0]["fallback"] == "stream_failed"
     assert processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
 @pytest.mark.parametrize("failure", [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED])
-def test_partials_of_a_failed_stream_are_retracted_and_transcribed_again(
+def test_partials_of_a_failed_stream_are_removed_and_transcribed_again(
     processor: ProcessorHarness, failure: StreamFailureCode
 ) -> None:
-    processor.scripts.append([partial(300, "Hello"), (400, failure)])
-    processor.process_utterance(final(1_100, "Hello world.", "r9"), (1_150, None))
-    assert [message["resultId"] for message in processor.sent_messages("retract")] == ["r1"]
-    assert processor.sent_messages() == [("Hello", False), ("Hello world.", True)]
+    processor.scripts.append([partial_at(300, "Hello"), (400, failure)])
+    processor.process_utterance(final_at(1_100, "Hello world.", "r9"), (1_150, None))
+    assert processor.retracted_results() == ["r1"]
+    assert processor.captions() == [("Hello", "partial"), ("Hello world.", "final")]
 
 
 def test_a_second_stream_continues_after_the_last_final(processor: ProcessorHarness) -> None:
-    first = [final(700, "One.", at_ms=400), partial(800, "Two", "r2", at_ms=600), (900, StreamFailureCode.DROPPED)]
-    processor.scripts.append(first)
-    processor.process_utterance(final(600, "Two.", "r9", at_ms=100), (700, None))
-    again = processor.transcribe.streams[1]
-    assert len(again.sent) == 5, "the first half is final"
-    assert processor.sent_messages() == [("One.", True), ("Two", False), ("Two.", True)]
-    [_, _, two] = processor.clients.sent_to("c1", "caption")
-    assert two["startMs"] == 600, "times are relative to the start of the utterance"
+    processor.scripts.append(
+        [final_at(700, "One.", at_ms=400), partial_at(800, "Two", "r2", at_ms=600), (900, StreamFailureCode.DROPPED)]
+    )
+    processor.process_utterance(final_at(600, "Two.", "r9", at_ms=100), (700, None))
+    assert len(processor.transcribe.streams[1].chunks) == 5, "the first 500 ms are final"
+    assert processor.captions() == [("One.", "final"), ("Two", "partial"), ("Two.", "final")]
+    assert processor.messages("caption")[-1]["startMs"] == 600, "times are relative to the start of the utterance"
 
 
 @pytest.mark.parametrize("failure", list(StreamFailureCode))
@@ -71,43 +70,45 @@ def test_a_stream_that_fails_after_its_last_final_needs_no_second_stream(
 ) -> None:
     """A stream costs at least fifteen seconds, and without audio it would be refused."""
     end_ms = round(1_000 * seconds)
-    steps = [final(end_ms - 50, "Hello world.", at_ms=end_ms - 200), (end_ms + 200, failure)]
+    steps = [final_at(end_ms - 50, "Hello world.", at_ms=end_ms - 200), (end_ms + 200, failure)]
     assert processor.process_utterance(*steps, seconds=seconds, attempts=3) is UtteranceEnd.DONE
     assert len(processor.transcribe.requests) == 1
-    assert (processor.sent_messages(), len(processor.sent_messages("done"))) == ([("Hello world.", True)], 1)
+    assert (processor.captions(), len(processor.messages("done"))) == ([("Hello world.", "final")], 1)
 
 
-def test_an_utterance_whose_captions_are_complete_needs_no_stream(processor: ProcessorHarness) -> None:
+def test_an_attempt_opens_no_stream_if_the_captions_are_already_complete(processor: ProcessorHarness) -> None:
     assert processor.process_utterance(from_ms=1_000, attempts=2) is UtteranceEnd.DONE
     assert processor.transcribe.requests == []
-    assert len(processor.sent_messages("done")) == 1
+    assert len(processor.messages("done")) == 1
 
 
-def test_the_client_resends_an_utterance_if_there_is_no_time_for_a_second_stream(processor: ProcessorHarness) -> None:
-    steps = [final(900, "One.", at_ms=0), partial(2_000, "Two", "r2"), (2_300, StreamFailureCode.DROPPED)]
+def test_the_client_sends_the_utterance_again_if_there_is_no_time_for_a_second_stream(
+    processor: ProcessorHarness,
+) -> None:
+    steps = [final_at(900, "One.", at_ms=0), partial_at(2_000, "Two", "r2"), (2_300, StreamFailureCode.DROPPED)]
     assert processor.process_utterance(*steps, seconds=2.4) is UtteranceEnd.BROKEN
-    [told] = processor.sent_messages("resend")
-    assert told["utterances"] == [{"utterance": "u1", "fromMs": 100}]
-    assert len(processor.sent_messages("retract")) == 1
-    assert processor.sent_messages("done") == []
+    assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 100}]]
+    assert processor.retracted_results() == ["r2"]
+    assert processor.messages("done") == []
     assert processor.utterances.resends[0].from_ms == 100
 
 
-def test_throttled_attempts_make_clients_wait_and_do_not_count(processor: ProcessorHarness) -> None:
+def test_throttled_attempts_do_not_count_and_the_client_waits_after_each(processor: ProcessorHarness) -> None:
     """The account's streams are free again in seconds. More requests at the same time would not help."""
     for number in range(1, 6):
         processor.scripts.append(StreamFailureCode.THROTTLED)
-        taken = processor.take("u1")
-        assert taken.utterance_attempt == 1
-        assert processor.call(attempts=taken.utterance_attempt) is UtteranceEnd.BROKEN
-        assert len(processor.transcribe.requests) == number, "no second stream"
+        decision = processor.take_slot("u1")
+        assert decision.utterance_attempt == 1
+        assert processor.invoke(attempts=decision.utterance_attempt) is UtteranceEnd.BROKEN
+        assert len(processor.transcribe.requests) == number, "an attempt opens no second stream"
         processor.clock.now_ms += WAIT_MS
-    assert processor.sent_messages("error") == []
-    again = {"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}
-    assert [message["utterances"] for message in processor.sent_messages("resend")] == [[again]] * 5
+    assert processor.messages("error") == []
+    assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}]] * 5
     assert len(processor.cloudwatch.calls) == 5, "the alarm's metric is raised each time"
-    assert processor.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED) is UtteranceEnd.DONE
-    assert processor.sent_messages() == [("Hel", False), ("Hello.", True)]
+    assert (
+        processor.process_utterance(partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END) is UtteranceEnd.DONE
+    )
+    assert processor.captions() == [("Hel", "partial"), ("Hello.", "final")]
 
 
 @pytest.mark.parametrize("failure", [StreamFailureCode.DROPPED, StreamFailureCode.SILENT, StreamFailureCode.INTERNAL])
@@ -119,67 +120,71 @@ def test_an_utterance_survives_an_outage_of_fifteen_seconds(
     waits_ms: list[int] = []
     while processor.clock() < outage_ends_ms:
         processor.scripts += [failure] * 2
-        taken = processor.take("u1")
-        assert processor.call(attempts=taken.utterance_attempt) is UtteranceEnd.BROKEN
-        [again] = processor.sent_messages("resend")[-1]["utterances"]
-        waits_ms.append(again["waitMs"])
-        assert processor.take("u1").outcome is SlotOutcome.EARLY, "a client that does not wait is refused"
-        processor.clock.now_ms += again["waitMs"]
+        attempts = processor.take_slot("u1").utterance_attempt
+        assert processor.invoke(attempts=attempts) is UtteranceEnd.BROKEN
+        [resend] = processor.resend_requests()[-1]
+        waits_ms.append(resend["waitMs"])
+        assert processor.take_slot("u1").outcome is SlotOutcome.EARLY, "a client that does not wait gets no slot"
+        processor.clock.now_ms += resend["waitMs"]
     assert waits_ms == [3_000, 12_000]
-    taken = processor.take("u1")
-    assert taken.utterance_attempt == 3
-    processor.scripts.clear()
-    processor.scripts.append([final(1_100, "Hello."), ENDED])
-    assert processor.call(attempts=3) is UtteranceEnd.DONE
-    assert processor.sent_messages() == [("Hello.", True)]
-    assert processor.sent_messages("error") == []
+
+    assert processor.take_slot("u1").utterance_attempt == 3
+    processor.scripts[:] = [[final_at(1_100, "Hello."), STREAM_END]]
+    assert processor.invoke(attempts=3) is UtteranceEnd.DONE
+    assert processor.captions() == [("Hello.", "final")]
+    assert processor.messages("error") == []
 
 
-def test_an_utterance_with_results_is_repeated_at_once(processor: ProcessorHarness) -> None:
-    processor.scripts.append([partial(300, "Hello"), (900, StreamFailureCode.DROPPED)])
+def test_after_an_attempt_with_results_the_client_need_not_wait(processor: ProcessorHarness) -> None:
+    processor.scripts.append([partial_at(300, "Hello"), (900, StreamFailureCode.DROPPED)])
     assert processor.process_utterance((9_999, None)) is UtteranceEnd.BROKEN
-    assert processor.sent_messages("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
+    assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0}]]
 
 
-def test_attempts_before_a_throttled_one_count(processor: ProcessorHarness) -> None:
+def test_attempts_before_a_throttled_attempt_still_count(processor: ProcessorHarness) -> None:
     processor.scripts += [StreamFailureCode.DROPPED] * 2
     processor.process_utterance()
     processor.clock.now_ms += WAIT_MS
     processor.scripts.append(StreamFailureCode.THROTTLED)
-    processor.call(attempts=processor.take("u1").utterance_attempt)
+    processor.invoke(attempts=processor.take_slot("u1").utterance_attempt)
     processor.clock.now_ms += WAIT_MS
-    assert processor.take("u1").utterance_attempt == 2
+    assert processor.take_slot("u1").utterance_attempt == 2
 
 
 def test_an_attempt_with_a_stream_counts_even_if_its_second_stream_is_throttled(processor: ProcessorHarness) -> None:
     processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED]
     assert processor.process_utterance() is UtteranceEnd.BROKEN
-    assert processor.sent_messages("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}]
+    assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}]]
     processor.clock.now_ms += WAIT_MS
-    assert processor.take("u1").utterance_attempt == 2
+    assert processor.take_slot("u1").utterance_attempt == 2
 
 
-def test_a_retried_utterance_shows_only_finals_from_the_end_of_its_valid_captions(processor: ProcessorHarness) -> None:
-    processor.process_utterance(partial(300, "T"), final(500, "Two.", at_ms=0), (600, None), from_ms=700, attempts=2)
+def test_a_second_attempt_shows_only_finals_after_the_end_of_the_valid_captions(processor: ProcessorHarness) -> None:
+    processor.process_utterance(
+        partial_at(300, "T"), final_at(500, "Two.", at_ms=0), (600, None), from_ms=700, attempts=2
+    )
     assert [request.stabilised for request in processor.transcribe.requests] == [False]
-    assert len(processor.transcribe.streams[0].sent) == 3
-    assert processor.sent_messages() == [("Two.", True)]
+    assert len(processor.transcribe.streams[0].chunks) == 3
+    assert processor.captions() == [("Two.", "final")]
 
 
-@pytest.mark.parametrize("events", [[], [120], [120, 1_100]])
-def test_a_stream_without_results_has_failed(processor: ProcessorHarness, events: list[int]) -> None:
+@pytest.mark.parametrize("event_times_ms", [[], [120], [120, 1_100]])
+def test_a_stream_that_stays_open_without_results_has_failed(
+    processor: ProcessorHarness, event_times_ms: list[int]
+) -> None:
     """For silence, the service closes the stream normally. Amazon Transcribe also sends events without results."""
-    empty = b'{"Transcript":{"Results":[]}}'
-    assert processor.process_utterance(*[(when_ms, empty) for when_ms in events], (9_999, None)) is UtteranceEnd.BROKEN
-    assert len(processor.sent_messages("resend")) == 1
+    empty_event = b'{"Transcript":{"Results":[]}}'
+    steps = [(event_ms, empty_event) for event_ms in event_times_ms]
+    assert processor.process_utterance(*steps, (9_999, None)) is UtteranceEnd.BROKEN
+    assert len(processor.messages("resend")) == 1
     assert processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
-def test_an_utterance_that_transcribe_rejects_is_not_resent(processor: ProcessorHarness) -> None:
+def test_an_utterance_that_transcribe_rejects_has_failed_and_is_not_sent_again(processor: ProcessorHarness) -> None:
     processor.scripts.append(StreamFailureCode.BAD_REQUEST)
     assert processor.process_utterance() is UtteranceEnd.REJECTED
-    [told] = processor.sent_messages("error")
-    assert (told["code"], told["utterance"]) == ("NOT_TRANSCRIBED", "u1")
+    [error] = processor.messages("error")
+    assert (error["code"], error["utterance"]) == ("NOT_TRANSCRIBED", "u1")
     assert len(processor.transcribe.requests) == 1
     assert "TranscribeFallbackTriggered" not in processor.cloudwatch.values, (
         "a client's mistake raises no critical alarm"
@@ -188,7 +193,7 @@ def test_an_utterance_that_transcribe_rejects_is_not_resent(processor: Processor
 
 
 @pytest.mark.parametrize(
-    ("failure", "attempts", "lines"),
+    ("failure", "attempts", "expected"),
     [
         (StreamFailureCode.BAD_REQUEST, 1, [("ERROR", "rejected", "rejected")]),
         (StreamFailureCode.DROPPED, 3, [("ERROR", "broken", "dropped")]),
@@ -201,37 +206,36 @@ def test_an_utterance_that_is_given_up_is_logged_for_the_alarm(
     capsys: pytest.CaptureFixture[str],
     failure: StreamFailureCode,
     attempts: int,
-    lines: list[tuple[str, str, str]],
+    expected: list[tuple[str, str, str]],
 ) -> None:
-    """It is logged as an error, which every log level of a stack includes."""
+    """The log line has the level of errors, which every log level of a stack includes."""
     processor.scripts += [failure] * 2
     processor.process_utterance(attempts=attempts)
-    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [
-        (entry["level"], entry["outcome"], entry["cause"]) for entry in found if entry["message"] == GIVEN_UP_EVENT
-    ] == lines
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    logged = [(line["level"], line["outcome"], line["cause"]) for line in lines if line["message"] == GIVEN_UP_EVENT]
+    assert logged == expected
 
 
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
-def test_finals_before_a_rejection_stay(
+def test_a_rejection_removes_partials_but_no_finals(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
     """The utterance will not be transcribed again."""
-    use_recording(monkeypatch, encoding)
-    steps = [final(300, "One."), partial(600, "Two", "r2", at_ms=500), (700, StreamFailureCode.BAD_REQUEST)]
+    use_encoding(monkeypatch, encoding)
+    steps = [final_at(300, "One."), partial_at(600, "Two", "r2", at_ms=500), (700, StreamFailureCode.BAD_REQUEST)]
     assert processor.process_utterance(*steps) is UtteranceEnd.REJECTED
-    assert [message["resultId"] for message in processor.sent_messages("retract")] == ["r2"]
-    assert processor.sent_messages("error")[0]["code"] == "NOT_TRANSCRIBED"
+    assert processor.retracted_results() == ["r2"]
+    assert processor.messages("error")[0]["code"] == "NOT_TRANSCRIBED"
 
 
-def test_the_third_attempt_is_the_last(processor: ProcessorHarness) -> None:
+def test_an_utterance_is_given_up_after_the_third_failed_attempt(processor: ProcessorHarness) -> None:
     for attempt in (1, 2, 3):
         processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.DROPPED]
         processor.process_utterance(attempts=attempt)
         processor.clock.now_ms += WAIT_MS * WAIT_FACTOR  # the longest wait
-    assert [len(processor.sent_messages(kind)) for kind in ("resend", "error")] == [2, 1]
-    assert "3 times" in processor.sent_messages("error")[0]["message"], (
-        "the message does not claim that resending is useless"
+    assert [len(processor.messages(kind)) for kind in ("resend", "error")] == [2, 1]
+    assert "3 times" in processor.messages("error")[0]["message"], (
+        "unlike after a rejection, sending the utterance again may help"
     )
     assert processor.utterances.done == ("u1",)
 
@@ -239,17 +243,17 @@ def test_the_third_attempt_is_the_last(processor: ProcessorHarness) -> None:
 @pytest.mark.parametrize(
     ("steps", "end"),
     [
-        ([partial(300, "Old"), final(1_100, "Old words."), ENDED], UtteranceEnd.SLOT_LOST),
-        ([partial(300, "Old"), ENDED], UtteranceEnd.SLOT_LOST),
-        ([ENDED], UtteranceEnd.DONE),
+        ([partial_at(300, "Old"), final_at(1_100, "Old words."), STREAM_END], UtteranceEnd.SLOT_LOST),
+        ([partial_at(300, "Old"), STREAM_END], UtteranceEnd.SLOT_LOST),
+        ([STREAM_END], UtteranceEnd.DONE),
         ([(200, StreamFailureCode.BAD_REQUEST)], UtteranceEnd.REJECTED),
     ],
 )
-def test_a_replaced_attempt_sends_nothing_more(
+def test_an_attempt_that_was_replaced_by_a_newer_one_sends_no_final_and_no_end(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, steps: list[Step], end: UtteranceEnd
 ) -> None:
-    """It hung until its slot expired, and the client has sent the utterance again."""
-    processor.take("u1")
+    """The attempt hung until its slot expired, and the client has sent the utterance again."""
+    processor.take_slot("u1")
     processor.scripts.append(steps)
 
     def start_newer_attempt() -> None:
@@ -257,10 +261,10 @@ def test_a_replaced_attempt_sends_nothing_more(
         processor.change_utterances(lambda utterances: utterances.take_slot("u1", START_MS * 2, 8, 0)[0])
 
     processor.before_stream(monkeypatch, start_newer_attempt)
-    assert processor.call() is end
-    assert [message for message in processor.sent_messages() if message[1]] == []
-    assert processor.sent_messages("done") + processor.sent_messages("resend") + processor.sent_messages("error") == []
-    assert processor.shown_lines().text() == [], "no partial line stays that the newer attempt will show"
+    assert processor.invoke() is end
+    assert "final" not in [kind for _, kind in processor.captions()]
+    assert processor.messages("done") + processor.messages("resend") + processor.messages("error") == []
+    assert processor.shown_lines() == [], "the newer attempt shows the words again, so no partial line may stay"
     assert processor.utterances.holds_slot("u1", 2), "the newer attempt holds the slot"
 
 
@@ -268,76 +272,80 @@ def test_a_replaced_attempt_sends_nothing_more(
 def test_audio_that_cannot_be_cut_is_transcribed_again_from_its_beginning(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
-    """Its sentences may be divided differently the second time, so finals are retracted too."""
-    use_recording(monkeypatch, encoding)
-    processor.scripts.append([final(300, "One two three.", at_ms=0), (350, StreamFailureCode.DROPPED)])
-    processor.process_utterance(final(700, "One two.", "r8"), final(900, "Three four.", "r9", at_ms=300), (1_000, None))
-    assert len(processor.transcribe.streams[1].sent) == 10
-    assert [message["resultId"] for message in processor.sent_messages("retract")] == ["r1"]
-    assert processor.sent_messages() == [("One two three.", True), ("One two.", True), ("Three four.", True)]
-    assert processor.sent_messages("done")[0]["finals"] == 2, "the remaining lines"
+    """Amazon Transcribe may divide the sentences differently the second time, so finals are removed too."""
+    use_encoding(monkeypatch, encoding)
+    processor.scripts.append([final_at(300, "One two three.", at_ms=0), (350, StreamFailureCode.DROPPED)])
+    processor.process_utterance(
+        final_at(700, "One two.", "r8"), final_at(900, "Three four.", "r9", at_ms=300), (1_000, None)
+    )
+    assert len(processor.transcribe.streams[1].chunks) == 10
+    assert processor.retracted_results() == ["r1"]
+    assert processor.captions() == [("One two three.", "final"), ("One two.", "final"), ("Three four.", "final")]
+    assert processor.messages("done")[0]["finals"] == 2, "removed lines do not count"
 
 
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
-@pytest.mark.parametrize("trouble", ["gone", "late", "ours"])
-def test_after_any_failure_a_resent_utterance_shows_each_caption_once(
-    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, encoding: str, trouble: str
+@pytest.mark.parametrize("failure", ["closed connection", "slow posts", "internal error"])
+def test_an_utterance_that_is_sent_again_after_a_failed_post_shows_each_caption_once(
+    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, encoding: str, failure: str
 ) -> None:
     """Audio that cannot be cut is transcribed again as a whole, so none of its lines may stay."""
-    use_recording(monkeypatch, encoding)
-    count = 0
+    use_encoding(monkeypatch, encoding)
+    caption_count = 0
 
-    def cause_trouble(_connection: str, message: Any) -> None:
-        nonlocal count
-        count += message.type == "caption"
-        match trouble:
-            case "gone" if count == 2:
+    def fail_from_second_caption(_connection: str, message: Any) -> None:
+        nonlocal caption_count
+        caption_count += message.type == "caption"
+        match failure:
+            case "closed connection" if caption_count == 2:
                 processor.clients.gone.add("c1")
-            case "late" if count >= 2:
+            case "slow posts" if caption_count >= 2:
                 processor.clock.now_ms += 1_500
-            case "ours" if count == 2 and message.type == "caption":
+            case "internal error" if caption_count == 2 and message.type == "caption":
                 raise ZeroDivisionError
 
-    processor.clients.before_post = cause_trouble
-    said = [("One.", 0), ("Two.", 500), ("Three.", 700)]
-    with nullcontext() if trouble != "ours" else pytest.raises(ZeroDivisionError):
-        processor.process_utterance(*[final(300 + at, text, text, at_ms=at) for text, at in said], ENDED)
+    sentences = [("One.", 0), ("Two.", 500), ("Three.", 700)]
+    processor.clients.before_post = fail_from_second_caption
+    with pytest.raises(ZeroDivisionError) if failure == "internal error" else nullcontext():
+        steps = [final_at(300 + start_ms, text, text, at_ms=start_ms) for text, start_ms in sentences]
+        processor.process_utterance(*steps, STREAM_END)
+
     processor.clients.before_post = lambda *_: None
     processor.clients.gone.clear()
-    [broken] = processor.utterances.resends
-    told = {"type": "resend", "utterances": [{"utterance": "u1", "fromMs": broken.from_ms}]}
-    screen = Screen()
-    for message in [*processor.clients.inbox["c1"], told]:
-        screen.apply(message)
-    processor.clients.inbox.clear()
-    heard_from_ms = broken.from_ms if encoding == "pcm" else 0
-    again = [(text, at - heard_from_ms) for text, at in said if at >= heard_from_ms]
-    steps = [final(200 + at, text, f"{text} again", at_ms=at) for text, at in again]
-    assert processor.process_utterance(*steps, ENDED, from_ms=broken.from_ms, attempts=2) is UtteranceEnd.DONE
-    for message in processor.clients.inbox["c1"]:
-        screen.apply(message)
-    assert screen.text() == ["One.", "Two.", "Three."]
+    [pending_resend] = processor.utterances.resends
+    from_ms = pending_resend.from_ms
+    processor.clients.inbox["c1"].append({"type": "resend", "utterances": [{"utterance": "u1", "fromMs": from_ms}]})
+    audio_start_ms = from_ms if encoding == "pcm" else 0
+    steps = [
+        final_at(200 + start_ms - audio_start_ms, text, f"{text} again", at_ms=start_ms - audio_start_ms)
+        for text, start_ms in sentences
+        if start_ms >= audio_start_ms
+    ]
+    assert processor.process_utterance(*steps, STREAM_END, from_ms=from_ms, attempts=2) is UtteranceEnd.DONE
+    assert processor.shown_lines() == ["One.", "Two.", "Three."]
 
 
 def test_the_stream_of_a_disconnected_client_is_closed(processor: ProcessorHarness) -> None:
     processor.clients.gone.add("c1")
-    assert processor.process_utterance(partial(300, "Hello"), final(1_100, "Hello."), ENDED) is UtteranceEnd.GONE
-    assert len(processor.transcribe.streams[0].sent) < 10
-    assert processor.utterances.resends[0].utterance == "u1", "a reconnected client is told to send it again"
+    assert (
+        processor.process_utterance(partial_at(300, "Hello"), final_at(1_100, "Hello."), STREAM_END)
+        is UtteranceEnd.GONE
+    )
+    assert len(processor.transcribe.streams[0].chunks) < 10
+    assert processor.utterances.resends[0].utterance == "u1", "a reconnected client must send the utterance again"
 
 
-def test_captions_follow_a_client_to_its_new_connection(
+def test_captions_go_to_the_new_connection_of_a_client_whose_old_connection_is_closed(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
     def move() -> None:
         processor.clients.gone.add("c1")
         processor.change_utterances(lambda utterances: utterances.note_message("c2", 0))
 
     processor.before_stream(monkeypatch, move)
-    assert processor.process_utterance(final(1_100, "Hello."), ENDED) is UtteranceEnd.DONE
-    assert processor.sent_messages("caption", "c2") == [("Hello.", True)]
-    assert len(processor.sent_messages("done", "c2")) == 1
+    assert processor.process_utterance(final_at(1_100, "Hello."), STREAM_END) is UtteranceEnd.DONE
+    assert processor.captions("c2") == [("Hello.", "final")]
+    assert len(processor.messages("done", "c2")) == 1
 
 
 @pytest.mark.parametrize(
@@ -347,23 +355,25 @@ def test_captions_follow_a_client_to_its_new_connection(
         ReadTimeoutError(endpoint_url="x"),
     ],
 )
-def test_a_partial_that_cannot_be_posted_is_skipped(processor: ProcessorHarness, failure: Exception) -> None:
-    """It may have arrived, so the retraction of its line is sent."""
+def test_a_failed_post_of_a_partial_does_not_stop_the_utterance(
+    processor: ProcessorHarness, failure: Exception
+) -> None:
+    """The partial may have arrived, so the processor still asks the client to remove its line."""
     processor.clients.before_post = Mock(side_effect=[failure, *[None] * 9])
     steps = [
-        partial(200, "Um"),
-        partial(400, "Hel", "r2", at_ms=300),
-        final(700, ""),
-        final(900, "Hello.", "r2", at_ms=300),
+        partial_at(200, "Um"),
+        partial_at(400, "Hel", "r2", at_ms=300),
+        final_at(700, ""),
+        final_at(900, "Hello.", "r2", at_ms=300),
     ]
-    assert processor.process_utterance(*steps, ENDED) is UtteranceEnd.DONE
-    assert processor.sent_messages() == [("Hel", False), ("Hello.", True)]
-    assert [message["resultId"] for message in processor.sent_messages("retract")] == ["r1"]
-    assert processor.cloudwatch.values["PartialResultProcessingLatency"] == 2, "for a line that was shown"
+    assert processor.process_utterance(*steps, STREAM_END) is UtteranceEnd.DONE
+    assert processor.captions() == [("Hel", "partial"), ("Hello.", "final")]
+    assert processor.retracted_results() == ["r1"]
+    assert processor.cloudwatch.values["PartialResultProcessingLatency"] == 2, "only posted lines have a latency"
 
 
 def reconnect(processor: ProcessorHarness) -> None:
-    """Open the client's session over connection `c2`, before the end of the old one is noticed."""
+    """Open the client's session over connection `c2`, while `c1` still accepts messages."""
     processor.change_utterances(lambda utterances: utterances.prepare_move("c2", ()).note_message("c2", 0))
 
 
@@ -378,59 +388,57 @@ def reconnect_after_caption(processor: ProcessorHarness, *, final: bool = True) 
     processor.clients.after_post = move
 
 
-def test_captions_follow_a_client_even_if_its_old_connection_still_accepts_messages(
+def test_captions_go_to_the_newest_connection_even_if_the_old_one_still_accepts_messages(
     processor: ProcessorHarness,
 ) -> None:
     """API Gateway may notice the end of a connection much later, and accepts messages until then."""
     reconnect_after_caption(processor, final=False)
-    steps = [partial(200, "Hel"), final(600, "Hello."), partial(700, "You", "r2", at_ms=700), (900, None)]
+    steps = [partial_at(200, "Hel"), final_at(600, "Hello."), partial_at(700, "You", "r2", at_ms=700), (900, None)]
     assert processor.process_utterance(*steps) is UtteranceEnd.DONE
-    assert processor.sent_messages("caption", "c1") == [("Hel", False)]
-    assert processor.sent_messages("caption", "c2") == [("Hello.", True), ("You", False), ("You", True)]
-    assert len(processor.sent_messages("done", "c2")) == 1
+    assert processor.captions("c1") == [("Hel", "partial")]
+    assert processor.captions("c2") == [("Hello.", "final"), ("You", "partial"), ("You", "final")]
+    assert len(processor.messages("done", "c2")) == 1
 
 
-def test_a_line_is_retracted_on_the_connection_that_shows_it(processor: ProcessorHarness) -> None:
+def test_a_line_is_removed_on_the_clients_newest_connection(processor: ProcessorHarness) -> None:
     reconnect_after_caption(processor, final=False)
-    processor.process_utterance(partial(300, "Hel"), final(600, ""), (900, None))
-    assert [message["resultId"] for message in processor.sent_messages("retract", "c2")] == ["r1"]
+    processor.process_utterance(partial_at(300, "Hel"), final_at(600, ""), (900, None))
+    assert processor.retracted_results("c2") == ["r1"]
 
 
 def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(processor: ProcessorHarness) -> None:
-    """They may not have arrived. Their text is reserved, but it is shown again."""
+    """The finals may not have arrived. Their text is reserved, but it is shown again."""
     reconnect_after_caption(processor)
-    processor.process_utterance(final(300, "One."), final(600, "Two.", "r2", at_ms=500), ENDED)
-    [told] = processor.sent_messages("resend", "c2")
-    assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
-    assert processor.sent_messages("done", "c1") + processor.sent_messages("done", "c2") == []
+    processor.process_utterance(final_at(300, "One."), final_at(600, "Two.", "r2", at_ms=500), STREAM_END)
+    assert processor.resend_requests("c2") == [[{"utterance": "u1", "fromMs": 0}]]
+    assert processor.messages("done", "c1") + processor.messages("done", "c2") == []
     assert (processor.utterances.done, processor.utterances.resends[0].from_ms) == ((), 0)
-    processor.scripts.append([final(300, "One.", "r8"), final(600, "Two.", "r9", at_ms=500), ENDED])
-    assert processor.call(attempts=processor.take("u1", "c2").utterance_attempt) is UtteranceEnd.DONE
-    assert processor.shown_lines("c2").text() == ["One.", "Two."]
+    processor.scripts.append([final_at(300, "One.", "r8"), final_at(600, "Two.", "r9", at_ms=500), STREAM_END])
+    assert processor.invoke(attempts=processor.take_slot("u1", "c2").utterance_attempt) is UtteranceEnd.DONE
+    assert processor.shown_lines("c2") == ["One.", "Two."]
     assert processor.utterances.done == ("u1",)
 
 
-def test_an_utterance_that_fails_after_its_client_moved_is_resent_from_its_beginning(
+def test_an_utterance_that_fails_after_a_reconnection_is_sent_again_from_its_beginning(
     processor: ProcessorHarness,
 ) -> None:
     reconnect_after_caption(processor)
-    processor.process_utterance(final(900, "One."), (2_300, StreamFailureCode.DROPPED), seconds=2.4)
-    [told] = processor.sent_messages("resend", "c2")
-    assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
+    processor.process_utterance(final_at(900, "One."), (2_300, StreamFailureCode.DROPPED), seconds=2.4)
+    assert processor.resend_requests("c2") == [[{"utterance": "u1", "fromMs": 0}]]
 
 
-def test_captions_of_an_earlier_attempt_on_the_old_connection_are_transcribed_again(
+def test_after_a_reconnection_captions_of_an_earlier_attempt_are_transcribed_again(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     processor.before_stream(monkeypatch, lambda: reconnect(processor))
-    processor.process_utterance(final(300, "Two."), (400, None), from_ms=700, attempts=2)
-    assert processor.sent_messages("resend", "c2")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
+    processor.process_utterance(final_at(300, "Two."), (400, None), from_ms=700, attempts=2)
+    assert processor.resend_requests("c2") == [[{"utterance": "u1", "fromMs": 0}]]
 
 
-def test_the_last_attempt_ends_even_if_its_captions_went_to_another_connection(processor: ProcessorHarness) -> None:
+def test_the_third_attempt_ends_even_if_its_captions_went_to_the_old_connection(processor: ProcessorHarness) -> None:
     reconnect_after_caption(processor)
-    processor.process_utterance(final(300, "One."), ENDED, attempts=3)
-    assert len(processor.sent_messages("done", "c2")) == 1
+    processor.process_utterance(final_at(300, "One."), STREAM_END, attempts=3)
+    assert len(processor.messages("done", "c2")) == 1
     assert processor.utterances.done == ("u1",)
 
 
@@ -446,11 +454,11 @@ def test_a_failing_transcribe_raises_the_metric_even_if_partials_are_disabled(
     assert processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
-def test_an_internal_error_returns_the_slot_notifies_the_client_and_is_raised(
+def test_an_internal_error_releases_the_slot_notifies_the_client_and_is_raised(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("handlers.transcription.audio_processor.utterance_transcription.parse_results", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        processor.process_utterance(final(500, "Hello."), ENDED)
-    assert len(processor.sent_messages("resend")) == 1
+        processor.process_utterance(final_at(500, "Hello."), STREAM_END)
+    assert len(processor.messages("resend")) == 1
     assert processor.utterances.slots == ()

@@ -1,4 +1,4 @@
-"""Invalid input: each mistake gets one clear error, and connection, session and other users are not affected."""
+"""Invalid messages to the router: each gets one clear error. Connection, session and other users are not affected."""
 
 import base64
 import json
@@ -10,59 +10,71 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.messages import REQUESTS
-from tests.handlers.transcription.crafted_audio import flac_file, frame, streaminfo
+from tests.handlers.transcription.crafted_audio import flac_file, flac_frame, streaminfo
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, silence
 
-NEVER = "0" * 26
+UNKNOWN_SESSION_ID = "0" * 26
 
 
-def other_session(router: RouterHarness) -> str:
-    """Return another user's session on connection `c2`."""
-    router.connect("c2", "polyphony.transcription.v1", "user.bob")
-    return str(router.send("open", "c2")["sessionId"])
+def flac_audio(rate: int, seconds: int = 1) -> str:
+    """Return FLAC audio of this length in base64."""
+    frames = [flac_frame(number, rate) for number in range(seconds)]
+    return base64.b64encode(flac_file(*frames, info=streaminfo(rate=rate))).decode()
 
 
 def utterance_message(session: str, **changes: Any) -> str:
     """Return a valid message with an utterance, with some changes."""
-    content = {"action": "audio", "id": "m1", "sessionId": session, "utterance": "u1", "sequence": 1}
-    return json.dumps({**content, "audio": recorded_second(8_000), **changes})
+    fields = {"action": "audio", "id": "m1", "sessionId": session, "utterance": "u1", "sequence": 1}
+    return json.dumps({**fields, "audio": flac_audio(8_000), **changes})
 
 
-def recorded_second(rate: int) -> str:
-    """Return a second of FLAC."""
-    return base64.b64encode(flac_file(frame(0, rate), info=streaminfo(rate=rate))).decode()
-
-
-BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
-    "unknown session": (lambda _: utterance_message(NEVER), "SESSION_UNKNOWN", "no session with this id"),
+INVALID_MESSAGES: dict[str, tuple[Callable[[str], str], str, str]] = {
+    # The message for a session with FLAC at 8000 Hz, the error code, and a part of the error's text.
+    "unknown session": (
+        lambda _: utterance_message(UNKNOWN_SESSION_ID),
+        "SESSION_UNKNOWN",
+        "no session with this id",
+    ),
     "another sample rate": (
-        lambda s: utterance_message(s, audio=recorded_second(16_000)),
+        lambda session: utterance_message(session, audio=flac_audio(16_000)),
         "BAD_AUDIO",
         "16000 Hz, but the session has 8000",
     ),
-    "a rate that the encoding has not": (
+    "a rate that the encoding does not support": (
         lambda _: '{"action": "open", "encoding": "ogg-opus", "sampleRate": 44100}',
         "MALFORMED",
         "[8000, 16000, 24000, 48000]",
     ),
     "samples instead of a file": (
-        lambda s: utterance_message(s, audio=silence(1)),
+        lambda session: utterance_message(session, audio=silence(1)),
         "BAD_AUDIO",
         "{'field': 'audio', 'rule': 'this does not begin like flac, but the session has the encoding flac",
     ),
-    "not base64": (lambda s: utterance_message(s, audio="%%%%"), "BAD_AUDIO", "base64"),
-    "too much audio": (lambda s: utterance_message(s, audio="A" * 129_028), "MALFORMED", "at most 129024"),
-    "too long": (lambda s: utterance_message(s, audio=base64.b64encode(long_file()).decode()), "BAD_AUDIO", "5 s"),
-    "an invalid name": (lambda s: utterance_message(s, utterance="a b"), "MALFORMED", "utterance"),
-    "truncated JSON": (lambda s: utterance_message(s)[:-1], "MALFORMED_MESSAGE", "one JSON object"),
-    "no action": (lambda s: utterance_message(s, action=None), "UNKNOWN_ACTION", "open, audio, ping, close, direct"),
+    "not base64": (lambda session: utterance_message(session, audio="%%%%"), "BAD_AUDIO", "base64"),
+    "too many bytes": (
+        lambda session: utterance_message(session, audio="A" * 129_028),
+        "MALFORMED",
+        "at most 129024",
+    ),
+    "too many seconds": (
+        lambda session: utterance_message(session, audio=flac_audio(8_000, seconds=6)),
+        "BAD_AUDIO",
+        "5 s",
+    ),
+    "an invalid name": (lambda session: utterance_message(session, utterance="a b"), "MALFORMED", "utterance"),
+    "truncated JSON": (lambda session: utterance_message(session)[:-1], "MALFORMED_MESSAGE", "one JSON object"),
+    "no action": (
+        lambda session: utterance_message(session, action=None),
+        "UNKNOWN_ACTION",
+        "open, audio, ping, close, direct",
+    ),
     "another language": (lambda _: '{"action": "open", "language": "zz-ZZ"}', "LANGUAGE_UNKNOWN", "de-DE"),
     "a setting out of range": (
         lambda _: '{"action": "open", "settings": {"maxRatePerSecond": 1000}}',
         "MALFORMED",
         "maxRatePerSecond",
     ),
-    "a setting that is none": (
+    "an unknown setting": (
         lambda _: '{"action": "open", "settings": {"minStabilty": 1}}',
         "MALFORMED",
         "minStabilty",
@@ -70,69 +82,66 @@ BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
 }
 
 
-def long_file() -> bytes:
-    """Return six seconds of FLAC."""
-    return flac_file(*[frame(number, 8_000) for number in range(6)], info=streaminfo(rate=8_000))
-
-
-@pytest.mark.parametrize("kind", BAD)
-def test_invalid_input_gets_one_clear_error_and_affects_no_other_user(router: RouterHarness, kind: str) -> None:
-    ann = router.open_session("c1", encoding="flac", sampleRate=8_000)
-    bob = other_session(router)
-    body, code, says = BAD[kind]
-    answer = router.send_text(body(ann))
+@pytest.mark.parametrize(("message_for", "code", "error_text"), INVALID_MESSAGES.values(), ids=INVALID_MESSAGES)
+def test_invalid_input_gets_one_clear_error_and_affects_no_other_user(
+    router: RouterHarness, message_for: Callable[[str], str], code: str, error_text: str
+) -> None:
+    session = router.open_session("c1", encoding="flac", sampleRate=8_000)
+    other_session = router.open_other_users_session()
+    answer = router.send_text(message_for(session))
     assert (answer["type"], answer["code"]) == ("error", code)
-    assert says in f"{answer['message']} {answer.get('fields')}"
-    assert router.processor_events == [], "no stream is opened"
-    assert router.utterances(ann).slots == ()
-    assert router.send_text(utterance_message(ann))["type"] == "accepted", "connection and session still work"
-    assert router.send_utterance(bob, connection="c2")["type"] == "accepted"
-    assert router.clients.inbox == {}, "only the answer is sent"
+    assert error_text in f"{answer['message']} {answer.get('fields')}"
+    assert router.processor_events == [], "the audio processor is not invoked"
+    assert router.utterances(session).slots == ()
+    assert router.send_text(utterance_message(session))["type"] == "accepted", "connection and session still work"
+    assert router.send_utterance(other_session, connection="c2")["type"] == "accepted"
+    assert router.clients.inbox == {}, "the client gets no other message than the answer"
 
 
-def test_a_flood_of_utterances_fills_the_slots_and_every_message_is_answered(router: RouterHarness) -> None:
-    ann, bob = router.open_session("c1"), other_session(router)
-    answers = [router.send_utterance(ann, f"u{number}") for number in range(5)]
+def test_utterances_beyond_the_slots_are_refused_until_a_slot_is_free(router: RouterHarness) -> None:
+    session, other_session = router.open_session("c1"), router.open_other_users_session()
+    answers = [router.send_utterance(session, f"u{number}") for number in range(5)]
     assert [answer.get("code", answer["type"]) for answer in answers] == (
         ["accepted"] * LIMITS.in_flight + ["BUSY"] * (5 - LIMITS.in_flight)
     )
     assert len(router.processor_events) == LIMITS.in_flight
-    assert router.send_utterance(bob, connection="c2")["type"] == "accepted"
-    router.change_utterances(ann, lambda utterances: utterances.finish("u0", 1))
-    assert router.send_utterance(ann, "u4")["type"] == "accepted", "when a slot is free again"
+    assert router.send_utterance(other_session, connection="c2")["type"] == "accepted"
+    router.change_utterances(session, lambda utterances: utterances.finish("u0", 1))
+    assert router.send_utterance(session, "u4")["type"] == "accepted"
 
 
 def test_a_repeated_disconnect_leaves_all_sessions_usable(router: RouterHarness) -> None:
-    ann, bob = router.open_session("c1"), other_session(router)
-    router.send_utterance(ann)
+    session, other_session = router.open_session("c1"), router.open_other_users_session()
+    router.send_utterance(session)
     for _ in range(2):
         assert router.disconnect("c1")["statusCode"] == 200
-    assert router.send_utterance(bob, connection="c2")["type"] == "accepted"
+    assert router.send_utterance(other_session, connection="c2")["type"] == "accepted"
     router.connect("c3")
-    assert router.send("open", "c3", sessionId=ann)["sessionId"] == ann
-    assert router.send_utterance(ann, connection="c3")["repeated"], "the utterance in progress continues"
+    assert router.send("open", "c3", sessionId=session)["sessionId"] == session
+    assert router.send_utterance(session, connection="c3")["repeated"], "the utterance in progress continues"
 
 
-ANYTHING = st.recursive(
+JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=5,
 )
 FIELDS = sorted({field.alias or name for value in REQUESTS.values() for name, field in value.model_fields.items()})
-MINE = "my session"
+OWN_SESSION = "own session"
+"""Placeholder for the id of the client's session."""
 MESSAGES = st.builds(
-    lambda action, session, more: {**session, **more, "action": action},
-    st.sampled_from(sorted(REQUESTS)) | ANYTHING,
-    st.sampled_from([{}, {"sessionId": MINE}, {"sessionId": NEVER}]),
-    st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=8), ANYTHING, max_size=6),
+    lambda action, session, fields: {**session, **fields, "action": action},
+    st.sampled_from(sorted(REQUESTS)) | JSON_VALUES,
+    st.sampled_from([{}, {"sessionId": OWN_SESSION}, {"sessionId": UNKNOWN_SESSION_ID}]),
+    st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=8), JSON_VALUES, max_size=6),
 )
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings().max_examples // 3)
-@given(body=st.text(max_size=60) | ANYTHING.map(json.dumps) | MESSAGES.map(json.dumps))
+@given(body=st.text(max_size=60) | JSON_VALUES.map(json.dumps) | MESSAGES.map(json.dumps))
 def test_any_text_gets_exactly_one_answer_and_no_internal_error(router: RouterHarness, body: str) -> None:
-    router.clock.now_ms += 3_600_000  # the sessions of the previous run no longer count
-    answer = router.send_text(body.replace(MINE, router.open_session("c1")))
+    router.clock.now_ms += 3_600_000  # so that the sessions of the previous run no longer count
+    answer = router.send_text(body.replace(OWN_SESSION, router.open_session("c1")))
     assert answer["type"] in {"opened", "pong", "closed", "direct", "error"}
     assert answer.get("code") != "INTERNAL"
     assert router.send("ping")["type"] == "pong"

@@ -1,4 +1,5 @@
-"""Length of Ogg Opus files, and refusal of incomplete files. Real files come first, then crafted files."""
+"""Length of Ogg Opus files, and errors for incomplete files. The first tests use real files, the others crafted
+files."""
 
 from contextlib import suppress
 from itertools import accumulate
@@ -9,34 +10,35 @@ from hypothesis import strategies as st
 
 from handlers.transcription.ogg_length import MAX_PACKET_SAMPLES, MalformedOgg, OpusAudio, read_ogg
 from tests.handlers.transcription.crafted_audio import (
+    BOS,
     CONTINUED,
-    FIRST,
-    LAST,
+    EOS,
     OPUS_TAGS,
-    TWENTY_MS,
+    PACKET_20_MS,
+    ogg_page,
     opus_file,
     opus_head,
-    page,
 )
 from tests.handlers.transcription.recordings import decoded_ms, recording, rewrap
 
-TEN = [TWENTY_MS] * 10
-WHOLE = opus_file(page(2, 9600, *TEN, flags=LAST))
+TEN_PACKETS = [PACKET_20_MS] * 10
+COMPLETE_FILE = opus_file(ogg_page(2, 9600, *TEN_PACKETS, flags=EOS))
 
 
-def refusal_of(audio: bytes) -> str:
-    with pytest.raises(MalformedOgg) as raised:
+def read_error(audio: bytes) -> str:
+    """Return the message with which a file is refused."""
+    with pytest.raises(MalformedOgg) as error:
         read_ogg(audio)
-    return str(raised.value)
+    return str(error.value)
 
 
 @pytest.mark.media
 @pytest.mark.parametrize("rate", [8000, 16000, 24000, 48000])
 def test_a_real_file_has_the_length_that_its_decoder_finds(rate: int) -> None:
     audio = recording("opus", rate=rate)
-    found = read_ogg(audio)
-    assert (found.channels, found.input_rate) == (1, rate)
-    assert found.samples / 48 == pytest.approx(decoded_ms(audio), abs=0.1)
+    result = read_ogg(audio)
+    assert (result.channels, result.input_rate) == (1, rate)
+    assert result.samples / 48 == pytest.approx(decoded_ms(audio), abs=0.1)
 
 
 @pytest.mark.media
@@ -54,7 +56,7 @@ def test_every_kind_of_packet_and_page_is_counted(options: tuple[str, ...]) -> N
 
 
 @pytest.mark.media
-def test_packets_from_webm_have_the_length_that_the_decoder_finds() -> None:
+def test_a_file_with_packets_from_webm_has_the_length_that_its_decoder_finds() -> None:
     """Positions from WebM are whole milliseconds, so they differ from the sum of the packets, and the end is not
     trimmed."""
     audio = rewrap(recording("webm", rate=48000), "opus")
@@ -64,13 +66,13 @@ def test_packets_from_webm_have_the_length_that_the_decoder_finds() -> None:
 @pytest.mark.media
 @given(data=st.data())
 def test_a_damaged_or_truncated_real_file_is_refused(data: st.DataObject) -> None:
-    whole = recording("opus", seconds=0.5)
-    audio = bytearray(whole)
-    at = data.draw(st.integers(0, len(audio) - 1))
-    audio[at] ^= data.draw(st.integers(1, 255))
-    refusal_of(bytes(audio))
-    if not whole.startswith(b"OggS", at):  # a cut at the start of a page is not noticed
-        refusal_of(whole[:at])
+    audio = recording("opus", seconds=0.5)
+    damaged = bytearray(audio)
+    position = data.draw(st.integers(0, len(audio) - 1))
+    damaged[position] ^= data.draw(st.integers(1, 255))
+    read_error(bytes(damaged))
+    if not audio.startswith(b"OggS", position):  # a cut at the start of a page cannot be noticed
+        read_error(audio[:position])
 
 
 @given(
@@ -82,7 +84,10 @@ def test_a_damaged_or_truncated_real_file_is_refused(data: st.DataObject) -> Non
 def test_pages_with_valid_checksums_and_any_content_are_read_or_refused(
     sequence: int, granule: int, packets: list[bytes], flags: int
 ) -> None:
-    for audio in (opus_file(page(2, granule, *packets, flags=flags)), page(sequence, granule, *packets, flags=flags)):
+    for audio in (
+        opus_file(ogg_page(2, granule, *packets, flags=flags)),
+        ogg_page(sequence, granule, *packets, flags=flags),
+    ):
         with suppress(MalformedOgg):
             assert read_ogg(audio).samples >= 0
 
@@ -90,19 +95,31 @@ def test_pages_with_valid_checksums_and_any_content_are_read_or_refused(
 @pytest.mark.parametrize(
     ("audio", "samples"),
     [
-        (WHOLE, 9600 - 312),
-        pytest.param(opus_file(page(2, 9600 - 700, *TEN, flags=LAST)), 9600 - 700 - 312, id="trimmed at the end"),
-        pytest.param(opus_file(page(2, 9600 + 700, *TEN, flags=LAST)), 9600 - 312, id="a position beyond the packets"),
-        pytest.param(opus_file(page(2, 960, TWENTY_MS), head=opus_head(pre_skip=3840)), 0, id="all of it is dropped"),
+        (COMPLETE_FILE, 9600 - 312),
         pytest.param(
-            opus_file(page(2, 960, TWENTY_MS), page(3, -1, flags=LAST)), 648, id="a last page without packets"
+            opus_file(ogg_page(2, 9600 - 700, *TEN_PACKETS, flags=EOS)), 9600 - 700 - 312, id="trimmed at the end"
         ),
-        pytest.param(opus_file(page(2, 1920, b"\x08" + bytes(254), TWENTY_MS)), 1608, id="a packet of 255 bytes"),
         pytest.param(
-            page(0, 0, opus_head(), flags=FIRST)
-            + page(1, -1, (OPUS_TAGS + bytes(600))[:510], table=b"\xff\xff")
-            + page(2, 0, (OPUS_TAGS + bytes(600))[510:], flags=CONTINUED)
-            + page(3, 960, TWENTY_MS, flags=LAST),
+            opus_file(ogg_page(2, 9600 + 700, *TEN_PACKETS, flags=EOS)),
+            9600 - 312,
+            id="the position exceeds the packets",
+        ),
+        pytest.param(
+            opus_file(ogg_page(2, 960, PACKET_20_MS), head=opus_head(pre_skip=3840)),
+            0,
+            id="the decoder drops all samples",
+        ),
+        pytest.param(
+            opus_file(ogg_page(2, 960, PACKET_20_MS), ogg_page(3, -1, flags=EOS)), 648, id="a last page without packets"
+        ),
+        pytest.param(
+            opus_file(ogg_page(2, 1920, b"\x08" + bytes(254), PACKET_20_MS)), 1608, id="a packet of 255 bytes"
+        ),
+        pytest.param(
+            ogg_page(0, 0, opus_head(), flags=BOS)
+            + ogg_page(1, -1, (OPUS_TAGS + bytes(600))[:510], table=b"\xff\xff")
+            + ogg_page(2, 0, (OPUS_TAGS + bytes(600))[510:], flags=CONTINUED)
+            + ogg_page(3, 960, PACKET_20_MS, flags=EOS),
             648,
             id="tags on two pages",
         ),
@@ -116,77 +133,85 @@ def test_the_length_is_the_last_position_without_the_samples_that_the_decoder_dr
     "pages",
     [
         *(
-            [page(2, granule, *TEN, flags=LAST)]
+            [ogg_page(2, granule, *TEN_PACKETS, flags=EOS)]
             for granule in (9600 + MAX_PACKET_SAMPLES + 1, 9600 - MAX_PACKET_SAMPLES - 1, -1, -(2**63), 2**63 - 1)
         ),
-        pytest.param([page(2, 489_600, *TEN), page(3, 499_200, *TEN, flags=LAST)], id="part of a longer recording"),
-        pytest.param([page(2, 9600, *TEN), page(3, 9599, TWENTY_MS, flags=LAST)], id="falling"),
+        pytest.param(
+            [ogg_page(2, 489_600, *TEN_PACKETS), ogg_page(3, 499_200, *TEN_PACKETS, flags=EOS)],
+            id="part of a longer recording",
+        ),
+        pytest.param(
+            [ogg_page(2, 9600, *TEN_PACKETS), ogg_page(3, 9599, PACKET_20_MS, flags=EOS)], id="a position that falls"
+        ),
     ],
 )
 def test_a_position_that_does_not_match_the_packets_is_refused(pages: list[bytes]) -> None:
-    assert "count from 0 in each utterance" in refusal_of(opus_file(*pages))
+    assert "count from 0 in each utterance" in read_error(opus_file(*pages))
 
 
 def test_a_packet_can_continue_over_pages_without_a_position() -> None:
-    long = b"\x08" + bytes(255 * 3 + 9)
-    parts = [
-        page(2, -1, long[:255], table=b"\xff"),
-        page(3, -1, long[255:510], table=b"\xff", flags=CONTINUED),
-        page(4, 1920, long[510:], TWENTY_MS, flags=CONTINUED | LAST),
+    packet = b"\x08" + bytes(255 * 3 + 9)
+    pages = [
+        ogg_page(2, -1, packet[:255], table=b"\xff"),
+        ogg_page(3, -1, packet[255:510], table=b"\xff", flags=CONTINUED),
+        ogg_page(4, 1920, packet[510:], PACKET_20_MS, flags=CONTINUED | EOS),
     ]
-    assert read_ogg(opus_file(*parts)).samples == 1920 - 312
-    assert "lacks a page: number 4 follows where 3 is expected" in refusal_of(opus_file(parts[0], parts[2]))
-    assert "cut off: its last packet" in refusal_of(opus_file(parts[0], parts[1]))
+    assert read_ogg(opus_file(*pages)).samples == 1920 - 312
+    assert "lacks a page: number 4 follows where 3 is expected" in read_error(opus_file(pages[0], pages[2]))
+    assert "cut off: its last packet" in read_error(opus_file(*pages[:2]))
 
 
-FIRST_PAGE = page(0, 0, opus_head(), flags=FIRST)
-ONE = page(2, 960, TWENTY_MS)
+HEAD_PAGE = ogg_page(0, 0, opus_head(), flags=BOS)
+AUDIO_PAGE = ogg_page(2, 960, PACKET_20_MS)
 """The first page after the headers."""
 
 
 @pytest.mark.parametrize(
     ("audio", "problem"),
     [
-        (WHOLE + WHOLE, "after the end of its stream"),
+        (COMPLETE_FILE + COMPLETE_FILE, "after the end of its stream"),
         *(
-            (FIRST_PAGE + page(1, 0, opus_head(), flags=flags, serial=1), "more than one stream")
-            for flags in (0, FIRST)
+            (HEAD_PAGE + ogg_page(1, 0, opus_head(), flags=flags, serial=1), "more than one stream")
+            for flags in (0, BOS)
         ),
-        (opus_file(ONE) + b"\x00", "no whole page at byte"),
-        (page(1, 0, opus_head(), flags=FIRST), "lacks a page"),
-        (page(0, 0, opus_head()), "flags"),
-        (FIRST_PAGE + page(1, 0, OPUS_TAGS, flags=FIRST), "flags"),
-        (opus_file(page(2, 960, TWENTY_MS, flags=CONTINUED)), "flags"),
-        (opus_file(page(2, -1, bytes(255), table=b"\xff"), page(3, 960, TWENTY_MS)), "flags"),
-        (opus_file(page(2, 960, TWENTY_MS, version=1)), "no whole page at byte"),
-        *((opus_file(ONE) + page(3, 10560, *TEN)[:cut], "no whole page at byte") for cut in (1, 3, 20, 26, 27, 28, 60)),
-        (WHOLE[:-1] + b"\x01", "checksum"),
-        (opus_file(page(2, 960, TWENTY_MS, flags=LAST), head=opus_head()[:18]), "OpusHead"),
+        (opus_file(AUDIO_PAGE) + b"\x00", "no whole page at byte"),
+        (ogg_page(1, 0, opus_head(), flags=BOS), "lacks a page"),
+        (ogg_page(0, 0, opus_head()), "flags"),
+        (HEAD_PAGE + ogg_page(1, 0, OPUS_TAGS, flags=BOS), "flags"),
+        (opus_file(ogg_page(2, 960, PACKET_20_MS, flags=CONTINUED)), "flags"),
+        (opus_file(ogg_page(2, -1, bytes(255), table=b"\xff"), ogg_page(3, 960, PACKET_20_MS)), "flags"),
+        (opus_file(ogg_page(2, 960, PACKET_20_MS, version=1)), "no whole page at byte"),
         *(
-            (opus_file(ONE, head=head), "OpusHead")
+            (opus_file(AUDIO_PAGE) + ogg_page(3, 10560, *TEN_PACKETS)[:cut], "no whole page at byte")
+            for cut in (1, 3, 20, 26, 27, 28, 60)
+        ),
+        (COMPLETE_FILE[:-1] + b"\x01", "checksum"),
+        (opus_file(ogg_page(2, 960, PACKET_20_MS, flags=EOS), head=opus_head()[:18]), "OpusHead"),
+        *(
+            (opus_file(AUDIO_PAGE, head=head), "OpusHead")
             for head in (
                 *(opus_head(version=16), opus_head(channels=0), opus_head(family=1), opus_head(channels=2, family=255)),
                 *(b"OpusHead", b"OpusTags" + bytes(20)),
             )
         ),
-        (page(0, 0, opus_head(), OPUS_TAGS, flags=FIRST) + page(1, 0, OPUS_TAGS) + ONE, "only OpusHead"),
-        (page(0, 0, flags=FIRST) + page(1, 0, opus_head()) + page(2, 0, OPUS_TAGS), "only OpusHead"),
-        (FIRST_PAGE + page(1, 960, OPUS_TAGS, TWENTY_MS) + ONE, "OpusTags"),
+        (ogg_page(0, 0, opus_head(), OPUS_TAGS, flags=BOS) + ogg_page(1, 0, OPUS_TAGS) + AUDIO_PAGE, "only OpusHead"),
+        (ogg_page(0, 0, flags=BOS) + ogg_page(1, 0, opus_head()) + ogg_page(2, 0, OPUS_TAGS), "only OpusHead"),
+        (HEAD_PAGE + ogg_page(1, 960, OPUS_TAGS, PACKET_20_MS) + AUDIO_PAGE, "OpusTags"),
         (
-            FIRST_PAGE
-            + page(1, 0, OPUS_TAGS, bytes(255), table=bytes([len(OPUS_TAGS), 255]))
-            + page(2, 960, bytes(3), TWENTY_MS, flags=CONTINUED),
+            HEAD_PAGE
+            + ogg_page(1, 0, OPUS_TAGS, bytes(255), table=bytes([len(OPUS_TAGS), 255]))
+            + ogg_page(2, 960, bytes(3), PACKET_20_MS, flags=CONTINUED),
             "OpusTags",
         ),
         (b"", "OpusHead"),
-        (FIRST_PAGE, "no OpusTags"),
-        (FIRST_PAGE + page(1, 960, TWENTY_MS), "no OpusTags"),
+        (HEAD_PAGE, "no OpusTags"),
+        (HEAD_PAGE + ogg_page(1, 960, PACKET_20_MS), "no OpusTags"),
         (opus_file(), "no audio packet"),
-        (opus_file(page(2, 0, flags=LAST)), "no audio packet"),
+        (opus_file(ogg_page(2, 0, flags=EOS)), "no audio packet"),
     ],
 )
 def test_a_file_that_is_not_one_complete_stream_is_refused(audio: bytes, problem: str) -> None:
-    assert problem in refusal_of(audio)
+    assert problem in read_error(audio)
 
 
 @pytest.mark.parametrize(
@@ -199,19 +224,19 @@ def test_a_file_that_is_not_one_complete_stream_is_refused(audio: bytes, problem
     ],
 )
 def test_a_packets_first_bytes_state_its_length(packet: bytes, samples: int) -> None:
-    audio = opus_file(page(2, 20 * samples, *[packet] * 20, flags=LAST), head=opus_head(pre_skip=0))
+    audio = opus_file(ogg_page(2, 20 * samples, *[packet] * 20, flags=EOS), head=opus_head(pre_skip=0))
     assert read_ogg(audio).samples == 20 * samples
 
 
 @pytest.mark.parametrize("packet", [b"", bytes([3]), bytes([3, 0]), bytes([16 << 3 | 3, 49]), bytes([3 << 3 | 3, 3])])
 def test_a_packet_that_is_not_opus_is_refused(packet: bytes) -> None:
-    assert "not Opus" in refusal_of(opus_file(page(2, 960, packet, TWENTY_MS, flags=LAST)))
+    assert "not Opus" in read_error(opus_file(ogg_page(2, 960, packet, PACKET_20_MS, flags=EOS)))
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=8))
 def test_packets_can_be_spread_over_pages_in_any_way(counts: list[int]) -> None:
     pages = [
-        page(2 + index, 960 * total, *[TWENTY_MS] * count)
+        ogg_page(2 + index, 960 * total, *[PACKET_20_MS] * count)
         for index, (count, total) in enumerate(zip(counts, accumulate(counts), strict=True))
     ]
     assert read_ogg(opus_file(*pages)).samples == 960 * sum(counts) - 312

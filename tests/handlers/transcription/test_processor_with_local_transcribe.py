@@ -66,8 +66,8 @@ def test_an_utterance_whose_writes_are_all_retried_is_shown_once(
     """The retried write must not be mistaken for a slot or a start of another attempt."""
     repeat_next_call(streamed.dynamodb, "update_item", monkeypatch)
     assert send(streamed, "hello world . good day") is UtteranceEnd.DONE
-    assert streamed.shown_lines().text() == ["Hello world.", "Good day."]
-    assert streamed.sent_messages("done")[0]["finals"] == 2
+    assert streamed.shown_lines() == ["Hello world.", "Good day."]
+    assert streamed.messages("done")[0]["finals"] == 2
     assert len(streamed.transcribe.requests) == 1
     assert "TranscribeFallbackTriggered" not in streamed.cloudwatch.values
 
@@ -77,8 +77,8 @@ def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
     streamed: ProcessorHarness, capsys: pytest.CaptureFixture[str], fault: str
 ) -> None:
     assert send(streamed, f"hello {fault} world") is UtteranceEnd.DONE
-    assert streamed.shown_lines().text() == [f"Hello {fault} world."]
-    assert streamed.sent_messages("done")[0]["fallback"] == "stream_failed"
+    assert streamed.shown_lines() == [f"Hello {fault} world."]
+    assert streamed.messages("done")[0]["fallback"] == "stream_failed"
     assert [request.stabilised for request in streamed.transcribe.requests] == [True, False]
     assert streamed.cloudwatch.values["TranscribeFallbackTriggered"] == 1
     assert f'"cause":"{fault}"' in capsys.readouterr().out

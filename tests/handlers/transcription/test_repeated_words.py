@@ -9,10 +9,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
-from tests.handlers.transcription.processor_harness import ENDED, SESSION, ProcessorHarness, final, use_recording
-from tests.handlers.transcription.router_harness import LIVE, SESSIONS
+from tests.handlers.transcription.processor_harness import (
+    SESSION_ID,
+    STREAM_END,
+    ProcessorHarness,
+    final_at,
+    use_encoding,
+)
+from tests.handlers.transcription.router_harness import LIVE_TABLE_NAME, SESSION_TABLE_NAME
 
-SAID = final(300, "Stop the motor now.", at_ms=600)
+SAID = final_at(300, "Stop the motor now.", at_ms=600)
 FAILURES = st.sampled_from(list(StreamFailureCode))
 STREAMS = st.lists(
     st.one_of(
@@ -42,10 +48,10 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
 ) -> None:
     """The text of retracted or lost lines is not reserved. The speaker gets a message about the failure and repeats the
     words."""
-    for item in dynamodb.scan(TableName=LIVE)["Items"]:
-        dynamodb.delete_item(TableName=LIVE, Key={"pk": item["pk"]})
-    dynamodb.delete_item(TableName=SESSIONS, Key={"session_id": {"S": SESSION}})
-    processor = ProcessorHarness(dynamodb, [*streams, *[(SAID, ENDED)] * 8])
+    for item in dynamodb.scan(TableName=LIVE_TABLE_NAME)["Items"]:
+        dynamodb.delete_item(TableName=LIVE_TABLE_NAME, Key={"pk": item["pk"]})
+    dynamodb.delete_item(TableName=SESSION_TABLE_NAME, Key={"session_id": {"S": SESSION_ID}})
+    processor = ProcessorHarness(dynamodb, [*streams, *[(SAID, STREAM_END)] * 8])
     left = list(posts)
 
     def lose(_connection: str, message: Any) -> None:
@@ -59,19 +65,19 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
 
     def speak(utterance: str) -> None:
         while utterance not in processor.utterances.done:
-            attempts = processor.take(utterance).utterance_attempt
+            attempts = processor.take_slot(utterance).utterance_attempt
             with suppress(ReadTimeoutError):
-                processor.call(utterance, attempts=attempts)
+                processor.invoke(utterance, attempts=attempts)
             processor.clock.now_ms = max(
                 [processor.clock(), *(slot.wait_until_ms for slot in processor.utterances.resends)]
             )
 
     with pytest.MonkeyPatch.context() as patch:
-        use_recording(patch, encoding)
+        use_encoding(patch, encoding)
         processor.clients.before_post, processor.clients.after_post = lose, leave_unanswered
         speak("u1")
         if processor.utterances.failed:
-            processor.scripts[:] = [(SAID, ENDED)]
+            processor.scripts[:] = [(SAID, STREAM_END)]
             left.clear()
             speak("u2")
-    assert processor.shown_lines().text() == ["Stop the motor now."]
+    assert processor.shown_lines() == ["Stop the motor now."]

@@ -21,12 +21,12 @@ from handlers.transcription.utterance_audio_validation import (
     check_utterance,
 )
 from tests.handlers.transcription.crafted_audio import (
-    TWENTY_MS,
+    PACKET_20_MS,
     flac_file,
-    frame,
+    flac_frame,
+    ogg_page,
     opus_file,
     opus_head,
-    page,
     streaminfo,
 )
 from tests.handlers.transcription.recordings import recording
@@ -34,7 +34,7 @@ from tests.handlers.transcription.recordings import recording
 PCM, FLAC, OGG_OPUS = Encoding.PCM, Encoding.FLAC, Encoding.OGG_OPUS
 
 
-def refusal_of(audio: bytes, encoding: Encoding = PCM, sample_rate: int = 16000) -> BadAudio:
+def validation_error(audio: bytes, encoding: Encoding = PCM, sample_rate: int = 16000) -> BadAudio:
     with pytest.raises(BadAudio) as raised:
         check_utterance(audio, encoding, sample_rate)
     return raised.value
@@ -55,7 +55,7 @@ def opus(packets: int, *, rate: int = 48000, channels: int = 1) -> bytes:
     """Return an Ogg Opus file with packets of 20 ms, fifty per page."""
     spread = [min(50, packets - begin) for begin in range(0, packets, 50)]
     pages = [
-        page(2 + number, 960 * total, *[TWENTY_MS] * count)
+        ogg_page(2 + number, 960 * total, *[PACKET_20_MS] * count)
         for number, (count, total) in enumerate(zip(spread, itertools.accumulate(spread), strict=True))
     ]
     return opus_file(*pages, head=opus_head(pre_skip=0, rate=rate, channels=channels))
@@ -64,7 +64,7 @@ def opus(packets: int, *, rate: int = 48000, channels: int = 1) -> bytes:
 def flac(length: int, *, rate: int = 16000, channels: int = 1, bits: int = 16) -> bytes:
     """Return a FLAC file with frames of at most a second."""
     sizes = [min(rate, length - begin) for begin in range(0, length, rate)]
-    frames = [frame(number, size, last=channels - 1 << 4) for number, size in enumerate(sizes)]
+    frames = [flac_frame(number, size, channels_and_bits=channels - 1 << 4) for number, size in enumerate(sizes)]
     return flac_file(*frames, info=streaminfo(rate=rate, channels=channels, bits=bits))
 
 
@@ -100,7 +100,7 @@ def test_a_real_utterance_is_accepted_and_its_chunks_are_the_whole_audio(
 def test_the_error_names_the_format_that_was_sent(codec: str, named: str, encoding: Encoding) -> None:
     if named == "MP3 or AAC" and encoding is PCM:
         return  # Samples can have the same bytes as such a frame.
-    error = refusal_of(recording(codec, seconds=1), encoding)
+    error = validation_error(recording(codec, seconds=1), encoding)
     assert error.code is AudioProblem.WRONG_ENCODING
     assert named in str(error)
 
@@ -111,14 +111,14 @@ def test_the_error_names_the_format_that_was_sent(codec: str, named: str, encodi
     [("opus", PCM), ("opus", FLAC), ("flac", PCM), ("flac", OGG_OPUS), ("pcm", FLAC), ("pcm", OGG_OPUS)],
 )
 def test_one_encoding_is_not_taken_for_another(codec: str, encoding: Encoding) -> None:
-    error = refusal_of(recording(codec, seconds=1), encoding)
+    error = validation_error(recording(codec, seconds=1), encoding)
     assert error.code is AudioProblem.WRONG_ENCODING
     assert f"the session has the encoding {encoding}" in str(error)
 
 
 @pytest.mark.parametrize("begin", [b"RIFF\n\n\n\nWAVE", b"\n\n\n\nftyp", b"OggS" + b"\n" * 24 + b"\x01vorbis"])
 def test_a_foreign_file_is_named_whatever_lengths_it_states(begin: bytes) -> None:
-    assert str(refusal_of(begin + bytes(400))).startswith("this is ")
+    assert str(validation_error(begin + bytes(400))).startswith("this is ")
 
 
 @given(
@@ -168,8 +168,12 @@ def test_a_file_is_cut_into_even_chunks_for_each_tenth_of_a_second(packets: int)
 @pytest.mark.parametrize(
     ("audio", "encoding", "rate"),
     [
-        (flac_file(frame(0, 40000, content=b""), info=streaminfo(rate=8000)), FLAC, 8000),
-        (opus_file(page(2, 43 * 5760, *[b"\x19"] * 43), head=opus_head(pre_skip=0), tags=b"OpusTags"), OGG_OPUS, 48000),
+        (flac_file(flac_frame(0, 40000, content=b""), info=streaminfo(rate=8000)), FLAC, 8000),
+        (
+            opus_file(ogg_page(2, 43 * 5760, *[b"\x19"] * 43), head=opus_head(pre_skip=0), tags=b"OpusTags"),
+            OGG_OPUS,
+            48000,
+        ),
     ],
     ids=["flac", "ogg-opus"],
 )
@@ -188,11 +192,11 @@ def test_the_smallest_files_of_the_longest_utterances_have_no_empty_chunk(
         (samples(1584), PCM, 16000),
         (flac(1584), FLAC, 16000),
         (opus(4), OGG_OPUS, 48000),
-        (opus_file(page(2, 960, TWENTY_MS), head=opus_head(pre_skip=2000)), OGG_OPUS, 48000),
+        (opus_file(ogg_page(2, 960, PACKET_20_MS), head=opus_head(pre_skip=2000)), OGG_OPUS, 48000),
     ],
 )
 def test_less_than_a_tenth_of_a_second_is_refused(audio: bytes, encoding: Encoding, rate: int) -> None:
-    error = refusal_of(audio, encoding, rate)
+    error = validation_error(audio, encoding, rate)
     assert error.code is AudioProblem.TOO_SHORT
     assert "the minimum is 100 ms" in str(error)
     for enough in ((samples(1600), PCM, 16000), (flac(1600), FLAC, 16000), (opus(5), OGG_OPUS, 48000)):
@@ -214,7 +218,7 @@ def test_an_utterance_has_a_maximum_length(most: bytes, over: bytes, encoding: E
         <= check_utterance(most, encoding, rate).duration_ms
         <= 1000 * (limit + CODER_PADDING_SECONDS[encoding])
     )
-    error = refusal_of(over, encoding, rate)
+    error = validation_error(over, encoding, rate)
     assert error.code is AudioProblem.TOO_LONG
     assert f"the maximum for {encoding} is {limit:g} s: send shorter utterances" in str(error)
 
@@ -224,7 +228,7 @@ def test_the_largest_allowed_audio_fits_into_a_message() -> None:
     assert len(base64.b64encode(bytes(MAX_BYTES + 1))) + 2048 > 131072
     assert check_utterance(samples(MAX_BYTES // 2), PCM, 48000).duration_ms == 1008
     for encoding in Encoding:
-        error = refusal_of(samples(MAX_BYTES // 2) + b"\x00", encoding, 48000)
+        error = validation_error(samples(MAX_BYTES // 2) + b"\x00", encoding, 48000)
         assert error.code is AudioProblem.TOO_LARGE
         assert "96769 bytes, but at most 96768 are allowed" in str(error)
 
@@ -234,7 +238,7 @@ def test_the_largest_allowed_audio_fits_into_a_message() -> None:
 def test_an_unsupported_sample_rate_is_refused(encoding: Encoding, rate: int) -> None:
     if rate in SAMPLE_RATES[encoding]:
         return  # Opus supports fewer rates.
-    error = refusal_of(opus(50, rate=rate) if rate > 0 else samples(1600), encoding, rate)
+    error = validation_error(opus(50, rate=rate) if rate > 0 else samples(1600), encoding, rate)
     assert error.code is AudioProblem.WRONG_SAMPLE_RATE
     assert "needs one of 8000, 16000" in str(error)
 
@@ -246,7 +250,7 @@ def test_opus_accepts_48_khz_and_the_encoders_input_rate(rate: int) -> None:
     taken = check_utterance(opus(50, rate=rate), OGG_OPUS, rate)
     assert (taken.sample_rate, taken.duration_ms) == (rate, 1000)
     for number in {0, 8000, 16000, 24000, 44100, 48000} - {rate}:
-        error = refusal_of(opus(50, rate=number), OGG_OPUS, rate)
+        error = validation_error(opus(50, rate=number), OGG_OPUS, rate)
         assert error.code is AudioProblem.WRONG_SAMPLE_RATE
         assert f"encoded from {number or 'an unknown rate'}: open the session with 48000" in str(error)
 
@@ -265,7 +269,7 @@ def test_opus_accepts_48_khz_and_the_encoders_input_rate(rate: int) -> None:
 def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_accepted(
     audio: bytes, encoding: Encoding, code: AudioProblem, says: str
 ) -> None:
-    error = refusal_of(audio, encoding)
+    error = validation_error(audio, encoding)
     assert error.code is code
     assert says in str(error)
 
@@ -278,7 +282,7 @@ def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_accepted(
     ],
 )
 def test_an_incomplete_file_is_malformed(audio: bytes, encoding: Encoding, begins: str) -> None:
-    error = refusal_of(audio, encoding)
+    error = validation_error(audio, encoding)
     assert error.code is AudioProblem.MALFORMED
     assert str(error).startswith(begins)
     assert error.__suppress_context__

@@ -12,23 +12,23 @@ from handlers.transcription.audio_processor.utterance_transcription import GRACE
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import session_utterances_key
 from handlers.transcription.utterance_audio_validation import CODER_PADDING_SECONDS, MAX_SECONDS
-from tests.handlers.transcription.caption_samples import DEPLOYED
+from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS
 from tests.handlers.transcription.processor_harness import (
-    ENDED,
-    SESSION,
+    SESSION_ID,
+    STREAM_END,
     ProcessorHarness,
-    final,
-    partial,
-    use_recording,
+    final_at,
+    partial_at,
+    use_encoding,
 )
-from tests.handlers.transcription.router_harness import LIVE, START_MS, PeerDelays, Step, transcript
+from tests.handlers.transcription.router_harness import LIVE_TABLE_NAME, START_MS, PeerDelays, Step, transcript_payload
 
 
 def test_a_stream_that_never_ends_is_cut_and_its_results_are_shown(processor: ProcessorHarness) -> None:
-    assert processor.process_utterance(partial(300, "Hello world")) is UtteranceEnd.DEADLINE
+    assert processor.process_utterance(partial_at(300, "Hello world")) is UtteranceEnd.DEADLINE
     assert processor.clock.now_ms - START_MS == 1_000 + GRACE_MS
-    assert processor.sent_messages() == [("Hello world", False), ("Hello world", True)]
-    assert processor.clients.sent_to("c1", "caption")[-1]["orphan"]
+    assert processor.captions() == [("Hello world", "partial"), ("Hello world", "final")]
+    assert processor.messages("caption")[-1]["orphan"]
     assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 1
     assert processor.utterances.done == ("u1",)
 
@@ -36,26 +36,26 @@ def test_a_stream_that_never_ends_is_cut_and_its_results_are_shown(processor: Pr
 def test_the_client_is_notified_even_if_the_invocation_has_less_time_than_the_utterance(
     processor: ProcessorHarness,
 ) -> None:
-    assert processor.process_utterance(partial(300, "Hello"), seconds=2.4, remaining_ms=4_000) is UtteranceEnd.BROKEN
+    assert processor.process_utterance(partial_at(300, "Hello"), seconds=2.4, remaining_ms=4_000) is UtteranceEnd.BROKEN
     assert processor.clock.now_ms - START_MS == 1_000, "the rest of the time is reserved for the answer"
-    assert len(processor.sent_messages("resend")) == 1
-    assert len(processor.sent_messages("retract")) == 1, "half of the audio was not sent, so the utterance is repeated"
+    assert len(processor.messages("resend")) == 1
+    assert len(processor.messages("retract")) == 1, "half of the audio was not sent, so the utterance is repeated"
 
 
 def test_captions_that_cannot_be_delivered_in_time_are_transcribed_again(processor: ProcessorHarness) -> None:
     processor.slow_down_posts(900)
-    finals = [final(200, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(6)]
-    assert processor.process_utterance(*finals, ENDED) is UtteranceEnd.BROKEN
+    finals = [final_at(200, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(6)]
+    assert processor.process_utterance(*finals, STREAM_END) is UtteranceEnd.BROKEN
     assert processor.clock.now_ms - START_MS <= 1_000 + GRACE_MS + LAST_CAPTIONS_MS + 900
-    [told] = processor.sent_messages("resend")
+    [told] = processor.messages("resend")
     assert told["utterances"][0]["fromMs"] > 0, "delivered finals remain valid"
 
 
 def test_captions_of_events_that_arrived_before_the_deadline_are_still_delivered(processor: ProcessorHarness) -> None:
     processor.slow_down_posts(20)
-    finals = [final(2_490, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(3)]
+    finals = [final_at(2_490, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(3)]
     assert processor.process_utterance(*finals) is UtteranceEnd.DEADLINE
-    assert len(processor.sent_messages()) == 3
+    assert len(processor.captions()) == 3
 
 
 EVENTS = st.lists(
@@ -65,7 +65,7 @@ EVENTS = st.lists(
             st.sampled_from(list(StreamFailureCode)),
             st.none(),
             st.builds(
-                lambda which, final, text: transcript(f"r{which}", text, final=final),
+                lambda which, final, text: transcript_payload(f"r{which}", text, final=final),
                 st.integers(0, 3),
                 st.booleans(),
                 st.sampled_from(["One", "One two", "Three.", "Four five"]),
@@ -92,24 +92,24 @@ SLOW = PeerDelays(opening_ms=(0, 990), closing_ms=9_999, calling_ms=20)
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=EVENTS, second=EVENTS, seconds=st.sampled_from([0.2, 1.0, 2.5]), pace=PACES)
-@example([final(2_400, f"Word {index}.", f"r{index}") for index in range(8)], [], 1.0, SLOW)
-@example([partial(2_190, f"Word {index}", f"r{index}") for index in range(8)], [], 1.0, SLOW)
+@example([final_at(2_400, f"Word {index}.", f"r{index}") for index in range(8)], [], 1.0, SLOW)
+@example([partial_at(2_190, f"Word {index}", f"r{index}") for index in range(8)], [], 1.0, SLOW)
 @example([(830, StreamFailureCode.DROPPED)], [], 1.0, replace(SLOW, accepting_ms=(None, 490)))
 def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     dynamodb: Any, first: list[Step], second: list[Step], seconds: float, pace: PeerDelays
 ) -> None:
     """The limit includes metrics and the answer, whatever Amazon Transcribe sends and however slow it is. A
     comparable system that opened a stream for each chunk of audio had timeouts in 57 of 57 invocations."""
-    dynamodb.delete_item(TableName=LIVE, Key={"pk": {"S": session_utterances_key(SESSION)}})
-    dynamodb.delete_item(TableName="sessions", Key={"session_id": {"S": SESSION}})
+    dynamodb.delete_item(TableName=LIVE_TABLE_NAME, Key={"pk": {"S": session_utterances_key(SESSION_ID)}})
+    dynamodb.delete_item(TableName="sessions", Key={"session_id": {"S": SESSION_ID}})
     scripts = [sorted(stream, key=lambda step: step[0]) for stream in (first, second)]
     processor = ProcessorHarness(dynamodb, scripts, delays=pace)
-    processor.take("u1")
+    processor.take_slot("u1")
     begun_ms = processor.clock.now_ms
-    assert processor.call(seconds=seconds) in set(UtteranceEnd)
+    assert processor.invoke(seconds=seconds) in set(UtteranceEnd)
     assert processor.clock.now_ms - begun_ms <= seconds * 1_000 + 2_000
     assert processor.utterances.slots == (), "the slot is free again in any case"
-    ends = [*processor.sent_messages("done"), *processor.sent_messages("resend"), *processor.sent_messages("error")]
+    ends = [*processor.messages("done"), *processor.messages("resend"), *processor.messages("error")]
     assert len(ends) == 1, "the client is told how the utterance ended"
 
 
@@ -118,19 +118,19 @@ def test_lines_that_cannot_be_retracted_in_time_are_left_to_the_client(
 ) -> None:
     """The client removes them when it receives the position from which to send the utterance again."""
     processor = ProcessorHarness(dynamodb, delays=PeerDelays(calling_ms=20))
-    use_recording(monkeypatch, "flac")
-    finals = [final(40 * index, f"Word {index}.", f"r{index:02}", at_ms=10 * index) for index in range(30)]
+    use_encoding(monkeypatch, "flac")
+    finals = [final_at(40 * index, f"Word {index}.", f"r{index:02}", at_ms=10 * index) for index in range(30)]
     begun_ms = processor.clock.now_ms
     assert processor.process_utterance(*finals, (2_400, StreamFailureCode.DROPPED)) is UtteranceEnd.BROKEN
     assert processor.clock.now_ms - begun_ms <= 1_000 + 2_000
-    assert 0 < len(processor.sent_messages("retract")) < 30
-    [told] = processor.sent_messages("resend")
+    assert 0 < len(processor.messages("retract")) < 30
+    [told] = processor.messages("resend")
     assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
 
 
 def test_orphans_are_shown_while_the_stream_continues(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     processor = ProcessorHarness(dynamodb, settings=SessionSettings(orphan_timeout=5))
-    use_recording(monkeypatch, "flac", seconds=5)
+    use_encoding(monkeypatch, "flac", seconds=5)
     orphans_ms: list[int] = []
 
     def note_orphan(_connection: str, message: Any) -> None:
@@ -138,18 +138,18 @@ def test_orphans_are_shown_while_the_stream_continues(dynamodb: Any, monkeypatch
             orphans_ms.append(processor.clock.now_ms - START_MS)
 
     processor.clients.after_post = note_orphan
-    assert processor.process_utterance(partial(300, "Hello"), (6_400, None)) is UtteranceEnd.DONE
+    assert processor.process_utterance(partial_at(300, "Hello"), (6_400, None)) is UtteranceEnd.DONE
     assert orphans_ms == [5_300], "the orphan timeout has its minimum here"
 
 
 def test_the_end_of_the_longest_utterance_shows_its_orphans(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_recording(monkeypatch, "flac", seconds=5)
+    use_encoding(monkeypatch, "flac", seconds=5)
     shown_ms: list[int] = []
     processor.clients.after_post = lambda *_: shown_ms.append(processor.clock.now_ms - START_MS)
-    assert processor.process_utterance(partial(300, "Hello world")) is UtteranceEnd.DEADLINE
-    [_, orphan] = processor.clients.sent_to("c1", "caption")
+    assert processor.process_utterance(partial_at(300, "Hello world")) is UtteranceEnd.DEADLINE
+    [_, orphan] = processor.messages("caption")
     assert (orphan["text"], orphan["final"], orphan["orphan"]) == ("Hello world", True, True)
     assert shown_ms[1] == 5_000 + GRACE_MS, "although Amazon Transcribe sends nothing"
     assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 1
@@ -168,7 +168,7 @@ def test_every_other_caption_threshold_passes_while_the_longest_stream_is_open()
     open_seconds = longest + (GRACE_MS + LAST_CAPTIONS_MS) / 1000
     assert open_seconds < 7, "the pages and the setting's description say so"
     seconds_by_name = {
-        name: getattr(DEPLOYED, name)
+        name: getattr(DEFAULT_THRESHOLDS, name)
         for name in SessionSettings.model_fields
         if name.endswith(("_timeout", "_threshold", "_ttl")) and name != "min_stability_threshold"
     }

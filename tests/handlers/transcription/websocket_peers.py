@@ -14,7 +14,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 from websockets.utils import accept_key
 
-PATIENCE = 20.0
+TIMEOUT_SECONDS = 20.0
 """Seconds after which a test fails. No successful test waits that long."""
 Peer = Callable[[ServerConnection], None]
 
@@ -36,12 +36,12 @@ def websocket_server(peer: Peer, status: int = 101) -> Iterator[str]:
             yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}/?X-Amz-Signature=canary"
         finally:
             server.shutdown()
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT_SECONDS)
 
 
 @contextlib.contextmanager
 def tcp_server(
-    answer: Callable[[socket.socket], None], *, polite: bool = True, context: ssl.SSLContext | None = None
+    answer: Callable[[socket.socket], None], *, reads_request: bool = True, context: ssl.SSLContext | None = None
 ) -> Iterator[str]:
     """Run a server that only accepts a connection, and yield its URL. An impolite server sends before it receives a
     request."""
@@ -54,10 +54,10 @@ def tcp_server(
             contextlib.suppress(OSError),  # a client that does not trust the server closes the connection
             context.wrap_socket(connection, server_side=True) if context else connection as one,
         ):
-            if polite:
+            if reads_request:
                 one.recv(4096)
             answer(one)
-            done.wait(PATIENCE)
+            done.wait(TIMEOUT_SECONDS)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=accept)
@@ -66,7 +66,7 @@ def tcp_server(
             yield f"{'wss' if context else 'ws'}://127.0.0.1:{listener.getsockname()[1]}/?X-Amz-Signature=canary"
         finally:
             done.set()
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT_SECONDS)
 
 
 def answer_handshake(peer: socket.socket, *frames: bytes) -> None:
@@ -95,7 +95,7 @@ def ignore_until(go: threading.Event) -> Peer:
 
     def peer(connection: ServerConnection) -> None:
         connection.recv_flow_control.acquire()
-        go.wait(PATIENCE)
+        go.wait(TIMEOUT_SECONDS)
         connection.recv_flow_control.release()
 
     return peer

@@ -27,7 +27,7 @@ from tests.handlers.common.audio.sample_files import (
     sparse,
     spoken,
 )
-from tests.handlers.transcription.crafted_audio import flac_file, frame, streaminfo
+from tests.handlers.transcription.crafted_audio import flac_file, flac_frame, streaminfo
 from tests.handlers.transcription.recordings import decoded_ms, loop_audio, recording
 
 pytestmark = pytest.mark.media
@@ -213,9 +213,12 @@ def flac_of(*frames: bytes, samples: int = 40_000) -> bytes:
 
 @pytest.mark.parametrize(("number", "varying"), [(9, False), (36_864, True)])
 def test_the_last_flac_frame_contains_the_last_sample(number: int, varying: bool) -> None:
-    last = frame(number, 3136, varying=varying)
+    last = flac_frame(number, 3136, varying_block_size=varying)
     assert duration_ms(flac_of(last)) == 5000
-    for item in (frame(number - 1, 3136, varying=varying), frame(number, 3135, varying=varying)):
+    for item in (
+        flac_frame(number - 1, 3136, varying_block_size=varying),
+        flac_frame(number, 3135, varying_block_size=varying),
+    ):
         assert rejection(flac_of(item)) is RejectionReason.TRUNCATED
     damaged = last[:7] + bytes([last[7] ^ 1]) + last[8:]
     assert rejection(flac_of(damaged, b"\xff\xf8" + b"\xff" * 14)) is RejectionReason.TRUNCATED

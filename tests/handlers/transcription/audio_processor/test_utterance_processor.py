@@ -1,4 +1,4 @@
-"""The audio processor from outside: an utterance, a scripted stream, and the messages to the client."""
+"""Messages, reservations, metrics and logs of the audio processor for utterances with a scripted stream."""
 
 import hashlib
 import hmac
@@ -13,22 +13,30 @@ from handlers.common.logging import hash_for_log
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import TextReservation, text_reservation_key
-from tests.handlers.transcription.processor_harness import ENDED, SESSION, ProcessorHarness, final, partial
-from tests.handlers.transcription.router_harness import LIVE
+from handlers.transcription.transcribe_stream_urls import StreamRequest
+from handlers.transcription.utterance_audio_validation import Encoding
+from tests.handlers.transcription.processor_harness import (
+    SESSION_ID,
+    STREAM_END,
+    ProcessorHarness,
+    final_at,
+    partial_at,
+)
+from tests.handlers.transcription.router_harness import LIVE_TABLE_NAME
 
 
-def test_captions_are_sent_during_the_stream_and_then_the_end(processor: ProcessorHarness) -> None:
-    steps = [partial(300, "Hello"), partial(600, "Hello world"), final(1_100, "Hello world.", at_ms=200)]
-    assert processor.process_utterance(*steps, ENDED, utterance="u7", sequence=7) is UtteranceEnd.DONE
-    assert processor.sent_messages() == [("Hello", False), ("Hello world", False), ("Hello world.", True)]
-    [done] = processor.sent_messages("done")
+def test_captions_are_sent_during_the_stream_and_done_after_it(processor: ProcessorHarness) -> None:
+    steps = [partial_at(300, "Hello"), partial_at(600, "Hello world"), final_at(1_100, "Hello world.", at_ms=200)]
+    assert processor.process_utterance(*steps, STREAM_END, utterance="u7", sequence=7) is UtteranceEnd.DONE
+    assert processor.captions() == [("Hello", "partial"), ("Hello world", "partial"), ("Hello world.", "final")]
+    [done] = processor.messages("done")
     assert (done["utterance"], done["finals"], done.get("fallback")) == ("u7", 1, None)
     assert (processor.utterances.slots, processor.utterances.done) == ((), ("u7",))
-    caption = processor.clients.sent_to("c1", "caption")[-1]
+    caption = processor.messages("caption")[-1]
     del caption["text"], caption["resultId"], caption["revision"]
     assert caption == {
         "type": "caption",
-        "sessionId": SESSION,
+        "sessionId": SESSION_ID,
         "utterance": "u7",
         "sequence": 7,
         "final": True,
@@ -39,71 +47,73 @@ def test_captions_are_sent_during_the_stream_and_then_the_end(processor: Process
     }
 
 
-def test_audio_is_sent_at_the_pace_of_speech_and_then_ended(processor: ProcessorHarness) -> None:
-    processor.process_utterance(final(1_100, "Hello."), ENDED)
+def test_audio_is_sent_at_the_pace_of_speech_and_ends_with_its_last_chunk(processor: ProcessorHarness) -> None:
+    processor.process_utterance(final_at(1_100, "Hello."), STREAM_END)
     [stream] = processor.transcribe.streams
-    assert stream.sent_at == list(range(0, 1_000, 100))
-    assert b"".join(stream.sent) == bytes(32_000)
-    assert stream.finished_ms == 900, "together with the last chunk"
-    [asked] = processor.transcribe.requests
-    assert (asked.language, asked.sample_rate, asked.encoding, asked.stabilised) == ("en-US", 16_000, "pcm", True)
+    assert stream.chunk_times_ms == list(range(0, 1_000, 100))
+    assert b"".join(stream.chunks) == bytes(32_000)
+    assert stream.audio_end_ms == 900
+    assert processor.transcribe.requests == [StreamRequest("en-US", 16_000, Encoding.PCM, stabilised=True)]
 
 
 def test_a_second_invocation_for_the_same_utterance_does_nothing(processor: ProcessorHarness) -> None:
-    processor.process_utterance(final(1_100, "Hello."), ENDED)
-    assert processor.call() is None
-    assert len(processor.sent_messages()) == 1
+    processor.process_utterance(final_at(1_100, "Hello."), STREAM_END)
+    assert processor.invoke() is None
+    assert len(processor.captions()) == 1
 
 
-def test_an_utterance_whose_slot_expired_is_ignored(processor: ProcessorHarness) -> None:
-    processor.take("u1")
+def test_an_invocation_after_the_deadline_of_its_slot_opens_no_stream(processor: ProcessorHarness) -> None:
+    processor.take_slot("u1")
     processor.clock.now_ms += 20_000
-    assert processor.call() is None
-    assert processor.transcribe.requests == [], "the client may have sent it again"
+    assert processor.invoke() is None
+    assert processor.transcribe.requests == [], "the client may have sent the utterance again"
 
 
-def test_a_missing_session_opens_no_stream(dynamodb: Any) -> None:
-    processor = ProcessorHarness(dynamodb, session_open=False)
-    assert processor.call() is None
+def test_an_invocation_for_a_missing_session_opens_no_stream(dynamodb: Any) -> None:
+    processor = ProcessorHarness(dynamodb, has_session=False)
+    assert processor.invoke() is None
     assert processor.transcribe.requests == []
 
 
-def test_a_text_that_another_utterance_has_shown_is_not_shown_again(processor: ProcessorHarness) -> None:
-    processor.process_utterance(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
-    processor.process_utterance(final(1_100, "see you, tomorrow", "r2"), ENDED, utterance="u2")
-    assert processor.sent_messages() == [("See you tomorrow.", True)]
-    assert [message["finals"] for message in processor.sent_messages("done")] == [1, 0]
+def test_a_text_that_another_utterance_showed_is_not_shown_again(processor: ProcessorHarness) -> None:
+    processor.process_utterance(final_at(1_100, "See you tomorrow."), STREAM_END, utterance="u1")
+    processor.process_utterance(final_at(1_100, "see you, tomorrow", "r2"), STREAM_END, utterance="u2")
+    assert processor.captions() == [("See you tomorrow.", "final")]
+    assert [message["finals"] for message in processor.messages("done")] == [1, 0]
 
 
-def test_a_line_that_changes_to_another_utterances_text_is_retracted(processor: ProcessorHarness) -> None:
-    processor.process_utterance(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
+def test_a_line_that_changes_to_another_utterances_text_is_removed(processor: ProcessorHarness) -> None:
+    processor.process_utterance(final_at(1_100, "See you tomorrow."), STREAM_END, utterance="u1")
     processor.process_utterance(
-        partial(300, "See", "r2"), final(1_100, "See you tomorrow.", "r2"), ENDED, utterance="u2"
+        partial_at(300, "See", "r2"), final_at(1_100, "See you tomorrow.", "r2"), STREAM_END, utterance="u2"
     )
-    assert processor.sent_messages() == [("See you tomorrow.", True), ("See", False)]
-    assert [message["resultId"] for message in processor.sent_messages("retract")] == ["r2"]
+    assert processor.captions() == [("See you tomorrow.", "final"), ("See", "partial")]
+    assert processor.retracted_results() == ["r2"]
+
+
+def reservation_key(processor: ProcessorHarness, words: str) -> str:
+    """Return the key of a text's reservation, which contains a hash that is keyed with the session's secret."""
+    session = processor.sessions.find(SESSION_ID)
+    assert session is not None
+    return text_reservation_key(
+        SESSION_ID, hmac.new(session.secret.encode(), words.encode(), hashlib.sha256).hexdigest()
+    )
 
 
 def test_a_final_replaces_another_utterances_partial(processor: ProcessorHarness) -> None:
     """Otherwise, the words could be lost, because the partial may change."""
-    processor.live.reserve_text(key_of(processor, "hello"), TextReservation("u1", "r1", 3, final=False), 10)
-    processor.process_utterance(final(1_100, "Hello.", "r2"), ENDED, utterance="u2")
-    [taken_back] = processor.sent_messages("retract")
-    assert (taken_back["utterance"], taken_back["resultId"], taken_back["revision"]) == ("u1", "r1", 3)
-    assert processor.sent_messages() == [("Hello.", True)]
+    processor.live.reserve_text(reservation_key(processor, "hello"), TextReservation("u1", "r1", 3, final=False), 10)
+    processor.process_utterance(final_at(1_100, "Hello.", "r2"), STREAM_END, utterance="u2")
+    [retraction] = processor.messages("retract")
+    assert (retraction["utterance"], retraction["resultId"], retraction["revision"]) == ("u1", "r1", 3)
+    assert processor.captions() == [("Hello.", "final")]
 
 
-def key_of(processor: ProcessorHarness, words: str) -> str:
-    session = processor.sessions.find(SESSION)
-    assert session is not None
-    return text_reservation_key(SESSION, hmac.new(session.secret.encode(), words.encode(), hashlib.sha256).hexdigest())
-
-
-def test_the_same_words_are_shown_again_later(processor: ProcessorHarness) -> None:
-    processor.process_utterance(final(1_100, "Yes."), ENDED, utterance="u1")
+def test_the_same_words_are_shown_again_after_ten_seconds(processor: ProcessorHarness) -> None:
+    processor.process_utterance(final_at(1_100, "Yes."), STREAM_END, utterance="u1")
     processor.clock.now_ms += 10_000
-    processor.process_utterance(final(1_100, "Yes.", "r2"), ENDED, utterance="u2")
-    assert processor.sent_messages() == [("Yes.", True), ("Yes.", True)]
+    processor.process_utterance(final_at(1_100, "Yes.", "r2"), STREAM_END, utterance="u2")
+    assert processor.captions() == [("Yes.", "final"), ("Yes.", "final")]
 
 
 def test_a_final_is_shown_if_its_text_cannot_be_reserved(
@@ -111,37 +121,37 @@ def test_a_final_is_shown_if_its_text_cannot_be_reserved(
 ) -> None:
     error = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
     monkeypatch.setattr(processor.live, "reserve_text", Mock(side_effect=error))
-    processor.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
-    assert processor.sent_messages() == [("Hello.", True)]
+    processor.process_utterance(partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END)
+    assert processor.captions() == [("Hello.", "final")]
 
 
 def test_a_session_without_partials_requests_none(dynamodb: Any) -> None:
     processor = ProcessorHarness(dynamodb, settings=SessionSettings(partial_results_enabled=False))
-    processor.process_utterance(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
+    processor.process_utterance(partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END)
     assert [request.stabilised for request in processor.transcribe.requests] == [False]
-    assert processor.sent_messages() == [("Hello.", True)]
+    assert processor.captions() == [("Hello.", "final")]
     assert "TranscribeFallbackTriggered" not in processor.cloudwatch.values, "finals only are not a fallback here"
 
 
 def test_a_sessions_own_threshold_applies(dynamodb: Any) -> None:
     processor = ProcessorHarness(dynamodb, settings=SessionSettings(min_stability_threshold=0.0))
-    processor.process_utterance(partial(300, "Hello", stable=False), final(1_100, "Hello."), ENDED)
-    assert processor.sent_messages()[0] == ("Hello", False)
+    processor.process_utterance(partial_at(300, "Hello", stable=False), final_at(1_100, "Hello."), STREAM_END)
+    assert processor.captions()[0] == ("Hello", "partial")
 
 
 def test_metrics_are_put_in_one_call_after_the_answer(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put = processor.cloudwatch.put_metric_data
-    answered: list[int] = []
+    put_metric_data = processor.cloudwatch.put_metric_data
+    done_counts: list[int] = []
 
-    def record_call(**call: Any) -> None:
-        answered.append(len(processor.sent_messages("done")))
-        put(**call)
+    def count_done_messages(**call: Any) -> None:
+        done_counts.append(len(processor.messages("done")))
+        put_metric_data(**call)
 
-    monkeypatch.setattr(processor.cloudwatch, "put_metric_data", record_call)
-    processor.process_utterance(partial(300, "Hello"), final(1_100, "Hello."), ENDED)
-    assert answered == [1]
+    monkeypatch.setattr(processor.cloudwatch, "put_metric_data", count_done_messages)
+    processor.process_utterance(partial_at(300, "Hello"), final_at(1_100, "Hello."), STREAM_END)
+    assert done_counts == [1], "the client was answered before the call"
     [call] = processor.cloudwatch.calls
     assert call["Namespace"] == "AudioTranscription/PartialResults"
     [latency] = call["MetricData"]
@@ -153,28 +163,28 @@ def test_metrics_are_put_in_one_call_after_the_answer(
     assert latency["Dimensions"] == [{"Name": "FunctionName", "Value": "processor"}]
 
 
-def test_failing_metrics_change_no_outcome(processor: ProcessorHarness) -> None:
-    processor.cloudwatch.failing = ClientError({"Error": {"Code": "Throttling"}}, "PutMetricData")
-    assert processor.process_utterance(final(1_100, "Hello."), ENDED) is UtteranceEnd.DONE
-    assert len(processor.sent_messages("done")) == 1
+def test_the_utterance_ends_normally_even_if_its_metrics_cannot_be_put(processor: ProcessorHarness) -> None:
+    processor.cloudwatch.error = ClientError({"Error": {"Code": "Throttling"}}, "PutMetricData")
+    assert processor.process_utterance(final_at(1_100, "Hello."), STREAM_END) is UtteranceEnd.DONE
+    assert len(processor.messages("done")) == 1
 
 
 def test_orphans_are_logged_with_the_hash_of_their_session(
     processor: ProcessorHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The alarm counts orphans; the log names their session."""
-    processor.process_utterance(partial(300, "One"), partial(400, "Two", "r2", at_ms=500), ENDED)
+    processor.process_utterance(partial_at(300, "One"), partial_at(400, "Two", "r2", at_ms=500), STREAM_END)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     [ended] = [line for line in lines if line["message"] == "utterance_ended"]
-    assert (ended["session_hash"], ended["orphans"]) == (hash_for_log(SESSION), 2)
+    assert (ended["session_hash"], ended["orphans"]) == (hash_for_log(SESSION_ID), 2)
     assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 2
 
 
 def test_no_text_is_logged_or_stored(processor: ProcessorHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    processor.process_utterance(partial(300, "Canary"), final(1_100, "Canary sings."), ENDED)
-    stored = json.dumps(processor.dynamodb.scan(TableName=LIVE)["Items"])
+    processor.process_utterance(partial_at(300, "Canary"), final_at(1_100, "Canary sings."), STREAM_END)
+    stored = json.dumps(processor.dynamodb.scan(TableName=LIVE_TABLE_NAME)["Items"])
     logged = capsys.readouterr().out
     assert "utterance_ended" in logged
     for text in (stored, logged):
         assert "anary" not in text
-        assert SESSION not in logged, "a session's id identifies its user"
+        assert SESSION_ID not in logged, "a session's id identifies its user"

@@ -14,7 +14,14 @@ from handlers.transcription.router.client_message_handler import DIRECT_URL_PERI
 from handlers.transcription.router.lost_utterance_sweep import SweepFailed
 from handlers.transcription.router.open_session_limit import ABANDONED_MS, DISCONNECTED_MS
 from handlers.transcription.session_utterance_state import SessionUtterances
-from tests.handlers.transcription.router_harness import LIMITS, LIVE, SESSIONS, START_MS, RouterHarness, silence
+from tests.handlers.transcription.router_harness import (
+    LIMITS,
+    LIVE_TABLE_NAME,
+    SESSION_TABLE_NAME,
+    START_MS,
+    RouterHarness,
+    silence,
+)
 
 ANN = derive_user_id("none", "ann")
 """User id of a client that connects as `user.ann`."""
@@ -311,7 +318,7 @@ def test_an_operator_cannot_open_a_session_for_an_impossible_user(router: Router
     """The session could be opened, but its user would get the error that there is no such session."""
     with pytest.raises(ValueError, match=r"^user must be .*docs/transcription\.md"):
         open_as_operator(router, user)
-    assert router.dynamodb.scan(TableName=SESSIONS)["Items"] == []
+    assert router.dynamodb.scan(TableName=SESSION_TABLE_NAME)["Items"] == []
 
 
 def open_as_operator(router: RouterHarness, user: Any, **session: Any) -> dict[str, Any]:
@@ -325,7 +332,9 @@ def test_no_audio_and_no_token_is_stored_or_logged(router: RouterHarness, capsys
     session = router.send("open")["sessionId"]
     router.send("audio", sessionId=session, utterance="u1", sequence=1, audio="canary-audio")
     router.send_utterance(session, "u2")
-    stored = json.dumps([router.dynamodb.scan(TableName=table)["Items"] for table in (LIVE, SESSIONS)])
+    stored = json.dumps(
+        [router.dynamodb.scan(TableName=table)["Items"] for table in (LIVE_TABLE_NAME, SESSION_TABLE_NAME)]
+    )
     for text in (stored, capsys.readouterr().out):
         assert "canary" not in text
         assert silence(1)[:40] not in text

@@ -12,7 +12,7 @@ from handlers.transcription.audio_processor.captions.pending_results import RATE
 from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds
-from tests.handlers.transcription.caption_samples import Reader, thresholds
+from tests.handlers.transcription.caption_samples import ClientDisplay, thresholds
 
 TICK_MS = 5000
 """Interval at which even a caller that ignores `next_due_ms` calls `take_due`."""
@@ -106,7 +106,7 @@ def check(trace: Trace) -> None:
     _check_ages(trace)
     check_rate(trace)
     _check_no_text_twice(trace)
-    _check_reader(trace)
+    _check_display(trace)
     _check_end(trace)
 
 
@@ -161,9 +161,9 @@ def _check_finals_once(trace: Trace) -> None:
     assert by_id.keys() <= ended.keys()
     for result_id, last in ended.items():
         if result_id in by_id:
-            told = by_id[result_id]
-            assert (told.text, told.received_ms) == (last.result.text, last.received_ms)
-            assert told.orphan is not last.result.final
+            caption = by_id[result_id]
+            assert (caption.text, caption.received_ms) == (last.result.text, last.received_ms)
+            assert caption.orphan is not last.result.final
         else:
             latest_ms = last.ended_ms + trace.limits.max_buffer_ms + TICK_MS
             assert _repeats_another(trace, last.result, last.ended_ms, latest_ms), "a final was lost"
@@ -224,11 +224,11 @@ def _check_no_text_twice(trace: Trace) -> None:
             if same and later_ms - at_ms < trace.limits.dedup_ms:
                 assert later.final
                 assert not entry.final
-    reader, since = Reader(), dict[str, int]()
+    display, since = ClientDisplay(), dict[str, int]()
     for at_ms, caption in trace.shown:
-        reader.show([caption])
+        display.apply([caption])
         since[caption.result_id] = at_ms
-        for item in reader.display.values():
+        for item in display.lines.values():
             if (
                 caption.final
                 and item.result_id != caption.result_id
@@ -237,19 +237,19 @@ def _check_no_text_twice(trace: Trace) -> None:
                 assert at_ms - since[item.result_id] >= trace.limits.dedup_ms, "two lines show the same text"
 
 
-def _check_reader(trace: Trace) -> None:
+def _check_display(trace: Trace) -> None:
     """Lines only advance: nothing follows a final, only shown lines are removed, and no line stays partial."""
-    reader = Reader()
+    display = ClientDisplay()
     for _, caption in trace.shown:
-        before = reader.display.get(caption.result_id)
+        before = display.lines.get(caption.result_id)
         assert before is None or not before.final
         if caption.kind is CaptionKind.RETRACTED:
             assert before is not None
         if caption.kind is CaptionKind.PARTIAL and before is not None:
             assert normalize_text(before.text) != normalize_text(caption.text)
             assert before.received_ms <= caption.received_ms
-        reader.show([caption])
-    assert all(value.final for value in reader.display.values())
+        display.apply([caption])
+    assert all(value.final for value in display.lines.values())
 
 
 def _check_end(trace: Trace) -> None:

@@ -22,39 +22,41 @@ from tests.handlers.transcription.audio_processor.captions.random_streams import
     check,
     check_rate,
 )
-from tests.handlers.transcription.caption_samples import DEPLOYED, final, lines, partial, thresholds
+from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS, as_tuples, final, partial, thresholds
 
 
 def test_a_caption_has_the_fields_of_its_result() -> None:
     result = Result("a", "Hello", final=False, start_ms=10, end_ms=20, stability=0.9)
-    (caption,) = Captions(DEPLOYED).accept(result, 70)
+    (caption,) = Captions(DEFAULT_THRESHOLDS).accept(result, 70)
     assert caption == Caption(CaptionKind.PARTIAL, "a", "Hello", 10, 20, 0.9, orphan=False, received_ms=70)
     assert not caption.final
 
 
 def test_a_final_that_waits_for_its_turn_has_ended_its_result() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "one", 0.1, start_ms=0), 0)
     captions.accept(final("b", "two", start_ms=500), 1)
     assert captions.accept(final("b", "zwei", start_ms=500), 2) == []
     assert captions.accept(partial("b", "deux", start_ms=500), 2) == []
     assert captions.accept(final("c", "three", start_ms=400), 3) == []
-    assert lines(captions.accept(final("d", "zero", start_ms=0), 4)) == [("final", "d", "zero")], "it starts no later"
+    assert as_tuples(captions.accept(final("d", "zero", start_ms=0), 4)) == [("final", "d", "zero")], (
+        "it starts no later"
+    )
     assert [caption.text for caption in captions.accept(final("a", "one", start_ms=0), 5)] == ["one", "three", "two"]
 
 
 def test_a_final_waits_no_longer_than_the_buffer_and_a_late_one_is_still_shown() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "one", start_ms=0), 0)
     captions.accept(final("b", "two", start_ms=500), 100)
     assert captions.next_due_ms() == 5100
     assert captions.take_due(5099) == []
-    assert lines(captions.take_due(5100)) == [("final", "b", "two")]
-    assert lines(captions.accept(final("a", "one", start_ms=0), 6000)) == [("final", "a", "one")]
+    assert as_tuples(captions.take_due(5100)) == [("final", "b", "two")]
+    assert as_tuples(captions.accept(final("a", "one", start_ms=0), 6000)) == [("final", "a", "one")]
 
 
 def test_a_result_without_a_final_becomes_an_orphan_fifteen_seconds_after_its_last_version() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "hello"), 0)
     captions.accept(partial("a", "hello you", 0.1), 3000)
     captions.take_due(9000)
@@ -67,7 +69,7 @@ def test_a_result_without_a_final_becomes_an_orphan_fifteen_seconds_after_its_la
 
 
 @pytest.mark.parametrize(
-    ("limits", "finals_only"), [(DEPLOYED, True), (thresholds(partial_results_enabled=False), False)]
+    ("limits", "finals_only"), [(DEFAULT_THRESHOLDS, True), (thresholds(partial_results_enabled=False), False)]
 )
 def test_with_partials_disabled_only_finals_are_shown_and_no_fallback_is_counted(
     limits: CaptionThresholds, finals_only: bool
@@ -76,12 +78,12 @@ def test_with_partials_disabled_only_finals_are_shown_and_no_fallback_is_counted
     for number in range(20):
         assert captions.accept(partial("a", f"Word {number}.", None), number) == []
     captions.fall_back("stream_failed")
-    assert lines(captions.accept(final("a", "done"), 30)) == [("final", "a", "done")]
+    assert as_tuples(captions.accept(final("a", "done"), 30)) == [("final", "a", "done")]
     assert captions.counts == CaptionCounts()
 
 
 def test_a_failed_stream_shows_no_more_partials_and_its_open_results_at_the_end() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "hello"), 0)
     captions.accept(partial("b", "waits", 0.1, start_ms=600), 1)
     captions.fall_back("stream_failed")
@@ -102,19 +104,19 @@ def test_a_clock_that_goes_back_is_ignored() -> None:
 
 
 def test_a_ready_final_is_not_a_duplicate_of_a_partial_of_the_same_moment() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "one", start_ms=0), 0)
     captions.accept(final("b", "two", start_ms=500), 0)
     captions.accept(partial("c", "two", 0.1, start_ms=900), 3000)
-    assert lines(captions.take_due(5000)) == [("final", "b", "two")]
+    assert as_tuples(captions.take_due(5000)) == [("final", "b", "two")]
 
 
 def test_too_many_open_results_make_the_oldest_one_an_orphan() -> None:
-    captions = Captions(DEPLOYED, finals_only=True)
+    captions = Captions(DEFAULT_THRESHOLDS, finals_only=True)
     for number in range(MAX_OPEN):
         captions.accept(partial(str(number), f"text {number}"), number)
     captions.accept(partial("0", "text 0"), 100)
-    assert lines(captions.accept(partial("one more", "text"), 101)) == [("final", "1", "text 1")]
+    assert as_tuples(captions.accept(partial("one more", "text"), 101)) == [("final", "1", "text 1")]
     assert captions.counts.orphans == 1
     assert captions.accept(final("1", "too late"), 102) == []
 
@@ -153,23 +155,23 @@ def test_no_limit_is_exceeded_by_any_stream(
 
 def test_a_final_replaces_a_partial_with_the_same_text() -> None:
     """A partial's text may change. If it suppressed the final, the words could be lost."""
-    captions = Captions(DEPLOYED)
-    assert lines(captions.accept(partial("a", "hello", 1.0), 0)) == [("partial", "a", "hello")]
-    assert lines(captions.accept(final("b", "Hello."), 10)) == [("retracted", "a", ""), ("final", "b", "Hello.")]
-    assert lines(captions.accept(final("a", "Yellow."), 20)) == [("final", "a", "Yellow.")]
+    captions = Captions(DEFAULT_THRESHOLDS)
+    assert as_tuples(captions.accept(partial("a", "hello", 1.0), 0)) == [("partial", "a", "hello")]
+    assert as_tuples(captions.accept(final("b", "Hello."), 10)) == [("retracted", "a", ""), ("final", "b", "Hello.")]
+    assert as_tuples(captions.accept(final("a", "Yellow."), 20)) == [("final", "a", "Yellow.")]
 
 
 def test_a_final_without_text_removes_its_line() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "hello", 1.0), 0)
-    assert lines(captions.accept(final("a", ""), 10)) == [("retracted", "a", "")]
+    assert as_tuples(captions.accept(final("a", ""), 10)) == [("retracted", "a", "")]
     assert captions.accept(partial("a", "hello again", 1.0), 20) == []
     assert captions.finish(30) == []
     assert captions.counts.orphans == 0
 
 
 def test_ten_partials_without_a_flag_switch_the_stream_to_finals_only() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     for number in range(PARTIALS_WITHOUT_STABILITY - 1):
         captions.accept(partial(str(number), f"{number}", None), 10 * number)
     assert not captions.finals_only
@@ -177,11 +179,11 @@ def test_ten_partials_without_a_flag_switch_the_stream_to_finals_only() -> None:
     assert captions.counts.fallback == NO_STABILITY == "no_stability"
     assert captions.take_due(14_999) == []
     assert captions.counts.dropped == 0
-    assert lines(captions.accept(final("0", "zero"), 14_999)) == [("final", "0", "zero")]
+    assert as_tuples(captions.accept(final("0", "zero"), 14_999)) == [("final", "0", "zero")]
 
 
 def test_a_single_flag_among_them_keeps_partials() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "hello", None), 0)
     captions.accept(partial("a", "hello you", 0.0), 1)
     for number in range(3 * PARTIALS_WITHOUT_STABILITY):
@@ -190,7 +192,7 @@ def test_a_single_flag_among_them_keeps_partials() -> None:
 
 
 def test_finals_do_not_count_as_partials_without_a_flag() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     for number in range(3 * PARTIALS_WITHOUT_STABILITY):
         captions.accept(final(str(number), f"text {number}"), number)
     assert captions.counts.fallback is None

@@ -4,7 +4,7 @@ import pytest
 
 from handlers.transcription.audio_processor.captions.caption_decisions import Captions
 from handlers.transcription.audio_processor.captions.partial_stability_check import ends_sentence
-from tests.handlers.transcription.caption_samples import DEPLOYED, lines, partial
+from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS, as_tuples, partial
 
 
 @pytest.mark.parametrize(
@@ -27,19 +27,23 @@ def test_other_texts_do_not_end_a_sentence(text: str) -> None:
 
 @pytest.mark.parametrize(("stability", "shown"), [(1.0, True), (0.85, True), (0.849, False), (0.0, False)])
 def test_a_partial_is_shown_at_once_from_the_threshold_on(stability: float, shown: bool) -> None:
-    assert bool(Captions(DEPLOYED).accept(partial("a", "hello", stability), 1)) is shown
+    assert bool(Captions(DEFAULT_THRESHOLDS).accept(partial("a", "hello", stability), 1)) is shown
 
 
 def test_a_partial_that_ends_a_sentence_is_shown_at_once() -> None:
-    assert lines(Captions(DEPLOYED).accept(partial("a", "Hello.", 0.1), 1)) == [("partial", "a", "Hello.")]
-    assert lines(Captions(DEPLOYED).accept(partial("a", "Hello.", None), 1)) == [("partial", "a", "Hello.")]
+    assert as_tuples(Captions(DEFAULT_THRESHOLDS).accept(partial("a", "Hello.", 0.1), 1)) == [
+        ("partial", "a", "Hello.")
+    ]
+    assert as_tuples(Captions(DEFAULT_THRESHOLDS).accept(partial("a", "Hello.", None), 1)) == [
+        ("partial", "a", "Hello.")
+    ]
 
 
 def test_without_stability_flags_the_age_of_the_result_decides() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     assert captions.accept(partial("a", "one", None), 0) == []
     assert captions.accept(partial("a", "one two", None), 1500) == []
     assert captions.next_due_ms() == 2000, "since its first version, not since the newest"
     assert captions.take_due(1999) == []
-    assert lines(captions.take_due(2000)) == [("partial", "a", "one two")]
-    assert lines(captions.accept(partial("a", "one two three", None), 2100)) == [("partial", "a", "one two three")]
+    assert as_tuples(captions.take_due(2000)) == [("partial", "a", "one two")]
+    assert as_tuples(captions.accept(partial("a", "one two three", None), 2100)) == [("partial", "a", "one two three")]

@@ -14,11 +14,11 @@ from handlers.transcription.audio_processor.captions.pending_results import (
     PendingFinal,
     ResultVersion,
 )
-from tests.handlers.transcription.caption_samples import DEPLOYED, final, lines, partial, thresholds
+from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS, as_tuples, final, partial, thresholds
 
 
 def test_the_same_words_with_less_stability_keep_their_waiting_time() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("x", "early"), 0)
     captions.accept(partial("a", "hello", 0.2), 0)
     captions.accept(partial("a", "hello", 0.9), 1)
@@ -27,11 +27,11 @@ def test_the_same_words_with_less_stability_keep_their_waiting_time() -> None:
 
 
 def test_newer_versions_do_not_extend_the_wait_beyond_five_seconds() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     for number in range(5):
         assert captions.accept(partial("a", f"word {number}", 0.2), 1000 * number) == []
     assert captions.next_due_ms() == 5000
-    assert lines(captions.take_due(5000)) == [("partial", "a", "word 4")]
+    assert as_tuples(captions.take_due(5000)) == [("partial", "a", "word 4")]
     captions.accept(partial("a", "word 5", 0.2), 5500)
     assert captions.next_due_ms() == 7500, "a new wait has begun"
 
@@ -40,8 +40,8 @@ def test_the_most_stable_of_several_deferred_partials_is_shown_first() -> None:
     captions = Captions(thresholds(max_rate_per_second=1))
     captions.accept(partial("a", "worse", 0.2), 0)
     captions.accept(partial("b", "better", 0.4), 0)
-    assert lines(captions.take_due(2000)) == [("partial", "b", "better")]
-    assert lines(captions.take_due(3000)) == [("partial", "a", "worse")]
+    assert as_tuples(captions.take_due(2000)) == [("partial", "b", "better")]
+    assert as_tuples(captions.take_due(3000)) == [("partial", "a", "worse")]
 
 
 GAPS = st.lists(st.tuples(st.integers(100, 3000), st.booleans()), min_size=1, max_size=15)
@@ -108,7 +108,7 @@ def test_if_too_many_finals_wait_the_first_is_shown_without_waiting() -> None:
 
 
 def test_the_oldest_ids_of_closed_results_are_forgotten_first() -> None:
-    results = OpenResults(DEPLOYED)
+    results = OpenResults(DEFAULT_THRESHOLDS)
     for number in range(MAX_CLOSED + 1):
         results.close(str(number))
     assert not results.is_closed("0")

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions.caption_decisions import Captions
 from handlers.transcription.audio_processor.captions.shown_texts import MAX_TEXTS, ShownTexts, normalize_text
-from tests.handlers.transcription.caption_samples import DEPLOYED, Reader, final, lines, partial, thresholds
+from tests.handlers.transcription.caption_samples import (
+    DEFAULT_THRESHOLDS,
+    ClientDisplay,
+    as_tuples,
+    final,
+    partial,
+    thresholds,
+)
 
 
 @pytest.mark.parametrize(
@@ -36,11 +43,11 @@ def test_only_an_empty_text_is_normalised_to_an_empty_text(text: str) -> None:
 
 
 def test_a_text_of_another_result_is_not_shown_again_for_ten_seconds() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     assert captions.accept(partial("a", "Hello you"), 0)
     assert captions.accept(partial("b", "hello, you"), 9_999) == []
     assert captions.counts.duplicates == 1
-    assert lines(captions.accept(partial("c", "hello you"), 10_000)) == [("partial", "c", "hello you")]
+    assert as_tuples(captions.accept(partial("c", "hello you"), 10_000)) == [("partial", "c", "hello you")]
 
 
 def test_a_partial_equal_to_its_own_line_is_not_shown_again() -> None:
@@ -51,20 +58,20 @@ def test_a_partial_equal_to_its_own_line_is_not_shown_again() -> None:
 
 
 def test_a_result_can_return_to_an_earlier_text() -> None:
-    captions = Captions(DEPLOYED)
+    captions = Captions(DEFAULT_THRESHOLDS)
     for number, text in enumerate(["ice", "eyes", "ice"]):
-        assert lines(captions.accept(partial("a", text), number)) == [("partial", "a", text)]
+        assert as_tuples(captions.accept(partial("a", text), number)) == [("partial", "a", text)]
 
 
 def test_a_final_that_repeats_another_result_removes_its_own_line() -> None:
-    captions, reader = Captions(DEPLOYED), Reader()
-    reader.show(captions.accept(final("a", "hello"), 0))
-    reader.show(captions.accept(partial("b", "yellow"), 1))
-    told = captions.accept(final("b", "Hello!", start_ms=7), 2)
-    reader.show(told)
-    assert lines(told) == [("retracted", "b", "")]
-    assert not told[0].final
-    assert [value.text for value in reader.display.values()] == ["hello"]
+    captions, display = Captions(DEFAULT_THRESHOLDS), ClientDisplay()
+    display.apply(captions.accept(final("a", "hello"), 0))
+    display.apply(captions.accept(partial("b", "yellow"), 1))
+    repeated_captions = captions.accept(final("b", "Hello!", start_ms=7), 2)
+    display.apply(repeated_captions)
+    assert as_tuples(repeated_captions) == [("retracted", "b", "")]
+    assert not repeated_captions[0].final
+    assert [value.text for value in display.lines.values()] == ["hello"]
     assert captions.counts.duplicates == 1
     assert captions.accept(partial("c", "hello"), 3) == []
     assert captions.accept(final("c", "hello"), 4) == [], "it has no line"

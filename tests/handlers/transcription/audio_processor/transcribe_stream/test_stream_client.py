@@ -18,7 +18,7 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
     TranscribeStreamFailed,
 )
 from tests.handlers.transcription.websocket_peers import (
-    PATIENCE,
+    TIMEOUT_SECONDS,
     answer_handshake,
     send_and_wait,
     tcp_server,
@@ -39,10 +39,10 @@ def until_the_end(connection: ServerConnection) -> list[bytes]:
 
 
 def listen(url: str, heard: int) -> None:
-    with TranscribeStream.open(url, PATIENCE) as stream:
+    with TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
         for _ in range(heard):
-            assert stream.receive(PATIENCE) is not None
-        stream.receive(PATIENCE)
+            assert stream.receive(TIMEOUT_SECONDS) is not None
+        stream.receive(TIMEOUT_SECONDS)
 
 
 def failure_of(url: str, heard: int = 0) -> TranscribeStreamFailed:
@@ -79,7 +79,7 @@ def test_a_peer_with_another_protocol_is_a_failure(
 ) -> None:
     with tcp_server(answer) as url:
         assert failure_of(url).code is code
-    with tcp_server(answer, polite=False) as url:
+    with tcp_server(answer, reads_request=False) as url:
         # The order of its bytes and of the request is random, but it is a failure in any case.
         assert failure_of(url).code in {StreamFailureCode.MALFORMED, StreamFailureCode.DROPPED}
 
@@ -147,8 +147,11 @@ def test_a_message_that_is_too_long_is_malformed(monkeypatch: pytest.MonkeyPatch
 
 def test_events_of_unknown_types_are_ignored() -> None:
     other = encode_frame({**TRANSCRIPT, ":event-type": "Other"}, b"other")
-    with websocket_server(send_and_wait(other, other, FRAME)) as url, TranscribeStream.open(url, PATIENCE) as stream:
-        assert stream.receive(PATIENCE) == b"{}"
+    with (
+        websocket_server(send_and_wait(other, other, FRAME)) as url,
+        TranscribeStream.open(url, TIMEOUT_SECONDS) as stream,
+    ):
+        assert stream.receive(TIMEOUT_SECONDS) == b"{}"
         assert stream.receive(0) is None
         assert not stream.ended
 
@@ -162,7 +165,7 @@ def test_unknown_events_do_not_extend_the_timeout(monkeypatch: pytest.MonkeyPatc
             while True:
                 connection.send(other)
 
-    with websocket_server(flooding) as url, TranscribeStream.open(url, PATIENCE) as stream:
+    with websocket_server(flooding) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
         assert stream.receive(0.05) is None
 
 
@@ -172,14 +175,14 @@ def test_only_a_normal_close_is_an_end(code: int, ended: bool) -> None:
         until_the_end(connection)
         connection.close(code, "canary")
 
-    with websocket_server(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
+    with websocket_server(peer) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
         stream.end()
         if ended:
-            assert stream.receive(PATIENCE) is None
+            assert stream.receive(TIMEOUT_SECONDS) is None
             assert stream.ended
         else:
             with pytest.raises(TranscribeStreamFailed) as failed:
-                stream.receive(PATIENCE)
+                stream.receive(TIMEOUT_SECONDS)
             assert failed.value.code is StreamFailureCode.DROPPED
             assert not stream.ended
 
@@ -190,19 +193,19 @@ def test_a_close_without_a_code_is_an_end() -> None:
         one.recv(4096)
         one.sendall(b"\x88\x00")
 
-    with tcp_server(peer, polite=False) as url, TranscribeStream.open(url, PATIENCE) as stream:
+    with tcp_server(peer, reads_request=False) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
         stream.end()
-        assert stream.receive(PATIENCE) is None
+        assert stream.receive(TIMEOUT_SECONDS) is None
         assert stream.ended
 
 
 def test_a_close_before_the_clients_end_is_a_failure() -> None:
-    with websocket_server(lambda _: None) as url, TranscribeStream.open(url, PATIENCE) as stream:
+    with websocket_server(lambda _: None) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
         while not stream._peer_gone:
             stream.send(b"audio")
         stream.end()
         with pytest.raises(TranscribeStreamFailed) as failed:
-            stream.receive(PATIENCE)
+            stream.receive(TIMEOUT_SECONDS)
         assert failed.value.code is StreamFailureCode.DROPPED
         assert not stream.ended
 
@@ -214,7 +217,7 @@ def test_messages_that_a_peer_sent_before_it_closed_are_received_first() -> None
         connection.send(FRAME)
         connection.send(limit)
 
-    with websocket_server(peer) as url, TranscribeStream.open(url, PATIENCE) as stream:
+    with websocket_server(peer) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
         while not stream._peer_gone:
             stream.send(b"audio")
         assert stream.receive(0) == b"{}"
@@ -230,13 +233,13 @@ def test_audio_is_sent_in_chunks_that_the_service_accepts() -> None:
     heard: list[bytes] = []
     with (
         websocket_server(lambda connection: heard.extend(until_the_end(connection))) as url,
-        TranscribeStream.open(url, PATIENCE) as stream,
+        TranscribeStream.open(url, TIMEOUT_SECONDS) as stream,
     ):
         stream.send(b"")
         stream.send(bytes(MAX_CHUNK) + b"rest")
         stream.send(b"more")
         stream.end()
-        assert stream.receive(PATIENCE) is None
+        assert stream.receive(TIMEOUT_SECONDS) is None
         assert stream.ended
     assert heard == [bytes(MAX_CHUNK), b"rest", b"more", b""]
 

@@ -21,7 +21,7 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
     Result,
     parse_results,
 )
-from tests.handlers.transcription.caption_samples import event, items, transcript_result
+from tests.handlers.transcription.caption_samples import transcript_event, transcript_items, transcript_result
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -32,11 +32,13 @@ FIELDS = st.sampled_from(["ResultId", "StartTime", "EndTime", "IsPartial", "Alte
 
 
 def test_a_result_is_read_as_it_was_sent() -> None:
-    assert parse_results(event(transcript_result())) == [Result("a", "hello wor", False, 100, 1250, 0.5)]
+    assert parse_results(transcript_event(transcript_result())) == [Result("a", "hello wor", False, 100, 1250, 0.5)]
 
 
 def test_results_keep_their_order_and_finals_are_marked() -> None:
-    results = parse_results(event(transcript_result(ResultId="b", IsPartial=False), transcript_result(ResultId="a")))
+    results = parse_results(
+        transcript_event(transcript_result(ResultId="b", IsPartial=False), transcript_result(ResultId="a"))
+    )
     assert [(result.result_id, result.final) for result in results] == [("b", True), ("a", False)]
 
 
@@ -52,7 +54,9 @@ def test_results_keep_their_order_and_finals_are_marked() -> None:
     ],
 )
 def test_stability_is_the_share_of_all_items_that_are_stable(flags: list[bool | None], share: float | None) -> None:
-    (result,) = parse_results(event(transcript_result(Alternatives=[{"Transcript": "x", "Items": items(*flags)}])))
+    (result,) = parse_results(
+        transcript_event(transcript_result(Alternatives=[{"Transcript": "x", "Items": transcript_items(*flags)}]))
+    )
     assert result.stability == share
 
 
@@ -61,14 +65,17 @@ def test_stability_is_the_share_of_all_items_that_are_stable(flags: list[bool | 
 )
 def test_a_result_without_a_text_is_skipped(empty: Any) -> None:
     assert [
-        result.text for result in parse_results(event(transcript_result(Alternatives=empty), transcript_result("next")))
+        result.text
+        for result in parse_results(transcript_event(transcript_result(Alternatives=empty), transcript_result("next")))
     ] == ["next"]
 
 
 def test_only_the_first_alternative_counts_and_an_event_can_have_no_results() -> None:
-    (result,) = parse_results(event(transcript_result(Alternatives=[{"Transcript": "one"}, {"Transcript": "two"}])))
+    (result,) = parse_results(
+        transcript_event(transcript_result(Alternatives=[{"Transcript": "one"}, {"Transcript": "two"}]))
+    )
     assert result.text == "one"
-    assert parse_results(event()) == []
+    assert parse_results(transcript_event()) == []
 
 
 @pytest.mark.parametrize(
@@ -81,7 +88,7 @@ def test_only_the_first_alternative_counts_and_an_event_can_have_no_results() ->
         b'{"Transcript": {"Results": []}} canary',
         b'{"Transcript": "canary',
         b'{"Transcript": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        event() + b" " * MAX_PAYLOAD_BYTES,
+        transcript_event() + b" " * MAX_PAYLOAD_BYTES,
     ],
     ids=lambda payload: payload[:40].decode(errors="replace"),
 )
@@ -108,7 +115,7 @@ def test_an_invalid_event_is_refused(payload: bytes) -> None:
 )
 def test_an_invalid_result_is_refused_and_not_repeated(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidTranscriptEvent) as error:
-        parse_results(event(transcript_result(), transcript_result(**changes)))
+        parse_results(transcript_event(transcript_result(), transcript_result(**changes)))
     assert "canary" not in "".join(traceback.format_exception_only(error.value))
     assert error.value.__context__ is None
 
@@ -116,10 +123,10 @@ def test_an_invalid_result_is_refused_and_not_repeated(changes: dict[str, Any]) 
 def test_the_largest_allowed_event_is_read() -> None:
     largest = transcript_result(ResultId="i" * MAX_ID_CHARS, EndTime=MAX_SECONDS)
     largest["Alternatives"] = [{"Transcript": "t" * MAX_TEXT_CHARS, "Items": [{"Stable": True}] * MAX_ITEMS}]
-    assert len(parse_results(event(largest))) == 1
-    assert len(parse_results(event(*[transcript_result()] * MAX_RESULTS))) == MAX_RESULTS
+    assert len(parse_results(transcript_event(largest))) == 1
+    assert len(parse_results(transcript_event(*[transcript_result()] * MAX_RESULTS))) == MAX_RESULTS
     with pytest.raises(InvalidTranscriptEvent):
-        parse_results(event(*[transcript_result()] * (MAX_RESULTS + 1)))
+        parse_results(transcript_event(*[transcript_result()] * (MAX_RESULTS + 1)))
 
 
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
@@ -131,7 +138,7 @@ def test_any_value_is_read_or_refused(payload: bytes) -> None:
 @given(FIELDS, JSON)
 def test_any_field_can_have_any_value(name: str, value: Any) -> None:
     try:
-        results = parse_results(event(transcript_result(**{name: value})))
+        results = parse_results(transcript_event(transcript_result(**{name: value})))
     except InvalidTranscriptEvent:
         return
     for result in results:
@@ -143,4 +150,6 @@ def test_any_field_can_have_any_value(name: str, value: Any) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50))
 def test_every_text_is_returned_with_its_visible_characters(text: str) -> None:
     visible = remove_hidden_characters(text).strip()
-    assert [result.text for result in parse_results(event(transcript_result(text)))] == ([visible] if visible else [])
+    assert [result.text for result in parse_results(transcript_event(transcript_result(text)))] == (
+        [visible] if visible else []
+    )

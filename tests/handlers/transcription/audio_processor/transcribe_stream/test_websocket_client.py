@@ -19,7 +19,7 @@ from handlers.transcription.audio_processor.transcribe_stream import websocket_c
 from handlers.transcription.audio_processor.transcribe_stream.websocket_client import PeerGone, WebSocket
 from tests.handlers.certificates import self_signed
 from tests.handlers.transcription.websocket_peers import (
-    PATIENCE,
+    TIMEOUT_SECONDS,
     answer_handshake,
     ignore_until,
     send_and_wait,
@@ -46,7 +46,7 @@ def _nothing_stays_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _peers_have_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Raise the client's time limits, because the peer is a thread on a busy machine."""
-    monkeypatch.setattr(websocket_client, "SEND_SECONDS", PATIENCE)
+    monkeypatch.setattr(websocket_client, "SEND_SECONDS", TIMEOUT_SECONDS)
 
 
 def echo(connection: ServerConnection) -> None:
@@ -66,28 +66,28 @@ def send_forever(one: WebSocket, message: bytes) -> NoReturn:
 
 @pytest.mark.parametrize("length", [0, 1, 200_000, websocket_client.MAX_MESSAGE])
 def test_messages_are_sent_and_received_unchanged(length: int) -> None:
-    with websocket_server(echo) as url, closing(WebSocket.open(url, PATIENCE)) as one:
+    with websocket_server(echo) as url, closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one:
         one.send(bytes(length))
-        assert one.receive(PATIENCE) == bytes(length)
+        assert one.receive(TIMEOUT_SECONDS) == bytes(length)
 
 
 def test_large_messages_can_be_sent_to_a_peer_that_answers_all_of_them() -> None:
     """If both sides only wrote, they would wait for each other."""
-    with websocket_server(echo) as url, closing(WebSocket.open(url, PATIENCE)) as one:
+    with websocket_server(echo) as url, closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one:
         for _ in range(40):
             one.send(bytes(websocket_client.MAX_MESSAGE))
-        assert [len(one.receive(PATIENCE) or b"") for _ in range(40)] == [websocket_client.MAX_MESSAGE] * 40
+        assert [len(one.receive(TIMEOUT_SECONDS) or b"") for _ in range(40)] == [websocket_client.MAX_MESSAGE] * 40
 
 
 def test_a_ping_is_answered_while_receiving_and_fragments_are_joined() -> None:
     def peer(connection: ServerConnection) -> None:
-        assert connection.ping().wait(PATIENCE)
+        assert connection.ping().wait(TIMEOUT_SECONDS)
         connection.send([b"answered ", b"in ", b"parts"])
         send_and_wait("a text, whose content is dropped")(connection)
 
-    with websocket_server(peer) as url, closing(WebSocket.open(url, PATIENCE)) as one:
-        assert one.receive(PATIENCE) == b"answered in parts"
-        assert one.receive(PATIENCE) == ""
+    with websocket_server(peer) as url, closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one:
+        assert one.receive(TIMEOUT_SECONDS) == b"answered in parts"
+        assert one.receive(TIMEOUT_SECONDS) == ""
         assert one.receive(0) is None
 
 
@@ -98,9 +98,9 @@ def test_pings_do_not_fill_the_memory() -> None:
             while True:
                 peer.sendall(b"\x89\x00" * 30_000)
 
-    with tcp_server(flood, polite=False) as url:
-        one = WebSocket.open(url, PATIENCE)
-        assert one.receive(PATIENCE) is None
+    with tcp_server(flood, reads_request=False) as url:
+        one = WebSocket.open(url, TIMEOUT_SECONDS)
+        assert one.receive(TIMEOUT_SECONDS) is None
         assert one.is_over, "a peer that sends pings and reads no answers is disconnected"
         assert len(one._outgoing) < 2 * websocket_client.MAX_UNWRITTEN_ANSWERS
         one._socket.close()  # so that the flood ends
@@ -113,17 +113,17 @@ def test_a_message_with_endless_fragments_is_not_waited_for() -> None:
             while True:
                 peer.sendall(b"\x00\x00" * 30_000)
 
-    with tcp_server(flood, polite=False) as url:
-        one = WebSocket.open(url, PATIENCE)
-        assert one.receive(PATIENCE) is None
+    with tcp_server(flood, reads_request=False) as url:
+        one = WebSocket.open(url, TIMEOUT_SECONDS)
+        assert one.receive(TIMEOUT_SECONDS) is None
         assert one.is_over
         assert len(one._frames) <= websocket_client.MAX_FRAMES
         one._socket.close()  # so that the flood ends
 
 
 def test_a_close_is_noticed_before_the_next_message() -> None:
-    with websocket_server(lambda _: None) as url, closing(WebSocket.open(url, PATIENCE)) as one:
-        select.select([one._socket], [], [], PATIENCE)
+    with websocket_server(lambda _: None) as url, closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one:
+        select.select([one._socket], [], [], TIMEOUT_SECONDS)
         with pytest.raises(PeerGone):
             one.send(b"x")
 
@@ -137,10 +137,10 @@ def test_all_messages_of_a_peer_are_received_although_it_reads_nothing_any_more(
         answer_handshake(other, SAID * 5_000)
         other.close()
 
-    with tcp_server(peer, polite=False) as url, closing(WebSocket.open(url, PATIENCE)) as one:
+    with tcp_server(peer, reads_request=False) as url, closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one:
         with pytest.raises(PeerGone):
             send_forever(one, bytes(1000))
-        assert sum(1 for _ in iter(lambda: one.receive(PATIENCE), None)) == 5_000
+        assert sum(1 for _ in iter(lambda: one.receive(TIMEOUT_SECONDS), None)) == 5_000
         assert one.is_over
 
 
@@ -150,8 +150,8 @@ def test_messages_that_arrive_with_the_handshake_are_received() -> None:
     def answer(peer: socket.socket) -> None:
         answer_handshake(peer, SAID, b"\x88\x02\x03\xe8")
 
-    with tcp_server(answer, polite=False) as url, closing(WebSocket.open(url, PATIENCE)) as one:
-        assert [one.receive(PATIENCE), one.receive(PATIENCE)] == [b"said", None]
+    with tcp_server(answer, reads_request=False) as url, closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one:
+        assert [one.receive(TIMEOUT_SECONDS), one.receive(TIMEOUT_SECONDS)] == [b"said", None]
         assert one.peer_close_code == 1000
 
 
@@ -178,15 +178,15 @@ def test_a_handshake_with_endless_headers_is_refused() -> None:
             peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 100_000)
 
     with tcp_server(flood) as url, pytest.raises(InvalidMessage):
-        WebSocket.open(url, PATIENCE)
+        WebSocket.open(url, TIMEOUT_SECONDS)
 
 
 def test_a_peer_that_vanishes_is_over_without_a_close_code() -> None:
     with (
         websocket_server(lambda connection: connection.close_socket()) as url,
-        closing(WebSocket.open(url, PATIENCE)) as one,
+        closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one,
     ):
-        assert one.receive(PATIENCE) is None
+        assert one.receive(TIMEOUT_SECONDS) is None
         assert (one.is_over, one.peer_close_code, one.is_broken) == (True, None, False)
 
 
@@ -195,8 +195,8 @@ def test_an_invalid_frame_violates_the_protocol() -> None:
         connection.socket.sendall(b"\xff\xff\xff\xff")
         send_and_wait()(connection)
 
-    with websocket_server(peer) as url, closing(WebSocket.open(url, PATIENCE)) as one:
-        assert one.receive(PATIENCE) is None
+    with websocket_server(peer) as url, closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one:
+        assert one.receive(TIMEOUT_SECONDS) is None
         assert one.is_broken
         assert not one._awaits_close()
 
@@ -204,17 +204,20 @@ def test_an_invalid_frame_violates_the_protocol() -> None:
 def test_the_number_of_messages_kept_while_sending_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "MAX_WAITING", 2)
     monkeypatch.setattr(websocket_client, "READ_BYTES", 50)
-    with websocket_server(send_and_wait(*[bytes(48)] * 20)) as url, closing(WebSocket.open(url, PATIENCE)) as one:
+    with (
+        websocket_server(send_and_wait(*[bytes(48)] * 20)) as url,
+        closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one,
+    ):
         for _ in range(200):
             one.send(b"x")
         assert len(one._messages) <= 2
-        assert [one.receive(PATIENCE) for _ in range(20)] == [bytes(48)] * 20
+        assert [one.receive(TIMEOUT_SECONDS) for _ in range(20)] == [bytes(48)] * 20
 
 
 def test_sending_to_a_peer_that_reads_nothing_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "SEND_SECONDS", 0.05)
     go = threading.Event()
-    with websocket_server(ignore_until(go)) as url, closing(WebSocket.open(url, PATIENCE)) as one:
+    with websocket_server(ignore_until(go)) as url, closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one:
         try:
             with pytest.raises(PeerGone):
                 send_forever(one, bytes(100_000))
@@ -228,10 +231,10 @@ def test_closing_does_not_wait_for_a_peer_that_does_not_answer(monkeypatch: pyte
     go = threading.Event()
     with websocket_server(ignore_until(go)) as url:
         try:
-            one = WebSocket.open(url, PATIENCE)
+            one = WebSocket.open(url, TIMEOUT_SECONDS)
             one.close()
             one.close()
-            assert one.receive(PATIENCE) is None
+            assert one.receive(TIMEOUT_SECONDS) is None
             assert one.is_over
         finally:
             go.set()
@@ -246,18 +249,18 @@ def test_closing_sends_a_close_frame() -> None:
         left.append(connection.close_code)
         done.set()
 
-    with websocket_server(peer) as url, closing(WebSocket.open(url, PATIENCE)) as one:
-        assert one.receive(PATIENCE) == bytes(1000)
+    with websocket_server(peer) as url, closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one:
+        assert one.receive(TIMEOUT_SECONDS) == bytes(1000)
         one.close()
-        assert done.wait(PATIENCE)
+        assert done.wait(TIMEOUT_SECONDS)
     assert left == [1000]
 
 
 def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    with websocket_server(send_and_wait(b"said")) as url, closing(WebSocket.open(url, PATIENCE)) as one:
-        assert one.receive(PATIENCE) == b"said"
+    with websocket_server(send_and_wait(b"said")) as url, closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one:
+        assert one.receive(TIMEOUT_SECONDS) == b"said"
 
 
 @pytest.mark.parametrize("trusted", [True, False])
@@ -268,10 +271,10 @@ def test_certificates_are_verified(tmp_path: Path, trusted: bool, monkeypatch: p
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     # The server has no second thread for reading, because two threads would use one TLS session and lose data.
-    with tcp_server(lambda peer: answer_handshake(peer, SAID * 30_000), polite=False, context=context) as url:
+    with tcp_server(lambda peer: answer_handshake(peer, SAID * 30_000), reads_request=False, context=context) as url:
         if trusted:
-            with closing(WebSocket.open(url, PATIENCE)) as one:
-                assert [one.receive(PATIENCE) for _ in range(30_000)] == [b"said"] * 30_000
+            with closing(WebSocket.open(url, TIMEOUT_SECONDS)) as one:
+                assert [one.receive(TIMEOUT_SECONDS) for _ in range(30_000)] == [b"said"] * 30_000
         else:
             with pytest.raises(ssl.SSLCertVerificationError):
-                WebSocket.open(url, PATIENCE)
+                WebSocket.open(url, TIMEOUT_SECONDS)
