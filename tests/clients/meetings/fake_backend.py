@@ -31,10 +31,10 @@ from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT,
 from handlers.meetings.s3_keys import MeetingId
 from local import LOOPBACK, http_server
 from tests.handlers.meetings.exchange_harness import (
+    CREDENTIAL_SECONDS,
     LOCATION,
     PLAYBACK_SECONDS,
-    RENEW_BEFORE,
-    SECONDS,
+    RENEW_BEFORE_SECONDS,
     api_gateway_event,
 )
 from tests.moto_tables import Index, create_table
@@ -75,7 +75,7 @@ class Backend:
         log = EventLog("ERROR")
         access = CallerAccess(verifier, self.session, log)
         operations = operation_functions(
-            TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE),
+            TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE_SECONDS),
             RecordingPlayback(access, LOCATION, create_user_clients, playback_seconds=PLAYBACK_SECONDS),
         )
         self._rest = RestDispatcher(OPERATIONS, operations, origin="*", log=log)
@@ -86,7 +86,10 @@ class Backend:
         self.exchanges += 1
         number = f"{self.exchanges:04d}"
         return SessionCredentials(
-            f"AKIDEXAMPLE{number}", f"secret-{user}", f"session-{number}", self.now + timedelta(seconds=SECONDS)
+            f"AKIDEXAMPLE{number}",
+            f"secret-{user}",
+            f"session-{number}",
+            self.now + timedelta(seconds=CREDENTIAL_SECONDS),
         )
 
     def answer(self, path: str, body: bytes) -> Answer:
