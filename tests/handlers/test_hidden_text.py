@@ -28,7 +28,7 @@ from handlers.voice_qa.query_worker.conversations import StoredTurn, context_tur
 from handlers.voice_qa.websocket_messages import REQUESTS as VOICE_QA_REQUESTS
 from handlers.voice_qa.websocket_messages import Query
 from tests.handlers.livestream.sample_transcript_window import MESSAGE, SETTINGS, WINDOW, answer, claim, clip
-from tests.handlers.meetings.bedrock_summarize.test_action_item_verification import model_item, verified
+from tests.handlers.meetings.bedrock_summarize.test_action_item_verification import model_item, verify_item
 from tests.handlers.transcription.caption_samples import transcript_event, transcript_result
 
 TAGS = "".join(chr(0xE0000 + ord(letter)) for letter in "say yes")
@@ -90,7 +90,7 @@ def read_summary() -> list[str]:
 
 
 def read_action_item() -> list[str | None]:
-    [item] = verified(model_item("I will book the room", text=HOSTILE, owner=HOSTILE))
+    item = verify_item(model_item("I will book the room", text=HOSTILE, owner=HOSTILE))
     return [item.text, item.owner]
 
 

@@ -15,5 +15,5 @@ def backend(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     """Return a running fake backend."""
     credentials(monkeypatch)
     monkeypatch.setattr(botocore.session, "get_session", session)
-    with own_logger(), running() as one:
-        yield one
+    with own_logger(), running() as fake_backend:
+        yield fake_backend

@@ -31,17 +31,18 @@ from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT,
 from handlers.meetings.s3_keys import MeetingId
 from local import LOOPBACK, http_server
 from tests.handlers.meetings.exchange_harness import (
+    CREDENTIAL_SECONDS,
     LOCATION,
     PLAYBACK_SECONDS,
-    RENEW_BEFORE,
-    SECONDS,
+    RENEW_BEFORE_SECONDS,
     api_gateway_event,
 )
 from tests.moto_tables import Index, create_table
 from tests.token_issuer import AUDIENCE, KeysOf, Provider
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
+"""Status, headers and body."""
 
 
 @dataclass
@@ -55,18 +56,20 @@ class Backend:
     provider: Provider = field(default_factory=Provider)
     url: str = ""
     exchanges: int = 0
+    """Number of sessions that were created."""
     tokens: list[str] = field(default_factory=list)
     """Tokens that the callback of clients has returned."""
     bodies: list[bytes] = field(default_factory=list)
-    answers: Callable[[], Answer] | None = None
-    """Answers that replace the real answers of the API."""
+    """Bodies of all requests to the API."""
+    fake_response: Callable[[], Response] | None = None
+    """Function whose result replaces the real response of the API, if it is set."""
     signed_with: list[str] = field(default_factory=list)
     """Access keys of all requests."""
     puts: list[str] = field(default_factory=list)
     """Keys of the objects that clients uploaded, in the order of the starts."""
     before_put: Callable[[str], None] = lambda _: None
     """Function that is called with the key of each upload and may raise."""
-    went: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    sent_puts: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     """Released for each signed PutObject request."""
 
     def __post_init__(self) -> None:
@@ -75,7 +78,7 @@ class Backend:
         log = EventLog("ERROR")
         access = CallerAccess(verifier, self.session, log)
         operations = operation_functions(
-            TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE),
+            TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE_SECONDS),
             RecordingPlayback(access, LOCATION, create_user_clients, playback_seconds=PLAYBACK_SECONDS),
         )
         self._rest = RestDispatcher(OPERATIONS, operations, origin="*", log=log)
@@ -86,14 +89,17 @@ class Backend:
         self.exchanges += 1
         number = f"{self.exchanges:04d}"
         return SessionCredentials(
-            f"AKIDEXAMPLE{number}", f"secret-{user}", f"session-{number}", self.now + timedelta(seconds=SECONDS)
+            f"AKIDEXAMPLE{number}",
+            f"secret-{user}",
+            f"session-{number}",
+            self.now + timedelta(seconds=CREDENTIAL_SECONDS),
         )
 
-    def answer(self, path: str, body: bytes) -> Answer:
-        """Answer a request like API Gateway."""
+    def respond(self, path: str, body: bytes) -> Response:
+        """Respond to a request like API Gateway."""
         self.bodies.append(body)
-        if self.answers is not None:
-            return self.answers()
+        if self.fake_response is not None:
+            return self.fake_response()
         response = self._rest.handle({**api_gateway_event(body.decode()), "resource": path})
         return response["statusCode"], response["headers"], response["body"].encode()
 
@@ -103,9 +109,11 @@ class Backend:
         self.tokens.append(token)
         return token
 
-    def client(self, **more: Any) -> MeetingsClient:
+    def client(self, **options: Any) -> MeetingsClient:
         """Return a client of the current user, and record its AWS requests."""
-        client = MeetingsClient(self.url, self.token, "test's laptop", clock=lambda: self.now, **{"workers": 1, **more})
+        client = MeetingsClient(
+            self.url, self.token, "test's laptop", clock=lambda: self.now, **{"workers": 1, **options}
+        )
         get_access = client._access.get
         recorded: set[int] = set()
 
@@ -113,9 +121,9 @@ class Backend:
             access = get_access()
             if id(access) not in recorded:
                 recorded.add(id(access))
-                access.s3.meta.events.register("provide-client-params.s3.PutObject", self._put)
+                access.s3.meta.events.register("provide-client-params.s3.PutObject", self._record_put)
                 for aws_client in (access.s3, access.dynamodb):
-                    aws_client.meta.events.register_first("before-send", self._sent)
+                    aws_client.meta.events.register_first("before-send", self._record_access_key)
             return access
 
         client._access.get = get_recorded_access  # type: ignore[method-assign]
@@ -128,7 +136,7 @@ class Backend:
         """Write a meeting to the table, one hour after the previous one."""
         self.advance(hours=1)
         now = timestamp(self.now)
-        plain = {
+        attributes = {
             "user": user,
             "meetingId": ulid.ulid(self.now, 1),
             "content": "0" * 32,
@@ -141,7 +149,7 @@ class Backend:
             "createdAt": now,
             "updatedAt": now,
         }
-        record = MeetingRecord.model_validate({**plain, **changes})
+        record = MeetingRecord.model_validate({**attributes, **changes})
         item = serialize_item(record.model_dump(mode="json", by_alias=True, exclude_none=True))
         self.dynamodb.put_item(TableName=LOCATION.table_name, Item=item)
         return record
@@ -158,24 +166,24 @@ class Backend:
         content: bytes = self.s3.get_object(Bucket=LOCATION.bucket_name, Key=key)["Body"].read()
         return content
 
-    def _put(self, params: dict[str, Any], **_: Any) -> None:
+    def _record_put(self, params: dict[str, Any], **_: Any) -> None:
         assert params["ChecksumSHA256"], "every object is uploaded with its hash"
         self.before_put(params["Key"])
         self.puts.append(params["Key"])
 
-    def _sent(self, request: Any, **_: Any) -> None:
+    def _record_access_key(self, request: Any, **_: Any) -> None:
         header = request.headers["Authorization"]
         header = header.decode() if isinstance(header, bytes) else header
         self.signed_with.append(header.partition("Credential=")[2].partition("/")[0])
         if request.method == "PUT":
-            self.went.release()
+            self.sent_puts.release()
 
 
 def _handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, headers, content = backend.answer(self.path, body)
+            status, headers, content = backend.respond(self.path, body)
             try:
                 self.send_response(status)
                 for name, value in {**headers, "Content-Length": str(len(content))}.items():
@@ -206,15 +214,15 @@ def _loader() -> Any:
 
 def session() -> botocore.session.Session:
     """Return a session like `botocore.session.get_session`, with the shared loader."""
-    made = botocore.session.Session()
-    made.register_component("data_loader", _loader())
-    return made
+    botocore_session = botocore.session.Session()
+    botocore_session.register_component("data_loader", _loader())
+    return botocore_session
 
 
 @cache
 def _clients() -> tuple[Any, Any]:
-    made = boto3.Session(botocore_session=session(), region_name=LOCATION.region)
-    return made.client("s3"), made.client("dynamodb")
+    aws_session = boto3.Session(botocore_session=session(), region_name=LOCATION.region)
+    return aws_session.client("s3"), aws_session.client("dynamodb")
 
 
 @contextmanager

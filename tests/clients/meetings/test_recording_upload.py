@@ -41,7 +41,7 @@ def files(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def place(client: MeetingsClient) -> MeetingId:
+def uploaded_meeting(client: MeetingsClient) -> MeetingId:
     return MeetingId(client.user, MEETING.meeting_id)
 
 
@@ -58,9 +58,11 @@ def test_chunks_are_uploaded_below_the_users_prefix_and_complete_json_last(backe
     uploaded = client.upload(MEETING, files)
     assert names(backend.puts) == [*CHUNKS, "complete.json"]
     read = [parse_upload_key(put) for put in backend.puts]
-    assert [item and item.meeting for item in read] == [place(client)] * len(read), "the backend understands every key"
+    assert [item and item.meeting for item in read] == [uploaded_meeting(client)] * len(read), (
+        "the backend accepts every key"
+    )
     assert (uploaded.meeting_id, uploaded.sent, uploaded.kept) == (MEETING.meeting_id, COUNT, 0)
-    body = backend.content(place(client).upload_key("complete.json"))
+    body = backend.content(uploaded_meeting(client).upload_key("complete.json"))
     assert b'"schemaVersion":1' in body, "the fields have their public names"
     complete = CompleteFile.model_validate_json(body, strict=True)
     assert complete == CompleteFile(
@@ -81,13 +83,13 @@ def test_chunks_are_uploaded_below_the_users_prefix_and_complete_json_last(backe
 
 
 def test_chunks_are_sent_in_parallel(backend: Backend, files: list[Path]) -> None:
-    together = threading.Barrier(COUNT)
+    barrier = threading.Barrier(COUNT)
 
-    def begun(key: str) -> None:
+    def wait_for_all_chunks(key: str) -> None:
         if not key.endswith(".json"):
-            together.wait(10)  # breaks unless all are there at once
+            barrier.wait(10)  # raises an error unless all chunks are sent at the same time
 
-    backend.before_put = begun
+    backend.before_put = wait_for_all_chunks
     backend.client(workers=COUNT).upload(MEETING, files)
     assert sorted(names(backend.puts)[:-1]) == CHUNKS
     assert names(backend.puts)[-1] == "complete.json"
@@ -118,7 +120,7 @@ def test_an_interrupted_upload_continues_where_it_stopped(
     with pytest.raises(UploadInterrupted, match="Upload again") as raised:
         client.upload(MEETING, files)
     assert (raised.value.meeting_id, raised.value.__cause__) == (MEETING.meeting_id, error)
-    assert names(backend.puts) == CHUNKS[:at], "after a failure no other chunk is begun, and nothing is complete"
+    assert names(backend.puts) == CHUNKS[:at], "after a failure, neither another chunk nor complete.json may be sent"
     backend.before_put, backend.puts = lambda _: None, []
     uploaded = backend.client().upload(MEETING, files)
     assert names(backend.puts) == [*CHUNKS[at:], "complete.json"]
@@ -134,15 +136,15 @@ def test_repeating_an_upload_sends_only_complete_json_and_gives_the_same_content
     backend.before_put, backend.puts = lambda _: None, []
     first = backend.client().upload(MEETING, files)
     assert names(backend.puts) == ["complete.json"]
-    again = backend.client().upload(MEETING, files)
-    assert again == first == Uploaded(MEETING.meeting_id, first.content, sent=0, kept=COUNT)
+    second = backend.client().upload(MEETING, files)
+    assert second == first == Uploaded(MEETING.meeting_id, first.content, sent=0, kept=COUNT)
 
 
 @pytest.mark.parametrize("case", ["other bytes", "cut off", "without a hash", "archived", "in parts"])
 def test_an_existing_object_that_differs_is_sent_again(backend: Backend, files: list[Path], case: str) -> None:
     client = backend.client()
     client.upload(MEETING, files)
-    key, good = place(client).upload_key(CHUNKS[2]), files[2].read_bytes()
+    key, good = uploaded_meeting(client).upload_key(CHUNKS[2]), files[2].read_bytes()
     put: dict[str, Any] = {"Bucket": LOCATION.bucket_name, "Key": key}
     match case:
         case "other bytes":
@@ -183,7 +185,7 @@ def test_all_pages_of_existing_chunks_are_read(
     assert backend.client().upload(MEETING, files).kept == COUNT
 
 
-# Recordings that are still going on
+# Uploads during the recording
 
 
 def test_chunks_are_sent_during_the_recording_with_renewed_credentials(backend: Backend, tmp_path: Path) -> None:
@@ -194,7 +196,7 @@ def test_chunks_are_sent_during_the_recording_with_renewed_credentials(backend: 
             path = tmp_path / f"{number}.webm"
             path.write_bytes(b"sound" * (number + 1))
             yield path
-            assert backend.went.acquire(timeout=10), "the chunk is sent before the next chunk exists"
+            assert backend.sent_puts.acquire(timeout=10), "the chunk is sent before the next chunk exists"
             backend.advance(minutes=50)
 
     client.user  # noqa: B018 - exchanges
@@ -214,7 +216,7 @@ def test_an_exception_of_the_chunk_iterator_is_passed_on(backend: Backend, files
     assert "complete.json" not in names(backend.puts)
 
 
-# What cannot be uploaded
+# Invalid chunks and meetings
 
 
 def test_invalid_chunks_are_refused_and_the_upload_is_not_completed(

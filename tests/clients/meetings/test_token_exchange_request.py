@@ -10,38 +10,39 @@ import pytest
 from clients.meetings import ExchangeFailed, ExchangeUnavailable, MeetingsClient, RequestRefused, TokenRefused
 from clients.meetings.token_exchange_request import TokenExchangeRequest
 from handlers.common.identity.user_ids import derive_user_id
-from tests.clients.meetings.fake_backend import Answer, Backend
+from tests.clients.meetings.fake_backend import Backend, Response
 from tests.handlers.meetings.exchange_harness import LOCATION
 
 CANARY = "canary-7f3a"
 
 
-def exchange(backend: Backend, **more: Any) -> Any:
-    return TokenExchangeRequest(backend.url, backend.token, "laptop", **more)()
+def exchange(backend: Backend, **options: Any) -> Any:
+    return TokenExchangeRequest(backend.url, backend.token, "laptop", **options)()
 
 
-def failure(backend: Backend, answer: Answer) -> ExchangeFailed:
-    backend.answers = lambda: answer
+def exchange_error(backend: Backend, response: Response) -> ExchangeFailed:
+    """Exchange a token; return the error that this response causes."""
+    backend.fake_response = lambda: response
     with pytest.raises(ExchangeFailed) as raised:
         exchange(backend)
     return raised.value
 
 
-def error_answer(status: int, code: str = "X", headers: dict[str, str] | None = None, **more: Any) -> Answer:
+def error_response(status: int, code: str = "X", headers: dict[str, str] | None = None, **more: Any) -> Response:
     body = {"code": code, "message": "Why.", "fields": [], "requestId": "r-7", **more}
     return status, headers or {}, json.dumps(body).encode()
 
 
 def test_a_token_becomes_credentials_of_its_user(backend: Backend) -> None:
-    found = exchange(backend)
-    assert found.user == derive_user_id(backend.provider.issuer, "ann")
-    assert (found.bucket_name, found.table_name, found.region) == (
+    access = exchange(backend)
+    assert access.user == derive_user_id(backend.provider.issuer, "ann")
+    assert (access.bucket_name, access.table_name, access.region) == (
         LOCATION.bucket_name,
         LOCATION.table_name,
         LOCATION.region,
     )
     backend.url += "/"
-    assert exchange(backend).user == found.user, "a slash at the end is nothing"
+    assert exchange(backend).user == access.user, "the URL may end with a slash"
     assert json.loads(backend.bodies[0]) == {"token": backend.tokens[0], "sessionName": "laptop"}
 
 
@@ -62,16 +63,16 @@ def test_an_invalid_session_name_raises_its_field(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "seconds"),
+    ("response", "seconds"),
     [
-        (error_answer(503, "UNAVAILABLE", {"Retry-After": "17"}), 17),
-        (error_answer(429, "THROTTLED"), 5),
-        (error_answer(500, "INTERNAL"), 5),
-        (error_answer(502, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), 5),
+        (error_response(503, "UNAVAILABLE", {"Retry-After": "17"}), 17),
+        (error_response(429, "THROTTLED"), 5),
+        (error_response(500, "INTERNAL"), 5),
+        (error_response(502, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), 5),
     ],
 )
-def test_a_temporary_failure_states_when_to_retry(backend: Backend, answer: Answer, seconds: float) -> None:
-    error = failure(backend, answer)
+def test_a_temporary_failure_states_when_to_retry(backend: Backend, response: Response, seconds: float) -> None:
+    error = exchange_error(backend, response)
     assert isinstance(error, ExchangeUnavailable)
     assert error.retry_after_seconds == seconds
 
@@ -90,27 +91,27 @@ def test_a_temporary_failure_states_when_to_retry(backend: Backend, answer: Answ
 def test_any_error_response_becomes_an_exchange_error(
     backend: Backend, status: int, content: bytes, kind: type[ExchangeFailed], code: str
 ) -> None:
-    error = failure(backend, (status, {}, content))
+    error = exchange_error(backend, (status, {}, content))
     assert (type(error), error.code) == (kind, code)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"<html>", b'{"accessKeyId": "' + CANARY.encode() + b'"}'])
 def test_an_invalid_answer_is_an_error_that_does_not_repeat_it(backend: Backend, content: bytes) -> None:
-    error = failure(backend, (200, {}, content))
+    error = exchange_error(backend, (200, {}, content))
     assert (type(error), error.code) == (ExchangeFailed, "NOT_UNDERSTOOD")
     assert CANARY not in repr(error)
 
 
 @pytest.mark.parametrize("status", [302, 307])
 def test_a_redirect_is_not_followed(backend: Backend, status: int) -> None:
-    error = failure(backend, (status, {"Location": f"{backend.url}/elsewhere"}, b""))
+    error = exchange_error(backend, (status, {"Location": f"{backend.url}/elsewhere"}, b""))
     assert isinstance(error, RequestRefused)
-    assert len(backend.bodies) == 1, "the token went once, to the address that was given"
+    assert len(backend.bodies) == 1, "the token must only be sent to the configured URL"
 
 
 def test_an_unreachable_api_is_unavailable() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port = one.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
     with pytest.raises(ExchangeUnavailable) as raised:
         TokenExchangeRequest(f"http://127.0.0.1:{port}", lambda: CANARY, CANARY)()
     assert raised.value.code == "UNREACHABLE"
@@ -118,16 +119,16 @@ def test_an_unreachable_api_is_unavailable() -> None:
 
 
 def test_an_api_that_does_not_answer_times_out(backend: Backend) -> None:
-    had_enough = threading.Event()
+    timed_out = threading.Event()
 
-    def late() -> Answer:
-        had_enough.wait(5)
+    def respond_late() -> Response:
+        timed_out.wait(5)
         return 200, {}, b""
 
-    backend.answers = late
+    backend.fake_response = respond_late
     with pytest.raises(ExchangeUnavailable):
         exchange(backend, timeout_seconds=0.05)
-    had_enough.set()
+    timed_out.set()
 
 
 @pytest.mark.parametrize("url", ["http://api.example.com", "ftp://127.0.0.1", "//api", "", "file:///etc/passwd"])

@@ -13,7 +13,9 @@ ENDED_STATUSES = ("SUCCEEDED", "FAILED")
 WAITING_STATUSES = ("SUBMITTED", "PENDING", "RUNNABLE")
 INTERRUPTED = {"Container": {"ExitCode": 143}, "StatusReason": "Your Spot Task was interrupted."}
 Life = Sequence[tuple[float, str, Mapping[str, Any]]]
-"""States of a job from a second on, with further fields of its description."""
+"""States of a job: each has the second after the submission from which it applies, the status, and further fields of the
+job's description.
+"""
 
 
 class ServiceError(Exception):
@@ -29,15 +31,23 @@ class FakeJob:
     name: str
     submitted_at: float
     life: Life
-    ended: str | None = None
-    """Reason of its termination or cancellation."""
+    end_reason: str | None = None
+    """Reason of its termination or cancellation. None if it was neither terminated nor cancelled."""
 
     def detail(self, now: float) -> dict[str, Any]:
         """Return the job's description at a time."""
-        if self.ended is not None:
-            return {"JobId": self.id, "Status": "FAILED", "StatusReason": self.ended, "Container": {}, "Attempts": []}
-        status, more = next((s, m) for at, s, m in reversed(self.life) if self.submitted_at + at <= now)
-        return {"JobId": self.id, "JobName": self.name, "Status": status, "Container": {}, "Attempts": [], **more}
+        if self.end_reason is not None:
+            return {
+                "JobId": self.id,
+                "Status": "FAILED",
+                "StatusReason": self.end_reason,
+                "Container": {},
+                "Attempts": [],
+            }
+        status, fields = next(
+            (status, fields) for at, status, fields in reversed(self.life) if self.submitted_at + at <= now
+        )
+        return {"JobId": self.id, "JobName": self.name, "Status": status, "Container": {}, "Attempts": [], **fields}
 
 
 @dataclass
@@ -46,47 +56,47 @@ class FakeBatch:
 
     lives: Callable[[str], Life]
     """Returns the life of a new job by its queue, `spot` or `on-demand`."""
-    lost_answers: int = 0
+    lost_responses: int = 0
     """Number of submissions that succeed but whose response is lost."""
-    refusing: str | None = None
+    submission_error: str | None = None
     """Error with which every submission is rejected."""
     now: float = 0
     jobs: list[FakeJob] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
-    def listjobs(self, given: Mapping[str, Any]) -> Any:
-        [name] = given["Filters"][0]["Values"]
-        found = [job for job in self.jobs if job.queue == given["JobQueue"] and job.name.lower() == name.lower()]
+    def listjobs(self, arguments: Mapping[str, Any]) -> Any:
+        [name] = arguments["Filters"][0]["Values"]
+        found = [job for job in self.jobs if job.queue == arguments["JobQueue"] and job.name.lower() == name.lower()]
         return {"JobSummaryList": [job.detail(self.now) for job in reversed(found)]}
 
-    def submitjob(self, given: Mapping[str, Any]) -> Any:
-        if self.refusing is not None:
-            raise ServiceError(self.refusing)
-        living = [job.id for job in self.jobs if job.detail(self.now)["Status"] not in ENDED_STATUSES]
-        assert not living, f"{living} would be run twice"
-        where = given["JobQueue"].rpartition("media-")[2]
-        job = FakeJob(f"job-{len(self.jobs)}", given["JobQueue"], given["JobName"], self.now, self.lives(where))
+    def submitjob(self, arguments: Mapping[str, Any]) -> Any:
+        if self.submission_error is not None:
+            raise ServiceError(self.submission_error)
+        active_jobs = [job.id for job in self.jobs if job.detail(self.now)["Status"] not in ENDED_STATUSES]
+        assert not active_jobs, f"a second job was submitted while {active_jobs} are active"
+        queue = arguments["JobQueue"].rpartition("media-")[2]
+        job = FakeJob(f"job-{len(self.jobs)}", arguments["JobQueue"], arguments["JobName"], self.now, self.lives(queue))
         self.jobs.append(job)
-        if self.lost_answers:
-            self.lost_answers -= 1
+        if self.lost_responses:
+            self.lost_responses -= 1
             raise ServiceError("Batch.ServerException")
         return {"JobId": job.id}
 
-    def describejobs(self, given: Mapping[str, Any]) -> Any:
-        return {"Jobs": [job.detail(self.now) for job in self.jobs if job.id in given["Jobs"]]}
+    def describejobs(self, arguments: Mapping[str, Any]) -> Any:
+        return {"Jobs": [job.detail(self.now) for job in self.jobs if job.id in arguments["Jobs"]]}
 
-    def canceljob(self, given: Mapping[str, Any]) -> Any:
-        job = self._job(given)
+    def canceljob(self, arguments: Mapping[str, Any]) -> Any:
+        job = self._job(arguments)
         if job.detail(self.now)["Status"] in WAITING_STATUSES:
-            job.ended = given["Reason"]
+            job.end_reason = arguments["Reason"]
         return {}
 
-    def terminatejob(self, given: Mapping[str, Any]) -> Any:
-        self._job(given).ended = given["Reason"]
+    def terminatejob(self, arguments: Mapping[str, Any]) -> Any:
+        self._job(arguments).end_reason = arguments["Reason"]
         return {}
 
-    def _job(self, given: Mapping[str, Any]) -> FakeJob:
-        [job] = [job for job in self.jobs if job.id == given["JobId"]]
+    def _job(self, arguments: Mapping[str, Any]) -> FakeJob:
+        [job] = [job for job in self.jobs if job.id == arguments["JobId"]]
         return job
 
 
@@ -94,22 +104,22 @@ class FakeBatch:
 class WalkResult:
     """Result of a walk through the media states."""
 
-    to: str
+    final_state: str
     """The first state after the media states."""
     variables: dict[str, Any]
     events: int
     """Number of events in the execution's history."""
 
 
-EVENTS = {"Pass": 2, "Choice": 2, "Wait": 2, "Task": 5}
+EVENTS_BY_TYPE = {"Pass": 2, "Choice": 2, "Wait": 2, "Task": 5}
 
 
 def walk_states(states: Mapping[str, Any], batch: FakeBatch, ends: Sequence[str]) -> WalkResult:
-    """Walk from the first state to one of the given states."""
+    """Walk from the first state to one of the arguments states."""
     at, variables, events = "Media", dict[str, Any](), 0
     while at not in ends:
         state = states[at]
-        events += EVENTS[state["Type"]]
+        events += EVENTS_BY_TYPE[state["Type"]]
         context: dict[str, Any] = {}
         match state["Type"]:
             case "Choice":

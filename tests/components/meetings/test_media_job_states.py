@@ -30,9 +30,9 @@ INTERRUPTED_LIFE: Life = [
 ]
 
 
-def failed_life(**said: Any) -> Life:
+def failed_life(**fields: Any) -> Life:
     """Return the life of a job that fails after some time."""
-    return [(0, "RUNNING", {}), (100, "FAILED", {"Attempts": [{}], **said})]
+    return [(0, "RUNNING", {}), (100, "FAILED", {"Attempts": [{}], **fields})]
 
 
 def walk_media_states(batch: FakeBatch, **processing: Any) -> WalkResult:
@@ -50,9 +50,9 @@ def queues(batch: FakeBatch) -> list[str]:
     return [job.queue.rpartition("media-")[2] for job in batch.jobs]
 
 
-def spot_batch(life: Life, then: Life = FINISHED_LIFE) -> FakeBatch:
+def spot_batch(life: Life, on_demand_life: Life = FINISHED_LIFE) -> FakeBatch:
     """Return a Batch with one life for Spot jobs and another for on-demand jobs."""
-    return FakeBatch(lambda queue: life if queue == "spot" else then)
+    return FakeBatch(lambda queue: life if queue == "spot" else on_demand_life)
 
 
 def start_count(walk: WalkResult) -> int:
@@ -65,7 +65,7 @@ def start_count(walk: WalkResult) -> int:
 def test_a_job_with_spot_capacity_runs_to_its_end() -> None:
     batch = spot_batch(FINISHED_LIFE)
     walk = walk_media_states(batch)
-    assert (walk.to, queues(batch), start_count(walk)) == ("ReadMedia", ["spot"], 1)
+    assert (walk.final_state, queues(batch), start_count(walk)) == ("ReadMedia", ["spot"], 1)
     assert not {"canceljob", "terminatejob"} & set(batch.calls)
     assert 690 <= batch.now <= 690 + 35, "the polling interval is short enough"
 
@@ -73,8 +73,8 @@ def test_a_job_with_spot_capacity_runs_to_its_end() -> None:
 def test_a_job_without_spot_capacity_is_cancelled_and_runs_on_demand() -> None:
     batch = spot_batch(WAITING_LIFE)
     walk = walk_media_states(batch, capacityMinutes=10)
-    assert (walk.to, queues(batch), start_count(walk)) == ("ReadMedia", ["spot", "on-demand"], 1)
-    assert batch.jobs[0].ended == NO_CAPACITY_REASON
+    assert (walk.final_state, queues(batch), start_count(walk)) == ("ReadMedia", ["spot", "on-demand"], 1)
+    assert batch.jobs[0].end_reason == NO_CAPACITY_REASON
     assert 600 <= batch.jobs[1].submitted_at <= 700, "capacityMinutes and up to two polling intervals"
     assert batch.calls.count("canceljob") == 1
 
@@ -82,60 +82,60 @@ def test_a_job_without_spot_capacity_is_cancelled_and_runs_on_demand() -> None:
 def test_a_job_that_is_interrupted_too_often_runs_on_demand() -> None:
     batch = spot_batch(INTERRUPTED_LIFE)
     walk = walk_media_states(batch)
-    assert (walk.to, queues(batch), start_count(walk)) == ("ReadMedia", ["spot", "on-demand"], 4)
+    assert (walk.final_state, queues(batch), start_count(walk)) == ("ReadMedia", ["spot", "on-demand"], 4)
 
 
 def test_an_interrupted_job_waits_for_capacity_as_long_as_before() -> None:
-    again: Life = [
+    interrupted_life: Life = [
         (0, "RUNNABLE", {}),
         (500, "RUNNING", {}),
         (1000, "RUNNABLE", {"Attempts": [{}]}),
         (1500, "RUNNING", {"Attempts": [{}]}),
         (2000, "SUCCEEDED", {"Attempts": [{}] * 2}),
     ]
-    batch = spot_batch(again)
-    assert walk_media_states(batch, capacityMinutes=10).to == "ReadMedia"
+    batch = spot_batch(interrupted_life)
+    assert walk_media_states(batch, capacityMinutes=10).final_state == "ReadMedia"
     assert queues(batch) == ["spot"]
-    stays: Life = [*again[:3], (10 * HOUR, "RUNNING", {})]
-    batch = spot_batch(stays)
-    assert walk_media_states(batch, capacityMinutes=10).to == "ReadMedia"
+    without_capacity: Life = [*interrupted_life[:3], (10 * HOUR, "RUNNING", {})]
+    batch = spot_batch(without_capacity)
+    assert walk_media_states(batch, capacityMinutes=10).final_state == "ReadMedia"
     assert queues(batch) == ["spot", "on-demand"]
     assert 1600 <= batch.jobs[1].submitted_at <= 1750
 
 
 def test_a_job_that_starts_during_its_cancellation_continues() -> None:
-    class Quick(FakeBatch):
-        def canceljob(self, given: Any) -> Any:
+    class StartingBatch(FakeBatch):
+        def canceljob(self, arguments: Any) -> Any:
             self.jobs[0].life = [
                 (0, "RUNNABLE", {}),
                 (self.now, "STARTING", {}),
                 (self.now + 600, "RUNNING", {}),
-                *done,
+                *finished,
             ]
-            return super().canceljob(given)
+            return super().canceljob(arguments)
 
-    done: Life = [(3 * HOUR, "SUCCEEDED", {"Attempts": [{}]})]
-    batch = Quick(lambda _: WAITING_LIFE)
-    assert walk_media_states(batch, capacityMinutes=10).to == "ReadMedia"
-    assert (queues(batch), batch.jobs[0].ended) == (["spot"], None)
+    finished: Life = [(3 * HOUR, "SUCCEEDED", {"Attempts": [{}]})]
+    batch = StartingBatch(lambda _: WAITING_LIFE)
+    assert walk_media_states(batch, capacityMinutes=10).final_state == "ReadMedia"
+    assert (queues(batch), batch.jobs[0].end_reason) == (["spot"], None)
 
 
 def test_the_second_job_is_submitted_after_the_cancelled_one_has_ended() -> None:
-    class Slow(FakeBatch):
-        def canceljob(self, given: Any) -> Any:
-            assert given["JobId"] == self.jobs[0].id
+    class SlowBatch(FakeBatch):
+        def canceljob(self, arguments: Any) -> Any:
+            assert arguments["JobId"] == self.jobs[0].id
             self.jobs[0].life = [(0, "RUNNABLE", {}), (self.now + 900, "FAILED", {"StatusReason": "cancelled"})]
             return {}
 
-    batch = Slow(lambda queue: WAITING_LIFE if queue == "spot" else FINISHED_LIFE)
-    assert walk_media_states(batch, capacityMinutes=10).to == "ReadMedia"
+    batch = SlowBatch(lambda queue: WAITING_LIFE if queue == "spot" else FINISHED_LIFE)
+    assert walk_media_states(batch, capacityMinutes=10).final_state == "ReadMedia"
     assert batch.jobs[1].submitted_at >= 1500
     assert batch.calls.count("canceljob") == 1
 
 
 def test_a_job_that_is_starting_is_not_cancelled() -> None:
     batch = spot_batch([(0, "STARTING", {}), (2400, "RUNNING", {}), (2500, "SUCCEEDED", {"Attempts": [{}]})])
-    assert walk_media_states(batch, capacityMinutes=10).to == "ReadMedia"
+    assert walk_media_states(batch, capacityMinutes=10).final_state == "ReadMedia"
     assert "canceljob" not in batch.calls
 
 
@@ -143,11 +143,11 @@ def test_a_job_that_is_starting_is_not_cancelled() -> None:
 def test_a_container_that_ended_by_itself_is_not_run_on_demand(code: int) -> None:
     batch = spot_batch(failed_life(Container={"ExitCode": code}, StatusReason="Essential container in task exited"))
     walk = walk_media_states(batch)
-    assert (walk.to, queues(batch), walk.variables["error"]) == ("GiveMediaUp", ["spot"], "MediaFailed")
+    assert (walk.final_state, queues(batch), walk.variables["error"]) == ("GiveMediaUp", ["spot"], "MediaFailed")
 
 
 @pytest.mark.parametrize(
-    "said",
+    "description",
     [
         INTERRUPTED,
         {"Container": {"ExitCode": 137}},
@@ -156,39 +156,39 @@ def test_a_container_that_ended_by_itself_is_not_run_on_demand(code: int) -> Non
         {},
     ],
 )
-def test_a_stopped_container_runs_on_demand(said: dict[str, Any]) -> None:
-    batch = spot_batch(failed_life(**said))
-    assert walk_media_states(batch).to == "ReadMedia"
+def test_a_stopped_container_runs_on_demand(description: dict[str, Any]) -> None:
+    batch = spot_batch(failed_life(**description))
+    assert walk_media_states(batch).final_state == "ReadMedia"
     assert queues(batch) == ["spot", "on-demand"]
 
 
 def test_a_job_timeout_is_a_failure() -> None:
-    said = {"Container": {"ExitCode": 137}, "StatusReason": "Job attempt duration exceeded timeout"}
-    batch = spot_batch(failed_life(**said))
-    assert (walk_media_states(batch).to, queues(batch)) == ("GiveMediaUp", ["spot"])
+    description = {"Container": {"ExitCode": 137}, "StatusReason": "Job attempt duration exceeded timeout"}
+    batch = spot_batch(failed_life(**description))
+    assert (walk_media_states(batch).final_state, queues(batch)) == ("GiveMediaUp", ["spot"])
 
 
-@pytest.mark.parametrize("said", [INTERRUPTED, {"Container": {"ExitCode": 1}}])
-def test_a_stopped_container_on_demand_is_a_failure(said: dict[str, Any]) -> None:
+@pytest.mark.parametrize("description", [INTERRUPTED, {"Container": {"ExitCode": 1}}])
+def test_a_stopped_container_on_demand_is_a_failure(description: dict[str, Any]) -> None:
     for processing in ({}, {"engine": "fargate"}):
-        batch = FakeBatch(lambda queue: INTERRUPTED_LIFE if queue == "spot" else failed_life(**said))
-        assert walk_media_states(batch, **processing).to == "GiveMediaUp"
+        batch = FakeBatch(lambda queue: INTERRUPTED_LIFE if queue == "spot" else failed_life(**description))
+        assert walk_media_states(batch, **processing).final_state == "GiveMediaUp"
         assert queues(batch)[-1] == "on-demand"
 
 
 def test_the_on_demand_engine_has_no_spot_states() -> None:
-    found = states(meetings(processing={"engine": "fargate"}))
-    assert not {"CancelSpotJob", "MediaOnDemand", "SearchSpotQueue"} & set(found)
+    state_names = set(states(meetings(processing={"engine": "fargate"})))
+    assert not {"CancelSpotJob", "MediaOnDemand", "SearchSpotQueue"} & state_names
     batch = FakeBatch(lambda _: FINISHED_LIFE)
-    assert (walk_media_states(batch, engine="fargate").to, queues(batch)) == ("ReadMedia", ["on-demand"])
+    assert (walk_media_states(batch, engine="fargate").final_state, queues(batch)) == ("ReadMedia", ["on-demand"])
 
 
 @pytest.mark.parametrize(("engine", "hours"), [("batch-spot", 3 * 24.5), ("fargate", 2 * 24)])
 def test_a_job_beyond_its_time_limit_is_terminated(engine: str, hours: float) -> None:
     batch = FakeBatch(lambda _: [(0, "STARTING", {})])
     walk = walk_media_states(batch, engine=engine)
-    assert (walk.to, walk.variables["error"]) == ("GiveMediaUp", "MediaTooLate")
-    assert [job.ended for job in batch.jobs] == [TERMINATION_REASON]
+    assert (walk.final_state, walk.variables["error"]) == ("GiveMediaUp", "MediaTooLate")
+    assert [job.end_reason for job in batch.jobs] == [TERMINATION_REASON]
     assert hours * HOUR <= batch.now <= hours * HOUR * 1.06
 
 
@@ -197,15 +197,15 @@ def test_an_active_job_of_the_same_recording_is_waited_for() -> None:
         batch = FakeBatch(lambda _: FINISHED_LIFE)
         walk_media_states(batch, **({"engine": "fargate"} if queue == "on-demand" else {}))
         batch.now = 300  # the time at which the job runs
-        assert walk_media_states(batch).to == "ReadMedia"
+        assert walk_media_states(batch).final_state == "ReadMedia"
         assert queues(batch) == [queue], "no second job may be submitted"
 
 
-@pytest.mark.parametrize("lost", [1, 2])
-def test_a_submission_whose_response_was_lost_is_searched(lost: int) -> None:
+@pytest.mark.parametrize("lost_responses", [1, 2])
+def test_a_job_whose_submission_response_was_lost_is_found_by_its_name(lost_responses: int) -> None:
     batch = spot_batch(FINISHED_LIFE)
-    batch.lost_answers = lost
-    assert (walk_media_states(batch).to, queues(batch)) == ("ReadMedia", ["spot"])
+    batch.lost_responses = lost_responses
+    assert (walk_media_states(batch).final_state, queues(batch)) == ("ReadMedia", ["spot"])
 
 
 def test_a_queue_that_rejects_submissions_fails_the_recording() -> None:
@@ -214,9 +214,9 @@ def test_a_queue_that_rejects_submissions_fails_the_recording() -> None:
         ("Batch.AWSBatchException", MAX_SUBMISSIONS),
         ("Batch.ClientException", 1),
     ):
-        batch = FakeBatch(lambda _: FINISHED_LIFE, refusing=error)
+        batch = FakeBatch(lambda _: FINISHED_LIFE, submission_error=error)
         walk = walk_media_states(batch)
-        assert (walk.to, walk.variables["error"]) == ("GiveMediaUp", error)
+        assert (walk.final_state, walk.variables["error"]) == ("GiveMediaUp", error)
         assert batch.calls.count("submitjob") == times
 
 
@@ -233,19 +233,19 @@ def test_a_job_that_cannot_be_described_is_terminated() -> None:
 
 
 def test_a_jobs_name_and_variables_name_its_recording() -> None:
-    asked = fill_arguments(states(complete())["SubmitMedia"]["Arguments"], queue="arn:of:a-queue")
-    environment = {variable["Name"]: variable["Value"] for variable in asked["ContainerOverrides"]["Environment"]}
+    submission = fill_arguments(states(complete())["SubmitMedia"]["Arguments"], queue="arn:of:a-queue")
+    environment = {variable["Name"]: variable["Value"] for variable in submission["ContainerOverrides"]["Environment"]}
     meeting = RECORDING.meeting
     assert environment == {
         "MEETING_USER": meeting.user,
         "MEETING_ID": meeting.meeting_id,
         "CONTENT": RECORDING.content,
     }
-    assert (asked["JobDefinition"], asked["JobQueue"]) == (f"{PREFIX}-media", "arn:of:a-queue")
-    assert asked["JobName"] == f"media-{meeting.user}-{meeting.meeting_id}-{RECORDING.content}"
-    assert len(asked["JobName"]) <= 128
-    looked = fill_arguments(states(complete())["FindMedia"]["Arguments"], queue="arn:of:a-queue")
-    assert looked["Filters"] == [{"Name": "JOB_NAME", "Values": [asked["JobName"]]}]
+    assert (submission["JobDefinition"], submission["JobQueue"]) == (f"{PREFIX}-media", "arn:of:a-queue")
+    assert submission["JobName"] == f"media-{meeting.user}-{meeting.meeting_id}-{RECORDING.content}"
+    assert len(submission["JobName"]) <= 128
+    search = fill_arguments(states(complete())["FindMedia"]["Arguments"], queue="arn:of:a-queue")
+    assert search["Filters"] == [{"Name": "JOB_NAME", "Values": [submission["JobName"]]}]
 
 
 def test_only_rejected_submissions_are_retried_without_a_search() -> None:
@@ -254,7 +254,7 @@ def test_only_rejected_submissions_are_retried_without_a_search() -> None:
 
 
 ATTEMPT = st.tuples(st.integers(0, 40 * 60), st.integers(0, 5 * HOUR))
-"""How long a machine is waited for, and how long it is then had."""
+"""Seconds for which a run waits for capacity, and seconds for which it then runs."""
 
 
 @st.composite
@@ -272,9 +272,9 @@ def lives(draw: st.DrawFn) -> Life:
 
 @settings(max_examples=20)
 @given(lives(), st.integers(0, 2))
-def test_any_job_ends_in_a_limited_number_of_steps_without_a_duplicate(life: Life, lost: int) -> None:
+def test_any_job_ends_in_a_limited_number_of_steps_without_a_duplicate(life: Life, lost_responses: int) -> None:
     batch = spot_batch(life)
-    batch.lost_answers = lost
+    batch.lost_responses = lost_responses
     walk = walk_media_states(batch)  # the fake Batch asserts that no two jobs are active at once
     processing = MEETINGS.settings().processing
     spare = sum(count_polls(minutes * 60, 30) for minutes in (processing.timeout_minutes, processing.capacity_minutes))

@@ -147,13 +147,13 @@ def test_each_function_has_its_memory_and_timeout() -> None:
 
 
 def test_the_frontend_outputs_name_the_meetings_resources() -> None:
-    told: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
 
     def program() -> None:
-        told.update(MEETINGS.program(kept={"rawDays": 5})().frontend)
+        outputs.update(MEETINGS.program(kept={"rawDays": 5})().frontend)
 
     Engine().run(program)
-    assert {name: value for name, value in told.items() if name != "api_url"} == {
+    assert {name: value for name, value in outputs.items() if name != "api_url"} == {
         "bucket": BUCKET,
         "table": TABLE,
         "index": "GSI-1",
@@ -161,4 +161,4 @@ def test_the_frontend_outputs_name_the_meetings_resources() -> None:
         "raw_days": 5,
         "routes": ["POST /exchange", "POST /playback"],
     }
-    assert "api_url" in told
+    assert "api_url" in outputs

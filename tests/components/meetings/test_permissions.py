@@ -16,7 +16,7 @@ CLIENT = f"arn:aws:iam::123456789012:role/{PREFIX}-client"
 WORKFLOW = f"arn:aws:states:{ACCOUNT}:stateMachine:{PREFIX}-workflow"
 IMAGES = f"arn:aws:ecr:{ACCOUNT}:repository/{PREFIX}-media-images"
 BATCH = f"arn:aws:batch:{ACCOUNT}"
-OURS = '{"StringEquals": {"cloudwatch:namespace": "Polyphony/Meetings"}}'
+OWN_NAMESPACE = '{"StringEquals": {"cloudwatch:namespace": "Polyphony/Meetings"}}'
 OWN = "${aws:PrincipalTag/user}"
 ONE_USER = {
     "ForAllValues:StringEquals": {"aws:TagKeys": "user"},
@@ -44,7 +44,7 @@ def below(*kinds: str) -> list[str]:
     return [f"{OBJECTS}/{kind}/*" for kind in kinds]
 
 
-MOVES: set[Permission] = {
+UPDATES_MEETINGS: set[Permission] = {
     # Records are read and written conditionally; due items are deleted.
     *may("dynamodb", "DeleteItem GetItem PutItem", ITEMS),
     # complete.json is read. Without ListBucket, S3 answers 403 instead of 404 for missing objects.
@@ -53,7 +53,7 @@ MOVES: set[Permission] = {
     *may("states", "StartExecution", WORKFLOW),
 }
 """Permissions of all functions that update meetings: for uploads, for steps and for sweeps."""
-METRIC = may("cloudwatch", "PutMetricData", "*", condition=OURS)
+METRIC = may("cloudwatch", "PutMetricData", "*", condition=OWN_NAMESPACE)
 FAILED = may("sqs", "SendMessage", queue("care-failures"))
 MAY_CLIENT: set[Permission] = {
     *may("dynamodb", "GetItem", ITEMS, condition=OWN_KEYS),
@@ -102,7 +102,7 @@ MAY_SUMMARIZE: set[Permission] = {
 }
 
 
-def called(schedule: str) -> set[Permission]:
+def may_invoke(schedule: str) -> set[Permission]:
     return {
         *may("lambda", "InvokeFunction", function(schedule)),
         *may("sqs", "SendMessage", queue(f"{schedule}-schedule-dlq")),
@@ -111,17 +111,17 @@ def called(schedule: str) -> set[Permission]:
 
 OF_FUNCTIONS: dict[str, set[Permission]] = {
     "auth-exchange": may("sts", "AssumeRole TagSession", CLIENT, condition=json.dumps(ONE_USER, sort_keys=True)),
-    "start": {*MOVES, *may_consume(f"{PREFIX}-uploads")},
-    "steps": {*MOVES, *METRIC, *may("s3", "GetObject", *below("work"))},
+    "start": {*UPDATES_MEETINGS, *may_consume(f"{PREFIX}-uploads")},
+    "steps": {*UPDATES_MEETINGS, *METRIC, *may("s3", "GetObject", *below("work"))},
     "bedrock-summarize": MAY_SUMMARIZE,
     "sweep": {
-        *MOVES,
+        *UPDATES_MEETINGS,
         *FAILED,
         *may("dynamodb", "Query", ITEMS),
         *may("states", "DescribeExecution", f"{WORKFLOW.replace(':stateMachine:', ':execution:')}:*"),
     },
     # The count is stored and compared with earlier counts, and recordings whose event was lost are started.
-    "storage": {*MOVES, *FAILED, *METRIC, *may("s3", "GetObject PutObject", *below("work/storage"))},
+    "storage": {*UPDATES_MEETINGS, *FAILED, *METRIC, *may("s3", "GetObject PutObject", *below("work/storage"))},
 }
 ROLES: dict[str, set[Permission]] = {
     **{name: {*permitted, *may_run(f"{PREFIX}-{name}")} for name, permitted in OF_FUNCTIONS.items()},
@@ -129,8 +129,8 @@ ROLES: dict[str, set[Permission]] = {
     "workflow": MAY_WORKFLOW,
     "media": MAY_JOB,
     "media-start": STARTS_JOB,
-    "sweep-schedule": called("sweep"),
-    "storage-schedule": called("storage"),
+    "sweep-schedule": may_invoke("sweep"),
+    "storage-schedule": may_invoke("storage"),
 }
 
 
@@ -183,7 +183,7 @@ def test_all_policies_are_known_in_a_preview() -> None:
     assert documents(plain()) == documents(complete())
 
 
-def asked(recorded: Recorded) -> set[str]:
+def invocable_models(recorded: Recorded) -> set[str]:
     found = permissions(recorded, f"{PREFIX}-bedrock-summarize")
     return {resource for action, resource, _ in found if action == "bedrock:InvokeModel"}
 
@@ -207,7 +207,7 @@ def asked(recorded: Recorded) -> set[str]:
     ],
 )
 def test_only_the_configured_models_may_be_invoked(models: dict[str, Any], expected: set[str]) -> None:
-    assert asked(meetings(models=models)) == expected
+    assert invocable_models(meetings(models=models)) == expected
 
 
 def test_the_on_demand_engine_may_submit_to_one_queue() -> None:

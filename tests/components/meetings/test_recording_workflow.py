@@ -82,17 +82,17 @@ def test_the_last_step_accepts_every_outcome_of_the_summary() -> None:
 def test_the_summary_function_receives_its_parameters() -> None:
     media = {**MEDIA, "audio": [{**AUDIO, "key": RECORDING.audio_key(0)}]}
     payload = fill_arguments(states(complete())["Summarize"]["Arguments"]["Payload"], media=media)
-    asked = SummaryRequest.model_validate(payload)
-    assert asked.recording == RECORDING
-    assert [part.key for part in asked.audio] == [RECORDING.audio_key(0)]
+    request = SummaryRequest.model_validate(payload)
+    assert request.recording == RECORDING
+    assert [part.key for part in request.audio] == [RECORDING.audio_key(0)]
 
 
 def test_a_busy_model_is_retried_and_a_refusal_is_not() -> None:
     state = states(complete())["Summarize"]
     [busy] = [retrier for retrier in state["Retry"] if "ModelBusy" in retrier["ErrorEquals"]]
     assert (busy["MaxAttempts"], busy["MaxDelaySeconds"], busy["JitterStrategy"]) == (8, 600, "FULL")
-    again = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
-    assert not again & {"ModelRefused", "SummaryUnusable", "States.ALL", "States.TaskFailed"}
+    retried_errors = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
+    assert not retried_errors & {"ModelRefused", "SummaryUnusable", "States.ALL", "States.TaskFailed"}
     for error in ("ModelBusy", "ModelRefused", "SummaryUnusable", "States.Timeout"):
         assert find_catch(state, error)["Next"] == "GiveSummaryUp"
     assert state["TimeoutSeconds"] > 900, "the function must end before the task's timeout"

@@ -33,8 +33,8 @@ def attempts(name: str, error: str) -> int:
 def test_a_parts_transcript_is_written_to_the_key_that_is_read() -> None:
     context = {"context": {"Execution": {"Input": INPUT}, "Map": {"Item": {"Index": 1}}}, "input": AUDIO}
     user = RECORDING.meeting.user
-    asked = fill_arguments(parts()["StartPart"]["Arguments"], context, media=MEDIA)
-    assert asked == {
+    start = fill_arguments(parts()["StartPart"]["Arguments"], context, media=MEDIA)
+    assert start == {
         "TranscriptionJobName": f"polyphony-test-{user}-{INPUT['meetingId']}-{RECORDING.content}-2-001",
         "LanguageCode": "en-US",
         "MediaFormat": "flac",
@@ -43,10 +43,10 @@ def test_a_parts_transcript_is_written_to_the_key_that_is_read() -> None:
         "OutputKey": RECORDING.part_transcript_key(1, "en-US"),
         "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": 10},
     }
-    assert len(asked["TranscriptionJobName"]) <= 200
-    remembered = fill_arguments(parts()["StartPart"]["Assign"], context)
-    again = fill_arguments(parts()["AskForPart"]["Arguments"], **remembered)
-    assert again == {"TranscriptionJobName": asked["TranscriptionJobName"]}
+    assert len(start["TranscriptionJobName"]) <= 200
+    variables = fill_arguments(parts()["StartPart"]["Assign"], context)
+    status_request = fill_arguments(parts()["AskForPart"]["Arguments"], **variables)
+    assert status_request == {"TranscriptionJobName": start["TranscriptionJobName"]}
 
 
 def test_every_attempt_has_its_own_transcription_job() -> None:
@@ -57,11 +57,14 @@ def test_every_attempt_has_its_own_transcription_job() -> None:
     assert names[0] == names[1] != names[2], "otherwise a failed job's name would block the recording for months"
 
 
-@pytest.mark.parametrize(("there", "to"), [(True, "PartTranscribed"), (False, "StartPart")])
-def test_a_part_with_a_transcript_starts_no_job(there: bool, to: str) -> None:
+@pytest.mark.parametrize(("has_transcript", "next_state"), [(True, "PartTranscribed"), (False, "StartPart")])
+def test_a_part_with_a_transcript_starts_no_job(has_transcript: bool, next_state: str) -> None:
     found = states(complete())["Transcribe"]["ItemProcessor"]
     assert found["StartAt"] == "PartAlreadyTranscribed"
-    assert evaluate_choice(found["States"]["PartAlreadyTranscribed"], {"input": {**AUDIO, "transcribed": there}}) == to
+    assert (
+        evaluate_choice(found["States"]["PartAlreadyTranscribed"], {"input": {**AUDIO, "transcribed": has_transcript}})
+        == next_state
+    )
 
 
 def test_a_job_whose_start_response_was_lost_is_waited_for() -> None:

@@ -26,14 +26,14 @@ from tests.token_issuer import AUDIENCE, Provider, serving
 ROLE = "arn:aws:iam::123456789012:role/polyphony-dev-meetings-client"
 LOCATION = MeetingsLocation("recordings", "meetings", "us-east-1")
 ORIGIN = "https://example.org"
-SECONDS, RENEW_BEFORE, PLAYBACK_SECONDS = 3600, 900, 120
+CREDENTIAL_SECONDS, RENEW_BEFORE_SECONDS, PLAYBACK_SECONDS = 3600, 900, 120
 
 
 @cache
-def _client() -> Any:
+def _sts_client() -> Any:
     """Cached, because creating a client would take most of a test's time."""
-    make: Any = boto3.client
-    return make("sts", region_name="us-east-1", config=Config(retries={"total_max_attempts": 1}))
+    create_client: Any = boto3.client
+    return create_client("sts", region_name="us-east-1", config=Config(retries={"total_max_attempts": 1}))
 
 
 @dataclass
@@ -42,7 +42,7 @@ class ExchangeHarness:
 
     provider: Provider
     role: ClientRole
-    sessions: list[dict[str, Any]]
+    assume_role_calls: list[dict[str, Any]]
     """Parameters of all AssumeRole calls."""
     clock_seconds: float = 1_000_000.0
     """Time of the clock that the key cache uses."""
@@ -56,11 +56,11 @@ class ExchangeHarness:
         """Created by the test that first uses it, because a logger keeps the standard output that it finds."""
         return EventLog("DEBUG")
 
-    def exchange(self, token: str | None = None, name: object = "laptop") -> "ParsedResponse":
+    def exchange(self, token: str | None = None, session_name: object = "laptop") -> "ParsedResponse":
         """Exchange a token, which is valid by default."""
-        return self.send_body(json.dumps({"token": token or self.provider.token(), "sessionName": name}))
+        return self.send_body(json.dumps({"token": token or self.provider.token(), "sessionName": session_name}))
 
-    def play(self, meeting_id: object, token: str | None = None) -> "ParsedResponse":
+    def request_playback(self, meeting_id: object, token: str | None = None) -> "ParsedResponse":
         """Request the URLs of a recording. The token is valid by default."""
         body = json.dumps({"token": token or self.provider.token(), "meetingId": meeting_id})
         return self.send_body(body, "/playback")
@@ -70,7 +70,7 @@ class ExchangeHarness:
         verifier = TokenVerifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
         access = CallerAccess(verifier, self.role.assume, self.log)
         operations = operation_functions(
-            TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE),
+            TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE_SECONDS),
             RecordingPlayback(access, LOCATION, create_user_clients, playback_seconds=PLAYBACK_SECONDS),
         )
         return ParsedResponse(
@@ -88,7 +88,7 @@ class ParsedResponse(RestResponse):
     """Response of the function."""
 
     @property
-    def refusal(self) -> tuple[int, str, list[str]]:
+    def error(self) -> tuple[int, str, list[str]]:
         """Status, code and wrong fields of an error."""
         assert set(self.body) == {"code", "message", "fields", "requestId"}
         return self.status, self.body["code"], [field["field"] for field in self.body["fields"]]
@@ -97,10 +97,11 @@ class ParsedResponse(RestResponse):
 @contextmanager
 def create_exchange_harness() -> Iterator[ExchangeHarness]:
     """Create the harness. The environment must contain AWS credentials."""
-    client, sessions = _client(), []
+    sts, calls = _sts_client(), []
 
-    def note(params: dict[str, Any], **_: Any) -> None:
-        sessions.append(dict(params))
+    def record_call(params: dict[str, Any], **_: Any) -> None:
+        calls.append(dict(params))
 
-    with at_event(client, "provide-client-params.sts.AssumeRole", note), mock_aws(), serving(Provider()) as provider:
-        yield ExchangeHarness(provider, ClientRole(client, ROLE, SECONDS), sessions)
+    recorded_calls = at_event(sts, "provide-client-params.sts.AssumeRole", record_call)
+    with recorded_calls, mock_aws(), serving(Provider()) as provider:
+        yield ExchangeHarness(provider, ClientRole(sts, ROLE, CREDENTIAL_SECONDS), calls)

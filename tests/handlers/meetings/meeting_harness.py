@@ -26,7 +26,7 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_bucket import MeetingBucket
-from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
+from handlers.meetings.meeting_record import DUE_PARTITION, INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
@@ -53,6 +53,7 @@ LIMITS = MeetingTimeLimits(
     give_up_after=timedelta(days=2),
 )
 CANARY = "canary"
+"""Text in errors and client data that must not appear in logs."""
 
 
 @cache
@@ -66,25 +67,24 @@ class FakeStepFunctions:
     """Step Functions whose executions end at the test's command. A name can be used only once."""
 
     statuses: dict[str, str] = field(default_factory=dict)
+    """Status of each execution by name, in the order of the starts."""
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     next_starts: deque[str] = field(default_factory=deque)
-    """Results of the next starts: `refused`, `lost` (before the start) or `lost after` (after it). Later starts
-    succeed.
-    """
+    """Results of the next starts: `rejected`, `request lost` or `response lost`. Later starts succeed."""
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Mapping[str, Any]:  # noqa: A002, N803
         assert stateMachineArn == STATE_MACHINE
         assert len(name) <= 80
         result = self.next_starts.popleft() if self.next_starts else ""
-        if result == "refused":
+        if result == "rejected":
             raise _client_error("ExecutionLimitExceeded")
-        if result == "lost":
+        if result == "request lost":
             raise ReadTimeoutError(endpoint_url=CANARY)
-        asked = json.loads(input)
-        if name in self.statuses and (self.statuses[name] != "RUNNING" or self.inputs[name] != asked):
+        execution_input = json.loads(input)
+        if name in self.statuses and (self.statuses[name] != "RUNNING" or self.inputs[name] != execution_input):
             raise _client_error("ExecutionAlreadyExists")
-        self.statuses[name], self.inputs[name] = "RUNNING", asked
-        if result == "lost after":
+        self.statuses[name], self.inputs[name] = "RUNNING", execution_input
+        if result == "response lost":
             raise ReadTimeoutError(endpoint_url=CANARY)
         return {}
 
@@ -115,17 +115,22 @@ def _client_error(code: str) -> ClientError:
 
 @dataclass
 class FakeCloudWatch:
-    calls: list[dict[str, Any]] = field(default_factory=list)
-    error: Exception | None = None
+    """CloudWatch that records metrics."""
 
-    def put_metric_data(self, **asked: Any) -> Mapping[str, Any]:
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    """Parameters of all successful PutMetricData calls."""
+    error: Exception | None = None
+    """Error that every call raises, if it is set."""
+
+    def put_metric_data(self, **parameters: Any) -> Mapping[str, Any]:
         if self.error is not None:
             raise self.error
-        self.calls.append(asked)
+        self.calls.append(parameters)
         return {}
 
     @property
     def values(self) -> list[tuple[str, float]]:
+        """Name and value of each metric."""
         return [(metric["MetricName"], metric["Value"]) for call in self.calls for metric in call["MetricData"]]
 
 
@@ -170,8 +175,8 @@ class MeetingHarness:
     def put_object(self, key: str, body: bytes, *, uploaded_at: datetime | None = None) -> None:
         """Store an object without an event."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
-        [stored] = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
-        stored.last_modified = uploaded_at or self.now
+        [stored_object] = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
+        stored_object.last_modified = uploaded_at or self.now
 
     def upload_chunks(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
         """Upload chunks, named by their positions, without events."""
@@ -184,25 +189,35 @@ class MeetingHarness:
         self.put_object(meeting.upload_key("complete.json"), complete.model_dump_json(by_alias=True).encode())
         return complete
 
+    def upload_files(self, *chunks: bytes, meeting: MeetingId = MEETING) -> CompleteFile:
+        """Upload chunks and their `complete.json` without events."""
+        self.upload_chunks(*chunks, meeting=meeting)
+        return self.upload_complete_file(*chunks, meeting=meeting)
+
     def deliver_events(self, *keys: str) -> list[str]:
         """Deliver the events of uploads in one batch; return the keys whose events are retried."""
         messages = [{"messageId": key, "body": object_created_event(key)} for key in keys]
         return self.deliver_messages(messages)
 
     def deliver_messages(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
-        arrivals = UploadEvents(self.table, self.upload_processor, bucket=BUCKET, log=self.log)
-        return [failure["itemIdentifier"] for failure in arrivals.handle(messages)["batchItemFailures"]]
+        upload_events = UploadEvents(self.table, self.upload_processor, bucket=BUCKET, log=self.log)
+        return [failure["itemIdentifier"] for failure in upload_events.handle(messages)["batchItemFailures"]]
 
     def deliver_event(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
         """Deliver the event of one upload."""
         return self.deliver_events(meeting.upload_key(name))
 
     def upload_recording(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
-        """Upload a complete recording and deliver its event."""
+        """Upload a complete recording and deliver the event of `complete.json`."""
         self.upload_chunks(*chunks, meeting=meeting)
         complete = self.upload_complete_file(*chunks, meeting=meeting, **changed)
         assert self.deliver_event("complete.json", meeting) == []
         return Recording(meeting, complete.content)
+
+    def finish_without_audio(self, recording: Recording) -> None:
+        """Make the meeting ready, with the media job's result that the recording has no audio."""
+        self.write_media_result(recording, MediaOutcome.NO_AUDIO)
+        self.run_step("media", recording)
 
     def write_media_result(
         self, recording: Recording, outcome: MediaOutcome = MediaOutcome.READY, **result: Any
@@ -211,14 +226,15 @@ class MeetingHarness:
         body = {"schemaVersion": 1, "outcome": outcome, **result}
         if outcome is MediaOutcome.READY:
             part = {"key": recording.audio_key(0), "offsetMs": 0, "durationMs": 60_000}
-            made = {"videoKey": recording.video_key, "audio": [part], "durationMs": 60_000, "ffmpegMs": 6_000}
-            body = {**body, **made, **result}
+            output = {"videoKey": recording.video_key, "audio": [part], "durationMs": 60_000, "ffmpegMs": 6_000}
+            body = {**body, **output, **result}
         self.put_object(recording.media_result_key, json.dumps(body).encode())
 
-    def run_step(self, step: str, recording: Recording, attempt: int = 1, **more: Any) -> dict[str, Any]:
+    def run_step(self, step: str, recording: Recording, attempt: int = 1, **parameters: Any) -> dict[str, Any]:
         """Run a step of the workflow; return its response."""
-        about = {"user": recording.meeting.user, "meetingId": recording.meeting.meeting_id}
-        return run_step(self.steps, {"step": step, **about, "content": recording.content, "attempt": attempt, **more})
+        meeting = {"user": recording.meeting.user, "meetingId": recording.meeting.meeting_id}
+        event = {"step": step, **meeting, "content": recording.content, "attempt": attempt, **parameters}
+        return run_step(self.steps, event)
 
     def record(self, meeting: MeetingId = MEETING) -> MeetingRecord:
         record = self.table.read(meeting)
@@ -231,9 +247,11 @@ class MeetingHarness:
         return tuple(str(part) for part in (record.status, record.stage, record.reason) if part is not None)
 
     def wrong_chunks(self, meeting: MeetingId = MEETING) -> dict[str, str]:
+        """Problems of the wrong chunks in the meeting's record, by chunk name."""
         return {chunk.name: str(chunk.problem) for chunk in self.record(meeting).wrong}
 
     def sweep(self) -> dict[str, int]:
+        """Run the sweep; return the number of meetings by outcome."""
         sweep = MeetingSweep(
             self.table,
             self.executions,
@@ -251,16 +269,16 @@ class MeetingHarness:
         return items
 
     def due_sort_keys(self) -> list[str]:
-        """Sort keys of the due items."""
-        return sorted(item[SORT]["S"] for item in self.all_items() if item[PARTITION]["S"] == "#open")
+        """Sort keys of the due items, which list the meetings that the sweep has to check."""
+        return sorted(item[SORT]["S"] for item in self.all_items() if item[PARTITION]["S"] == DUE_PARTITION)
 
     @contextmanager
     def fail_complete_file_reads(self, code: str, times: int = 1000) -> Iterator[None]:
         """Let the next reads of `complete.json` fail with an error code."""
-        left = iter(range(times))
+        remaining_failures = iter(range(times))
 
         def fail(params: dict[str, Any], **_: Any) -> None:
-            if params["url_path"].endswith("/complete.json") and next(left, None) is not None:
+            if params["url_path"].endswith("/complete.json") and next(remaining_failures, None) is not None:
                 raise ClientError({"Error": {"Code": code, "Message": CANARY}}, "GetObject")
 
         with at_event(self.s3, "before-call.s3.GetObject", fail):
@@ -271,26 +289,32 @@ class MeetingHarness:
         """Record the names of the AWS calls within the block."""
         calls: list[str] = []
 
-        def note(model: Any, **_: Any) -> None:
+        def record_call(model: Any, **_: Any) -> None:
             calls.append(model.name)
 
-        with at_event(self.dynamodb, "before-call.*", note), at_event(self.s3, "before-call.*", note):
+        with at_event(self.dynamodb, "before-call.*", record_call), at_event(self.s3, "before-call.*", record_call):
             yield calls
 
 
 def complete_file(*chunks: bytes, **changed: Any) -> CompleteFile:
     """Return the `complete.json` of these chunks."""
-    listed = tuple(
+    entries = tuple(
         Chunk(name=f"{number}.webm", bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest())
         for number, chunk in enumerate(chunks)
     )
-    about = {"schemaVersion": 1, "title": f"{CANARY} title", "startedAt": "2026-01-31T10:00:00.000Z"}
-    return CompleteFile.model_validate({**about, "participants": [f"{CANARY} Ann"], "chunks": listed, **changed})
+    description = {
+        "title": f"{CANARY} title",
+        "startedAt": "2026-01-31T10:00:00.000Z",
+        "participants": [f"{CANARY} Ann"],
+    }
+    return CompleteFile.model_validate({"schemaVersion": 1, **description, "chunks": entries, **changed})
 
 
-def act_after_first_call(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, act: Callable[[], object]) -> None:
+def run_after_first_call(
+    monkeypatch: pytest.MonkeyPatch, owner: type, method: str, action: Callable[[], object]
+) -> None:
     """Run a function after the first call of a method, before the caller continues."""
-    original, pending = getattr(owner, method), [act]
+    original, pending = getattr(owner, method), [action]
 
     def call(*arguments: Any) -> Any:
         result = original(*arguments)

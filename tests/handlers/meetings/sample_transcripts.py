@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 WORD_MS = 400
-MARKS = ".,?!"
+PUNCTUATION_MARKS = ".,?!"
 
 
 @dataclass(frozen=True)
@@ -28,32 +28,35 @@ class Turn:
         return self.start_ms + len(self.words) * WORD_MS
 
 
-def turns(*spoken: tuple[str, str], gap_ms: int = 300) -> tuple[Turn, ...]:
+def create_turns(*speakers_and_texts: tuple[str, str], gap_ms: int = 300) -> tuple[Turn, ...]:
     """Return turns that follow each other."""
-    turns_so_far: list[Turn] = []
-    for speaker, text in spoken:
-        start_ms = turns_so_far[-1].end_ms + gap_ms if turns_so_far else 0
-        turns_so_far.append(Turn(speaker, start_ms, text))
-    return tuple(turns_so_far)
+    turns: list[Turn] = []
+    for speaker, text in speakers_and_texts:
+        start_ms = turns[-1].end_ms + gap_ms if turns else 0
+        turns.append(Turn(speaker, start_ms, text))
+    return tuple(turns)
 
 
-def output(spoken_turns: Iterable[Turn]) -> bytes:
-    """Return the output of a transcription job."""
-    items = [item for turn in spoken_turns for at, word in enumerate(turn.words) for item in _spoken(turn, at, word)]
+def transcribe_output(turns: Iterable[Turn]) -> bytes:
+    """Return the output of a transcription job for these turns."""
+    items = [
+        item for turn in turns for number, word in enumerate(turn.words) for item in _word_items(turn, number, word)
+    ]
     results = {"transcripts": [{"transcript": ""}], "items": items}
     return json.dumps({"jobName": "one", "status": "COMPLETED", "results": results}).encode()
 
 
-def length(spoken_turns: Sequence[Turn]) -> int:
-    """Return the duration of the audio in milliseconds."""
-    return max((turn.end_ms for turn in spoken_turns), default=0) + 500
+def audio_milliseconds(turns: Sequence[Turn]) -> int:
+    """Return the duration of the audio, which ends half a second after the last turn."""
+    return max((turn.end_ms for turn in turns), default=0) + 500
 
 
-def _spoken(turn: Turn, at: int, word: str) -> list[dict[str, Any]]:
-    match = re.fullmatch(rf"(.*?)([{MARKS}]*)", word)
+def _word_items(turn: Turn, number: int, word: str) -> list[dict[str, Any]]:
+    """Return the items for a word of a turn and the punctuation marks after it."""
+    match = re.fullmatch(rf"(.*?)([{PUNCTUATION_MARKS}]*)", word)
     assert match is not None
-    start = turn.start_ms + at * WORD_MS
-    pronounced = {
+    start = turn.start_ms + number * WORD_MS
+    pronunciation = {
         "type": "pronunciation",
         "start_time": f"{start / 1000:.3f}",
         "end_time": f"{(start + WORD_MS) / 1000:.3f}",
@@ -61,4 +64,4 @@ def _spoken(turn: Turn, at: int, word: str) -> list[dict[str, Any]]:
         "speaker_label": turn.speaker,
     }
     marks = [{"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": mark}]} for mark in match[2]]
-    return [pronounced, *marks]
+    return [pronunciation, *marks]

@@ -29,51 +29,52 @@ STACK = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "STACK": "dev"}
 
 @pytest.fixture
 def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
-    with create_harness(monkeypatch) as one, mock_aws():
-        client = boto3.client("stepfunctions")
+    """The harness with a state machine emulated by moto, which the functions find through their environment."""
+    with create_harness(monkeypatch) as meeting_harness, mock_aws():
+        step_functions = boto3.client("stepfunctions")
         definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Wait", "Seconds": 1, "End": True}}})
-        made = client.create_state_machine(
+        arn = step_functions.create_state_machine(
             name="meetings", definition=definition, roleArn="arn:aws:iam::123456789012:role/states"
-        )
-        for name, value in {**STACK, "STATE_MACHINE_ARN": made["stateMachineArn"]}.items():
+        )["stateMachineArn"]
+        for name, value in {**STACK, "STATE_MACHINE_ARN": arn}.items():
             monkeypatch.setenv(name, value)
-        cached: tuple[Any, ...] = (
+        cached_functions: tuple[Any, ...] = (
             start_handler._upload_events,
             workflow_steps._steps,
             sweep_handler._sweep,
             storage_handler._storage_counter,
         )
-        for each in cached:
-            each.cache_clear()
-        yield one
-        for each in cached:
-            each.cache_clear()
+        for function in cached_functions:
+            function.cache_clear()
+        yield meeting_harness
+        for function in cached_functions:
+            function.cache_clear()
 
 
 def test_the_deployed_functions_process_a_recording_together(harness: MeetingHarness) -> None:
-    harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a")
+    harness.upload_files(b"a")
     message = {"messageId": "m", "body": object_created_event(MEETING.upload_key("complete.json"))}
     assert start_handler.handler({"Records": [message]}, None) == {"batchItemFailures": []}
     assert harness.state() == ("processing", "media")
     execution = MeetingExecution.for_record(harness.record())
-    client = boto3.client("stepfunctions")
-    machine = client.list_state_machines()["stateMachines"][0]["stateMachineArn"]
-    [found] = client.list_executions(stateMachineArn=machine)["executions"]
-    assert found["name"] == execution.name
+    step_functions = boto3.client("stepfunctions")
+    state_machine = step_functions.list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    [started_execution] = step_functions.list_executions(stateMachineArn=state_machine)["executions"]
+    assert started_execution["name"] == execution.name
+
     harness.write_media_result(execution.recording)
-    answer = workflow_steps.handler({**execution.input, "step": "media"}, None)
-    assert answer["outcome"] == "ready"
+    assert workflow_steps.handler({**execution.input, "step": "media"}, None)["outcome"] == "ready"
     assert workflow_steps.handler({**execution.input, "step": "transcribed"}, None) == {"outcome": "goes_on"}
-    done = {**execution.input, "step": "finish", "outcome": "summarized"}
-    assert workflow_steps.handler(done, None) == {"outcome": "ready"}
+    last_step = {**execution.input, "step": "finish", "outcome": "summarized"}
+    assert workflow_steps.handler(last_step, None) == {"outcome": "ready"}
     metrics = boto3.client("cloudwatch").list_metrics(Namespace="Polyphony/Meetings")["Metrics"]
     assert {metric["MetricName"] for metric in metrics} == {"FfmpegRatio", "ProcessingDuration"}
+
     assert sweep_handler.handler({"kind": "sweep"}, None)["checked"] == 0
     assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "metrics": 0, "started": 0}
 
 
-def test_invalid_events_are_rejected(harness: MeetingHarness) -> None:
+def test_the_handlers_reject_invalid_events(harness: MeetingHarness) -> None:
     for handler in (sweep_handler.handler, storage_handler.handler):
         with pytest.raises(ValidationError):
             handler({"kind": "other"}, None)

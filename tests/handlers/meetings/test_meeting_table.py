@@ -19,7 +19,14 @@ from handlers.meetings.meeting_table import DueMeeting, MeetingTable
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_completion_file import ChunkProblem, WrongChunk
 from tests.handlers.meetings.meeting_harness import ANN, BOB, CANARY, MEETING, START, TABLE, MeetingHarness
-from tests.handlers.meetings.test_meeting_state_transitions import LATER, REPORTS, STARTED
+from tests.handlers.meetings.test_meeting_state_transitions import (
+    LATER,
+    READY_REPORT,
+    REPORTS,
+    STARTED,
+    SUMMARY_REPORT,
+    TRANSCRIPTION_REPORT,
+)
 
 
 def test_a_record_is_read_back(harness: MeetingHarness) -> None:
@@ -35,38 +42,40 @@ def test_a_record_is_read_back(harness: MeetingHarness) -> None:
 def test_a_write_based_on_an_old_version_is_refused(harness: MeetingHarness) -> None:
     assert harness.table.write(None, STARTED)
     assert not harness.table.write(None, STARTED.model_copy(update={"title": "mine"}))
-    first, second = (apply_report(STARTED, word, LATER) for word in REPORTS[1:3])
-    assert first.due == second.due == STARTED.due
-    assert harness.table.write(STARTED, first)
-    assert not harness.table.write(STARTED, second)
-    done, given_up = (
-        mark_failed(first, reason, LATER) for reason in (MeetingReason.TIMED_OUT, MeetingReason.MEDIA_FAILED)
+    transcribing, summarizing = (
+        apply_report(STARTED, report, LATER) for report in (TRANSCRIPTION_REPORT, SUMMARY_REPORT)
     )
-    assert harness.table.write(first, done)
-    assert not harness.table.write(first, given_up)
-    assert (harness.table.read(MEETING), harness.due_sort_keys()) == (done, [])
+    assert transcribing.due == summarizing.due == STARTED.due, "these writes do not change the due item"
+    assert harness.table.write(STARTED, transcribing)
+    assert not harness.table.write(STARTED, summarizing)
+    timed_out, media_failed = (
+        mark_failed(transcribing, reason, LATER) for reason in (MeetingReason.TIMED_OUT, MeetingReason.MEDIA_FAILED)
+    )
+    assert harness.table.write(transcribing, timed_out)
+    assert not harness.table.write(transcribing, media_failed)
+    assert (harness.table.read(MEETING), harness.due_sort_keys()) == (timed_out, [])
 
 
 def test_a_repeated_write_succeeds(harness: MeetingHarness) -> None:
     harness.table.write(None, STARTED)
-    after = apply_report(STARTED, REPORTS[1], LATER)
+    after = apply_report(STARTED, TRANSCRIPTION_REPORT, LATER)
     assert [harness.table.write(STARTED, after) for _ in range(2)] == [True, True]
 
 
 def test_an_update_is_repeated_on_top_of_a_concurrent_write(harness: MeetingHarness) -> None:
     harness.table.write(None, STARTED)
-    seen: list[str] = []
+    read_titles: list[str] = []
 
-    def move(record: MeetingRecord) -> MeetingRecord:
-        seen.append(record.title)
-        if len(seen) == 1:
+    def fail_after_concurrent_write(record: MeetingRecord) -> MeetingRecord:
+        read_titles.append(record.title)
+        if len(read_titles) == 1:
             harness.table.write(record, record.model_copy(update={"title": "theirs", "version": 2}))
         return mark_failed(record, MeetingReason.TIMED_OUT, LATER)
 
-    change = harness.table.update(MEETING, move)
+    change = harness.table.update(MEETING, fail_after_concurrent_write)
     assert change is not None
     assert change.has_changed
-    assert (seen, change.after.title, change.after.version) == ([f"{CANARY} title", "theirs"], "theirs", 3)
+    assert (read_titles, change.after.title, change.after.version) == ([f"{CANARY} title", "theirs"], "theirs", 3)
 
 
 def test_an_update_without_a_change_is_not_written(harness: MeetingHarness) -> None:
@@ -79,7 +88,9 @@ def test_an_update_without_a_change_is_not_written(harness: MeetingHarness) -> N
     assert harness.table.update(MeetingId(BOB, MEETING.meeting_id), lambda record: record) is None
 
 
-def test_endless_collisions_raise_too_many_writers(harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_update_that_always_collides_raises_too_many_writers(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     harness.table.write(None, STARTED)
     monkeypatch.setattr(MeetingTable, "write", lambda *_: False)
     with pytest.raises(TooManyWriters):
@@ -87,7 +98,7 @@ def test_endless_collisions_raise_too_many_writers(harness: MeetingHarness, monk
 
 
 @pytest.mark.parametrize(
-    ("call", "codes", "beaten"),
+    ("call", "codes", "is_concurrent_write"),
     [
         ("transact_write_items", ["ConditionalCheckFailed", "None"], True),
         ("transact_write_items", ["None", "TransactionConflict"], True),
@@ -98,18 +109,19 @@ def test_endless_collisions_raise_too_many_writers(harness: MeetingHarness, monk
     ],
 )
 def test_only_condition_failures_and_conflicts_count_as_concurrent_writes(
-    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch, call: str, codes: list[str], *, beaten: bool
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch, call: str, codes: list[str], *, is_concurrent_write: bool
 ) -> None:
     harness.table.write(None, STARTED)
-    after = apply_report(STARTED, REPORTS[1 if call == "put_item" else 4], LATER)
-    single = ClientError({"Error": {"Code": codes[0], "Message": CANARY}}, "PutItem")
-    error = single if call == "put_item" else _transaction_cancelled(harness, codes)
+    # A ready meeting has no due item any more, so this write is a transaction.
+    after = apply_report(STARTED, TRANSCRIPTION_REPORT if call == "put_item" else READY_REPORT, LATER)
+    put_error = ClientError({"Error": {"Code": codes[0], "Message": CANARY}}, "PutItem")
+    error = put_error if call == "put_item" else _transaction_cancelled(harness, codes)
 
     def refuse(**_: Any) -> Any:
         raise error
 
     monkeypatch.setattr(harness.dynamodb, call, refuse)
-    if beaten:
+    if is_concurrent_write:
         assert not harness.table.write(STARTED, after)
     else:
         with pytest.raises(ClientError):
@@ -117,11 +129,11 @@ def test_only_condition_failures_and_conflicts_count_as_concurrent_writes(
 
 
 def _transaction_cancelled(harness: MeetingHarness, codes: list[str]) -> ClientError:
-    answer: Any = {
+    response: Any = {
         "Error": {"Code": "TransactionCanceledException", "Message": CANARY},
         "CancellationReasons": [{"Code": code} for code in codes],
     }
-    error: ClientError = harness.dynamodb.exceptions.TransactionCanceledException(answer, "TransactWriteItems")
+    error: ClientError = harness.dynamodb.exceptions.TransactionCanceledException(response, "TransactWriteItems")
     return error
 
 
@@ -130,8 +142,7 @@ def test_due_meetings_are_listed_in_order_of_their_time(harness: MeetingHarness)
         record = STARTED.model_copy(update={"user": user, "meeting_id": ulid(START, number)})
         harness.table.write(None, record)
         harness.table.write(record, postpone_sweep(record, START + timedelta(hours=3 - number)))
-    found = list(harness.table.list_due("2026-01-31T14:30:00.000Z"))
-    assert found == [
+    assert list(harness.table.list_due("2026-01-31T14:30:00.000Z")) == [
         DueMeeting(MeetingId(ANN, ulid(START, 2)), "2026-01-31T13:00:00.000Z"),
         DueMeeting(MeetingId(BOB, ulid(START, 1)), "2026-01-31T14:00:00.000Z"),
     ]
@@ -143,23 +154,25 @@ def test_due_items_belong_to_no_user_and_are_not_in_the_index(harness: MeetingHa
     with pytest.raises(ValueError, match="user and a ULID"):
         MeetingId(DUE_PARTITION, MEETING.meeting_id)
     assert len(DUE_PARTITION) != user_ids.USER_ID_LENGTH
-    listed = harness.dynamodb.scan(TableName=TABLE, IndexName=INDEX)["Items"]
-    assert [item["user"]["S"] for item in listed] == [ANN]
+    indexed_items = harness.dynamodb.scan(TableName=TABLE, IndexName=INDEX)["Items"]
+    assert [item["user"]["S"] for item in indexed_items] == [ANN]
 
 
-def apply_or_postpone(record: MeetingRecord, word: ExecutionReport | None, at: datetime) -> MeetingRecord:
-    """Apply a report, or postpone the sweep of an unfinished meeting if there is none."""
-    return postpone_sweep(record, at) if word is None and record.due else apply_report(record, word or REPORTS[1], at)
+def apply_or_postpone(record: MeetingRecord, report: ExecutionReport | None, at: datetime) -> MeetingRecord:
+    """Apply the report. Without a report, postpone the sweep of an unfinished meeting."""
+    if report is None:
+        return postpone_sweep(record, at) if record.due else record
+    return apply_report(record, report, at)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5)
 @given(st.lists(st.sampled_from([*REPORTS, None]), max_size=6))
-def test_exactly_the_unfinished_meetings_have_a_due_item(harness: MeetingHarness, words: list[Any]) -> None:
+def test_exactly_the_unfinished_meetings_have_a_due_item(harness: MeetingHarness, reports: list[Any]) -> None:
     for item in harness.all_items():
         harness.dynamodb.delete_item(TableName=TABLE, Key={name: item[name] for name in ("user", "meetingId")})
     harness.table.write(None, STARTED)
-    for number, word in enumerate(words):
-        harness.table.update(MEETING, partial(apply_or_postpone, word=word, at=START + timedelta(minutes=number)))
+    for number, report in enumerate(reports):
+        harness.table.update(MEETING, partial(apply_or_postpone, report=report, at=START + timedelta(minutes=number)))
         record = harness.record()
-        waits = record.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING}
-        assert harness.due_sort_keys() == ([f"{record.due}#{ANN}#{MEETING.meeting_id}"] if waits else [])
+        is_unfinished = record.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING}
+        assert harness.due_sort_keys() == ([f"{record.due}#{ANN}#{MEETING.meeting_id}"] if is_unfinished else [])

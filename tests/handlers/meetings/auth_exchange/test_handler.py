@@ -15,7 +15,6 @@ from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange import handler
 from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
-from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
 from handlers.meetings.auth_exchange.session_names import sanitise_session_name
 from handlers.meetings.auth_exchange.token_exchange import (
     RETRY_AFTER_SECONDS,
@@ -25,11 +24,11 @@ from handlers.meetings.auth_exchange.token_exchange import (
 )
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
 from tests.handlers.meetings.exchange_harness import (
+    CREDENTIAL_SECONDS,
     LOCATION,
     ORIGIN,
-    RENEW_BEFORE,
+    RENEW_BEFORE_SECONDS,
     ROLE,
-    SECONDS,
     ExchangeHarness,
     ParsedResponse,
     api_gateway_event,
@@ -38,7 +37,10 @@ from tests.handlers.scripted_clients import stubbed
 from tests.token_issuer import AUDIENCE, NOW, Key, Provider, assembled
 
 CANARY = "canary-7f3a"
-SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=15)
+"""Text in secrets and errors that must not appear in responses or logs."""
+MANY_REQUESTS = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=15
+)
 
 
 def epoch(moment: datetime) -> int:
@@ -46,11 +48,11 @@ def epoch(moment: datetime) -> int:
 
 
 def test_a_valid_token_returns_the_users_credentials_and_resources(exchange_harness: ExchangeHarness) -> None:
-    answer = exchange_harness.exchange(exchange_harness.provider.token(sub="ann"), "ann's laptop")
-    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    response = exchange_harness.exchange(exchange_harness.provider.token(sub="ann"), "ann's laptop")
+    assert (response.status, response.headers["Cache-Control"]) == (200, "no-store")
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
     user = derive_user_id(exchange_harness.provider.issuer, "ann")
-    body = answer.body
+    body = response.body
     assert all(body[name] for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
     location = MeetingsLocation(body["bucketName"], body["tableName"], body["region"])
     assert (body["user"], location) == (user, LOCATION)
@@ -63,11 +65,11 @@ def test_the_role_is_assumed_with_the_user_as_tag_and_the_sanitised_session_name
     exchange_harness: ExchangeHarness,
 ) -> None:
     exchange_harness.exchange(exchange_harness.provider.token(sub="ann"), "ann's läptop / 1")
-    assert exchange_harness.sessions == [
+    assert exchange_harness.assume_role_calls == [
         {
             "RoleArn": ROLE,
             "RoleSessionName": "annslptop1",
-            "DurationSeconds": SECONDS,
+            "DurationSeconds": CREDENTIAL_SECONDS,
             "Tags": [{"Key": "user", "Value": derive_user_id(exchange_harness.provider.issuer, "ann")}],
         }
     ]
@@ -76,10 +78,10 @@ def test_the_role_is_assumed_with_the_user_as_tag_and_the_sanitised_session_name
 def test_credentials_are_to_be_renewed_well_before_they_expire(exchange_harness: ExchangeHarness) -> None:
     body = exchange_harness.exchange().body
     expiration, renew_after = (datetime.fromisoformat(body[name]) for name in ("expiration", "renewAfter"))
-    assert expiration - renew_after == timedelta(seconds=RENEW_BEFORE)
+    assert expiration - renew_after == timedelta(seconds=RENEW_BEFORE_SECONDS)
 
 
-# Tokens
+# Invalid tokens
 
 
 REFUSED_TOKENS: dict[str, tuple[Callable[[Provider], str], str]] = {
@@ -95,29 +97,31 @@ REFUSED_TOKENS: dict[str, tuple[Callable[[Provider], str], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED_TOKENS)
 def test_an_invalid_token_is_a_401_with_a_code_and_no_details(exchange_harness: ExchangeHarness, case: str) -> None:
-    make, code = REFUSED_TOKENS[case]
-    answer = exchange_harness.exchange(make(exchange_harness.provider))
-    assert answer.refusal == (401, code, [])
-    assert answer.body["message"] == "The token is not valid."
-    assert exchange_harness.sessions == []
+    create_token, code = REFUSED_TOKENS[case]
+    response = exchange_harness.exchange(create_token(exchange_harness.provider))
+    assert response.error == (401, code, [])
+    assert response.body["message"] == "The token is not valid."
+    assert exchange_harness.assume_role_calls == []
 
 
 def test_a_rotated_key_is_accepted_and_the_old_one_is_refused(exchange_harness: ExchangeHarness) -> None:
     provider = exchange_harness.provider
-    old = provider.token()
-    assert exchange_harness.exchange(old).status == 200
+    token_of_old_key = provider.token()
+    assert exchange_harness.exchange(token_of_old_key).status == 200
     provider.rotate("second")
     exchange_harness.clock_seconds += REFETCH_COOLDOWN_SECONDS
     assert exchange_harness.exchange(provider.token()).status == 200
-    assert exchange_harness.exchange(old).refusal == (401, "TOKEN_REFUSED", [])
+    assert exchange_harness.exchange(token_of_old_key).error == (401, "TOKEN_REFUSED", [])
 
 
 def test_an_unavailable_identity_provider_is_a_503(exchange_harness: ExchangeHarness) -> None:
     exchange_harness.provider.status = 500
-    answer = exchange_harness.exchange()
-    assert answer.refusal == (503, "UNAVAILABLE", [])
-    assert answer.headers["Retry-After"] == str(RETRY_AFTER_SECONDS)
-    assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After", "otherwise pages could not read the header"
+    response = exchange_harness.exchange()
+    assert response.error == (503, "UNAVAILABLE", [])
+    assert response.headers["Retry-After"] == str(RETRY_AFTER_SECONDS)
+    assert response.headers["Access-Control-Expose-Headers"] == "Retry-After", (
+        "otherwise pages could not read the header"
+    )
     exchange_harness.provider.status = 200
     exchange_harness.clock_seconds += RETRY_AFTER_SECONDS
     assert exchange_harness.exchange().status == 200, "the failure must not be cached"
@@ -139,62 +143,65 @@ def test_an_unavailable_identity_provider_is_a_503(exchange_harness: ExchangeHar
 def test_a_malformed_body_is_a_400_with_the_field(
     exchange_harness: ExchangeHarness, body: Any, fields: list[str]
 ) -> None:
-    assert exchange_harness.send_body(json.dumps(body)).refusal == (400, "MALFORMED", fields)
-    assert exchange_harness.provider.request_count == 0, "the identity provider must not be called"
+    assert exchange_harness.send_body(json.dumps(body)).error == (400, "MALFORMED", fields)
+    assert exchange_harness.provider.request_count == 0, "the identity provider's keys must not be requested"
 
 
-@SHARED
+@MANY_REQUESTS
 @given(body=valid_values(ExchangeRequest))
 def test_every_request_that_the_api_document_allows_is_processed(
     exchange_harness: ExchangeHarness, body: dict[str, Any]
 ) -> None:
     validator(ExchangeRequest).validate(body)
-    answer = exchange_harness.send_body(json.dumps(body))
-    assert answer.refusal[:2] in {(400, "MALFORMED"), (401, "TOKEN_REFUSED")}
-    answer = exchange_harness.exchange(name=body["sessionName"])
-    assert answer.status == (200 if len(sanitise_session_name(body["sessionName"])) >= 2 else 400)
+    response = exchange_harness.send_body(json.dumps(body))
+    assert response.error[:2] in {(400, "MALFORMED"), (401, "TOKEN_REFUSED")}
+    response = exchange_harness.exchange(session_name=body["sessionName"])
+    assert response.status == (200 if len(sanitise_session_name(body["sessionName"])) >= 2 else 400)
 
 
-@SHARED
+@MANY_REQUESTS
 @given(body=arbitrary_values(ExchangeRequest))
 def test_every_other_request_is_refused(exchange_harness: ExchangeHarness, body: Any) -> None:
     assert exchange_harness.send_body(json.dumps(body)).status in {400, 401}
 
 
 def test_the_response_matches_the_api_document(exchange_harness: ExchangeHarness) -> None:
-    answer = exchange_harness.exchange()
-    validator(ExchangeResponse, answered=True).validate(answer.body)
-    assert [operation.name for operation in OPERATIONS] == ["exchangeToken", "playRecording"]
+    validator(ExchangeResponse, is_answer=True).validate(exchange_harness.exchange().body)
 
 
 # Two users
 
 
 @pytest.mark.parametrize(
-    ("anns", "bobs"), [("mac of ann", "mac-of-ann"), ("ann", "ann!"), ("x" * 64, "x" * 70), ("laptop", "laptop")]
+    ("anns_session", "bobs_session", "is_equal_if_sanitised"),
+    [
+        ("mac of ann", "mac-of-ann", False),
+        ("ann", "ann!", True),
+        ("x" * 64, "x" * 70, True),
+        ("laptop", "laptop", True),
+    ],
 )
 def test_two_users_with_equal_session_names_stay_separate(
-    exchange_harness: ExchangeHarness, anns: str, bobs: str
+    exchange_harness: ExchangeHarness, anns_session: str, bobs_session: str, *, is_equal_if_sanitised: bool
 ) -> None:
-    alike = sanitise_session_name(anns) == sanitise_session_name(bobs)
-    answers = [
+    bodies = [
         exchange_harness.exchange(exchange_harness.provider.token(sub=subject), name).body
-        for subject, name in (("ann", anns), ("bob", bobs))
+        for subject, name in (("ann", anns_session), ("bob", bobs_session))
     ]
-    tags = [session["Tags"][0]["Value"] for session in exchange_harness.sessions]
-    names = [session["RoleSessionName"] for session in exchange_harness.sessions]
-    assert (names[0] == names[1]) == alike
+    tags = [call["Tags"][0]["Value"] for call in exchange_harness.assume_role_calls]
+    names = [call["RoleSessionName"] for call in exchange_harness.assume_role_calls]
+    assert (names[0] == names[1]) == is_equal_if_sanitised
     assert tags == [derive_user_id(exchange_harness.provider.issuer, subject) for subject in ("ann", "bob")]
     assert tags[0] != tags[1]
-    assert [answer["user"] for answer in answers] == tags
-    assert not set(answers[0]["prefixes"].values()) & set(answers[1]["prefixes"].values())
+    assert [body["user"] for body in bodies] == tags
+    assert not set(bodies[0]["prefixes"].values()) & set(bodies[1]["prefixes"].values())
 
 
 def test_the_body_cannot_choose_the_user(exchange_harness: ExchangeHarness) -> None:
     provider = exchange_harness.provider
     body = {"token": provider.token(sub="ann"), "sessionName": "laptop", "user": "B" * 32, "tags": ["x"]}
-    answer = exchange_harness.send_body(json.dumps(body))
-    assert answer.body["user"] == derive_user_id(provider.issuer, "ann")
+    response = exchange_harness.send_body(json.dumps(body))
+    assert response.body["user"] == derive_user_id(provider.issuer, "ann")
 
 
 # STS
@@ -213,11 +220,11 @@ def test_a_throttled_or_unresponsive_sts_is_a_503(exchange_harness: ExchangeHarn
         if code is not None:
             stubber.add_client_error("assume_role", code, CANARY, 400)
         sts: Any = UnresponsiveSts() if code is None else client
-        exchange_harness.role = ClientRole(sts, ROLE, SECONDS)
-        answer = exchange_harness.exchange()
-    assert answer.refusal == (503, "UNAVAILABLE", [])
-    assert answer.headers["Retry-After"] == str(RETRY_AFTER_SECONDS)
-    assert CANARY not in answer.text
+        exchange_harness.role = ClientRole(sts, ROLE, CREDENTIAL_SECONDS)
+        response = exchange_harness.exchange()
+    assert response.error == (503, "UNAVAILABLE", [])
+    assert response.headers["Retry-After"] == str(RETRY_AFTER_SECONDS)
+    assert CANARY not in response.text
 
 
 @pytest.mark.parametrize(("code", "cause"), [("AccessDenied", "refused"), ("RegionDisabledException", "unknown")])
@@ -226,11 +233,11 @@ def test_a_refusal_by_sts_is_a_500_without_details(
 ) -> None:
     with stubbed("sts") as (client, stubber):
         stubber.add_client_error("assume_role", code, CANARY, 403)
-        exchange_harness.role = ClientRole(client, ROLE, SECONDS)
-        answer = exchange_harness.exchange()
-    assert answer.refusal == (500, "INTERNAL", [])
+        exchange_harness.role = ClientRole(client, ROLE, CREDENTIAL_SECONDS)
+        response = exchange_harness.exchange()
+    assert response.error == (500, "INTERNAL", [])
     logged = capsys.readouterr().out
-    assert CANARY not in answer.text + logged
+    assert CANARY not in response.text + logged
     assert [(line["level"], line["cause"]) for line in map(json.loads, logged.splitlines()) if "cause" in line] == [
         ("ERROR", cause)
     ]
@@ -272,15 +279,16 @@ def configured_function(
     handler._api.cache_clear()
 
 
-def call_function(token: str, name: str) -> ParsedResponse:
-    return ParsedResponse(handler.handler(api_gateway_event(json.dumps({"token": token, "sessionName": name})), None))
+def call_function(token: str, session_name: str) -> ParsedResponse:
+    body = json.dumps({"token": token, "sessionName": session_name})
+    return ParsedResponse(handler.handler(api_gateway_event(body), None))
 
 
 def test_the_function_uses_its_environment(configured_function: ExchangeHarness) -> None:
     before = datetime.now(UTC)
-    answer = call_function(configured_function.provider.token(sub="ann"), "laptop")
-    assert answer.headers["Access-Control-Allow-Origin"] == "https://one.example"
-    body = answer.body
+    response = call_function(configured_function.provider.token(sub="ann"), "laptop")
+    assert response.headers["Access-Control-Allow-Origin"] == "https://one.example"
+    body = response.body
     resources = [body[name] for name in ("bucketName", "tableName", "region")]
     assert resources == ["recordings-of-its-own", "meetings-of-its-own", "us-east-1"]
     expiration, renew_after = (datetime.fromisoformat(body[name]) for name in ("expiration", "renewAfter"))
@@ -292,18 +300,18 @@ def test_no_log_level_shows_tokens_credentials_or_session_names(
     configured_function: ExchangeHarness, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    provider, name = configured_function.provider, f"{CANARY} name"
-    tokens = [provider.token(sub=CANARY), *(make(provider) for make, _ in REFUSED_TOKENS.values())]
-    answers = [call_function(token, name) for token in tokens] + [call_function(tokens[0], "!")]
+    provider, session_name = configured_function.provider, f"{CANARY} name"
+    tokens = [provider.token(sub=CANARY), *(create_token(provider) for create_token, _ in REFUSED_TOKENS.values())]
+    responses = [call_function(token, session_name) for token in tokens] + [call_function(tokens[0], "!")]
     handler.handler(api_gateway_event(f'{{"token": "{CANARY}", "sessionName": 5}}'), None)
     handler.handler(api_gateway_event(CANARY), None)
     provider.rotate("third")
-    answers.append(call_function(provider.token(sub=CANARY), name))
-    assert answers[0].status == 200
-    given = [answers[0].body[field] for field in ("accessKeyId", "secretAccessKey", "sessionToken", "user")]
-    parts = [part for token in tokens for part in token.split(".") if len(part) > 20]
-    logged = capsys.readouterr()
-    text = logged.out + logged.err + caplog.text
-    assert "caller_refused" in text
-    for secret in [CANARY, sanitise_session_name(name), *given, *parts]:
-        assert secret not in text
+    responses.append(call_function(provider.token(sub=CANARY), session_name))
+    assert responses[0].status == 200
+    credentials = [responses[0].body[field] for field in ("accessKeyId", "secretAccessKey", "sessionToken", "user")]
+    token_parts = [part for token in tokens for part in token.split(".") if len(part) > 20]
+    output = capsys.readouterr()
+    logs = output.out + output.err + caplog.text
+    assert "caller_refused" in logs
+    for secret in [CANARY, sanitise_session_name(session_name), *credentials, *token_parts]:
+        assert secret not in logs

@@ -19,14 +19,15 @@ from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import MeetingMetric, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.summary_errors import StorageFailed
-from tests.handlers.meetings.sample_transcripts import Turn, length, output, turns
+from tests.handlers.meetings.sample_transcripts import Turn, audio_milliseconds, create_turns, transcribe_output
 
 RECORDING = Recording(MeetingId("A" * 32, "01HZXW3V9K8Q2M4N6P8R0T2V4X"), "0123456789abcdef" * 2)
 SONNET, HAIKU = "us.sonnet", "us.haiku"
 REMAINING_MS = 900_000
 ANSWER_SECONDS = 100
 USAGE = TokenUsage(100, 10, 1_000, 1)
-SPOKEN_MEETING = turns(
+"""Tokens of each answer."""
+SPOKEN_MEETING = create_turns(
     ("spk_0", "Good morning. The canary budget is approved."),
     ("spk_1", "Great. Anna will send the report by Friday."),
     ("spk_0", "And I will book the room."),
@@ -37,29 +38,30 @@ AnswerFunction = Callable[[list[Line]], str]
 """Returns the answer to the lines of a prompt. The last line names the task."""
 
 
-def prompt_lines(asked: ConverseRequest) -> list[Line]:
-    blocks = [block["text"] for block in asked["messages"][0]["content"] if "text" in block]
+def prompt_lines(request: ConverseRequest) -> list[Line]:
+    """Return the JSON lines of a prompt: the transcript's segments or the summaries of the parts, and the task."""
+    blocks = [block["text"] for block in request["messages"][0]["content"] if "text" in block]
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
 
 
 def action_item(quote: str, **changed: Any) -> Line:
+    """Return an action item as the model answers it."""
     return {"text": f"Do as was said: {quote}", "owner": None, "due": None, "quote": quote, **changed}
 
 
-REPORT = action_item(
+SEND_REPORT = action_item(
     "Anna will send the report by Friday", text="Send the report", owner="Anna", due="by Friday", said=1
 )
-ROOM = action_item("I will book the room", text="Book the room", owner="spk_0", said=2)
+BOOK_ROOM = action_item("I will book the room", text="Book the room", owner="spk_0", said=2)
 
 
 def answer_with(items: Sequence[object] = (), summary: str = "They met.", **changed: Any) -> AnswerFunction:
     """Return a function that answers every task."""
 
-    def answer(given: list[Line]) -> str:
-        task = given[-1]
-        head = {"task": task["task"], "part": task["part"]}
-        rest = {"items": list(items)} if task["task"] == "actionItems" else {"summary": summary}
-        return json.dumps({**head, **rest, **changed})
+    def answer(lines: list[Line]) -> str:
+        task, part = lines[-1]["task"], lines[-1]["part"]
+        result = {"items": list(items)} if task == "actionItems" else {"summary": summary}
+        return json.dumps({"task": task, "part": part, **result, **changed})
 
     return answer
 
@@ -70,6 +72,7 @@ class MemoryBucket(MeetingBucket):
 
     objects: dict[str, bytes] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
+    """Keys of all writes."""
     failing_prefix: str | None = None
     """Writes of keys with this prefix fail."""
 
@@ -97,7 +100,7 @@ Scripted = AnswerFunction | ServiceFault | tuple[AnswerFunction, str]
 class ScriptedModel:
     """A model that follows a script of answers, faults, and answers with their stop reason. The last entry repeats."""
 
-    script: list[Scripted] = field(default_factory=lambda: [answer_with([REPORT, ROOM])])
+    script: list[Scripted] = field(default_factory=lambda: [answer_with([SEND_REPORT, BOOK_ROOM])])
     requests: list[ConverseRequest] = field(default_factory=list)
 
     def converse(self, request: ConverseRequest) -> ModelReply:
@@ -110,11 +113,14 @@ class ScriptedModel:
 
     @property
     def tasks(self) -> list[str]:
+        """Task of each request."""
         return [prompt_lines(request)[-1]["task"] for request in self.requests]
 
 
 @dataclass
 class MetricRecorder(MeetingMetrics):
+    """Metrics in memory."""
+
     sent: list[MeetingMetric] = field(default_factory=list)
 
     def put(self, measures: Sequence[MeetingMetric]) -> None:
@@ -123,7 +129,7 @@ class MetricRecorder(MeetingMetrics):
 
 @dataclass
 class SummaryHarness:
-    """The summary function and everything that it uses."""
+    """The summary function and everything that it uses. The clock stands still except in waits before a retry."""
 
     bucket: MemoryBucket = field(default_factory=MemoryBucket)
     sonnet: ScriptedModel = field(default_factory=ScriptedModel)
@@ -131,18 +137,20 @@ class SummaryHarness:
     metrics: MetricRecorder = field(default_factory=MetricRecorder)
     now: float = 1_000.0
     waits: list[float] = field(default_factory=list)
-    at_once: int = 1
+    """Seconds of each wait before a retry."""
+    parallel_calls: int = 1
 
     def store_part_transcripts(self, *parts: Sequence[Turn]) -> SummaryRequest:
         """Store the outputs of Amazon Transcribe for the parts of a recording; return the workflow's event."""
-        audio, at = [], 0
+        audio, offset_ms = [], 0
         for number, part in enumerate(parts):
-            self.bucket.objects[RECORDING.part_transcript_key(number, "en-US")] = output(part)
-            audio.append({"key": RECORDING.audio_key(number), "offsetMs": at, "durationMs": length(part)})
-            at += length(part)
-        return summary_request(audio=audio, durationMs=at)
+            self.bucket.objects[RECORDING.part_transcript_key(number, "en-US")] = transcribe_output(part)
+            duration_ms = audio_milliseconds(part)
+            audio.append({"key": RECORDING.audio_key(number), "offsetMs": offset_ms, "durationMs": duration_ms})
+            offset_ms += duration_ms
+        return create_request(audio=audio, durationMs=offset_ms)
 
-    def summarize(self, asked: SummaryRequest, remaining_ms: int = REMAINING_MS, **changed: Any) -> SummaryResult:
+    def summarize(self, request: SummaryRequest, remaining_ms: int = REMAINING_MS, **changed: Any) -> SummaryResult:
         log = EventLog("DEBUG")
         timing = RetryTiming(lambda: self.now, self._wait, lambda: 1.0)
         settings: dict[str, Any] = {
@@ -156,9 +164,14 @@ class SummaryHarness:
         models = {SONNET: self.sonnet, HAIKU: self.haiku}
         model_access = ModelAccess(models, ANSWER_SECONDS, log, timing)
         summarizer = Summarizer(
-            self.bucket, self.metrics, model_access, SummarySettings(**settings), ParallelCalls(self.at_once), log
+            self.bucket,
+            self.metrics,
+            model_access,
+            SummarySettings(**settings),
+            ParallelCalls(self.parallel_calls),
+            log,
         )
-        return summarizer.summarize(asked, remaining_ms)
+        return summarizer.summarize(request, remaining_ms)
 
     def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -173,9 +186,10 @@ class SummaryHarness:
         return Summary.model_validate_json(self.bucket.objects[RECORDING.summary_key])
 
 
-def summary_request(**changed: Any) -> SummaryRequest:
+def create_request(**changed: Any) -> SummaryRequest:
+    """Return the workflow's event for a recording with one part of a minute."""
     meeting = RECORDING.meeting
-    whole = {
+    event = {
         "user": meeting.user,
         "meetingId": meeting.meeting_id,
         "content": RECORDING.content,
@@ -183,4 +197,4 @@ def summary_request(**changed: Any) -> SummaryRequest:
         "durationMs": 60_000,
         "audio": [{"key": RECORDING.audio_key(0), "offsetMs": 0, "durationMs": 60_000}],
     }
-    return SummaryRequest.model_validate({**whole, **changed})
+    return SummaryRequest.model_validate({**event, **changed})

@@ -1,4 +1,4 @@
-"""Tests of the summary function with real parts except for the model."""
+"""Tests of the summary function through its Lambda entry point. Only the model is a fake."""
 
 import json
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from handlers.meetings.summary_errors import EventMalformed
 from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     RECORDING,
     REMAINING_MS,
-    REPORT,
+    SEND_REPORT,
     SPOKEN_MEETING,
     answer_with,
+    create_request,
     prompt_lines,
-    summary_request,
 )
-from tests.handlers.meetings.sample_transcripts import length, output
+from tests.handlers.meetings.sample_transcripts import audio_milliseconds, transcribe_output
 
 BUCKET = "recordings"
 VARIABLES = {
@@ -33,62 +33,65 @@ VARIABLES = {
 
 
 class Context:
+    """Lambda's context of an invocation."""
+
     def get_remaining_time_in_millis(self) -> int:
         return REMAINING_MS
 
 
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """The clients that the function creates, by service."""
-    made: dict[str, Any] = {}
-    make: Any = boto3.client
+    """The clients that the function creates, by service. AWS is emulated by moto."""
+    clients_by_service: dict[str, Any] = {}
+    create_client: Any = boto3.client
 
-    def noted(service: str, **how: Any) -> Any:
-        made[service] = make(service, **how)
-        return made[service]
+    def record_client(service: str, **options: Any) -> Any:
+        clients_by_service[service] = create_client(service, **options)
+        return clients_by_service[service]
 
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
         boto3.client("s3").create_bucket(Bucket=BUCKET)
-        monkeypatch.setattr(boto3, "client", noted)
+        monkeypatch.setattr(boto3, "client", record_client)
         handler._summarizer.cache_clear()
-        yield made
+        yield clients_by_service
         handler._summarizer.cache_clear()
 
 
-def event(**changed: Any) -> dict[str, Any]:
-    audio = [{"key": RECORDING.audio_key(0), "offsetMs": 0, "durationMs": length(SPOKEN_MEETING)}]
-    return {**summary_request(audio=audio).model_dump(mode="json", by_alias=True), "more": 1, **changed}
+def create_event(**changed: Any) -> dict[str, Any]:
+    """Return the workflow's event, with a field that the function does not know."""
+    audio = [{"key": RECORDING.audio_key(0), "offsetMs": 0, "durationMs": audio_milliseconds(SPOKEN_MEETING)}]
+    return {**create_request(audio=audio).model_dump(mode="json", by_alias=True), "unknown": 1, **changed}
 
 
 def test_the_function_summarises_a_transcribed_meeting(
     clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     summarizer = handler._summarizer()
-    assert handler._summarizer() is summarizer, "made once a container"
-    asked: list[dict[str, Any]] = []
+    assert handler._summarizer() is summarizer, "the summariser is created once per container"
+    model_requests: list[dict[str, Any]] = []
 
-    def converse(**summary_request: Any) -> dict[str, Any]:
-        asked.append(summary_request)
+    def converse(**request: Any) -> dict[str, Any]:
+        model_requests.append(request)
         return {
-            "output": {"message": {"content": [{"text": answer_with([REPORT])(prompt_lines(summary_request))}]}},
+            "output": {"message": {"content": [{"text": answer_with([SEND_REPORT])(prompt_lines(request))}]}},
             "usage": {"inputTokens": 7, "outputTokens": 1},
             "stopReason": "end_turn",
         }
 
     monkeypatch.setattr(clients["bedrock-runtime"], "converse", converse)
-    clients["s3"].put_object(Bucket=BUCKET, Key=RECORDING.part_transcript_key(0, "en-US"), Body=output(SPOKEN_MEETING))
-    result = handler.handler(event(), Context())
+    part_key = RECORDING.part_transcript_key(0, "en-US")
+    clients["s3"].put_object(Bucket=BUCKET, Key=part_key, Body=transcribe_output(SPOKEN_MEETING))
+    result = handler.handler(create_event(), Context())
     assert (result["outcome"], result["actionItems"], result["inputTokens"]) == ("summarized", 1, 14)
-    kept = json.loads(clients["s3"].get_object(Bucket=BUCKET, Key=result["summaryKey"])["Body"].read())
-    assert kept["actionItems"][0]["owner"] == "Anna"
-    assert kept["actionItems"][0]["quote"]["startMs"] == SPOKEN_MEETING[1].start_ms
-    assert asked[0]["modelId"].startswith("us.anthropic.claude-sonnet-5-5")
+    [item] = json.loads(clients["s3"].get_object(Bucket=BUCKET, Key=result["summaryKey"])["Body"].read())["actionItems"]
+    assert (item["owner"], item["quote"]["startMs"]) == ("Anna", SPOKEN_MEETING[1].start_ms)
+    assert model_requests[0]["modelId"].startswith("us.anthropic.claude-sonnet-5-5")
     metrics = clients["cloudwatch"].list_metrics(Namespace=NAMESPACE)["Metrics"]
     assert {metric["MetricName"] for metric in metrics} == {"SummaryInputTokens", "SummaryOutputTokens"}
-    assert handler.handler(event(), Context()) == {**result, "made": False}
-    assert len(asked) == 2
+    assert handler.handler(create_event(), Context()) == {**result, "made": False}
+    assert len(model_requests) == 2, "the repeated invocation uses the stored summary"
 
 
 def test_the_sdk_does_not_retry_model_requests(clients: dict[str, Any]) -> None:
@@ -100,5 +103,5 @@ def test_the_sdk_does_not_retry_model_requests(clients: dict[str, Any]) -> None:
 @pytest.mark.parametrize("changed", [{"user": "canary"}, {"audio": [{"key": "canary"}]}, {"content": None}])
 def test_an_invalid_event_is_rejected_without_quoting_it(changed: dict[str, Any]) -> None:
     with pytest.raises(EventMalformed, match=r"^event_malformed$") as caught:
-        handler.handler(event(**changed), Context())
+        handler.handler(create_event(**changed), Context())
     assert caught.value.__context__ is None

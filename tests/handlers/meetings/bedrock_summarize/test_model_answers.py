@@ -25,31 +25,27 @@ ITEM = {"text": "Call Bob", "owner": "Ann", "due": "by Friday", "quote": "I will
 
 
 def answer(task: str = "actionItems", **changed: Any) -> str:
+    """Return an answer of the model that is valid for every task."""
     return json.dumps({"task": task, "part": PART, "items": [ITEM], "summary": "They met.", **changed})
 
 
-def problem(text: str, task: SummaryTask = SummaryTask.ACTION_ITEMS, *, skip_malformed: bool = False) -> StrEnum:
-    items = task is SummaryTask.ACTION_ITEMS
+def parse_problem(text: str, task: SummaryTask = SummaryTask.ACTION_ITEMS, *, skip_malformed: bool = False) -> StrEnum:
+    """Parse an unusable answer; return its problem."""
+    has_items = task is SummaryTask.ACTION_ITEMS
     with pytest.raises(UnusableAnswer) as caught:
-        parse_items(text, PART, skip_malformed=skip_malformed) if items else parse_summary(text, task, PART)
+        parse_items(text, PART, skip_malformed=skip_malformed) if has_items else parse_summary(text, task, PART)
     assert caught.value.__context__ is None, "the context could contain the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
     return caught.value.problem
 
 
 def test_action_items_are_parsed() -> None:
-    found = parse_items(f"```json\n{answer()}\n```", PART, skip_malformed=False)
-    (item,) = found.items
-    assert (item.text, item.owner, item.due, item.quote, item.segment) == (
-        "Call Bob",
-        "Ann",
-        "by Friday",
-        "I will call Bob",
-        3,
-    )
+    (item,) = parse_items(f"```json\n{answer()}\n```", PART, skip_malformed=False).items
+    assert (item.text, item.quote, item.segment) == ("Call Bob", "I will call Bob", 3)
+    assert (item.owner, item.due) == ("Ann", "by Friday")
     assert parse_items(answer(items=[]), PART, skip_malformed=False).items == ()
-    bare = {"text": "Call Bob", "quote": "I will call Bob", "owner": None}
-    assert parse_items(answer(items=[bare]), PART, skip_malformed=False).items[0].owner is None
+    required_fields = {"text": "Call Bob", "quote": "I will call Bob", "owner": None}
+    assert parse_items(answer(items=[required_fields]), PART, skip_malformed=False).items[0].owner is None
 
 
 @pytest.mark.parametrize("task", [SummaryTask.SUMMARY, SummaryTask.COMBINE])
@@ -74,21 +70,19 @@ def test_a_summary_has_one_line_per_paragraph_and_no_control_characters(task: Su
         (answer(items=[ITEM] * (MAX_ITEMS + 1)), AnswerProblem.TOO_MANY),
     ],
 )
-def test_an_answer_of_another_form_is_always_refused(text: str, expected: StrEnum) -> None:
-    assert problem(text) is expected
-    assert problem(text, skip_malformed=True) is expected
+def test_an_answer_of_another_form_is_unusable(text: str, expected: StrEnum) -> None:
+    assert parse_problem(text) is expected
+    assert parse_problem(text, skip_malformed=True) is expected
 
 
 @pytest.mark.parametrize("summary", [None, 7, [CANARY], "", " \n\t", "\u0000", CANARY * MAX_SUMMARY_CHARACTERS])
-def test_an_invalid_summary_is_refused(summary: object) -> None:
-    assert problem(answer("summary", summary=summary), SummaryTask.SUMMARY) is AnswerProblem.NO_SUMMARY
-    assert problem(answer("combine", summary=summary), SummaryTask.SUMMARY) is AnswerProblem.OTHER_TASK
+def test_an_answer_with_an_invalid_summary_is_unusable(summary: object) -> None:
+    assert parse_problem(answer("summary", summary=summary), SummaryTask.SUMMARY) is AnswerProblem.NO_SUMMARY
+    assert parse_problem(answer("combine", summary=summary), SummaryTask.SUMMARY) is AnswerProblem.OTHER_TASK
 
 
-BAD_ITEMS: list[object] = [
-    None,
+MALFORMED_ITEMS: list[object] = [
     CANARY,
-    [],
     {},
     {**ITEM, "text": ""},
     {**ITEM, "text": "\u0007 "},
@@ -105,19 +99,21 @@ BAD_ITEMS: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("bad", BAD_ITEMS)
-def test_a_malformed_item_is_refused_first_and_skipped_in_the_second_answer(bad: object) -> None:
-    assert problem(answer(items=[ITEM, bad])) is AnswerProblem.BAD_ITEM
-    found = parse_items(answer(items=[bad, ITEM]), PART, skip_malformed=True)
-    assert (len(found.items), found.malformed) == (1, 1)
-    assert problem(answer(items=[bad]), skip_malformed=True) is AnswerProblem.BAD_ITEM
+@pytest.mark.parametrize("malformed", MALFORMED_ITEMS)
+def test_an_answer_with_a_malformed_item_is_unusable_unless_malformed_items_are_skipped(malformed: object) -> None:
+    assert parse_problem(answer(items=[ITEM, malformed])) is AnswerProblem.BAD_ITEM
+    answered = parse_items(answer(items=[malformed, ITEM]), PART, skip_malformed=True)
+    assert (len(answered.items), answered.malformed) == (1, 1)
+    assert parse_problem(answer(items=[malformed]), skip_malformed=True) is AnswerProblem.BAD_ITEM, (
+        "an answer without any valid item is unusable"
+    )
 
 
 def test_representations_do_not_contain_model_output() -> None:
-    wrote = {"text": CANARY, "owner": CANARY, "due": CANARY, "quote": CANARY}
-    found = parse_items(answer(items=[wrote]), PART, skip_malformed=False)
-    assert CANARY not in repr(found)
-    assert CANARY not in repr(found.items[0])
+    item = {"text": CANARY, "owner": CANARY, "due": CANARY, "quote": CANARY}
+    answered = parse_items(answer(items=[item]), PART, skip_malformed=False)
+    assert CANARY not in repr(answered)
+    assert CANARY not in repr(answered.items[0])
 
 
 VALUES = st.recursive(
@@ -129,10 +125,10 @@ VALUES = st.recursive(
 
 @given(st.text(max_size=60) | st.builds(lambda items, summary: answer(items=items, summary=summary), VALUES, VALUES))
 @example('{"task": "actionItems", "part": "77ab01c2d3e4", "items": [{"text": "\\ud800", "quote": "\\ud800"}]}')
-def test_any_answer_is_parsed_or_refused(text: str) -> None:
+def test_any_answer_is_parsed_or_unusable(text: str) -> None:
     for skip_malformed in (False, True):
         try:
             parse_items(text, PART, skip_malformed=skip_malformed)
             parse_summary(text.replace("actionItems", "summary"), SummaryTask.SUMMARY, PART).encode()
-        except UnusableAnswer as bad:
-            assert isinstance(bad.problem, AnswerProblem | AnswerJsonProblem)  # noqa: PT017 - both outcomes are valid
+        except UnusableAnswer as error:
+            assert isinstance(error.problem, AnswerProblem | AnswerJsonProblem)  # noqa: PT017 - both outcomes are valid

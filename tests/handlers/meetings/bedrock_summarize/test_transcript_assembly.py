@@ -1,6 +1,7 @@
-"""Tests of the transcript assembly: no word is lost, and all are in order and at the right time."""
+"""Tests of the transcript assembly: the transcript contains every word, in order and at the right time."""
 
 import json
+from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -22,7 +23,7 @@ from handlers.meetings.bedrock_summarize.transcript_assembly import (
     parse_part,
 )
 from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript, TranscriptSegment
-from tests.handlers.meetings.sample_transcripts import Turn, length, output, turns
+from tests.handlers.meetings.sample_transcripts import Turn, audio_milliseconds, create_turns, transcribe_output
 
 CANARY = "canary"
 WORDS = st.lists(
@@ -35,39 +36,40 @@ WORDS = st.lists(
 @st.composite
 def turn_lists(draw: st.DrawFn) -> tuple[Turn, ...]:
     """Turns that follow each other. The same speaker may continue with or without a pause."""
-    turn_list: list[Turn] = []
+    turns: list[Turn] = []
     for _ in range(draw(st.integers(0, 6))):
         gap = draw(st.sampled_from([0, 100, PAUSE_MS, PAUSE_MS + 1, 60_000]))
-        start = turn_list[-1].end_ms + gap if turn_list else gap
-        turn_list.append(Turn(draw(st.sampled_from(["spk_0", "spk_1"])), start, " ".join(draw(WORDS))))
-    return tuple(turn_list)
+        start = turns[-1].end_ms + gap if turns else gap
+        turns.append(Turn(draw(st.sampled_from(["spk_0", "spk_1"])), start, " ".join(draw(WORDS))))
+    return tuple(turns)
 
 
-def _item(content: str, start: str = "0.1", end: str = "0.2") -> dict[str, Any]:
+def _word_item(content: str, start: str = "0.1", end: str = "0.2") -> dict[str, Any]:
     return {"type": "pronunciation", "start_time": start, "end_time": end, "alternatives": [{"content": content}]}
 
 
-def _mark(content: str) -> dict[str, Any]:
+def _punctuation_item(content: str) -> dict[str, Any]:
     return {"type": "punctuation", "alternatives": [{"content": content}]}
 
 
-def _wrapped(items: object) -> bytes:
+def _job_output(items: object) -> bytes:
     return json.dumps({"results": {"items": items}}).encode()
 
 
 def join_turns(*parts: tuple[Turn, ...]) -> tuple[Transcript, list[int]]:
     """Return the transcript of consecutive parts, and the start of each part."""
-    offsets, at, segments = [], 0, []
+    offsets, offset_ms, segments = [], 0, []
     for number, part in enumerate(parts, 1):
-        offsets.append(at)
-        transcribed_part = TranscribedPart(at, length(part), output(part))
+        offsets.append(offset_ms)
+        transcribed_part = TranscribedPart(offset_ms, audio_milliseconds(part), transcribe_output(part))
         segments.append(parse_part(transcribed_part, "en-US", number if len(parts) > 1 else None))
-        at += length(part)
-    return join_parts(segments, "en-US", at), offsets
+        offset_ms += audio_milliseconds(part)
+    return join_parts(segments, "en-US", offset_ms), offsets
 
 
-def single_part(spoken_turns: tuple[Turn, ...]) -> tuple[TranscriptSegment, ...]:
-    return join_turns(spoken_turns)[0].said
+def single_part_segments(turns: tuple[Turn, ...]) -> tuple[TranscriptSegment, ...]:
+    """Return the segments of the transcript of a recording with one part."""
+    return join_turns(turns)[0].said
 
 
 @given(st.lists(turn_lists(), min_size=1, max_size=3))
@@ -83,76 +85,87 @@ def test_segments_are_in_order_and_within_their_part(parts: list[tuple[Turn, ...
             part_segments = [segment for segment in transcript.said if segment.speaker.startswith(f"{number}-")]
             assert " ".join(segment.text for segment in part_segments) == " ".join(turn.text for turn in part)
             assert all(
-                offset <= segment.start_ms <= segment.end_ms <= offset + length(part) for segment in part_segments
+                offset <= segment.start_ms <= segment.end_ms <= offset + audio_milliseconds(part)
+                for segment in part_segments
             )
 
 
-@given(turn_lists())
-def test_a_segment_has_one_speaker_and_a_limited_length(said: tuple[Turn, ...]) -> None:
-    found = single_part(said)
-    assert all(len(piece.text) <= MAX_SEGMENT_CHARACTERS for piece in found)
-    by_speaker = [(speaker, " ".join(p.text for p in group)) for speaker, group in groupby(found, lambda p: p.speaker)]
-    assert by_speaker == [
-        (speaker, " ".join(turn.text for turn in group)) for speaker, group in groupby(said, lambda turn: turn.speaker)
+def texts_by_speaker(speeches: Sequence[Turn | TranscriptSegment]) -> list[tuple[str, str]]:
+    """Return the joined text of each series of turns or segments with the same speaker."""
+    return [
+        (speaker, " ".join(speech.text for speech in series))
+        for speaker, series in groupby(speeches, lambda speech: speech.speaker)
     ]
-    for before, after in pairwise(found):
+
+
+@given(turn_lists())
+def test_a_segment_has_one_speaker_and_a_limited_length(turns: tuple[Turn, ...]) -> None:
+    segments = single_part_segments(turns)
+    assert all(len(segment.text) <= MAX_SEGMENT_CHARACTERS for segment in segments)
+    assert texts_by_speaker(segments) == texts_by_speaker(turns)
+    for before, after in pairwise(segments):
         if before.speaker == after.speaker and after.start_ms - before.end_ms <= PAUSE_MS:
             assert len(before.text) + len(after.text.split()[0]) + 1 > SENTENCE_END_CHARACTERS, (
-                "a piece ended for no reason"
+                "a segment of the same speaker without a pause ends only because of its length"
             )
 
 
 def test_a_segment_ends_at_another_speaker_or_a_pause() -> None:
-    spoken = turns(("spk_0", "Good morning, all."), ("spk_0", "Shall we?"), ("spk_1", "Yes."))
-    later = Turn("spk_1", spoken[-1].end_ms + PAUSE_MS + 1, "Wait.")
-    assert single_part((*spoken, later)) == (
-        TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=spoken[1].end_ms, text="Good morning, all. Shall we?"),
-        TranscriptSegment(speaker="spk_1", start_ms=spoken[2].start_ms, end_ms=spoken[2].end_ms, text="Yes."),
-        TranscriptSegment(speaker="spk_1", start_ms=later.start_ms, end_ms=later.end_ms, text="Wait."),
+    turns = create_turns(("spk_0", "Good morning, all."), ("spk_0", "Shall we?"), ("spk_1", "Yes."))
+    after_pause = Turn("spk_1", turns[-1].end_ms + PAUSE_MS + 1, "Wait.")
+    assert single_part_segments((*turns, after_pause)) == (
+        TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=turns[1].end_ms, text="Good morning, all. Shall we?"),
+        TranscriptSegment(speaker="spk_1", start_ms=turns[2].start_ms, end_ms=turns[2].end_ms, text="Yes."),
+        TranscriptSegment(speaker="spk_1", start_ms=after_pause.start_ms, end_ms=after_pause.end_ms, text="Wait."),
     )
 
 
 def test_a_long_speech_is_cut_after_a_sentence_if_possible() -> None:
     sentence = "word " * 9 + "end."
-    assert {piece.text[-1] for piece in single_part(turns(("spk_0", " ".join([sentence] * 40))))} == {"."}
-    endless = single_part(turns(("spk_0", "word " * 1_000)))
-    assert 4 < len(endless) < 7
-    assert all(len(piece.text) > SENTENCE_END_CHARACTERS for piece in endless[:-1])
+    segments = single_part_segments(create_turns(("spk_0", " ".join([sentence] * 40))))
+    assert {segment.text[-1] for segment in segments} == {"."}
+    segments = single_part_segments(create_turns(("spk_0", "word " * 1_000)))
+    assert 4 < len(segments) < 7
+    assert all(len(segment.text) > SENTENCE_END_CHARACTERS for segment in segments[:-1])
 
 
 def test_speaker_labels_contain_the_part_if_there_are_several() -> None:
-    spoken = turns(("spk_0", "Yes."))
-    assert [piece.speaker for piece in join_turns(spoken)[0].said] == ["spk_0"]
-    assert [piece.speaker for piece in join_turns(spoken, spoken)[0].said] == ["1-spk_0", "2-spk_0"]
-    nobody = _wrapped([_item("Hm")])
-    assert [piece.speaker for piece in parse_part(TranscribedPart(0, 2_000, nobody), "en-US")] == [UNKNOWN_SPEAKER]
+    turns = create_turns(("spk_0", "Yes."))
+    assert [segment.speaker for segment in join_turns(turns)[0].said] == ["spk_0"]
+    assert [segment.speaker for segment in join_turns(turns, turns)[0].said] == ["1-spk_0", "2-spk_0"]
+
+
+def test_a_word_without_a_speaker_label_has_an_unknown_speaker() -> None:
+    part = TranscribedPart(0, 2_000, _job_output([_word_item("Hm")]))
+    assert [segment.speaker for segment in parse_part(part, "en-US")] == [UNKNOWN_SPEAKER]
 
 
 def test_words_of_languages_without_spaces_are_joined() -> None:
-    items = [_item(word) for word in ["今日", "は", "AI", "tools", " を", "見る"]] + [_mark("。")]
-    part = TranscribedPart(0, 2_000, _wrapped(items))
+    items = [_word_item(word) for word in ["今日", "は", "AI", "tools", " を", "見る"]] + [_punctuation_item("。")]
+    part = TranscribedPart(0, 2_000, _job_output(items))
     assert parse_part(part, "ja-JP")[0].text == "今日はAI toolsを見る。"
     assert parse_part(part, "en-US")[0].text == "今日 は AI tools を 見る。"
 
 
-def test_an_empty_output_gives_an_empty_transcript() -> None:
-    assert single_part(()) == ()
-    marks = _wrapped([_mark("."), _item("\u0007")])
-    assert parse_part(TranscribedPart(0, 2_000, marks), "en-US") == ()
+def test_an_output_without_words_gives_an_empty_transcript() -> None:
+    assert single_part_segments(()) == ()
+    output_without_words = _job_output([_punctuation_item("."), _word_item("\u0007")])
+    assert parse_part(TranscribedPart(0, 2_000, output_without_words), "en-US") == ()
 
 
 def test_a_word_may_end_only_a_little_after_its_part() -> None:
-    late = _wrapped([_item("Bye", "1.5", "2.9")])
-    (said,) = parse_part(TranscribedPart(60_000, 2_000, late), "en-US")
-    assert (said.start_ms, said.end_ms) == (61_500, 62_000)
-    wrong = _wrapped([_item("Bye", "1.5", f"{(2_000 + MAX_OVERRUN_MS + 1) / 1000}")])
-    assert _problem(wrong) == "bad_times"
+    slightly_late = _job_output([_word_item("Bye", "1.5", "2.9")])
+    (segment,) = parse_part(TranscribedPart(60_000, 2_000, slightly_late), "en-US")
+    assert (segment.start_ms, segment.end_ms) == (61_500, 62_000)
+    too_late = _job_output([_word_item("Bye", "1.5", f"{(2_000 + MAX_OVERRUN_MS + 1) / 1000}")])
+    assert parse_error(too_late) == "bad_times"
 
 
-def _problem(data: bytes) -> str:
+def parse_error(data: bytes) -> str:
+    """Parse an invalid output; return the message of the error."""
     with pytest.raises(InvalidPartOutput) as caught:
         parse_part(TranscribedPart(0, 2_000, data), "en-US")
-    assert caught.value.__context__ is None, "what it was raised from may hold the text"
+    assert caught.value.__context__ is None, "the original error may contain speech"
     assert CANARY not in str(caught.value)
     return str(caught.value)
 
@@ -164,26 +177,26 @@ def _problem(data: bytes) -> str:
         (CANARY.encode(), "malformed"),
         (b"\xff" + CANARY.encode(), "no_utf8"),
         (b" " * (MAX_OUTPUT_BYTES + 1), "too_large"),
-        (_wrapped([_item(CANARY, CANARY)]), "bad_times"),
-        (_wrapped([_item("a"), *[_mark("!" * 999)] * 9]), "malformed"),
+        (_job_output([_word_item(CANARY, CANARY)]), "bad_times"),
+        (_job_output([_word_item("a"), *[_punctuation_item("!" * 999)] * 9]), "malformed"),
     ],
 )
-def test_a_malformed_output_is_refused(data: bytes, expected: str) -> None:
-    assert _problem(data) == expected
+def test_a_malformed_output_is_rejected(data: bytes, expected: str) -> None:
+    assert parse_error(data) == expected
 
 
-def test_outputs_beyond_the_size_limits_are_refused() -> None:
-    much = TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=1, text="a" * (MAX_CHARACTERS // 2))
-    assert join_parts([[much], [much]], "en-US", 1).said
+def test_a_transcript_beyond_the_size_limit_is_rejected() -> None:
+    half = TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=1, text="a" * (MAX_CHARACTERS // 2))
+    assert join_parts([[half], [half]], "en-US", 1).said
     with pytest.raises(InvalidPartOutput, match="too_large"):
-        join_parts([[much], [much], [much]], "en-US", 1)
+        join_parts([[half], [half], [half]], "en-US", 1)
 
 
-@given(st.binary(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=8).map(_wrapped))
+@given(st.binary(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=8).map(_job_output))
 @example(b"[" * 100_000)
-def test_any_output_is_parsed_or_refused(data: bytes) -> None:
+def test_any_output_is_parsed_or_rejected(data: bytes) -> None:
     try:
-        found = parse_part(TranscribedPart(0, 2_000, data), "en-US")
+        segments = parse_part(TranscribedPart(0, 2_000, data), "en-US")
     except InvalidPartOutput:
         return
-    assert all(0 <= said.start_ms <= said.end_ms <= 2_000 for said in found)
+    assert all(0 <= segment.start_ms <= segment.end_ms <= 2_000 for segment in segments)

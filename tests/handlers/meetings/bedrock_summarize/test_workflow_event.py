@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.meetings.bedrock_summarize.workflow_event import MAX_PARTS
-from tests.handlers.meetings.bedrock_summarize.summary_harness import RECORDING, summary_request
+from tests.handlers.meetings.bedrock_summarize.summary_harness import RECORDING, create_request
 
-OTHER = "B" * 32
+OTHER_USER = "B" * 32
 
 
 def part(number: int, offset_ms: int | None = None, key: str | None = None) -> dict[str, Any]:
@@ -32,13 +32,13 @@ def part(number: int, offset_ms: int | None = None, key: str | None = None) -> d
         {"audio": [part(1), part(0)]},
         {"audio": [part(0), part(1, 0)]},
         {"audio": [part(0), part(0, 1_000)]},
-        {"audio": [part(0, key=RECORDING.audio_key(0).replace("A" * 32, OTHER))]},
+        {"audio": [part(0, key=RECORDING.audio_key(0).replace("A" * 32, OTHER_USER))]},
         {"audio": [part(0, key=RECORDING.transcript_key)]},
-        {"audio": [part(at) for at in range(MAX_PARTS + 1)]},
-        {"user": OTHER},
+        {"audio": [part(number) for number in range(MAX_PARTS + 1)]},
+        {"user": OTHER_USER},
     ],
 )
-def test_an_event_with_keys_of_another_recording_is_refused(changed: dict[str, Any]) -> None:
+def test_an_event_with_invalid_fields_or_keys_of_another_recording_is_rejected(changed: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
-        summary_request(**changed)
-    assert "input_value" not in str(caught.value)
+        create_request(**changed)
+    assert "input_value" not in str(caught.value), "the message must not quote the event"

@@ -24,10 +24,10 @@ def write_counts(harness: JobHarness) -> Any:
     """Number of writes of each object."""
     counts: Counter[str] = Counter()
 
-    def note(params: dict[str, Any], **_: Any) -> None:
+    def count_write(params: dict[str, Any], **_: Any) -> None:
         counts[params["url_path"].split("/")[-1] if "pieces" in params["url_path"] else params["url_path"][-8:]] += 1
 
-    with at_event(harness.s3, "before-call.s3.PutObject", note):
+    with at_event(harness.s3, "before-call.s3.PutObject", count_write):
         yield counts
 
 
@@ -37,53 +37,53 @@ def upload_two_formats(harness: JobHarness) -> None:
     harness.upload(sample_videos.video_with_audio(2), sample_videos.video_with_audio(1, *WEBM, suffix="webm"))
 
 
-def run_until_terminated(harness: JobHarness, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run a job that is asked to end during its n-th run of ffmpeg."""
+def run_until_terminated(harness: JobHarness, last_run: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a job that is requested to end during the ffmpeg run with this number."""
     start_process = Ffmpeg._start_process
-    runs = 0
+    run_count = 0
 
-    def counted(self: Ffmpeg, *arguments: Any, **named: Any) -> Process:
-        nonlocal runs
-        runs += 1
-        process = start_process(self, *arguments, **named)
-        if runs == run:
+    def start_and_count(self: Ffmpeg, *arguments: Any, **options: Any) -> Process:
+        nonlocal run_count
+        run_count += 1
+        process = start_process(self, *arguments, **options)
+        if run_count == last_run:
             harness.termination.request()
         return process
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ffmpeg, "_start_process", counted)
+        patch.setattr(Ffmpeg, "_start_process", start_and_count)
         with pytest.raises(JobTerminated):
             harness.run()
-    assert runs == run, "no run may start afterwards"
+    assert run_count == last_run, "no run may start after the request"
 
 
-@pytest.mark.parametrize("run", [1, 2, 3, 5, 6, 7, 8, 11, 12, 14])
+@pytest.mark.parametrize("last_run", [1, 2, 3, 5, 6, 7, 8, 11, 12, 14])
 def test_a_finished_step_is_not_repeated(
-    harness: JobHarness, run: int, monkeypatch: pytest.MonkeyPatch, write_counts: Counter[str]
+    harness: JobHarness, last_run: int, monkeypatch: pytest.MonkeyPatch, write_counts: Counter[str]
 ) -> None:
     upload_two_formats(harness)
     write_counts.clear()
-    run_until_terminated(harness, run, monkeypatch)
+    run_until_terminated(harness, last_run, monkeypatch)
     assert harness.keys(harness.recording.media_result_key) == []
     missing_pieces, missing_parts = 4 - len(harness.piece_keys()), 2 - len(harness.keys("audio/"))
     is_probed = bool(harness.keys(f"{harness.recording.media_work_prefix}facts.json"))
-    before = len(harness.ffmpeg_runs)
+    earlier_runs = len(harness.ffmpeg_runs)
     harness.termination = JobTermination()
     assert harness.run().outcome is MediaOutcome.READY
     assert max(write_counts.values()) == 1, "no object may be written twice"
-    again = harness.ffmpeg_runs[before:]
-    assert len([line for line in again if "libx264" in line]) == missing_pieces
-    assert len([line for line in again if "-c:a flac" in line]) == missing_parts
-    assert len([line for line in again if "framecrc" in line and "chunk-" in line]) == (0 if is_probed else 2)
+    new_runs = harness.ffmpeg_runs[earlier_runs:]
+    assert len([run for run in new_runs if "libx264" in run]) == missing_pieces
+    assert len([run for run in new_runs if "-c:a flac" in run]) == missing_parts
+    assert len([run for run in new_runs if "framecrc" in run and "chunk-" in run]) == (0 if is_probed else 2)
 
 
-def test_a_finished_job_is_not_repeated(harness: JobHarness) -> None:
+def test_a_second_job_returns_the_stored_result_although_the_chunks_were_deleted(harness: JobHarness) -> None:
     upload_two_formats(harness)
     result = harness.run()
     runs = len(harness.ffmpeg_runs)
     for key in harness.keys("raw/"):
         harness.s3.delete_object(Bucket=BUCKET, Key=key)
-    assert harness.run() == result, "even if the chunks were deleted"
+    assert harness.run() == result
     assert len(harness.ffmpeg_runs) == runs
 
 
@@ -97,7 +97,7 @@ def test_deleted_output_is_made_again(harness: JobHarness) -> None:
     assert not [run for run in harness.ffmpeg_runs[runs:] if "libx264" in run or "framecrc" in run]
 
 
-def test_parts_are_made_again_after_a_setting_changed(harness: JobHarness) -> None:
+def test_audio_parts_are_made_again_after_their_maximum_duration_changed(harness: JobHarness) -> None:
     harness.upload(sample_videos.audio_only(3, "-c:a", "pcm_s16le", suffix="wav"))
     harness.limits = replace(LIMITS, max_part=2 * SECOND)
     assert len(harness.run().audio) == 2
@@ -129,4 +129,4 @@ def test_the_ffmpeg_time_includes_earlier_jobs(harness: JobHarness, monkeypatch:
     video = recorded_milliseconds(harness.recording.video_key)
     assert video > recorded_milliseconds(*harness.piece_keys()), "the video's time includes that of its pieces"
     parts = recorded_milliseconds(*(part.key for part in result.audio))
-    assert result.ffmpeg_ms > parts + video, "and the time for probing the chunks"
+    assert result.ffmpeg_ms > parts + video, "the time of the job includes that for probing the chunks"

@@ -12,28 +12,28 @@ from handlers.meetings.media_job.job_termination import JobTerminated
 from tests.handlers.client_events import at_event
 from tests.handlers.meetings.media_job.job_harness import BUCKET, JobHarness
 
-LEAST_PART = 5 * 1024 * 1024
+MIN_PART_BYTES = 5 * 1024 * 1024
 DATA = bytes(range(256)) * 4000
 
 
 @pytest.fixture
 def bucket(harness: JobHarness) -> JobBucket:
-    return JobBucket(harness.s3, BUCKET, harness.termination, LEAST_PART)
+    return JobBucket(harness.s3, BUCKET, harness.termination, MIN_PART_BYTES)
 
 
 def test_an_interrupted_download_is_repeated(harness: JobHarness, bucket: JobBucket, tmp_path: Path) -> None:
-    harness.s3.put_object(Bucket=BUCKET, Key="k", Body=bytes(2 * LEAST_PART))
-    broken: list[str] = []
+    harness.s3.put_object(Bucket=BUCKET, Key="k", Body=bytes(2 * MIN_PART_BYTES))
+    broken_ranges: list[str] = []
 
-    def break_off(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
-        if len(broken) < 2:
-            broken.append(parsed["ContentRange"])
+    def break_connection(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+        if len(broken_ranges) < 2:
+            broken_ranges.append(parsed["ContentRange"])
             parsed["Body"] = BrokenBody()
 
-    with at_event(harness.s3, "after-call.s3.GetObject", break_off):
+    with at_event(harness.s3, "after-call.s3.GetObject", break_connection):
         bucket.download("k", tmp_path / "file")
-    assert (tmp_path / "file").read_bytes() == bytes(2 * LEAST_PART)
-    assert len(broken) == 2
+    assert (tmp_path / "file").read_bytes() == bytes(2 * MIN_PART_BYTES)
+    assert len(broken_ranges) == 2
 
 
 class BrokenBody:
@@ -46,15 +46,15 @@ class BrokenBody:
 def test_an_object_replaced_during_the_download_raises_object_gone(
     harness: JobHarness, bucket: JobBucket, tmp_path: Path
 ) -> None:
-    data = bytes(2 * LEAST_PART)
+    data = bytes(2 * MIN_PART_BYTES)
     harness.s3.put_object(Bucket=BUCKET, Key="k", Body=data)
-    later = iter([data[:-1] + b"1"])
+    new_bodies = iter([data[:-1] + b"1"])
 
-    def replace(**_: Any) -> None:
-        for body in later:
+    def replace_once(**_: Any) -> None:
+        for body in new_bodies:
             harness.s3.put_object(Bucket=BUCKET, Key="k", Body=body)
 
-    with at_event(harness.s3, "before-call.s3.GetObject", replace), pytest.raises(JobObjectGone):
+    with at_event(harness.s3, "before-call.s3.GetObject", replace_once), pytest.raises(JobObjectGone):
         bucket.download("k", tmp_path / "file")
     harness.s3.delete_object(Bucket=BUCKET, Key="k")
     with pytest.raises(JobObjectGone):
@@ -83,7 +83,7 @@ def test_an_access_denied_error_does_not_count_as_a_missing_object(harness: JobH
         bucket.find("k")
 
 
-@pytest.mark.parametrize("size", [1, LEAST_PART, LEAST_PART + 1])
+@pytest.mark.parametrize("size", [1, MIN_PART_BYTES, MIN_PART_BYTES + 1])
 def test_an_uploaded_file_has_its_recipe_in_the_metadata(
     harness: JobHarness, bucket: JobBucket, tmp_path: Path, size: int
 ) -> None:
@@ -97,28 +97,29 @@ def test_an_uploaded_file_has_its_recipe_in_the_metadata(
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("call", ["UploadPart", "CompleteMultipartUpload", "a failure"])
+@pytest.mark.parametrize("interruption", ["UploadPart", "CompleteMultipartUpload", "connection error"])
 def test_an_interrupted_upload_leaves_no_parts(
-    harness: JobHarness, bucket: JobBucket, tmp_path: Path, call: str
+    harness: JobHarness, bucket: JobBucket, tmp_path: Path, interruption: str
 ) -> None:
     path = tmp_path / "file"
-    path.write_bytes(bytes(3 * LEAST_PART))
+    path.write_bytes(bytes(3 * MIN_PART_BYTES))
 
-    def stop(params: dict[str, Any], **_: Any) -> None:
-        if call != "a failure":
+    def interrupt(params: dict[str, Any], **_: Any) -> None:
+        if interruption != "connection error":
             harness.termination.request()
         elif params["query_string"].get("partNumber") == 2:
             raise ReadTimeoutError(endpoint_url="https://s3")
-        if call == "CompleteMultipartUpload":
+        if interruption == "CompleteMultipartUpload":
             raise JobTerminated
 
-    stopped_at = "UploadPart" if call == "a failure" else call
-    with at_event(harness.s3, f"before-call.s3.{stopped_at}", stop), pytest.raises((JobTerminated, ReadTimeoutError)):
+    operation = "UploadPart" if interruption == "connection error" else interruption
+    interrupted_call = at_event(harness.s3, f"before-call.s3.{operation}", interrupt)
+    with interrupted_call, pytest.raises((JobTerminated, ReadTimeoutError)):
         bucket.upload("k", path, "video/mp4", "1 a recipe", 1)
     assert (harness.multipart_uploads(), harness.keys("")) == ([], [])
 
 
-def test_no_request_is_sent_once_the_job_has_to_end(harness: JobHarness, bucket: JobBucket, tmp_path: Path) -> None:
+def test_no_request_is_sent_after_a_termination_request(harness: JobHarness, bucket: JobBucket, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x")
     harness.termination.request()

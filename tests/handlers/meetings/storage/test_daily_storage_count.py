@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.time_and_ids.ulid import ulid
-from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
@@ -35,7 +34,7 @@ DAY = date(2026, 1, 31)
 
 @dataclass
 class CountHarness:
-    """The storage count of the harness's bucket."""
+    """The storage count of the harness's bucket, with limits that a test can change."""
 
     meetings: MeetingHarness
     max_users_with_metric: int = 20
@@ -60,7 +59,7 @@ class CountHarness:
         ).run()
 
     def growth_by_user(self) -> dict[str, float]:
-        """Last growth values by user. The key of the total is the stack."""
+        """Return the growth values that were sent last, by user. The key of the total is the stack."""
         return {
             metric["Dimensions"][-1]["Value"]: metric["Value"]
             for metric in self.meetings.cloudwatch.calls[-1]["MetricData"]
@@ -73,8 +72,10 @@ def count(harness: MeetingHarness) -> CountHarness:
     return CountHarness(harness)
 
 
-def put_objects(harness: MeetingHarness, user: str, size: int, number: int = 1) -> None:
-    """Store objects of a user below every prefix."""
+def put_recording(harness: MeetingHarness, user: str, object_size: int, number: int = 1) -> None:
+    """Store a recording with five objects of the same size, and an internal file of the media job, which is not
+    counted.
+    """
     recording = Recording(MeetingId(user, ulid(START, number)), "0" * 32)
     for key in (
         recording.meeting.upload_key("a"),
@@ -83,36 +84,36 @@ def put_objects(harness: MeetingHarness, user: str, size: int, number: int = 1) 
         recording.transcript_key,
         recording.summary_key,
     ):
-        harness.put_object(key, b"x" * size)
+        harness.put_object(key, b"x" * object_size)
     harness.put_object(recording.media_result_key, b"x" * 1000)
 
 
 def test_the_first_count_sends_no_metric_and_the_next_one_sends_the_growth(count: CountHarness) -> None:
     harness = count.meetings
-    put_objects(harness, ANN, 2)
-    put_objects(harness, BOB, 1)
+    put_recording(harness, ANN, 2)
+    put_recording(harness, BOB, 1)
     assert count.run() == StorageCountResult(objects=10, users=2, metrics=0)
     assert harness.cloudwatch.calls == []
     harness.advance(days=1)
-    put_objects(harness, ANN, 3, number=2)
+    put_recording(harness, ANN, 3, number=2)
     assert count.run() == StorageCountResult(objects=15, users=2, metrics=4)
     assert count.growth_by_user() == {ANN: 15, BOB: 0, OTHERS: 0, STACK: 15}
 
 
-def test_a_day_is_counted_once(count: CountHarness) -> None:
+def test_a_second_count_on_the_same_day_does_nothing(count: CountHarness) -> None:
     harness = count.meetings
-    put_objects(harness, ANN, 2)
+    put_recording(harness, ANN, 2)
     count.run()
     harness.advance(days=1)
     count.run()
     harness.advance(hours=1)
-    put_objects(harness, ANN, 9)
+    put_recording(harness, ANN, 9)
     assert count.run() == StorageCountResult(0, 0, 0)
     assert len(harness.cloudwatch.calls) == 1
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "days", "growth"),
+    ("earlier_bytes", "bytes_now", "days", "growth"),
     [
         pytest.param({ANN: 5}, {ANN: 3}, 1, {ANN: -2}, id="some objects were deleted"),
         pytest.param({ANN: 5}, {}, 1, {ANN: -5}, id="all objects were deleted"),
@@ -120,24 +121,24 @@ def test_a_day_is_counted_once(count: CountHarness) -> None:
     ],
 )
 def test_growth_is_the_difference_per_day(
-    before: dict[str, int], now: dict[str, int], days: int, growth: dict[str, int]
+    earlier_bytes: dict[str, int], bytes_now: dict[str, int], days: int, growth: dict[str, int]
 ) -> None:
-    earlier = StorageTotals(day=DAY - timedelta(days=days), bytes_of=before)
-    assert daily_growth(earlier, StorageTotals(day=DAY, bytes_of=now)) == growth
+    earlier = StorageTotals(day=DAY - timedelta(days=days), bytes_of=earlier_bytes)
+    assert daily_growth(earlier, StorageTotals(day=DAY, bytes_of=bytes_now)) == growth
 
 
 def test_a_count_older_than_a_week_is_not_compared(count: CountHarness) -> None:
     count.run()
     count.meetings.advance(days=8)
-    put_objects(count.meetings, ANN, 3)
+    put_recording(count.meetings, ANN, 3)
     assert count.run().metrics == 0
 
 
-def test_metrics_that_failed_are_sent_by_the_next_attempt(count: CountHarness) -> None:
+def test_a_count_whose_metrics_failed_is_repeated(count: CountHarness) -> None:
     harness = count.meetings
     count.run()
     harness.advance(days=1)
-    put_objects(harness, ANN, 1)
+    put_recording(harness, ANN, 1)
     harness.cloudwatch.error = RuntimeError(CANARY)
     with pytest.raises(RuntimeError):
         count.run()
@@ -152,12 +153,12 @@ def test_only_the_users_who_grew_most_have_a_metric_of_their_own(count: CountHar
     count.run()
     harness.advance(days=1)
     for user, size in ((ANN, 1), (BOB, 3), (EVE, 2)):
-        put_objects(harness, user, size)
+        put_recording(harness, user, size)
     count.run()
     assert count.growth_by_user() == {BOB: 15, OTHERS: 15, STACK: 30}
 
 
-def test_objects_of_no_user_count_with_the_others(count: CountHarness) -> None:
+def test_objects_whose_key_names_no_user_are_counted_as_growth_of_others(count: CountHarness) -> None:
     harness = count.meetings
     count.run()
     harness.advance(days=1)
@@ -169,7 +170,7 @@ def test_objects_of_no_user_count_with_the_others(count: CountHarness) -> None:
 
 def test_a_count_that_runs_out_of_time_sends_and_stores_nothing(count: CountHarness) -> None:
     count.budget = timedelta(seconds=-1)
-    put_objects(count.meetings, ANN, 1)
+    put_recording(count.meetings, ANN, 1)
     with pytest.raises(CountOutOfTime):
         count.run()
     assert count.meetings.cloudwatch.calls == []
@@ -183,7 +184,7 @@ def test_a_count_of_another_schema_version_is_ignored(count: CountHarness) -> No
         "work/storage/2026-01-29.json",
         StorageTotals(day=DAY - timedelta(days=2), bytes_of={ANN: 1}).model_dump_json(by_alias=True).encode(),
     )
-    put_objects(harness, ANN, 1)
+    put_recording(harness, ANN, 1)
     count.run()
     assert count.growth_by_user()[ANN] == 2
 
@@ -195,11 +196,10 @@ def test_objects_on_all_pages_are_counted(count: CountHarness, monkeypatch: pyte
     assert count.run().objects == 5
 
 
-def test_logs_contain_no_key_and_no_user(count: CountHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    put_objects(count.meetings, BOB, 1)
+def test_logs_contain_no_keys_and_no_users(count: CountHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    put_recording(count.meetings, BOB, 1)
     count.meetings.put_object(f"raw/{CANARY}", b"1")
-    count.meetings.upload_chunks(b"a")
-    count.meetings.upload_complete_file(b"a")
+    count.meetings.upload_files(b"a")
     count.meetings.advance(days=1)
     assert count.run() == StorageCountResult(objects=8, users=3, metrics=0, started=1)
     output = capsys.readouterr().out
@@ -210,8 +210,7 @@ def test_logs_contain_no_key_and_no_user(count: CountHarness, capsys: pytest.Cap
 
 def test_a_recording_whose_event_was_lost_is_started_the_next_day(count: CountHarness) -> None:
     harness = count.meetings
-    harness.upload_chunks(b"a", b"b")
-    harness.upload_complete_file(b"a", b"b")
+    harness.upload_files(b"a", b"b")
     assert count.run().started == 0, "its event may still arrive"
     harness.advance(days=1)
     assert count.run().started == 1
@@ -221,7 +220,7 @@ def test_a_recording_whose_event_was_lost_is_started_the_next_day(count: CountHa
     assert len(harness.step_functions.statuses) == 1
 
 
-def test_an_unreadable_file_whose_event_was_lost_is_processed_once(
+def test_an_unreadable_complete_file_whose_event_was_lost_is_processed_once(
     count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness = count.meetings
@@ -239,8 +238,7 @@ def test_a_recording_whose_event_was_lost_is_started_although_an_older_one_is_in
     harness = count.meetings
     first = harness.upload_recording(b"a")
     harness.advance(minutes=1)
-    harness.upload_chunks(b"b")
-    second = harness.upload_complete_file(b"b")
+    second = harness.upload_files(b"b")
     harness.advance(minutes=1)
     harness.write_media_result(first)
     harness.run_step("media", first)
@@ -250,20 +248,20 @@ def test_a_recording_whose_event_was_lost_is_started_although_an_older_one_is_in
     assert (harness.record().content, harness.state()) == (second.content, ("processing", "media"))
 
 
-def test_a_lost_event_of_an_incomplete_recording_is_logged(
+def test_an_incomplete_recording_whose_event_was_lost_raises_an_alarm(
     count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     count.meetings.upload_complete_file(b"a")
     count.meetings.advance(days=1)
     assert count.run().started == 0
     assert count.meetings.state() == ("incomplete",)
-    assert "recording_unheard" in capsys.readouterr().out
+    assert "recording_unheard" in capsys.readouterr().out, "an alarm counts this log event"
 
 
 def test_a_recording_whose_event_arrived_is_not_processed_again(
     count: CountHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A listing has milliseconds, which other reads of `complete.json` do not have."""
+    """The modification times in a listing have milliseconds, which those of other reads do not have."""
     harness = count.meetings
     harness.upload_recording(b"a")
     harness.advance(days=1)
@@ -275,7 +273,7 @@ def test_a_recording_whose_event_arrived_is_not_processed_again(
     monkeypatch.setattr(UploadReader, "read_complete_file", lambda *_: 1 / 0)
     with at_event(harness.s3, "after-call.s3.ListObjectsV2", add_milliseconds):
         count.run()
-    assert "recording_unattended" not in capsys.readouterr().out, "its event arrived, so it must not be processed"
+    assert "recording_unattended" not in capsys.readouterr().out, "the failing read shows that the file was processed"
 
 
 def test_a_malformed_file_for_a_ready_meeting_raises_no_alarm(
@@ -283,8 +281,7 @@ def test_a_malformed_file_for_a_ready_meeting_raises_no_alarm(
 ) -> None:
     harness = count.meetings
     recording = harness.upload_recording(b"a")
-    harness.write_media_result(recording, MediaOutcome.NO_AUDIO)
-    harness.run_step("media", recording)
+    harness.finish_without_audio(recording)
     harness.advance(minutes=1)
     harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
     for _ in range(2):
@@ -294,34 +291,32 @@ def test_a_malformed_file_for_a_ready_meeting_raises_no_alarm(
     assert harness.state() == ("ready", "NO_AUDIO")
 
 
-def test_a_failed_start_does_not_stop_the_others_and_is_repeated(
+def test_a_failed_start_does_not_stop_the_count_and_is_repeated_by_the_sweep(
     count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness = count.meetings
-    for number in (1, 2):
-        meeting = MeetingId(ANN, ulid(START, number))
-        harness.upload_chunks(b"a", meeting=meeting)
-        harness.upload_complete_file(b"a", meeting=meeting)
+    meetings = [MeetingId(ANN, ulid(START, number)) for number in (1, 2)]
+    for meeting in meetings:
+        harness.upload_files(b"a", meeting=meeting)
     harness.advance(hours=2)
-    harness.step_functions.next_starts.append("refused")
+    harness.step_functions.next_starts.append("rejected")
     assert count.run().started == 1
     assert "recording_unattended" in capsys.readouterr().out
     harness.advance(days=1)
     harness.sweep()
-    assert {harness.state(MeetingId(ANN, ulid(START, number))) for number in (1, 2)} == {("processing", "media")}
+    assert {harness.state(meeting) for meeting in meetings} == {("processing", "media")}
     assert len(harness.step_functions.statuses) == 2
 
 
-USERS = st.dictionaries(st.sampled_from([ANN, BOB, EVE, OTHERS]), st.integers(0, 10**15))
+BYTES_BY_USER = st.dictionaries(st.sampled_from([ANN, BOB, EVE, OTHERS]), st.integers(0, 10**15))
 
 
-@given(USERS, USERS, st.integers(0, 4))
-def test_the_metrics_of_all_users_add_up_to_the_total(before: Any, now: Any, most: int) -> None:
-    grown = daily_growth(
-        StorageTotals(day=DAY - timedelta(days=1), bytes_of=before), StorageTotals(day=DAY, bytes_of=now)
-    )
-    metrics = growth_metrics(grown, most)
-    [whole] = [metric for metric in metrics if metric.user is None]
-    users = [metric for metric in metrics if metric.user is not None]
-    assert len(users) == len({user.user for user in users}) <= most + 1
-    assert whole.value == sum(user.value for user in users) == sum(now.values()) - sum(before.values())
+@given(BYTES_BY_USER, BYTES_BY_USER, st.integers(0, 4))
+def test_the_metrics_of_all_users_add_up_to_the_total(earlier_bytes: Any, bytes_now: Any, max_users: int) -> None:
+    earlier = StorageTotals(day=DAY - timedelta(days=1), bytes_of=earlier_bytes)
+    growth = daily_growth(earlier, StorageTotals(day=DAY, bytes_of=bytes_now))
+    metrics = growth_metrics(growth, max_users)
+    [total] = [metric.value for metric in metrics if metric.user is None]
+    values_by_user = [(metric.user, metric.value) for metric in metrics if metric.user is not None]
+    assert len(values_by_user) == len(dict(values_by_user)) <= max_users + 1, "the other users share one metric"
+    assert total == sum(value for _, value in values_by_user) == sum(bytes_now.values()) - sum(earlier_bytes.values())

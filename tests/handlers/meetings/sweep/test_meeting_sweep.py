@@ -1,4 +1,4 @@
-"""Tests of the sweep: no meeting stays unfinished for ever."""
+"""Tests of the sweep: it restarts or fails every meeting that makes no progress."""
 
 import json
 from typing import Any
@@ -8,29 +8,30 @@ import pytest
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.meetings.media_result import MediaOutcome
+from handlers.meetings.meeting_record import DUE_PARTITION, PARTITION, SORT
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_processing import UploadProcessor
-from tests.handlers.meetings.meeting_harness import ANN, BOB, CANARY, MEETING, TABLE, MeetingHarness
+from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, TABLE, MeetingHarness
 
-EMPTY_REPORT = dict.fromkeys(("checked", "started", "ended", "timed_out", "never_complete", "failed", "unfinished"), 0)
+NO_MEETINGS = dict.fromkeys(("checked", "started", "ended", "timed_out", "never_complete", "failed", "unfinished"), 0)
 
 
-def upload_without_chunk(harness: MeetingHarness, meeting: MeetingId = MEETING) -> None:
+def upload_incomplete_recording(harness: MeetingHarness, meeting: MeetingId = MEETING) -> None:
     """Create a meeting that waits for a chunk."""
     harness.upload_complete_file(b"a", meeting=meeting)
     assert harness.deliver_event("complete.json", meeting) == []
     assert harness.state(meeting) == ("incomplete",)
 
 
-def test_a_meeting_that_just_started_is_not_read(harness: MeetingHarness) -> None:
+def test_a_meeting_that_is_not_due_is_not_read(harness: MeetingHarness) -> None:
     harness.upload_recording(b"a")
     harness.advance(minutes=14)
     with harness.record_calls() as calls:
-        assert harness.sweep() == EMPTY_REPORT
+        assert harness.sweep() == NO_MEETINGS
     assert calls == ["Query"]
 
 
-def test_a_running_execution_is_only_checked_when_it_is_due(harness: MeetingHarness) -> None:
+def test_a_running_execution_is_checked_once_per_hour(harness: MeetingHarness) -> None:
     harness.upload_recording(b"a")
     harness.advance(minutes=16)
     harness.sweep()
@@ -43,9 +44,8 @@ def test_a_running_execution_is_only_checked_when_it_is_due(harness: MeetingHarn
 
 
 def test_an_execution_that_never_started_is_started(harness: MeetingHarness) -> None:
-    harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a")
-    harness.step_functions.next_starts.extend(["lost", "refused"])
+    harness.upload_files(b"a")
+    harness.step_functions.next_starts.extend(["request lost", "rejected"])
     harness.deliver_event("complete.json")
     harness.advance(minutes=61)
     assert harness.sweep()["failed"] == 1
@@ -75,11 +75,11 @@ def test_an_execution_that_ended_without_a_report_fails_its_meeting(
     assert harness.sweep()[outcome] == 1
     assert harness.state() == ("failed", reason)
     assert harness.due_sort_keys() == []
-    assert harness.sweep() == EMPTY_REPORT
+    assert harness.sweep() == NO_MEETINGS
 
 
 def test_a_successful_execution_without_a_report_causes_a_new_attempt(harness: MeetingHarness) -> None:
-    """The job found another content, which was replaced again. So no execution processes the current content."""
+    """The job found another content, which was then replaced by the first one. So no execution processes this content."""
     recording = harness.upload_recording(b"a")
     harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
     harness.run_step("media", recording)
@@ -90,15 +90,16 @@ def test_a_successful_execution_without_a_report_causes_a_new_attempt(harness: M
     assert harness.state() == ("processing", "media")
 
 
-@pytest.mark.parametrize("ended", [True, False])
-def test_a_meeting_is_not_restarted_for_ever(harness: MeetingHarness, *, ended: bool) -> None:
-    harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a")
-    if not ended:
-        harness.step_functions.next_starts.append("lost")
+@pytest.mark.parametrize("has_started", [True, False])
+def test_a_meeting_without_progress_fails_after_two_days_of_restarts(
+    harness: MeetingHarness, *, has_started: bool
+) -> None:
+    harness.upload_files(b"a")
+    if not has_started:
+        harness.step_functions.next_starts.append("request lost")
     harness.deliver_event("complete.json")
     for _ in range(14):
-        if ended:
+        if has_started:
             harness.step_functions.end_last("SUCCEEDED")
         else:
             harness.step_functions.statuses.clear()
@@ -114,20 +115,20 @@ def test_a_meeting_that_finishes_during_the_sweep_stays_ready(
 ) -> None:
     recording = harness.upload_recording(b"a")
     harness.write_media_result(recording)
-    status = WorkflowExecutions.status
+    original_status = WorkflowExecutions.status
 
-    def then_it_ends(self: WorkflowExecutions, arn: str) -> Any:
+    def finish_before_status(self: WorkflowExecutions, arn: str) -> Any:
         harness.run_step("finish", recording)
         harness.step_functions.end_last("SUCCEEDED")
-        return status(self, arn)
+        return original_status(self, arn)
 
-    monkeypatch.setattr(WorkflowExecutions, "status", then_it_ends)
+    monkeypatch.setattr(WorkflowExecutions, "status", finish_before_status)
     harness.advance(minutes=61)
     assert (harness.sweep()["started"], harness.state()) == (0, ("ready",))
 
 
 def test_an_incomplete_meeting_waits_until_its_uploads_are_deleted(harness: MeetingHarness) -> None:
-    upload_without_chunk(harness)
+    upload_incomplete_recording(harness)
     harness.advance(days=6, hours=23)
     assert harness.sweep()["never_complete"] == 0
     assert harness.state() == ("incomplete",)
@@ -139,7 +140,7 @@ def test_an_incomplete_meeting_waits_until_its_uploads_are_deleted(harness: Meet
 
 
 def test_a_chunk_whose_event_was_lost_is_found(harness: MeetingHarness) -> None:
-    upload_without_chunk(harness)
+    upload_incomplete_recording(harness)
     harness.upload_chunks(b"a")
     harness.advance(minutes=16)
     assert harness.sweep()["started"] == 1
@@ -147,7 +148,7 @@ def test_a_chunk_whose_event_was_lost_is_found(harness: MeetingHarness) -> None:
 
 
 def test_an_incomplete_meeting_is_checked_a_few_times_a_day(harness: MeetingHarness) -> None:
-    upload_without_chunk(harness)
+    upload_incomplete_recording(harness)
     check_count = 0
     for _ in range(24):
         harness.advance(hours=1)
@@ -155,7 +156,7 @@ def test_an_incomplete_meeting_is_checked_a_few_times_a_day(harness: MeetingHarn
     assert 3 <= check_count <= 5
 
 
-def test_another_chunk_does_not_extend_the_waiting_time(harness: MeetingHarness) -> None:
+def test_an_arriving_chunk_does_not_extend_the_time_limit_of_an_incomplete_meeting(harness: MeetingHarness) -> None:
     harness.upload_complete_file(b"a", b"b")
     harness.deliver_event("complete.json")
     harness.advance(days=6)
@@ -165,9 +166,9 @@ def test_another_chunk_does_not_extend_the_waiting_time(harness: MeetingHarness)
     assert harness.sweep()["never_complete"] == 1
 
 
-def test_a_meeting_whose_complete_file_was_deleted_fails_in_the_end(harness: MeetingHarness) -> None:
-    upload_without_chunk(harness)
-    harness.s3.delete_object(Bucket="recordings", Key=MEETING.upload_key("complete.json"))
+def test_an_incomplete_meeting_whose_complete_file_was_deleted_fails_at_its_time_limit(harness: MeetingHarness) -> None:
+    upload_incomplete_recording(harness)
+    harness.s3.delete_object(Bucket=BUCKET, Key=MEETING.upload_key("complete.json"))
     harness.advance(days=1)
     assert harness.sweep()["checked"] == 1
     assert harness.state() == ("incomplete",)
@@ -175,12 +176,11 @@ def test_a_meeting_whose_complete_file_was_deleted_fails_in_the_end(harness: Mee
     assert harness.sweep()["never_complete"] == 1
 
 
-def test_a_stale_due_item_is_deleted(harness: MeetingHarness) -> None:
+def test_due_items_of_a_ready_and_of_an_unknown_meeting_are_deleted(harness: MeetingHarness) -> None:
     recording = harness.upload_recording(b"a")
-    harness.write_media_result(recording, MediaOutcome.NO_AUDIO)
-    harness.run_step("media", recording)
+    harness.finish_without_audio(recording)
     for meeting in (MEETING, MeetingId(BOB, MEETING.meeting_id)):
-        key = {"user": "#open", "meetingId": f"2026-01-31T12:00:00.000Z#{meeting.user}#{meeting.meeting_id}"}
+        key = {PARTITION: DUE_PARTITION, SORT: f"2026-01-31T12:00:00.000Z#{meeting.user}#{meeting.meeting_id}"}
         harness.dynamodb.put_item(TableName=TABLE, Item=serialize_item(key))
     before = harness.record()
     assert harness.sweep()["checked"] == 0
@@ -195,20 +195,20 @@ def test_a_failing_meeting_does_not_stop_the_sweep(
 ) -> None:
     other = MeetingId(BOB, MEETING.meeting_id)
     for meeting in (MEETING, other):
-        upload_without_chunk(harness, meeting)
+        upload_incomplete_recording(harness, meeting)
         harness.upload_chunks(b"a", meeting=meeting)
-    look = UploadProcessor.process_uploads
+    process_uploads = UploadProcessor.process_uploads
 
-    def fails(self: UploadProcessor, meeting: MeetingId) -> Any:
+    def fail_for_one_meeting(self: UploadProcessor, meeting: MeetingId) -> Any:
         if meeting == MEETING:
             raise RuntimeError(CANARY)
-        return look(self, meeting)
+        return process_uploads(self, meeting)
 
     harness.advance(minutes=16)
-    with monkeypatch.context() as broken:
-        broken.setattr(UploadProcessor, "process_uploads", fails)
-        swept = harness.sweep()
-    assert (swept["checked"], swept["started"], swept["failed"]) == (2, 1, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(UploadProcessor, "process_uploads", fail_for_one_meeting)
+        counts = harness.sweep()
+    assert (counts["checked"], counts["started"], counts["failed"]) == (2, 1, 1)
     assert harness.state(other) == ("processing", "media")
     output = capsys.readouterr().out
     assert "meeting_unattended" in output
@@ -217,19 +217,19 @@ def test_a_failing_meeting_does_not_stop_the_sweep(
     assert harness.sweep()["started"] == 1
 
 
-def test_only_failures_that_are_not_the_clients_are_logged_as_errors(
+def test_missing_chunks_are_logged_as_information_and_failed_executions_as_errors(
     harness: MeetingHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    upload_without_chunk(harness)
+    upload_incomplete_recording(harness)
     harness.advance(days=7, minutes=1)
     harness.upload_recording(b"a", meeting=MeetingId(BOB, MEETING.meeting_id))
     harness.step_functions.end_last("ABORTED")
     harness.advance(minutes=61)
-    assert (harness.sweep()["never_complete"], harness.sweep()) == (1, EMPTY_REPORT)
+    assert (harness.sweep()["never_complete"], harness.sweep()) == (1, NO_MEETINGS)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    given_up = {line["code"]: line["level"] for line in lines if line["message"] == "meeting_given_up"}
-    assert given_up == {"NEVER_COMPLETE": "INFO", "MEDIA_FAILED": "ERROR"}
-    swept = [line for line in lines if line["message"] == "meeting_sweep"]
-    assert [(report["failed"], report["unfinished"]) for report in swept] == [(0, 0), (0, 0)], (
-        "the alarms read these numbers"
+    levels = {line["code"]: line["level"] for line in lines if line["message"] == "meeting_given_up"}
+    assert levels == {"NEVER_COMPLETE": "INFO", "MEDIA_FAILED": "ERROR"}
+    counts = [(line["failed"], line["unfinished"]) for line in lines if line["message"] == "meeting_sweep"]
+    assert counts == [(0, 0), (0, 0)], (
+        "the alarms read these numbers, and a meeting that fails is no error of the sweep"
     )

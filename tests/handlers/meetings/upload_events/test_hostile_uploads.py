@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.s3_keys import parse_upload_key
 from handlers.meetings.upload_completion_file import MAX_COMPLETE_FILE_BYTES
 from tests.handlers.meetings.meeting_harness import (
@@ -35,8 +34,7 @@ def test_a_malformed_complete_file_fails_its_meeting_and_is_not_retried(
     harness.put_object(MEETING.upload_key("complete.json"), body)
     for _ in range(2):
         assert harness.deliver_event("complete.json") == []
-    assert harness.state() == ("failed", "MALFORMED")
-    assert harness.wrong_chunks() == {"complete.json": problem}
+    assert (harness.state(), harness.wrong_chunks()) == (("failed", "MALFORMED"), {"complete.json": problem})
     record = harness.record()
     assert (record.content, record.title, record.version) == ("", "", 1)
     assert harness.due_sort_keys() == []
@@ -51,7 +49,7 @@ CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
 
 
 @pytest.mark.parametrize(
-    ("changed", "fields"),
+    ("changed", "rules_by_field"),
     [
         (
             {"startedAt": "2026-02-30T10:00:00.000Z"},
@@ -70,27 +68,28 @@ CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
     ],
 )
 def test_a_meeting_lists_its_wrong_fields_without_their_values(
-    harness: MeetingHarness, changed: dict[str, Any], fields: dict[str, str]
+    harness: MeetingHarness, changed: dict[str, Any], rules_by_field: dict[str, str]
 ) -> None:
     body = {**complete_file(b"a").model_dump(mode="json", by_alias=True), **changed}
     harness.put_object(MEETING.upload_key("complete.json"), json.dumps(body).encode())
     harness.deliver_event("complete.json")
-    [wrong] = harness.record().wrong
-    rules = {problem.field: problem.rule for problem in wrong.fields or ()}
-    assert all(rule in rules.get(field, "") for field, rule in fields.items()), rules
-    assert CANARY not in str(wrong)
+    [wrong_file] = harness.record().wrong
+    listed_rules = {problem.field: problem.rule for problem in wrong_file.fields or ()}
+    assert all(rule in listed_rules.get(field, "") for field, rule in rules_by_field.items()), listed_rules
+    assert CANARY not in str(wrong_file)
 
 
-UNREADABLE_CODES = ["InvalidRequest", "InvalidObjectState"]
-"""Error codes of an object encrypted with the client's own key, and of an archived object."""
-
-
-@pytest.mark.parametrize("code", UNREADABLE_CODES)
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("InvalidRequest", id="encrypted with the client's own key"),
+        pytest.param("InvalidObjectState", id="archived"),
+    ],
+)
 def test_an_unreadable_complete_file_fails_its_meeting_and_is_not_retried(
     harness: MeetingHarness, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a")
+    harness.upload_files(b"a")
     with harness.fail_complete_file_reads(code):
         for _ in range(2):
             assert harness.deliver_event("complete.json") == []
@@ -115,35 +114,33 @@ def test_the_sweep_fails_an_incomplete_meeting_whose_complete_file_became_unread
 
 
 def test_a_complete_file_that_replaces_an_unreadable_one_during_the_read_is_used(harness: MeetingHarness) -> None:
-    harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a")
+    harness.upload_files(b"a")
     with harness.fail_complete_file_reads("InvalidRequest", times=1):
         assert harness.deliver_event("complete.json") == []
     assert harness.state() == ("processing", "media")
 
 
-def test_an_unreadable_complete_file_that_disappears_fails_nothing(harness: MeetingHarness) -> None:
-    harness.put_object(MEETING.upload_key("complete.json.not"), b"")
+def test_an_unreadable_complete_file_that_is_deleted_meanwhile_creates_no_record(harness: MeetingHarness) -> None:
+    harness.put_object(MEETING.upload_key("complete.json.other"), b"")  # must not be taken for complete.json
     with harness.fail_complete_file_reads("InvalidRequest"):
         assert harness.deliver_event("complete.json") == []
     assert harness.all_items() == []
 
 
-def test_an_access_denied_error_is_retried_and_not_blamed_on_the_client(harness: MeetingHarness) -> None:
+def test_an_access_denied_error_is_retried_and_does_not_fail_the_meeting(harness: MeetingHarness) -> None:
     harness.upload_complete_file(b"a")
     with harness.fail_complete_file_reads("AccessDenied"):
         assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
     assert harness.all_items() == []
 
 
-@pytest.mark.parametrize("ready", [True, False])
-def test_a_malformed_file_does_not_change_a_meeting_in_progress_or_ready(
-    harness: MeetingHarness, *, ready: bool
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_a_malformed_file_does_not_change_a_meeting_that_is_in_progress_or_ready(
+    harness: MeetingHarness, *, is_ready: bool
 ) -> None:
     recording = harness.upload_recording(b"a")
-    if ready:
-        harness.write_media_result(recording, MediaOutcome.NO_AUDIO)
-        harness.run_step("media", recording)
+    if is_ready:
+        harness.finish_without_audio(recording)
     before = harness.record()
     harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
     assert harness.deliver_event("complete.json") == []
@@ -198,7 +195,7 @@ def test_invalid_keys_are_ignored_and_counted(harness: MeetingHarness, capsys: p
 
 
 @given(st.text(max_size=60).map(lambda name: f"raw/{ANN}/{name}") | st.text(max_size=60))
-def test_any_text_is_no_valid_key(key: str) -> None:
+def test_arbitrary_text_is_not_a_valid_key(key: str) -> None:
     assert parse_upload_key(key) is None
 
 

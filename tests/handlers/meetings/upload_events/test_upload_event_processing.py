@@ -5,7 +5,7 @@ import pytest
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_reader import UploadReader
-from tests.handlers.meetings.meeting_harness import ANN, MEETING, START, MeetingHarness, act_after_first_call
+from tests.handlers.meetings.meeting_harness import ANN, MEETING, START, MeetingHarness, run_after_first_call
 
 
 def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> None:
@@ -14,10 +14,10 @@ def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> No
     assert harness.state() == ("processing", "media")
     assert (record.content, record.size, record.language, record.tags) == (recording.content, 3, "de-DE", ("x",))
     assert (record.started_at, record.created_at) == ("2026-01-31T10:00:00.000Z", "2026-01-31T12:00:00.000Z")
-    [(name, asked)] = harness.step_functions.inputs.items()
+    [(name, execution_input)] = harness.step_functions.inputs.items()
     assert name.startswith(f"{MEETING.meeting_id}-")
     assert name.endswith("-1")
-    assert asked == {
+    assert execution_input == {
         "schemaVersion": 1,
         "user": ANN,
         "meetingId": MEETING.meeting_id,
@@ -62,7 +62,7 @@ def test_processing_starts_when_the_last_chunk_arrives(harness: MeetingHarness) 
     assert len(harness.step_functions.statuses) == 1
 
 
-def test_chunks_before_their_complete_file_cost_one_read_per_batch(harness: MeetingHarness) -> None:
+def test_chunks_that_arrive_before_complete_json_cause_one_table_read_per_batch(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a", b"b", b"c")
     with harness.record_calls() as calls:
         assert harness.deliver_events(*(MEETING.upload_key(f"{number}.webm") for number in range(3))) == []
@@ -70,17 +70,19 @@ def test_chunks_before_their_complete_file_cost_one_read_per_batch(harness: Meet
     assert harness.all_items() == []
 
 
-@pytest.mark.parametrize("lacking", [True, False])
-def test_a_chunk_that_no_meeting_waits_for_causes_no_listing(harness: MeetingHarness, *, lacking: bool) -> None:
+@pytest.mark.parametrize("is_incomplete", [True, False])
+def test_a_chunk_that_its_meeting_does_not_lack_causes_no_listing(
+    harness: MeetingHarness, *, is_incomplete: bool
+) -> None:
     harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a", *([b"b"] if lacking else []))
+    harness.upload_complete_file(b"a", *([b"b"] if is_incomplete else []))
     harness.deliver_event("complete.json")
     with harness.record_calls() as calls:
         assert harness.deliver_event("0.webm") == []
     assert calls == ["GetItem"]
 
 
-def test_a_meeting_is_processed_once_per_batch(harness: MeetingHarness) -> None:
+def test_several_chunks_of_a_meeting_in_one_batch_cause_one_listing(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a", b"b", b"c")
     harness.deliver_event("complete.json")
@@ -94,7 +96,7 @@ def test_a_meeting_is_processed_once_per_batch(harness: MeetingHarness) -> None:
 def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The chunk's event comes before the record lists the chunk as missing, and only once."""
+    """The only event of the chunk is handled before the record lists the chunk as missing."""
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a", b"b")
 
@@ -102,7 +104,7 @@ def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
         harness.upload_chunks(b"a", b"b")
         assert harness.deliver_event("1.webm") == []
 
-    act_after_first_call(monkeypatch, UploadReader, "find_chunks", upload_missing_chunk)
+    run_after_first_call(monkeypatch, UploadReader, "find_chunks", upload_missing_chunk)
     assert harness.deliver_event("complete.json") == []
     assert harness.state() == ("processing", "media")
 
@@ -121,15 +123,13 @@ def test_another_content_starts_a_new_attempt_even_if_it_was_processed_before(ha
     assert harness.step_functions.attempts == [1, 2, 3]
 
 
-def test_a_writer_that_read_an_older_file_does_not_overwrite_a_newer_one(
+def test_an_older_complete_file_does_not_replace_a_newer_one_that_is_processed_meanwhile(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a")
-    act_after_first_call(monkeypatch, UploadReader, "read_complete_file", lambda: harness.upload_recording(b"b"))
+    harness.upload_files(b"a")
+    run_after_first_call(monkeypatch, UploadReader, "read_complete_file", lambda: harness.upload_recording(b"b"))
     assert harness.deliver_event("complete.json") == []
-    record = harness.record()
-    assert harness.step_functions.contents == [record.content]
+    assert harness.step_functions.contents == [harness.record().content]
 
 
 def test_a_new_description_of_the_same_content_changes_only_the_description(harness: MeetingHarness) -> None:
@@ -158,18 +158,17 @@ def test_a_new_complete_file_restarts_a_failed_meeting_but_a_repeated_event_does
     assert harness.step_functions.attempts == [1, 2]
 
 
-@pytest.mark.parametrize("fate", ["refused", "lost", "lost after"])
-def test_an_unconfirmed_start_is_repeated(harness: MeetingHarness, fate: str) -> None:
-    harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a")
-    harness.step_functions.next_starts.append(fate)
+@pytest.mark.parametrize("start_result", ["rejected", "request lost", "response lost"])
+def test_an_unconfirmed_start_is_repeated(harness: MeetingHarness, start_result: str) -> None:
+    harness.upload_files(b"a")
+    harness.step_functions.next_starts.append(start_result)
     assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
     assert harness.deliver_event("complete.json") == []
     assert len(harness.step_functions.statuses) == 1
     assert harness.state() == ("processing", "media")
 
 
-def test_chunks_beyond_the_listed_ones_are_counted_and_processed_when_they_arrive(
+def test_wrong_chunks_that_the_record_does_not_list_are_counted_and_recognised_when_they_arrive(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("handlers.meetings.meeting_state_transitions.MAX_LISTED_CHUNKS", 3)
@@ -183,7 +182,7 @@ def test_chunks_beyond_the_listed_ones_are_counted_and_processed_when_they_arriv
     assert harness.record().wrong_count == 4
 
 
-def test_other_objects_in_the_folder_are_listed_up_to_a_limit(
+def test_other_objects_below_the_meetings_prefix_are_listed_up_to_a_limit(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("handlers.meetings.upload_reader.PAGE_SIZE", 2)
@@ -207,13 +206,11 @@ def test_chunks_beyond_the_listing_limit_count_as_missing(
     assert harness.wrong_chunks() == {"2.webm": "missing"}
 
 
-def test_a_failing_message_does_not_affect_the_others(harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_message_does_not_affect_the_others(harness: MeetingHarness) -> None:
     other = MeetingId(ANN, ulid(START, 2))
     for meeting in (MEETING, other):
-        harness.upload_chunks(b"a", meeting=meeting)
-        harness.upload_complete_file(b"a", meeting=meeting)
-    harness.step_functions.next_starts.extend(["lost"])
-    assert harness.deliver_events(MEETING.upload_key("complete.json"), other.upload_key("complete.json")) == [
-        MEETING.upload_key("complete.json")
-    ]
+        harness.upload_files(b"a", meeting=meeting)
+    harness.step_functions.next_starts.append("request lost")
+    first_key, second_key = (meeting.upload_key("complete.json") for meeting in (MEETING, other))
+    assert harness.deliver_events(first_key, second_key) == [first_key]
     assert harness.state(other) == ("processing", "media")

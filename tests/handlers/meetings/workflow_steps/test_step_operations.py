@@ -1,4 +1,4 @@
-"""Tests of the workflow's steps: each changes its meeting once, however often it is repeated."""
+"""Tests of the workflow's steps: each step changes its meeting only once, although it may be repeated."""
 
 import json
 from datetime import timedelta
@@ -19,17 +19,19 @@ def recording(harness: MeetingHarness) -> Recording:
     return harness.upload_recording(b"a", b"b", language="de-DE")
 
 
-def finish_media_job(harness: MeetingHarness, recording: Recording) -> dict[str, Any]:
+def run_media_step(harness: MeetingHarness, recording: Recording) -> dict[str, Any]:
+    """Run the step `media` after a successful media job; return its response."""
     harness.write_media_result(recording)
     return harness.run_step("media", recording)
 
 
 def find_transcribed_parts(harness: MeetingHarness, recording: Recording, attempt: int = 1) -> list[bool]:
+    """Return for each part of the audio whether the step `media` found its transcript."""
     return [part["transcribed"] for part in harness.run_step("media", recording, attempt)["audio"]]
 
 
 def test_a_recording_with_audio_continues_with_the_transcription(harness: MeetingHarness, recording: Recording) -> None:
-    assert finish_media_job(harness, recording) == {
+    assert run_media_step(harness, recording) == {
         "outcome": "ready",
         "audio": [{"key": recording.audio_key(0), "offsetMs": 0, "durationMs": 60_000, "transcribed": False}],
         "language": "de-DE",
@@ -42,36 +44,38 @@ def test_a_recording_with_audio_continues_with_the_transcription(harness: Meetin
 def test_a_part_that_an_earlier_attempt_transcribed_is_not_transcribed_again(
     harness: MeetingHarness, recording: Recording
 ) -> None:
-    parts = [{"key": recording.audio_key(at), "offsetMs": at * 60_000, "durationMs": 60_000} for at in range(3)]
+    parts = [
+        {"key": recording.audio_key(number), "offsetMs": number * 60_000, "durationMs": 60_000} for number in range(3)
+    ]
     harness.write_media_result(recording, audio=parts)
-    harness.put_object(recording.part_transcript_key(0, "de-DE"), b"of a sound that was divided otherwise")
+    harness.put_object(recording.part_transcript_key(0, "de-DE"), b"transcript that is older than the audio")
     harness.advance(minutes=1)
-    for at in range(3):
-        harness.put_object(recording.audio_key(at), b"sound")
-    harness.put_object(recording.part_transcript_key(1, "de-DE"), b"what was said")
+    for number in range(3):
+        harness.put_object(recording.audio_key(number), b"audio")
+    harness.put_object(recording.part_transcript_key(1, "de-DE"), b"transcript")
     assert find_transcribed_parts(harness, recording) == [False, True, False]
-    harness.put_object(recording.transcript_key, b"all that was said")
+    harness.put_object(recording.transcript_key, b"transcript of all parts")
     assert find_transcribed_parts(harness, recording) == [True, True, True]
 
 
 def test_a_part_transcribed_in_another_language_is_transcribed_again(
     harness: MeetingHarness, recording: Recording
 ) -> None:
-    finish_media_job(harness, recording)
-    harness.put_object(recording.audio_key(0), b"sound")
-    harness.put_object(recording.part_transcript_key(0, "de-DE"), b"what was said, as German")
+    run_media_step(harness, recording)
+    harness.put_object(recording.audio_key(0), b"audio")
+    harness.put_object(recording.part_transcript_key(0, "de-DE"), b"German transcript")
     harness.run_step("fail", recording, reason="TRANSCRIPTION_FAILED", error="TranscriptionFailed")
     harness.advance(minutes=1)
     harness.upload_complete_file(b"a", b"b", language="en-GB")
     harness.deliver_event("complete.json")
     assert harness.run_step("media", recording, 2)["language"] == "en-GB"
     assert find_transcribed_parts(harness, recording, 2) == [False]
-    harness.put_object(recording.part_transcript_key(0, "en-GB"), b"what was said")
+    harness.put_object(recording.part_transcript_key(0, "en-GB"), b"English transcript")
     assert find_transcribed_parts(harness, recording, 2) == [True]
 
 
 def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Recording) -> None:
-    finish_media_job(harness, recording)
+    run_media_step(harness, recording)
     assert harness.run_step("transcribed", recording) == {"outcome": "goes_on"}
     assert harness.state() == ("processing", "summary")
     harness.advance(minutes=10)
@@ -85,15 +89,15 @@ def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Reco
 
 
 def test_a_meeting_without_speech_is_ready_without_a_summary(harness: MeetingHarness, recording: Recording) -> None:
-    finish_media_job(harness, recording)
+    run_media_step(harness, recording)
     assert harness.run_step("finish", recording, outcome="nothing_said") == {"outcome": "ready"}
     assert harness.state() == ("ready", "NOTHING_SAID")
     assert (harness.record().transcript_key, harness.record().summary_key) == (recording.transcript_key, None)
 
 
 def test_a_meeting_without_audio_is_ready_after_the_media_job(harness: MeetingHarness, recording: Recording) -> None:
-    facts = {"videoKey": recording.video_key, "durationMs": 60_000, "ffmpegMs": 600}
-    harness.write_media_result(recording, MediaOutcome.NO_AUDIO, **facts)
+    video = {"videoKey": recording.video_key, "durationMs": 60_000, "ffmpegMs": 600}
+    harness.write_media_result(recording, MediaOutcome.NO_AUDIO, **video)
     harness.advance(minutes=1)
     assert harness.run_step("media", recording)["outcome"] == "no_audio"
     assert harness.state() == ("ready", "NO_AUDIO")
@@ -105,20 +109,22 @@ def test_a_meeting_without_audio_is_ready_after_the_media_job(harness: MeetingHa
 
 
 @pytest.mark.parametrize(
-    ("outcome", "wrong"), [(MediaOutcome.UNREADABLE, {"1.webm": "unreadable"}), (MediaOutcome.TOO_LARGE, {})]
+    ("outcome", "wrong_chunks"), [(MediaOutcome.UNREADABLE, {"1.webm": "unreadable"}), (MediaOutcome.TOO_LARGE, {})]
 )
 def test_an_unusable_recording_fails_with_its_reason(
-    harness: MeetingHarness, recording: Recording, outcome: MediaOutcome, wrong: dict[str, str]
+    harness: MeetingHarness, recording: Recording, outcome: MediaOutcome, wrong_chunks: dict[str, str]
 ) -> None:
-    named = [{"name": name, "problem": problem} for name, problem in wrong.items()]
-    harness.write_media_result(recording, outcome, wrong=named)
+    wrong = [{"name": name, "problem": problem} for name, problem in wrong_chunks.items()]
+    harness.write_media_result(recording, outcome, wrong=wrong)
     assert harness.run_step("media", recording) == {"outcome": outcome, "audio": [], "language": "", "durationMs": 0}
     assert harness.state() == ("failed", outcome.upper())
-    assert harness.wrong_chunks() == wrong
+    assert harness.wrong_chunks() == wrong_chunks
     assert harness.cloudwatch.calls == []
 
 
-def test_a_recording_that_the_job_rejects_is_not_started_again(harness: MeetingHarness, recording: Recording) -> None:
+def test_a_recording_that_the_job_rejected_is_started_again_only_after_a_new_upload(
+    harness: MeetingHarness, recording: Recording
+) -> None:
     """An archived chunk has the announced size in the listing, but cannot be read."""
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "unreadable"}])
     for attempt in (1, 1, 2, 3):
@@ -155,10 +161,12 @@ def test_a_chunk_that_was_deleted_during_the_job_is_listed_as_missing(
     assert harness.wrong_chunks() == {"0.webm": "missing"}
 
 
-def test_a_failed_start_is_repeated_by_the_next_event(harness: MeetingHarness, recording: Recording) -> None:
+def test_a_failed_start_of_a_new_attempt_is_repeated_by_the_next_upload_event(
+    harness: MeetingHarness, recording: Recording
+) -> None:
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
     harness.put_object(MEETING.upload_key("1.webm"), b"c")
-    harness.step_functions.next_starts.append("lost")
+    harness.step_functions.next_starts.append("request lost")
     with pytest.raises(StepFailed, match="NotStarted"):
         harness.run_step("media", recording)
     assert len(harness.step_functions.statuses) == 1
@@ -193,15 +201,15 @@ def test_two_users_can_have_meetings_with_the_same_id(harness: MeetingHarness, r
     assert len(harness.step_functions.statuses) == 2
     assert harness.record() == ann
     before = harness.record(bob)
-    finish_media_job(harness, recording)
+    run_media_step(harness, recording)
     for step in ("transcribed", "finish", "fail"):
         harness.run_step(step, recording)
     assert harness.state() == ("ready",)
     assert harness.record(bob) == before
 
 
-def test_a_repeated_earlier_step_does_not_set_a_meeting_back(harness: MeetingHarness, recording: Recording) -> None:
-    finish_media_job(harness, recording)
+def test_repeated_earlier_steps_do_not_change_a_ready_meeting(harness: MeetingHarness, recording: Recording) -> None:
+    run_media_step(harness, recording)
     harness.run_step("finish", recording)
     before = harness.record()
     assert harness.run_step("media", recording)["outcome"] == "ready"
@@ -210,17 +218,17 @@ def test_a_repeated_earlier_step_does_not_set_a_meeting_back(harness: MeetingHar
     assert harness.record() == before
 
 
-@pytest.mark.parametrize("replaced", ["by another content", "by another attempt", "never there"])
+@pytest.mark.parametrize("case", ["another content", "another attempt", "no record"])
 def test_a_step_of_an_outdated_execution_changes_nothing_and_returns_superseded(
-    harness: MeetingHarness, replaced: str
+    harness: MeetingHarness, case: str
 ) -> None:
     recording = Recording(MEETING, "0" * 32)
-    if replaced != "never there":
+    if case != "no record":
         recording = harness.upload_recording(b"a")
     harness.write_media_result(recording)
-    if replaced == "by another content":
+    if case == "another content":
         harness.upload_recording(b"b")
-    if replaced == "by another attempt":
+    if case == "another attempt":
         harness.run_step("fail", recording)
         harness.advance(minutes=1)
         harness.upload_recording(b"a")
@@ -252,19 +260,23 @@ def test_a_failure_without_a_reason_gets_the_reason_of_its_stage(
     assert harness.state() == ("failed", reason)
 
 
-@pytest.mark.parametrize("written", [True, False])
-def test_a_failed_meeting_keeps_its_output(harness: MeetingHarness, recording: Recording, *, written: bool) -> None:
-    finish_media_job(harness, recording)
-    if written:
+@pytest.mark.parametrize("has_transcript", [True, False])
+def test_a_failed_meeting_keeps_its_output(
+    harness: MeetingHarness, recording: Recording, *, has_transcript: bool
+) -> None:
+    run_media_step(harness, recording)
+    if has_transcript:
         harness.put_object(recording.transcript_key, b"{}")
-    harness.put_object(f"{recording.transcript_key}x", b"{}")
+    harness.put_object(f"{recording.transcript_key}x", b"{}")  # must not be taken for the transcript
     harness.run_step("fail", recording, reason="SUMMARY_FAILED")
     record = harness.record()
     assert record.video_key == recording.video_key
-    assert record.transcript_key == (recording.transcript_key if written else None)
+    assert record.transcript_key == (recording.transcript_key if has_transcript else None)
 
 
-def test_a_failed_meeting_that_finishes_after_all_is_ready(harness: MeetingHarness, recording: Recording) -> None:
+def test_a_failed_meeting_whose_execution_succeeds_after_all_is_ready(
+    harness: MeetingHarness, recording: Recording
+) -> None:
     harness.write_media_result(recording)
     harness.run_step("fail", recording, reason="TIMED_OUT")
     assert harness.run_step("finish", recording) == {"outcome": "ready"}
@@ -296,17 +308,19 @@ def test_an_invalid_result_raises_result_malformed(
     harness: MeetingHarness, recording: Recording, changed: dict[str, Any]
 ) -> None:
     harness.write_media_result(recording)
-    body = json.loads(harness.s3.get_object(Bucket="recordings", Key=recording.media_result_key)["Body"].read())
+    body = json.loads(harness.s3.get_object(Bucket=BUCKET, Key=recording.media_result_key)["Body"].read())
     harness.put_object(recording.media_result_key, json.dumps({**body, **changed}).encode())
-    with pytest.raises(ResultMalformed) as refused:
+    with pytest.raises(ResultMalformed) as caught:
         harness.run_step("media", recording)
-    assert CANARY not in str(refused.value)
+    assert CANARY not in str(caught.value)
 
 
-def test_a_lost_metric_does_not_fail_a_meeting(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_metrics_call_does_not_fail_the_step(
+    harness: MeetingHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     recording = harness.upload_recording(b"a")
     harness.cloudwatch.error = RuntimeError(CANARY)
-    assert finish_media_job(harness, recording)["outcome"] == "ready"
+    assert run_media_step(harness, recording)["outcome"] == "ready"
     output = capsys.readouterr().out
     assert "metrics_lost" in output
     assert CANARY not in output
@@ -323,21 +337,21 @@ def test_the_number_of_interruptions_is_logged_once(
     assert [line["interruptions"] for line in lines] == [2]
 
 
-def test_a_slow_clock_causes_no_negative_duration(harness: MeetingHarness) -> None:
-    ahead = harness.now + timedelta(seconds=3)
-    harness.put_object(MEETING.upload_key("0.webm"), b"a", uploaded_at=ahead)
+def test_an_upload_time_in_the_future_causes_no_negative_duration(harness: MeetingHarness) -> None:
+    """The clock of the function may be slower than the clock of S3."""
+    harness.put_object(MEETING.upload_key("0.webm"), b"a", uploaded_at=harness.now + timedelta(seconds=3))
     complete = harness.upload_complete_file(b"a")
     harness.deliver_event("complete.json")
     recording = Recording(MEETING, complete.content)
-    finish_media_job(harness, recording)
+    run_media_step(harness, recording)
     harness.run_step("finish", recording)
     assert harness.cloudwatch.values[-1] == (PROCESSING_DURATION, 0)
 
 
 @pytest.mark.parametrize(
-    "event",
+    "invalid_fields",
     [
-        {},
+        {"step": None},
         {"step": "canary"},
         {"user": "../x"},
         {"user": "#open"},
@@ -351,33 +365,32 @@ def test_a_slow_clock_causes_no_negative_duration(harness: MeetingHarness) -> No
     ],
 )
 def test_an_invalid_event_is_rejected_without_quoting_it(
-    harness: MeetingHarness, recording: Recording, event: dict[str, Any]
+    harness: MeetingHarness, recording: Recording, invalid_fields: dict[str, Any]
 ) -> None:
-    step = event or {"step": None}
     before = harness.all_items()
-    with pytest.raises(StepFailed) as refused:
-        harness.run_step(**{"step": "media", "recording": recording, **step})
-    assert str(refused.value) == "ValidationError"
-    assert refused.value.__context__ is None
+    with pytest.raises(StepFailed) as caught:
+        harness.run_step(**{"step": "media", "recording": recording, **invalid_fields})
+    assert str(caught.value) == "ValidationError"
+    assert caught.value.__context__ is None, "the original error contains the event"
     assert harness.all_items() == before
 
 
-def test_the_message_of_an_error_is_not_passed_on(
+def test_the_workflow_receives_the_class_of_an_error_but_not_its_message(
     harness: MeetingHarness, recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> Any:
+    def fail(*_: Any) -> Any:
         raise RuntimeError(f"not authorized for {recording.media_result_key}")
 
-    monkeypatch.setattr(JobResults, "read_media_result", broken)
-    with pytest.raises(StepFailed) as failed:
+    monkeypatch.setattr(JobResults, "read_media_result", fail)
+    with pytest.raises(StepFailed) as caught:
         harness.run_step("media", recording)
-    assert str(failed.value) == "RuntimeError"
-    assert failed.value.__context__ is None
+    assert str(caught.value) == "RuntimeError"
+    assert caught.value.__context__ is None
 
 
 def test_logs_contain_no_meeting_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
     recording = harness.upload_recording(b"a")
-    finish_media_job(harness, recording)
+    run_media_step(harness, recording)
     harness.run_step("fail", recording, error=f"{CANARY} of {recording.video_key}")
     output = capsys.readouterr().out
     assert '"cause":"unnamed"' in output.replace(": ", ":")
