@@ -92,16 +92,16 @@ class Provider:
     keys: list[Key] = field(default_factory=lambda: [Key("first")])
     clock: Callable[[], datetime] = lambda: NOW
     issuer: str = "https://issuer.test"
-    asked: int = 0
+    key_requests: int = 0
     """Number of requests for the keys."""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     """Answer instead of the keys."""
-    away: bool = False
-    """True if `fetch` gets no answer."""
-    goes_on: threading.Event | None = None
-    """Event that the HTTP server awaits before it answers."""
+    is_unavailable: bool = False
+    """True if `fetch` raises a connection error."""
+    answer_released: threading.Event | None = None
+    """Event that the HTTP server awaits before it answers; None if it answers at once."""
 
     @property
     def keys_url(self) -> str:
@@ -114,8 +114,8 @@ class Provider:
     def fetch(self, url: str) -> bytes:
         """Return the content of the JWKS URL without a socket."""
         assert url == self.keys_url
-        self.asked += 1
-        if self.away:
+        self.key_requests += 1
+        if self.is_unavailable:
             raise ConnectionError(url)
         return self.published()
 
@@ -174,9 +174,9 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             if self.path != KEYS_PATH:
                 self.send_error(404)
                 return
-            provider.asked += 1
-            if provider.goes_on is not None:
-                provider.goes_on.wait(LONGEST_WAIT_SECONDS)
+            provider.key_requests += 1
+            if provider.answer_released is not None:
+                provider.answer_released.wait(LONGEST_WAIT_SECONDS)
             try:
                 self._answer()
             except ConnectionError:

@@ -37,23 +37,23 @@ class KeysHarness:
 
 @pytest.fixture
 def harness(monkeypatch: pytest.MonkeyPatch) -> KeysHarness:
-    one = KeysHarness()
-    timed(monkeypatch, lambda: one.now)
-    return one
+    keys_harness = KeysHarness()
+    timed(monkeypatch, lambda: keys_harness.now)
+    return keys_harness
 
 
-def test_keys_are_fetched_once_an_hour(harness: KeysHarness) -> None:
+def test_keys_are_cached_for_an_hour(harness: KeysHarness) -> None:
     for _ in range(3):
         assert harness.keys.key("first").key_id == "first"
     harness.now += CACHE_SECONDS
     harness.keys.key("first")
-    assert harness.provider.asked == 1
+    assert harness.provider.key_requests == 1
     harness.now += 1
     harness.keys.key("first")
-    assert harness.provider.asked == 2
+    assert harness.provider.key_requests == 2
 
 
-def test_a_new_key_is_found_soon_and_a_withdrawn_key_expires_within_an_hour(harness: KeysHarness) -> None:
+def test_a_new_key_is_found_within_a_minute_and_a_withdrawn_key_is_refused_within_an_hour(harness: KeysHarness) -> None:
     harness.keys.key("first")
     harness.now += REFETCH_COOLDOWN_SECONDS
     harness.provider.rotate("second")
@@ -72,20 +72,20 @@ def test_many_unknown_key_ids_cause_one_fetch_per_minute(harness: KeysHarness) -
         harness.now += 1
         with pytest.raises(UnknownSigningKey):
             harness.keys.key(f"random-{number}")
-    assert harness.provider.asked == 1 + 300 // REFETCH_COOLDOWN_SECONDS
+    assert harness.provider.key_requests == 1 + 300 // REFETCH_COOLDOWN_SECONDS
 
 
 def test_known_keys_stay_valid_while_the_provider_is_unavailable(harness: KeysHarness) -> None:
     harness.keys.key("first")
-    harness.provider.away = True
+    harness.provider.is_unavailable = True
     harness.now += CACHE_SECONDS + 1
     for _ in range(120):
         assert harness.keys.key("first").key_id == "first"
         with pytest.raises(SigningKeysUnavailable):
             harness.keys.key("second")
         harness.now += 1
-    assert harness.provider.asked <= 5
-    harness.provider.away = False
+    assert harness.provider.key_requests <= 5
+    harness.provider.is_unavailable = False
     harness.now += REFETCH_COOLDOWN_SECONDS
     with pytest.raises(UnknownSigningKey):
         harness.keys.key("second")
@@ -93,21 +93,21 @@ def test_known_keys_stay_valid_while_the_provider_is_unavailable(harness: KeysHa
 
 def test_known_keys_expire_after_a_day_without_the_provider(harness: KeysHarness) -> None:
     harness.keys.key("first")
-    harness.provider.away = True
+    harness.provider.is_unavailable = True
     harness.now += MAX_OUTAGE_SECONDS
     assert harness.keys.key("first").key_id == "first"
     harness.now += CACHE_SECONDS + 1
     with pytest.raises(SigningKeysUnavailable):
         harness.keys.key("first")
-    harness.provider.away = False
+    harness.provider.is_unavailable = False
     assert harness.keys.key("first").key_id == "first"
 
 
-def test_an_unavailable_provider_is_asked_again_if_there_are_no_keys(harness: KeysHarness) -> None:
-    harness.provider.away = True
+def test_without_cached_keys_each_call_requests_them_again(harness: KeysHarness) -> None:
+    harness.provider.is_unavailable = True
     with pytest.raises(SigningKeysUnavailable):
         harness.keys.key("first")
-    harness.provider.away = False
+    harness.provider.is_unavailable = False
     assert harness.keys.key("first").key_id == "first"
 
 
@@ -150,44 +150,44 @@ def public_rsa(bits: int) -> dict[str, Any]:
     return RSAAlgorithm.to_jwk(RSAPublicNumbers(65537, (1 << bits - 1) + 1).public_key(), as_dict=True)
 
 
-UNUSABLE = {
+UNUSABLE_KEYS = {
     "for encryption": RSA_JWK | {"use": "enc"},
     "an algorithm of another type": RSA_JWK | {"alg": "ES256"},
     "a shared secret": {"kty": "oct", "k": "c2VjcmV0"},
-    "a shared secret in disguise": RSA_JWK | {"alg": "HS256"},
-    "a curve of no use": EC_JWK | {"crv": "secp256k1"},
-    "another curve's point": EC_JWK | {"crv": "P-384", "alg": "ES384"},
-    "a point beside the curve": EC_JWK | {"x": EC_JWK["y"]},
-    "a type that is no text": RSA_JWK | {"kty": ["RSA"]},
-    "a curve that is no text": EC_JWK | {"crv": {}},
+    "the algorithm of a shared secret": RSA_JWK | {"alg": "HS256"},
+    "an unsupported curve": EC_JWK | {"crv": "secp256k1"},
+    "a point of another curve": EC_JWK | {"crv": "P-384", "alg": "ES384"},
+    "a point outside the curve": EC_JWK | {"x": EC_JWK["y"]},
+    "a type that is not text": RSA_JWK | {"kty": ["RSA"]},
+    "a curve that is not text": EC_JWK | {"crv": {}},
     "Ed448": {"kty": "OKP", "crv": "Ed448", "x": "A" * 76},
-    "half a key": {name: value for name, value in RSA_JWK.items() if name != "n"},
-    "a number that is no text": RSA_JWK | {"n": 5},
-    "a number that is no number": RSA_JWK | {"n": "\ud800é"},
+    "no modulus": {name: value for name, value in RSA_JWK.items() if name != "n"},
+    "a modulus that is not text": RSA_JWK | {"n": 5},
+    "a modulus that is not base64": RSA_JWK | {"n": "\ud800é"},
     "an even exponent": RSA_JWK | {"e": "Ag"},
-    "short": public_rsa(1024),
-    "long": public_rsa(16 * 1024),
-    "private": private_jwk(),
-    "a private point": OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate(), as_dict=True),
+    "1024 bits": public_rsa(1024),
+    "16384 bits": public_rsa(16 * 1024),
+    "a private RSA key": private_jwk(),
+    "a private EdDSA key": OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate(), as_dict=True),
 }
 
 
-@pytest.mark.parametrize("kind", UNUSABLE)
+@pytest.mark.parametrize("kind", UNUSABLE_KEYS)
 def test_an_unusable_key_is_skipped(harness: KeysHarness, kind: str) -> None:
-    harness.provider.body = json.dumps({"keys": [UNUSABLE[kind] | {"kid": "bad"}, RSA_JWK]}).encode()
+    harness.provider.body = json.dumps({"keys": [UNUSABLE_KEYS[kind] | {"kid": "bad"}, RSA_JWK]}).encode()
     assert harness.keys.key("first").key_id == "first"
     with pytest.raises(UnknownSigningKey):
         harness.keys.key("bad")
 
 
-HOSTILE = st.none() | st.booleans() | st.integers() | st.text(st.characters()) | st.lists(st.integers(), max_size=2)
+JSON_VALUES = st.none() | st.booleans() | st.integers() | st.text(st.characters()) | st.lists(st.integers(), max_size=2)
 
 
 @given(st.sampled_from([RSA_JWK, EC_JWK, Key("x", "EdDSA").published]), st.data())
 @example(RSA_JWK, None)
 def test_a_malformed_key_is_used_or_unknown(jwk: dict[str, Any], data: st.DataObject | None) -> None:
     harness = KeysHarness()
-    changed = {} if data is None else data.draw(st.dictionaries(st.sampled_from(sorted(jwk)), HOSTILE))
+    changed = {} if data is None else data.draw(st.dictionaries(st.sampled_from(sorted(jwk)), JSON_VALUES))
     harness.provider.body = json.dumps({"keys": [jwk | changed, Key("other").published]}).encode()
     for kid in ("other", "first", None):
         try:
@@ -226,14 +226,14 @@ def test_any_status_except_200_counts_as_unavailable_and_no_redirect_is_followed
         provider.status, provider.headers = status, {"Location": other.keys_url}
         with pytest.raises(SigningKeysUnavailable):
             SigningKeys(provider.keys_url).key("first")
-        assert other.asked == 0
+        assert other.key_requests == 0
 
 
 def test_a_silent_or_missing_provider_counts_as_unavailable() -> None:
     with serving(Provider()) as provider:
-        provider.goes_on = threading.Event()
+        provider.answer_released = threading.Event()
         with pytest.raises(SigningKeysUnavailable):
             SigningKeys(provider.keys_url, timeout_seconds=0.05).key("first")
-        provider.goes_on.set()
+        provider.answer_released.set()
     with pytest.raises(SigningKeysUnavailable):
         SigningKeys(provider.keys_url).key("first")

@@ -48,7 +48,9 @@ def test_an_invalid_token_is_refused_and_not_repeated(gate: ConnectionAuthorizer
 
 
 def test_an_unavailable_identity_provider_is_not_the_callers_fault(provider: Provider) -> None:
-    gate = ConnectionAuthorizer(TokenVerifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), clock.now))
+    gate = ConnectionAuthorizer(
+        TokenVerifier(provider.issuer, AUDIENCE, KeysOf(Provider(is_unavailable=True)), clock.now)
+    )
     with pytest.raises(HandlerError) as refused:
         gate.authorize(offer(PROTOCOL, f"bearer.{provider.token()}"))
     assert (refused.value.code, refused.value.code.status) == ("UNAVAILABLE", 503)
