@@ -50,7 +50,7 @@ def check(operation: RestOperation, answer: ApiResponse) -> None:
     elif operation.answer is None:
         assert answer.text == ""
     else:
-        validator(operation.answer, answered=True).validate(answer.body)
+        validator(operation.answer, is_answer=True).validate(answer.body)
         operation.answer.model_validate_json(answer.text, strict=True)
 
 

@@ -15,8 +15,8 @@ from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.transcript_window_queue import WindowMessage
 from tests.handlers.livestream.sample_transcript_window import (
     CUES,
-    FIRST,
-    MEMORY,
+    FIRST_CUE,
+    MEMORY_ID,
     MESSAGE,
     SETTINGS,
     WINDOW,
@@ -25,7 +25,7 @@ from tests.handlers.livestream.sample_transcript_window import (
     clip,
 )
 
-REMEMBERED = [MemoryEvent(MEMORY, "The annual report has 410.")]
+REMEMBERED = [MemoryEvent(MEMORY_ID, "The annual report has 410.")]
 
 
 def check(*items: AnsweredClaim | AnsweredClip, timed: bool = True) -> VerifiedAnswer:
@@ -36,7 +36,7 @@ def test_a_claim_gets_words_and_times_of_the_transcript() -> None:
     (result,) = check(claim("we ran 600 FERRIES, last")).claims
     assert result.quote == "We ran 600 ferries last"
     assert (result.start_ms, result.end_ms, result.speaker) == (14_000, 20_000, "Ann")
-    assert (result.verdict, result.confidence, result.sources) == (Verdict.REFUTED, 0.8, (MEMORY,))
+    assert (result.verdict, result.confidence, result.sources) == (Verdict.REFUTED, 0.8, (MEMORY_ID,))
     assert result.timed
 
 
@@ -47,7 +47,7 @@ def test_a_claim_whose_quote_is_not_in_the_window_is_dropped_and_counted() -> No
 
 def test_a_repeated_quote_is_located_at_the_cue_that_the_model_names() -> None:
     window = replace(WINDOW, core_count=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
-    for cue, start_ms in ((None, 14_000), (FIRST + 1, 14_000), (FIRST + 4, 40_000)):
+    for cue, start_ms in ((None, 14_000), (FIRST_CUE + 1, 14_000), (FIRST_CUE + 4, 40_000)):
         answer_with = answer(claim(cue=cue))
         (result,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
         assert result.start_ms == start_ms
@@ -73,7 +73,7 @@ def test_a_verdict_without_a_valid_source_becomes_unverified(sources: list[str])
     assert (stored_claim.sources, result.unfounded) == ((), 1)
 
 
-@pytest.mark.parametrize("source", [MEMORY, "cue-30", "cue-32", "cue-33"])
+@pytest.mark.parametrize("source", [MEMORY_ID, "cue-30", "cue-32", "cue-33"])
 def test_memories_and_other_cues_are_sources(source: str) -> None:
     result = check(claim(verdict="misleading", sources=["nowhere", source, source, "cue-31"]))
     assert (result.claims[0].verdict, result.claims[0].sources) == (Verdict.MISLEADING, (source,))
@@ -105,9 +105,9 @@ def test_a_cue_with_the_claims_own_words_is_no_source(source: str, serves: bool)
 def test_a_memory_with_the_claims_own_words_is_no_source() -> None:
     """A memory may contain a quote that crosses the end of its window's core."""
     before = MemoryEvent("before", '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}')
-    answer_with = answer(claim(sources=["before", MEMORY]))
+    answer_with = answer(claim(sources=["before", MEMORY_ID]))
     (result,) = verify_answer(answer_with, WINDOW, MESSAGE, SETTINGS, [before, *REMEMBERED], timed=True).claims
-    assert result.sources == (MEMORY,)
+    assert result.sources == (MEMORY_ID,)
 
 
 def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
@@ -116,7 +116,7 @@ def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
 
 
 def test_the_same_claim_has_the_same_id_in_each_window_and_spelling() -> None:
-    later = replace(WINDOW, index=3, first=FIRST + 1, passages=CUES[1:])
+    later = replace(WINDOW, index=3, first=FIRST_CUE + 1, passages=CUES[1:])
     here = check(claim("We ran 600 ferries")).claims
     there = verify_answer(answer(claim("we ran 600: ferries")), later, MESSAGE, SETTINGS, [], timed=True).claims
     assert here[0].claim_id == there[0].claim_id
@@ -226,7 +226,7 @@ QUOTES = st.one_of(
             verdict=st.sampled_from(Verdict),
             confidence=st.floats(0, 1),
             explanation=st.just(""),
-            sources=st.lists(st.sampled_from([MEMORY, "cue-30", "cue-31", "cue-99", "x"]), max_size=3),
+            sources=st.lists(st.sampled_from([MEMORY_ID, "cue-30", "cue-31", "cue-99", "x"]), max_size=3),
         ),
         max_size=8,
     ),
@@ -249,7 +249,7 @@ def test_no_stored_quote_is_missing_in_the_transcript(claims: list[AnsweredClaim
         assert len(finding.quote.split()) > 1
         assert CUES[0].start_ms <= finding.start_ms < finding.end_ms <= CUES[-1].end_ms
         assert finding.verdict is Verdict.UNVERIFIED or finding.sources
-        assert set(finding.sources) <= {MEMORY, "cue-30", "cue-31"}
+        assert set(finding.sources) <= {MEMORY_ID, "cue-30", "cue-31"}
     for clip_ in result.clips:
         assert clip_.start_ms in {cue.start_ms for cue in CUES}
         assert clip_.end_ms in {cue.end_ms for cue in CUES}

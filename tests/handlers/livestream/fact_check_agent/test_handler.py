@@ -47,7 +47,7 @@ def clients(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[di
 def test_a_queued_window_ends_in_the_list_of_claims(
     harness: ApiHarness, clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broadcast = Broadcast.requested(harness)
+    broadcast = Broadcast.with_requested_upload(harness)
     harness.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     text = b"We ran 600 ferries last spring."
     version = harness.s3.put_object(Bucket=BUCKET, Key=broadcast.key, Body=text)["VersionId"]

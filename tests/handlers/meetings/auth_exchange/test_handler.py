@@ -163,7 +163,7 @@ def test_every_other_request_is_refused(exchange_harness: ExchangeHarness, body:
 
 def test_the_response_matches_the_api_document(exchange_harness: ExchangeHarness) -> None:
     answer = exchange_harness.exchange()
-    validator(ExchangeResponse, answered=True).validate(answer.body)
+    validator(ExchangeResponse, is_answer=True).validate(answer.body)
     assert [operation.name for operation in OPERATIONS] == ["exchangeToken", "playRecording"]
 
 

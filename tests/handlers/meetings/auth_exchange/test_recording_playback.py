@@ -48,7 +48,7 @@ def test_the_user_gets_a_url_of_the_video_for_minutes(stores: ExchangeHarness) -
     store_meeting(meeting, videoKey=key, durationMs=60_000)
     answer = stores.play(MEETING, stores.provider.token(sub="ann"))
     assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
-    validator(PlaybackResponse, answered=True).validate(answer.body)
+    validator(PlaybackResponse, is_answer=True).validate(answer.body)
     assert paths(answer.body) == [key]
     assert (answer.body["durationMs"], answer.body["expiresSeconds"]) == (60_000, PLAYBACK_SECONDS)
     [file] = answer.body["files"]
